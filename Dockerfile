@@ -1,0 +1,22 @@
+FROM python:3.11-slim AS build
+RUN python -m venv /venv
+WORKDIR /src
+COPY requirements.lock requirements-build.lock ./
+RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.lock \
+ && pip install --no-cache-dir --require-hashes -r requirements-build.lock
+COPY . .
+RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
+ && /venv/bin/pip install --no-cache-dir --no-deps dist/*.whl
+
+FROM python:3.11-slim
+ENV PATH=/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+COPY --from=build /venv /venv
+# headroom.yaml is looked for here.
+WORKDIR /etc/headroom
+USER 65532:65532
+EXPOSE 4070
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["headroom", "healthcheck"]
+ENTRYPOINT ["headroom"]
+CMD ["serve", "--listen", "0.0.0.0:4070"]

@@ -1,0 +1,73 @@
+# Works with GNU make 3.81 (macOS) and later. Another interpreter: make PYTHON=python3.12
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# $(call compile,LOCK,SOURCES): one lock for every platform and Python; no address or path gets into it
+compile = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links $(2) --output-file $(1)
+
+.PHONY: help install demo test lint acceptance bench lock clean
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make install      a virtual environment in .venv, with the command at .venv/bin/headroom
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml requirements-dev.lock | .venv/bin/pip
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/bin/pip:
+	@$(PYTHON) -c "import sys; sys.exit('Headroom needs Python 3.11 or later: make PYTHON=python3.12' if sys.version_info < (3, 11) else 0)"
+	@$(PYTHON) -c "import ensurepip" 2>/dev/null || ! command -v apt-get >/dev/null || \
+		{ $(SUDO) apt-get update && $(SUDO) apt-get install --yes python3-venv; }
+	$(PYTHON) -m venv .venv
+
+## make demo         Headroom against an embedded AWS on loopback; Ctrl-C ends it
+demo: install
+	@$(BIN)/headroom demo
+
+## make test         all tests but acceptance
+test: install
+	$(BIN)/pytest
+
+## make lint         ruff, mypy --strict, hadolint
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+
+## make acceptance   the whole service, scraped by a real Prometheus
+acceptance: install $(if $(shell command -v prometheus >/dev/null && command -v promtool),,$(BIN)/prometheus)
+	$(BIN)/pytest tests/acceptance
+
+# The Debian package's two programs, unpacked rather than installed: no service starts, and .venv holds all there is.
+$(BIN)/prometheus: | .venv/.installed
+	@command -v apt-get >/dev/null || { echo "The acceptance tests need prometheus and promtool: install them (brew install prometheus), then run make again."; exit 1; } >&2
+	rm -rf .venv/deb && mkdir .venv/deb
+	cd .venv/deb && { apt-get download prometheus 2>/dev/null || { $(SUDO) apt-get update && apt-get download prometheus; }; }
+	dpkg-deb --fsys-tarfile .venv/deb/prometheus_*.deb | \
+		tar -x -C $(BIN) --strip-components=3 ./usr/bin/prometheus ./usr/bin/promtool
+	rm -rf .venv/deb
+
+## make bench        the measurements in bench/, one after the other
+bench: install
+	@set -e; for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
+
+## make lock         rewrite the locks for pyproject.toml; what they pin already stays (to upgrade all, delete them first)
+lock: | .venv/bin/pip
+	$(BIN)/pip install --quiet uv
+	$(call compile,requirements.lock,pyproject.toml)
+	$(call compile,requirements-build.lock,--group build)
+	$(call compile,requirements-dev.lock,pyproject.toml --extra demo --group dev --constraint requirements.lock)
+
+## make clean        remove everything that was made
+clean:
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

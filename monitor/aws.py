@@ -1,0 +1,205 @@
+"""A cell, one account in one region: its clients, rate limits and call counters; and a look at it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypeVar
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from aiolimiter import AsyncLimiter
+from botocore import xform_name
+from botocore.exceptions import BotoCoreError, ClientError
+
+from monitor.telemetry import VERSION, Telemetry
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
+
+CALL_TIMEOUT = 90.0  # seconds, over all attempts of one call
+SIDE_BY_SIDE = 8  # resources asked about at once, per part of a collector
+DEFAULT_RATE = 10.0  # calls per second to a service that declares no rate
+AWS_ERRORS = (ClientError, BotoCoreError, TimeoutError, OSError)
+
+CLIENT_CONFIG = AioConfig(
+    retries={"mode": "standard", "total_max_attempts": 4},
+    connect_timeout=5,
+    read_timeout=30,
+    max_pool_connections=SIDE_BY_SIDE * 2,
+    user_agent_extra=f"headroom/{VERSION}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What AWS refused or failed to answer: the operation, the resource it was about (may be empty),
+    the error's code and its sentence."""
+
+    operation: str
+    item: str
+    code: str
+    message: str
+
+
+def code_of(error: BaseException) -> str:
+    """The code of an AWS error (`AccessDenied`), or the name of what failed before AWS answered."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "Unknown"))
+    return type(error).__name__
+
+
+def sentence_of(error: BaseException) -> str:
+    """One line that says what happened, in AWS's words where it gave any."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Message") or error)
+    if isinstance(error, TimeoutError):
+        return f"no answer within {CALL_TIMEOUT:.0f} s"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@dataclass(eq=False)
+class Cell:
+    """One account in one region: the unit of isolation. Owns its clients; close it with `close()`.
+
+    rates: calls per second by `service` or `service:Operation`, from the collectors' declarations.
+    """
+
+    session: AioSession
+    account: str
+    region: str
+    telemetry: Telemetry
+    rates: Mapping[str, float]
+    _clients: dict[str, Any] = field(default_factory=dict, init=False)
+    _limiters: dict[str, AsyncLimiter] = field(default_factory=dict, init=False)
+    _creating: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _open: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
+
+    async def client(self, service: str, config: AioConfig | None = None) -> Any:
+        """The cell's client of a service, made at first use."""
+        async with self._creating:
+            if service not in self._clients:
+                context = self.session.create_client(
+                    service, region_name=self.region, config=CLIENT_CONFIG.merge(config or AioConfig())
+                )
+                self._clients[service] = await self._open.enter_async_context(context)
+        return self._clients[service]
+
+    async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        """One call: rate limited, retried by botocore, counted.
+
+        Raises one of AWS_ERRORS.
+        """
+        client = await self.client(service)
+        return await self._counted(service, operation, getattr(client, xform_name(operation))(**params))
+
+    async def pages(self, service: str, operation: str, key: str, **params: Any) -> AsyncIterator[Any]:
+        """The items under `key` of every page; raises as `call` does."""
+        client = await self.client(service)
+        method = xform_name(operation)
+        if not client.can_paginate(method):
+            for item in (await self.call(service, operation, **params)).get(key) or ():
+                yield item
+            return
+        pages = aiter(client.get_paginator(method).paginate(**params))
+        while (page := await self._counted(service, operation, anext(pages, None))) is not None:
+            for item in page.get(key) or ():
+                yield item
+
+    async def _counted(self, service: str, operation: str, answer: Awaitable[Answer]) -> Answer:
+        calls = self.telemetry.aws_calls
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT), self._limiter(service, operation):
+                answered = await answer
+        except AWS_ERRORS as error:
+            calls.labels(service, operation, code_of(error)).inc()
+            raise
+        if answered is not None:  # the end of the pages is no call
+            calls.labels(service, operation, "").inc()
+        return answered
+
+    def _limiter(self, service: str, operation: str) -> AsyncLimiter:
+        own = f"{service}:{operation}"
+        key = own if own in self.rates else service
+        if key not in self._limiters:
+            self._limiters[key] = AsyncLimiter(self.rates.get(key, DEFAULT_RATE), 1)
+        return self._limiters[key]
+
+    async def close(self) -> None:
+        await self._open.aclose()
+
+
+@dataclass(slots=True)
+class Look:
+    """One part of a collector looking at one cell: `collectors.base.Aws`, and what failed meanwhile."""
+
+    cell: Cell
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def account(self) -> str:
+        return self.cell.account
+
+    @property
+    def region(self) -> str:
+        return self.cell.region
+
+    async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        return await self.cell.call(service, operation, **params)
+
+    def pages(self, service: str, operation: str, key: str, **params: Any) -> AsyncIterator[Any]:
+        return self.cell.pages(service, operation, key, **params)
+
+    async def attempt(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        try:
+            return await self.call(service, operation, **params)
+        except AWS_ERRORS as error:
+            self.failures.append(failure(error, operation))
+            return {}
+
+    async def each(
+        self,
+        items: Iterable[Item] | AsyncIterator[Item],
+        ask: Callable[[Item], Awaitable[Answer]],
+        name: Callable[[Item], str],
+    ) -> AsyncIterator[tuple[Item, Answer]]:
+        async def guarded(item: Item) -> tuple[Item, Answer] | None:
+            try:
+                return item, await ask(item)
+            except Exception as error:
+                self.failures.append(failure(error, item=name(item)))
+                return None
+
+        async for batch in batches(items, SIDE_BY_SIDE):
+            for answered in await asyncio.gather(*map(guarded, batch)):
+                if answered:
+                    yield answered
+
+
+def failure(error: Exception, operation: str = "", item: str = "") -> Failure:
+    """What to remember of an error; one that AWS is not the cause of is logged with its traceback."""
+    if not isinstance(error, AWS_ERRORS):
+        log.error("unexpected answer for %s %s", operation, item, exc_info=error)
+    operation = operation or getattr(error, "operation_name", "")
+    return Failure(operation, item, code_of(error), sentence_of(error))
+
+
+async def batches(items: Iterable[Item] | AsyncIterator[Item], size: int) -> AsyncIterator[list[Item]]:
+    """Items in lists of at most `size`, as they come."""
+    if not isinstance(items, AsyncIterator):
+        rest = iter(items)
+        while batch := list(islice(rest, size)):
+            yield batch
+        return
+    batch = []
+    async for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

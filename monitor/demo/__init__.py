@@ -1,0 +1,1 @@
+"""AWS on loopback, with realistic traffic: `python -m monitor.demo.aws`."""
