@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, said in one line a problem: where, what was expected, what was found."""
+"""What is wrong with a configuration, in one line a problem: where, what was expected, what was found."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ SCALARS = {
     "greater_than_equal": "at least {ge:g}",
     "less_than_equal": "at most {le:g}",
     "string_type": "text",
-    "string_too_short": "text",
+    "too_short": "text",
 }
 
 
@@ -33,7 +33,7 @@ class Problem(NamedTuple):
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used; `problems` are whole lines to show, none of them holds a secret."""
+    """A configuration that cannot be used. `problems` are whole lines to show; none holds a secret."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         left = len(problems) - MOST

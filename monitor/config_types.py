@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache, partial
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ from rules.limits import signals
 ALL = "all"  # instead of a list of regions: every region that is enabled in the account
 LARGEST_SECRET = 64 * 1024  # bytes of a file
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+HIGHEST_PORT = 65535
 FEW = 10  # names that an error can list
 
 Names = Callable[[], tuple[str, ...]]
@@ -121,7 +122,7 @@ def _seconds(value: Any) -> float:
 def address(text: str) -> tuple[str, int]:
     """Host and port of `host:port`, `1.2.3.4:port` or `[ipv6]:port`. Raises ValueError for anything else."""
     given = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([a-zA-Z0-9.-]+)):([0-9]{1,5})", text)
-    if not given or int(given[3]) > 0xFFFF:
+    if not given or int(given[3]) > HIGHEST_PORT:
         raise ValueError(text)
     if given[1]:
         IPv6Address(given[1])
@@ -133,7 +134,7 @@ def address(text: str) -> tuple[str, int]:
 def _address(text: str) -> str:
     try:
         address(text)
-    except (ValueError, AddressValueError):
+    except ValueError:
         raise unexpected("host:port such as 127.0.0.1:4070 or [::1]:4070", text) from None
     return text
 
@@ -142,7 +143,13 @@ def _url(value: Any) -> str:
     """An address may hold a password, so a wrong one is not repeated."""
     try:
         url = urlsplit(value) if isinstance(value, str) else None
-        good = url and url.scheme in ("http", "https") and url.hostname and url.port != 0 and not url.username
+        good = (
+            url
+            and url.scheme in ("http", "https")
+            and url.hostname
+            and url.port != 0
+            and "@" not in url.netloc
+        )
     except ValueError:
         good = False
     if not good:
@@ -206,7 +213,9 @@ Regions = Annotated[
 ]
 
 ServicePattern = Annotated[Text, AfterValidator(partial(_pattern_of, "a service", known_services))]
-SignalPattern = Annotated[Text, AfterValidator(partial(_pattern_of, "a signal of the catalogue", known_signals))]
+SignalPattern = Annotated[
+    Text, AfterValidator(partial(_pattern_of, "a signal of the catalogue", known_signals))
+]
 RegionPattern = Annotated[Text, AfterValidator(partial(_pattern_of, "an AWS region", known_regions))]
 
 Tags = Annotated[tuple[Text, ...], AfterValidator(_unique)]
@@ -214,5 +223,5 @@ Listen = Annotated[Text, AfterValidator(_address)]
 Url = Annotated[str, BeforeValidator(_url)]
 Role = Annotated[Text, AfterValidator(_role)]
 ExternalId = Annotated[SecretStr, BeforeValidator(_external_id)]
-ExternalIdEnv = Annotated[SecretStr, BeforeValidator(_external_id_env)]
-ExternalIdFile = Annotated[SecretStr, BeforeValidator(_external_id_file)]
+ExternalIdEnv = Annotated[SecretStr, BeforeValidator(_external_id_env), WithJsonSchema({"type": "string"})]
+ExternalIdFile = Annotated[SecretStr, BeforeValidator(_external_id_file), WithJsonSchema({"type": "string"})]

@@ -23,23 +23,29 @@ class Labels(NamedTuple):
 class Selector(Model):
     """Shell patterns, case-sensitive (`*`, `?`, `[a-z]`); a series matches when all that are given do."""
 
-    service: ServicePattern | None = Field(None, description="Pattern of the service's name.")
+    service: ServicePattern | None = Field(default=None, description="Pattern of the service's name.")
     signal: SignalPattern | None = Field(
-        None, description="Pattern of the signal's name, with or without its service: kinesis.stream_*."
+        default=None,
+        description="Pattern of the signal's name, with or without its service: kinesis.stream_*.",
     )
-    resource: Text | None = Field(None, description="Pattern of the resource's name, as exported.")
-    account: Text | None = Field(None, description="Pattern of the account's 12-digit id or its name.")
-    region: RegionPattern | None = Field(None, description="Pattern of the region's name.")
+    resource: Text | None = Field(default=None, description="Pattern of the resource's name, as exported.")
+    account: Text | None = Field(
+        default=None, description="Pattern of the account's 12-digit id or its name."
+    )
+    region: RegionPattern | None = Field(default=None, description="Pattern of the region's name.")
 
     def matches(self, labels: Labels) -> bool:
         """Whether the series of these labels is meant."""
         return (
-            _fits(self.service, labels.service)
-            and _fits(self.signal, labels.signal, f"{labels.service}.{labels.signal}")
+            self.concerns(labels.service, labels.signal)
             and _fits(self.resource, labels.resource)
             and _fits(self.account, labels.account, labels.account_name)
             and _fits(self.region, labels.region)
         )
+
+    def concerns(self, service: str, signal: str) -> bool:
+        """Whether some series of this signal may be meant."""
+        return _fits(self.service, service) and _fits(self.signal, signal, f"{service}.{signal}")
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

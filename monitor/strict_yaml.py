@@ -19,13 +19,31 @@ WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 REAL = re.compile(r"[-+]?(([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?|[0-9]+[eE][-+]?[0-9]{1,3})")
 
 
-def parse(text: str) -> tuple[Any, list[Problem]]:
-    """The data of the one document in `text` (None when there is none), and what it must not contain.
+def parse(content: bytes) -> tuple[Any, list[Problem]]:
+    """The data of the one document in `content` (None when there is none), and what it must not contain.
 
-    Raises yaml.YAMLError for what is no YAML at all, nested too deeply, or more than one document.
+    Raises ValueError, saying where, for what is not UTF-8, no YAML, nested too deeply, or several documents.
     """
-    reader = _Reader(text)
-    return reader.document(), reader.problems
+    try:
+        reader = _Reader(content.decode("utf-8-sig"))
+        return reader.document(), reader.problems
+    except UnicodeDecodeError as error:
+        line = _line(content, error.start)
+        raise ValueError(
+            f"expected UTF-8, found the byte 0x{content[error.start]:02x} (line {line})"
+        ) from None
+    except yaml.MarkedYAMLError as error:
+        raise ValueError(f"{error.problem} ({_place(error.problem_mark)})") from None
+    except yaml.reader.ReaderError as error:
+        raise ValueError(f"{error.reason} (line {_line(content, error.position)})") from None
+
+
+def _line(content: bytes, position: int) -> int:
+    return content.count(b"\n", 0, position) + 1
+
+
+def _place(mark: Any) -> str:
+    return f"line {mark.line + 1}, column {mark.column + 1}"
 
 
 class _Reader:
@@ -42,13 +60,13 @@ class _Reader:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise yaml.MarkedYAMLError(problem="a second document", problem_mark=event.start_mark)
+                    raise ValueError(f"expected one document, found another ({_place(event.start_mark)})")
                 data = self.value(next(self.events), ())
         return data
 
     def value(self, event: yaml.Event, where: Where) -> Any:
         if len(where) > DEEPEST:
-            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
+            raise ValueError(f"nested too deeply ({_place(event.start_mark)})")
         if isinstance(event, yaml.AliasEvent):
             return self.refuse(where, "aliases are not supported", event)
         if getattr(event, "tag", None) is not None:
@@ -63,11 +81,13 @@ class _Reader:
     def mapping(self, where: Where) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for event in self.until(yaml.MappingEndEvent):
-            plain = isinstance(event, yaml.ScalarEvent)
-            key = event.value if plain else str(self.value(event, (*where, "?")))
-            if not plain:
+            if not isinstance(event, yaml.ScalarEvent):
                 self.refuse(where, "expected text as a key", event)
-            elif key in data:
+                self.value(event, (*where, "?"))
+                self.value(next(self.events), (*where, "?"))
+                continue
+            key: str = event.value
+            if key in data:
                 self.refuse((*where, key), "given twice", event)
             data[key] = self.value(next(self.events), (*where, key))
         return data
@@ -80,7 +100,7 @@ class _Reader:
             yield event
 
     def refuse(self, where: Where, what: str, event: yaml.Event) -> None:
-        self.problems.append(Problem(where, f"{what} ({place(event.start_mark)})"))
+        self.problems.append(Problem(where, f"{what} ({_place(event.start_mark)})"))
 
 
 def scalar(event: yaml.ScalarEvent) -> Any:
@@ -95,8 +115,3 @@ def scalar(event: yaml.ScalarEvent) -> Any:
     if WHOLE.fullmatch(text):
         return int(text)
     return float(text) if REAL.fullmatch(text) else text
-
-
-def place(mark: Any) -> str:
-    """A mark as people count: from 1."""
-    return f"line {mark.line + 1}, column {mark.column + 1}"

@@ -1,0 +1,62 @@
+"""Judging 100,000 and 1,000,000 series: columns against one object a series. `python bench/judge.py`"""
+
+import time
+
+import numpy as np
+
+from collectors.base import Metric, Observed, per_second
+from monitor.fleet import Fleet, Key, Ruling
+from monitor.judge import judge
+from rules.limits import Band, Limit, Source
+
+NOW = 30_000_000
+traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
+refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
+
+
+def fleet_of(series: int) -> Fleet:
+    """A fleet of streams, each with its traffic and its refusals up to three minutes ago."""
+    fleet = Fleet()
+    ruling = Ruling(limit=Limit(1e6, Source.API, 0), band=Band(), stale_after=15)
+    for n in range(series):
+        name = f"stream-{n:07d}"
+        observed = Observed(
+            signal="stream_write_bytes",
+            resource=name,
+            usage=per_second(traffic.of(StreamName=name)),
+            refused=per_second(refused.of(StreamName=name)),
+        )
+        fleet.put(Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", name), observed, ruling, NOW)
+    rows = np.arange(fleet.rings.size, dtype=np.int32)
+    for minute in range(NOW - 9, NOW - 2):
+        values = np.random.default_rng(minute).uniform(0, 7e7, rows.size).astype(np.float32)
+        fleet.rings.write(rows, np.full(rows.size, minute, np.int32), values)
+    return fleet
+
+
+def plain(series: list[tuple[float, float, float]]) -> int:
+    """The simple way: one object a series, one comparison after the other."""
+    critical = 0
+    for usage, limit, saturation in series:
+        critical += saturation > 0 or usage / limit >= 0.9
+    return critical
+
+
+def main() -> None:
+    for series in (100_000, 1_000_000):
+        fleet = fleet_of(series)
+        rounds = []
+        for _ in range(9):
+            start = time.perf_counter()
+            judge(fleet, NOW)
+            rounds.append(time.perf_counter() - start)
+        objects = [(1.0, 2.0, 0.0)] * series
+        start = time.perf_counter()
+        plain(objects)
+        loop = time.perf_counter() - start
+        took = sorted(rounds)[len(rounds) // 2]
+        print(f"judge {series:>9,} series: {took * 1e3:6.1f} ms; plain loop {loop * 1e3:6.1f} ms ({loop / took:.1f}x)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""The configuration: one YAML file, every key of it optional."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from monitor.account import EXAMPLES, Account
+from monitor.config_checks import disordered_bands, repeated_accounts, repeated_labels
+from monitor.config_errors import ConfigError, lines, problems_in, problems_of
+from monitor.config_types import (
+    Duration,
+    Listen,
+    Model,
+    Regions,
+    Services,
+    Sources,
+    Tags,
+    Url,
+    address,
+    known_services,
+)
+from monitor.overrides import DEFAULT_BAND, BandOverride, Bounds, LimitOverride
+from monitor.selector import Labels, Selector
+from monitor.strict_yaml import parse
+from rules.limits import Band
+
+DEFAULT_FILE = Path("headroom.yaml")
+VARIABLE = "HEADROOM_CONFIG"
+LARGEST = 1024**2  # bytes of a file
+
+
+class Config(Model):
+    """What to watch, how often, and what is acceptable.
+
+    Of several overrides that match a series, the last one in the file counts.
+    """
+
+    accounts: tuple[Account, ...] = Field(
+        default=(),
+        description="Accounts to watch. Default: the account of the credentials found in the environment.",
+        examples=[EXAMPLES],
+    )
+    regions: Regions = Field(
+        default=(),
+        description="Regions to watch: a list, or the word all for those enabled in the account. "
+        "Default: the region of the environment.",
+        examples=[["eu-west-1", "us-east-1"]],
+    )
+    services: Services = Field(
+        default=(),
+        description=f"Services to watch. Default: all of {', '.join(known_services())}.",
+        examples=[["kinesis"]],
+    )
+    band: Bounds = Field(
+        default=Bounds(),
+        description="The target band: the utilization wanted, as ratios: 0.4 is 40 %. low < high < critical.",
+        examples=[DEFAULT_BAND.model_dump()],
+    )
+    bands: tuple[BandOverride, ...] = Field(
+        default=(),
+        description="Other bands, for some series; of several that match, the last counts.",
+        examples=[
+            [{"signal": "kinesis.stream_*", "resource": "orders-*", "low": 0.2, "high": 0.5, "critical": 0.8}]
+        ],
+    )
+    limits: tuple[LimitOverride, ...] = Field(
+        default=(),
+        description="Other limits than AWS tells, for some series; of several that match, the last counts.",
+        examples=[
+            [
+                {
+                    "signal": "kinesis.shards_per_region",
+                    "account": "production",
+                    "region": "eu-west-1",
+                    "limit": 500,
+                }
+            ]
+        ],
+    )
+    exclude: tuple[Selector, ...] = Field(
+        default=(),
+        description="Series to leave alone.",
+        examples=[[{"service": "kinesis", "resource": "test-*"}]],
+    )
+    tags: Tags = Field(
+        default=(),
+        description="Tags of resources to export as labels: cost-center becomes the label tag_cost_center.",
+        examples=[["team", "cost-center"]],
+    )
+    interval: Duration = Field(
+        default=300,
+        ge=10,
+        le=3600,
+        description="How often CloudWatch is read: seconds, or a text such as 5m; 10 s to 1 h.",
+    )
+    inventory_interval: Duration = Field(
+        default=600, ge=60, le=86400, description="How often resources and limits are looked up; 1 m to 1 d."
+    )
+    judge_interval: Duration = Field(
+        default=15, ge=1, le=300, description="How often what was read is judged and published; 1 s to 5 m."
+    )
+    listen: Listen = Field(
+        default="127.0.0.1:4070", description="Address of the HTTP server: host:port or [ipv6]:port."
+    )
+    endpoint_url: Url | None = Field(
+        default=None,
+        description="Address to use instead of AWS's own, for emulators. Default: AWS_ENDPOINT_URL, if set.",
+        examples=["http://127.0.0.1:4566"],
+    )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to listen on."""
+        return address(self.listen)
+
+    @property
+    def tag_labels(self) -> Mapping[str, str]:
+        """The exported label of each tag; Prometheus allows letters, digits and `_` in a label's name."""
+        return {tag: "tag_" + re.sub(r"\W", "_", tag, flags=re.ASCII) for tag in self.tags}
+
+    def watched(self) -> tuple[Account, ...]:
+        """The accounts to watch, at least one, each with its regions and services filled in.
+
+        Empty regions mean the region of the environment, `config_types.ALL` among them every enabled one.
+        """
+        services = self.services or known_services()
+        return tuple(
+            account.model_copy(
+                update={
+                    "regions": account.regions or self.regions,
+                    "services": account.services or services,
+                }
+            )
+            for account in self.accounts or (Account(),)
+        )
+
+    def excludes(self, labels: Labels) -> bool:
+        """Whether the series is to be left alone."""
+        return any(selector.matches(labels) for selector in self.exclude)
+
+    def limit_of(self, labels: Labels) -> float | None:
+        """The limit that overrides what AWS tells, in the signal's unit; None when nothing does."""
+        return next((override.limit for override in reversed(self.limits) if override.matches(labels)), None)
+
+    def band_of(self, labels: Labels, base: Band | None = None) -> Band:
+        """The band of a series, where `base` is what the catalogue says of its signal."""
+        base = base or self.band.over(DEFAULT_BAND)
+        return next((other.over(base) for other in reversed(self.bands) if other.matches(labels)), base)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        problems = [
+            *repeated_accounts(self.accounts),
+            *repeated_labels(self.tag_labels),
+            *disordered_bands(self.band, self.bands),
+        ]
+        if problems:
+            raise problems_of("configuration", problems)
+        return self
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """The configuration in `path`, else in the file that HEADROOM_CONFIG names, else in ./headroom.yaml.
+
+    A file that is named must exist; without any, everything has its default.
+    Secrets are read now, from `environ` and files. Raises ConfigError with everything that is wrong.
+    Blocks while it reads.
+    """
+    file = path or (Path(environ[VARIABLE]) if environ.get(VARIABLE) else None)
+    if file is None and not DEFAULT_FILE.exists():
+        return Config()
+    file = file or DEFAULT_FILE
+    return parsed(_content(file), str(file), Sources(environ, file.parent))
+
+
+def parsed(content: bytes, file: str, sources: Sources) -> Config:
+    """The configuration in the `content` of `file`. Raises ConfigError."""
+    try:
+        data, problems = parse(content)
+    except ValueError as error:
+        raise ConfigError([f"{file}: {error}"]) from None
+    try:
+        config = Config.model_validate({} if data is None else data, context=sources)
+    except ValidationError as error:
+        raise ConfigError(lines(file, [*problems, *problems_in(error, Config)])) from None
+    if problems:
+        raise ConfigError(lines(file, problems))
+    return config
+
+
+def _content(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError([f"{file}: cannot be read: {reason}"]) from None
+    if len(content) > LARGEST:
+        raise ConfigError([f"{file}: expected at most 1 MiB, found more"])
+    return content

@@ -1,0 +1,225 @@
+"""The fleet: every series as columns, fed by metrics, ready to be judged (design, section 5)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import orjson
+
+from collectors.base import Metric, Observed, Op, Unobservable, Usage
+from monitor.columns import Bytes, Columns, Flags, Floats, Ints
+from monitor.formulas import Formula, Formulas
+from monitor.rings import NEVER, Rings
+from rules.band import Zone
+from rules.limits import Band, Limit
+
+CellKey = tuple[str, str]  # account, region
+Group = tuple[str, str, str, str]  # account, region, service, signal
+Pool = dict[bytes, int]  # metrics and their rows in the rings
+
+
+class Key(NamedTuple):
+    """The identity of a series: its labels, in their order."""
+
+    account: str
+    region: str
+    service: str
+    signal: str
+    resource: str
+
+    @property
+    def cell(self) -> CellKey:
+        return self.account, self.region
+
+    @property
+    def id(self) -> str:
+        """Short, stable over restarts, fit for a URL."""
+        return blake2b("\0".join(self).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What holds for a series: the limit in force (None: unknown), the band, and for how many minutes a
+    sample counts. `tags` are those to export; `part` is the part of the collector that saw the series."""
+
+    limit: Limit | None
+    band: Band
+    stale_after: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """A series beside its numbers, which are in the columns at `place`."""
+
+    key: Key
+    place: int
+    ruling: Ruling
+    unobservable: Unobservable | None
+
+
+def fragment(metric: Metric) -> bytes:
+    """The metric as GetMetricData wants it: the JSON of a `MetricStat`."""
+    dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions]
+    name = {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions}
+    return orjson.dumps({"Metric": name, "Period": 60, "Stat": metric.stat})
+
+
+def unobservable(observed: Observed, ruling: Ruling) -> Unobservable | None:
+    """Why a series cannot be judged; None when it can."""
+    if isinstance(observed.usage, Unobservable):
+        return observed.usage
+    if observed.at_most is not None:
+        return Unobservable("CloudWatch bounds the usage, it does not tell it")
+    if ruling.limit is None:
+        return Unobservable("no limit is known: AWS tells none and none is documented; set one in `limits`")
+    return None
+
+
+class Fleet(Columns):
+    """Columns by series. Written by inventory and polls, read by judge, exposition and API, in one thread.
+
+    limit, low, high, critical: NaN where there is none. stale_after: minutes that a sample counts.
+    confirmed: the minute when an inventory last saw it. bounded: usage is only a lower bound, not judged.
+    group: index in `groups`. usage, at_most, utilization, saturation, minute, zone: the last judgement's,
+    `minute` being the sample's.
+    """
+
+    declared: ClassVar = {
+        "limit": (np.float32, np.nan),
+        "low": (np.float32, np.nan),
+        "high": (np.float32, np.nan),
+        "critical": (np.float32, np.nan),
+        "stale_after": (np.int32, 0),
+        "confirmed": (np.int32, NEVER),
+        "observable": (np.bool_, False),
+        "bounded": (np.bool_, False),
+        "group": (np.int32, -1),
+        "usage": (np.float32, np.nan),
+        "at_most": (np.float32, np.nan),
+        "utilization": (np.float32, np.nan),
+        "saturation": (np.float32, np.nan),
+        "minute": (np.int32, NEVER),
+        "zone": (np.int8, Zone.STALE),
+    }
+    limit: Floats
+    low: Floats
+    high: Floats
+    critical: Floats
+    stale_after: Ints
+    confirmed: Ints
+    observable: Flags
+    bounded: Flags
+    group: Ints
+    usage: Floats
+    at_most: Floats
+    utilization: Floats
+    saturation: Floats
+    minute: Ints
+    zone: Bytes
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rings = Rings()
+        self.series: dict[Key, Series] = {}
+        self.by_place: dict[int, Series] = {}
+        self.groups: dict[Group, int] = {}
+        self.usages, self.refusals, self.bounds = Formulas(), Formulas(), Formulas()
+        self.version = 0  # grows when a series comes, goes, or changes what is said of it
+        self._polled: dict[CellKey, Pool] = {}
+        self._told: Pool = {}  # usages that an API tells, by the series' id
+        self._users: dict[int, int] = {}  # how many formulas use a row
+        self._pools: dict[int, tuple[Pool, bytes]] = {}  # where a row is listed
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def metrics(self, cell: CellKey) -> Mapping[bytes, int]:
+        """The metrics of a cell that must be polled, as `fragment`s, with their rows in the rings."""
+        return self._polled.get(cell, {})
+
+    def put(self, key: Key, observed: Observed, ruling: Ruling, minute: int) -> Series:
+        """Register a series, or renew what is known of it, as an inventory saw it at `minute`."""
+        before = self.series.get(key)
+        series = Series(
+            key=key,
+            place=before.place if before else self.take(),
+            ruling=ruling,
+            unobservable=unobservable(observed, ruling),
+        )
+        self._renew_columns(series, observed, minute)
+        self._replace(self.usages, series, self._usage(series, observed.usage, minute))
+        self._replace(self.refusals, series, self._formula(key.cell, observed.refused))
+        self._replace(self.bounds, series, self._formula(key.cell, observed.at_most))
+        if before is None or before.ruling != ruling:
+            self.version += 1
+        self.series[key] = self.by_place[series.place] = series
+        return series
+
+    def drop(self, key: Key) -> None:
+        """Forget a series, and the metrics that no other one uses."""
+        series = self.series.pop(key)
+        del self.by_place[series.place]
+        for formulas in (self.usages, self.refusals, self.bounds):
+            self._replace(formulas, series, None)
+        self.give_back(series.place)
+        self.version += 1
+
+    def _renew_columns(self, series: Series, observed: Observed, minute: int) -> None:
+        place, ruling = series.place, series.ruling
+        self.limit[place] = ruling.limit.value if ruling.limit else np.nan
+        self.low[place], self.high[place] = ruling.band.low, ruling.band.high
+        self.critical[place] = ruling.band.critical
+        self.stale_after[place] = ruling.stale_after
+        self.confirmed[place] = minute
+        self.observable[place] = series.unobservable is None
+        self.bounded[place] = observed.at_most is not None
+        group = series.key[:4]
+        self.group[place] = self.groups.setdefault(group, len(self.groups))
+
+    def _usage(self, series: Series, usage: Usage | float | Unobservable, minute: int) -> Formula | None:
+        if isinstance(usage, Unobservable):
+            return None
+        if isinstance(usage, Usage):
+            return self._formula(series.key.cell, usage)
+        row = self._row(self._told, series.key.id.encode())
+        self.rings.write(np.array([row]), np.array([minute]), np.array([usage], np.float32))
+        return Formula(Op.SUM, (row,), (1.0,))
+
+    def _formula(self, cell: CellKey, usage: Usage | None) -> Formula | None:
+        if usage is None:
+            return None
+        pool = self._polled.setdefault(cell, {})
+        rows = []
+        for metric, _ in usage.terms:
+            rows.append(self._row(pool, fragment(metric)))
+            self.rings.zero[rows[-1]] |= metric.zero_when_absent
+        weights = np.array([weight for _, weight in usage.terms], np.float32)
+        return Formula(usage.op, tuple(rows), tuple(weights.tolist()))
+
+    def _row(self, pool: Pool, metric: bytes) -> int:
+        if metric not in pool:
+            pool[metric] = self.rings.take()
+            self._pools[pool[metric]] = pool, metric
+        return pool[metric]
+
+    def _replace(self, formulas: Formulas, series: Series, formula: Formula | None) -> None:
+        before = formulas.get(series.place)
+        if formula == before:
+            return
+        for row in formula.rows if formula else ():
+            self._users[row] = self._users.get(row, 0) + 1
+        formulas.put(series.place, formula)
+        for row in before.rows if before else ():
+            self._release(row)
+
+    def _release(self, row: int) -> None:
+        self._users[row] -= 1
+        if not self._users[row]:
+            del self._users[row]
+            pool, metric = self._pools.pop(row)
+            del pool[metric]
+            self.rings.give_back(row)

@@ -1,0 +1,158 @@
+"""Usage formulas of many series at once, grouped so that each group is a few array expressions."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from collectors.base import Op
+from monitor.columns import Floats, Ints
+from monitor.rings import Rings
+
+NAN = np.float32(np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """`op` over the rings' rows, each times its weight in float32 (see `collectors.base.Usage`)."""
+
+    op: Op
+    rows: tuple[int, ...]
+    weights: tuple[float, ...]
+
+
+class Block:
+    """The formulas of one operation over one number of terms: `rows[term, place]`, `weights[term, place]`."""
+
+    def __init__(self, op: Op, terms: int) -> None:
+        self.op, self.size = op, 0
+        self._series = np.empty(16, np.int32)
+        self._rows = np.empty((terms, 16), np.int32)
+        self._weights = np.empty((terms, 16), np.float32)
+
+    @property
+    def series(self) -> Ints:
+        return self._series[: self.size]
+
+    @property
+    def rows(self) -> Ints:
+        return self._rows[:, : self.size]
+
+    @property
+    def weights(self) -> Floats:
+        return self._weights[:, : self.size]
+
+    def add(self, series: int, formula: Formula) -> int:
+        """Append a formula; return its place."""
+        if self.size == self._series.size:
+            self._series = np.concatenate([self._series, np.empty_like(self._series)])
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)], axis=1)
+            self._weights = np.concatenate([self._weights, np.empty_like(self._weights)], axis=1)
+        self._series[self.size] = series
+        self._rows[:, self.size] = formula.rows
+        self._weights[:, self.size] = formula.weights
+        self.size += 1
+        return self.size - 1
+
+    def remove(self, place: int) -> int:
+        """Remove a formula, and move the last one to its place; return the series of the moved one."""
+        self.size -= 1
+        for column in (self._series, self._rows, self._weights):
+            column[..., place] = column[..., self.size]
+        return int(self._series[place])
+
+    def evaluate(self, rings: Rings) -> tuple[Ints, Floats]:
+        """The newest minute that can be told for each series, and the result there (NaN: none)."""
+        minutes = self._told(rings)
+        return minutes, result(rings, self.op, self.rows, self.weights, minutes)
+
+    def _told(self, rings: Rings) -> Ints:
+        known = rings.known[self.rows]
+        if len(known) == 1:
+            told: Ints = known[0]
+        elif self.op is Op.DIFFERENCE:
+            told = known.min(axis=0)
+        else:  # of those present: the newest point, but no minute that one of the metrics was not read for
+            told = np.minimum(known.max(axis=0), rings.read[self.rows].min(axis=0))
+        return told
+
+    def worst_recent(self, rings: Rings) -> tuple[Ints, Floats]:
+        """The newest minute known of any of the metrics, and the sum of each one's worst recent minute."""
+        minutes: Ints = rings.known[self.rows].max(axis=0)
+        return minutes, _present_sum(rings.recent[self.rows] * self.weights)
+
+    def formula(self, place: int) -> Formula:
+        rows, weights = self.rows[:, place], self.weights[:, place]
+        return Formula(self.op, tuple(rows.tolist()), tuple(weights.tolist()))
+
+
+def result(rings: Rings, op: Op, rows: Ints, weights: Floats, minutes: Ints) -> Floats:
+    """The result of formulas, `rows[term, place]` and `weights[term, place]`, each at its minute."""
+    terms = _terms(rings, rows, minutes) * weights
+    match op:
+        case Op.SUM:
+            return _present_sum(terms)
+        case Op.MAX:
+            highest: Floats = np.fmax.reduce(terms, axis=0)
+            return highest
+        case Op.DIFFERENCE:
+            left: Floats = np.maximum(terms.sum(axis=0), np.float32(0))
+            return left
+        case Op.RISE:
+            before = _terms(rings, rows, minutes - 1) * weights
+            risen: Floats = np.maximum(_present_sum(terms) - _present_sum(before), np.float32(0))
+            return risen
+
+
+def _terms(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
+    terms = rings.last[rows]
+    other = np.nonzero(rings.known[rows] != minutes)
+    if other[0].size:
+        terms[other] = rings.at(rows[other], minutes[other[1]])
+    return terms
+
+
+def _present_sum(terms: Floats) -> Floats:
+    """The sum over the first axis of those present; NaN when none is."""
+    summed: Floats
+    if len(terms) == 1:
+        summed = terms[0]
+        return summed
+    summed = np.nansum(terms, axis=0)
+    summed[np.isnan(terms).all(axis=0)] = NAN
+    return summed
+
+
+class Formulas:
+    """The formulas of one column of the series: blocks by operation and number of terms."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[tuple[Op, int], Block] = {}
+        self._places: dict[int, tuple[Block, int]] = {}
+
+    def __iter__(self) -> Iterator[Block]:
+        return iter(self._blocks.values())
+
+    def get(self, series: int) -> Formula | None:
+        """The formula of a series; None when it has none."""
+        if series not in self._places:
+            return None
+        block, place = self._places[series]
+        return block.formula(place)
+
+    def put(self, series: int, formula: Formula | None) -> None:
+        """Set, replace or (None) remove the formula of a series."""
+        if formula == self.get(series):
+            return
+        self._remove(series)
+        if formula:
+            key = formula.op, len(formula.rows)
+            block = self._blocks.setdefault(key, Block(*key))
+            self._places[series] = block, block.add(series, formula)
+
+    def _remove(self, series: int) -> None:
+        if series in self._places:
+            block, place = self._places.pop(series)
+            moved = block.remove(place)
+            if moved != series:
+                self._places[moved] = block, place

@@ -1,0 +1,93 @@
+"""What the metrics said: three hours of one-minute points a metric, and what is known of each at once.
+
+A minute is counted from the epoch. A point replaces an earlier one of the same minute; NaN is a missing one.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.columns import Columns, Flags, Floats, Ints
+
+WINDOW = 180  # minutes kept
+RECENT = 5  # minutes: what was refused in them still shows, so that no poll of the default interval hides it
+NEVER = -(2**30)  # a minute before all others, far enough from the limits of its type to subtract from
+
+
+class Rings(Columns):
+    """Columns by metric; `values[row, minute % WINDOW]` holds the points.
+
+    read: every minute up to this one was read, so a missing point there is a fact.
+    newest: the newest minute that has a point.
+    zero: a minute that was read without a point is 0 (see `collectors.base.Metric`).
+    known, last: the newest minute that has a value, and the value; derived.
+    recent: the highest value of the `RECENT` minutes up to `known`; derived.
+    """
+
+    declared: ClassVar = {
+        "values": (np.float32, np.nan, WINDOW),
+        "read": (np.int32, NEVER),
+        "newest": (np.int32, NEVER),
+        "zero": (np.bool_, False),
+        "known": (np.int32, NEVER),
+        "last": (np.float32, np.nan),
+        "recent": (np.float32, np.nan),
+    }
+    values: Floats
+    read: Ints
+    newest: Ints
+    zero: Flags
+    known: Ints
+    last: Floats
+    recent: Floats
+
+    def write(self, rows: Ints, minutes: Ints, values: Floats) -> int:
+        """Write points, in any order; return how many were too old for the window or no number."""
+        usable = np.isfinite(values)
+        rows, minutes, values = rows[usable], minutes[usable], values[usable]
+        touched, where = np.unique(rows, return_inverse=True)
+        newest = np.full(touched.size, NEVER, np.int32)
+        np.maximum.at(newest, where, minutes)
+        self._advance(touched, newest)
+        self.newest[touched] = np.maximum(self.newest[touched], newest)
+        kept = minutes > self.read[rows] - WINDOW
+        self.values[rows[kept], minutes[kept] % WINDOW] = values[kept]
+        self._settle(touched)
+        return usable.size - int(np.count_nonzero(kept))
+
+    def mark_read(self, rows: Ints, minute: int) -> None:
+        """Every minute up to `minute` was read completely for `rows`: what is missing there is absent."""
+        self._advance(rows, np.full(rows.size, minute, np.int32))
+        self._settle(rows)
+
+    def at(self, rows: Ints, minutes: Ints) -> Floats:
+        """The value of each row at its minute; NaN when it is missing or outside the window."""
+        read = self.read[rows]
+        inside = (minutes <= read) & (minutes > read - WINDOW)
+        found = np.where(inside, self.values[rows, minutes % WINDOW], np.float32(np.nan))
+        absent = inside & self.zero[rows] & np.isnan(found)
+        return np.where(absent, np.float32(0), found)
+
+    def history(self, row: int) -> tuple[Ints, Floats]:
+        """The minutes of the window up to the last one read, ascending, and the values."""
+        minutes = np.arange(self.read[row] - WINDOW + 1, self.read[row] + 1, dtype=np.int32)
+        return minutes, self.at(np.full(WINDOW, row, np.int32), minutes)
+
+    def _advance(self, rows: Ints, to: Ints) -> None:
+        """Move the end of the window to a later minute, and empty the places taken over from older ones."""
+        gap = np.minimum(to - self.read[rows], WINDOW)
+        for step in range(1, int(gap.max(initial=0)) + 1):
+            behind = gap >= step
+            self.values[rows[behind], (to[behind] - step + 1) % WINDOW] = np.nan
+        self.read[rows] = np.maximum(self.read[rows], to)
+
+    def _settle(self, rows: Ints) -> None:
+        known = np.where(self.zero[rows], self.read[rows], self.newest[rows])
+        self.known[rows] = known
+        self.last[rows] = self.at(rows, known)
+        minutes = known[:, None] - np.arange(RECENT, dtype=np.int32)
+        recent: npt.NDArray[np.float32] = self.at(np.repeat(rows, RECENT), minutes.ravel()).reshape(
+            -1, RECENT
+        )
+        self.recent[rows] = np.fmax.reduce(recent, axis=1)

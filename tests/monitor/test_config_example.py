@@ -1,0 +1,65 @@
+"""The example names every key and loads, as it stands and with every key in use."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from monitor.account import Account
+from monitor.config import Config, parsed
+from monitor.config_errors import model_of
+from monitor.config_example import example, schema
+from monitor.config_types import Sources, known_services
+from monitor.overrides import Bounds
+from monitor.strict_yaml import parse
+
+IN_USE = re.sub(r"^#(?!#)", "", example(), flags=re.MULTILINE)
+
+
+def missing(model: type[BaseModel], data: Any, where: str = "") -> list[str]:
+    """The keys of `model` that no entry of `data` has."""
+    entries = data if isinstance(data, list) else [data]
+    lacking = []
+    for name, field in model.model_fields.items():
+        values = [entry[name] for entry in entries if name in entry]
+        inner = model_of(field.annotation)
+        if not values:
+            lacking.append(where + name)
+        elif inner and issubclass(inner, Account | Bounds):
+            lacking += missing(inner, values[0], f"{where}{name}.")
+    return lacking
+
+
+def test_the_example_as_it_stands_is_the_default() -> None:
+    assert parsed(example().encode(), "headroom.yaml", Sources()) == Config()
+
+
+def test_every_key_in_use_loads_and_is_documented(tmp_path: Path) -> None:
+    (tmp_path / "external-id").write_text("from-a-file\n")
+    sources = Sources({"STAGING_EXTERNAL_ID": "from-the-environment"}, tmp_path)
+    config = parsed(IN_USE.encode(), "headroom.yaml", sources)
+    secrets = [account.secret and account.secret.get_secret_value() for account in config.accounts]
+    assert secrets == ["from-a-file", "from-the-environment", "headroom-sandbox"]
+
+
+def test_no_key_of_an_account_or_the_top_level_is_left_out() -> None:
+    assert missing(Config, parse(IN_USE.encode())[0]) == []
+
+
+@pytest.mark.parametrize("name", Config.model_fields)
+def test_every_key_is_described(name: str) -> None:
+    field = Config.model_fields[name]
+    inner = model_of(field.annotation)
+    assert field.description
+    assert all(part.description for part in (inner.model_fields if inner else {}).values())
+
+
+def test_the_schema_is_json_and_allows_no_unknown_key() -> None:
+    document = json.loads(json.dumps(schema()))
+    assert document["$schema"].startswith("https://json-schema.org/")
+    assert document["properties"].keys() == Config.model_fields.keys()
+    assert document["additionalProperties"] is False
+    assert document["properties"]["services"]["items"]["enum"] == list(known_services())
