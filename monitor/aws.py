@@ -79,15 +79,21 @@ class Cell:
     _creating: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _open: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
 
-    async def client(self, service: str, config: AioConfig | None = None) -> Any:
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.account, self.region
+
+    async def client(self, service: str) -> Any:
         """The cell's client of a service, made at first use."""
         async with self._creating:
             if service not in self._clients:
-                context = self.session.create_client(
-                    service, region_name=self.region, config=CLIENT_CONFIG.merge(config or AioConfig())
-                )
-                self._clients[service] = await self._open.enter_async_context(context)
+                self._clients[service] = await self.new_client(service)
         return self._clients[service]
+
+    async def new_client(self, service: str, config: AioConfig = CLIENT_CONFIG) -> Any:
+        """A client of one's own; the cell closes it."""
+        context = self.session.create_client(service, region_name=self.region, config=config)
+        return await self._open.enter_async_context(context)
 
     async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
         """One call: rate limited, retried by botocore, counted.
@@ -95,7 +101,7 @@ class Cell:
         Raises one of AWS_ERRORS.
         """
         client = await self.client(service)
-        return await self._counted(service, operation, getattr(client, xform_name(operation))(**params))
+        return await self.counted(service, operation, getattr(client, xform_name(operation))(**params))
 
     async def pages(self, service: str, operation: str, key: str, **params: Any) -> AsyncIterator[Any]:
         """The items under `key` of every page; raises as `call` does."""
@@ -106,11 +112,12 @@ class Cell:
                 yield item
             return
         pages = aiter(client.get_paginator(method).paginate(**params))
-        while (page := await self._counted(service, operation, anext(pages, None))) is not None:
+        while (page := await self.counted(service, operation, anext(pages, None))) is not None:
             for item in page.get(key) or ():
                 yield item
 
-    async def _counted(self, service: str, operation: str, answer: Awaitable[Answer]) -> Answer:
+    async def counted(self, service: str, operation: str, answer: Awaitable[Answer]) -> Answer:
+        """The answer of a call: rate limited, with a time-out, counted. Raises one of AWS_ERRORS."""
         calls = self.telemetry.aws_calls
         try:
             async with asyncio.timeout(CALL_TIMEOUT), self._limiter(service, operation):

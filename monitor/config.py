@@ -61,7 +61,8 @@ class Config(Model):
     )
     bands: tuple[BandOverride, ...] = Field(
         default=(),
-        description="Other bands, for some series; of several that match, the last counts.",
+        description="Other bands, for some series; of several that match, the last counts. "
+        "A signal with a band of its own in the catalogue only follows entries that name the signal.",
         examples=[
             [{"signal": "kinesis.stream_*", "resource": "orders-*", "low": 0.2, "high": 0.5, "critical": 0.8}]
         ],
@@ -145,10 +146,15 @@ class Config(Model):
         """The limit that overrides what AWS tells, in the signal's unit; None when nothing does."""
         return next((override.limit for override in reversed(self.limits) if override.matches(labels)), None)
 
-    def band_of(self, labels: Labels, base: Band | None = None) -> Band:
-        """The band of a series, where `base` is what the catalogue says of its signal."""
-        base = base or self.band.over(DEFAULT_BAND)
-        return next((other.over(base) for other in reversed(self.bands) if other.matches(labels)), base)
+    def band_of(self, labels: Labels, own: Band | None = None) -> Band:
+        """The band of a series; `own` is that of its signal in the catalogue, if it has one.
+
+        A signal with a band of its own means something else by it, so only an override that names the
+        signal changes it.
+        """
+        base = own or self.band.over(DEFAULT_BAND)
+        overrides = (other for other in reversed(self.bands) if other.signal or not own)
+        return next((other.over(base) for other in overrides if other.matches(labels)), base)
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

@@ -47,8 +47,9 @@ def problem(what: str) -> PydanticCustomError:
 
 
 def unexpected(expected: str, value: Any, known: Iterable[str] = ()) -> PydanticCustomError:
-    """The problem of a value that may be shown, with the nearest of the `known` names."""
-    return problem(f"expected {expected}, found {shown(value)}{suggestion(str(value), known)}")
+    """The problem of a value that may be shown, with the names it may have been meant to be."""
+    what = f"expected {expected}, found {shown(value)}"
+    return PydanticCustomError("problem", "{what}", {"what": what, "word": str(value), "known": known})
 
 
 def problems_of(where: str, problems: Iterable[Problem]) -> ValidationError:
@@ -82,7 +83,8 @@ def _what(error: ErrorDetails, model: type[BaseModel]) -> str:
         return f"expected {CONTAINERS[kind]}, found {_kind(value)}"
     if kind in SCALARS:
         return f"expected {SCALARS[kind].format(**error.get('ctx', {}))}, found {shown(value)}"
-    return error["msg"]
+    context = error.get("ctx", {})  # names are compared only here, for the few problems that are told
+    return error["msg"] + suggestion(context.get("word", ""), context.get("known", ()))
 
 
 def _keys(model: type[BaseModel], parents: Iterable[int | str]) -> list[str]:

@@ -1,6 +1,7 @@
 """The kinds of value a configuration holds. Each says what it expected and what it found; secrets, never."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -24,14 +25,13 @@ from pydantic import (
 )
 
 from collectors import COLLECTORS
-from monitor.config_errors import problem, unexpected
+from monitor.config_errors import problem, shown, unexpected
 from rules.limits import signals
 
 ALL = "all"  # instead of a list of regions: every region that is enabled in the account
 LARGEST_SECRET = 64 * 1024  # bytes of a file
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 HIGHEST_PORT = 65535
-FEW = 10  # names that an error can list
 
 Names = Callable[[], tuple[str, ...]]
 
@@ -91,9 +91,8 @@ def _pattern_of(what: str, names: Names, value: str) -> str:
 
 
 def _fitting(what: str, names: Names, value: str, fits: bool) -> str:
-    known = names()
     if not fits:
-        raise unexpected(f"one of {', '.join(known)}" if len(known) <= FEW else what, value, known)
+        raise unexpected(what, value, names())
     return value
 
 
@@ -104,9 +103,9 @@ def _all_or_list(value: Any) -> Any:
 
 
 def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
-    twice = sorted({value for value in values if values.count(value) > 1})
+    twice = [value for value, times in Counter(values).items() if times > 1]
     if twice:
-        raise problem(f"expected each once, found {', '.join(twice)} twice")
+        raise problem(f"expected each once, found {shown(twice[0])} again")
     return values
 
 
@@ -198,9 +197,10 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Ratio = Annotated[Number, Field(ge=0, le=1)]
 Duration = Annotated[float, BeforeValidator(_seconds), WithJsonSchema({"type": ["number", "string"]})]
 
+A_SERVICE = f"one of {', '.join(known_services())}"
 Service = Annotated[
     Text,
-    AfterValidator(partial(_one_of, "a service", known_services)),
+    AfterValidator(partial(_one_of, A_SERVICE, known_services)),
     WithJsonSchema({"type": "string", "enum": list(known_services())}),
 ]
 Services = Annotated[tuple[Service, ...], AfterValidator(_unique)]
@@ -212,7 +212,7 @@ Regions = Annotated[
     WithJsonSchema({"anyOf": [{"const": ALL}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 
-ServicePattern = Annotated[Text, AfterValidator(partial(_pattern_of, "a service", known_services))]
+ServicePattern = Annotated[Text, AfterValidator(partial(_pattern_of, A_SERVICE, known_services))]
 SignalPattern = Annotated[
     Text, AfterValidator(partial(_pattern_of, "a signal of the catalogue", known_signals))
 ]

@@ -41,14 +41,17 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
-    """What holds for a series: the limit in force (None: unknown), the band, and for how many minutes a
-    sample counts. `tags` are those to export; `part` is the part of the collector that saw the series."""
+    """What holds for a series.
+
+    limit: the one in force; None when it is unknown. delay: minutes until its metrics can be trusted.
+    stale_after: for how many minutes a sample counts. tags: those to export.
+    """
 
     limit: Limit | None
     band: Band
-    stale_after: int
+    delay: int = 3
+    stale_after: int = 15
     tags: Mapping[str, str] = field(default_factory=dict)
-    part: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,8 +155,8 @@ class Fleet(Columns):
         )
         self._renew_columns(series, observed, minute)
         self._replace(self.usages, series, self._usage(series, observed.usage, minute))
-        self._replace(self.refusals, series, self._formula(key.cell, observed.refused))
-        self._replace(self.bounds, series, self._formula(key.cell, observed.at_most))
+        self._replace(self.refusals, series, self._formula(series, observed.refused))
+        self._replace(self.bounds, series, self._formula(series, observed.at_most))
         if before is None or before.ruling != ruling:
             self.version += 1
         self.series[key] = self.by_place[series.place] = series
@@ -184,19 +187,21 @@ class Fleet(Columns):
         if isinstance(usage, Unobservable):
             return None
         if isinstance(usage, Usage):
-            return self._formula(series.key.cell, usage)
+            return self._formula(series, usage)
         row = self._row(self._told, series.key.id.encode())
         self.rings.write(np.array([row]), np.array([minute]), np.array([usage], np.float32))
         return Formula(Op.SUM, (row,), (1.0,))
 
-    def _formula(self, cell: CellKey, usage: Usage | None) -> Formula | None:
+    def _formula(self, series: Series, usage: Usage | None) -> Formula | None:
         if usage is None:
             return None
-        pool = self._polled.setdefault(cell, {})
+        pool = self._polled.setdefault(series.key.cell, {})
         rows = []
         for metric, _ in usage.terms:
-            rows.append(self._row(pool, fragment(metric)))
-            self.rings.zero[rows[-1]] |= metric.zero_when_absent
+            row = self._row(pool, fragment(metric))
+            self.rings.zero[row] |= metric.zero_when_absent
+            self.rings.delay[row] = max(self.rings.delay[row], series.ruling.delay)
+            rows.append(row)
         weights = np.array([weight for _, weight in usage.terms], np.float32)
         return Formula(usage.op, tuple(rows), tuple(weights.tolist()))
 

@@ -21,6 +21,7 @@ class Rings(Columns):
     read: every minute up to this one was read, so a missing point there is a fact.
     newest: the newest minute that has a point.
     zero: a minute that was read without a point is 0 (see `collectors.base.Metric`).
+    delay: minutes until a minute's value can be trusted to be there.
     known, last: the newest minute that has a value, and the value; derived.
     recent: the highest value of the `RECENT` minutes up to `known`; derived.
     """
@@ -30,6 +31,7 @@ class Rings(Columns):
         "read": (np.int32, NEVER),
         "newest": (np.int32, NEVER),
         "zero": (np.bool_, False),
+        "delay": (np.int32, 0),
         "known": (np.int32, NEVER),
         "last": (np.float32, np.nan),
         "recent": (np.float32, np.nan),
@@ -38,6 +40,7 @@ class Rings(Columns):
     read: Ints
     newest: Ints
     zero: Flags
+    delay: Ints
     known: Ints
     last: Floats
     recent: Floats

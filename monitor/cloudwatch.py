@@ -1,0 +1,103 @@
+"""Reading a cell's metrics: GetMetricData, 500 a call, into the fleet's rings."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+from aiobotocore.config import AioConfig
+from aiolimiter import AsyncLimiter
+
+from monitor import codec, plan
+from monitor.aws import AWS_ERRORS, CLIENT_CONFIG, Cell, Failure, failure
+from monitor.codec import Result
+from monitor.fleet import Fleet
+
+CALLS_AT_ONCE = 4  # per cell
+POINTS_PER_SECOND = 150_000  # AWS allows 180,000 per second and region, of the last three hours
+ASKED = 3  # times, at most, for a metric whose result is not complete
+CONFIG = CLIENT_CONFIG.merge(
+    AioConfig(parameter_validation=False)
+)  # the queries are ours, checked when built
+
+
+class Reader:
+    """Reads the metrics of one cell into the fleet; one `read` at a time."""
+
+    def __init__(self, cell: Cell, fleet: Fleet) -> None:
+        self._cell, self._fleet = cell, fleet
+        self._points = AsyncLimiter(POINTS_PER_SECOND, 1)
+        self._at_once = asyncio.Semaphore(CALLS_AT_ONCE)
+        self._client: Any = None
+        self._ask = codec.plain
+
+    async def read(self, now: int) -> list[Failure]:
+        """Ask for all that is due at the minute `now`; return what failed, which costs its metrics only."""
+        if self._client is None:
+            self._client = await self._cell.new_client("cloudwatch", CONFIG)
+            self._ask = codec.fast if codec.install(self._client) else codec.plain
+        requests = plan.due(self._fleet.rings, self._fleet.metrics(self._cell.key), now)
+        failed = await asyncio.gather(*(self._read(request) for request in requests))
+        return [one for one in failed if one]
+
+    async def _read(self, request: plan.Request) -> Failure | None:
+        asked = dict(enumerate(request.metrics))
+        async with self._at_once:
+            try:
+                for _ in range(ASKED):
+                    results = await self._results(asked, request)
+                    done = {n: result for n, result in results.items() if usable(result)}
+                    self._keep(request, done)
+                    asked = {n: metric for n, metric in asked.items() if n not in done}
+                    if not asked:
+                        return None
+            except (*AWS_ERRORS, msgspec.DecodeError) as error:
+                return failure(error, "GetMetricData")
+        self._cell.telemetry.decode_errors.labels("incomplete").inc(len(asked))
+        example = next(iter(asked.values())).decode()
+        sentence = f"{len(asked)} metrics stayed incomplete after {ASKED} requests, among them {example}"
+        return Failure("GetMetricData", "", "Incomplete", sentence)
+
+    async def _results(self, metrics: Mapping[int, bytes], request: plan.Request) -> dict[int, Result]:
+        """The results of all pages, by the metric's number."""
+        results: dict[int, Result] = {}
+        numbers = {codec.query_id(n): n for n in metrics}
+        token: str | None = None
+        self._cell.telemetry.requested(*self._cell.key, len(metrics))
+        while True:
+            await self._points.acquire(len(metrics) * len(request.minutes))
+            answer = self._ask(self._client, metrics, request.minutes, token)
+            page = await self._cell.counted("cloudwatch", "GetMetricData", answer)
+            for result in page.metric_data_results:
+                if result.id in numbers:
+                    n = numbers[result.id]
+                    results[n] = joined(results[n], result) if n in results else result
+            token = page.next_token
+            if not token:
+                return results
+
+    def _keep(self, request: plan.Request, results: Mapping[int, Result]) -> None:
+        """Write complete results to the rings, points and absences alike."""
+        rings = self._fleet.rings
+        numbers = np.fromiter(results, np.int32, len(results))
+        rows = request.rows[numbers]
+        points = [len(result.values) for result in results.values()]
+        times = np.array([time for result in results.values() for time in result.timestamps], np.float64)
+        values = np.array([value for result in results.values() for value in result.values], np.float32)
+        minutes = (times // 60).astype(np.int32)
+        wanted = (minutes >= request.minutes.start) & (minutes < request.minutes.stop)
+        unusable = rings.write(rows.repeat(points)[wanted], minutes[wanted], values[wanted])
+        self._cell.telemetry.decode_errors.labels("point").inc(unusable + int(np.count_nonzero(~wanted)))
+        rings.mark_read(rows, request.minutes.stop - 1)
+
+
+def joined(earlier: Result, later: Result) -> Result:
+    """One metric's result from two pages; the later page has the last word on whether it is complete."""
+    timestamps, values = earlier.timestamps + later.timestamps, earlier.values + later.values
+    return Result(later.id, timestamps, values, later.status_code)
+
+
+def usable(result: Result) -> bool:
+    """Whether a result is complete and each of its values has a time."""
+    return result.status_code == "Complete" and len(result.timestamps) == len(result.values)
