@@ -28,7 +28,7 @@ def missing(model: type[BaseModel], data: Any, where: str = "") -> list[str]:
         inner = model_of(field.annotation)
         if not values:
             lacking.append(where + name)
-        elif inner and issubclass(inner, Account | Bounds):
+        elif inner in (Account, Bounds):
             lacking += missing(inner, values[0], f"{where}{name}.")
     return lacking
 
