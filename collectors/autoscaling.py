@@ -40,12 +40,12 @@ Group = Mapping[str, Any]  # an AutoScalingGroup
 
 async def account(aws: Aws) -> AsyncIterator[Observed]:
     limits = await aws.attempt("autoscaling", "DescribeAccountLimits")
-    groups = limits.get("NumberOfAutoScalingGroups")
+    count = limits.get("NumberOfAutoScalingGroups")
     yield Observed(
         signal="groups_per_region",
         resource=ACCOUNT,
         limit=limits.get("MaxNumberOfAutoScalingGroups"),
-        usage=highest(GROUP_COUNT) if groups is None else float(groups),
+        usage=highest(GROUP_COUNT) if count is None else float(count),
     )
 
 
@@ -93,8 +93,8 @@ def desired_capacity(group: Group) -> Usage | float:
 
 
 def shortfall(group: Group, region: str) -> Usage | Unobservable:
-    """The API's instances do not stand in for the metric: one look in ten minutes cannot tell capacity that is
-    missing from capacity that is just starting."""
+    """The API's instances do not stand in for the metric: one look in ten minutes cannot tell capacity that
+    is missing from capacity that is just starting."""
     name = group["AutoScalingGroupName"]
     in_service = in_service_units if weighted(group) else in_service_instances
     if enabled(group, desired, in_service):

@@ -1,7 +1,7 @@
 """S3: requests per prefix, as far as request metrics with a prefix filter are enabled.
 
-A limit holds per prefix. Metrics of a whole bucket are a sum over its prefixes and say nothing about any of them,
-so a bucket that has only those is as unobservable as one without.
+A limit holds per prefix. Metrics of a whole bucket are a sum over its prefixes and tell of none of them, so a
+bucket that has only those is as unobservable as one without.
 
 Limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
 Metrics: https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-dimensions.html
@@ -65,9 +65,8 @@ async def region_of(aws: Aws, bucket: Bucket) -> str:
     """The region of a bucket; not everything that speaks S3 tells it when it lists buckets."""
     if told := bucket.get("BucketRegion"):
         return str(told)
-    location = (await aws.call("s3", "GetBucketLocation", Bucket=bucket_name(bucket))).get(
-        "LocationConstraint"
-    )
+    answer = await aws.call("s3", "GetBucketLocation", Bucket=bucket_name(bucket))
+    location = answer.get("LocationConstraint")
     return LOCATIONS.get(location, str(location))
 
 

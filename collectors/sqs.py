@@ -1,9 +1,9 @@
 """SQS: messages that move through FIFO queues, and messages in flight in every queue.
 
-CloudWatch counts messages while SQS limits calls, and a call moves one to ten messages. So the message rate is
-held against the limit on batched messages, and the call rate is a range.
+CloudWatch counts messages while SQS limits calls, and a call moves one to ten messages. So the message rate
+is held against the limit on batched messages, and the call rate is a range.
 
-Limits: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-quotas.html
+Limits: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 Metrics: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 """
 

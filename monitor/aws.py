@@ -13,6 +13,7 @@ from aiobotocore.session import AioSession
 from aiolimiter import AsyncLimiter
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from monitor.telemetry import VERSION, Telemetry
 
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 CALL_TIMEOUT = 90.0  # seconds, over all attempts of one call
 SIDE_BY_SIDE = 8  # resources asked about at once, per part of a collector
 DEFAULT_RATE = 10.0  # calls per second to a service that declares no rate
-AWS_ERRORS = (ClientError, BotoCoreError, TimeoutError, OSError)
+AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError, TimeoutError, OSError)
 
 CLIENT_CONFIG = AioConfig(
     retries={"mode": "standard", "total_max_attempts": 4},
@@ -44,6 +45,11 @@ class Failure:
     item: str
     code: str
     message: str
+
+    @property
+    def sentence(self) -> str:
+        about = " of ".join(filter(None, (self.operation, self.item)))
+        return f"{about}: {self.message} ({self.code})".removeprefix(": ")
 
 
 def code_of(error: BaseException) -> str:
@@ -74,6 +80,7 @@ class Cell:
     region: str
     telemetry: Telemetry
     rates: Mapping[str, float]
+    endpoint_url: str | None = None
     _clients: dict[str, Any] = field(default_factory=dict, init=False)
     _limiters: dict[str, AsyncLimiter] = field(default_factory=dict, init=False)
     _creating: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -92,7 +99,9 @@ class Cell:
 
     async def new_client(self, service: str, config: AioConfig = CLIENT_CONFIG) -> Any:
         """A client of one's own; the cell closes it."""
-        context = self.session.create_client(service, region_name=self.region, config=config)
+        context = self.session.create_client(
+            service, region_name=self.region, endpoint_url=self.endpoint_url, config=config
+        )
         return await self._open.enter_async_context(context)
 
     async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:

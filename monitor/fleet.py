@@ -68,7 +68,8 @@ def fragment(metric: Metric) -> bytes:
     """The metric as GetMetricData wants it: the JSON of a `MetricStat`."""
     dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions]
     name = {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions}
-    return orjson.dumps({"Metric": name, "Period": 60, "Stat": metric.stat})
+    encoded = orjson.dumps({"Metric": name, "Period": 60, "Stat": metric.stat})
+    return memoryview(encoded).tobytes()  # a copy of its size: orjson's own answer keeps 4 KiB
 
 
 def unobservable(observed: Observed, ruling: Ruling) -> Unobservable | None:

@@ -7,7 +7,7 @@ from monitor.config_types import Model, Number, Ratio
 from monitor.selector import Selector
 from rules.limits import Band
 
-DEFAULT_BAND = Band.model_validate({})
+DEFAULT_BAND = Band()
 
 
 class Bounds(Model):

@@ -45,9 +45,9 @@ class _Model(BaseModel):
 class Band(_Model):
     """The target band: utilization wanted within [low, high]; from `critical` on the limit is near."""
 
-    low: float = Field(0.40, ge=0, allow_inf_nan=False)
-    high: float = Field(0.70, gt=0, allow_inf_nan=False)
-    critical: float = Field(0.90, gt=0, allow_inf_nan=False)
+    low: float = Field(default=0.40, ge=0, allow_inf_nan=False)
+    high: float = Field(default=0.70, gt=0, allow_inf_nan=False)
+    critical: float = Field(default=0.90, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _ordered(self) -> "Band":
@@ -86,7 +86,7 @@ class Signal(_Model):
     default: Default | None = None
     quota: Quota | None = None
     band: Band | None = None
-    hold: int = Field(5, ge=0)
+    hold: int = Field(default=5, ge=0)
     why: Text
     saturation: Text
     caveats: tuple[Text, ...] = ()

@@ -22,6 +22,13 @@ ACCOUNT_ID = "123456789012"
 
 # IAM names these actions otherwise than the operation that needs them (Service Authorization Reference).
 IAM = {
+    "apigateway:GetAccount": "apigateway:GET",
+    "apigateway:GetRestApis": "apigateway:GET",
+    "apigateway:GetStages": "apigateway:GET",
+    "apigateway:GetUsage": "apigateway:GET",
+    "apigateway:GetUsagePlans": "apigateway:GET",
+    "apigatewayv2:GetApis": "apigateway:GET",
+    "apigatewayv2:GetStages": "apigateway:GET",
     "s3:ListBuckets": "s3:ListAllMyBuckets",
     "s3:ListBucketMetricsConfigurations": "s3:GetMetricsConfiguration",
     "service-quotas:GetServiceQuota": "servicequotas:GetServiceQuota",
@@ -74,7 +81,8 @@ class FakeClient:
     async def answered(self, method: str, answer: Any, params: Mapping[str, Any]) -> Any:
         operation: Any = self.operations[method]
         self.aws.calls.append(f"{self.service}:{operation.name}")
-        validate_parameters(params, operation.input_shape)
+        if operation.input_shape:  # an operation may take no parameters
+            validate_parameters(params, operation.input_shape)
         answer = answer(**params) if callable(answer) else answer
         if isinstance(answer, Exception):
             raise answer

@@ -1,0 +1,174 @@
+"""The command line: `headroom`."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import environ
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from monitor import check as checking
+from monitor import config_example, iam
+from monitor.config import Config, load
+from monitor.config_errors import ConfigError
+from monitor.config_types import ALL
+from monitor.fleet import Key
+from monitor.report import FORMATS, Report
+from monitor.telemetry import VERSION
+from monitor.units import amount
+from rules.band import Zone
+from rules.limits import Signal, signals
+
+CANNOT_LOOK = 2  # exit code: wrong configuration, or nothing could be looked at
+
+app = typer.Typer(
+    help="Tells which AWS resources will run into a limit, before customers see a throttle.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(help="Check or explain the configuration file.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+Format = Literal["table", "json", "csv", "markdown"]
+FailOn = Literal["above", "critical", "saturated", "none"]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="Configuration file; default: $HEADROOM_CONFIG, else ./headroom.yaml if there is one.",
+    ),
+]
+Only = Annotated[list[str] | None, typer.Option(help="Only these; may be given several times.")]
+
+
+def main() -> None:
+    """The entry point of the command."""
+    app()
+
+
+def configured(file: Path | None) -> Config:
+    """The configuration; a wrong one ends the command with a line for each problem."""
+    try:
+        return load(file, environ)
+    except ConfigError as error:
+        for problem in error.problems:
+            typer.echo(problem, err=True)
+        raise typer.Exit(CANNOT_LOOK) from None
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"headroom {VERSION}")
+        raise typer.Exit
+
+
+@app.command(epilog="Example: headroom check --format markdown --fail-on critical --service kinesis")
+def check(
+    config: ConfigFile = None,
+    format: Annotated[Format, typer.Option(help="How to print it.")] = "table",
+    fail_on: Annotated[
+        FailOn, typer.Option(help="Exit with 1 when a series is in this zone or beyond.")
+    ] = "critical",
+    service: Only = None,
+    signal: Only = None,
+    region: Only = None,
+    account: Only = None,
+) -> None:
+    """Look at everything once, and show the most urgent first.
+
+    Exits with 0 when nothing is at or beyond --fail-on, 1 when something is, 2 when it could not look.
+    """
+    settings = configured(config)
+    chosen = {"service": service, "signal": signal, "region": region, "account": account}
+
+    def wanted(key: Key) -> bool:
+        return all(getattr(key, name) in values for name, values in chosen.items() if values)
+
+    with progress() as tell:
+        report = asyncio.run(checking.check(settings, wanted, tell))
+    FORMATS[format](report, sys.stdout)
+    raise typer.Exit(outcome(report, fail_on))
+
+
+def outcome(report: Report, fail_on: str) -> int:
+    """The exit code of a check."""
+    if not any(row.zone > Zone.STALE for row in report.rows) and (report.failures or not report.rows):
+        return CANNOT_LOOK
+    worst = max((row.zone for row in report.rows), default=Zone.STALE)
+    return int(fail_on != "none" and worst >= Zone[fail_on.upper()])
+
+
+@contextmanager
+def progress() -> Iterator[Any]:
+    """A progress bar on a terminal's standard error; nothing when it is piped."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Looking", total=None)
+        yield lambda done, steps: bar.update(task, completed=done, total=steps)
+
+
+@app.command(epilog="Example: headroom catalogue --format json")
+def catalogue(
+    format: Annotated[Literal["text", "json"], typer.Option(help="How to print it.")] = "text",
+    service: Only = None,
+) -> None:
+    """List every signal with its default limit, remedy and documentation."""
+    chosen = [signal for signal in signals() if not service or signal.service in service]
+    match format.value:
+        case "json":
+            typer.echo(
+                orjson.dumps([one.model_dump(mode="json") for one in chosen], option=orjson.OPT_INDENT_2)
+            )
+        case _:
+            typer.echo("\n\n".join(map(entry, chosen)))
+
+
+def entry(signal: Signal) -> str:
+    """A signal of the catalogue as text."""
+    default = signal.default
+    limit = amount(default.value, signal.unit) if default else "set by you"
+    regions = (
+        "".join(f", {region} {value:g}" for region, value in default.by_region.items()) if default else ""
+    )
+    lines = [signal.id, signal.title, f"limit: {limit}{regions} ({signal.kind.value})"]
+    lines += [f"quota: {signal.quota.code}"] if signal.quota else []
+    return "\n  ".join([*lines, *(f"remedy: {remedy}" for remedy in signal.remedy), *signal.docs])
+
+
+@app.command("iam-policy", epilog="Example: headroom iam-policy > policy.json")
+def iam_policy(config: ConfigFile = None) -> None:
+    """Print the least-privilege IAM policy for the services that are watched."""
+    accounts = configured(config).watched()
+    services = {service for account in accounts for service in account.services}
+    all_regions = any(ALL in account.regions for account in accounts)
+    typer.echo(orjson.dumps(iam.policy(services, all_regions), option=orjson.OPT_INDENT_2))
+
+
+@config_app.command("check", epilog="Example: headroom config check --config headroom.yaml")
+def config_check(config: ConfigFile = None) -> None:
+    """Say whether the configuration is right; exits with 2 and a line for each problem when it is not."""
+    configured(config)
+    typer.echo("The configuration is right.")
+
+
+@config_app.command("example", epilog="Example: headroom config example > headroom.yaml")
+def config_example_() -> None:
+    """Print an example that explains every key."""
+    typer.echo(config_example.example(), nl=False)
+
+
+@config_app.command("schema", epilog="Example: headroom config schema > headroom.schema.json")
+def config_schema() -> None:
+    """Print the JSON schema of the file, for editors."""
+    typer.echo(orjson.dumps(config_example.schema(), option=orjson.OPT_INDENT_2))

@@ -1,0 +1,140 @@
+"""The slow look at a cell: run collectors, register what they find with its limit, forget what is gone."""
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from collectors import quotas
+from collectors.base import Collector, Observed, Part
+from monitor.aws import Cell, Failure, Look, failure
+from monitor.config import Config
+from monitor.fleet import Fleet, Key, Ruling
+from monitor.selector import Labels
+from rules.limits import Quota, Signal, Source, catalogue, in_force
+
+BREATH = 100  # series registered before other tasks get their turn
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a collector fared in a cell; times are epoch seconds, None: never."""
+
+    attempted: float | None = None
+    succeeded: float | None = None
+    failures: Sequence[Failure] = ()
+
+
+@dataclass(slots=True)
+class Found:
+    """What one part found: the series, and the resources that it could not ask about."""
+
+    keys: set[Key] = field(default_factory=set)
+    failures: list[Failure] = field(default_factory=list)
+    ended: bool = False
+
+    def missed(self, key: Key) -> bool:
+        """Whether the part could not look at a series, so that not finding it says nothing."""
+        names = {one.item for one in self.failures if one.item}
+        parents = (key.resource[:end] for end in range(len(key.resource)) if key.resource[end] == "/")
+        return not self.ended or key.resource in names or any(parent in names for parent in parents)
+
+
+class Inventory:
+    """What a cell holds. `known` says which collector and part found each series at the last look."""
+
+    def __init__(self, cell: Cell, fleet: Fleet, config: Config, account_name: str = "") -> None:
+        self.cell, self._fleet, self._config, self._name = cell, fleet, config, account_name
+        self.outcomes: dict[str, Outcome] = {}
+        self.known: dict[Key, tuple[str, str]] = {}
+        self._quotas: dict[Quota, quotas.Values] = {}
+
+    async def look(self, collector: Collector) -> Outcome:
+        """Run a collector: register what its parts find, forget what they no longer do. Never raises for AWS.
+
+        A part that fails keeps the series that it found before; so does one resource that cannot be asked
+        about. Until then they are judged by the limit last read.
+        """
+        outcome = self.outcomes.setdefault(collector.service, Outcome())
+        outcome.attempted = time.time()
+        failures = await self._read_quotas(collector.service)
+        found = await asyncio.gather(*(self._run(collector, part) for part in collector.parts))
+        for part, seen in zip(collector.parts, found, strict=True):
+            self._forget(collector.service, part, seen)
+            failures += seen.failures
+        outcome.failures = tuple(failures)
+        if not failures:
+            outcome.succeeded = time.time()
+            labels = (*self.cell.key, collector.service)
+            self.cell.telemetry.inventory_time.labels(*labels).set(outcome.succeeded)
+        return outcome
+
+    async def _read_quotas(self, service: str) -> list[Failure]:
+        wanted = {signal.quota for signal in catalogue()[service].signals.values() if signal.quota}
+        look = Look(self.cell)
+        self._quotas |= await quotas.read(look, wanted)
+        return look.failures
+
+    async def _run(self, collector: Collector, part: Part) -> Found:
+        look = Look(self.cell)
+        found = Found(failures=look.failures)
+        try:
+            async for observed in part(look):
+                if key := self._register(collector, part, observed):
+                    found.keys.add(key)
+                if len(found.keys) % BREATH == 0:
+                    await asyncio.sleep(0)
+            found.ended = True
+        except Exception as error:  # of AWS or of an answer nobody foresaw: it costs this part only
+            found.failures.append(failure(error))
+        return found
+
+    def _register(self, collector: Collector, part: Part, observed: Observed) -> Key | None:
+        key = Key(*self.cell.key, collector.service, observed.signal, observed.resource)
+        labels = Labels(*key, account_name=self._name)
+        if self._config.excludes(labels):
+            return None
+        signal = catalogue()[collector.service].signals[observed.signal]
+        self._fleet.put(
+            key, observed, self._ruling(collector, signal, observed, labels), int(time.time() // 60)
+        )
+        self.known[key] = collector.service, part.__name__
+        return key
+
+    def _ruling(self, collector: Collector, signal: Signal, observed: Observed, labels: Labels) -> Ruling:
+        candidates = {
+            Source.OVERRIDE: self._config.limit_of(labels),
+            Source.API: observed.limit,
+            **(self._quotas.get(signal.quota, {}) if signal.quota else {}),
+            Source.DOCUMENTED: signal.documented(labels.region),
+        }
+        told = isinstance(observed.usage, float | int)
+        interval = self._config.inventory_interval if told else self._config.interval
+        exported = {
+            label: observed.tags[tag]
+            for tag, label in self._config.tag_labels.items()
+            if tag in observed.tags
+        }
+        return Ruling(
+            limit=in_force(candidates, time.time()),
+            band=self._config.band_of(labels, signal.band),
+            delay=collector.delay,
+            stale_after=stale_after(interval, collector.delay),
+            tags=exported,
+        )
+
+    def _forget(self, service: str, part: Part, found: Found) -> None:
+        mine = [key for key, finder in self.known.items() if finder == (service, part.__name__)]
+        for key in mine:
+            if key not in found.keys and not found.missed(key):
+                del self.known[key]
+                self._fleet.drop(key)
+
+
+def stale_after(interval: float, delay: int) -> int:
+    """For how many minutes a sample counts, when the metrics are read every `interval` seconds.
+
+    One turn may fail; a quarter of an hour is always allowed, as EC2's basic monitoring has a point in five.
+    """
+    return max(15, delay + 2 + 2 * math.ceil(interval / 60))

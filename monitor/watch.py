@@ -1,0 +1,152 @@
+"""Watching the configured accounts: each cell looked at, and its metrics read, on its own schedule."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from collectors import COLLECTORS
+from collectors.base import Collector
+from monitor.account import Account
+from monitor.accounts import open_cells
+from monitor.aws import AWS_ERRORS, Cell, Failure, failure
+from monitor.cloudwatch import Reader
+from monitor.config import Config
+from monitor.fleet import CellKey, Fleet, Key
+from monitor.inventory import Inventory, Outcome
+from monitor.schedule import repeat, ticks
+from monitor.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+RETRY = 60.0  # seconds until an account that did not let us in is tried again
+
+
+def name_of(account: Account) -> str:
+    """What to call an account in messages, before AWS told its id."""
+    return account.name or account.id or "default"
+
+
+class CellWatch:
+    """One cell: its inventory, its reader, and how they fared. `read_once`: after the first full read."""
+
+    def __init__(
+        self, cell: Cell, inventory: Inventory, reader: Reader, collectors: Iterable[Collector]
+    ) -> None:
+        self.cell, self.inventory, self._reader = cell, inventory, reader
+        self._collectors = tuple(collectors)
+        self.poll = Outcome()
+        self.looked_once, self.read_once = asyncio.Event(), asyncio.Event()
+
+    async def look(self) -> None:
+        """One inventory: all collectors side by side."""
+        await asyncio.gather(*map(self.inventory.look, self._collectors))
+        self.looked_once.set()
+
+    async def read(self) -> None:
+        """One poll of all metrics that are due."""
+        self.poll.attempted = time.time()
+        self.poll.failures = await self._reader.read(int(self.poll.attempted // 60))
+        if not self.poll.failures:
+            self.poll.succeeded = time.time()
+            self.cell.telemetry.poll_time.labels(*self.cell.key).set(self.poll.succeeded)
+        self.read_once.set()
+
+    async def run(self, config: Config) -> None:
+        """Look and read until cancelled."""
+        name, told = "/".join(self.cell.key), self.cell.telemetry
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(repeat("inventory", name, config.inventory_interval, self.look, told))
+            await self.looked_once.wait()
+            loops.create_task(repeat("poll", name, config.interval, self.read, told))
+
+
+@dataclass
+class Watch:
+    """All cells of a configuration, in one fleet.
+
+    cells: those that could be opened. shut: accounts that did not let us in, and why. tried: all others too.
+    known: what earlier inventories found, when this watch follows another one.
+    """
+
+    config: Config
+    fleet: Fleet
+    telemetry: Telemetry
+    known: Mapping[CellKey, Mapping[Key, tuple[str, str]]] = field(default_factory=dict)
+    cells: dict[CellKey, CellWatch] = field(default_factory=dict, init=False)
+    shut: dict[str, Failure] = field(default_factory=dict, init=False)
+    tried: set[str] = field(default_factory=set, init=False)
+
+    async def open(self, account: Account) -> list[CellWatch]:
+        """The cells of an account; none, and the reason noted in `shut`, when it does not let us in."""
+        name = name_of(account)
+        try:
+            cells = await open_cells(account, self.config.endpoint_url, self.telemetry)
+        except AWS_ERRORS as error:
+            self.shut[name] = failure(error)
+            log.warning("account %s: %s", name, self.shut[name].message)
+            return []
+        finally:
+            self.tried.add(name)
+        self.shut.pop(name, None)
+        return [self._watch(account, cell) for cell in cells if cell.key not in self.cells]
+
+    def _watch(self, account: Account, cell: Cell) -> CellWatch:
+        inventory = Inventory(cell, self.fleet, self.config, account.name or "")
+        inventory.known |= self.known.get(cell.key, {})
+        collectors = [one for one in COLLECTORS if one.service in account.services]
+        self.cells[cell.key] = CellWatch(cell, inventory, Reader(cell, self.fleet), collectors)
+        return self.cells[cell.key]
+
+    async def run(self) -> None:
+        """Watch all accounts until cancelled; the cells are closed at the end."""
+        try:
+            async with asyncio.TaskGroup() as accounts:
+                for account in self.config.watched():
+                    accounts.create_task(self._run(account))
+        finally:
+            await self.close()
+
+    async def _run(self, account: Account) -> None:
+        async for _ in ticks(name_of(account), RETRY):
+            if cells := await self.open(account):
+                break
+        async with asyncio.TaskGroup() as loops:
+            for cell in cells:
+                loops.create_task(cell.run(self.config))
+
+    async def once(self, tell: Callable[[int, int], None]) -> None:
+        """Look at everything and read it, once. `tell(done, steps)` is called as it goes on."""
+        accounts = self.config.watched()
+        opened = [cell for cells in await asyncio.gather(*map(self.open, accounts)) for cell in cells]
+        steps, done = 2 * len(opened), 0
+
+        async def both(cell: CellWatch) -> None:
+            nonlocal done
+            for turn in (cell.look, cell.read):
+                await turn()
+                done += 1
+                tell(done, steps)
+
+        await asyncio.gather(*map(both, opened))
+
+    def waited_for(self) -> list[str]:
+        """What has not been tried yet, in words; empty once every cell had its first full read."""
+        names = map(name_of, self.config.watched())
+        untried = [f"account {name}" for name in names if name not in self.tried]
+        unread = ["/".join(key) for key, cell in self.cells.items() if not cell.read_once.is_set()]
+        return untried + unread
+
+    async def close(self) -> None:
+        await asyncio.gather(*(cell.cell.close() for cell in self.cells.values()))
+
+    def sentences(self) -> list[str]:
+        """What AWS refused or failed to answer in the last look and read, one sentence each."""
+        shut = [f"account {name}: {one.sentence}" for name, one in self.shut.items()]
+        return shut + [
+            f"{'/'.join(key)} {where}: {one.sentence}"
+            for key, cell in self.cells.items()
+            for where, outcome in {**cell.inventory.outcomes, "metrics": cell.poll}.items()
+            for one in outcome.failures
+        ]

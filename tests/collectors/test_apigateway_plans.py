@@ -1,0 +1,84 @@
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from collectors.apigateway import period_start, usage_plans
+from collectors.base import Unobservable
+from tests.fake_aws import FakeAws
+
+
+def listed(*plans: dict[str, Any]) -> dict[str, Any]:
+    return {"items": list(plans)}
+
+
+async def test_the_rate_of_a_usage_plan_is_a_limit_whose_use_nobody_tells() -> None:
+    aws = FakeAws(get_usage_plans=listed({"id": "p1", "name": "gold", "throttle": {"rateLimit": 10.0}}))
+    seen = (await aws.seen(usage_plans))["usage_plan_throttle", "gold"]
+    assert seen.limit == 10.0
+    assert isinstance(seen.usage, Unobservable)
+    assert seen.usage.enable is None
+
+
+async def test_what_each_key_used_in_the_period_is_held_against_the_quota() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def usage(**params: Any) -> dict[str, Any]:
+        asked.append(params)
+        if "position" not in params:
+            return {"items": {"key1": [[10, 90], [30, 60]], "key2": []}, "position": "more"}
+        return {"items": {"key3": [[0, 100], []]}}
+
+    quota = {"limit": 100, "period": "DAY", "offset": 0}
+    gold = {"id": "p1", "name": "gold", "quota": quota, "tags": {"team": "a"}}
+    aws = FakeAws(get_usage_plans=listed(gold), get_usage=usage)
+    before = datetime.now(UTC).date().isoformat()
+    seen = await aws.seen(usage_plans)
+    assert {resource: one.usage for (_, resource), one in seen.items()} == {
+        "gold/key1": 40.0,
+        "gold/key2": 0.0,
+        "gold/key3": 0.0,
+    }
+    assert {(one.signal, one.limit) for one in seen.values()} == {("usage_plan_quota", 100)}
+    assert seen["usage_plan_quota", "gold/key1"].tags == {"team": "a"}
+    assert [params.get("position") for params in asked] == [None, "more"]
+    assert {params["startDate"] for params in asked} == {params["endDate"] for params in asked}
+    assert asked[0]["startDate"] in {before, datetime.now(UTC).date().isoformat()}  # midnight may have passed
+
+
+async def test_a_page_that_leads_back_to_itself_is_the_last() -> None:
+    aws = FakeAws(
+        get_usage_plans=listed({"id": "p1", "name": "gold", "quota": {"limit": 100, "period": "MONTH"}}),
+        get_usage={"items": {"key1": [[1, 99]]}, "position": "again"},
+    )
+    assert (await aws.seen(usage_plans))["usage_plan_quota", "gold/key1"].usage == 1.0
+
+
+@pytest.mark.parametrize("plan", [{}, {"quota": {}}, {"throttle": {}}, {"throttle": {"burstLimit": 5}}])
+async def test_a_plan_that_limits_nothing_costs_no_call(plan: dict[str, Any]) -> None:
+    aws = FakeAws(get_usage_plans=listed({"id": "p1", **plan}))
+    assert await aws.seen(usage_plans) == {}
+    assert aws.calls == ["apigateway:GetUsagePlans"]
+
+
+@pytest.mark.parametrize(
+    ("period", "offset", "today", "start"),
+    [
+        ("DAY", 0, date(2026, 11, 24), date(2026, 11, 24)),
+        ("WEEK", 0, date(2026, 11, 24), date(2026, 11, 22)),  # a Tuesday; the week begins on Sunday
+        ("WEEK", 0, date(2026, 11, 22), date(2026, 11, 22)),
+        ("WEEK", 1, date(2026, 11, 22), date(2026, 11, 16)),
+        ("WEEK", 2, date(2026, 11, 24), date(2026, 11, 24)),
+        ("WEEK", 6, date(2026, 11, 24), date(2026, 11, 21)),
+        ("MONTH", 0, date(2026, 11, 24), date(2026, 11, 1)),
+        ("MONTH", 0, date(2026, 11, 1), date(2026, 11, 1)),
+        ("MONTH", 23, date(2026, 11, 24), date(2026, 11, 24)),
+        ("MONTH", 24, date(2026, 11, 24), date(2026, 10, 25)),
+        ("MONTH", 27, date(2026, 3, 1), date(2026, 2, 28)),
+        ("MONTH", 14, date(2026, 1, 5), date(2025, 12, 15)),
+    ],
+)
+def test_a_quota_begins_anew_on_the_day_of_its_offset(
+    period: str, offset: int, today: date, start: date
+) -> None:
+    assert period_start(period, offset, today) == start

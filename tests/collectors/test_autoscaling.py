@@ -1,0 +1,188 @@
+import shlex
+from typing import Any
+
+import pytest
+
+from collectors.autoscaling import (
+    COLLECTOR,
+    GROUP_COUNT,
+    account,
+    cpu,
+    desired,
+    groups,
+    in_service_instances,
+    in_service_units,
+)
+from collectors.base import ACCOUNT, Observed, Unobservable, difference, highest
+from rules.limits import catalogue
+from tests.fake_aws import FakeAws
+
+LIMITS = {"MaxNumberOfAutoScalingGroups": 500, "NumberOfAutoScalingGroups": 12}
+SIGNALS = catalogue()["autoscaling"].signals
+
+
+def group(name: str = "web", *metrics: str, wanted: int = 4, most: int = 10, **more: Any) -> dict[str, Any]:
+    return {
+        "AutoScalingGroupName": name,
+        "MinSize": 0,
+        "MaxSize": most,
+        "DesiredCapacity": wanted,
+        "DefaultCooldown": 300,
+        "AvailabilityZones": ["eu-west-1a"],
+        "HealthCheckType": "EC2",
+        "CreatedTime": "2026-01-01T00:00:00Z",
+        "EnabledMetrics": [{"Metric": metric, "Granularity": "1Minute"} for metric in metrics],
+        **more,
+    }
+
+
+def weights(*units: str) -> dict[str, Any]:
+    overrides = [{"InstanceType": "c5.large", "WeightedCapacity": unit} for unit in units]
+    return {"MixedInstancesPolicy": {"LaunchTemplate": {"Overrides": overrides}}}
+
+
+async def seen_of(*found: dict[str, Any]) -> dict[tuple[str, str], Observed]:
+    return await FakeAws(describe_auto_scaling_groups={"AutoScalingGroups": list(found)}).seen(groups)
+
+
+async def test_the_accounts_groups_are_told_by_the_api() -> None:
+    seen = await FakeAws(describe_account_limits=LIMITS).seen(account)
+    assert seen == {
+        ("groups_per_region", ACCOUNT): Observed(
+            signal="groups_per_region", resource=ACCOUNT, limit=500, usage=12.0
+        )
+    }
+
+
+@pytest.mark.parametrize(("answers", "failed"), [({}, 1), ({"describe_account_limits": {}}, 0)])
+async def test_without_the_api_the_accounts_groups_are_told_by_cloudwatch_and_service_quotas(
+    answers: dict[str, Any], failed: int
+) -> None:
+    aws = FakeAws(**answers)
+    observed = (await aws.seen(account))["groups_per_region", ACCOUNT]
+    assert observed.usage == highest(GROUP_COUNT)
+    assert observed.limit is None
+    assert SIGNALS["groups_per_region"].documented("eu-west-1") == 500
+    assert len(aws.look.failures) == failed
+
+
+async def test_no_groups_at_all_are_a_number_too() -> None:
+    aws = FakeAws(describe_account_limits=LIMITS | {"NumberOfAutoScalingGroups": 0})
+    assert (await aws.seen(account))["groups_per_region", ACCOUNT].usage == 0.0
+
+
+async def test_desired_capacity_runs_into_the_maximum_size() -> None:
+    observed = (await seen_of(group("web", desired.name)))["group_max_size", "web"]
+    assert observed.limit == 10
+    assert observed.usage == highest(desired.of(AutoScalingGroupName="web"))
+
+
+async def test_without_group_metrics_the_api_tells_the_desired_capacity() -> None:
+    assert (await seen_of(group("web", wanted=4)))["group_max_size", "web"].usage == 4.0
+
+
+@pytest.mark.parametrize(
+    ("more", "in_service"),
+    [
+        ({}, in_service_instances),
+        ({"MixedInstancesPolicy": {}}, in_service_instances),
+        ({"MixedInstancesPolicy": {"LaunchTemplate": {}}}, in_service_instances),
+        ({"MixedInstancesPolicy": {"LaunchTemplate": {"Overrides": [{}]}}}, in_service_instances),
+        ({"DesiredCapacityType": "units"}, in_service_instances),
+        (weights("1", "2"), in_service_units),
+        ({"DesiredCapacityType": "vcpu"}, in_service_units),
+        ({"DesiredCapacityType": "memory-mib"}, in_service_units),
+    ],
+)
+async def test_the_shortfall_is_what_is_desired_and_not_in_service(
+    more: dict[str, Any], in_service: Any
+) -> None:
+    observed = (await seen_of(group("web", desired.name, in_service.name, **more)))[
+        "capacity_shortfall", "web"
+    ]
+    at = {"AutoScalingGroupName": "web"}
+    assert observed.limit == 4
+    assert observed.usage == difference(desired.of(**at), in_service.of(**at))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "more", "needed"),
+    [
+        ((), {}, in_service_instances),
+        ((desired.name,), {}, in_service_instances),
+        ((in_service_instances.name,), {}, in_service_instances),
+        ((desired.name, in_service_instances.name), weights("2"), in_service_units),
+    ],
+)
+async def test_a_shortfall_without_its_group_metrics_is_unobservable(
+    metrics: tuple[str, ...], more: dict[str, Any], needed: Any
+) -> None:
+    name = 'naïve "web" $(tier)'
+    usage = (await seen_of(group(name, *metrics, **more)))["capacity_shortfall", name].usage
+    assert isinstance(usage, Unobservable) and usage.enable
+    assert shlex.split(usage.enable) == [
+        *("aws", "autoscaling", "enable-metrics-collection", "--auto-scaling-group-name", name),
+        *("--granularity", "1Minute", "--metrics", "GroupDesiredCapacity", needed.name),
+        *("--region", "eu-west-1"),
+    ]
+
+
+def test_a_small_shortfall_is_above_the_band_and_none_is_within() -> None:
+    band = SIGNALS["capacity_shortfall"].band
+    assert band is not None
+    assert band.low == 0
+    assert band.critical <= 1 / 4
+
+
+async def test_the_mean_cpu_needs_no_group_metrics_and_has_the_ordinary_band() -> None:
+    observed = (await seen_of(group("web")))["group_cpu_target", "web"]
+    assert observed.usage == highest(cpu.of(AutoScalingGroupName="web"))
+    assert (cpu.namespace, cpu.stat) == ("AWS/EC2", "Average")
+    signal = SIGNALS["group_cpu_target"]
+    assert (signal.documented("eu-west-1"), signal.band, signal.kind) == (100, None, "provisioned")
+
+
+@pytest.mark.parametrize(
+    ("most", "wanted", "signals"),
+    [
+        (10, 0, {"group_max_size"}),
+        (0, 0, set()),
+        (10, 1, {"group_max_size", "capacity_shortfall", "group_cpu_target"}),
+    ],
+)
+async def test_a_group_that_wants_or_may_have_nothing_lacks_nothing(
+    most: int, wanted: int, signals: set[str]
+) -> None:
+    seen = await seen_of(group("web", desired.name, in_service_instances.name, most=most, wanted=wanted))
+    assert {signal for signal, _ in seen} == signals
+
+
+async def test_every_series_of_a_group_carries_its_tags() -> None:
+    tags = [{"Key": "team", "Value": "größe"}, {"Key": "flag"}]
+    seen = await seen_of(group("web", Tags=tags))
+    assert len(seen) == 3
+    assert all(observed.tags == {"team": "größe", "flag": ""} for observed in seen.values())
+
+
+async def test_a_group_without_the_optional_fields_is_seen() -> None:
+    bare = group("web")
+    del bare["EnabledMetrics"]
+    assert ("group_max_size", "web") in await seen_of(bare)
+
+
+async def test_all_pages_of_groups_are_read_in_large_pages_without_their_instances() -> None:
+    asked = []
+
+    def page(**params: Any) -> dict[str, Any]:
+        asked.append(params)
+        return {"AutoScalingGroups": [group(f"group-{len(asked)}")]}
+
+    seen = await FakeAws(describe_auto_scaling_groups=[page, page]).seen(groups)
+    assert {resource for _, resource in seen} == {"group-1", "group-2"}
+    assert asked == [{"MaxRecords": 100, "IncludeInstances": False}] * 2
+
+
+async def test_it_asks_for_exactly_the_permissions_it_uses() -> None:
+    aws = FakeAws(describe_account_limits=LIMITS, describe_auto_scaling_groups={"AutoScalingGroups": []})
+    await aws.all_seen(COLLECTOR)
+    assert aws.actions == set(COLLECTOR.actions)

@@ -1,0 +1,141 @@
+from typing import Any
+
+import pytest
+
+from collectors.base import highest
+from collectors.sqs import COLLECTOR, deleted, not_visible, queues, received, sent
+from rules.limits import catalogue
+from tests.fake_aws import FakeAws, denied
+
+HIGH_THROUGHPUT = {"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
+SIGNALS = catalogue()["sqs"].signals
+
+
+def urls(*names: str, **more: str) -> dict[str, Any]:
+    return {
+        "QueueUrls": [f"https://sqs.eu-west-1.amazonaws.com/123456789012/{name}" for name in names],
+        **more,
+    }
+
+
+async def signals(*names: str, **attributes: str) -> set[tuple[str, str]]:
+    aws = FakeAws(list_queues=urls(*names), get_queue_attributes={"Attributes": attributes})
+    return set(await aws.seen(queues))
+
+
+async def test_a_standard_queue_is_seen_by_its_messages_in_flight_without_asking_about_it() -> None:
+    aws = FakeAws(list_queues=urls("jobs"))
+    seen = await aws.seen(queues)
+    assert set(seen) == {("standard_in_flight", "jobs")}
+    assert seen["standard_in_flight", "jobs"].usage == highest(not_visible.of(QueueName="jobs"))
+    assert seen["standard_in_flight", "jobs"].limit is None  # Service Quotas tells
+    assert aws.calls == ["sqs:ListQueues"]
+
+
+async def test_the_busiest_action_of_a_fifo_queue_counts() -> None:
+    aws = FakeAws(list_queues=urls("orders.fifo"), get_queue_attributes={})
+    seen = await aws.seen(queues)
+    messages = seen["fifo_message_rate_batched", "orders.fifo"]
+    at = {"QueueName": "orders.fifo"}
+    assert messages.usage == highest(sent.of(**at), received.of(**at), deleted.of(**at)).scaled(1 / 60)
+    assert messages.at_most is None
+    assert messages.refused is None
+    assert seen["fifo_in_flight", "orders.fifo"].usage == highest(not_visible.of(**at))
+
+
+async def test_calls_lie_between_a_tenth_of_the_messages_and_all_of_them() -> None:
+    aws = FakeAws(list_queues=urls("orders.fifo"), get_queue_attributes={})
+    calls = (await aws.seen(queues))["fifo_api_rate", "orders.fifo"]
+    assert calls.at_most is not None
+    least = [weight for _, weight in calls.usage.terms]  # type: ignore[union-attr]
+    assert least == pytest.approx([1 / 600] * 3)
+    assert [weight for _, weight in calls.at_most.terms] == pytest.approx([1 / 60] * 3)
+    assert calls.refused is None
+
+
+@pytest.mark.parametrize(
+    ("attributes", "high_throughput"),
+    [
+        (HIGH_THROUGHPUT, True),
+        ({"DeduplicationScope": "queue", "FifoThroughputLimit": "perQueue"}, False),
+        ({"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perQueue"}, False),
+        ({}, False),
+    ],
+)
+async def test_the_attributes_of_a_fifo_queue_decide_which_limits_it_has(
+    attributes: dict[str, str], high_throughput: bool
+) -> None:
+    standard = {"fifo_message_rate_batched", "fifo_api_rate"}
+    high = {"fifo_high_throughput_message_rate", "fifo_high_throughput_api_rate"}
+    seen = {signal for signal, _ in await signals("orders.fifo", **attributes)}
+    assert seen == {"fifo_in_flight"} | (high if high_throughput else standard)
+
+
+@pytest.mark.parametrize(
+    ("signal", "region", "limit"),
+    [
+        ("fifo_message_rate_batched", "us-east-1", 3000),
+        ("fifo_api_rate", "us-east-1", 300),
+        ("fifo_high_throughput_message_rate", "us-east-1", 700_000),
+        ("fifo_high_throughput_message_rate", "us-east-2", 180_000),
+        ("fifo_high_throughput_message_rate", "af-south-1", 24_000),
+        ("fifo_high_throughput_api_rate", "eu-central-1", 18_000),
+        ("fifo_high_throughput_api_rate", "sa-east-1", 4_500),
+        ("fifo_high_throughput_api_rate", "af-south-1", 2_400),
+        ("fifo_in_flight", "us-east-1", 120_000),
+        ("standard_in_flight", "us-east-1", 120_000),
+    ],
+)
+def test_the_documented_limits(signal: str, region: str, limit: float) -> None:
+    assert SIGNALS[signal].documented(region) == limit
+
+
+def test_ten_messages_fit_in_a_call_in_every_region() -> None:
+    messages, calls = (SIGNALS[f"fifo_high_throughput_{what}_rate"].default for what in ("message", "api"))
+    assert messages is not None and calls is not None
+    assert messages.value == 10 * calls.value
+    assert messages.by_region == {region: 10 * limit for region, limit in calls.by_region.items()}
+
+
+async def test_a_page_size_is_asked_for_since_without_it_there_is_one_page_only() -> None:
+    asked = []
+
+    def page(**params: Any) -> dict[str, Any]:
+        asked.append(params)
+        return urls(f"queue-{len(asked)}")
+
+    aws = FakeAws(list_queues=[page, page])
+    assert set(await aws.seen(queues)) == {
+        ("standard_in_flight", "queue-1"),
+        ("standard_in_flight", "queue-2"),
+    }
+    assert asked == [{"MaxResults": 1000}] * 2
+
+
+async def test_a_region_without_queues_answers_without_the_field() -> None:
+    assert await FakeAws(list_queues={}).seen(queues) == {}
+
+
+async def test_a_queue_that_may_not_be_asked_about_costs_its_rates_alone() -> None:
+    aws = FakeAws(
+        list_queues=urls("jobs", "orders.fifo", "secret.fifo"),
+        get_queue_attributes=lambda QueueUrl, AttributeNames: (
+            denied("GetQueueAttributes") if "secret" in QueueUrl else {"Attributes": HIGH_THROUGHPUT}
+        ),
+    )
+    assert set(await aws.seen(queues)) == {
+        ("standard_in_flight", "jobs"),
+        ("fifo_in_flight", "orders.fifo"),
+        ("fifo_high_throughput_message_rate", "orders.fifo"),
+        ("fifo_high_throughput_api_rate", "orders.fifo"),
+        ("fifo_in_flight", "secret.fifo"),
+    }
+    assert [(one.operation, one.item) for one in aws.look.failures] == [("GetQueueAttributes", "secret.fifo")]
+
+
+async def test_it_asks_for_exactly_the_permissions_and_metrics_it_uses() -> None:
+    aws = FakeAws(list_queues=urls("orders.fifo"), get_queue_attributes={})
+    seen = await aws.all_seen(COLLECTOR)
+    assert aws.actions == set(COLLECTOR.actions)
+    used = {metric.name for one in seen.values() for metric, _ in one.usage.terms}  # type: ignore[union-attr]
+    assert used == {metric.name for metric in COLLECTOR.metrics}
