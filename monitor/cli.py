@@ -125,13 +125,10 @@ def catalogue(
 ) -> None:
     """List every signal with its default limit, remedy and documentation."""
     chosen = [signal for signal in signals() if not service or signal.service in service]
-    match format.value:
-        case "json":
-            typer.echo(
-                orjson.dumps([one.model_dump(mode="json") for one in chosen], option=orjson.OPT_INDENT_2)
-            )
-        case _:
-            typer.echo("\n\n".join(map(entry, chosen)))
+    if format == "json":
+        typer.echo(orjson.dumps([one.model_dump(mode="json") for one in chosen], option=orjson.OPT_INDENT_2))
+    else:
+        typer.echo("\n\n".join(map(entry, chosen)))
 
 
 def entry(signal: Signal) -> str:
