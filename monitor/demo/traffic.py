@@ -5,7 +5,6 @@ A minute is counted from the start of the world: 0 is the minute it started in, 
 
 import zlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,19 +41,19 @@ class Traffic:
         """The demand on the resource called `name`; NaN where it is silent."""
         seed = zlib.crc32(name.encode())
         phase = seed % 997 / 997
-        share = self.mean + self.day * np.sin(2 * np.pi * (minutes / DAY + phase))
+        share: Floats = self.mean + self.day * np.sin(2 * np.pi * (minutes / DAY + phase))
         share += self.wave * np.sin(2 * np.pi * (minutes / self.period + phase))
         share += self.surge * np.interp(minutes % SURGE_EVERY, *SURGE)
         share += self.growth * ((minutes + GROWTH_BEFORE_START) % GROWTH_EVERY - GROWTH_BEFORE_START) / 60
         share += self.burst * (dice(seed + 1, minutes) < BURST_CHANCE)
         share += self.noise * (dice(seed + 2, minutes) + dice(seed + 3, minutes) - 1)
-        share = np.maximum(share, 0.0)
-        return share if self.ended is None else np.where(minutes > self.ended, np.nan, share)
+        share[minutes > (np.inf if self.ended is None else self.ended)] = np.nan
+        return np.maximum(share, 0.0)
 
 
 def dice(seed: int, minutes: Minutes) -> Floats:
     """One number in [0, 1) a minute, the same each time it is asked for (splitmix64)."""
-    mixed: NDArray[Any] = minutes.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed)
+    mixed: NDArray[np.uint64] = minutes.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) / 2**53

@@ -1,0 +1,1 @@
+"""`headroom demo`: Headroom over an AWS of its own on loopback."""

@@ -1,0 +1,207 @@
+"""GetMetricData, in this process where the clock matters and over the wire where the protocol does."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from botocore.exceptions import ClientError
+
+from monitor.demo.cloudwatch import CloudWatch
+from monitor.demo.region import AwsError, Region
+from monitor.demo.services.kinesis import Stream
+from monitor.demo.services.lambda_ import Function
+from monitor.demo.services.sqs import Queue
+from monitor.demo.traffic import Traffic
+from tests.monitor.demo.conftest import Clients
+from tests.monitor.demo.test_operations import DENIED_REGION
+
+START = 30_000_000  # minutes since 1970
+NOW = START * 60 + 30.0
+EXACT = Traffic(mean=0.5, day=0.0, noise=0.0)
+REGION = Region(
+    "eu-west-1",
+    (
+        Stream(name="orders", shards=4, write=replace(EXACT, surge=1.0)),
+        Stream(name="gone", write=Traffic(mean=0.5, ended=-100)),
+        Function(name="checkout", concurrency=100, reserved=True, traffic=replace(EXACT, mean=1.5)),
+        Function(name="search", concurrency=100, traffic=EXACT),
+        Queue(name="emails", sent=EXACT, in_flight=Traffic(mean=0.5, wave=0.2)),
+    ),
+    start=START,
+)
+
+
+def query(name: str, stat: str = "Sum", namespace: str = "AWS/Kinesis", **dimensions: str) -> dict[str, Any]:
+    listed = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+    metric = {"Namespace": namespace, "MetricName": name, "Dimensions": listed}
+    return {"Id": "q", "MetricStat": {"Metric": metric, "Period": 60, "Stat": stat}}
+
+
+def ask(*queries: Mapping[str, Any], first: int = -180, end: int = 1, **options: Any) -> list[dict[str, Any]]:
+    """The results for the world's minutes from `first` up to `end`, at half a minute past its start."""
+    request = {
+        "MetricDataQueries": queries,
+        "StartTime": (START + first) * 60,
+        "EndTime": (START + end) * 60,
+    }
+    answer = orjson.loads(CloudWatch(REGION).get_metric_data(request | options, NOW))
+    results: list[dict[str, Any]] = answer["MetricDataResults"]
+    assert {result["StatusCode"] for result in results} == {"Complete"}
+    return results
+
+
+def values(*args: Any, **dimensions: str) -> list[float]:
+    return list(ask(query(*args, **dimensions), ScanBy="TimestampAscending")[0]["Values"])
+
+
+def test_three_hours_are_there_at_once_newest_first_and_without_the_minute_that_runs() -> None:
+    (result,) = ask(query("IncomingBytes", StreamName="orders"))
+    assert result["Timestamps"] == [(START - 1 - n) * 60.0 for n in range(180)]
+    (ascending,) = ask(query("IncomingBytes", StreamName="orders"), ScanBy="TimestampAscending")
+    assert ascending["Timestamps"] == result["Timestamps"][::-1]
+    assert ascending["Values"] == result["Values"][::-1]
+
+
+def test_start_is_inclusive_and_end_exclusive() -> None:
+    (result,) = ask(query("IncomingBytes", StreamName="orders"), first=-5, end=-3)
+    assert result["Timestamps"] == [(START - 4) * 60.0, (START - 5) * 60.0]
+    assert ask(query("IncomingBytes", StreamName="orders"), first=-3, end=-5)[0]["Values"] == []
+
+
+def test_a_stream_takes_no_more_than_its_shards_and_refuses_the_rest() -> None:
+    full = 4 * 2**20 * 60.0
+    taken = values("IncomingBytes", StreamName="orders")
+    assert max(taken) == full
+    assert min(taken) == full / 2
+    refused = values("WriteProvisionedThroughputExceeded", StreamName="orders")
+    assert max(refused) == full / 2 / 2048
+    assert 0 < len(refused) < 180, "A minute in which nothing is refused has no data point."
+
+
+def test_only_what_is_reserved_throttles_and_the_account_counts_it() -> None:
+    throttled = values("Throttles", "Sum", "AWS/Lambda", FunctionName="checkout")
+    assert set(throttled) == {50 * 60 / 0.2}
+    assert values("Throttles", "Sum", "AWS/Lambda") == throttled
+    assert values("Throttles", "Sum", "AWS/Lambda", FunctionName="search") == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [
+        ("ConcurrentExecutions", 150),
+        ("ClaimedAccountConcurrency", 150),
+        ("UnreservedConcurrentExecutions", 50),
+    ],
+)
+def test_the_concurrency_of_the_account_is_that_of_its_functions(metric: str, value: float) -> None:
+    assert set(values(metric, "Maximum", "AWS/Lambda")) == {value}
+
+
+def test_the_statistic_decides() -> None:
+    peaks = {
+        stat: values("ConcurrentExecutions", stat, "AWS/Lambda", FunctionName="checkout")[0]
+        for stat in ("Maximum", "Average", "Minimum", "SampleCount", "Sum")
+    }
+    assert peaks == {"Maximum": 100, "Average": 80, "Minimum": 60, "SampleCount": 60, "Sum": 4800}
+    events = {
+        stat: values("Throttles", stat, "AWS/Lambda")[0]
+        for stat in ("Sum", "SampleCount", "Average", "Maximum")
+    }
+    assert events == {"Sum": 15000, "SampleCount": 15000, "Average": 1, "Maximum": 1}
+    written = {
+        stat: values("IncomingBytes", stat, StreamName="orders")[0]
+        for stat in ("Sum", "SampleCount", "Average")
+    }
+    assert written["Sum"] == written["SampleCount"] * written["Average"]
+    assert values("IncomingBytes", "p99", StreamName="orders") == []
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        query("IncomingBytes"),  # fewer dimensions
+        query("IncomingBytes", StreamName="orders", ShardId="shardId-000000000000"),  # more
+        query("IncomingBytes", namespace="AWS/SQS", StreamName="orders"),
+        query("NoSuchMetric", StreamName="orders"),
+    ],
+)
+def test_a_metric_is_found_by_its_exact_identity_only(nothing: dict[str, Any]) -> None:
+    assert ask(nothing)[0]["Values"] == []
+
+
+def test_what_fell_silent_has_no_data_since() -> None:
+    (result,) = ask(query("IncomingBytes", StreamName="gone"))
+    assert result["Timestamps"][0] == (START - 100) * 60.0
+
+
+def test_values_are_the_same_when_asked_again_later_and_move_meanwhile() -> None:
+    region = replace(REGION, resources=(Stream(name="orders", write=Traffic(mean=0.5)),))
+    request = {
+        "MetricDataQueries": [query("IncomingBytes", StreamName="orders")],
+        "StartTime": (START - 180) * 60,
+        "EndTime": (START + 60) * 60,
+    }
+    seen = [
+        orjson.loads(CloudWatch(region).get_metric_data(request, NOW + 60 * later))["MetricDataResults"][0]
+        for later in (0, 1)
+    ]
+    assert seen[1]["Timestamps"][1:] == seen[0]["Timestamps"]
+    assert seen[1]["Values"][1:] == seen[0]["Values"]
+    assert len(set(seen[1]["Values"])) > 100
+
+
+def every(period: int, asked: dict[str, Any]) -> dict[str, Any]:
+    return asked | {"MetricStat": asked["MetricStat"] | {"Period": period}}
+
+
+@pytest.mark.parametrize(
+    ("stat", "combine"), [("Sum", sum), ("SampleCount", sum), ("Maximum", max), ("Minimum", min)]
+)
+def test_a_longer_period_combines_its_minutes(stat: str, combine: Callable[[list[float]], float]) -> None:
+    asked = query("ApproximateNumberOfMessagesNotVisible", stat, "AWS/SQS", QueueName="emails")
+    minutes, fives = ask(asked, every(300, asked), ScanBy="TimestampAscending")
+    assert fives["Timestamps"] == minutes["Timestamps"][::5]
+    assert fives["Values"] == [combine(minutes["Values"][n : n + 5]) for n in range(0, 180, 5)]
+
+
+def test_a_period_is_silent_only_when_all_its_minutes_are() -> None:
+    (gone,) = ask(every(300, query("IncomingBytes", "Average", StreamName="gone")))
+    assert gone["Timestamps"][0] == (START - 100) * 60.0
+
+
+def test_more_than_500_queries_expressions_and_seconds_are_refused() -> None:
+    with pytest.raises(AwsError, match="500"):
+        ask(*[query("IncomingBytes", StreamName="orders")] * 501)
+    with pytest.raises(AwsError, match="MetricStat"):
+        ask({"Id": "q", "Expression": "1 + 1"})
+    with pytest.raises(AwsError, match="whole minutes"):
+        ask(every(10, query("IncomingBytes", StreamName="orders")))
+
+
+def wire(*queries: Mapping[str, Any]) -> dict[str, Any]:
+    numbered = [{**query, "Id": f"q{n}"} for n, query in enumerate(queries)]
+    end = np.datetime64("now", "m").item()
+    return {"MetricDataQueries": numbered, "StartTime": end - np.timedelta64(180, "m").item(), "EndTime": end}
+
+
+async def test_a_real_client_reads_five_hundred_metrics_of_three_hours_twice_alike(aws: Clients) -> None:
+    request = wire(*[query("IncomingBytes", StreamName="audit")] * 500)
+    async with aws("cloudwatch") as client:
+        once = (await client.get_metric_data(**request))["MetricDataResults"]
+        again = (await client.get_metric_data(**request))["MetricDataResults"]
+    assert once == again
+    assert [len(result["Values"]) for result in once] == [180] * 500
+
+
+async def test_errors_reach_a_real_client_with_their_code(aws: Clients) -> None:
+    async with aws("cloudwatch") as client:
+        with pytest.raises(ClientError) as refused:
+            await client.get_metric_data(**wire(*[query("IncomingBytes")] * 501))
+    assert refused.value.response["Error"]["Code"] == "ValidationError"
+    async with aws("cloudwatch", DENIED_REGION) as client:
+        with pytest.raises(ClientError) as denied:
+            await client.get_metric_data(**wire(query("IncomingBytes")))
+    assert denied.value.response["Error"]["Code"] == "AccessDeniedException"

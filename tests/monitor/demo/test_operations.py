@@ -1,0 +1,146 @@
+"""Every operation that a collector or the inventory uses, asked with a real client over the wire."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from botocore.validate import validate_parameters
+
+from tests.monitor.demo.conftest import Clients
+
+DENIED_REGION = "ap-southeast-2"
+DENIALS = {"ec2": "UnauthorizedOperation", "autoscaling": "AccessDenied", "s3": "AccessDenied"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An operation; a parameter `name of api or plan` in angle brackets stands for the id AWS gave it."""
+
+    service: str
+    operation: str
+    params: dict[str, Any] = field(default_factory=dict)
+    shows: str = ""  # a word of the answer
+
+    def __str__(self) -> str:
+        return f"{self.service}:{self.operation}"
+
+
+STREAM = {"StreamName": "payments"}
+TELEMETRY = {"StreamARN": "arn:aws:kinesis:eu-west-1:123456789012:stream/telemetry"}
+PLAN = {"usagePlanId": "<partner-gold>"}
+DATES = {"startDate": "2026-01-01", "endDate": "2026-01-03"}
+OPERATIONS = (
+    Asked("sts", "GetCallerIdentity", shows="123456789012"),
+    Asked("ec2", "DescribeRegions", shows=DENIED_REGION),
+    Asked(
+        "service-quotas", "GetServiceQuota", {"ServiceCode": "lambda", "QuotaCode": "L-B99A9384"}, "1000.0"
+    ),
+    Asked(
+        "service-quotas",
+        "GetAWSDefaultServiceQuota",
+        {"ServiceCode": "kinesis", "QuotaCode": "L-0918CF54"},
+        "20000.0",
+    ),
+    Asked("service-quotas", "ListServiceQuotas", {"ServiceCode": "autoscaling"}, "L-CDE20ADC"),
+    Asked("service-quotas", "ListAWSDefaultServiceQuotas", {"ServiceCode": "apigateway"}, "L-CDF5615A"),
+    Asked("apigateway", "GetAccount", shows="'rateLimit': 10000.0"),
+    Asked("apigateway", "GetRestApis", shows="storefront"),
+    Asked("apigateway", "GetStages", {"restApiId": "<storefront>"}, "'throttlingRateLimit': 1500.0"),
+    Asked("apigateway", "GetStage", {"restApiId": "<storefront>", "stageName": "prod"}, "~1checkout/POST"),
+    Asked("apigateway", "GetUsagePlans", shows="'limit': 1000000"),
+    Asked("apigateway", "GetUsagePlanKeys", PLAN, "acme"),
+    Asked("apigateway", "GetUsage", PLAN | DATES, "[[850000, 150000], [850000, 150000], [850000, 150000]]"),
+    Asked("apigatewayv2", "GetApis", shows="WEBSOCKET"),
+    Asked("apigatewayv2", "GetStages", {"ApiId": "<mobile>"}, "'ThrottlingRateLimit': 2000.0"),
+    Asked("apigatewayv2", "GetRoutes", {"ApiId": "<mobile>"}, "POST /orders"),
+    Asked("lambda", "GetAccountSettings", shows="'UnreservedConcurrentExecutions': 630"),
+    Asked("lambda", "ListFunctions", shows="nightly-report"),
+    Asked("lambda", "GetFunctionConcurrency", {"FunctionName": "checkout"}, "300"),
+    Asked("lambda", "ListProvisionedConcurrencyConfigs", {"FunctionName": "recommendations"}, ":live"),
+    Asked("sqs", "ListQueues", shows="partner-callbacks"),
+    Asked(
+        "sqs",
+        "GetQueueAttributes",
+        {"QueueUrl": "http://sqs/123456789012/events.fifo", "AttributeNames": ["All"]},
+        "'FifoThroughputLimit': 'perMessageGroupId'",
+    ),
+    Asked("s3", "ListBuckets", shows="legal-archive"),
+    Asked("s3", "GetBucketLocation", {"Bucket": "backups"}, "eu-west-1"),
+    Asked("s3", "ListBucketMetricsConfigurations", {"Bucket": "data-lake"}, "'Prefix': 'raw/'"),
+    Asked("kinesis", "DescribeLimits", shows="'OpenShardCount': 18"),
+    Asked("kinesis", "ListStreams", shows="clickstream"),
+    Asked("kinesis", "DescribeStreamSummary", STREAM, "IteratorAgeMilliseconds"),
+    Asked("kinesis", "DescribeStreamSummary", TELEMETRY, "'ConsumerCount': 2"),
+    Asked("kinesis", "ListShards", STREAM, "shardId-000000000003"),
+    Asked("kinesis", "ListStreamConsumers", TELEMETRY, "dashboard"),
+    Asked("autoscaling", "DescribeAutoScalingGroups", shows="'WeightedCapacity': '4'"),
+    Asked("autoscaling", "DescribePolicies", {"AutoScalingGroupName": "api"}, "'TargetValue': 55.0"),
+    Asked("autoscaling", "DescribeAccountLimits", shows="'NumberOfAutoScalingGroups': 6"),
+)
+
+
+async def ids(aws: Clients) -> dict[str, str]:
+    async with aws("apigateway") as client:
+        rest = (await client.get_rest_apis())["items"] + (await client.get_usage_plans())["items"]
+    async with aws("apigatewayv2") as client:
+        http = (await client.get_apis())["Items"]
+    return {f"<{i['name']}>": i["id"] for i in rest} | {f"<{i['Name']}>": i["ApiId"] for i in http}
+
+
+@pytest.mark.parametrize("asked", OPERATIONS, ids=str)
+async def test_it_answers_as_the_model_of_aws_says(aws: Clients, asked: Asked) -> None:
+    known = await ids(aws) if "<" in str(asked.params) else {}
+    params = {k: known.get(v, v) if isinstance(v, str) else v for k, v in asked.params.items()}
+    async with aws(asked.service) as client:
+        answer = await getattr(client, xform_name(asked.operation))(**params)
+        model = client.meta.service_model.operation_model(asked.operation)
+    del answer["ResponseMetadata"]
+    validate_parameters(answer, model.output_shape)
+    assert asked.shows in str(answer)
+
+
+@pytest.mark.parametrize("asked", OPERATIONS[1:], ids=str)
+async def test_the_denied_region_denies(aws: Clients, asked: Asked) -> None:
+    async with aws(asked.service, DENIED_REGION) as client:
+        with pytest.raises(ClientError) as denied:
+            await getattr(client, xform_name(asked.operation))(**asked.params)
+    assert denied.value.response["Error"]["Code"] == DENIALS.get(asked.service, "AccessDeniedException")
+    assert denied.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+async def test_who_am_i_is_answered_where_all_else_is_denied(aws: Clients) -> None:
+    async with aws("sts", DENIED_REGION) as client:
+        assert (await client.get_caller_identity())["Account"] == "123456789012"
+
+
+NOT_APPLIED = {"ServiceCode": "lambda", "QuotaCode": "L-A1AFA3CF"}
+OTHER_SERVICE = {"ServiceCode": "sqs", "QuotaCode": "L-B99A9384"}
+MISSING = (
+    (Asked("service-quotas", "GetServiceQuota", NOT_APPLIED), "NoSuchResourceException"),
+    (Asked("service-quotas", "GetAWSDefaultServiceQuota", OTHER_SERVICE), "NoSuchResourceException"),
+    (Asked("lambda", "GetFunctionConcurrency", {"FunctionName": "nobody"}), "ResourceNotFoundException"),
+    (Asked("s3", "ListBucketMetricsConfigurations", {"Bucket": "nobody"}), "NoSuchBucket"),
+    (Asked("apigateway", "GetUsage", {"usagePlanId": "nobody"} | DATES), "NotFoundException"),
+    (Asked("kinesis", "DescribeStreamSummary", {"StreamName": "nobody"}), "ResourceNotFoundException"),
+)
+
+
+@pytest.mark.parametrize(("asked", "code"), MISSING, ids=str)
+async def test_what_is_not_there_is_said_with_the_code_of_aws(aws: Clients, asked: Asked, code: str) -> None:
+    async with aws(asked.service) as client:
+        with pytest.raises(ClientError) as missing:
+            await getattr(client, xform_name(asked.operation))(**asked.params)
+    assert missing.value.response["Error"]["Code"] == code
+
+
+async def test_a_group_shows_the_size_its_load_wants(aws: Clients) -> None:
+    async with aws("autoscaling") as client:
+        groups = (await client.describe_auto_scaling_groups())["AutoScalingGroups"]
+    sizes = {g["AutoScalingGroupName"]: (g["DesiredCapacity"], len(g["Instances"])) for g in groups}
+    assert sizes["web"] == (12, 12)
+    assert sizes["gpu"] == (8, 5)
+    desired, instances = sizes["mixed"]
+    assert desired == 4 * instances
+    assert {g["AutoScalingGroupName"] for g in groups if not g["EnabledMetrics"]} == {"workers"}

@@ -1,0 +1,202 @@
+"""The stories that the demo tells are in its data."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from monitor.demo.metric import Emitted
+from monitor.demo.region import Region
+from monitor.demo.services import SERVICES
+from monitor.demo.services.s3 import Bucket
+from monitor.demo.world import world
+
+MINUTES = np.arange(-180, 60)
+
+
+def seeded() -> dict[str, Region]:
+    """The world, as if moto had called each thing by its own name."""
+    regions = world(start=0)
+    for region in regions.values():
+        region.ids.update({r.name: r.name for r in region.resources})
+    return regions
+
+
+WORLD = seeded()
+
+
+def emitted(region: str, namespace: str, name: str, **dimensions: str) -> Emitted:
+    (found,) = [
+        metric
+        for service in SERVICES
+        for metric in service.emitted(WORLD[region])
+        if (metric.namespace, metric.name, metric.dimensions) == (namespace, name, dimensions)
+    ]
+    return found
+
+
+def usage(limit: float, stat: str, *identity: str, **dimensions: str) -> Callable[[], np.ndarray]:
+    """Utilization in each minute; a Sum is per second."""
+    seconds = 60 if stat == "Sum" else 1
+    return lambda: emitted(*identity, **dimensions).values(stat, MINUTES, 1) / seconds / limit
+
+
+IRELAND, VIRGINIA = "eu-west-1", "us-east-1"
+MIB = 2**20
+STORIES = {
+    "a stream runs into its shards": (
+        usage(4 * MIB, "Sum", IRELAND, "AWS/Kinesis", "IncomingBytes", StreamName="orders"),
+        (0.4, 0.7),
+        (1.0, 1.0),
+    ),
+    "a calm stream": (
+        usage(4 * MIB, "Sum", IRELAND, "AWS/Kinesis", "IncomingBytes", StreamName="payments"),
+        (0.4, 0.5),
+        (0.4, 0.5),
+    ),
+    "its hot shard": (
+        usage(
+            MIB,
+            "Sum",
+            IRELAND,
+            "AWS/Kinesis",
+            "IncomingBytes",
+            StreamName="payments",
+            ShardId="shardId-000000000002",
+        ),
+        (0.85, 1.0),
+        (0.85, 1.0),
+    ),
+    "an idle stream": (
+        usage(8 * MIB, "Sum", IRELAND, "AWS/Kinesis", "IncomingBytes", StreamName="audit"),
+        (0.0, 0.2),
+        (0.0, 0.2),
+    ),
+    "a Lambda account at 92 %": (
+        usage(1000, "Maximum", IRELAND, "AWS/Lambda", "ClaimedAccountConcurrency"),
+        (0.88, 0.94),
+        (0.9, 0.96),
+    ),
+    "a FIFO queue at its limit": (
+        usage(3000, "Sum", IRELAND, "AWS/SQS", "NumberOfMessagesSent", QueueName="orders.fifo"),
+        (0.95, 1.0),
+        (1.0, 1.0),
+    ),
+    "a queue in flight, in and out of the band": (
+        usage(
+            120_000,
+            "Maximum",
+            IRELAND,
+            "AWS/SQS",
+            "ApproximateNumberOfMessagesNotVisible",
+            QueueName="exports",
+        ),
+        (0.4, 0.7),
+        (0.7, 0.85),
+    ),
+    "a group at its maximum": (
+        usage(12, "Maximum", IRELAND, "AWS/AutoScaling", "GroupDesiredCapacity", AutoScalingGroupName="web"),
+        (1.0, 1.0),
+        (1.0, 1.0),
+    ),
+    "a group idle below the band": (
+        usage(100, "Average", IRELAND, "AWS/EC2", "CPUUtilization", AutoScalingGroupName="batch"),
+        (0.0, 0.2),
+        (0.0, 0.2),
+    ),
+    "a group that is not complete": (
+        usage(
+            8, "Minimum", IRELAND, "AWS/AutoScaling", "GroupInServiceInstances", AutoScalingGroupName="gpu"
+        ),
+        (5 / 8, 5 / 8),
+        (5 / 8, 5 / 8),
+    ),
+    "a method that surges into its throttle": (
+        usage(
+            200,
+            "Sum",
+            IRELAND,
+            "AWS/ApiGateway",
+            "Count",
+            ApiName="storefront",
+            Stage="prod",
+            Resource="/checkout",
+            Method="POST",
+        ),
+        (0.5, 0.7),
+        (1.05, 1.3),
+    ),
+    "WebSocket messages": (
+        usage(1000, "Sum", IRELAND, "AWS/ApiGateway", "MessageCount", ApiId="live-scores"),
+        (0.2, 0.4),
+        (0.5, 0.9),
+    ),
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_story_is_in_the_data(story: str) -> None:
+    utilization, lowest, highest = STORIES[story]
+    values = utilization()
+    assert not np.isnan(values).any()
+    assert lowest[0] <= values.min() <= lowest[1]
+    assert highest[0] <= values.max() <= highest[1]
+
+
+def test_the_stream_runs_into_its_shards_within_ten_minutes_of_watching() -> None:
+    throttled = emitted(
+        IRELAND, "AWS/Kinesis", "WriteProvisionedThroughputExceeded", StreamName="orders"
+    ).values("Sum", np.arange(0, 10), 1)
+    assert np.isnan(throttled[0])
+    assert throttled[9] > 0
+
+
+def test_an_account_is_near_its_api_throttle() -> None:
+    rest = emitted(VIRGINIA, "AWS/ApiGateway", "Count", ApiName="public-api").values("Sum", MINUTES, 1)
+    http = emitted(VIRGINIA, "AWS/ApiGateway", "Count", ApiId="partners").values("Sum", MINUTES, 1)
+    total = (rest + http) / 60
+    assert total.min() > 8500
+    assert total.max() < 10_000
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        (IRELAND, "AWS/Lambda", "Throttles", {"FunctionName": "thumbnails"}),
+        (IRELAND, "AWS/S3", "5xxErrors", {"BucketName": "media-uploads", "FilterId": "uploads"}),
+        (IRELAND, "AWS/Kinesis", "WriteProvisionedThroughputExceeded", {"StreamName": "orders"}),
+    ],
+)
+def test_demand_is_refused_somewhere(identity: tuple[str, str, str, dict[str, str]]) -> None:
+    region, namespace, name, dimensions = identity
+    refused = emitted(region, namespace, name, **dimensions).values("Sum", MINUTES, 1)
+    assert np.nanmin(refused) > 0
+
+
+def test_a_queue_has_been_silent_for_hours() -> None:
+    silent = emitted(IRELAND, "AWS/SQS", "NumberOfMessagesSent", QueueName="partner-callbacks")
+    heard = MINUTES[~np.isnan(silent.values("Sum", MINUTES, 1))]
+    assert heard.max() < -120
+
+
+def test_what_is_not_enabled_emits_nothing() -> None:
+    bare = {b.name for region in WORLD.values() for b in region.all(Bucket) if not b.filters}
+    assert bare == {"backups", "legal-archive"}
+    emitting = [metric for service in SERVICES for metric in service.emitted(WORLD[IRELAND])]
+    assert not [metric for metric in emitting if metric.dimensions.get("BucketName") in bare]
+    workers = {m.namespace for m in emitting if m.dimensions.get("AutoScalingGroupName") == "workers"}
+    assert workers == {"AWS/EC2"}
+
+
+def test_the_world_is_large_enough_and_its_metrics_are_unambiguous() -> None:
+    assert sum(len(region.resources) for region in WORLD.values()) >= 40
+    assert len([region for region in WORLD.values() if region.resources]) >= 2
+    assert [region.name for region in WORLD.values() if region.denied] == ["ap-southeast-2"]
+    for region in WORLD.values():
+        identities = Counter(
+            (metric.namespace, metric.name, frozenset(metric.dimensions.items()))
+            for service in SERVICES
+            for metric in service.emitted(region)
+        )
+        assert not [identity for identity, times in identities.items() if times > 1]
