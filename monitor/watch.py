@@ -36,6 +36,7 @@ class CellWatch:
     ) -> None:
         self.cell, self.inventory, self._reader = cell, inventory, reader
         self._collectors = tuple(collectors)
+        self.services = {collector.service for collector in self._collectors}
         self.poll = Outcome()
         self.looked_once, self.read_once = asyncio.Event(), asyncio.Event()
 
@@ -66,8 +67,10 @@ class CellWatch:
 class Watch:
     """All cells of a configuration, in one fleet.
 
-    cells: those that could be opened. shut: accounts that did not let us in, and why. tried: all others too.
+    cells: those that could be opened. shut: accounts that did not let us in, and why.
+    tried: by account, set after the first try to get in.
     known: what earlier inventories found, when this watch follows another one.
+    complete: set once every account was tried and every cell that opened had its first full read.
     """
 
     config: Config
@@ -76,7 +79,11 @@ class Watch:
     known: Mapping[CellKey, Mapping[Key, tuple[str, str]]] = field(default_factory=dict)
     cells: dict[CellKey, CellWatch] = field(default_factory=dict, init=False)
     shut: dict[str, Failure] = field(default_factory=dict, init=False)
-    tried: set[str] = field(default_factory=set, init=False)
+    tried: dict[str, asyncio.Event] = field(init=False)
+    complete: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def __post_init__(self) -> None:
+        self.tried = {name_of(account): asyncio.Event() for account in self.config.watched()}
 
     async def open(self, account: Account) -> list[CellWatch]:
         """The cells of an account; none, and the reason noted in `shut`, when it does not let us in."""
@@ -88,7 +95,7 @@ class Watch:
             log.warning("account %s: %s", name, self.shut[name].message)
             return []
         finally:
-            self.tried.add(name)
+            self.tried[name].set()
         self.shut.pop(name, None)
         return [self._watch(account, cell) for cell in cells if cell.key not in self.cells]
 
@@ -99,12 +106,32 @@ class Watch:
         self.cells[cell.key] = CellWatch(cell, inventory, Reader(cell, self.fleet), collectors)
         return self.cells[cell.key]
 
+    def found(self) -> Mapping[CellKey, Mapping[Key, tuple[str, str]]]:
+        """What the inventories know, for the watch that follows this one."""
+        return dict(self.known) | {key: cell.inventory.known for key, cell in self.cells.items()}
+
+    def _forget_unwatched(self) -> None:
+        """Drop the series of cells and services that only an earlier configuration had."""
+        for key in [key for key in self.fleet.series if not self._watches(key)]:
+            self.fleet.drop(key)
+
+    def _watches(self, key: Key) -> bool:
+        if cell := self.cells.get(key.cell):
+            return key.service in cell.services
+        return bool(self.shut)  # it may be in an account that does not let us in at the moment
+
     async def run(self) -> None:
         """Watch all accounts until cancelled; the cells are closed at the end."""
         try:
-            async with asyncio.TaskGroup() as accounts:
+            async with asyncio.TaskGroup() as tasks:
                 for account in self.config.watched():
-                    accounts.create_task(self._run(account))
+                    tasks.create_task(self._run(account))
+                for tried in self.tried.values():
+                    await tried.wait()
+                for cell in tuple(self.cells.values()):
+                    await cell.read_once.wait()
+                self._forget_unwatched()
+                self.complete.set()
         finally:
             await self.close()
 
@@ -133,8 +160,7 @@ class Watch:
 
     def waited_for(self) -> list[str]:
         """What has not been tried yet, in words; empty once every cell had its first full read."""
-        names = map(name_of, self.config.watched())
-        untried = [f"account {name}" for name in names if name not in self.tried]
+        untried = [f"account {name}" for name, tried in self.tried.items() if not tried.is_set()]
         unread = ["/".join(key) for key, cell in self.cells.items() if not cell.read_once.is_set()]
         return untried + unread
 

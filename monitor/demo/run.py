@@ -1,1 +1,102 @@
-"""`headroom demo`: Headroom over an AWS of its own on loopback."""
+"""`headroom demo`: Headroom over an AWS of its own on loopback, with traffic that moves."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TextIO
+
+from monitor.app import App, bound, stopped_by_signals
+from monitor.config import Config
+from monitor.report import Report, as_table
+from monitor.rows import rows_of
+
+STARTING = 30.0  # seconds for the demo's AWS to be ready
+ENDING = 1.0  # seconds for it to end by itself
+WORST = 12  # rows of the first table
+SHIPPED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+
+# Nothing of the user's own credentials is read, and nothing but loopback is asked.
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "demo",
+    "AWS_SECRET_ACCESS_KEY": "demo",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "NO_PROXY": "127.0.0.1",
+}
+
+
+@asynccontextmanager
+async def own_aws() -> AsyncIterator[str]:
+    """An AWS on loopback, in a process of its own that ends with this one; gives its URL.
+
+    Raises TimeoutError when it does not start.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "monitor.demo.aws",
+        "--port",
+        "0",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for us alone
+    )
+    assert process.stdin and process.stdout
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), STARTING)
+        yield f"http://127.0.0.1:{json.loads(line)['port']}"
+    finally:
+        process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), ENDING)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+def configuration(url: str, port: int) -> Config:
+    """Everything in sight, read every quarter of a minute."""
+    return Config(
+        accounts=[{"name": "demo"}],
+        regions="all",
+        interval=15,
+        inventory_interval=60,
+        judge_interval=5,
+        listen=f"127.0.0.1:{port}",
+        endpoint_url=url,
+    )
+
+
+async def demo(port: int, out: TextIO) -> None:
+    """Run until Ctrl-C. Raises OSError when the port is in use, TimeoutError when the demo's AWS does not start."""
+    listening = bound("127.0.0.1", port)
+    stop = stopped_by_signals()
+    out.write("Starting an AWS on loopback with three hours of traffic ...\n")
+    async with own_aws() as url:
+        config = configuration(url, listening.getsockname()[1])
+        app = App(config, lambda: config)
+        async with asyncio.TaskGroup() as group:
+            telling = group.create_task(tell(app, out))
+            await app.run(listening, stop)
+            telling.cancel()
+
+
+async def tell(app: App, out: TextIO) -> None:
+    """Print the worst series and the addresses to open, once everything was read."""
+    await app.judged.wait()
+    rows = rows_of(app.fleet)
+    as_table(Report(rows[:WORST], []), out)
+    base = f"http://{app.config.listen}"
+    out.write(
+        f"\n{len(rows)} series of account 123456789012, the {WORST} most urgent above. Open:\n"
+        f"  {base}/                 the start page\n"
+        f"  {base}/metrics          for Prometheus\n"
+        f"  {base}/api/v1/series    for scripts\n"
+        f"  {base}/docs             the API\n"
+        "It goes on until Ctrl-C.\n"
+    )
+    out.flush()

@@ -1,0 +1,123 @@
+"""The composition root: one fleet, what watches it, what judges it and what tells of it, as sibling tasks."""
+
+import asyncio
+import logging
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from monitor.config import Config
+from monitor.config_errors import ConfigError
+from monitor.fleet import Fleet
+from monitor.judge import judge
+from monitor.schedule import repeat
+from monitor.telemetry import Telemetry
+from monitor.watch import Watch
+
+log = logging.getLogger(__name__)
+
+STOPPING = 1  # seconds that open requests get when the process is told to stop
+BACKLOG = 128
+
+
+class Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: when to stop is for the composition root to say."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError when the address is in use, or not this machine's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited: small answers leave at once
+    return listening
+
+
+class App:
+    """One running Headroom. `reread` gives the configuration anew, or raises ConfigError; it may block."""
+
+    def __init__(self, config: Config, reread: Callable[[], Config]) -> None:
+        self.config, self._reread = config, reread
+        self.fleet, self.telemetry = Fleet(), Telemetry()
+        self.watch = Watch(config, self.fleet, self.telemetry)
+        self.judged = asyncio.Event()  # once every cell had its first full read and was judged
+        self._reloaded = asyncio.Event()
+        self._reloading = asyncio.Lock()
+
+    async def run(self, listening: socket.socket, stop: asyncio.Event) -> None:
+        """Serve, watch and judge until `stop` is set, or a part of it fails for good."""
+        server = Server(
+            uvicorn.Config(
+                self.web(),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=STOPPING,
+            )
+        )
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(server.serve([listening]), name="server")
+            working = group.create_task(self._work(), name="work")
+            await asyncio.wait(
+                [serving, working, group.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED
+            )
+            server.should_exit = True
+            working.cancel()
+
+    async def _work(self) -> None:
+        """Watch and judge; anew after each reload."""
+        while True:
+            self._reloaded.clear()
+            async with asyncio.TaskGroup() as loops:
+                tasks = [
+                    loops.create_task(self.watch.run(), name="watch"),
+                    loops.create_task(self._judge_when_read(), name="first judgement"),
+                    loops.create_task(
+                        repeat("judge", "judge", self.config.judge_interval, self.judge, self.telemetry)
+                    ),
+                ]
+                await self._reloaded.wait()
+                for task in tasks:
+                    task.cancel()
+
+    async def _judge_when_read(self) -> None:
+        await self.watch.complete.wait()
+        await self.judge()
+        self.judged.set()
+
+    async def judge(self) -> None:
+        """Judge the fleet as it is, and publish it."""
+        judge(self.fleet, int(time.time() // 60))
+        await self.exposition.publish(self.fleet)
+
+    async def reload(self) -> None:
+        """Take a new configuration into use; a wrong one raises ConfigError, and changes nothing."""
+        async with self._reloading:
+            try:
+                config = await asyncio.to_thread(self._reread)
+            except ConfigError as error:
+                self.telemetry.reloads.labels("refused").inc()
+                log.error("the new configuration is refused, the old one stays in force: %s", error)
+                raise
+            if config.listen != self.config.listen:
+                log.warning("`listen` changed: it takes effect at the next start")
+            self.config = config
+            self.watch = Watch(config, self.fleet, self.telemetry, self.watch.found())
+            self._reloaded.set()
+            self.telemetry.reloads.labels("done").inc()
+            log.info("the configuration is reloaded")
+
+
+def stopped_by_signals() -> asyncio.Event:
+    """An event of the running loop that SIGINT and SIGTERM set. It must come before any server's start."""
+    stop = asyncio.Event()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+    return stop
