@@ -236,7 +236,7 @@ COLLECTOR = Collector(
     service="apigateway",
     parts=(account, rest, http, usage_plans),
     metrics=(count, messages, connections, detailed_count),
-    actions=("apigateway:GET", "cloudwatch:GetMetricData"),
+    actions=("apigateway:GET",),
     # All control-plane calls of an account share 10 per second, those of both APIs together.
     rates={"apigateway": 4, "apigatewayv2": 4},
 )

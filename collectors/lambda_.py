@@ -4,12 +4,25 @@ Limits: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 Metrics: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-concurrency.html
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from collectors.base import ACCOUNT, Aws, Collector, Metric, Observed, Op, Usage, highest, per_second, total
+from collectors.base import (
+    ACCOUNT,
+    PER_MINUTE,
+    Aws,
+    Collector,
+    Metric,
+    Observed,
+    Op,
+    Usage,
+    difference,
+    highest,
+    per_second,
+    total,
+)
 
 REQUESTS_PER_ENVIRONMENT = 10  # per second
 TEN_SECONDS = 1 / 6  # weight that turns the rise in a minute into one per 10 seconds
@@ -28,10 +41,43 @@ provisioned_utilization = Metric(
 Config = dict[str, Any]  # a ProvisionedConcurrencyConfigListItem
 
 
-async def account(aws: Aws) -> AsyncIterator[Observed]:
+async def everything(aws: Aws) -> AsyncIterator[Observed]:
+    """The functions, then the account: whose refusals are its own is known once the functions are."""
     limits = (await aws.attempt("lambda", "GetAccountSettings")).get("AccountLimit", {})
+    capped: list[str] = []
+    try:
+        async for observed in functions(aws, capped):
+            yield observed
+    except Exception:
+        for observed in of_account(limits, ()):
+            yield observed
+        raise
+    for observed in of_account(limits, capped):
+        yield observed
+
+
+async def functions(aws: Aws, capped: list[str]) -> AsyncIterator[Observed]:
+    """Each function's series; those capped by a reservation are added to `capped`."""
+    listed = aws.pages("lambda", "ListFunctions", "Functions")
+    names = [str(function["FunctionName"]) async for function in listed]
+    for name in names:
+        yield scaling(name)
+    async for name, reserved in aws.each(names, partial(reserved_concurrency, aws), str):
+        if reserved is not None:
+            capped.append(name)
+        if reserved:  # 0 stops the function: it has no limit to run into
+            yield of_reserved(name, reserved)
+    async for name, configs in aws.each(names, partial(provisioned_concurrency, aws), str):
+        for config in configs:
+            if config.get("AllocatedProvisionedConcurrentExecutions"):
+                yield of_provisioned(name, config)
+
+
+def of_account(limits: Mapping[str, int], capped: Iterable[str]) -> Iterator[Observed]:
+    """The account's series. What functions are refused by their own reservation is not the account's lack."""
     concurrency = limits.get("ConcurrentExecutions")
-    refused = per_second(throttles)
+    own = [throttles.of(FunctionName=name) for name in sorted(capped)]
+    refused = difference(throttles, *own).scaled(PER_MINUTE)
     yield Observed(
         signal="account_concurrency",
         resource=ACCOUNT,
@@ -53,20 +99,6 @@ async def account(aws: Aws) -> AsyncIterator[Observed]:
         usage=per_second(invocations, throttles),
         refused=refused,
     )
-
-
-async def functions(aws: Aws) -> AsyncIterator[Observed]:
-    listed = aws.pages("lambda", "ListFunctions", "Functions")
-    names = [str(function["FunctionName"]) async for function in listed]
-    for name in names:
-        yield scaling(name)
-    async for name, reserved in aws.each(names, partial(reserved_concurrency, aws), str):
-        if reserved:  # 0 stops the function: it has no limit to run into
-            yield of_reserved(name, reserved)
-    async for name, configs in aws.each(names, partial(provisioned_concurrency, aws), str):
-        for config in configs:
-            if config.get("AllocatedProvisionedConcurrentExecutions"):
-                yield of_provisioned(name, config)
 
 
 async def reserved_concurrency(aws: Aws, name: str) -> int | None:
@@ -116,7 +148,7 @@ def of_provisioned(name: str, config: Config) -> Observed:
 
 COLLECTOR = Collector(
     service="lambda",
-    parts=(account, functions),
+    parts=(everything,),
     metrics=(
         claimed,
         concurrent,
@@ -131,7 +163,6 @@ COLLECTOR = Collector(
         "lambda:ListFunctions",
         "lambda:GetFunctionConcurrency",
         "lambda:ListProvisionedConcurrencyConfigs",
-        "cloudwatch:GetMetricData",
     ),
     rates={"lambda": 10},  # of the 15 per second that all control-plane calls of an account share
 )

@@ -1,0 +1,106 @@
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from rules.limits import Band, Limit, Service, Signal, Source, in_force
+
+NO_NUMBER = [None, 0.0, -0.0, -1.0, math.nan, math.inf, -math.inf]
+
+usable = st.floats(min_value=1e-6, max_value=1e15)
+values = st.one_of(usable, st.sampled_from(NO_NUMBER))
+candidates = st.dictionaries(st.sampled_from(Source), values)
+
+SIGNAL: dict[str, Any] = {
+    "title": "Bytes written",
+    "unit": "bytes/s",
+    "kind": "provisioned",
+    "why": "Producers are refused.",
+    "saturation": "WriteProvisionedThroughputExceeded.",
+    "remedy": ["Add shards."],
+    "docs": ["https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"],
+}
+
+
+def service(**changes: Any) -> dict[str, Any]:
+    return {"service": "kinesis", "title": "Kinesis", "signals": {"stream_write_bytes": SIGNAL | changes}}
+
+
+def signal(**changes: Any) -> Signal:
+    return Service.model_validate(service(**changes)).signals["stream_write_bytes"]
+
+
+@given(candidates)
+def test_the_first_source_with_a_usable_number_is_in_force(found: Mapping[Source, float | None]) -> None:
+    expected = None
+    for source in reversed(Source):  # the last one wins, so go from the weakest to the strongest
+        value = found.get(source)
+        if value is not None and value > 0 and math.isfinite(value):
+            expected = Limit(value, source, read_at=7.0)
+    assert in_force(found, read_at=7.0) == expected
+
+
+@given(candidates)
+def test_the_order_in_which_sources_answered_does_not_matter(found: Mapping[Source, float | None]) -> None:
+    backwards = dict(reversed(list(found.items())))
+    assert in_force(found, 0) == in_force(backwards, 0)
+
+
+@pytest.mark.parametrize("value", NO_NUMBER)
+def test_no_number_is_no_limit(value: float | None) -> None:
+    assert in_force(dict.fromkeys(Source, value), 0) is None
+
+
+def test_the_precedence_is_the_documented_one() -> None:
+    order = [Source.OVERRIDE, Source.API, Source.APPLIED, Source.DEFAULT, Source.DOCUMENTED]
+    assert list(Source) == order
+
+
+@pytest.mark.parametrize(
+    ("region", "limit"), [("eu-west-1", 10_000.0), ("eu-south-1", 2500.0), ("xx-new-1", 10_000.0)]
+)
+def test_a_documented_default_may_differ_by_region(region: str, limit: float) -> None:
+    assert signal(default={"value": 10_000, "by_region": {"eu-south-1": 2500}}).documented(region) == limit
+
+
+def test_a_limit_that_only_the_customer_sets_has_no_default() -> None:
+    assert signal().documented("eu-west-1") is None
+
+
+def test_a_signal_is_named_by_its_service_and_its_key() -> None:
+    assert signal().id == "kinesis.stream_write_bytes"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "critical"), [(0.7, 0.4, 0.9), (0.4, 0.95, 0.9), (0.4, 0.4, 0.9), (0.4, 0.9, 0.9)]
+)
+def test_a_band_must_be_in_order(low: float, high: float, critical: float) -> None:
+    with pytest.raises(ValidationError, match="low < high < critical"):
+        Band(low=low, high=high, critical=critical)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"title": ""}, "title"),
+        ({"unit": None}, "unit"),
+        ({"kind": "soft"}, "kind"),
+        ({"remedy": []}, "remedy"),
+        ({"docs": []}, "docs.0"),
+        ({"docs": ["https://example.org/"]}, "docs.0"),
+        ({"quota": {"service": "kinesis", "code": "Shards per Region"}}, "quota.code"),
+        ({"default": {"value": 0}}, "default.value"),
+        ({"default": {"value": 1, "by_region": {"eu-west-1": -1}}}, "default.by_region.eu-west-1"),
+        ({"hold": -1}, "hold"),
+        ({"limit": 5}, "limit"),
+    ],
+)
+def test_a_wrong_entry_of_the_catalogue_is_refused(changes: dict[str, Any], path: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Service.model_validate(service(**changes))
+    where = ".".join(map(str, caught.value.errors()[0]["loc"]))
+    assert where.startswith(f"signals.stream_write_bytes.{path.removesuffix('.0')}")
