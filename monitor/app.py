@@ -6,15 +6,19 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import uvicorn
 
+from monitor.api import State, create_app
 from monitor.config import Config
 from monitor.config_errors import ConfigError
+from monitor.exposition import Exposition
 from monitor.fleet import Fleet
 from monitor.judge import judge
 from monitor.schedule import repeat
+from monitor.status import CellStatus, Reload, Told
 from monitor.telemetry import Telemetry
 from monitor.watch import Watch
 
@@ -47,15 +51,19 @@ class App:
         self.config, self._reread = config, reread
         self.fleet, self.telemetry = Fleet(), Telemetry()
         self.watch = Watch(config, self.fleet, self.telemetry)
+        self.exposition = Exposition(self.fleet)
         self.judged = asyncio.Event()  # once every cell had its first full read and was judged
+        self.hangup = asyncio.Event()  # set it to have the configuration reloaded
         self._reloaded = asyncio.Event()
         self._reloading = asyncio.Lock()
+        self._last_reload: Reload | None = None
 
     async def run(self, listening: socket.socket, stop: asyncio.Event) -> None:
         """Serve, watch and judge until `stop` is set, or a part of it fails for good."""
         server = Server(
             uvicorn.Config(
-                self.web(),
+                create_app(self._state()),
+                lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -64,12 +72,12 @@ class App:
         )
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve([listening]), name="server")
-            working = group.create_task(self._work(), name="work")
-            await asyncio.wait(
-                [serving, working, group.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED
-            )
+            others = [group.create_task(self._work()), group.create_task(self._reload_when_told())]
+            stopping = group.create_task(stop.wait())
+            await asyncio.wait([serving, *others, stopping], return_when=asyncio.FIRST_COMPLETED)
             server.should_exit = True
-            working.cancel()
+            for task in (*others, stopping):
+                task.cancel()
 
     async def _work(self) -> None:
         """Watch and judge; anew after each reload."""
@@ -87,6 +95,13 @@ class App:
                 for task in tasks:
                     task.cancel()
 
+    async def _reload_when_told(self) -> None:
+        while True:
+            await self.hangup.wait()
+            self.hangup.clear()
+            with suppress(ConfigError):  # said and counted by `reload`
+                await self.reload()
+
     async def _judge_when_read(self) -> None:
         await self.watch.complete.wait()
         await self.judge()
@@ -95,7 +110,36 @@ class App:
     async def judge(self) -> None:
         """Judge the fleet as it is, and publish it."""
         judge(self.fleet, int(time.time() // 60))
-        await self.exposition.publish(self.fleet)
+        names = {cell.account: cell.name or cell.account for cell in self.told().cells}
+        await self.exposition.publish(names)
+
+    def told(self) -> Told:
+        """How the watching fares, as it is now."""
+        cells = [
+            CellStatus(
+                account=cell.cell.account,
+                region=cell.cell.region,
+                name=cell.inventory.account_name,
+                collectors={name: replace(one) for name, one in cell.inventory.outcomes.items()},
+                poll=replace(cell.poll),
+            )
+            for cell in self.watch.cells.values()
+        ]
+        return Told(
+            cells=cells,
+            shut=dict(self.watch.shut),
+            waited_for=self.watch.waited_for(),
+            last_reload=self._last_reload,
+        )
+
+    def _state(self) -> State:
+        return State(
+            fleet=self.fleet,
+            exposition=self.exposition,
+            telemetry=self.telemetry,
+            told=self.told,
+            reload=self.reload,
+        )
 
     async def reload(self) -> None:
         """Take a new configuration into use; a wrong one raises ConfigError, and changes nothing."""
@@ -104,6 +148,7 @@ class App:
                 config = await asyncio.to_thread(self._reread)
             except ConfigError as error:
                 self.telemetry.reloads.labels("refused").inc()
+                self._last_reload = Reload(at=time.time(), error=str(error))
                 log.error("the new configuration is refused, the old one stays in force: %s", error)
                 raise
             if config.listen != self.config.listen:
@@ -111,6 +156,7 @@ class App:
             self.config = config
             self.watch = Watch(config, self.fleet, self.telemetry, self.watch.found())
             self._reloaded.set()
+            self._last_reload = Reload(at=time.time())
             self.telemetry.reloads.labels("done").inc()
             log.info("the configuration is reloaded")
 
@@ -121,3 +167,14 @@ def stopped_by_signals() -> asyncio.Event:
     for one in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(one, stop.set)
     return stop
+
+
+async def serve(config: Config, reread: Callable[[], Config]) -> None:
+    """Run until SIGINT or SIGTERM; SIGHUP reloads. Raises OSError when the address cannot be listened on."""
+    listening = bound(*config.address)
+    stop = stopped_by_signals()
+    app = App(config, reread)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.hangup.set)
+    log.info("listening on http://%s", config.listen)
+    await app.run(listening, stop)
+    log.info("stopped")

@@ -1,12 +1,16 @@
 """The command line: `headroom`."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
 from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.request import urlopen
 
 import orjson
 import typer
@@ -15,9 +19,12 @@ from rich.progress import Progress
 
 from monitor import check as checking
 from monitor import config_example, iam
+from monitor.app import serve as serving
 from monitor.config import Config, load
 from monitor.config_errors import ConfigError
 from monitor.config_types import ALL
+from monitor.demo.run import demo as running
+from monitor.demo.run import of_its_own
 from monitor.fleet import Key
 from monitor.report import FORMATS, Report
 from monitor.telemetry import VERSION
@@ -25,6 +32,7 @@ from monitor.units import amount
 from rules.band import Zone
 from rules.limits import Signal, signals
 
+ANSWERING = 3.0  # seconds that a healthy Headroom may take to say so
 CANNOT_LOOK = 2  # exit code: wrong configuration, or nothing could be looked at
 
 app = typer.Typer(
@@ -54,13 +62,29 @@ def main() -> None:
     app()
 
 
-def configured(file: Path | None) -> Config:
+def configured(file: Path | None, listen: str | None = None) -> Config:
     """The configuration; a wrong one ends the command with a line for each problem."""
     try:
-        return load(file, environ)
+        return read(file, listen)
     except ConfigError as error:
         for problem in error.problems:
             typer.echo(problem, err=True)
+        raise typer.Exit(CANNOT_LOOK) from None
+
+
+def read(file: Path | None, listen: str | None) -> Config:
+    """The configuration, listening where the command line says. Raises ConfigError."""
+    config = load(file, environ)
+    return config.listening_on(listen) if listen else config
+
+
+@contextmanager
+def unless_it_cannot_start() -> Iterator[None]:
+    """One sentence when the address cannot be listened on, or the demo's AWS does not start."""
+    try:
+        yield
+    except (OSError, TimeoutError) as error:
+        typer.echo(f"headroom cannot start: {error.strerror or error}", err=True)
         raise typer.Exit(CANNOT_LOOK) from None
 
 
@@ -150,6 +174,47 @@ def iam_policy(config: ConfigFile = None) -> None:
     services = {service for account in accounts for service in account.services}
     all_regions = any(ALL in account.regions for account in accounts)
     typer.echo(orjson.dumps(iam.policy(services, all_regions), option=orjson.OPT_INDENT_2))
+
+
+@app.command(epilog="Example: headroom serve --config headroom.yaml --listen 127.0.0.1:4070")
+def serve(
+    config: ConfigFile = None,
+    listen: Annotated[
+        str | None, typer.Option(help="Address instead of the configured one: host:port.")
+    ] = None,
+) -> None:
+    """Watch, judge and tell, until SIGINT or SIGTERM; SIGHUP reloads the configuration."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = configured(config, listen)
+    with unless_it_cannot_start():
+        asyncio.run(serving(settings, partial(read, config, listen)))
+
+
+@app.command(epilog="Example: headroom demo --port 4070")
+def demo(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on loopback; 0: a free one.")] = 4070,
+) -> None:
+    """Try it without an AWS account: an AWS on loopback, with traffic that moves."""
+    if find_spec("moto") is None:
+        typer.echo("The demo needs the extra `demo`: pip install 'aws-headroom[demo]'", err=True)
+        raise typer.Exit(CANNOT_LOOK)
+    of_its_own(environ)
+    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    with unless_it_cannot_start():
+        asyncio.run(running(port, sys.stdout))
+
+
+@app.command(epilog="Example: headroom healthcheck --address 127.0.0.1:4070")
+def healthcheck(
+    address: Annotated[str, typer.Option(help="Where Headroom listens: host:port.")] = "127.0.0.1:4070",
+) -> None:
+    """Ask a running Headroom whether it is healthy; exits with 1 when it is not."""
+    try:
+        with urlopen(f"http://{address}/-/healthy", timeout=ANSWERING) as answer:
+            answer.read()
+    except (OSError, ValueError) as error:
+        typer.echo(f"{address}: {error}", err=True)
+        raise typer.Exit(1) from None
 
 
 @config_app.command("check", epilog="Example: headroom config check --config headroom.yaml")

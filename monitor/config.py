@@ -117,6 +117,16 @@ class Config(Model):
         """Host and port to listen on."""
         return address(self.listen)
 
+    def listening_on(self, listen: str) -> "Config":
+        """The same, listening elsewhere. Raises ConfigError when that is no address."""
+        try:
+            address(listen)
+        except ValueError:
+            raise ConfigError(
+                [f"listen: expected host:port such as 127.0.0.1:4070, found {listen!r}"]
+            ) from None
+        return self.model_copy(update={"listen": listen})
+
     @property
     def tag_labels(self) -> Mapping[str, str]:
         """The exported label of each tag; Prometheus allows letters, digits and `_` in a label's name."""

@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from collectors import quotas
 from collectors.base import Collector, Observed, Part
@@ -12,9 +12,10 @@ from monitor.aws import Cell, Failure, Look, failure
 from monitor.config import Config
 from monitor.fleet import Fleet, Key, Ruling
 from monitor.selector import Labels
-from rules.limits import Quota, Signal, Source, catalogue, in_force
+from rules.limits import Limit, Quota, Signal, Source, catalogue, in_force
 
 BREATH = 100  # series registered before other tasks get their turn
+TRUER = (Source.OVERRIDE, Source.API)  # than what an API told some time ago
 
 
 @dataclass(slots=True)
@@ -45,10 +46,10 @@ class Inventory:
     """What a cell holds. `known` says which collector and part found each series at the last look."""
 
     def __init__(self, cell: Cell, fleet: Fleet, config: Config, account_name: str = "") -> None:
-        self.cell, self._fleet, self._config, self._name = cell, fleet, config, account_name
+        self.cell, self._fleet, self._config, self.account_name = cell, fleet, config, account_name
         self.outcomes: dict[str, Outcome] = {}
         self.known: dict[Key, tuple[str, str]] = {}
-        self._quotas: dict[Quota, quotas.Values] = {}
+        self._quotas: dict[Quota | None, tuple[quotas.Values, float]] = {}  # and when they were read
 
     async def look(self, collector: Collector) -> Outcome:
         """Run a collector: register what its parts find, forget what they no longer do. Never raises for AWS.
@@ -73,7 +74,8 @@ class Inventory:
     async def _read_quotas(self, service: str) -> list[Failure]:
         wanted = {signal.quota for signal in catalogue()[service].signals.values() if signal.quota}
         look = Look(self.cell)
-        self._quotas |= await quotas.read(look, wanted)
+        now = time.time()
+        self._quotas |= {quota: (told, now) for quota, told in (await quotas.read(look, wanted)).items()}
         return look.failures
 
     async def _run(self, collector: Collector, part: Part) -> Found:
@@ -81,7 +83,7 @@ class Inventory:
         found = Found(failures=look.failures)
         try:
             async for observed in part(look):
-                if key := self._register(collector, part, observed):
+                if key := self._register(collector, part, observed, look.failures):
                     found.keys.add(key)
                 if len(found.keys) % BREATH == 0:
                     await asyncio.sleep(0)
@@ -90,39 +92,49 @@ class Inventory:
             found.failures.append(failure(error))
         return found
 
-    def _register(self, collector: Collector, part: Part, observed: Observed) -> Key | None:
+    def _register(
+        self, collector: Collector, part: Part, observed: Observed, failures: Sequence[Failure]
+    ) -> Key | None:
         key = Key(*self.cell.key, collector.service, observed.signal, observed.resource)
-        labels = Labels(*key, account_name=self._name)
+        labels = Labels(*key, account_name=self.account_name)
         if self._config.excludes(labels):
             return None
-        signal = catalogue()[collector.service].signals[observed.signal]
-        self._fleet.put(
-            key, observed, self._ruling(collector, signal, observed, labels), int(time.time() // 60)
-        )
-        self.known[key] = collector.service, part.__name__
-        return key
-
-    def _ruling(self, collector: Collector, signal: Signal, observed: Observed, labels: Labels) -> Ruling:
-        candidates = {
-            Source.OVERRIDE: self._config.limit_of(labels),
-            Source.API: observed.limit,
-            **(self._quotas.get(signal.quota, {}) if signal.quota else {}),
-            Source.DOCUMENTED: signal.documented(labels.region),
-        }
+        signal = catalogue()[key.service].signals[key.signal]
         told = isinstance(observed.usage, float | int)
         interval = self._config.inventory_interval if told else self._config.interval
-        exported = {
-            label: observed.tags[tag]
-            for tag, label in self._config.tag_labels.items()
-            if tag in observed.tags
-        }
-        return Ruling(
-            limit=in_force(candidates, time.time()),
+        ruling = Ruling(
+            limit=self._limit(key, signal, observed, labels, failures),
             band=self._config.band_of(labels, signal.band),
             delay=collector.delay,
             stale_after=stale_after(interval, collector.delay),
-            tags=exported,
+            tags={
+                label: observed.tags[tag]
+                for tag, label in self._config.tag_labels.items()
+                if tag in observed.tags
+            },
         )
+        self._fleet.put(key, observed, ruling, int(time.time() // 60))
+        self.known[key] = collector.service, part.__name__
+        return key
+
+    def _limit(
+        self, key: Key, signal: Signal, observed: Observed, labels: Labels, failures: Sequence[Failure]
+    ) -> Limit | None:
+        """The limit in force; while a call of the part fails, what an API told last outranks defaults."""
+        now = time.time()
+        quota, read_at = self._quotas.get(signal.quota, ({}, now))
+        candidates = {
+            Source.OVERRIDE: self._config.limit_of(labels),
+            Source.API: observed.limit,
+            **quota,
+            Source.DOCUMENTED: signal.documented(key.region),
+        }
+        limit, before = in_force(candidates, now), self._fleet.series.get(key)
+        last = before.ruling.limit if before else None
+        api_was = last and last.source is Source.API and not (limit and limit.source in TRUER)
+        if api_was and any(not one.item for one in failures):
+            return last
+        return replace(limit, read_at=read_at) if limit and limit.source in quota else limit
 
     def _forget(self, service: str, part: Part, found: Found) -> None:
         mine = [key for key, finder in self.known.items() if finder == (service, part.__name__)]

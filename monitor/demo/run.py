@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from typing import TextIO
 
@@ -16,9 +16,7 @@ from monitor.rows import rows_of
 STARTING = 30.0  # seconds for the demo's AWS to be ready
 ENDING = 1.0  # seconds for it to end by itself
 WORST = 12  # rows of the first table
-SHIPPED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
-# Nothing of the user's own credentials is read, and nothing but loopback is asked.
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "demo",
     "AWS_SECRET_ACCESS_KEY": "demo",
@@ -29,11 +27,18 @@ ENVIRONMENT = {
 }
 
 
+def of_its_own(environ: MutableMapping[str, str]) -> None:
+    """Make an environment the demo's: none of the user's credentials, and nothing but loopback is asked."""
+    for name in [name for name in environ if name.startswith("AWS_")]:
+        del environ[name]
+    environ.update(ENVIRONMENT)
+
+
 @asynccontextmanager
 async def own_aws() -> AsyncIterator[str]:
     """An AWS on loopback, in a process of its own that ends with this one; gives its URL.
 
-    Raises TimeoutError when it does not start.
+    Raises OSError (TimeoutError is one) when it does not start.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -45,12 +50,15 @@ async def own_aws() -> AsyncIterator[str]:
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for us alone
     )
-    assert process.stdin and process.stdout
+    stdin, stdout = process.stdin, process.stdout
+    assert stdin is not None and stdout is not None  # both are pipes
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), STARTING)
+        line = await asyncio.wait_for(stdout.readline(), STARTING)
+        if not line:
+            raise OSError("the demo's AWS did not start")
         yield f"http://127.0.0.1:{json.loads(line)['port']}"
     finally:
-        process.stdin.close()
+        stdin.close()
         try:
             await asyncio.wait_for(process.wait(), ENDING)
         except TimeoutError:
@@ -60,19 +68,21 @@ async def own_aws() -> AsyncIterator[str]:
 
 def configuration(url: str, port: int) -> Config:
     """Everything in sight, read every quarter of a minute."""
-    return Config(
-        accounts=[{"name": "demo"}],
-        regions="all",
-        interval=15,
-        inventory_interval=60,
-        judge_interval=5,
-        listen=f"127.0.0.1:{port}",
-        endpoint_url=url,
+    return Config.model_validate(
+        {
+            "accounts": [{"name": "demo"}],
+            "regions": "all",
+            "interval": 15,
+            "inventory_interval": 60,
+            "judge_interval": 5,
+            "listen": f"127.0.0.1:{port}",
+            "endpoint_url": url,
+        }
     )
 
 
 async def demo(port: int, out: TextIO) -> None:
-    """Run until Ctrl-C. Raises OSError when the port is in use, TimeoutError when the demo's AWS does not start."""
+    """Run until Ctrl-C. Raises OSError when the port is in use or the demo's AWS does not start."""
     listening = bound("127.0.0.1", port)
     stop = stopped_by_signals()
     out.write("Starting an AWS on loopback with three hours of traffic ...\n")
