@@ -1,0 +1,90 @@
+"""A real Prometheus scrapes a running Headroom and answers PromQL over it."""
+
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.monitor.test_app import free_port
+from tests.processes import eventually, get, headroom, line_of, running
+
+SCRAPING = """
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: headroom
+    static_configs: [{{targets: ["{target}"]}}]
+"""
+
+
+@pytest.fixture
+async def demo() -> AsyncIterator[str]:
+    """A demo that was judged once; gives its address."""
+    async with headroom("demo", "--port", "0") as process:
+        line = await line_of(process, "http://")
+        yield line.split("/")[2]
+
+
+@pytest.fixture
+async def prometheus(demo: str, tmp_path: Path) -> AsyncIterator[str]:
+    """A Prometheus that scrapes the demo; gives its URL."""
+    program = shutil.which("prometheus")
+    assert program, "install the Debian package `prometheus`, or run `make acceptance`"
+    config = tmp_path / "prometheus.yml"
+    config.write_text(SCRAPING.format(target=demo))
+    address = f"127.0.0.1:{free_port()}"
+    flags = (
+        f"--config.file={config}",
+        f"--storage.tsdb.path={tmp_path}/data",
+        f"--web.listen-address={address}",
+    )
+    async with running(program, *flags):
+        yield f"http://{address}"
+
+
+async def answers(prometheus: str, query: str) -> list[dict[str, Any]] | None:
+    answer = await get(f"{prometheus}/api/v1/query", query=query)
+    result: list[dict[str, Any]] = answer.json()["data"]["result"] if answer else []
+    return result or None
+
+
+QUERIES = {
+    'up{job="headroom"} == 1': "the scrape works",
+    "count(headroom_utilization_ratio) > 100": "all services are there",
+    'headroom_zone{signal="prefix_write_rate",resource="media-uploads/uploads/"} == 3': "SlowDowns saturate",
+    "headroom_usage / ignoring(source) headroom_limit": "usage and limit share their labels",
+    'sum by (zone) (headroom_series{region="ap-southeast-2"}) > 0': "a denied region is there, too",
+    "time() - headroom_sample_timestamp_seconds < 900": "samples are fresh",
+    "count by (service) (headroom_limit) > 0": "each service has limits",
+    'headroom_aws_calls_total{code="AccessDeniedException"} > 0': "what AWS refuses is counted",
+    "headroom_estimated_cost_dollars_total > 0": "the cost of watching is told",
+    'headroom_ticks_total{loop="judge"} > 0': "the judgement runs",
+}
+
+
+async def test_promql_over_a_running_headroom(prometheus: str) -> None:
+    for query in QUERIES:
+        assert await eventually(partial(answers, prometheus, query)), query
+    found = await answers(prometheus, "count by (service) (headroom_limit)")
+    assert {one["metric"]["service"] for one in found or ()} == {
+        "apigateway",
+        "autoscaling",
+        "kinesis",
+        "lambda",
+        "s3",
+        "sqs",
+    }
+
+
+async def test_promtool_has_nothing_to_say(demo: str) -> None:
+    promtool = shutil.which("promtool")
+    assert promtool, "install the Debian package `prometheus`, or run `make acceptance`"
+    answer = await get(f"http://{demo}/metrics")
+    assert answer is not None
+    checked = subprocess.run(
+        [promtool, "check", "metrics"], input=answer.content, capture_output=True, check=False
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
