@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from aiobotocore.credentials import AioAssumeRoleCredentialFetcher, AioDeferredRefreshableCredentials
+from aiobotocore.credentials import AioAssumeRoleCredentialFetcher, AioRefreshableCredentials
 from aiobotocore.session import AioSession
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, NoCredentialsError
 
-from collectors import COLLECTORS
+from collectors import COLLECTORS, quotas
 from monitor.account import Account
 from monitor.aws import CLIENT_CONFIG, Cell
 from monitor.config_types import ALL
 from monitor.telemetry import Telemetry
 
-RATES: Mapping[str, float] = {"cloudwatch": 40, "service-quotas": 5} | {
+RATES: Mapping[str, float] = {"cloudwatch": 40, **quotas.RATES} | {
     key: rate for collector in COLLECTORS for key, rate in collector.rates.items()
 }
 
@@ -31,11 +31,11 @@ class NoRegion(BotoCoreError):
 
 @dataclass(frozen=True, slots=True)
 class AssumedRole:
-    """Credentials of a role, asked for at first use and renewed before they expire."""
+    """Credentials of a role, renewed before they expire."""
 
-    credentials: AioDeferredRefreshableCredentials
+    credentials: AioRefreshableCredentials
 
-    async def load_credentials(self) -> AioDeferredRefreshableCredentials:
+    async def load_credentials(self) -> AioRefreshableCredentials:
         return self.credentials
 
 
@@ -45,35 +45,36 @@ async def open_cells(account: Account, endpoint_url: str | None, telemetry: Tele
     Raises one of AWS_ERRORS when AWS does not let us in, NoRegion when no region is told.
     """
     base = AioSession()
-    home = base.get_config_variable("region") or os.environ.get("AWS_REGION")
-    session = await _in_role(base, account, endpoint_url, home)
-    create = partial(session.create_client, config=CLIENT_CONFIG, endpoint_url=endpoint_url)
+    home = os.environ.get("AWS_REGION") or base.get_config_variable("region")  # botocore ignores the first
     named = [region for region in account.regions if region != ALL]
     first = named[0] if named else home or (SOMEWHERE if account.regions else "")
     if not first:
         raise NoRegion
+    session = await _in_role(base, account, endpoint_url, home or first)
+    create = partial(session.create_client, config=CLIENT_CONFIG, endpoint_url=endpoint_url)
     account_id = account.id or await _caller(create, first)
     regions = await _enabled(create, first) if ALL in account.regions else named or [first]
     return [Cell(session, account_id, region, telemetry, RATES, endpoint_url) for region in regions]
 
 
-async def _in_role(
-    base: AioSession, account: Account, endpoint_url: str | None, home: str | None
-) -> AioSession:
-    """A session with the account's role. Nothing is asked of AWS yet."""
+async def _in_role(base: AioSession, account: Account, endpoint_url: str | None, region: str) -> AioSession:
+    """A session with the account's role, which is assumed at once: better refused here than by every call."""
     if not account.role_arn:
         return base
-    regions = [region for region in account.regions if region != ALL]
-    region = home or (regions or [SOMEWHERE])[0]
+    own = await base.get_credentials()
+    if own is None:
+        raise NoCredentialsError
     sts: Any = partial(
         base.create_client, config=CLIENT_CONFIG, endpoint_url=endpoint_url, region_name=region
     )
     extra = {"RoleSessionName": "headroom"}
     if account.secret:
         extra["ExternalId"] = account.secret.get_secret_value()
-    fetcher = AioAssumeRoleCredentialFetcher(sts, await base.get_credentials(), account.role_arn, extra)
+    fetcher = AioAssumeRoleCredentialFetcher(sts, own, account.role_arn, extra)
+    credentials = AioRefreshableCredentials.create_from_metadata(
+        await fetcher.fetch_credentials(), fetcher.fetch_credentials, "assume-role"
+    )
     session = AioSession()
-    credentials = AioDeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
     session.register_component("credential_provider", AssumedRole(credentials))
     return session
 

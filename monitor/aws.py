@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -61,11 +62,10 @@ def code_of(error: BaseException) -> str:
 
 def sentence_of(error: BaseException) -> str:
     """One line that says what happened, in AWS's words where it gave any."""
-    if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Message") or error)
     if isinstance(error, TimeoutError):
         return f"no answer within {CALL_TIMEOUT:.0f} s"
-    return " ".join(str(error).split()) or type(error).__name__
+    told = error.response.get("Error", {}).get("Message") if isinstance(error, ClientError) else None
+    return " ".join(str(told or error).split()) or type(error).__name__
 
 
 @dataclass(eq=False)
@@ -109,8 +109,8 @@ class Cell:
 
         Raises one of AWS_ERRORS.
         """
-        client = await self.client(service)
-        return await self.counted(service, operation, getattr(client, xform_name(operation))(**params))
+        method = getattr(await self.client(service), xform_name(operation))
+        return await self.counted(service, operation, partial(method, **params))
 
     async def pages(self, service: str, operation: str, key: str, **params: Any) -> AsyncIterator[Any]:
         """The items under `key` of every page; raises as `call` does."""
@@ -121,17 +121,20 @@ class Cell:
                 yield item
             return
         pages = aiter(client.get_paginator(method).paginate(**params))
-        while (page := await self.counted(service, operation, anext(pages, None))) is not None:
+        while (page := await self.counted(service, operation, partial(anext, pages, None))) is not None:
             for item in page.get(key) or ():
                 yield item
 
-    async def counted(self, service: str, operation: str, answer: Awaitable[Answer]) -> Answer:
-        """The answer of a call: rate limited, with a time-out, counted. Raises one of AWS_ERRORS."""
+    async def counted(self, service: str, operation: str, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """The answer of a call: rate limited, with a time-out, counted.
+
+        Raises one of AWS_ERRORS, or what `ask` makes of an answer that nobody foresaw.
+        """
         calls = self.telemetry.aws_calls
         try:
             async with asyncio.timeout(CALL_TIMEOUT), self._limiter(service, operation):
-                answered = await answer
-        except AWS_ERRORS as error:
+                answered = await ask()
+        except Exception as error:
             calls.labels(service, operation, code_of(error)).inc()
             raise
         if answered is not None:  # the end of the pages is no call

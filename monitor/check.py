@@ -1,17 +1,49 @@
 """`headroom check`: one full read of everything, judged once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from pydantic import ValidationError
 
 from monitor.config import Config
+from monitor.config_errors import ConfigError, lines, problems_in
 from monitor.fleet import Fleet, Key
 from monitor.judge import judge
 from monitor.report import Report
 from monitor.rows import rows_of
+from monitor.selector import Labels, Selector
 from monitor.telemetry import Telemetry
 from monitor.watch import Watch
 
 Wanted = Callable[[Key], bool]
+
+
+def selectors(only: Mapping[str, Sequence[str] | None]) -> list[list[Selector]]:
+    """What is asked for: for each label of `only` that has patterns, those of which one must fit.
+
+    They are patterns as in the configuration: a signal may have its service before it, an account may be
+    called by its name. Raises ConfigError.
+    """
+    given = {label: patterns for label, patterns in only.items() if patterns}
+    try:
+        return [
+            [Selector.model_validate({label: pattern}) for pattern in patterns]
+            for label, patterns in given.items()
+        ]
+    except ValidationError as error:
+        raise ConfigError(lines("headroom", problems_in(error, Selector))) from None
+
+
+def chosen(config: Config, asked: Iterable[Iterable[Selector]]) -> Wanted:
+    """Whether a series is asked for."""
+    names = {account.id: account.name or "" for account in config.watched()}
+
+    def wanted(key: Key) -> bool:
+        name = names.get(key.account, names.get(None, ""))  # of one entry at most, AWS has to tell the id
+        labels = Labels(*key, account_name=name)
+        return all(any(selector.matches(labels) for selector in some) for some in asked)
+
+    return wanted
 
 
 async def check(config: Config, wanted: Wanted, tell: Callable[[int, int], None]) -> Report:

@@ -25,7 +25,6 @@ from monitor.config_errors import ConfigError
 from monitor.config_types import ALL
 from monitor.demo.run import demo as running
 from monitor.demo.run import of_its_own
-from monitor.fleet import Key
 from monitor.report import FORMATS, Report
 from monitor.telemetry import VERSION
 from monitor.units import amount
@@ -54,7 +53,9 @@ ConfigFile = Annotated[
         help="Configuration file; default: $HEADROOM_CONFIG, else ./headroom.yaml if there is one.",
     ),
 ]
-Only = Annotated[list[str] | None, typer.Option(help="Only these; may be given several times.")]
+Only = Annotated[
+    list[str] | None, typer.Option(help="Only these, a name or pattern; may be given several times.")
+]
 
 
 def main() -> None:
@@ -63,19 +64,26 @@ def main() -> None:
 
 
 def configured(file: Path | None, listen: str | None = None) -> Config:
-    """The configuration; a wrong one ends the command with a line for each problem."""
-    try:
+    """The configuration; a wrong one ends the command."""
+    with unless_it_is_wrong():
         return read(file, listen)
-    except ConfigError as error:
-        for problem in error.problems:
-            typer.echo(problem, err=True)
-        raise typer.Exit(CANNOT_LOOK) from None
 
 
 def read(file: Path | None, listen: str | None) -> Config:
     """The configuration, listening where the command line says. Raises ConfigError."""
     config = load(file, environ)
     return config.listening_on(listen) if listen else config
+
+
+@contextmanager
+def unless_it_is_wrong() -> Iterator[None]:
+    """A line for each problem of what was configured."""
+    try:
+        yield
+    except ConfigError as error:
+        for problem in error.problems:
+            typer.echo(problem, err=True)
+        raise typer.Exit(CANNOT_LOOK) from None
 
 
 @contextmanager
@@ -114,11 +122,9 @@ def check(
     Exits with 0 when nothing is at or beyond --fail-on, 1 when something is, 2 when it could not look.
     """
     settings = configured(config)
-    chosen = {"service": service, "signal": signal, "region": region, "account": account}
-
-    def wanted(key: Key) -> bool:
-        return all(getattr(key, name) in values for name, values in chosen.items() if values)
-
+    only = {"service": service, "signal": signal, "region": region, "account": account}
+    with unless_it_is_wrong():
+        wanted = checking.chosen(settings, checking.selectors(only))
     with progress() as tell:
         report = asyncio.run(checking.check(settings, wanted, tell))
     FORMATS[format](report, sys.stdout)
@@ -148,7 +154,13 @@ def catalogue(
     service: Only = None,
 ) -> None:
     """List every signal with its default limit, remedy and documentation."""
-    chosen = [signal for signal in signals() if not service or signal.service in service]
+    with unless_it_is_wrong():
+        asked = checking.selectors({"service": service})
+    chosen = [
+        signal
+        for signal in signals()
+        if all(any(one.concerns(signal.service, signal.name) for one in some) for some in asked)
+    ]
     if format == "json":
         typer.echo(orjson.dumps([one.model_dump(mode="json") for one in chosen], option=orjson.OPT_INDENT_2))
     else:

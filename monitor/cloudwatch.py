@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-import msgspec
 import numpy as np
 from aiobotocore.config import AioConfig
 from aiolimiter import AsyncLimiter
+from botocore.exceptions import PaginationError
 
 from monitor import codec, plan
 from monitor.aws import AWS_ERRORS, CLIENT_CONFIG, Cell, Failure, failure
@@ -35,7 +36,10 @@ class Reader:
     async def read(self, now: int) -> list[Failure]:
         """Ask for all that is due at the minute `now`; return what failed, which costs its metrics only."""
         if self._client is None:
-            self._client = await self._cell.new_client("cloudwatch", CONFIG)
+            try:
+                self._client = await self._cell.new_client("cloudwatch", CONFIG)
+            except AWS_ERRORS as error:
+                return [failure(error, "GetMetricData")]
             self._ask = codec.fast if codec.install(self._client) else codec.plain
         requests = plan.due(self._fleet.rings, self._fleet.metrics(self._cell.key), now)
         failed = await asyncio.gather(*(self._read(request) for request in requests))
@@ -52,7 +56,9 @@ class Reader:
                     asked = {n: metric for n, metric in asked.items() if n not in done}
                     if not asked:
                         return None
-            except (*AWS_ERRORS, msgspec.DecodeError) as error:
+            except Exception as error:
+                if not isinstance(error, AWS_ERRORS):  # an answer that nobody foresaw
+                    self._cell.telemetry.decode_errors.labels("answer").inc()
                 return failure(error, "GetMetricData")
         self._cell.telemetry.decode_errors.labels("incomplete").inc(len(asked))
         example = next(iter(asked.values())).decode()
@@ -64,30 +70,38 @@ class Reader:
         results: dict[int, Result] = {}
         numbers = {codec.query_id(n): n for n in metrics}
         token: str | None = None
-        self._cell.telemetry.requested(*self._cell.key, len(metrics))
         while True:
             await self._points.acquire(len(metrics) * len(request.minutes))
-            answer = self._ask(self._client, metrics, request.minutes, token)
-            page = await self._cell.counted("cloudwatch", "GetMetricData", answer)
+            ask = partial(self._ask, self._client, metrics, request.minutes, token)
+            page = await self._cell.counted("cloudwatch", "GetMetricData", ask)
+            if token is None:  # AWS bills what it answered, and its pages together
+                self._cell.telemetry.requested(*self._cell.key, len(metrics))
             for result in page.metric_data_results:
                 if result.id in numbers:
                     n = numbers[result.id]
                     results[n] = joined(results[n], result) if n in results else result
-            token = page.next_token
-            if not token:
+            if not page.next_token:
                 return results
+            if page.next_token == token:
+                raise PaginationError(message="the same next token was received twice")
+            token = page.next_token
 
     def _keep(self, request: plan.Request, results: Mapping[int, Result]) -> None:
-        """Write complete results to the rings, points and absences alike."""
-        rings = self._fleet.rings
-        numbers = np.fromiter(results, np.int32, len(results))
-        rows = request.rows[numbers]
-        points = [len(result.values) for result in results.values()]
-        times = np.array([time for result in results.values() for time in result.timestamps], np.float64)
-        values = np.array([value for result in results.values() for value in result.values], np.float32)
-        minutes = (times // 60).astype(np.int32)
+        """Write complete results to the rings, points and absences alike.
+
+        A metric that an inventory dropped meanwhile is left out: its row may be another one's by now.
+        """
+        rings, listed = self._fleet.rings, self._fleet.metrics(self._cell.key)
+        there = {n: one for n, one in results.items() if listed.get(request.metrics[n]) == request.rows[n]}
+        rows = request.rows[np.fromiter(there, np.int32, len(there))]
+        points = [len(result.values) for result in there.values()]
+        times = np.array([time for result in there.values() for time in result.timestamps], np.float64)
+        values = np.array([value for result in there.values() for value in result.values], np.float64)
+        minutes = times // 60
         wanted = (minutes >= request.minutes.start) & (minutes < request.minutes.stop)
-        unusable = rings.write(rows.repeat(points)[wanted], minutes[wanted], values[wanted])
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+            told = values[wanted].astype(np.float32)
+        unusable = rings.write(rows.repeat(points)[wanted], minutes[wanted].astype(np.int32), told)
         self._cell.telemetry.decode_errors.labels("point").inc(unusable + int(np.count_nonzero(~wanted)))
         rings.mark_read(rows, request.minutes.stop - 1)
 

@@ -90,7 +90,7 @@ async def plain(client: Any, metrics: Mapping[int, bytes], minutes: range, token
     paging = {"NextToken": token} if token else {}
     start, end = (datetime.fromtimestamp(minute * 60, UTC) for minute in (minutes.start, minutes.stop))
     answer = await client.get_metric_data(MetricDataQueries=queries, StartTime=start, EndTime=end, **paging)
-    return Page([_result(one) for one in answer["MetricDataResults"]], answer.get("NextToken"))
+    return Page([_result(one) for one in answer.get("MetricDataResults", ())], answer.get("NextToken"))
 
 
 def _result(one: Mapping[str, Any]) -> Result:

@@ -9,6 +9,8 @@ Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.int8]
+Objects = npt.NDArray[np.object_]
+Ids = npt.NDArray[np.uint64]
 
 FIRST = 1024  # places to begin with; doubled when full
 

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from collectors.base import Metric, Observed, Op, Unobservable, Usage
-from monitor.columns import Bytes, Columns, Flags, Floats, Ints
+from monitor.columns import Bytes, Columns, Flags, Floats, Ids, Ints, Objects
 from monitor.formulas import Formula, Formulas
 from monitor.rings import NEVER, Rings
 from rules.band import Zone
@@ -86,13 +86,15 @@ def unobservable(observed: Observed, ruling: Ruling) -> Unobservable | None:
 class Fleet(Columns):
     """Columns by series. Written by inventory and polls, read by judge, exposition and API, in one thread.
 
-    limit, low, high, critical: NaN where there is none. stale_after: minutes that a sample counts.
-    confirmed: the minute when an inventory last saw it. bounded: usage is only a lower bound, not judged.
-    group: index in `groups`. usage, at_most, utilization, saturation, minute, zone: the last judgement's,
-    `minute` being the sample's.
+    id: that of the key, as a number. limit, low, high, critical: NaN where there is none.
+    stale_after: minutes that a sample counts. confirmed: the minute when an inventory last saw it.
+    bounded: usage is only a lower bound, not judged. group: index in `groups`.
+    usage, at_most, utilization, saturation, minute, zone: the last judgement's, `minute` being the sample's.
+    by_place: the `Series`; None where there is none.
     """
 
     declared: ClassVar = {
+        "id": (np.uint64, 0),
         "limit": (np.float32, np.nan),
         "low": (np.float32, np.nan),
         "high": (np.float32, np.nan),
@@ -108,7 +110,9 @@ class Fleet(Columns):
         "saturation": (np.float32, np.nan),
         "minute": (np.int32, NEVER),
         "zone": (np.int8, Zone.STALE),
+        "by_place": (np.object_, None),
     }
+    id: Ids
     limit: Floats
     low: Floats
     high: Floats
@@ -124,19 +128,17 @@ class Fleet(Columns):
     saturation: Floats
     minute: Ints
     zone: Bytes
+    by_place: Objects
 
     def __init__(self) -> None:
         super().__init__()
         self.rings = Rings()
         self.series: dict[Key, Series] = {}
-        self.by_place: dict[int, Series] = {}
         self.groups: dict[Group, int] = {}
         self.usages, self.refusals, self.bounds = Formulas(), Formulas(), Formulas()
         self.version = 0  # grows when a series comes, goes, or changes what is said of it
         self._polled: dict[CellKey, Pool] = {}
         self._told: Pool = {}  # usages that an API tells, by the series' id
-        self._users: dict[int, int] = {}  # how many formulas use a row
-        self._pools: dict[int, tuple[Pool, bytes]] = {}  # where a row is listed
 
     def __len__(self) -> int:
         return len(self.series)
@@ -158,7 +160,7 @@ class Fleet(Columns):
         self._replace(self.usages, series, self._usage(series, observed.usage, minute))
         self._replace(self.refusals, series, self._formula(series, observed.refused))
         self._replace(self.bounds, series, self._formula(series, observed.at_most))
-        if before is None or before.ruling != ruling:
+        if before != series:
             self.version += 1
         self.series[key] = self.by_place[series.place] = series
         return series
@@ -166,7 +168,6 @@ class Fleet(Columns):
     def drop(self, key: Key) -> None:
         """Forget a series, and the metrics that no other one uses."""
         series = self.series.pop(key)
-        del self.by_place[series.place]
         for formulas in (self.usages, self.refusals, self.bounds):
             self._replace(formulas, series, None)
         self.give_back(series.place)
@@ -174,6 +175,7 @@ class Fleet(Columns):
 
     def _renew_columns(self, series: Series, observed: Observed, minute: int) -> None:
         place, ruling = series.place, series.ruling
+        self.id[place] = int(series.key.id, 16)
         self.limit[place] = ruling.limit.value if ruling.limit else np.nan
         self.low[place], self.high[place] = ruling.band.low, ruling.band.high
         self.critical[place] = ruling.band.critical
@@ -208,8 +210,8 @@ class Fleet(Columns):
 
     def _row(self, pool: Pool, metric: bytes) -> int:
         if metric not in pool:
-            pool[metric] = self.rings.take()
-            self._pools[pool[metric]] = pool, metric
+            row = pool[metric] = self.rings.take()
+            self.rings.metric[row], self.rings.pool[row] = metric, pool
         return pool[metric]
 
     def _replace(self, formulas: Formulas, series: Series, formula: Formula | None) -> None:
@@ -217,15 +219,13 @@ class Fleet(Columns):
         if formula == before:
             return
         for row in formula.rows if formula else ():
-            self._users[row] = self._users.get(row, 0) + 1
+            self.rings.users[row] += 1
         formulas.put(series.place, formula)
         for row in before.rows if before else ():
             self._release(row)
 
     def _release(self, row: int) -> None:
-        self._users[row] -= 1
-        if not self._users[row]:
-            del self._users[row]
-            pool, metric = self._pools.pop(row)
-            del pool[metric]
+        self.rings.users[row] -= 1
+        if not self.rings.users[row]:
+            del self.rings.pool[row][self.rings.metric[row]]
             self.rings.give_back(row)

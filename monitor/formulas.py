@@ -1,5 +1,6 @@
 """Usage formulas of many series at once, grouped so that each group is a few array expressions."""
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from collectors.base import Op
 from monitor.columns import Floats, Ints
-from monitor.rings import Rings
+from monitor.rings import RECENT, Rings
 
 NAN = np.float32(np.nan)
 
@@ -77,9 +78,16 @@ class Block:
         return told
 
     def worst_recent(self, rings: Rings) -> tuple[Ints, Floats]:
-        """The newest minute known of any of the metrics, and the sum of each one's worst recent minute."""
-        minutes: Ints = rings.known[self.rows].max(axis=0)
-        return minutes, _present_sum(rings.recent[self.rows] * self.weights)
+        """The newest minute known of any of the metrics, and the sum of each one's worst recent minute.
+
+        A metric that is behind the others by more than that adds nothing: its worst is no longer recent.
+        """
+        known = rings.known[self.rows]
+        minutes: Ints = known.max(axis=0)
+        recent = rings.recent[self.rows] * self.weights
+        if len(known) > 1:
+            recent[known <= minutes - RECENT] = NAN
+        return minutes, _present_sum(recent)
 
     def formula(self, place: int) -> Formula:
         rows, weights = self.rows[:, place], self.weights[:, place]
@@ -128,17 +136,16 @@ class Formulas:
 
     def __init__(self) -> None:
         self._blocks: dict[tuple[Op, int], Block] = {}
-        self._places: dict[int, tuple[Block, int]] = {}
+        self._of: list[Block | None] = []  # by series
+        self._places = array("l")  # by series: where in its block
 
     def __iter__(self) -> Iterator[Block]:
         return iter(self._blocks.values())
 
     def get(self, series: int) -> Formula | None:
         """The formula of a series; None when it has none."""
-        if series not in self._places:
-            return None
-        block, place = self._places[series]
-        return block.formula(place)
+        block = self._of[series] if series < len(self._of) else None
+        return block.formula(self._places[series]) if block else None
 
     def put(self, series: int, formula: Formula | None) -> None:
         """Set, replace or (None) remove the formula of a series."""
@@ -148,11 +155,13 @@ class Formulas:
         if formula:
             key = formula.op, len(formula.rows)
             block = self._blocks.setdefault(key, Block(*key))
-            self._places[series] = block, block.add(series, formula)
+            self._of[series], self._places[series] = block, block.add(series, formula)
 
     def _remove(self, series: int) -> None:
-        if series in self._places:
-            block, place = self._places.pop(series)
-            moved = block.remove(place)
-            if moved != series:
-                self._places[moved] = block, place
+        new = series + 1 - len(self._of)
+        self._of.extend([None] * new)
+        self._places.extend([0] * new)
+        if block := self._of[series]:
+            place = self._places[series]
+            self._places[block.remove(place)] = place
+            self._of[series] = None

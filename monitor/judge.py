@@ -23,12 +23,13 @@ def judge(fleet: Fleet, now: int) -> None:
     saturation[refused_at <= used_at - RECENT] = NAN  # an old refusal says nothing of a newer sample
     minute = np.where(saturation > 0, np.maximum(used_at, refused_at), used_at)
     oldest = np.maximum(now - fleet.stale_after[:size], NEVER + WINDOW)
-    stale = (minute < oldest) | (fleet.confirmed[:size] < now - CONFIRMED_FOR)
-    for told in (usage, at_most, saturation):
-        told[stale] = NAN
+    unconfirmed = fleet.confirmed[:size] < now - CONFIRMED_FOR
+    outdated = (used_at < oldest) | unconfirmed
+    usage[outdated] = at_most[outdated] = NAN
+    saturation[(minute < oldest) | unconfirmed] = NAN
     utilization = usage / fleet.limit[:size]
     zone = zones(utilization, saturation, fleet.low[:size], fleet.high[:size], fleet.critical[:size])
-    zone[~fleet.observable[:size] | (fleet.bounded[:size] & ~stale)] = Zone.UNOBSERVABLE
+    zone[~fleet.observable[:size]] = Zone.UNOBSERVABLE
     utilization[fleet.bounded[:size]] = NAN
     columns = {
         "usage": usage,

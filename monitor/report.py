@@ -1,14 +1,15 @@
 """What `headroom check` prints: the rows as a table for the terminal, JSON, CSV or Markdown."""
 
 import csv
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
 import orjson
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from monitor.fleet import Key
 from monitor.rows import Row
@@ -24,7 +25,10 @@ STYLES = {
     Zone.STALE: "dim",
     Zone.UNOBSERVABLE: "dim",
 }
-WIDE = 250  # characters of a table that is piped
+UNBOUNDED = 2**20  # characters of a line that is piped
+FORMULA = ("=", "+", "-", "@")  # how a cell starts that a spreadsheet would evaluate
+MARKUP = re.compile(r"[\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_])")  # in Markdown; an inner `_` is none
+NUMBERS = ("utilization", "usage", "limit")
 COLUMNS = ("zone", "utilization", "usage", "limit", "source", "signal", "resource", "where", "sampled")
 
 
@@ -93,7 +97,7 @@ def used(row: Row) -> str:
         return "-"
     if row.at_most is None:
         return amount(row.usage, row.unit)
-    return f"{row.usage:.4g} to {amount(row.at_most, row.unit)}"
+    return f"{amount(row.usage, row.unit)} to {amount(row.at_most, row.unit)}"
 
 
 def judged(report: Report) -> list[Row]:
@@ -105,43 +109,46 @@ def hidden(row: Row) -> bool:
     return row.unobservable is not None and row.usage is None
 
 
-def reasons(report: Report) -> dict[tuple[str, str], list[Row]]:
-    """The rows of which nothing can be seen, by the reason and the command that enables it."""
-    by_reason: dict[tuple[str, str], list[Row]] = {}
+def blind(report: Report) -> Iterator[tuple[str, str, str]]:
+    """What cannot be seen: the series of one reason, the reason, and the command that enables them if any."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
     for row in filter(hidden, report.rows):
-        reason = row.unobservable
-        if reason:
-            by_reason.setdefault((reason.reason, reason.enable or ""), []).append(row)
-    return by_reason
+        if why := row.unobservable:
+            name = f"{row.key.service}.{row.key.signal} of {row.key.resource}"
+            by_reason.setdefault((why.reason, why.enable or ""), []).append(name)
+    for (reason, enable), names in by_reason.items():
+        yield ", ".join(names), reason, enable
 
 
 def as_table(report: Report, out: TextIO) -> None:
-    """For a terminal: the series, then what could not be observed and why."""
-    console = Console(file=out, highlight=False, soft_wrap=True, width=None if out.isatty() else WIDE)
+    """For a terminal: the series, then what could not be observed and why. Piped, a series is one line."""
+    console = Console(file=out, highlight=False, soft_wrap=True, width=None if out.isatty() else UNBOUNDED)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in COLUMNS:
-        table.add_column(column, justify="right" if column in ("utilization", "usage", "limit") else "left")
+        if column in NUMBERS:
+            table.add_column(column, justify="right", no_wrap=True)
+        else:
+            table.add_column(column, overflow="fold")
     for row in judged(report):
         zone, *rest = map(printable, cells(row))
-        table.add_row(f"[{STYLES[row.zone]}]{zone}[/]", *rest)
+        table.add_row(Text(zone, STYLES[row.zone]), *map(Text, rest))
     console.print(table)
-    blind = reasons(report)
-    if blind:
-        console.print("\n[bold]Could not be observed[/]")
-    for (reason, enable), rows in blind.items():
-        names = ", ".join(f"{row.key.service}.{row.key.signal} of {row.key.resource}" for row in rows)
-        console.print(printable(f"- {names}: {reason}"))
-        if enable:
-            console.print(printable(f"    {enable}"))
-    if report.failures:
-        console.print("\n[bold]AWS refused or failed[/]")
-    for sentence in report.failures:
-        console.print(printable(f"- {sentence}"))
+    if not report.rows:
+        console.print("There is nothing to watch, or nothing of what was asked for.")
+    unseen = []
+    for names, reason, enable in blind(report):
+        unseen += [f"- {names}: {reason}", *([f"    {enable}"] if enable else [])]
+    failed = [f"- {sentence}" for sentence in report.failures]
+    for title, lines in {"Could not be observed": unseen, "AWS refused or failed": failed}.items():
+        if lines:
+            console.print(Text(f"\n{title}", "bold"))
+        for line in lines:
+            console.print(Text(printable(line)))
 
 
 def printable(text: str) -> str:
-    """Text that cannot disturb a terminal or rich's markup: control characters of a resource name escaped."""
-    return escape("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
+    """Text on one line that cannot disturb a terminal: what is not printable in a name is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def as_json(report: Report, out: TextIO) -> None:
@@ -151,27 +158,41 @@ def as_json(report: Report, out: TextIO) -> None:
 
 
 def as_csv(report: Report, out: TextIO) -> None:
-    """One line a series, the fields of `record`."""
+    """One line a series, the fields of `record`; what a spreadsheet would take for a formula gets a `'`."""
     writer = csv.DictWriter(out, list(FIELDS), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(record(row) for row in report.rows)
+    for row in report.rows:
+        writer.writerow({name: _in_spreadsheet(told) for name, told in record(row).items()})
+
+
+def _in_spreadsheet(told: object) -> object:
+    if not isinstance(told, str):
+        return told
+    return ("'" if told.startswith(FORMULA) else "") + printable(told)
 
 
 def as_markdown(report: Report, out: TextIO) -> None:
-    """A table and two lists, for an issue or a chat."""
-    ruler = ["---:" if column in ("utilization", "usage", "limit") else "---" for column in COLUMNS]
+    """A table and a list, for an issue or a chat."""
+    ruler = ["---:" if column in NUMBERS else "---" for column in COLUMNS]
     rows = [COLUMNS, ruler, *map(cells, judged(report))]
-    out.writelines(f"| {' | '.join(_in_markdown(cell) for cell in row)} |\n" for row in rows)
-    for (reason, enable), blind in reasons(report).items():
-        names = ", ".join(_in_markdown(f"{row.key.signal} of {row.key.resource}") for row in blind)
-        out.write(
-            f"\n- Not observable: {names}: {_in_markdown(reason)}" + (f": `{enable}`" if enable else "")
-        )
-    out.writelines(f"\n- Failed: {_in_markdown(sentence)}" for sentence in report.failures)
+    out.writelines(f"| {' | '.join(map(_in_markdown, row))} |\n" for row in rows)
+    told = [
+        f"Not observable: {_in_markdown(f'{names}: {reason}')}" + (f": {_as_code(enable)}" if enable else "")
+        for names, reason, enable in blind(report)
+    ]
+    told += [f"Failed: {_in_markdown(sentence)}" for sentence in report.failures]
+    out.write("\n" if told else "")
+    out.writelines(f"- {line}\n" for line in told)
 
 
 def _in_markdown(text: str) -> str:
-    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
+    return MARKUP.sub(r"\\\g<0>", printable(text))
+
+
+def _as_code(text: str) -> str:
+    runs = re.findall("`+", text)
+    fence = "`" * (1 + len(max(runs, default="")))
+    return fence + (f" {printable(text)} " if runs else printable(text)) + fence
 
 
 FORMATS = {"table": as_table, "json": as_json, "csv": as_csv, "markdown": as_markdown}

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from monitor.columns import Columns, Flags, Floats, Ints
+from monitor.columns import Columns, Flags, Floats, Ints, Objects
 
 WINDOW = 180  # minutes kept
 RECENT = 5  # minutes: what was refused in them still shows, so that no poll of the default interval hides it
@@ -24,6 +24,7 @@ class Rings(Columns):
     delay: minutes until a minute's value can be trusted to be there.
     known, last: the newest minute that has a value, and the value; derived.
     recent: the highest value of the `RECENT` minutes up to `known`; derived.
+    metric, pool, users: what the fleet notes: what is read, where it is listed, how many formulas use it.
     """
 
     declared: ClassVar = {
@@ -35,6 +36,9 @@ class Rings(Columns):
         "known": (np.int32, NEVER),
         "last": (np.float32, np.nan),
         "recent": (np.float32, np.nan),
+        "metric": (np.object_, None),
+        "pool": (np.object_, None),
+        "users": (np.int32, 0),
     }
     values: Floats
     read: Ints
@@ -44,6 +48,9 @@ class Rings(Columns):
     known: Ints
     last: Floats
     recent: Floats
+    metric: Objects
+    pool: Objects
+    users: Ints
 
     def write(self, rows: Ints, minutes: Ints, values: Floats) -> int:
         """Write points, in any order; return how many were too old for the window or no number."""
@@ -67,7 +74,7 @@ class Rings(Columns):
     def at(self, rows: Ints, minutes: Ints) -> Floats:
         """The value of each row at its minute; NaN when it is missing or outside the window."""
         read = self.read[rows]
-        inside = (minutes <= read) & (minutes > read - WINDOW)
+        inside = (minutes <= read) & (minutes > np.maximum(read - WINDOW, NEVER))
         found = np.where(inside, self.values[rows, minutes % WINDOW], np.float32(np.nan))
         absent = inside & self.zero[rows] & np.isnan(found)
         return np.where(absent, np.float32(0), found)

@@ -1,9 +1,10 @@
 """The fleet's series as rows for people, the most urgent first, and what could not be observed."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import isnan
+
+import numpy as np
 
 from collectors.base import Unobservable
 from monitor.fleet import Fleet, Key, Series
@@ -39,9 +40,9 @@ class Row:
     @property
     def sampled_at(self) -> str:
         """The sample's minute, as ISO 8601 in UTC; empty when there is none."""
-        return (
-            datetime.fromtimestamp(self.sampled, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if self.sampled else ""
-        )
+        if self.sampled is None:
+            return ""
+        return datetime.fromtimestamp(self.sampled, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def signal_of(key: Key) -> Signal:
@@ -74,10 +75,5 @@ def rows_of(fleet: Fleet, wanted: Callable[[Key], bool] = lambda key: True) -> l
     return sorted(rows, key=lambda row: (row.urgency, row.key))
 
 
-def observed(rows: Iterable[Row]) -> Iterator[Row]:
-    """Those that could be judged, stale ones included."""
-    return (row for row in rows if row.zone > Zone.UNOBSERVABLE or row.at_most is not None)
-
-
-def _number(value: float) -> float | None:
-    return None if isnan(value) else float(value)
+def _number(value: np.float32) -> float | None:
+    return None if np.isnan(value) else float(str(value))  # the shortest that float32 tells apart: 0.9

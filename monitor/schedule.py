@@ -22,7 +22,7 @@ async def ticks(name: str, interval: float) -> AsyncIterator[int]:
     yield 0
     while True:
         due = max(last, (time.time() - offset) // interval) + 1
-        await asyncio.sleep(due * interval + offset - time.time())
+        await asyncio.sleep(min(due * interval + offset - time.time(), interval))  # the clock may be set back
         yield max(int(due - last) - 1, 0)
         last = due
 

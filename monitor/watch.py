@@ -4,13 +4,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from collectors import COLLECTORS
 from collectors.base import Collector
 from monitor.account import Account
 from monitor.accounts import open_cells
-from monitor.aws import AWS_ERRORS, Cell, Failure, failure
+from monitor.aws import Cell, Failure, failure
 from monitor.cloudwatch import Reader
 from monitor.config import Config
 from monitor.fleet import CellKey, Fleet, Key
@@ -21,6 +23,8 @@ from monitor.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 RETRY = 60.0  # seconds until an account that did not let us in is tried again
+PATIENCE = 60.0  # seconds that a cell's first poll waits for the slowest of its collectors
+REPEATED = Failure("", "", "Repeated", "another entry of `accounts` watches the same account and regions")
 
 
 def name_of(account: Account) -> str:
@@ -37,29 +41,43 @@ class CellWatch:
         self.cell, self.inventory, self._reader = cell, inventory, reader
         self._collectors = tuple(collectors)
         self.services = {collector.service for collector in self._collectors}
+        self._unlooked = set(self.services)
         self.poll = Outcome()
         self.looked_once, self.read_once = asyncio.Event(), asyncio.Event()
 
     async def look(self) -> None:
         """One inventory: all collectors side by side."""
-        await asyncio.gather(*map(self.inventory.look, self._collectors))
-        self.looked_once.set()
+        await asyncio.gather(*map(self._look, self._collectors))
+
+    async def _look(self, collector: Collector) -> None:
+        try:
+            await self.inventory.look(collector)
+        finally:
+            self._unlooked.discard(collector.service)
+            if not self._unlooked:
+                self.looked_once.set()
 
     async def read(self) -> None:
         """One poll of all metrics that are due."""
+        full = self.looked_once.is_set()
         self.poll.attempted = time.time()
         self.poll.failures = await self._reader.read(int(self.poll.attempted // 60))
         if not self.poll.failures:
             self.poll.succeeded = time.time()
             self.cell.telemetry.poll_time.labels(*self.cell.key).set(self.poll.succeeded)
-        self.read_once.set()
+        if full:
+            self.read_once.set()
 
     async def run(self, config: Config) -> None:
-        """Look and read until cancelled."""
+        """Look and read until cancelled; no collector waits for another one."""
         name, told = "/".join(self.cell.key), self.cell.telemetry
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(repeat("inventory", name, config.inventory_interval, self.look, told))
-            await self.looked_once.wait()
+            for one in self._collectors:
+                tick, look = f"{name}/{one.service}", partial(self._look, one)
+                loops.create_task(repeat("inventory", tick, config.inventory_interval, look, told))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    await self.looked_once.wait()
             loops.create_task(repeat("poll", name, config.interval, self.read, told))
 
 
@@ -88,16 +106,20 @@ class Watch:
     async def open(self, account: Account) -> list[CellWatch]:
         """The cells of an account; none, and the reason noted in `shut`, when it does not let us in."""
         name = name_of(account)
+        reason, fresh = REPEATED, []
         try:
             cells = await open_cells(account, self.config.endpoint_url, self.telemetry)
-        except AWS_ERRORS as error:
-            self.shut[name] = failure(error)
-            log.warning("account %s: %s", name, self.shut[name].message)
-            return []
-        finally:
-            self.tried[name].set()
-        self.shut.pop(name, None)
-        return [self._watch(account, cell) for cell in cells if cell.key not in self.cells]
+            fresh = [cell for cell in cells if cell.key not in self.cells]
+        except Exception as error:  # a wrong AWS_ENDPOINT_URL, too, costs this account only
+            reason = failure(error)
+        if fresh:
+            self.shut.pop(name, None)
+        elif self.shut.get(name) != reason:
+            self.shut[name] = reason
+            log.warning("account %s: %s", name, reason.sentence)
+        opened = [self._watch(account, cell) for cell in fresh]
+        self.tried[name].set()
+        return opened
 
     def _watch(self, account: Account, cell: Cell) -> CellWatch:
         inventory = Inventory(cell, self.fleet, self.config, account.name or "")

@@ -76,11 +76,17 @@ class Signal(_Model):
 
     `default` is None where only the customer sets the limit. `hold` is how long, in minutes, a breach
     lasts before it is an alert. `saturation` says how refused demand is seen, or that it cannot be.
+    `noun` and `verb` begin its sentence: "Kinesis stream `clicks` writes 3.6 MiB/s of 4 MiB/s"; without a
+    noun, the service's title does. `follows`: the signals of the service whose saturation explains this
+    one's; those that share one count of refusals follow each other.
     """
 
     service: Text
     name: Text
     title: Text
+    noun: Text | None = None
+    verb: Text = "uses"
+    follows: tuple[Text, ...] = ()
     unit: Text
     kind: Kind
     default: Default | None = None
@@ -105,10 +111,12 @@ class Signal(_Model):
 
 
 class Service(_Model):
-    """One file of the catalogue."""
+    """One file of the catalogue. console: where AWS's console shows a resource, as the part of its address
+    behind the host, with {account}, {region} and {parent}: the resource's name up to the first slash."""
 
     service: Text
     title: Text
+    console: Text | None = None
     signals: Mapping[str, Signal]
 
     @model_validator(mode="before")
@@ -120,6 +128,13 @@ class Service(_Model):
             named = {name: {"service": service, "name": name, **entry} for name, entry in signals.items()}
             data = {**data, "signals": named}
         return data
+
+    @model_validator(mode="after")
+    def _follows_known_signals(self) -> "Service":
+        for signal in self.signals.values():
+            if unknown := set(signal.follows) - self.signals.keys() | set(signal.follows) & {signal.name}:
+                raise ValueError(f"{signal.id}: expected other signals to follow, found {', '.join(unknown)}")
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ def one(utilization: float, saturation: float, low: float, high: float, critical
     """The zone of one series, as the glossary words it."""
     if saturation > 0:
         return Zone.SATURATED
-    if utilization != utilization:
+    if math.isnan(utilization):
         return Zone.STALE
     if utilization >= critical:
         return Zone.CRITICAL
@@ -66,9 +68,7 @@ def test_many_series_are_judged_as_each_one_alone(many: list[tuple[float, ...]])
         (NAN, Zone.STALE),
     ],
 )
-def test_the_bounds_of_the_band_belong_to_it_and_critical_to_critical(
-    utilization: float, zone: Zone
-) -> None:
+def test_the_bounds_of_the_band_belong_to_it_and_critical_to_critical(utilization: float, zone: Zone) -> None:
     assert judged(utilization) is zone
 
 

@@ -1,0 +1,139 @@
+"""From 10,000 transitions of one judgement to a receiver on loopback. `python bench/journal.py`
+
+A real disk, a real HTTP server in another process, and no grouping, which is the most there can be to send.
+"""
+
+import asyncio
+import tempfile
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import aiohttp
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from monitor.alerting.delivery import Delivery, Receiver
+from monitor.alerting.delivery_telemetry import DeliveryTelemetry
+from monitor.alerting.journal import Journal
+from monitor.alerting.notice import Kind, Notice, Notification, Severity
+from monitor.alerting.records import Owed
+from monitor.notifiers.answer import Answer, of_status
+
+TRANSITIONS = 10_000
+SINGLE = 200  # judgements with one transition each
+
+
+def owed(number: int) -> Owed:
+    """A notice as large as they are, in a group of its own."""
+    labels = {
+        "account": "123456789012",
+        "region": "eu-west-1",
+        "service": "kinesis",
+        "signal": "kinesis.stream_write_bytes",
+        "resource": f"stream-{number}",
+    }
+    notice = Notice(
+        alert=f"alert-{number}",
+        number=number,
+        kind=Kind.FIRING,
+        severity=Severity.WARNING,
+        zone="critical",
+        summary=f"Kinesis stream stream-{number} (prod, eu-west-1) writes 3.6 MB/s of 4 MB/s (91 %).",
+        labels=labels,
+        at=time.time(),
+        since=time.time(),
+        usage=3.6e6,
+        limit=4e6,
+        unit="bytes/s",
+        source="DescribeStreamSummary",
+        utilization=0.91,
+        remedy=("Add shards.", "Spread the partition keys."),
+        docs="https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html",
+    )
+    return Owed(receiver="local", group=labels, due=0, notice=notice)
+
+
+class Sink(BaseHTTPRequestHandler):
+    """Accepts everything."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+def sink(ready: Connection) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
+    ready.send(server.server_port)
+    server.serve_forever()
+
+
+async def tell(delivery: Delivery, rows: list[Owed]) -> None:
+    states = {row.notice.alert: b'["firing",1790000000,1790000000]' for row in rows}
+    await delivery.tell(states, [row.notice for row in rows], rows)
+
+
+async def measure(directory: Path, port: int) -> None:
+    journal = await Journal.open(directory / "journal.db")
+    delivery = Delivery(journal, DeliveryTelemetry(CollectorRegistry()))
+    arrived: list[float] = []
+    async with aiohttp.ClientSession() as client:
+
+        async def send(made: Notification) -> Answer:
+            body = msgspec.json.encode(made)
+            async with client.post(f"http://127.0.0.1:{port}/", data=body) as response:
+                arrived.append(time.perf_counter())
+                return of_status("sink", response.status)
+
+        delivery.configure([Receiver(name="local", send=send)])
+        rows = [owed(number) for number in range(TRANSITIONS)]
+        start = time.perf_counter()
+        await tell(delivery, rows)
+        print(f"{TRANSITIONS} transitions journalled in {time.perf_counter() - start:.2f} s")
+        running = asyncio.create_task(delivery.run())
+        start = time.perf_counter()
+        await told(arrived, TRANSITIONS)
+        took = time.perf_counter() - start
+        print(f"{TRANSITIONS} notifications drained in {took:.1f} s: {TRANSITIONS / took:.0f}/s")
+        await one_by_one(delivery, arrived)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    await journal.close()
+
+
+async def told(arrived: list[float], count: int) -> None:
+    while len(arrived) < count:
+        await asyncio.sleep(0.01)
+
+
+async def one_by_one(delivery: Delivery, arrived: list[float]) -> None:
+    took = []
+    for number in range(SINGLE):
+        start = time.perf_counter()
+        await tell(delivery, [owed(TRANSITIONS + number)])
+        await told(arrived, TRANSITIONS + number + 1)
+        took.append(arrived[-1] - start)
+    took.sort()
+    print(f"one notification is there after {took[SINGLE // 2] * 1e3:.0f} ms, p99 {took[-2] * 1e3:.0f} ms")
+
+
+def main() -> None:
+    ours, theirs = get_context("spawn").Pipe()
+    server = get_context("spawn").Process(target=sink, args=(theirs,), daemon=True)
+    server.start()
+    port = ours.recv()
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(measure(Path(directory), port))
+    server.terminate()
+
+
+if __name__ == "__main__":
+    main()

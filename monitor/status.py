@@ -1,0 +1,41 @@
+"""How the monitor fares, as the API asks it: plain facts, filled in by what watches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from monitor.aws import Failure
+from monitor.inventory import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellStatus:
+    """One account in one region; `name` is the account's. `collectors`: the last inventory by service."""
+
+    account: str
+    region: str
+    name: str
+    collectors: Mapping[str, Outcome]
+    poll: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reload:
+    """When the configuration was last read again, in epoch seconds; `error` says why it was refused."""
+
+    at: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the API is told, as it is at one moment: nothing in it is changed afterwards.
+
+    cells: every cell that could be opened. shut: accounts that did not let us in, by what they are called.
+    waited_for: what has not been read yet, in words; empty once ready.
+    last_reload: None when the configuration was never reloaded.
+    """
+
+    cells: Sequence[CellStatus] = ()
+    shut: Mapping[str, Failure] = field(default_factory=dict)
+    waited_for: Sequence[str] = ()
+    last_reload: Reload | None = None

@@ -1,0 +1,368 @@
+"""The HTTP application: what it answers, in which shape, and how it refuses."""
+
+import gzip
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as prometheus
+
+from collectors.base import Unobservable
+from monitor.api import State, create_app
+from monitor.api_pages import LINKS
+from monitor.aws import Failure
+from monitor.config_errors import ConfigError
+from monitor.exposition import Exposition
+from monitor.fleet import Fleet
+from monitor.inventory import Outcome
+from monitor.judge import judge
+from monitor.status import CellStatus, Reload, Told
+from monitor.telemetry import VERSION, Telemetry
+from rules.band import Zone
+from rules.limits import signals
+from tests.monitor.fleets import ACCOUNT, NOW, REGION, RULING, add, judged, key
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+PLAIN = {"Accept-Encoding": "identity"}
+
+
+@dataclass
+class Server:
+    """The application and what a test has it tell of."""
+
+    fleet: Fleet = field(default_factory=Fleet)
+    told: Told = field(default_factory=Told)
+    reload: Callable[[], Awaitable[None]] | None = None
+    reloads: int = 0
+
+    def __post_init__(self) -> None:
+        self.exposition = Exposition(self.fleet)
+        self.app: FastAPI = create_app(
+            State(
+                fleet=self.fleet,
+                exposition=self.exposition,
+                telemetry=Telemetry(),
+                told=lambda: self.told,
+                reload=self._reload,
+            )
+        )
+
+    async def _reload(self) -> None:
+        self.reloads += 1
+        if self.reload:
+            await self.reload()
+
+    async def publish(self) -> None:
+        await self.exposition.publish({ACCOUNT: "production"})
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(server.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://headroom") as client:
+        yield client
+
+
+async def answer(client: httpx.AsyncClient, path: str) -> Any:
+    got = await client.get(path)
+    assert got.status_code == 200, got.text
+    return got.json()
+
+
+async def refusal(got: httpx.Response) -> str:
+    assert got.headers["content-type"] == "application/json"
+    assert list(got.json()) == ["error"]
+    return str(got.json()["error"])
+
+
+async def test_both_formats_tell_the_same(server: Server, client: httpx.AsyncClient) -> None:
+    judged(server.fleet, add(server.fleet, key('a "b"\n')), Zone.ABOVE, usage=800.0)
+    await server.publish()
+    text = await client.get("/metrics", headers=PLAIN)
+    other = await client.get("/metrics", headers={**PLAIN, "Accept": OPENMETRICS})
+    assert text.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert other.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert other.text.count("# EOF") == 1 and other.text.endswith("\n# EOF\n")
+    assert "# EOF" not in text.text
+    told = [
+        {(s.name, *sorted(s.labels.items())): s.value for family in read(got.text) for s in family.samples}
+        for read, got in ((prometheus, text), (openmetrics, other))
+    ]
+    ours = [
+        {sample: value for sample, value in one.items() if "resource" in dict(sample[1:])} for one in told
+    ]
+    assert ours[0] == ours[1] and len(ours[0]) == 5
+    assert any(name == "headroom_build_info" for name, *_ in told[0])
+    assert {name for name, *_ in told[0]} == {name for name, *_ in told[1]}
+
+
+@pytest.mark.parametrize("accept", ["text/plain", OPENMETRICS])
+async def test_metrics_compressed(server: Server, client: httpx.AsyncClient, accept: str) -> None:
+    add(server.fleet, key("orders"))
+    await server.publish()
+    async with client.stream("GET", "/metrics", headers={"Accept": accept, "Accept-Encoding": "gzip"}) as got:
+        raw = b"".join([part async for part in got.aiter_raw()])
+    assert got.headers["content-encoding"] == "gzip"
+    assert got.headers["vary"] == "Accept, Accept-Encoding"
+    assert int(got.headers["content-length"]) == len(raw)
+    assert b'headroom_limit{account="123456789012"' in gzip.decompress(raw)
+
+
+async def test_metrics_before_the_first_judgement_are_the_processes_own(client: httpx.AsyncClient) -> None:
+    got = await client.get("/metrics")
+    assert "headroom_build_info" in got.text and "headroom_limit" not in got.text
+
+
+async def test_series_filtered_sorted_and_paged(server: Server, client: httpx.AsyncClient) -> None:
+    for number in range(5):
+        judged(server.fleet, add(server.fleet, key(f"s{number}")), Zone.WITHIN, usage=float(number))
+    judged(server.fleet, add(server.fleet, key("other")), Zone.ABOVE, usage=800.0)
+    await server.publish()
+    names, path = [], "/api/v1/series?resource=s*&zone=within&zone=critical&sort=usage&order=asc&limit=2"
+    page = await answer(client, path)
+    assert page["total"] == 5
+    names += [item["resource"] for item in page["items"]]
+    while page["next"]:
+        page = await answer(client, f"{path}&cursor={page['next']}")
+        names += [item["resource"] for item in page["items"]]
+    assert names == ["s0", "s1", "s2", "s3", "s4"]
+
+
+async def test_an_item(server: Server, client: httpx.AsyncClient) -> None:
+    named = key("orders")
+    series = add(server.fleet, named, replace(RULING, tags={"tag_team": "checkout"}))
+    judged(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
+    await server.publish()
+    (item,) = (await answer(client, "/api/v1/series"))["items"]
+    assert item == {
+        "id": named.id,
+        **named._asdict(),
+        "zone": "saturated",
+        "usage": 750.0,
+        "at_most": None,
+        "limit": 1000.0,
+        "unit": "bytes/s",
+        "source": "api",
+        "utilization": 0.75,
+        "saturation": 2.5,
+        "sampled_at": "2027-01-15T08:00:00Z",
+        "tags": {"tag_team": "checkout"},
+    }
+
+
+async def test_what_is_not_known_is_null(server: Server, client: httpx.AsyncClient) -> None:
+    series = add(server.fleet, key("a\ud800"), replace(RULING, limit=None))
+    server.fleet.usage[series.place] = np.inf
+    await server.publish()
+    (item,) = (await answer(client, "/api/v1/series"))["items"]
+    unknown = {name for name, value in item.items() if value is None}
+    numbers = {"usage", "at_most", "limit", "utilization", "saturation"}
+    assert unknown == {*numbers, "source", "sampled_at"}
+    assert item["resource"] == "a?"
+
+
+async def test_one_series_with_its_last_three_hours(server: Server, client: httpx.AsyncClient) -> None:
+    named = key("orders")
+    add(server.fleet, named)
+    server.fleet.rings.write(np.array([0]), np.array([NOW - 3]), np.array([60 * 950.0], np.float32))
+    server.fleet.rings.mark_read(np.array([0, 1]), NOW - 2)
+    judge(server.fleet, NOW)
+    await server.publish()
+    detail = await answer(client, f"/api/v1/series/{named.id}")
+    assert detail["zone"] == "critical"
+    assert detail["account_name"] == "production"
+    assert detail["limit_read_at"] == "2027-01-15T08:00:00Z"
+    assert detail["band"] == {"low": 0.4, "high": 0.7, "critical": 0.9}
+    assert detail["unobservable"] is None
+    about = detail["about"]
+    assert about["name"] == "stream_write_bytes"
+    assert all(about[name] for name in ("why", "caveats", "remedy", "docs", "saturation"))
+    assert len(detail["history"]) == 180
+    first, *_, sampled, last = detail["history"]
+    assert first["minute"] == "2027-01-15T04:59:00Z"
+    usage = pytest.approx(950.0)
+    assert sampled == {"minute": "2027-01-15T07:57:00Z", "usage": usage, "at_most": None, "saturation": 0.0}
+    assert last == {"minute": "2027-01-15T07:58:00Z", "usage": None, "at_most": None, "saturation": 0.0}
+
+
+async def test_a_series_that_cannot_be_observed_says_why(server: Server, client: httpx.AsyncClient) -> None:
+    named = key("photos", "s3.prefix_write_rate")
+    add(server.fleet, named, usage=Unobservable("no request metrics", "aws s3api ..."), refused=None)
+    judge(server.fleet, NOW)
+    await server.publish()
+    detail = await answer(client, f"/api/v1/series/{named.id}")
+    assert detail["zone"] == "unobservable"
+    assert detail["unobservable"] == {"reason": "no request metrics", "enable": "aws s3api ..."}
+    assert detail["history"] == []
+
+
+async def test_a_series_that_is_gone(server: Server, client: httpx.AsyncClient) -> None:
+    named = key("orders")
+    add(server.fleet, named)
+    await server.publish()
+    server.fleet.drop(named)
+    got = await client.get(f"/api/v1/series/{named.id}")
+    assert got.status_code == 404
+    assert named.id in await refusal(got)
+
+
+async def test_the_catalogue_holds_every_signal(client: httpx.AsyncClient) -> None:
+    told = await answer(client, "/api/v1/catalogue")
+    names = {f"{service['service']}.{name}" for service in told["services"] for name in service["signals"]}
+    assert names == {signal.id for signal in signals()}
+
+
+async def test_status_of_cells_and_collectors(server: Server, client: httpx.AsyncClient) -> None:
+    denied = Failure("ListStreams", "", "AccessDenied", "not allowed")
+    server.told = Told(
+        cells=[
+            CellStatus(
+                account=ACCOUNT,
+                region=REGION,
+                name="production",
+                collectors={"s3": Outcome(60.0, None, (denied,)), "sqs": Outcome(60.0, 60.0)},
+                poll=Outcome(),
+            )
+        ],
+        shut={"staging": denied},
+        waited_for=["account staging"],
+        last_reload=Reload(at=0.0, error="headroom.yaml: regoins: unknown"),
+    )
+    named = key("photos", "s3.prefix_write_rate")
+    add(server.fleet, named, usage=Unobservable("no request metrics", "aws s3api ..."))
+    judge(server.fleet, NOW)
+    await server.publish()
+    told = await answer(client, "/api/v1/status")
+    (cell,) = told.pop("cells")
+    failure = {"operation": "ListStreams", "item": "", "code": "AccessDenied", "message": "not allowed"}
+    assert told == {
+        "version": VERSION,
+        "ready": False,
+        "waiting_for": ["account staging"],
+        "last_reload": {"at": "1970-01-01T00:00:00Z", "error": "headroom.yaml: regoins: unknown"},
+        "shut": [{"account": "staging", "failure": failure}],
+    }
+    assert cell["poll"] == {"last_attempt": None, "last_success": None, "failures": []}
+    s3, sqs = cell["collectors"]
+    assert s3["inventory"] == {
+        "last_attempt": "1970-01-01T00:01:00Z",
+        "last_success": None,
+        "failures": [failure],
+    }
+    reason = {"reason": "no request metrics", "enable": "aws s3api ..."}
+    assert s3["unobservable"] == [
+        {"id": named.id, "signal": "prefix_write_rate", "resource": "photos", **reason}
+    ]
+    assert (s3["unobservable_total"], sqs["unobservable_total"]) == (1, 0)
+
+
+async def test_probes(server: Server, client: httpx.AsyncClient) -> None:
+    server.told = Told(waited_for=["account staging", "123456789012/eu-west-1"])
+    assert await answer(client, "/-/healthy") == {"healthy": True}
+    got = await client.get("/-/ready")
+    assert got.status_code == 503
+    assert await refusal(got) == "not read yet: account staging, 123456789012/eu-west-1"
+    server.told = Told()
+    assert await answer(client, "/-/ready") == {"ready": True}
+
+
+async def test_reload(server: Server, client: httpx.AsyncClient) -> None:
+    got = await client.post("/-/reload")
+    assert (got.status_code, got.json(), server.reloads) == (200, {"reloaded": True}, 1)
+
+
+async def test_a_reload_that_is_refused_says_why(server: Server, client: httpx.AsyncClient) -> None:
+    async def refuse() -> None:
+        raise ConfigError(["headroom.yaml: regoins: unknown key", "headroom.yaml: band.low: expected 1"])
+
+    server.reload = refuse
+    got = await client.post("/-/reload")
+    assert got.status_code == 422
+    sentence = "headroom.yaml: regoins: unknown key; headroom.yaml: band.low: expected 1"
+    assert await refusal(got) == sentence
+
+
+async def chunks() -> AsyncIterator[bytes]:
+    yield b"some"
+
+
+@pytest.mark.parametrize("body", [b"some", "chunks"])
+async def test_a_body_where_none_is_expected(server: Server, client: httpx.AsyncClient, body: Any) -> None:
+    got = await client.post("/-/reload", content=chunks() if body == "chunks" else body)
+    assert got.status_code == 413
+    assert await refusal(got) == "expected no body"
+    assert server.reloads == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "sentence"),
+    [
+        ("GET", "/nothing", 404, "/nothing"),
+        ("GET", "/metrics/", 404, "/metrics/"),
+        ("GET", "/api/v1/series/unknown", 404, "unknown"),
+        ("GET", "/-/reload", 405, "/-/reload answers POST, not GET"),
+        ("POST", "/metrics", 405, "/metrics answers GET, not POST"),
+        ("GET", "/api/v1/series?limit=0", 422, "limit"),
+        ("GET", "/api/v1/series?limit=many", 422, "limit"),
+        ("GET", "/api/v1/series?zone=high", 422, "zone: "),
+        ("GET", "/api/v1/series?sort=name", 422, "sort"),
+        ("GET", "/api/v1/series?zne=above", 422, "zne"),
+        ("GET", "/api/v1/series?cursor=abc", 422, "cursor"),
+    ],
+)
+async def test_errors(client: httpx.AsyncClient, method: str, path: str, status: int, sentence: str) -> None:
+    got = await client.request(method, path)
+    assert got.status_code == status
+    assert sentence in await refusal(got)
+
+
+async def test_the_unexpected(server: Server, client: httpx.AsyncClient) -> None:
+    async def fail() -> None:
+        raise RuntimeError("a secret")
+
+    server.reload = fail
+    got = await client.post("/-/reload")
+    assert got.status_code == 500
+    assert "secret" not in await refusal(got)
+
+
+async def test_the_pages_need_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
+    for path in ("/", "/docs"):
+        got = await client.get(path)
+        assert got.headers["content-type"] == "text/html; charset=utf-8"
+        assert not re.search(r"https?://|src=|<script", got.text)
+    entrance = (await client.get("/")).text
+    for path in LINKS:
+        assert f'href="{path}"' in entrance
+        assert (await client.get(path)).status_code == 200
+
+
+async def test_the_docs_list_every_operation(client: httpx.AsyncClient) -> None:
+    docs = (await client.get("/docs")).text
+    described = await answer(client, "/openapi.json")
+    for path, methods in described["paths"].items():
+        for method in methods:
+            assert f"{method.upper()} {path}" in docs
+    assert "saturated, critical" in docs
+
+
+async def test_openapi_tells_the_shape_of_errors(client: httpx.AsyncClient) -> None:
+    described = await answer(client, "/openapi.json")
+    assert "HTTPValidationError" not in described["components"]["schemas"]
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            for status, told in operation["responses"].items():
+                if status >= "400":
+                    reference = told["content"]["application/json"]["schema"]["$ref"]
+                    assert reference == "#/components/schemas/Error"

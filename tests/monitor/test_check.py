@@ -1,0 +1,105 @@
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from monitor.check import check, chosen, selectors
+from monitor.config import Config
+from monitor.config_errors import ConfigError
+from monitor.fleet import Key
+from rules.band import Zone
+from tests.monitor.demo.conftest import demo_process
+
+ROLE = "arn:aws:iam::210987654321:role/headroom"
+KEY = Key("210987654321", "eu-west-1", "kinesis", "stream_write_bytes", "orders")
+ACCOUNTS = Config.model_validate({"accounts": [{"name": "production", "role_arn": ROLE}, {"name": "own"}]})
+
+
+@pytest.mark.parametrize(
+    ("only", "wanted"),
+    [
+        ({}, True),
+        ({"service": None, "signal": [], "region": None, "account": None}, True),
+        ({"service": ["kinesis"]}, True),
+        ({"service": ["sqs"]}, False),
+        ({"service": ["sqs", "kinesis"]}, True),
+        ({"signal": ["stream_write_bytes"]}, True),
+        ({"signal": ["kinesis.stream_write_bytes"]}, True),
+        ({"signal": ["stream_*"]}, True),
+        ({"signal": ["stream_write_records"]}, False),
+        ({"region": ["eu-west-1"]}, True),
+        ({"region": ["eu-*", "us-east-1"]}, True),
+        ({"region": ["us-east-1"]}, False),
+        ({"account": ["210987654321"]}, True),
+        ({"account": ["production"]}, True),
+        ({"account": ["own"]}, False),
+        ({"service": ["kinesis"], "region": ["us-east-1"]}, False),
+        ({"service": ["kinesis"], "account": ["prod*"], "signal": ["stream_*"]}, True),
+    ],
+)
+def test_a_series_is_wanted_when_one_pattern_of_each_label_fits(
+    only: Mapping[str, Sequence[str] | None], wanted: bool
+) -> None:
+    assert chosen(ACCOUNTS, selectors(only))(KEY) is wanted
+
+
+@pytest.mark.parametrize(("account", "named"), [("123456789012", True), ("210987654321", False)])
+def test_the_account_without_a_role_has_a_name_before_its_id_is_known(account: str, named: bool) -> None:
+    assert chosen(ACCOUNTS, selectors({"account": ["own"]}))(KEY._replace(account=account)) is named
+
+
+@pytest.mark.parametrize(
+    ("only", "said"),
+    [
+        ({"service": ["kinesiss"]}, "found 'kinesiss'; did you mean kinesis?"),
+        ({"signal": ["stream_write_byte"]}, "found 'stream_write_byte'; did you mean stream_write_bytes?"),
+        ({"region": ["eu-wset-1"]}, "found 'eu-wset-1'; did you mean eu-west-1?"),
+        ({"account": [""]}, "account: expected text"),
+    ],
+)
+def test_what_no_series_can_have_is_a_mistake(only: dict[str, list[str]], said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        selectors(only)
+    (line,) = error.value.problems
+    assert line.startswith(f"headroom: {next(iter(only))}: expected")
+    assert said in line
+
+
+# One full read of the demo's AWS
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with demo_process() as (_, address):
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+
+
+async def test_one_full_read_is_judged(url: str) -> None:
+    settings: dict[str, Any] = {"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": url}
+    config = Config.model_validate(settings)
+    steps: list[tuple[int, int]] = []
+    only = chosen(config, selectors({"signal": ["fifo_*"]}))
+    report = await check(config, only, lambda done, of: steps.append((done, of)))
+    assert steps == [(1, 2), (2, 2)]
+    assert report.failures == []
+    assert {row.key.signal.split("_")[0] for row in report.rows} == {"fifo"}
+    judged = [row for row in report.rows if row.at_most is None]
+    assert judged
+    assert all(row.zone > Zone.STALE and row.usage is not None for row in judged)
+    assert [row.urgency for row in report.rows] == sorted(row.urgency for row in report.rows)
+
+
+async def test_whatever_aws_refuses_is_in_the_report(url: str) -> None:
+    config = Config.model_validate({"regions": ["ap-southeast-2"], "services": ["sqs"], "endpoint_url": url})
+    report = await check(config, lambda key: True, lambda done, of: None)
+    assert report.rows == []
+    assert any("ListQueues" in sentence for sentence in report.failures)

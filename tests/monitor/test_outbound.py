@@ -1,0 +1,364 @@
+"""The way out: what it refuses, what it makes of every answer, and what it never tells."""
+
+import asyncio
+import gzip
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import trustme
+from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from monitor.notifiers.answer import Outcome
+from monitor.outbound import LARGEST, Outbound, Policy, redacted
+from tests.monitor.notifiers.conftest import authority, client
+from tests.monitor.notifiers.loopback import says, server_tls, serving, silent, speaking
+
+__all__ = ["authority", "client"]
+
+OPEN = Policy(allow_insecure=True, allow_private=True, timeout=5)
+HOOK = "/services/T0001/hunter2hunter2?token=swordfish"
+
+
+class Names(AbstractResolver):
+    """Knows each name's addresses; of several lists, the next at each question."""
+
+    def __init__(self, *addresses: list[str]) -> None:
+        self.addresses = list(addresses)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = self.addresses.pop(0) if len(self.addresses) > 1 else self.addresses[0]
+        return [
+            ResolveResult(hostname=host, host=one, port=port, family=0, proto=0, flags=0) for one in found
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://hooks.slack.com/services/T0/B0/secret?x=1#y", "https://hooks.slack.com"),
+        ("http://user:password@example.com:8080/x", "http://example.com:8080"),
+        ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443"),
+        ("https://example.com:99999/secret", "the address"),
+        ("https://[secret", "the address"),
+    ],
+)
+def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
+    assert redacted(url) == shown
+
+
+async def test_what_is_sent(client: Outbound) -> None:
+    async with serving() as server:
+        answer = await client.post(server.url + "/a%2Fb?c=%20d", b"{}", OPEN, {"X-Mine": "1"})
+    assert answer.outcome is Outcome.DELIVERED
+    path, headers, body = server.requests[0]
+    assert (path, body) == ("/a%2Fb?c=%20d", b"{}")
+    assert headers["content-type"] == "application/json"
+    assert headers["user-agent"].startswith("headroom/")
+    assert headers["accept-encoding"] == "identity"
+    assert headers["x-mine"] == "1"
+
+
+async def test_user_and_password_of_a_url_are_sent_and_not_shown(client: Outbound) -> None:
+    async with serving(web.Response(status=500)) as server:
+        answer = await client.post(server.url.replace("//", "//me:hunter2@"), b"{}", OPEN)
+    assert server.requests[0][1]["authorization"] == "Basic bWU6aHVudGVyMg=="
+    assert "hunter2" not in answer.sentence
+
+
+# what is refused before anything is sent
+
+
+async def test_unencrypted_addresses_are_refused(client: Outbound) -> None:
+    async with serving() as server:
+        for url in (server.url, server.url.replace("http", "HTTP"), server.url.replace("http:", "ws:")):
+            answer = await client.post(url, b"{}", replace(OPEN, allow_insecure=False))
+            assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "insecure")
+    assert not server.requests
+
+
+PRIVATE_HOSTS = ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "0.0.0.0"]
+NOTATIONS = ["2130706433", "0x7f000001", "0x7f.1", "127.1", "0177.0.0.1", "127.0.0.1.", "①②⑦.0.0.1"]
+
+
+@pytest.mark.parametrize("host", [*PRIVATE_HOSTS, *NOTATIONS])
+async def test_private_addresses_are_refused_in_every_notation(client: Outbound, host: str) -> None:
+    async with serving() as server:
+        policy = replace(OPEN, allow_private=False)
+        answer = await client.post(f"http://{host}:{server.port}/", b"{}", policy)
+    assert answer.outcome is not Outcome.DELIVERED
+    assert answer.reason in ("private_address", "address", "dns")
+    assert not server.requests
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "10.1.2.3", "::1", "fd00:ec2::254"])
+async def test_names_of_private_addresses_are_refused(address: str) -> None:
+    async with Outbound(resolver=Names([address])) as client:
+        answer = await client.post("https://hooks.example.com/x", b"{}", Policy())
+        with pytest.raises(OSError, match="not a public address"):
+            await client.connected("smtp.example.com", 25, Policy())
+    assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "private_address")
+    said = "https://hooks.example.com: its address is private, and allow_private is not set"
+    assert answer.sentence == said
+
+
+async def test_several_private_addresses_are_refused_as_one_is() -> None:
+    async with Outbound(resolver=Names(["127.0.0.1", "::1", "10.0.0.1"])) as client:
+        answer = await client.post("https://hooks.example.com/x", b"{}", Policy())
+    assert answer.reason == "private_address"
+
+
+async def test_a_name_that_is_rebound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with a public address while it is looked at and a private one later leads nowhere."""
+    dialled: list[Any] = []
+
+    async def connect(self: Any, sock: socket.socket, address: Any) -> None:
+        dialled.append(address[0])
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", connect)
+    async with Outbound(resolver=Names(["8.8.8.8"], ["127.0.0.1"])) as client:
+        first = await client.post("https://hooks.example.com/x", b"{}", Policy())
+        for session in client._sessions.values():
+            session.connector.clear_dns_cache()  # type: ignore[union-attr]
+        second = await client.post("https://hooks.example.com/x", b"{}", Policy())
+    assert (first.reason, second.reason) == ("connection", "private_address")
+    assert dialled == ["8.8.8.8"]
+
+
+async def test_a_connection_to_a_private_address_is_not_shared_with_who_may_not_open_one(
+    client: Outbound,
+) -> None:
+    async with serving() as server:
+        allowed = await client.post(server.url, b"{}", OPEN)
+        denied = await client.post(server.url, b"{}", replace(OPEN, allow_private=False))
+    assert (allowed.outcome, denied.reason) == (Outcome.DELIVERED, "private_address")
+
+
+async def test_proxies_of_the_environment_are_not_used(
+    client: Outbound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving() as server, serving() as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        await client.post(server.url, b"{}", OPEN)
+    assert (len(server.requests), len(proxy.requests)) == (1, 0)
+
+
+# answers
+
+
+async def test_redirections_are_not_followed(client: Outbound) -> None:
+    async with (
+        serving() as target,
+        serving(web.Response(status=307, headers={"Location": target.url})) as server,
+    ):
+        answer = await client.post(server.url, b"{}", OPEN)
+    assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "http_307")
+    assert not target.requests
+
+
+async def test_cookies_are_not_kept(client: Outbound) -> None:
+    async with serving(web.Response(headers={"Set-Cookie": "a=b"})) as server:
+        for _ in range(2):
+            await client.post(server.url.replace("127.0.0.1", "localhost"), b"{}", OPEN)
+    assert "cookie" not in server.requests[1][1]
+
+
+async def test_retry_after_is_told(client: Outbound) -> None:
+    busy = web.Response(status=429, headers={"Retry-After": "17"})
+    later = web.Response(status=503, headers={"Retry-After": "Fri, 02 Jan 2026 03:05:05 GMT"})
+    async with serving(busy, later) as server:
+        waits = [(await client.post(server.url, b"{}", OPEN)).retry_after for _ in range(2)]
+    assert waits == [17, 60]
+
+
+async def test_an_answer_repeats_what_was_said_but_no_secret(client: Outbound) -> None:
+    said = "invalid hook hunter2hunter2\n<b>gone</b>"
+    async with serving(web.Response(status=404, text=said)) as server:
+        policy = replace(OPEN, secrets=frozenset(["hunter2hunter2"]))
+        answer = await client.post(server.url, b"{}", policy)
+    assert answer.sentence == f"{server.url} answered 404: invalid hook *** <b>gone</b>"
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_an_endless_answer_is_read_only_at_its_start(client: Outbound, status: int) -> None:
+    sent = 0
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %d X\r\nTransfer-Encoding: chunked\r\n\r\n" % status)
+        while True:
+            writer.write(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+            await writer.drain()
+            sent += 4096
+
+    async with speaking(endless) as port:
+        answer = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
+    assert answer.status == status
+    assert len(answer.sentence) < 300
+    assert LARGEST <= sent < 100 * LARGEST  # the rest are the buffers between the two
+
+
+async def test_a_compressed_answer_is_not_unpacked(client: Outbound) -> None:
+    bomb = gzip.compress(b"x" * 10_000_000)
+    async with serving(web.Response(status=400, body=bomb, headers={"Content-Encoding": "gzip"})) as server:
+        answer = await client.post(server.url, b"{}", OPEN)
+    assert "xxx" not in answer.sentence
+
+
+async def test_what_was_taken_is_delivered_even_if_the_answer_breaks_off(client: Outbound) -> None:
+    broken = b"HTTP/1.1 202 Accepted\r\nContent-Length: 100\r\n\r\nok"
+    async with speaking(says(broken)) as port:
+        answer = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
+    assert answer.outcome is Outcome.DELIVERED
+
+
+async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok")
+    await silent(reader, writer)
+
+
+async def test_what_was_taken_is_delivered_even_if_the_answer_never_ends(client: Outbound) -> None:
+    async with speaking(slow_body) as port:
+        answer = await client.post(f"http://127.0.0.1:{port}", b"{}", replace(OPEN, timeout=0.3))
+    assert answer.outcome is Outcome.DELIVERED
+
+
+GARBAGE = [
+    (b"", "connection"),
+    (b"\x00\xff\x00\xff\r\n\r\n", "protocol"),
+    (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "protocol"),
+    (b"HTTP/1.1 OK\r\n\r\n", "protocol"),
+    (b"HTTP/1.1 200 OK\r\nA: " + b"x" * 100_000 + b"\r\n\r\n", "protocol"),
+    (b"HTTP/1.1 200 OK\r\n" + b"".join(b"A%d: x\r\n" % n for n in range(100_000)), None),
+]
+
+
+@pytest.mark.parametrize(("answer", "reason"), GARBAGE)
+async def test_what_is_not_http_is_tried_again(client: Outbound, answer: bytes, reason: str | None) -> None:
+    async with speaking(says(answer)) as port:
+        told = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
+    assert told.outcome is Outcome.RETRY
+    assert reason is None or told.reason == reason
+
+
+# no answer
+
+
+async def test_no_answer_in_time(client: Outbound) -> None:
+    async with speaking(silent) as port:
+        answer = await client.post(f"http://127.0.0.1:{port}", b"{}", replace(OPEN, timeout=0.1))
+    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "timeout")
+    assert answer.sentence == f"http://127.0.0.1:{port}: no answer within 0.1 s"
+
+
+async def test_nobody_listens(client: Outbound) -> None:
+    async with serving() as server:
+        pass
+    answer = await client.post(server.url, b"{}", OPEN)
+    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "connection")
+    assert answer.sentence.startswith(f"{server.url}: no connection (")
+
+
+async def test_a_name_that_nobody_knows(client: Outbound) -> None:
+    answer = await client.post("https://nobody.invalid/x", b"{}", OPEN)
+    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "dns")
+
+
+@pytest.mark.parametrize("url", ["https://", "https:///x", "https://[::1", "https://x:99999/"])
+async def test_what_is_no_address_is_refused(client: Outbound, url: str) -> None:
+    answer = await client.post(url, b"{}", OPEN)
+    assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "address")
+
+
+# TLS
+
+
+async def test_a_certificate_of_a_known_authority(client: Outbound, authority: trustme.CA) -> None:
+    async with serving(tls=server_tls(authority)) as server:
+        answer = await client.post(server.url, b"{}", replace(OPEN, allow_insecure=False))
+    assert answer.outcome is Outcome.DELIVERED
+
+
+def self_signed(_: trustme.CA) -> ssl.SSLContext:
+    return server_tls(trustme.CA())
+
+
+def of_another_name(authority: trustme.CA) -> ssl.SSLContext:
+    return server_tls(authority, "other.example.com")
+
+
+@pytest.mark.parametrize("made", [self_signed, of_another_name])
+async def test_other_certificates_are_not_accepted(
+    client: Outbound, authority: trustme.CA, made: Callable[[trustme.CA], ssl.SSLContext]
+) -> None:
+    async with serving(tls=made(authority)) as server:
+        answer = await client.post(server.url, b"{}", OPEN)
+    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "tls")
+    assert "certificate" in answer.sentence or "valid for" in answer.sentence
+    assert not server.requests
+
+
+async def test_tls_asked_of_a_server_without_it(client: Outbound) -> None:
+    async with serving() as server:
+        answer = await client.post(server.url.replace("http", "https"), b"{}", OPEN)
+    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "tls")
+
+
+# secrets
+
+
+async def test_nothing_tells_a_secret(client: Outbound, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    asyncio.get_running_loop().set_debug(True)
+    answers = []
+    async with serving(web.Response(status=500)) as server, speaking(says(b"\x00\r\n\r\n")) as garbage:
+        for url in (
+            server.url,
+            f"http://127.0.0.1:{garbage}",
+            server.url.replace("http", "https"),
+            "http://127.0.0.1:1",
+            "https://nobody.invalid",
+            "https://[::1",
+            "https://127.1",
+            "https://a b",
+        ):
+            answers.append(await client.post(url + HOOK, b'"swordfish"', OPEN, {"A": "swordfish"}))
+    told = repr(answers) + caplog.text + repr(client) + repr(replace(OPEN, secrets=frozenset(["swordfish"])))
+    assert "hunter2" not in told
+    assert "swordfish" not in told
+
+
+async def test_cancelling_an_attempt_is_no_answer(client: Outbound) -> None:
+    asked = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await silent(reader, writer)
+
+    async with speaking(handle) as port:
+        attempt = asyncio.create_task(client.post(f"http://127.0.0.1:{port}", b"{}", OPEN))
+        await asked.wait()
+        attempt.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+
+
+async def test_a_connected_socket(client: Outbound) -> None:
+    async with serving() as server:
+        with await client.connected("localhost", server.port, OPEN) as sock:
+            assert sock.getpeername()[1] == server.port

@@ -1,0 +1,275 @@
+import csv
+import io
+import json
+import re
+from typing import Any
+
+import pytest
+
+from collectors.base import Unobservable
+from monitor.fleet import Key
+from monitor.report import COLUMNS, FIELDS, FORMATS, Report, used
+from monitor.rows import Row
+from rules.band import Zone
+from rules.limits import Source
+
+NASTY = [
+    'say "hi"',
+    "it's",
+    "two\nlines",
+    "tab\tand\rreturn",
+    "\x1b[31mred\x1b[0m",
+    "\x07bell",
+    "[red]markup[/red]",
+    "[/]",
+    "ends with \\",
+    ":warning:",
+    "a|b",
+    "`code`",
+    "*bold* _emphasis_",
+    "<img src=x>",
+    "=cmd()",
+    "+1",
+    "-1",
+    "@sum",
+    "Bestellungen-größe-注文",
+    "\u202egnp.exe",
+    "comma, separated",
+    "x" * 400,
+    "many words " * 40,
+]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def row(resource: str = "orders", **fields: Any) -> Row:
+    known: dict[str, Any] = {
+        "key": Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", resource),
+        "zone": Zone.ABOVE,
+        "usage": 3.0 * 2**20,
+        "at_most": None,
+        "limit": 4.0 * 2**20,
+        "source": Source.API,
+        "unit": "bytes/s",
+        "utilization": 0.75,
+        "refused": 0.0,
+        "sampled": 1_740_000_000,
+        "unobservable": None,
+    }
+    return Row(**{**known, **fields})
+
+
+def hidden(resource: str, reason: str = "request metrics are not enabled", enable: str | None = None) -> Row:
+    nothing = dict.fromkeys(("usage", "utilization", "refused", "sampled", "limit", "source"))
+    return row(resource, zone=Zone.UNOBSERVABLE, unobservable=Unobservable(reason, enable), **nothing)
+
+
+BOUNDED = row("b.fifo", zone=Zone.UNOBSERVABLE, usage=12_345.0, at_most=123_450.0, unit="calls/s",
+              utilization=None, unobservable=Unobservable("CloudWatch bounds the usage"))  # fmt: skip
+STALE = row("quiet", zone=Zone.STALE, usage=None, utilization=None, refused=None, sampled=None)
+EMPTY = Report([], [])
+
+
+def printed(format: str, report: Report, out: io.StringIO | None = None) -> str:
+    out = out or io.StringIO()
+    FORMATS[format](report, out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(
+    "report",
+    [EMPTY, Report([row(name) for name in NASTY] + [hidden(name) for name in NASTY], NASTY)],
+    ids=["empty", "nasty"],
+)
+def test_every_format_takes_every_name(format: str, report: Report) -> None:
+    assert printed(format, report).endswith("\n")
+
+
+# Table
+
+
+def test_piped_each_series_is_one_whole_line_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    printed_lines = printed("table", Report([row(name) for name in NASTY], [])).splitlines()
+    assert printed_lines[0].split() == list(COLUMNS)
+    assert len(printed_lines) == 1 + len(NASTY)
+    for name, line in zip(NASTY, printed_lines[1:], strict=True):
+        assert line.startswith("above")
+        assert escaped(name) in line
+        assert line.rstrip().endswith("123456789012/eu-west-1  2025-02-19 21:20")
+        assert line.isprintable()
+
+
+def escaped(name: str) -> str:
+    return re.sub(r"[\x00-\x1f\u202e]", lambda found: found[0].encode("unicode_escape").decode(), name)
+
+
+def test_the_numbers_have_units_and_the_limit_its_source() -> None:
+    line = printed("table", Report([row()], [])).splitlines()[1]
+    assert re.split(r"  +", line.strip()) == [
+        "above",
+        "75 %",
+        "3 MiB/s",
+        "4 MiB/s",
+        "api",
+        "kinesis.stream_write_bytes",
+        "orders",
+        "123456789012/eu-west-1",
+        "2025-02-19 21:20",
+    ]
+
+
+def test_what_is_not_known_is_a_dash() -> None:
+    line = printed("table", Report([STALE], [])).splitlines()[1]
+    assert re.split(r"  +", line.strip())[:5] == ["stale", "-", "-", "4 MiB/s", "api"]
+    assert line.rstrip().endswith("never")
+
+
+def test_refused_demand_stands_beside_the_zone() -> None:
+    assert "saturated (3.2/s refused)" in printed(
+        "table", Report([row(zone=Zone.SATURATED, refused=3.2)], [])
+    )
+
+
+def test_a_usage_that_is_only_bounded_is_a_range() -> None:
+    assert used(BOUNDED) == "12.3k calls/s to 123k calls/s"
+    said = printed("table", Report([BOUNDED], []))
+    assert "12.3k calls/s to 123k calls/s" in said
+    assert "Could not be observed" not in said
+
+
+def test_on_a_terminal_zones_are_coloured_and_nothing_is_lost_however_narrow_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("COLUMNS", "90")
+    said = printed("table", Report([row("a-rather-long-name-of-a-stream")], []), Terminal())
+    assert "\x1b[33mabove" in said
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", said).splitlines()
+    assert "…" not in said
+    start = lines[0].index("resource")
+    names = "".join(line[start : lines[0].index("where")].strip() for line in lines[1:])
+    assert names == "a-rather-long-name-of-a-stream"
+
+
+def test_what_cannot_be_observed_is_told_once_a_reason_with_the_command_that_enables_it() -> None:
+    rows = [hidden("media", enable="aws s3api"), hidden("logs", enable="aws s3api"), hidden("keys", "none")]
+    said = printed("table", Report([row(), *rows], []))
+    assert said.partition("\n\n")[2] == (
+        "Could not be observed\n"
+        "- kinesis.stream_write_bytes of media, kinesis.stream_write_bytes of logs: "
+        "request metrics are not enabled\n"
+        "    aws s3api\n"
+        "- kinesis.stream_write_bytes of keys: none\n"
+    )
+
+
+def test_what_aws_refused_comes_last_one_line_each() -> None:
+    said = printed("table", Report([row()], ["ListStreams: no (AccessDenied)", "two\nlines [red]"]))
+    assert said.endswith("\nAWS refused or failed\n- ListStreams: no (AccessDenied)\n- two\\nlines [red]\n")
+
+
+def test_an_empty_fleet_says_so() -> None:
+    assert "There is nothing to watch" in printed("table", EMPTY)
+    assert "There is nothing to watch" not in printed("table", Report([hidden("media")], []))
+
+
+# JSON
+
+
+def test_json_holds_every_field_unrounded() -> None:
+    document = json.loads(printed("json", Report([row(), hidden("media", "why", "aws s3api")], ["sentence"])))
+    assert document["failures"] == ["sentence"]
+    assert document["series"][0] == {
+        "zone": "above",
+        "account": "123456789012",
+        "region": "eu-west-1",
+        "service": "kinesis",
+        "signal": "stream_write_bytes",
+        "resource": "orders",
+        "usage": 3.0 * 2**20,
+        "at_most": None,
+        "limit": 4.0 * 2**20,
+        "unit": "bytes/s",
+        "utilization": 0.75,
+        "refused_per_second": 0.0,
+        "source": "api",
+        "sampled_at": "2025-02-19T21:20:00Z",
+        "unobservable": None,
+        "enable": None,
+    }
+    seen = document["series"][1]
+    assert (seen["unobservable"], seen["enable"], seen["sampled_at"]) == ("why", "aws s3api", None)
+
+
+def test_json_gives_every_name_back() -> None:
+    document = json.loads(printed("json", Report([row(name) for name in NASTY], NASTY)))
+    assert [one["resource"] for one in document["series"]] == NASTY
+    assert document["failures"] == NASTY
+
+
+# CSV
+
+
+def test_csv_has_a_heading_and_one_record_a_series() -> None:
+    records = list(csv.DictReader(io.StringIO(printed("csv", Report([row(), STALE], [])), newline="")))
+    assert [list(one) for one in records] == [list(FIELDS), list(FIELDS)]
+    assert records[0]["usage"] == "3145728.0"
+    assert records[0]["utilization"] == "0.75"
+    assert records[1]["usage"] == ""
+    assert printed("csv", EMPTY) == ",".join(FIELDS) + "\n"
+
+
+def test_csv_gives_every_name_back_but_for_what_a_spreadsheet_would_evaluate() -> None:
+    text = printed("csv", Report([row(name) for name in NASTY], []))
+    assert len(text.splitlines()) == 1 + len(NASTY)
+    names = [one["resource"] for one in csv.DictReader(io.StringIO(text, newline=""))]
+    formulas = {"=cmd()", "+1", "-1", "@sum"}
+    assert names == [f"'{name}" if name in formulas else escaped(name) for name in NASTY]
+
+
+# Markdown
+
+
+def test_markdown_is_a_table_and_a_list() -> None:
+    report = Report([row(), hidden("media", "not enabled", "aws s3api")], ["ListStreams: no (AccessDenied)"])
+    assert printed("markdown", report) == (
+        "| zone | utilization | usage | limit | source | signal | resource | where | sampled |\n"
+        "| --- | ---: | ---: | ---: | --- | --- | --- | --- | --- |\n"
+        "| above | 75 % | 3 MiB/s | 4 MiB/s | api | kinesis.stream_write_bytes | orders "
+        "| 123456789012/eu-west-1 | 2025-02-19 21:20 |\n"
+        "\n"
+        "- Not observable: kinesis.stream_write_bytes of media: not enabled: `aws s3api`\n"
+        "- Failed: ListStreams: no (AccessDenied)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a|b", r"a\|b"),
+        ("back\\slash", r"back\\slash"),
+        ("two\nlines", r"two\\nlines"),
+        ("\x1b[31m", r"\\x1b\[31m"),
+        ("`code`", r"\`code\`"),
+        ("*bold*", r"\*bold\*"),
+        ("_emphasis_", r"\_emphasis\_"),
+        ("snake_case_name", "snake_case_name"),
+        ("<img src=x>", r"\<img src=x\>"),
+        ("[here](https://example.com)", r"\[here\](https://example.com)"),
+        ("注文", "注文"),
+    ],
+)
+def test_markdown_shows_a_name_as_it_is(name: str, written: str) -> None:
+    line = printed("markdown", Report([row(name)], [])).splitlines()[2]
+    assert re.split(r"(?<!\\)\|", line)[7].strip() == written
+
+
+def test_a_command_in_markdown_may_hold_backticks() -> None:
+    said = printed("markdown", Report([hidden("media", "why", "aws `x` ``y``")], []))
+    assert "why: ``` aws `x` ``y`` ```\n" in said

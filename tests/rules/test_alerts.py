@@ -1,0 +1,198 @@
+"""The life of an alert as tables, a letter a minute; those of samples are in `tests.rules.lives`."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.alerts import (
+    KEEP_FIRING_FOR,
+    MARGIN,
+    Rule,
+    Samples,
+    Severity,
+    State,
+    breached,
+    holds,
+    worst,
+)
+from rules.band import Zone, zones
+from rules.limits import Band
+from rules.lives import Lives
+from tests.rules.lives import NAN, WINDOW, Past, terms, told
+
+START = 29_000_000
+ONE = np.array([0], np.int32)
+QUOTA = float("nan")  # the `low` of a limit that is not paid for
+
+Row = tuple[str, Rule, *tuple[Any, ...]]
+
+
+def named(rows: Sequence[Row]) -> list[Any]:
+    """The rows of a table, each a case that bears its first cell as its name."""
+    return [pytest.param(*row[1:], id=row[0]) for row in rows]
+
+
+# The states: . inactive, P pending, F firing, f firing and yet clear, R ended. Each stands after its sample.
+# Not minutes: | a restart, + a limit twice as high, - one half as high.
+SITUATIONS: list[Row] = [
+    ("fires after the hold, ends after keep_firing_for", Rule.ABOVE, "...aaaaaa.....", "...PPFFFFffR.."),
+    ("a breach shorter than the hold", Rule.ABOVE, "aa.aa...", "PP.PP..."),
+    ("flapping before it fires", Rule.ABOVE, "a.a.aa.a", "P.P.PP.P"),
+    ("flapping while it fires", Rule.ABOVE, "aaa.a..aa...", "PPFfFffFFffR"),
+    ("hysteresis holds on", Rule.ABOVE, "aaahhhhhh...", "PPFFFFFFFffR"),
+    ("hysteresis undoes what was clear", Rule.ABOVE, "aaa..h...", "PPFffFffR"),
+    ("hysteresis does not enter", Rule.ABOVE, "hhahahaah", "..P.P.PP."),
+    ("a gap no longer than a sample counts", Rule.ABOVE, "a____aa", "PPPPPFF"),
+    ("a longer gap: the breach begins anew", Rule.ABOVE, "aa_____aaa", "PPPPPPPPPF"),
+    ("a gap neither fires nor ends anything", Rule.ABOVE, "aaa_____________a", "PPFFFFFFFFFFFFFFF"),
+    ("a gap before anything", Rule.ABOVE, "____aaa", "....PPF"),
+    ("clear counts across a gap", Rule.ABOVE, "aaa.________..", "PPFfffffffffR."),
+    ("one clear sample after a gap", Rule.ABOVE, "aaa_________...", "PPFFFFFFFFFFffR"),
+    ("a breach after a gap undoes what was clear", Rule.ABOVE, "aaa.____a...", "PPFfffffFffR"),
+    ("worse does not end it", Rule.ABOVE, "aacsscc...", "PPFFFFFffR"),
+    ("refused in a burst is above, too", Rule.ABOVE, "..sss", "..PPF"),
+    ("above is not critical", Rule.CRITICAL, "aaaccc...", "...PPFffR"),
+    ("refused is as bad as critical", Rule.CRITICAL, "ccsss", "PPFFF"),
+    ("refused is a fact at once", Rule.SATURATED, ".s....", ".FfffR"),
+    ("refused again and again", Rule.SATURATED, "s..s..s....", "FffFffFfffR"),
+    ("refused without usage", Rule.SATURATED, "_t_.___.", ".FFffffR"),
+    ("nothing refused without usage is no sample", Rule.SATURATED, "szzzzzz....", "FFFFFFFfffR"),
+    ("full is not refused", Rule.SATURATED, "cccccc", "......"),
+    ("idle for long", Rule.BELOW, "..bbbbbb...", "..PPPFFFffR"),
+    ("barely used is still idle", Rule.BELOW, "bbbbllll...", "PPPFFFFFffR"),
+    ("barely used is not yet idle", Rule.BELOW, "bbblbbbb", "PPP.PPPF"),
+    ("idle and refused is not idle", Rule.BELOW, "bbbsttt", "PPP...."),
+    ("restart while firing", Rule.ABOVE, "aaa|aa...", "PPF|FFffR"),
+    ("restart while pending", Rule.ABOVE, "a|aa", "P|PF"),
+    ("restart while clear", Rule.ABOVE, "aaa.|..", "PPFf|fR"),
+    ("restart after it ended", Rule.SATURATED, "s....|..", "FfffR|.."),
+    ("restart and a gap", Rule.ABOVE, "a|_________aaa", "P|PPPPPPPPPPPF"),
+    ("restarts of the quiet", Rule.ABOVE, ".|_|.aaa", ".|.|.PPF"),
+    ("a raised limit ends it at once", Rule.ABOVE, "aaaa+aa", "PPFFR.."),
+    ("a raised limit undoes what is pending", Rule.ABOVE, "aa+a", "PP.."),
+    ("a raised limit does not help enough", Rule.BELOW, "....+....", "....PPPFF"),
+    ("a raised limit ends what is clear", Rule.SATURATED, "s.+.", "FfR."),
+    ("a raised limit and refused all the same", Rule.SATURATED, "ss+ss", "FFFFF"),
+    ("a lowered limit counts from the last sample", Rule.ABOVE, "...-...", "...PPFF"),
+    ("a lowered limit is held too", Rule.ABOVE, "...-+...", "...P...."),
+    ("a limit changed before any sample", Rule.ABOVE, "+-aaa", "..PPF"),
+    ("a limit changed in a gap", Rule.ABOVE, "aaa____+_a", "PPFFFFFR.."),
+]
+
+
+def lived(rule: Rule, story: str, low: float = 0.4) -> str:
+    """The states of a rule in a story."""
+    past, lives, minute, factor, states = Past(), Lives(WINDOW), START, 1.0, ""
+
+    for letter in story:
+        before = lives.told.state[rule, 0]
+        if letter == "|":
+            kept, lives = lives.export(ONE), Lives(WINDOW, told=minute)
+            lives.restore(kept)
+            states += letter
+            continue
+        if letter in "+-":
+            factor *= 2 if letter == "+" else 0.5
+            lives.relimit(ONE, terms(1, factor, low), past)
+        else:
+            minute += 1
+            past.write(0, minute, letter)
+            lives.advance(ONE, past.newest(ONE), terms(1, factor, low), past)
+        states += sign(lives, rule, int(before))
+    return states
+
+
+def sign(lives: Lives, rule: Rule, before: int) -> str:
+    state = State(int(lives.told.state[rule, 0]))
+    if state is State.FIRING:
+        return "f" if lives.told.clear_since[rule, 0] > 0 else "F"
+    if state is State.PENDING:
+        return "P"
+    return "R" if before == State.FIRING else "."
+
+
+@pytest.mark.parametrize(
+    ("rule", "story", "states"), [each[1:] for each in SITUATIONS], ids=[s[0] for s in SITUATIONS]
+)
+def test_the_states_of(rule: Rule, story: str, states: str) -> None:
+    assert lived(rule, story) == states
+
+
+def test_nobody_pays_for_a_quota_that_idles() -> None:
+    assert lived(Rule.BELOW, "bbbbbbbb", low=QUOTA) == "........"
+
+
+REVISIONS: list[Row] = [
+    ("a breach undone before the hold is over", Rule.ABOVE, "aa", "..", ["1: P>."]),
+    ("a breach that began later", Rule.ABOVE, "aa", ".aa", []),
+    ("and so fires later", Rule.ABOVE, "aa", ".aaa", ["3: P>F"]),
+    ("a firing undone", Rule.ABOVE, "aaaa", "....", ["3: F>."]),
+    ("a firing that should not be yet", Rule.ABOVE, "aaa", "a.a", ["2: F>P"]),
+    ("a gap filled", Rule.ABOVE, "a_a", "a.a", ["2: F>P"]),
+    ("an end undone", Rule.ABOVE, "aaa...", "aaa..a", ["5: .>F"]),
+    ("a breach nobody had seen", Rule.SATURATED, "....", "..s.", ["3: .>F"]),
+    ("a breach nobody had seen, and over", Rule.SATURATED, ".......", "..s....", []),
+    ("beginning and end at once", Rule.SATURATED, ".", "..s....", ["2: .>F", "6: F>."]),
+    ("all of it at once", Rule.ABOVE, ".", ".aaaa...", ["1: .>P", "3: P>F", "7: F>."]),
+    ("revised and gone on", Rule.SATURATED, "....", "..s.....", ["3: .>F", "6: F>."]),
+    ("the last minute that can change", Rule.BELOW, "..........." , ".bbbbbbbbbb", ["10: .>F"]),
+    ("what is settled", Rule.ABOVE, "a.........." , "aa........a", ["10: .>P"]),
+    ("a minute too late to count", Rule.SATURATED, "." * 13, "sss" + "." * 10, []),
+    ("the same again", Rule.ABOVE, "aaa..", "aaa..", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "first", "then", "tells"), named(REVISIONS))
+def test_a_revision_tells(rule: Rule, first: str, then: str, tells: list[str]) -> None:
+    past, lives = Past(), Lives(WINDOW)
+    for story in (first, then):
+        for minute, letter in enumerate(story):
+            past.write(0, minute, letter)
+        transitions = lives.advance(ONE, past.newest(ONE), terms(1), past)
+    changes = [(minute, ".PF"[b], ".PF"[a]) for _, of, minute, b, a in told(transitions) if of is rule]
+    assert [f"{minute}: {before}>{after}" for minute, before, after in changes] == tells
+
+
+NUMBERS = st.floats(0, 2, width=32)
+BANDS = st.lists(NUMBERS, min_size=3, max_size=3, unique=True).map(sorted)
+
+
+@given(
+    st.one_of(NUMBERS, st.sampled_from([0.4, 0.7, 0.9, NAN])),
+    st.sampled_from([NAN, 0.0, 0.5]),
+    st.one_of(st.just([0.4, 0.7, 0.9]), BANDS),
+)
+def test_a_rule_is_breached_from_its_zone_on(utilization: float, refused: float, band: list[float]) -> None:
+    sample = Samples(np.array([utilization], np.float32), np.array([refused], np.float32))
+    low, high, critical = bounds = [np.array([bound], np.float32) for bound in band]
+    judged = replace(terms(1), low=low, high=high, critical=critical)
+    zone = Zone(int(zones(sample.utilization, sample.refused, *bounds)[0]))
+    enter, stay = (breached(sample, judged, margin)[:, 0] for margin in (0, MARGIN))
+    worse = [rule.word for rule in Rule if rule > Rule.BELOW and rule <= zone]
+    assert [rule.word for rule in Rule if enter[rule]] == (["below"] if zone is Zone.BELOW else worse)
+    assert bool(sample.known[0]) == (zone is not Zone.STALE)
+    assert (stay | ~enter).all()
+
+
+@given(st.floats(2.0**-20, 1, width=32))
+def test_every_band_can_be_left_by_using_less(high: float) -> None:
+    idle = Samples(np.zeros(1, np.float32), np.zeros(1, np.float32))
+    assert not breached(idle, terms(1, factor=high), MARGIN)[Rule.ABOVE :].any()
+
+
+def test_the_worst_firing_rule_tells_how_severe() -> None:
+    states = np.array([[2, 0, 0, 1, 0], [0, 2, 2, 1, 0], [0, 1, 2, 2, 1], [0, 0, 1, 2, 0]], np.int8)
+    assert worst(states).tolist() == [Rule.BELOW, Rule.ABOVE, Rule.CRITICAL, Rule.SATURATED, -1]
+    severities = [rule.severity for rule in Rule]
+    assert severities == [Severity.INFO, Severity.INFO, Severity.WARNING, Severity.CRITICAL]
+
+
+def test_the_defaults() -> None:
+    assert [holds(7)[rule] for rule in Rule] == [24 * 60, 7, 7, 0]
+    assert [KEEP_FIRING_FOR[rule] for rule in Rule] == [5, 5, 5, 10]
+    assert Band().high * (1 - MARGIN) == pytest.approx(0.665)
