@@ -86,12 +86,8 @@ def plain() -> float:
 
 def main() -> None:
     idle, live = step_all(0), step_all(LIVE)
-    print(
-        f"step {SERIES:,} series by a minute: {idle:.1f} ms when nothing changes, {live:.1f} ms with {LIVE:.0%} live"
-    )
-    print(
-        f"advance with no news: {advance(0):.2f} ms; with 5 new minutes of {DIRTY:.0%}: {advance(DIRTY):.1f} ms"
-    )
+    print(f"step {SERIES:,} series by a minute: {idle:.1f} ms, and {live:.1f} ms when {LIVE:.0%} are live")
+    print(f"advance: {advance(0):.2f} ms without news, {advance(DIRTY):.1f} ms with 5 minutes of {DIRTY:.0%}")
     alone = plain()
     print(f"one object each: {alone:.0f} ms ({alone / idle:.0f}x)")
 

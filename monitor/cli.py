@@ -4,13 +4,13 @@ import asyncio
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
+from http.client import HTTPConnection, HTTPException
 from importlib.util import find_spec
 from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.request import urlopen
 
 import orjson
 import typer
@@ -23,6 +23,7 @@ from monitor.app import serve as serving
 from monitor.config import Config, load
 from monitor.config_errors import ConfigError
 from monitor.config_types import ALL
+from monitor.dashboards.cli import app as dashboards_app
 from monitor.demo.run import demo as running
 from monitor.demo.run import of_its_own
 from monitor.report import FORMATS, Report
@@ -32,6 +33,7 @@ from rules.band import Zone
 from rules.limits import Signal, signals
 
 ANSWERING = 3.0  # seconds that a healthy Headroom may take to say so
+HEALTHY = "200 OK"
 CANNOT_LOOK = 2  # exit code: wrong configuration, or nothing could be looked at
 
 app = typer.Typer(
@@ -42,6 +44,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Check or explain the configuration file.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(dashboards_app, name="dashboards")
 
 Format = Literal["table", "json", "csv", "markdown"]
 FailOn = Literal["above", "critical", "saturated", "none"]
@@ -222,11 +225,15 @@ def healthcheck(
 ) -> None:
     """Ask a running Headroom whether it is healthy; exits with 1 when it is not."""
     try:
-        with urlopen(f"http://{address}/-/healthy", timeout=ANSWERING) as answer:
-            answer.read()
-    except (OSError, ValueError) as error:
-        typer.echo(f"{address}: {error}", err=True)
-        raise typer.Exit(1) from None
+        with closing(HTTPConnection(address, timeout=ANSWERING)) as asked:
+            asked.request("GET", "/-/healthy")
+            answer = asked.getresponse()
+            said = f"{answer.status} {answer.reason}"
+    except (OSError, ValueError, HTTPException) as error:
+        said = str(error).strip()
+    if said != HEALTHY:
+        typer.echo(f"{address}: {said}", err=True)
+        raise typer.Exit(1)
 
 
 @config_app.command("check", epilog="Example: headroom config check --config headroom.yaml")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import compress
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -203,14 +204,19 @@ class Exposition:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._chunks: list[Chunk] = []
+        self._rendering = Lock()
         self._named: Objects | None = None
         self.snapshot = Snapshot.of(fleet, {})
         self.body = Body()
 
     async def publish(self, names: Mapping[str, str]) -> None:
-        """Publish what was judged; `names` are the accounts', by id. One at a time, after each judgement."""
+        """Publish what was judged; `names` are the accounts', by id. After each judgement."""
         self.snapshot = Snapshot.of(self._fleet, names, self.snapshot)
-        self.body = await asyncio.to_thread(self._render, self.snapshot)
+        self.body = await asyncio.to_thread(self._render_newest)
+
+    def _render_newest(self) -> Body:
+        with self._rendering:  # a cancelled `publish` leaves a thread at work
+            return self._render(self.snapshot)
 
     def _render(self, snapshot: Snapshot) -> Body:
         if snapshot.series is not self._named:

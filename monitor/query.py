@@ -148,7 +148,7 @@ def _after(columns: list[Column], last: list[Scalar], descending: bool) -> Flags
     equal = ~after
     for column, value in zip(columns, last, strict=True):
         after |= equal & (column < value if descending else column > value)
-        pass
+        equal &= column == value
     return after
 
 
@@ -177,6 +177,6 @@ def by_id(snapshot: Snapshot, wanted: str) -> Series | None:
     """The series of an id; None when there is none."""
     if not re.fullmatch("[0-9a-f]{16}", wanted):
         return None
-    found = np.flatnonzero((snapshot.id == np.uint64(int(wanted, 16))) & (snapshot.group >= 0))
+    found = np.flatnonzero(snapshot.id == np.uint64(int(wanted, 16)))
     series: Series | None = snapshot.series[found[0]] if found.size else None
     return series

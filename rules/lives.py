@@ -130,10 +130,8 @@ class Lives:
         """
         self._reach(places)
         first = self._first(places, newest)
-        order = np.argsort(
-            first - newest, kind="stable"
-        )  # the longest first, so that those not done are in front
-        order = order[: np.count_nonzero(first <= newest)]
+        longest_first = np.argsort(first - newest, kind="stable")  # so that those not yet done are in front
+        order = longest_first[: np.count_nonzero(first <= newest)]
         span = places[order], first[order], newest[order]
         return _joined([NONE, *self._replay(*span, terms.of(order), samples_at)])
 

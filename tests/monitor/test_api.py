@@ -1,65 +1,28 @@
 """The HTTP application: what it answers, in which shape, and how it refuses."""
 
 import gzip
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import numpy as np
 import pytest
-from fastapi import FastAPI
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from collectors.base import Unobservable
-from monitor.api import State, create_app
-from monitor.api_pages import LINKS
 from monitor.aws import Failure
-from monitor.config_errors import ConfigError
-from monitor.exposition import Exposition
-from monitor.fleet import Fleet
 from monitor.inventory import Outcome
 from monitor.judge import judge
 from monitor.status import CellStatus, Reload, Told
-from monitor.telemetry import VERSION, Telemetry
+from monitor.telemetry import VERSION
 from rules.band import Zone
 from rules.limits import signals
 from tests.monitor.fleets import ACCOUNT, NOW, REGION, RULING, add, judged, key
+from tests.monitor.served import Server, answer, client_of, refusal
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 PLAIN = {"Accept-Encoding": "identity"}
-
-
-@dataclass
-class Server:
-    """The application and what a test has it tell of."""
-
-    fleet: Fleet = field(default_factory=Fleet)
-    told: Told = field(default_factory=Told)
-    reload: Callable[[], Awaitable[None]] | None = None
-    reloads: int = 0
-
-    def __post_init__(self) -> None:
-        self.exposition = Exposition(self.fleet)
-        self.app: FastAPI = create_app(
-            State(
-                fleet=self.fleet,
-                exposition=self.exposition,
-                telemetry=Telemetry(),
-                told=lambda: self.told,
-                reload=self._reload,
-            )
-        )
-
-    async def _reload(self) -> None:
-        self.reloads += 1
-        if self.reload:
-            await self.reload()
-
-    async def publish(self) -> None:
-        await self.exposition.publish({ACCOUNT: "production"})
 
 
 @pytest.fixture
@@ -69,21 +32,8 @@ def server() -> Server:
 
 @pytest.fixture
 async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(server.app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://headroom") as client:
+    async with client_of(server) as client:
         yield client
-
-
-async def answer(client: httpx.AsyncClient, path: str) -> Any:
-    got = await client.get(path)
-    assert got.status_code == 200, got.text
-    return got.json()
-
-
-async def refusal(got: httpx.Response) -> str:
-    assert got.headers["content-type"] == "application/json"
-    assert list(got.json()) == ["error"]
-    return str(got.json()["error"])
 
 
 async def test_both_formats_tell_the_same(server: Server, client: httpx.AsyncClient) -> None:
@@ -214,7 +164,7 @@ async def test_a_series_that_is_gone(server: Server, client: httpx.AsyncClient) 
     server.fleet.drop(named)
     got = await client.get(f"/api/v1/series/{named.id}")
     assert got.status_code == 404
-    assert named.id in await refusal(got)
+    assert named.id in refusal(got)
 
 
 async def test_the_catalogue_holds_every_signal(client: httpx.AsyncClient) -> None:
@@ -265,104 +215,3 @@ async def test_status_of_cells_and_collectors(server: Server, client: httpx.Asyn
         {"id": named.id, "signal": "prefix_write_rate", "resource": "photos", **reason}
     ]
     assert (s3["unobservable_total"], sqs["unobservable_total"]) == (1, 0)
-
-
-async def test_probes(server: Server, client: httpx.AsyncClient) -> None:
-    server.told = Told(waited_for=["account staging", "123456789012/eu-west-1"])
-    assert await answer(client, "/-/healthy") == {"healthy": True}
-    got = await client.get("/-/ready")
-    assert got.status_code == 503
-    assert await refusal(got) == "not read yet: account staging, 123456789012/eu-west-1"
-    server.told = Told()
-    assert await answer(client, "/-/ready") == {"ready": True}
-
-
-async def test_reload(server: Server, client: httpx.AsyncClient) -> None:
-    got = await client.post("/-/reload")
-    assert (got.status_code, got.json(), server.reloads) == (200, {"reloaded": True}, 1)
-
-
-async def test_a_reload_that_is_refused_says_why(server: Server, client: httpx.AsyncClient) -> None:
-    async def refuse() -> None:
-        raise ConfigError(["headroom.yaml: regoins: unknown key", "headroom.yaml: band.low: expected 1"])
-
-    server.reload = refuse
-    got = await client.post("/-/reload")
-    assert got.status_code == 422
-    sentence = "headroom.yaml: regoins: unknown key; headroom.yaml: band.low: expected 1"
-    assert await refusal(got) == sentence
-
-
-async def chunks() -> AsyncIterator[bytes]:
-    yield b"some"
-
-
-@pytest.mark.parametrize("body", [b"some", "chunks"])
-async def test_a_body_where_none_is_expected(server: Server, client: httpx.AsyncClient, body: Any) -> None:
-    got = await client.post("/-/reload", content=chunks() if body == "chunks" else body)
-    assert got.status_code == 413
-    assert await refusal(got) == "expected no body"
-    assert server.reloads == 0
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status", "sentence"),
-    [
-        ("GET", "/nothing", 404, "/nothing"),
-        ("GET", "/metrics/", 404, "/metrics/"),
-        ("GET", "/api/v1/series/unknown", 404, "unknown"),
-        ("GET", "/-/reload", 405, "/-/reload answers POST, not GET"),
-        ("POST", "/metrics", 405, "/metrics answers GET, not POST"),
-        ("GET", "/api/v1/series?limit=0", 422, "limit"),
-        ("GET", "/api/v1/series?limit=many", 422, "limit"),
-        ("GET", "/api/v1/series?zone=high", 422, "zone: "),
-        ("GET", "/api/v1/series?sort=name", 422, "sort"),
-        ("GET", "/api/v1/series?zne=above", 422, "zne"),
-        ("GET", "/api/v1/series?cursor=abc", 422, "cursor"),
-    ],
-)
-async def test_errors(client: httpx.AsyncClient, method: str, path: str, status: int, sentence: str) -> None:
-    got = await client.request(method, path)
-    assert got.status_code == status
-    assert sentence in await refusal(got)
-
-
-async def test_the_unexpected(server: Server, client: httpx.AsyncClient) -> None:
-    async def fail() -> None:
-        raise RuntimeError("a secret")
-
-    server.reload = fail
-    got = await client.post("/-/reload")
-    assert got.status_code == 500
-    assert "secret" not in await refusal(got)
-
-
-async def test_the_pages_need_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
-    for path in ("/", "/docs"):
-        got = await client.get(path)
-        assert got.headers["content-type"] == "text/html; charset=utf-8"
-        assert not re.search(r"https?://|src=|<script", got.text)
-    entrance = (await client.get("/")).text
-    for path in LINKS:
-        assert f'href="{path}"' in entrance
-        assert (await client.get(path)).status_code == 200
-
-
-async def test_the_docs_list_every_operation(client: httpx.AsyncClient) -> None:
-    docs = (await client.get("/docs")).text
-    described = await answer(client, "/openapi.json")
-    for path, methods in described["paths"].items():
-        for method in methods:
-            assert f"{method.upper()} {path}" in docs
-    assert "saturated, critical" in docs
-
-
-async def test_openapi_tells_the_shape_of_errors(client: httpx.AsyncClient) -> None:
-    described = await answer(client, "/openapi.json")
-    assert "HTTPValidationError" not in described["components"]["schemas"]
-    for methods in described["paths"].values():
-        for operation in methods.values():
-            for status, told in operation["responses"].items():
-                if status >= "400":
-                    reference = told["content"]["application/json"]["schema"]["$ref"]
-                    assert reference == "#/components/schemas/Error"

@@ -236,6 +236,33 @@ async def test_what_did_not_change_is_not_rendered_again() -> None:
     assert len(again) >= len(FAMILIES)  # those of the second chunk, at least
 
 
+async def test_the_newest_judgement_is_published_even_while_another_is() -> None:
+    own = Busy()
+    first = asyncio.create_task(own.exposition.publish({}))
+    await asyncio.sleep(0)  # it is rendering
+    own.change(0, "tag", 1.0)
+    own.change(CHUNK, "drop", 0.0)
+    second = asyncio.create_task(own.exposition.publish({}))
+    await asyncio.sleep(0)
+    first.cancel()
+    await second
+    anew = Exposition(own.fleet)
+    await anew.publish({})
+    assert own.exposition.body == anew.body
+
+
+async def test_the_same_number_of_another_series_is_not_the_same() -> None:
+    fleet = Fleet()
+    first, second = add(fleet, key("first")), add(fleet, key("second"))
+    exposition = Exposition(fleet)
+    for one, other in ((first, second), (second, first)):
+        judged(fleet, one, Zone.ABOVE, usage=800.0)
+        judged(fleet, other, Zone.STALE)
+        await exposition.publish({})
+        ((told, _),) = parsed(exposition)["headroom_usage"].items()
+        assert dict(told)["resource"] == one.key.resource
+
+
 async def test_a_snapshot_does_not_change_with_the_fleet() -> None:
     fleet = Fleet()
     series = add(fleet, key("orders"))
@@ -243,6 +270,6 @@ async def test_a_snapshot_does_not_change_with_the_fleet() -> None:
     await exposition.publish({})
     told = exposition.snapshot
     judged(fleet, series, Zone.CRITICAL, usage=950.0)
-    fleet.drop(series.key)
     assert told.zone[series.place] == Zone.STALE
+    fleet.drop(series.key)
     assert told.series[series.place] is series

@@ -1,108 +1,30 @@
-from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from collectors import COLLECTORS
-from collectors.base import ACCOUNT, Aws, Collector, Metric, Observed, Part, per_second, total
+from collectors.base import ACCOUNT, Aws, Observed, Part
 from collectors.kinesis import MIB
 from monitor.config import Config
-from monitor.fleet import Fleet, Key
-from monitor.inventory import Inventory, stale_after
-from rules.limits import Band, catalogue
-from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
-
-BY_SERVICE = {collector.service: collector for collector in COLLECTORS}
-KINESIS, LAMBDA, SQS = (BY_SERVICE[name] for name in ("kinesis", "lambda", "sqs"))
-NO_QUOTAS: dict[str, Any] = {"get_service_quota": denied("GetServiceQuota")}
-SHARDS = {"OpenShardCount": 40, "ShardLimit": 50, "OnDemandStreamCount": 0, "OnDemandStreamCountLimit": 50}
-
-
-class World:
-    """A cell over a table of answers, its inventory, and the fleet that it fills."""
-
-    def __init__(self, config: Config | None = None, account_name: str = "", **answers: Any) -> None:
-        self.aws = FakeAws(**answers)
-        self.fleet = Fleet()
-        self.inventory = Inventory(self.aws.cell, self.fleet, config or Config(), account_name)
-
-    async def look(self, collector: Collector, **changed: Any) -> None:
-        self.aws.answers |= changed
-        await self.inventory.look(collector)
-
-    @property
-    def names(self) -> set[tuple[str, str]]:
-        return {(key.signal, key.resource) for key in self.fleet.series}
-
-    @property
-    def failures(self) -> list[tuple[str, str, str]]:
-        outcomes = self.inventory.outcomes.values()
-        return [(one.operation, one.item, one.code) for outcome in outcomes for one in outcome.failures]
-
-    def limit(self, service: str, signal: str, resource: str = ACCOUNT) -> tuple[float, str] | None:
-        key = Key(ACCOUNT_ID, "eu-west-1", service, signal, resource)
-        limit = self.fleet.series[key].ruling.limit
-        return (limit.value, limit.source.value) if limit else None
-
-
-def quota(value: float) -> dict[str, Any]:
-    return {"Quota": {"Value": value}}
-
-
-def streams(**shards: int) -> dict[str, Any]:
-    """Answers of a Kinesis that holds these streams, of so many shards each."""
-
-    def describe(**params: Any) -> dict[str, Any]:
-        return stream(params["StreamName"], shards[params["StreamName"]])
-
-    return {
-        "describe_limits": SHARDS,
-        "list_streams": {"StreamNames": [*shards], "HasMoreStreams": False},
-        "describe_stream_summary": describe,
-    }
-
-
-def stream(name: str, shards: int, **more: Any) -> dict[str, Any]:
-    return {
-        "StreamDescriptionSummary": {
-            "StreamName": name,
-            "StreamARN": f"arn:aws:kinesis:eu-west-1:{ACCOUNT_ID}:stream/{name}",
-            "StreamStatus": "ACTIVE",
-            "RetentionPeriodHours": 24,
-            "StreamCreationTimestamp": "2026-01-01T00:00:00Z",
-            "EnhancedMonitoring": [{}],
-            "OpenShardCount": shards,
-            **more,
-        }
-    }
-
-
-def functions(*names: str) -> dict[str, Any]:
-    arn = f"arn:aws:lambda:eu-west-1:{ACCOUNT_ID}:function"
-    return {
-        "list_functions": {
-            "Functions": [{"FunctionName": one, "FunctionArn": f"{arn}:{one}"} for one in names]
-        },
-        "get_function_concurrency": {},
-        "list_provisioned_concurrency_configs": {"ProvisionedConcurrencyConfigs": []},
-    }
-
-
-def settings(concurrency: int) -> dict[str, Any]:
-    return {"AccountLimit": {"ConcurrentExecutions": concurrency}}
-
-
-def queues(*names: str) -> dict[str, Any]:
-    return {
-        "list_queues": {
-            "QueueUrls": [f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT_ID}/{name}" for name in names]
-        }
-    }
-
-
-# The limit in force
-
+from monitor.fleet import Key
+from monitor.inventory import Inventory
+from tests.fake_aws import ACCOUNT_ID, denied
+from tests.monitor.inventories import (
+    KINESIS,
+    LAMBDA,
+    NO_QUOTAS,
+    SHARDS,
+    SQS,
+    World,
+    collector,
+    functions,
+    queues,
+    quota,
+    settings,
+    steady,
+    stream,
+    streams,
+)
 
 ACCOUNT_LIMITS = [
     # override, API, applied, default; in force
@@ -217,8 +139,9 @@ async def test_a_resource_that_vanishes_is_forgotten_after_one_inventory() -> No
     await world.look(KINESIS)
     assert {resource for _, resource in world.names} == {ACCOUNT, "orders", "clicks"}
     metrics = len(world.fleet.metrics(world.aws.cell.key))
-    await world.look(KINESIS, **streams(orders=2))
-    assert {resource for _, resource in world.names} == {ACCOUNT, "orders"}
+    for _ in range(2):
+        await world.look(KINESIS, **streams(orders=2))
+        assert {resource for _, resource in world.names} == {ACCOUNT, "orders"}
     assert len(world.fleet.metrics(world.aws.cell.key)) < metrics  # nor is it paid for any more
 
 
@@ -290,10 +213,6 @@ async def test_a_part_that_cannot_list_what_it_asks_about_forgets_nothing() -> N
     assert {resource for _, resource in world.names} == {ACCOUNT, "orders", "clicks"}
 
 
-async def steady(aws: Aws) -> AsyncIterator[Observed]:
-    yield Observed(signal="shards_per_region", resource=ACCOUNT, limit=50, usage=40.0)
-
-
 def odd_after(*resources: str) -> Part:
     """A part that sees these streams, then meets an answer nobody foresaw."""
 
@@ -304,10 +223,6 @@ def odd_after(*resources: str) -> Part:
         yield answer["StreamDescriptionSummary"]
 
     return odd
-
-
-def collector(*parts: Part, service: str = "kinesis", delay: int = 3) -> Collector:
-    return Collector(service=service, parts=parts, metrics=(), actions=(), delay=delay)
 
 
 async def test_an_answer_nobody_foresaw_costs_its_part_only_and_is_logged(
@@ -350,195 +265,3 @@ async def test_what_an_earlier_inventory_found_vanishes_too_when_it_is_handed_ov
     after.known |= world.inventory.known
     await after.look(KINESIS)
     assert {resource for _, resource in world.names} == {ACCOUNT, "orders"}
-
-
-# What the configuration says
-
-
-async def test_excluded_series_are_left_alone() -> None:
-    exclude = [{"resource": "test-*"}, {"signal": "stream_write_*", "resource": "orders"}]
-    config = Config.model_validate({"exclude": exclude})
-    world = World(config, **streams(orders=2, **{"test-1": 2}), **NO_QUOTAS)
-    await world.look(KINESIS)
-    assert {resource for _, resource in world.names} == {ACCOUNT, "orders"}
-    assert {signal for signal, resource in world.names if resource == "orders"} == {
-        "shard_get_records_rate",
-        "retention_iterator_age",
-    }
-
-
-async def test_only_the_tags_that_are_named_are_exported() -> None:
-    async def tagged(aws: Aws) -> AsyncIterator[Observed]:
-        tags = {"team": "a", "cost-center": "42", "password": "secret"}
-        yield Observed(signal="stream_write_bytes", resource="orders", usage=1.0, tags=tags)
-        yield Observed(signal="stream_write_bytes", resource="clicks", usage=1.0)
-
-    for config, tags in [
-        (Config(), {}),
-        (Config(tags=("cost-center", "owner")), {"tag_cost_center": "42"}),
-    ]:
-        world = World(config, **NO_QUOTAS)
-        await world.look(collector(tagged))
-        told = {key.resource: dict(series.ruling.tags) for key, series in world.fleet.series.items()}
-        assert told == {"orders": tags, "clicks": {}}
-
-
-async def test_the_band_is_the_configured_one_unless_the_signal_has_its_own() -> None:
-    bands = [{"resource": "orders", "low": 0.1, "high": 0.2, "critical": 0.3}]
-    config = Config.model_validate({"band": {"high": 0.6}, "bands": bands})
-    world = World(config, **streams(orders=2, clicks=2), **NO_QUOTAS)
-    await world.look(KINESIS)
-    ruling = {(key.signal, key.resource): series.ruling.band for key, series in world.fleet.series.items()}
-    assert ruling["stream_write_bytes", "orders"] == Band(low=0.1, high=0.2, critical=0.3)
-    assert ruling["stream_write_bytes", "clicks"] == Band(low=0.4, high=0.6, critical=0.9)
-    own = catalogue()["kinesis"].signals["retention_iterator_age"].band
-    assert own is not None
-    assert ruling["retention_iterator_age", "orders"] == own
-
-
-# How long a sample counts
-
-
-@pytest.mark.parametrize(
-    ("interval", "delay", "minutes"),
-    [
-        (10, 3, 15),
-        (300, 3, 15),
-        (300, 5, 17),
-        (301, 3, 17),
-        (600, 3, 25),
-        (3600, 3, 125),
-        (86_400, 5, 2887),
-    ],
-)
-def test_a_sample_counts_until_two_turns_were_missed(interval: float, delay: int, minutes: int) -> None:
-    assert stale_after(interval, delay) == minutes
-
-
-async def test_what_the_api_tells_counts_until_the_next_inventories_and_metrics_until_the_next_polls() -> (
-    None
-):
-    metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
-
-    async def both(aws: Aws) -> AsyncIterator[Observed]:
-        yield Observed(signal="shards_per_region", resource=ACCOUNT, usage=40.0)
-        yield Observed(signal="stream_write_bytes", resource="orders", usage=per_second(metric))
-        yield Observed(signal="stream_write_records", resource="orders", usage=total(metric))
-
-    world = World(Config(interval=900, inventory_interval=3600), **NO_QUOTAS)
-    await world.look(collector(both, delay=5))
-    stale = {key.signal: series.ruling.stale_after for key, series in world.fleet.series.items()}
-    assert stale == {
-        "shards_per_region": stale_after(3600, 5),
-        "stream_write_bytes": stale_after(900, 5),
-        "stream_write_records": stale_after(900, 5),
-    }
-    assert {series.ruling.delay for series in world.fleet.series.values()} == {5}
-
-
-# What an inventory costs
-
-
-FIFO = {"Attributes": {"DeduplicationScope": "queue"}}
-WORLDS: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
-    "kinesis, empty": (
-        "kinesis",
-        streams(),
-        {"kinesis:DescribeLimits": 1, "kinesis:ListStreams": 1},
-    ),
-    "kinesis, three plain streams": (
-        "kinesis",
-        streams(a=1, b=2, c=3),
-        {"kinesis:DescribeLimits": 1, "kinesis:ListStreams": 1, "kinesis:DescribeStreamSummary": 3},
-    ),
-    "kinesis, two pages of streams": (
-        "kinesis",
-        {
-            **streams(a=1, b=2),
-            "list_streams": [
-                {"StreamNames": ["a"], "HasMoreStreams": True},
-                {"StreamNames": ["b"], "HasMoreStreams": False},
-            ],
-        },
-        {"kinesis:DescribeLimits": 1, "kinesis:ListStreams": 2, "kinesis:DescribeStreamSummary": 2},
-    ),
-    "lambda, empty": (
-        "lambda",
-        {**functions(), "get_account_settings": settings(1000)},
-        {"lambda:GetAccountSettings": 1, "lambda:ListFunctions": 1},
-    ),
-    "lambda, three functions": (
-        "lambda",
-        {**functions("a", "b", "c"), "get_account_settings": settings(1000)},
-        {
-            "lambda:GetAccountSettings": 1,
-            "lambda:ListFunctions": 1,
-            "lambda:GetFunctionConcurrency": 3,
-            "lambda:ListProvisionedConcurrencyConfigs": 3,
-        },
-    ),
-    "sqs, standard queues cost nothing each": ("sqs", queues("a", "b", "c"), {"sqs:ListQueues": 1}),
-    "sqs, a FIFO queue costs one": (
-        "sqs",
-        {**queues("a", "b.fifo"), "get_queue_attributes": FIFO},
-        {"sqs:ListQueues": 1, "sqs:GetQueueAttributes": 1},
-    ),
-    "s3, two buckets here and one elsewhere": (
-        "s3",
-        {
-            "list_buckets": {
-                "Buckets": [
-                    {"Name": "a", "BucketRegion": "eu-west-1"},
-                    {"Name": "b", "BucketRegion": "eu-west-1"},
-                    {"Name": "c", "BucketRegion": "us-east-1"},
-                ]
-            },
-            "list_bucket_metrics_configurations": {},
-        },
-        {"s3:ListBuckets": 1, "s3:ListBucketMetricsConfigurations": 2},
-    ),
-    "autoscaling": (
-        "autoscaling",
-        {
-            "describe_account_limits": {"MaxNumberOfAutoScalingGroups": 500, "NumberOfAutoScalingGroups": 0},
-            "describe_auto_scaling_groups": {"AutoScalingGroups": []},
-        },
-        {"autoscaling:DescribeAccountLimits": 1, "autoscaling:DescribeAutoScalingGroups": 1},
-    ),
-    "apigateway, two REST APIs": (
-        "apigateway",
-        {
-            "get_account": {"throttleSettings": {"rateLimit": 10_000.0}},
-            "get_rest_apis": {"items": [{"id": "r1", "name": "a"}, {"id": "r2", "name": "b"}]},
-            "get_apis": {},
-            "get_stages": {},
-            "get_usage_plans": {},
-        },
-        {
-            "apigateway:GetAccount": 1,
-            "apigateway:GetRestApis": 2,
-            "apigatewayv2:GetApis": 2,
-            "apigateway:GetStages": 2,
-            "apigateway:GetUsagePlans": 1,
-        },
-    ),
-}
-
-
-@pytest.mark.parametrize("name", WORLDS)
-async def test_an_inventory_makes_exactly_these_calls(name: str) -> None:
-    service, answers, calls = WORLDS[name]
-    world = World(**answers, get_service_quota=quota(100.0))
-    await world.look(BY_SERVICE[service])
-    assert world.failures == []
-    codes = {signal.quota for signal in catalogue()[service].signals.values() if signal.quota}
-    asked = {"service-quotas:GetServiceQuota": len(codes)} if codes else {}
-    assert Counter(world.aws.calls) == calls | asked
-
-
-async def test_every_inventory_costs_the_same() -> None:
-    world = World(**streams(a=1, b=2), get_service_quota=quota(100.0))
-    await world.look(KINESIS)
-    first = Counter(world.aws.calls)
-    await world.look(KINESIS)
-    assert Counter(world.aws.calls) == first + first

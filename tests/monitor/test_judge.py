@@ -277,6 +277,14 @@ def test_a_series_without_a_known_limit_shows_its_usage_and_cannot_be_judged() -
     assert math.isnan(told.utilization)
 
 
+def test_a_metric_that_is_zero_when_absent_is_0_once_it_was_read() -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(refusals)))
+    assert judged(fleet).zone is Zone.STALE
+    told = judged(fleet, (1, 3))
+    assert (told.usage, told.minute, told.zone) == (0, NOW - 3, Zone.BELOW)
+
+
 def test_what_cannot_be_seen_stays_unobservable_and_never_0() -> None:
     fleet = Fleet()
     put(fleet, seen(Unobservable("group metrics are off")))

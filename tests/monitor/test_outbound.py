@@ -273,6 +273,14 @@ async def test_nobody_listens(client: Outbound) -> None:
     assert answer.sentence.startswith(f"{server.url}: no connection (")
 
 
+async def test_a_connection_that_was_kept_and_is_gone(client: Outbound) -> None:
+    async with serving() as server:
+        await client.post(server.url + HOOK, b"{}", OPEN)
+    answer = await client.post(server.url + HOOK, b"{}", OPEN)
+    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "connection")
+    assert "hunter2" not in answer.sentence
+
+
 async def test_a_name_that_nobody_knows(client: Outbound) -> None:
     answer = await client.post("https://nobody.invalid/x", b"{}", OPEN)
     assert (answer.outcome, answer.reason) == (Outcome.RETRY, "dns")

@@ -71,8 +71,8 @@ def test_metrics_of_different_delay_are_asked_for_apart() -> None:
     }
 
 
-def test_one_metric_that_is_behind_makes_only_its_neighbours_ask_for_more() -> None:
-    asked = requests(*[(3, 5)] * 700, (3, 90), *[(3, 5)] * 700)
+def test_metrics_that_are_behind_share_a_call_and_make_only_its_others_ask_for_more() -> None:
+    asked = requests((3, 90), *[(3, 5)] * 700, (3, 90), *[(3, 5)] * 698, (3, 90))
     assert sorted(ago(request)[0] for request in asked) == [14, 14, 99]
 
 

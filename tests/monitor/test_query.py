@@ -69,7 +69,7 @@ def fits(named: Key, zone: Zone, query: Query) -> bool:
 def pages(snapshot: Snapshot, query: Query) -> list[list[int]]:
     found = find(snapshot, query)
     all_pages = [found.places]
-    while found.next:
+    while found.next and len(all_pages) <= found.total:
         found = find(snapshot, query.model_copy(update={"cursor": found.next}))
         all_pages.append(found.places)
     return all_pages

@@ -157,6 +157,12 @@ def test_on_a_terminal_zones_are_coloured_and_nothing_is_lost_however_narrow_it_
     assert names == "a-rather-long-name-of-a-stream"
 
 
+def test_on_a_terminal_a_command_is_not_broken_into_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    command = "aws s3api put-bucket-metrics-configuration --bucket media --id PREFIX --region eu-west-1"
+    assert f"    {command}\n" in printed("table", Report([hidden("media", enable=command)], []), Terminal())
+
+
 def test_what_cannot_be_observed_is_told_once_a_reason_with_the_command_that_enables_it() -> None:
     rows = [hidden("media", enable="aws s3api"), hidden("logs", enable="aws s3api"), hidden("keys", "none")]
     said = printed("table", Report([row(), *rows], []))

@@ -252,7 +252,7 @@ async def test_it_watches_until_cancelled_and_is_complete_after_the_first_full_r
 
 
 async def test_an_account_is_tried_again_until_it_lets_us_in(
-    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("monitor.watch.RETRY", 0.05)
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -265,7 +265,18 @@ async def test_an_account_is_tried_again_until_it_lets_us_in(
     await until(lambda: watch.cells and watch.cells[ID, "eu-west-1"].read_once.is_set())
     assert watch.shut == {}
     await stopped(task)
-    assert len([record for record in caplog.records if "account default" in record.message]) == 1
+
+
+async def test_what_keeps_us_out_is_logged_once_as_long_as_it_is_the_same(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = watching(url)
+    (account,) = watch.config.watched()
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    assert [await watch.open(account), await watch.open(account)] == [[], []]
+    monkeypatch.setenv("AWS_PROFILE", "absent")
+    assert [await watch.open(account), await watch.open(account)] == [[], []]
+    assert [record.name for record in caplog.records] == ["monitor.watch"] * 2
 
 
 @pytest.mark.parametrize("moment", ["opening", "looking", "reading", "resting"])

@@ -52,6 +52,7 @@ class Watch:
     def judge(self, places: set[int]) -> None:
         dirty = array(sorted(places))
         transitions = self.lives.advance(dirty, self.past.newest(dirty), terms(dirty.size), self.past)
+        assert (np.diff(transitions.minute) >= 0).all()
         for place, rule, minute, before, after in told(transitions):
             self.told.setdefault((place, rule), []).append((minute, before, after))
 
@@ -153,6 +154,13 @@ def test_a_firing_alert_outlives_the_window_without_samples() -> None:
     assert watch.told[0, Rule.SATURATED] == [(START, State.INACTIVE, State.FIRING), ended]
 
 
+def test_a_series_without_its_samples_stays_as_it_was_told() -> None:
+    watch = saturated_at(START)
+    watch.past.written.clear()
+    watch.judge({0})
+    assert alert_of(watch.lives.told, Rule.SATURATED, 0) == Alert(State.FIRING, START, seen=START)
+
+
 def test_a_series_that_is_gone_ends_its_alerts_and_leaves_its_place_clean() -> None:
     watch = saturated_at(START, START + 1, START + 2)
     gone = told(watch.lives.forget(array([0])))
@@ -167,8 +175,22 @@ def test_a_series_that_is_gone_ends_its_alerts_and_leaves_its_place_clean() -> N
 def test_without_a_memory_the_past_is_not_told_but_known() -> None:
     watch = Watch()
     watch.lives = Lives(WINDOW, told=START + 20)
-    for minute, letter in enumerate("s...." + "aaaaaaaaaaaaaaaaaaaa", START):
+    place = PLACES[-1]
+    for minute, letter in enumerate("s...." + "a" * 20, START):
+        watch.past.write(place, minute, letter)
+    watch.lives.relimit(array([place]), terms(1), watch.past)
+    watch.judge({place})
+    assert watch.told == {(place, Rule.ABOVE): [(START + 20, State.INACTIVE, State.FIRING)]}
+    assert alert_of(watch.lives.told, Rule.ABOVE, place).since == START + 5
+
+
+def test_an_end_can_be_undone_after_a_restart_even_if_the_beginning_is_out_of_sight() -> None:
+    watch = Watch()
+    for minute, letter in enumerate("aaa" + "h" * WINDOW + "...", START):
         watch.past.write(0, minute, letter)
+        watch.judge({0})
+    watch.restart()
+    watch.past.write(0, START + WINDOW + 5, "h")
     watch.judge({0})
-    assert watch.told == {(0, Rule.ABOVE): [(START + 20, State.INACTIVE, State.FIRING)]}
-    assert alert_of(watch.lives.told, Rule.ABOVE, 0).since == START + 5
+    assert alert_of(watch.lives.told, Rule.ABOVE, 0).since == START
+    assert watch.told[0, Rule.ABOVE][-1] == (START + WINDOW + 5, State.INACTIVE, State.FIRING)
