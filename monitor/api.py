@@ -103,7 +103,7 @@ def _series(state: State) -> APIRouter:
         found = by_id(snapshot, id)
         if found is None or found.key not in fleet.series:
             raise HTTPException(404, f"no series has the id {id}")
-        return answers.detail(snapshot, fleet, found)
+        return answers.detail(snapshot, fleet, fleet.series[found.key])
 
     return router
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -164,7 +165,7 @@ class Config(Model):
         """
         base = own or self.band.over(DEFAULT_BAND)
         overrides = (other for other in reversed(self.bands) if other.signal or not own)
-        return next((other.over(base) for other in overrides if other.matches(labels)), base)
+        return shared(next((other.over(base) for other in overrides if other.matches(labels)), base))
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -176,6 +177,12 @@ class Config(Model):
         if problems:
             raise problems_of("configuration", problems)
         return self
+
+
+@cache
+def shared(band: Band) -> Band:
+    """One object for equal bands: a hundred thousand series have a few."""
+    return band
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:

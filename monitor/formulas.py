@@ -11,6 +11,7 @@ from monitor.columns import Floats, Ints
 from monitor.rings import RECENT, Rings
 
 NAN = np.float32(np.nan)
+ROUNDING = np.float32(1e-5)  # of a number: what float32 sums may be off by
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +79,18 @@ class Block:
         return told
 
     def worst_recent(self, rings: Rings) -> tuple[Ints, Floats]:
-        """The newest minute known of any of the metrics, and the sum of each one's worst recent minute.
+        """The newest minute known, and the worst result of the `RECENT` ones up to it (NaN: none).
 
-        A metric that is behind the others by more than that adds nothing: its worst is no longer recent.
+        A sum counts what is there: it is refused demand, and a metric that is behind does not undo it.
         """
         known = rings.known[self.rows]
-        minutes: Ints = known.max(axis=0)
-        recent = rings.recent[self.rows] * self.weights
-        if len(known) > 1:
-            recent[known <= minutes - RECENT] = NAN
-        return minutes, _present_sum(recent)
+        if len(known) == 1:
+            return known[0], rings.recent[self.rows[0]] * self.weights[0]
+        minutes: Ints = known.min(axis=0) if self.op is Op.DIFFERENCE else known.max(axis=0)
+        worst: Floats = np.fmax.reduce(
+            [result(rings, self.op, self.rows, self.weights, minutes - back) for back in range(RECENT)]
+        )
+        return minutes, worst
 
     def formula(self, place: int) -> Formula:
         rows, weights = self.rows[:, place], self.weights[:, place]
@@ -104,7 +107,9 @@ def result(rings: Rings, op: Op, rows: Ints, weights: Floats, minutes: Ints) -> 
             highest: Floats = np.fmax.reduce(terms, axis=0)
             return highest
         case Op.DIFFERENCE:
-            left: Floats = np.maximum(terms.sum(axis=0), np.float32(0))
+            left: Floats = terms.sum(axis=0)
+            least = np.maximum(terms[0], 0) * ROUNDING
+            left[left < least] = 0  # less than nothing, and what rounding leaves of equal numbers
             return left
         case Op.RISE:
             before = _terms(rings, rows, minutes - 1) * weights

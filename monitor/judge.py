@@ -29,7 +29,7 @@ def judge(fleet: Fleet, now: int) -> None:
     saturation[(minute < oldest) | unconfirmed] = NAN
     utilization = usage / fleet.limit[:size]
     zone = zones(utilization, saturation, fleet.low[:size], fleet.high[:size], fleet.critical[:size])
-    zone[~fleet.observable[:size]] = Zone.UNOBSERVABLE
+    zone[~fleet.observable[:size] & ~(saturation > 0)] = Zone.UNOBSERVABLE
     utilization[fleet.bounded[:size]] = NAN
     columns = {
         "usage": usage,

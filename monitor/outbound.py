@@ -175,13 +175,20 @@ FAILURES: tuple[tuple[Any, Callable[[str, str], Answer], str, str], ...] = (
 )
 
 
+def _cause(error: BaseException) -> BaseException | None:
+    """What the system said. The client's own words are not for showing: some hold whole URLs."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.os_error
+    return error.__cause__ if isinstance(error, aiohttp.ClientError) else error
+
+
 def failed(who: str, error: Exception, policy: Policy) -> Answer:
     """The answer when there was none: the first of FAILURES that fits.
 
     Only what our own configuration causes is a refusal. A certificate that is not accepted may be one
     that expired an hour ago, so it is tried again.
     """
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    cause = _cause(error)
     _, make, reason, said = next(
         row for row in FAILURES if isinstance(error, row[0]) or isinstance(cause, row[0])
     )

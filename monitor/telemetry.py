@@ -1,5 +1,6 @@
 """What Headroom tells of itself: its own exported families, one registry a process."""
 
+from functools import partial
 from importlib.metadata import version
 
 from prometheus_client import (
@@ -15,74 +16,69 @@ VERSION = version("aws-headroom")
 DOLLARS_PER_METRIC = 0.01 / 1000  # GetMetricData, per metric requested, whatever number of points
 
 
+DURATIONS = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)  # seconds
+
+
 class Telemetry:
     """The counters and gauges of one process, each with its unit in its name."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        self.aws_calls = Counter(
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._count_calls()
+        self._time_looks()
+        self._count_turns()
+        build = Gauge("headroom_build_info", "The version that runs.", ["version"], registry=self.registry)
+        build.labels(VERSION).set(1)
+
+    def _count_calls(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        self.aws_calls = counter(
             "headroom_aws_calls",
             "Calls to AWS by service, operation and the error's code (empty when it was answered).",
             ["service", "operation", "code"],
-            registry=registry,
         )
-        self.metrics_requested = Counter(
+        self.metrics_requested = counter(
             "headroom_metrics_requested",
             "CloudWatch metrics requested by GetMetricData, the unit AWS bills.",
             ["account", "region"],
-            registry=registry,
         )
-        self.dollars = Counter(
+        self.dollars = counter(
             "headroom_estimated_cost_dollars",
             "Estimated cost of the CloudWatch metrics requested, in US dollars.",
             ["account", "region"],
-            registry=registry,
         )
-        self.decode_errors = Counter(
-            "headroom_decode_errors",
-            "Results from CloudWatch that could not be used.",
-            ["reason"],
-            registry=registry,
+        self.decode_errors = counter(
+            "headroom_decode_errors", "Results from CloudWatch that could not be used.", ["reason"]
         )
-        self.inventory_time = Gauge(
+        self.reloads = counter("headroom_config_reloads", "Reloads of the configuration.", ["outcome"])
+
+    def _time_looks(self) -> None:
+        gauge = partial(Gauge, registry=self.registry)
+        self.inventory_time = gauge(
             "headroom_inventory_timestamp_seconds",
             "When a cell's inventory last ended with every part of the collector successful.",
             ["account", "region", "service"],
-            registry=registry,
         )
-        self.poll_time = Gauge(
+        self.poll_time = gauge(
             "headroom_poll_timestamp_seconds",
             "When a cell's metrics were last read completely.",
             ["account", "region"],
-            registry=registry,
         )
-        self.ticks = Counter("headroom_ticks", "Turns of a loop.", ["loop"], registry=registry)
-        self.missed = Counter(
-            "headroom_missed_ticks",
-            "Turns skipped as the one before took too long.",
-            ["loop"],
-            registry=registry,
-        )
-        self.failures = Counter(
-            "headroom_tick_failures",
-            "Turns of a loop that ended with an unexpected error.",
-            ["loop"],
-            registry=registry,
-        )
+
+    def _count_turns(self) -> None:
+        counter = partial(Counter, labelnames=["loop"], registry=self.registry)
+        self.ticks = counter("headroom_ticks", "Turns of a loop.")
+        self.missed = counter("headroom_missed_ticks", "Turns skipped as the one before took too long.")
+        self.failures = counter("headroom_tick_failures", "Turns that ended with an unexpected error.")
         self.durations = Histogram(
             "headroom_tick_duration_seconds",
             "How long a turn of a loop took.",
             ["loop"],
-            buckets=(0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
-            registry=registry,
+            buckets=DURATIONS,
+            registry=self.registry,
         )
-        self.reloads = Counter(
-            "headroom_config_reloads", "Reloads of the configuration.", ["outcome"], registry=registry
-        )
-        build = Gauge("headroom_build_info", "The version that runs.", ["version"], registry=registry)
-        build.labels(VERSION).set(1)
 
     def requested(self, account: str, region: str, metrics: int) -> None:
         """Count metrics asked of GetMetricData, and what they cost."""

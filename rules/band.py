@@ -32,9 +32,9 @@ ZONES = {zone.word: zone for zone in Zone}
 def zones(utilization: Floats, saturation: Floats, low: Floats, high: Floats, critical: Floats) -> Zones:
     """The zone of each series, from arrays of equal length.
 
-    A bound belongs to the zone above it, but for `low`: the band is [low, high], `critical` and more is
-    critical. Refused demand (`saturation` > 0, per second) outranks any utilization. No sample (NaN) in
-    both is stale; a missing saturation alone refuses nothing.
+    The band is [low, high], both bounds within; `critical` and more is critical. Refused demand (`saturation`
+    > 0, per second) outranks any utilization, known or not. Otherwise a missing utilization (NaN) is stale;
+    a missing saturation refuses nothing.
     """
     zone = (utilization >= low).astype(np.int8)
     zone -= np.int8(1)

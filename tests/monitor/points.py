@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from collectors.base import Op
-from monitor.formulas import Formula
+from monitor.formulas import ROUNDING, Formula
 from monitor.rings import NEVER, RECENT, WINDOW
 
 NAN = float("nan")
@@ -88,18 +88,22 @@ def result(model: Model, formula: Formula, minute: int) -> float:
         case Op.MAX:
             return max(now, default=NAN)
         case Op.DIFFERENCE:
-            return max(sum(now), 0.0) if len(now) == len(formula.rows) else NAN
+            if len(now) < len(formula.rows):
+                return NAN
+            left = sum(now)
+            return left if left >= max(now[0], 0.0) * float(ROUNDING) else 0.0
         case Op.RISE:
             before = present(terms(minute - 1))
             return max(sum(now) - sum(before), 0.0) if now and before else NAN
 
 
 def refused(model: Model, formula: Formula) -> tuple[int, float]:
-    """The newest minute known of any metric, and the sum of each one's worst minute shortly before it."""
-    some = [(model.rows[row], weight) for row, weight in zip(formula.rows, formula.weights, strict=True)]
-    minute = max(NEVER if row.known is None else row.known for row, _ in some)
-    lately = [row.recent * weight for row, weight in some if (row.known or NEVER) > minute - RECENT]
-    return minute, sum(present(lately)) if present(lately) else NAN
+    """The newest minute known, and the worst result of the few up to it."""
+    known = [model.rows[row].known for row in formula.rows]
+    minutes = [NEVER if minute is None else minute for minute in known]
+    minute = min(minutes) if formula.op is Op.DIFFERENCE else max(minutes)
+    lately = [result(model, formula, minute - back) for back in range(RECENT)]
+    return minute, max(present(lately), default=NAN)
 
 
 def present(values: list[float]) -> list[float]:

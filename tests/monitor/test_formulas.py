@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,7 +76,13 @@ def test_many_series_are_computed_as_each_one_alone(
         assert alike(found[series], (minute, result(model, formula, minute)))
 
 
-@given(st.dictionaries(st.integers(0, 9), formulas()), points, reads)
+def of_refusals(formula: Formula) -> Formula:
+    """What refusals are declared by: a sum, or a difference, and the first term adds to it."""
+    op = Op.DIFFERENCE if formula.op is Op.DIFFERENCE else Op.SUM
+    return replace(formula, op=op, weights=(abs(formula.weights[0]), *formula.weights[1:]))
+
+
+@given(st.dictionaries(st.integers(0, 9), formulas().map(of_refusals)), points, reads)
 def test_what_was_refused_lately_is_computed_as_for_each_one_alone(
     wanted: dict[int, Formula], written: list[Point], read: list[tuple[int, int]]
 ) -> None:

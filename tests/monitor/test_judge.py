@@ -131,10 +131,10 @@ def alone(fleet: Fleet, model: Model, place: int, now: int) -> Judged:
         saturation = NAN
     utilization = NAN if bounds else usage / fleet.limit[place].item()
     zone = Zone.STALE
-    if not fleet.observable[place]:
-        zone = Zone.UNOBSERVABLE
-    elif saturation > 0:
+    if saturation > 0:
         zone = Zone.SATURATED
+    elif not fleet.observable[place]:
+        zone = Zone.UNOBSERVABLE
     elif not math.isnan(utilization):
         band = [np.float32(utilization) >= fleet.low[place], np.float32(utilization) > fleet.high[place]]
         zone = Zone(sum(band) - 1 + int(np.float32(utilization) >= fleet.critical[place]))

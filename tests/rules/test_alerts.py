@@ -80,7 +80,7 @@ SITUATIONS: list[Row] = [
     ("a raised limit and refused all the same", Rule.SATURATED, "ss+ss", "FFFFF"),
     ("a lowered limit counts from the last sample", Rule.ABOVE, "...-...", "...PPFF"),
     ("a lowered limit is held too", Rule.ABOVE, "...-+...", "...P...."),
-    ("a lowered limit and a restart", Rule.ABOVE, "....-|..", "....P|PF"),
+    ("a lowered limit and a restart", Rule.ABOVE, "b..-|..", "...P|PF"),
     ("a limit changed before any sample", Rule.ABOVE, "+-aaa", "..PPF"),
     ("a limit changed in a gap", Rule.ABOVE, "aaa____+_a", "PPFFFFFR.."),
 ]
