@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from monitor import catalogue as catalogue_text
 from monitor import check as checking
 from monitor import config_example, iam
 from monitor.app import serve as serving
@@ -28,9 +29,8 @@ from monitor.demo.run import demo as running
 from monitor.demo.run import of_its_own
 from monitor.report import FORMATS, Report
 from monitor.telemetry import VERSION
-from monitor.units import amount
 from rules.band import Zone
-from rules.limits import Signal, signals
+from rules.limits import signals
 
 ANSWERING = 3.0  # seconds that a healthy Headroom may take to say so
 HEALTHY = "200 OK"
@@ -153,7 +153,7 @@ def progress() -> Iterator[Any]:
 
 @app.command(epilog="Example: headroom catalogue --format json")
 def catalogue(
-    format: Annotated[Literal["text", "json"], typer.Option(help="How to print it.")] = "text",
+    format: Annotated[Literal["text", "markdown", "json"], typer.Option(help="How to print it.")] = "text",
     service: Only = None,
 ) -> None:
     """List every signal with its default limit, remedy and documentation."""
@@ -164,22 +164,7 @@ def catalogue(
         for signal in signals()
         if all(any(one.concerns(signal.service, signal.name) for one in some) for some in asked)
     ]
-    if format == "json":
-        typer.echo(orjson.dumps([one.model_dump(mode="json") for one in chosen], option=orjson.OPT_INDENT_2))
-    else:
-        typer.echo("\n\n".join(map(entry, chosen)))
-
-
-def entry(signal: Signal) -> str:
-    """A signal of the catalogue as text."""
-    default = signal.default
-    limit = amount(default.value, signal.unit) if default else "set by you"
-    regions = (
-        "".join(f", {region} {value:g}" for region, value in default.by_region.items()) if default else ""
-    )
-    lines = [signal.id, signal.title, f"limit: {limit}{regions} ({signal.kind.value})"]
-    lines += [f"quota: {signal.quota.code}"] if signal.quota else []
-    return "\n  ".join([*lines, *(f"remedy: {remedy}" for remedy in signal.remedy), *signal.docs])
+    typer.echo(catalogue_text.FORMATS[format](chosen))
 
 
 @app.command("iam-policy", epilog="Example: headroom iam-policy > policy.json")
