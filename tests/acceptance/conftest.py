@@ -1,0 +1,6 @@
+from pathlib import Path
+
+# What the catalogue is held against lies beside the checkout where it is developed, and nowhere else.
+REFERENCE = Path(__file__).parents[2] / ".." / "shared" / "reference" / "limits-core.yaml"
+
+collect_ignore = [] if REFERENCE.exists() else ["test_reference.py"]
