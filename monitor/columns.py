@@ -33,11 +33,11 @@ class Columns:
     def take(self) -> int:
         """A place, every column filled with its declared value."""
         place = self._free.pop() if self._free else self._next()
-        self._fill(place)
+        self.clear(place)
         return place
 
     def give_back(self, place: int) -> None:
-        self._fill(place)
+        self.clear(place)
         self._free.append(place)
 
     def _next(self) -> int:
@@ -53,6 +53,7 @@ class Columns:
             grown[: self.size] = getattr(self, name)
             setattr(self, name, grown)
 
-    def _fill(self, place: int) -> None:
+    def clear(self, place: int) -> None:
+        """Fill a place as it is when it is taken."""
         for name, (_, fill, *_) in self.declared.items():
             getattr(self, name)[place] = fill

@@ -137,6 +137,7 @@ class Fleet(Columns):
         self.groups: dict[Group, int] = {}
         self.usages, self.refusals, self.bounds = Formulas(), Formulas(), Formulas()
         self.version = 0  # grows when a series comes, goes, or changes what is said of it
+        self.gone: list[Series] = []  # dropped, with their places not yet used again
         self._polled: dict[CellKey, Pool] = {}
         self._told: Pool = {}  # usages that an API tells, by the series' id
 
@@ -170,8 +171,24 @@ class Fleet(Columns):
         series = self.series.pop(key)
         for formulas in (self.usages, self.refusals, self.bounds):
             self._replace(formulas, series, None)
-        self.give_back(series.place)
+        self.clear(series.place)
+        self.gone.append(series)
         self.version += 1
+
+    def release(self) -> list[Series]:
+        """The series dropped since the last call; from now on their places can be used again."""
+        gone, self.gone = self.gone, []
+        for series in gone:
+            self.give_back(series.place)
+        return gone
+
+    def news(self) -> Ints:
+        """The places of the series whose metrics were written or read since the last call."""
+        fresh = np.zeros(self.size, np.bool_)
+        for block in (*self.usages, *self.refusals):
+            fresh[block.series] |= self.rings.fresh[block.rows].any(axis=0)
+        self.rings.fresh[: self.rings.size] = False
+        return np.flatnonzero(fresh).astype(np.int32)
 
     def _renew_columns(self, series: Series, observed: Observed, minute: int) -> None:
         place, ruling = series.place, series.ruling

@@ -1,6 +1,5 @@
 """Usage formulas of many series at once, grouped so that each group is a few array expressions."""
 
-from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,9 +7,11 @@ import numpy as np
 
 from collectors.base import Op
 from monitor.columns import Floats, Ints
-from monitor.rings import RECENT, Rings
+from monitor.rings import NEVER, RECENT, Rings
 
 NAN = np.float32(np.nan)
+NOWHERE = -1
+FIRST = 1024  # series to begin with; doubled when they do not suffice
 ROUNDING = np.float32(1e-5)  # of a number: what float32 sums may be off by
 
 
@@ -65,17 +66,19 @@ class Block:
 
     def evaluate(self, rings: Rings) -> tuple[Ints, Floats]:
         """The newest minute that can be told for each series, and the result there (NaN: none)."""
-        minutes = self._told(rings)
+        minutes = self.told(rings)
         return minutes, result(rings, self.op, self.rows, self.weights, minutes)
 
-    def _told(self, rings: Rings) -> Ints:
-        known = rings.known[self.rows]
+    def told(self, rings: Rings, places: Ints | slice = slice(None)) -> Ints:
+        """The newest minute that can be told for some of the formulas, or all."""
+        rows = self.rows[:, places]
+        known = rings.known[rows]
         if len(known) == 1:
             told: Ints = known[0]
         elif self.op is Op.DIFFERENCE:
             told = known.min(axis=0)
         else:  # of those present: the newest point, but no minute that one of the metrics was not read for
-            told = np.minimum(known.max(axis=0), rings.read[self.rows].min(axis=0))
+            told = np.minimum(known.max(axis=0), rings.read[rows].min(axis=0))
         return told
 
     def worst_recent(self, rings: Rings) -> tuple[Ints, Floats]:
@@ -140,33 +143,67 @@ class Formulas:
     """The formulas of one column of the series: blocks by operation and number of terms."""
 
     def __init__(self) -> None:
-        self._blocks: dict[tuple[Op, int], Block] = {}
-        self._of: list[Block | None] = []  # by series
-        self._places = array("l")  # by series: where in its block
+        self._blocks: list[Block] = []
+        self._numbers: dict[tuple[Op, int], int] = {}  # of the blocks
+        self._of = np.full(FIRST, NOWHERE, np.int16)  # by series: the number of its block
+        self._places = np.zeros(FIRST, np.int32)  # by series: where in its block
 
     def __iter__(self) -> Iterator[Block]:
-        return iter(self._blocks.values())
+        return iter(self._blocks)
 
     def get(self, series: int) -> Formula | None:
         """The formula of a series; None when it has none."""
-        block = self._of[series] if series < len(self._of) else None
-        return block.formula(self._places[series]) if block else None
+        number = self._of[series] if series < self._of.size else NOWHERE
+        return None if number == NOWHERE else self._blocks[number].formula(int(self._places[series]))
 
     def put(self, series: int, formula: Formula | None) -> None:
         """Set, replace or (None) remove the formula of a series."""
         if formula == self.get(series):
             return
+        self._reach(series)
         self._remove(series)
         if formula:
-            key = formula.op, len(formula.rows)
-            block = self._blocks.setdefault(key, Block(*key))
-            self._of[series], self._places[series] = block, block.add(series, formula)
+            number = self._number(formula)
+            self._of[series] = number
+            self._places[series] = self._blocks[number].add(series, formula)
+
+    def told(self, rings: Rings, series: Ints) -> Ints:
+        """The newest minute that can be told of some series; NEVER for one without a formula or a point."""
+        found = np.full(series.size, NEVER, np.int32)
+        for block, chosen, places in self._parts(series):
+            found[chosen] = block.told(rings, places)
+        return found
+
+    def at(self, rings: Rings, series: Ints, minutes: Ints) -> Floats:
+        """The result for some series, each at its minute; NaN where there is none."""
+        found = np.full(series.size, NAN)
+        for block, chosen, places in self._parts(series):
+            rows, weights = block.rows[:, places], block.weights[:, places]
+            found[chosen] = result(rings, block.op, rows, weights, minutes[chosen])
+        return found
+
+    def _parts(self, series: Ints) -> Iterator[tuple[Block, Ints, Ints]]:
+        """Some series by block: which of them, and their places in it."""
+        self._reach(int(series.max(initial=0)))
+        numbers = self._of[series]
+        for number in np.unique(numbers[numbers != NOWHERE]).tolist():
+            chosen = np.flatnonzero(numbers == number).astype(np.int32)
+            yield self._blocks[number], chosen, self._places[series[chosen]]
+
+    def _number(self, formula: Formula) -> int:
+        key = formula.op, len(formula.rows)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._blocks)
+            self._blocks.append(Block(*key))
+        return self._numbers[key]
 
     def _remove(self, series: int) -> None:
-        new = series + 1 - len(self._of)
-        self._of.extend([None] * new)
-        self._places.extend([0] * new)
-        if block := self._of[series]:
-            place = self._places[series]
-            self._places[block.remove(place)] = place
-            self._of[series] = None
+        if self._of[series] != NOWHERE:
+            place = int(self._places[series])
+            self._places[self._blocks[self._of[series]].remove(place)] = place
+            self._of[series] = NOWHERE
+
+    def _reach(self, series: int) -> None:
+        while series >= self._of.size:
+            self._of = np.concatenate([self._of, np.full_like(self._of, NOWHERE)])
+            self._places = np.concatenate([self._places, np.zeros_like(self._places)])

@@ -24,6 +24,7 @@ class Rings(Columns):
     delay: minutes until a minute's value can be trusted to be there.
     known, last: the newest minute that has a value, and the value; derived.
     recent: the highest value of the `RECENT` minutes up to `known`; derived.
+    fresh: something was written or read since somebody asked (see `Fleet.news`).
     metric, pool, users: what the fleet notes: what is read, where it is listed, how many formulas use it.
     """
 
@@ -36,6 +37,7 @@ class Rings(Columns):
         "known": (np.int32, NEVER),
         "last": (np.float32, np.nan),
         "recent": (np.float32, np.nan),
+        "fresh": (np.bool_, False),
         "metric": (np.object_, None),
         "pool": (np.object_, None),
         "users": (np.int32, 0),
@@ -48,6 +50,7 @@ class Rings(Columns):
     known: Ints
     last: Floats
     recent: Floats
+    fresh: Flags
     metric: Objects
     pool: Objects
     users: Ints
@@ -94,7 +97,7 @@ class Rings(Columns):
 
     def _settle(self, rows: Ints) -> None:
         known = np.where(self.zero[rows], self.read[rows], self.newest[rows])
-        self.known[rows] = known
+        self.known[rows], self.fresh[rows] = known, True
         self.last[rows] = self.at(rows, known)
         minutes = known[:, None] - np.arange(RECENT, dtype=np.int32)
         recent: npt.NDArray[np.float32] = self.at(np.repeat(rows, RECENT), minutes.ravel()).reshape(

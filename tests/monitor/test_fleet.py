@@ -115,6 +115,8 @@ def test_what_is_dropped_leaves_its_rows_and_places_empty_for_others(
     for one in list(fleet.series):
         fleet.drop(one)
     size, places = fleet.rings.size, fleet.size
+    assert fleet.take() == places  # those of the dropped ones are not used until they are released
+    assert len(fleet.release()) == places
     for _ in range(size):
         row = fleet.rings.take()
         assert row < size

@@ -1,0 +1,1 @@
+"""What shows Headroom elsewhere, made from the catalogue: rules for Prometheus, dashboards, the runbook."""

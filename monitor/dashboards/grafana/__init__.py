@@ -1,0 +1,1 @@
+"""Dashboards for Grafana, made from the catalogue; needs the extra `dashboards`."""

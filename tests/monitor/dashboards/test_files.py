@@ -1,0 +1,87 @@
+"""What is checked in for Prometheus and people is what the catalogue makes now, and its links work."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from monitor.cli import app
+from monitor.dashboards import prometheus, runbook
+from monitor.dashboards.runbook import anchor
+from rules.limits import Kind, Signal, catalogue, signals
+from tests.processes import ROOT
+
+each_signal = pytest.mark.parametrize("signal", list(signals()), ids=lambda signal: signal.id)
+
+
+def rules(service: str) -> list[dict[str, Any]]:
+    groups = yaml.safe_load(prometheus.files()[f"{service}.yaml"])["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def alerts() -> Iterator[dict[str, Any]]:
+    for service in (*catalogue(), "headroom"):
+        yield from (rule for rule in rules(service) if "alert" in rule)
+
+
+def test_the_rules_are_current() -> None:
+    """If not: `headroom dashboards prometheus`."""
+    directory = ROOT / "dashboards" / "prometheus"
+    assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == prometheus.files()
+
+
+def test_the_runbook_is_current() -> None:
+    """If not: `headroom dashboards runbook`."""
+    assert (ROOT / prometheus.RUNBOOK).read_text("utf-8") == runbook.page()
+
+
+@each_signal
+def test_a_signal_has_its_alerts(signal: Signal) -> None:
+    told = {
+        rule["alert"]: rule["labels"]["severity"]
+        for rule in rules(signal.service)
+        if "alert" in rule and rule["labels"]["signal"] == signal.name
+    }
+    assert told == {
+        "HeadroomSaturated": "critical",
+        "HeadroomCritical": "warning",
+        "HeadroomAbove": "info",
+        **({"HeadroomBelow": "info"} if signal.kind is Kind.PROVISIONED else {}),
+    }
+
+
+def test_every_alert_says_what_to_do_and_leads_to_its_heading() -> None:
+    headings = [line.lstrip("# ") for line in runbook.page().splitlines() if line.startswith("### ")]
+    linked = {f"{prometheus.RUNBOOK}#{anchor(heading)}" for heading in headings}
+    assert len(linked) == len(headings)
+    assert {alert["annotations"]["runbook_url"] for alert in alerts()} == linked
+    assert all(alert["annotations"]["remedy"] for alert in alerts())
+
+
+@pytest.mark.parametrize(
+    ("heading", "linked"),
+    [("sqs.fifo_in_flight", "sqsfifo_in_flight"), ("Use it, now", "use-it-now"), ("A - b", "a---b")],
+)
+def test_anchors_are_those_of_github(heading: str, linked: str) -> None:
+    assert anchor(heading) == linked
+
+
+def test_the_commands_write_where_they_are_told(tmp_path: Any) -> None:
+    run = CliRunner().invoke
+    address = "https://wiki.example/runbook"
+    done = run(app, ["dashboards", "prometheus", "--out", str(tmp_path / "new"), "--runbook", address])
+    assert done.exit_code == 0
+    assert {file.name: file.read_text("utf-8") for file in (tmp_path / "new").iterdir()} == prometheus.files(
+        address
+    )
+    done = run(app, ["dashboards", "runbook", "--out", str(tmp_path / "page.md")])
+    assert (done.exit_code, (tmp_path / "page.md").read_text("utf-8")) == (0, runbook.page())
+
+
+def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Any) -> None:
+    (tmp_path / "file").touch()
+    done = CliRunner().invoke(app, ["dashboards", "prometheus", "--out", str(tmp_path / "file")])
+    assert done.exit_code == 2
+    assert done.stderr == f"cannot write {tmp_path / 'file'}: File exists\n"

@@ -1,0 +1,130 @@
+"""What is checked in for Grafana is current, of the library's types, and linked to what there is."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+from typer.testing import CliRunner
+
+from monitor.cli import app
+from monitor.dashboards import cli
+from monitor.dashboards.grafana.boards import files
+from rules.limits import catalogue
+from tests.processes import ROOT
+
+FILES = files()
+BOARDS: dict[str, dict[str, Any]] = {name: json.loads(text) for name, text in FILES.items()}
+NOT_OF_THE_LIBRARY = {"titleFormat", "tagKeys"}  # Grafana's, of annotations
+
+each_board = pytest.mark.parametrize("board", BOARDS.values(), ids=list(BOARDS))
+
+
+def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
+    return [panel for panel in board["panels"] if panel["type"] != "row"]
+
+
+def links(board: dict[str, Any]) -> Iterator[str]:
+    for panel in panels(board):
+        yield from (link["url"] for link in panel["fieldConfig"]["defaults"].get("links", ()))
+        yield from (link["url"] for link in panel.get("links", ()))
+
+
+def variables(board: dict[str, Any]) -> set[str]:
+    return {one["name"] for one in board["templating"]["list"]}
+
+
+def test_the_dashboards_are_current() -> None:
+    """If not: `headroom dashboards grafana`."""
+    directory = ROOT / "dashboards" / "grafana"
+    assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == FILES
+
+
+def test_there_is_one_for_each_purpose() -> None:
+    assert set(BOARDS) == {f"{name}.json" for name in ("overview", "series", "health", *catalogue())}
+    assert len({board["uid"] for board in BOARDS.values()}) == len(BOARDS)
+
+
+@each_board
+def test_a_dashboard_is_of_the_library_s_types(board: dict[str, Any]) -> None:
+    """Read into its types and written again, nothing is lost and nothing is added."""
+    again = json.loads(JSONEncoder().encode(Dashboard.from_json(board)))
+    known = json.loads(json.dumps(board))
+    for annotation in known["annotations"]["list"]:
+        assert all(annotation.pop(name) for name in NOT_OF_THE_LIBRARY)
+    assert again == known
+
+
+@each_board
+def test_panels_are_told_apart_explained_and_ask_the_chosen_source(board: dict[str, Any]) -> None:
+    numbers = [panel["id"] for panel in board["panels"]]
+    assert sorted(set(numbers)) == numbers
+    for panel in panels(board):
+        assert panel["title"] and panel["targets"]
+        sources = [panel["datasource"], *(target["datasource"] for target in panel["targets"])]
+        assert sources == [{"type": "prometheus", "uid": "${datasource}"}] * len(sources)
+        references = [target["refId"] for target in panel["targets"]]
+        assert len(set(references)) == len(references)
+
+
+@each_board
+def test_panels_do_not_overlap(board: dict[str, Any]) -> None:
+    taken = [
+        (x, y)
+        for panel in board["panels"]
+        for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
+    ]
+    assert len(set(taken)) == len(taken)
+    assert max(x for x, _ in taken) < 24
+
+
+@each_board
+def test_links_lead_to_a_dashboard_with_such_variables_or_to_the_page(board: dict[str, Any]) -> None:
+    series = BOARDS["series.json"]
+    for url in links(board):
+        if url.startswith("/d/"):
+            assert url.removeprefix("/d/").split("?")[0] == series["uid"]
+            assert set(re.findall(r"var-(\w+)=", url)) <= variables(series)
+        else:
+            assert url.startswith("${headroom}/?account=")
+
+
+def test_the_overview_leads_to_the_series() -> None:
+    assert len(list(links(BOARDS["overview.json"]))) > 4
+
+
+@each_board
+def test_a_dashboard_has_the_variables_that_it_uses(board: dict[str, Any]) -> None:
+    asked = [target["expr"] for panel in panels(board) for target in panel["targets"]]
+    told = [one["expr"] for one in board["annotations"]["list"]]
+    used = set(re.findall(r"\$\{?(\w+)", " ".join((*asked, *told, *links(board)))))
+    assert {name for name in used if not name.startswith("__")} <= variables(board)
+
+
+@pytest.mark.parametrize("service", catalogue().values(), ids=lambda one: one.service)
+def test_a_service_has_a_row_a_signal_in_the_signal_s_unit(service: Any) -> None:
+    board = BOARDS[f"{service.service}.json"]
+    rows = [panel["title"] for panel in board["panels"] if panel["type"] == "row"][1:]
+    assert rows == [signal.title for signal in service.signals.values()]
+    titles = [panel["title"] for panel in panels(board) if panel["title"].startswith("Usage and limit")]
+    assert titles == [f"Usage and limit, {signal.unit}" for signal in service.signals.values()]
+
+
+def test_the_command_writes_them(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["dashboards", "grafana", "--out", str(tmp_path)])
+    assert done.exit_code == 0
+    assert {file.name: file.read_text("utf-8") for file in tmp_path.iterdir()} == FILES
+
+
+def test_the_command_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    done = CliRunner().invoke(app, ["dashboards", "grafana"])
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "This needs the extra `dashboards`: pip install 'aws-headroom[dashboards]'\n",
+    )
