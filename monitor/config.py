@@ -4,11 +4,14 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from monitor.account import EXAMPLES, Account
+from monitor.alerting.links import Links
+from monitor.alerting.routes import RouteConfig, wrong_routes
+from monitor.alerting.windows import TimeWindow
 from monitor.config_checks import disordered_bands, repeated_accounts, repeated_labels
 from monitor.config_errors import ConfigError, lines, problems_in, problems_of
 from monitor.config_types import (
@@ -19,13 +22,23 @@ from monitor.config_types import (
     Services,
     Sources,
     Tags,
+    Text,
     Url,
     address,
     known_services,
 )
-from monitor.overrides import DEFAULT_BAND, BandOverride, Bounds, LimitOverride
+from monitor.notifiers.receivers import BY_TYPE, Receiver
+from monitor.overrides import (
+    DEFAULT_BAND,
+    NOBODY,
+    AlertOverride,
+    BandOverride,
+    Bounds,
+    LimitOverride,
+)
 from monitor.selector import Labels, Selector
 from monitor.strict_yaml import parse
+from rules.alerts import Rule, Severity
 from rules.limits import Band
 
 DEFAULT_FILE = Path("headroom.yaml")
@@ -86,6 +99,36 @@ class Config(Model):
         default=(),
         description="Series to leave alone.",
         examples=[[{"service": "kinesis", "resource": "test-*"}]],
+    )
+    alerts: tuple[AlertOverride, ...] = Field(
+        default=(),
+        description="Other alerts for some series; of several that match and say it, the last counts.",
+        examples=[[{"signal": "sqs.fifo_message_rate_batched", "hold": "10m", "critical": "critical"}]],
+    )
+    receivers: tuple[Receiver, ...] = Field(
+        default=(),
+        description=f"Whom to tell of alerts; types: {', '.join(BY_TYPE)}. A secret may be given as "
+        "<key>_env or <key>_file instead.",
+        examples=[[{"name": "on-call", "type": "pagerduty", "routing_key_file": "pagerduty-key"}]],
+    )
+    route: RouteConfig | None = Field(
+        default=None,
+        description="Who is told of which alert. Default: every receiver, of each warning and critical.",
+        examples=[{"receiver": "on-call", "routes": [{"matchers": 'service="s3"', "receiver": []}]}],
+    )
+    windows: tuple[TimeWindow, ...] = Field(
+        default=(),
+        description="Time windows for routes.",
+        examples=[[{"name": "nights", "times": ["20:00-08:00"], "zone": "Europe/Berlin"}]],
+    )
+    links: Links = Field(
+        default=Links(),
+        description="Addresses that alerts carry.",
+        examples=[{"headroom": "https://headroom.example.org"}],
+    )
+    journal: Text = Field(
+        default="data/headroom.db",
+        description="File that alerts and undelivered notifications are kept in, for the next start.",
     )
     tags: Tags = Field(
         default=(),
@@ -149,6 +192,16 @@ class Config(Model):
             for account in self.accounts or (Account(),)
         )
 
+    def alert_of(self, labels: Labels, name: str) -> Any:
+        """What the overrides say of a series' alerts under a key of AlertOverride; None when nothing does."""
+        said = (getattr(one, name) for one in reversed(self.alerts) if one.matches(labels))
+        return next((value for value in said if value is not None), None)
+
+    def severity_of(self, labels: Labels, rule: Rule) -> Severity | None:
+        """The severity of a rule on a series; None when it is to be no alert."""
+        said = self.alert_of(labels, rule.word)
+        return rule.severity if said is None else Severity(said) if said != NOBODY else None
+
     def excludes(self, labels: Labels) -> bool:
         """Whether the series is to be left alone."""
         return any(selector.matches(labels) for selector in self.exclude)
@@ -173,6 +226,7 @@ class Config(Model):
             *repeated_accounts(self.accounts),
             *repeated_labels(self.tag_labels),
             *disordered_bands(self.band, self.bands),
+            *wrong_routes(self.route, [receiver.name for receiver in self.receivers], self.windows),
         ]
         if problems:
             raise problems_of("configuration", problems)

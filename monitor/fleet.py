@@ -44,13 +44,18 @@ class Ruling:
     """What holds for a series.
 
     limit: the one in force; None when it is unknown. delay: minutes until its metrics can be trusted.
-    stale_after: for how many minutes a sample counts. tags: those to export.
+    stale_after: for how many minutes a sample counts. hold, keep_firing_for: minutes, of its alerts (None:
+    each rule's own, see `rules.alerts`). paid: the limit was bought, so being below the band is a finding.
+    tags: those to export.
     """
 
     limit: Limit | None
     band: Band
     delay: int = 3
     stale_after: int = 15
+    hold: int = 5
+    keep_firing_for: int | None = None
+    paid: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -88,6 +93,7 @@ class Fleet(Columns):
 
     id: that of the key, as a number. limit, low, high, critical: NaN where there is none.
     stale_after: minutes that a sample counts. confirmed: the minute when an inventory last saw it.
+    hold, keep_firing_for, paid: as ruled; -1 for each rule's own.
     bounded: usage is only a lower bound, not judged. group: index in `groups`.
     usage, at_most, utilization, saturation, minute, zone: the last judgement's, `minute` being the sample's.
     by_place: the `Series`; None where there is none.
@@ -100,6 +106,9 @@ class Fleet(Columns):
         "high": (np.float32, np.nan),
         "critical": (np.float32, np.nan),
         "stale_after": (np.int32, 0),
+        "hold": (np.int32, 0),
+        "keep_firing_for": (np.int32, -1),
+        "paid": (np.bool_, False),
         "confirmed": (np.int32, NEVER),
         "observable": (np.bool_, False),
         "bounded": (np.bool_, False),
@@ -118,6 +127,9 @@ class Fleet(Columns):
     high: Floats
     critical: Floats
     stale_after: Ints
+    hold: Ints
+    keep_firing_for: Ints
+    paid: Flags
     confirmed: Ints
     observable: Flags
     bounded: Flags
@@ -197,6 +209,8 @@ class Fleet(Columns):
         self.low[place], self.high[place] = ruling.band.low, ruling.band.high
         self.critical[place] = ruling.band.critical
         self.stale_after[place] = ruling.stale_after
+        self.hold[place], self.paid[place] = ruling.hold, ruling.paid
+        self.keep_firing_for[place] = -1 if ruling.keep_firing_for is None else ruling.keep_firing_for
         self.confirmed[place] = minute
         self.observable[place] = series.unobservable is None
         self.bounded[place] = observed.at_most is not None

@@ -12,7 +12,7 @@ from monitor.aws import Cell, Failure, Look, failure
 from monitor.config import Config
 from monitor.fleet import Fleet, Key, Ruling
 from monitor.selector import Labels
-from rules.limits import Limit, Quota, Signal, Source, catalogue, in_force
+from rules.limits import Kind, Limit, Quota, Signal, Source, catalogue, in_force
 
 BREATH = 100  # series registered before other tasks get their turn
 TRUER = (Source.OVERRIDE, Source.API)  # than what an API told some time ago
@@ -102,11 +102,15 @@ class Inventory:
         signal = catalogue()[key.service].signals[key.signal]
         told = isinstance(observed.usage, float | int)
         interval = self._config.inventory_interval if told else self._config.interval
+        hold, keep = (self._config.alert_of(labels, name) for name in ("hold", "keep_firing_for"))
         ruling = Ruling(
             limit=self._limit(key, signal, observed, labels, failures),
             band=self._config.band_of(labels, signal.band),
             delay=collector.delay,
             stale_after=stale_after(interval, collector.delay),
+            hold=signal.hold if hold is None else hold // 60,
+            keep_firing_for=None if keep is None else keep // 60,
+            paid=signal.kind is Kind.PROVISIONED,
             tags={
                 label: observed.tags[tag]
                 for tag, label in self._config.tag_labels.items()

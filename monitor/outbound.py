@@ -154,7 +154,7 @@ async def _beginning(response: aiohttp.ClientResponse) -> str:
     """The start of an answer's body; what goes wrong meanwhile does not undo the status."""
     body = bytearray()
     try:
-        while len(body) < LARGEST and (chunk := await response.content.read(LARGEST - len(body))):
+        while chunk := await response.content.read(LARGEST - len(body)):
             body += chunk
         if not response.content.at_eof():
             response.close()

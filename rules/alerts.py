@@ -26,11 +26,15 @@ MARGIN = (
 
 
 class Severity(StrEnum):
-    """How bad it is that a rule fires."""
+    """How much an alert matters, from least to most."""
 
     INFO = "info"
     WARNING = "warning"
     CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        return list(Severity).index(self)
 
 
 class Rule(IntEnum):

@@ -30,7 +30,7 @@ def problems(text: str, environ: dict[str, str] | None = None, folder: Path = Pa
 
 WRONG = [
     # unknown keys and shapes
-    ("role: x", ["role: unknown key"]),
+    ("zzzz: x", ["zzzz: unknown key"]),
     ("acounts: []", ["acounts: unknown key; did you mean accounts?"]),
     ("accounts: [{role_arm: x}]", ["accounts[0].role_arm: unknown key; did you mean role_arn?"]),
     ("band: {hihg: 1}", ["band.hihg: unknown key; did you mean high?"]),

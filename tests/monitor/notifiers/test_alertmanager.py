@@ -1,0 +1,79 @@
+"""Alertmanager: what it is told, for how long that lasts, and by how many replicas."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from monitor.alerting.notice import Kind, Notice
+from monitor.notifiers.alertmanager import Alertmanager, payload
+from monitor.notifiers.answer import Outcome
+from monitor.outbound import Outbound
+from tests.monitor.notifiers.loopback import NOW, SINCE, made, notice, notification, resolved, serving
+
+RECEIVER = made(Alertmanager, urls=["https://am.example.com"])
+LATER = NOW + 3600
+
+
+def sent(*notices: Notice) -> list[dict[str, Any]]:
+    return payload(notification(*notices), RECEIVER, LATER)
+
+
+def epoch(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def test_what_fires_lasts_until_well_after_it_is_sent_again() -> None:
+    [alert] = sent(notice())
+    assert RECEIVER.keepalive
+    assert epoch(alert["startsAt"]) == SINCE
+    assert epoch(alert["endsAt"]) == LATER + 4 * RECEIVER.keepalive
+    assert alert["generatorURL"] == "https://headroom.example.com/s/1?a=1&b=2"
+    assert alert["labels"]["alertname"] == "HeadroomKinesisStreamWriteBytes"
+
+
+@pytest.mark.parametrize("at", [NOW, SINCE - 5])
+def test_what_is_resolved_ends_when_it_did_and_never_before_it_began(at: float) -> None:
+    [alert] = sent(resolved(at=at))
+    assert epoch(alert["endsAt"]) == max(at, SINCE)
+
+
+@pytest.mark.parametrize("kind", [Kind.WORSENED, Kind.EASED])
+def test_with_another_severity_it_is_another_alert_so_the_old_one_ends(kind: Kind) -> None:
+    alerts = sent(notice(kind=kind))
+    lasting = {alert["labels"]["severity"]: epoch(alert["endsAt"]) > LATER for alert in alerts}
+    assert lasting == {"warning": True, "critical": False, "info": False}
+
+
+def test_empty_labels_are_left_out() -> None:
+    [alert] = sent(notice(labels={"account": "1", "resource": "", "tag_x": "\n"}))
+    assert alert["labels"] == {"alertname": "HeadroomBlind", "account": "1", "severity": "warning"}
+
+
+async def test_every_replica_is_told(client: Outbound) -> None:
+    async with serving() as one, serving() as other:
+        receiver = made(Alertmanager, urls=[one.url, other.url + "/prefix/"], authorization="Bearer t")
+        answer = await receiver.send(notification(), client)
+    assert answer.outcome is Outcome.DELIVERED
+    assert one.bodies == other.bodies == [payload(notification(), receiver, NOW)]
+    paths = [server.requests[0][0] for server in (one, other)]
+    assert paths == ["/api/v2/alerts", "/prefix/api/v2/alerts"]
+    assert one.requests[0][1]["authorization"] == "Bearer t"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "outcome"),
+    [
+        (500, 200, Outcome.DELIVERED),
+        (200, 400, Outcome.DELIVERED),
+        (400, 503, Outcome.RETRY),
+        (503, 503, Outcome.RETRY),
+        (400, 404, Outcome.REFUSED),
+    ],
+)
+async def test_one_replica_suffices(client: Outbound, first: int, second: int, outcome: Outcome) -> None:
+    async with serving(web.Response(status=first)) as one, serving(web.Response(status=second)) as other:
+        receiver = made(Alertmanager, urls=[one.url, other.url])
+        answer = await receiver.send(notification(), client)
+    assert answer.outcome is outcome

@@ -1,0 +1,290 @@
+"""E-mail: the message, and every way an SMTP server can take or refuse it."""
+
+import asyncio
+import email
+import email.policy
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+import trustme
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from monitor.notifiers.answer import Outcome
+from monitor.notifiers.email import Email, payload
+from monitor.outbound import Outbound
+from tests.monitor.notifiers.loopback import (
+    made,
+    notice,
+    notification,
+    resolved,
+    server_tls,
+    silent,
+    speaking,
+)
+from tests.monitor.notifiers.nasty import TEXTS, nasty
+
+PASSWORD = "hunter2-hunter2"
+FIELDS: dict[str, Any] = {"host": "localhost", "from": "headroom@example.com", "to": ["sre@example.com"]}
+RECEIVER = made(Email, **FIELDS)
+
+
+def parsed(mail: EmailMessage) -> EmailMessage:
+    """The message as it arrives."""
+    return email.message_from_bytes(mail.as_bytes(), policy=email.policy.default)
+
+
+def part(mail: EmailMessage, kind: str) -> str:
+    body = mail.get_body([kind])
+    assert body
+    return str(body.get_content())
+
+
+# the message
+
+
+def test_a_message() -> None:
+    mail = parsed(payload(notification(notice(), resolved(), more=2), RECEIVER))
+    assert (mail["From"], mail["To"]) == ("headroom@example.com", "sre@example.com")
+    assert mail["Subject"] == "[3 firing] prod eu-west-1 kinesis"
+    assert mail["Message-ID"] == "<n-1@example.com>"
+    assert mail["Date"].datetime.timestamp() == 1_767_323_045
+    assert mail["Auto-Submitted"] == "auto-generated"
+    text, html = part(mail, "plain"), part(mail, "html")
+    assert text.startswith("Firing, warning: Kinesis stream clicks (prod, eu-west-1) writes 3.6 MiB/s of 4")
+    assert "<td>3.6 MiB/s of 4 MiB/s (90 %)</td>" in html
+    assert '<a href="https://headroom.example.com/s/1?a=1&amp;b=2">page</a>' in html
+    assert "and 2 more" in text
+    assert "and 2 more" in html
+
+
+def test_several_recipients() -> None:
+    receiver = made(Email, **FIELDS | {"to": ["a@example.com", "b@example.com"]})
+    assert parsed(payload(notification(), receiver))["To"] == "a@example.com, b@example.com"
+
+
+@pytest.mark.parametrize("id", ["n 1", "n>\r\nBcc: x@example.com", "ü", "x" * 500, ""])
+def test_any_id_makes_a_valid_message_id(id: str) -> None:
+    mails = [parsed(payload(notification(id=one), RECEIVER)) for one in (id, id, "other")]
+    ids = [mail["Message-ID"] for mail in mails]
+    assert ids[0] == ids[1] != ids[2]
+    assert ids[0].isprintable()
+    assert len(ids[0]) < 200
+    assert "Bcc" not in mails[0]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_no_text_breaks_it(text: str) -> None:
+    mail = payload(notification(nasty(text), group={"account_name": text}), RECEIVER)
+    assert max(map(len, mail.as_bytes().split(b"\r\n"))) <= 998  # RFC 5322, 2.1.1
+    arrived = parsed(mail)
+    assert set(arrived.keys()) == {
+        *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"),
+    }
+    html = part(arrived, "html")
+    assert "<script" not in html
+    assert "<img" not in html
+    assert html.count("<table>") == 1
+
+
+# the server
+
+
+@dataclass
+class Mailbox:
+    """Takes messages, or answers as it is told."""
+
+    answers: dict[str, str] = field(default_factory=dict)
+    envelopes: list[Envelope] = field(default_factory=list)
+    logins: list[Any] = field(default_factory=list)
+    port: int = 0
+
+    async def handle_MAIL(
+        self, _: SMTP, __: Session, envelope: Envelope, sender: str, options: list[str]
+    ) -> str:
+        envelope.mail_from = sender
+        return self.answers.get("MAIL", "250 OK")
+
+    async def handle_RCPT(
+        self, _: SMTP, __: Session, envelope: Envelope, recipient: str, options: list[str]
+    ) -> str:
+        answer = self.answers.get(recipient, self.answers.get("RCPT", "250 OK"))
+        if answer.startswith("250"):
+            envelope.rcpt_tos.append(recipient)
+        return answer
+
+    async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:
+        self.envelopes.append(envelope)
+        return self.answers.get("DATA", "250 queued as 17")
+
+    def authenticator(
+        self, _: SMTP, __: Session, ___: Envelope, ____: str, data: LoginPassword
+    ) -> AuthResult:
+        self.logins.append((data.login, data.password))
+        return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
+
+
+@asynccontextmanager
+async def mailbox(
+    tls: ssl.SSLContext | None = None,
+    implicit: bool = False,
+    auth: bool = False,
+    answers: dict[str, str] | None = None,
+) -> AsyncIterator[Mailbox]:
+    box = Mailbox(answers or {})
+    sessions: list[SMTP] = []
+
+    def session() -> SMTP:
+        sessions.append(
+            SMTP(
+                box,
+                hostname="localhost",
+                tls_context=None if implicit else tls,
+                require_starttls=bool(tls) and not implicit,
+                auth_required=auth,
+                auth_require_tls=not implicit,
+                authenticator=box.authenticator if auth else None,
+            )
+        )
+        return sessions[-1]
+
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(session, "127.0.0.1", 0, ssl=tls if implicit else None)
+    box.port = server.sockets[0].getsockname()[1]
+    try:
+        yield box
+    finally:
+        server.close()
+        handlers = [one._handler_coroutine for one in sessions if one._handler_coroutine]
+        await asyncio.gather(*handlers, return_exceptions=True)
+
+
+PLAIN = {**FIELDS, "tls": "none"}
+
+
+async def sent(box: Mailbox, client: Outbound, **fields: Any) -> Any:
+    return await made(Email, **{**FIELDS, "port": box.port} | fields).send(notification(), client)
+
+
+async def test_unencrypted(client: Outbound) -> None:
+    async with mailbox() as box:
+        answer = await sent(box, client, tls="none")
+    assert answer.outcome is Outcome.DELIVERED
+    assert answer.sentence == "smtp://localhost took it: queued as 17"
+    [envelope] = box.envelopes
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("headroom@example.com", ["sre@example.com"])
+    assert isinstance(envelope.content, bytes)
+    mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+    assert mail["Message-ID"] == "<n-1@example.com>"
+
+
+async def test_starttls_and_login(client: Outbound, authority: trustme.CA) -> None:
+    async with mailbox(server_tls(authority), auth=True) as box:
+        answer = await sent(box, client, username="me", password=PASSWORD)
+    assert answer.outcome is Outcome.DELIVERED
+    assert box.logins == [(b"me", PASSWORD.encode())]
+
+
+async def test_tls_from_the_start(client: Outbound, authority: trustme.CA) -> None:
+    async with mailbox(server_tls(authority), implicit=True) as box:
+        answer = await sent(box, client, tls="tls")
+    assert answer.outcome is Outcome.DELIVERED
+
+
+async def test_no_starttls_no_message(client: Outbound) -> None:
+    async with mailbox() as box:
+        answer = await sent(box, client)
+    assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "unsupported")
+    assert not box.envelopes
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+async def test_a_certificate_that_signs_itself(client: Outbound, implicit: bool) -> None:
+    async with mailbox(server_tls(trustme.CA()), implicit) as box:
+        answer = await sent(box, client, tls="tls" if implicit else "starttls")
+    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "tls")
+    assert not box.envelopes
+
+
+async def test_a_wrong_password(
+    client: Outbound, authority: trustme.CA, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "aiosmtplib")
+    async with mailbox(server_tls(authority), auth=True) as box:
+        answer = await sent(box, client, username="me", password="wrong-wrong-wrong")
+    assert (answer.outcome, answer.status, answer.reason) == (Outcome.REFUSED, 535, "smtp_535")
+    assert "wrong-wrong" not in repr(answer) + caplog.text
+
+
+CODES = [
+    ("MAIL", "451 later", Outcome.RETRY, 451),
+    ("MAIL", "553 not allowed", Outcome.REFUSED, 553),
+    ("RCPT", "450 greylisted", Outcome.RETRY, 450),
+    ("RCPT", "550 no such user", Outcome.REFUSED, 550),
+    ("DATA", "452 full", Outcome.RETRY, 452),
+    ("DATA", "554 spam", Outcome.REFUSED, 554),
+]
+
+
+@pytest.mark.parametrize(("step", "said", "outcome", "code"), CODES)
+async def test_codes(client: Outbound, step: str, said: str, outcome: Outcome, code: int) -> None:
+    async with mailbox(answers={step: said}) as box:
+        answer = await sent(box, client, tls="none")
+    assert (answer.outcome, answer.status, answer.reason) == (outcome, code, f"smtp_{code}")
+    assert answer.sentence == f"smtp://localhost answered {code}: {said[4:]}"
+
+
+async def test_some_recipients_are_refused(client: Outbound) -> None:
+    async with mailbox(answers={"b@example.com": "550 no such user"}) as box:
+        answer = await sent(box, client, tls="none", to=["a@example.com", "b@example.com"])
+    assert answer.outcome is Outcome.DELIVERED
+    assert "but not for b@example.com" in answer.sentence
+    assert box.envelopes[0].rcpt_tos == ["a@example.com"]
+
+
+async def greet_and_go(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"220 hello\r\n")
+
+
+async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"\x00\xff" * 10_000 + b"\r\n")
+    await silent(reader, writer)
+
+
+async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"421 too busy\r\n")
+    await silent(reader, writer)
+
+
+@pytest.mark.parametrize("handler", [greet_and_go, garbage, busy, silent])
+async def test_what_is_no_smtp_server_is_tried_again(client: Outbound, handler: Any) -> None:
+    async with speaking(handler) as port:
+        receiver = made(Email, **PLAIN, port=port).model_copy(update={"timeout": 0.5})
+        answer = await receiver.send(notification(), client)
+    assert answer.outcome is Outcome.RETRY
+    assert answer.sentence.startswith("smtp://localhost")
+    assert answer.reason
+
+
+async def test_nobody_listens(client: Outbound) -> None:
+    async with mailbox() as box:
+        pass
+    answer = await sent(box, client, tls="none")
+    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "connection")
+
+
+async def test_a_name_that_nobody_knows(client: Outbound) -> None:
+    answer = await made(Email, **FIELDS | {"host": "nobody.invalid"}).send(notification(), client)
+    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "dns")
+
+
+async def test_a_private_address_needs_leave(client: Outbound) -> None:
+    async with mailbox() as box:
+        answer = await sent(box, client, tls="none", allow_private=False)
+    assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "private_address")
+    assert not box.envelopes

@@ -1,0 +1,89 @@
+"""PagerDuty's events: one for each alert, harmless when sent again."""
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from monitor.alerting.notice import Kind, Severity
+from monitor.notifiers.answer import Outcome
+from monitor.notifiers.json_body import size
+from monitor.notifiers.pagerduty import PagerDuty, key, payload
+from monitor.outbound import Outbound
+from tests.monitor.notifiers.loopback import made, notice, notification, resolved, serving
+from tests.monitor.notifiers.nasty import TEXTS, nasty
+
+RECEIVER = made(PagerDuty, routing_key="R0UT1NGK3Y")
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    [told] = payload(notification(notice(**changes)), RECEIVER)
+    return told
+
+
+def test_a_trigger() -> None:
+    told = event()
+    assert (told["event_action"], told["dedup_key"]) == ("trigger", "a1b2c3")
+    assert told["routing_key"] == "R0UT1NGK3Y"
+    assert told["client_url"] == "https://headroom.example.com/s/1?a=1&b=2"
+    assert {"href": "https://runs.example.com", "text": "runbook"} in told["links"]
+    alert = told["payload"]
+    assert alert["summary"].startswith("Kinesis stream clicks")
+    assert alert["source"] == "123456789012/eu-west-1/kinesis/clicks"
+    assert (alert["component"], alert["group"], alert["class"]) == ("clicks", "kinesis", "stream_write_bytes")
+    assert alert["timestamp"] == "2026-01-02T02:42:05.000Z"
+    assert alert["custom_details"]["Usage"] == "3.6 MiB/s of 4 MiB/s (90 %)"
+    assert alert["custom_details"]["Remedy"] == ["Add shards.", "Or switch to on-demand."]
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_severities(severity: Severity) -> None:
+    assert event(severity=severity)["payload"]["severity"] in ("critical", "error", "warning", "info")
+    assert event(severity=severity)["payload"]["severity"] == severity.value
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.RESOLVED])
+def test_what_fires_is_triggered(kind: Kind) -> None:
+    assert event(kind=kind)["event_action"] == "trigger"
+
+
+def test_what_is_over_is_resolved_by_the_same_key() -> None:
+    [told] = payload(notification(resolved()), RECEIVER)
+    assert told == {"routing_key": "R0UT1NGK3Y", "event_action": "resolve", "dedup_key": "a1b2c3"}
+
+
+def test_a_key_is_never_too_long_and_never_shared() -> None:
+    assert key("a" * 255) == "a" * 255
+    assert len(key("a" * 256)) <= 255
+    assert key("a" * 256) != key("a" * 257)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_no_text_breaks_it(text: str) -> None:
+    [told] = payload(notification(nasty(text)), RECEIVER)
+    assert len(told["payload"]["summary"]) <= 1024
+    assert told["payload"]["source"]
+    assert size(told) < 512_000
+
+
+STATUSES: list[tuple[list[int], Outcome, int]] = [
+    ([202, 202, 202], Outcome.DELIVERED, 3),
+    ([202, 429, 202], Outcome.RETRY, 2),
+    ([400, 202, 202], Outcome.REFUSED, 3),
+    ([400, 500, 202], Outcome.RETRY, 2),
+]
+
+
+@pytest.mark.parametrize(("statuses", "outcome", "asked"), STATUSES)
+async def test_partial_success(client: Outbound, statuses: list[int], outcome: Outcome, asked: int) -> None:
+    """Until one is to be tried again: then all are, and those that were taken change nothing."""
+    told = notification(*(notice(alert=name) for name in "abc"))
+    async with serving(*(web.Response(status=status) for status in statuses)) as server:
+        receiver = made(PagerDuty, url=server.url, routing_key="R0UT1NGK3Y")
+        answer = await receiver.send(told, client)
+        assert answer.outcome is outcome
+        assert len(server.requests) == asked
+        await receiver.send(told, client)
+    keys = [body["dedup_key"] for body in server.bodies]
+    assert keys[:asked] == list("abc")[:asked]
+    assert keys[asked:] == ["a", "b", "c"][: len(keys) - asked]

@@ -1,0 +1,252 @@
+"""Receivers in the configuration: short to write, every mistake told in a line, no secret repeated."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from pydantic import ValidationError
+
+from monitor.config_errors import lines, problems_in
+from monitor.config_types import Model, Sources
+from monitor.notifiers.receivers import BY_TYPE, Receiver, repeated
+from monitor.outbound import Outbound
+from monitor.strict_yaml import parse
+from tests.monitor.notifiers.loopback import made, notice, notification, resolved, serving
+
+SECRET = "hunter2-hunter2"
+URL = f"https://example.com/{SECRET}"
+TYPES = "webhook, alertmanager, slack, pagerduty, teams, sns, email, apprise"
+
+
+class File(Model):
+    receivers: tuple[Receiver, ...] = ()
+
+
+def read(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> Any:
+    """The receivers of a file."""
+    data, wrong = parse(text.encode())
+    assert not wrong
+    return File.model_validate(data, context=Sources(environ or {}, folder)).receivers
+
+
+def problems(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> list[str]:
+    with pytest.raises(ValidationError) as failure:
+        read(text, environ, folder)
+    assert SECRET not in str(failure.value)
+    return lines("", problems_in(failure.value, File))
+
+
+FOUR_LINES = {
+    "slack": "receivers:\n- name: team\n  type: slack\n  url_env: HOOK",
+    "teams": "receivers:\n- name: team\n  type: teams\n  url_env: HOOK",
+    "webhook": "receivers:\n- name: team\n  type: webhook\n  url: https://example.com/hook",
+    "pagerduty": "receivers:\n- name: team\n  type: pagerduty\n  routing_key_file: key",
+    "alertmanager": "receivers:\n- name: team\n  type: alertmanager\n  urls: ['https://am.example.com']",
+    "sns": "receivers:\n- name: team\n  type: sns\n  topic_arn: arn:aws:sns:eu-west-1:123456789012:alerts",
+}
+
+
+@pytest.mark.parametrize("type", FOUR_LINES)
+def test_four_lines_suffice(type: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"{SECRET}\n")
+    [receiver] = read(FOUR_LINES[type], {"HOOK": URL}, tmp_path)
+    assert (receiver.name, receiver.type) == ("team", type)
+    assert (receiver.send_resolved, receiver.allow_insecure, receiver.allow_private) == (True, False, False)
+    assert SECRET not in repr(receiver) + str(receiver) + receiver.model_dump_json()
+
+
+def test_a_secret_comes_from_wherever_it_is(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"  {SECRET}\n")
+    given = ("routing_key: hunter2-hunter2", "routing_key_env: KEY", "routing_key_file: key")
+    for one in given:
+        text = f"receivers: [{{name: a, type: pagerduty, {one}}}]"
+        [receiver] = read(text, {"KEY": SECRET}, tmp_path)
+        assert receiver.routing_key.get_secret_value() == SECRET
+
+
+def test_a_secret_may_be_all_digits_and_optional_ones_have_places_too() -> None:
+    [receiver] = read(
+        "receivers: [{name: a, type: webhook, url: 'https://x', authorization_env: A}]", {"A": "Bearer x"}
+    )
+    assert receiver.authorization.get_secret_value() == "Bearer x"
+    [receiver] = read("receivers: [{name: a, type: pagerduty, routing_key: 123456}]")
+    assert receiver.routing_key.get_secret_value() == "123456"
+
+
+def email(**fields: Any) -> str:
+    given = {"name": "a", "type": "email", "host": "h", "from": "a@example.com", "to": ["b@example.com"]}
+    return json.dumps({"receivers": [given | fields]})
+
+
+WRONG = [
+    ("[{}]", [f"receivers[0].type: expected one of {TYPES}, found none"]),
+    (
+        "[{name: a, type: slak}]",
+        [f"receivers[0].type: expected one of {TYPES}, found 'slak'; did you mean slack?"],
+    ),
+    ("[{name: a, type: [slack]}]", [f"receivers[0].type: expected one of {TYPES}, found a list"]),
+    ("[hunter2-hunter2]", ["receivers[0]: expected a mapping with a name and a type (value not shown)"]),
+    ("[{type: slack, url: 'https://x'}]", ["receivers[0].name: missing"]),
+    ("[{name: '', type: slack, url: 'https://x'}]", ["receivers[0].name: expected text, found ''"]),
+    (
+        r'[{name: "a\n", type: slack, url: "https://x"}]',
+        [r"receivers[0].name: expected at most 64 printable characters, found 'a\n'"],
+    ),
+    ("[{name: a, type: slack}]", ["receivers[0]: expected url, url_env or url_file, found none"]),
+    ("[{name: a, type: slack, url: }]", ["receivers[0]: expected url, url_env or url_file, found none"]),
+    (
+        "[{name: a, type: slack, url: hunter2-hunter2, url_env: A}]",
+        ["receivers[0]: expected one url, found url and url_env"],
+    ),
+    (
+        "[{name: a, type: slack, url_env: hunter2-hunter2}]",
+        [
+            "receivers[0].url_env: expected the name of an environment variable that is set "
+            "(value not shown)",
+        ],
+    ),
+    (
+        "[{name: a, type: slack, url_file: hunter2-hunter2}]",
+        ["receivers[0].url_file: expected the name of a readable text file (value not shown)"],
+    ),
+    *(
+        (
+            f"[{{name: a, type: slack, url: '{url}'}}]",
+            ["receivers[0].url: expected a URL such as https://example.com/hook (value not shown)"],
+        )
+        for url in (SECRET, f"ftp://{SECRET}", "https://", f"https://x:0/{SECRET}", f"https://[{SECRET}")
+    ),
+    *(
+        (
+            f"[{{name: a, type: slack, url: {url}}}]",
+            ["receivers[0].url: expected one line of printable text (value not shown)"],
+        )
+        for url in ("[hunter2-hunter2]", r'"https://x/\nhunter2-hunter2"', "true", "''")
+    ),
+    (
+        "[{name: a, type: slack, url: 'http://x/hunter2-hunter2'}]",
+        ["receivers[0]: expected https://, or allow_insecure: true beside http://"],
+    ),
+    (
+        "[{name: a, type: alertmanager, urls: ['https://x', 'http://y']}]",
+        ["receivers[0]: expected https://, or allow_insecure: true beside http://"],
+    ),
+    ("[{name: a, type: alertmanager, urls: []}]", ["receivers[0].urls: expected at least one, found none"]),
+    (
+        "[{name: a, type: alertmanager, urls: ['https://x', hunter2-hunter2]}]",
+        ["receivers[0].urls[1]: expected a URL such as https://example.com/hook (value not shown)"],
+    ),
+    (
+        "[{name: a, type: slack, url: 'https://x', allow_private: yes, send_resolved: 0, timeout: 2m}]",
+        [
+            "receivers[0].send_resolved: expected true or false, found 0",
+            "receivers[0].allow_private: expected true or false, found 'yes'",
+            "receivers[0].timeout: expected at most 60, found 120",
+        ],
+    ),
+    (
+        "[{name: a, type: slack, url: 'https://x', chanel: b}]",
+        ["receivers[0].chanel: unknown key"],
+    ),
+    (
+        "[{name: a, type: webhook, url: 'https://x', format: alertmanger, secret: whsec_aHVudGVyMg==}]",
+        [
+            "receivers[0].format: expected one of headroom, alertmanager, found 'alertmanger'; "
+            "did you mean alertmanager?",
+            "receivers[0].secret: expected whsec_ and the base64 of 24 to 64 random bytes (value not shown)",
+        ],
+    ),
+    (
+        "[{name: a, type: sns, topic_arn: 'arn:aws:sqs:x'}]",
+        [
+            "receivers[0].topic_arn: expected a topic such as arn:aws:sns:eu-west-1:123456789012:alerts, "
+            "found 'arn:aws:sqs:x'",
+        ],
+    ),
+    (
+        "[{name: a, type: apprise, url: 'slack://hunter2-hunter2'}]",
+        [
+            "receivers[0]: expected allow_insecure: true and allow_private: true, "
+            "as Apprise connects wherever it wants",
+        ],
+    ),
+    (
+        "[{name: a, type: slack}, {name: b, type: teams}]",
+        [
+            "receivers[0]: expected url, url_env or url_file, found none",
+            "receivers[1]: expected url, url_env or url_file, found none",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), WRONG)
+def test_mistakes(text: str, expected: list[str]) -> None:
+    assert problems(f"receivers: {text}") == expected
+
+
+MAILS = [
+    ({"tls": "none"}, "receivers[0]: expected allow_insecure: true beside tls: none, found none"),
+    ({"tls": "ssl"}, "receivers[0].tls: expected one of starttls, tls, none, found 'ssl'"),
+    ({"username": "a"}, "receivers[0]: expected username and password together, found one of them"),
+    ({"password": SECRET}, "receivers[0]: expected username and password together, found one of them"),
+    ({"port": 0}, "receivers[0].port: expected a port from 1 to 65535, found 0"),
+    ({"port": "25"}, "receivers[0].port: expected a port from 1 to 65535, found '25'"),
+    ({"to": []}, "receivers[0].to: expected at least one, found none"),
+    ({"host": "a b"}, "receivers[0].host: expected a host such as smtp.example.com, found 'a b'"),
+    *(
+        (
+            {"to": [address]},
+            f"receivers[0].to[0]: expected an e-mail address such as oncall@example.com, found {address!r}",
+        )
+        for address in (
+            "a",
+            "a@",
+            "a@b\r\nBcc: c@d",
+            "A <a@b>",
+            "a@b, c@d",
+            '"a b"@c',
+            "ü@example.com",
+            "a@b@c",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "expected"), MAILS)
+def test_mistakes_of_an_email_receiver(fields: dict[str, Any], expected: str) -> None:
+    assert problems(email(**fields)) == [expected]
+
+
+def test_an_email_receiver() -> None:
+    [receiver] = read(email(username="me", password=SECRET))
+    assert (receiver.sender, receiver.to, receiver.tls) == ("a@example.com", ("b@example.com",), "starttls")
+
+
+def test_names_are_told_apart() -> None:
+    slack = made(BY_TYPE["slack"], url=URL)
+    other = slack.model_copy(update={"name": "other"})
+    [problem] = repeated([slack, other, slack])
+    assert lines("", [problem]) == [
+        "receivers[2].name: expected another name than in receivers[0], found the same"
+    ]
+
+
+@pytest.mark.parametrize("type", FOUR_LINES)
+def test_the_json_schema_takes_what_is_taken(type: str) -> None:
+    data, _ = parse(FOUR_LINES[type].encode())
+    schema = File.model_json_schema()
+    jsonschema.validate(data, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"receivers": [{"name": "a", "type": type, "unknown": 1}]}, schema)
+
+
+async def test_who_wants_no_resolutions_gets_none(client: Outbound) -> None:
+    async with serving() as server:
+        receiver = made(BY_TYPE["webhook"], url=server.url, send_resolved=False)
+        await receiver.send(notification(resolved()), client)
+        await receiver.send(notification(resolved(), notice(alert="b")), client)
+    [body] = server.bodies
+    assert [alert["id"] for alert in body["data"]["alerts"]] == ["b"]

@@ -1,0 +1,98 @@
+"""Slack's blocks: what they say, and that Slack will take them."""
+
+import json
+import re
+from collections.abc import Iterator
+from html import unescape
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.notifiers.slack import Slack, payload
+from tests.monitor.notifiers.loopback import made, notice, notification, resolved
+from tests.monitor.notifiers.nasty import TEXTS, nasty
+
+RECEIVER = made(Slack, url="https://hooks.example.com/x")
+LONGEST = {"header": 150, "text": 3000, "fields": 2000, "elements": 3000}
+
+
+LINK = r"<https://[!-;=?-~]+\|[^<>]*>"
+
+
+def texts(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every text object, and where it stands."""
+    for block in blocks:
+        if block["type"] == "header":
+            yield "header", block["text"]
+        elif "text" in block:
+            yield "text", block["text"]
+        for place in ("fields", "elements"):
+            yield from ((place, text) for text in block.get(place, ()))
+
+
+def check(message: dict[str, Any]) -> None:
+    """What Slack's reference says of blocks and text objects."""
+    blocks = message["blocks"]
+    assert 0 < len(blocks) <= 50
+    assert len(json.dumps(blocks, ensure_ascii=False)) <= 11_000
+    assert message["text"]
+    for block in blocks:
+        assert len(block.get("fields", "x")) in range(1, 11)
+        assert len(block.get("elements", "x")) in range(1, 11)
+    for place, text in texts(blocks):
+        assert 0 < len(text["text"]) <= LONGEST[place]
+        plain = re.sub(LINK, "", text["text"]) if text["type"] == "mrkdwn" else text["text"]
+        assert not set("<>") & set(plain)
+        assert not re.search(r"&(?!amp;|lt;|gt;)", plain)
+
+
+def test_a_message() -> None:
+    message = payload(notification(notice(), resolved(), more=2), RECEIVER)
+    check(message)
+    assert message["text"] == "[3 firing] prod eu-west-1 kinesis"
+    header, firing, links, over, _, rest = message["blocks"]
+    assert header["text"]["text"] == "[3 firing] prod eu-west-1 kinesis"
+    said = firing["text"]["text"]
+    assert said.startswith(
+        "Firing, warning: Kinesis stream clicks (prod, eu-west-1) writes 3.6 MiB/s of 4 MiB/s"
+    )
+    assert said.endswith("\nRemedy: Add shards.\nRemedy: Or switch to on-demand.")
+    assert firing["fields"][0]["text"] == "Usage: 3.6 MiB/s of 4 MiB/s (90 %)"
+    [linked] = links["elements"]
+    assert linked["text"].startswith("<https://headroom.example.com/s/1?a=1&amp;b=2|page> · <https://runs")
+    assert over["text"]["text"].startswith("Resolved: ")
+    assert over["fields"][0]["text"].startswith("Because: the limit was raised")
+    assert rest["elements"][0]["text"] == "and 2 more"
+
+
+def test_without_links_there_is_no_block_for_them() -> None:
+    message = payload(notification(notice(links={}, docs="")), RECEIVER)
+    assert [block["type"] for block in message["blocks"]] == ["header", "section"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_no_text_breaks_it(text: str) -> None:
+    check(payload(notification(nasty(text), group={"account_name": text}), RECEIVER))
+
+
+@given(st.text())
+def test_no_text_at_all_breaks_it(text: str) -> None:
+    check(payload(notification(nasty(text), group={"account_name": text}), RECEIVER))
+
+
+def test_a_mention_in_a_name_is_only_text() -> None:
+    message = json.dumps(payload(notification(nasty("<!channel> & <@U1>")), RECEIVER))
+    assert "<!" not in message
+    assert "<@" not in message
+    assert "<!channel> & <@U1>" in unescape(message)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_of_too_many_notices_some_are_counted(text: str) -> None:
+    message = payload(notification(*[nasty(text)] * 20, more=5), RECEIVER)
+    check(message)
+    listed = sum(block["type"] == "section" for block in message["blocks"])
+    rest = message["blocks"][-1]["elements"][0]["text"]
+    assert rest == f"and {25 - listed} more"

@@ -1,0 +1,137 @@
+"""SNS: the parameters as botocore's model has them, every error, and a real topic of an emulator."""
+
+import json
+from typing import Any, cast
+
+import boto3
+import pytest
+from aiobotocore.session import AioSession
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, NoCredentialsError
+from moto.server import ThreadedMotoServer
+
+from monitor.notifiers.answer import Outcome
+from monitor.notifiers.sns import Sns, payload
+from monitor.outbound import Outbound
+from tests.fake_aws import FakeAws, FakeSession
+from tests.monitor.notifiers.loopback import made, notice, notification, resolved
+from tests.monitor.notifiers.nasty import TEXTS, nasty
+
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
+RECEIVER = made(Sns, topic_arn=TOPIC)
+FIFO = made(Sns, topic_arn=TOPIC + ".fifo")
+
+
+def error(code: str, status: int, said: str = "no") -> ClientError:
+    response: Any = {
+        "Error": {"Code": code, "Message": said},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(response, "Publish")
+
+
+async def answered(answer: Any, receiver: Sns = RECEIVER, **changes: Any) -> Any:
+    session = cast(AioSession, FakeSession(FakeAws(publish=answer)))
+    async with Outbound(aws_session=session) as client:
+        return await receiver.send(notification(**changes), client)
+
+
+def test_what_is_published() -> None:
+    params = payload(notification(notice(), resolved(), more=2), RECEIVER)
+    assert params["TopicArn"] == TOPIC
+    assert params["Subject"] == "[3 firing] prod eu-west-1 kinesis"
+    assert params["Message"].startswith("Firing, warning: Kinesis stream clicks")
+    assert params["Message"].endswith("and 2 more\n")
+    attributes = {name: value["StringValue"] for name, value in params["MessageAttributes"].items()}
+    assert attributes == {"severity": "warning", "status": "firing"}
+    assert "MessageGroupId" not in params
+
+
+def test_of_a_fifo_topic_an_attempt_is_known_by_its_id_and_a_group_by_its_labels() -> None:
+    first, again, later = (payload(notification(id=id), FIFO) for id in ("n 1/ü", "n 1/ü", "n-2"))
+    other = payload(notification(group={"region": "us-east-1"}), FIFO)
+    assert (
+        first["MessageDeduplicationId"] == again["MessageDeduplicationId"] != later["MessageDeduplicationId"]
+    )
+    assert first["MessageGroupId"] == later["MessageGroupId"] != other["MessageGroupId"]
+    assert all(len(first[name]) <= 128 and first[name].isalnum() for name in first if name.endswith("Id"))
+
+
+@pytest.mark.parametrize("text", TEXTS)
+async def test_no_text_breaks_it(text: str) -> None:
+    params = payload(notification(*[nasty(text)] * 20, group={"account_name": text}), RECEIVER)
+    assert 0 < len(params["Subject"]) < 100
+    assert params["Subject"].isascii()
+    assert params["Subject"].isprintable()
+    assert len(params["Message"].encode()) < 262_144 - 1000
+    answer = await answered({"MessageId": "m"}, notices=(nasty(text),))  # the fake validates the parameters
+    assert answer.outcome is Outcome.DELIVERED
+
+
+ERRORS: list[tuple[Exception, Outcome, int | None]] = [
+    (error("InvalidParameter", 400), Outcome.REFUSED, 400),
+    (error("AuthorizationError", 403), Outcome.REFUSED, 403),
+    (error("InvalidClientTokenId", 403), Outcome.REFUSED, 403),
+    (error("NotFound", 404), Outcome.REFUSED, 404),
+    (error("KMSAccessDenied", 400), Outcome.REFUSED, 400),
+    (error("Throttled", 429), Outcome.RETRY, 429),
+    (error("Throttling", 400), Outcome.RETRY, 400),
+    (error("KMSThrottling", 400), Outcome.RETRY, 400),
+    (error("ExpiredToken", 403), Outcome.RETRY, 403),
+    (error("InternalError", 500), Outcome.RETRY, 500),
+    (error("503", 503), Outcome.RETRY, 503),
+    (NoCredentialsError(), Outcome.RETRY, None),
+    (EndpointConnectionError(endpoint_url="https://sns"), Outcome.RETRY, None),
+    (ConnectTimeoutError(endpoint_url="https://sns"), Outcome.RETRY, None),
+    (OSError(113, "No route to host"), Outcome.RETRY, None),
+]
+
+
+@pytest.mark.parametrize(("raised", "outcome", "status"), ERRORS)
+async def test_errors(raised: Exception, outcome: Outcome, status: int | None) -> None:
+    answer = await answered(raised)
+    assert (answer.outcome, answer.status) == (outcome, status)
+    assert answer.sentence.startswith("SNS: ")
+    assert answer.reason
+
+
+async def test_what_aws_says_is_shown_on_one_line() -> None:
+    answer = await answered(error("NotFound", 404, "Topic\ndoes not exist" + "x" * 500))
+    assert answer.sentence.startswith("SNS: Topic does not exist")
+    assert len(answer.sentence) <= 200
+
+
+async def test_a_real_topic(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        url = f"http://{host}:{port}"
+        aws = [boto3.client(name, region_name="eu-west-1", endpoint_url=url) for name in ("sns", "sqs")]
+        topic, queue = subscribed(*aws)
+        async with Outbound(endpoint_url=url) as client:
+            good = await made(Sns, topic_arn=topic).send(notification(), client)
+            missing = await RECEIVER.model_copy(update={"topic_arn": topic + "x"}).send(
+                notification(), client
+            )
+        [message] = aws[1].receive_message(QueueUrl=queue)["Messages"]
+        for one in aws:
+            one.close()
+    finally:
+        server.stop()
+    assert good.outcome is Outcome.DELIVERED
+    assert (missing.outcome, missing.status) == (Outcome.REFUSED, 404)
+    body = json.loads(message["Body"])
+    assert body["Subject"] == "[1 firing] prod eu-west-1 kinesis"
+    assert body["Message"].startswith("Firing, warning: Kinesis")
+    assert body["MessageAttributes"]["severity"]["Value"] == "warning"
+
+
+def subscribed(sns: Any, sqs: Any) -> tuple[str, str]:
+    """A topic, and a queue that gets what is published to it."""
+    topic = sns.create_topic(Name="alerts")["TopicArn"]
+    queue = sqs.create_queue(QueueName="alerts")["QueueUrl"]
+    wanted = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=wanted["Attributes"]["QueueArn"])
+    return topic, queue

@@ -1,0 +1,62 @@
+"""Teams' card: what it says, and that Teams will take it."""
+
+from typing import Any
+
+import pytest
+
+from monitor.alerting.notice import Severity
+from monitor.notifiers.json_body import size
+from monitor.notifiers.teams import Teams, payload
+from tests.monitor.notifiers.loopback import made, notice, notification, resolved
+from tests.monitor.notifiers.nasty import TEXTS, nasty
+
+RECEIVER = made(Teams, url="https://flows.example.com/x")
+
+
+def lines(message: dict[str, Any]) -> list[str]:
+    """The card as it reads, a line a block."""
+    [attachment] = message["attachments"]
+    assert message["type"] == "message"
+    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    card = attachment["content"]
+    assert (card["type"], card["version"]) == ("AdaptiveCard", "1.4")
+    assert all(block["type"] == "RichTextBlock" and block["inlines"] for block in card["body"])
+    return ["".join(run["text"] for run in block["inlines"]) for block in card["body"]]
+
+
+def runs(message: dict[str, Any]) -> list[dict[str, Any]]:
+    return [run for block in message["attachments"][0]["content"]["body"] for run in block["inlines"]]
+
+
+def test_a_message() -> None:
+    message = payload(notification(notice(), resolved(), more=2), RECEIVER)
+    said = lines(message)
+    assert said[0] == "[3 firing] prod eu-west-1 kinesis"
+    assert said[1].startswith("Firing, warning: Kinesis stream clicks (prod, eu-west-1) writes 3.6 MiB/s of")
+    assert "Usage: 3.6 MiB/s of 4 MiB/s (90 %)" in said
+    assert "Remedy: Add shards." in said
+    assert any(line.startswith("Resolved: ") for line in said)
+    assert said[-1] == "and 2 more"
+    opened = [run["selectAction"] for run in runs(message) if "selectAction" in run]
+    assert {"type": "Action.OpenUrl", "url": "https://runs.example.com"} in opened
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_every_severity_has_a_color(severity: Severity) -> None:
+    colors = [
+        run["color"]
+        for run in runs(payload(notification(notice(severity=severity)), RECEIVER))
+        if "color" in run
+    ]
+    assert colors in (["Attention"], ["Warning"], ["Accent"])
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("count", [1, 20])
+def test_no_text_breaks_it_or_makes_it_too_large(text: str, count: int) -> None:
+    message = payload(notification(*[nasty(text)] * count, more=5, group={"account_name": text}), RECEIVER)
+    assert size(message) <= 28 * 1024
+    said = lines(message)
+    listed = sum(line.startswith("Firing, warning: ") for line in said)
+    assert listed >= 1
+    assert said[-1] == f"and {count + 5 - listed} more"

@@ -1,0 +1,105 @@
+"""What people read: the facts with their numbers, and nothing that a text could smuggle in."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.alerting.notice import Kind
+from monitor.notifiers.text import clean, cut, facts, fitting, line, links, plain, remedy, state
+from tests.monitor.notifiers.loopback import NOW, notice, notification, resolved
+
+
+def test_all_of_it_as_text() -> None:
+    assert plain(notification(notice(), more=4)) == (
+        "Firing, warning: Kinesis stream clicks (prod, eu-west-1) writes 3.6 MiB/s of 4 MiB/s (90 %).\n"
+        "  Usage: 3.6 MiB/s of 4 MiB/s (90 %)\n"
+        "  Refused: 12 per second\n"
+        "  Resource: clicks\n"
+        "  Account: prod (123456789012)\n"
+        "  Region: eu-west-1\n"
+        "  Signal: kinesis.stream_write_bytes\n"
+        "  Zone: critical\n"
+        "  Since: 2026-01-02 02:42:05 UTC\n"
+        "  Last sample: 2026-01-02 03:03:05 UTC\n"
+        "  Limit from: DescribeStreamSummary\n"
+        "  Labels: team=core\n"
+        "  Remedy: Add shards.\n"
+        "  Remedy: Or switch to on-demand.\n"
+        "  page: https://headroom.example.com/s/1?a=1&b=2\n"
+        "  runbook: https://runs.example.com\n"
+        "  docs: https://docs.example.com/kinesis\n"
+        "\n"
+        "and 4 more\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "usage"),
+    [
+        ({"usage": 0.0, "utilization": 0.0}, "0 B/s of 4 MiB/s (0 %)"),
+        ({"utilization": None}, "3.6 MiB/s of 4 MiB/s (-)"),
+        ({"limit": None, "utilization": None}, "3.6 MiB/s, limit unknown"),
+        ({"usage": None}, "unknown, of 4 MiB/s"),
+        ({"usage": None, "limit": None}, None),
+    ],
+)
+def test_usage(changes: dict[str, float | None], usage: str | None) -> None:
+    assert facts(notice(**changes)).get("Usage") == usage
+
+
+def test_what_is_resolved_says_why_and_asks_for_nothing() -> None:
+    over = resolved()
+    assert state(over) == "Resolved"
+    assert next(iter(facts(over).items())) == ("Because", "the limit was raised from 4 MiB/s to 8 MiB/s")
+    assert remedy(over) == []
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_has_a_word(kind: Kind) -> None:
+    assert state(notice(kind=kind)).split(",")[0] in (
+        *("Firing", "Worse", "Better", "Resolved", "Still firing"),
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "", "https://[::1", "ftp://x"),
+        *("https://x/a b", "https://x/|name>", 'https://x/"', "https://x/<b>", "https://x/\n", "https://ü/"),
+        "https://x/" + "a" * 2000,
+    ],
+)
+def test_only_links_of_the_web_are_told(url: str) -> None:
+    assert links(notice(links={"page": url}, docs="")) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("  a\r\nb\tc\x00d\x1b[31me\x7f", "a b c d [31me"),
+        ("a\u202egnp.exe", "a gnp.exe"),
+        ("a\u2028b\u200bc\ufeffd", "a b c d"),
+        ("a\ud800b", "a b"),
+        ("Größe € 漢字 🚨", "Größe € 漢字 🚨"),
+    ],
+)
+def test_a_text_is_one_line_without_surprises(text: str, cleaned: str) -> None:
+    assert clean(text) == cleaned
+
+
+@given(st.text(st.characters()), st.integers(1, 50))
+def test_any_text_becomes_a_short_line_that_can_be_encoded(text: str, most: int) -> None:
+    short = line(text, most)
+    assert len(short) <= most
+    assert short.encode().decode().isprintable()
+
+
+def test_what_is_cut_says_so() -> None:
+    assert (cut("abcdef", 6), cut("abcdef", 5)) == ("abcdef", "abcd…")
+
+
+@pytest.mark.parametrize(("most", "listed", "more"), [(10, 4, 5), (4, 4, 5), (2, 2, 7), (1, 1, 8), (0, 1, 8)])
+def test_as_many_as_fit_are_listed_and_the_others_counted(most: int, listed: int, more: int) -> None:
+    four = notification(*[notice()] * 4, more=5, at=NOW)
+    built = fitting(four, lambda one: (len(one.notices), one.more), lambda pair: pair[0], most)
+    assert built == (listed, more)

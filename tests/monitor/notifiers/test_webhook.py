@@ -1,0 +1,167 @@
+"""The webhook: a body that says what its schema does, signed so that others can verify it."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+import standardwebhooks
+
+from monitor.alerting.notice import Kind
+from monitor.notifiers.json_body import encoded
+from monitor.notifiers.signature import signed
+from monitor.notifiers.webhook import Webhook, payload
+from monitor.notifiers.webhook_body import Body, schema
+from monitor.outbound import Outbound
+from tests.monitor.notifiers.loopback import NOW, made, notice, notification, resolved, serving
+from tests.monitor.notifiers.test_http_answers import WHSEC
+
+PLAIN = made(Webhook, url="https://example.com/hook")
+LIKE_ALERTMANAGER = made(Webhook, url="https://example.com/hook", format="alertmanager")
+
+
+def test_the_body() -> None:
+    body = payload(notification(notice(), resolved(alert="b"), more=3), PLAIN)
+    assert (body["type"], body["timestamp"]) == ("alerts.firing", "2026-01-02T03:04:05.000Z")
+    data = body["data"]
+    assert (data["id"], data["receiver"], data["status"]) == ("n-1", "team", "firing")
+    assert (data["severity"], data["more"], data["title"]) == (
+        "warning",
+        3,
+        "[4 firing] prod eu-west-1 kinesis",
+    )
+    firing, over = data["alerts"]
+    assert (firing["id"], firing["status"], firing["kind"], firing["zone"]) == (
+        "a1b2c3",
+        "firing",
+        "firing",
+        "critical",
+    )
+    assert (firing["usage"], firing["limit"], firing["unit"]) == (3.6 * 2**20, 4 * 2**20, "bytes/s")
+    assert (firing["since"], firing["sampled"]) == ("2026-01-02T02:42:05.000Z", "2026-01-02T03:03:05.000Z")
+    assert firing["labels"]["resource"] == "clicks"
+    assert firing["remedy"] == ("Add shards.", "Or switch to on-demand.")
+    assert (over["status"], over["reason"]) == ("resolved", "the limit was raised from 4 MiB/s to 8 MiB/s")
+
+
+def test_what_is_only_resolved() -> None:
+    body = payload(notification(resolved()), PLAIN)
+    assert (body["type"], body["data"]["status"]) == ("alerts.resolved", "resolved")
+
+
+def test_what_is_not_known_is_null() -> None:
+    unknown = notice(usage=None, limit=None, utilization=None, refused=None, sampled=None)
+    [alert] = payload(notification(unknown), PLAIN)["data"]["alerts"]
+    assert {name for name, value in alert.items() if value is None} == {
+        "usage",
+        "limit",
+        "utilization",
+        "refused",
+        "sampled",
+    }
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_what_json_cannot_hold_is_null(value: float) -> None:
+    body = json.loads(encoded(payload(notification(notice(utilization=value)), PLAIN)))
+    assert body["data"]["alerts"][0]["utilization"] is None
+
+
+def test_the_schema_describes_the_body_completely() -> None:
+    body = encoded(payload(notification(notice(), resolved()), PLAIN))
+    msgspec.json.decode(body, type=Body)
+    definitions = schema()["$defs"]
+    told = json.loads(body)
+    assert set(definitions["Body"]["required"]) == set(told)
+    assert set(definitions["Data"]["required"]) == set(told["data"])
+    assert set(definitions["AlertBody"]["required"]) == set(told["data"]["alerts"][0])
+    assert set(definitions["Kind"]["enum"]) == set(Kind)
+
+
+# signatures
+
+
+def test_the_signature_of_the_specification() -> None:
+    headers = signed(
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        1614265330,
+        b'{"test": 2432232314}',
+        made(Webhook, url="https://x", secret=WHSEC).secret,
+    )
+    assert headers == {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+
+
+async def test_others_can_verify_it(client: Outbound) -> None:
+    client.now = lambda: datetime.now(UTC).timestamp()
+    async with serving() as server:
+        receiver = made(Webhook, url=server.url, secret=WHSEC)
+        await receiver.send(notification(notice(summary="Zeichen: äöü € 🚨")), client)
+    _, headers, body = server.requests[0]
+    verifier = standardwebhooks.Webhook(WHSEC)
+    assert verifier.verify(body, headers)["data"]["id"] == headers["webhook-id"] == "n-1"
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        verifier.verify(body + b" ", headers)
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        verifier.verify(body, {**headers, "webhook-id": "n-2"})
+
+
+async def test_without_a_secret_nothing_is_signed_but_the_id_is_told(client: Outbound) -> None:
+    async with serving() as server:
+        await made(Webhook, url=server.url, authorization="Bearer abc").send(notification(), client)
+    _, headers, _ = server.requests[0]
+    assert headers["webhook-id"] == "n-1"
+    assert headers["authorization"] == "Bearer abc"
+    assert "webhook-signature" not in headers
+
+
+# Alertmanager's body
+
+
+def told(*notices: Any, **changes: Any) -> dict[str, Any]:
+    return payload(notification(*notices, **changes), LIKE_ALERTMANAGER)
+
+
+def test_alertmanagers_body() -> None:
+    over = resolved(alert="b", labels={**notice().labels, "resource": "orders"})
+    body = told(notice(), over, more=2)
+    assert set(body) == {
+        *("version", "groupKey", "truncatedAlerts", "status", "receiver", "groupLabels"),
+        *("commonLabels", "commonAnnotations", "externalURL", "alerts"),
+    }
+    assert (body["version"], body["status"], body["receiver"]) == ("4", "firing", "team")
+    assert body["truncatedAlerts"] == 2
+    assert body["groupKey"] == '{}:{account_name="prod", region="eu-west-1", service="kinesis"}'
+    assert body["groupLabels"] == {"account_name": "prod", "region": "eu-west-1", "service": "kinesis"}
+    assert body["externalURL"] == "https://headroom.example.com"
+    assert body["commonLabels"]["alertname"] == "HeadroomKinesisStreamWriteBytes"
+    assert "resource" not in body["commonLabels"]
+    assert body["commonAnnotations"]["runbook_url"] == "https://runs.example.com"
+    firing, ended = body["alerts"]
+    assert set(firing) == {
+        *("status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"),
+    }
+    assert (firing["status"], firing["endsAt"]) == ("firing", "0001-01-01T00:00:00Z")
+    assert (ended["status"], ended["endsAt"]) == ("resolved", "2026-01-02T03:04:05.000Z")
+    assert firing["startsAt"] == "2026-01-02T02:42:05.000Z"
+    assert firing["annotations"]["summary"].startswith("Kinesis stream clicks")
+    assert firing["annotations"]["description"] == "Add shards. Or switch to on-demand."
+    assert (firing["fingerprint"], ended["fingerprint"]) == ("a1b2c3", "b")
+
+
+def test_alertmanagers_body_is_all_text() -> None:
+    """Go decodes labels and annotations as strings, so nothing else may be among them."""
+    [alert] = told(notice(links={}, docs=""))["alerts"]
+    values = [*alert["labels"].values(), *alert["annotations"].values(), alert["generatorURL"]]
+    assert all(isinstance(value, str) for value in values)
+    assert alert["generatorURL"] == ""
+
+
+def test_an_alert_has_one_set_of_labels_as_long_as_it_lives() -> None:
+    later = notice(kind=Kind.REPEATED, at=NOW + 60, usage=1.0, summary="other", number=9)
+    labels = [told(one)["alerts"][0]["labels"] for one in (notice(), later, resolved())]
+    assert labels[0] == labels[1] == labels[2]
