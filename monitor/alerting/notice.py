@@ -5,19 +5,11 @@ from enum import StrEnum
 
 import msgspec
 
+from rules.alerts import Severity
+
+__all__ = ["WORST", "Kind", "Notice", "Notification", "Severity"]
+
 WORST = 20  # notices that a notification spells out; the others are counted
-
-
-class Severity(StrEnum):
-    """How much an alert matters, from least to most."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        return list(Severity).index(self)
 
 
 class Kind(StrEnum):

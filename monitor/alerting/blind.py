@@ -1,0 +1,141 @@
+"""What should be seen and is not: one alert for each cell and cause, however many series hide behind it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from itertools import groupby
+from typing import NamedTuple
+
+from monitor.alerting.inhibit import BLIND
+from monitor.alerting.notice import Kind, Notice, Severity
+from monitor.alerting.phrases import place, span
+from monitor.aws import Failure
+from monitor.inventory import Outcome
+from monitor.status import Told
+from rules.limits import catalogue
+
+METRICS = "the metrics"  # of a cell
+AFTER = 900.0  # seconds without a sight
+SLACK = 60.0  # seconds that a look may take
+LATE = "late"  # the cause where nothing failed, and nothing ended either
+REFUSED = ("AccessDenied", "Unauthorized", "NotAuthorized")  # parts of the codes
+ALLOW = "Allow what is missing: `headroom iam-policy` prints it; boundaries and control policies count, too."
+
+
+class Sight(NamedTuple):
+    """One thing that is looked at again and again, and one reason why that failed.
+
+    region, service: empty where all of an account, or of a cell, is meant. name: what the account is called.
+    seen: when all of it was seen last, or since when it is watched. every: seconds between two looks.
+    cause: the error's code; empty when the last look did not fail. sentence: what AWS said.
+    """
+
+    account: str
+    region: str
+    service: str
+    name: str
+    seen: float
+    every: float
+    cause: str = ""
+    sentence: str = ""
+
+
+class Blind(NamedTuple):
+    """That something is not seen. alert: an id, stable over restarts. since: when all of it was seen last."""
+
+    alert: str
+    labels: Mapping[str, str]
+    since: float
+    cause: str
+    what: str
+
+
+def sights(told: Told, since: float, inventory: float, poll: float) -> Iterator[Sight]:
+    """What is looked at. since: when that began. inventory, poll: seconds from one to the next."""
+    for name, failure in told.shut.items():
+        yield Sight(name, "", "", name, since, SLACK, failure.code, failure.sentence)
+    for cell in told.cells:
+        plain = Sight(cell.account, cell.region, "", cell.name, since, poll)
+        yield from _of(cell.poll, plain)
+        for service, outcome in cell.collectors.items():
+            yield from _of(outcome, plain._replace(service=service, every=inventory))
+
+
+def _of(outcome: Outcome, plain: Sight) -> Iterator[Sight]:
+    """One for each cause; the first failure of a cause speaks for it."""
+    first: dict[str, Failure] = {}
+    for failure in outcome.failures:
+        first.setdefault(failure.code, failure)
+    seen = plain.seen if outcome.succeeded is None else outcome.succeeded
+    for failure in first.values():
+        yield plain._replace(seen=seen, cause=failure.code, sentence=failure.sentence)
+    if not first:
+        yield plain._replace(seen=seen)
+
+
+def blind(sights: Iterable[Sight], now: float) -> list[Blind]:
+    """What was not seen for a quarter of an hour; where looks are rarer than that, for two of them."""
+    missed = [
+        one._replace(cause=one.cause or LATE) for one in sights if now - one.seen > _patience(one.every)
+    ]
+    return [_blind(list(those)) for _, those in groupby(sorted(missed, key=_cause), _cause)]
+
+
+def _patience(every: float) -> float:
+    return max(AFTER, 2 * every + SLACK)
+
+
+def _cause(one: Sight) -> tuple[str, str, str]:
+    return one.account, one.region, one.cause
+
+
+def _blind(those: Sequence[Sight]) -> Blind:
+    """One alert: of a service, where that is all that is not seen for this cause; else of the cell."""
+    account, region, cause = _cause(those[0])
+    services = sorted({one.service for one in those})
+    labels = {
+        "account": account,
+        "account_name": those[0].name,
+        "region": region,
+        "service": services[0] if len(services) == 1 else "",
+        "signal": BLIND,
+        "severity": Severity.WARNING,
+    }
+    identity = "\0".join((BLIND, account, region, cause)).encode("utf-8", "surrogatepass")
+    return Blind(
+        blake2b(identity, digest_size=8).hexdigest(),
+        {name: label for name, label in labels.items() if label},
+        min(one.seen for one in those),
+        cause,
+        _what(those, services),
+    )
+
+
+def _what(those: Sequence[Sight], services: Iterable[str]) -> str:
+    """What is hidden, and what AWS says."""
+    known = catalogue()
+    names = [known[one].title if one in known else one or METRICS for one in services]
+    if not those[0].region:
+        names = ["the whole account"]
+    said = next((one.sentence for one in those if one.sentence), "no look has ended since")
+    return f"{', '.join(names)}. {said.rstrip('.')}."
+
+
+def notice(one: Blind, number: int, kind: Kind, at: float) -> Notice:
+    """What is told of it. `kind` says whether it is over."""
+    where = place(one.labels)
+    if kind is Kind.RESOLVED:
+        summary = f"{where} is seen again, after {span(at - one.since)}."
+    else:
+        summary = f"{where} has not been fully seen for {span(at - one.since)}: {one.what}"
+    return Notice(
+        alert=one.alert,
+        number=number,
+        kind=kind,
+        severity=Severity.WARNING,
+        zone=BLIND,
+        summary=summary,
+        labels=one.labels,
+        at=at,
+        since=one.since,
+        remedy=(ALLOW,) if any(word in one.cause for word in REFUSED) else (),
+    )

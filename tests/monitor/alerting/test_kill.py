@@ -1,0 +1,102 @@
+"""Killed at any moment, nothing is lost, nothing is out of order, and what is told twice has one id."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from monitor.alerting.notice import Notification
+from tests.monitor.alerting.feed import ALERTS, POINTS, RECEIVERS, truth
+
+KILLS = 200
+PATIENCE = 120  # seconds
+
+
+class Listener:
+    """A real HTTP server, which remembers what it accepted, and now and then is overloaded."""
+
+    def __init__(self) -> None:
+        self.accepted: dict[str, list[Notification]] = {name: [] for name in RECEIVERS}
+        self.asked = 0
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            made = msgspec.json.decode(
+                await reader.readexactly(int(head.split("Content-Length: ")[1])), type=Notification
+            )
+            self.asked += 1
+            if self.asked % 10 == 0:
+                writer.write(b"HTTP/1.1 503 Busy\r\n\r\n")
+            else:
+                self.accepted[made.receiver].append(made)
+                writer.write(b"HTTP/1.1 204 OK\r\n\r\n")
+            await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # killed while sending
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[tuple[Listener, int]]:
+    listening = Listener()
+    server = await asyncio.start_server(listening.answer, "127.0.0.1", 0)
+    yield listening, server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+
+
+async def feed(path: Path, port: int, what: str) -> dict[str, int]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.monitor.alerting.feed", str(path), str(port), what,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        printed, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    outcome: dict[str, int] = json.loads(printed)
+    return outcome
+
+
+def check(accepted: list[Notification], told: int) -> None:
+    """All of the ground truth, each alert's in order; and of each id always the same."""
+    by_id: dict[str, Notification] = {}
+    for made in accepted:
+        assert by_id.setdefault(made.id, made) == made
+    once = [one for made in by_id.values() for one in made.notices]
+    assert sorted(one.number for one in once) == list(range(1, told + 1))
+    assert all(one == truth(one.number) for one in once)
+    everything = [one for made in accepted for one in made.notices]
+    for alert in range(ALERTS):
+        numbers = [one.number for one in everything if one.alert == f"alert-{alert}"]
+        assert numbers == sorted(numbers)
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_killed_at_a_point(point: str, tmp_path: Path, listener: tuple[Listener, int]) -> None:
+    listening, port = listener
+    outcome = await feed(tmp_path / "journal.db", port, point)
+    assert outcome == {"before": 0, "killed": -signal.SIGKILL, "after": 0, "told": 60}
+    for accepted in listening.accepted.values():
+        check(accepted, 60)
+    if point == "after it was accepted":
+        ids = [made.id for some in listening.accepted.values() for made in some]
+        assert len(ids) > len(set(ids))
+
+
+async def test_killed_two_hundred_times_at_random(tmp_path: Path, listener: tuple[Listener, int]) -> None:
+    listening, port = listener
+    outcome = await feed(tmp_path / "journal.db", port, str(KILLS))
+    assert (outcome["killed"], outcome["after"]) == (KILLS, 0)
+    assert outcome["told"] > 0
+    for accepted in listening.accepted.values():
+        check(accepted, outcome["told"])

@@ -1,0 +1,105 @@
+"""Links that lead to the right place."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from collectors.base import ACCOUNT as WHOLE
+from monitor.alerting.links import Links
+from monitor.config_errors import lines, problems_in
+from monitor.fleet import Key
+from rules.limits import catalogue, signals
+from tests.monitor.alerting.notices import ACCOUNT, REGION
+
+
+def key(what: str, resource: str, region: str = REGION) -> Key:
+    service, signal = what.split(".")
+    return Key(ACCOUNT, region, service, signal, resource)
+
+
+CLICKS = key("kinesis.stream_write_bytes", "clicks")
+
+CONSOLE = [
+    (
+        CLICKS,
+        "eu-west-1.console.aws.amazon.com/kinesis/home?region=eu-west-1#/streams/details/clicks/monitoring",
+    ),
+    (
+        key("kinesis.shard_write_bytes", "clicks/shardId-000000000001"),
+        "eu-west-1.console.aws.amazon.com/kinesis/home?region=eu-west-1#/streams/details/clicks/monitoring",
+    ),
+    (
+        key("lambda.function_reserved_concurrency", "pay", "us-gov-west-1"),
+        "us-gov-west-1.console.amazonaws-us-gov.com/lambda/home?region=us-gov-west-1#/functions/pay?tab=monitoring",
+    ),
+    (
+        key("sqs.fifo_in_flight", "orders.fifo"),
+        "eu-west-1.console.aws.amazon.com/sqs/v3/home?region=eu-west-1#/queues/"
+        f"https%3A%2F%2Fsqs.eu-west-1.amazonaws.com%2F{ACCOUNT}%2Forders.fifo",
+    ),
+    (
+        key("s3.prefix_read_rate", "logs/2026/"),
+        "eu-west-1.console.aws.amazon.com/s3/buckets/logs?region=eu-west-1",
+    ),
+    (
+        key("autoscaling.group_max_size", "web tier", "cn-north-1"),
+        "cn-north-1.console.amazonaws.cn/ec2/home?region=cn-north-1"
+        "#AutoScalingGroupDetails:id=web%20tier;view=monitoring",
+    ),
+    (
+        key("lambda.account_concurrency", WHOLE),
+        "eu-west-1.console.aws.amazon.com/servicequotas/home/services/lambda/quotas/L-B99A9384",
+    ),
+]
+
+
+@pytest.mark.parametrize(("series", "address"), CONSOLE)
+def test_the_console_opens_at_the_resource_or_at_its_quota(series: Key, address: str) -> None:
+    assert Links().of(series) == {"console": f"https://{address}"}
+
+
+def test_where_the_console_is_not_known_there_is_no_link() -> None:
+    assert Links().of(key("kinesis.stream_write_bytes", "clicks", "us-iso-east-1")) == {}
+    assert Links().of(key("lambda.unreserved_concurrency", WHOLE)) == {}
+
+
+def test_templates_are_filled_in_and_escaped() -> None:
+    links = Links(
+        headroom="https://headroom.example.org/",
+        runbook="https://wiki.example.org/{service}.{signal}",
+        grafana="https://grafana.example.org/d/x?var-resource={resource}&p={parent}&a={account}&r={region}&i={id}",
+    )
+    series = key("s3.prefix_read_rate", "logs/a&b={x}")
+    assert links.of(series) | {"console": ""} == {
+        "page": f"https://headroom.example.org/series/{series.id}",
+        "runbook": "https://wiki.example.org/s3.prefix_read_rate",
+        "console": "",
+        "grafana": "https://grafana.example.org/d/x?var-resource=logs%2Fa%26b%3D%7Bx%7D&p=logs"
+        f"&a={ACCOUNT}&r=eu-west-1&i={series.id}",
+    }
+
+
+WRONG = [
+    (
+        {"grafana": "https://g/{acount}"},
+        "grafana: expected a URL with {account}, {region}, {service}, {signal}",
+    ),
+    ({"grafana": "grafana/{account}"}, "grafana: expected a URL such as http://127.0.0.1:4566"),
+    ({"runbook": 5}, "runbook: expected a URL such as"),
+    ({"headroom": "ftp://x"}, "headroom: expected a URL such as"),
+]
+
+
+@pytest.mark.parametrize(("given", "line"), WRONG)
+def test_a_wrong_template_is_told(given: dict[str, Any], line: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Links.model_validate(given)
+    assert lines("", problems_in(caught.value, Links))[0].startswith(line)
+
+
+@pytest.mark.parametrize("signal", [signal.id for signal in signals()])
+def test_every_signal_of_a_resource_has_a_console(signal: str) -> None:
+    assert catalogue()[signal.partition(".")[0]].console
+    (address,) = Links().of(key(signal, "a/b")).values()
+    assert "{" not in address

@@ -1,0 +1,118 @@
+"""What matchers match, and what a wrong one is told."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.alerting.matchers import LONGEST, LONGEST_REGEX, MOST, Matcher, MatcherError, match, parse
+
+LABELS = {
+    "service": "kinesis",
+    "severity": "critical",
+    "resource": 'a "b" {c}\n',
+    "größe": "1",
+    "tag team": "x",
+}
+
+MATCHING = [
+    ("", True),
+    ("{}", True),
+    ('severity="critical"', True),
+    ("severity=critical", True),
+    ("severity=warning", False),
+    ("severity!=warning", True),
+    ("severity!=critical", False),
+    ('service=~"kinesis|sqs"', True),
+    ("service=~kinesis|sqs", True),
+    ("service=~kine", False),  # a regex is anchored, on both sides
+    ("service=~nesis", False),
+    ("service=~kine|nesis", False),  # the whole alternative is
+    ("service!~kine", True),
+    ("service!~kin.*", False),
+    ("service=~kinesis,severity=critical", True),
+    ("service=~kinesis,severity=warning", False),
+    ("{service=kinesis, severity=critical}", True),
+    ("{ service = kinesis , severity =~ crit.* , }", True),
+    ("service=kinesis,", True),
+    ('team=""', True),  # absent is empty
+    ('team!=""', False),
+    ('team=~".*"', True),
+    ('team=~".+"', False),
+    ('team!="ops"', True),
+    ("größe=1", True),
+    ('"größe"="1"', True),
+    ('"tag team"=x', True),
+    ('resource="a \\"b\\" {c}\\n"', True),
+    ('resource=~"a.*\\\\{c\\\\}\\\\s"', True),
+    ('severity="\\u0063ritical"', True),
+    ("service=~(?i)KINESIS", True),
+]
+
+
+@pytest.mark.parametrize(("text", "matching"), MATCHING)
+def test_matchers_match_as_alertmanagers_do(text: str, matching: bool) -> None:
+    assert match(parse(text), LABELS) is matching
+
+
+WRONG = [
+    (",", "column 1: expected a label's name, found ','"),
+    ("{,}", "column 2: expected a label's name, found ','"),
+    ("{", "column 2: expected a comma or }, found the end"),
+    ("}", "column 1: expected a comma or the end, found '}'"),
+    ("a=b}", "column 4: expected a comma or the end, found '}'"),
+    ("{a=b", "column 5: expected a comma or }, found the end"),
+    ("{a=b}c=d", "column 6: expected the end, found 'c'"),
+    ("a=b c=d", "column 5: expected a comma or the end, found 'c'"),
+    ("a=b,,c=d", "column 5: expected a label's name, found ','"),
+    ("severity", "column 9: expected an operator (=, !=, =~ or !~), found the end"),
+    ("severity critical", "column 10: expected an operator (=, !=, =~ or !~), found 'critical'"),
+    ("a=", "column 3: expected a value, or two quotes for none, found the end"),
+    ("a==b", "column 3: expected a value, or two quotes for none, found '='"),
+    ('""=b', "column 1: expected a label's name, found ''"),
+    ('a="b', "column 3: expected a closing quote, found none"),
+    ("a='b'", 'column 3: expected a name, a value or an operator, found "\'"; quote it'),
+    ("a=b\\n", "column 4: expected a name, a value or an operator, found '\\\\'; quote it"),
+    ('a="x\\d"', "column 5: expected an escape such as \\n or \\\\, found \\d; double the backslash"),
+    ("a=b, c=~(", "column 9: expected a regex that RE2 takes: missing ): ("),
+    ("a=~(?=b)", "column 4: expected a regex"),  # RE2 looks at nothing twice
+    ('a=~"(b)\\\\1"', "column 4: expected a regex that RE2 takes: invalid escape sequence: \\1"),
+    ("a=~" + "x" * (LONGEST_REGEX + 1), "column 4: expected a regex of at most 1000 characters, found 1001"),
+    ("a" * (LONGEST + 1), "column 4097: expected at most 4096 characters, found 4097"),
+    (",".join(["a=b"] * (MOST + 1)), "column 260: expected at most 64 matchers, found more"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), WRONG)
+def test_a_wrong_matcher_is_told_where(text: str, told: str) -> None:
+    with pytest.raises(MatcherError) as caught:
+        parse(text)
+    assert str(caught.value).startswith(told)
+
+
+words = st.text(max_size=8)
+operators = st.sampled_from(["=", "!="])
+matchers = st.lists(st.builds(Matcher, words.filter(bool), operators, words), max_size=4)
+
+
+@given(matchers)
+def test_what_is_written_is_read_again(found: list[Matcher]) -> None:
+    written = ",".join(map(str, found))
+    assert parse(written) == parse(f"{{{written}}}") == tuple(found)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_read_or_refused_with_its_place(text: str) -> None:
+    try:
+        parse(text)
+    except MatcherError as error:
+        assert 1 <= error.column <= len(text) + 1
+
+
+@given(st.dictionaries(words, st.text(st.characters(exclude_categories=()), max_size=8)))
+def test_any_label_can_be_matched(labels: dict[str, str]) -> None:
+    assert match(parse("a=~.*,b!~x.y"), {**labels, "a": "", "b": labels.get("b", "") + "\ud800"})
+
+
+def test_a_regex_that_explodes_elsewhere_ends_here() -> None:
+    evil = parse('resource=~"(a|aa|a?)*(a+)+b"')
+    assert not match(evil, {"resource": "a" * 5000 + "c"})

@@ -1,0 +1,172 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.alerting.notice import Kind, Notification
+from monitor.alerting.outbox import Outbox, key_of, surplus
+from monitor.alerting.records import Owed
+from tests.monitor.alerting.owing import NOW, notice, owed
+
+A, B = {"region": "a"}, {"region": "b"}
+
+
+def outbox(*rows: Owed) -> Outbox:
+    box = Outbox()
+    box.owe(rows)
+    return box
+
+
+def told(box: Outbox, now: float = NOW) -> list[list[int]]:
+    """The notices of each group that may send now; all are accepted."""
+    keys = box.take(now, 100)
+    sent = []
+    for key in keys:
+        rows = box.ripe(key, None)
+        sent.append([row.notice.number for row in rows])
+        made = Notification(
+            id="n",
+            receiver="r",
+            group=rows[0].group,
+            notices=tuple(row.notice for row in rows),
+            at=now,
+        )
+        box.form(key, rows, made, now)
+        box.settle(key)
+    box.release(keys)
+    return sent
+
+
+def test_a_group_leaves_when_the_earliest_of_it_is_due_and_with_all_of_it() -> None:
+    box = outbox(
+        owed(notice(1, "a"), group=A, due=NOW + 30, id=1), owed(notice(2, "b"), group=A, due=NOW + 60, id=2)
+    )
+    assert box.next() == NOW + 30
+    assert told(box, NOW + 29) == []
+    assert told(box, NOW + 30) == [[1, 2]]
+    assert len(box) == 0
+
+
+def test_a_notification_has_one_notice_of_an_alert_the_next_follows() -> None:
+    box = outbox(owed(notice(1), id=1), owed(notice(2, kind=Kind.RESOLVED), id=2))
+    assert told(box) == [[1]]
+    assert told(box) == [[2]]
+
+
+def test_a_group_that_is_under_way_or_waits_for_another_attempt_sends_nothing_newer() -> None:
+    box = outbox(owed(notice(1), id=1))
+    (key,) = box.take(NOW, 100)
+    made = Notification(id="n", receiver="r", group={"alert": "a"}, notices=(notice(1),), at=NOW)
+    box.form(key, box.ripe(key, None), made, NOW)
+    box.owe([owed(notice(2), id=2), owed(notice(3, "b"), id=3)])
+    assert told(box) == [[3]]
+    failed = box.failed(key, NOW, 0.0)
+    failed.due = NOW + 10
+    box.release([key])
+    assert told(box, NOW + 9) == []
+    assert box.take(NOW + 10, 100) == [key]
+    assert box.formed[key][0] is failed
+    assert (failed.notification, failed.attempts) == (made, 1)
+
+
+def test_of_what_fails_it_is_counted_how_often_others_did_not() -> None:
+    box = outbox(owed(notice(1), id=1))
+    (key,) = box.take(NOW, 100)
+    made = Notification(id="n", receiver="r", group={"alert": "a"}, notices=(notice(1),), at=NOW)
+    box.form(key, box.ripe(key, None), made, NOW)
+    assert [box.failed(key, now, accepted).alone for now, accepted in ((5, 0), (7, 6), (8, 6), (9, 8.5))] == [
+        0,
+        1,
+        1,
+        2,
+    ]
+
+
+def test_an_alert_that_changed_its_group_is_still_told_in_order() -> None:
+    box = outbox(
+        owed(notice(1), group=A, due=NOW + 60, id=1),
+        owed(notice(2), group=B, due=NOW, id=2),
+        owed(notice(3, "b"), group=B, due=NOW, id=3),
+    )
+    assert told(box) == [[3]]
+    assert told(box, NOW + 60) == [[1]]
+    assert told(box, NOW + 60) == [[2]]
+
+
+def test_what_was_formed_before_goes_before_what_is_owed() -> None:
+    box = Outbox()
+    box.resume(Notification(id="n", receiver="r", group=A, notices=(notice(1),), at=NOW), NOW)
+    box.owe([owed(notice(2), group=B, id=2)])
+    assert box.take(NOW, 100) == [key_of(A)]
+    box.settle(key_of(A))
+    box.release([key_of(A)])
+    assert told(box) == [[2]]
+
+
+def test_dropping_what_leads_lets_the_next_go() -> None:
+    rows = [owed(notice(1), group=A, due=NOW + 60, id=1), owed(notice(2), group=B, id=2)]
+    box = outbox(*rows)
+    assert told(box) == []
+    box.drop(rows[:1])
+    assert told(box) == [[2]]
+
+
+def test_the_oldest_is_told_whether_it_is_formed_or_not() -> None:
+    box = outbox(owed(notice(2, at=NOW - 5), id=2))
+    assert box.oldest == NOW - 5
+    box.resume(Notification(id="n", receiver="r", group=A, notices=(notice(1, at=NOW - 9),), at=NOW), NOW)
+    assert box.oldest == NOW - 9
+    assert Outbox().oldest is None
+
+
+ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy"), st.integers(0, 5)), max_size=30)
+
+
+@given(ROWS)
+def test_everything_leaves_once_and_in_the_order_of_each_alert(rows: list[tuple[str, str, int]]) -> None:
+    box = outbox(
+        *(
+            owed(notice(n, alert), group={"region": group}, due=NOW + due, id=n)
+            for n, (alert, group, due) in enumerate(rows)
+        )
+    )
+    left: list[int] = []
+    while (due := box.next()) is not None:
+        for numbers in told(box, max(due, NOW)):
+            left += numbers
+    assert sorted(left) == list(range(len(rows)))
+    for alert in "abc":
+        numbers = [n for n in left if rows[n][0] == alert]
+        assert numbers == sorted(numbers)
+    assert len(box) == 0
+
+
+# What is given up: one letter a notice of one alert, the oldest first, an hour between them
+
+
+def kept(kinds: str, most: int, hours: int) -> str:
+    letters = {"F": Kind.FIRING, "r": Kind.REPEATED, "W": Kind.WORSENED, "R": Kind.RESOLVED}
+    rows = [owed(notice(n, "a", letters[letter], at=NOW + n * 3600), id=n) for n, letter in enumerate(kinds)]
+    dropped = {row.id for some in surplus(rows, most, NOW + hours * 3600).values() for row in some}
+    return "".join("." if n in dropped else letter for n, letter in enumerate(kinds))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "most", "hours", "left"),
+    [
+        ("FrrrR", 9, 0, "FrrrR"),
+        ("FrrrR", 4, 0, "F.rrR"),
+        ("FrrrR", 2, 0, "F...R"),
+        ("FrrrR", 1, 0, "....R"),
+        ("FrrrR", 0, 0, "....R"),
+        ("Frrr", 1, 0, "F..."),
+        ("FWRF", 2, 0, "..RF"),
+        ("FrrrR", 9, 2, "..rrR"),
+        ("FrWrF", 9, 9, "....F"),
+        ("Frr", 9, 9, "F.."),
+        ("rrr", 9, 9, "..."),
+    ],
+)
+def test_repeats_go_first_then_what_is_superseded_and_never_the_last_state(
+    kinds: str, most: int, hours: int, left: str
+) -> None:
+    assert kept(kinds, most, hours) == left

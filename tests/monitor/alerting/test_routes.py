@@ -1,0 +1,186 @@
+"""Who is told of what, by a tree of routes."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from monitor.alerting.routes import GROUP_BY, RouteConfig, Routed, Router, wrong_routes
+from monitor.alerting.windows import TimeWindow
+from monitor.config_errors import lines, problems_in
+
+LABELS = {
+    "account": "123456789012",
+    "region": "eu-west-1",
+    "service": "kinesis",
+    "signal": "stream_write_bytes",
+    "resource": "clicks",
+    "severity": "critical",
+}
+WARNING, INFO, SQS = {"severity": "warning"}, {"severity": "info"}, {"service": "sqs"}
+RECEIVERS = ("ops", "pager", "web")
+NIGHT = TimeWindow.model_validate({"name": "night", "times": ["22:00-06:00"]})
+NOON, MIDNIGHT = 12 * 3600.0, 0.0
+
+
+def router(route: dict[str, Any] | None) -> Router:
+    return Router(RouteConfig.model_validate(route) if route is not None else None, RECEIVERS, [NIGHT])
+
+
+def told(route: dict[str, Any] | None, labels: dict[str, str], at: float = NOON) -> list[str]:
+    return [one.receiver for one in router(route).route(LABELS | labels, at)]
+
+
+TREE = {
+    "receiver": "ops",
+    "routes": [
+        {"matchers": "severity=critical", "receiver": "pager", "continue": True},
+        {"matchers": ['service=~"kinesis|lambda"', "region!=us-east-1"], "receiver": ["web", "ops"]},
+        {"matchers": ["service=kinesis"], "receiver": "pager"},
+        {"severities": ["info"], "routes": [{"matchers": "service=sqs", "receiver": "web"}]},
+        {"matchers": "signal=noise", "receiver": []},
+    ],
+}
+
+ROUTES: list[tuple[dict[str, Any] | None, dict[str, str], list[str]]] = [
+    (None, {}, ["ops", "pager", "web"]),
+    (None, WARNING, ["ops", "pager", "web"]),
+    (None, INFO, []),
+    ({}, {}, ["ops", "pager", "web"]),
+    ({"severities": "critical"}, {}, ["ops", "pager", "web"]),
+    ({"severities": "critical"}, WARNING, []),
+    ({"severities": ["info", "warning"]}, INFO, ["ops", "pager", "web"]),
+    ({"receiver": "ops"}, {}, ["ops"]),
+    ({"receiver": ["ops", "ops"]}, {}, ["ops"]),
+    ({"receiver": []}, {}, []),
+    (
+        TREE,
+        {},
+        ["pager", "web", "ops"],
+    ),  # continue: the next ones are tried too, the first that takes it ends it
+    (TREE, WARNING, ["web", "ops"]),
+    (TREE, {"region": "us-east-1"}, ["pager"]),
+    (TREE, SQS | WARNING, ["ops"]),  # no branch takes it
+    (TREE, SQS, ["pager"]),  # the branch that continues was one
+    (TREE, SQS | INFO, ["web"]),  # the severity is named further up
+    (TREE, {"service": "s3"} | INFO, ["ops"]),  # inherited
+    (TREE, INFO, []),  # the branch that takes it does not name info
+    (TREE, SQS | WARNING | {"signal": "noise"}, []),
+    ({"routes": [{"matchers": "severity=info", "receiver": "web"}]}, INFO, ["web"]),
+    ({"routes": [{"matchers": "severity!=critical", "receiver": "web"}]}, INFO, ["web"]),
+    ({"matchers": "service=sqs", "routes": [{"matchers": "service=kinesis"}]}, {}, []),
+]
+
+
+@pytest.mark.parametrize(("route", "labels", "receivers"), ROUTES)
+def test_an_alert_finds_its_receivers(
+    route: dict[str, Any] | None, labels: dict[str, str], receivers: list[str]
+) -> None:
+    assert told(route, labels) == receivers
+
+
+def test_how_to_tell_comes_from_the_route_or_from_above() -> None:
+    route = {
+        "receiver": "ops",
+        "group_by": "service",
+        "group_wait": "10s",
+        "repeat_interval": "1h",
+        "routes": [{"matchers": "region=eu-west-1", "group_interval": "1m", "repeat_interval": "2h"}],
+    }
+    found = router(route).route(LABELS, NOON)
+    assert found == (Routed("ops", (("service", "kinesis"),), 10, 60, 7200),)
+
+
+def test_the_defaults_are_those_of_alertmanager_and_groups_are_cells_services() -> None:
+    found = router({"receiver": "ops"}).route(LABELS, NOON)
+    assert found == (Routed("ops", tuple((name, LABELS[name]) for name in GROUP_BY), 30, 300, 14400),)
+
+
+@pytest.mark.parametrize(
+    ("by", "group"),
+    [
+        ([], ()),
+        (["service", "team"], (("service", "kinesis"),)),  # only labels that are there
+        (["..."], tuple(sorted(LABELS.items()))),
+    ],
+)
+def test_groups_are_by_the_labels_that_are_there(by: list[str], group: tuple[tuple[str, str], ...]) -> None:
+    (found,) = router({"receiver": "ops", "group_by": by}).route(LABELS, NOON)
+    assert found.group == group
+
+
+def test_of_two_routes_to_a_receiver_the_first_counts() -> None:
+    route = {
+        "receiver": "ops",
+        "routes": [{"group_wait": 1, "continue": True}, {"group_wait": 2}],
+    }
+    assert [one.group_wait for one in router(route).route(LABELS, NOON)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("route", "at", "muted"),
+    [
+        ({}, MIDNIGHT, False),
+        ({"muted": ["night"]}, MIDNIGHT, True),
+        ({"muted": "night"}, NOON, False),
+        ({"active": ["night"]}, MIDNIGHT, False),
+        ({"active": ["night"]}, NOON, True),
+        ({"muted": ["night"], "routes": [{}]}, MIDNIGHT, True),  # of the whole branch
+        ({"routes": [{"muted": ["night"]}]}, MIDNIGHT, True),
+        ({"routes": [{"muted": ["night"], "matchers": "service=sqs"}]}, MIDNIGHT, False),
+    ],
+)
+def test_a_window_mutes_and_does_not_send_elsewhere(route: dict[str, Any], at: float, muted: bool) -> None:
+    found = router(route | {"receiver": "ops"}).route(LABELS, at)
+    assert [(one.receiver, one.muted) for one in found] == [("ops", muted)]
+
+
+WRONG = [
+    ({"matchers": "severity"}, "matchers: column 9: expected an operator (=, !=, =~ or !~), found the end"),
+    ({"matchers": ["a=b", "c=~("]}, "matchers: column 4: expected a regex that RE2 takes: missing ): ("),
+    (
+        {"matchers": {"severity": "x"}},
+        'matchers: expected matchers such as severity="critical", found a mapping',
+    ),
+    (
+        {"severities": ["critcal"]},
+        "severities[0]: expected one of info, warning, critical, found 'critcal'; did",
+    ),
+    ({"receiver": ["a", ["b"]]}, "receiver[1]: expected text, found a list"),
+    ({"group_wait": "soon"}, "group_wait: expected a duration such as 300, 15s, 5m or 1h, found 'soon'"),
+    ({"group_wait": -1}, "group_wait: expected at least 0, found -1"),
+    ({"repeat_interval": 1}, "repeat_interval: expected at least 60, found 1"),
+    (
+        {"routes": [{"routes": [{"matchers": "="}]}]},
+        "routes[0].routes[0].matchers: column 1: expected a label's",
+    ),
+    ({"routes": [{"matcher": "="}]}, "routes[0].matcher: unknown key; did you mean matchers?"),
+    ({"continue": "maybe"}, "continue: Input should be a valid boolean"),
+]
+
+
+@pytest.mark.parametrize(("route", "line"), WRONG)
+def test_a_wrong_route_is_told_with_its_place(route: dict[str, Any], line: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        RouteConfig.model_validate(route)
+    assert lines("", problems_in(caught.value, RouteConfig))[0].startswith(line)
+
+
+def test_names_that_nobody_has_and_names_given_twice_are_told() -> None:
+    route = {
+        "receiver": ["opps", "web"],
+        "routes": [{"muted": "night"}, {"active": ["nigth"], "routes": [{"receiver": "x"}]}],
+    }
+    found = wrong_routes(RouteConfig.model_validate(route), ["ops", "web", "ops"], [NIGHT, NIGHT])
+    assert lines("", found) == [
+        "receivers[2].name: expected another name than in receivers[0], found the same",
+        "windows[1].name: expected another name than in windows[0], found the same",
+        "route.receiver[0]: expected the name of a receiver, found 'opps'; did you mean ops?",
+        "route.routes[1].active[0]: expected the name of a window, found 'nigth'; did you mean night?",
+        "route.routes[1].routes[0].receiver[0]: expected the name of a receiver, found 'x'",
+    ]
+
+
+def test_right_names_are_not_told() -> None:
+    assert not list(wrong_routes(RouteConfig.model_validate(TREE), RECEIVERS, [NIGHT]))
+    assert not list(wrong_routes(None, RECEIVERS, []))

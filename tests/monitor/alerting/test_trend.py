@@ -1,0 +1,69 @@
+"""What counts as rising and falling."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from monitor.alerting.trend import Trend, trend
+
+NOW = 29_000_000
+WINDOW = 180
+
+
+def curve(shape: Callable[[int], float], noise: float = 0.0, length: int = WINDOW) -> Trend | None:
+    """The trend of a shape by how many minutes ago it was, with noise of that standard deviation."""
+    ago = np.arange(length)[::-1]
+    random = np.random.default_rng(7)
+    values = np.array([shape(int(minutes)) for minutes in ago]) + random.normal(0, noise, length)
+    return trend(NOW - ago, values)
+
+
+def climb(minutes: int, low: float = 20.0, high: float = 90.0) -> Callable[[int], float]:
+    return lambda ago: low if ago > minutes else high - (high - low) * ago / minutes
+
+
+SHAPES: list[tuple[str, Callable[[int], float], str, int]] = [
+    ("flat", lambda ago: 50.0, "", 0),
+    ("nothing at all", lambda ago: 0.0, "", 0),
+    ("a climb", climb(22), "rising", 22),
+    ("a long climb", climb(400, 0.0), "rising", 179),
+    ("a fall", lambda ago: 100.0 - climb(40)(ago), "falling", 40),
+    ("a climb that ended", lambda ago: climb(20)(max(ago - 30, 0)), "", 0),
+    ("a climb after a fall", lambda ago: abs(ago - 30.0) + 10, "rising", 30),
+    ("a jump just now", lambda ago: 50.0 if ago > 1 else 90.0, "", 0),
+    ("one spike on the way does not end it", lambda ago: climb(60)(ago) + 40 * (ago == 30), "rising", 60),
+    ("a hardly visible slope", lambda ago: 50.0 - ago / 400, "", 0),
+    ("a slight slope", lambda ago: 50.0 - ago / 100, "", 0),
+]
+
+
+@pytest.mark.parametrize(("shape", "word", "minutes"), [s[1:] for s in SHAPES], ids=[s[0] for s in SHAPES])
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_a_trend_is_what_the_eye_sees(
+    shape: Callable[[int], float], word: str, minutes: int, noise: float
+) -> None:
+    found = curve(shape, noise)
+    if not word or found is None:
+        assert found is None and not word
+    else:
+        assert found.word == word
+        assert abs(found.minutes - minutes) <= max(3, minutes / 5)
+
+
+def test_gaps_are_not_values() -> None:
+    values = np.linspace(10, 90, 60)
+    values[10:30] = np.nan
+    found = trend(np.arange(NOW - 60, NOW), values)
+    assert found and found.word == "rising" and found.minutes >= 55
+
+
+@pytest.mark.parametrize("values", [[], [np.nan] * 9, [1, 2, 3, 4]])
+def test_a_few_samples_are_no_trend(values: list[float]) -> None:
+    assert trend(np.arange(len(values)), values) is None
+
+
+def test_noise_alone_is_no_trend() -> None:
+    random = np.random.default_rng(11)
+    found = [trend(np.arange(WINDOW), 50 + random.normal(0, 8, WINDOW)) for _ in range(200)]
+    assert sum(one is not None for one in found) <= 10

@@ -1,0 +1,112 @@
+"""When a time window holds, on the zone's clock."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import ValidationError
+
+from monitor.alerting.windows import TimeWindow
+from monitor.config_errors import problems_in
+
+OFFICE = {"weekdays": ["monday:friday"], "times": ["08:00-18:00"], "zone": "Europe/Berlin"}
+NIGHT = {"weekdays": ["fri"], "times": ["22:00-06:00"], "zone": "Europe/Berlin"}
+
+HOLDS = [
+    ({}, "2026-01-01T00:00", True),
+    # 2026-07-06 is a Monday
+    (OFFICE, "2026-07-06T07:59", False),
+    (OFFICE, "2026-07-06T08:00", True),
+    (OFFICE, "2026-07-06T17:59", True),
+    (OFFICE, "2026-07-06T18:00", False),
+    (OFFICE, "2026-07-10T12:00", True),
+    (OFFICE, "2026-07-11T12:00", False),
+    # a night belongs to the day on which it begins
+    (NIGHT, "2026-07-10T21:59", False),
+    (NIGHT, "2026-07-10T22:00", True),
+    (NIGHT, "2026-07-11T05:59", True),
+    (NIGHT, "2026-07-11T06:00", False),
+    (NIGHT, "2026-07-11T22:00", False),
+    (NIGHT, "2026-07-10T03:00", False),
+    ({"weekdays": ["friday:monday"]}, "2026-07-06T00:00", True),
+    ({"weekdays": ["friday:monday"]}, "2026-07-07T00:00", False),
+    ({"weekdays": ["tue", "SAT"]}, "2026-07-07T00:00", True),
+    ({"times": ["00:00-24:00"]}, "2026-07-06T23:59", True),
+    ({"times": ["09:00-10:00", "11:00-12:00"]}, "2026-07-06T10:30", False),
+    ({"times": ["09:00-10:00", "11:00-12:00"]}, "2026-07-06T11:30", True),
+    ({"days": ["1:7"]}, "2026-07-07T12:00", True),
+    ({"days": ["1:7"]}, "2026-07-08T12:00", False),
+    ({"days": [-1]}, "2026-02-28T12:00", True),
+    ({"days": [-1]}, "2028-02-28T12:00", False),
+    ({"days": [-1]}, "2028-02-29T12:00", True),
+    ({"days": ["-3:-1"]}, "2026-04-27T12:00", False),
+    ({"days": ["-3:-1"]}, "2026-04-28T12:00", True),
+    ({"days": ["25:-1"]}, "2026-04-30T12:00", True),
+    ({"days": [31]}, "2026-04-30T12:00", False),
+    ({"months": ["december"]}, "2026-12-31T12:00", True),
+    ({"months": ["nov:feb"]}, "2026-01-31T12:00", True),
+    ({"months": ["nov:feb"]}, "2026-03-01T12:00", False),
+    ({"months": [7]}, "2026-07-01T12:00", True),
+    ({"months": ["jul"], "days": [1], "weekdays": ["wed"]}, "2026-07-01T12:00", True),
+    ({"months": ["jul"], "days": [1], "weekdays": ["thu"]}, "2026-07-01T12:00", False),
+]
+
+
+@pytest.mark.parametrize(("given", "at", "holds"), HOLDS)
+def test_a_window_holds_by_the_clock_of_its_zone(given: dict[str, Any], at: str, holds: bool) -> None:
+    window = TimeWindow(name="w", **given)
+    local = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(window.zone))
+    assert window.holds(local.timestamp()) is holds
+
+
+@pytest.mark.parametrize(
+    ("day", "first", "hours"),
+    [
+        ("2026-03-28T23:00Z", "2026-03-28T23:00Z", 3),  # the clock goes from 2 to 3, the window loses an hour
+        ("2026-10-24T22:00Z", "2026-10-24T22:00Z", 5),  # from 3 back to 2: it is an hour longer
+        ("2026-07-05T22:00Z", "2026-07-05T22:00Z", 4),
+    ],
+)
+def test_the_clock_may_be_put_forward_and_back_within_a_window(day: str, first: str, hours: int) -> None:
+    window = TimeWindow.model_validate({"name": "w", "times": ["00:00-04:00"], "zone": "Europe/Berlin"})
+    start = datetime.fromisoformat(day).astimezone(UTC)
+    within = [
+        start + timedelta(hours=n)
+        for n in range(12)
+        if window.holds((start + timedelta(hours=n)).timestamp())
+    ]
+    assert within == [datetime.fromisoformat(first) + timedelta(hours=n) for n in range(hours)]
+
+
+WRONG = [
+    ({}, "missing"),
+    ({"name": "w", "weekdays": ["mo"]}, "expected a weekday or two with a colon between"),
+    ({"name": "w", "weekdays": ["mon:tue:wed"]}, "expected a weekday"),
+    ({"name": "w", "weekdays": ["mon:"]}, "expected a weekday"),
+    ({"name": "w", "weekdays": [1]}, "expected a weekday"),
+    ({"name": "w", "weekdays": "monday:friday"}, "expected a list, found text"),
+    ({"name": "w", "months": ["ma"]}, "expected a month or two with a colon between"),
+    ({"name": "w", "months": [0]}, "expected a month"),
+    ({"name": "w", "months": [13]}, "expected a month"),
+    ({"name": "w", "days": [0]}, "expected a day of the month"),
+    ({"name": "w", "days": [32]}, "expected a day of the month"),
+    ({"name": "w", "days": ["7:1"]}, "expected a day of the month"),
+    ({"name": "w", "days": ["-1:-3"]}, "expected a day of the month"),
+    ({"name": "w", "days": ["1-7"]}, "expected a day of the month"),
+    ({"name": "w", "times": ["8:00-18:00"]}, "expected times such as 08:00-18:00"),
+    ({"name": "w", "times": ["08:00-08:00"]}, "expected times"),
+    ({"name": "w", "times": ["24:00-06:00"]}, "expected times"),
+    ({"name": "w", "times": ["00:00-24:01"]}, "expected times"),
+    ({"name": "w", "times": ["08:60-09:00"]}, "expected times"),
+    ({"name": "w", "zone": "Europe/Berln"}, "expected an IANA time zone such as Europe/Berlin"),
+    ({"name": "w", "zone": "../../etc/passwd"}, "expected an IANA time zone"),
+    ({"name": "w", "year": ["2026"]}, "unknown key"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "told"), WRONG)
+def test_a_wrong_window_is_told(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        TimeWindow.model_validate(given)
+    assert problems_in(caught.value, TimeWindow)[0].what.startswith(told)
