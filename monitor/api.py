@@ -10,7 +10,9 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from monitor import answers, api_pages
 from monitor import api_models as models
-from monitor.api_errors import answer_errors, error
+from monitor.alerting.alerting import Alerting
+from monitor.api_alerts import alerts_router
+from monitor.api_errors import BoundedBodies, answer_errors, error
 from monitor.config_errors import ConfigError
 from monitor.exposition import Exposition
 from monitor.fleet import Fleet
@@ -31,7 +33,8 @@ METRICS: Responses = {200: {"content": {"text/plain": {}, "application/openmetri
 class State:
     """What the application tells of.
 
-    told: how the monitor fares, now. reload: reads the configuration again; raises ConfigError when the new
+    told: how the monitor fares, now. alerting: what remembers and tells of alerts.
+    reload: reads the configuration again; raises ConfigError when the new
     one is refused.
     """
 
@@ -40,6 +43,7 @@ class State:
     telemetry: Telemetry
     told: Callable[[], Told]
     reload: Callable[[], Awaitable[None]]
+    alerting: Alerting
 
 
 def create_app(state: State) -> FastAPI:
@@ -54,8 +58,10 @@ def create_app(state: State) -> FastAPI:
         responses=ERRORS,
     )
     answer_errors(app)
-    for router in (_pages(app), _metrics(state), _series(state), _facts(state), _probes(state)):
+    routers = _pages(app), _metrics(state), _series(state), _facts(state), _probes(state)
+    for router in (*routers, alerts_router(state.alerting, state.fleet)):
         app.include_router(router)
+    app.add_middleware(BoundedBodies)
     return app
 
 
@@ -137,6 +143,8 @@ def _probes(state: State) -> APIRouter:
     async def ready() -> models.Ready | JSONResponse:
         """Whether every cell that can be reached was read once."""
         waiting = state.told().waited_for
+        if trouble := state.alerting.journal.trouble:
+            return error(503, trouble)
         return error(503, f"not read yet: {', '.join(waiting)}") if waiting else models.Ready()
 
     @router.post("/reload", responses={413: {"model": models.Error}})

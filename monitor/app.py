@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 import uvicorn
 
+from monitor.alerting.alerting import Alerting
 from monitor.api import State, create_app
 from monitor.config import Config
 from monitor.config_errors import ConfigError
@@ -59,59 +61,72 @@ class App:
         self._last_reload: Reload | None = None
 
     async def run(self, listening: socket.socket, stop: asyncio.Event) -> None:
-        """Serve, watch and judge until `stop` is set, or a part of it fails for good."""
-        server = Server(
-            uvicorn.Config(
-                create_app(self._state()),
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=STOPPING,
+        """Serve, watch, judge and tell until `stop` is set, or a part of it fails for good.
+
+        Raises JournalError when the journal is not ours to use.
+        """
+        async with Alerting.opened(self.config, self.fleet, self.telemetry.registry) as alerting:
+            server = Server(
+                uvicorn.Config(
+                    create_app(self._state(alerting)),
+                    lifespan="off",
+                    log_config=None,
+                    access_log=False,
+                    server_header=False,
+                    timeout_graceful_shutdown=STOPPING,
+                )
             )
-        )
+            await self._run(server, listening, alerting, stop)
+
+    async def _run(
+        self, server: Server, listening: socket.socket, alerting: Alerting, stop: asyncio.Event
+    ) -> None:
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve([listening]), name="server")
-            others = [group.create_task(self._work()), group.create_task(self._reload_when_told())]
-            stopping = group.create_task(stop.wait())
-            await asyncio.wait([serving, *others, stopping], return_when=asyncio.FIRST_COMPLETED)
+            loops = self._work(alerting), alerting.run(), self._reload_when_told(alerting)
+            others = [group.create_task(one) for one in (*loops, stop.wait())]
+            await asyncio.wait([serving, *others], return_when=asyncio.FIRST_COMPLETED)
             server.should_exit = True
-            for task in (*others, stopping):
+            for task in others:
                 task.cancel()
 
-    async def _work(self) -> None:
+    async def _work(self, alerting: Alerting) -> None:
         """Watch and judge; anew after each reload."""
+        judging = partial(self.judge, alerting)
         while True:
             self._reloaded.clear()
             async with asyncio.TaskGroup() as loops:
                 tasks = [
                     loops.create_task(self.watch.run(), name="watch"),
-                    loops.create_task(self._judge_when_read(), name="first judgement"),
+                    loops.create_task(self._judge_when_read(alerting), name="first judgement"),
                     loops.create_task(
-                        repeat("judge", "judge", self.config.judge_interval, self.judge, self.telemetry)
+                        repeat("judge", "judge", self.config.judge_interval, judging, self.telemetry)
                     ),
                 ]
                 await self._reloaded.wait()
                 for task in tasks:
                     task.cancel()
 
-    async def _reload_when_told(self) -> None:
+    async def _reload_when_told(self, alerting: Alerting) -> None:
         while True:
             await self.hangup.wait()
             self.hangup.clear()
             with suppress(ConfigError):  # said and counted by `reload`
-                await self.reload()
+                await self.reload(alerting)
 
-    async def _judge_when_read(self) -> None:
+    async def _judge_when_read(self, alerting: Alerting) -> None:
         await self.watch.complete.wait()
-        await self.judge()
+        await self.judge(alerting)
         self.judged.set()
 
-    async def judge(self) -> None:
-        """Judge the fleet as it is, and publish it."""
+    async def judge(self, alerting: Alerting) -> None:
+        """Judge the fleet as it is, tell of its alerts once all was read, and publish it."""
         judge(self.fleet, int(time.time() // 60))
-        names = {cell.account: cell.name or cell.account for cell in self.told().cells}
-        await self.exposition.publish(names)
+        told = self.told()
+        names = {cell.account: cell.name or cell.account for cell in told.cells}
+        if self.judged.is_set() or self.watch.complete.is_set():
+            await alerting.alarm.turn(told, names)
+        await self.exposition.publish(names, alerting.alarm.active())
 
     def told(self) -> Told:
         """How the watching fares, as it is now."""
@@ -132,16 +147,17 @@ class App:
             last_reload=self._last_reload,
         )
 
-    def _state(self) -> State:
+    def _state(self, alerting: Alerting) -> State:
         return State(
             fleet=self.fleet,
             exposition=self.exposition,
             telemetry=self.telemetry,
             told=self.told,
-            reload=self.reload,
+            reload=partial(self.reload, alerting),
+            alerting=alerting,
         )
 
-    async def reload(self) -> None:
+    async def reload(self, alerting: Alerting) -> None:
         """Take a new configuration into use; a wrong one raises ConfigError, and changes nothing."""
         async with self._reloading:
             try:
@@ -151,9 +167,11 @@ class App:
                 self._last_reload = Reload(at=time.time(), error=str(error))
                 log.error("the new configuration is refused, the old one stays in force: %s", error)
                 raise
-            if config.listen != self.config.listen:
-                log.warning("`listen` changed: it takes effect at the next start")
+            for name in ("listen", "journal"):
+                if getattr(config, name) != getattr(self.config, name):
+                    log.warning("`%s` changed: it takes effect at the next start", name)
             self.config = config
+            alerting.configure(config)
             self.watch = Watch(config, self.fleet, self.telemetry, self.watch.found())
             self._reloaded.set()
             self._last_reload = Reload(at=time.time())

@@ -20,7 +20,9 @@ from rich.progress import Progress
 from monitor import catalogue as catalogue_text
 from monitor import check as checking
 from monitor import config_example, iam
+from monitor.alerting.journal import JournalError
 from monitor.app import serve as serving
+from monitor.cli_alerts import app as alerts_app
 from monitor.config import Config, load
 from monitor.config_errors import ConfigError
 from monitor.config_types import ALL
@@ -45,6 +47,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Check or explain the configuration file.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(dashboards_app, name="dashboards")
+app.add_typer(alerts_app, name="alerts")
 
 Format = Literal["table", "json", "csv", "markdown"]
 FailOn = Literal["above", "critical", "saturated", "none"]
@@ -91,11 +94,12 @@ def unless_it_is_wrong() -> Iterator[None]:
 
 @contextmanager
 def unless_it_cannot_start() -> Iterator[None]:
-    """One sentence when the address cannot be listened on, or the demo's AWS does not start."""
+    """One sentence when it cannot listen, its journal is held, or the demo's AWS does not start."""
     try:
         yield
-    except (OSError, TimeoutError) as error:
-        typer.echo(f"headroom cannot start: {error.strerror or error}", err=True)
+    except (OSError, JournalError) as error:
+        why = error.strerror if isinstance(error, OSError) else None
+        typer.echo(f"headroom cannot start: {why or error}", err=True)
         raise typer.Exit(CANNOT_LOOK) from None
 
 

@@ -18,7 +18,7 @@ import orjson
 from monitor.body import Body, Piece
 from monitor.columns import Objects
 from monitor.fleet import Fleet, Group, Key, Series
-from monitor.snapshot import Snapshot
+from monitor.snapshot import ActiveAlert, Snapshot
 from rules.band import Zone
 from rules.limits import catalogue
 
@@ -161,9 +161,12 @@ FAMILIES = (
 )
 INFO = "headroom_account_info"
 COUNTS = "headroom_series"
+STATES, SINCE = "headroom_alert_state", "headroom_alert_since_seconds"
 HEADERS = {family.name: header(family.name, family.help) for family in FAMILIES}
 HEADERS[INFO] = header(INFO, "The configured name of an account.")
 HEADERS[COUNTS] = header(COUNTS, "Series in each zone.")
+HEADERS[STATES] = header(STATES, "Alerts: 1 pending, 2 firing; no sample when inactive.")
+HEADERS[SINCE] = header(SINCE, "When the breach of an alert that is pending or fires began.")
 
 
 class Chunk:
@@ -209,9 +212,9 @@ class Exposition:
         self.snapshot = Snapshot.of(fleet, {})
         self.body = Body()
 
-    async def publish(self, names: Mapping[str, str]) -> None:
+    async def publish(self, names: Mapping[str, str], alerts: Sequence[ActiveAlert] = ()) -> None:
         """Publish what was judged; `names` are the accounts', by id. After each judgement."""
-        self.snapshot = Snapshot.of(self._fleet, names, self.snapshot)
+        self.snapshot = Snapshot.of(self._fleet, names, self.snapshot, alerts)
         self.body = await asyncio.to_thread(self._render_newest)
 
     def _render_newest(self) -> Body:
@@ -222,7 +225,7 @@ class Exposition:
         if snapshot.series is not self._named:
             self._name(snapshot)
         told = HEADERS[INFO], _names(snapshot), HEADERS[COUNTS], _counts(snapshot)
-        pieces = (*told, *self._samples(snapshot))
+        pieces = (*told, *_alerts(snapshot), *self._samples(snapshot))
         return self.body if pieces == self.body.pieces else Body.of(pieces)
 
     def _name(self, snapshot: Snapshot) -> None:
@@ -244,6 +247,17 @@ class Exposition:
 def _names(snapshot: Snapshot) -> Piece:
     first = [labels({"account": account, "name": name}) for account, name in snapshot.names.items()]
     return Piece.of(lines(INFO.encode(), first, [CLOSE] * len(first), np.ones(len(first), np.int8)))
+
+
+def _alerts(snapshot: Snapshot) -> Iterator[Piece]:
+    active = [(snapshot.series[one.place], one) for one in snapshot.alerts]
+    active = [(series, one) for series, one in active if series]
+    first = [series_labels(series) for series, _ in active]
+    rest = [further({"severity": one.severity}) for _, one in active]
+    for name in (STATES, SINCE):
+        values = [one.state if name == STATES else one.since for _, one in active]
+        yield HEADERS[name]
+        yield Piece.of(lines(name.encode(), first, rest, np.array(values, np.int64)))
 
 
 def _counts(snapshot: Snapshot) -> Piece:

@@ -187,6 +187,12 @@ class Fleet(Columns):
         self.gone.append(series)
         self.version += 1
 
+    def with_id(self, identity: str) -> Series | None:
+        """The series of a key's id, None when there is none. Raises ValueError when it is no such id."""
+        places = np.flatnonzero(self.id[: self.size] == np.uint64(int(identity, 16)))
+        series: Series | None = self.by_place[places[0]] if places.size else None
+        return series
+
     def release(self) -> list[Series]:
         """The series dropped since the last call; from now on their places can be used again."""
         gone, self.gone = self.gone, []

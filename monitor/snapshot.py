@@ -1,11 +1,20 @@
 """The fleet as the last judgement left it: copies to read in other threads while the fleet lives on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from monitor.columns import Bytes, Flags, Floats, Ids, Ints, Objects
 from monitor.fleet import Fleet, Group
+
+
+class ActiveAlert(NamedTuple):
+    """An alert that is pending (1) or fires (2), of the series at a place; since: epoch seconds."""
+
+    place: int
+    severity: str
+    state: int
+    since: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +22,7 @@ class Snapshot:
     """Copies of the fleet's columns, named as there; `series` is `by_place`.
 
     groups: in the order that `group` counts them. names: of accounts, by the 12-digit id.
+    alerts: those that are active.
     """
 
     version: int
@@ -29,9 +39,16 @@ class Snapshot:
     saturation: Floats
     minute: Ints
     zone: Bytes
+    alerts: Sequence[ActiveAlert] = ()
 
     @classmethod
-    def of(cls, fleet: Fleet, names: Mapping[str, str], before: Self | None = None) -> Self:
+    def of(
+        cls,
+        fleet: Fleet,
+        names: Mapping[str, str],
+        before: Self | None = None,
+        alerts: Sequence[ActiveAlert] = (),
+    ) -> Self:
         """Copy the fleet; what has not changed since the snapshot `before` is shared with it."""
         unchanged = before is not None and before.version == fleet.version
         size = fleet.size
@@ -50,4 +67,5 @@ class Snapshot:
             saturation=fleet.saturation[:size].copy(),
             minute=fleet.minute[:size].copy(),
             zone=fleet.zone[:size].copy(),
+            alerts=alerts,
         )

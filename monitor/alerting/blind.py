@@ -5,6 +5,8 @@ from hashlib import blake2b
 from itertools import groupby
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from monitor.alerting.inhibit import BLIND
 from monitor.alerting.notice import Kind, Notice, Severity
 from monitor.alerting.phrases import place, span
@@ -120,22 +122,23 @@ def _what(those: Sequence[Sight], services: Iterable[str]) -> str:
     return f"{', '.join(names)}. {said.rstrip('.')}."
 
 
-def notice(one: Blind, number: int, kind: Kind, at: float) -> Notice:
-    """What is told of it. `kind` says whether it is over."""
-    where = place(one.labels)
-    if kind is Kind.RESOLVED:
-        summary = f"{where} is seen again, after {span(at - one.since)}."
-    else:
-        summary = f"{where} has not been fully seen for {span(at - one.since)}: {one.what}"
+def notice(one: Blind, number: int, at: float) -> Notice:
+    """What is told of it when it begins."""
     return Notice(
         alert=one.alert,
         number=number,
-        kind=kind,
+        kind=Kind.FIRING,
         severity=Severity.WARNING,
         zone=BLIND,
-        summary=summary,
+        summary=f"{place(one.labels)} has not been fully seen for {span(at - one.since)}: {one.what}",
         labels=one.labels,
         at=at,
         since=one.since,
         remedy=(ALLOW,) if any(word in one.cause for word in REFUSED) else (),
     )
+
+
+def over(one: Notice, number: int, at: float) -> Notice:
+    """What is told when it is seen again; `one` is what was told of it before."""
+    summary = f"{place(one.labels)} is seen again, after {span(at - one.since)}."
+    return replace(one, number=number, kind=Kind.RESOLVED, summary=summary, at=at)

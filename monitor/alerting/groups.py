@@ -8,7 +8,7 @@ for a while can neither lose nor repeat anything.
   `group_interval` before it tells changes.
 - What becomes critical does not wait for that: requests are being refused, so it gathers for `group_wait`.
 - What still fires is told again, the whole group at once, `repeat_interval` after it was told last.
-- An alert that is over before anybody was told is told only if it was critical: what was refused is a fact.
+- An alert that is over before anybody was told is not told.
 - A mute, an inhibition or a time window holds an alert back; when that ends and it still fires, it is told.
   The end of an alert that was told is never held back: an incident opened elsewhere would stay open.
 - An acknowledgement covers an alert up to a severity: it stops repeats, and nothing else.
@@ -151,8 +151,7 @@ def _change(one: Standing, told: Told | None) -> Kind | None:
     """What the receiver does not know yet; None when there is nothing, or it must not be told now."""
     notice = one.notice
     if not notice.firing:
-        fact = notice.severity is Severity.CRITICAL and not one.held and not one.left
-        return Kind.RESOLVED if told or fact else None
+        return Kind.RESOLVED if told else None
     if told is None:
         return None if one.held else Kind.FIRING
     now, before = _badness(notice), _badness(told)
@@ -200,5 +199,5 @@ def _after(group: Group, tell: Iterable[Notice], now: float) -> Group:
         if notice.firing:
             told[notice.alert] = Told(notice.severity, notice.zone, now)
         else:
-            told.pop(notice.alert, None)
+            del told[notice.alert]
     return Group(group.receiver, group.labels, told, now if tell else group.at)

@@ -24,6 +24,11 @@ Place = tuple[str, str, str, str, str]  # account, region, service, signal, reso
 Rank = tuple[bool, int, float, int, str]
 
 
+def is_blind(one: Notice) -> bool:
+    """Whether it is of what cannot be seen, rather than of a series."""
+    return one.labels.get("signal") == BLIND
+
+
 class Cause(NamedTuple):
     """A saturated alert; of signals that share their refusals, the one of the highest rank is the cause."""
 
@@ -39,10 +44,10 @@ def explained(firing: Iterable[Notice]) -> dict[str, str]:
     refused below it; then by the whole rather than by its parts; then by the one nearest to its limit.
     """
     firing = tuple(firing)
-    series = [one for one in firing if one.labels.get("signal") != BLIND]
+    series = [one for one in firing if not is_blind(one)]
     causes = _causes(series)
     found = {one.alert: cause.alert for one in series if (cause := _cause_of(one, causes))}
-    return found | _blind(one for one in firing if one.labels.get("signal") == BLIND)
+    return found | _blind(filter(is_blind, firing))
 
 
 class _Causes(NamedTuple):

@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
+from socket import socket
+from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from monitor.app import App, bound, stopped_by_signals
@@ -66,7 +68,7 @@ async def own_aws() -> AsyncIterator[str]:
             await process.wait()
 
 
-def configuration(url: str, port: int) -> Config:
+def configuration(url: str, port: int, journal: str) -> Config:
     """Everything in sight, read every quarter of a minute."""
     return Config.model_validate(
         {
@@ -77,6 +79,7 @@ def configuration(url: str, port: int) -> Config:
             "judge_interval": 5,
             "listen": f"127.0.0.1:{port}",
             "endpoint_url": url,
+            "journal": journal,
         }
     )
 
@@ -86,13 +89,18 @@ async def demo(port: int, out: TextIO) -> None:
     listening = bound("127.0.0.1", port)
     stop = stopped_by_signals()
     out.write("Starting an AWS on loopback with three hours of traffic ...\n")
-    async with own_aws() as url:
-        config = configuration(url, listening.getsockname()[1])
-        app = App(config, lambda: config)
-        async with asyncio.TaskGroup() as group:
-            telling = group.create_task(tell(app, out))
-            await app.run(listening, stop)
-            telling.cancel()
+    with TemporaryDirectory(prefix="headroom-demo-") as folder:
+        async with own_aws() as url:
+            port = listening.getsockname()[1]
+            await _run(configuration(url, port, f"{folder}/headroom.db"), listening, stop, out)
+
+
+async def _run(config: Config, listening: socket, stop: asyncio.Event, out: TextIO) -> None:
+    app = App(config, lambda: config)
+    async with asyncio.TaskGroup() as group:
+        telling = group.create_task(tell(app, out))
+        await app.run(listening, stop)
+        telling.cancel()
 
 
 async def tell(app: App, out: TextIO) -> None:

@@ -1,13 +1,17 @@
 """The HTTP application with a fleet by hand, as tests ask it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 
+from monitor.alerting.alerting import Alerting
 from monitor.api import State, create_app
+from monitor.config import Config
 from monitor.exposition import Exposition
 from monitor.fleet import Fleet
 from monitor.status import Told
@@ -26,15 +30,27 @@ class Server:
 
     def __post_init__(self) -> None:
         self.exposition = Exposition(self.fleet)
-        self.app: FastAPI = create_app(
-            State(
-                fleet=self.fleet,
-                exposition=self.exposition,
-                telemetry=Telemetry(),
-                told=lambda: self.told,
-                reload=self._reload,
+        self.app: FastAPI
+        self.alerting: Alerting
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, folder: Path) -> AsyncIterator["Server"]:
+        """A server whose journal is in the folder."""
+        server, telemetry = cls(), Telemetry()
+        config = Config(journal=str(folder / "headroom.db"))
+        async with Alerting.opened(config, server.fleet, telemetry.registry) as server.alerting:
+            server.app = create_app(
+                State(
+                    fleet=server.fleet,
+                    exposition=server.exposition,
+                    telemetry=telemetry,
+                    told=lambda: server.told,
+                    reload=server._reload,
+                    alerting=server.alerting,
+                )
             )
-        )
+            yield server
 
     async def _reload(self) -> None:
         self.reloads += 1

@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -26,8 +27,9 @@ PLAIN = {"Accept-Encoding": "identity"}
 
 
 @pytest.fixture
-def server() -> Server:
-    return Server()
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    async with Server.opened(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture

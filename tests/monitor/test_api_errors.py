@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,8 +15,9 @@ from tests.monitor.served import Server, answer, client_of, refusal
 
 
 @pytest.fixture
-def server() -> Server:
-    return Server()
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    async with Server.opened(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture

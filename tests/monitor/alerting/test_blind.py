@@ -2,8 +2,8 @@
 
 import pytest
 
-from monitor.alerting.blind import AFTER, LATE, Sight, blind, notice, sights
-from monitor.alerting.notice import Kind, Severity
+from monitor.alerting.blind import AFTER, LATE, Sight, blind, notice, over, sights
+from monitor.alerting.notice import Severity
 from monitor.aws import Failure
 from monitor.inventory import Outcome
 from monitor.status import CellStatus, Told
@@ -74,7 +74,7 @@ def test_an_alert_keeps_its_id_when_more_services_share_its_cause() -> None:
 
 def test_what_is_told_says_what_is_hidden_and_why() -> None:
     (one,) = blind([since(KINESIS, 1320, DENIED), since(METRICS, 1320, DENIED)], NOW)
-    told = notice(one, 7, Kind.FIRING, NOW)
+    told = notice(one, 7, NOW)
     assert told.summary == (
         "prod, eu-west-1 has not been fully seen for 22 min: the metrics, Kinesis Data Streams. "
         "it says AccessDeniedException."
@@ -92,9 +92,9 @@ def test_what_is_told_says_what_is_hidden_and_why() -> None:
 
 def test_its_end_says_how_long_it_lasted() -> None:
     (one,) = blind([since(METRICS, 3600, SLOW)], NOW)
-    over = notice(one, 8, Kind.RESOLVED, NOW + 600)
-    assert over.summary == "prod, eu-west-1 is seen again, after 1 h 10 min."
-    assert (over.firing, over.remedy) == (False, ())
+    ended = over(notice(one, 7, NOW), 8, NOW + 600)
+    assert ended.summary == "prod, eu-west-1 is seen again, after 1 h 10 min."
+    assert (ended.firing, ended.remedy) == (False, ())
 
 
 def test_a_watch_is_seen_as_its_cells_their_services_and_the_accounts_that_are_shut() -> None:
@@ -123,7 +123,7 @@ def test_a_watch_is_seen_as_its_cells_their_services_and_the_accounts_that_are_s
 def test_an_account_that_is_shut_is_blind_as_a_whole() -> None:
     told = Told(shut={"staging": Failure("AssumeRole", "", DENIED, "not you")})
     (one,) = blind(sights(told, since=NOW - 960, inventory=600, poll=300), NOW)
-    assert notice(one, 1, Kind.FIRING, NOW).summary == (
+    assert notice(one, 1, NOW).summary == (
         "staging has not been fully seen for 16 min: the whole account. "
         "AssumeRole: not you (AccessDeniedException)."
     )

@@ -1,0 +1,119 @@
+"""From the life of an alert to its notice: what is told when it begins, worsens, eases or ends."""
+
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from monitor.alerting import sentence
+from monitor.alerting.lifecycle import Lifecycle
+from monitor.alerting.notice import Kind, Notice, Severity
+from monitor.alerting.phrases import span
+from monitor.alerting.sentence import Moment
+from monitor.alerting.trend import Trend, trend
+from monitor.config import Config
+from monitor.fleet import Fleet, Series
+from monitor.judge import history
+from monitor.rows import row_of
+from monitor.selector import Labels
+from rules.alerts import Rule, State
+from rules.band import ZONES, Zone
+
+GONE = "it is no longer there"
+
+
+class Writer:
+    """Writes the notices of a fleet's alerts, numbered on from `number`. names: of accounts, by id."""
+
+    def __init__(self, fleet: Fleet, lifecycle: Lifecycle, config: Config, number: int) -> None:
+        self.config, self.names = config, dict[str, str]()
+        self._fleet, self._lifecycle = fleet, lifecycle
+        self._numbers = count(number + 1)
+
+    def number(self) -> int:
+        """The next notice's."""
+        return next(self._numbers)
+
+    def stands(self, series: Series, state: State) -> tuple[Severity, Rule, int] | None:
+        """The worst rule of a series in a state that is to be an alert, its severity, and since when."""
+        labels = Labels(*series.key, account_name=self.names.get(series.key.account, ""))
+        for rule, since in self._lifecycle.rules(series.place, state):
+            if severity := self.config.severity_of(labels, rule):
+                return severity, rule, since * 60
+        return None
+
+    def changed(self, series: Series, before: Notice | None, relimited: bool, at: float) -> Notice | None:
+        """The notice of what became of a series' alert; None when nothing is to be told.
+
+        before: the last one. relimited: its limit changed, which explains an end.
+        """
+        lasting = before if before and before.firing else None
+        stands = self.stands(series, State.FIRING)
+        if stands is None:
+            return self._over(series, lasting, relimited, at) if lasting else None
+        severity, rule, since = stands
+        zone = ZONES[rule.word]
+        kind = _kind(lasting, severity, zone)
+        if kind is None:
+            return None
+        began = lasting.since if lasting else since
+        more = {"number": self.number(), "severity": severity, "zone": zone, "since": began}
+        return self._written(series, self._moment(series, kind, at, **more))
+
+    def again(self, series: Series, before: Notice, at: float) -> Notice:
+        """The same alert as it is now."""
+        more = {"severity": before.severity, "zone": ZONES[before.zone], "since": before.since}
+        return self._written(series, self._moment(series, Kind.REPEATED, at, number=self.number(), **more))
+
+    def waiting(self, series: Series, at: float) -> Notice | None:
+        """What would be told of a series whose breach has not lasted long enough yet; not numbered."""
+        stands = self.stands(series, State.PENDING)
+        if stands is None:
+            return None
+        severity, rule, since = stands
+        more = {"number": 0, "severity": severity, "zone": ZONES[rule.word], "since": since}
+        moment = self._moment(series, Kind.FIRING, at, **more)
+        return sentence.notice(row_of(self._fleet, series), moment)
+
+    def gone(self, before: Notice, at: float) -> Notice:
+        """The end of the alert of a series that left the fleet."""
+        subject, _, _ = before.summary.partition(") ")
+        summary = f"{subject}) is no longer an alert after {span(at - before.since)}: {GONE}."
+        return msgspec.structs.replace(
+            before, number=self.number(), kind=Kind.RESOLVED, summary=summary, at=at, reason=GONE
+        )
+
+    def _over(self, series: Series, before: Notice, relimited: bool, at: float) -> Notice:
+        row = row_of(self._fleet, series)
+        reason = sentence.limit_changed(before.limit, row.limit, row.unit) if relimited else ""
+        more = {"number": self.number(), "severity": before.severity, "since": before.since}
+        zone = max(row.zone, Zone.BELOW)
+        return sentence.notice(row, self._moment(series, Kind.RESOLVED, at, zone=zone, reason=reason, **more))
+
+    def _written(self, series: Series, moment: Moment) -> Notice:
+        return sentence.notice(row_of(self._fleet, series), moment, self._trend(series))
+
+    def _moment(self, series: Series, kind: Kind, at: float, **more: Any) -> Moment:
+        return Moment(
+            alert=series.key.id,
+            kind=kind,
+            at=at,
+            account_name=self.names.get(series.key.account, ""),
+            tags=series.ruling.tags,
+            links=self.config.links.of(series.key),
+            **more,
+        )
+
+    def _trend(self, series: Series) -> Trend | None:
+        formula = self._fleet.usages.get(series.place)
+        return trend(*history(self._fleet, formula)) if formula else None
+
+
+def _kind(before: Notice | None, severity: Severity, zone: Zone) -> Kind | None:
+    """What a firing alert is beside what was told of it; None when it is the same."""
+    if before is None:
+        return Kind.FIRING
+    was, now = (before.severity.rank, ZONES[before.zone]), (severity.rank, zone)
+    if was == now:
+        return None
+    return Kind.WORSENED if now > was else Kind.EASED
