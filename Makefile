@@ -9,7 +9,7 @@ SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 compile = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links $(2) --output-file $(1)
 
-.PHONY: help install demo test lint acceptance bench lock clean
+.PHONY: help install demo test lint acceptance bench dashboards lock clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -59,6 +59,12 @@ $(BIN)/prometheus: | .venv/.installed
 ## make bench        the measurements in bench/, one after the other
 bench: install
 	@set -e; for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
+
+## make dashboards   write dashboards/ and docs/runbook.md anew, from the catalogue
+dashboards: install
+	$(BIN)/headroom dashboards prometheus
+	$(BIN)/headroom dashboards grafana
+	$(BIN)/headroom dashboards runbook
 
 ## make lock         rewrite the locks for pyproject.toml; what they pin already stays (to upgrade all, delete them first)
 lock: | .venv/bin/pip

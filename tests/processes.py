@@ -8,6 +8,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import httpx
@@ -21,10 +22,12 @@ BARE = {name: value for name, value in os.environ.items() if not name.startswith
 
 
 @asynccontextmanager
-async def running(*command: str, environ: Mapping[str, str] = BARE) -> AsyncIterator[Process]:
-    """A process with pipes, killed at the end if it still runs."""
+async def running(
+    *command: str, environ: Mapping[str, str] = BARE, folder: Path = ROOT
+) -> AsyncIterator[Process]:
+    """A process with pipes that works in a folder, killed at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, env=environ, stdin=PIPE, stdout=PIPE, stderr=PIPE
+        *command, cwd=folder, env=environ, stdin=PIPE, stdout=PIPE, stderr=PIPE
     )
     try:
         yield process
@@ -36,9 +39,10 @@ async def running(*command: str, environ: Mapping[str, str] = BARE) -> AsyncIter
 
 @asynccontextmanager
 async def headroom(*arguments: str, environ: Mapping[str, str] = BARE) -> AsyncIterator[Process]:
-    """The command as a user runs it."""
-    async with running(*COMMAND, *arguments, environ=environ) as process:
-        yield process
+    """The command as a user runs it, in a folder of its own."""
+    with TemporaryDirectory() as name:
+        async with running(*COMMAND, *arguments, environ=environ, folder=Path(name)) as process:
+            yield process
 
 
 @asynccontextmanager

@@ -41,6 +41,9 @@ SITUATIONS: Mapping[str, Callable[[int], Situation]] = {
     "critical once it has lasted": lambda hold: Situation(
         ((CRITICAL, hold + 20),), {9 + hold: WITHIN, 10 + hold: CRITICAL, 29 + hold: CRITICAL}
     ),
+    "new, and held like any other": lambda hold: Situation(
+        ((GONE, 30), (CRITICAL, hold + 20)), {40: WITHIN, 39 + hold: WITHIN, 41 + hold: CRITICAL}
+    ),
     "above once it has lasted": lambda hold: Situation(
         ((ABOVE, hold + 20),), {9 + hold: WITHIN, 10 + hold: ABOVE, 29 + hold: ABOVE}
     ),

@@ -99,7 +99,7 @@ def zone_names() -> list[ValueMapping]:
 def not_told() -> list[ValueMapping]:
     """NaN in words."""
     said = ValueMappingResult(text="not told")
-    return [SpecialValueMap(DashboardSpecialValueMapOptions(SpecialValueMatch.NULL_AND_NA_N, said))]
+    return [SpecialValueMap(DashboardSpecialValueMapOptions(SpecialValueMatch.NULL_AND_NAN, said))]
 
 
 def steps(bounds: Mapping[float | None, str]) -> dashboard.ThresholdsConfig:

@@ -81,7 +81,7 @@ def top(expression: str) -> str:
 
 def projected(matchers: Matchers, hours: int) -> str:
     """Utilization in some hours if it goes on as in the last one: a line through it, no more than that."""
-    line = f"predict_linear({select('headroom_utilization_ratio', matchers)}[1h:1m], {hours} * 3600)"
+    line = f"predict_linear({select('headroom_utilization_ratio', matchers)}[1h], {hours} * 3600)"
     return or_none(f"topk({DRAWN}, clamp_min(max {BY_SERIES} ({line}), 0))")
 
 

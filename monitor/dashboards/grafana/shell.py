@@ -11,6 +11,7 @@ from grafana_foundation_sdk.builders.dashboard import (
     QueryVariable,
     TextBoxVariable,
 )
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import (
     AnnotationContainer,
@@ -18,6 +19,7 @@ from grafana_foundation_sdk.models.dashboard import (
     Dashboard,
     DashboardCursorSync,
     DashboardLinkType,
+    VariableModel,
     VariableOption,
     VariableRefresh,
     VariableSort,
@@ -60,12 +62,13 @@ class Board:
     zone: bool = False
 
     def built(self) -> Dashboard:
-        """The dashboard that Grafana knows."""
-        made = builders.Dashboard(f"Headroom / {self.title}").uid(f"{TAG}-{self.name}").tags([TAG])
-        made = made.description(self.about).readonly().refresh("1m").time("now-6h", "now")
-        made = made.tooltip(DashboardCursorSync.CROSSHAIR).timezone("browser").link(_others())
+        """The dashboard that Grafana knows; that of one series is reached from its series, not a list."""
+        many = any(_many(match) for match in self.matchers.values())
+        made = builders.Dashboard(f"Headroom / {self.title}").uid(f"{TAG}-{self.name}")
+        made = made.description(self.about).readonly().refresh("1m").time("now-6h", "now").timezone("browser")
+        made = made.tooltip(DashboardCursorSync.CROSSHAIR).tags([TAG if many else f"{TAG}-{self.name}"])
         zone = [_zone()] if self.zone else []
-        made = made.variables([_source(), _page(), *_labels(self.matchers), *zone])
+        made = made.link(_others(many)).variables([_source(), _page(), *_labels(self.matchers), *zone])
         for row, panels in self.rows.items():
             made = made.with_row(builders.Row(row))
             for panel in panels:
@@ -85,18 +88,27 @@ def _completed(built: Dashboard, matchers: Matchers) -> Dashboard:
     return built
 
 
-def _others() -> DashboardLink:
+def _many(match: str) -> bool:
+    """Whether a matcher takes more values than one."""
+    return match.startswith("=~")
+
+
+def _others(with_variables: bool) -> DashboardLink:
     others = DashboardLink("Headroom").type(DashboardLinkType.DASHBOARDS).tags([TAG])
-    return others.as_dropdown(True).include_vars(True).keep_time(True)
+    return others.as_dropdown(True).include_vars(with_variables).keep_time(True)
 
 
 def _source() -> DatasourceVariable:
     return DatasourceVariable("datasource").label("Data source").type("prometheus")
 
 
+def _text(name: str, label: str, value: str) -> TextBoxVariable:
+    shown = VariableOption(text=value, value=value)
+    return TextBoxVariable(name).label(label).default_value(value).current(shown)
+
+
 def _page() -> TextBoxVariable:
-    page = TextBoxVariable("headroom").label("Headroom's page").default_value(PAGE)
-    return page.current(VariableOption(text=PAGE, value=PAGE))
+    return _text("headroom", "Headroom's page", PAGE)
 
 
 def _zone() -> CustomVariable:
@@ -109,19 +121,26 @@ def _zone() -> CustomVariable:
     return CustomVariable("zone").label("Zone, at least").values(named).current(shown).options(options)
 
 
-def _labels(matchers: Matchers) -> list[QueryVariable]:
-    return [_label(label, matchers) for label in SERIES if "$" in matchers.get(label, "")]
+def _labels(matchers: Matchers) -> list[Builder[VariableModel]]:
+    """A variable for each label; of resources there are too many for a list, unless it is of one signal."""
+    names = [label for label in SERIES if "$" in matchers.get(label, "")]
+    return [
+        _text(name, "Resource (a pattern)", ".*")
+        if name == "resource" and _many(matchers[name])
+        else _label(name, matchers)
+        for name in names
+    ]
 
 
 def _label(label: str, matchers: Matchers) -> QueryVariable:
-    """A variable of a label, whose values are those that go with the variables before it."""
+    """A variable whose values are those that go with the variables before it."""
     asked = f"label_values({select('headroom_limit', matchers, SERIES[: SERIES.index(label)])}, {label})"
     variable = QueryVariable(label).label(label.capitalize()).datasource(SOURCE)
     if label == "account":
         variable, asked = variable.regex(NAMES), "query_result(headroom_account_info)"
     variable = variable.query({"query": asked, "refId": label}).sort(VariableSort.ALPHABETICAL_ASC)
     variable = variable.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-    if "=~" not in matchers[label]:
+    if not _many(matchers[label]):
         return variable
     chosen = VariableOption(text=["All"], value=["$__all"], selected=True)
     return variable.multi(True).include_all(True).all_value(".*").current(chosen)

@@ -1,5 +1,6 @@
 """What is checked in for Prometheus and people is what the catalogue makes now, and its links work."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ from typer.testing import CliRunner
 from monitor.cli import app
 from monitor.dashboards import prometheus, runbook
 from monitor.dashboards.runbook import anchor
+from monitor.exposition import HEADERS
+from monitor.telemetry import Telemetry
 from rules.limits import Kind, Signal, catalogue, signals
 from tests.processes import ROOT
 
@@ -66,6 +69,22 @@ def test_every_alert_says_what_to_do_and_leads_to_its_heading() -> None:
 )
 def test_anchors_are_those_of_github(heading: str, linked: str) -> None:
     assert anchor(heading) == linked
+
+
+def exported() -> set[str]:
+    """Every name that a sample of Headroom may have."""
+    own = Telemetry().registry.collect()
+    suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
+    named = {family.name + suffix for family in own for suffix in suffixes.get(family.type, [""])}
+    return named | set(HEADERS)
+
+
+@pytest.mark.parametrize("directory", ["prometheus", "grafana"])
+def test_only_families_that_are_exported_are_asked_for(directory: str) -> None:
+    texts = [file.read_text("utf-8") for file in (ROOT / "dashboards" / directory).iterdir()]
+    asked = {name for text in texts for name in re.findall(r"\b(?:headroom|process)_\w+(?=[{\[) ])", text)}
+    assert len(asked) > 5
+    assert asked <= exported()
 
 
 def test_the_commands_write_where_they_are_told(tmp_path: Any) -> None:
