@@ -40,14 +40,8 @@ class Check:
     remedy: tuple[str, ...]
 
 
-def checks() -> Iterator[Check]:
-    """All of them, the worst first."""
-    yield from _process()
-    yield from _sight()
-
-
-def _process() -> Iterator[Check]:
-    yield Check(
+PROCESS = (
+    Check(
         name="HeadroomDown",
         expr=f"up{{{JOB}}} == 0 or absent(up{{{JOB}}})",
         hold=5,
@@ -59,8 +53,8 @@ def _process() -> Iterator[Check]:
             "See whether the process runs and answers (`headroom healthcheck`), and read its log.",
             "The alert looks for a scrape job with headroom in its name; call yours so.",
         ),
-    )
-    yield Check(
+    ),
+    Check(
         name="HeadroomNotJudging",
         expr='increase(headroom_ticks_total{loop="judge"}[10m]) == 0',
         hold=5,
@@ -69,8 +63,8 @@ def _process() -> Iterator[Check]:
         "what it exports is frozen.",
         why="The zones are those of the last judgement, however old it is.",
         remedy=("Read the log for the failure of the judge loop.", "Restart it, and report the failure."),
-    )
-    yield Check(
+    ),
+    Check(
         name="HeadroomLoopFailing",
         expr="sum by (instance, loop) (increase(headroom_tick_failures_total[15m])) > 0",
         hold=0,
@@ -79,8 +73,8 @@ def _process() -> Iterator[Check]:
         "{{ $labels.instance }} failed in 15 minutes.",
         why="An error that nobody expected: what AWS refuses is counted elsewhere.",
         remedy=("Read the log: each failure is there with its traceback.",),
-    )
-    yield Check(
+    ),
+    Check(
         name="HeadroomBehind",
         expr="sum by (instance, loop) (increase(headroom_missed_ticks_total[30m]))\n"
         "> sum by (instance, loop) (increase(headroom_ticks_total[30m]))",
@@ -93,8 +87,8 @@ def _process() -> Iterator[Check]:
             "Give the process more CPU, or spread the accounts over several.",
             "Lengthen the interval of that loop.",
         ),
-    )
-    yield Check(
+    ),
+    Check(
         name="HeadroomConfigRefused",
         expr='headroom_config_reloads_total{outcome="refused"}\n'
         '- (headroom_config_reloads_total{outcome="refused"} offset 1h\n'
@@ -105,11 +99,11 @@ def _process() -> Iterator[Check]:
         "the old one is in force.",
         why="Accounts, bands and limits are still those from before the change.",
         remedy=("Run `headroom config check`: it has a line for each problem.", "Correct the file, reload."),
-    )
+    ),
+)
 
-
-def _sight() -> Iterator[Check]:
-    yield Check(
+SIGHT = (
+    Check(
         name="HeadroomCellBlind",
         expr=_CELL_BLIND,
         hold=5,
@@ -122,8 +116,8 @@ def _sight() -> Iterator[Check]:
             "Allow what `headroom iam-policy` prints.",
             "Where metrics are read less often than every five minutes, raise the 15 minutes of this rule.",
         ),
-    )
-    yield Check(
+    ),
+    Check(
         name="HeadroomServiceBlind",
         expr=_not_in(_CELL_BLIND, _SERVICE_BLIND),
         hold=5,
@@ -136,8 +130,8 @@ def _sight() -> Iterator[Check]:
             "Allow what `headroom iam-policy` prints, or take the service out of the configuration.",
             "Where inventory_interval is over 10 minutes, raise the 35 minutes of this rule.",
         ),
-    )
-    yield Check(
+    ),
+    Check(
         name="HeadroomSignalBlind",
         expr=_not_in(_CELL_BLIND, f"time() - {_SAMPLED} > {BLIND * 60}"),
         hold=5,
@@ -149,8 +143,8 @@ def _sight() -> Iterator[Check]:
             "Idle resources have no samples in some services (SQS, Lambda): then nothing is wrong.",
             "See whether the metrics are still enabled; /api/v1/status has the command that enables them.",
         ),
-    )
-    yield Check(
+    ),
+    Check(
         name="HeadroomCallsRefused",
         expr="sum by (service, operation, code) "
         f'(increase(headroom_aws_calls_total{{code=~"{REFUSED}"}}[1h])) > 0',
@@ -160,4 +154,11 @@ def _sight() -> Iterator[Check]:
         "{{ $value | humanize }} times in an hour ({{ $labels.code }}).",
         why="What the call would have told is missing: resources, limits or usage.",
         remedy=("Allow what `headroom iam-policy` prints; /api/v1/status says in which account and region.",),
-    )
+    ),
+)
+
+
+def checks() -> Iterator[Check]:
+    """All of them, the worst first."""
+    yield from PROCESS
+    yield from SIGHT
