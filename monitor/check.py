@@ -14,6 +14,7 @@ from monitor.rows import rows_of
 from monitor.selector import Labels, Selector
 from monitor.telemetry import Telemetry
 from monitor.watch import Watch
+from rules.limits import signals
 
 Wanted = Callable[[Key], bool]
 
@@ -44,6 +45,26 @@ def chosen(config: Config, asked: Iterable[Iterable[Selector]]) -> Wanted:
         return all(any(selector.matches(labels) for selector in some) for some in asked)
 
     return wanted
+
+
+def narrowed(config: Config, asked: Iterable[Iterable[Selector]]) -> Config:
+    """The configuration without the services of which nothing is asked for: looking at them costs money.
+
+    Raises ConfigError when nothing is left.
+    """
+    concerned = {
+        signal.service
+        for signal in signals()
+        if all(any(one.concerns(signal.service, signal.name) for one in some) for some in asked)
+    }
+    accounts = [
+        account.model_copy(update={"services": tuple(one for one in account.services if one in concerned)})
+        for account in config.watched()
+    ]
+    left = tuple(account for account in accounts if account.services)
+    if not left:
+        raise ConfigError(["headroom: expected what is asked for to be configured, found no service that is"])
+    return config.model_copy(update={"accounts": left})
 
 
 async def check(config: Config, wanted: Wanted, tell: Callable[[int, int], None]) -> Report:

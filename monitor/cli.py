@@ -131,7 +131,8 @@ def check(
     settings = configured(config)
     only = {"service": service, "signal": signal, "region": region, "account": account}
     with unless_it_is_wrong():
-        wanted = checking.chosen(settings, checking.selectors(only))
+        asked = checking.selectors(only)
+        wanted, settings = checking.chosen(settings, asked), checking.narrowed(settings, asked)
     with progress() as tell:
         report = asyncio.run(checking.check(settings, wanted, tell))
     FORMATS[format](report, sys.stdout)

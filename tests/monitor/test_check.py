@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from monitor.check import check, chosen, selectors
+from monitor.check import check, chosen, narrowed, selectors
 from monitor.config import Config
 from monitor.config_errors import ConfigError
 from monitor.fleet import Key
@@ -103,3 +103,16 @@ async def test_whatever_aws_refuses_is_in_the_report(url: str) -> None:
     report = await check(config, lambda key: True, lambda done, of: None)
     assert report.rows == []
     assert any("ListQueues" in sentence for sentence in report.failures)
+
+
+def test_services_of_which_nothing_is_asked_for_are_not_looked_at() -> None:
+    accounts = [
+        {"role_arn": "arn:aws:iam::123456789012:role/headroom", "services": ["kinesis", "sqs"]},
+        {"role_arn": "arn:aws:iam::210987654321:role/headroom", "services": ["sqs"]},
+    ]
+    config = Config.model_validate({"accounts": accounts})
+    asked = selectors({"service": ["kin*"], "signal": None})
+    assert [account.services for account in narrowed(config, asked).watched()] == [("kinesis",)]
+    assert narrowed(config, []).watched() == config.watched()
+    with pytest.raises(ConfigError, match="found no service that is"):
+        narrowed(config, selectors({"signal": ["lambda.*"]}))
