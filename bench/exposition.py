@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import uvicorn
@@ -19,7 +20,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bench.judge import NOW, fleet_of
+from monitor.alerting.alerting import Alerting
 from monitor.api import State, create_app
+from monitor.config import Config
 from monitor.exposition import FAMILIES, Exposition
 from monitor.fleet import Fleet
 from monitor.judge import judge
@@ -128,7 +131,23 @@ def ping(port: int, done: Event, label: str) -> None:
 async def serve(fleet: Fleet, exposition: Exposition) -> None:
     async def reload() -> None: ...
 
-    state = State(fleet=fleet, exposition=exposition, telemetry=Telemetry(), told=Told, reload=reload)
+    telemetry = Telemetry()
+    with TemporaryDirectory() as folder:
+        config = Config(journal=f"{folder}/headroom.db")
+        async with Alerting.opened(config, fleet, telemetry.registry) as alerting:
+            state = State(
+                fleet=fleet,
+                exposition=exposition,
+                telemetry=telemetry,
+                told=Told,
+                reload=reload,
+                alerting=alerting,
+            )
+            await ask(state, fleet, exposition)
+
+
+async def ask(state: State, fleet: Fleet, exposition: Exposition) -> None:
+    """How long something small takes, beside nothing, scrapes, and scrapes with rendering."""
     server = uvicorn.Server(uvicorn.Config(create_app(state), log_level="warning", lifespan="off"))
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio leaves it to those it opens
