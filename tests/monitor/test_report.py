@@ -203,7 +203,7 @@ def test_json_holds_every_field_unrounded() -> None:
         "limit": 4.0 * 2**20,
         "unit": "bytes/s",
         "utilization": 0.75,
-        "refused_per_second": 0.0,
+        "saturation": 0.0,
         "source": "api",
         "sampled_at": "2025-02-19T21:20:00Z",
         "unobservable": None,
