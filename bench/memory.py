@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+import monitor.cli  # noqa: F401  what a real process has loaded
 from bench.judge import NOW, refused, traffic
 from collectors.base import Observed, per_second
 from monitor.config import Config
@@ -24,7 +25,8 @@ STATUS = Path("/proc/self/status")
 
 
 def register(fleet: Fleet, config: Config) -> None:
-    """Streams as an inventory registers them: limit, band and names are each series' own objects."""
+    """Streams as an inventory registers them: names are each one's own, and so are ten different limits."""
+    rulings: dict[object, Ruling] = {}
     for n in range(SERIES):
         name = f"stream-{n:07d}"
         observed = Observed(
@@ -34,8 +36,8 @@ def register(fleet: Fleet, config: Config) -> None:
             refused=per_second(refused.of(StreamName=name)),
         )
         key = Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", name)
-        ruling = Ruling(limit=Limit(1e6, Source.API, float(n)), band=config.band_of(Labels(*key)))
-        fleet.put(key, observed, ruling, NOW)
+        ruling = Ruling(limit=Limit(1e6 + n % 10, Source.API, 0.0), band=config.band_of(Labels(*key)))
+        fleet.put(key, observed, rulings.setdefault(ruling.content, ruling), NOW)
 
 
 def fill(fleet: Fleet) -> None:

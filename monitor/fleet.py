@@ -1,6 +1,6 @@
 """The fleet: every series as columns, fed by metrics, ready to be judged (design, section 5)."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import ClassVar, NamedTuple
@@ -57,6 +57,12 @@ class Ruling:
     keep_firing_for: int | None = None
     paid: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> Hashable:
+        """What makes rulings equal, down to when the limit was read."""
+        told = (self.limit, self.limit and self.limit.read_at, self.band, *sorted(self.tags.items()))
+        return (*told, self.delay, self.stale_after, self.hold, self.keep_firing_for, self.paid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,10 +29,17 @@ class Outcome:
 
 @dataclass(slots=True)
 class Found:
-    """What one part found: the series, and the resources that it could not ask about."""
+    """What one part found: the series, and the resources that it could not ask about.
 
+    finder: the collector's service and the part. at: when the part began to look, epoch seconds. rulings:
+    those given so far; one object serves all that are equal, of a hundred thousand series.
+    """
+
+    finder: tuple[str, str]
+    at: float
+    failures: list[Failure]
     keys: set[Key] = field(default_factory=set)
-    failures: list[Failure] = field(default_factory=list)
+    rulings: dict[object, Ruling] = field(default_factory=dict)
     ended: bool = False
 
     def missed(self, key: Key) -> bool:
@@ -80,10 +87,10 @@ class Inventory:
 
     async def _run(self, collector: Collector, part: Part) -> Found:
         look = Look(self.cell)
-        found = Found(failures=look.failures)
+        found = Found((collector.service, part.__name__), time.time(), look.failures)
         try:
             async for observed in part(look):
-                if key := self._register(collector, part, observed, look.failures):
+                if key := self._register(collector, observed, found):
                     found.keys.add(key)
                 if len(found.keys) % BREATH == 0:
                     await asyncio.sleep(0)
@@ -92,19 +99,24 @@ class Inventory:
             found.failures.append(failure(error))
         return found
 
-    def _register(
-        self, collector: Collector, part: Part, observed: Observed, failures: Sequence[Failure]
-    ) -> Key | None:
+    def _register(self, collector: Collector, observed: Observed, found: Found) -> Key | None:
         key = Key(*self.cell.key, collector.service, observed.signal, observed.resource)
         labels = Labels(*key, account_name=self.account_name)
         if self._config.excludes(labels):
             return None
+        ruling = self._ruling(collector, key, observed, found)
+        self._fleet.put(key, observed, ruling, int(time.time() // 60))
+        self.known[key] = found.finder
+        return key
+
+    def _ruling(self, collector: Collector, key: Key, observed: Observed, found: Found) -> Ruling:
+        labels = Labels(*key, account_name=self.account_name)
         signal = catalogue()[key.service].signals[key.signal]
         told = isinstance(observed.usage, float | int)
         interval = self._config.inventory_interval if told else self._config.interval
         hold, keep = (self._config.alert_of(labels, name) for name in ("hold", "keep_firing_for"))
         ruling = Ruling(
-            limit=self._limit(key, signal, observed, labels, failures),
+            limit=self._limit(key, signal, observed, found),
             band=self._config.band_of(labels, signal.band),
             delay=collector.delay,
             stale_after=stale_after(interval, collector.delay),
@@ -117,26 +129,21 @@ class Inventory:
                 if tag in observed.tags
             },
         )
-        self._fleet.put(key, observed, ruling, int(time.time() // 60))
-        self.known[key] = collector.service, part.__name__
-        return key
+        return found.rulings.setdefault(ruling.content, ruling)
 
-    def _limit(
-        self, key: Key, signal: Signal, observed: Observed, labels: Labels, failures: Sequence[Failure]
-    ) -> Limit | None:
+    def _limit(self, key: Key, signal: Signal, observed: Observed, found: Found) -> Limit | None:
         """The limit in force; while a call of the part fails, what an API told last outranks defaults."""
-        now = time.time()
-        quota, read_at = self._quotas.get(signal.quota, ({}, now))
+        quota, read_at = self._quotas.get(signal.quota, ({}, found.at))
         candidates = {
-            Source.OVERRIDE: self._config.limit_of(labels),
+            Source.OVERRIDE: self._config.limit_of(Labels(*key, account_name=self.account_name)),
             Source.API: observed.limit,
             **quota,
             Source.DOCUMENTED: signal.documented(key.region),
         }
-        limit, before = in_force(candidates, now), self._fleet.series.get(key)
+        limit, before = in_force(candidates, found.at), self._fleet.series.get(key)
         last = before.ruling.limit if before else None
         api_was = last and last.source is Source.API and not (limit and limit.source in TRUER)
-        if api_was and any(not one.item for one in failures):
+        if api_was and any(not one.item for one in found.failures):
             return last
         return replace(limit, read_at=read_at) if limit and limit.source in quota else limit
 
