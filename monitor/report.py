@@ -8,6 +8,7 @@ from typing import TextIO
 
 import orjson
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -123,16 +124,10 @@ def blind(report: Report) -> Iterator[tuple[str, str, str]]:
 def as_table(report: Report, out: TextIO) -> None:
     """For a terminal: the series, then what could not be observed and why. Piped, a series is one line."""
     console = Console(file=out, highlight=False, soft_wrap=True, width=None if out.isatty() else UNBOUNDED)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in COLUMNS:
-        if column in NUMBERS:
-            table.add_column(column, justify="right", no_wrap=True)
-        else:
-            table.add_column(column, overflow="fold")
-    for row in judged(report):
-        zone, *rest = map(printable, cells(row))
-        table.add_row(Text(zone, STYLES[row.zone]), *map(Text, rest))
-    console.print(table)
+    table = wide(judged(report))
+    boundless = console.options.update(width=UNBOUNDED)
+    fits = Measurement.get(console, boundless, table).maximum <= console.width
+    console.print(table if fits else narrow(judged(report)))
     if not report.rows:
         console.print("There is nothing to watch, or nothing of what was asked for.")
     unseen = []
@@ -144,6 +139,33 @@ def as_table(report: Report, out: TextIO) -> None:
             console.print(Text(f"\n{title}", "bold"))
         for line in lines:
             console.print(Text(printable(line)))
+
+
+def wide(rows: Sequence[Row]) -> Table:
+    """A line a series."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in COLUMNS:
+        table.add_column(column, justify="right" if column in NUMBERS else "left", no_wrap=True)
+    for row in rows:
+        zone, *rest = map(printable, cells(row))
+        table.add_row(Text(zone, STYLES[row.zone]), *map(Text, rest))
+    return table
+
+
+def narrow(rows: Sequence[Row]) -> Table:
+    """Three lines a series, or more, for a terminal that is too narrow for one."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(width=len("unobservable"), overflow="fold")
+    table.add_column(overflow="fold")
+    for row in rows:
+        zone, ratio, usage, limit, source, signal, resource, where, sampled = map(printable, cells(row))
+        said = (
+            f"{resource}: {ratio}, {usage} of {limit}",
+            f"{signal} in {where}",
+            f"limit {source}, at {sampled}",
+        )
+        table.add_row(Text(zone, STYLES[row.zone]), Text("\n".join(said)))
+    return table
 
 
 def printable(text: str) -> str:

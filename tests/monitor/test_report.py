@@ -150,11 +150,9 @@ def test_on_a_terminal_zones_are_coloured_and_nothing_is_lost_however_narrow_it_
     monkeypatch.setenv("COLUMNS", "90")
     said = printed("table", Report([row("a-rather-long-name-of-a-stream")], []), Terminal())
     assert "\x1b[33mabove" in said
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", said).splitlines()
+    words = re.sub(r"\x1b\[[0-9;]*m", "", said).split()
     assert "…" not in said
-    start = lines[0].index("resource")
-    names = "".join(line[start : lines[0].index("where")].strip() for line in lines[1:])
-    assert names == "a-rather-long-name-of-a-stream"
+    assert {"a-rather-long-name-of-a-stream:", "75", "kinesis.stream_write_bytes"} <= set(words)
 
 
 def test_on_a_terminal_a_command_is_not_broken_into_lines(monkeypatch: pytest.MonkeyPatch) -> None:
