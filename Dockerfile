@@ -13,8 +13,10 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 COPY --from=build /venv /venv
-# headroom.yaml is looked for here.
-WORKDIR /etc/headroom
+# headroom.yaml is looked for here; the journal, which should outlive the container, is in data/.
+WORKDIR /var/lib/headroom
+RUN mkdir data && chown 65532:65532 data
+VOLUME /var/lib/headroom/data
 USER 65532:65532
 EXPOSE 4070
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["headroom", "healthcheck"]
