@@ -9,7 +9,7 @@ SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 compile = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links $(2) --output-file $(1)
 
-.PHONY: help install demo test lint acceptance bench dashboards lock clean
+.PHONY: help install demo test lint acceptance screenshots browser bench dashboards lock clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -43,9 +43,21 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
 
-## make acceptance   the whole service, scraped by a real Prometheus
-acceptance: install $(if $(shell command -v prometheus >/dev/null && command -v promtool),,$(BIN)/prometheus)
+## make acceptance   the whole service, with a real Prometheus and Alertmanager, and looked at in a real Chromium
+acceptance: install browser $(if $(shell command -v prometheus >/dev/null && command -v promtool),,$(BIN)/prometheus) \
+		$(if $(shell command -v prometheus-alertmanager || command -v alertmanager),,$(BIN)/prometheus-alertmanager)
 	$(BIN)/pytest tests/acceptance
+
+## make screenshots  the pictures of the demo in docs/
+screenshots: install browser
+	$(BIN)/python -m tests.screenshots
+
+# Unlike Prometheus' programs it needs too many libraries to be unpacked alone.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+		{ command -v apt-get >/dev/null || { echo "The pages are tested in Chromium: install it (brew install chromium), then run make again."; exit 1; } >&2; \
+		$(SUDO) apt-get install --yes --no-install-recommends chromium || \
+		{ $(SUDO) apt-get update && $(SUDO) apt-get install --yes --no-install-recommends chromium; }; }
 
 # The Debian package's two programs, unpacked rather than installed: no service starts, and .venv holds all there is.
 $(BIN)/prometheus: | .venv/.installed
@@ -55,6 +67,18 @@ $(BIN)/prometheus: | .venv/.installed
 	dpkg-deb --fsys-tarfile .venv/deb/prometheus_*.deb | \
 		tar -x -C $(BIN) --strip-components=3 ./usr/bin/prometheus ./usr/bin/promtool
 	rm -rf .venv/deb
+
+# Another one, and the templates that it looks for in this one place.
+$(BIN)/prometheus-alertmanager: | .venv/.installed
+	@command -v apt-get >/dev/null || { echo "The acceptance tests need Alertmanager: install it, then run make again."; exit 1; } >&2
+	rm -rf .venv/alertmanager && mkdir .venv/alertmanager
+	cd .venv/alertmanager && { apt-get download prometheus-alertmanager 2>/dev/null || \
+		{ $(SUDO) apt-get update && apt-get download prometheus-alertmanager; }; }
+	dpkg-deb --extract .venv/alertmanager/*.deb .venv/alertmanager
+	$(SUDO) mkdir -p /usr/share/prometheus/alertmanager
+	$(SUDO) cp .venv/alertmanager/usr/share/prometheus/alertmanager/*.tmpl /usr/share/prometheus/alertmanager/
+	mv .venv/alertmanager/usr/bin/prometheus-alertmanager $(BIN)/
+	rm -rf .venv/alertmanager
 
 ## make bench        the measurements in bench/, one after the other
 bench: install

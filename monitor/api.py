@@ -1,4 +1,4 @@
-"""The HTTP server's application: /metrics, the JSON API, probes and two plain pages."""
+"""The HTTP server's application: /metrics, the JSON API, probes and the pages."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from monitor import answers, api_pages
 from monitor import api_models as models
 from monitor.alerting.alerting import Alerting
 from monitor.api_alerts import alerts_router
-from monitor.api_errors import BoundedBodies, answer_errors, error
+from monitor.api_errors import BoundedBodies, OwnSite, answer_errors, error
 from monitor.config_errors import ConfigError
 from monitor.exposition import Exposition
 from monitor.fleet import Fleet
@@ -21,6 +21,8 @@ from monitor.query import Query as SeriesQuery
 from monitor.scrape import scrape
 from monitor.status import Told
 from monitor.telemetry import VERSION, Telemetry
+from monitor.web.router import web_router
+from monitor.web.shell import HEADERS
 from rules.limits import catalogue
 
 Responses = dict[int | str, dict[str, Any]]
@@ -58,23 +60,20 @@ def create_app(state: State) -> FastAPI:
         responses=ERRORS,
     )
     answer_errors(app)
-    routers = _pages(app), _metrics(state), _series(state), _facts(state), _probes(state)
+    routers = _docs(app), web_router(state), _metrics(state), _series(state), _facts(state), _probes(state)
     for router in (*routers, alerts_router(state.alerting, state.fleet)):
         app.include_router(router)
     app.add_middleware(BoundedBodies)
+    app.add_middleware(OwnSite)
     return app
 
 
-def _pages(app: FastAPI) -> APIRouter:
-    router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-
-    @router.get("/")
-    async def entrance() -> str:
-        return api_pages.entrance()
+def _docs(app: FastAPI) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
 
     @router.get("/docs")
-    async def operations() -> str:
-        return api_pages.operations(app.openapi())
+    async def operations() -> HTMLResponse:
+        return HTMLResponse(api_pages.operations(app.openapi()), headers=HEADERS)
 
     return router
 

@@ -78,9 +78,10 @@ class DeliveryModel(BaseModel):
 
 
 class Alerts(BaseModel):
-    """A list of alerts, the most urgent first."""
+    """Alerts, the most urgent first, and how many there are in all."""
 
     items: list[AlertModel]
+    total: int
 
 
 class Silences(BaseModel):

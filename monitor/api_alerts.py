@@ -1,27 +1,31 @@
 """The API of alerts: what fires, who takes care of it, what is muted, and what was delivered."""
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Response
 
 from monitor import api_alert_models as models
 from monitor.alerting import inhibit
 from monitor.alerting.alarm import Alarm
 from monitor.alerting.alerting import Alerting
+from monitor.alerting.breath import unhurried
 from monitor.alerting.delivery import Standing
 from monitor.alerting.groups import urgency
 from monitor.alerting.matchers import MatcherError
-from monitor.alerting.notice import Notice
+from monitor.alerting.notice import Notice, Severity
 from monitor.alerting.records import Ack, Silence
-from monitor.alerting.silences import Refused
+from monitor.alerting.silences import Refused, Silences
 from monitor.api_models import Error
 from monitor.fleet import Fleet
+from monitor.snapshot import ActiveAlert
 from rules.alerts import State
 
+MOST = 1000  # alerts of an answer
 NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Error}}
 
 
@@ -37,14 +41,15 @@ def alerts_router(alerting: Alerting, fleet: Fleet) -> APIRouter:
 def _alerts(router: APIRouter, alerting: Alerting, fleet: Fleet) -> None:
     alarm = alerting.alarm
 
-    @router.get("/alerts")
-    async def alerts() -> models.Alerts:
-        """What fires, the most urgent first, and then what is pending."""
-        firing = sorted((one for one in alarm.standing.values() if one.firing), key=urgency)
-        explained = inhibit.explained(firing)
-        shown = [_alert(one, State.FIRING, alarm, explained.get(one.alert)) for one in firing]
-        pending = sorted(_pending(alarm, fleet), key=urgency)
-        return models.Alerts(items=shown + [_alert(one, State.PENDING, alarm) for one in pending])
+    @router.get("/alerts", response_model=models.Alerts)
+    async def alerts(limit: Annotated[int, Query(ge=1, le=MOST)] = MOST) -> Response:
+        """What fires, the most urgent first, and then what is pending, up to the limit; total: of all."""
+        firing = [one for one in alarm.standing.values() if one.firing]
+        pending = _pending(alarm, fleet)
+        waiting = await _waiting(alarm, fleet, pending[: max(limit - len(firing), 0)])
+        total = len(firing) + len(pending)
+        listed = await asyncio.to_thread(_listed, firing, waiting, alarm.silences, limit, total)
+        return Response(listed, media_type="application/json")
 
     @router.post("/alerts/{id}/ack", responses=NO_SUCH)
     async def acknowledge(id: str, body: models.AckBody) -> models.AlertModel:
@@ -58,7 +63,7 @@ def _alerts(router: APIRouter, alerting: Alerting, fleet: Fleet) -> None:
         except Refused as refused:
             raise HTTPException(422, str(refused)) from None
         alarm.wake.set()
-        return _alert(one, State.FIRING, alarm)
+        return _alert(one, State.FIRING, alarm.silences)
 
     @router.get("/alerts/history")
     async def history(
@@ -69,14 +74,37 @@ def _alerts(router: APIRouter, alerting: Alerting, fleet: Fleet) -> None:
         return models.Told(items=[msgspec.to_builtins(one) for one in told])
 
 
-def _pending(alarm: Alarm, fleet: Fleet) -> Iterator[Notice]:
-    now = time.time()
-    for place in alarm.lifecycle.active().tolist():
-        series = fleet.by_place[place]
-        if series and not alarm.writer.stands(series, State.FIRING):
-            notice = alarm.writer.waiting(series, now)
-            if notice:
-                yield notice
+def _pending(alarm: Alarm, fleet: Fleet) -> list[ActiveAlert]:
+    """What is pending, the most urgent first."""
+
+    def urgent(one: ActiveAlert) -> tuple[int, float]:
+        utilization = float(fleet.utilization[one.place])
+        return -Severity(one.severity).rank, -utilization if utilization >= 0 else 0.0
+
+    return sorted((one for one in alarm.active() if one.state == State.PENDING), key=urgent)
+
+
+async def _waiting(alarm: Alarm, fleet: Fleet, pending: Sequence[ActiveAlert]) -> list[Notice]:
+    """What would be told of it."""
+    found, now = [], time.time()
+    async for one in unhurried(pending):
+        series = fleet.by_place[one.place]
+        if series and (notice := alarm.writer.waiting(series, now)):
+            found.append(notice)
+    return found
+
+
+def _listed(
+    firing: Sequence[Notice], waiting: Sequence[Notice], silences: Silences, limit: int, total: int
+) -> str:
+    """The JSON of a list of alerts; in a thread, as it may take long."""
+    explained = inhibit.explained(firing)
+    shown = [
+        _alert(one, State.FIRING, silences, explained.get(one.alert))
+        for one in sorted(firing, key=urgency)[:limit]
+    ]
+    shown += [_alert(one, State.PENDING, silences) for one in waiting]
+    return models.Alerts(items=shown, total=total).model_dump_json()
 
 
 def _silences(router: APIRouter, alarm: Alarm) -> None:
@@ -123,9 +151,8 @@ def _deliveries(router: APIRouter, alerting: Alerting) -> None:
         return models.Replayed(replayed=await alerting.delivery.replay(receiver))
 
 
-def _alert(one: Notice, state: State, alarm: Alarm, cause: str | None = None) -> models.AlertModel:
-    now = time.time()
-    ack, mute = alarm.silences.acks.get(one.alert), alarm.silences.muting(one.labels, now)
+def _alert(one: Notice, state: State, silences: Silences, cause: str | None = None) -> models.AlertModel:
+    ack, mute = silences.acks.get(one.alert), silences.muting(one.labels, time.time())
     return models.AlertModel(
         id=one.alert,
         state=state.word,

@@ -2,12 +2,15 @@
 
 import asyncio
 import getpass
+import json
+import os
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from os import environ
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 from urllib.parse import quote
 
 import orjson
@@ -41,27 +44,61 @@ DEFAULT = "127.0.0.1:4070"
 
 def ask(address: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
     """The JSON answer of a running Headroom; a sentence and the end of the command when it refuses."""
-    connection = HTTPConnection(address, timeout=ANSWERING)
     try:
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        connection.request(method, path, orjson.dumps(body) if body is not None else None, headers)
-        answer = connection.getresponse()
-        told = orjson.loads(answer.read())
+        with closing(HTTPConnection(address, timeout=ANSWERING)) as connection:
+            headers = {"Content-Type": "application/json"} if body is not None else {}
+            connection.request(method, path, encoded(body) if body is not None else None, headers)
+            answer = connection.getresponse()
+            status, content = answer.status, answer.read()
     except (OSError, HTTPException, ValueError) as error:
-        typer.echo(f"{address}: {error}", err=True)
-        raise typer.Exit(WRONG) from None
-    finally:
-        connection.close()
-    if answer.status >= SUCCESS:
-        typer.echo(told.get("error", f"it answered {answer.status}"), err=True)
-        raise typer.Exit(REFUSED)
+        fail(f"{address}: {error}", WRONG)
+    told = decoded(content)
+    if not isinstance(told, dict):
+        fail(f"{address}: it answered {status}, and nothing that Headroom would say", WRONG)
+    if status >= SUCCESS:
+        fail(told.get("error", f"it answered {status}"), REFUSED)
     return told
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """JSON; what the shell gave us that is no UTF-8 becomes `?`."""
+    return json.dumps(body, ensure_ascii=False).encode(errors="replace")
+
+
+def decoded(content: bytes) -> Any:
+    """What JSON says; None when it is none."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def fail(sentence: str, code: int) -> NoReturn:
+    """The end of the command."""
+    typer.echo(printable(sentence), err=True)
+    raise typer.Exit(code)
+
+
+def part(text: str) -> str:
+    """Text as a part of a URL."""
+    return quote(text, safe="", errors="replace")
+
+
+def user() -> str:
+    """Who runs the command; a container's user may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 @app.command("list", epilog="Example: headroom alerts list")
 def list_(address: Address = DEFAULT) -> None:
     """Show what fires, the most urgent first, and what is pending."""
-    rows = [[printable(cell) for cell in row(one)] for one in ask(address, "GET", "/api/v1/alerts")["items"]]
+    listed = ask(address, "GET", "/api/v1/alerts")
+    rows = [[printable(cell) for cell in row(one)] for one in listed["items"]]
+    if more := listed["total"] - len(rows):
+        typer.echo(f"{more} more are not shown", err=True)
     if not sys.stdout.isatty():
         sys.stdout.writelines("\t".join(cells) + "\n" for cells in rows)
         return
@@ -82,8 +119,8 @@ def row(alert: Mapping[str, Any]) -> tuple[str, ...]:
 @app.command(epilog='Example: headroom alerts ack 0f3c9d7a1b2e4f56 --why "adding shards"')
 def ack(alert: Identity, why: Why, who: Who = "", address: Address = DEFAULT) -> None:
     """Say that you take care of an alert: it is not repeated, but told when it gets worse or ends."""
-    body = {"who": who or getpass.getuser(), "why": why}
-    typer.echo(ask(address, "POST", f"/api/v1/alerts/{quote(alert, safe='')}/ack", body)["summary"])
+    body = {"who": who or user(), "why": why}
+    typer.echo(printable(ask(address, "POST", f"/api/v1/alerts/{part(alert)}/ack", body)["summary"]))
 
 
 @app.command(epilog='Example: headroom alerts mute \'service="s3"\' --lasts 2h --why "load test"')
@@ -95,7 +132,7 @@ def mute(
     address: Address = DEFAULT,
 ) -> None:
     """Mute alerts that match, until the mute ends by itself."""
-    body = {"matchers": matchers, "lasts": lasts, "who": who or getpass.getuser(), "why": why}
+    body = {"matchers": matchers, "lasts": lasts, "who": who or user(), "why": why}
     made = ask(address, "POST", "/api/v1/silences", body)
     typer.echo(f"{made['id']} until {made['ends']}")
 
@@ -103,8 +140,8 @@ def mute(
 @app.command(epilog="Example: headroom alerts unmute 5f0c7f0a3a8e4a7cb9f6d1a2c3e4b5d6")
 def unmute(mute: Identity, address: Address = DEFAULT) -> None:
     """End a mute."""
-    ended = ask(address, "DELETE", f"/api/v1/silences/{quote(mute, safe='')}")
-    typer.echo(f"{', '.join(ended['matchers'])} is told again")
+    ended = ask(address, "DELETE", f"/api/v1/silences/{part(mute)}")
+    typer.echo(printable(f"{', '.join(ended['matchers'])} is told again"))
 
 
 @app.command(epilog="Example: headroom alerts replay --receiver on-call")
@@ -112,7 +149,7 @@ def replay(
     receiver: Annotated[str, typer.Option(help="Only to this receiver.")] = "", address: Address = DEFAULT
 ) -> None:
     """Send again what was given up."""
-    query = f"?receiver={quote(receiver, safe='')}" if receiver else ""
+    query = f"?receiver={part(receiver)}" if receiver else ""
     typer.echo(f"{ask(address, 'POST', f'/api/v1/deliveries/replay{query}')['replayed']} are sent again")
 
 
@@ -138,8 +175,7 @@ def configured(name: str, file: Path | None) -> Base:
         if receiver.name == name:
             return receiver
     known = ", ".join(one.name for one in config.receivers) or "none"
-    typer.echo(f"no receiver is called {name}; there are: {known}", err=True)
-    raise typer.Exit(WRONG)
+    fail(f"no receiver is called {name}; there are: {known}", WRONG)
 
 
 async def works(receiver: Base) -> bool:

@@ -86,7 +86,7 @@ def find(snapshot: Snapshot, query: Query) -> Found:
     Pages follow one another by the sorted values: a series that moves meanwhile may show twice or not at
     all, every other one shows once.
     """
-    matching = np.flatnonzero(_matches(snapshot, query))
+    matching = np.flatnonzero(matches(snapshot, query))
     columns = _sort_columns(snapshot, matching, query)
     kept = _after(columns, _decoded(query, columns), query.descending) if query.cursor else slice(None)
     left = [column[kept] for column in columns]
@@ -97,17 +97,18 @@ def find(snapshot: Snapshot, query: Query) -> Found:
     return Found(matching[kept][page].tolist(), matching.size, cursors[0] if cursors else None)
 
 
-def _matches(snapshot: Snapshot, query: Query) -> Flags:
+def matches(snapshot: Snapshot, query: Query) -> Flags:
+    """Which places hold a series that passes the filters of the query."""
     wanted = [(n, value) for n, field in enumerate(TEXTS[:4]) if (value := getattr(query, field)) is not None]
     fits = [all(group[n] == value for n, value in wanted) for group in snapshot.groups]
-    matches: Flags = np.append(np.array(fits, np.bool_), False)[snapshot.group]  # -1, no series, is the last
+    passed: Flags = np.append(np.array(fits, np.bool_), False)[snapshot.group]  # -1, no series, is the last
     if query.zone:
-        matches &= np.isin(snapshot.zone, [ZONES[word] for word in query.zone])
+        passed &= np.isin(snapshot.zone, [ZONES[word] for word in query.zone])
     if query.resource is not None:
         fitting = _resource_test(query.resource)
-        places = np.flatnonzero(matches)
-        matches[places] = [fitting(snapshot.series[place].key.resource) for place in places.tolist()]
-    return matches
+        places = np.flatnonzero(passed)
+        passed[places] = [fitting(snapshot.series[place].key.resource) for place in places.tolist()]
+    return passed
 
 
 def _resource_test(wanted: str) -> Callable[[str], bool]:

@@ -1,6 +1,6 @@
 """How the monitor fares, as the API asks it: plain facts, filled in by what watches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.aws import Failure
@@ -39,3 +39,23 @@ class Told:
     shut: Mapping[str, Failure] = field(default_factory=dict)
     waited_for: Sequence[str] = ()
     last_reload: Reload | None = None
+
+    @property
+    def all_seen(self) -> bool:
+        """Whether there is nothing that was not looked at with success."""
+        looks = (one for cell in self.cells for one in cell.collectors.values())
+        return not self.shut and not self.waited_for and all(one.succeeded for one in looks)
+
+    def has_seen(self, labels: Mapping[str, str]) -> bool:
+        """Whether the place of a series was looked at with success."""
+        looks = (cell.collectors.get(labels["service"]) for cell in self._cells_of(labels))
+        return any(look is not None and look.succeeded is not None for look in looks)
+
+    def ignores(self, labels: Mapping[str, str], services: Container[str]) -> bool:
+        """Whether nobody watches the place of a series any more. services: those that are watched."""
+        watched = any(self._cells_of(labels)) and labels["service"] in services
+        return not self.shut and not self.waited_for and not watched
+
+    def _cells_of(self, labels: Mapping[str, str]) -> Iterator[CellStatus]:
+        place = labels["account"], labels["region"]
+        return (cell for cell in self.cells if (cell.account, cell.region) == place)

@@ -37,7 +37,7 @@ class Alerting:
         health = Gauge("headroom_journal_healthy", "1 when what is told would survive.", registry=registry)
         health.set_function(lambda: float(journal.healthy))
         try:
-            async with Outbound() as client:
+            async with Outbound(endpoint_url=config.endpoint_url) as client:
                 delivery = Delivery(journal, DeliveryTelemetry(registry))
                 alerting = cls(journal, delivery, Alarm(fleet, journal, delivery, config), client)
                 alerting.configure(config)

@@ -1,6 +1,6 @@
 """What should be seen and is not: one alert for each cell and cause, however many series hide behind it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import groupby
 from typing import NamedTuple
@@ -29,6 +29,7 @@ class Sight(NamedTuple):
     region, service: empty where all of an account, or of a cell, is meant. name: what the account is called.
     seen: when all of it was seen last, or since when it is watched. every: seconds between two looks.
     cause: the error's code; empty when the last look did not fail. sentence: what AWS said.
+    never: it was not once seen since then.
     """
 
     account: str
@@ -39,6 +40,7 @@ class Sight(NamedTuple):
     every: float
     cause: str = ""
     sentence: str = ""
+    never: bool = False
 
 
 class Blind(NamedTuple):
@@ -54,7 +56,7 @@ class Blind(NamedTuple):
 def sights(told: Told, since: float, inventory: float, poll: float) -> Iterator[Sight]:
     """What is looked at. since: when that began. inventory, poll: seconds from one to the next."""
     for name, failure in told.shut.items():
-        yield Sight(name, "", "", name, since, SLACK, failure.code, failure.sentence)
+        yield Sight(name, "", "", name, since, SLACK, failure.code, failure.sentence, never=True)
     for cell in told.cells:
         plain = Sight(cell.account, cell.region, "", cell.name, since, poll)
         yield from _of(cell.poll, plain)
@@ -67,11 +69,12 @@ def _of(outcome: Outcome, plain: Sight) -> Iterator[Sight]:
     first: dict[str, Failure] = {}
     for failure in outcome.failures:
         first.setdefault(failure.code, failure)
-    seen = plain.seen if outcome.succeeded is None else outcome.succeeded
+    never = outcome.succeeded is None
+    plain = plain._replace(seen=outcome.succeeded or plain.seen, never=never)
     for failure in first.values():
-        yield plain._replace(seen=seen, cause=failure.code, sentence=failure.sentence)
+        yield plain._replace(cause=failure.code, sentence=failure.sentence)
     if not first:
-        yield plain._replace(seen=seen)
+        yield plain
 
 
 def blind(sights: Iterable[Sight], now: float) -> list[Blind]:
@@ -102,14 +105,18 @@ def _blind(those: Sequence[Sight]) -> Blind:
         "signal": BLIND,
         "severity": Severity.WARNING,
     }
-    identity = "\0".join((BLIND, account, region, cause)).encode("utf-8", "surrogatepass")
     return Blind(
-        blake2b(identity, digest_size=8).hexdigest(),
+        _identity(account, region, cause),
         {name: label for name, label in labels.items() if label},
         min(one.seen for one in those),
         cause,
         _what(those, services),
     )
+
+
+def _identity(account: str, region: str, cause: str) -> str:
+    identity = "\0".join((BLIND, account, region, cause)).encode("utf-8", "surrogatepass")
+    return blake2b(identity, digest_size=8).hexdigest()
 
 
 def _what(those: Sequence[Sight], services: Iterable[str]) -> str:
@@ -138,7 +145,28 @@ def notice(one: Blind, number: int, at: float) -> Notice:
     )
 
 
-def over(one: Notice, number: int, at: float) -> Notice:
-    """What is told when it is seen again; `one` is what was told of it before."""
-    summary = f"{place(one.labels)} is seen again, after {span(at - one.since)}."
+def ended(stand: Iterable[Notice], sights: Sequence[Sight], hidden: Container[str]) -> list[Notice]:
+    """Those of the alerts that stand which are over.
+
+    hidden: the alerts of what is not seen. What was not seen since this process began to look, and fails for
+    the same cause or has not been answered yet, is none of that: nobody knows it to be seen again.
+    """
+    lasting = {_identity(one.account, one.region, one.cause) for one in sights if one.never and one.cause}
+    open_ = {(one.account, one.region) for one in sights if one.never and not one.cause}
+    return [
+        one
+        for one in stand
+        if one.alert not in hidden and one.alert not in lasting and _cell(one) not in open_
+    ]
+
+
+def over(one: Notice, sights: Iterable[Sight], number: int, at: float) -> Notice:
+    """What is told when it is over; `one` is what was told of it before."""
+    watched = "region" not in one.labels or _cell(one) in {(sight.account, sight.region) for sight in sights}
+    how = "is seen again" if watched else "is not watched any more"
+    summary = f"{place(one.labels)} {how}, after {span(at - one.since)}."
     return replace(one, number=number, kind=Kind.RESOLVED, summary=summary, at=at)
+
+
+def _cell(one: Notice) -> tuple[str, str]:
+    return one.labels["account"], one.labels.get("region", "")

@@ -46,7 +46,8 @@ def explained(firing: Iterable[Notice]) -> dict[str, str]:
     firing = tuple(firing)
     series = [one for one in firing if not is_blind(one)]
     causes = _causes(series)
-    found = {one.alert: cause.alert for one in series if (cause := _cause_of(one, causes))}
+    asked = series if causes.own else ()
+    found = {one.alert: cause.alert for one in asked if (cause := _cause_of(one, causes))}
     return found | _blind(filter(is_blind, firing))
 
 

@@ -1,7 +1,6 @@
 """The fleet's samples as the lives of alerts: which series have news, and what became of their alerts."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -18,14 +17,6 @@ KEEP = np.array([KEEP_FIRING_FOR[rule] for rule in Rule], np.int32)[:, None]
 _kept = msgspec.json.Decoder(list[Kept])
 
 
-@dataclass(frozen=True, slots=True)
-class Became:
-    """The places of series whose alerts changed state, and those of them where a new limit did it."""
-
-    places: Ints
-    relimited: frozenset[int]
-
-
 class Lifecycle:
     """Lives over a fleet. told: the minute up to which changes were told before this process began.
 
@@ -37,13 +28,15 @@ class Lifecycle:
         self._fleet, self.lives, self.batch = fleet, Lives(WINDOW, told), 0
         self._judged_by = np.empty((4, 0), np.float32)  # the limit and the band each place was judged by
 
-    def advance(self, news: Ints) -> Became:
-        """Judge the series at these places, which have news, and those whose limit or band changed."""
-        relimited = self._relimited()
-        changed = self.lives.relimit(relimited, self._terms(relimited), self._samples).place
-        became = self.lives.advance(news, self._newest(news), self._terms(news), self._samples).place
-        places = np.unique(np.concatenate([changed, became])).astype(np.int32)
-        return Became(places, frozenset(changed.tolist()))
+    def advance(self, news: Ints) -> Ints:
+        """Judge the series at these places, which have news; return those whose alerts changed state."""
+        became = self.lives.advance(news, self._newest(news), self._terms(news), self._samples)
+        return np.unique(became.place)
+
+    def relimit(self) -> Ints:
+        """Judge those again whose limit or band changed; return those whose alerts changed state."""
+        places = self._relimited()
+        return np.unique(self.lives.relimit(places, self._terms(places), self._samples).place)
 
     def forget(self, gone: Iterable[Series]) -> None:
         """Forget series that left the fleet, before their places are used again."""
@@ -58,6 +51,10 @@ class Lifecycle:
             return []
         found = np.flatnonzero(told.state[:, place] == state)[::-1].tolist()
         return [(Rule(rule), int(told.since[rule, place])) for rule in found]
+
+    def since(self, place: int, rule: Rule) -> int:
+        """The minute when the breach of a rule on a series began."""
+        return int(self.lives.told.since[rule, place])
 
     def active(self) -> Ints:
         """The places of the series on which a rule is pending or fires."""

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from collectors.base import ACCOUNT
 from monitor.alerting.notice import Kind, Notice, Severity
 from monitor.alerting.phrases import place, span
 from monitor.alerting.trend import Trend
+from monitor.fleet import Key
 from monitor.rows import Row, signal_of
 from monitor.units import amount, percent
 from rules.band import Zone
@@ -77,20 +80,30 @@ def limit_changed(before: float | None, after: float | None, unit: str) -> str:
     return f"the limit was {how} from {amount(before, unit)} to {amount(after, unit)}"
 
 
+def ended(key: Key, before: Notice, number: int, at: float, reason: str) -> Notice:
+    """The end of an alert for a reason that has nothing to do with its usage."""
+    subject = _subject(key, before.labels.get("account_name", ""))
+    summary = f"{subject} is no longer an alert after {span(at - before.since)}: {reason}."
+    return replace(before, number=number, kind=Kind.RESOLVED, summary=summary, at=at, reason=reason)
+
+
+def _subject(key: Key, account_name: str) -> str:
+    return f"{_named(key)} ({place({**key._asdict(), 'account_name': account_name})})"
+
+
 def _summary(row: Row, moment: Moment, trend: Trend | None, remedy: str) -> str:
-    where = place({**row.key._asdict(), "account_name": moment.account_name})
-    subject = f"{_named(row)} ({where})"
+    subject = _subject(row.key, moment.account_name)
     if moment.kind is Kind.RESOLVED:
         reason = f"; {moment.reason}" if moment.reason else ""
         return f"{subject} is well again after {span(moment.at - moment.since)}: it {_usage(row)}{reason}."
     return f"{subject} {_usage(row)}{_course(row, moment, trend)}{_refusals(row, moment)}. Remedy: {remedy}"
 
 
-def _named(row: Row) -> str:
-    signal = signal_of(row.key)
-    noun = signal.noun or catalogue()[row.key.service].title
-    resource = " ".join(row.key.resource.replace("`", "'").split())
-    return noun if row.key.resource == ACCOUNT else f"{noun} `{resource}`"
+def _named(key: Key) -> str:
+    signal = signal_of(key)
+    noun = signal.noun or catalogue()[key.service].title
+    resource = " ".join(key.resource.replace("`", "'").split())
+    return noun if key.resource == ACCOUNT else f"{noun} `{resource}`"
 
 
 def _usage(row: Row) -> str:

@@ -54,11 +54,14 @@ class Silences:
         return self._acks
 
     def muting(self, labels: Mapping[str, str], at: float) -> Silence | None:
-        """The mute that keeps an alert of these labels from being told at `at`; of several, any."""
+        """The mute that keeps an alert of these labels from being told at `at`; of several, any.
+
+        Any thread may ask.
+        """
         return next(
             (
                 one
-                for one, matchers in self._mutes.values()
+                for one, matchers in tuple(self._mutes.values())
                 if one.starts <= at < one.ends and match(matchers, labels)
             ),
             None,

@@ -29,7 +29,7 @@ def trend(minutes: npt.ArrayLike, values: npt.ArrayLike) -> Trend | None:
     if minute.size < LEAST:
         return None
     smooth = _smoothed(value)
-    tolerance = max(NOISE * float(np.median(np.abs(value - smooth))), SMALL * float(np.abs(smooth).max()))
+    tolerance = max(NOISE * _median(np.abs(value - smooth)), SMALL * float(np.abs(smooth).max()))
     for word, curve in (("rising", smooth), ("falling", -smooth)):
         begun = _begun(curve, tolerance)
         lasted = int(minute[-1] - minute[begun])
@@ -41,9 +41,17 @@ def trend(minutes: npt.ArrayLike, values: npt.ArrayLike) -> Trend | None:
 
 
 def _smoothed(value: Floats) -> Floats:
-    around = np.pad(value, SMOOTHED // 2, mode="edge")
-    smooth: Floats = np.median(np.lib.stride_tricks.sliding_window_view(around, SMOOTHED), axis=1)
+    edge = SMOOTHED // 2
+    around = np.concatenate([value[:1].repeat(edge), value, value[-1:].repeat(edge)])
+    windows = np.stack([around[start : start + value.size] for start in range(SMOOTHED)])
+    smooth: Floats = np.sort(windows, axis=0)[edge]
     return smooth
+
+
+def _median(values: Floats) -> float:
+    """As `np.median`, whose checks take four times as long as its work on so few values."""
+    ascending = np.sort(values)
+    return float(ascending[(values.size - 1) // 2] + ascending[values.size // 2]) / 2
 
 
 def _begun(curve: Floats, tolerance: float) -> int:

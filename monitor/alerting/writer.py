@@ -1,25 +1,31 @@
 """From the life of an alert to its notice: what is told when it begins, worsens, eases or ends."""
 
 from itertools import count
-from typing import Any
-
-import msgspec
+from typing import Any, NamedTuple
 
 from monitor.alerting import sentence
 from monitor.alerting.lifecycle import Lifecycle
 from monitor.alerting.notice import Kind, Notice, Severity
-from monitor.alerting.phrases import span
 from monitor.alerting.sentence import Moment
 from monitor.alerting.trend import Trend, trend
 from monitor.config import Config
-from monitor.fleet import Fleet, Series
+from monitor.fleet import Fleet, Key, Series
 from monitor.judge import history
-from monitor.rows import row_of
+from monitor.rows import Row, row_of
 from monitor.selector import Labels
-from rules.alerts import Rule, State
+from rules.alerts import MARGIN, Rule, State
 from rules.band import ZONES, Zone
 
 GONE = "it is no longer there"
+UNWANTED = "the configuration says that it is none"
+
+
+class Stands(NamedTuple):
+    """A rule on a series, the severity of its alert, and when the breach began, in epoch seconds."""
+
+    severity: Severity
+    rule: Rule
+    since: int
 
 
 class Writer:
@@ -34,23 +40,24 @@ class Writer:
         """The next notice's."""
         return next(self._numbers)
 
-    def stands(self, series: Series, state: State) -> tuple[Severity, Rule, int] | None:
-        """The worst rule of a series in a state that is to be an alert, its severity, and since when."""
+    def stands(self, series: Series, state: State) -> Stands | None:
+        """The worst rule of a series in a state that is to be an alert; None when none is."""
         labels = Labels(*series.key, account_name=self.names.get(series.key.account, ""))
         for rule, since in self._lifecycle.rules(series.place, state):
             if severity := self.config.severity_of(labels, rule):
-                return severity, rule, since * 60
+                return Stands(severity, rule, since * 60)
         return None
 
-    def changed(self, series: Series, before: Notice | None, relimited: bool, at: float) -> Notice | None:
-        """The notice of what became of a series' alert; None when nothing is to be told.
+    def changed(
+        self, series: Series, before: Notice | None, stands: Stands | None, at: float
+    ) -> Notice | None:
+        """The notice of what became of a series' alert; None when it is as it was.
 
-        before: the last one. relimited: its limit changed, which explains an end.
+        before: the last notice. stands: what fires now.
         """
         lasting = before if before and before.firing else None
-        stands = self.stands(series, State.FIRING)
         if stands is None:
-            return self._over(series, lasting, relimited, at) if lasting else None
+            return self._over(series, lasting, at) if lasting else None
         severity, rule, since = stands
         zone = ZONES[rule.word]
         kind = _kind(lasting, severity, zone)
@@ -72,23 +79,30 @@ class Writer:
             return None
         severity, rule, since = stands
         more = {"number": 0, "severity": severity, "zone": ZONES[rule.word], "since": since}
-        moment = self._moment(series, Kind.FIRING, at, **more)
-        return sentence.notice(row_of(self._fleet, series), moment)
+        return self._written(series, self._moment(series, Kind.FIRING, at, **more))
 
     def gone(self, before: Notice, at: float) -> Notice:
         """The end of the alert of a series that left the fleet."""
-        subject, _, _ = before.summary.partition(") ")
-        summary = f"{subject}) is no longer an alert after {span(at - before.since)}: {GONE}."
-        return msgspec.structs.replace(
-            before, number=self.number(), kind=Kind.RESOLVED, summary=summary, at=at, reason=GONE
-        )
+        return sentence.ended(key_of(before), before, self.number(), at, GONE)
 
-    def _over(self, series: Series, before: Notice, relimited: bool, at: float) -> Notice:
+    def _over(self, series: Series, before: Notice, at: float) -> Notice:
+        if self._lifecycle.rules(series.place, State.FIRING):
+            return sentence.ended(series.key, before, self.number(), at, UNWANTED)
         row = row_of(self._fleet, series)
-        reason = sentence.limit_changed(before.limit, row.limit, row.unit) if relimited else ""
         more = {"number": self.number(), "severity": before.severity, "since": before.since}
-        zone = max(row.zone, Zone.BELOW)
+        zone, reason = max(row.zone, Zone.BELOW), self._reason(series.place, row, before)
         return sentence.notice(row, self._moment(series, Kind.RESOLVED, at, zone=zone, reason=reason, **more))
+
+    def _reason(self, place: int, row: Row, before: Notice) -> str:
+        """That the limit changed, where the same usage would still be an alert by the limit before."""
+        if row.usage is None or not before.limit:
+            return ""
+        fleet, by_then = self._fleet, row.usage / before.limit
+        stays = {
+            Zone.BELOW: by_then < fleet.low[place] * (1 + MARGIN),
+            Zone.ABOVE: by_then > fleet.high[place] * (1 - MARGIN),
+        }.get(ZONES[before.zone], by_then >= fleet.critical[place] * (1 - MARGIN))
+        return sentence.limit_changed(before.limit, row.limit, row.unit) if stays else ""
 
     def _written(self, series: Series, moment: Moment) -> Notice:
         return sentence.notice(row_of(self._fleet, series), moment, self._trend(series))
@@ -107,6 +121,11 @@ class Writer:
     def _trend(self, series: Series) -> Trend | None:
         formula = self._fleet.usages.get(series.place)
         return trend(*history(self._fleet, formula)) if formula else None
+
+
+def key_of(one: Notice) -> Key:
+    """The key of the series that an alert is of."""
+    return Key(*(one.labels[name] for name in Key._fields))
 
 
 def _kind(before: Notice | None, severity: Severity, zone: Zone) -> Kind | None:

@@ -1,6 +1,5 @@
 """Probes, reload, pages and errors of the HTTP application."""
 
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from monitor.api_pages import LINKS
 from monitor.config_errors import ConfigError
 from monitor.status import Told
 from tests.monitor.served import Server, answer, client_of, refusal
@@ -94,17 +92,6 @@ async def test_the_unexpected(server: Server, client: httpx.AsyncClient) -> None
     got = await client.post("/-/reload")
     assert got.status_code == 500
     assert "secret" not in refusal(got)
-
-
-async def test_the_pages_need_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
-    for path in ("/", "/docs"):
-        got = await client.get(path)
-        assert got.headers["content-type"] == "text/html; charset=utf-8"
-        assert not re.search(r"https?://|src=|<script", got.text)
-    entrance = (await client.get("/")).text
-    for path in LINKS:
-        assert f'href="{path}"' in entrance
-        assert (await client.get(path)).status_code == 200
 
 
 async def test_the_docs_list_every_operation(client: httpx.AsyncClient) -> None:

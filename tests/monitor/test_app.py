@@ -21,11 +21,16 @@ def free_port() -> int:
         return port
 
 
+def journal(folder: Path) -> str:
+    """The line of a configuration that keeps the journal out of the checkout."""
+    return f"journal: {folder}/headroom.db\n"
+
+
 @asynccontextmanager
 async def serving(config: Path, text: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """`headroom serve` with a configuration; gives its base URL once it is ready."""
     url = f"http://127.0.0.1:{free_port()}"
-    config.write_text(text)
+    config.write_text(text + journal(config.parent))
     async with own_aws() as environ:
         listen = url.removeprefix("http://")
         async with headroom("serve", "--config", str(config), "--listen", listen, environ=environ) as process:
@@ -60,7 +65,8 @@ async def test_it_serves_what_it_watches_reloads_and_ends_when_told(tmp_path: Pa
         assert cells["eu-west-1"]["poll"]["last_success"]
         assert "AccessDeniedException" in str(cells["ap-southeast-2"]["collectors"])
 
-        config.write_text("services: [kinesis]\nregions: [eu-west-1]\nexclude: [{resource: audit}]\n")
+        text = "services: [kinesis]\nregions: [eu-west-1]\nexclude: [{resource: audit}]\n"
+        config.write_text(text + journal(tmp_path))
         process.send_signal(signal.SIGHUP)
 
         async def gone() -> bool | None:
@@ -82,8 +88,10 @@ async def test_it_serves_what_it_watches_reloads_and_ends_when_told(tmp_path: Pa
 
 async def test_it_ends_cleanly_in_the_middle_of_the_first_look(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    listen = url.removeprefix("http://")
-    async with own_aws() as environ, headroom("serve", "--listen", listen, environ=environ) as process:
+    config = tmp_path / "headroom.yaml"
+    config.write_text(journal(tmp_path))
+    serve = "serve", "--config", str(config), "--listen", url.removeprefix("http://")
+    async with own_aws() as environ, headroom(*serve, environ=environ) as process:
         await eventually(partial(get, f"{url}/-/healthy"))
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):

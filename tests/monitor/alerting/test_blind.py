@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.alerting.blind import AFTER, LATE, Sight, blind, notice, over, sights
+from monitor.alerting.blind import AFTER, LATE, Sight, blind, ended, notice, over, sights
 from monitor.alerting.notice import Severity
 from monitor.aws import Failure
 from monitor.inventory import Outcome
@@ -92,9 +92,31 @@ def test_what_is_told_says_what_is_hidden_and_why() -> None:
 
 def test_its_end_says_how_long_it_lasted() -> None:
     (one,) = blind([since(METRICS, 3600, SLOW)], NOW)
-    ended = over(notice(one, 7, NOW), 8, NOW + 600)
-    assert ended.summary == "prod, eu-west-1 is seen again, after 1 h 10 min."
-    assert (ended.firing, ended.remedy) == (False, ())
+    told = over(notice(one, 7, NOW), [METRICS], 8, NOW + 600)
+    assert told.summary == "prod, eu-west-1 is seen again, after 1 h 10 min."
+    assert not told.firing
+    elsewhere = over(notice(one, 7, NOW), [METRICS._replace(region="us-east-1")], 8, NOW + 600)
+    assert elsewhere.summary == "prod, eu-west-1 is not watched any more, after 1 h 10 min."
+
+
+NEVER = METRICS._replace(never=True)
+ENDED = [
+    ([METRICS], True),
+    ([], True),  # it is not watched any more
+    ([NEVER._replace(cause=DENIED)], False),
+    ([NEVER], False),  # the first look is still under way
+    ([NEVER._replace(cause=SLOW)], True),  # for this cause
+    ([NEVER._replace(cause=DENIED, region="us-east-1"), METRICS], True),
+    ([METRICS, NEVER._replace(service="kinesis", cause=DENIED)], False),
+]
+
+
+@pytest.mark.parametrize(("seen", "over_"), ENDED)
+def test_it_is_over_once_it_is_known_to_be_seen(seen: list[Sight], over_: bool) -> None:
+    (one,) = blind([since(METRICS, 3600, DENIED)], NOW)
+    told = notice(one, 7, NOW)
+    assert ended([told], seen, {}) == ([told] if over_ else [])
+    assert ended([told], seen, {told.alert}) == []
 
 
 def test_a_watch_is_seen_as_its_cells_their_services_and_the_accounts_that_are_shut() -> None:
@@ -112,11 +134,11 @@ def test_a_watch_is_seen_as_its_cells_their_services_and_the_accounts_that_are_s
     )
     told = Told(cells=[cell], shut={"staging": Failure("AssumeRole", "", DENIED, "not you")})
     assert list(sights(told, since=5.0, inventory=600, poll=300)) == [
-        Sight("staging", "", "", "staging", 5.0, 60.0, DENIED, f"AssumeRole: not you ({DENIED})"),
+        Sight("staging", "", "", "staging", 5.0, 60.0, DENIED, f"AssumeRole: not you ({DENIED})", True),
         Sight(ACCOUNT, REGION, "", "prod", 30.0, 300),
         Sight(ACCOUNT, REGION, "kinesis", "prod", 10.0, 600, DENIED, f"ListStreams: no ({DENIED})"),
         Sight(ACCOUNT, REGION, "kinesis", "prod", 10.0, 600, SLOW, f"no answer ({SLOW})"),
-        Sight(ACCOUNT, REGION, "sqs", "prod", 5.0, 600),
+        Sight(ACCOUNT, REGION, "sqs", "prod", 5.0, 600, never=True),
     ]
 
 

@@ -1,0 +1,212 @@
+"""The pages in a real Chromium over a running demo: what people see and do; and nothing leaves the host."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
+
+from tests.browser import chromium
+from tests.processes import ROOT, headroom, line_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PAGES = ("/", "/alerts", "/blind", "/cost", "/status", "/docs")
+SERIOUS = ("serious", "critical")
+KEPT = ROOT / "dist" / "screenshots"  # outside git
+PATIENCE = 30_000  # milliseconds
+DESK = ViewportSize(width=1440, height=900)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def url() -> AsyncIterator[str]:
+    """A demo that was judged once."""
+    async with headroom("demo", "--port", "0") as process:
+        yield (await line_of(process, "http://")).split()[0].rstrip("/")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+class Visit:
+    """One visitor, and all that went wrong: errors on the console, exceptions, requests to other hosts."""
+
+    def __init__(self, url: str, page: Page) -> None:
+        self.url, self.page = url, page
+        self.wrong: list[str] = []
+        page.on("console", lambda said: self.wrong.append(said.text) if said.type != "log" else None)
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("request", lambda request: self._note(request.url))
+
+    def _note(self, address: str) -> None:
+        if urlsplit(address).netloc != urlsplit(self.url).netloc:
+            self.wrong.append(f"asked {address}")
+
+    async def go(self, path: str) -> None:
+        await self.page.goto(self.url + path)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    context = await browser.new_context(viewport=DESK, timezone_id="Asia/Tokyo", locale="en-GB")
+    context.set_default_timeout(PATIENCE)
+    yield context
+    await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def visit(url: str, context: BrowserContext) -> AsyncIterator[Visit]:
+    visit = Visit(url, await context.new_page())
+    yield visit
+    assert visit.wrong == []
+
+
+async def worst(visit: Visit) -> str:
+    """The path of the worst series."""
+    await visit.go("/")
+    path = await visit.page.locator("#worst tbody a").first.get_attribute("href")
+    assert path
+    return path
+
+
+async def test_an_update_arrives_by_itself(visit: Visit) -> None:
+    await visit.go("/")
+    await expect(visit.page.locator("#live")).to_have_text("Live", timeout=PATIENCE)
+    await visit.page.evaluate("document.querySelector('#counts b').textContent = 'old'")
+    await expect(visit.page.locator("#counts b").first).not_to_have_text("old", timeout=PATIENCE)
+
+
+async def test_what_somebody_is_busy_with_is_not_replaced(visit: Visit) -> None:
+    await visit.go("/")
+    alert = visit.page.locator("#firing .alert").first
+    await alert.get_by_text("Acknowledge or mute").click()
+    await alert.get_by_label("Your name").fill("Ad")
+    twice = re.compile(r"^([2-9]|\d\d+)$")
+    await expect(visit.page.locator("body")).to_have_attribute("data-updates", twice, timeout=PATIENCE)
+    await expect(alert.get_by_label("Your name")).to_have_value("Ad")
+
+
+async def test_a_filter_is_in_the_address(visit: Visit) -> None:
+    page = visit.page
+    await visit.go("/")
+    await page.get_by_role("combobox", name="Service").select_option("kinesis")
+    await page.get_by_role("searchbox").fill("orders")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/?service=kinesis&resource=orders")
+    names = await page.locator("#worst tbody th a").all_inner_texts()
+    assert names and all("orders" in name for name in names)
+    await page.get_by_role("link", name="within").first.click()
+    await page.wait_for_url("**zone=within**")
+    assert set(await page.locator("#worst tbody .zone").all_inner_texts()) == {"within"}
+
+
+async def test_the_map_filters(visit: Visit) -> None:
+    page = visit.page
+    await visit.go("/")
+    await page.locator("#heat td a").get_by_text("saturated").first.click()
+    await page.wait_for_url("**/?account=*&region=*&service=*")
+    await expect(page.locator("#worst tbody .zone").first).to_have_text("saturated")
+
+
+async def test_acknowledged_muted_and_unmuted(visit: Visit) -> None:
+    page = visit.page
+    await visit.go("/alerts")
+    first = page.locator("#firing .alert").first
+    identity = await first.get_attribute("id")
+    await first.get_by_text("Acknowledge or mute").click()
+    await first.get_by_label("Your name").fill("Ada")
+    await first.get_by_label("Why").fill("scaling out")
+    await first.get_by_role("button", name="Acknowledge").click()
+    alert = page.locator(f"#{identity}")
+    await expect(alert).to_contain_text("acknowledged by Ada: scaling out")
+    await alert.get_by_text("Acknowledge or mute").click()
+    await expect(alert.get_by_label("Your name")).to_have_value("Ada")  # it is remembered
+    await alert.get_by_role("button", name="Mute").click()
+    await expect(page.locator(f"#{identity}")).to_contain_text("muted by Ada")
+    await page.get_by_role("button", name="End now").first.click()
+    await expect(page.locator("#mutes")).to_contain_text("Nothing is muted")
+
+
+async def test_the_keyboard_reaches_everything(visit: Visit) -> None:
+    page = visit.page
+    await visit.go("/")
+    await page.keyboard.press("Tab")
+    await expect(page.locator(":focus")).to_have_text("Skip to the content")
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
+async def test_times_are_the_viewers(visit: Visit) -> None:
+    await visit.go(await worst(visit))
+    ticks = visit.page.locator("svg.chart [data-time]")
+    utc = (await ticks.first.get_attribute("data-time") or "")[11:13]
+    shown = await ticks.first.text_content() or ""
+    assert int(shown[:2]) == (int(utc) + 9) % 24  # Tokyo
+
+
+async def test_it_works_without_a_script(url: str, browser: Browser) -> None:
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(url)
+    await expect(page.locator("#live")).to_contain_text("Not live")
+    await page.get_by_role("combobox", name="Zone").select_option("saturated")
+    await page.get_by_role("button", name="Filter").click()
+    await expect(page.locator("#worst tbody .zone").first).to_have_text("saturated")
+    await page.locator("#worst tbody th a").first.click()
+    await expect(page.locator("svg.chart")).to_be_visible()
+    assert "UTC" in await page.locator("main").inner_text()
+    await context.close()
+
+
+async def test_dark_and_light(visit: Visit) -> None:
+    await visit.go("/")
+
+    async def background() -> Any:
+        return await visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    await visit.page.emulate_media(color_scheme="light")
+    light = await background()
+    await visit.page.emulate_media(color_scheme="dark")
+    assert light != await background()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440, 2560])
+async def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
+    visit: Visit, scheme: Any, width: int
+) -> None:
+    KEPT.mkdir(parents=True, exist_ok=True)
+    page = visit.page
+    series = await worst(visit)
+    await page.emulate_media(color_scheme=scheme)
+    await page.set_viewport_size({"width": width, "height": 1000})
+    for path in (*PAGES, series, "/?resource=nosuch"):
+        await visit.go(path)
+        await page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+        found = (await Axe().run(page)).response["violations"]
+        told = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS]
+        assert told == [], path
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        name = "overview" if path == "/" else path.split("/")[1].split("?")[0] or "nothing"
+        await page.screenshot(path=KEPT / f"{name}-{width}-{scheme}.png", full_page=width < DESK["width"])
+
+
+async def test_a_series_that_is_not_there(url: str, context: BrowserContext) -> None:
+    page = await context.new_page()
+    answer = await page.goto(f"{url}/series/{'0' * 16}")
+    assert answer and answer.status == 404
+    await expect(page.locator("main")).to_contain_text("not watched")
+
+
+async def test_the_screenshots_in_the_readme_are_small() -> None:
+    for path in (ROOT / "docs").glob("*.png"):
+        assert path.stat().st_size < 200_000, Path(path).name

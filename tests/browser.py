@@ -1,0 +1,31 @@
+"""A real browser for tests: Chromium from the system, headless, that can reach nothing but loopback."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from playwright.async_api import Browser, async_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-lcd-text",  # letters of one colour: smaller screenshots
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser with a profile of its own."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    assert program, "install the Debian package `chromium`, or run `make acceptance`"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=[*FLAGS])
+        try:
+            yield browser
+        finally:
+            await browser.close()

@@ -1,0 +1,262 @@
+"""The API of alerts: what fires, who takes care, what is muted, and what was delivered."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from monitor.alerting.delivery import Receiver
+from monitor.alerting.notice import Notification
+from monitor.fleet import fragment
+from monitor.judge import judge
+from monitor.notifiers.answer import Answer, delivered, refused
+from tests.monitor.alerting.stage import configuration
+from tests.monitor.fleets import NOW, RULING, add, key, traffic
+from tests.monitor.served import Server, answer, client_of, refusal
+
+ALERTS, SILENCES, DELIVERIES = "/api/v1/alerts", "/api/v1/silences", "/api/v1/deliveries"
+ACK = {"who": "me", "why": "on it"}
+MUTE = {"matchers": ['service="kinesis"'], "lasts": "2h", "who": "me", "why": "load test"}
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    async with Server.opened(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(server) as client:
+        yield client
+
+
+async def fire(server: Server, *resources: str, minutes: int = 6) -> list[str]:
+    """Have streams be critical for so many minutes; the ids of their alerts."""
+    for resource in resources:
+        row = server.fleet.metrics(key(resource).cell).get(fragment(traffic.of(StreamName=key(resource).id)))
+        if row is None:
+            add(server.fleet, key(resource), RULING)
+            row = server.fleet.metrics(key(resource).cell)[fragment(traffic.of(StreamName=key(resource).id))]
+        for minute in range(NOW, NOW + minutes):
+            server.fleet.rings.write(
+                np.array([row]), np.array([minute]), np.array([57_000 + len(resource)], np.float32)
+            )
+    judge(server.fleet, NOW + minutes)
+    await server.alerting.alarm.turn(server.told, {})
+    return [key(resource).id for resource in resources]
+
+
+async def test_what_fires_and_what_is_pending_is_listed(server: Server, client: httpx.AsyncClient) -> None:
+    (orders,) = await fire(server, "orders")
+    (clicks,) = await fire(server, "clicks", minutes=3)
+    listed = await answer(client, ALERTS)
+    assert listed["total"] == 2
+    first, second = listed["items"]
+    assert (first["id"], first["state"], first["severity"], first["zone"]) == (
+        orders,
+        "firing",
+        "warning",
+        "critical",
+    )
+    assert (second["id"], second["state"], second["severity"]) == (clicks, "pending", "warning")
+    assert first["summary"].startswith("Kinesis stream `orders`")
+    assert (first["limit"], first["unit"]) == (1000.0, "bytes/s")
+    assert first["remedy"] and first["docs"].startswith("https://")
+    assert first["acknowledged_by"] is first["muted_by"] is first["explained_by"] is None
+
+
+async def test_a_long_list_is_cut_and_counted(server: Server, client: httpx.AsyncClient) -> None:
+    await fire(server, *(f"stream-{n}" for n in range(5)))
+    await fire(server, *(f"pending-{n}" for n in range(5)), minutes=3)
+    listed = await answer(client, f"{ALERTS}?limit=7")
+    assert (listed["total"], [one["state"] for one in listed["items"]]) == (
+        10,
+        ["firing"] * 5 + ["pending"] * 2,
+    )
+    assert [one["state"] for one in (await answer(client, f"{ALERTS}?limit=2"))["items"]] == ["firing"] * 2
+    assert refusal(await client.get(f"{ALERTS}?limit=0")).startswith("limit: ")
+
+
+async def test_an_acknowledgement(server: Server, client: httpx.AsyncClient) -> None:
+    (alert,) = await fire(server, "orders")
+    got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
+    assert (got.status_code, got.json()["acknowledged_by"]) == (200, "me")
+    assert (await answer(client, ALERTS))["items"][0]["acknowledged_by"] == "me"
+    assert server.alerting.alarm.wake.is_set()
+
+
+async def test_what_does_not_fire_cannot_be_acknowledged(server: Server, client: httpx.AsyncClient) -> None:
+    (pending,) = await fire(server, "orders", minutes=3)
+    for alert in ("0123456789abcdef", pending, "no id", "%2e%2e"):
+        got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
+        assert got.status_code == 404
+    assert refusal(got) == "no alert with the id .. fires"
+
+
+BODIES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "no why": (f"{ALERTS}/{{}}/ack", {"who": "me"}, "why: Field required"),
+    "an empty why": (f"{ALERTS}/{{}}/ack", {"who": "me", "why": ""}, "why: "),
+    "only spaces": (f"{ALERTS}/{{}}/ack", {"who": "me", "why": "  "}, "expected why, as text"),
+    "too long": (f"{ALERTS}/{{}}/ack", {"who": "x" * 1001, "why": "y"}, "who: "),
+    "an unknown field": (f"{ALERTS}/{{}}/ack", ACK | {"until": 1}, "until: "),
+    "a list": (f"{ALERTS}/{{}}/ack", [1], "body: "),  # type: ignore[dict-item]
+    "no matchers": (SILENCES, MUTE | {"matchers": []}, "matchers: "),
+    "a matcher without a value": (SILENCES, MUTE | {"matchers": ["service="]}, "column 9: "),
+    "the second matcher": (SILENCES, MUTE | {"matchers": ['service="s3"', "a=~b("]}, "column 4: "),
+    "one that matches all": (SILENCES, MUTE | {"matchers": ['service=~".*"']}, "does not match everything"),
+    "no end": (SILENCES, {name: MUTE[name] for name in MUTE if name != "lasts"}, "lasts: Field required"),
+    "an end now": (SILENCES, MUTE | {"lasts": 0}, "lasts: "),
+    "one before now": (SILENCES, MUTE | {"lasts": "-1h"}, "lasts: "),
+    "no duration": (SILENCES, MUTE | {"lasts": "soon"}, "lasts: "),
+    "for ever": (SILENCES, MUTE | {"lasts": 1e300}, "at most a year"),
+    "an unknown field of a mute": (SILENCES, MUTE | {"comment": "x"}, "comment: "),
+}
+
+
+@pytest.mark.parametrize(("path", "body", "sentence"), BODIES.values(), ids=BODIES)
+async def test_what_is_wrong_with_a_body_is_said(
+    server: Server, client: httpx.AsyncClient, path: str, body: dict[str, Any], sentence: str
+) -> None:
+    (alert,) = await fire(server, "orders")
+    got = await client.post(path.format(alert), json=body)
+    assert got.status_code == 422
+    assert sentence in refusal(got)
+    assert not server.alerting.alarm.silences.acks and not server.alerting.alarm.silences.mutes
+
+
+FOREIGN: dict[str, tuple[dict[str, str], bytes]] = {
+    "a form": ({"content-type": "application/x-www-form-urlencoded"}, b"who=me&why=x"),
+    "text": ({"content-type": "text/plain"}, b'{"who":"me","why":"x"}'),
+    "a form with files": ({"content-type": "multipart/form-data; boundary=x"}, b"--x--"),
+    "no type": ({}, b'{"who":"me","why":"x"}'),
+    "no body": ({}, b""),
+    "no JSON": ({"content-type": "application/json"}, b"{"),
+    "a wrong encoding": ({"content-type": "application/json"}, b'"\xff"'),
+}
+
+
+@pytest.mark.parametrize(("headers", "body"), FOREIGN.values(), ids=FOREIGN)
+async def test_only_json_is_taken(
+    server: Server, client: httpx.AsyncClient, headers: dict[str, str], body: bytes
+) -> None:
+    (alert,) = await fire(server, "orders")
+    got = await client.post(f"{ALERTS}/{alert}/ack", headers=headers, content=body)
+    assert 400 <= got.status_code < 500
+    assert refusal(got)
+    assert not server.alerting.alarm.silences.acks
+
+
+SITES = {
+    "another site's form": ({"sec-fetch-site": "cross-site"}, 403),
+    "a sibling's": ({"sec-fetch-site": "same-site"}, 403),
+    "of an old browser": ({"origin": "https://evil.example"}, 403),
+    "from a sandbox": ({"origin": "null"}, 403),
+    "our own page": ({"sec-fetch-site": "same-origin", "origin": "https://proxied.example"}, 200),
+    "our own page in an old browser": ({"origin": "http://headroom"}, 200),
+    "a script": ({}, 200),
+}
+
+
+@pytest.mark.parametrize(("headers", "status"), SITES.values(), ids=SITES)
+async def test_no_other_site_can_have_a_browser_change_anything(
+    server: Server, client: httpx.AsyncClient, headers: dict[str, str], status: int
+) -> None:
+    for path in (f"{DELIVERIES}/replay", "/-/reload"):
+        got = await client.post(path, headers=headers)
+        assert got.status_code == status, path
+    if status == 403:
+        assert "another site" in refusal(got)
+    assert (await client.get(ALERTS, headers=headers)).status_code == 200
+
+
+async def chunks() -> AsyncIterator[bytes]:
+    for _ in range(20):
+        yield b" " * 100_000
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_over_a_mebibyte(client: httpx.AsyncClient, chunked: bool) -> None:
+    content = chunks() if chunked else b'"' + b"x" * 1024**2 + b'"'
+    got = await client.post(SILENCES, content=content, headers={"content-type": "application/json"})
+    assert got.status_code == 413
+    assert refusal(got) == "expected a body of at most 1 MiB"
+
+
+async def test_a_body_of_a_mebibyte_is_read(client: httpx.AsyncClient) -> None:
+    body = b'{"matchers": ["a=b"], "lasts": 60, "who": "me", "why": "x"'
+    body += b" " * (1024**2 - len(body) - 1) + b"}"
+    got = await client.post(SILENCES, content=body, headers={"content-type": "application/json"})
+    assert got.status_code == 200
+
+
+async def test_a_mute(server: Server, client: httpx.AsyncClient) -> None:
+    await fire(server, "orders")
+    made = (await client.post(SILENCES, json=MUTE)).json()
+    assert made["matchers"] == ['service="kinesis"']
+    assert (await answer(client, SILENCES))["items"] == [made]
+    assert (await answer(client, ALERTS))["items"][0]["muted_by"] == made["id"]
+    assert (await client.delete(f"{SILENCES}/{made['id']}")).json() == made
+    assert (await answer(client, SILENCES))["items"] == []
+    got = await client.delete(f"{SILENCES}/{made['id']}")
+    assert (got.status_code, refusal(got)) == (404, f"no mute has the id {made['id']}")
+
+
+async def test_the_history(server: Server, client: httpx.AsyncClient) -> None:
+    orders, clicks = await fire(server, "orders", "clicks")
+    told = (await answer(client, f"{ALERTS}/history"))["items"]
+    assert [one["alert"] for one in told] == [clicks, orders]
+    mine = (await answer(client, f"{ALERTS}/history?alert={orders}"))["items"]
+    assert [(one["alert"], one["kind"]) for one in mine] == [(orders, "firing")]
+    assert len((await answer(client, f"{ALERTS}/history?limit=1"))["items"]) == 1
+    for wrong in ("limit=0", "limit=1001", "limit=x"):
+        assert refusal(await client.get(f"{ALERTS}/history?{wrong}")).startswith("limit: ")
+
+
+async def test_deliveries_and_what_is_sent_again(server: Server, client: httpx.AsyncClient) -> None:
+    answers: list[Answer] = [refused("http_400", "it answered 400"), delivered("it took it")]
+    sent: list[Notification] = []
+
+    async def send(notification: Notification) -> Answer:
+        sent.append(notification)
+        return answers[len(sent) - 1]
+
+    alerting = server.alerting
+    alerting.delivery.configure([Receiver(name="on-call", send=send)])
+    alerting.alarm.configure(configuration(["on-call"]))
+    await fire(server, "orders")
+    sender = alerting.delivery.senders["on-call"]
+    await sender.round()
+    (standing,) = (await answer(client, DELIVERIES))["items"]
+    assert (standing["receiver"], standing["queued"], standing["failed"]) == ("on-call", 0, 1)
+    assert standing["parked"][0]["why"] == "it answered 400"
+    got = await client.post(f"{DELIVERIES}/replay?receiver=nobody")
+    assert (got.status_code, refusal(got)) == (404, "no receiver is called nobody")
+    got = await client.post(f"{DELIVERIES}/replay?receiver=on-call")
+    assert got.json() == {"replayed": 1}
+    await sender.round()
+    (standing,) = (await answer(client, DELIVERIES))["items"]
+    assert (standing["parked"], standing["sent"], standing["problem"]) == ([], 1, None)
+    assert sent[0].id == sent[1].id
+    assert (await client.post(f"{DELIVERIES}/replay")).json() == {"replayed": 0}
+
+
+async def test_it_is_not_ready_while_the_journal_fails(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    (folder / "headroom.db").mkdir()  # no file can be made there
+    async with Server.opened(folder) as server, client_of(server) as client:
+        got = await client.get("/-/ready")
+        assert got.status_code == 503
+        assert "headroom.db cannot be used" in refusal(got)
+        assert (await client.get("/-/healthy")).status_code == 200
+        (orders,) = await fire(server, "orders")  # from memory
+        assert [one["id"] for one in (await answer(client, ALERTS))["items"]] == [orders]
+        assert "headroom_journal_healthy 0.0" in (await client.get("/metrics")).text
+        (folder / "headroom.db").rmdir()
+        await server.alerting.journal.tend()
+        assert (await client.get("/-/ready")).status_code == 200
+        assert [one["alert"] for one in (await answer(client, f"{ALERTS}/history"))["items"]] == [orders]

@@ -1,0 +1,220 @@
+"""`headroom alerts` against a Headroom that runs, and receivers that are really called."""
+
+import asyncio
+import re
+import signal
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from typer.testing import CliRunner, Result
+
+from monitor import cli_alerts
+from monitor.cli import app
+from tests.monitor.notifiers.loopback import serving as receiving
+from tests.monitor.test_app import free_port
+from tests.processes import eventually, get, headroom, line_of, own_aws
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def alerts(*arguments: str) -> Result:
+    """The command, beside a loop that serves."""
+    return await asyncio.to_thread(CliRunner().invoke, app, ("alerts", *arguments))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def demo() -> AsyncIterator[str]:
+    """The address of a demo in which something fires."""
+    async with headroom("demo", "--port", "0") as process:
+        address = (await line_of(process, "http://")).split("/")[2]
+
+        async def fires() -> bool | None:
+            answer = await get(f"http://{address}/api/v1/alerts")
+            return True if answer and answer.json()["items"][:1] else None
+
+        await eventually(fires)
+        yield address
+
+
+async def worst(demo: str) -> list[str]:
+    """The cells of the first alert that the list shows."""
+    listed = await alerts("list", "--address", demo)
+    assert listed.exit_code == 0, listed.output
+    return listed.stdout.splitlines()[0].split("\t")
+
+
+async def test_the_list_begins_with_what_is_refused(demo: str) -> None:
+    identity, state, severity, summary, care = await worst(demo)
+    assert re.fullmatch("[0-9a-f]{16}", identity)
+    assert (state, severity, care) == ("firing", "critical", "")
+    assert "refused/s" in summary and "Remedy: " in summary
+
+
+async def test_an_acknowledgement_a_mute_and_its_end(demo: str) -> None:
+    identity, _, _, summary, _ = await worst(demo)
+    done = await alerts("ack", identity, "--why", "on it", "--who", "ann", "--address", demo)
+    assert done.exit_code == 0
+    assert done.stdout.split(" (")[0] == summary.split(" (")[0]
+    made = await alerts("mute", 'region=~".+"', "--lasts", "2h", "--why", "test", "--address", demo)
+    assert made.exit_code == 0
+    mute = made.stdout.split()[0]
+    care = (await worst(demo))[4]
+    assert care.startswith(f"acknowledged by ann, muted by {mute}")
+    ended = await alerts("unmute", mute, "--address", demo)
+    assert (ended.exit_code, ended.stdout) == (0, 'region=~".+" is told again\n')
+    assert "muted" not in (await worst(demo))[4]
+
+
+async def test_nothing_is_parked(demo: str) -> None:
+    done = await alerts("replay", "--address", demo)
+    assert (done.exit_code, done.stdout) == (0, "0 are sent again\n")
+
+
+REFUSALS: dict[str, tuple[list[str], str]] = {
+    "an unknown alert": (["ack", "0123", "--why", "x"], "no alert with the id 0123 fires"),
+    "a strange one": (["ack", "x \udcff", "--why", "x"], "no alert with the id x ? fires"),
+    "an empty why": (["ack", "0123", "--why", ""], "why: "),
+    "a wrong matcher": (["mute", "a==b", "--lasts", "1h", "--why", "x"], "column 3: "),
+    "a wrong duration": (["mute", "a=b", "--lasts", "soon", "--why", "x"], "lasts: "),
+    "an unknown mute": (["unmute", "0123"], "no mute has the id 0123"),
+    "an unknown receiver": (["replay", "--receiver", "a b"], "no receiver is called a b"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), REFUSALS.values(), ids=REFUSALS)
+async def test_what_is_refused_is_one_sentence(demo: str, arguments: list[str], sentence: str) -> None:
+    done = await alerts(*arguments, "--address", demo)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(sentence) and done.stderr.count("\n") == 1
+
+
+@contextmanager
+def speaking(answer: bytes) -> Iterator[str]:
+    """The address of a server that says these bytes to one request."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        thread.join(10)
+
+
+STRANGE = {
+    "no JSON": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+    "another JSON": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+    "no HTTP": b"220 smtp.example.org\r\n",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("answer", STRANGE.values(), ids=STRANGE)
+async def test_something_else_listens_there(answer: bytes) -> None:
+    with speaking(answer) as address:
+        done = await alerts("list", "--address", address)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"{address}: ") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("address", [f"127.0.0.1:{free_port()}", "127.0.0.1:http", "a b", "[::1", ""])
+async def test_nobody_listens_there(address: str) -> None:
+    done = await alerts("list", "--address", address)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"{address}: ") and done.stderr.count("\n") == 1
+
+
+async def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 123_456_789)
+    assert cli_alerts.user() == "user 123456789"
+
+
+def configured(folder: Path, url: str, **more: str) -> str:
+    lines = [
+        f"journal: {folder}/headroom.db",
+        "receivers:",
+        f"  - {{name: hook, type: webhook, url: {url}, allow_insecure: true, allow_private: true}}",
+        *(f"{key}: {value}" for key, value in more.items()),
+    ]
+    (folder / "headroom.yaml").write_text("\n".join(lines))
+    return str(folder / "headroom.yaml")
+
+
+async def test_a_receiver_proves_that_it_works(tmp_path: Path) -> None:
+    async with receiving() as server:
+        done = await alerts("test-receiver", "hook", "--config", configured(tmp_path, server.url))
+    assert done.exit_code == 0
+    assert [line.partition(": ")[2].partition(":")[0] for line in done.stdout.splitlines()] == [
+        "delivered"
+    ] * 2
+    assert [body["type"] for body in server.bodies] == ["alerts.firing", "alerts.resolved"]
+
+
+async def test_or_that_it_does_not(tmp_path: Path) -> None:
+    async with receiving(web.Response(status=400, text="no such room")) as server:
+        done = await alerts("test-receiver", "hook", "--config", configured(tmp_path, server.url + "/t0ken"))
+    assert done.exit_code == 1
+    assert "answered 400: no such room" in done.stdout
+    assert "t0ken" not in done.output
+
+
+async def test_a_receiver_that_is_not_configured(tmp_path: Path) -> None:
+    config = configured(tmp_path, "http://127.0.0.1:9")
+    done = await alerts("test-receiver", "hok", "--config", config)
+    assert (done.exit_code, done.stderr) == (2, "no receiver is called hok; there are: hook\n")
+    Path(config).write_text("receivers: [{name: hook, type: webhok}]\nservces: []\n")
+    done = await alerts("test-receiver", "hook", "--config", config)
+    assert done.exit_code == 2
+    assert "webhok" in done.stderr and "servces" in done.stderr
+
+
+async def a_second_one_is_refused(config: str) -> None:
+    async with headroom("serve", "--config", config, "--listen", f"127.0.0.1:{free_port()}") as second:
+        _, errors = await second.communicate()
+    assert second.returncode == 2
+    assert "headroom.db is held by " in errors.decode()
+    assert "Traceback" not in errors.decode()
+
+
+async def test_what_was_given_up_is_sent_again(tmp_path: Path) -> None:
+    """A whole Headroom, over an AWS in which S3 refuses: its webhook refuses, too, until it does not."""
+    url = f"http://127.0.0.1:{free_port()}"
+    address = url.removeprefix("http://")
+    async with receiving(web.Response(status=400), web.Response()) as server, own_aws() as environ:
+        more = {"services": "[s3]", "judge_interval": "1", "route": "{group_wait: 0}"}
+        config = configured(tmp_path, server.url, **more)
+        serve = "serve", "--config", config, "--listen", address
+        async with headroom(*serve, environ=environ) as process:
+
+            async def parked() -> bool | None:
+                answer = await get(f"{url}/api/v1/deliveries")
+                return True if answer and answer.json()["items"][0]["parked"] else None
+
+            await eventually(parked)
+            await a_second_one_is_refused(config)
+            done = await alerts("replay", "--receiver", "hook", "--address", address)
+            assert (done.exit_code, done.stdout) == (0, "1 are sent again\n")
+
+            async def sent() -> bool | None:
+                return True if len(server.requests) >= 2 else None
+
+            await eventually(sent)
+            first, again = server.requests[:2]
+            assert first[1]["webhook-id"] == again[1]["webhook-id"]
+            assert server.bodies[1]["data"]["alerts"][0]["zone"] == "saturated"
+            process.send_signal(signal.SIGTERM)
+            assert await process.wait() == 0
+    assert await partial(get, f"{url}/-/healthy")() is None

@@ -1,0 +1,70 @@
+"""Reading pages in tests."""
+
+import time
+from html.parser import HTMLParser
+
+import httpx
+import numpy as np
+
+from monitor.fleet import Fleet, Series
+
+VOID = {"meta", "link", "input", "br", "hr", "img"}
+
+
+class Page(HTMLParser):
+    """A page that was read: its elements with their attributes, and its words. Raises on a bad nesting."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._open[-1] in ("li", "option", "p") and tag != self._open[-1]:  # whose end may be left out
+            self._open.pop()
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def links(self) -> list[str]:
+        return [one["href"] or "" for one in self.all("a")]
+
+    @property
+    def token(self) -> str:
+        return next(one["value"] or "" for one in self.all("input") if one.get("name") == "token")
+
+
+async def page(client: httpx.AsyncClient, path: str, status: int = 200) -> Page:
+    """The page at a path."""
+    got = await client.get(path)
+    assert got.status_code == status, got.text
+    assert got.headers["content-type"] == "text/html; charset=utf-8"
+    return Page(got.text)
+
+
+def feed(fleet: Fleet, series: Series, values: list[float], refused: list[float] | None = None) -> None:
+    """Samples of a series in the minutes up to now, in its unit; and refusals, per second."""
+    now = int(time.time() // 60)
+    for formulas, told in ((fleet.usages, values), (fleet.refusals, refused or [])):
+        formula = formulas.get(series.place)
+        if formula and told:
+            minutes = np.arange(now - len(told) + 1, now + 1, dtype=np.int32)
+            rows = np.full(len(told), formula.rows[0], np.int32)
+            fleet.rings.write(rows, minutes, np.array(told, np.float32) / np.float32(formula.weights[0]))

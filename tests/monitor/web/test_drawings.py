@@ -1,0 +1,101 @@
+"""What is drawn of numbers: bars, sparklines, charts."""
+
+import re
+
+import numpy as np
+import pytest
+
+from monitor.columns import Floats
+from monitor.rings import WINDOW
+from monitor.web.chart import LEFT, RIGHT, WIDTH, Chart, chart, round_step
+from monitor.web.course import Course
+from monitor.web.strokes import bar, marks, path, spark
+from rules.limits import Band
+
+NAN = np.float32(np.nan)
+END = 30_000_000
+BAND = Band()
+
+
+def minutes(*runs: tuple[int, float | np.float32]) -> Floats:
+    """A value for so many minutes each; nothing is known before."""
+    told = np.concatenate([np.full(length, value, np.float32) for length, value in runs])
+    return np.concatenate([np.full(WINDOW - told.size, NAN), told])
+
+
+def course(usage: Floats, saturation: Floats | None = None) -> Course:
+    unknown = np.full(WINDOW, NAN)
+    return Course(
+        END, usage, unknown, unknown if saturation is None else saturation, usage / np.float32(1000)
+    )
+
+
+@pytest.mark.parametrize(
+    ("utilization", "fill"), [(None, "0.0"), (0.0, "0.0"), (0.5, "50.0"), (1.0, "100.0"), (7.0, "100.0")]
+)
+def test_a_bar_is_as_long_as_the_utilization(utilization: float | None, fill: str) -> None:
+    drawn = bar(utilization, BAND, "within")
+    assert f'width="{fill}"' in drawn
+    assert 'class="band" x="40.0" width="30.0"' in drawn
+
+
+def test_a_bar_says_in_words_what_it_shows() -> None:
+    assert 'aria-label="92 % of the limit, wanted 40 % to 70 %"' in bar(0.92, BAND, "critical")
+
+
+def test_a_sparkline_has_gaps_where_nothing_is_known() -> None:
+    usage = minutes((60, 0.5), (30, NAN), (60, 0.9)).astype(np.float32)
+    drawn = spark(usage, np.full(WINDOW, NAN), BAND)
+    line = re.search(r'class="line" d="([^"]*)"', drawn)
+    assert line and line[1].count("M") == 2
+    assert "50 % to 90 %" in drawn and "refusals" not in drawn
+
+
+def test_a_sparkline_marks_refusals() -> None:
+    drawn = spark(
+        minutes((180, 0.5)), minutes((180, 0.0), (0, 1.0))[:WINDOW] + minutes((90, 0.0), (90, 1.0)), BAND
+    )
+    assert 'class="refused" d="M60 26.5H120"' in drawn and "with refusals" in drawn
+
+
+def test_a_sparkline_of_nothing_says_so() -> None:
+    assert "no samples" in spark(np.full(WINDOW, NAN), np.full(WINDOW, NAN), BAND)
+
+
+def test_one_point_alone_is_seen() -> None:
+    assert list(path(np.arange(3, dtype=np.float32), np.array([NAN, 5, NAN], np.float32))) == ["M1 5h1"]
+
+
+def test_runs_are_marked_from_their_first_to_their_last_step() -> None:
+    flags = np.array([True, True, False, False, True])
+    assert list(marks(flags, 10, 9.5)) == ["M0 8H20", "M40 8H50"]
+
+
+@pytest.mark.parametrize(("top", "step"), [(4, 1), (10, 5), (1100, 500), (0.03, 0.01), (8e6, 2e6)])
+def test_grid_lines_are_at_round_numbers(top: float, step: float) -> None:
+    assert round_step(top) == pytest.approx(step)
+
+
+def test_a_chart_has_the_limits_steps_at_their_minutes() -> None:
+    steps = [(END - WINDOW + 1, 1000.0), (END - 60, 2000.0)]
+    drawn = chart(Chart(course(minutes((180, 500.0))), steps, BAND, "records/s"))
+    limit = re.search(r'class="limit" d="M([\d.]+) ([\d.]+)h([\d.]+)L([\d.]+) ([\d.]+)h([\d.]+)"', drawn)
+    assert limit
+    x1, y1, w1, x2, y2, w2 = map(float, limit.groups())
+    assert (x1, x1 + w1, x2 + w2) == pytest.approx((LEFT, x2, WIDTH - RIGHT), abs=0.2)
+    assert y2 < y1 and w1 / w2 == pytest.approx(119 / 60, rel=0.01)
+    assert drawn.count('class="band"') == 2
+
+
+@pytest.mark.parametrize("unit", ["bytes/s", "milliseconds", "percent", "records/s"])
+@pytest.mark.parametrize("usage", [NAN, 0.0, 1e-6, 3.0, 7e12])
+@pytest.mark.parametrize("limit", [None, 1e-3, 1000.0, 5e12])
+def test_whatever_the_numbers_are_the_chart_stays_within_its_frame(
+    unit: str, usage: float, limit: float | None
+) -> None:
+    steps = [(END - WINDOW + 1, limit)] if limit else []
+    drawn = chart(Chart(course(minutes((100, usage)), minutes((50, 1.0))), steps, BAND, unit))
+    assert "nan" not in drawn and "inf" not in drawn
+    assert drawn.count("<text") < 20
+    for height in re.findall(r'<rect class="band" [^>]* height="([^"]*)"', drawn):
+        assert float(height) >= 0

@@ -1,0 +1,41 @@
+"""The README's screenshots, of the demo: `python -m tests.screenshots [FOLDER]`, docs/ unless told."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from playwright.async_api import Page, ViewportSize
+
+from tests.browser import chromium
+from tests.processes import ROOT, headroom, line_of
+
+MOST = 200_000  # bytes of each
+SCALE = 0.75  # more in view, and smaller files
+SIZE = ViewportSize(width=1700, height=920)
+
+
+async def shoot(page: Page, path: Path) -> None:
+    """Write what is in view. Raises ValueError when it is too large for a README."""
+    size = len(await page.screenshot(path=path))
+    print(f"{path}: {size / 1000:.0f} KB")
+    if size >= MOST:
+        raise ValueError(f"{path}: expected less than {MOST} bytes, found {size}")
+
+
+async def main(folder: Path) -> None:
+    async with headroom("demo", "--port", "0") as demo, chromium() as browser:
+        url = (await line_of(demo, "http://")).split()[0]
+        page = await browser.new_page(viewport=SIZE, device_scale_factor=SCALE, locale="en-GB")
+        await page.emulate_media(color_scheme="light")
+        await page.goto(url)
+        await page.wait_for_selector("#live[data-state=on]")
+        await shoot(page, folder / "overview.png")
+        await page.emulate_media(color_scheme="dark")
+        await page.get_by_role("link", name="media-uploads/uploads/", exact=True).first.click()
+        await page.wait_for_selector("svg.chart")
+        await page.wait_for_selector("#live[data-state=on]")
+        await shoot(page, folder / "series.png")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs"))
