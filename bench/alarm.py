@@ -87,7 +87,7 @@ async def timed(label: str, work: Awaitable[object]) -> None:
     begun = time.perf_counter()
     await work
     took = time.perf_counter() - begun
-    await asyncio.sleep(0)
+    await asyncio.sleep(10 * LOOK)
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching
@@ -132,7 +132,7 @@ async def measure(folder: Path, fleet: Fleet, keepalive: bool) -> None:
     print("an Alertmanager, told again every minute" if keepalive else "a webhook")
     journal = await Journal.open(folder / "journal.db")
     world = World(journal, fleet, keepalive)
-    begun = world_begun(fleet)
+    begun = unread(fleet)
     await world.minute(begun, 0)
     await timed("first turn", world.turn())
     for n in range(1, HOLD + 1):
@@ -144,6 +144,8 @@ async def measure(folder: Path, fleet: Fleet, keepalive: bool) -> None:
     await timed("and are told after group_wait", world.turn())
     await timed("and delivered", world.deliver())
     await timed("a turn in which nothing changes", world.turn())
+    await world.minute(begun + HOLD + 2, CRITICAL + 1)
+    await timed("a minute is read, and one more is pending", world.turn())
     world.seconds += 61
     await timed("a minute later", world.turn())
     await world.deliver()
@@ -162,7 +164,7 @@ async def measure(folder: Path, fleet: Fleet, keepalive: bool) -> None:
     await journal.close()
 
 
-def world_begun(fleet: Fleet) -> int:
+def unread(fleet: Fleet) -> int:
     """A minute later than all that was read."""
     return max(NOW, int(fleet.rings.read[: fleet.rings.size].max()) + 60)
 

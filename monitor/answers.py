@@ -19,6 +19,7 @@ from monitor.rings import WINDOW
 from monitor.rows import signal_of
 from monitor.snapshot import Snapshot
 from monitor.status import CellStatus, Told
+from monitor.stream.source import source_of
 from monitor.telemetry import VERSION
 from rules.band import Zone
 
@@ -43,6 +44,7 @@ def detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Detail:
         limit_read_at=_time(limit.read_at) if limit else None,
         band=series.ruling.band,
         unobservable=_reason(hidden) if hidden else None,
+        sample_source=source_of(fleet, series),
         about=signal_of(series.key),
         history=list(_history(fleet, series)),
     )

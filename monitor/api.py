@@ -20,6 +20,7 @@ from monitor.query import BadCursor, by_id
 from monitor.query import Query as SeriesQuery
 from monitor.scrape import scrape
 from monitor.status import Told
+from monitor.stream.firehose import PATH as FIREHOSE
 from monitor.telemetry import VERSION, Telemetry
 from monitor.web.router import web_router
 from monitor.web.shell import HEADERS
@@ -63,7 +64,7 @@ def create_app(state: State) -> FastAPI:
     routers = _docs(app), web_router(state), _metrics(state), _series(state), _facts(state), _probes(state)
     for router in (*routers, alerts_router(state.alerting, state.fleet)):
         app.include_router(router)
-    app.add_middleware(BoundedBodies)
+    app.add_middleware(BoundedBodies, but=(FIREHOSE,))
     app.add_middleware(OwnSite)
     return app
 

@@ -1,10 +1,9 @@
 """One shape for every error of the API: {"error": "sentence"}."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import fastapi
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -18,10 +17,10 @@ LARGEST = 1024**2  # bytes of a body that is sent to the API
 
 
 class BoundedBodies:
-    """Refuses bodies over a mebibyte, whether their length is told or not."""
+    """Refuses bodies over a mebibyte, told or not; but not for paths that have bounds of their own."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, but: Collection[str] = ()) -> None:
+        self._app, self._but = app, but
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         read = 0
@@ -31,10 +30,11 @@ class BoundedBodies:
             message = await receive()
             read += len(message.get("body", b""))
             if read > LARGEST:
-                raise fastapi.HTTPException(413, "expected a body of at most 1 MiB")
+                raise HTTPException(413, "expected a body of at most 1 MiB")
             return message
 
-        await self._app(scope, bounded if scope["type"] == "http" else receive, send)
+        own = scope["type"] != "http" or scope["path"] in self._but
+        await self._app(scope, receive if own else bounded, send)
 
 
 class OwnSite:

@@ -70,6 +70,7 @@ class Detail(Series):
     limit_read_at: datetime | None
     band: Band
     unobservable: Unobservable | None
+    sample_source: Literal["stream", "poll"] | None = Field(description="How the last sample came.")
     about: Signal = Field(description="The signal in the catalogue: why it matters, caveats, remedy, docs.")
     history: Sequence[Sample] = Field(description="The last three hours, oldest minute first.")
 

@@ -6,9 +6,10 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from os import environ
 
 import uvicorn
 
@@ -17,10 +18,14 @@ from monitor.api import State, create_app
 from monitor.config import Config
 from monitor.config_errors import ConfigError
 from monitor.exposition import Exposition
-from monitor.fleet import Fleet
+from monitor.fleet import CellKey, Fleet
 from monitor.judge import judge
 from monitor.schedule import repeat
 from monitor.status import CellStatus, Reload, Told
+from monitor.stream import api as stream_api
+from monitor.stream import firehose
+from monitor.stream.ingest import Ingest
+from monitor.stream.telemetry import StreamTelemetry
 from monitor.telemetry import Telemetry
 from monitor.watch import Watch
 
@@ -28,6 +33,7 @@ log = logging.getLogger(__name__)
 
 STOPPING = 1  # seconds that open requests get when the process is told to stop
 BACKLOG = 128
+STREAMED = 1.0  # seconds between two judgements of what a stream brings
 
 
 class Server(uvicorn.Server):
@@ -54,6 +60,8 @@ class App:
         self.fleet, self.telemetry = Fleet(), Telemetry()
         self.watch = Watch(config, self.fleet, self.telemetry)
         self.exposition = Exposition(self.fleet)
+        self.ingest = Ingest(self.fleet, StreamTelemetry(self.telemetry.registry), self._look_again)
+        self.fleet.rings.lull = config.stream.lull
         self.judged = asyncio.Event()  # once every cell had its first full read and was judged
         self.hangup = asyncio.Event()  # set it to have the configuration reloaded
         self._reloaded = asyncio.Event()
@@ -66,24 +74,31 @@ class App:
         Raises JournalError when the journal is not ours to use.
         """
         async with Alerting.opened(self.config, self.fleet, self.telemetry.registry) as alerting:
-            server = Server(
-                uvicorn.Config(
-                    create_app(self._state(alerting)),
-                    lifespan="off",
-                    log_config=None,
-                    access_log=False,
-                    server_header=False,
-                    timeout_graceful_shutdown=STOPPING,
-                )
+            with closing(self.ingest):
+                await self._run(self._server(alerting), listening, alerting, stop)
+
+    def _server(self, alerting: Alerting) -> Server:
+        web = create_app(self._state(alerting))
+        web.include_router(firehose.create_router(self.ingest, lambda: self.config.stream.allowed(environ)))
+        web.include_router(stream_api.create_router(self.ingest))
+        return Server(
+            uvicorn.Config(
+                web,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=STOPPING,
             )
-            await self._run(server, listening, alerting, stop)
+        )
 
     async def _run(
         self, server: Server, listening: socket.socket, alerting: Alerting, stop: asyncio.Event
     ) -> None:
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve([listening]), name="server")
-            loops = self._work(alerting), alerting.run(), self._reload_when_told(alerting)
+            own = self._work(alerting), self._reload_when_told(alerting), self._judge_when_streamed(alerting)
+            loops = *own, alerting.run()
             others = [group.create_task(one) for one in (*loops, stop.wait())]
             await asyncio.wait([serving, *others], return_when=asyncio.FIRST_COMPLETED)
             server.should_exit = True
@@ -119,6 +134,15 @@ class App:
         await self.judge(alerting)
         self.judged.set()
 
+    async def _judge_when_streamed(self, alerting: Alerting) -> None:
+        """What a stream brings is judged as it comes, at most once a second."""
+        while True:
+            await self.ingest.arrived.wait()
+            self.ingest.arrived.clear()
+            if self.judged.is_set():
+                await self.judge(alerting)
+            await asyncio.sleep(STREAMED)
+
     async def judge(self, alerting: Alerting) -> None:
         """Judge the fleet as it is, tell of its alerts once all was read, and publish it."""
         judge(self.fleet, int(time.time() // 60))
@@ -147,6 +171,9 @@ class App:
             last_reload=self._last_reload,
         )
 
+    def _look_again(self, cell: CellKey, service: str) -> None:
+        self.watch.look_again(cell, service)
+
     def _state(self, alerting: Alerting) -> State:
         return State(
             fleet=self.fleet,
@@ -172,6 +199,7 @@ class App:
                     log.warning("`%s` changed: it takes effect at the next start", name)
             self.config = config
             alerting.configure(config)
+            self.fleet.rings.lull = config.stream.lull
             self.watch = Watch(config, self.fleet, self.telemetry, self.watch.found())
             self._reloaded.set()
             self._last_reload = Reload(at=time.time())

@@ -30,6 +30,7 @@ from monitor.dashboards.cli import app as dashboards_app
 from monitor.demo.run import demo as running
 from monitor.demo.run import of_its_own
 from monitor.report import FORMATS, Report
+from monitor.stream.cli import app as stream_app
 from monitor.telemetry import VERSION
 from rules.band import Zone
 from rules.limits import signals
@@ -48,6 +49,7 @@ config_app = typer.Typer(help="Check or explain the configuration file.", no_arg
 app.add_typer(config_app, name="config")
 app.add_typer(dashboards_app, name="dashboards")
 app.add_typer(alerts_app, name="alerts")
+app.add_typer(stream_app, name="stream")
 
 Format = Literal["table", "json", "csv", "markdown"]
 FailOn = Literal["above", "critical", "saturated", "none"]

@@ -37,6 +37,7 @@ from monitor.overrides import (
     LimitOverride,
 )
 from monitor.selector import Labels, Selector
+from monitor.stream.config import EXAMPLE, StreamConfig
 from monitor.strict_yaml import parse
 from rules.alerts import Rule, Severity
 from rules.limits import Band
@@ -125,6 +126,11 @@ class Config(Model):
         default=Links(),
         description="Addresses that alerts carry.",
         examples=[{"headroom": "https://headroom.example.org"}],
+    )
+    stream: StreamConfig = Field(
+        default=StreamConfig(),
+        description="CloudWatch Metric Streams, delivered by Firehose to /firehose/v1.",
+        examples=[EXAMPLE],
     )
     journal: Text = Field(
         default="data/headroom.db",

@@ -38,5 +38,5 @@ def _remarks(field: FieldInfo) -> Iterator[str]:
     entry = model_of(field.annotation)
     yield from textwrap.wrap(field.description or "", WIDTH, initial_indent="## ", subsequent_indent="## ")
     for name, part in entry.model_fields.items() if entry else ():
-        remark = f"{name}: {part.description}"
+        remark = f"{part.alias or name}: {part.description}"
         yield from textwrap.wrap(remark, WIDTH, initial_indent="##   ", subsequent_indent="##       ")

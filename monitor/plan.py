@@ -1,7 +1,7 @@
 """Which metrics are asked for now, and over which minutes: cost against freshness.
 
 GetMetricData is billed by metric, whatever the number of points: every minute since the last time is asked
-for at once, and the last ten again, as CloudWatch revises them.
+for at once, and the last ten again, as CloudWatch revises them. What comes by stream is not asked for.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,11 +29,12 @@ def due(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Iterator[Reques
     """The requests for all `metrics` (fragment: row) of a cell at the minute `now`.
 
     Metrics of one delay that were read equally far share a call, so that one that is behind makes only its
-    neighbours ask for more.
+    neighbours ask for more. When a stream falls silent, its metrics are asked for from its last points on.
     """
     fragments = list(metrics)
     rows = np.fromiter(metrics.values(), np.int32, len(fragments))
-    order = np.lexsort((rings.read[rows], rings.delay[rows]))
+    order = np.lexsort((rings.covered[rows], rings.delay[rows]))
+    order = order[~rings.is_streamed(rows[order], now)]
     delays = rings.delay[rows[order]]
     for delay in np.unique(delays).tolist():
         alike = order[delays == delay]
@@ -42,6 +43,6 @@ def due(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Iterator[Reques
 
 
 def _request(fragments: list[bytes], rows: Ints, chosen: Ints, rings: Rings, end: int) -> Request:
-    read = int(rings.read[rows[chosen]].min())
-    start = max(end - WINDOW, min(read + 1, end) - REVISED)
+    covered = int(rings.covered[rows[chosen]].min())
+    start = max(end - WINDOW, min(covered + 1, end) - REVISED)
     return Request([fragments[n] for n in chosen.tolist()], rows[chosen], range(start, end))

@@ -23,6 +23,7 @@ from monitor.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 RETRY = 60.0  # seconds until an account that did not let us in is tried again
+ASKED = 16  # services that may wait for another look
 PATIENCE = 60.0  # seconds that a cell's first poll waits for the slowest of its collectors
 REPEATED = Failure("", "", "Repeated", "another entry of `accounts` watches the same account and regions")
 
@@ -44,6 +45,8 @@ class CellWatch:
         self._unlooked = set(self.services)
         self.poll = Outcome()
         self.looked_once, self.read_once = asyncio.Event(), asyncio.Event()
+        self._asked = asyncio.Queue[str](ASKED)
+        self._looking = {service: asyncio.Lock() for service in self.services}
 
     async def look(self) -> None:
         """One inventory: all collectors side by side."""
@@ -51,11 +54,23 @@ class CellWatch:
 
     async def _look(self, collector: Collector) -> None:
         try:
-            await self.inventory.look(collector)
+            async with self._looking[collector.service]:
+                await self.inventory.look(collector)
         finally:
             self._unlooked.discard(collector.service)
             if not self._unlooked:
                 self.looked_once.set()
+
+    def look_again(self, service: str) -> None:
+        """Have a service looked at soon: it has resources that nobody knows yet."""
+        with suppress(asyncio.QueueFull):
+            self._asked.put_nowait(service)
+
+    async def _look_when_asked(self) -> None:
+        collectors = {one.service: one for one in self._collectors}
+        while True:
+            if collector := collectors.get(await self._asked.get()):
+                await self._look(collector)
 
     async def read(self) -> None:
         """One poll of all metrics that are due."""
@@ -75,6 +90,7 @@ class CellWatch:
             for one in self._collectors:
                 tick, look = f"{name}/{one.service}", partial(self._look, one)
                 loops.create_task(repeat("inventory", tick, config.inventory_interval, look, told))
+            loops.create_task(self._look_when_asked())
             with suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):
                     await self.looked_once.wait()
@@ -127,6 +143,11 @@ class Watch:
         collectors = [one for one in COLLECTORS if one.service in account.services]
         self.cells[cell.key] = CellWatch(cell, inventory, Reader(cell, self.fleet), collectors)
         return self.cells[cell.key]
+
+    def look_again(self, cell: CellKey, service: str) -> None:
+        """Have a service of a cell looked at soon, if the cell is watched."""
+        if watched := self.cells.get(cell):
+            watched.look_again(service)
 
     def found(self) -> Mapping[CellKey, Mapping[Key, tuple[str, str]]]:
         """What the inventories know, for the watch that follows this one."""

@@ -17,6 +17,8 @@ import warnings
 
 import uvicorn
 
+from monitor.demo.cloudwatch import CloudWatch
+from monitor.demo.firehose import Firehose
 from monitor.demo.front import app
 from monitor.demo.seed import seed
 from monitor.demo.world import world
@@ -28,7 +30,10 @@ def main() -> None:
     """Seed a world that starts now, and answer for it until told to stop."""
     parser = argparse.ArgumentParser(prog="python -m monitor.demo.aws", description="AWS on loopback.")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 picks a free one")
-    port = parser.parse_args().port
+    parser.add_argument(
+        "--stream-to", help="where Firehose delivers the metrics of us-east-1; the key is in the environment"
+    )
+    port, to = parser.parse_args().port, parser.parse_args().stream_to
     warnings.filterwarnings("ignore", "Exception.* does not match an error shape", module="moto")
     threading.Thread(target=end_with_stdin, daemon=True).start()
     try:
@@ -43,17 +48,23 @@ def main() -> None:
         config = uvicorn.Config(
             app(regions), lifespan="off", log_level="warning", timeout_graceful_shutdown=1
         )
-        asyncio.run(serve(uvicorn.Server(config), listener))
+        key = os.environ.get("HEADROOM_STREAM_ACCESS_KEYS", "")
+        streams = [Firehose(CloudWatch(regions["us-east-1"]), to, key)] if to else []
+        asyncio.run(serve(uvicorn.Server(config), listener, streams))
 
 
-async def serve(server: uvicorn.Server, listener: socket.socket) -> None:
+async def serve(server: uvicorn.Server, listener: socket.socket, streams: list[Firehose]) -> None:
     def stop() -> None:  # before uvicorn has its own handlers, and when it raises the signal again at its end
         server.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-    await server.serve(sockets=[listener])
+    async with asyncio.TaskGroup() as group:
+        delivering = [group.create_task(stream.run()) for stream in streams]
+        await server.serve(sockets=[listener])
+        for task in delivering:
+            task.cancel()
 
 
 def end_with_stdin() -> None:

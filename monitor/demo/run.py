@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from monitor.app import App, bound, stopped_by_signals
 from monitor.config import Config
 from monitor.report import Report, as_table
 from monitor.rows import rows_of
+from monitor.stream.config import VARIABLE
 
 STARTING = 30.0  # seconds for the demo's AWS to be ready
 ENDING = 1.0  # seconds for it to end by itself
@@ -33,11 +35,11 @@ def of_its_own(environ: MutableMapping[str, str]) -> None:
     """Make an environment the demo's: none of the user's credentials, and nothing but loopback is asked."""
     for name in [name for name in environ if name.startswith("AWS_")]:
         del environ[name]
-    environ.update(ENVIRONMENT)
+    environ.update(ENVIRONMENT | {VARIABLE: secrets.token_urlsafe()})
 
 
 @asynccontextmanager
-async def own_aws() -> AsyncIterator[str]:
+async def own_aws(*arguments: str) -> AsyncIterator[str]:
     """An AWS on loopback, in a process of its own that ends with this one; gives its URL.
 
     Raises OSError (TimeoutError is one) when it does not start.
@@ -48,6 +50,7 @@ async def own_aws() -> AsyncIterator[str]:
         "monitor.demo.aws",
         "--port",
         "0",
+        *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for us alone
@@ -90,8 +93,8 @@ async def demo(port: int, out: TextIO) -> None:
     stop = stopped_by_signals()
     out.write("Starting an AWS on loopback with three hours of traffic ...\n")
     with TemporaryDirectory(prefix="headroom-demo-") as folder:
-        async with own_aws() as url:
-            port = listening.getsockname()[1]
+        port = listening.getsockname()[1]
+        async with own_aws("--stream-to", f"http://127.0.0.1:{port}/firehose/v1") as url:
             await _run(configuration(url, port, f"{folder}/headroom.db"), listening, stop, out)
 
 

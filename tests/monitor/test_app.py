@@ -1,8 +1,11 @@
 """The whole service as its users run it: a process over an AWS on loopback."""
 
 import asyncio
+import base64
+import json
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -135,3 +138,43 @@ async def test_the_health_check_asks_the_server(tmp_path: Path) -> None:
         _, errors = await asking.communicate()
         assert asking.returncode == 1
         assert "refused" in errors.decode()
+
+
+async def test_what_firehose_delivers_is_judged_at_once_and_told_as_streamed(tmp_path: Path) -> None:
+    config = tmp_path / "headroom.yaml"
+    (tmp_path / "keys").write_text("a-key\n")
+    asked = {"service": "kinesis", "signal": "stream_write_bytes", "resource": "audit"}
+    update = {
+        "metric_stream_name": "headroom",
+        "account_id": "123456789012",
+        "region": "eu-west-1",
+        "namespace": "AWS/Kinesis",
+        "metric_name": "IncomingBytes",
+        "dimensions": {"StreamName": "audit"},
+        "timestamp": int(time.time() // 60) * 60_000,
+        "value": {"max": 1.0, "min": 1.0, "sum": 8 * 2**20 * 60 * 0.8, "count": 1.0},
+        "unit": "Bytes",
+    }
+    record = base64.b64encode(json.dumps(update).encode() + b"\n").decode()
+    body = {"requestId": "one", "timestamp": 1, "records": [{"data": record}]}
+    headers = {
+        "X-Amz-Firehose-Request-Id": "one",
+        "X-Amz-Firehose-Protocol-Version": "1.0",
+        "X-Amz-Firehose-Access-Key": "a-key",
+    }
+    text = "services: [kinesis]\nregions: [eu-west-1]\nstream: {access_keys_file: keys}\n"
+    async with serving(config, text) as (_, url), httpx.AsyncClient(trust_env=False) as client:
+
+        async def streamed() -> bool | None:
+            answer = await get(f"{url}/api/v1/series", **asked)
+            one = await get(f"{url}/api/v1/series/{answer.json()['items'][0]['id']}") if answer else None
+            known = one is not None and one.json()["sample_source"] == "stream"
+            return True if known and one is not None and one.json()["zone"] == "above" else None
+
+        unknown = await client.post(
+            f"{url}/firehose/v1", json=body, headers=headers | {"X-Amz-Firehose-Access-Key": "b"}
+        )
+        assert (unknown.status_code, unknown.json()["requestId"]) == (401, "one")
+        taken = await client.post(f"{url}/firehose/v1", json=body, headers=headers)
+        assert (taken.status_code, taken.json()["requestId"]) == (200, "one")
+        assert await eventually(streamed)

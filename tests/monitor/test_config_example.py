@@ -39,6 +39,7 @@ def test_the_example_as_it_stands_is_the_default() -> None:
 
 def test_every_key_in_use_loads_and_is_documented(tmp_path: Path) -> None:
     (tmp_path / "external-id").write_text("from-a-file\n")
+    (tmp_path / "firehose-keys").write_text("a-key-of-firehose\n")
     (tmp_path / "pagerduty-key").write_text("0123456789abcdef0123456789abcdef\n")
     sources = Sources({"STAGING_EXTERNAL_ID": "from-the-environment"}, tmp_path)
     config = parsed(IN_USE.encode(), "headroom.yaml", sources)

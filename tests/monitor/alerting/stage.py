@@ -71,7 +71,7 @@ class Stage:
         self.answer: Answer = delivered("it took it")
         self.delivery = Delivery(journal, DeliveryTelemetry(CollectorRegistry()), now=self.clock)
         self.alarm = Alarm(fleet, journal, self.delivery, config, now=self.clock)
-        self.told = Told()
+        self.told, self.names = Told(), {ACCOUNT: "prod"}
         self.configure(config)
         self.see()
 
@@ -129,7 +129,7 @@ class Stage:
         self.seconds += seconds
         before = len(self.sent)
         judge(self.fleet, int(self.seconds // 60))
-        await self.alarm.turn(self.told, {ACCOUNT: "prod"})
+        await self.alarm.turn(self.told, self.names)
         await self.deliver()
         return [notice for one in self.sent[before:] for notice in one.notices]
 

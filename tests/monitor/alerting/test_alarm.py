@@ -176,7 +176,10 @@ async def test_what_fires_is_shown_before_there_are_samples_again(tmp_path: Path
         await stage.play(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(tmp_path, minute=minute) as stage:
-        stage.series("orders")
+        stage.see(succeeded=None, failures=(DENIED,))
+        assert await stage.turn() == []
+        assert stage.states == {}
+        stage.series("orders")  # found by a later look
         assert await stage.turn() == []
         assert stage.states == {key("orders"): "firing warning"}
 
@@ -448,6 +451,14 @@ async def test_a_reload_holds_for_what_fires_already(
         await stage.play(orders="..ccc")
         stage.configure(configuration(alerts=alerts))
         assert [(one.kind, one.severity) for one in await stage.turn()] == told
+
+
+async def test_what_an_account_is_called_decides_too(tmp_path: Path) -> None:
+    overrides = [{"account": "staging", "critical": "none", "above": "none"}]
+    async with Stage.opened(tmp_path, configuration(alerts=overrides)) as stage:
+        await stage.play(orders="..ccc")
+        stage.names = {ACCOUNT: "staging"}
+        assert [one.kind for one in await stage.turn()] == [Kind.RESOLVED]
 
 
 async def test_what_the_configuration_calls_no_alert_ends_for_that_reason(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from monitor.alerting.notice import Severity
 from rules.limits import Band
 from tests.monitor.alerting.stage import SHORT, Stage, configuration
+from tests.monitor.fleets import key
 
 # The hold is 2 minutes, an alert is over after 2 clear ones (`saturated`: 7, as long as a poll may be late).
 STORIES = {
@@ -66,6 +67,13 @@ async def test_a_poll_brings_many_minutes_at_once(tmp_path: Path) -> None:
             stage.minute += 1
         stage.seconds = stage.minute * 60.0
         assert [one.severity for one in await stage.turn()] == [Severity.CRITICAL]
+
+
+async def test_what_is_not_paid_for_is_not_even_pending_below_its_band(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        stage.series("audit", PAID)
+        await stage.play(orders="..bbb", audit="..bbb")
+        assert stage.states == {key("audit"): "pending info"}
 
 
 PAID = replace(SHORT, paid=True)

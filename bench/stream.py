@@ -1,0 +1,240 @@
+"""What a metric stream costs: bodies of 10,000 points, from gzip to the fleet. `python bench/stream.py`
+
+First in this process, then over HTTP on loopback with the server in a process of its own. `--seconds 600`
+is the long run that shows whether memory grows.
+"""
+
+import argparse
+import asyncio
+import base64
+import json
+import multiprocessing
+import time
+import zlib
+from collections.abc import Iterator
+from itertools import count
+from multiprocessing.connection import Connection
+
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from bench.memory import resident
+from collectors.base import Metric, Observed, Usage, total
+from monitor.app import bound
+from monitor.fleet import Fleet, Key, Ruling
+from monitor.stream.firehose import PATH, VERSION, Allowed, create_router
+from monitor.stream.ingest import Delivery, Ingest
+from monitor.stream.telemetry import StreamTelemetry
+from monitor.stream.wanted import WANTED
+from rules.limits import Band, Limit, Source
+from tests.monitor.stream.bodies import NOW, Update, lines, message
+
+POINTS, RECORDS, MESSAGE = 10_000, 20, 25
+CELLS = [(f"{n:012d}", region) for n in range(40) for region in ("eu-west-1", "us-east-1")]
+KEY = "bench"
+IDS = count()
+HEADERS = (
+    f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+    f"X-Amz-Firehose-Protocol-Version: {VERSION}\r\nX-Amz-Firehose-Access-Key: {KEY}\r\n"
+    "X-Amz-Firehose-Request-Id: %s\r\nContent-Length: %d\r\n\r\n"
+)
+
+
+def updates() -> list[Update]:
+    """One of each of 10,000 metrics, by cell, in three different minutes."""
+    kinds = [metric for metric in WANTED if metric[0] != "AWS/EC2"][:20]
+    return [
+        Update(
+            metric=kinds[n % len(kinds)][1],
+            namespace=kinds[n % len(kinds)][0],
+            dimensions=(("Name", f"resource-{n:05d}"),),
+            ago=1 + n % 3,
+            account=account,
+            region=region,
+            unit="Count",
+            sum=4321.098765 + n,
+            max=1234.567891,
+            min=0.123456,
+            count=50,
+        )
+        for cell, (account, region) in enumerate(CELLS)
+        for n in range(cell * POINTS // len(CELLS), (cell + 1) * POINTS // len(CELLS))
+    ]
+
+
+def fleet_of(some: list[Update]) -> Fleet:
+    """A series for each metric."""
+    fleet, ruling = Fleet(), Ruling(limit=Limit(1e6, Source.API, NOW), band=Band())
+    for n, one in enumerate(some):
+        (statistic, *_) = WANTED[one.namespace, one.metric]
+        usage: Usage = total(Metric(one.namespace, one.metric, statistic, dimensions=one.dimensions))
+        key = Key(one.account, one.region, "kinesis", "stream_write_bytes", f"resource-{n}")
+        observed = Observed(signal=key.signal, resource=key.resource, usage=usage)
+        fleet.put(key, observed, ruling, NOW // 60)
+    return fleet
+
+
+class Body:
+    """A gzip body whose request id, at its end, differs each time."""
+
+    def __init__(self, records: list[bytes]) -> None:
+        data = [{"data": base64.b64encode(record).decode()} for record in records]
+        head = json.dumps({"timestamp": NOW * 1000, "records": data})[:-1].encode()
+        self._deflate = zlib.compressobj(6, zlib.DEFLATED, 31)
+        self._head = self._deflate.compress(head) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
+
+    def next(self) -> tuple[str, bytes]:
+        request, end = f"request-{next(IDS)}", self._deflate.copy()
+        tail = end.compress(f',"requestId":"{request}"}}'.encode()) + end.flush()
+        return request, self._head + tail
+
+
+def bodies() -> dict[str, Body]:
+    some = updates()
+    packed = [some[start : start + MESSAGE] for start in range(0, POINTS, MESSAGE)]
+    per = len(packed) // RECORDS
+
+    def records(old: bool) -> list[bytes]:
+        messages = [message(part, old) for part in packed]
+        return [b"".join(messages[start : start + per]) for start in range(0, len(messages), per)]
+
+    size = POINTS // RECORDS
+    return {
+        "JSON": Body([lines(some[start : start + size]) for start in range(0, POINTS, size)]),
+        "OTLP 1.0": Body(records(old=False)),
+        "OTLP 0.7": Body(records(old=True)),
+    }
+
+
+def ingest_of(fleet: Fleet) -> Ingest:
+    return Ingest(fleet, StreamTelemetry(CollectorRegistry()), clock=lambda: NOW)
+
+
+async def in_process(name: str, body: Body, rounds: int = 31) -> None:
+    ingest, took = ingest_of(fleet_of(updates())), []
+    for _ in range(rounds):
+        request, content = body.next()
+        start = time.process_time()
+        await ingest.take(Delivery(request, "", content, True))
+        took.append(time.process_time() - start)
+    ingest.close()
+    first, median = took[0], sorted(took)[rounds // 2]
+    print(
+        f"{name}, decode to fleet, of one core: {POINTS / median:,.0f} points/s "
+        f"({median * 1e3:.1f} ms a body; {first * 1e3:.0f} ms when every name is new)"
+    )
+
+
+def serve(ready: Connection) -> None:
+    """The endpoint over a fleet, in a process of its own; tells its port, then its memory when asked."""
+    app, ingest = FastAPI(), ingest_of(fleet_of(updates()))
+    app.include_router(create_router(ingest, lambda: Allowed((KEY,))))
+
+    @app.get("/resident")
+    async def memory() -> float:
+        return resident()
+
+    listening = bound("127.0.0.1", 0)
+    ready.send(listening.getsockname()[1])
+    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False)
+    asyncio.run(uvicorn.Server(config).serve([listening]))
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def post(self, body: Body) -> float:
+        """Seconds until the answer, which must be 200."""
+        request, content = body.next()
+        start = time.perf_counter()
+        self._writer.write((HEADERS % (request, len(content))).encode() + content)
+        await self._answer()
+        return time.perf_counter() - start
+
+    async def get(self, path: str) -> bytes:
+        self._writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        return await self._answer()
+
+    async def _answer(self) -> bytes:
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        length = next(part for part in head.lower().split(b"\r\n") if part.startswith(b"content-length:"))
+        return await self._reader.readexactly(int(length.split(b":")[1]))
+
+
+async def full_load(port: int, body: Body, seconds: float) -> float:
+    """Points per second that two senders get in."""
+    clients = [Client(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(2)]
+    start = time.perf_counter()
+
+    async def send(client: Client) -> int:
+        for sent in count(1):
+            await client.post(body)
+            if time.perf_counter() - start > seconds:
+                return sent
+        raise AssertionError
+
+    sent = await asyncio.gather(*map(send, clients))
+    return sum(sent) * POINTS / (time.perf_counter() - start)
+
+
+async def half_load(port: int, body: Body, rate: float, seconds: float) -> list[float]:
+    """How long the answers take when bodies come at half that rate, ascending."""
+    pause, took = 2 * POINTS / rate, []
+    clients = [Client(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(4)]
+    tasks = list[asyncio.Task[float]]()
+    start = time.perf_counter()
+    for n, client in zip(range(int(seconds / pause)), turns(clients), strict=False):
+        await asyncio.sleep(max(0.0, start + n * pause - time.perf_counter()))
+        tasks.append(asyncio.create_task(client.post(body)))
+        if n >= len(clients) - 1:
+            took.append(await tasks[n - len(clients) + 1])
+    return sorted(took)
+
+
+def turns(clients: list[Client]) -> Iterator[Client]:
+    while True:
+        yield from clients
+
+
+async def memory_of(port: int) -> float:
+    """MiB resident of the server."""
+    return float(await Client(*await asyncio.open_connection("127.0.0.1", port)).get("/resident"))
+
+
+async def over_http(port: int, name: str, body: Body, seconds: float) -> None:
+    await full_load(port, body, 2)
+    before = await memory_of(port)
+    rate = await full_load(port, body, seconds)
+    grown = await memory_of(port) - before
+    took = await half_load(port, body, rate, min(seconds, 20))
+    print(
+        f"{name}, over HTTP: {rate:,.0f} points/s for {seconds:.0f} s, memory grew by {grown:.1f} MiB to "
+        f"{before + grown:.0f}; at half that load p99 {took[int(len(took) * 0.99)] * 1e3:.0f} ms"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=10, help="of full load over HTTP, a format")
+    seconds = parser.parse_args().seconds
+    some = bodies()
+    for name, body in some.items():
+        asyncio.run(in_process(name, body))
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    server = spawn.Process(target=serve, args=(theirs,), daemon=True)
+    server.start()
+    port = ours.recv()
+    for name in ("JSON", "OTLP 1.0"):
+        asyncio.run(over_http(port, name, some[name], seconds))
+    server.terminate()
+    server.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""CloudWatch Metric Streams, delivered by Firehose: points that come by themselves."""

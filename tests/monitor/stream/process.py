@@ -1,0 +1,41 @@
+"""The endpoint over a fleet of many streams, as a process of its own; its argument is the port, or 0.
+
+Prints its port. `GET /told` answers which of the streams have a value in which minute.
+"""
+
+import asyncio
+import sys
+
+import numpy as np
+import uvicorn
+from fastapi import FastAPI
+
+from monitor.app import bound
+from monitor.stream.firehose import Allowed, create_router
+from tests.monitor.stream.endpoint import KEYS
+from tests.monitor.stream.fleets import MINUTE, fleet_of, ingest_of, written
+
+STREAMS = 50
+MINUTES = 100
+
+
+async def main(port: int) -> None:
+    fleet = fleet_of(*(written.of(StreamName=f"s{n}") for n in range(STREAMS)))
+    app = FastAPI()
+    app.include_router(create_router(ingest_of(fleet), lambda: Allowed(KEYS)))
+
+    @app.get("/told")
+    async def told() -> list[list[float | None]]:
+        rows = np.arange(STREAMS, dtype=np.int32)
+        at = [np.full(STREAMS, MINUTE - ago, np.int32) for ago in range(MINUTES)]
+        return [
+            [None if np.isnan(one) else float(one) for one in fleet.rings.at(rows, minutes)] for minutes in at
+        ]
+
+    listening = bound("127.0.0.1", port)
+    print(listening.getsockname()[1], flush=True)
+    await uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None)).serve([listening])
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))

@@ -1,0 +1,277 @@
+"""The decoders of both formats: what is a point, what is a bad piece, and what a bad piece costs."""
+
+import json
+import math
+import struct
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from monitor.stream import json_decoder
+from monitor.stream.names import Names
+from monitor.stream.points import BASE, LETTERS, Points
+from monitor.stream.records import points_of
+from tests.monitor.stream.bodies import Update, fixed, line, lines, message, part, varint
+
+UPDATE = Update()
+P99 = UPDATE.but(percentiles=((0.5, 250.0), (0.999, 390.0)))
+FORMS: dict[str, Callable[[Sequence[Update]], bytes]] = {
+    "json": lines,
+    "otlp 1.0": message,
+    "otlp 0.7": lambda some: message(some, old=True),
+}
+
+
+def decoded(*records: bytes, statistics: tuple[str, ...] = BASE) -> tuple[Points, Names]:
+    names = Names()
+    return points_of(records, names, statistics)[0], names
+
+
+def numbers(points: Points) -> list[list[float]]:
+    """The statistics of each point."""
+    return [[float(one) for one in column] for column in points.columns()[2].T]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_point_is_read_whole(form: str) -> None:
+    points, names = decoded(FORMS[form]([UPDATE, UPDATE.but(sum=0.0, max=0.0, min=0.0)]))
+    assert numbers(points) == [[600.0, 400.0, 200.0, 2.0], [0.0, 0.0, 0.0, 2.0]]
+    _, times, _ = points.columns()
+    assert times.tolist() == [UPDATE.start, UPDATE.start]
+    (name,) = names.all
+    assert name[:5] == (UPDATE.account, UPDATE.region, UPDATE.namespace, UPDATE.metric, UPDATE.dimensions)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_percentiles_are_told_where_they_are_asked_for(form: str) -> None:
+    points, _ = decoded(FORMS[form]([UPDATE, P99]), statistics=(*BASE, "p50", "p99.9"))
+    assert numbers(points)[1] == [600.0, 400.0, 200.0, 2.0, 250.0, 390.0]
+    assert np.isnan(points.columns()[2][4:, 0]).all()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("text", ["größe ☃ 😀", 'a"b\\c\n', "", "x" * 1024])
+def test_any_text_may_be_a_dimension(form: str, text: str) -> None:
+    update = UPDATE.but(dimensions=(("A", text), ("B", "b")))
+    _, names = decoded(FORMS[form]([update, update]))
+    assert [name.dimensions for name in names.all] == [update.dimensions]
+
+
+def test_the_order_of_the_dimensions_does_not_matter() -> None:
+    pairs = (("A", "a"), ("B", "b"))
+    some = [UPDATE.but(dimensions=pairs), UPDATE.but(dimensions=pairs[::-1])]
+    _, names = decoded(lines(some), message([some[0].but(unit="None")]))
+    assert len({name[:5] for name in names.all}) == 1
+
+
+def test_the_labels_of_0_7_are_not_lost() -> None:
+    some = [UPDATE.but(dimensions=(("StreamName", f"s{n}"),)) for n in range(5)]
+    _, names = decoded(message(some, old=True))
+    assert len(names.all) == 5
+
+
+GOOD = line(UPDATE)
+
+
+def changed(**members: object) -> bytes:
+    """A line with other members; None: without it."""
+    told = json.loads(GOOD) | members
+    return json.dumps({name: value for name, value in told.items() if value is not ...}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(b"not json", id="no JSON"),
+        pytest.param(b'{"broken":', id="cut off"),
+        *(pytest.param(text, id=text.decode()) for text in (b"[]", b'"text"', b"null", b"42", b"{}")),
+        pytest.param(b"[" * 100_000, id="nested"),
+        pytest.param(b"\xff\xfe", id="no UTF-8"),
+        pytest.param(changed(value=...), id="without value"),
+        pytest.param(changed(value=[]), id="value is a list"),
+        pytest.param(changed(timestamp="yesterday"), id="time in words"),
+        pytest.param(changed(timestamp=10**30), id="time beyond time"),
+        pytest.param(changed(dimensions={"a": {}}), id="dimension is an object"),
+        pytest.param(changed(dimensions=...), id="without dimensions"),
+        pytest.param(changed(dimensions={"a": "x" * 70_000}), id="a dimension too long"),
+        pytest.param(changed(namespace=None), id="namespace is null"),
+        pytest.param(changed(dimensions={"a": "bad-\ud800"}), id="half a surrogate pair"),
+        pytest.param(
+            changed(value={"sum": "1" * 5000}).replace(b'"1', b"1").replace(b'1"', b"1"),
+            id="a very long number",
+        ),
+        pytest.param(b'{"TICKER_SYMBOL":"KIN","PRICE":4.96}', id="the console's demo data"),
+    ],
+)
+def test_a_bad_line_costs_nothing_but_itself(bad: bytes) -> None:
+    points, _ = decoded(GOOD + bad.rstrip(b"\n") + b"\n" + GOOD)
+    assert points.count == 2
+    assert points.bad == {"json": 1}
+    assert len(points.letters) == 1
+    alone, good = points_of([bad], Names())
+    assert alone.count == 0
+    assert alone.bad
+    assert not good
+
+
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "-Infinity", '"NaN"', '"Infinity"', "1e400", "null", "true", '"x"']
+)
+def test_a_statistic_that_is_no_finite_number_is_missing_and_the_others_count(number: str) -> None:
+    odd = GOOD.replace(b'"max":400.0', b'"max":' + number.encode())
+    points, _ = decoded(odd + GOOD)
+    assert not points.bad
+    told = numbers(points)[0]
+    assert told[0] == 600.0
+    assert not math.isfinite(told[1])
+
+
+def test_members_in_another_order_unknown_ones_and_blanks_are_fine() -> None:
+    told = json.loads(GOOD)
+    mixed = json.dumps({"new": {"x": [1]}, **dict(reversed(told.items()))}).encode()
+    points, names = decoded(b"\n" + mixed + b"\r\n\n" + GOOD.rstrip())
+    assert points.count == 2
+    assert len(names.all) == 1
+
+
+def test_a_record_of_nothing_but_bad_lines_is_given_up_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_decoder, "MOST_BAD", 10)
+    points, _ = decoded(b"{}\n" * 1000)
+    assert points.bad.total() == 12
+    assert len(points.letters) <= LETTERS
+
+
+def request(content: bytes) -> bytes:
+    return varint(len(content)) + content
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(request(b"\xff" * 20), id="no protobuf"),
+        pytest.param(request(part(1, b"\x0a\x7f")), id="a field beyond its message"),
+        pytest.param(request(b"\x0b\x00"), id="a group"),
+        pytest.param(request(b"\x02\x00"), id="field 0"),
+        pytest.param(request(part(1, part(2, part(2, b"")))), id="without a cell"),
+    ],
+)
+def test_a_broken_message_costs_nothing_but_itself(bad: bytes) -> None:
+    points, _ = decoded(message([UPDATE]) + bad + message([UPDATE], old=True))
+    assert points.count == 2
+    assert points.bad.total() == 1
+
+
+@pytest.mark.parametrize("tail", [b"\x80" * 64, b"\xff\xff\x7f", b"\x05\x0a"])
+def test_after_a_broken_length_the_rest_is_one_bad_piece(tail: bytes) -> None:
+    points, _ = decoded(message([UPDATE]) + tail)
+    assert points.count == 1
+    assert points.bad.total() == 1
+
+
+def test_messages_of_no_length_are_nothing() -> None:
+    points, _ = decoded(b"\0\0" + message([UPDATE]) + b"\0" * 100_000 + message([UPDATE]))
+    assert points.count == 2
+    assert not points.bad
+
+
+def with_point(point: bytes, title: bytes = part(1, b"amazonaws.com/N/M") + part(3, b"By")) -> bytes:
+    cell = b"".join(
+        part(1, part(1, key) + part(2, part(1, value)))
+        for key, value in ((b"cloud.account.id", b"123456789012"), (b"cloud.region", b"eu-west-1"))
+    )
+    metric = title + part(11, part(1, point))
+    return request(part(1, part(1, cell) + part(2, part(2, metric))))
+
+
+LABELS = b"".join(
+    part(1, part(1, key) + part(2, value)) for key, value in ((b"Namespace", b"N"), (b"MetricName", b"M"))
+)
+ATTRIBUTES = b"".join(
+    part(7, part(1, key) + part(2, part(1, value)))
+    for key, value in ((b"Namespace", b"N"), (b"MetricName", b"M"))
+)
+TIMES = fixed(2, "<Q", 60 * 10**9) + fixed(3, "<Q", 120 * 10**9)
+QUANTILES = part(6, fixed(2, "<d", 5.0)) + part(6, fixed(1, "<d", 1.0) + fixed(2, "<d", 7.0))
+UNKNOWN = varint(99 << 3) + varint(2**40) + varint(98 << 3 | 5) + b"\1\2\3\4" + part(97, b"x")
+COUNTS = fixed(4, "<Q", 3) + fixed(5, "<d", 18.0)
+
+
+@pytest.mark.parametrize("about", [LABELS, ATTRIBUTES])
+@pytest.mark.parametrize(
+    "order",
+    [
+        "{about}{times}{counts}{quantiles}",
+        "{times}{counts}{quantiles}{about}",
+        "{times}{counts}{about}{quantiles}",
+        "{quantiles}{counts}{times}{about}",
+        "{unknown}{about}{times}{counts}{quantiles}",
+        "{times}{counts}{quantiles}{about}{unknown}",
+        "{about}{times}{counts}{quantiles}{unknown}",
+    ],
+)
+def test_the_order_of_the_fields_and_unknown_ones_change_nothing(about: bytes, order: str) -> None:
+    pieces = {"about": about, "times": TIMES, "counts": COUNTS, "quantiles": QUANTILES, "unknown": UNKNOWN}
+    point = b"".join(pieces[name] for name in order.strip("{}").split("}{"))
+    points, names = decoded(with_point(point) + with_point(point))
+    assert numbers(points) == [[18.0, 7.0, 5.0, 3.0]] * 2
+    assert points.columns()[1].tolist() == [60_000] * 2
+    assert len(names.all) == 1
+
+
+def test_zeros_are_left_out_on_the_wire_and_absent_quantiles_are_missing() -> None:
+    zeros = part(6, b"") + part(6, fixed(1, "<d", 1.0))
+    written_out = part(6, struct.pack("<Bd", 9, 0.0) + struct.pack("<Bd", 17, 0.0)) + part(
+        6, fixed(1, "<d", 1.0)
+    )
+    points, _ = decoded(*(with_point(LABELS + TIMES + some) for some in (zeros, written_out, b"")))
+    assert numbers(points)[:2] == [[0.0, 0.0, 0.0, 0.0]] * 2
+    assert numbers(points)[2] == pytest.approx([0.0, math.nan, math.nan, 0.0], nan_ok=True)
+
+
+def test_the_largest_count_is_a_number() -> None:
+    points, _ = decoded(with_point(LABELS + TIMES + fixed(4, "<Q", 2**64 - 1) + QUANTILES))
+    assert numbers(points)[0][3] == 2.0**64
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(
+            part(7, part(1, b"Namespace") + part(2, varint(3 << 3) + b"\1")) + ATTRIBUTES,
+            id="a number as text",
+        ),
+        pytest.param(ATTRIBUTES[: len(ATTRIBUTES) // 2], id="no metric name"),
+        pytest.param(b"", id="no attributes"),
+        pytest.param(part(1, part(1, b"\xff")) + LABELS, id="no UTF-8"),
+    ],
+)
+def test_a_point_that_does_not_say_what_it_is_makes_its_message_bad(odd: bytes) -> None:
+    points, _ = decoded(message([UPDATE]) + with_point(TIMES + COUNTS + QUANTILES + odd) + message([UPDATE]))
+    assert points.count == 2
+    assert points.bad.total() == 1
+
+
+def test_a_message_that_begins_like_json_is_read_and_json_that_begins_badly_too() -> None:
+    short = with_point(LABELS + TIMES[:9], title=b"")[1:]
+    padded = request(short + part(97, b"x" * (ord("{") - len(short) - 3)))
+    assert padded[:2] == b"{\n"
+    points, _ = decoded(padded + message([UPDATE]), b"garbage\n" + GOOD)
+    assert points.count == 3
+    assert points.bad.total() == 1
+
+
+def test_formats_may_be_mixed_from_record_to_record() -> None:
+    points, names = decoded(GOOD, message([UPDATE]), message([UPDATE], old=True), b"", GOOD)
+    assert points.count == 4
+    assert {name.unit for name in names.all} == {"Bytes", "By"}
+
+
+def test_what_nobody_wants_is_left_out_and_counted() -> None:
+    names = Names({("AWS/Kinesis", "IncomingBytes")})
+    other = UPDATE.but(namespace="AWS/EBS", metric="VolumeReadOps")
+    for _ in range(2):
+        points, _ = points_of([lines([other, UPDATE]), message([other, UPDATE, other])], names)
+        assert points.count == 2
+        assert points.unwanted == {"AWS/EBS": 3}
+    assert {name.namespace for name in names.all} == {"AWS/Kinesis"}

@@ -1,0 +1,229 @@
+import asyncio
+import gzip
+import json
+import zlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from monitor.stream import firehose
+from monitor.stream.envelope import LARGEST, MOST_RECORDS
+from monitor.stream.firehose import Allowed
+from monitor.stream.room import Room
+from tests.monitor.stream.bodies import NOW, SOURCE, Update, envelope, line, lines, message
+from tests.monitor.stream.endpoint import KEYS, Endpoint, conforms, headers_of, serving
+from tests.monitor.stream.fleets import fleet_of, ingest_of, value, written
+
+UPDATE = Update()
+GOOD = envelope([line(UPDATE)])
+ORDERS = written.of(StreamName="orders")
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    async with serving(ingest_of(fleet_of())) as one:
+        yield one
+
+
+def told(endpoint: Endpoint) -> float:
+    return value(endpoint.ingest._writer._fleet, ORDERS)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+async def test_what_is_answered_with_200_is_in_the_fleet(endpoint: Endpoint, zipped: bool) -> None:
+    answer = await endpoint.post(envelope([lines([UPDATE]), message([UPDATE.but(ago=2)])]), zipped=zipped)
+    conforms(answer, 200)
+    assert told(endpoint) == UPDATE.sum
+
+
+@pytest.mark.parametrize("key", KEYS)
+async def test_each_of_the_keys_opens(endpoint: Endpoint, key: str) -> None:
+    conforms(await endpoint.post(GOOD, x_amz_firehose_access_key=key), 200)
+
+
+@pytest.mark.parametrize("key", [None, "", "wrong", "old-ke", "old-key,new-key", "old-key x"])
+async def test_a_wrong_or_missing_key_is_refused(endpoint: Endpoint, key: str | None) -> None:
+    conforms(await endpoint.post(GOOD, x_amz_firehose_access_key=key), 401)
+
+
+@pytest.mark.parametrize("keys", [(), ("",)])
+async def test_without_keys_nobody_gets_in(endpoint: Endpoint, keys: tuple[str, ...]) -> None:
+    endpoint.allowed = Allowed(keys)
+    conforms(await endpoint.post(GOOD, x_amz_firehose_access_key=""), 401)
+    conforms(await endpoint.post(GOOD, x_amz_firehose_access_key=None), 401)
+
+
+@pytest.mark.parametrize(
+    ("sources", "status"),
+    [
+        ((), 200),
+        (("123456789012",), 200),
+        ((SOURCE,), 200),
+        (("999999999999",), 403),
+        ((SOURCE + "-2",), 403),
+    ],
+)
+async def test_sources_may_be_listed(endpoint: Endpoint, sources: tuple[str, ...], status: int) -> None:
+    endpoint.allowed = Allowed(KEYS, sources)
+    conforms(await endpoint.post(GOOD), status)
+    conforms(await endpoint.post(GOOD, x_amz_firehose_source_arn=None), 403 if sources else 200)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        pytest.param(GOOD, {"x_amz_firehose_protocol_version": "2.0"}, id="another version"),
+        pytest.param(GOOD, {"x_amz_firehose_protocol_version": None}, id="no version"),
+        pytest.param(GOOD, {"content_encoding": "br"}, id="another encoding"),
+        pytest.param(GOOD, {"content_encoding": "gzip"}, id="not gzip"),
+        pytest.param(gzip.compress(GOOD)[:-9], {"content_encoding": "gzip"}, id="truncated gzip"),
+        pytest.param(gzip.compress(GOOD) * 2, {"content_encoding": "gzip"}, id="two gzip streams"),
+        pytest.param(envelope([line(UPDATE)], "r-2"), {}, id="another request id"),
+        pytest.param(b"", {}, id="empty"),
+        pytest.param(b"{", {}, id="not JSON"),
+        pytest.param(b"[" * 100_000, {}, id="nested too deeply"),
+        pytest.param(b'{"requestId":"r-1","timestamp":1}', {}, id="no records"),
+        pytest.param(b'{"requestId":null,"records":[]}', {}, id="no request id"),
+        pytest.param(b'{"requestId":"r-1","records":{}}', {}, id="records are no list"),
+        pytest.param(b'{"requestId":"r-1","records":[{"data":"%%%"},{}]}', {}, id="all records are bad"),
+        pytest.param(b'{"requestId":"r-1","records":[{"data":"\xff"}]}', {}, id="not UTF-8"),
+        pytest.param(envelope([b""] * (MOST_RECORDS + 1)), {}, id="10,001 records"),
+        pytest.param(b'{"requestId":"r-1","records":[' + b"{}," * 30_000 + b"{}]}", {}, id="far too many"),
+    ],
+)
+async def test_what_breaks_the_protocol_is_400(
+    endpoint: Endpoint, body: bytes, headers: dict[str, Any]
+) -> None:
+    conforms(await endpoint.post(body, **headers), 400)
+
+
+async def test_without_a_request_id_the_reply_still_conforms(endpoint: Endpoint) -> None:
+    conforms(await endpoint.post(GOOD, x_amz_firehose_request_id=None), 400, "")
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param([], id="none"),
+        pytest.param([b""] * MOST_RECORDS, id="10,000 empty ones"),
+        pytest.param([b"bad", line(UPDATE)], id="one is bad"),
+    ],
+)
+async def test_what_is_legal_is_200(endpoint: Endpoint, records: list[bytes]) -> None:
+    conforms(await endpoint.post(envelope(records)), 200)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
+async def test_other_methods_are_405(endpoint: Endpoint, method: str) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.request(method, endpoint.url, headers=headers_of("r-1"))
+    conforms(answer, 405)
+    assert answer.headers["allow"] == "POST"
+
+
+async def test_a_body_in_chunks_without_a_length_is_taken(endpoint: Endpoint) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, len(GOOD), 100):
+            yield GOOD[start : start + 100]
+
+    async with httpx.AsyncClient(trust_env=False) as client:
+        conforms(await client.post(endpoint.url, content=chunks(), headers=headers_of("r-1")), 200)
+    assert told(endpoint) == UPDATE.sum
+
+
+async def test_a_bomb_is_refused(endpoint: Endpoint) -> None:
+    deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
+    zeros = b" " * 2**20
+    bomb = b"".join(deflate.compress(zeros) for _ in range(LARGEST // 2**20 + 10)) + deflate.flush()
+    assert (
+        "once decompressed"
+        in conforms(await endpoint.post(bomb, content_encoding="gzip"), 400)["errorMessage"]
+    )
+
+
+async def test_a_body_that_says_it_is_too_large_is_refused_and_never_with_413(endpoint: Endpoint) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
+    writer.write(raw_head({"Content-Length": str(LARGEST + 1)}))
+    assert b" 400 " in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_dimension_of_20_mib_costs_nothing_but_its_line(endpoint: Endpoint) -> None:
+    huge = UPDATE.but(dimensions=(("StreamName", "x" * 20 * 2**20),))
+    answer = await endpoint.post(envelope([line(huge) + line(UPDATE), message([huge]) + message([UPDATE])]))
+    conforms(answer, 200)
+    assert told(endpoint) == UPDATE.sum
+    assert endpoint.ingest.letters.count == 2
+    assert endpoint.ingest._names.spellings < 10
+
+
+async def test_without_room_it_is_503_before_the_body_is_read(endpoint: Endpoint) -> None:
+    endpoint.ingest.room = Room(100_000)
+    _, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
+    writer.write(raw_head({"Content-Length": "70000"}))  # and no body: it takes its share all the same
+    while not endpoint.ingest.room.used:
+        await asyncio.sleep(0)
+    conforms(await endpoint.post(GOOD), 503)
+    writer.close()
+    await writer.wait_closed()
+    while endpoint.ingest.room.used:
+        await asyncio.sleep(0.01)
+    conforms(await endpoint.post(GOOD), 200)
+
+
+async def test_a_body_that_never_ends_is_given_up(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firehose, "READING", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
+    writer.write(raw_head({"Content-Length": "70000"}) + b"{")
+    async with asyncio.timeout(10):
+        assert b" 408 " in await reader.readline()
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(part for part in head.lower().split(b"\r\n") if part.startswith(b"content-length"))
+        reply = json.loads(await reader.readexactly(int(length.split(b":")[1])))
+    assert set(reply) == {"requestId", "timestamp", "errorMessage"}
+    writer.close()
+    await writer.wait_closed()
+    assert endpoint.ingest.room.used == 0
+
+
+async def test_what_nobody_foresaw_is_500_and_conforms(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("secret")
+
+    monkeypatch.setattr("monitor.stream.ingest.opened", fail)
+    assert "secret" not in str(conforms(await endpoint.post(GOOD), 500))
+    assert "MemoryError" in caplog.text
+    monkeypatch.undo()
+    conforms(await endpoint.post(GOOD), 200)
+
+
+async def test_keys_do_not_get_into_the_log_or_a_representation(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    await endpoint.post(GOOD, x_amz_firehose_access_key="wrong-key")
+    assert "wrong-key" not in caplog.text
+    assert KEYS[0] not in repr(endpoint.allowed)
+
+
+async def test_dead_letters_are_in_the_api(endpoint: Endpoint) -> None:
+    await endpoint.post(envelope([b"no metric", line(UPDATE)]))
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.get(f"http://127.0.0.1:{endpoint.port}/api/v1/stream/dead-letters")
+    (letter,) = answer.json()["letters"]
+    assert letter["piece"] == "no metric"
+    assert (letter["request"], letter["source"], letter["at"]) == ("r-1", SOURCE, NOW)
+    assert answer.json()["count"] == 1
+
+
+def raw_head(headers: dict[str, str]) -> bytes:
+    """The head of a request, as it goes over the wire."""
+    every = {"Host": "localhost", **headers_of("r-1"), **headers}
+    lines_ = [f"POST {firehose.PATH} HTTP/1.1", *(f"{name}: {one}" for name, one in every.items())]
+    return "\r\n".join([*lines_, "", ""]).encode()
