@@ -114,7 +114,7 @@ async def tell(app: App, out: TextIO) -> None:
     base = f"http://{app.config.listen}"
     out.write(
         f"\n{len(rows)} series of account 123456789012, the {WORST} most urgent above. Open:\n"
-        f"  {base}/                 the start page\n"
+        f"  {base}/                 the page\n"
         f"  {base}/metrics          for Prometheus\n"
         f"  {base}/api/v1/series    for scripts\n"
         f"  {base}/docs             the API\n"
