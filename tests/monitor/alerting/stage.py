@@ -20,6 +20,7 @@ from monitor.alerting.delivery import Delivery, Receiver
 from monitor.alerting.delivery_telemetry import DeliveryTelemetry
 from monitor.alerting.journal import Journal
 from monitor.alerting.notice import Kind, Notice, Notification
+from monitor.aws import Failure
 from monitor.config import Config
 from monitor.config_types import Sources
 from monitor.fleet import Fleet, Key, Ruling, Series, fragment
@@ -31,6 +32,7 @@ from rules.limits import Limit, Source
 from tests.monitor.fleets import ACCOUNT, NOW, REGION, RULING, add, key, refused, traffic
 
 LIMIT = 1000.0
+DENIED = Failure("ListStreams", "", "AccessDeniedException", "no")
 LETTERS = {
     "b": (0.10, 0.0),
     "l": (0.41, 0.0),

@@ -1,4 +1,4 @@
-"""The alarm over its whole life: what is told to whom, what a restart remembers, and what nobody sees."""
+"""The alarm: what is told to whom, how often, and what keeps it quiet."""
 
 import asyncio
 from dataclasses import replace
@@ -7,20 +7,12 @@ from typing import Any
 
 import pytest
 
-from monitor.alerting.blind import AFTER
 from monitor.alerting.notice import Kind, Severity
 from monitor.alerting.records import Ack, Silence
-from monitor.alerting.tables import STATES
-from monitor.aws import Failure
 from monitor.exposition import Exposition
-from monitor.inventory import Outcome
-from monitor.notifiers.answer import retry
-from monitor.status import CellStatus, Told
 from rules.limits import Limit, Source
 from tests.monitor.alerting.stage import AT_ONCE, LIMIT, SHORT, Stage, configuration
 from tests.monitor.fleets import ACCOUNT, REGION, add, key, text
-
-DENIED = Failure("ListStreams", "", "AccessDeniedException", "no")
 
 
 async def test_one_notification_says_all_that_is_needed(tmp_path: Path) -> None:
@@ -127,135 +119,6 @@ async def test_one_that_comes_back_at_once_is_still_an_alert(tmp_path: Path) -> 
         assert await stage.play(orders="ccc") == "R.F"
 
 
-async def test_what_is_gone_may_have_any_name(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.play(**{"a) b": "..ccc"})
-        stage.fleet.drop(key("a) b"))
-        (over,) = await stage.turn()
-        assert over.summary.startswith("Kinesis stream `a) b` (prod, eu-west-1) is no longer an alert")
-
-
-# Restarts: `|` is one. The samples before it are read again.
-RESTARTS = {
-    "firing stays, and is told once": ("..ccc|ccccc", "....F|....."),
-    "over while nobody was here": ("..ccc|_", "....F|."),
-    "resolved after it": ("..ccc|....", "....F|..R."),
-    "pending keeps its start": ("..cc|cc", "....|F."),
-    "worse after it": ("..ccc|sss", "....F|W.."),
-    "nothing is nothing": (".....|....", ".....|...."),
-}
-
-
-@pytest.mark.parametrize(("samples", "told"), RESTARTS.values(), ids=RESTARTS)
-async def test_a_restart(samples: str, told: str, tmp_path: Path) -> None:
-    before, after = samples.split("|")
-    async with Stage.opened(tmp_path) as stage:
-        first = await stage.play(orders=before)
-        minute = stage.minute
-    async with Stage.opened(tmp_path, minute=minute) as stage:
-        for back, letter in enumerate(reversed(before), 1):
-            stage.write(stage.series("orders"), minute - back, letter)
-        second = await stage.play(orders=after)
-        assert f"{first}|{second}" == told
-        assert len({one.number for one in stage.notices}) == len(stage.notices)
-
-
-async def test_what_ended_while_we_were_away_is_resolved(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
-        minute = stage.minute
-    async with Stage.opened(tmp_path, minute=minute + 30) as stage:
-        for ago in range(30):
-            stage.write(stage.series("orders"), minute + ago, ".")
-        (over,) = await stage.turn()
-        assert over.kind is Kind.RESOLVED
-
-
-async def test_what_fires_is_shown_before_there_are_samples_again(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
-        minute = stage.minute
-    async with Stage.opened(tmp_path, minute=minute) as stage:
-        stage.see(succeeded=None, failures=(DENIED,))
-        assert await stage.turn() == []
-        assert stage.states == {}
-        stage.series("orders")  # found by a later look
-        assert await stage.turn() == []
-        assert stage.states == {key("orders"): "firing warning"}
-
-
-async def test_a_receiver_that_was_down_is_told_after_a_restart(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        stage.answer = retry("http_503", "it answered 503")
-        await stage.play(orders="..ccc")
-        (first,) = stage.sent
-        minute = stage.minute
-    async with Stage.opened(tmp_path, minute=minute + 10) as stage:
-        await stage.deliver()
-        assert [one.id for one in stage.sent] == [first.id]
-
-
-LOOKS: dict[str, tuple[Any, bool]] = {
-    "its service was looked at": ({"service": "kinesis"}, True),
-    "it failed": ({"service": "kinesis", "succeeded": None, "failures": (DENIED,)}, False),
-    "another one was": ({"service": "sqs"}, False),
-}
-
-
-@pytest.mark.parametrize(("look", "lost"), LOOKS.values(), ids=LOOKS)
-async def test_an_orphan_is_gone_only_where_it_was_looked_for(
-    look: dict[str, Any], lost: bool, tmp_path: Path
-) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
-        minute = stage.minute
-    async with Stage.opened(tmp_path, minute=minute + 60) as stage:
-        stage.see(**look)
-        assert [one.reason for one in await stage.turn()] == ["it is no longer there"] * lost
-        stage.see()
-        assert len(stage.notices) + len(await stage.turn(15)) == 1 or lost
-
-
-@pytest.mark.parametrize(
-    ("told", "services", "lost"),
-    [
-        (Told(), ["kinesis"], True),  # its account is not watched any more
-        (Told(shut={"staging": DENIED}), ["kinesis"], False),  # or cannot be looked at now
-        (Told(waited_for=["account prod"]), ["kinesis"], False),
-        (
-            Told(cells=[CellStatus(account=ACCOUNT, region=REGION, name="", collectors={}, poll=Outcome())]),
-            ["sqs"],
-            True,
-        ),
-        (
-            Told(cells=[CellStatus(account=ACCOUNT, region=REGION, name="", collectors={}, poll=Outcome())]),
-            ["kinesis"],
-            False,
-        ),
-    ],
-)
-async def test_an_orphan_that_nobody_watches_is_none(
-    told: Told, services: list[str], lost: bool, tmp_path: Path
-) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
-        minute = stage.minute
-    async with Stage.opened(tmp_path, configuration(services=services), minute) as stage:
-        stage.told = told
-        assert bool(await stage.turn()) is lost
-
-
-async def test_lives_of_what_never_comes_back_are_forgotten(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="...cc", clicks="..ccc")
-        minute = stage.minute
-    async with Stage.opened(tmp_path, minute=minute + 60) as stage:
-        await stage.turn()
-        await stage.turn()
-    async with Stage.opened(tmp_path, minute=minute + 61) as stage:
-        assert set(stage.journal.all(STATES)) == {"judged"}
-
-
 async def test_a_turn_that_is_cancelled_loses_nothing(tmp_path: Path) -> None:
     names = [f"stream-{n}" for n in range(15)]
     async with Stage.opened(tmp_path) as stage:
@@ -274,77 +137,6 @@ async def test_a_turn_that_is_cancelled_loses_nothing(tmp_path: Path) -> None:
         told = {one.number: one for one in stage.notices}  # an attempt that was cancelled is made again
         assert sorted(one.labels["resource"] for one in told.values()) == sorted(names[:14])
         assert {place.key.resource for place in stage.fleet.series.values()} == {*names[:14]}
-
-
-async def failing(stage: Stage, minutes: int, failure: Failure = DENIED, since: float | None = None) -> str:
-    """Minutes in which every look at the cell fails; what was told, as kinds."""
-    told = ""
-    for _ in range(minutes):
-        stage.seconds += 60
-        outcome = Outcome(stage.seconds, since, (failure,))
-        cell = CellStatus(
-            account=ACCOUNT,
-            region=REGION,
-            name="prod",
-            collectors={"kinesis": outcome, "sqs": outcome},
-            poll=outcome,
-        )
-        stage.told = Told(cells=[cell])
-        told += "".join(one.kind.value[0] for one in await stage.turn()) or "."
-    return told
-
-
-async def test_a_blind_cell_is_one_alert(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        began = stage.seconds
-        told = await failing(stage, 30, since=began)
-        assert told.strip(".") == "f"
-        (notice,) = stage.notices
-        assert notice.labels["signal"] == "blind"
-        assert "AccessDeniedException" in notice.summary
-        stage.see()
-        (over,) = await stage.turn(60)
-        assert over.summary == "prod, eu-west-1 is seen again, after 31 min."
-
-
-async def test_a_restart_does_not_take_what_is_still_blind_for_seen(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        assert "f" in await failing(stage, 30, since=stage.seconds)
-        minute = int(stage.seconds // 60)
-    async with Stage.opened(tmp_path, minute=minute) as stage:
-        assert await failing(stage, 40) == "." * 40
-        stage.see()
-        assert [one.kind for one in await stage.turn(60)] == [Kind.RESOLVED]
-
-
-async def test_a_reload_neither_ends_nor_begins_what_is_blind(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        assert "f" in await failing(stage, 30, since=stage.seconds)
-        stage.configure(configuration())
-        stage.told = Told(waited_for=["account prod"])
-        assert await stage.turn() == []
-        stage.see(succeeded=None)  # the first look of the new watch is under way
-        assert await stage.turn() == []
-        assert await failing(stage, 5) == "." * 5
-    async with Stage.opened(tmp_path / "seen") as stage:
-        stage.seconds += 3600
-        stage.see()
-        assert await stage.turn() == []
-        stage.configure(configuration())
-        stage.see(succeeded=None)
-        assert await stage.turn() == []
-        assert [one.kind for one in await stage.turn(AFTER + 1)] == [Kind.FIRING]
-
-
-async def test_an_account_that_is_shut_is_told_once_and_hides_nothing_else(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="..ccc")
-        stage.seconds += 1000
-        stage.see()
-        stage.told = replace(stage.told, shut={"staging": DENIED})
-        assert [one.labels["account"] for one in await stage.turn()] == ["staging"]
-        stage.told = replace(stage.told, shut={})
-        assert [one.kind for one in await stage.turn(60)] == [Kind.RESOLVED]
 
 
 def mute(stage: Stage, *matchers: str, lasts: float) -> Silence:

@@ -9,6 +9,7 @@ from monitor.alerting.notice import Kind, Severity
 from rules.alerts import State
 from rules.limits import Limit, Source
 from tests.monitor.alerting.stage import LIMIT, SHORT, Stage, configuration
+from tests.monitor.fleets import key
 
 # What a series did, the limit afterwards, what it does then, and why its alert is over.
 ENDS = {
@@ -83,3 +84,11 @@ async def test_tags_and_links_are_told(tmp_path: Path) -> None:
         assert notice.labels["tag_team"] == "core"
         assert notice.links["runbook"] == "https://wiki.example.org/kinesis.stream_write_bytes"
         assert notice.links["page"] == f"https://h.example.org/series/{notice.alert}"
+
+
+async def test_what_is_gone_may_have_any_name(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(**{"a) b": "..ccc"})
+        stage.fleet.drop(key("a) b"))
+        (over,) = await stage.turn()
+        assert over.summary.startswith("Kinesis stream `a) b` (prod, eu-west-1) is no longer an alert")
