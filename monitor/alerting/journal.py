@@ -204,7 +204,8 @@ class Journal:
         """Have the thread do it. Who stops waiting, or is cancelled, does not stop the job."""
         self._last = asyncio.get_running_loop().run_in_executor(self._thread, job)
         self._last.add_done_callback(lambda job: job.cancelled() or job.exception())  # nobody may be waiting
-        return await asyncio.wait_for(asyncio.shield(self._last), self._patience)
+        async with asyncio.timeout(self._patience):  # Python 3.11's wait_for may swallow a cancellation
+            return await asyncio.shield(self._last)
 
     def _begin(self) -> None:
         """In the thread: take the lock, and read what there is."""
