@@ -10,6 +10,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from os import environ
+from pathlib import Path
+from typing import NamedTuple
 
 import uvicorn
 
@@ -20,6 +22,7 @@ from monitor.config_errors import ConfigError
 from monitor.exposition import Exposition
 from monitor.fleet import CellKey, Fleet
 from monitor.judge import judge
+from monitor.push.push import Push
 from monitor.schedule import repeat
 from monitor.status import CellStatus, Reload, Told
 from monitor.stream import api as stream_api
@@ -52,6 +55,17 @@ def bound(host: str, port: int) -> socket.socket:
     return listening
 
 
+class Telling(NamedTuple):
+    """What tells the world outside: alerts to receivers, samples to where they are pushed."""
+
+    alerting: Alerting
+    push: Push
+
+    def configure(self, config: Config) -> None:
+        self.alerting.configure(config)
+        self.push.configure(config.push)
+
+
 class App:
     """One running Headroom. `reread` gives the configuration anew, or raises ConfigError; it may block."""
 
@@ -73,12 +87,18 @@ class App:
 
         Raises JournalError when the journal is not ours to use.
         """
-        async with Alerting.opened(self.config, self.fleet, self.telemetry.registry) as alerting:
+        registry, journal = self.telemetry.registry, Path(self.config.journal)
+        async with (
+            Alerting.opened(self.config, self.fleet, registry) as alerting,
+            Push.opened(journal, self.fleet, alerting.client, registry) as push,
+        ):
+            push.configure(self.config.push)
+            telling = Telling(alerting, push)
             with closing(self.ingest):
-                await self._run(self._server(alerting), listening, alerting, stop)
+                await self._run(self._server(telling), listening, telling, stop)
 
-    def _server(self, alerting: Alerting) -> Server:
-        web = create_app(self._state(alerting))
+    def _server(self, telling: Telling) -> Server:
+        web = create_app(self._state(telling))
         web.include_router(firehose.create_router(self.ingest, lambda: self.config.stream.allowed(environ)))
         web.include_router(stream_api.create_router(self.ingest))
         return Server(
@@ -93,27 +113,27 @@ class App:
         )
 
     async def _run(
-        self, server: Server, listening: socket.socket, alerting: Alerting, stop: asyncio.Event
+        self, server: Server, listening: socket.socket, telling: Telling, stop: asyncio.Event
     ) -> None:
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve([listening]), name="server")
-            own = self._work(alerting), self._reload_when_told(alerting), self._judge_when_streamed(alerting)
-            loops = *own, alerting.run()
+            own = self._work(telling), self._reload_when_told(telling), self._judge_when_streamed(telling)
+            loops = *own, telling.alerting.run(), telling.push.run()
             others = [group.create_task(one) for one in (*loops, stop.wait())]
             await asyncio.wait([serving, *others], return_when=asyncio.FIRST_COMPLETED)
             server.should_exit = True
             for task in others:
                 task.cancel()
 
-    async def _work(self, alerting: Alerting) -> None:
+    async def _work(self, telling: Telling) -> None:
         """Watch and judge; anew after each reload."""
-        judging = partial(self.judge, alerting)
+        judging = partial(self.judge, telling)
         while True:
             self._reloaded.clear()
             async with asyncio.TaskGroup() as loops:
                 tasks = [
                     loops.create_task(self.watch.run(), name="watch"),
-                    loops.create_task(self._judge_when_read(alerting), name="first judgement"),
+                    loops.create_task(self._judge_when_read(telling), name="first judgement"),
                     loops.create_task(
                         repeat("judge", "judge", self.config.judge_interval, judging, self.telemetry)
                     ),
@@ -122,35 +142,36 @@ class App:
                 for task in tasks:
                     task.cancel()
 
-    async def _reload_when_told(self, alerting: Alerting) -> None:
+    async def _reload_when_told(self, telling: Telling) -> None:
         while True:
             await self.hangup.wait()
             self.hangup.clear()
             with suppress(ConfigError):  # said and counted by `reload`
-                await self.reload(alerting)
+                await self.reload(telling)
 
-    async def _judge_when_read(self, alerting: Alerting) -> None:
+    async def _judge_when_read(self, telling: Telling) -> None:
         await self.watch.complete.wait()
-        await self.judge(alerting)
+        await self.judge(telling)
         self.judged.set()
 
-    async def _judge_when_streamed(self, alerting: Alerting) -> None:
+    async def _judge_when_streamed(self, telling: Telling) -> None:
         """What a stream brings is judged as it comes, at most once a second."""
         while True:
             await self.ingest.arrived.wait()
             self.ingest.arrived.clear()
             if self.judged.is_set():
-                await self.judge(alerting)
+                await self.judge(telling)
             await asyncio.sleep(STREAMED)
 
-    async def judge(self, alerting: Alerting) -> None:
+    async def judge(self, telling: Telling) -> None:
         """Judge the fleet as it is, tell of its alerts once all was read, and publish it."""
         judge(self.fleet, int(time.time() // 60))
         told = self.told()
         names = {cell.account: cell.name or cell.account for cell in told.cells}
         if self.judged.is_set() or self.watch.complete.is_set():
-            await alerting.alarm.turn(told, names)
-        await self.exposition.publish(names, alerting.alarm.active())
+            await telling.alerting.alarm.turn(told, names)
+            telling.push.judged()
+        await self.exposition.publish(names, telling.alerting.alarm.active())
 
     def told(self) -> Told:
         """How the watching fares, as it is now."""
@@ -174,17 +195,17 @@ class App:
     def _look_again(self, cell: CellKey, service: str) -> None:
         self.watch.look_again(cell, service)
 
-    def _state(self, alerting: Alerting) -> State:
+    def _state(self, telling: Telling) -> State:
         return State(
             fleet=self.fleet,
             exposition=self.exposition,
             telemetry=self.telemetry,
             told=self.told,
-            reload=partial(self.reload, alerting),
-            alerting=alerting,
+            reload=partial(self.reload, telling),
+            alerting=telling.alerting,
         )
 
-    async def reload(self, alerting: Alerting) -> None:
+    async def reload(self, telling: Telling) -> None:
         """Take a new configuration into use; a wrong one raises ConfigError, and changes nothing."""
         async with self._reloading:
             try:
@@ -198,7 +219,7 @@ class App:
                 if getattr(config, name) != getattr(self.config, name):
                     log.warning("`%s` changed: it takes effect at the next start", name)
             self.config = config
-            alerting.configure(config)
+            telling.configure(config)
             self.fleet.rings.lull = config.stream.lull
             self.watch = Watch(config, self.fleet, self.telemetry, self.watch.found())
             self._reloaded.set()

@@ -23,8 +23,9 @@ from monitor import config_example, iam
 from monitor.alerting.journal import JournalError
 from monitor.app import serve as serving
 from monitor.cli_alerts import app as alerts_app
-from monitor.config import Config, load
+from monitor.config import Config
 from monitor.config_errors import ConfigError
+from monitor.config_file import load
 from monitor.config_types import ALL
 from monitor.dashboards.cli import app as dashboards_app
 from monitor.demo.run import demo as running

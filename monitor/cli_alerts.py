@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from monitor.config import Config, load
+from monitor.config import Config
 from monitor.config_errors import ConfigError
+from monitor.config_file import load
 from monitor.notifiers.answer import Outcome
 from monitor.notifiers.receiver import Base
 from monitor.notifiers.trial import tried

@@ -3,24 +3,22 @@
 import re
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from monitor.account import EXAMPLES, Account
 from monitor.alerting.links import Links
 from monitor.alerting.routes import RouteConfig, wrong_routes
 from monitor.alerting.windows import TimeWindow
 from monitor.config_checks import disordered_bands, repeated_accounts, repeated_labels
-from monitor.config_errors import ConfigError, lines, problems_in, problems_of
+from monitor.config_errors import ConfigError, problems_of
 from monitor.config_types import (
     Duration,
     Listen,
     Model,
     Regions,
     Services,
-    Sources,
     Tags,
     Text,
     Url,
@@ -36,15 +34,12 @@ from monitor.overrides import (
     Bounds,
     LimitOverride,
 )
+from monitor.push.config import PushConfig
+from monitor.push.config import repeated as repeated_pushes
 from monitor.selector import Labels, Selector
 from monitor.stream.config import EXAMPLE, StreamConfig
-from monitor.strict_yaml import parse
 from rules.alerts import Rule, Severity
 from rules.limits import Band
-
-DEFAULT_FILE = Path("headroom.yaml")
-VARIABLE = "HEADROOM_CONFIG"
-LARGEST = 1024**2  # bytes of a file
 
 
 class Config(Model):
@@ -131,6 +126,13 @@ class Config(Model):
         default=StreamConfig(),
         description="CloudWatch Metric Streams, delivered by Firehose to /firehose/v1.",
         examples=[EXAMPLE],
+    )
+    push: tuple[PushConfig, ...] = Field(
+        default=(),
+        description="Where to push every sample with its own time: Prometheus remote write, or OTLP.",
+        examples=[
+            [{"name": "mimir", "type": "remote_write", "url": "https://mimir.example.org/api/v1/push"}]
+        ],
     )
     journal: Text = Field(
         default="data/headroom.db",
@@ -232,6 +234,7 @@ class Config(Model):
             *repeated_accounts(self.accounts),
             *repeated_labels(self.tag_labels),
             *disordered_bands(self.band, self.bands),
+            *repeated_pushes(self.push),
             *wrong_routes(self.route, [receiver.name for receiver in self.receivers], self.windows),
         ]
         if problems:
@@ -243,44 +246,3 @@ class Config(Model):
 def shared(band: Band) -> Band:
     """One object for equal bands: a hundred thousand series have a few."""
     return band
-
-
-def load(path: Path | None, environ: Mapping[str, str]) -> Config:
-    """The configuration in `path`, else in the file that HEADROOM_CONFIG names, else in ./headroom.yaml.
-
-    A file that is named must exist; without any, everything has its default.
-    Secrets are read now, from `environ` and files. Raises ConfigError with everything that is wrong.
-    Blocks while it reads.
-    """
-    file = path or (Path(environ[VARIABLE]) if environ.get(VARIABLE) else None)
-    if file is None and not DEFAULT_FILE.exists():
-        return Config()
-    file = file or DEFAULT_FILE
-    return parsed(_content(file), str(file), Sources(environ, file.parent))
-
-
-def parsed(content: bytes, file: str, sources: Sources) -> Config:
-    """The configuration in the `content` of `file`. Raises ConfigError."""
-    try:
-        data, problems = parse(content)
-    except ValueError as error:
-        raise ConfigError([f"{file}: {error}"]) from None
-    try:
-        config = Config.model_validate({} if data is None else data, context=sources)
-    except ValidationError as error:
-        raise ConfigError(lines(file, [*problems, *problems_in(error, Config)])) from None
-    if problems:
-        raise ConfigError(lines(file, problems))
-    return config
-
-
-def _content(file: Path) -> bytes:
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(LARGEST + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError([f"{file}: cannot be read: {reason}"]) from None
-    if len(content) > LARGEST:
-        raise ConfigError([f"{file}: expected at most 1 MiB, found more"])
-    return content

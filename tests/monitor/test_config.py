@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config import Config, load, parsed
+from monitor.config import Config
 from monitor.config_errors import ConfigError
+from monitor.config_file import load, parsed
 from monitor.config_types import Sources, known_services
 from monitor.selector import Labels
 from rules.limits import Band

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.config import Config, parsed
+from monitor.config import Config
 from monitor.config_errors import ConfigError
+from monitor.config_file import parsed
 from monitor.config_types import Sources, known_services
 
 ROLE = "arn:aws:iam::123456789012:role/headroom"

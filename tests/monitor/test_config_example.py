@@ -9,9 +9,10 @@ import pytest
 from pydantic import BaseModel
 
 from monitor.account import Account
-from monitor.config import Config, parsed
+from monitor.config import Config
 from monitor.config_errors import model_of
 from monitor.config_example import example, schema
+from monitor.config_file import parsed
 from monitor.config_types import Sources, known_services
 from monitor.overrides import Bounds
 from monitor.strict_yaml import parse

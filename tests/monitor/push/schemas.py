@@ -1,0 +1,91 @@
+"""What receivers read with: parsers by Google's protobuf, of descriptors written down here."""
+
+from typing import Any
+
+import cramjam
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
+
+SCALARS = {
+    "string": FieldDescriptorProto.TYPE_STRING,
+    "double": FieldDescriptorProto.TYPE_DOUBLE,
+    "int64": FieldDescriptorProto.TYPE_INT64,
+    "uint32": FieldDescriptorProto.TYPE_UINT32,
+    "fixed64": FieldDescriptorProto.TYPE_FIXED64,
+}
+
+# name of a message: its fields by number, each with its name and type; [] for many
+REMOTE_WRITE_1 = {
+    "Label": {1: ("name", "string"), 2: ("value", "string")},
+    "Sample": {1: ("value", "double"), 2: ("timestamp", "int64")},
+    "TimeSeries": {1: ("labels", "[Label]"), 2: ("samples", "[Sample]")},
+    "WriteRequest": {1: ("timeseries", "[TimeSeries]")},
+}
+REMOTE_WRITE_2 = {
+    "Sample": {1: ("value", "double"), 2: ("timestamp", "int64")},
+    "Metadata": {1: ("type", "uint32"), 3: ("help_ref", "uint32"), 4: ("unit_ref", "uint32")},
+    "TimeSeries": {
+        1: ("labels_refs", "[uint32]"),
+        2: ("samples", "[Sample]"),
+        5: ("metadata", "Metadata"),
+    },
+    "Request": {4: ("symbols", "[string]"), 5: ("timeseries", "[TimeSeries]")},
+}
+OTLP = {
+    "AnyValue": {1: ("string_value", "string")},
+    "KeyValue": {1: ("key", "string"), 2: ("value", "AnyValue")},
+    "Point": {7: ("attributes", "[KeyValue]"), 3: ("time_unix_nano", "fixed64"), 4: ("as_double", "double")},
+    "Gauge": {1: ("data_points", "[Point]")},
+    "Metric": {
+        1: ("name", "string"),
+        2: ("description", "string"),
+        3: ("unit", "string"),
+        5: ("gauge", "Gauge"),
+    },
+    "Scope": {1: ("name", "string"), 2: ("version", "string")},
+    "ScopeMetrics": {1: ("scope", "Scope"), 2: ("metrics", "[Metric]")},
+    "Resource": {1: ("attributes", "[KeyValue]")},
+    "ResourceMetrics": {1: ("resource", "Resource"), 2: ("scope_metrics", "[ScopeMetrics]")},
+    "Request": {1: ("resource_metrics", "[ResourceMetrics]")},
+}
+
+Sample = tuple[frozenset[tuple[str, str]], int, float]  # labels, milliseconds, value
+
+
+def parser(package: str, messages: dict[str, dict[int, tuple[str, str]]], root: str) -> Any:
+    """The class of the message `root`."""
+    file = FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
+    for name, fields in messages.items():
+        message = file.message_type.add(name=name)
+        for number, (field, kind) in fields.items():
+            one = message.field.add(name=field, number=number)
+            many = kind.startswith("[")
+            one.label = one.LABEL_REPEATED if many else one.LABEL_OPTIONAL
+            if (bare := kind.strip("[]")) in SCALARS:
+                one.type = SCALARS[bare]
+            else:
+                one.type, one.type_name = one.TYPE_MESSAGE, f".{package}.{bare}"
+    pool = DescriptorPool()
+    pool.Add(file)
+    return GetMessageClass(pool.FindMessageTypeByName(f"{package}.{root}"))
+
+
+WriteRequest = parser("one", REMOTE_WRITE_1, "WriteRequest")
+Request2 = parser("two", REMOTE_WRITE_2, "Request")
+OtlpRequest = parser("otlp", OTLP, "Request")
+
+
+def unsnapped(body: bytes) -> bytes:
+    return bytes(cramjam.snappy.decompress_raw(body))
+
+
+def written(body: bytes) -> list[Sample]:
+    """The samples of a request of remote write 1.0, in their order."""
+    request = WriteRequest.FromString(unsnapped(body))
+    found = []
+    for series in request.timeseries:
+        labels = [(label.name, label.value) for label in series.labels]
+        assert labels == sorted(set(labels)), "sorted by name, without duplicates"
+        found += [(frozenset(labels), one.timestamp, one.value) for one in series.samples]
+    return found

@@ -1,0 +1,187 @@
+"""Every protocol, read by an independent parser of its own schema."""
+
+import gzip
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.exposition import FAMILIES, Exposition
+from monitor.fleet import Fleet, Ruling
+from monitor.push import remote_write
+from monitor.push.batches import Batch, batches
+from monitor.push.encodings import ENCODINGS
+from monitor.push.gather import Gathering
+from monitor.push.labels import NAME, Labels, pairs
+from monitor.push.progress import KEPT, Progress
+from monitor.push.protobuf import varint
+from monitor.push.samples import TRACKS
+from rules.limits import Band, Limit, Source
+from tests.monitor.fleets import ACCOUNT, NOW, REGION, text
+from tests.monitor.push.pushes import stream, use
+from tests.monitor.push.schemas import OtlpRequest, Request2, Sample, unsnapped, written
+
+STRANGE = 'a"b\\c\nd{é\u2028}\udcff,='
+TAGGED = Ruling(
+    limit=Limit(1000.0, Source.OVERRIDE, 0),
+    band=Band(),
+    tags={"tag_team": STRANGE, "tag_Cost": "7", "tag_empty": ""},
+)
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    """Streams with plain and with strange labels."""
+    fleet = Fleet()
+    for name in ("clicks", STRANGE):
+        series = stream(fleet, name, TAGGED)
+        use(fleet, series, {NOW - 5: 0.25, NOW - 4: 950})
+        use(fleet, series, {NOW - 4: 0}, of_refusals=True)
+    return fleet
+
+
+def made(fleet: Fleet, protocol: str) -> list[Batch]:
+    encoding, found = ENCODINGS[protocol], []
+    gathering = Gathering(fleet, Progress(np.empty(0, KEPT), 0))
+    for portion in gathering.portions():
+        more, queued = batches(portion, encoding, Labels(encoding.label))
+        gathering.settle(portion, queued)
+        found += more
+    return found
+
+
+def of_remote_write_2(body: bytes) -> Iterator[Sample]:
+    request = Request2.FromString(unsnapped(body))
+    symbols = list(request.symbols)
+    assert symbols[0] == ""
+    assert len(set(symbols)) == len(symbols)
+    for series in request.timeseries:
+        texts = [symbols[ref] for ref in series.labels_refs]
+        labels = list(zip(texts[::2], texts[1::2], strict=True))
+        assert labels == sorted(labels)
+        assert series.metadata.type == 2, "a gauge"
+        assert symbols[series.metadata.help_ref] == HELP[dict(labels)[NAME]]
+        assert symbols[series.metadata.unit_ref] == ""
+        for sample in series.samples:
+            yield frozenset(labels), sample.timestamp, sample.value
+
+
+def of_otlp(body: bytes) -> Iterator[Sample]:
+    request = OtlpRequest.FromString(gzip.decompress(body))
+    (resource,) = request.resource_metrics
+    assert [(one.key, one.value.string_value) for one in resource.resource.attributes] == [
+        ("service.name", "headroom")
+    ]
+    (scope,) = resource.scope_metrics
+    assert scope.scope.name == "headroom"
+    for metric in scope.metrics:
+        assert (metric.description, metric.unit) == (HELP[metric.name], "")
+        for point in metric.gauge.data_points:
+            labels = {(one.key, one.value.string_value) for one in point.attributes}
+            yield frozenset({(NAME, metric.name), *labels}), point.time_unix_nano // 10**6, point.as_double
+
+
+HELP = {family.name: family.help for family in FAMILIES}
+READERS: dict[str, Any] = {
+    "remote_write 1": written,
+    "remote_write 2": of_remote_write_2,
+    "otlp": of_otlp,
+}
+
+
+@pytest.mark.parametrize("protocol", ENCODINGS)
+def test_a_receiver_reads_every_sample(fleet: Fleet, protocol: str) -> None:
+    found = [sample for batch in made(fleet, protocol) for sample in READERS[protocol](batch.body)]
+    assert len(set(found)) == len(found)
+    own = {
+        "account": ACCOUNT,
+        "region": REGION,
+        "service": "kinesis",
+        "signal": "stream_write_bytes",
+        "tag_team": STRANGE.replace("\udcff", "?"),
+        "tag_Cost": "7",
+    }
+    unit, source = {"unit": "bytes/s"}, {"source": "override"}
+    wanted: dict[str, tuple[dict[str, str], dict[int, float]]] = {
+        "headroom_usage": (unit, {5: 0.25, 4: 950}),
+        "headroom_limit": (unit | source, {5: 1000, 4: 1000}),
+        "headroom_utilization_ratio": ({}, {5: 0.00025, 4: 0.95}),
+        "headroom_zone": ({}, {5: -1, 4: 2}),
+    }
+    assert {sample for sample in found if (NAME, "headroom_saturation") not in sample[0]} == {
+        (
+            frozenset({NAME: name, "resource": resource, **own, **further}.items()),
+            (NOW - ago) * 60_000,
+            value,
+        )
+        for name, (further, values) in wanted.items()
+        for resource in ("clicks", STRANGE.replace("\udcff", "?"))
+        for ago, value in values.items()
+    }
+
+
+@pytest.mark.parametrize("protocol", ENCODINGS)
+def test_requests_are_bounded(protocol: str) -> None:
+    fleet = Fleet()
+    for n in range(1000):
+        series = stream(fleet, f"{n:04}" + "x" * 1000, refused=None)
+        use(fleet, series, {NOW - 4: n, NOW - 3: n})
+    found = made(fleet, protocol)
+    assert sum(batch.samples for batch in found) == 1000 * 2 * 4
+    for batch in found:
+        assert 0 < batch.samples <= 2000
+        assert batch.samples == len(list(READERS[protocol](batch.body)))
+        assert batch.newest == NOW - 3
+    message = unsnapped(found[0].body) if "write" in protocol else gzip.decompress(found[0].body)
+    assert len(message) < 1_100_000
+
+
+async def test_labels_are_those_of_the_exposition(fleet: Fleet) -> None:
+    """So that what is pushed and what is scraped is one series to a receiver of both."""
+    exposition = Exposition(fleet)
+    for series in fleet.series.values():
+        place = series.place
+        fleet.usage[place] = fleet.utilization[place] = fleet.saturation[place] = fleet.zone[place] = 1
+        fleet.minute[place] = NOW
+    await exposition.publish({})
+    shown = {
+        line.rpartition(" ")[0] for line in text(exposition).split("\n") if line.startswith(tuple(TRACKS))
+    }
+    escapes = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+    for family in (one for one in FAMILIES if one.name in TRACKS and "bound" not in one.name):
+        for series in fleet.series.values():
+            labels = {
+                f'{name}="{value.translate(escapes)}"'.encode(errors="replace").decode()
+                for name, value in pairs(family, series)
+                if name != NAME
+            }
+            line = next(one for one in shown if one.startswith(family.name + "{") and labels <= broken(one))
+            assert broken(line) - labels <= {'tag_empty=""'}, "an empty label is none"
+
+
+def broken(line: str) -> set[str]:
+    inside = line.partition("{")[2].removesuffix("}")
+    return set(inside.replace('",', '"\0').split("\0"))
+
+
+def test_every_exported_family_of_series_is_pushed_or_left_out_on_purpose() -> None:
+    assert {family.name for family in FAMILIES} - TRACKS.keys() == {"headroom_sample_timestamp_seconds"}
+
+
+@given(st.integers(0, 2**63))
+def test_numbers_are_written_seven_bits_a_byte(number: int) -> None:
+    read = sum((byte & 0x7F) << 7 * at for at, byte in enumerate(varint(number)))
+    assert read == number
+    assert all(byte & 0x80 for byte in varint(number)[:-1])
+    assert not varint(number)[-1] & 0x80
+
+
+@given(st.integers(1_000_000, 70_000_000), st.floats(allow_nan=False))
+def test_points_are_whole_messages(minute: int, value: float) -> None:
+    made = remote_write.points(np.array([minute], np.int32), np.array([value])).tobytes()
+    series = b"\x0a" + varint(len(made)) + made
+    ((_, ms, found),) = written(ENCODINGS["remote_write 1"].pack(series))
+    assert (ms, found) == (minute * 60_000, value)
