@@ -2,23 +2,20 @@
 
 import asyncio
 import getpass
-import json
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import closing
-from http.client import HTTPConnection, HTTPException
 from os import environ
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
-from urllib.parse import quote
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from monitor import client
+from monitor.client import DEFAULT, Address, part
 from monitor.config import Config
 from monitor.config_errors import ConfigError
 from monitor.config_file import load
@@ -28,61 +25,31 @@ from monitor.notifiers.trial import tried
 from monitor.outbound import Outbound
 from monitor.report import printable
 
-ANSWERING = 10.0  # seconds
 REFUSED, WRONG = 1, 2  # exit codes
-SUCCESS = 300  # statuses below
 
 app = typer.Typer(help="See, acknowledge and mute alerts of a running Headroom.", no_args_is_help=True)
 
 CARE = {"acknowledged_by": "acknowledged by", "muted_by": "muted by", "explained_by": "explained by"}
 
-Address = Annotated[str, typer.Option(help="Where Headroom listens: host:port.")]
 Who = Annotated[str, typer.Option(help="Who says so; default: the user.")]
 Why = Annotated[str, typer.Option(help="Why, for those who read it later.")]
 Identity = Annotated[str, typer.Argument(help="The id, as the list shows it.")]
-DEFAULT = "127.0.0.1:4070"
 
 
-def ask(address: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-    """The JSON answer of a running Headroom; a sentence and the end of the command when it refuses."""
+def ask(address: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The answer of a running Headroom; a sentence and the end of the command when there is none."""
     try:
-        with closing(HTTPConnection(address, timeout=ANSWERING)) as connection:
-            headers = {"Content-Type": "application/json"} if body is not None else {}
-            connection.request(method, path, encoded(body) if body is not None else None, headers)
-            answer = connection.getresponse()
-            status, content = answer.status, answer.read()
-    except (OSError, HTTPException, ValueError) as error:
-        fail(f"{address}: {error}", WRONG)
-    told = decoded(content)
-    if not isinstance(told, dict):
-        fail(f"{address}: it answered {status}, and nothing that Headroom would say", WRONG)
-    if status >= SUCCESS:
-        fail(told.get("error", f"it answered {status}"), REFUSED)
-    return told
-
-
-def encoded(body: Mapping[str, Any]) -> bytes:
-    """JSON; what the shell gave us that is no UTF-8 becomes `?`."""
-    return json.dumps(body, ensure_ascii=False).encode(errors="replace")
-
-
-def decoded(content: bytes) -> Any:
-    """What JSON says; None when it is none."""
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return None
+        return client.ask(address, method, path, body)
+    except client.Refused as error:
+        fail(str(error), REFUSED)
+    except client.Unanswered as error:
+        fail(str(error), WRONG)
 
 
 def fail(sentence: str, code: int) -> NoReturn:
     """The end of the command."""
     typer.echo(printable(sentence), err=True)
     raise typer.Exit(code)
-
-
-def part(text: str) -> str:
-    """Text as a part of a URL."""
-    return quote(text, safe="", errors="replace")
 
 
 def user() -> str:

@@ -1,18 +1,16 @@
 """The commands of the stream: `headroom stream`."""
 
 import json
-from contextlib import closing
-from http.client import HTTPConnection, HTTPException
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from monitor.client import DEFAULT, Address, Refused, Unanswered, ask
 from monitor.config_types import known_services
 from monitor.stream import setup as set_up
 
 app = typer.Typer(help="Have CloudWatch metrics streamed in.", no_args_is_help=True)
 
-ANSWERING = 10.0  # seconds
 FAILED = 2
 LETTERS = "/api/v1/stream/dead-letters"
 
@@ -34,24 +32,14 @@ def setup(
 
 @app.command("dead-letters", epilog="Example: headroom stream dead-letters --address 127.0.0.1:4070")
 def dead_letters(
-    address: Annotated[str, typer.Option(help="Where Headroom listens: host:port.")] = "127.0.0.1:4070",
+    address: Address = DEFAULT,
 ) -> None:
     """Show the latest pieces of the stream that a running Headroom could not decode, and why."""
     try:
-        told = _answer(address)
-    except (OSError, ValueError, HTTPException) as error:
-        typer.echo(f"{address}: {str(error).strip()}", err=True)
+        told = ask(address, "GET", LETTERS)
+    except (Unanswered, Refused) as error:
+        typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None
     for letter in told["letters"]:
         typer.echo(json.dumps(letter, ensure_ascii=True))
     typer.echo(f"{told['count']} in all", err=True)
-
-
-def _answer(address: str) -> dict[str, Any]:
-    with closing(HTTPConnection(address, timeout=ANSWERING)) as asked:
-        asked.request("GET", LETTERS)
-        answer = asked.getresponse()
-        if answer.status != 200:  # noqa: PLR2004
-            raise ValueError(f"{answer.status} {answer.reason}")
-        told: dict[str, Any] = json.loads(answer.read())
-        return told
