@@ -5,6 +5,7 @@ does itself, and for how long at a time nothing else gets its turn.
 """
 
 import asyncio
+import gc
 import logging
 import tempfile
 import time
@@ -135,6 +136,8 @@ async def measure(folder: Path, fleet: Fleet, keepalive: bool) -> None:
     begun = unread(fleet)
     await world.minute(begun, 0)
     await timed("first turn", world.turn())
+    gc.collect()
+    gc.freeze()  # as `monitor.app` does
     for n in range(1, HOLD + 1):
         await world.minute(begun + n, CRITICAL)
         await timed(f"{CRITICAL:,} are pending", world.turn())

@@ -67,3 +67,11 @@ def history(fleet: Fleet, formula: Formula) -> tuple[Ints, Floats]:
     weights = np.array(formula.weights, np.float32)[:, None]
     minutes = fleet.rings.read[rows].max() + np.arange(1 - WINDOW, 1, dtype=np.int32)
     return minutes, result(fleet.rings, formula.op, rows, weights, minutes)
+
+
+def histories(fleet: Fleet, places: Ints) -> tuple[Ints, Floats]:
+    """The usage of many series, [series, minute], in the window up to the newest minute each has."""
+    newest = np.maximum(fleet.usages.told(fleet.rings, places), NEVER + WINDOW)
+    minutes = newest[:, None] + np.arange(1 - WINDOW, 1, dtype=np.int32)
+    found = fleet.usages.at(fleet.rings, np.repeat(places, WINDOW), minutes.ravel())
+    return minutes, found.reshape(minutes.shape)

@@ -180,12 +180,11 @@ class Lives:
         """What must survive a restart of some series' alerts: those inactive both ways need not."""
         self._reach(places)
         live = self.told.state[:, places] | self._settled.state[:, places]
-        rules, series = np.nonzero(live)
-        return [self._kept(Rule(int(rule)), int(places[n])) for rule, n in zip(rules, series, strict=True)]
-
-    def _kept(self, rule: Rule, place: int) -> Kept:
-        told, settled = (_alert(many, rule, place) for many in (self.told, self._settled))
-        return Kept(place, rule, told, settled, int(self._settled_at[place]))
+        rule, which = np.nonzero(live)
+        place = places[which]
+        told, settled = (_alerts(many, rule, place) for many in (self.told, self._settled))
+        at = self._settled_at[place].tolist()
+        return list(map(Kept, place.tolist(), map(Rule, rule.tolist()), told, settled, at))
 
     def restore(self, kept: Iterable[Kept]) -> None:
         """Go on where an export left off: of a series nothing or all that was exported of it."""
@@ -236,9 +235,10 @@ def _joined(parts: list[Transitions]) -> Transitions:
     return Transitions(**joined).of(np.argsort(joined["minute"], kind="stable"))
 
 
-def _alert(many: Alerts, rule: int, place: int) -> Alert:
-    state, since, clear_since = (int(c[rule, place]) for c in (many.state, many.since, many.clear_since))
-    return Alert(State(state), since, clear_since, int(many.seen[place]))
+def _alerts(many: Alerts, rules: Index, places: Ints) -> Iterator[Alert]:
+    """Those of each rule on the series at its place."""
+    state, *since = (column[rules, places].tolist() for column in (many.state, many.since, many.clear_since))
+    return map(Alert, map(State, state), *since, many.seen[places].tolist())
 
 
 def _put(many: Alerts, rule: Rule, place: int, alert: Alert) -> None:

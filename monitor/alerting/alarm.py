@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from monitor.alerting import blind, inhibit
-from monitor.alerting.breath import unhurried
+from monitor.alerting.breath import batches, unhurried
 from monitor.alerting.delivery import Delivery
 from monitor.alerting.groups import Group
 from monitor.alerting.journal import Journal
@@ -28,6 +28,7 @@ from monitor.alerting.routes import Router
 from monitor.alerting.silences import Silences
 from monitor.alerting.tables import STATES
 from monitor.alerting.telling import Asked, Scene
+from monitor.alerting.trend import Trend
 from monitor.alerting.writer import Writer, key_of
 from monitor.columns import Ints
 from monitor.config import Config
@@ -207,20 +208,22 @@ class Alarm:
             self._changed |= {series.place: None for series in standing if series}
             self._changed |= dict.fromkeys(self.lifecycle.active().tolist())
             self._renewed = False
-        async for place in unhurried(tuple(self._changed)):
-            self._look_at(place, now)
-            del self._changed[place]
+        for part in batches(self._changed):
+            trends = self.writer.trends(self.lifecycle.firing(np.array(part, np.int32)))
+            async for place in unhurried(part):
+                self._look_at(place, now, trends.get(place))
+                del self._changed[place]
 
     def _of_series(self) -> list[Notice]:
         return [one for one in self.standing.values() if not inhibit.is_blind(one)]
 
-    def _look_at(self, place: int, now: float) -> None:
+    def _look_at(self, place: int, now: float, trend: Trend | None) -> None:
         series = self._fleet.by_place[place]
         self._shown.pop(place, None)
         if series is None:
             return
         stands, state = self.writer.stands(series, State.FIRING), State.FIRING
-        if notice := self.writer.changed(series, self.standing.get(series.key.id), stands, now):
+        if notice := self.writer.changed(series, self.standing.get(series.key.id), stands, now, trend):
             self._note(notice)
         if not stands:
             stands, state = self.writer.stands(series, State.PENDING), State.PENDING
@@ -259,18 +262,13 @@ class Alarm:
 
     async def _owed(self, asked: Iterable[Asked], now: float) -> list[Owed]:
         owed = []
-        told = ((turn.group, notice) for turn, _ in asked for notice in turn.tell)
-        async for group, notice in unhurried(told):
-            fresh = self._fresh(notice, now) if notice.kind is Kind.REPEATED else notice
-            owed.append(Owed(receiver=group.receiver, group=dict(group.labels), due=now, notice=fresh))
+        for part in batches((turn.group, notice) for turn, _ in asked for notice in turn.tell):
+            trends = self.writer.trends_of(notice for _, notice in part if notice.kind is Kind.REPEATED)
+            async for group, notice in unhurried(part):
+                repeated = notice.kind is Kind.REPEATED
+                fresh = self.writer.again(notice, now, trends) if repeated else notice
+                owed.append(Owed(receiver=group.receiver, group=dict(group.labels), due=now, notice=fresh))
         return owed
-
-    def _fresh(self, notice: Notice, now: float) -> Notice:
-        """A repeat tells how things are now."""
-        series = None if inhibit.is_blind(notice) else self._fleet.series.get(key_of(notice))
-        if series is None:
-            return msgspec.structs.replace(notice, number=self.writer.number(), at=now)
-        return self.writer.again(series, notice, now)
 
     def _keep(self, asked: Iterable[Asked]) -> None:
         """Remember what the groups told, and forget the alerts whose end nobody has still to be told."""

@@ -13,6 +13,7 @@ from monitor.alerting.alarm import Alarm
 from monitor.alerting.delivery import Delivery, Receiver
 from monitor.alerting.delivery_telemetry import DeliveryTelemetry
 from monitor.alerting.journal import Journal
+from monitor.alerting.reach import Reach
 from monitor.config import Config
 from monitor.fleet import Fleet
 from monitor.outbound import Outbound
@@ -26,6 +27,7 @@ class Alerting:
     delivery: Delivery
     alarm: Alarm
     client: Outbound
+    reach: Reach
 
     @classmethod
     @asynccontextmanager
@@ -39,7 +41,9 @@ class Alerting:
         try:
             async with Outbound(endpoint_url=config.endpoint_url) as client:
                 delivery = Delivery(journal, DeliveryTelemetry(registry))
-                alerting = cls(journal, delivery, Alarm(fleet, journal, delivery, config), client)
+                alerting = cls(
+                    journal, delivery, Alarm(fleet, journal, delivery, config), client, Reach(client)
+                )
                 alerting.configure(config)
                 yield alerting
         finally:
@@ -52,9 +56,11 @@ class Alerting:
             for one in config.receivers
         )
         self.alarm.configure(config)
+        self.reach.configure(config.receivers)
 
     async def run(self) -> None:
         """Deliver, and tell what becomes due, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.delivery.run(), name="delivery")
             tasks.create_task(self.alarm.run(), name="alarm")
+            tasks.create_task(self.reach.run(), name="reach")

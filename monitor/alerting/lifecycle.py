@@ -12,6 +12,7 @@ from rules.alerts import KEEP_FIRING_FOR, Rule, Samples, State, Terms, holds
 from rules.lives import Kept, Lives
 
 IDLE_HOLD = holds(0)[Rule.BELOW]  # minutes; a signal's own hold is not meant for idle capacity
+WORST_FIRST = tuple(reversed(Rule))
 KEEP = np.array([KEEP_FIRING_FOR[rule] for rule in Rule], np.int32)[:, None]
 
 _kept = msgspec.json.Decoder(list[Kept])
@@ -49,12 +50,19 @@ class Lifecycle:
         told = self.lives.told
         if place >= told.seen.size:
             return []
-        found = np.flatnonzero(told.state[:, place] == state)[::-1].tolist()
-        return [(Rule(rule), int(told.since[rule, place])) for rule in found]
+        states = told.state[:, place].tolist()
+        return [(rule, int(told.since[rule, place])) for rule in WORST_FIRST if states[rule] == state]
 
     def since(self, place: int, rule: Rule) -> int:
         """The minute when the breach of a rule on a series began."""
         return int(self.lives.told.since[rule, place])
+
+    def firing(self, places: Ints) -> Ints:
+        """Those of some series on which a rule fires."""
+        told = self.lives.told
+        known = places[places < told.seen.size]
+        firing: Ints = known[(told.state[:, known] == State.FIRING).any(axis=0)]
+        return firing
 
     def active(self) -> Ints:
         """The places of the series on which a rule is pending or fires."""

@@ -1,7 +1,9 @@
 """Where to read on: a series' page, the runbook, the AWS console, a dashboard."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
+from operator import attrgetter
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -14,7 +16,12 @@ from monitor.fleet import Key
 from rules.limits import catalogue
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-KNOWN = ("account", "region", "service", "signal", "resource", "parent", "id")
+NAMES: Mapping[str, Callable[[Key], str]] = {
+    **{name: attrgetter(name) for name in (*Key._fields, "id")},
+    "parent": lambda key: key.resource.partition("/")[0],
+}
+KNOWN = tuple(NAMES)
+PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")  # what needs no quoting
 CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}  # by region
 CONSOLE = "console.aws.amazon.com"
 
@@ -51,10 +58,9 @@ class Links(Model):
 
     def of(self, key: Key) -> dict[str, str]:
         """The links of a series, by name; those that are known."""
-        names = _names(key)
         page = f"{self.headroom.rstrip('/')}/series/{key.id}" if self.headroom else None
         templates = {"runbook": self.runbook, "console": console(key), "grafana": self.grafana}
-        filled = {name: _filled(template, names) for name, template in templates.items() if template}
+        filled = {name: _filled(template, key) for name, template in templates.items() if template}
         return ({"page": page} if page else {}) | filled
 
 
@@ -63,20 +69,34 @@ def console(key: Key) -> str | None:
 
     None in a partition whose console is not known.
     """
-    if "iso" in key.region:
+    return _console(key.region, key.service, key.signal, key.resource == ACCOUNT)
+
+
+@cache
+def _console(region: str, service: str, signal: str, of_account: bool) -> str | None:
+    if "iso" in region:
         return None
-    service = catalogue()[key.service]
-    host = next((host for start, host in CONSOLES.items() if key.region.startswith(start)), CONSOLE)
-    quota = service.signals[key.signal].quota
-    path = service.console
-    if key.resource == ACCOUNT:
+    known = catalogue()[service]
+    host = next((host for start, host in CONSOLES.items() if region.startswith(start)), CONSOLE)
+    quota = known.signals[signal].quota
+    path = known.console
+    if of_account:
         path = f"servicequotas/home/services/{quota.service}/quotas/{quota.code}" if quota else None
     return f"https://{{region}}.{host}/{path}" if path else None
 
 
-def _names(key: Key) -> Mapping[str, str]:
-    return key._asdict() | {"parent": key.resource.partition("/")[0], "id": key.id}
+def _filled(template: str, key: Key) -> str:
+    before, *rest = _parts(template)
+    pairs = zip(rest[::2], rest[1::2], strict=True)
+    return before + "".join(quoted(NAMES[name](key)) + text for name, text in pairs)
 
 
-def _filled(template: str, names: Mapping[str, str]) -> str:
-    return PLACEHOLDER.sub(lambda found: quote(names[found[1]], safe="", errors="replace"), template)
+def quoted(text: str) -> str:
+    """Text as a part of a URL; most names need no quoting, which takes its time."""
+    return text if PLAIN.fullmatch(text) else quote(text, safe="", errors="replace")
+
+
+@cache
+def _parts(template: str) -> list[str]:
+    """Text and names by turns."""
+    return PLACEHOLDER.split(template)

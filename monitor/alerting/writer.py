@@ -1,16 +1,22 @@
 """From the life of an alert to its notice: what is told when it begins, worsens, eases or ends."""
 
+from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any, NamedTuple
 
+import numpy as np
+from msgspec.structs import replace
+
 from monitor.alerting import sentence
+from monitor.alerting.inhibit import is_blind
 from monitor.alerting.lifecycle import Lifecycle
 from monitor.alerting.notice import Kind, Notice, Severity
 from monitor.alerting.sentence import Moment
-from monitor.alerting.trend import Trend, trend
+from monitor.alerting.trend import Trend, trends
+from monitor.columns import Ints
 from monitor.config import Config
 from monitor.fleet import Fleet, Key, Series
-from monitor.judge import history
+from monitor.judge import histories
 from monitor.rows import Row, row_of
 from monitor.selector import Labels
 from rules.alerts import MARGIN, Rule, State
@@ -18,6 +24,9 @@ from rules.band import ZONES, Zone
 
 GONE = "it is no longer there"
 UNWANTED = "the configuration says that it is none"
+
+
+Trends = Mapping[int, Trend | None]  # by place
 
 
 class Stands(NamedTuple):
@@ -48,12 +57,26 @@ class Writer:
                 return Stands(severity, rule, since * 60)
         return None
 
+    def trends(self, places: Ints) -> Trends:
+        """The trends of the usage of some series, by place; much faster for many at once."""
+        return dict(zip(places.tolist(), trends(*histories(self._fleet, places)), strict=True))
+
+    def trends_of(self, notices: Iterable[Notice]) -> Trends:
+        """The same, of the series that notices are of."""
+        found = (self._series_of(one) for one in notices)
+        return self.trends(np.array([series.place for series in found if series], np.int32))
+
     def changed(
-        self, series: Series, before: Notice | None, stands: Stands | None, at: float
+        self,
+        series: Series,
+        before: Notice | None,
+        stands: Stands | None,
+        at: float,
+        trend: Trend | None,
     ) -> Notice | None:
         """The notice of what became of a series' alert; None when it is as it was.
 
-        before: the last notice. stands: what fires now.
+        before: the last notice. stands: what fires now. trend: of the usage, where something fires.
         """
         lasting = before if before and before.firing else None
         if stands is None:
@@ -65,12 +88,16 @@ class Writer:
             return None
         began = lasting.since if lasting else since
         more = {"number": self.number(), "severity": severity, "zone": zone, "since": began}
-        return self._written(series, self._moment(series, kind, at, **more))
+        return self._written(series, self._moment(series, kind, at, **more), trend)
 
-    def again(self, series: Series, before: Notice, at: float) -> Notice:
+    def again(self, before: Notice, at: float, trends: Trends) -> Notice:
         """The same alert as it is now."""
+        series = self._series_of(before)
+        if series is None:
+            return replace(before, number=self.number(), at=at)
         more = {"severity": before.severity, "zone": ZONES[before.zone], "since": before.since}
-        return self._written(series, self._moment(series, Kind.REPEATED, at, number=self.number(), **more))
+        moment = self._moment(series, Kind.REPEATED, at, number=self.number(), **more)
+        return self._written(series, moment, trends.get(series.place))
 
     def waiting(self, series: Series, at: float) -> Notice | None:
         """What would be told of a series whose breach has not lasted long enough yet; not numbered."""
@@ -79,11 +106,15 @@ class Writer:
             return None
         severity, rule, since = stands
         more = {"number": 0, "severity": severity, "zone": ZONES[rule.word], "since": since}
-        return self._written(series, self._moment(series, Kind.FIRING, at, **more))
+        trend = self.trends(np.array([series.place], np.int32))[series.place]
+        return self._written(series, self._moment(series, Kind.FIRING, at, **more), trend)
 
     def gone(self, before: Notice, at: float) -> Notice:
         """The end of the alert of a series that left the fleet."""
         return sentence.ended(key_of(before), before, self.number(), at, GONE)
+
+    def _series_of(self, notice: Notice) -> Series | None:
+        return None if is_blind(notice) else self._fleet.series.get(key_of(notice))
 
     def _over(self, series: Series, before: Notice, at: float) -> Notice:
         if self._lifecycle.rules(series.place, State.FIRING):
@@ -104,8 +135,8 @@ class Writer:
         }.get(ZONES[before.zone], by_then >= fleet.critical[place] * (1 - MARGIN))
         return sentence.limit_changed(before.limit, row.limit, row.unit) if stays else ""
 
-    def _written(self, series: Series, moment: Moment) -> Notice:
-        return sentence.notice(row_of(self._fleet, series), moment, self._trend(series))
+    def _written(self, series: Series, moment: Moment, trend: Trend | None) -> Notice:
+        return sentence.notice(row_of(self._fleet, series), moment, trend)
 
     def _moment(self, series: Series, kind: Kind, at: float, **more: Any) -> Moment:
         return Moment(
@@ -117,10 +148,6 @@ class Writer:
             links=self.config.links.of(series.key),
             **more,
         )
-
-    def _trend(self, series: Series) -> Trend | None:
-        formula = self._fleet.usages.get(series.place)
-        return trend(*history(self._fleet, formula)) if formula else None
 
 
 def key_of(one: Notice) -> Key:

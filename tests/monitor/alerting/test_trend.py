@@ -3,12 +3,19 @@
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from monitor.alerting.trend import Trend, trend
+from monitor.alerting.trend import Trend, trends
 
 NOW = 29_000_000
 WINDOW = 180
+
+
+def trend(minutes: npt.ArrayLike, values: npt.ArrayLike) -> Trend | None:
+    """Of one series."""
+    (found,) = trends(np.array([minutes]), np.array([values]))
+    return found
 
 
 def curve(shape: Callable[[int], float], noise: float = 0.0, length: int = WINDOW) -> Trend | None:
@@ -67,3 +74,16 @@ def test_noise_alone_is_no_trend() -> None:
     random = np.random.default_rng(11)
     found = [trend(np.arange(WINDOW), 50 + random.normal(0, 8, WINDOW)) for _ in range(200)]
     assert sum(one is not None for one in found) <= 10
+
+
+def test_each_of_many_is_what_it_is_alone() -> None:
+    """Whatever is missing in the others, and however far apart their minutes are."""
+    random = np.random.default_rng(5)
+    minutes = NOW + np.arange(WINDOW) + random.integers(0, 900, (300, 1))
+    steps = random.normal(0, 1, (300, WINDOW)) * random.choice([0, 0.1, 1], (300, 1))
+    values = 50 + steps.cumsum(axis=1) + random.normal(0, 1, (300, WINDOW))
+    values[random.random(values.shape) < random.choice([0, 0.2, 0.97, 1], (300, 1))] = np.nan
+    alone = [trend(*one) for one in zip(minutes, values, strict=True)]
+    assert trends(minutes, values) == alone
+    assert {one.word for one in alone if one} == {"rising", "falling"}
+    assert None in alone
