@@ -21,4 +21,5 @@ USER 65532:65532
 EXPOSE 4070
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["headroom", "healthcheck"]
 ENTRYPOINT ["headroom"]
+# Others get there, so it starts only once headroom.yaml says, by `auth`, who may see and do what.
 CMD ["serve", "--listen", "0.0.0.0:4070"]

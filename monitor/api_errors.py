@@ -11,6 +11,8 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monitor.text import encodable
+
 NOT_FOUND, NOT_ALLOWED = 404, 405
 READING = ("GET", "HEAD", "OPTIONS")
 LARGEST = 1024**2  # bytes of a body that is sent to the API
@@ -65,7 +67,7 @@ def _foreign(headers: Headers) -> bool:
 
 
 def error(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": sentence}, status, headers)
+    return JSONResponse({"error": encodable(sentence)}, status, headers)
 
 
 def answer_errors(app: FastAPI) -> None:

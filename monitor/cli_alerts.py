@@ -127,18 +127,22 @@ def test_receiver(
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")] = None,
 ) -> None:
     """Send a harmless alert and its end to a receiver; exits with 1 when that fails."""
-    receiver = configured(name, config)
-    if not asyncio.run(works(receiver)):
+    settings = configured(config)
+    if not asyncio.run(works(receiver_of(settings, name), settings.endpoint_url)):
         raise typer.Exit(REFUSED)
 
 
-def configured(name: str, file: Path | None) -> Base:
-    """The receiver of that name; the end of the command when there is none."""
+def configured(file: Path | None) -> Config:
+    """The configuration; the end of the command when it is wrong."""
     try:
-        config: Config = load(file, environ)
+        return load(file, environ)
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(WRONG) from None
+
+
+def receiver_of(config: Config, name: str) -> Base:
+    """The receiver of that name; the end of the command when there is none."""
     for receiver in config.receivers:
         if receiver.name == name:
             return receiver
@@ -146,10 +150,10 @@ def configured(name: str, file: Path | None) -> Base:
     fail(f"no receiver is called {name}; there are: {known}", WRONG)
 
 
-async def works(receiver: Base) -> bool:
-    """Whether the receiver took both notifications; each answer is printed."""
+async def works(receiver: Base, endpoint_url: str | None) -> bool:
+    """Whether the receiver took both notifications; each answer is printed. endpoint_url: AWS's, if given."""
     outcomes = []
-    async with Outbound() as client:
+    async with Outbound(endpoint_url=endpoint_url) as client:
         async for kind, answer in tried(receiver, client):
             typer.echo(f"{kind.value}: {answer.outcome.value}: {answer.sentence}")
             outcomes.append(answer.outcome)

@@ -1,6 +1,8 @@
 """A running Headroom, asked over its API: what all commands share."""
 
 import json
+import re
+import ssl
 from collections.abc import Mapping
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -11,7 +13,10 @@ from urllib.parse import quote, urlsplit
 import orjson
 import typer
 
+from monitor.access.config import is_loopback
+
 ANSWERING: Final = 10.0  # seconds
+PROBING: Final = 3.0  # seconds that a healthy Headroom may take to say so
 TOKEN: Final = "HEADROOM_TOKEN"  # environment variable
 DEFAULT: Final = "127.0.0.1:4070"
 SUCCESS: Final = 300  # statuses below
@@ -52,17 +57,46 @@ def ask(address: str, method: str, path: str, body: Mapping[str, Any] | None = N
     return told
 
 
-def _connection(address: str) -> HTTPConnection:
+def health(address: str) -> str:
+    """What is answered to whether it is healthy; without a scheme https is tried too.
+
+    Blocks for 6 s at most. Raises OSError, ValueError or HTTPException when nothing is answered.
+    """
+    if "://" in address:
+        return _health(address)
+    try:
+        return _health(f"http://{address}")
+    except ConnectionResetError:  # all that who speaks TLS does about it
+        return _health(f"https://{address}")
+
+
+def _health(address: str) -> str:
+    """A probe of this machine sends and learns nothing, so whoever answers need not prove who they are."""
+    context = ssl.create_default_context()
+    if is_loopback(urlsplit(address).hostname or ""):
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with closing(_connection(address, PROBING, context)) as connection:
+        connection.request("GET", "/-/healthy")
+        answer = connection.getresponse()
+        return f"{answer.status} {answer.reason}"
+
+
+def _connection(
+    address: str, patience: float = ANSWERING, context: ssl.SSLContext | None = None
+) -> HTTPConnection:
     url = urlsplit(address if "://" in address else f"http://{address}")
     if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/") or "@" in url.netloc:
         raise ValueError("expected host:port, or https://host:port")
-    secure = url.scheme == "https"
-    return (HTTPSConnection if secure else HTTPConnection)(url.netloc, timeout=ANSWERING)
+    if url.scheme == "https":
+        return HTTPSConnection(url.netloc, timeout=patience, context=context)
+    return HTTPConnection(url.netloc, timeout=patience)
 
 
 def _headers(body: Mapping[str, Any] | None) -> dict[str, str]:
     headers = {} if body is None else {"Content-Type": "application/json"}
     token = environ.get(TOKEN, "").strip()
+    if not re.fullmatch("[!-~]*", token):
+        raise ValueError(f"${TOKEN}: expected ASCII characters without a space (value not shown)")
     return headers | ({"Authorization": f"Bearer {token}"} if token else {})
 
 

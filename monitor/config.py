@@ -7,12 +7,13 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from monitor.access.config import EXAMPLE_AUTH, EXAMPLE_TLS, AuthConfig, TlsConfig, exposed
 from monitor.account import EXAMPLES, Account
 from monitor.alerting.links import Links
 from monitor.alerting.routes import RouteConfig, wrong_routes
 from monitor.alerting.windows import TimeWindow
 from monitor.config_checks import disordered_bands, repeated_accounts, repeated_labels
-from monitor.config_errors import ConfigError, problems_of
+from monitor.config_errors import ConfigError, lines, problems_of
 from monitor.config_types import (
     Duration,
     Listen,
@@ -156,7 +157,20 @@ class Config(Model):
         default=15, ge=1, le=300, description="How often what was read is judged and published; 1 s to 5 m."
     )
     listen: Listen = Field(
-        default="127.0.0.1:4070", description="Address of the HTTP server: host:port or [ipv6]:port."
+        default="127.0.0.1:4070",
+        description="Address of the HTTP server: host:port or [ipv6]:port; but for loopback it needs `auth`.",
+    )
+    auth: AuthConfig | None = Field(
+        default=None,
+        description="Who may ask the server, in one of these ways or several, with the role read, or operate "
+        "(acknowledge, mute, replay, reload), or metrics (/metrics alone). Default: everybody may do "
+        "everything, on loopback only. Never asked: /-/healthy, /-/ready and /firehose/v1.",
+        examples=[EXAMPLE_AUTH],
+    )
+    tls: TlsConfig | None = Field(
+        default=None,
+        description="The server's certificate, for https; its files are read again when they change.",
+        examples=[EXAMPLE_TLS],
     )
     endpoint_url: Url | None = Field(
         default=None,
@@ -170,13 +184,15 @@ class Config(Model):
         return address(self.listen)
 
     def listening_on(self, listen: str) -> "Config":
-        """The same, listening elsewhere. Raises ConfigError when that is no address."""
+        """The same, listening elsewhere. Raises ConfigError when that is no address, or needs `auth`."""
         try:
             address(listen)
         except ValueError:
             raise ConfigError(
                 [f"listen: expected host:port such as 127.0.0.1:4070, found {listen!r}"]
             ) from None
+        if problems := lines("", exposed(listen, self.auth)):
+            raise ConfigError(problems)
         return self.model_copy(update={"listen": listen})
 
     @property
@@ -235,6 +251,7 @@ class Config(Model):
             *repeated_labels(self.tag_labels),
             *disordered_bands(self.band, self.bands),
             *repeated_pushes(self.push),
+            *exposed(self.listen, self.auth),
             *wrong_routes(self.route, [receiver.name for receiver in self.receivers], self.windows),
         ]
         if problems:

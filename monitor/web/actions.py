@@ -3,11 +3,14 @@
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
 from urllib.parse import parse_qs, quote, urlsplit
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse
 
+from monitor.access.visitor import visitor_of
 from monitor.alerting.alarm import Alarm
 from monitor.alerting.matchers import Matcher, MatcherError
 from monitor.alerting.notice import Notice
@@ -22,6 +25,21 @@ SEE_OTHER, FORBIDDEN, NOT_FOUND, INVALID = 303, 403, 404, 422
 FORM = "application/x-www-form-urlencoded"
 
 
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """The forms as a visitor gets them. named: whether they go by a name already, instead of typing one."""
+
+    offered: bool
+    named: bool
+    token: ClassVar[str] = TOKEN
+    lasts: ClassVar[tuple[str, ...]] = tuple(LASTS)
+
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        visitor = visitor_of(request.scope)
+        return cls(visitor.operates, visitor.name is not None)
+
+
 def actions_router(alarm: Alarm) -> APIRouter:
     """The targets of the forms; each leads back to the page that it came from."""
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -30,7 +48,7 @@ def actions_router(alarm: Alarm) -> APIRouter:
     async def acknowledge(id: str, request: Request) -> RedirectResponse:
         form = await guarded(request)
         one = _alert(alarm, id)
-        who, why = form.get("who", ""), form.get("why") or "acknowledged on the page"
+        who, why = _who(request, form), form.get("why") or "acknowledged on the page"
         ack = Ack(alert=id, severity=one.severity, who=who, why=why, at=time.time())
         try:
             await alarm.silences.acknowledge(ack)
@@ -46,7 +64,7 @@ def actions_router(alarm: Alarm) -> APIRouter:
         if lasts is None:
             raise HTTPException(INVALID, f"expected one of {', '.join(LASTS)}")
         matchers = tuple(str(Matcher(name, "=", labels[name])) for name in NAMES if name in labels)
-        who, why = form.get("who", ""), form.get("why") or "muted on the page"
+        who, why = _who(request, form), form.get("why") or "muted on the page"
         asked = Silence(id="", matchers=matchers, starts=now, ends=now + lasts, who=who, why=why)
         try:
             await alarm.silences.mute(asked, now)
@@ -81,6 +99,10 @@ async def guarded(request: Request) -> Mapping[str, str]:
     if not secrets.compare_digest(form.get("token", "").encode(), TOKEN.encode()):
         raise HTTPException(FORBIDDEN, "Headroom was restarted since this page was opened; open it again")
     return form
+
+
+def _who(request: Request, form: Mapping[str, str]) -> str:
+    return visitor_of(request.scope).signed(form.get("who", ""))
 
 
 def _alert(alarm: Alarm, identity: str) -> Notice:

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import boto3
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
 
 from monitor import cli_alerts
@@ -169,6 +171,30 @@ async def test_or_that_it_does_not(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "answered 400: no such room" in done.stdout
     assert "t0ken" not in done.output
+
+
+async def test_a_topic_is_told_where_the_configuration_says_that_aws_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    for name, value in {**own, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}.items():
+        monkeypatch.setenv(name, value)
+    aws = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    aws.start()
+    try:
+        url = "http://{}:{}".format(*aws.get_host_and_port())
+        sns = boto3.client("sns", region_name="eu-west-1", endpoint_url=url)
+        topic = sns.create_topic(Name="alerts")["TopicArn"]
+        sns.close()
+        config = tmp_path / "headroom.yaml"
+        config.write_text(
+            f"endpoint_url: {url}\nreceivers: [{{name: topic, type: sns, topic_arn: '{topic}'}}]\n"
+        )
+        done = await alerts("test-receiver", "topic", "--config", str(config))
+    finally:
+        aws.stop()
+    assert done.exit_code == 0, done.output
+    assert done.stdout.count("delivered: SNS took it as message ") == 2
 
 
 async def test_a_receiver_that_is_not_configured(tmp_path: Path) -> None:

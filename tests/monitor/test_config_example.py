@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from pydantic import BaseModel
 
 from monitor.account import Account
@@ -42,7 +43,12 @@ def test_every_key_in_use_loads_and_is_documented(tmp_path: Path) -> None:
     (tmp_path / "external-id").write_text("from-a-file\n")
     (tmp_path / "firehose-keys").write_text("a-key-of-firehose\n")
     (tmp_path / "pagerduty-key").write_text("0123456789abcdef0123456789abcdef\n")
-    sources = Sources({"STAGING_EXTERNAL_ID": "from-the-environment"}, tmp_path)
+    (tmp_path / "prometheus-token").write_text("fedcba9876543210fedcba9876543210\n")
+    made = trustme.CA().issue_cert("headroom.example.org")
+    made.private_key_pem.write_to_path(tmp_path / "tls.key")
+    made.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
+    environ = {"STAGING_EXTERNAL_ID": "from-the-environment", "HEADROOM_TOKEN": "0123456789abcdef"}
+    sources = Sources(environ, tmp_path)
     config = parsed(IN_USE.encode(), "headroom.yaml", sources)
     secrets = [account.secret and account.secret.get_secret_value() for account in config.accounts]
     assert secrets == ["from-a-file", "from-the-environment", "headroom-sandbox"]

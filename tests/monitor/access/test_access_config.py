@@ -1,0 +1,271 @@
+"""What may be configured as `auth` and `tls`, and what is wrong otherwise."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from monitor.access.config import AuthConfig, TlsConfig, is_loopback
+from monitor.access.passwords import PasswordHash
+from monitor.config import Config
+from monitor.config_errors import ConfigError
+from monitor.config_file import parsed
+from monitor.config_types import Sources
+
+SECRET = "hunter2-hunter2-hunter2"
+HASH = "$scrypt$ln=4,r=8,p=1$MTIzNDU2Nzg$MTIzNDU2NzgxMjM0NTY3OA"
+ENVIRON = {"TOKEN": SECRET, "SHORT": "short"}
+
+
+def read(text: str, folder: Path = Path()) -> Config:
+    return parsed(text.encode(), "headroom.yaml", Sources(ENVIRON, folder))
+
+
+def auth(text: str, folder: Path = Path()) -> AuthConfig:
+    found = read(f"auth: {text}", folder).auth
+    assert found
+    return found
+
+
+def wrong(text: str, folder: Path = Path()) -> str:
+    with pytest.raises(ConfigError) as raised:
+        read(text, folder)
+    assert SECRET not in str(raised.value) and "short" not in str(raised.value)
+    return str(raised.value).replace("headroom.yaml: ", "")
+
+
+@pytest.mark.parametrize("key", [f"token: {SECRET}", "token_env: TOKEN", "token_file: secret"])
+def test_a_token_comes_from_everywhere_and_is_never_shown(tmp_path: Path, key: str) -> None:
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    config = auth(f"{{tokens: [{{name: ci, {key}}}]}}", tmp_path)
+    assert config.tokens[0].secret.get_secret_value() == SECRET
+    assert config.tokens[0].role == "read"
+    assert SECRET not in repr(config)
+
+
+@pytest.mark.parametrize("key", [f"password: {SECRET}", "password_env: TOKEN", "password_file: secret"])
+def test_a_password_too(tmp_path: Path, key: str) -> None:
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    config = auth(f"{{users: [{{name: ada, {key}}}]}}", tmp_path)
+    assert config.users[0].secret == config.users[0].secret
+    assert SECRET not in repr(config)
+
+
+def test_a_hash() -> None:
+    config = auth(f'{{users: [{{name: ada, role: operate, password_hash: "{HASH}"}}]}}')
+    assert config.users[0].secret == PasswordHash.parse(HASH)
+    assert HASH not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("expires", "moment"),
+    [
+        ("2030-12-31", datetime(2030, 12, 31, tzinfo=UTC)),
+        ("2030-12-31T12:00Z", datetime(2030, 12, 31, 12, tzinfo=UTC)),
+        ("2030-12-31T12:00:00+02:00", datetime(2030, 12, 31, 12, tzinfo=timezone(timedelta(hours=2)))),
+    ],
+)
+def test_expiry(expires: str, moment: datetime) -> None:
+    assert (
+        auth(f"{{tokens: [{{name: ci, token_env: TOKEN, expires: {expires}}}]}}").tokens[0].expires == moment
+    )
+
+
+CI = "name: ci, token_env: TOKEN"
+PROXY = "header: X-User, from: [10.0.0.1]"
+WRONG: list[tuple[str, str]] = [
+    ("{}", "auth: expected tokens, users, proxy or allow_anonymous: true, found none"),
+    ("{open_metrics: true}", "auth: expected tokens, users, proxy or allow_anonymous: true, found none"),
+    ("yes", "auth: expected a mapping, found text"),
+    ("{token: x}", "auth.token: unknown key; did you mean tokens?"),
+    (f"{{tokens: [{{{CI}, rol: read}}]}}", "auth.tokens[0].rol: unknown key; did you mean role?"),
+    ("{tokens: [{token_env: TOKEN}]}", "auth.tokens[0].name: missing"),
+    ("{tokens: [{name: ci}]}", "auth.tokens[0]: expected token, token_env or token_file, found none"),
+    (
+        f"{{tokens: [{{{CI}, token: {SECRET}}}]}}",
+        "auth.tokens[0]: expected one token, found token and token_env",
+    ),
+    (
+        "{tokens: [{name: ci, token: short}]}",
+        "auth.tokens[0].token: expected 16 or more ASCII characters without a space (value not shown)",
+    ),
+    (
+        "{tokens: [{name: ci, token_env: SHORT}]}",
+        "auth.tokens[0].token_env: expected 16 or more ASCII characters without a space (value not shown)",
+    ),
+    (
+        f"{{tokens: [{{name: ci, token: {SECRET} {SECRET}}}]}}",
+        "auth.tokens[0].token: expected 16 or more ASCII characters without a space (value not shown)",
+    ),
+    (
+        "{tokens: [{name: ci, token_env: NOTHING}]}",
+        "auth.tokens[0].token_env: expected the name of an environment variable that is set "
+        "(value not shown)",
+    ),
+    (
+        f"{{tokens: [{{{CI}}}, {{name: cd, token_env: TOKEN}}]}}",
+        "auth.tokens[1].token: expected another token than in auth.tokens[0], found the same",
+    ),
+    (
+        f"{{tokens: [{{{CI}}}, {{name: ci, token: other-{SECRET}}}]}}",
+        "auth.tokens[1].name: expected another name than in auth.tokens[0], found the same",
+    ),
+    (
+        f"{{tokens: [{{{CI}, role: admin}}]}}",
+        "auth.tokens[0].role: expected one of metrics, read, operate, found 'admin'",
+    ),
+    (
+        f"{{tokens: [{{{CI}, expires: tomorrow}}]}}",
+        "auth.tokens[0].expires: expected a day such as 2030-12-31, or a time such as 2030-12-31T12:00Z, "
+        "found 'tomorrow'",
+    ),
+    (
+        f'{{tokens: [{{{CI}, expires: "2030-12-31T12:00"}}]}}',
+        "auth.tokens[0].expires: expected a day such as 2030-12-31, or a time such as 2030-12-31T12:00Z, "
+        "found '2030-12-31T12:00'",
+    ),
+    (
+        "{users: [{name: 'a:b', password_env: TOKEN}]}",
+        "auth.users[0].name: expected at most 64 printable characters without a colon, found 'a:b'",
+    ),
+    (
+        "{users: [{name: ada}]}",
+        "auth.users[0]: expected password_hash, password, password_env or password_file, found none",
+    ),
+    (
+        f'{{users: [{{name: ada, password_env: TOKEN, password_hash: "{HASH}"}}]}}',
+        "auth.users[0]: expected a password or password_hash, found both",
+    ),
+    (
+        f"{{users: [{{name: ada, password_hash: {SECRET}}}]}}",
+        "auth.users[0].password_hash: expected what `headroom config password-hash` prints, found something "
+        "not of the form $scrypt$ln=14,r=8,p=5$salt$digest (value not shown)",
+    ),
+    ("{proxy: {header: X-User}}", "auth.proxy.from: missing"),
+    ("{proxy: {header: X-User, from: []}}", "auth.proxy.from: expected at least one, found none"),
+    (
+        "{proxy: {header: X-User, from: [10.0.0.1/8]}}",
+        "auth.proxy.from[0]: expected an address or a network such as 10.0.0.0/8, found '10.0.0.1/8'",
+    ),
+    (
+        "{proxy: {header: X-User, from: [1]}}",
+        "auth.proxy.from[0]: expected an address or a network such as 10.0.0.0/8, found 1",
+    ),
+    (
+        "{proxy: {header: Authorization, from: [10.0.0.1]}}",
+        "auth.proxy.header: expected the name of a header such as X-Forwarded-User, found 'Authorization'",
+    ),
+    (
+        f"{{proxy: {{{PROXY}, role: metrics}}}}",
+        "auth.proxy.role: expected one of read, operate, found 'metrics'",
+    ),
+    (
+        f"{{proxy: {{{PROXY}}}, anonymous_role: read}}",
+        "auth.anonymous_role: expected allow_anonymous: true beside it",
+    ),
+    ("{allow_anonymous: sure}", "auth.allow_anonymous: expected true or false, found 'sure'"),
+]
+
+
+@pytest.mark.parametrize(("text", "what"), WRONG)
+def test_a_wrong_configuration_is_told(text: str, what: str) -> None:
+    assert wrong(f"auth: {text}") == what
+
+
+LOOPBACK = ["127.0.0.1", "127.8.9.10", "::1", "localhost", "LOCALHOST"]
+ELSEWHERE = ["0.0.0.0", "10.0.0.1", "::", "fe80::1", "headroom.example.org", "localhost.example.org"]
+
+
+@pytest.mark.parametrize("host", LOOPBACK + ELSEWHERE)
+def test_loopback(host: str) -> None:
+    assert is_loopback(host) == (host in LOOPBACK)
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:4070", "[::]:4070", "10.0.0.1:4070", "host.example.org:4070"])
+def test_others_get_in_only_where_it_is_said_who(listen: str) -> None:
+    sentence = (
+        "listen: expected a loopback address such as 127.0.0.1:4070, as there is no `auth`, "
+        f"found {listen}: say by `auth` who may see and do what, or `auth: {{allow_anonymous: true}}` "
+        "to have all see it"
+    )
+    assert wrong(f'listen: "{listen}"') == sentence
+    with pytest.raises(ConfigError) as raised:
+        Config().listening_on(listen)
+    assert raised.value.problems == [sentence]
+    for said in ("{allow_anonymous: true}", f"{{tokens: [{{{CI}}}]}}"):
+        config = read(f'listen: "{listen}"\nauth: {said}')
+        assert config.listening_on(listen).listen == listen
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1"])
+def test_without_auth_loopback_is_listened_on(listen: str) -> None:
+    assert read(f'listen: "{listen}"').listen == Config().listening_on(listen).listen == listen
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two certificates and their keys, and a file that is neither."""
+    folder, ca = tmp_path_factory.mktemp("tls"), trustme.CA()
+    for name in ("one", "two"):
+        made = ca.issue_cert(f"{name}.example.org")
+        made.private_key_pem.write_to_path(folder / f"{name}.key")
+        made.cert_chain_pems[0].write_to_path(folder / f"{name}.crt")
+    (folder / "text").write_text("hello\n")
+    return folder
+
+
+def test_a_certificate(files: Path) -> None:
+    tls = read("tls: {certificate_file: one.crt, key_file: one.key, minimum_version: 1.3}", files).tls
+    assert tls == TlsConfig.model_construct(
+        certificate_file=files / "one.crt", key_file=files / "one.key", minimum_version="1.3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("{certificate_file: one.crt}", "tls.key_file: missing"),
+        ("{certificate_file: one.crt, key_file: 3}", "tls.key_file: expected the name of a file, found 3"),
+        (
+            "{certificate_file: one.crt, key_file: none.key}",
+            "tls: expected a certificate and its key: {}/none.key: No such file or directory",
+        ),
+        (
+            "{certificate_file: ., key_file: one.key}",
+            "tls: expected a certificate and its key: {}: Is a directory",
+        ),
+        (
+            "{certificate_file: one.crt, key_file: two.key}",
+            "tls: expected a certificate and its key: {}/one.crt and {}/two.key cannot be used together: "
+            "key values mismatch",
+        ),
+        (
+            "{certificate_file: text, key_file: one.key}",
+            "tls: expected a certificate and its key: {}/text and {}/one.key cannot be used together: no pem",
+        ),
+        (
+            "{certificate_file: one.crt, key_file: one.key, minimum_version: 1.1}",
+            "tls.minimum_version: expected one of 1.2, 1.3, found '1.1'; did you mean 1.3?",
+        ),
+    ],
+)
+def test_a_wrong_certificate_is_told(files: Path, text: str, what: str) -> None:
+    assert wrong(f"tls: {text}", files) == what.replace("{}", str(files))
+
+
+def test_a_key_with_a_passphrase_asks_nobody(files: Path, tmp_path: Path) -> None:
+    """A terminal would be asked otherwise, for ever."""
+    locked = trustme.CA().issue_cert("one.example.org").private_key_pem.bytes()
+    key = load_pem_private_key(locked, None)
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    (tmp_path / "locked.key").write_bytes(text)
+    assert "cannot be used together" in wrong(
+        f"tls: {{certificate_file: {files}/one.crt, key_file: locked.key}}", tmp_path
+    )

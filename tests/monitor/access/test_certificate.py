@@ -1,0 +1,257 @@
+"""A real server that speaks TLS: what it shows, before and after its files change."""
+
+import asyncio
+import logging
+import ssl
+from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+import trustme
+import uvicorn
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from monitor import client
+from monitor.access import entrance
+from monitor.access.entrance import Entrance
+from monitor.app import Server, bound
+from monitor.config import Config
+from monitor.connection import Connection
+from monitor.telemetry import Telemetry
+from tests.processes import eventually
+
+CA = trustme.CA()
+REQUEST = b"GET /-/healthy HTTP/1.1\r\nHost: headroom\r\n\r\n"
+
+
+async def scheme(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that tells how it was asked."""
+    await PlainTextResponse(scope["scheme"])(scope, receive, send)
+
+
+def write(folder: Path, name: str, kind: trustme.KeyType = trustme.KeyType.ECDSA) -> None:
+    """A new certificate of a name, and its key."""
+    made = CA.issue_cert(name, "127.0.0.1", key_type=kind)
+    made.private_key_pem.write_to_path(folder / "tls.key")
+    made.cert_chain_pems[0].write_to_path(folder / "tls.crt")
+
+
+def configured(folder: Path, version: str = "1.2") -> Config:
+    files = {"certificate_file": f"{folder}/tls.crt", "key_file": f"{folder}/tls.key"}
+    return Config.model_validate({"tls": files | {"minimum_version": version}})
+
+
+class Tls:
+    """A server with a certificate in a folder, and those who connect to it."""
+
+    def __init__(self, folder: Path, version: str) -> None:
+        self.folder, self.telemetry = folder, Telemetry()
+        write(folder, "one")
+        self.entrance = Entrance(configured(folder, version), self.telemetry)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["Tls"]:
+        config = uvicorn.Config(scheme, http=Connection, lifespan="off", log_config=None, access_log=False)
+        self.entrance.secure(config)
+        listening, server = bound("127.0.0.1", 0), Server(config)
+        self.port: int = listening.getsockname()[1]
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(server.serve([listening]))
+            loops = [group.create_task(loop) for loop in self.entrance.loops()]
+            yield self
+            server.should_exit = True
+            await serving
+            for loop in loops:
+                loop.cancel()
+
+    @asynccontextmanager
+    async def connected(
+        self, name: str = "127.0.0.1", most: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
+    ) -> AsyncIterator[tuple[StreamReader, StreamWriter]]:
+        """A connection to what has the name; the names of an address are not sent."""
+        context = ssl.create_default_context()
+        CA.configure_trust(context)
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        context.maximum_version = most
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.port, ssl=context, server_hostname=name
+        )
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+
+    async def shown(self, name: str = "127.0.0.1") -> str:
+        """The name that the certificate of a new connection is for."""
+        async with self.connected(name) as (_, writer):
+            told = writer.get_extra_info("ssl_object").getpeercert()
+            return str(next(value for kind, value in told["subjectAltName"] if kind == "DNS"))
+
+    async def shows(self, name: str) -> None:
+        """Wait until new connections are shown the certificate of a name."""
+
+        async def is_shown() -> bool | None:
+            return True if await self.shown() == name else None
+
+        await eventually(is_shown)
+
+    def reloads(self, outcome: str) -> float:
+        labels = {"outcome": outcome}
+        return self.telemetry.registry.get_sample_value("headroom_tls_reloads_total", labels) or 0.0
+
+    async def refuses(self, times: int) -> None:
+        """Wait until new files were refused so often."""
+
+        async def is_counted() -> bool | None:
+            return True if self.reloads("refused") == times else None
+
+        await eventually(is_counted)
+
+    async def looks(self) -> None:
+        """Wait for two more looks at the files."""
+
+        def turns() -> float:
+            labels = {"loop": "certificate"}
+            return self.telemetry.registry.get_sample_value("headroom_ticks_total", labels) or 0.0
+
+        before = turns()
+
+        async def looked() -> bool | None:
+            return True if turns() >= before + 2 else None
+
+        await eventually(looked)
+
+
+async def ask(reader: StreamReader, writer: StreamWriter) -> str:
+    """What the application answers."""
+    writer.write(REQUEST)
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+    return (await reader.readexactly(int(length.split(b":")[1]))).decode()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(entrance, "LOOK", 0.05)
+    caplog.set_level(logging.INFO)
+
+
+@pytest.fixture
+async def tls(tmp_path: Path) -> AsyncIterator[Tls]:
+    async with Tls(tmp_path, "1.2").serving() as tls:
+        yield tls
+
+
+async def test_it_speaks_https(tls: Tls) -> None:
+    async with tls.connected("one") as connection:
+        assert await ask(*connection) == "https"
+        assert connection[1].get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
+
+
+async def test_a_new_certificate_is_shown_and_open_connections_stay(tls: Tls, tmp_path: Path) -> None:
+    async with tls.connected("one") as connection:
+        assert await ask(*connection) == "https"
+        write(tmp_path, "two")
+        await tls.shows("two")
+        assert await tls.shown("two") == "two"  # asked for by name, too
+        assert await ask(*connection) == "https"
+    assert tls.reloads("done") == 1
+
+
+async def test_a_key_of_another_kind(tls: Tls, tmp_path: Path) -> None:
+    """OpenSSL keeps a certificate for each kind of key: the old one must not be shown any more."""
+    write(tmp_path, "two", trustme.KeyType.RSA)
+    await tls.shows("two")
+    write(tmp_path, "three")
+    await tls.shows("three")
+
+
+BROKEN: dict[str, Callable[[Path], object]] = {
+    "a key of another": lambda folder: CA.issue_cert("x").private_key_pem.write_to_path(folder / "tls.key"),
+    "no key": lambda folder: (folder / "tls.key").unlink(),
+    "half a certificate": lambda folder: (folder / "tls.crt").write_bytes(
+        (folder / "tls.crt").read_bytes()[:99]
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+async def test_a_broken_pair_keeps_the_old_one_and_is_said_once(
+    tls: Tls, tmp_path: Path, case: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = (tmp_path / "tls.key").read_text()
+    BROKEN[case](tmp_path)
+    await tls.refuses(1)
+    await tls.looks()
+    assert await tls.shown() == "one"
+    assert tls.reloads("refused") == 1
+    said = [one.getMessage() for one in caplog.records if "the old one stays in force" in one.getMessage()]
+    assert len(said) == 1
+    assert key.splitlines()[1] not in caplog.text
+    write(tmp_path, "two")
+    await tls.shows("two")
+
+
+async def test_plain_http_is_not_answered_and_hurts_nobody(tls: Tls) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", tls.port)
+    writer.write(REQUEST)
+    async with asyncio.timeout(10):
+        with suppress(ConnectionResetError):
+            assert not (await reader.read()).startswith(b"HTTP")
+    writer.close()
+    assert await tls.shown() == "one"
+
+
+async def test_who_connects_and_says_nothing_hurts_nobody(tls: Tls) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", tls.port)
+    assert await tls.shown() == "one"
+    writer.close()
+
+
+async def test_the_oldest_version_that_is_spoken(tmp_path: Path) -> None:
+    async with Tls(tmp_path, "1.3").serving() as tls:
+        with pytest.raises(OSError):  # an SSLError, where the alert comes before the end
+            async with tls.connected("one", ssl.TLSVersion.TLSv1_2):
+                pass
+        await tls.entrance.configure(configured(tmp_path, "1.2"))
+        async with tls.connected("one", ssl.TLSVersion.TLSv1_2) as connection:
+            assert await ask(*connection) == "https"
+
+
+async def test_another_configuration_counts_at_once(tls: Tls, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    write(tmp_path / "other", "two")
+    await tls.entrance.configure(configured(tmp_path / "other"))
+    assert await tls.shown() == "two"
+    write(tmp_path / "other", "three")
+    await tls.shows("three")
+
+
+async def test_whether_it_is_https_is_settled_at_the_start(
+    tls: Tls, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await tls.entrance.configure(Config())
+    assert await tls.shown() == "one"
+    await Entrance(Config(), Telemetry()).configure(configured(tmp_path))
+    said = [one for one in caplog.messages if one == "`tls` changed: it takes effect at the next start"]
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize("scheme", ["", "https://"])
+async def test_the_health_check_needs_no_authority(tls: Tls, scheme: str) -> None:
+    assert await asyncio.to_thread(client.health, f"{scheme}127.0.0.1:{tls.port}") == "200 OK"
+
+
+async def test_other_commands_do(tls: Tls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    address = f"https://127.0.0.1:{tls.port}"
+    with pytest.raises(client.Unanswered, match="certificate verify failed"):
+        await asyncio.to_thread(client.ask, address, "GET", "/")
+    CA.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with pytest.raises(client.Unanswered, match="nothing that Headroom would say"):
+        await asyncio.to_thread(client.ask, address, "GET", "/")

@@ -1,0 +1,131 @@
+"""A page that is open when access ends: its stream ends, with a word."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from monitor.access import access, visitor
+from monitor.web import live
+from tests.monitor.access.gated import AUTH, HASHED, OPERATOR, READER, Guarded, basic, bearer, guarded
+
+EXPIRY = datetime(2999, 1, 1, tzinfo=UTC).timestamp()
+ENDED = b"event: ended\ndata: 1\n\n"
+
+
+class Clock:
+    """The time as the doors see it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = EXPIRY - 1
+        for module in (access, visitor):
+            monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: self.now))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    monkeypatch.setattr(live, "LOOK", 0.001)
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+async def gate(tmp_path: Path) -> AsyncIterator[Guarded]:
+    async with guarded(tmp_path, AUTH) as gate:
+        yield gate
+
+
+class Browser:
+    """What an open page is sent."""
+
+    def __init__(self) -> None:
+        self.status, self.parts = 0, asyncio.Queue[bytes]()
+        self.gone = asyncio.Event()
+
+    async def receive(self) -> dict[str, Any]:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        else:
+            self.parts.put_nowait(message["body"] if message.get("more_body") else b"the end")
+
+    async def told(self) -> bytes:
+        async with asyncio.timeout(10):
+            return await self.parts.get()
+
+
+@asynccontextmanager
+async def opened(gate: Guarded, headers: dict[str, Any], peer: str = "192.0.2.1") -> AsyncIterator[Browser]:
+    """An open page, over its first words."""
+    browser = Browser()
+    values = [
+        (name.lower().encode(), text if isinstance(text, bytes) else text.encode())
+        for name, text in headers.items()
+    ]
+    scope = {"type": "http", "method": "GET", "path": "/live", "query_string": b"", "headers": values}
+    scope |= {"client": (peer, 1), "server": ("headroom", 80), "scheme": "http", "root_path": ""}
+    serving = asyncio.create_task(gate.server.app(scope, browser.receive, browser.send))
+    try:
+        await browser.told()
+        yield browser
+    finally:
+        browser.gone.set()
+        await asyncio.wait_for(serving, 10)
+
+
+async def test_a_token_that_expires_ends_it(gate: Guarded, clock: Clock) -> None:
+    async with opened(gate, bearer(OPERATOR)) as browser:
+        assert browser.status == 200
+        await gate.server.publish()
+        assert await browser.told() == b"event: judged\ndata: 1\n\n"
+        clock.now = EXPIRY
+        assert [await browser.told(), await browser.told()] == [ENDED, b"the end"]
+    async with opened(gate, bearer(OPERATOR)) as browser:
+        assert browser.status == 401
+
+
+WAYS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
+    "a token": (bearer(READER), "192.0.2.1", {"tokens": []}),
+    "another token of the name": (
+        bearer(READER),
+        "192.0.2.1",
+        {"tokens": [{"name": "rita", "token": "another-token-of-rita"}]},
+    ),
+    "a user": (basic("bob", HASHED), "192.0.2.1", {"users": AUTH["users"][:1]}),
+    "the proxy": ({"X-Forwarded-User": "carol"}, "10.0.0.1", {"proxy": None}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_configuration_without_them_ends_it(gate: Guarded, clock: Clock, way: str) -> None:
+    headers, peer, change = WAYS[way]
+    async with opened(gate, headers, peer) as browser:
+        gate.configure(AUTH | {"open_metrics": True})
+        await gate.server.publish()
+        assert await browser.told() == b"event: judged\ndata: 1\n\n"  # it still knows them
+        gate.configure(AUTH | change)
+        assert [await browser.told(), await browser.told()] == [ENDED, b"the end"]
+
+
+@pytest.mark.parametrize("auth", [AUTH, {"allow_anonymous": True, "anonymous_role": "metrics"}])
+async def test_a_configuration_that_asks_ends_what_was_open_to_all(
+    gate: Guarded, clock: Clock, auth: dict[str, Any]
+) -> None:
+    gate.configure({"allow_anonymous": True})
+    async with opened(gate, {}) as browser:
+        gate.configure(auth)
+        assert [await browser.told(), await browser.told()] == [ENDED, b"the end"]
+
+
+async def test_it_needs_the_role_read(gate: Guarded, clock: Clock) -> None:
+    async with opened(gate, {}) as browser:
+        assert browser.status == 401
+    async with opened(gate, bearer("the-token-of-prom")) as browser:
+        assert browser.status == 403

@@ -1,0 +1,47 @@
+"""A configuration that is read again: it counts at once, and never opens what others get to."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from monitor.config import Config
+from monitor.config_errors import ConfigError
+from tests.monitor.access.gated import OPERATOR, READER, bearer, whole
+
+TOKENS = {
+    "tokens": [{"name": "otto", "role": "operate", "token": OPERATOR}, {"name": "rita", "token": READER}]
+}
+
+
+def config(folder: Path, **keys: Any) -> Config:
+    return Config.model_validate({"journal": str(folder / "headroom.db"), **keys})
+
+
+async def test_it_counts_at_once(tmp_path: Path) -> None:
+    now = config(tmp_path, auth=TOKENS)
+    async with whole(now, lambda: now) as (app, telling):
+        transport = httpx.ASGITransport(app.web(telling))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            now = config(tmp_path, auth={"tokens": TOKENS["tokens"][:1]})
+            assert (await client.get("/api/v1/status", headers=bearer(READER))).status_code == 200
+            assert (await client.post("/-/reload", headers=bearer(READER))).status_code == 403
+            assert (await client.post("/-/reload", headers=bearer(OPERATOR))).status_code == 200
+            assert (await client.get("/api/v1/status", headers=bearer(READER))).status_code == 401
+            now = config(tmp_path)
+            assert (await client.post("/-/reload", headers=bearer(OPERATOR))).status_code == 200
+            assert (await client.get("/api/v1/status")).status_code == 200
+
+
+@pytest.mark.parametrize("keys", [{}, {"listen": "127.0.0.1:4070"}])
+async def test_it_does_not_open_what_is_listened_on_until_the_end(tmp_path: Path, keys: Any) -> None:
+    now = config(tmp_path, auth=TOKENS, listen="0.0.0.0:4070")
+    async with whole(now, lambda: config(tmp_path, **keys)) as (app, telling):
+        with pytest.raises(ConfigError, match=r"found 0\.0\.0\.0:4070"):
+            await app.reload(telling)
+        transport = httpx.ASGITransport(app.web(telling))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            assert (await client.get("/api/v1/status")).status_code == 401
+            told = (await client.get("/api/v1/status", headers=bearer(READER))).json()
+            assert "no `auth`" in told["last_reload"]["error"]
