@@ -10,6 +10,7 @@ import numpy as np
 
 from collectors.base import Unobservable
 from monitor import api_models as models
+from monitor.aws import Failure
 from monitor.fleet import Fleet, Series
 from monitor.formulas import Formulas
 from monitor.inventory import Outcome
@@ -21,6 +22,7 @@ from monitor.snapshot import Snapshot
 from monitor.status import CellStatus, Told
 from monitor.stream.source import source_of
 from monitor.telemetry import VERSION
+from monitor.text import encodable
 from rules.band import Zone
 
 MOST_HIDDEN = 100  # series that cannot be observed, told of one collector in one cell
@@ -40,12 +42,13 @@ def detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Detail:
     limit, hidden = series.ruling.limit, series.unobservable
     return models.Detail(
         **_numbers(snapshot, series),
-        account_name=snapshot.names.get(series.key.account, ""),
+        account_name=encodable(snapshot.names.get(series.key.account, "")),
         limit_read_at=_time(limit.read_at) if limit else None,
         band=series.ruling.band,
         unobservable=_reason(hidden) if hidden else None,
         sample_source=source_of(fleet, series),
         about=signal_of(series.key),
+        limits=list(_limits(fleet, series)),
         history=list(_history(fleet, series)),
     )
 
@@ -56,13 +59,13 @@ def _numbers(snapshot: Snapshot, series: Series) -> dict[str, Any]:
     told = ("usage", "at_most", "limit", "utilization", "saturation")
     return {
         "id": series.key.id,
-        **{name: _printable(value) for name, value in series.key._asdict().items()},
+        **{name: encodable(value) for name, value in series.key._asdict().items()},
         "zone": Zone(snapshot.zone[place]).word,
         **{name: _number(getattr(snapshot, name)[place]) for name in told},
         "unit": signal_of(series.key).unit,
         "source": ruling.limit.source if ruling.limit else None,
         "sampled_at": _time(minute * 60) if minute >= 0 else None,
-        "tags": {label: _printable(value) for label, value in ruling.tags.items()},
+        "tags": {label: encodable(value) for label, value in ruling.tags.items()},
     }
 
 
@@ -72,6 +75,13 @@ def _history(fleet: Fleet, series: Series) -> Iterator[models.Sample]:
     for minute in range(last - WINDOW + 1, last + 1) if last else ():
         usage, at_most, saturation = (_number(column.get(minute, np.nan)) for column in columns)
         yield models.Sample(minute=_time(minute * 60), usage=usage, at_most=at_most, saturation=saturation)
+
+
+def _limits(fleet: Fleet, series: Series) -> Iterator[models.LimitSince]:
+    now = float(fleet.limit[series.place])
+    for minute, limit in fleet.past_limits.since(series.place, now):
+        since = None if minute is None else _time(minute * 60)
+        yield models.LimitSince(since=since, limit=_number(limit))
 
 
 def _by_minute(fleet: Fleet, formulas: Formulas, series: Series) -> dict[int, float]:
@@ -89,9 +99,9 @@ def status(told: Told, snapshot: Snapshot) -> bytes:
     answer = models.Status(
         version=VERSION,
         ready=not told.waited_for,
-        waiting_for=told.waited_for,
-        last_reload=models.Reload.model_validate(reload) if reload else None,
-        shut=[models.Shut(account=name, failure=models.Failure.model_validate(one)) for name, one in shut],
+        waiting_for=[*map(encodable, told.waited_for)],
+        last_reload=models.Reload(at=_time(reload.at), error=_told(reload.error)) if reload else None,
+        shut=[models.Shut(account=encodable(name), failure=_failure(one)) for name, one in shut],
         cells=[_cell(cell, hidden) for cell in told.cells],
     )
     return answer.model_dump_json().encode()
@@ -111,23 +121,21 @@ def _cell(cell: CellStatus, hidden: Mapping[Place, Sequence[Series]]) -> models.
         _collector(service, outcome, hidden.get((cell.account, cell.region, service), ()))
         for service, outcome in cell.collectors.items()
     ]
-    poll = models.Outcome.model_validate(cell.poll)
-    return models.Cell(
-        account=cell.account, region=cell.region, name=cell.name, poll=poll, collectors=collectors
-    )
+    poll, name = _outcome(cell.poll), encodable(cell.name)
+    return models.Cell(account=cell.account, region=cell.region, name=name, poll=poll, collectors=collectors)
 
 
 def _collector(service: str, outcome: Outcome, hidden: Sequence[Series]) -> models.Collector:
     told = ((series, series.unobservable) for series in hidden[:MOST_HIDDEN])
     return models.Collector(
         service=service,
-        inventory=models.Outcome.model_validate(outcome),
+        inventory=_outcome(outcome),
         unobservable_total=len(hidden),
         unobservable=[
             models.Hidden(
                 id=series.key.id,
                 signal=series.key.signal,
-                resource=_printable(series.key.resource),
+                resource=encodable(series.key.resource),
                 **_reason(reason).model_dump(),
             )
             for series, reason in told
@@ -136,10 +144,19 @@ def _collector(service: str, outcome: Outcome, hidden: Sequence[Series]) -> mode
     )
 
 
+def _outcome(outcome: Outcome) -> models.Outcome:
+    times = {"attempted": outcome.attempted, "succeeded": outcome.succeeded}
+    return models.Outcome.model_validate(times | {"failures": [*map(_failure, outcome.failures)]})
+
+
+def _failure(failure: Failure) -> models.Failure:
+    told = (failure.operation, failure.item, failure.code, failure.message)
+    operation, item, code, message = map(encodable, told)
+    return models.Failure(operation=operation, item=item, code=code, message=message)
+
+
 def _reason(reason: Unobservable) -> models.Unobservable:
-    return models.Unobservable(
-        reason=_printable(reason.reason), enable=_printable(reason.enable) if reason.enable else None
-    )
+    return models.Unobservable(reason=encodable(reason.reason), enable=_told(reason.enable))
 
 
 def _number(value: float) -> float | None:
@@ -150,6 +167,5 @@ def _time(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _printable(text: str) -> str:
-    """Text that JSON can carry: half of a surrogate pair becomes `?`."""
-    return text.encode(errors="replace").decode()
+def _told(text: str | None) -> str | None:
+    return None if text is None else encodable(text)

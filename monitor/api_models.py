@@ -63,6 +63,13 @@ class Sample(Model):
     saturation: Number
 
 
+class LimitSince(Model):
+    """A limit that was in force until the next one; a change counts from when an inventory first saw it."""
+
+    since: datetime | None = Field(description="null: from before the last three hours, or not known.")
+    limit: Number = Field(description="In `unit`.")
+
+
 class Detail(Series):
     """A series, what holds for it and why, and its last three hours."""
 
@@ -72,6 +79,9 @@ class Detail(Series):
     unobservable: Unobservable | None
     sample_source: Literal["stream", "poll"] | None = Field(description="How the last sample came.")
     about: Signal = Field(description="The signal in the catalogue: why it matters, caveats, remedy, docs.")
+    limits: Sequence[LimitSince] = Field(
+        description="In the last three hours, oldest first; changes before a restart are not known."
+    )
     history: Sequence[Sample] = Field(description="The last three hours, oldest minute first.")
 
 

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from monitor.config import Config
 from monitor.config_errors import ConfigError, lines, problems_in
+from monitor.course import Course
 from monitor.fleet import Fleet, Key
 from monitor.judge import judge
 from monitor.report import Report
@@ -14,9 +16,24 @@ from monitor.rows import rows_of
 from monitor.selector import Labels, Selector
 from monitor.telemetry import Telemetry
 from monitor.watch import Watch
+from monitor.web.cost import Measured, measured
 from rules.limits import signals
 
 Wanted = Callable[[Key], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look(Report):
+    """One full read: what it found, when it ended (epoch seconds), where it looked, and what that costs.
+
+    cells: account, region, and what the account is called. metrics: requested of GetMetricData.
+    """
+
+    course: Callable[[Key], Course]
+    at: float
+    cells: Sequence[tuple[str, str, str]]
+    metrics: int
+    dollars: float
 
 
 def selectors(only: Mapping[str, Sequence[str] | None]) -> list[list[Selector]]:
@@ -67,13 +84,24 @@ def narrowed(config: Config, asked: Iterable[Iterable[Selector]]) -> Config:
     return config.model_copy(update={"accounts": left})
 
 
-async def check(config: Config, wanted: Wanted, tell: Callable[[int, int], None]) -> Report:
+async def check(config: Config, wanted: Wanted, tell: Callable[[int, int], None]) -> Look:
     """Look, read and judge once; `tell(done, steps)` is called as it goes on. Never raises for AWS."""
-    fleet = Fleet()
-    watch = Watch(config, fleet, Telemetry())
+    fleet, telemetry = Fleet(), Telemetry()
+    watch = Watch(config, fleet, telemetry)
     try:
         await watch.once(tell)
     finally:
         await watch.close()
-    judge(fleet, int(time.time() // 60))
-    return Report(rows_of(fleet, wanted), watch.sentences())
+    at = time.time()
+    now = int(at // 60)
+    judge(fleet, now)
+    spent = sum(measured(telemetry).values(), Measured())
+    return Look(
+        rows=rows_of(fleet, wanted),
+        failures=watch.sentences(),
+        course=lambda key: Course.of(fleet, fleet.series[key], now),
+        at=at,
+        cells=[(*key, cell.inventory.account_name) for key, cell in sorted(watch.cells.items())],
+        metrics=int(spent.requested),
+        dollars=spent.dollars,
+    )

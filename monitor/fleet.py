@@ -11,6 +11,7 @@ import orjson
 from collectors.base import Metric, Observed, Op, Unobservable, Usage
 from monitor.columns import Bytes, Columns, Flags, Floats, Ids, Ints, Objects
 from monitor.formulas import Formula, Formulas
+from monitor.past_limits import PastLimits
 from monitor.rings import NEVER, Rings
 from rules.band import Zone
 from rules.limits import Band, Limit
@@ -154,6 +155,7 @@ class Fleet(Columns):
         self.series: dict[Key, Series] = {}
         self.groups: dict[Group, int] = {}
         self.usages, self.refusals, self.bounds = Formulas(), Formulas(), Formulas()
+        self.past_limits = PastLimits()
         self.version = 0  # grows when a series comes, goes, or changes what is said of it
         self.gone: list[Series] = []  # dropped, with their places not yet used again
         self._polled: dict[CellKey, Pool] = {}
@@ -175,7 +177,10 @@ class Fleet(Columns):
             ruling=ruling,
             unobservable=unobservable(observed, ruling),
         )
+        limit = self.limit[series.place]
         self._renew_columns(series, observed, minute)
+        if before:
+            self.past_limits.renew(series.place, limit, self.limit[series.place], minute)
         self._replace(self.usages, series, self._usage(series, observed.usage, minute))
         self._replace(self.refusals, series, self._formula(series, observed.refused))
         self._replace(self.bounds, series, self._formula(series, observed.at_most))
@@ -189,9 +194,14 @@ class Fleet(Columns):
         series = self.series.pop(key)
         for formulas in (self.usages, self.refusals, self.bounds):
             self._replace(formulas, series, None)
+        self.past_limits.forget(series.place)
         self.clear(series.place)
         self.gone.append(series)
         self.version += 1
+
+    def limits_at(self, places: Ints, minutes: Ints) -> Floats:
+        """The limit of each place that was in force at its minute, as far as that is known; NaN: none."""
+        return self.past_limits.at(places, minutes, self.limit[places])
 
     def with_id(self, identity: str) -> Series | None:
         """The series of a key's id, None when there is none. Raises ValueError when it is no such id."""

@@ -2,8 +2,9 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TextIO
 
 import orjson
@@ -12,8 +13,10 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from monitor.course import Course
 from monitor.fleet import Key
 from monitor.rows import Row
+from monitor.sparkline import LEGEND, LENGTH, sparkline
 from monitor.units import amount, percent
 from rules.band import Zone
 
@@ -35,10 +38,14 @@ COLUMNS = ("zone", "utilization", "usage", "limit", "source", "signal", "resourc
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One full read: all rows, the most urgent first, and what AWS refused, a sentence each."""
+    """All rows, the most urgent first, and what AWS refused, a sentence each.
+
+    course: the last three hours of a series, if they are at hand.
+    """
 
     rows: Sequence[Row]
     failures: Sequence[str]
+    course: Callable[[Key], Course] | None = None
 
 
 FIELDS = (
@@ -124,10 +131,13 @@ def blind(report: Report) -> Iterator[tuple[str, str, str]]:
 def as_table(report: Report, out: TextIO) -> None:
     """For a terminal: the series, then what could not be observed and why. Piped, a series is one line."""
     console = Console(file=out, highlight=False, soft_wrap=True, width=None if out.isatty() else UNBOUNDED)
-    table = wide(judged(report))
-    boundless = console.options.update(width=UNBOUNDED)
-    fits = Measurement.get(console, boundless, table).maximum <= console.width
-    console.print(table if fits else narrow(judged(report)))
+    rows, hours = judged(report), drawn(report, console) if out.isatty() else None
+    full = wide(rows, hours)
+    plain = wide(rows) if hours else full
+    table = next((one for one in (full, plain) if fits(console, one)), None) or narrow(rows, hours)
+    console.print(table)
+    if hours and table is not plain:
+        console.print(Text(LEGEND, "dim"))
     if not report.rows:
         console.print("There is nothing to watch, or nothing of what was asked for.")
     unseen = []
@@ -141,30 +151,43 @@ def as_table(report: Report, out: TextIO) -> None:
             console.print(Text(printable(line)))
 
 
-def wide(rows: Sequence[Row]) -> Table:
-    """A line a series."""
+def drawn(report: Report, console: Console) -> list[str] | None:
+    """A sparkline a row, where the hours are at hand and the terminal has the characters."""
+    if report.course is None or console.options.ascii_only:
+        return None
+    return [sparkline(report.course(row.key)) for row in judged(report)]
+
+
+def fits(console: Console, table: Table) -> bool:
+    boundless = console.options.update(width=UNBOUNDED)
+    return Measurement.get(console, boundless, table).maximum <= console.width
+
+
+def wide(rows: Sequence[Row], hours: Sequence[str] | None = None) -> Table:
+    """A line a series. hours: a sparkline each."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in COLUMNS:
+    columns = (COLUMNS[0], "three hours", *COLUMNS[1:]) if hours else COLUMNS
+    for column in columns:
         table.add_column(column, justify="right" if column in NUMBERS else "left", no_wrap=True)
-    for row in rows:
+    for row, line in zip_longest(rows, hours or ()):
         zone, *rest = map(printable, cells(row))
-        table.add_row(Text(zone, STYLES[row.zone]), *map(Text, rest))
+        table.add_row(Text(zone, STYLES[row.zone]), *([Text(line)] if line else []), *map(Text, rest))
     return table
 
 
-def narrow(rows: Sequence[Row]) -> Table:
+def narrow(rows: Sequence[Row], hours: Sequence[str] | None) -> Table:
     """Three lines a series, or more, for a terminal that is too narrow for one."""
     table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(width=len("unobservable"), overflow="fold")
+    table.add_column(width=LENGTH if hours else len("unobservable"), overflow="fold")
     table.add_column(overflow="fold")
-    for row in rows:
+    for row, line in zip_longest(rows, hours or ()):
         zone, ratio, usage, limit, source, signal, resource, where, sampled = map(printable, cells(row))
         said = (
             f"{resource}: {ratio}, {usage} of {limit}",
             f"{signal} in {where}",
             f"limit {source}, at {sampled}",
         )
-        table.add_row(Text(zone, STYLES[row.zone]), Text("\n".join(said)))
+        table.add_row(Text.assemble((zone, STYLES[row.zone]), "\n", line or ""), Text("\n".join(said)))
     return table
 
 
@@ -197,21 +220,23 @@ def as_markdown(report: Report, out: TextIO) -> None:
     """A table and a list, for an issue or a chat."""
     ruler = ["---:" if column in NUMBERS else "---" for column in COLUMNS]
     rows = [COLUMNS, ruler, *map(cells, judged(report))]
-    out.writelines(f"| {' | '.join(map(_in_markdown, row))} |\n" for row in rows)
+    out.writelines(f"| {' | '.join(map(in_markdown, row))} |\n" for row in rows)
     told = [
-        f"Not observable: {_in_markdown(f'{names}: {reason}')}" + (f": {_as_code(enable)}" if enable else "")
+        f"Not observable: {in_markdown(f'{names}: {reason}')}" + (f": {as_code(enable)}" if enable else "")
         for names, reason, enable in blind(report)
     ]
-    told += [f"Failed: {_in_markdown(sentence)}" for sentence in report.failures]
+    told += [f"Failed: {in_markdown(sentence)}" for sentence in report.failures]
     out.write("\n" if told else "")
     out.writelines(f"- {line}\n" for line in told)
 
 
-def _in_markdown(text: str) -> str:
+def in_markdown(text: str) -> str:
+    """Text as Markdown shows it, on one line; in a cell of a table, too."""
     return MARKUP.sub(r"\\\g<0>", printable(text))
 
 
-def _as_code(text: str) -> str:
+def as_code(text: str) -> str:
+    """Text as Markdown's code, whatever backticks are in it."""
     runs = re.findall("`+", text)
     fence = "`" * (1 + len(max(runs, default="")))
     return fence + (f" {printable(text)} " if runs else printable(text)) + fence

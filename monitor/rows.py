@@ -1,7 +1,7 @@
 """The fleet's series as rows for people, the most urgent first, and what could not be observed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,14 +10,15 @@ from collectors.base import Unobservable
 from monitor.fleet import Fleet, Key, Series
 from monitor.rings import NEVER
 from rules.band import Zone
-from rules.limits import Signal, Source, catalogue
+from rules.limits import Band, Signal, Source, catalogue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One series after the last judgement; None where nothing is known.
 
-    usage, at_most and limit in `unit`; `at_most` where the usage is only bounded; sampled in epoch seconds.
+    usage, at_most and limit in `unit`; `at_most` where the usage is only bounded; sampled in epoch seconds;
+    band: the target band, of utilization.
     """
 
     key: Key
@@ -31,6 +32,7 @@ class Row:
     refused: float | None
     sampled: int | None
     unobservable: Unobservable | None
+    band: Band = field(default_factory=Band)
 
     @property
     def urgency(self) -> tuple[int, float]:
@@ -66,6 +68,7 @@ def row_of(fleet: Fleet, series: Series) -> Row:
         refused=_number(fleet.saturation[place]),
         sampled=minute * 60 if minute > NEVER else None,
         unobservable=series.unobservable,
+        band=series.ruling.band,
     )
 
 

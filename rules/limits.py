@@ -71,6 +71,20 @@ class Quota(_Model):
     code: Annotated[str, Field(pattern=r"^L-[0-9A-F]{8}$")]
 
 
+class Price(_Model):
+    """What a provisioned limit is bought by, and what AWS's public price list asks for it.
+
+    `item` is bought by the piece, and `holds` so much of the limit, in the signal's unit. `hourly` is in US
+    dollars for one, by region; in a region that is not named, the price is not known. `source` is AWS's page.
+    Signals of one item and one resource (up to the first slash of its name) share what was bought.
+    """
+
+    item: Text
+    holds: Positive
+    hourly: Mapping[str, Positive]
+    source: Annotated[str, Field(pattern=r"^https://aws\.amazon\.com/[a-z/-]+/pricing/$")]
+
+
 class Signal(_Model):
     """A quantity that runs into a limit.
 
@@ -78,7 +92,8 @@ class Signal(_Model):
     lasts before it is an alert. `saturation` says how refused demand is seen, or that it cannot be.
     `noun` and `verb` begin its sentence: "Kinesis stream `clicks` writes 3.6 MiB/s of 4 MiB/s"; without a
     noun, the service's title does. `follows`: the signals of the service whose saturation explains this
-    one's; those that share one count of refusals follow each other.
+    one's; those that share one count of refusals follow each other. `price` is None where nothing is bought,
+    or the price of it is not known.
     """
 
     service: Text
@@ -91,6 +106,7 @@ class Signal(_Model):
     kind: Kind
     default: Default | None = None
     quota: Quota | None = None
+    price: Price | None = None
     band: Band | None = None
     hold: int = Field(default=5, ge=0)
     why: Text
@@ -155,7 +171,7 @@ def in_force(candidates: Mapping[Source, float | None], read_at: float) -> Limit
     for source in Source:
         value = candidates.get(source)
         if value is not None and 0 < value < float("inf"):
-            return Limit(value, source, read_at)
+            return Limit(float(value), source, read_at)
     return None
 
 

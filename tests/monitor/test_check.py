@@ -1,7 +1,9 @@
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from monitor.check import check, chosen, narrowed, selectors
@@ -96,6 +98,22 @@ async def test_one_full_read_is_judged(url: str) -> None:
     assert judged
     assert all(row.zone > Zone.STALE and row.usage is not None for row in judged)
     assert [row.urgency for row in report.rows] == sorted(row.urgency for row in report.rows)
+
+
+async def test_a_read_tells_its_hours_and_what_it_looked_at(url: str) -> None:
+    settings = {
+        "accounts": [{"name": "own", "regions": ["eu-west-1"], "services": ["sqs"]}],
+        "endpoint_url": url,
+    }
+    report = await check(Config.model_validate(settings), lambda key: True, lambda done, of: None)
+    assert report.cells == [("123456789012", "eu-west-1", "own")]
+    assert abs(report.at - time.time()) < 60
+    assert report.metrics > len(report.rows) / 2
+    assert report.dollars == pytest.approx(report.metrics * 1e-5)
+    judged = next(row for row in report.rows if row.utilization)
+    course = report.course(judged.key)
+    assert np.isfinite(course.utilization).sum() > 170
+    assert judged.utilization in course.utilization
 
 
 async def test_whatever_aws_refuses_is_in_the_report(url: str) -> None:

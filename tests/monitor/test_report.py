@@ -4,11 +4,13 @@ import json
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from collectors.base import Unobservable
+from monitor.course import Course
 from monitor.fleet import Key
-from monitor.report import COLUMNS, FIELDS, FORMATS, Report, used
+from monitor.report import COLUMNS, FIELDS, FORMATS, Report, as_table, used
 from monitor.rows import Row
 from rules.band import Zone
 from rules.limits import Source
@@ -45,6 +47,16 @@ class Terminal(io.StringIO):
         return True
 
 
+class Plain(io.TextIOWrapper):
+    """A terminal of an old encoding."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="latin-1")
+
+    def isatty(self) -> bool:
+        return True
+
+
 def row(resource: str = "orders", **fields: Any) -> Row:
     known: dict[str, Any] = {
         "key": Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", resource),
@@ -71,6 +83,10 @@ BOUNDED = row("b.fifo", zone=Zone.UNOBSERVABLE, usage=12_345.0, at_most=123_450.
               utilization=None, unobservable=Unobservable("CloudWatch bounds the usage"))  # fmt: skip
 STALE = row("quiet", zone=Zone.STALE, usage=None, utilization=None, refused=None, sampled=None)
 EMPTY = Report([], [])
+
+
+def unstyled(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def printed(format: str, report: Report, out: io.StringIO | None = None) -> str:
@@ -150,7 +166,7 @@ def test_on_a_terminal_zones_are_coloured_and_nothing_is_lost_however_narrow_it_
     monkeypatch.setenv("COLUMNS", "90")
     said = printed("table", Report([row("a-rather-long-name-of-a-stream")], []), Terminal())
     assert "\x1b[33mabove" in said
-    words = re.sub(r"\x1b\[[0-9;]*m", "", said).split()
+    words = unstyled(said).split()
     assert "…" not in said
     assert {"a-rather-long-name-of-a-stream:", "75", "kinesis.stream_write_bytes"} <= set(words)
 
@@ -159,6 +175,56 @@ def test_on_a_terminal_a_command_is_not_broken_into_lines(monkeypatch: pytest.Mo
     monkeypatch.setenv("COLUMNS", "40")
     command = "aws s3api put-bucket-metrics-configuration --bucket media --id PREFIX --region eu-west-1"
     assert f"    {command}\n" in printed("table", Report([hidden("media", enable=command)], []), Terminal())
+
+
+# Three hours as characters
+
+
+def half(named: Key) -> Course:
+    """Half of the limit in the second half of the hours."""
+    usage = np.array([np.nan] * 90 + [0.5] * 90, np.float32)
+    unknown = np.full(180, np.nan, np.float32)
+    return Course(29_000_000, usage, unknown, unknown, np.ones(180, np.float32))
+
+
+DRAWN = " " * 9 + "▄" * 9
+HELD = Report([row(), hidden("media"), STALE], [], half)
+
+
+@pytest.mark.parametrize("width", ["60", "100", "160", "300"])
+def test_on_a_terminal_each_series_has_its_three_hours_however_narrow_it_is(
+    width: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    said = unstyled(printed("table", HELD, Terminal()))
+    assert said.count(DRAWN) == 2
+    assert "10 minutes a character" in " ".join(said.split())
+    lines = [line for line in said.splitlines() if DRAWN in line]
+    one_line_each = int(width) >= 160
+    assert ("three hours" in said.splitlines()[0]) == one_line_each
+    assert all(line.startswith(("above", "stale")) for line in lines) == one_line_each
+
+
+def test_the_hours_are_the_first_to_go_when_width_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal as wide as the table without the hours shows that one, and not three lines a series."""
+    width = max(map(len, printed("table", Report(HELD.rows, [])).splitlines()[:3]))
+    monkeypatch.setenv("COLUMNS", str(width))
+    said = unstyled(printed("table", HELD, Terminal()))
+    assert said.splitlines()[0].split() == list(COLUMNS)
+    assert DRAWN not in said and "a character" not in said
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_piped_has_no_drawings(format: str) -> None:
+    assert printed(format, HELD) == printed(format, Report(HELD.rows, HELD.failures))
+
+
+def test_a_terminal_that_lacks_the_characters_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    out = Plain()
+    as_table(HELD, out)
+    out.seek(0)
+    assert out.read().isascii()
 
 
 def test_what_cannot_be_observed_is_told_once_a_reason_with_the_command_that_enables_it() -> None:

@@ -50,6 +50,7 @@ def test_a_row_tells_what_the_columns_hold() -> None:
         refused=0.0,
         sampled=MINUTE * 60,
         unobservable=None,
+        band=Band(),
     )
 
 

@@ -55,6 +55,41 @@ def test_no_number_is_no_limit(value: float | None) -> None:
     assert in_force(dict.fromkeys(Source, value), 0) is None
 
 
+def test_a_whole_number_is_told_as_it_is_read_back_from_the_journal() -> None:
+    assert str(limit.value if (limit := in_force({Source.API: 1000}, 0)) else None) == "1000.0"
+
+
+PRICE: dict[str, Any] = {
+    "item": "shard",
+    "holds": 1000,
+    "hourly": {"us-east-1": 0.015},
+    "source": "https://aws.amazon.com/kinesis/data-streams/pricing/",
+}
+
+
+def test_a_price_is_known_only_for_the_regions_that_are_named() -> None:
+    price = signal(price=PRICE).price
+    assert price and price.hourly.get("us-east-1") == 0.015 and "eu-west-1" not in price.hourly
+    assert signal().price is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"hourly": {"us-east-1": 0}},
+        {"hourly": 0.015},
+        {"holds": -1},
+        {"item": ""},
+        {"source": "https://example.com/pricing/"},
+        {"source": None},
+        {"monthly": {"us-east-1": 11}},
+    ],
+)
+def test_a_price_without_a_region_or_a_source_is_none(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        signal(price=PRICE | wrong)
+
+
 def test_the_precedence_is_the_documented_one() -> None:
     order = [Source.OVERRIDE, Source.API, Source.APPLIED, Source.DEFAULT, Source.DOCUMENTED]
     assert list(Source) == order

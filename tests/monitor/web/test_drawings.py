@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from monitor.columns import Floats
+from monitor.course import Course
 from monitor.rings import WINDOW
+from monitor.strokes import bar, marks, path, spark
 from monitor.web.chart import LEFT, RIGHT, WIDTH, Chart, chart, round_step
-from monitor.web.course import Course
-from monitor.web.strokes import bar, marks, path, spark
 from rules.limits import Band
 
 NAN = np.float32(np.nan)
@@ -23,11 +23,11 @@ def minutes(*runs: tuple[int, float | np.float32]) -> Floats:
     return np.concatenate([np.full(WINDOW - told.size, NAN), told])
 
 
-def course(usage: Floats, saturation: Floats | None = None) -> Course:
-    unknown = np.full(WINDOW, NAN)
-    return Course(
-        END, usage, unknown, unknown if saturation is None else saturation, usage / np.float32(1000)
-    )
+UNKNOWN = np.full(WINDOW, NAN)
+
+
+def course(usage: Floats, limit: Floats, saturation: Floats = UNKNOWN) -> Course:
+    return Course(END, usage, UNKNOWN, saturation, limit)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_sparkline_marks_refusals() -> None:
 
 
 def test_a_sparkline_of_nothing_says_so() -> None:
-    assert "no samples" in spark(np.full(WINDOW, NAN), np.full(WINDOW, NAN), BAND)
+    assert "not known" in spark(np.full(WINDOW, NAN), np.full(WINDOW, NAN), BAND)
 
 
 def test_one_point_alone_is_seen() -> None:
@@ -76,15 +76,37 @@ def test_grid_lines_are_at_round_numbers(top: float, step: float) -> None:
     assert round_step(top) == pytest.approx(step)
 
 
+@pytest.mark.parametrize(
+    ("unit", "limit", "labels"),
+    [
+        ("bytes/s", 4 * 2.0**20, ["0 B/s", "2 MiB/s", "4 MiB/s"]),
+        ("bytes/s", 700.0, ["0 B/s", "200 B/s", "400 B/s", "600 B/s"]),
+        ("records/s", 4 * 2.0**20, ["0", "2M", "4M"]),
+    ],
+)
+def test_grid_lines_are_at_round_numbers_of_what_they_are_told_in(
+    unit: str, limit: float, labels: list[str]
+) -> None:
+    drawn = chart(Chart(course(UNKNOWN, minutes((180, limit))), BAND, unit))
+    assert re.findall(r'text-anchor="end">([^<]*)<', drawn) == labels
+
+
 def test_a_chart_has_the_limits_steps_at_their_minutes() -> None:
-    steps = [(END - WINDOW + 1, 1000.0), (END - 60, 2000.0)]
-    drawn = chart(Chart(course(minutes((180, 500.0))), steps, BAND, "records/s"))
-    limit = re.search(r'class="limit" d="M([\d.]+) ([\d.]+)h([\d.]+)L([\d.]+) ([\d.]+)h([\d.]+)"', drawn)
-    assert limit
-    x1, y1, w1, x2, y2, w2 = map(float, limit.groups())
+    limit = minutes((119, 1000.0), (61, 2000.0))
+    drawn = chart(Chart(course(minutes((180, 500.0)), limit), BAND, "records/s"))
+    line = re.search(r'class="limit" d="M([\d.]+) ([\d.]+)h([\d.]+)L([\d.]+) ([\d.]+)h([\d.]+)"', drawn)
+    assert line
+    x1, y1, w1, x2, y2, w2 = map(float, line.groups())
     assert (x1, x1 + w1, x2 + w2) == pytest.approx((LEFT, x2, WIDTH - RIGHT), abs=0.2)
     assert y2 < y1 and w1 / w2 == pytest.approx(119 / 60, rel=0.01)
     assert drawn.count('class="band"') == 2
+
+
+def test_a_limit_is_drawn_only_where_one_was_known() -> None:
+    limit = minutes((60, 1000.0), (60, NAN), (60, 1000.0))
+    drawn = chart(Chart(course(minutes((180, 500.0)), limit), BAND, "records/s"))
+    assert drawn.count('class="band"') == 2
+    assert chart(Chart(course(minutes((180, 500.0)), UNKNOWN), BAND, "records/s")).count("limit") == 0
 
 
 @pytest.mark.parametrize("unit", ["bytes/s", "milliseconds", "percent", "records/s"])
@@ -93,8 +115,8 @@ def test_a_chart_has_the_limits_steps_at_their_minutes() -> None:
 def test_whatever_the_numbers_are_the_chart_stays_within_its_frame(
     unit: str, usage: float, limit: float | None
 ) -> None:
-    steps = [(END - WINDOW + 1, limit)] if limit else []
-    drawn = chart(Chart(course(minutes((100, usage)), minutes((50, 1.0))), steps, BAND, unit))
+    told = course(minutes((100, usage)), minutes((180, limit or NAN)), minutes((50, 1.0)))
+    drawn = chart(Chart(told, BAND, unit))
     assert "nan" not in drawn and "inf" not in drawn
     assert drawn.count("<text") < 20
     for height in re.findall(r'<rect class="band" [^>]* height="([^"]*)"', drawn):

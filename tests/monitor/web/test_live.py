@@ -1,4 +1,4 @@
-"""Live updates over real connections: events, heartbeats, and clients that go, stall or come all at once."""
+"""Live updates: events, heartbeats, and clients that go, stall or come all at once."""
 
 import asyncio
 from collections.abc import AsyncIterator, MutableMapping
@@ -40,11 +40,11 @@ class Monitor:
 
     def __init__(self) -> None:
         self.open: set[Events] = set()
-        self.snapshot = object()
+        self.snapshot, self.stopping = object(), asyncio.Event()
 
     @asynccontextmanager
     async def opened(self, browser: Browser) -> AsyncIterator[asyncio.Task[None]]:
-        answer = Events(lambda: self.snapshot, self.open)
+        answer = Events(lambda: self.snapshot, self.stopping, self.open)
         serving = asyncio.create_task(answer({"type": "http"}, browser.receive, browser.send))
         try:
             yield serving
@@ -113,9 +113,10 @@ async def test_fifty_come_back_at_once_and_all_are_told() -> None:
 
 
 async def test_the_servers_stop_ends_the_stream_in_order() -> None:
-    browser = Browser()
-    async with Monitor().opened(browser) as serving:
+    monitor, browser = Monitor(), Browser()
+    async with monitor.opened(browser) as serving:
         await browser.told()
-        serving.cancel()
+        monitor.stopping.set()
         assert await browser.told() == b""
         await serving
+    assert not monitor.open

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from collectors.base import Unobservable
+from monitor.alerting.links import Links
 from monitor.aws import Failure
 from monitor.inventory import Outcome
 from monitor.judge import judge
@@ -183,6 +184,24 @@ async def test_a_series_shows_its_chart_its_limit_and_what_to_do(
     assert "read from the resource's or the account's own API" in shown.words
     drawn = [one["class"] for one in shown.all("path") if one.get("class")]
     assert {"limit", "critical", "line", "refused"} <= set(drawn)
+
+
+async def test_a_series_links_to_runbook_console_and_grafana(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    series = add(server.fleet, key("orders & co"))
+    judged(server.fleet, series, Zone.CRITICAL, usage=950.0)
+    links = {
+        "runbook": "https://wiki.example.org/{service}.{signal}",
+        "grafana": "https://grafana.example.org/d/headroom-series?var-resource={resource}",
+    }
+    writer = server.alerting.alarm.writer
+    writer.config = writer.config.model_copy(update={"links": Links.model_validate(links)})
+    await server.publish()
+    found = (await page(client, f"/series/{series.key.id}")).links
+    assert "https://wiki.example.org/kinesis.stream_write_bytes" in found
+    assert "https://grafana.example.org/d/headroom-series?var-resource=orders%20%26%20co" in found
+    assert [one for one in found if "console.aws.amazon.com/kinesis" in one and "eu-west-1" in one]
 
 
 async def test_what_cannot_be_observed_is_told_with_the_command(

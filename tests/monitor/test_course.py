@@ -1,16 +1,17 @@
-"""The last hours of a series, since when it is as it is, and how its limit changed."""
+"""The last hours of a series, and since when it is as it is."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from collectors.base import Observed, per_second
+from monitor.course import Course
 from monitor.fleet import Fleet
 from monitor.rings import WINDOW
-from monitor.web.course import Course
-from monitor.web.detail import steps
 from rules.band import Zone
-from rules.limits import Limit, Source
-from tests.monitor.alerting.notices import notice
-from tests.monitor.fleets import NOW, add, key
+from rules.limits import Band, Limit, Source
+from tests.monitor.fleets import NOW, RULING, add, key, traffic
 
 NAN = float("nan")
 
@@ -44,14 +45,14 @@ def course(*runs: tuple[int, float], refused: float = NAN) -> tuple[Course, Flee
     ],
 )
 def test_since_when(runs: list[tuple[int, float]], zone: Zone, minutes: int | None) -> None:
-    told, fleet = course(*runs)
-    since = told.since(next(iter(fleet.series.values())), zone)
+    told, _ = course(*runs)
+    since = told.since(Band(), zone)
     assert since == (None if minutes is None else NOW - minutes + 1)
 
 
 def test_refusals_make_it_saturated_since_they_began() -> None:
-    told, fleet = course((60, 0.5), refused=3.0)
-    assert told.since(next(iter(fleet.series.values())), Zone.SATURATED) == NOW
+    told, _ = course((60, 0.5), refused=3.0)
+    assert told.since(Band(), Zone.SATURATED) == NOW
 
 
 def test_samples_stand_at_their_minutes() -> None:
@@ -66,12 +67,27 @@ def test_samples_from_the_future_are_left_out() -> None:
     assert np.isfinite(early.usage).sum() == 2
 
 
-def test_the_limits_steps_are_those_that_notices_tell_of() -> None:
-    told, _ = course((3, 0.5))
-    earlier = [notice(limit=1000.0, at=(NOW - 90) * 60.0), notice(limit=1000.0, at=(NOW - 100) * 60.0)]
-    limit = Limit(2000.0, Source.API, 0)
-    assert steps(limit, [], told) == [(told.start, 2000.0)]
-    assert steps(limit, earlier, told) == [(told.start, 1000.0), (NOW, 2000.0)]
-    raised = [notice(limit=2000.0, at=(NOW - 60) * 60.0), *earlier]
-    assert steps(limit, raised, told) == [(told.start, 1000.0), (NOW - 60, 2000.0)]
-    assert steps(None, earlier, told) == []
+def test_a_usage_that_is_only_bounded_has_no_utilization() -> None:
+    fleet, named = Fleet(), key("orders.fifo", "sqs.fifo_api_rate")
+    least, most = traffic.of(StreamName="least"), traffic.of(StreamName="most")
+    series = add(fleet, named, usage=per_second(least), at_most=per_second(most), refused=None)
+    fleet.rings.write(np.array([0, 1]), np.array([NOW, NOW]), np.array([60.0, 600.0], np.float32))
+    told = Course.of(fleet, series, NOW)
+    assert (told.usage[-1], told.at_most[-1]) == pytest.approx((1.0, 10.0))
+    assert np.isnan(told.utilization).all()
+    assert told.since(Band(), Zone.UNOBSERVABLE) is None
+
+
+def test_each_minute_is_measured_by_the_limit_of_then() -> None:
+    """A limit that was doubled an hour ago ended the time above the band then, not at a change of usage."""
+    _, fleet = course((180, 0.8))
+    named = key("orders")
+    doubled = replace(RULING, limit=Limit(2000.0, Source.API, 0))
+    observed = Observed(
+        signal=named.signal, resource=named.resource, usage=per_second(traffic.of(StreamName=named.id))
+    )
+    series = fleet.put(named, observed, doubled, NOW - 59)
+    told = Course.of(fleet, series, NOW)
+    assert told.limit.tolist() == [1000.0] * 120 + [2000.0] * 60
+    assert told.utilization.tolist() == pytest.approx([0.8] * 120 + [0.4] * 60)
+    assert told.since(Band(), Zone.WITHIN) == NOW - 59
