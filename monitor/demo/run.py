@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import sys
+import time
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from socket import socket
@@ -13,6 +14,7 @@ from typing import TextIO
 
 from monitor.app import App, bound, stopped_by_signals
 from monitor.config import Config
+from monitor.course import Course
 from monitor.report import Report, as_table
 from monitor.rows import rows_of
 from monitor.stream.config import VARIABLE
@@ -109,8 +111,8 @@ async def _run(config: Config, listening: socket, stop: asyncio.Event, out: Text
 async def tell(app: App, out: TextIO) -> None:
     """Print the worst series and the addresses to open, once everything was read."""
     await app.judged.wait()
-    rows = rows_of(app.fleet)
-    as_table(Report(rows[:WORST], []), out)
+    rows, fleet, now = rows_of(app.fleet), app.fleet, int(time.time() // 60)
+    as_table(Report(rows[:WORST], [], lambda key: Course.of(fleet, fleet.series[key], now)), out)
     base = f"http://{app.config.listen}"
     out.write(
         f"\n{len(rows)} series of account 123456789012, the {WORST} most urgent above. Open:\n"

@@ -159,6 +159,7 @@ VIRGINIA = (
     Stream(name="orders-us", shards=2, write=Traffic(mean=0.68, wave=0.06)),
     Stream(name="inventory", shards=1, write=Traffic(mean=0.79, wave=0.03), readers=2),
     Stream(name="ad-events", on_demand=True, write=Traffic(mean=0.3, burst=0.3)),
+    Stream(name="archive-2019", shards=6, write=QUIET),  # bought, and idle
     Function(name="orders-api", concurrency=1200, traffic=Traffic(mean=0.8, wave=0.06)),
     Function(name="image-resize", concurrency=200, reserved=True, traffic=Traffic(mean=0.5, surge=0.6)),
     Function(name="etl", concurrency=150, provisioned=True, traffic=Traffic(mean=0.3), seconds=5),
