@@ -49,6 +49,7 @@ class AlertModel(BaseModel):
     docs: str
     links: dict[str, str]
     acknowledged_by: str | None = None
+    acknowledged_why: str | None = None
     muted_by: str | None = None
     explained_by: str | None = None
 
@@ -65,7 +66,11 @@ class SilenceModel(BaseModel):
 
 
 class DeliveryModel(BaseModel):
-    """How it stands with a receiver."""
+    """How it stands with a receiver. problem: the last attempt's, if it failed.
+
+    unreachable: why it could not be connected to when that was tried last, at the start or a reload, and
+    every minute since then; null when it could, or only a delivery can tell.
+    """
 
     receiver: str
     queued: int
@@ -75,6 +80,7 @@ class DeliveryModel(BaseModel):
     failed: int
     last_accepted: datetime | None
     problem: str | None
+    unreachable: str | None
 
 
 class Alerts(BaseModel):

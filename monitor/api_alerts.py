@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from monitor import api_alert_models as models
+from monitor.access.visitor import visitor_of
 from monitor.alerting import inhibit
 from monitor.alerting.alarm import Alarm
 from monitor.alerting.alerting import Alerting
@@ -52,13 +53,14 @@ def _alerts(router: APIRouter, alerting: Alerting, fleet: Fleet) -> None:
         return Response(listed, media_type="application/json")
 
     @router.post("/alerts/{id}/ack", responses=NO_SUCH)
-    async def acknowledge(id: str, body: models.AckBody) -> models.AlertModel:
+    async def acknowledge(id: str, body: models.AckBody, request: Request) -> models.AlertModel:
         """Say that somebody takes care: it is not repeated, but told when it gets worse, and when it ends."""
         one = alarm.standing.get(id)
         if one is None or not one.firing:
             raise HTTPException(404, f"no alert with the id {id} fires")
         try:
-            ack = Ack(alert=id, severity=one.severity, who=body.who, why=body.why, at=time.time())
+            who = visitor_of(request.scope).signed(body.who)
+            ack = Ack(alert=id, severity=one.severity, who=who, why=body.why, at=time.time())
             await alarm.silences.acknowledge(ack)
         except Refused as refused:
             raise HTTPException(422, str(refused)) from None
@@ -114,11 +116,11 @@ def _silences(router: APIRouter, alarm: Alarm) -> None:
         return models.Silences(items=[_silence(one) for one in alarm.silences.mutes])
 
     @router.post("/silences")
-    async def mute(body: models.SilenceBody) -> models.SilenceModel:
+    async def mute(body: models.SilenceBody, request: Request) -> models.SilenceModel:
         """Mute what matches, until it ends by itself."""
-        now = time.time()
+        now, who = time.time(), visitor_of(request.scope).signed(body.who)
         matchers, ends = tuple(body.matchers), now + body.lasts
-        asked = Silence(id="", matchers=matchers, starts=now, ends=ends, who=body.who, why=body.why)
+        asked = Silence(id="", matchers=matchers, starts=now, ends=ends, who=who, why=body.why)
         try:
             made = await alarm.silences.mute(asked, now)
         except (Refused, MatcherError) as refused:
@@ -141,7 +143,10 @@ def _deliveries(router: APIRouter, alerting: Alerting) -> None:
     @router.get("/deliveries")
     async def deliveries() -> models.Deliveries:
         """How it stands with each receiver: what is queued, sent, failed, and given up."""
-        return models.Deliveries(items=[_delivery(one) for one in alerting.delivery.standings()])
+        away = alerting.reach.unreachable
+        return models.Deliveries(
+            items=[_delivery(one, away.get(one.receiver)) for one in alerting.delivery.standings()]
+        )
 
     @router.post("/deliveries/replay", responses=NO_SUCH)
     async def replay(receiver: str | None = None) -> models.Replayed:
@@ -170,6 +175,7 @@ def _alert(one: Notice, state: State, silences: Silences, cause: str | None = No
         docs=one.docs,
         links=dict(one.links),
         acknowledged_by=ack.who if ack else None,
+        acknowledged_why=ack.why if ack else None,
         muted_by=mute.id if mute else None,
         explained_by=cause,
     )
@@ -186,7 +192,7 @@ def _silence(one: Silence) -> models.SilenceModel:
     )
 
 
-def _delivery(one: Standing) -> models.DeliveryModel:
+def _delivery(one: Standing, unreachable: str | None) -> models.DeliveryModel:
     progress = one.progress
     return models.DeliveryModel(
         receiver=one.receiver,
@@ -200,6 +206,7 @@ def _delivery(one: Standing) -> models.DeliveryModel:
         failed=progress.failed,
         last_accepted=_time(progress.accepted) if progress.accepted else None,
         problem=progress.problem,
+        unreachable=unreachable,
     )
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from socket import AF_INET, AF_INET6, IPPROTO_TCP, SOCK_STREAM, gaierror, socket
+from socket import AF_INET, AF_INET6, AF_UNSPEC, IPPROTO_TCP, SOCK_STREAM, gaierror, socket
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from aiohttp.abc import AbstractResolver
 from monitor.aws import CLIENT_CONFIG
 from monitor.notifiers.addresses import PrivateAddressError, any_socket, public_socket
 from monitor.notifiers.answer import Answer, excerpt, of_status, refused, retry, seconds_to_wait
+from monitor.notifiers.names import Resolver
 from monitor.telemetry import VERSION
 
 LARGEST = 64 * 1024  # bytes read of an answer
@@ -68,7 +69,7 @@ class Outbound:
     """
 
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
-    resolver: AbstractResolver = field(default_factory=aiohttp.ThreadedResolver)
+    resolver: AbstractResolver = field(default_factory=Resolver)
     aws_session: AioSession = field(default_factory=AioSession)
     endpoint_url: str | None = None
     now: Callable[[], float] = time.time
@@ -81,6 +82,7 @@ class Outbound:
 
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
+        await self.resolver.close()
 
     async def post(
         self, url: str, body: bytes, policy: Policy, headers: Mapping[str, str] | None = None
@@ -103,7 +105,7 @@ class Outbound:
 
     async def connected(self, host: str, port: int, policy: Policy) -> socket:
         """A connected socket, for a protocol that is not HTTP; the caller closes it. Raises OSError."""
-        found = await self.resolver.resolve(host, port)
+        found = await self.resolver.resolve(host, port, AF_UNSPEC)
         infos = [_info(one["host"], one["port"]) for one in found]
         return await start_connection(
             infos, happy_eyeballs_delay=NEXT_ADDRESS, socket_factory=_factory(policy.allow_private)

@@ -168,6 +168,13 @@ class Lives:
         self._settle(places, work, minutes)
         return _changes(places, before, work.state, minutes)
 
+    def settle(self, places: Ints) -> None:
+        """What was judged of some series until now stands, by whatever paces they are judged from here on."""
+        self._reach(places)
+        judged = places[self._settled_at[places] != NEVER]
+        told = self.told.of(judged)
+        self._settle(judged, told, told.seen)
+
     def forget(self, places: Ints) -> Transitions:
         """End the alerts of series that are gone; their places can be used again."""
         self._reach(places)

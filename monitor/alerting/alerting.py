@@ -52,7 +52,12 @@ class Alerting:
     def configure(self, config: Config) -> None:
         """Take the receivers, routes and texts of a configuration into use."""
         self.delivery.configure(
-            Receiver(name=one.name, send=partial(one.send, client=self.client), per_alert=one.per_alert)
+            Receiver(
+                name=one.name,
+                send=partial(one.send, client=self.client),
+                per_alert=one.per_alert,
+                keepalive=one.keepalive,
+            )
             for one in config.receivers
         )
         self.alarm.configure(config)

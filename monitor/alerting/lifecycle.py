@@ -28,6 +28,7 @@ class Lifecycle:
     def __init__(self, fleet: Fleet, told: int) -> None:
         self._fleet, self.lives, self.batch = fleet, Lives(WINDOW, told), 0
         self._judged_by = np.empty((4, 0), np.float32)  # the limit and the band each place was judged by
+        self._paced_by = np.empty((2, 0), np.int32)  # and the paces
 
     def advance(self, news: Ints) -> Ints:
         """Judge the series at these places, which have news; return those whose alerts changed state."""
@@ -36,6 +37,7 @@ class Lifecycle:
 
     def relimit(self) -> Ints:
         """Judge those again whose limit or band changed; return those whose alerts changed state."""
+        self.lives.settle(self._repaced())
         places = self._relimited()
         return np.unique(self.lives.relimit(places, self._terms(places), self._samples).place)
 
@@ -78,6 +80,15 @@ class Lifecycle:
     def restore(self, place: int, saved: bytes) -> None:
         """Go on where `save` left off, for the series that is at `place` now."""
         self.lives.restore(kept._replace(place=place) for kept in _kept.decode(saved))
+
+    def _repaced(self) -> Ints:
+        """The places whose hold is another, or for how long they are kept firing."""
+        fleet, size = self._fleet, self._fleet.size
+        by = np.stack([fleet.hold[:size], fleet.keep_firing_for[:size]])
+        known = self._paced_by.shape[1]
+        changed = by[:, :known] != self._paced_by
+        self._paced_by = by
+        return np.flatnonzero(changed.any(axis=0)).astype(np.int32)
 
     def _relimited(self) -> Ints:
         """The places whose limit or band is another than the one they were judged by."""

@@ -27,9 +27,13 @@ CONSOLE = "console.aws.amazon.com"
 
 
 def _template(value: Any) -> Any:
-    for name in PLACEHOLDER.findall(value) if isinstance(value, str) else ():
+    if not isinstance(value, str):
+        return value
+    for name in PLACEHOLDER.findall(value):
         if name not in KNOWN:
             raise unexpected(f"a URL with {', '.join(f'{{{one}}}' for one in KNOWN)}", f"{{{name}}}", KNOWN)
+    if re.search("[{}]", PLACEHOLDER.sub("", value)):
+        raise unexpected("a URL with both braces around each name", value)
     return value
 
 

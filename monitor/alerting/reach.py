@@ -18,18 +18,21 @@ from monitor.outbound import CONNECT_TIMEOUT, Outbound, Policy, failed, redacted
 
 log = logging.getLogger(__name__)
 
-AGAIN: Final = 60.0  # seconds until one that cannot be reached is tried again
+AGAIN: Final = 60.0
 AT_ONCE: Final = 8  # receivers tried side by side
 PORTS: Final = MappingProxyType({"http": 80, "https": 443})  # of URLs that name none
 ENCRYPTED: Final = ("https", "smtps")  # from the start
 
 
 class Reach:
-    """`configure` it at each reload, and `run` it. unreachable: by receiver's name, why it is."""
+    """`configure` it at each reload, and `run` it. unreachable: by receiver's name, why it is.
 
-    def __init__(self, client: Outbound) -> None:
+    again: seconds until one that cannot be reached is tried again.
+    """
+
+    def __init__(self, client: Outbound, again: float = AGAIN) -> None:
         self.unreachable: dict[str, str] = {}
-        self._client = client
+        self._client, self._again = client, again
         self._receivers: Sequence[Base] = ()
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._changed = asyncio.Event()
@@ -41,11 +44,11 @@ class Reach:
         self._changed.set()
 
     async def run(self) -> None:
-        """Try all receivers whenever they change, and those out of reach every minute, until cancelled."""
+        """Try all receivers whenever they change, and those out of reach again and again, until cancelled."""
         while True:
             self._changed.clear()
             await self._try(self._receivers)
-            while self.unreachable and not await self._change(AGAIN):
+            while self.unreachable and not await self._change(self._again):
                 await self._try([one for one in self._receivers if one.name in self.unreachable])
             await self._change(None)
 

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 Change = dict[tuple[Table[Any], Key], msgspec.Struct | None]
 
 LEAST_WAIT, MOST_WAIT = 1, 300  # seconds between two attempts
+TRIES = 4  # at least, in the time after which a receiver is to be told again lest it forgets
 MOST_ASKED = 3600  # seconds that a receiver can make us wait
 PATIENCE = 90  # seconds that an attempt gets, whatever the notifier's own time-outs
 OUTAGE = 2  # notifications that fail with none accepted between them: it is the receiver, not what it is told
@@ -38,16 +39,23 @@ class Receiver:
     """Who is told, and how. send: makes one attempt.
 
     per_alert: each notice must get there itself, so that what is beyond `WORST` goes in the next notification
-    rather than being counted. width: attempts at the same time, of different groups. most, oldest (seconds):
-    beyond them repeats and superseded notices are dropped.
+    rather than being counted. keepalive: seconds after which it must be told again of what it would forget.
+    width: attempts at the same time, of different groups. most, oldest (seconds): beyond them repeats and
+    superseded notices are dropped.
     """
 
     name: str
     send: Callable[[Notification], Awaitable[Answer]]
     per_alert: bool = False
+    keepalive: float | None = None
     width: int = 8
     most: int = 10_000
     oldest: float = 24 * 3600
+
+    @property
+    def most_wait(self) -> float:
+        """Seconds between two attempts, at most."""
+        return min(MOST_WAIT, self.keepalive / TRIES) if self.keepalive else MOST_WAIT
 
 
 @dataclass(slots=True, kw_only=True)
@@ -188,7 +196,7 @@ class Sender:
 
     def _backoff(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row: exponential, with full jitter."""
-        most = min(MOST_WAIT, LEAST_WAIT * math.exp2(min(failures, 30)))
+        most = min(self.receiver.most_wait, LEAST_WAIT * math.exp2(min(failures, 30)))
         return max(LEAST_WAIT, self._random() * most)
 
     def _hopeless(self, failed: Formed) -> bool:

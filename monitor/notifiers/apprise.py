@@ -5,6 +5,7 @@ https://github.com/caronc/apprise
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Literal, Self
 
@@ -26,6 +27,9 @@ class Apprise(Base):
 
     type: Literal["apprise"] = "apprise"
     url: Secret = Field(description="The service's Apprise URL, which is a secret.")
+
+    async def addresses(self, client: Outbound) -> Sequence[str]:
+        return []
 
     async def attempt(self, notification: Notification, client: Outbound) -> Answer:
         try:

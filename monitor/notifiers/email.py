@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from email.message import EmailMessage
 from typing import Annotated, Literal, Self
@@ -58,6 +59,14 @@ class Email(Base):
     sender: Mailbox = Field(alias="from", description="The address that it is from.")
     to: Annotated[tuple[Mailbox, ...], SOME] = Field(description="The addresses that it is for.")
 
+    @property
+    def _port(self) -> int:
+        return self.port or PORTS[self.tls]
+
+    async def addresses(self, client: Outbound) -> Sequence[str]:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return [f"{'smtps' if self.tls == 'tls' else 'smtp'}://{host}:{self._port}"]
+
     async def attempt(self, notification: Notification, client: Outbound) -> Answer:
         who = f"smtp://{self.host}"
         try:
@@ -75,7 +84,7 @@ class Email(Base):
             return refused("unsupported", f"{who}: {excerpt(str(error), self.policy.secrets)}")
 
     async def _sent(self, mail: EmailMessage, client: Outbound) -> Answer:
-        sock = await client.connected(self.host, self.port or PORTS[self.tls], self.policy)
+        sock = await client.connected(self.host, self._port, self.policy)
         smtp = SMTP(
             hostname=self.host,
             sock=sock,

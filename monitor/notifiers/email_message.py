@@ -10,7 +10,7 @@ from hashlib import sha256
 from html import escape
 
 from monitor.alerting.notice import Notice, Notification
-from monitor.notifiers.text import facts, links, plain, remedy, rest, sentence, state, title
+from monitor.notifiers.text import facts, further, links, plain, rest, sentence, state, title
 
 STYLE = "font-family: sans-serif; font-size: 14px"
 
@@ -46,7 +46,7 @@ def _of_notice(notice: Notice) -> Iterator[str]:
     for name, value in facts(notice).items():
         yield f'<tr><th align="left">{escape(name)}</th><td>{escape(value)}</td></tr>'
     yield "</table>"
-    if steps := remedy(notice):
+    if steps := further(notice):
         yield "<p>Remedy:</p><ul>" + "".join(f"<li>{escape(step)}</li>" for step in steps) + "</ul>"
     named = (f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in links(notice).items())
     yield f"<p>{' · '.join(named)}</p>"

@@ -1,6 +1,7 @@
 """What all receivers have in common: their names, their secrets, and what they may do."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
 
@@ -80,6 +81,17 @@ class Base(Model):
         hidden = (one for name in type(self).model_fields for one in hidden_in(getattr(self, name)))
         return Policy(self.allow_insecure, self.allow_private, self.timeout, frozenset(hidden))
 
+    @property
+    def _texts(self) -> list[str]:
+        """All that is configured for it, secrets too, but its name."""
+        values = [getattr(self, name) for name in type(self).model_fields if name != "name"]
+        texts = [value for value in values if isinstance(value, str)]
+        return texts + [secret for value in values for secret in secrets_in(value)]
+
+    async def addresses(self, client: Outbound) -> Sequence[str]:
+        """URLs of all servers that it connects to; none where only an attempt finds them out."""
+        return [text for text in self._texts if text.lower().startswith(("http://", "https://"))]
+
     async def send(self, notification: Notification, client: Outbound) -> Answer:
         """One attempt to tell it. What goes wrong outside is an answer, not an exception."""
         notices = tuple(one for one in notification.notices if one.firing or self.send_resolved)
@@ -93,10 +105,7 @@ class Base(Model):
 
     @model_validator(mode="after")
     def _is_encrypted(self) -> Self:
-        values = [getattr(self, name) for name in type(self).model_fields]
-        texts = [value for value in values if isinstance(value, str)]
-        texts += [secret for value in values for secret in secrets_in(value)]
-        if not self.allow_insecure and any(text.lower().startswith("http://") for text in texts):
+        if not self.allow_insecure and any(text.lower().startswith("http://") for text in self._texts):
             raise problem("expected https://, or allow_insecure: true beside http://")
         return self
 

@@ -13,7 +13,7 @@ from monitor.notifiers.answer import Answer
 from monitor.notifiers.json_body import encoded
 from monitor.notifiers.receiver import Base
 from monitor.notifiers.secrets import SecretUrl
-from monitor.notifiers.text import cut, facts, fitting, links, remedy, rest, sentence, state, title
+from monitor.notifiers.text import cut, facts, fitting, further, links, rest, sentence, state, title
 from monitor.outbound import Outbound
 
 # Characters. Slack takes longer ones (3000 of a text, 2000 of a field), but refuses a message from about
@@ -53,7 +53,7 @@ def _blocks(notification: Notification) -> list[dict[str, Any]]:
 
 
 def _of_notice(notice: Notice) -> list[dict[str, Any]]:
-    lines = [f"{state(notice)}: {sentence(notice)}", *(f"Remedy: {step}" for step in remedy(notice))]
+    lines = [f"{state(notice)}: {sentence(notice)}", *(f"Remedy: {step}" for step in further(notice))]
     fields = [f"{name}: {value}" for name, value in facts(notice).items()]
     section = {
         "type": "section",

@@ -2,11 +2,14 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from botocore.exceptions import ClientError
+from botocore.utils import get_environ_proxies
 from pydantic import AfterValidator, Field
 
 from monitor.alerting.notice import Notification
@@ -16,7 +19,7 @@ from monitor.config_types import Text
 from monitor.notifiers.answer import Answer, Outcome, delivered, excerpt, retry
 from monitor.notifiers.receiver import Base
 from monitor.notifiers.text import fitting, plain, title
-from monitor.outbound import Outbound
+from monitor.outbound import Outbound, Policy
 
 LONGEST_SUBJECT = 99  # characters: SNS says fewer than 100
 LARGEST = 250_000  # bytes; SNS takes 262,144 with the attributes
@@ -39,6 +42,16 @@ class Sns(Base):
     @property
     def region(self) -> str:
         return self.topic_arn.split(":")[3]
+
+    @property
+    def policy(self) -> Policy:
+        """AWS is reached as all of AWS is, wherever its own client finds it."""
+        return replace(super().policy, allow_insecure=True, allow_private=True)
+
+    async def addresses(self, client: Outbound) -> Sequence[str]:
+        url = (await client.aws("sns", self.region)).meta.endpoint_url
+        by_proxy = url.partition(":")[0] in get_environ_proxies(url)  # as botocore decides it
+        return [] if by_proxy else [url]
 
     async def attempt(self, notification: Notification, client: Outbound) -> Answer:
         try:

@@ -13,7 +13,7 @@ from monitor.notifiers.answer import Answer
 from monitor.notifiers.json_body import encoded, size
 from monitor.notifiers.receiver import Base
 from monitor.notifiers.secrets import SecretUrl
-from monitor.notifiers.text import facts, fitting, links, remedy, rest, sentence, state, title
+from monitor.notifiers.text import facts, fitting, further, links, rest, sentence, state, title
 from monitor.outbound import Outbound
 
 LARGEST = 28_000  # bytes of a message; Teams takes 28 KB
@@ -63,7 +63,7 @@ def _of_notice(notice: Notice) -> Iterator[dict[str, Any]]:
     yield _block(head, _run(sentence(notice)), separator=True)
     for name, value in facts(notice).items():
         yield _block(_run(f"{name}: ", weight="Bolder"), _run(value), spacing="None")
-    for step in remedy(notice):
+    for step in further(notice):
         yield _block(_run("Remedy: ", weight="Bolder"), _run(step), spacing="Small")
     named = [
         _run(f"{name}  ", selectAction={"type": "Action.OpenUrl", "url": url})

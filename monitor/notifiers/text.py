@@ -104,6 +104,12 @@ def remedy(notice: Notice) -> list[str]:
     return [line(step) for step in notice.remedy] if notice.firing else []
 
 
+def further(notice: Notice) -> list[str]:
+    """The steps that the sentence does not say already."""
+    said = sentence(notice)
+    return [step for step in remedy(notice) if step not in said]
+
+
 def links(notice: Notice) -> dict[str, str]:
     """Named URLs, those of the web alone; the documentation's comes last."""
     named = {**notice.links, "docs": notice.docs}
@@ -132,7 +138,7 @@ def plain(notification: Notification) -> str:
 def _paragraph(notice: Notice) -> Iterator[str]:
     yield f"{state(notice)}: {sentence(notice)}"
     yield from (f"  {name}: {value}" for name, value in facts(notice).items())
-    yield from (f"  Remedy: {step}" for step in remedy(notice))
+    yield from (f"  Remedy: {step}" for step in further(notice))
     yield from (f"  {name}: {url}" for name, url in links(notice).items())
 
 

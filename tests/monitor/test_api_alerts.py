@@ -85,7 +85,8 @@ async def test_an_acknowledgement(server: Server, client: httpx.AsyncClient) -> 
     (alert,) = await fire(server, "orders")
     got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
     assert (got.status_code, got.json()["acknowledged_by"]) == (200, "me")
-    assert (await answer(client, ALERTS))["items"][0]["acknowledged_by"] == "me"
+    listed = (await answer(client, ALERTS))["items"][0]
+    assert (listed["acknowledged_by"], listed["acknowledged_why"]) == ("me", "on it")
     assert server.alerting.alarm.wake.is_set()
 
 
@@ -230,8 +231,10 @@ async def test_deliveries_and_what_is_sent_again(server: Server, client: httpx.A
     await fire(server, "orders")
     sender = alerting.delivery.senders["on-call"]
     await sender.round()
+    alerting.reach.unreachable["on-call"] = "https://example.org: no connection"
     (standing,) = (await answer(client, DELIVERIES))["items"]
     assert (standing["receiver"], standing["queued"], standing["failed"]) == ("on-call", 0, 1)
+    assert standing["unreachable"] == alerting.reach.unreachable.pop("on-call")
     assert standing["parked"][0]["why"] == "it answered 400"
     got = await client.post(f"{DELIVERIES}/replay?receiver=nobody")
     assert (got.status_code, refusal(got)) == (404, "no receiver is called nobody")
@@ -240,6 +243,7 @@ async def test_deliveries_and_what_is_sent_again(server: Server, client: httpx.A
     await sender.round()
     (standing,) = (await answer(client, DELIVERIES))["items"]
     assert (standing["parked"], standing["sent"], standing["problem"]) == ([], 1, None)
+    assert standing["unreachable"] is None
     assert sent[0].id == sent[1].id
     assert (await client.post(f"{DELIVERIES}/replay")).json() == {"replayed": 0}
 

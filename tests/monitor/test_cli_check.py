@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from monitor.cli import app, outcome
+from monitor.cli import app
+from monitor.cli_look import outcome
 from monitor.fleet import Key
 from monitor.report import FIELDS, Report
 from monitor.rows import Row

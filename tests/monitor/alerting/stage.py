@@ -5,7 +5,8 @@ Everything is real but the clock, AWS and the receivers. A story gives each seri
 above, `c` critical, `s` refused, `_` no sample. What is told are letters, too, those of `TELLS`.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+import random
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -66,12 +67,21 @@ def configuration(receivers: Iterable[str | Mapping[str, Any]] = ("pager",), **c
 class Stage:
     """sent: each notification, in order. told: of how the watching fares; who waits is told nothing twice."""
 
-    def __init__(self, fleet: Fleet, journal: Journal, config: Config, minute: int) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        journal: Journal,
+        config: Config,
+        minute: int,
+        random: Callable[[], float] = random.random,
+    ) -> None:
         self.fleet, self.journal, self.minute = fleet, journal, minute
         self.seconds = minute * 60.0
         self.sent: list[Notification] = []
         self.answer: Answer = delivered("it took it")
-        self.delivery = Delivery(journal, DeliveryTelemetry(CollectorRegistry()), now=self.clock)
+        self.delivery = Delivery(
+            journal, DeliveryTelemetry(CollectorRegistry()), now=self.clock, random=random
+        )
         self.alarm = Alarm(fleet, journal, self.delivery, config, now=self.clock)
         self.told, self.names = Told(), {ACCOUNT: "prod"}
         self.configure(config)
@@ -83,19 +93,29 @@ class Stage:
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, folder: Path, config: Config | None = None, minute: int = NOW, fleet: Fleet | None = None
+        cls,
+        folder: Path,
+        config: Config | None = None,
+        minute: int = NOW,
+        fleet: Fleet | None = None,
+        **more: Any,
     ) -> AsyncIterator["Stage"]:
         """A process of its own: what it remembers of those before is in the folder."""
         journal = await Journal.open(folder / "journal.db")
         try:
-            yield cls(fleet or Fleet(), journal, config or configuration(), minute)
+            yield cls(fleet or Fleet(), journal, config or configuration(), minute, **more)
         finally:
             await journal.close()
 
     def configure(self, config: Config) -> None:
         """As a reload does."""
         self.delivery.configure(
-            Receiver(name=one.name, send=partial(self._take, one.name), per_alert=one.per_alert)
+            Receiver(
+                name=one.name,
+                send=partial(self._take, one.name),
+                per_alert=one.per_alert,
+                keepalive=one.keepalive,
+            )
             for one in config.receivers
         )
         self.alarm.configure(config)

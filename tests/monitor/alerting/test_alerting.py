@@ -110,6 +110,20 @@ async def test_a_reload_takes_other_receivers(tmp_path: Path) -> None:
         assert len(first.requests) == 1
 
 
+async def test_a_receiver_out_of_reach_is_found_before_there_is_anything_to_tell(tmp_path: Path) -> None:
+    async with serving() as server:
+        async with running(config(tmp_path, ("hook", "http://127.0.0.1:9")), Fleet()) as alerting:
+            async with asyncio.timeout(PATIENCE):
+                while not alerting.reach.unreachable:
+                    await asyncio.sleep(0.01)
+            assert "127.0.0.1:9: no connection" in alerting.reach.unreachable["hook"]
+            alerting.configure(config(tmp_path, ("hook", server.url), ("other", "http://127.0.0.1:9")))
+            async with asyncio.timeout(PATIENCE):
+                while list(alerting.reach.unreachable) != ["other"]:
+                    await asyncio.sleep(0.01)
+        assert server.requests == []
+
+
 async def test_two_at_one_journal(tmp_path: Path) -> None:
     asked = config(tmp_path)
     async with running(asked, Fleet()):

@@ -85,6 +85,11 @@ WRONG = [
         {"grafana": "https://g/{acount}"},
         "grafana: expected a URL with {account}, {region}, {service}, {signal}",
     ),
+    ({"grafana": "https://g/{account"}, "grafana: expected a URL with both braces around"),
+    (
+        {"runbook": "https://g/{{account}}"},
+        "runbook: expected a URL with both braces around",
+    ),
     ({"grafana": "grafana/{account}"}, "grafana: expected a URL such as http://127.0.0.1:4566"),
     ({"runbook": 5}, "runbook: expected a URL such as"),
     ({"headroom": "ftp://x"}, "headroom: expected a URL such as"),

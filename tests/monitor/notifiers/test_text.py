@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alerting.notice import Kind
-from monitor.notifiers.text import clean, cut, facts, fitting, line, links, plain, remedy, state
+from monitor.notifiers.text import clean, cut, facts, fitting, further, line, links, plain, remedy, state
 from tests.monitor.notifiers.loopback import NOW, notice, notification, resolved
 
 
@@ -52,6 +52,14 @@ def test_what_is_resolved_says_why_and_asks_for_nothing() -> None:
     assert state(over) == "Resolved"
     assert next(iter(facts(over).items())) == ("Because", "the limit was raised from 4 MiB/s to 8 MiB/s")
     assert remedy(over) == []
+
+
+def test_a_step_that_the_sentence_says_is_not_said_again() -> None:
+    assert further(notice()) == ["Add shards.", "Or switch to on-demand."]
+    said = notice(summary="Kinesis stream clicks writes 3.6 MiB/s of 4 MiB/s (90 %). Remedy: Add shards.")
+    assert further(said) == ["Or switch to on-demand."]
+    assert plain(notification(said)).count("Remedy: Add shards.") == 1
+    assert further(resolved()) == []
 
 
 @pytest.mark.parametrize("kind", Kind)
