@@ -17,16 +17,17 @@ from multiprocessing.connection import Connection
 
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 
 from bench.memory import resident
 from collectors.base import Metric, Observed, Usage, total
+from monitor import connection
 from monitor.app import bound
 from monitor.fleet import Fleet, Key, Ruling
 from monitor.stream.firehose import PATH, VERSION, Allowed, create_router
 from monitor.stream.ingest import Delivery, Ingest
 from monitor.stream.telemetry import StreamTelemetry
 from monitor.stream.wanted import WANTED
+from monitor.telemetry import Telemetry
 from rules.limits import Band, Limit, Source
 from tests.monitor.stream.bodies import NOW, Update, lines, message
 
@@ -108,7 +109,7 @@ def bodies() -> dict[str, Body]:
 
 
 def ingest_of(fleet: Fleet) -> Ingest:
-    return Ingest(fleet, StreamTelemetry(CollectorRegistry()), clock=lambda: NOW)
+    return Ingest(fleet, StreamTelemetry(Telemetry()), clock=lambda: NOW)
 
 
 async def in_process(name: str, body: Body, rounds: int = 31) -> None:
@@ -137,7 +138,9 @@ def serve(ready: Connection) -> None:
 
     listening = bound("127.0.0.1", 0)
     ready.send(listening.getsockname()[1])
-    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False)
+    config = uvicorn.Config(
+        app, http=connection.Connection, lifespan="off", log_config=None, access_log=False
+    )
     asyncio.run(uvicorn.Server(config).serve([listening]))
 
 

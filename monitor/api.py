@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response
@@ -28,7 +28,7 @@ from rules.limits import catalogue
 
 Responses = dict[int | str, dict[str, Any]]
 
-ERRORS: Responses = {422: {"model": models.Error}, 500: {"model": models.Error}}
+ERRORS: Responses = {status: {"model": models.Error} for status in (401, 403, 422, 500)}
 METRICS: Responses = {200: {"content": {"text/plain": {}, "application/openmetrics-text": {}}}}
 
 
@@ -38,7 +38,7 @@ class State:
 
     told: how the monitor fares, now. alerting: what remembers and tells of alerts.
     reload: reads the configuration again; raises ConfigError when the new
-    one is refused.
+    one is refused. stopping: set when the server is to stop.
     """
 
     fleet: Fleet
@@ -47,6 +47,7 @@ class State:
     told: Callable[[], Told]
     reload: Callable[[], Awaitable[None]]
     alerting: Alerting
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def create_app(state: State) -> FastAPI:

@@ -1,6 +1,7 @@
 """The composition root: one fleet, what watches it, what judges it and what tells of it, as sibling tasks."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -14,11 +15,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import uvicorn
+from fastapi import FastAPI
 
+from monitor.access.entrance import Entrance
 from monitor.alerting.alerting import Alerting
 from monitor.api import State, create_app
 from monitor.config import Config
 from monitor.config_errors import ConfigError
+from monitor.connection import LARGEST_HEAD, Connection
 from monitor.exposition import Exposition
 from monitor.fleet import CellKey, Fleet
 from monitor.judge import judge
@@ -74,10 +78,12 @@ class App:
         self.fleet, self.telemetry = Fleet(), Telemetry()
         self.watch = Watch(config, self.fleet, self.telemetry)
         self.exposition = Exposition(self.fleet)
-        self.ingest = Ingest(self.fleet, StreamTelemetry(self.telemetry.registry), self._look_again)
+        self.ingest = Ingest(self.fleet, StreamTelemetry(self.telemetry), self._look_again)
         self.fleet.rings.lull = config.stream.lull
+        self._entrance = Entrance(config, self.telemetry)
         self.judged = asyncio.Event()  # once every cell had its first full read and was judged
         self.hangup = asyncio.Event()  # set it to have the configuration reloaded
+        self._stopping = asyncio.Event()  # has open pages end
         self._reloaded = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._last_reload: Reload | None = None
@@ -95,22 +101,31 @@ class App:
             push.configure(self.config.push)
             telling = Telling(alerting, push)
             with closing(self.ingest):
-                await self._run(self._server(telling), listening, telling, stop)
+                await self._run(self._server(self.web(telling)), listening, telling, stop)
 
-    def _server(self, telling: Telling) -> Server:
+    def web(self, telling: Telling) -> FastAPI:
+        """All that the server answers."""
         web = create_app(self._state(telling))
-        web.include_router(firehose.create_router(self.ingest, lambda: self.config.stream.allowed(environ)))
+        web.include_router(firehose.create_router(self.ingest, self._allowed, self._knows_series))
         web.include_router(stream_api.create_router(self.ingest))
-        return Server(
-            uvicorn.Config(
-                web,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=STOPPING,
-            )
+        self._entrance.guard(web)
+        return web
+
+    def _server(self, web: FastAPI) -> Server:
+        config = uvicorn.Config(
+            web,
+            http=Connection,
+            h11_max_incomplete_event_size=LARGEST_HEAD,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # who is connected counts, not who a header says is
+            timeout_graceful_shutdown=STOPPING,
         )
+        self._entrance.secure(config)
+        return Server(config)
 
     async def _run(
         self, server: Server, listening: socket.socket, telling: Telling, stop: asyncio.Event
@@ -118,9 +133,10 @@ class App:
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve([listening]), name="server")
             own = self._work(telling), self._reload_when_told(telling), self._judge_when_streamed(telling)
-            loops = *own, telling.alerting.run(), telling.push.run()
+            loops = *own, telling.alerting.run(), telling.push.run(), *self._entrance.loops()
             others = [group.create_task(one) for one in (*loops, stop.wait())]
             await asyncio.wait([serving, *others], return_when=asyncio.FIRST_COMPLETED)
+            self._stopping.set()
             server.should_exit = True
             for task in others:
                 task.cancel()
@@ -152,6 +168,9 @@ class App:
     async def _judge_when_read(self, telling: Telling) -> None:
         await self.watch.complete.wait()
         await self.judge(telling)
+        if not self.judged.is_set():
+            gc.collect()
+            gc.freeze()  # what is here now stays: looking through it again and again would hold up the loop
         self.judged.set()
 
     async def _judge_when_streamed(self, telling: Telling) -> None:
@@ -192,6 +211,12 @@ class App:
             last_reload=self._last_reload,
         )
 
+    def _allowed(self) -> firehose.Allowed:
+        return self.config.stream.allowed(environ)
+
+    def _knows_series(self) -> bool:
+        return self.judged.is_set() or not self.watch.waited_for()
+
     def _look_again(self, cell: CellKey, service: str) -> None:
         self.watch.look_again(cell, service)
 
@@ -203,6 +228,7 @@ class App:
             told=self.told,
             reload=partial(self.reload, telling),
             alerting=telling.alerting,
+            stopping=self._stopping,
         )
 
     async def reload(self, telling: Telling) -> None:
@@ -210,6 +236,7 @@ class App:
         async with self._reloading:
             try:
                 config = await asyncio.to_thread(self._reread)
+                self._entrance.check(config)
             except ConfigError as error:
                 self.telemetry.reloads.labels("refused").inc()
                 self._last_reload = Reload(at=time.time(), error=str(error))
@@ -220,6 +247,7 @@ class App:
                     log.warning("`%s` changed: it takes effect at the next start", name)
             self.config = config
             telling.configure(config)
+            await self._entrance.configure(config)
             self.fleet.rings.lull = config.stream.lull
             self.watch = Watch(config, self.fleet, self.telemetry, self.watch.found())
             self._reloaded.set()
@@ -242,6 +270,6 @@ async def serve(config: Config, reread: Callable[[], Config]) -> None:
     stop = stopped_by_signals()
     app = App(config, reread)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.hangup.set)
-    log.info("listening on http://%s", config.listen)
+    log.info("listening on %s://%s", "https" if config.tls else "http", config.listen)
     await app.run(listening, stop)
     log.info("stopped")

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from monitor.telemetry import VERSION, Telemetry
+from monitor.text import encodable
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -204,7 +205,7 @@ def failure(error: Exception, operation: str = "", item: str = "") -> Failure:
     if not isinstance(error, AWS_ERRORS):
         log.error("unexpected answer for %s %s", operation, item, exc_info=error)
     operation = operation or getattr(error, "operation_name", "")
-    return Failure(operation, item, code_of(error), sentence_of(error))
+    return Failure(operation, encodable(item), *map(encodable, (code_of(error), sentence_of(error))))
 
 
 async def batches(items: Iterable[Item] | AsyncIterator[Item], size: int) -> AsyncIterator[list[Item]]:

@@ -4,25 +4,25 @@ import asyncio
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from importlib.util import find_spec
 from os import environ
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import orjson
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from monitor import catalogue as catalogue_text
-from monitor import check as checking
-from monitor import config_example, iam
+from monitor import client, config_example, iam
+from monitor.access.passwords import PasswordHash
 from monitor.alerting.journal import JournalError
 from monitor.app import serve as serving
+from monitor.check import selectors
 from monitor.cli_alerts import app as alerts_app
+from monitor.cli_look import CANNOT_LOOK, looked, outcome
 from monitor.config import Config
 from monitor.config_errors import ConfigError
 from monitor.config_file import load
@@ -30,15 +30,16 @@ from monitor.config_types import ALL
 from monitor.dashboards.cli import app as dashboards_app
 from monitor.demo.run import demo as running
 from monitor.demo.run import of_its_own
-from monitor.report import FORMATS, Report
+from monitor.report import FORMATS
 from monitor.stream.cli import app as stream_app
+from monitor.summary import writing
+from monitor.summary.summary import summary
 from monitor.telemetry import VERSION
-from rules.band import Zone
+from monitor.top.cli import top
 from rules.limits import signals
 
-ANSWERING = 3.0  # seconds that a healthy Headroom may take to say so
 HEALTHY = "200 OK"
-CANNOT_LOOK = 2  # exit code: wrong configuration, or nothing could be looked at
+LONGEST_PASSWORD = 4096  # characters
 
 app = typer.Typer(
     help="Tells which AWS resources will run into a limit, before customers see a throttle.",
@@ -106,6 +107,16 @@ def unless_it_cannot_start() -> Iterator[None]:
         raise typer.Exit(CANNOT_LOOK) from None
 
 
+@contextmanager
+def unless_it_cannot_write(out: Path) -> Iterator[None]:
+    """One sentence when a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        typer.echo(f"headroom cannot write {out}: {error.strerror or error}", err=True)
+        raise typer.Exit(CANNOT_LOOK) from None
+
+
 @app.callback(invoke_without_command=True)
 def root(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
@@ -132,31 +143,32 @@ def check(
     Exits with 0 when nothing is at or beyond --fail-on, 1 when something is, 2 when it could not look.
     """
     settings = configured(config)
-    only = {"service": service, "signal": signal, "region": region, "account": account}
     with unless_it_is_wrong():
-        asked = checking.selectors(only)
-        wanted, settings = checking.chosen(settings, asked), checking.narrowed(settings, asked)
-    with progress() as tell:
-        report = asyncio.run(checking.check(settings, wanted, tell))
-    FORMATS[format](report, sys.stdout)
-    raise typer.Exit(outcome(report, fail_on))
+        look = looked(settings, {"service": service, "signal": signal, "region": region, "account": account})
+    FORMATS[format](look, sys.stdout)
+    raise typer.Exit(outcome(look, fail_on))
 
 
-def outcome(report: Report, fail_on: str) -> int:
-    """The exit code of a check."""
-    if not any(row.zone > Zone.STALE for row in report.rows) and (report.failures or not report.rows):
-        return CANNOT_LOOK
-    worst = max((row.zone for row in report.rows), default=Zone.STALE)
-    return int(fail_on != "none" and worst >= Zone[fail_on.upper()])
+@app.command(epilog="Example: headroom report --format html --out headroom.html")
+def report(
+    config: ConfigFile = None,
+    format: Annotated[Literal["html", "markdown"], typer.Option(help="How to write it.")] = "html",
+    out: Annotated[Path, typer.Option(help="File to write; -: standard output.")] = writing.STANDARD,
+    service: Only = None,
+    signal: Only = None,
+    region: Only = None,
+    account: Only = None,
+) -> None:
+    """Look at everything once, and write a page to send: what is worst, newly above, idle, and not seen.
 
-
-@contextmanager
-def progress() -> Iterator[Any]:
-    """A progress bar on a terminal's standard error; nothing when it is piped."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Looking", total=None)
-        yield lambda done, steps: bar.update(task, completed=done, total=steps)
+    Exits with 0 when it is written, 2 when it cannot be or nothing could be looked at.
+    """
+    settings = configured(config)
+    only = {"service": service, "signal": signal, "region": region, "account": account}
+    with unless_it_is_wrong(), unless_it_cannot_write(out), writing.opened(out) as file:
+        look = looked(settings, only)
+        file.write(writing.FORMATS[format](summary(look, only)).encode(errors="replace"))
+    raise typer.Exit(outcome(look, "none"))
 
 
 @app.command(epilog="Example: headroom catalogue --format json")
@@ -166,7 +178,7 @@ def catalogue(
 ) -> None:
     """List every signal with its default limit, remedy and documentation."""
     with unless_it_is_wrong():
-        asked = checking.selectors({"service": service})
+        asked = selectors({"service": service})
     chosen = [
         signal
         for signal in signals()
@@ -212,16 +224,21 @@ def demo(
         asyncio.run(running(port, sys.stdout))
 
 
+app.command(epilog="Example: headroom top --address 127.0.0.1:4070")(top)
+
+
 @app.command(epilog="Example: headroom healthcheck --address 127.0.0.1:4070")
 def healthcheck(
-    address: Annotated[str, typer.Option(help="Where Headroom listens: host:port.")] = "127.0.0.1:4070",
+    address: Annotated[
+        str, typer.Option(help="Where Headroom listens: host:port, of http or https, or a URL of either.")
+    ] = client.DEFAULT,
 ) -> None:
-    """Ask a running Headroom whether it is healthy; exits with 1 when it is not."""
+    """Ask a running Headroom whether it is healthy; exits with 1 when it is not.
+
+    The certificate of a loopback address is not verified: nothing is sent or learnt that matters.
+    """
     try:
-        with closing(HTTPConnection(address, timeout=ANSWERING)) as asked:
-            asked.request("GET", "/-/healthy")
-            answer = asked.getresponse()
-            said = f"{answer.status} {answer.reason}"
+        said = client.health(address)
     except (OSError, ValueError, HTTPException) as error:
         said = str(error).strip()
     if said != HEALTHY:
@@ -240,6 +257,22 @@ def config_check(config: ConfigFile = None) -> None:
 def config_example_() -> None:
     """Print an example that explains every key."""
     typer.echo(config_example.example(), nl=False)
+
+
+@config_app.command("password-hash", epilog="Example: headroom config password-hash")
+def config_password_hash() -> None:
+    """Ask for a password, or read it from a pipe, and print what `auth.users` has as password_hash."""
+    asked = sys.stdin.isatty()
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if asked else piped()
+    if not (password and password.isprintable()):
+        typer.echo("expected one line of printable text", err=True)
+        raise typer.Exit(CANNOT_LOOK)
+    typer.echo(PasswordHash.of(password))
+
+
+def piped() -> str:
+    """What standard input holds, without the end of its line."""
+    return sys.stdin.read(LONGEST_PASSWORD).rstrip("\r\n")
 
 
 @config_app.command("schema", epilog="Example: headroom config schema > headroom.schema.json")

@@ -1,7 +1,8 @@
 """Reading a cell's metrics: GetMetricData, 500 a call, into the fleet's rings."""
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,10 +11,12 @@ from aiobotocore.config import AioConfig
 from aiolimiter import AsyncLimiter
 from botocore.exceptions import PaginationError
 
+from collectors.base import Metric
 from monitor import codec, plan
 from monitor.aws import AWS_ERRORS, CLIENT_CONFIG, Cell, Failure, failure
 from monitor.codec import Result
-from monitor.fleet import Fleet
+from monitor.fleet import Fleet, fragment
+from monitor.price import PAYERS
 
 CALLS_AT_ONCE = 4  # per cell
 POINTS_PER_SECOND = 150_000  # AWS allows 180,000 per second and region, of the last three hours
@@ -21,6 +24,11 @@ ASKED = 3  # times, at most, for a metric whose result is not complete
 CONFIG = CLIENT_CONFIG.merge(
     AioConfig(parameter_validation=False)
 )  # the queries are ours, checked when built
+
+DIMENSIONS = b'"Dimensions"'
+SERVICES = {
+    fragment(Metric(*metric, stat="")).partition(DIMENSIONS)[0]: service for metric, service in PAYERS.items()
+}
 
 
 class Reader:
@@ -75,7 +83,8 @@ class Reader:
             ask = partial(self._ask, self._client, metrics, request.minutes, token)
             page = await self._cell.counted("cloudwatch", "GetMetricData", ask)
             if token is None:  # AWS bills what it answered, and its pages together
-                self._cell.telemetry.requested(*self._cell.key, len(metrics))
+                for service, number in payers(metrics.values()).items():
+                    self._cell.telemetry.requested(*self._cell.key, service, number)
             for result in page.metric_data_results:
                 if result.id in numbers:
                     n = numbers[result.id]
@@ -102,8 +111,14 @@ class Reader:
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
             told = values[wanted].astype(np.float32)
         unusable = rings.write(rows.repeat(points)[wanted], minutes[wanted].astype(np.int32), told)
+        self._cell.telemetry.points.labels("poll", "written").inc(told.size - unusable)
         self._cell.telemetry.decode_errors.labels("point").inc(unusable + int(np.count_nonzero(~wanted)))
         rings.mark_read(rows, request.minutes.stop - 1)
+
+
+def payers(metrics: Iterable[bytes]) -> Mapping[str, int]:
+    """How many of the metrics, as fragments, are read for each service."""
+    return Counter(SERVICES.get(metric.partition(DIMENSIONS)[0], "") for metric in metrics)
 
 
 def joined(earlier: Result, later: Result) -> Result:

@@ -12,6 +12,7 @@ from monitor.aws import Cell, Failure, Look, failure
 from monitor.config import Config
 from monitor.fleet import Fleet, Key, Ruling
 from monitor.selector import Labels
+from monitor.text import encodable
 from rules.limits import Kind, Limit, Quota, Signal, Source, catalogue, in_force
 
 BREATH = 100  # series registered before other tasks get their turn
@@ -100,7 +101,7 @@ class Inventory:
         return found
 
     def _register(self, collector: Collector, observed: Observed, found: Found) -> Key | None:
-        key = Key(*self.cell.key, collector.service, observed.signal, observed.resource)
+        key = Key(*self.cell.key, collector.service, observed.signal, encodable(observed.resource))
         labels = Labels(*key, account_name=self.account_name)
         if self._config.excludes(labels):
             return None

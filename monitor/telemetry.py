@@ -12,10 +12,10 @@ from prometheus_client import (
     ProcessCollector,
 )
 
+from monitor.price import DOLLARS_PER_METRIC, DOLLARS_PER_UPDATE
+
 VERSION = version("aws-headroom")
-DOLLARS_PER_METRIC = 0.01 / 1000  # GetMetricData, per metric requested, whatever number of points
-
-
+PAYING = ("account", "region", "service")  # labels of what is billed
 DURATIONS = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)  # seconds
 
 
@@ -42,15 +42,27 @@ class Telemetry:
         self.metrics_requested = counter(
             "headroom_metrics_requested",
             "CloudWatch metrics requested by GetMetricData, the unit AWS bills.",
-            ["account", "region"],
+            PAYING,
+        )
+        self.updates = counter(
+            "headroom_stream_updates",
+            "Metric updates that streams delivered, the unit AWS bills; of nobody where labels are empty.",
+            PAYING,
         )
         self.dollars = counter(
             "headroom_estimated_cost_dollars",
-            "Estimated cost of the CloudWatch metrics requested, in US dollars.",
-            ["account", "region"],
+            "Estimated cost of the metrics requested and of the updates streamed, in US dollars.",
+            PAYING,
         )
         self.decode_errors = counter(
             "headroom_decode_errors", "Results from CloudWatch that could not be used.", ["reason"]
+        )
+        self.points = counter(
+            "headroom_points",
+            "Points of metrics by how they came (stream, poll) and what became of them: written, late (out "
+            "of the window), future, unused (nobody uses the metric), unknown (no such series), unit "
+            "(contradicts), missing (no such number).",
+            ["source", "outcome"],
         )
         self.reloads = counter("headroom_config_reloads", "Reloads of the configuration.", ["outcome"])
 
@@ -80,7 +92,12 @@ class Telemetry:
             registry=self.registry,
         )
 
-    def requested(self, account: str, region: str, metrics: int) -> None:
+    def requested(self, account: str, region: str, service: str, metrics: int) -> None:
         """Count metrics asked of GetMetricData, and what they cost."""
-        self.metrics_requested.labels(account, region).inc(metrics)
-        self.dollars.labels(account, region).inc(metrics * DOLLARS_PER_METRIC)
+        self.metrics_requested.labels(account, region, service).inc(metrics)
+        self.dollars.labels(account, region, service).inc(metrics * DOLLARS_PER_METRIC)
+
+    def streamed(self, account: str, region: str, service: str, updates: int) -> None:
+        """Count updates that a stream delivered, and what they cost."""
+        self.updates.labels(account, region, service).inc(updates)
+        self.dollars.labels(account, region, service).inc(updates * DOLLARS_PER_UPDATE)

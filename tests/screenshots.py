@@ -10,8 +10,8 @@ from tests.browser import chromium
 from tests.processes import ROOT, headroom, line_of
 
 MOST = 200_000  # bytes of each
-SCALE = 0.75  # more in view, and smaller files
-SIZE = ViewportSize(width=1700, height=920)
+SCALE = 0.64  # more in view, and smaller files
+SIZE = ViewportSize(width=1920, height=1000)
 
 
 async def shoot(page: Page, path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from collectors import COLLECTORS
 from collectors.base import Collector
-from rules.limits import CATALOGUE, Signal, catalogue, signals
+from rules.limits import CATALOGUE, Kind, Signal, catalogue, signals
 
 TESTS = Path(__file__).parent / "collectors"
 
@@ -85,6 +85,19 @@ def test_no_two_signals_of_a_service_have_one_title() -> None:
     for service in catalogue().values():
         titles = [signal.title for signal in service.signals.values()]
         assert len(set(titles)) == len(titles), service.service
+
+
+@each_signal
+def test_only_what_is_bought_has_a_price(signal: Signal) -> None:
+    assert signal.price is None or signal.kind is Kind.PROVISIONED
+
+
+def test_an_item_has_one_price() -> None:
+    prices = {(signal.service, signal.price.item): signal.price for signal in signals() if signal.price}
+    for signal in signals():
+        if signal.price:
+            other = prices[signal.service, signal.price.item]
+            assert (signal.price.hourly, signal.price.source) == (other.hourly, other.source)
 
 
 @each_signal

@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -38,7 +38,7 @@ class Writer(Protocol):
 class Encoding:
     """label: one label, as the writer's `Labels` need it. points: samples, all of one size.
 
-    passing: whether a status means that the same request may succeed later.
+    passing: whether a status means that the same request may succeed later. advice: what to do about others.
     """
 
     label: Encode
@@ -47,6 +47,7 @@ class Encoding:
     pack: Callable[[bytes], bytes]
     headers: Mapping[str, str]
     passing: Callable[[int], bool]
+    advice: Mapping[int, str] = field(default_factory=dict)
 
 
 def snappy(message: bytes) -> bytes:
@@ -73,19 +74,29 @@ def otlp_passes(status: int) -> bool:
     )
 
 
-def _remote_write(writer: type[Writer], kind: str, version: str) -> Encoding:
+TAKES_1: Final[Mapping[int, str]] = {
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "it may know remote write 1.0 only; set `version: 1`"
+}
+
+
+def _remote_write(writer: type[Writer], kind: str, version: str, advice: Mapping[int, str]) -> Encoding:
     headers = {
         "Content-Type": kind,
         "Content-Encoding": "snappy",
         "X-Prometheus-Remote-Write-Version": version,
     }
-    return Encoding(remote_write.label, writer, remote_write.points, snappy, headers, remote_write_passes)
+    return Encoding(
+        remote_write.label, writer, remote_write.points, snappy, headers, remote_write_passes, advice
+    )
 
 
 ENCODINGS: Final[Mapping[str, Encoding]] = {
-    "remote_write 1": _remote_write(remote_write.Writer1, "application/x-protobuf", "0.1.0"),
+    "remote_write 1": _remote_write(remote_write.Writer1, "application/x-protobuf", "0.1.0", {}),
     "remote_write 2": _remote_write(
-        remote_write.Writer2, "application/x-protobuf;proto=io.prometheus.write.v2.Request", "2.0.0"
+        remote_write.Writer2,
+        "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+        "2.0.0",
+        TAKES_1,
     ),
     "otlp": Encoding(
         otlp.attribute,

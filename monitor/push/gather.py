@@ -14,14 +14,13 @@ import numpy as np
 from monitor.columns import Flags, Floats, Ints
 from monitor.fleet import Fleet
 from monitor.formulas import NAN
-from monitor.push.progress import SOURCES, Progress
-from monitor.push.samples import newest, samples
+from monitor.push.progress import CHUNK, SOURCES, Progress
+from monitor.push.samples import known, samples
 from monitor.rings import WINDOW
 from monitor.snapshot import Snapshot
 from rules.band import Zone
 
 SLICE: Final = 30  # minutes
-CHUNK: Final = 2048  # places looked at in one go, for which the event loop has to wait
 LATE: Final = 30  # minutes behind a series' newest one in which late and revised samples are looked for
 
 
@@ -45,7 +44,8 @@ class Gathering:
     def __init__(self, fleet: Fleet, progress: Progress) -> None:
         self._fleet, self._progress = fleet, progress
         progress.follow(fleet)
-        self._told = newest(fleet)
+        self._known = known(fleet)
+        self._told = self._known.told
         self._news = np.flatnonzero((self._told > progress.looked).any(axis=0)).astype(np.int32)
 
     def portions(self) -> Iterator[Portion]:
@@ -83,7 +83,7 @@ class Gathering:
 
     def _portion(self, chunk: slice, places: Ints, minutes: Ints, revised: bool) -> Portion:
         queued = self._progress.queued
-        found = samples(self._fleet, places, minutes, self._told[:, places])
+        found = samples(self._fleet, places, minutes, self._known.of(places))
         choose = self._revised if revised else _fresh
         chosen = choose(places, found, queued[:, places])
         return Portion(chunk, places, found, chosen, queued[:, chunk].copy())
@@ -102,7 +102,7 @@ class Gathering:
     def settle(self, portion: Portion, queued: Ints) -> None:
         """Note that a portion was queued, which brought the chunk's places as far as `queued`."""
         progress, minutes = self._progress, portion.samples.minute
-        progress.queued[:, portion.chunk] = queued
+        progress.queued[:, portion.chunk], progress.left = queued, False
         if progress.late:
             told = portion.chosen & (minutes <= queued[:, portion.places - portion.chunk.start])
             track, where = np.nonzero(told)
@@ -111,7 +111,7 @@ class Gathering:
 
 
 def _values(found: Snapshot) -> Floats:
-    """What tells a revised sample, by track. A limit or band that changed revises zones."""
+    """What tells a revised sample, by track. A band that changed revises zones."""
     zone = np.where(found.zone >= Zone.BELOW, found.zone, NAN)
     return np.stack([found.usage, found.saturation, zone.astype(np.float32)])
 

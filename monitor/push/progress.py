@@ -13,6 +13,8 @@ from monitor.rings import NEVER, WINDOW
 KEPT: Final = np.dtype([("id", "<u8"), ("minutes", "<i4", len(Track))])
 Kept = npt.NDArray[np.void]
 SOURCES: Final = 2  # tracks that samples come from: usage and refusals
+CHUNK: Final = 2048  # places looked at, and saved, in one go, for which the event loop has to wait
+BEFORE: Final = -1  # instead of a chunk's number: series that are in no place
 
 
 def merged(kept: Kept) -> Kept:
@@ -33,11 +35,11 @@ class Progress:
     a series was last looked at, usage's and refusals'. seen: by track and minute % `late`, what was told of
     the last minutes queued, to tell revised ones; `late` is 0 where they do not matter.
 
-    kept: of series that are in no place at the moment.
+    kept: of series that are in no place at the moment. left: some left their places since it was saved.
     """
 
     def __init__(self, kept: Kept, late: int) -> None:
-        self.late, self._kept = late, merged(kept)
+        self.late, self._kept, self.left = late, merged(kept), False
         self.ids: Ids = np.empty(0, np.uint64)
         self.queued: Ints = np.empty((len(Track), 0), np.int32)
         self.looked: Ints = np.empty((SOURCES, 0), np.int32)
@@ -51,6 +53,7 @@ class Progress:
             return
         gone = moved[self.ids[moved] != 0]
         self._kept = merged(np.concatenate([self._kept, self._rows(gone, self.queued[:, gone])]))
+        self.left = self.left or bool(gone.size)
         self.ids[moved] = fleet.id[moved]
         self.queued[:, moved] = self._found(self.ids[moved])
         self.looked[:, moved], self.seen[:, moved] = NEVER, np.nan
@@ -77,6 +80,7 @@ class Progress:
         rows["id"], rows["minutes"] = self.ids[places], queued.T
         return rows
 
-    def saved(self, chunk: slice, queued: Ints) -> bytes:
-        """What must survive a restart of the places of a chunk, once they got as far as `queued`."""
-        return self._rows(chunk, queued).tobytes()
+    def saved(self, chunk: slice, queued: Ints) -> dict[int, bytes]:
+        """What must survive a restart, by chunk, once the places of one got as far as `queued`."""
+        rows = {chunk.start // CHUNK: self._rows(chunk, queued).tobytes()}
+        return rows | ({BEFORE: self._kept.tobytes()} if self.left else {})

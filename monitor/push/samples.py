@@ -4,15 +4,17 @@ The exported families tell of the newest sample, and of refusals in the few minu
 no scrape misses them. Here each minute stands for itself.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 import numpy as np
 
-from monitor.columns import Ints
+from monitor.columns import Flags, Floats, Ints
 from monitor.exposition import FAMILIES
 from monitor.fleet import Fleet
 from monitor.formulas import NAN
+from monitor.rings import NEVER
 from monitor.snapshot import Snapshot
 from rules.band import zones
 
@@ -37,25 +39,55 @@ TRACKS: Final = {
 PUSHED: Final = [(family, TRACKS[family.name]) for family in FAMILIES if family.name in TRACKS]
 
 
-def newest(fleet: Fleet) -> Ints:
-    """The newest minute that can be told of every series: of its usage, and of its refusals."""
-    places = np.arange(fleet.size, dtype=np.int32)
-    return np.stack([one.told(fleet.rings, places) for one in (fleet.usages, fleet.refusals)])
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What can be told of places, of usage and of refusals: [source, place].
+
+    told: the newest minute. read, began: in the minutes between these a metric that is zero when absent was
+    not told of: it was read up to the one, and a stream tells of it from the other on.
+    """
+
+    told: Ints
+    read: Ints
+    began: Ints
+
+    def of(self, places: Ints) -> "Known":
+        return Known(self.told[:, places], self.read[:, places], self.began[:, places])
+
+    def doubts(self, source: int, minutes: Ints, values: Floats) -> Flags:
+        """Which values cannot be told: there are none yet, or nothing but silence says that they are zero."""
+        unread: Flags = (minutes > self.read[source]) & (minutes < self.began[source])
+        doubts: Flags = (minutes > self.told[source]) | unread & (values == 0)
+        return doubts
 
 
-def samples(fleet: Fleet, places: Ints, minutes: Ints, told: Ints) -> Snapshot:
-    """A sample for each of `places`, at its minute; `told`: up to when usage and refusals can be told.
+def known(fleet: Fleet) -> Known:
+    """What can be told of all places."""
+    rings, sources = fleet.rings, (fleet.usages, fleet.refusals)
+    told, read, began = np.full((3, len(sources), fleet.size), NEVER, np.int32)
+    for source, formulas in enumerate(sources):
+        for block in formulas:
+            zero = rings.zero[block.rows]
+            told[source, block.series] = block.told(rings)
+            read[source, block.series] = rings.covered[block.rows].min(axis=0, where=zero, initial=-NEVER)
+            began[source, block.series] = rings.since[block.rows].max(axis=0, where=zero, initial=NEVER)
+    return Known(told, read, began)
 
-    The limit and the band are those in force now, whatever the minute; where usage is missing, so is the
-    limit. A series that cannot be judged is stale here, as it has no utilization.
+
+def samples(fleet: Fleet, places: Ints, minutes: Ints, of: Known) -> Snapshot:
+    """A sample for each of `places`, at its minute; `of`: what can be told of each of these.
+
+    The limit is the one in force at the minute, as far as that is known (see `monitor.past_limits`); the band
+    is the one in force now. Where usage is missing, so is the limit. A series that cannot be judged is stale
+    here, as it has no utilization.
     """
     usage, at_most, saturation = (
         one.at(fleet.rings, places, minutes) for one in (fleet.usages, fleet.bounds, fleet.refusals)
     )
-    late = minutes > told[Track.USED]
-    usage[late] = at_most[late] = NAN
-    saturation[minutes > told[Track.REFUSED]] = NAN
-    bounded, limit = fleet.bounded[places], fleet.limit[places]
+    doubts = of.doubts(Track.USED, minutes, usage)
+    usage[doubts] = at_most[doubts] = NAN
+    saturation[of.doubts(Track.REFUSED, minutes, saturation)] = NAN
+    bounded, limit = fleet.bounded[places], fleet.limits_at(places, minutes)
     utilization = np.where(bounded, NAN, usage / limit)
     limit[np.isnan(usage)] = NAN
     return Snapshot(

@@ -15,10 +15,9 @@ from typing import Final
 import numpy as np
 
 from monitor.push.batches import Batch
-from monitor.push.progress import KEPT, Kept, merged
+from monitor.push.progress import BEFORE, KEPT, Kept, merged
 
 VERSION: Final = 1
-BEFORE: Final = -1  # the chunk that holds what all chunks of earlier processes held
 PRAGMAS: Final = (
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA journal_mode = WAL",
@@ -89,9 +88,9 @@ class Store:
         self._connection: sqlite3.Connection | None = None
 
     def put(
-        self, receiver: str, protocol: str, made: Iterable[Batch], saved: tuple[int, bytes], most: int
+        self, receiver: str, protocol: str, made: Iterable[Batch], saved: Mapping[int, bytes], most: int
     ) -> int:
-        """Queue batches, and save the progress of a chunk; return how many samples were dropped for them.
+        """Queue batches, and save the progress of chunks; return how many samples were dropped for them.
 
         Beyond `most` bytes the oldest are dropped, but for the first, which may be on its way.
         """
@@ -99,7 +98,8 @@ class Store:
         with self._transaction() as connection:
             held = self.held.get(receiver, Held())
             connection.executemany(PUT, rows)
-            connection.execute("REPLACE INTO progress VALUES (?, ?, ?)", (receiver, *saved))
+            progress = [(receiver, *chunk) for chunk in saved.items()]
+            connection.executemany("REPLACE INTO progress VALUES (?, ?, ?)", progress)
             size = held.bytes + sum(len(row[-1]) for row in rows)
             dropped = list(surplus(connection.execute(OTHERS, (receiver,)), size - most))
             connection.executemany("DELETE FROM batch WHERE id = ?", [(one,) for one, _, _ in dropped])

@@ -15,7 +15,7 @@ from monitor.outbound import Outbound
 from monitor.push.batches import batches
 from monitor.push.config import PushConfig
 from monitor.push.encodings import ENCODINGS
-from monitor.push.gather import CHUNK, LATE, Gathering, Portion
+from monitor.push.gather import LATE, Gathering, Portion
 from monitor.push.labels import Labels
 from monitor.push.progress import Progress
 from monitor.push.queue import Queue, QueueError
@@ -54,6 +54,7 @@ class Target:
         self._progress: Progress | None = None
         self._waiting: Queued | None = None  # the oldest, which is being sent
         self._failures = 0  # attempts since one was answered for good
+        self._loss = ""  # why samples were given up last, since one was accepted
 
     @property
     def name(self) -> str:
@@ -114,7 +115,7 @@ class Target:
         made, queued = await asyncio.to_thread(batches, portion, self._encoding, self._labels)
         if not made:
             return
-        saved = portion.chunk.start // CHUNK, progress.saved(portion.chunk, queued)
+        saved = progress.saved(portion.chunk, queued)
         most = self.config.queue_megabytes * MEGABYTE
         dropped = await self._around.queue.ask(Store.put, self.name, self.config.protocol, made, saved, most)
         gathering.settle(portion, queued)
@@ -122,9 +123,13 @@ class Target:
         self._ready.set()
 
     def _drop(self, reason: str, samples: int, why: str) -> None:
-        if samples:
-            log.warning("push %s: %d samples dropped: %s", self.name, samples, why)
-            self._around.telemetry.dropped.labels(self.name, reason).inc(samples)
+        """Count samples that are given up. Thousands of requests may follow: they are logged once."""
+        if not samples:
+            return
+        self._around.telemetry.dropped.labels(self.name, reason).inc(samples)
+        if reason != self._loss:
+            self._loss = reason
+            log.warning("push %s: %d samples dropped, further ones are counted: %s", self.name, samples, why)
 
     async def _send_next(self) -> None:
         self._ready.clear()
@@ -162,7 +167,9 @@ class Target:
             log.warning("push %s: the receiver is back", self.name)
         self._failures = 0
         if answer.outcome is Outcome.DELIVERED:
+            self._loss = ""
             telemetry.sent.labels(self.name).inc(batch.samples)
             telemetry.newest.labels(self.name).set(batch.newest * 60)
         else:
-            self._drop(answer.reason, batch.samples, answer.sentence)
+            advice = ENCODINGS[queued.protocol].advice.get(answer.status or 0)
+            self._drop(answer.reason, batch.samples, "; ".join(filter(None, (answer.sentence, advice))))

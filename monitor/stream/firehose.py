@@ -64,8 +64,17 @@ class Rejected(Exception):
         self.status = status
 
 
-def create_router(ingest: Ingest, allowed: Callable[[], Allowed]) -> APIRouter:
-    """The endpoint. `allowed` is asked at each request, so that a reload of the configuration counts."""
+def always() -> bool:
+    return True
+
+
+def create_router(
+    ingest: Ingest, allowed: Callable[[], Allowed], ready: Callable[[], bool] = always
+) -> APIRouter:
+    """The endpoint. `allowed` is asked at each request, so that a reload of the configuration counts.
+
+    ready: whether it is known which series there are; a point that came before would belong to none.
+    """
     router = APIRouter(include_in_schema=False)
 
     @router.api_route(PATH, methods=METHODS)
@@ -73,7 +82,7 @@ def create_router(ingest: Ingest, allowed: Callable[[], Allowed]) -> APIRouter:
         """Take in one request; whatever happens, the answer is one that Firehose understands."""
         status, sentence = HTTPStatus.OK, ""
         try:
-            await _take(request, ingest, allowed())
+            await _take(request, ingest, allowed(), ready)
         except Rejected as rejected:
             status, sentence = rejected.status, str(rejected)
         except Refused as refused:
@@ -103,7 +112,7 @@ def _id(request: Request) -> str:
     return request.headers.get("x-amz-firehose-request-id", "")
 
 
-async def _take(request: Request, ingest: Ingest, allowed: Allowed) -> None:
+async def _take(request: Request, ingest: Ingest, allowed: Allowed, ready: Callable[[], bool]) -> None:
     """Check the headers before any byte of the body, then have its points in the fleet."""
     headers = request.headers
     source = headers.get("x-amz-firehose-source-arn", "")
@@ -120,6 +129,8 @@ async def _take(request: Request, ingest: Ingest, allowed: Allowed) -> None:
         raise Rejected(HTTPStatus.BAD_REQUEST, "expected the header X-Amz-Firehose-Request-Id")
     if encoding not in ENCODINGS:
         raise Rejected(HTTPStatus.BAD_REQUEST, "expected gzip or no Content-Encoding")
+    if not ready():
+        raise Rejected(HTTPStatus.SERVICE_UNAVAILABLE, "starting; send it again")
     with ingest.room.share() as share:
         body = await _body(request, share)
         await ingest.take(Delivery(_id(request), source, body, ENCODINGS[encoding]))

@@ -2,28 +2,25 @@
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import Counter, Gauge
+
+from monitor.telemetry import Telemetry
 
 NAMESPACES = 100  # told apart; the others are counted as one
 OTHER = "other"
+NOBODY = ("", "")  # the cell of updates that nobody watches: they may name any account
 
 
 class StreamTelemetry:
-    """Counters of what came, by what became of it."""
+    """Counters of what came, by what became of it; beside those of the process."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, telemetry: Telemetry) -> None:
+        self.streamed, self.points, registry = telemetry.streamed, telemetry.points, telemetry.registry
         self._namespaces = set[str]()
         self.requests = Counter(
             "headroom_stream_requests",
             "Requests of Firehose by the status they were answered with.",
             ["status"],
-            registry=registry,
-        )
-        self.points = Counter(
-            "headroom_stream_points",
-            "Points by what became of them: written, late (out of the window), future, unused (nobody uses "
-            "the metric), unknown (no such series), unit (contradicts), missing (no such number).",
-            ["outcome"],
             registry=registry,
         )
         self.unused = Counter(
@@ -50,9 +47,14 @@ class StreamTelemetry:
     def watch(self, waiting: Callable[[], float]) -> None:
         self.waiting.set_function(waiting)
 
+    def count(self, outcome: str, points: int) -> None:
+        """Count points by what became of them."""
+        self.points.labels("stream", outcome).inc(points)
+
     def count_unused(self, namespace: str, points: int) -> None:
         """Count points of metrics that nobody uses."""
-        self.points.labels("unused").inc(points)
+        self.streamed(*NOBODY, "", points)
+        self.count("unused", points)
         if len(self._namespaces) < NAMESPACES:
             self._namespaces.add(namespace)
         self.unused.labels(namespace if namespace in self._namespaces else OTHER).inc(points)

@@ -12,7 +12,7 @@ from monitor.stream.absence import Absence
 from monitor.stream.names import Names
 from monitor.stream.points import Numbers, Points, Values
 from monitor.stream.targets import NOWHERE, Kind, Targets
-from monitor.stream.telemetry import StreamTelemetry
+from monitor.stream.telemetry import NOBODY, StreamTelemetry
 from monitor.stream.wanted import DECODED, SERVICES, WIDTH
 
 SLICE = 2500  # points at a time: some 20 ms when all their names are new, 1 ms when they are known
@@ -42,6 +42,15 @@ class Writer:
             part = slice(start, start + SLICE)
             self._write(targets, numbers[part], times[part], values[:, part], now)
             await asyncio.sleep(0)
+        self._bill(targets, numbers)
+
+    def _bill(self, targets: Targets, numbers: Numbers) -> None:
+        """Count what AWS bills, by who watches it."""
+        updates = np.bincount(targets.payer[numbers])
+        for payer in np.flatnonzero(updates).tolist():
+            cell, service = targets.payers[payer]
+            account, region = cell if self._fleet.metrics(cell) else NOBODY
+            self._telemetry.streamed(account, region, service, int(updates[payer]))
 
     def _write(self, targets: Targets, numbers: Numbers, times: Numbers, values: Values, now: float) -> None:
         lost = targets.look_up(numbers)
@@ -92,7 +101,7 @@ class Writer:
 
     def _count(self, **outcomes: Flags) -> None:
         for outcome, places in outcomes.items():
-            self._telemetry.points.labels(outcome).inc(int(np.count_nonzero(places)))
+            self._telemetry.count(outcome, int(np.count_nonzero(places)))
 
 
 def _newest(targets: Targets, numbers: Numbers, minutes: Ints) -> dict[Kind, int]:

@@ -1,4 +1,4 @@
-"""What watching costs: measured so far, and projected for a month, by cell and service."""
+"""What watching costs: measured so far, and projected for a month, by service and by cell."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,44 +10,60 @@ from prometheus_client import Counter
 
 from monitor.columns import Flags, Ints
 from monitor.fleet import CellKey, Fleet
-from monitor.telemetry import DOLLARS_PER_METRIC, Telemetry
+from monitor.price import DOLLARS_PER_METRIC, DOLLARS_PER_UPDATE
+from monitor.telemetry import Telemetry
 
 HOUR = 3600
 MONTH = 365.25 * 86400 / 12  # seconds
-DOLLARS_PER_UPDATE = 0.003 / 1000  # Metric Streams, per metric update; one a minute and metric
+Names = tuple[str, ...]  # a service; or an account and a region
 Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bill:
-    """Of one cell, or one service: metrics asked for and streamed, and dollars a month."""
+class Plan:
+    """Metrics that are polled and streamed now, and the dollars of a month of it."""
 
-    names: tuple[str, ...]
-    polled: int
-    streamed: int
-    month: float
+    polled: int = 0
+    streamed: int = 0
+    month: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """Dollars for the metrics requested since the process began to watch a cell, in epoch seconds."""
+    """Metrics requested, updates streamed and their dollars, since an epoch second."""
 
-    account: str
-    region: str
-    dollars: float
-    requested: float
-    since: float
+    requested: float = 0.0
+    updates: float = 0.0
+    dollars: float = 0.0
+    since: float | None = None
 
     @property
     def month(self) -> float | None:
-        """At the pace so far; None while the first reads, which are of three hours, weigh too much."""
-        watched = time.time() - self.since
+        """At the pace so far; None while it is too short to tell."""
+        watched = time.time() - self.since if self.since else 0.0
         return self.dollars / watched * MONTH if watched >= HOUR else None
 
+    def __add__(self, other: "Measured") -> "Measured":
+        return Measured(
+            requested=self.requested + other.requested,
+            updates=self.updates + other.updates,
+            dollars=self.dollars + other.dollars,
+            since=min(filter(None, (self.since, other.since)), default=None),
+        )
 
-def bill(names: tuple[str, ...], polled: int, streamed: int, interval: float) -> Bill:
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Of one service, or one cell; of nobody, where all names are empty."""
+
+    names: Names
+    plan: Plan
+    measured: Measured
+
+
+def plan(polled: int, streamed: int, interval: float) -> Plan:
     month = polled * DOLLARS_PER_METRIC * MONTH / interval + streamed * DOLLARS_PER_UPDATE * MONTH / 60
-    return Bill(names=names, polled=polled, streamed=streamed, month=month)
+    return Plan(polled=polled, streamed=streamed, month=month)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,30 +94,37 @@ class Reads:
         return cls(polled, named, blocks, fleet.rings.is_streamed(rows, int(time.time() // 60)))
 
 
-def projected(reads: Reads, interval: float) -> tuple[list[Bill], list[Bill]]:
-    """By cell and by service, the dearest first, from the metrics that are read now.
+def bills(
+    reads: Reads, told: Mapping[Names, Measured], interval: float
+) -> tuple[Sequence[Bill], Sequence[Bill]]:
+    """By service and by cell, the dearest first. told: by account, region and service.
 
-    A metric that several services read counts for each of them, and once for its cell. May take long: not for
-    the event loop.
+    A metric that several services read is in the plan of each of them, and once in its cell's. May take
+    long: not for the event loop.
     """
+    services, cells = _planned(reads, interval)
+    return _bills(services, _sums(told, slice(2, 3))), _bills(cells, _sums(told, slice(2)))
+
+
+def _bills(plans: Mapping[Names, Plan], told: Mapping[Names, Measured]) -> Sequence[Bill]:
+    made = [Bill(names, plans.get(names, Plan()), told.get(names, Measured())) for names in {*plans, *told}]
+    return sorted(made, key=lambda one: (-one.plan.month, -one.measured.dollars, one.names))
+
+
+def _planned(reads: Reads, interval: float) -> tuple[Mapping[Names, Plan], Mapping[Names, Plan]]:
     paid = np.zeros(reads.streamed.size, np.bool_)  # what an API tells is not
     for rows in reads.cells.values():
         paid[rows] = True
-    by_cell = [_bill(cell, rows, reads.streamed, interval) for cell, rows in reads.cells.items()]
-    by_service = [
-        _bill((service,), rows[paid[rows]], reads.streamed, interval)
-        for service, rows in _rows_of_services(reads)
-    ]
-    return _dearest(by_cell), _dearest(by_service)
+    of_services = {(service,): rows[paid[rows]] for service, rows in _rows_of_services(reads)}
 
+    def planned(rows: Ints) -> Plan:
+        streamed = int(np.count_nonzero(reads.streamed[rows]))
+        return plan(rows.size - streamed, streamed, interval)
 
-def _bill(names: tuple[str, ...] | CellKey, rows: Ints, streamed: Flags, interval: float) -> Bill:
-    number = int(np.count_nonzero(streamed[rows]))
-    return bill(names, rows.size - number, number, interval)
-
-
-def _dearest(bills: list[Bill]) -> list[Bill]:
-    return sorted(bills, key=lambda one: (-one.month, one.names))
+    return (
+        {names: planned(rows) for names, rows in of_services.items()},
+        {names: planned(rows) for names, rows in reads.cells.items()},
+    )
 
 
 def _rows_of_services(reads: Reads) -> Iterator[tuple[str, Ints]]:
@@ -112,25 +135,33 @@ def _rows_of_services(reads: Reads) -> Iterator[tuple[str, Ints]]:
         yield service, (each[each >> 32 == number] & (2**32 - 1)).astype(np.int32)
 
 
-def measured(telemetry: Telemetry) -> list[Measured]:
-    """What the process's own counters say, by cell, the dearest first."""
-    requested = dict(_samples(telemetry.metrics_requested, "_total"))
-    since = dict(_samples(telemetry.metrics_requested, "_created"))
-    found = [
-        Measured(
-            account=account,
-            region=region,
-            dollars=dollars,
-            requested=requested[account, region],
-            since=since[account, region],
+def measured(telemetry: Telemetry) -> Mapping[Names, Measured]:
+    """What the process's own counters say, by account, region and service."""
+    counters = telemetry.metrics_requested, telemetry.updates, telemetry.dollars
+    requested, updates, dollars = (_samples(counter, "_total") for counter in counters)
+    since = _samples(telemetry.dollars, "_created")
+    return {
+        names: Measured(
+            requested=requested.get(names, 0.0),
+            updates=updates.get(names, 0.0),
+            dollars=spent,
+            since=since[names],
         )
-        for (account, region), dollars in _samples(telemetry.dollars, "_total")
-    ]
-    return sorted(found, key=lambda one: -one.dollars)
+        for names, spent in dollars.items()
+    }
 
 
-def _samples(counter: Counter, suffix: str) -> Iterator[tuple[CellKey, float]]:
-    for family in counter.collect():
-        for sample in family.samples:
-            if sample.name.endswith(suffix):
-                yield (sample.labels["account"], sample.labels["region"]), sample.value
+def _samples(counter: Counter, suffix: str) -> Mapping[Names, float]:
+    return {
+        tuple(sample.labels.values()): sample.value
+        for family in counter.collect()
+        for sample in family.samples
+        if sample.name.endswith(suffix)
+    }
+
+
+def _sums(told: Mapping[Names, Measured], by: slice) -> Mapping[Names, Measured]:
+    found: dict[Names, Measured] = {}
+    for names, one in told.items():
+        found[names[by]] = found.get(names[by], Measured()) + one
+    return found

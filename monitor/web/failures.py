@@ -10,7 +10,14 @@ from fastapi.routing import APIRoute
 
 from monitor.web.shell import HEADERS, render
 
-TITLES = {403: "Refused", 404: "Not here", 413: "Too long", 422: "Not understood", 503: "Too busy"}
+TITLES = {
+    401: "Log in",
+    403: "Refused",
+    404: "Not here",
+    413: "Too long",
+    422: "Not understood",
+    503: "Too busy",
+}
 INVALID = 422
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

@@ -8,9 +8,12 @@ is dropped. https://html.spec.whatwg.org/multipage/server-sent-events.html
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from fastapi import APIRouter, HTTPException, Response
 from starlette.types import Message, Receive, Scope, Send
+
+from monitor.access.visitor import Visitor, visitor_of
 
 LOOK = 1.0  # seconds between two looks for a new judgement
 HEARTBEAT = 15.0  # seconds without an event until a comment keeps the connection, and proxies, awake
@@ -24,8 +27,8 @@ HEADERS = [
 ]
 
 
-def live_router(judged: Callable[[], object]) -> APIRouter:
-    """The stream of events. judged: gives another object after each judgement."""
+def live_router(judged: Callable[[], object], stopping: asyncio.Event) -> APIRouter:
+    """The stream of events. judged: gives another object after each judgement. stopping: ends them all."""
     router = APIRouter(include_in_schema=False)
     open_now: set[Events] = set()
 
@@ -33,46 +36,53 @@ def live_router(judged: Callable[[], object]) -> APIRouter:
     async def live() -> Response:
         if len(open_now) >= MOST:
             raise HTTPException(503, f"{MOST} pages are open already; this one is not updated by itself")
-        return Events(judged, open_now)
+        return Events(judged, stopping, open_now)
 
     return router
 
 
 class Events(Response):
-    """One open page. It ends when the client goes, does not read, or the server stops."""
+    """One open page. It ends when the client goes, does not read or may not, or the server stops."""
 
-    def __init__(self, judged: Callable[[], object], open_now: "set[Events]") -> None:
+    def __init__(
+        self, judged: Callable[[], object], stopping: asyncio.Event, open_now: "set[Events]"
+    ) -> None:
         super().__init__()
-        self._judged, self._open = judged, open_now
+        self._judged, self._stopping, self._open = judged, stopping, open_now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._open.add(self)
-        telling = asyncio.create_task(self._tell(send), name="live page")
+        telling = asyncio.create_task(self._tell(send, visitor_of(scope)), name="live page")
         gone = asyncio.create_task(_disconnected(receive))
         try:
             await asyncio.wait({telling, gone}, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:  # the server stops, and gives its connections no other sign
-            telling.cancel()
-            await asyncio.wait({telling})
-            await send({"type": "http.response.body", "body": b""})
         finally:
             self._open.discard(self)
             for task in (telling, gone):
                 task.cancel()
             await asyncio.gather(telling, gone, return_exceptions=True)
 
-    async def _tell(self, send: Send) -> None:
+    async def _tell(self, send: Send, visitor: Visitor) -> None:
         seen, sent = self._judged(), time.monotonic()
         await _patiently(send, {"type": "http.response.start", "status": 200, "headers": HEADERS})
         await _patiently(send, _part(f"retry: {RETRY}\n\n"))
-        while True:
-            await asyncio.sleep(LOOK)
+        while visitor.admitted and not await self._stops():
             if (now := self._judged()) is not seen:
                 seen, sent = now, time.monotonic()
                 await _patiently(send, _part("event: judged\ndata: 1\n\n"))
             elif time.monotonic() - sent >= HEARTBEAT:
                 sent = time.monotonic()
                 await _patiently(send, _part(":\n\n"))
+        if not visitor.admitted:
+            await _patiently(send, _part("event: ended\ndata: 1\n\n"))
+        await _patiently(send, {"type": "http.response.body", "body": b""})
+
+    async def _stops(self) -> bool:
+        """Whether the server stops before it is time for another look."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK):
+                await self._stopping.wait()
+        return self._stopping.is_set()
 
 
 def _part(text: str) -> Message:

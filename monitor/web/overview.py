@@ -7,21 +7,22 @@ from math import isfinite
 from markupsafe import Markup
 
 from collectors.base import ACCOUNT
+from monitor.course import Course
 from monitor.fleet import Fleet, Key, Series
 from monitor.query import matches
 from monitor.rows import signal_of
 from monitor.snapshot import Snapshot
 from monitor.status import Told
+from monitor.strokes import bar, spark
 from monitor.units import amount, percent
-from monitor.web.course import Course
 from monitor.web.filters import Filters
-from monitor.web.strokes import bar, spark
 from monitor.web.tally import Heat, counts, heat, hidden, worst
 from rules.band import ZONES, Zone
 from rules.limits import catalogue
 
 ROWS = 25  # series on one page
 LONGEST_NAME = 96  # characters of a resource's name shown in a list
+LONGEST_ACCOUNT = 40
 Number = float | None
 
 
@@ -115,11 +116,11 @@ def line(snapshot: Snapshot, fleet: Fleet, series: Series, now: int, alerts: Map
         number(getattr(snapshot, name)[place]) for name in ("usage", "at_most", "limit", "saturation")
     )
     course = Course.of(fleet, series, now)
-    minute = course.since(series, zone)
+    minute = course.since(band, zone)
     return Line(
         series=series,
         zone=zone,
-        account=snapshot.names.get(series.key.account, series.key.account),
+        account=shortened(snapshot.names.get(series.key.account, series.key.account), LONGEST_ACCOUNT),
         usage=ranged(usage, at_most, signal.unit),
         limit=amount(limit, signal.unit) if limit is not None else "not known",
         utilization=used,

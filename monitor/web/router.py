@@ -2,15 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Hashable
-from functools import partial
+from collections.abc import Callable, Hashable
+from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from monitor.query import by_id
 from monitor.web import cost, overview, unseen
-from monitor.web.actions import LASTS, TOKEN, actions_router
+from monitor.web.actions import Forms, actions_router
 from monitor.web.alarms import firing
 from monitor.web.detail import detail
 from monitor.web.failures import PageRoute
@@ -32,8 +32,7 @@ FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Ty
 def web_router(state: "State") -> APIRouter:
     """The pages, their assets, their forms' targets and their live updates."""
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
-    site = Site(state)
-    _pages(router, site)
+    _pages(router, cache(partial(Site, state)))
 
     @router.get("/static/{name}")
     async def static(name: str) -> Response:
@@ -43,20 +42,22 @@ def web_router(state: "State") -> APIRouter:
         return Response(body, media_type=media_type, headers=FOREVER)
 
     router.include_router(actions_router(state.alerting.alarm))
-    router.include_router(live_router(lambda: state.exposition.snapshot))
+    router.include_router(live_router(lambda: state.exposition.snapshot, state.stopping))
     return router
 
 
-def _pages(router: APIRouter, site: "Site") -> None:
-    plain = {"/cost": site.cost, "/blind": site.blind, "/status": site.status, "/alerts": site.alerts}
+def _pages(router: APIRouter, site_with: "Callable[[Forms], Site]") -> None:
+    plain = {"/cost": Site.cost, "/blind": Site.blind, "/status": Site.status, "/alerts": Site.alerts}
 
     @router.get("/")
     async def overview(request: Request, filters: Annotated[Filters, Query()]) -> Response:
+        site = site_with(Forms.of(request))
         made = await site.kept.get(filters.url(page=filters.page), partial(site.overview, filters))
         return made.answer(request)
 
     @router.get("/series/{id}")
     async def series(id: str, request: Request) -> Response:
+        site = site_with(Forms.of(request))
         return (await site.kept.get(f"/series/{id[:64]}", partial(site.series, id))).answer(request)
 
     @router.get("/cost")
@@ -64,15 +65,15 @@ def _pages(router: APIRouter, site: "Site") -> None:
     @router.get("/status")
     @router.get("/alerts")
     async def page(request: Request) -> Response:
-        path = request.url.path
-        return (await site.kept.get(path, plain[path])).answer(request)
+        site, path = site_with(Forms.of(request)), request.url.path
+        return (await site.kept.get(path, partial(plain[path], site))).answer(request)
 
 
 class Site:
-    """What the pages are made of, each by a method that renders it."""
+    """What the pages with some forms are made of, each by a method that renders it."""
 
-    def __init__(self, state: "State") -> None:
-        self._state, self._alarm = state, state.alerting.alarm
+    def __init__(self, state: "State", forms: Forms) -> None:
+        self._state, self._alarm, self._forms = state, state.alerting.alarm, forms
         self._seen, self._judgements = state.exposition.snapshot, 0
         self.kept = Kept(self._stamp)
 
@@ -90,8 +91,8 @@ class Site:
             "here": here,
             "newest": newest * 60 if newest >= 0 else None,
             "waiting": self._state.told().waited_for,
-            "token": TOKEN,
-            "lasts": list(LASTS),
+            "names": snapshot.names,
+            "forms": self._forms,
         }
         return await asyncio.to_thread(render, template, **common, **facts)
 
@@ -129,11 +130,13 @@ class Site:
 
     async def cost(self) -> bytes:
         interval = self._alarm.writer.config.interval
-        reads = cost.Reads.of(self._state.fleet)
-        cells, services = await asyncio.to_thread(cost.projected, reads, interval)
-        measured = cost.measured(self._state.telemetry)
-        names = dict(self._state.exposition.snapshot.names)
-        facts = {"cells": cells, "services": services, "measured": measured, "names": names}
+        reads, told = cost.Reads.of(self._state.fleet), cost.measured(self._state.telemetry)
+        services, cells = await asyncio.to_thread(cost.bills, reads, told, interval)
+        facts = {
+            "services": services,
+            "cells": cells,
+            "total": sum(told.values(), cost.Measured()),
+        }
         return await self._rendered("cost.html", "/cost", interval=interval, shown=CELLS_SHOWN, **facts)
 
     async def blind(self) -> bytes:

@@ -1,5 +1,6 @@
 """What all pages share: the templates and what they may call, headers, and the assets."""
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -12,8 +13,10 @@ from markupsafe import Markup
 
 from monitor.alerting.phrases import span
 from monitor.telemetry import VERSION
+from monitor.text import encodable
 from monitor.units import amount, percent
 from rules.band import Zone
+from rules.limits import catalogue
 
 FOLDER = Path(__file__).parent
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
@@ -60,14 +63,20 @@ def moment(seconds: float | None) -> str:
     return Markup('<time datetime="{:%Y-%m-%dT%H:%M:%SZ}">{:%d %b %H:%M} UTC</time>').format(at, at)
 
 
+def title_of(service: str) -> str:
+    """What AWS calls a service."""
+    known = catalogue().get(service)
+    return known.title if known else service
+
+
+def page_of(url: str) -> str:
+    """What a page of the documentation is about, from its address: `http api throttling`."""
+    return url.rstrip("/").rpartition("/")[2].removesuffix(".html").replace("-", " ").replace("_", " ")
+
+
 def dollars(amount: float) -> str:
     """US dollars, with as many digits as say something."""
     return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.3g}"
-
-
-def printable(text: str) -> str:
-    """Text that HTML can carry: half of a surrogate pair becomes `?`."""
-    return text.encode(errors="replace").decode()
 
 
 @cache
@@ -86,11 +95,14 @@ def environment() -> Environment:
         "moment": moment,
         "span": span,
         "dollars": dollars,
+        "title_of": title_of,
+        "page_of": page_of,
     }
+    made.globals |= {"now": lambda: int(time.time())}
     made.globals |= {"asset": asset, "zones": WORST_FIRST, "version": VERSION, "not_seen": NOT_SEEN}
     return made
 
 
 def render(template: str, **facts: Any) -> bytes:
     """One page."""
-    return printable(environment().get_template(template).render(facts)).encode()
+    return encodable(environment().get_template(template).render(facts)).encode()

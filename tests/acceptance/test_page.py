@@ -145,6 +145,43 @@ async def test_the_keyboard_reaches_everything(visit: Visit) -> None:
     assert await page.evaluate("document.querySelector('main').contains(document.activeElement)")
 
 
+async def test_the_keyboard_alone_opens_a_series_and_acknowledges(visit: Visit) -> None:
+    page = visit.page
+    await visit.go("/")
+    alert = page.locator("#firing .alert").last
+    identity = await alert.get_attribute("id")
+    for reached in (page.locator("#worst tbody a").first, alert.locator("summary")):
+        while not await reached.evaluate("one => one === document.activeElement"):
+            assert await page.evaluate("document.activeElement.tagName") != "FOOTER"
+            await page.keyboard.press("Tab")
+        assert await reached.evaluate("one => getComputedStyle(one).outlineStyle") == "solid"
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("Grace")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#firing-title")).to_contain_text("taken care of")
+    assert urlsplit(page.url).path == "/"
+    await visit.go("/alerts")
+    await expect(page.locator(f"#{identity}")).to_contain_text("acknowledged by Grace")
+    await visit.go("/")
+    await page.locator("#worst tbody a").first.focus()
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/series/*")
+
+
+async def test_muted_on_the_overview(visit: Visit) -> None:
+    page = visit.page
+    await visit.go("/?service=kinesis")
+    alert = page.locator("#firing .alert").first
+    identity = await alert.get_attribute("id")
+    await alert.get_by_text("Acknowledge or mute").click()
+    await alert.get_by_label("Your name").fill("Ada")
+    await alert.get_by_label("Mute for").select_option("4 h")
+    await alert.get_by_role("button", name="Mute").click()
+    await expect(page.locator(f"#{identity}")).to_contain_text("muted by Ada until")
+    assert page.url.endswith("/?service=kinesis")  # where they were
+
+
 async def test_times_are_the_viewers(visit: Visit) -> None:
     await visit.go(await worst(visit))
     ticks = visit.page.locator("svg.chart [data-time]")
@@ -162,7 +199,7 @@ async def test_it_works_without_a_script(url: str, browser: Browser) -> None:
     await page.get_by_role("button", name="Filter").click()
     await expect(page.locator("#worst tbody .zone").first).to_have_text("saturated")
     await page.locator("#worst tbody th a").first.click()
-    await expect(page.locator("svg.chart")).to_be_visible()
+    await expect(page.locator("svg.chart:visible")).to_be_visible()
     assert "UTC" in await page.locator("main").inner_text()
     await context.close()
 

@@ -30,6 +30,7 @@ class Server:
 
     def __post_init__(self) -> None:
         self.exposition = Exposition(self.fleet)
+        self.telemetry = Telemetry()
         self.app: FastAPI
         self.alerting: Alerting
 
@@ -37,14 +38,14 @@ class Server:
     @asynccontextmanager
     async def opened(cls, folder: Path) -> AsyncIterator["Server"]:
         """A server whose journal is in the folder."""
-        server, telemetry = cls(), Telemetry()
+        server = cls()
         config = Config(journal=str(folder / "headroom.db"))
-        async with Alerting.opened(config, server.fleet, telemetry.registry) as server.alerting:
+        async with Alerting.opened(config, server.fleet, server.telemetry.registry) as server.alerting:
             server.app = create_app(
                 State(
                     fleet=server.fleet,
                     exposition=server.exposition,
-                    telemetry=telemetry,
+                    telemetry=server.telemetry,
                     told=lambda: server.told,
                     reload=server._reload,
                     alerting=server.alerting,

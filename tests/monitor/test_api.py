@@ -137,6 +137,7 @@ async def test_one_series_with_its_last_three_hours(server: Server, client: http
     assert detail["limit_read_at"] == "2027-01-15T08:00:00Z"
     assert detail["band"] == {"low": 0.4, "high": 0.7, "critical": 0.9}
     assert detail["unobservable"] is None
+    assert detail["limits"] == [{"since": None, "limit": 1000.0}]
     about = detail["about"]
     assert about["name"] == "stream_write_bytes"
     assert all(about[name] for name in ("why", "caveats", "remedy", "docs", "saturation"))
@@ -146,6 +147,20 @@ async def test_one_series_with_its_last_three_hours(server: Server, client: http
     usage = pytest.approx(950.0)
     assert sampled == {"minute": "2027-01-15T07:57:00Z", "usage": usage, "at_most": None, "saturation": 0.0}
     assert last == {"minute": "2027-01-15T07:58:00Z", "usage": None, "at_most": None, "saturation": 0.0}
+
+
+async def test_a_series_says_since_when_its_limit_is_another(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    named = key("orders")
+    add(server.fleet, named)
+    add(server.fleet, named, replace(RULING, limit=None))
+    await server.publish()
+    detail = await answer(client, f"/api/v1/series/{named.id}")
+    assert detail["limits"] == [
+        {"since": None, "limit": 1000.0},
+        {"since": "2027-01-15T08:00:00Z", "limit": None},
+    ]
 
 
 async def test_a_series_that_cannot_be_observed_says_why(server: Server, client: httpx.AsyncClient) -> None:

@@ -48,8 +48,11 @@ class Reading:
         asked = {"service": "cloudwatch", "operation": "GetMetricData"}
         return self.counted("headroom_aws_calls_total", **asked, code=code)
 
+    def paid(self, family: str) -> float:
+        return self.counted(family, account=CELL[0], region=CELL[1], service="kinesis")
+
     def requested(self) -> float:
-        return self.counted("headroom_metrics_requested_total", account=CELL[0], region=CELL[1])
+        return self.paid("headroom_metrics_requested_total")
 
     def errors(self, reason: str) -> float:
         return self.counted("headroom_decode_errors_total", reason=reason)
@@ -100,8 +103,8 @@ async def test_1200_metrics_are_read_in_three_calls_and_paid_for_once() -> None:
         assert some.last(range(1200)) == [float(n) for n in range(1200)]
         assert some.read_up_to(range(1200)) == [LAST] * 1200
         assert (some.calls(), some.requested()) == (3, 1200)
-        dollars = some.counted("headroom_estimated_cost_dollars_total", account=CELL[0], region=CELL[1])
-        assert dollars == pytest.approx(0.012)
+        assert some.paid("headroom_estimated_cost_dollars_total") == pytest.approx(0.012)
+        assert some.counted("headroom_points_total", source="poll", outcome="written") == 2 * 1200
 
 
 async def test_the_window_is_read_first_and_then_what_is_new_or_may_be_revised() -> None:

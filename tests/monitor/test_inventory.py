@@ -70,6 +70,15 @@ async def test_a_series_whose_limit_nobody_knows_is_shown_as_unobservable() -> N
     assert series.unobservable is not None
 
 
+async def test_a_name_that_utf_8_cannot_carry_is_made_one_that_it_can() -> None:
+    async def broken(aws: Aws) -> AsyncIterator[Observed]:
+        yield Observed(signal="efo_read_bytes", resource="orders\ud800/app", usage=1.0)
+
+    world = World(**NO_QUOTAS)
+    await world.look(collector(broken))
+    assert [key.resource for key in world.fleet.series] == ["orders?/app"]
+
+
 async def test_a_documented_default_is_that_of_the_region() -> None:
     world = World(**streams(), **NO_QUOTAS)
     await world.look(KINESIS, describe_limits={**SHARDS, "ShardLimit": 0})

@@ -37,7 +37,7 @@ filters = st.fixed_dictionaries(
         "account": st.sampled_from(["111111111111", "333333333333"]),
         "service": st.sampled_from(["kinesis", "lambda", "sqs"]),
         "signal": st.sampled_from(["stream_write_bytes", "account_concurrency"]),
-        "resource": st.sampled_from(["orders", "orders*", "?????", "a*b", "[*", "*"]),
+        "resource": st.sampled_from(["orders", "orders*", "?????", "a*b", "*der*", "[*", "*"]),
         "zone": st.lists(st.sampled_from(list(ZONES)), max_size=3),
     },
 )

@@ -16,8 +16,10 @@ from monitor.dashboards.grafana.shell import Board
 CELL = ("account", "region")
 CELLS = {label: CHOSEN[label] for label in (*CELL, "service")}
 MONTH = 30 * 24 * 3600  # seconds
-COST = select("headroom_estimated_cost_dollars_total", CELLS, CELL)
-REQUESTED = select("headroom_metrics_requested_total", CELLS, CELL)
+COST, REQUESTED, STREAMED = (
+    select(f"headroom_{family}_total", CELLS, tuple(CELLS))
+    for family in ("estimated_cost_dollars", "metrics_requested", "stream_updates")
+)
 RATE = "$__rate_interval"
 
 
@@ -35,22 +37,32 @@ def health() -> Board:
 def _cost() -> list[AnyPanel]:
     monthly = f"sum (rate({COST}[1h])) * {MONTH}"
     spent = f"sum (increase({COST}[$__range]))"
-    series = f"sum ({select('headroom_series', CELLS, ('account', 'region', 'service'))})"
+    series = select("headroom_series", CELLS, tuple(CELLS))
+    streamed = or_zero(f"sum (rate({STREAMED}[1h]))")
     by_cell = f"sum by (account, region) (rate({COST}[1h])) * {MONTH}"
-    by_service = f"sum by (service) ({select('headroom_series', CELLS, ('account', 'region', 'service'))})"
-    cell = "{{account}} {{region}}"
+    by_service = f"sum by (service) (rate({COST}[1h])) * {MONTH}"
+    cell, service = "{{account}} {{region}}", "{{service}}"
     return [
         number("A month of watching", "As in the last hour, for 30 days.", monthly, units.Dollars).span(6),
         number("Spent", "In the time that is shown.", spent, units.Dollars).span(6),
-        number("Series", "All that is known of, in whatever zone.", series).span(6),
-        number("Metrics per second", "Asked of CloudWatch.", f"sum (rate({REQUESTED}[1h]))").span(6),
+        number("Series", "All that is known of, in whatever zone.", f"sum ({series})"),
+        number("Metrics per second", "Asked of CloudWatch.", f"sum (rate({REQUESTED}[1h]))"),
+        number("Updates per second", "That streams bring, used or not.", streamed),
+        chart(
+            "A month of watching, by service",
+            "As in the hour before; without a name: what a stream brings and nobody uses.",
+            [query(by_service, service)],
+            units.Dollars,
+        ).span(8),
         chart(
             "A month of watching, by cell",
             "An account in a region, as in the hour before.",
             [query(by_cell, cell)],
             units.Dollars,
-        ),
-        chart("Series, by service", "All that is known of.", [query(by_service, "{{service}}")]),
+        ).span(8),
+        chart(
+            "Series, by service", "All that is known of.", [query(f"sum by (service) ({series})", service)]
+        ).span(8),
     ]
 
 
@@ -60,6 +72,7 @@ def _sight() -> list[AnyPanel]:
     cells = age("headroom_poll_timestamp_seconds", CELLS, CELL)
     inventories = age("headroom_inventory_timestamp_seconds", CELLS, (*CELL, "service"))
     decode = "sum (increase(headroom_decode_errors_total[1h]))"
+    points = f'sum by (source) (rate(headroom_points_total{{outcome="written"}}[{RATE}]))'
     return [
         number(
             "Blind cells", "Not read completely for 15 minutes, or never.", blind_cells(CELLS), color="red"
@@ -72,7 +85,12 @@ def _sight() -> list[AnyPanel]:
         rows("Last complete inventory", "Of a service in a cell.", {"age": inventories}, sort="age")
         .override_by_name("age", shown_as(units.Seconds))
         .span(12),
-        chart("Calls per second", "To AWS, by service.", [query(calls, "{{service}}")]).span(24),
+        chart("Calls per second", "To AWS, by service.", [query(calls, "{{service}}")]).span(12),
+        chart(
+            "Points per second",
+            "By stream, or by poll: it brings the last minutes again, as they may be revised.",
+            [query(points, "{{source}}")],
+        ).span(12),
     ]
 
 

@@ -68,7 +68,8 @@ class Board:
         made = made.description(self.about).readonly().refresh("1m").time("now-6h", "now").timezone("browser")
         made = made.tooltip(DashboardCursorSync.CROSSHAIR).tags([TAG if many else f"{TAG}-{self.name}"])
         zone = [_zone()] if self.zone else []
-        made = made.link(_others(many)).variables([_source(), _page(), *_labels(self.matchers), *zone])
+        made = made.link(_others(many)).link(_own_page())
+        made = made.variables([_source(), _page(), *_labels(self.matchers), *zone])
         for row, panels in self.rows.items():
             made = made.with_row(builders.Row(row))
             for panel in panels:
@@ -96,6 +97,10 @@ def _many(match: str) -> bool:
 def _others(with_variables: bool) -> DashboardLink:
     others = DashboardLink("Headroom").type(DashboardLinkType.DASHBOARDS).tags([TAG])
     return others.as_dropdown(True).include_vars(with_variables).keep_time(True)
+
+
+def _own_page() -> DashboardLink:
+    return DashboardLink("Headroom's page").type(DashboardLinkType.LINK).url("${headroom}").target_blank(True)
 
 
 def _source() -> DatasourceVariable:

@@ -3,13 +3,21 @@
 
 const LATEST = 1500; // milliseconds within which all open pages look again, not all at once
 const AGAIN = 10000; // milliseconds until a refused connection is tried again
+const OUT = "You are let in no longer: reload the page to log in";
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { day: "2-digit", month: "short", hour: "2-digit", minute: "2-digit" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
+// What time it is, is for the server to say: this machine's clock may be wrong.
+let ahead = 0; // milliseconds, of this clock
+
+function setClock(page) {
+  ahead = Date.now() - Number(page.body.dataset.now) * 1000;
+}
+
 function ago(at) {
-  const minutes = Math.round((Date.now() - at) / 60000);
+  const minutes = Math.round((Date.now() - ahead - at) / 60000);
   if (minutes < 0 || minutes >= 24 * 60) return "";
   if (minutes < 1) return "just now";
   return minutes < 60 ? `${minutes} min ago` : `${Math.floor(minutes / 60)} h ${minutes % 60} min ago`;
@@ -18,7 +26,7 @@ function ago(at) {
 function showTimes(root) {
   for (const one of root.querySelectorAll("time[datetime]")) {
     const at = new Date(one.dateTime);
-    const told = at.toDateString() === new Date().toDateString() ? clock.format(at) : day.format(at);
+    const told = at.toDateString() === new Date(Date.now() - ahead).toDateString() ? clock.format(at) : day.format(at);
     const past = ago(at);
     one.textContent = past && one.closest(".ago") ? past : past ? `${told} (${past})` : told;
     one.title = exact.format(at);
@@ -28,11 +36,13 @@ function showTimes(root) {
   }
 }
 
-function say(state, words) {
-  const live = document.getElementById("live");
-  if (live.dataset.state === state) return;
-  live.dataset.state = state;
-  live.querySelector(".say").textContent = words;
+const live = document.getElementById("live");
+const state = () => live.dataset.state;
+
+function say(what, words) {
+  live.dataset.state = what;
+  const said = live.querySelector(".say");
+  if (said.textContent !== words) said.textContent = words;
 }
 
 // What somebody is busy with stays as it is: a form that is open, a part that has the focus or a selection.
@@ -59,15 +69,23 @@ function replace(fresh) {
 
 let looking = false;
 
+// Gives whether it is worth trying again.
 async function look() {
-  if (looking || document.hidden) return;
+  if (looking || document.hidden) return true;
   looking = true;
   try {
-    const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" } });
+    const asked = { headers: { Accept: "text/html" }, redirect: "manual" };
+    const answer = await fetch(location.pathname + location.search, asked);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const ours = fresh.getElementById("live") !== null;
+    if (answer.status === 401 || answer.type === "opaqueredirect" || (answer.ok && !ours)) {
+      say("gone", OUT);
+      return false;
+    }
     if (answer.ok) {
+      setClock(fresh);
       replace(fresh);
-      say("on", "Live");
+      if (source !== null) say("on", "Live");
       document.body.dataset.updates = String(Number(document.body.dataset.updates || 0) + 1);
     } else {
       say("gone", fresh.querySelector("main p")?.textContent || "This page is no longer there");
@@ -77,6 +95,11 @@ async function look() {
   } finally {
     looking = false;
   }
+  return true;
+}
+
+function lookSoon() {
+  setTimeout(look, Math.random() * LATEST);
 }
 
 // A hidden page holds no connection: browsers open only a few to one host, and other tabs need them.
@@ -85,15 +108,22 @@ let source = null;
 function connect() {
   if (source !== null || document.hidden || document.querySelector("[data-live]") === null) return;
   source = new EventSource("/live");
-  source.addEventListener("open", () => say("on", "Live"));
-  source.addEventListener("judged", () => setTimeout(look, Math.random() * LATEST));
-  source.addEventListener("error", () => {
-    say("lost", "Connection lost, trying again");
-    if (source.readyState === EventSource.CLOSED) {
-      disconnect();
-      setTimeout(connect, AGAIN * (1 + Math.random()));
-    }
+  source.addEventListener("open", () => (state() === "off" ? say("on", "Live") : lookSoon()));
+  source.addEventListener("judged", lookSoon);
+  source.addEventListener("ended", () => {
+    disconnect();
+    say("gone", OUT);
   });
+  source.addEventListener("error", () => {
+    if (state() !== "gone") say("lost", "Connection lost, trying again");
+    if (source.readyState === EventSource.CLOSED) refused();
+  });
+}
+
+// The server answered, but not with events: the page itself tells why, or will be asked for again.
+async function refused() {
+  disconnect();
+  if (await look()) setTimeout(connect, AGAIN * (1 + Math.random()));
 }
 
 function disconnect() {
@@ -129,6 +159,7 @@ document.querySelector("form.filters")?.addEventListener("formdata", (event) => 
   for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
 });
 
+setClock(document);
 showTimes(document);
 remember(document);
 connect();

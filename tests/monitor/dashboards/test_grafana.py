@@ -94,6 +94,13 @@ def test_links_lead_to_a_dashboard_with_such_variables_or_to_the_page(board: dic
             assert url.startswith("${headroom}/?account=")
 
 
+@each_board
+def test_a_dashboard_leads_to_the_others_and_to_the_page(board: dict[str, Any]) -> None:
+    others, page = board["links"]
+    assert (others["type"], others["tags"]) == ("dashboards", ["headroom"])
+    assert (page["type"], page["url"]) == ("link", "${headroom}")
+
+
 def test_the_overview_leads_to_the_series() -> None:
     assert len(list(links(BOARDS["overview.json"]))) > 4
 

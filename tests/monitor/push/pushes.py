@@ -60,7 +60,7 @@ class Pushed:
         gathering, found = Gathering(self.fleet, self.progress), []
         for portion in gathering.portions():
             made, queued = batches(portion, ENCODINGS[PROTOCOL], self.labels)
-            self.saved[portion.chunk.start] = self.progress.saved(portion.chunk, queued)
+            self.saved |= self.progress.saved(portion.chunk, queued)
             gathering.settle(portion, queued)
             found += [written(one.body) for one in made]
             assert [one.samples for one in made] == [len(one) for one in found[len(found) - len(made) :]]

@@ -11,7 +11,7 @@ from monitor.push.gather import LATE, SLICE, Gathering
 from monitor.rings import WINDOW
 from rules.band import Zone
 from tests.monitor.fleets import NOW, RULING, key, traffic
-from tests.monitor.push.pushes import Pushed, points, read, stream, use
+from tests.monitor.push.pushes import Pushed, points, read, row, stream, use
 
 RESOURCE = "clicks"
 
@@ -60,6 +60,18 @@ def test_a_missing_minute_is_not_zero(fleet: Fleet) -> None:
     ]
 
 
+def test_minutes_before_a_stream_began_are_not_told_as_zero(fleet: Fleet) -> None:
+    series, pushed = stream(fleet), Pushed(fleet, out_of_order=True)
+    rows = np.array([row(fleet, series, of_refusals=True)], np.int32)
+    for minute in (NOW - 5, NOW - 4):
+        fleet.rings.mark_streamed(rows, np.array([minute], np.int32), NOW)
+    assert pushed.told("saturation") == [(RESOURCE, 5, 0), (RESOURCE, 4, 0)]
+    fleet.rings.mark_read(rows, NOW - 6)
+    fleet.rings.mark_streamed(rows, np.array([NOW - 3], np.int32), NOW)
+    late = [(RESOURCE, ago, 0) for ago in range(3 + LATE - 1, 5, -1)]
+    assert pushed.told("saturation") == [(RESOURCE, 3, 0), *late], "they were read meanwhile"
+
+
 def test_numbers_are_those_that_the_exposition_shows(fleet: Fleet) -> None:
     series = stream(fleet, refused=None)
     use(fleet, series, {NOW - 5: 0.1})
@@ -102,9 +114,9 @@ def test_a_sum_waits_for_all_its_metrics(fleet: Fleet) -> None:
     series, pushed = stream(fleet, usage=total(*parts)), Pushed(fleet)
     formula = fleet.usages.get(series.place)
     assert formula
-    one, other = (np.array([row], np.int32) for row in formula.rows)
-    for row, minute in ((one, NOW - 5), (other, NOW - 5), (one, NOW - 4)):
-        fleet.rings.write(row, np.array([minute], np.int32), np.array([100], np.float32))
+    one, other = (np.array([number], np.int32) for number in formula.rows)
+    for metric, minute in ((one, NOW - 5), (other, NOW - 5), (one, NOW - 4)):
+        fleet.rings.write(metric, np.array([minute], np.int32), np.array([100], np.float32))
     use(fleet, series, {NOW - 4: 0}, of_refusals=True)
     assert pushed.told("usage") == [(RESOURCE, 5, 200)]
     fleet.rings.write(other, np.array([NOW - 4], np.int32), np.array([150], np.float32))
@@ -181,6 +193,19 @@ def test_places_that_change_hands_do_not_mix_up_series(fleet: Fleet) -> None:
     assert pushed.told("usage") == [(RESOURCE, 4, 2)], "it is known where it stood"
 
 
+def test_a_series_that_was_gone_for_a_while_goes_on_where_it_was_over_a_restart_too(fleet: Fleet) -> None:
+    pushed = Pushed(fleet)
+    use(fleet, stream(fleet), {NOW - 5: 1})
+    pushed.look()
+    fleet.drop(key(RESOURCE))
+    fleet.release()
+    use(fleet, stream(fleet, "heir"), {NOW - 5: 7})
+    pushed.look()
+    pushed.restart()
+    use(fleet, stream(fleet), {NOW - 5: 1, NOW - 4: 2})
+    assert pushed.told("usage") == [(RESOURCE, 4, 2)]
+
+
 def test_a_series_that_leaves_meanwhile_is_let_go(fleet: Fleet) -> None:
     pushed = Pushed(fleet)
     use(fleet, stream(fleet), {NOW - 5: 1})
@@ -230,12 +255,23 @@ def test_what_is_older_than_receivers_are_asked_to_take_stays_as_it_was(fleet: F
     assert pushed.told("usage") == [(RESOURCE, 0, 1), (RESOURCE, LATE - 1, 2)]
 
 
-def test_the_limit_is_the_one_in_force(fleet: Fleet) -> None:
-    series, pushed = stream(fleet, refused=None), Pushed(fleet)
-    use(fleet, series, {NOW - 5: 1})
+def test_the_limit_is_the_one_that_was_in_force_in_the_minute(fleet: Fleet) -> None:
+    """A limit that changes neither measures the minutes before it, nor has them told again."""
+    series, pushed = stream(fleet, refused=None), Pushed(fleet, out_of_order=True)
+    use(fleet, series, {NOW - 6: 800, NOW - 5: 800})
     pushed.look()
     limit = RULING.limit
     assert limit
-    fleet.limit[series.place] = replace(limit, value=2000.0).value
-    use(fleet, series, {NOW - 4: 1})
-    assert pushed.told("limit") == [(RESOURCE, 4, 2000)]
+    stream(fleet, ruling=replace(RULING, limit=replace(limit, value=2000.0)), refused=None)  # at NOW
+    use(fleet, series, {NOW - 1: 800, NOW: 800})
+    told = [(name, point[1:]) for name, point in points(pushed.look())]
+    assert sorted(told) == [
+        ("limit", (0, 2000)),
+        ("limit", (1, 1000)),
+        ("usage", (0, 800)),
+        ("usage", (1, 800)),
+        ("utilization_ratio", (0, 0.4)),
+        ("utilization_ratio", (1, 0.8)),
+        ("zone", (0, Zone.WITHIN)),
+        ("zone", (1, Zone.ABOVE)),
+    ]

@@ -33,7 +33,7 @@ def kept(**minutes: int) -> Kept:
 
 
 def put(store: Store, *made: Batch, chunk: int = 0, series: Kept | None = None, most: int = MOST) -> int:
-    saved = chunk, (kept() if series is None else series).tobytes()
+    saved = {chunk: (kept() if series is None else series).tobytes()}
     return store.put("mimir", PROTOCOL, made, saved, most)
 
 
@@ -63,7 +63,7 @@ def test_it_is_first_in_first_out_and_outlives_the_process(path: Path) -> None:
 def test_receivers_do_not_share(path: Path) -> None:
     store = Store(path)
     put(store, batch(1))
-    store.put("thanos", PROTOCOL, [batch(2)], (0, kept(a=NOW).tobytes()), MOST)
+    store.put("thanos", PROTOCOL, [batch(2)], {0: kept(a=NOW).tobytes()}, MOST)
     assert drained(store) == [1]
     assert store.progress("mimir").size == 0
     assert far(store.progress("thanos")) == {"a": NOW}
@@ -140,7 +140,7 @@ def test_a_failure_leaves_everything_as_it_was(path: Path) -> None:
     store = Store(path)
     put(store, batch(1), series=kept(a=NOW - 1))
     with pytest.raises(sqlite3.Error):
-        store.put("mimir", None, [batch(2)], (0, kept(a=NOW).tobytes()), MOST)  # type: ignore[arg-type]
+        store.put("mimir", None, [batch(2)], {0: kept(a=NOW).tobytes()}, MOST)  # type: ignore[arg-type]
     assert far(store.progress("mimir")) == {"a": NOW - 1}
     assert store.held == {"mimir": Held(1, 10)}
     assert drained(store) == [1]

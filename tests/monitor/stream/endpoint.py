@@ -22,11 +22,12 @@ KEYS = ("old-key", "new-key")
 
 @dataclass
 class Endpoint:
-    """Where it listens. `allowed` may be changed."""
+    """Where it listens. `allowed` and `ready` may be changed."""
 
     ingest: Ingest
     port: int = 0
     allowed: Allowed = field(default_factory=lambda: Allowed(KEYS))
+    ready: bool = True
 
     @property
     def url(self) -> str:
@@ -59,7 +60,7 @@ def headers_of(request: str) -> dict[str, str]:
 async def serving(ingest: Ingest) -> AsyncIterator[Endpoint]:
     """The endpoint over HTTP on loopback."""
     endpoint, app = Endpoint(ingest), FastAPI(redirect_slashes=False)
-    app.include_router(firehose.create_router(ingest, lambda: endpoint.allowed))
+    app.include_router(firehose.create_router(ingest, lambda: endpoint.allowed, lambda: endpoint.ready))
     app.include_router(api.create_router(ingest))
     listening = bound("127.0.0.1", 0)
     endpoint.port = listening.getsockname()[1]

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import numpy as np
-from prometheus_client import CollectorRegistry
 
 from collectors.base import Metric, Observed, total
 from monitor.fleet import Fleet, Key, Ruling, fragment
 from monitor.stream.ingest import Ingest, nobody
 from monitor.stream.telemetry import StreamTelemetry
 from monitor.stream.writer import LookAgain
+from monitor.telemetry import Telemetry
 from rules.limits import Band, Limit, Source
 from tests.monitor.stream.bodies import ACCOUNT, NOW, REGION
 
@@ -68,9 +68,9 @@ def value(fleet: Fleet, metric: Metric, ago: int = 1) -> float:
 def ingest_of(
     fleet: Fleet, look_again: LookAgain = nobody, clock: Callable[[], float] = lambda: NOW
 ) -> Ingest:
-    return Ingest(fleet, StreamTelemetry(CollectorRegistry()), look_again, clock)
+    return Ingest(fleet, StreamTelemetry(Telemetry()), look_again, clock)
 
 
 def counted(ingest: Ingest, outcome: str) -> float:
     """How many points became that."""
-    return float(ingest.telemetry.points.labels(outcome)._value.get())
+    return float(ingest.telemetry.points.labels("stream", outcome)._value.get())

@@ -174,6 +174,14 @@ async def test_without_room_it_is_503_before_the_body_is_read(endpoint: Endpoint
     conforms(await endpoint.post(GOOD), 200)
 
 
+async def test_until_the_series_are_known_it_is_503_for_those_with_a_key(endpoint: Endpoint) -> None:
+    endpoint.ready = False
+    conforms(await endpoint.post(GOOD), 503)
+    conforms(await endpoint.post(GOOD, x_amz_firehose_access_key="wrong"), 401)
+    endpoint.ready = True
+    conforms(await endpoint.post(GOOD), 200)
+
+
 async def test_a_body_that_never_ends_is_given_up(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

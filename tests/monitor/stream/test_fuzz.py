@@ -1,18 +1,31 @@
-"""Whatever comes: no exception out of the decoders, and no answer but those of the protocol."""
+"""Whatever comes: no exception out of the decoders, and no answer but those of the protocol.
+
+`HEADROOM_FUZZ=100000 pytest tests/monitor/stream/test_fuzz.py` tries more of it.
+"""
 
 import gzip
 import os
+from collections.abc import Iterator
+from itertools import count
 
+import httpx
+import pytest
+from fastapi import FastAPI
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from monitor.stream.envelope import Refused
-from monitor.stream.ingest import Delivery, Ingest
+from monitor.stream.firehose import PATH, Allowed, create_router
+from monitor.stream.ingest import Ingest
 from monitor.stream.names import Names
 from monitor.stream.records import points_of
-from tests.monitor.stream.bodies import SOURCE, Update, delivery, envelope, lines, message
-from tests.monitor.stream.fleets import fleet_of, ingest_of
+from tests.monitor.stream.bodies import Update, delivery, envelope, line, lines, message
+from tests.monitor.stream.endpoint import KEYS, conforms, headers_of
+from tests.monitor.stream.fleets import fleet_of, ingest_of, value, written
 
+NUMBERS = count()
+LATIN = st.characters(
+    min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"
+)  # what a header may hold
 EXAMPLES = int(os.environ.get("HEADROOM_FUZZ", "1000"))  # inputs for each of the two tests
 UPDATES = [
     Update(),
@@ -63,19 +76,46 @@ def test_decoders_never_raise_and_every_record_is_points_or_bad_pieces(some: lis
         "".join([*name[:4], *(text for pair in name.dimensions for text in pair), name.unit]).encode()
 
 
-async def answered(ingest: Ingest, body: bytes, zipped: bool) -> bool:
-    try:
-        await ingest.take(Delivery("r-1", SOURCE, body, zipped))
-    except Refused:
-        return False
-    return True
+headers = st.fixed_dictionaries(
+    {},
+    optional={
+        "content-encoding": st.sampled_from(["gzip", "identity", "br", "GZIP"]),
+        "x-amz-firehose-access-key": st.sampled_from(["wrong", "", "\xff"]),
+        "x-amz-firehose-request-id": st.one_of(st.just("r-2"), st.text(LATIN, max_size=20)),
+        "x-amz-firehose-protocol-version": st.sampled_from(["1.0", "2.0", ""]),
+        "x-amz-firehose-source-arn": st.text(LATIN, max_size=20),
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def ingest() -> Iterator[Ingest]:
+    """One for all that comes: what one input does to it, the next ones see."""
+    one = ingest_of(fleet_of())
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def transport(ingest: Ingest) -> httpx.ASGITransport:
+    app = FastAPI()
+    app.include_router(create_router(ingest, lambda: Allowed(KEYS)))
+    return httpx.ASGITransport(app)
 
 
 @quick
-@example(b"{" * 30_000, False)
-@given(bodies, st.booleans())
-async def test_a_body_is_taken_or_refused(body: bytes, zipped: bool) -> None:
-    ingest = ingest_of(fleet_of())
-    await answered(ingest, body, zipped)
-    await ingest.take(delivery(SEEDS[0], request="2"))  # and what comes after it is taken
-    ingest.close()
+@example(b"{" * 30_000, {})
+@given(bodies, headers)
+async def test_every_answer_is_one_of_the_protocol(
+    ingest: Ingest, transport: httpx.ASGITransport, body: bytes, told: dict[str, str]
+) -> None:
+    sent = {name.lower(): value for name, value in headers_of("r-1").items()} | told
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]
+    async with httpx.AsyncClient(transport=transport, base_url="http://headroom") as client:
+        answer = await client.post(PATH, content=body, headers=raw)
+    assert answer.status_code in (200, 400, 401)
+    conforms(answer, answer.status_code, sent["x-amz-firehose-request-id"])
+    assert ingest.room.used == 0
+    number = next(NUMBERS)  # and what comes after it is taken
+    await ingest.take(delivery(line(UPDATES[0].but(sum=number)), request=f"good-{number}"))
+    assert value(ingest._writer._fleet, written.of(StreamName="orders")) == number

@@ -7,16 +7,28 @@ whether it streams or not (see test_freshness).
 import asyncio
 import signal
 import sys
+import time
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
+from itertools import product
+from pathlib import Path
 
 import httpx
+import pytest
 
-from tests.monitor.stream.bodies import Update, envelope, lines
-from tests.monitor.stream.endpoint import headers_of
+from tests.monitor.stream.bodies import NOW, Update, envelope, line, lines
+from tests.monitor.stream.endpoint import KEYS
 from tests.monitor.stream.process import MINUTES, STREAMS
-from tests.processes import eventually, get, line_of, running
+from tests.monitor.stream.sender import Sender
+from tests.monitor.test_app import free_port, journal
+from tests.processes import eventually, get, headroom, line_of, own_aws, running
 
 COMMAND = (sys.executable, "-m", "tests.monitor.stream.process")
+CLIENT = partial(httpx.AsyncClient, trust_env=False, timeout=30)
+AHEAD = range(5)  # minutes from this one on, which no poll asks for yet
 
 
 def updates(ago: int) -> list[Update]:
@@ -25,51 +37,96 @@ def updates(ago: int) -> list[Update]:
     ]
 
 
-class Sender:
-    """A Firehose: it sends each body until it is answered with 200."""
-
-    def __init__(self, port: str, client: httpx.AsyncClient) -> None:
-        self._url, self._client = f"http://127.0.0.1:{port}/firehose/v1", client
-        self.taken = [0] * MINUTES  # by which process each minute was taken
-        self.alive = 1
-        self.some = asyncio.Event()
-        self._at_once = asyncio.Semaphore(8)
-
-    async def send(self, ago: int) -> None:
-        body = envelope([lines(updates(ago))], f"r-{ago}")
-        while not self.taken[ago]:
-            try:
-                async with self._at_once:
-                    alive = self.alive
-                    answer = await self._client.post(self._url, content=body, headers=headers_of(f"r-{ago}"))
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)  # the other process is not there yet
-                continue
-            assert answer.status_code == 200
-            self.taken[ago] = alive
-            if sum(map(bool, self.taken)) > MINUTES // 4:
-                self.some.set()
-
-
 async def test_nothing_is_missing_when_it_is_killed_while_it_takes_points_in() -> None:
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as client, running(*COMMAND, "0") as first:
+    bodies = {f"r-{ago}": envelope([lines(updates(ago))], f"r-{ago}") for ago in range(MINUTES)}
+    async with CLIENT() as client, running(*COMMAND, "0") as first, asyncio.TaskGroup() as group:
         port = await line_of(first, "")
-        sender = Sender(port, client)
-        async with asyncio.TaskGroup() as sending:
-            for ago in range(MINUTES):
-                sending.create_task(sender.send(ago))
+        sender = Sender(f"http://127.0.0.1:{port}/firehose/v1", client, bodies)
+        group.create_task(sender.send_all())
+        await sender.some.wait()
+        first.send_signal(signal.SIGKILL)
+        await first.wait()
+        sender.alive = 2
+        async with running(*COMMAND, port) as second:
+            await line_of(second, port)
+            await eventually(sender.complete)
+            told = await get(f"http://127.0.0.1:{port}/told")
+    assert told
+    assert 2 in sender.taken.values()
+    for ago, held in enumerate(told.json()):
+        if sender.taken[f"r-{ago}"] == 2:
+            assert held == [1000.0 * ago + n for n in range(STREAMS)]
+
+
+class Service:
+    """`headroom serve` over an AWS, which may be killed and started again."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        address, config = f"127.0.0.1:{free_port()}", folder / "headroom.yaml"
+        (folder / "keys").write_text("\n".join(KEYS))
+        settings = "services: [kinesis]\nregions: [eu-west-1]\nstream: {access_keys_file: keys}\n"
+        config.write_text(settings + journal(folder))
+        self.url, self._environ = f"http://{address}", environ
+        self._arguments = "serve", "--config", str(config), "--listen", address
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Process]:
+        async with headroom(*self._arguments, environ=self._environ) as process:
+            await eventually(self.streams)
+            yield process
+
+    async def streams(self) -> dict[str, str] | None:
+        """The ids of the series of bytes written, by stream; None until they were judged."""
+        page = await get(f"{self.url}/api/v1/series", service="kinesis", signal="stream_write_bytes")
+        return {one["resource"]: one["id"] for one in page.json()["items"]} or None if page else None
+
+    async def usage(self, identity: str) -> dict[float, float | None]:
+        """Of a series, by when the minute began."""
+        detail = await get(f"{self.url}/api/v1/series/{identity}")
+        assert detail
+        history = detail.json()["history"]
+        return {datetime.fromisoformat(one["minute"]).timestamp(): one["usage"] for one in history}
+
+    async def written(self) -> float:
+        """Points that streamed in and were written, by its own account."""
+        answer = await get(f"{self.url}/metrics")
+        assert answer
+        name = 'headroom_points_total{outcome="written",source="stream"} '
+        return sum(float(one.removeprefix(name)) for one in answer.text.splitlines() if name in one)
+
+
+def minutes_of(streams: Iterable[str]) -> dict[str, Update]:
+    """By request: a minute of a stream, of which no poll knows yet."""
+    start = NOW // 60 - int(time.time() // 60)
+    pairs = enumerate(product(streams, AHEAD))
+    return {
+        f"r-{n}": Update(dimensions=(("StreamName", name),), ago=start - ahead, sum=60.0 * (n + 1))
+        for n, (name, ahead) in pairs
+    }
+
+
+async def test_the_whole_service_misses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+    others = lines(
+        Update(dimensions=(("StreamName", f"s{n}"),)) for n in range(2000)
+    )  # to have it take a while
+    async with own_aws() as environ, CLIENT() as client, asyncio.TaskGroup() as group:
+        service = Service(tmp_path, environ)
+        async with service.running() as first:
+            told = minutes_of(await service.streams() or {})
+            bodies = {request: envelope([others + line(one)], request) for request, one in told.items()}
+            sender = Sender(f"{service.url}/firehose/v1", client, bodies)
+            group.create_task(sender.send_all())
             await sender.some.wait()
             first.send_signal(signal.SIGKILL)
             await first.wait()
-            sender.alive = 2
-            async with running(*COMMAND, port) as second:
-                await line_of(second, port)
-                held = (await eventually(partial(complete, sender, port))).json()
-    assert 2 in sender.taken
-    for ago, taken in enumerate(sender.taken):
-        if taken == 2:
-            assert held[ago] == [1000.0 * ago + n for n in range(STREAMS)]
-
-
-async def complete(sender: Sender, port: str) -> httpx.Response | None:
-    return await get(f"http://127.0.0.1:{port}/told") if all(sender.taken) else None
+        sender.alive = 2
+        async with service.running():
+            await eventually(sender.complete)
+            again = [request for request, process in sender.taken.items() if process == 2]
+            assert again
+            assert {await sender.post(request) for request in again} == {200}  # its answers got lost
+            assert await service.written() == len(again)
+            ids = await service.streams() or {}
+            for one in (told[request] for request in again):
+                usage = await service.usage(ids[one.dimensions[0][1]])
+                assert usage[one.start / 1000] == pytest.approx(one.sum / 60)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -33,10 +34,10 @@ def name(request: pytest.FixtureRequest) -> str:
     return NAMES[request.param]
 
 
-@pytest.fixture
-async def server(tmp_path: Path, name: str) -> AsyncIterator[Server]:
+@asynccontextmanager
+async def named(folder: Path, name: str) -> AsyncIterator[Server]:
     """A server where all that has a name is called so; one alert fires, one is pending."""
-    async with Server.opened(tmp_path) as server:
+    async with Server.opened(folder) as server:
         fleet, now = server.fleet, int(time.time() // 60)
         worst, next_, hidden = (add(fleet, key(f"{name}{number}")) for number in range(3))
         why = Unobservable(name, name)
@@ -56,6 +57,12 @@ async def server(tmp_path: Path, name: str) -> AsyncIterator[Server]:
         server.alerting.alarm.standing[worst.key.id] = alert
         active = [ActiveAlert(one.place, "warning", state, 60) for one, state in ((worst, 2), (next_, 1))]
         await server.exposition.publish({ACCOUNT: name}, active)
+        yield server
+
+
+@pytest.fixture
+async def server(tmp_path: Path, name: str) -> AsyncIterator[Server]:
+    async with named(tmp_path, name) as server:
         yield server
 
 

@@ -1,0 +1,1 @@
+"""`headroom top`: a running Headroom on a whole terminal, asked over its API."""

@@ -1,0 +1,186 @@
+"""Open pages in a real Chromium when something goes: a series, a token, the server; or the clock is wrong."""
+
+import asyncio
+import re
+import signal
+import time
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+import uvicorn
+from fastapi import FastAPI
+from playwright.async_api import Browser, Page, expect
+
+from monitor.app import Server, bound
+from tests.browser import chromium
+from tests.monitor.test_app import free_port
+from tests.monitor.web.test_strange_names import NAMES, PAGES, named
+from tests.processes import eventually, get, headroom, own_aws
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PATIENCE = 60_000  # milliseconds
+KINESIS = "services: [kinesis]\nregions: [eu-west-1]\njudge_interval: 5\n"
+TOKEN = "a-token-of-the-test-0001"
+AUTH = """
+auth:
+  allow_anonymous: true
+  anonymous_role: metrics
+  tokens: [{name: browser, role: read, token: %s}]
+"""
+HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def aws() -> AsyncIterator[Mapping[str, str]]:
+    async with own_aws() as environ:
+        yield environ
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    context = await browser.new_context(extra_http_headers=HEADERS, locale="en-GB")
+    context.set_default_timeout(PATIENCE)
+    yield await context.new_page()
+    await context.close()
+
+
+class Headroom:
+    """`headroom serve` as a test has it run, on one port."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self.listen = f"127.0.0.1:{free_port()}"
+        self.url = f"http://{self.listen}"
+        self._config, self._environ = folder / "headroom.yaml", environ
+
+    def write(self, text: str) -> None:
+        self._config.write_text(f"{text}journal: {self._config.parent}/headroom.db\n")
+
+    @asynccontextmanager
+    async def running(self, text: str) -> AsyncIterator[Process]:
+        self.write(text)
+        serve = "serve", "--config", str(self._config), "--listen", self.listen
+        async with headroom(*serve, environ=self._environ) as process:
+            await eventually(partial(get, f"{self.url}/-/ready"))
+            yield process
+
+    async def open(self, page: Page, resource: str) -> None:
+        """Open a series' page."""
+
+        async def identity() -> str | None:
+            asked = {"resource": resource, "signal": "stream_write_bytes"}
+            async with httpx.AsyncClient(trust_env=False, headers=HEADERS) as client:
+                found = (await client.get(f"{self.url}/api/v1/series", params=asked)).json()["items"]
+            return found[0]["id"] if found else None
+
+        await page.goto(f"{self.url}/series/{await eventually(identity)}")  # ready is not judged yet
+        await expect(page.locator("#live")).to_have_text("Live", timeout=PATIENCE)
+
+
+@pytest.fixture
+def server(tmp_path: Path, aws: Mapping[str, str]) -> Headroom:
+    return Headroom(tmp_path, aws)
+
+
+async def said(page: Page, state: str, words: str) -> None:
+    live = page.locator("#live")
+    await expect(live).to_have_attribute("data-state", state, timeout=PATIENCE)
+    await expect(live).to_contain_text(words, timeout=PATIENCE)
+
+
+async def test_a_series_that_vanishes_while_its_page_is_open(server: Headroom, page: Page) -> None:
+    async with server.running(KINESIS) as process:
+        await server.open(page, "audit")
+        server.write(KINESIS + "exclude: [{resource: audit}]\n")
+        process.send_signal(signal.SIGHUP)
+        await said(page, "gone", "that series is not watched: the resource is gone")
+        await expect(page.locator("svg.chart").first).to_be_visible()  # what was last known stays
+        server.write(KINESIS)
+        process.send_signal(signal.SIGHUP)
+        await said(page, "on", "Live")  # it is back
+
+
+async def test_a_token_that_ends_while_the_page_is_open(server: Headroom, page: Page) -> None:
+    async with server.running(KINESIS + AUTH % TOKEN) as process:
+        await server.open(page, "audit")
+        server.write(KINESIS + AUTH % "another-token-of-the-test")
+        process.send_signal(signal.SIGHUP)
+        await said(page, "gone", "You are let in no longer: reload the page to log in")
+
+
+async def test_a_token_that_ended_while_the_server_was_away(server: Headroom, page: Page) -> None:
+    await page.clock.install()
+    async with server.running(KINESIS + AUTH % TOKEN):
+        await server.open(page, "audit")
+    await said(page, "lost", "Connection lost, trying again")
+    async with server.running(KINESIS + AUTH % "another-token-of-the-test"):
+        await said(page, "gone", "You are let in no longer: reload the page to log in")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        await page.clock.fast_forward(600_000)
+        await page.evaluate("fetch('/-/healthy')")
+        assert asked == [f"{server.url}/-/healthy"]  # it does not go on trying
+
+
+async def test_a_server_that_comes_back(server: Headroom, page: Page) -> None:
+    async with server.running(KINESIS):
+        await server.open(page, "audit")
+    await said(page, "lost", "Connection lost, trying again")
+    async with server.running(KINESIS):
+        await said(page, "on", "Live")
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+async def test_a_clock_that_is_wrong(server: Headroom, page: Page, minutes: int) -> None:
+    async with server.running(KINESIS):
+        await page.clock.set_fixed_time(time.time() + minutes * 60)
+        await server.open(page, "audit")
+        shown = page.locator("#facts time").last
+        sampled = await shown.get_attribute("datetime")
+        ago = re.search(r"\((\d+) min ago\)", await shown.inner_text())
+        assert sampled and ago, await shown.inner_text()
+        age = await page.evaluate("(at) => Date.now() - new Date(at)", sampled) / 60_000 - minutes
+        assert abs(int(ago[1]) - age) <= 1.5
+
+
+@asynccontextmanager
+async def answering(app: FastAPI) -> AsyncIterator[str]:
+    """The application on loopback; gives its URL."""
+    listening = bound("127.0.0.1", 0)
+    server = Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
+    serving = asyncio.create_task(server.serve([listening]))
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@pytest.mark.parametrize("kind", NAMES)
+async def test_strange_names_cut_nothing_off_and_run_nothing(tmp_path: Path, page: Page, kind: str) -> None:
+    wrong: list[str] = []
+    page.on("console", lambda said: wrong.append(said.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("dialog", lambda dialog: wrong.append(dialog.message))
+    async with named(tmp_path, NAMES[kind]) as server, answering(server.app) as url:
+        series = [f"/series/{one.key.id}" for one in server.fleet.series.values()]
+        for width in (390, 1280):
+            await page.set_viewport_size({"width": width, "height": 900})
+            for path in (*(path for path in PAGES if "{" not in path and "." not in path), *series):
+                await page.goto(url + path)
+                cut = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                assert cut <= 0, (path, width)
+        await page.goto("about:blank")
+    assert wrong == []

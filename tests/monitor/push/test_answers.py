@@ -1,0 +1,81 @@
+"""What becomes of a request, by the receiver's answer."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from tests.monitor.notifiers.loopback import serving
+from tests.monitor.push.worlds import World, config
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "status", "passes"),
+    [
+        *(
+            (protocol, status, True)
+            for protocol in ("remote_write", "otlp")
+            for status in (429, 502, 503, 504)
+        ),
+        *(
+            (protocol, status, False)
+            for protocol in ("remote_write", "otlp")
+            for status in (400, 404, 408, 307)
+        ),
+        ("remote_write", 500, True),
+        ("otlp", 500, False),
+    ],
+)
+async def test_what_is_tried_again_and_what_is_dropped(
+    world: World, protocol: str, status: int, passes: bool
+) -> None:
+    async with (
+        serving(web.Response(status=status), web.Response()) as server,
+        world.pushing(config(server.url, type=protocol)) as push,
+    ):
+        world.use(5)
+        push.judged()
+        kept, lost = "samples_sent_total", "samples_dropped_total"
+        reason = {"reason": f"http_{status}"}
+        await world.until(lambda: world.told(kept) + world.told(lost, **reason) == 4)
+        assert (world.told(kept), len(server.requests)) == ((4, 2) if passes else (0, 1))
+        assert world.told("requests_failed_total", **reason) == 1
+        if passes:
+            assert server.requests[0][2] == server.requests[1][2]
+        world.use(4)
+        push.judged()
+        await world.until(lambda: world.told(kept) >= 4)
+        assert world.told("samples_queued") == 0
+
+
+async def test_a_receiver_that_does_not_know_remote_write_2_says_what_to_do(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        serving(*[web.Response(status=415)] * 2, web.Response()) as server,
+        world.pushing(config(server.url, version=2)) as push,
+    ):
+        for count, ago in enumerate((5, 4), 1):
+            world.use(ago)
+            push.judged()
+            await world.until(partial(world.lost, 4 * count, "http_415"))
+        assert caplog.text.count("set `version: 1`") == 1, "a line for all of a kind"
+
+
+async def test_waits_grow_and_heed_the_receiver(world: World) -> None:
+    busy, asked = web.Response(status=503), web.Response(status=429, headers={"Retry-After": "90"})
+    async with (
+        serving(*[busy] * 9, asked, web.Response()) as server,
+        world.pushing(config(server.url)) as push,
+    ):
+        world.use(5)
+        push.judged()
+        await world.until(lambda: world.told("samples_sent_total") == 4)
+        assert world.waits == [0.5, 1, 2, 4, 8, 16, 32, 60, 60, 90]
+        assert len(server.requests) == 11

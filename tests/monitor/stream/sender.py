@@ -1,0 +1,53 @@
+"""A Firehose that sends each body until it is answered with 200."""
+
+import asyncio
+from collections.abc import Mapping
+
+import httpx
+
+from tests.monitor.stream.endpoint import headers_of
+
+
+class Sender:
+    """Bodies go by their request ids. taken: by which process, 1 or 2; `alive` is the one that runs.
+
+    some: set once a quarter was taken.
+    """
+
+    def __init__(self, url: str, client: httpx.AsyncClient, bodies: Mapping[str, bytes]) -> None:
+        self._url, self._client, self._bodies = url, client, bodies
+        self.taken = dict.fromkeys(bodies, 0)
+        self.alive = 1
+        self.some = asyncio.Event()
+        self._at_once = asyncio.Semaphore(8)
+
+    async def send_all(self) -> None:
+        async with asyncio.TaskGroup() as sending:
+            for request in self._bodies:
+                sending.create_task(self._send(request))
+
+    async def _send(self, request: str) -> None:
+        while not self.taken[request]:
+            async with self._at_once:
+                alive, status = self.alive, await self._answer(request)
+            if status != 200:
+                assert status in (None, 503)
+                await asyncio.sleep(0.05)  # the other process is not there yet
+                continue
+            self.taken[request] = alive
+            if sum(map(bool, self.taken.values())) > len(self.taken) // 4:
+                self.some.set()
+
+    async def _answer(self, request: str) -> int | None:
+        try:
+            return await self.post(request)
+        except httpx.TransportError:
+            return None
+
+    async def post(self, request: str) -> int:
+        """The status of the answer. Raises httpx.TransportError."""
+        headers, body = headers_of(request), self._bodies[request]
+        return (await self._client.post(self._url, content=body, headers=headers)).status_code
+
+    async def complete(self) -> bool | None:
+        return all(self.taken.values()) or None

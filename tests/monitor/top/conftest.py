@@ -1,0 +1,12 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.monitor.top.stage import Headroom
+
+
+@pytest.fixture
+async def headroom(tmp_path: Path) -> AsyncIterator[Headroom]:
+    async with Headroom.opened(tmp_path) as headroom:
+        yield headroom

@@ -1,0 +1,60 @@
+"""The command in a terminal of its own, as a process."""
+
+import asyncio
+import os
+import pty
+import termios
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from tests.processes import BARE, COMMAND, PATIENCE, ROOT
+
+SIZE = 24, 80  # lines, columns
+
+
+class Terminal:
+    """What a process wrote to its terminal, and what is typed there."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.written, self._more = b"", asyncio.Event()
+
+    def read(self) -> None:
+        try:
+            self.written += os.read(self._descriptor, 65536)
+        except OSError:  # the process ended
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+        self._more.set()
+
+    def type(self, keys: str) -> None:
+        os.write(self._descriptor, keys.encode())
+
+    async def until(self, word: str) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while word.encode() not in self.written:
+                self._more.clear()
+                await self._more.wait()
+
+
+@asynccontextmanager
+async def terminal(
+    *arguments: str, environ: Mapping[str, str]
+) -> AsyncIterator[tuple[Terminal, asyncio.subprocess.Process]]:
+    """The command and its terminal; it is killed at the end if it still runs."""
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, SIZE)
+    settings = {**BARE, "TERM": "xterm-256color", "COLORTERM": "truecolor", **environ}
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, *arguments, cwd=ROOT, env=settings, stdin=its, stdout=its, stderr=its
+    )
+    os.close(its)
+    opened, loop = Terminal(ours), asyncio.get_running_loop()
+    loop.add_reader(ours, opened.read)
+    try:
+        yield opened, process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        loop.remove_reader(ours)
+        os.close(ours)

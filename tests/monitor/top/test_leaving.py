@@ -1,0 +1,74 @@
+"""How it begins and ends: help, the keys that quit, a real terminal, and none."""
+
+import asyncio
+import re
+import socket
+import sys
+from collections.abc import Mapping
+
+import pytest
+from typer.testing import CliRunner
+
+from monitor.cli import app
+from monitor.client import ANSWERING
+from rules.band import Zone
+from tests.monitor.top.stage import Headroom, at
+from tests.monitor.top.terminal import terminal
+from tests.processes import PATIENCE, running
+
+COLOUR = re.compile(rb"[34]8;2;(\d+);(\d+);(\d+)")
+OTHER_SCREEN, BACK = b"\x1b[?1049h", b"\x1b[?1049l"
+ASKED_NOT = "import monitor.cli, sys; print('textual' in sys.modules)"
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])
+async def test_a_key_quits(headroom: Headroom, key: str) -> None:
+    async with at(headroom.address) as user:
+        await user.press(key)
+        await user.until(lambda: not user.app.is_running)
+    assert user.app.return_code == 0
+
+
+async def test_help_tells_all_keys(headroom: Headroom) -> None:
+    async with at(headroom.address) as user:
+        await user.press("question_mark")
+        screen = await user.sees("Keys", "Signs")
+        for key in ("/ filter", "s S sort", "z only", "a acknowledge", "m mute", "e Tab alerts", "q quit"):
+            assert key in screen
+        await user.press("escape")
+        await user.sees("No series is watched yet")
+
+
+@pytest.mark.parametrize(("environ", "grey"), [({}, False), ({"NO_COLOR": "1"}, True)], ids=str)
+async def test_a_real_terminal(headroom: Headroom, environ: Mapping[str, str], grey: bool) -> None:
+    await headroom.stand(("clicks", Zone.SATURATED, 0.5))
+    async with terminal("top", "--address", headroom.address, environ=environ) as (screen, process):
+        await screen.until("clicks")
+        screen.type("q")
+        async with asyncio.timeout(PATIENCE):
+            assert await process.wait() == 0
+        await screen.until(BACK.decode())
+    assert OTHER_SCREEN in screen.written and b"Traceback" not in screen.written
+    assert all(red == green == blue for red, green, blue in COLOUR.findall(screen.written)) == grey
+
+
+async def test_it_ends_at_once_though_nothing_is_answered() -> None:
+    """Who takes connections and says nothing keeps a request waiting for 10 s, but not the user."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = "127.0.0.1:{1}".format(*silent.getsockname())
+        async with terminal("top", "--address", address, environ={}) as (screen, process):
+            await screen.until("Asking ")
+            screen.type("q")
+            async with asyncio.timeout(0.8 * ANSWERING):
+                assert await process.wait() == 0
+
+
+def test_what_is_no_terminal_is_one_sentence() -> None:
+    done = CliRunner().invoke(app, ("top", "--address", "127.0.0.1:1"))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == "headroom top needs a terminal; headroom check and the API need none\n"
+
+
+async def test_other_commands_do_not_wait_for_its_library() -> None:
+    async with running(sys.executable, "-c", ASKED_NOT) as process:
+        assert await process.communicate() == (b"False\n", b"")
