@@ -163,6 +163,7 @@ class Site:
             pending=overview.lines(snapshot, self._state.fleet, waiting, _minute()),
             mutes=self._alarm.silences.mutes,
             deliveries=alerting.delivery.standings(),
+            unreachable=alerting.reach.unreachable,
             history=await alerting.journal.history(None, HISTORY),
         )
 
