@@ -15,10 +15,11 @@ class _Body(BaseModel):
 
 
 class AckBody(_Body):
-    """Who takes care of an alert, and why it needs no repeats."""
+    """Who takes care of an alert, why it needs no repeats, and for how long: else as long as it fires."""
 
     who: Said
     why: Said
+    lasts: Annotated[Duration, Field(gt=0)] | None = None
 
 
 class SilenceBody(_Body):
@@ -50,6 +51,7 @@ class AlertModel(BaseModel):
     links: dict[str, str]
     acknowledged_by: str | None = None
     acknowledged_why: str | None = None
+    acknowledged_until: datetime | None = None
     muted_by: str | None = None
     explained_by: str | None = None
 

@@ -59,8 +59,9 @@ def _alerts(router: APIRouter, alerting: Alerting, fleet: Fleet) -> None:
         if one is None or not one.firing:
             raise HTTPException(404, f"no alert with the id {id} fires")
         try:
-            who = visitor_of(request.scope).signed(body.who)
-            ack = Ack(alert=id, severity=one.severity, who=who, why=body.why, at=time.time())
+            who, now = visitor_of(request.scope).signed(body.who), time.time()
+            until = now + body.lasts if body.lasts else None
+            ack = Ack(alert=id, severity=one.severity, who=who, why=body.why, at=now, until=until)
             await alarm.silences.acknowledge(ack)
         except Refused as refused:
             raise HTTPException(422, str(refused)) from None
@@ -176,6 +177,7 @@ def _alert(one: Notice, state: State, silences: Silences, cause: str | None = No
         links=dict(one.links),
         acknowledged_by=ack.who if ack else None,
         acknowledged_why=ack.why if ack else None,
+        acknowledged_until=_time(ack.until) if ack and ack.until else None,
         muted_by=mute.id if mute else None,
         explained_by=cause,
     )

@@ -84,10 +84,16 @@ def row(alert: Mapping[str, Any]) -> tuple[str, ...]:
     return alert["id"], alert["state"], alert["severity"], alert["summary"], ", ".join(care)
 
 
-@app.command(epilog='Example: headroom alerts ack 0f3c9d7a1b2e4f56 --why "adding shards"')
-def ack(alert: Identity, why: Why, who: Who = "", address: Address = DEFAULT) -> None:
+@app.command(epilog='Example: headroom alerts ack 0f3c9d7a1b2e4f56 --lasts 2h --why "adding shards"')
+def ack(
+    alert: Identity,
+    why: Why,
+    lasts: Annotated[str, typer.Option(help="For how long: 30m, 2h, 1d; default: as long as it fires.")] = "",
+    who: Who = "",
+    address: Address = DEFAULT,
+) -> None:
     """Say that you take care of an alert: it is not repeated, but told when it gets worse or ends."""
-    body = {"who": who or user(), "why": why}
+    body = {"who": who or user(), "why": why, "lasts": lasts or None}
     typer.echo(printable(ask(address, "POST", f"/api/v1/alerts/{part(alert)}/ack", body)["summary"]))
 
 

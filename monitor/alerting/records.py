@@ -63,10 +63,17 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ack(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody takes care of an alert at this severity: it is told again only when it gets worse."""
+    """Somebody takes care of an alert at this severity: it is told again only when it gets worse.
+
+    until: epoch seconds; None: as long as the alert fires.
+    """
 
     alert: str
     severity: Severity
     who: str
     why: str
     at: float
+    until: float | None = None
+
+    def lasts(self, now: float) -> bool:
+        return self.until is None or now < self.until

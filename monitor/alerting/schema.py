@@ -32,7 +32,9 @@ CREATE INDEX history_of_an_alert ON history (alert, id);
 CREATE INDEX history_in_time ON history (at);
 """
 
-MIGRATIONS: tuple[str, ...] = (V1,)  # the n-th leads from version n to n + 1
+V2 = "ALTER TABLE acks ADD COLUMN until REAL"
+
+MIGRATIONS: tuple[str, ...] = (V1, V2)  # the n-th leads from version n to n + 1
 
 
 def statements(migration: str) -> Iterator[str]:

@@ -67,9 +67,10 @@ class Silences:
             None,
         )
 
-    def acked(self, alert: str) -> Severity | None:
-        """The severity up to which somebody takes care of an alert."""
-        return self._acks[alert].severity if alert in self._acks else None
+    def acked(self, alert: str, at: float) -> Severity | None:
+        """The severity up to which somebody takes care of an alert at `at`. Any thread may ask."""
+        ack = self._acks.get(alert)
+        return ack.severity if ack and ack.lasts(at) else None
 
     async def mute(self, asked: Silence, now: float) -> Silence:
         """Mute what matches; the id is given here. Raises Refused, or MatcherError with the column."""
@@ -95,18 +96,21 @@ class Silences:
     async def acknowledge(self, asked: Ack) -> Ack:
         """Somebody takes care of an alert as bad as it is now. Raises Refused."""
         ack = replace(asked, who=_said("who", asked.who), why=_said("why", asked.why))
+        if not ack.lasts(ack.at):
+            raise Refused("expected an end that is later than now")
         async with self._writing:
             await self._store.put(ACKS, ack)
             self._acks[ack.alert] = ack
         return ack
 
     async def expire(self, now: float, firing: Iterable[str]) -> None:
-        """Forget the mutes that are over, and the acknowledgements of alerts that do not fire any more."""
+        """Forget the mutes and acknowledgements that are over, and those of alerts that fire no longer."""
         async with self._writing:
             for identity in [one.id for one, _ in self._mutes.values() if one.ends <= now]:
                 await self._store.remove(SILENCES, identity)
                 del self._mutes[identity]
-            for alert in self._acks.keys() - set(firing):
+            lasting = {alert for alert in firing if alert in self._acks and self._acks[alert].lasts(now)}
+            for alert in self._acks.keys() - lasting:
                 await self._store.remove(ACKS, alert)
                 del self._acks[alert]
 

@@ -46,7 +46,7 @@ class Scene:
         for alert, one in self.standing.items():
             routes = [self._kept_alive(routed) for routed in self.router.route(one.labels, self.now)]
             held = alert in explained or self.silences.muting(one.labels, self.now) is not None
-            acked = self.silences.acked(alert)
+            acked = self.silences.acked(alert, self.now)
             for standing in standings(one, routes, telling.get(alert, ()), held, acked):
                 forgetful = standing.routed.receiver in self.keepalive
                 yield standing._replace(acked=None) if forgetful else standing

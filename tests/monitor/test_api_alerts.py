@@ -1,6 +1,8 @@
 """The API of alerts: what fires, who takes care, what is muted, and what was delivered."""
 
+import time
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,15 @@ async def test_an_acknowledgement(server: Server, client: httpx.AsyncClient) -> 
     assert server.alerting.alarm.wake.is_set()
 
 
+async def test_an_acknowledgement_for_a_time(server: Server, client: httpx.AsyncClient) -> None:
+    (alert,) = await fire(server, "orders")
+    before = time.time()
+    got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK | {"lasts": "2h"})
+    until = datetime.fromisoformat(got.json()["acknowledged_until"]).timestamp()
+    assert before + 7200 <= until <= time.time() + 7200
+    assert server.alerting.alarm.silences.acks[alert].until == pytest.approx(until)
+
+
 async def test_what_does_not_fire_cannot_be_acknowledged(server: Server, client: httpx.AsyncClient) -> None:
     (pending,) = await fire(server, "orders", minutes=3)
     for alert in ("0123456789abcdef", pending, "no id", "%2e%2e"):
@@ -104,6 +115,7 @@ BODIES: dict[str, tuple[str, dict[str, Any], str]] = {
     "only spaces": (f"{ALERTS}/{{}}/ack", {"who": "me", "why": "  "}, "expected why, as text"),
     "too long": (f"{ALERTS}/{{}}/ack", {"who": "x" * 1001, "why": "y"}, "who: "),
     "an unknown field": (f"{ALERTS}/{{}}/ack", ACK | {"until": 1}, "until: "),
+    "no time": (f"{ALERTS}/{{}}/ack", ACK | {"lasts": 0}, "lasts: "),
     "a list": (f"{ALERTS}/{{}}/ack", [1], "body: "),  # type: ignore[dict-item]
     "no matchers": (SILENCES, MUTE | {"matchers": []}, "matchers: "),
     "a matcher without a value": (SILENCES, MUTE | {"matchers": ["service="]}, "column 9: "),

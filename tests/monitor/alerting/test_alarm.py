@@ -176,6 +176,16 @@ async def test_what_is_acknowledged_is_not_repeated_but_its_worsening_is_told(tm
         assert stage.alarm.silences.acks == {}
 
 
+async def test_what_is_acknowledged_for_a_time_is_repeated_after_it(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path, configuration(route={**AT_ONCE, "repeat_interval": 120})) as stage:
+        assert await stage.play(orders="..ccccc") == "....F.r"
+        (alert,) = stage.alarm.standing
+        now = stage.seconds
+        ack = Ack(alert=alert, severity=Severity.WARNING, who="me", why="on it", at=now, until=now + 4 * 60)
+        await stage.alarm.silences.acknowledge(ack)
+        assert await stage.play(orders="cccccc") == "...r.r"
+
+
 async def test_what_a_saturated_series_explains_is_told_when_it_outlives_it(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         records = key("orders", "kinesis.stream_write_records")

@@ -170,6 +170,18 @@ async def test_an_older_schema_is_brought_up_to_date_with_all_it_holds(path: Pat
     assert columns(path, "extra") == ["x"]
 
 
+async def test_what_was_acknowledged_before_acknowledgements_could_end_lasts(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(MIGRATIONS[0] + "PRAGMA user_version = 1;")
+        connection.execute("INSERT INTO acks VALUES ('a', 'warning', 'me', 'on it', 5.0)")
+        connection.commit()
+    journal = await Journal.open(path)
+    kept = Ack(alert="a", severity=Severity.WARNING, who="me", why="on it", at=5.0, until=None)
+    assert (journal.trouble, list(journal.all(ACKS).values())) == (None, [kept])
+    await journal.close()
+
+
 async def test_a_migration_that_fails_has_changed_nothing(path: Path) -> None:
     await (await Journal.open(path)).close()
     wrong = "CREATE TABLE extra (x TEXT); CREATE TABLE extra (x TEXT)"
@@ -183,7 +195,7 @@ async def test_a_migration_that_fails_has_changed_nothing(path: Path) -> None:
 async def test_a_file_of_a_newer_headroom_is_refused(path: Path) -> None:
     newer = Store(path, migrations=[*MIGRATIONS, "CREATE TABLE extra (x TEXT)"])
     await (await Journal.open(path, store=newer)).close()
-    with pytest.raises(JournalError, match=r"newer Headroom: its schema is version 2, this Headroom knows 1"):
+    with pytest.raises(JournalError, match=r"newer Headroom: its schema is version 3, this Headroom knows 2"):
         await Journal.open(path)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from monitor.alerting.matchers import MatcherError
 from monitor.alerting.notice import Severity
@@ -80,7 +81,7 @@ async def test_what_was_said_survives_a_restart(silences: Silences, shelf: Shelf
     one = await mute(silences, '{service=kinesis, "tag team"="a b"}')
     seen = await silences.acknowledge(ack("a"))
     again = Silences(shelf)
-    assert (again.mutes, dict(again.acks), again.acked("a")) == ([one], {"a": seen}, Severity.WARNING)
+    assert (again.mutes, dict(again.acks), again.acked("a", NOW)) == ([one], {"a": seen}, Severity.WARNING)
     assert again.muting(LABELS | {"tag team": "a b"}, NOW) == one
 
 
@@ -103,11 +104,23 @@ async def test_an_acknowledgement_ends_with_its_alert(silences: Silences, shelf:
     for alert in "ab":
         await silences.acknowledge(ack(alert, Severity.CRITICAL))
     await silences.expire(NOW, firing=["b", "c"])
-    assert (silences.acked("a"), silences.acked("b"), list(shelf.all(ACKS))) == (
+    assert (silences.acked("a", NOW), silences.acked("b", NOW), list(shelf.all(ACKS))) == (
         None,
         Severity.CRITICAL,
         ["b"],
     )
+
+
+async def test_an_acknowledgement_ends_when_it_was_said_to(silences: Silences, shelf: Shelf) -> None:
+    await silences.acknowledge(replace(ack("a"), until=NOW + HOUR))
+    assert silences.acked("a", NOW + HOUR - 1) is Severity.WARNING
+    assert silences.acked("a", NOW + HOUR) is None
+    await silences.expire(NOW + HOUR - 1, firing=["a"])
+    assert list(silences.acks) == list(shelf.all(ACKS)) == ["a"]
+    await silences.expire(NOW + HOUR, firing=["a"])
+    assert (dict(silences.acks), shelf.all(ACKS)) == ({}, {})
+    with pytest.raises(Refused, match="later than now"):
+        await silences.acknowledge(replace(ack("a"), until=NOW))
 
 
 async def test_what_could_not_be_stored_does_not_count(silences: Silences, shelf: Shelf) -> None:
