@@ -98,7 +98,7 @@ def status(told: Told, snapshot: Snapshot) -> bytes:
     shut = told.shut.items()
     answer = models.Status(
         version=VERSION,
-        ready=not told.waited_for,
+        ready=told.ready,
         waiting_for=[*map(encodable, told.waited_for)],
         last_reload=models.Reload(at=_time(reload.at), error=_told(reload.error)) if reload else None,
         shut=[models.Shut(account=encodable(name), failure=_failure(one)) for name, one in shut],

@@ -142,11 +142,13 @@ def _probes(state: State) -> APIRouter:
 
     @router.get("/ready", response_model=models.Ready, responses={503: {"model": models.Error}})
     async def ready() -> models.Ready | JSONResponse:
-        """Whether every cell that can be reached was read once."""
-        waiting = state.told().waited_for
+        """Whether every cell that can be reached was read once, and judged."""
+        told = state.told()
         if trouble := state.alerting.journal.trouble:
             return error(503, trouble)
-        return error(503, f"not read yet: {', '.join(waiting)}") if waiting else models.Ready()
+        if told.waited_for:
+            return error(503, f"not read yet: {', '.join(told.waited_for)}")
+        return models.Ready() if told.ready else error(503, "all is read, and judged in a moment")
 
     @router.post("/reload", responses={413: {"model": models.Error}})
     async def reload(request: Request) -> models.Reloaded:

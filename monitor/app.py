@@ -208,6 +208,7 @@ class App:
             cells=cells,
             shut=dict(self.watch.shut),
             waited_for=self.watch.waited_for(),
+            judged=self.judged.is_set(),
             last_reload=self._last_reload,
         )
 

@@ -9,7 +9,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from socket import AF_INET, AF_INET6, AF_UNSPEC, IPPROTO_TCP, SOCK_STREAM, gaierror, socket
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -99,7 +99,7 @@ class Outbound:
             ) as response:
                 said = excerpt(await _beginning(response), policy.secrets)
                 wait = seconds_to_wait(response.headers.get("Retry-After"), self.now())
-                return of_status(who, response.status, said, wait)
+                return replace(of_status(who, response.status, said, wait), headers=response.headers)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return failed(who, error, policy)
 

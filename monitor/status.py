@@ -31,14 +31,20 @@ class Told:
     """What the API is told, as it is at one moment: nothing in it is changed afterwards.
 
     cells: every cell that could be opened. shut: accounts that did not let us in, by what they are called.
-    waited_for: what has not been read yet, in words; empty once ready.
+    waited_for: what has not been read yet, in words. judged: whether all was, once, after it had been read.
     last_reload: None when the configuration was never reloaded.
     """
 
     cells: Sequence[CellStatus] = ()
     shut: Mapping[str, Failure] = field(default_factory=dict)
     waited_for: Sequence[str] = ()
+    judged: bool = True
     last_reload: Reload | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether what the API tells is all there is."""
+        return self.judged and not self.waited_for
 
     @property
     def all_seen(self) -> bool:

@@ -24,8 +24,7 @@ from monitor.access.role import ROLES, Role
 from monitor.config_errors import Problem, problem, problems_of, unexpected
 from monitor.config_types import Model, Sources, Text, address
 from monitor.notifiers.fields import SOME, Flag, choice
-from monitor.notifiers.secrets import Secret
-from monitor.push.config import SecretEnv, SecretFile, given
+from monitor.notifiers.secrets import Secret, SecretEnv, SecretFile, given
 
 LONGEST_NAME = 64
 LEAST_TOKEN = 16  # characters; anything shorter can be guessed

@@ -1,8 +1,8 @@
 """What came of one attempt to tell a receiver: a value, never an exception."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -31,6 +31,7 @@ class Answer:
     reason: a short word of few values, for counting: `http_503`, `timeout`, `tls`; empty when delivered.
     sentence: for people; names no more of the receiver's address than its host, and no secret.
     status: HTTP's or SMTP's, where the receiver gave one. retry_after: seconds it asked us to wait.
+    headers: HTTP's.
     """
 
     outcome: Outcome
@@ -38,6 +39,7 @@ class Answer:
     reason: str = ""
     status: int | None = None
     retry_after: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 def delivered(sentence: str, status: int | None = None) -> Answer:

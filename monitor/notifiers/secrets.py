@@ -1,13 +1,14 @@
 """Secrets of a receiver: in the open, in an environment variable or in a file; never shown again."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo, WithJsonSchema
 
 from monitor.config_errors import problem
-from monitor.config_types import LARGEST_SECRET, Sources
+from monitor.config_types import LARGEST_SECRET, Model, Sources
 
 LEAST_SEGMENT = 8  # characters; a shorter part of a URL's path is a word of its API, not a secret
 
@@ -61,6 +62,24 @@ def from_file(name: Any, sources: Sources) -> str:
 
 
 PLACES: Final[Mapping[str, Callable[[Any, Sources], str]]] = {"_env": from_environment, "_file": from_file}
+
+
+def _elsewhere(read: Callable[[Any, Sources], str], name: Any, info: ValidationInfo) -> str:
+    return read(name, info.context or Sources())
+
+
+Elsewhere = WithJsonSchema({"type": "string"})
+SecretEnv = Annotated[Secret, BeforeValidator(partial(_elsewhere, from_environment)), Elsewhere]
+SecretFile = Annotated[Secret, BeforeValidator(partial(_elsewhere, from_file)), Elsewhere]
+
+
+def given(model: Model, name: str) -> SecretStr | None:
+    """A secret, wherever it was given. Raises a problem when it was given more than once."""
+    keys = [key for key in (name, *(name + suffix for suffix in PLACES)) if getattr(model, key)]
+    if len(keys) > 1:
+        raise problem(f"expected one {name}, found {' and '.join(keys)}")
+    secret: SecretStr | None = getattr(model, keys[0]) if keys else None
+    return secret
 
 
 def secrets_in(value: object) -> Iterator[str]:

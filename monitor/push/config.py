@@ -2,8 +2,7 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -11,15 +10,13 @@ from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
-    ValidationInfo,
-    WithJsonSchema,
     model_validator,
 )
 
 from monitor.config_errors import Problem, problem, unexpected
-from monitor.config_types import Duration, Model, Sources, Text
+from monitor.config_types import Duration, Model, Text
 from monitor.notifiers.fields import Flag, choice
-from monitor.notifiers.secrets import PLACES, Secret, SecretUrl, from_environment, from_file, hidden_in
+from monitor.notifiers.secrets import Secret, SecretEnv, SecretFile, SecretUrl, given, hidden_in
 from monitor.outbound import Policy
 
 LONGEST_NAME = 64
@@ -42,24 +39,6 @@ def _version(value: Any) -> Any:
     if value not in (1, 2) or isinstance(value, bool):
         raise unexpected("1 or 2", value)
     return value
-
-
-def _elsewhere(read: Callable[[Any, Sources], str], name: Any, info: ValidationInfo) -> str:
-    return read(name, info.context or Sources())
-
-
-Elsewhere = WithJsonSchema({"type": "string"})
-SecretEnv = Annotated[Secret, BeforeValidator(partial(_elsewhere, from_environment)), Elsewhere]
-SecretFile = Annotated[Secret, BeforeValidator(partial(_elsewhere, from_file)), Elsewhere]
-
-
-def given(model: Model, name: str) -> SecretStr | None:
-    """A secret, wherever it was given. Raises a problem when it was given more than once."""
-    keys = [key for key in (name, *(name + suffix for suffix in PLACES)) if getattr(model, key)]
-    if len(keys) > 1:
-        raise problem(f"expected one {name}, found {' and '.join(keys)}")
-    secret: SecretStr | None = getattr(model, keys[0]) if keys else None
-    return secret
 
 
 class Header(Model):

@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -39,6 +39,7 @@ class Encoding:
     """label: one label, as the writer's `Labels` need it. points: samples, all of one size.
 
     passing: whether a status means that the same request may succeed later. advice: what to do about others.
+    proof: the header without which success is none: a receiver of 1.0 may read 2.0 as nothing at all.
     """
 
     label: Encode
@@ -48,6 +49,7 @@ class Encoding:
     headers: Mapping[str, str]
     passing: Callable[[int], bool]
     advice: Mapping[int, str] = field(default_factory=dict)
+    proof: str | None = None
 
 
 def snappy(message: bytes) -> bytes:
@@ -74,29 +76,30 @@ def otlp_passes(status: int) -> bool:
     )
 
 
-TAKES_1: Final[Mapping[int, str]] = {
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "it may know remote write 1.0 only; set `version: 1`"
-}
+TAKES_1 = "it may know remote write 1.0 only; set `version: 1`"
+UNKNOWN: Final[Mapping[int, str]] = dict.fromkeys(
+    (HTTPStatus.OK, HTTPStatus.NO_CONTENT, HTTPStatus.UNSUPPORTED_MEDIA_TYPE), TAKES_1
+)
+WRITTEN: Final = "X-Prometheus-Remote-Write-Samples-Written"
 
 
-def _remote_write(writer: type[Writer], kind: str, version: str, advice: Mapping[int, str]) -> Encoding:
+def _remote_write(writer: type[Writer], kind: str, version: str) -> Encoding:
     headers = {
         "Content-Type": kind,
         "Content-Encoding": "snappy",
         "X-Prometheus-Remote-Write-Version": version,
     }
-    return Encoding(
-        remote_write.label, writer, remote_write.points, snappy, headers, remote_write_passes, advice
-    )
+    return Encoding(remote_write.label, writer, remote_write.points, snappy, headers, remote_write_passes)
 
 
 ENCODINGS: Final[Mapping[str, Encoding]] = {
-    "remote_write 1": _remote_write(remote_write.Writer1, "application/x-protobuf", "0.1.0", {}),
-    "remote_write 2": _remote_write(
-        remote_write.Writer2,
-        "application/x-protobuf;proto=io.prometheus.write.v2.Request",
-        "2.0.0",
-        TAKES_1,
+    "remote_write 1": _remote_write(remote_write.Writer1, "application/x-protobuf", "0.1.0"),
+    "remote_write 2": replace(
+        _remote_write(
+            remote_write.Writer2, "application/x-protobuf;proto=io.prometheus.write.v2.Request", "2.0.0"
+        ),
+        advice=UNKNOWN,
+        proof=WRITTEN,
     ),
     "otlp": Encoding(
         otlp.attribute,

@@ -14,7 +14,7 @@ from monitor.columns import Flags, Floats, Ints
 from monitor.exposition import FAMILIES
 from monitor.fleet import Fleet
 from monitor.formulas import NAN
-from monitor.rings import NEVER
+from monitor.rings import NEVER, Rings
 from monitor.snapshot import Snapshot
 from rules.band import zones
 
@@ -36,6 +36,7 @@ TRACKS: Final = {
     "headroom_saturation": Track.REFUSED,
     "headroom_zone": Track.EITHER,
 }
+HELD: Final = 15  # minutes; a poll, every five of them, fills a gap
 PUSHED: Final = [(family, TRACKS[family.name]) for family in FAMILIES if family.name in TRACKS]
 
 
@@ -68,10 +69,22 @@ def known(fleet: Fleet) -> Known:
     for source, formulas in enumerate(sources):
         for block in formulas:
             zero = rings.zero[block.rows]
-            told[source, block.series] = block.told(rings)
+            told[source, block.series] = _held(rings, block.rows, block.told(rings))
             read[source, block.series] = rings.covered[block.rows].min(axis=0, where=zero, initial=-NEVER)
             began[source, block.series] = rings.since[block.rows].max(axis=0, where=zero, initial=NEVER)
     return Known(told, read, began)
+
+
+def _held(rings: Rings, rows: Ints, told: Ints) -> Ints:
+    """The newest minutes, those behind a gap left out: where a stream began before a poll got as far.
+
+    They wait for it, so that they can be told in order; not for long, as CloudWatch may never answer.
+    """
+    covered = rings.covered[rows]
+    gap = rings.since[rows] > covered + 1
+    complete = covered.min(axis=0, where=gap, initial=-NEVER)
+    held: Ints = np.where((complete < told) & (told - complete <= HELD), complete, told)
+    return held
 
 
 def samples(fleet: Fleet, places: Ints, minutes: Ints, of: Known) -> Snapshot:

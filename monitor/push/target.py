@@ -6,7 +6,7 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from monitor.fleet import Fleet
@@ -144,6 +144,8 @@ class Target:
         headers = {**self.config.own_headers, **encoding.headers}
         url = self.config.url.get_secret_value()
         answer = await self._around.client.post(url, queued.batch.body, self.config.policy, headers)
+        if answer.outcome is Outcome.DELIVERED and encoding.proof and encoding.proof not in answer.headers:
+            answer = replace(answer, outcome=Outcome.REFUSED, reason="nothing_written")
         if answer.outcome is not Outcome.DELIVERED:
             self._around.telemetry.failed.labels(self.name, answer.reason).inc()
             if answer.status is None or encoding.passing(answer.status):

@@ -30,6 +30,9 @@ async def test_probes(server: Server, client: httpx.AsyncClient) -> None:
     got = await client.get("/-/ready")
     assert got.status_code == 503
     assert refusal(got) == "not read yet: account staging, 123456789012/eu-west-1"
+    server.told = Told(judged=False)
+    assert refusal(await client.get("/-/ready")) == "all is read, and judged in a moment"
+    assert (await answer(client, "/api/v1/status"))["ready"] is False
     server.told = Told()
     assert await answer(client, "/-/ready") == {"ready": True}
 

@@ -54,6 +54,23 @@ async def test_what_is_tried_again_and_what_is_dropped(
         assert world.told("samples_queued") == 0
 
 
+async def test_success_of_remote_write_2_is_what_the_receiver_says_it_wrote(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    proof = {"x-prometheus-remote-write-samples-written": "4"}
+    async with (
+        serving(web.Response(status=204), web.Response(status=204, headers=proof)) as server,
+        world.pushing(config(server.url, version=2)) as push,
+    ):
+        world.use(5)
+        push.judged()
+        await world.until(partial(world.lost, 4, "nothing_written"))
+        world.use(4)
+        push.judged()
+        await world.until(lambda: world.told("samples_sent_total") == 4)
+        assert "set `version: 1`" in caplog.text
+
+
 async def test_a_receiver_that_does_not_know_remote_write_2_says_what_to_do(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

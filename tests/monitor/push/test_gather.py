@@ -8,6 +8,7 @@ import pytest
 from collectors.base import Unobservable, total
 from monitor.fleet import Fleet
 from monitor.push.gather import LATE, SLICE, Gathering
+from monitor.push.samples import HELD
 from monitor.rings import WINDOW
 from rules.band import Zone
 from tests.monitor.fleets import NOW, RULING, key, traffic
@@ -58,6 +59,27 @@ def test_a_missing_minute_is_not_zero(fleet: Fleet) -> None:
         )
         for ago, value in zip((9, 5), values, strict=True)
     ]
+
+
+def test_minutes_behind_a_gap_wait_for_a_poll_but_not_for_long(fleet: Fleet) -> None:
+    series, pushed = stream(fleet, refused=None), Pushed(fleet)
+    rows = np.array([row(fleet, series)], np.int32)
+
+    def come(ago: int) -> None:
+        fleet.rings.write_streamed(rows, np.array([NOW - ago], np.int32), np.ones(1, np.float32), NOW - ago)
+
+    use(fleet, series, {NOW - 60: 1})
+    read(fleet, series, NOW - 60)
+    come(55)
+    assert pushed.told("usage") == [(RESOURCE, 60, 1)]
+    use(fleet, series, {minute: 1 for minute in range(NOW - 59, NOW - 55)})
+    read(fleet, series, NOW - 56)
+    assert pushed.told("usage") == [(RESOURCE, ago, 1) for ago in range(59, 54, -1)]
+    for ago in range(49, 56 - HELD - 1, -1):  # after a pause, and nobody polls any more
+        come(ago)
+        assert pushed.told("usage") == []
+    come(55 - HELD)
+    assert [ago for _, ago, _ in pushed.told("usage")] == list(range(49, 54 - HELD, -1))
 
 
 def test_minutes_before_a_stream_began_are_not_told_as_zero(fleet: Fleet) -> None:

@@ -26,6 +26,7 @@ async def test_an_acknowledgement_is_recorded_with_who_and_why(headroom: Headroo
     async with at(headroom.address) as user:
         await user.press("a", *"on", "space", *"it", "enter")
         await user.sees(f'stream_write_bytes of c "l" [i] is acknowledged by {who()}')
+        assert 'c "l" [i] is' in str(user.app.screen.query_one("Toast").render())
         ack = headroom.silences.acks[clicks.key.id]
         assert (ack.who, ack.why) == (who(), "on it")
         await user.sees(f"firing, acknowledged by {who()}")

@@ -81,11 +81,12 @@ async def test_each_key_sorts_as_the_api_does_and_both_ways(headroom: Headroom) 
     async with at(headroom.address) as user:
         for sort in (*get_args(Sort)[1:], "urgency"):
             for key_, reverse in (("s", False), ("S", True)):
-                await user.press(key_)
+                await user.press("j", key_)
                 wanted = View(sort=sort, reverse=reverse)
                 await user.until(lambda wanted=wanted: user.app.seen.view == wanted)  # type: ignore[misc]
                 places = find(snapshot, wanted.query).places
                 assert user.rows == [snapshot.series[place].key.resource for place in places]
+                assert user.current == user.rows[0]
         assert user.rows == NAMES[::-1]
         assert "zone▲" in await user.sees("by urgency, reversed")
 
@@ -139,6 +140,9 @@ async def test_the_cursor_stays_on_the_first_until_it_is_moved_and_then_on_its_s
         assert user.current == "clicks"
         await user.press("g")
         assert user.current == "orders"
+        await headroom.stand(("payments", Zone.SATURATED, 0.99))
+        await user.until(lambda: user.rows[0] == "payments")
+        assert user.current == "payments"
 
 
 async def test_what_was_scrolled_to_stays_in_sight(headroom: Headroom) -> None:
@@ -176,6 +180,10 @@ async def test_only_a_page_is_asked_for(headroom: Headroom) -> None:
         assert len(user.app.seen.page.items) == 200
         shown = {row.id for row in user.table.visible_items}
         await user.until(lambda: user.app.seen.closeups.keys() == shown)
+        seen = user.app.seen
+        user.app.follow()
+        await user.until(lambda: user.app.seen is not seen)
+        assert user.app.seen.closeups.keys() == shown
 
 
 NASTY = {

@@ -40,7 +40,7 @@ async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
     ruling = Ruling(
         limit=Limit(950.0, Source.APPLIED, time.time() - 600),
         band=Band(low=0.3, high=0.6, critical=0.8),
-        tags={"team": "web [x]"},
+        tags={"team": "web [x]\x1b[2J"},
     )
     series = add(headroom.server.fleet, key("account", "lambda.account_concurrency"), ruling)
     place = series.place
@@ -58,7 +58,7 @@ async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
         "Source: quota_applied, read ",
         "Target band: 30 % (285 concurrent executions) to 60 % (570 concurrent executions); critical from ",
         "Newest sample: never",
-        "Tags: team=web [x]",
+        r"Tags: team=web [x]\x1b[2J",
         "How refusals show: ",
         "\n1. ",
         "\naws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384",
