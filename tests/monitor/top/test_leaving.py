@@ -1,9 +1,12 @@
 """How it begins and ends: help, the keys that quit, a real terminal, and none."""
 
 import asyncio
+import os
+import pty
 import re
 import socket
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Mapping
 
 import pytest
@@ -14,7 +17,7 @@ from monitor.client import ANSWERING
 from rules.band import Zone
 from tests.monitor.top.stage import Headroom, at
 from tests.monitor.top.terminal import terminal
-from tests.processes import PATIENCE, running
+from tests.processes import COMMAND, PATIENCE, running
 
 COLOUR = re.compile(rb"[34]8;2;(\d+);(\d+);(\d+)")
 OTHER_SCREEN, BACK = b"\x1b[?1049h", b"\x1b[?1049l"
@@ -67,6 +70,15 @@ def test_what_is_no_terminal_is_one_sentence() -> None:
     done = CliRunner().invoke(app, ("top", "--address", "127.0.0.1:1"))
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == "headroom top needs a terminal; headroom check and the API need none\n"
+
+
+async def test_a_pipe_behind_it_is_none_either() -> None:
+    ours, its = pty.openpty()
+    process = await asyncio.create_subprocess_exec(*COMMAND, "top", stdin=its, stdout=PIPE, stderr=its)
+    os.close(its)
+    said, _ = await process.communicate()
+    assert (said, process.returncode, os.read(ours, 4096).count(b"\n")) == (b"", 2, 1)
+    os.close(ours)
 
 
 async def test_other_commands_do_not_wait_for_its_library() -> None:
