@@ -16,7 +16,7 @@ from monitor.formulas import Formulas
 from monitor.inventory import Outcome
 from monitor.judge import history
 from monitor.query import Query, find
-from monitor.rings import WINDOW
+from monitor.rings import NEVER, WINDOW
 from monitor.rows import signal_of
 from monitor.snapshot import Snapshot
 from monitor.status import CellStatus, Told
@@ -34,7 +34,15 @@ def page(snapshot: Snapshot, query: Query) -> bytes:
     """One page as JSON. Raises query.BadCursor. May take long: not for the event loop."""
     found = find(snapshot, query)
     items = [models.Series(**_numbers(snapshot, snapshot.series[place])) for place in found.places]
-    return models.Page(items=items, next=found.next, total=found.total).model_dump_json().encode()
+    newest = int(snapshot.minute.max(initial=NEVER))
+    told = models.Page(
+        items=items,
+        next=found.next,
+        total=found.total,
+        zones={zone.word: count for zone, count in found.zones.items()},
+        newest_sample_at=_time(newest * 60) if newest > NEVER else None,
+    )
+    return told.model_dump_json().encode()
 
 
 def detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Detail:

@@ -1,6 +1,6 @@
 """What the JSON API answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -52,6 +52,10 @@ class Page(Model):
     items: Sequence[Series]
     next: str | None = Field(description="The cursor of the next page; null: this is the last one.")
     total: int = Field(description="Series that match the filters, on all pages.")
+    zones: Mapping[str, int] = Field(
+        description="Series in each zone, of those that match all filters but that of zones; the worst first."
+    )
+    newest_sample_at: datetime | None = Field(description="Of all series; null: there is no sample yet.")
 
 
 class Sample(Model):

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
 from typing import Any, Literal
@@ -69,11 +69,15 @@ class Query(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of places, how many match in all, and the cursor of the next page."""
+    """One page of places, how many match in all, and the cursor of the next page.
+
+    zones: how many series are in each zone of those that pass the other filters.
+    """
 
     places: list[int]
     total: int
     next: str | None
+    zones: Mapping[Zone, int]
 
 
 class BadCursor(ValueError):
@@ -86,7 +90,8 @@ def find(snapshot: Snapshot, query: Query) -> Found:
     Pages follow one another by the sorted values: a series that moves meanwhile may show twice or not at
     all, every other one shows once.
     """
-    matching = np.flatnonzero(matches(snapshot, query))
+    passed = _elsewhere(snapshot, query)
+    matching = np.flatnonzero(passed & _in_zone(snapshot, query))
     columns = _sort_columns(snapshot, matching, query)
     kept = _after(columns, _decoded(query, columns), query.descending) if query.cursor else slice(None)
     left = [column[kept] for column in columns]
@@ -94,16 +99,26 @@ def find(snapshot: Snapshot, query: Query) -> Found:
     page = order[::-1][: query.limit] if query.descending else order[: query.limit]
     last = page[-1:].tolist() if order.size > query.limit else []
     cursors = [_encoded(query, [column[n] for column in left]) for n in last]
-    return Found(matching[kept][page].tolist(), matching.size, cursors[0] if cursors else None)
+    zones = snapshot.zone[passed]
+    counts = {zone: int(np.count_nonzero(zones == zone)) for zone in sorted(Zone, reverse=True)}
+    return Found(matching[kept][page].tolist(), matching.size, cursors[0] if cursors else None, counts)
 
 
 def matches(snapshot: Snapshot, query: Query) -> Flags:
     """Which places hold a series that passes the filters of the query."""
+    return _elsewhere(snapshot, query) & _in_zone(snapshot, query)
+
+
+def _in_zone(snapshot: Snapshot, query: Query) -> Flags:
+    wanted = [ZONES[word] for word in query.zone] if query.zone else [*Zone]
+    return np.isin(snapshot.zone, wanted)
+
+
+def _elsewhere(snapshot: Snapshot, query: Query) -> Flags:
+    """Which places hold a series that passes all filters but that of zones."""
     wanted = [(n, value) for n, field in enumerate(TEXTS[:4]) if (value := getattr(query, field)) is not None]
     fits = [all(group[n] == value for n, value in wanted) for group in snapshot.groups]
     passed: Flags = np.append(np.array(fits, np.bool_), False)[snapshot.group]  # -1, no series, is the last
-    if query.zone:
-        passed &= np.isin(snapshot.zone, [ZONES[word] for word in query.zone])
     if query.resource is not None:
         fitting = _resource_test(query.resource)
         passed[passed] = [fitting(one.key.resource) for one in snapshot.series[passed].tolist()]

@@ -11,15 +11,12 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 
-from monitor.query import Query
 from monitor.top.closeup import Closeup
 from monitor.top.closeups import Closeups
 from monitor.top.overview import Overview
 from monitor.top.seen import Seen
 from monitor.top.server import NoAnswer, Server
 from monitor.top.view import View
-from monitor.web.filters import Filters
-from rules.band import Zone
 
 
 class Top(App[None]):
@@ -75,12 +72,9 @@ class Top(App[None]):
         page = await self.server.page(view.query)
         closeups = self.closeups.keep([one.id for one in page.items])
         self.seen = replace(self.seen, view=view, page=page, closeups=closeups, at=time.time())
-        counts = {zone: await self._count(view.filters, zone) for zone in sorted(Zone, reverse=True)}
-        newest = await self.server.page(Query(sort="sampled_at", limit=1))
         alerts = await self.server.alerts()
-        sampled = newest.items[0].sampled_at if newest.items else None
         waiting = "" if page.total else await self._waiting()
-        self.seen = replace(self.seen, counts=counts, newest=sampled, alerts=alerts, waiting=waiting)
+        self.seen = replace(self.seen, alerts=alerts, waiting=waiting, complete=True)
 
     def _came(self, closeups: Mapping[str, Closeup]) -> None:
         self.seen = replace(self.seen, closeups=closeups)
@@ -89,10 +83,6 @@ class Top(App[None]):
         """One series, and what was told of its alert. Raises NoAnswer."""
         told = await self.server.series(identity)
         return Closeup(told, time.time(), await self.server.told(identity))
-
-    async def _count(self, filters: Filters, zone: Zone) -> int:
-        query = filters.query.model_copy(update={"zone": [zone.word], "limit": 1})
-        return (await self.server.page(query)).total
 
     async def _waiting(self) -> str:
         try:

@@ -34,10 +34,7 @@ class Head(Static):
 
 def counts(seen: Seen) -> Text:
     """How many series are in each zone, the worst first."""
-    told = [
-        Text.assemble((zone.word, STYLES[zone]), f" {seen.counts[zone]:,}")
-        for zone in sorted(seen.counts, reverse=True)
-    ]
+    told = [Text.assemble((zone.word, STYLES[zone]), f" {count:,}") for zone, count in seen.counts.items()]
     return Text("  ").join(told) if told else Text("Headroom", "bold")
 
 

@@ -13,7 +13,7 @@ from monitor.top.view import View
 from rules.alerts import State
 from rules.band import ZONES, Zone
 
-NO_PAGE = Page(items=[], next=None, total=0)
+NO_PAGE = Page(items=[], next=None, total=0, zones={}, newest_sample_at=None)
 USUAL = View()
 
 
@@ -43,20 +43,19 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What Headroom answered: the page of a view, how many series of its filters are in each zone (of all
-    zones), alerts, when the newest sample is of, and what was not read yet, in words.
+    """What Headroom answered: the page of a view, alerts, and what was not read yet, in words.
 
     at: when the page came, in epoch seconds; 0: never. closeups: of series of the page.
+    complete: whether all of it was told once.
     """
 
     view: View = USUAL
     page: Page = NO_PAGE
-    counts: Mapping[Zone, int] = field(default_factory=dict)
     alerts: Alerts = field(default_factory=partial(Alerts, items=[], total=0))
-    newest: datetime | None = None
     waiting: str = ""
     closeups: Mapping[str, Closeup] = field(default_factory=dict)
     at: float = 0.0
+    complete: bool = False
 
     @cached_property
     def by_series(self) -> Mapping[str, AlertModel]:
@@ -72,6 +71,16 @@ class Seen:
         ]
 
     @property
+    def counts(self) -> Mapping[Zone, int]:
+        """How many series of the view's filters are in each zone (of all zones), the worst first."""
+        return {ZONES[word]: count for word, count in self.page.zones.items()}
+
+    @property
+    def newest(self) -> datetime | None:
+        """When the newest sample is of."""
+        return self.page.newest_sample_at
+
+    @property
     def firing(self) -> int:
         """How many of the alerts that were told fire."""
         return sum(one.state == State.FIRING.word for one in self.alerts.items)
@@ -85,4 +94,4 @@ class Seen:
         """Whether an alert fires; None when it is not among those that were told."""
         if one := self.by_series.get(identity):
             return one.state == State.FIRING.word
-        return False if self.counts and self.alerts.total == len(self.alerts.items) else None
+        return False if self.complete and self.alerts.total == len(self.alerts.items) else None

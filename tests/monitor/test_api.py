@@ -84,6 +84,7 @@ async def test_series_filtered_sorted_and_paged(server: Server, client: httpx.As
     names, path = [], "/api/v1/series?resource=s*&zone=within&zone=critical&sort=usage&order=asc&limit=2"
     page = await answer(client, path)
     assert page["total"] == 5
+    assert sum(page["zones"].values()) == 5 and next(iter(page["zones"])) == "saturated"
     names += [item["resource"] for item in page["items"]]
     while page["next"]:
         page = await answer(client, f"{path}&cursor={page['next']}")

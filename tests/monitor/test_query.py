@@ -88,6 +88,10 @@ def test_pages_follow_one_another_to_the_whole(
     expected = {named for named, (zone, _) in series.items() if fits(named, zone, Query(**base))}
     assert {snapshot.series[place].key for place in whole.places} == expected
     assert whole.total == len(whole.places) == len(expected)
+    wide = Query(**base | {"zone": []})
+    located = [zone for named, (zone, _) in series.items() if fits(named, zone, wide)]
+    assert whole.zones == {zone: located.count(zone) for zone in Zone}
+    assert find(snapshot, Query(**base, limit=1)).zones == whole.zones
 
 
 @given(fleets, st.sampled_from(sorted(NUMBERS)), st.booleans())

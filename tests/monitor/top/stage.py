@@ -155,5 +155,5 @@ async def at(address: str, every: float = ONCE, size: tuple[int, int] = SIZE) ->
     app = Top(address, every)
     async with app.run_test(size=size, notifications=True) as pilot:
         user = User(pilot, app)
-        await user.until(lambda: bool(app.seen.counts or app.trouble))
+        await user.until(lambda: bool(app.seen.complete or app.trouble))
         yield user

@@ -58,7 +58,7 @@ async def test_all_of_one_series_is_told_below_the_list(headroom: Headroom) -> N
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=str)
 async def test_it_fits(headroom: Headroom, size: tuple[int, int]) -> None:
     async with at(headroom.address, size=size) as user:
-        await user.sees("production")
+        await user.sees("production", "q Quit")
         lines = user.lines
     assert len(lines) == size[1]
     assert {len(line) for line in lines} == {size[0]}
