@@ -136,7 +136,7 @@ def _idle(summary: Summary) -> Iterator[str]:
 def _sum(summary: Summary) -> str:
     if summary.unpriced == len(summary.idle.items) + summary.idle.more:
         return "No price of these is known, so no sum is told."
-    without = f"; {summary.unpriced} without one are not in it" if summary.unpriced else ""
+    without = f"; what has none ({summary.unpriced}) is not in it" if summary.unpriced else ""
     return (
         f"**{dollars(summary.month)} a month** of what has a known price{without}. "
         f"List prices, without discounts and taxes: {', '.join(summary.sources)}"
