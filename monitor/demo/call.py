@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from botocore.exceptions import UnknownServiceError
@@ -19,6 +20,9 @@ SIGNERS = {
     "monitoring": "cloudwatch",
     "servicequotas": "service-quotas",
 }  # the others sign with botocore's name
+# moto's ServiceModel keeps the operations it makes under the name by which botocore's, which it asks for
+# them, keeps its own: another thread may find botocore's in between, which lacks what moto needs.
+ROUTING = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ def understand(request: Request) -> Call | None:
     if service == "apigateway" and request.path.startswith("/v2/"):
         service = "apigatewayv2"
     try:
-        operation, labels = get_service_router(service).match(request)
+        with ROUTING:
+            operation, labels = get_service_router(service).match(request)
     except (UnknownServiceError, NotFound):
         return None
     protocol = determine_request_protocol(operation.service_model, request.content_type)

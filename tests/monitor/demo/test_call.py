@@ -1,0 +1,43 @@
+"""Requests are understood by many threads at once."""
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from moto.core.request import Request
+from moto.core.routing import get_service_router
+from moto.core.utils import get_service_model
+
+from monitor.demo.call import understand
+
+THREADS, TIMES = 8, 20
+SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/eu-west-1/lambda/aws4_request"}
+
+
+@pytest.fixture
+def hurried() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_the_first_requests_of_a_service_may_come_together() -> None:
+    """moto's model of a service holds, for a moment, operations that are not moto's (see `call.ROUTING`)."""
+    together = Barrier(THREADS)
+
+    def asked(_: int) -> tuple[str, str] | None:
+        request = Request.from_primitives("GET", "http://localhost/2015-03-31/functions/", SIGNED, b"")
+        together.wait(10)
+        call = understand(request)
+        return call.name if call else None
+
+    for _ in range(TIMES):
+        get_service_router.cache_clear()
+        vars(get_service_model("lambda"))["_instance_cache"].clear()
+        with ThreadPoolExecutor(THREADS) as pool:
+            assert set(pool.map(asked, range(THREADS))) == {("lambda", "ListFunctions")}
