@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.base import Observed, per_second
@@ -42,7 +42,6 @@ def as_known(told: list[tuple[int, float | None]], minutes: range) -> list[float
     return found
 
 
-@settings(deadline=None)
 @given(seen)
 def test_each_minute_of_the_window_has_the_limit_that_was_seen_then(
     steps: list[tuple[int, float | None]],
@@ -56,7 +55,6 @@ def test_each_minute_of_the_window_has_the_limit_that_was_seen_then(
     assert at(fleet, series, window) == pytest.approx(as_known(told, window), nan_ok=True)
 
 
-@settings(deadline=None)
 @given(seen)
 def test_it_remembers_no_more_than_changed_within_the_window(steps: list[tuple[int, float | None]]) -> None:
     fleet, minute = Fleet(), NOW

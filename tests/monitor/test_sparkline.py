@@ -5,7 +5,7 @@ from math import isnan
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.columns import Floats
@@ -56,7 +56,6 @@ def test_without_a_limit_nothing_is_drawn() -> None:
     assert sparkline(course(minutes((180, 0.5)), limit=NAN)) == GAP * LENGTH
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([NAN, 0.0, 1e-9, 0.3, 0.7, 1.0, 1e30]), min_size=WINDOW, max_size=WINDOW))
 def test_it_is_always_as_long_and_no_lower_than_any_of_its_minutes(values: list[float]) -> None:
     drawn = sparkline(course(np.array(values, np.float32)))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.alerts import Alert, Ints, Rule, State, step
@@ -78,7 +78,6 @@ class Watch:
                 assert changes[-1][2] is alert.state
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(letters, min_size=5, max_size=5), max_size=40), st.data())
 def test_many_alerts_are_stepped_as_each_one_alone(rows: list[list[str]], data: st.DataObject) -> None:
     many, alone = alerts(5), {(rule, n): Alert() for rule in Rule for n in range(5)}
@@ -91,7 +90,6 @@ def test_many_alerts_are_stepped_as_each_one_alone(rows: list[list[str]], data: 
             assert alert_of(many, rule, n) == alone[rule, n]
 
 
-@settings(deadline=None)
 @given(st.lists(batches, max_size=10))
 def test_any_order_of_writing_ends_as_the_samples_in_order(feeds: list[list[tuple[int, int, str]]]) -> None:
     watch = Watch()
@@ -100,7 +98,6 @@ def test_any_order_of_writing_ends_as_the_samples_in_order(feeds: list[list[tupl
         watch.check()
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(batches, st.none()), max_size=10))
 def test_restarts_forget_nothing_and_tell_nothing_twice(
     feeds: list[list[tuple[int, int, str]] | None],
@@ -114,7 +111,6 @@ def test_restarts_forget_nothing_and_tell_nothing_twice(
         watch.check()
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from(list(SAMPLES)), max_size=60), st.lists(st.integers(1, 20)))
 def test_every_change_is_told_however_the_minutes_are_batched(story: str, sizes: list[int]) -> None:
     watch, minutes = Watch(), iter(enumerate(story, START))

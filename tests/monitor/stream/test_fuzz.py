@@ -60,7 +60,7 @@ bodies = st.one_of(
     st.tuples(st.sampled_from(BODIES), mutations).map(lambda one: mutated(*one)),
     st.lists(records, max_size=4).map(envelope),
 )
-quick = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 
 
 @quick

@@ -66,7 +66,7 @@ def split(some: list[Update], chance: random.Random) -> list[tuple[list[bytes], 
     return bodies
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(points, st.randoms(use_true_random=False))
 async def test_any_split_ends_in_the_same_fleet(some: list[Update], chance: random.Random) -> None:
     whole, parts = await streamed([([lines(some)], False)]), await streamed(split(some, chance))
