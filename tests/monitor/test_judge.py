@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from collectors.base import Metric, Observed, Op, Unobservable, Usage, highest, total
 from monitor.fleet import Fleet, Key, Ruling, fragment
-from monitor.judge import CONFIRMED_FOR, history, judge
+from monitor.judge import CONFIRMED_FOR, judge
 from monitor.rings import RECENT, WINDOW
 from rules.band import Zone
 from rules.limits import Band, Limit, Source
@@ -316,16 +316,3 @@ def test_freed_places_disturb_no_judgement() -> None:
 
 def test_an_empty_fleet_is_judged() -> None:
     judge(Fleet(), NOW)
-
-
-def test_history_tells_each_minute_by_the_formula() -> None:
-    fleet = Fleet()
-    put(fleet, seen(total(traffic, more_traffic)))
-    for turn in [(0, 5, 1.0), (2, 5, 2.0), (2, 4, 3.0), (0, 2, 5.0), (2, 2, 6.0)]:
-        write(fleet, turn)
-    formula = fleet.usages.get(fleet.series[key()].place)
-    assert formula
-    minutes, values = history(fleet, formula)
-    assert minutes.tolist() == list(range(NOW - 2 - WINDOW + 1, NOW - 2 + 1))
-    np.testing.assert_array_equal(values[-4:], [3, 3, NAN, 11])
-    assert np.isnan(values[:-4]).all()
