@@ -10,14 +10,13 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 from prometheus_client import CollectorRegistry
 
+from bench.journal import sink
 from bench.judge import NOW, fleet_of
 from monitor.fleet import Fleet
 from monitor.outbound import Outbound
@@ -34,26 +33,6 @@ SERIES = 100_000
 MINUTES = 3  # that come one at a time
 FAMILIES = 5  # of a series: usage, limit, utilization, saturation, zone
 RECEIVER = {"receiver": "sink"}
-
-
-class Sink(BaseHTTPRequestHandler):
-    """Accepts everything."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None: ...
-
-
-def sink(ready: Connection) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
-    ready.send(server.server_port)
-    server.serve_forever()
 
 
 def move(fleet: Fleet, minute: int) -> None:

@@ -43,8 +43,8 @@ class Sheet(Screen[None]):
 
     @property
     def target(self) -> Target | None:
-        """What is looked at."""
-        raise NotImplementedError
+        """What is looked at; a screen that has something says so."""
+        return None
 
     def on_mount(self) -> None:
         self.watch(self.app, "trouble", self._mark_old)

@@ -1,9 +1,7 @@
 """The HTTP application: what it answers, in which shape, and how it refuses."""
 
 import gzip
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -20,22 +18,10 @@ from monitor.telemetry import VERSION
 from rules.band import Zone
 from rules.limits import signals
 from tests.monitor.fleets import ACCOUNT, NOW, REGION, RULING, add, judged, key
-from tests.monitor.served import Server, answer, client_of, refusal
+from tests.monitor.served import Server, answer, refusal
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 PLAIN = {"Accept-Encoding": "identity"}
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    async with Server.opened(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(server) as client:
-        yield client
 
 
 async def test_both_formats_tell_the_same(server: Server, client: httpx.AsyncClient) -> None:

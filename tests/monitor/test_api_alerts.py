@@ -24,18 +24,6 @@ ACK = {"who": "me", "why": "on it"}
 MUTE = {"matchers": ['service="kinesis"'], "lasts": "2h", "who": "me", "why": "load test"}
 
 
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    async with Server.opened(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(server) as client:
-        yield client
-
-
 async def fire(server: Server, *resources: str, minutes: int = 6) -> list[str]:
     """Have streams be critical for so many minutes; the ids of their alerts."""
     for resource in resources:

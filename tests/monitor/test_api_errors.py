@@ -1,7 +1,6 @@
 """Probes, reload, pages and errors of the HTTP application."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,19 +8,7 @@ import pytest
 
 from monitor.config_errors import ConfigError
 from monitor.status import Told
-from tests.monitor.served import Server, answer, client_of, refusal
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    async with Server.opened(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(server) as client:
-        yield client
+from tests.monitor.served import Server, answer, refusal
 
 
 async def test_probes(server: Server, client: httpx.AsyncClient) -> None:

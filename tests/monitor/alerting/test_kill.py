@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -25,11 +26,10 @@ class Listener:
         self.asked = 0
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):  # killed while sending
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            made = msgspec.json.decode(
-                await reader.readexactly(int(head.split("Content-Length: ")[1])), type=Notification
-            )
+            body = await reader.readexactly(int(head.split("Content-Length: ")[1]))
+            made = msgspec.json.decode(body, type=Notification)
             self.asked += 1
             if self.asked % 10 == 0:
                 writer.write(b"HTTP/1.1 503 Busy\r\n\r\n")
@@ -37,10 +37,6 @@ class Listener:
                 self.accepted[made.receiver].append(made)
                 writer.write(b"HTTP/1.1 204 OK\r\n\r\n")
             await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # killed while sending
-        finally:
-            writer.close()
 
 
 @pytest.fixture

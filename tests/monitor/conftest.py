@@ -1,3 +1,5 @@
+"""The HTTP application with a fleet by hand, and somebody who asks it, for all tests that want them."""
+
 from collections.abc import AsyncIterator
 from pathlib import Path
 
