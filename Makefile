@@ -14,7 +14,7 @@ compile = $(BIN)/uv pip compile --quiet --no-config --universal --python-version
 help:
 	@sed -n 's/^## //p' Makefile
 
-## make install      a virtual environment in .venv, with the command at .venv/bin/headroom
+## make install      create a virtual environment in .venv, with the command .venv/bin/headroom
 install: .venv/.installed
 
 .venv/.installed: pyproject.toml requirements-dev.lock | .venv/bin/pip
@@ -28,38 +28,38 @@ install: .venv/.installed
 		{ $(SUDO) apt-get update && $(SUDO) apt-get install --yes python3-venv; }
 	$(PYTHON) -m venv .venv
 
-## make demo         Headroom against an embedded AWS on loopback; Ctrl-C ends it
+## make demo         run Headroom against a simulated AWS on loopback until Ctrl-C
 demo: install
 	@$(BIN)/headroom demo
 
-## make test         all tests but acceptance
+## make test         run all tests but the acceptance tests
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
-## make lint         ruff, mypy --strict, hadolint
+## make lint         run ruff, mypy --strict and hadolint
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
 
-## make acceptance   the whole service, with a real Prometheus and Alertmanager, and looked at in a real Chromium
+## make acceptance   test the whole service with a real Prometheus, Alertmanager and Chromium
 acceptance: install browser $(if $(shell command -v prometheus >/dev/null && command -v promtool),,$(BIN)/prometheus) \
 		$(if $(shell command -v prometheus-alertmanager || command -v alertmanager),,$(BIN)/prometheus-alertmanager)
 	$(BIN)/pytest tests/acceptance
 
-## make screenshots  the pictures of the demo in docs/
+## make screenshots  take the screenshots of the demo in docs/
 screenshots: install browser
 	$(BIN)/python -m tests.screenshots
 
-# Unlike Prometheus' programs it needs too many libraries to be unpacked alone.
+# Chromium needs too many libraries to be unpacked from its package alone, unlike Prometheus.
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		{ command -v apt-get >/dev/null || { echo "The pages are tested in Chromium: install it (brew install chromium), then run make again."; exit 1; } >&2; \
 		$(SUDO) apt-get install --yes --no-install-recommends chromium || \
 		{ $(SUDO) apt-get update && $(SUDO) apt-get install --yes --no-install-recommends chromium; }; }
 
-# The Debian package's two programs, unpacked rather than installed: no service starts, and .venv holds all there is.
+# Unpacks the two programs of the Debian package into .venv: installing the package would start a service.
 $(BIN)/prometheus: | .venv/.installed
 	@command -v apt-get >/dev/null || { echo "The acceptance tests need prometheus and promtool: install them (brew install prometheus), then run make again."; exit 1; } >&2
 	rm -rf .venv/deb && mkdir .venv/deb
@@ -68,7 +68,7 @@ $(BIN)/prometheus: | .venv/.installed
 		tar -x -C $(BIN) --strip-components=3 ./usr/bin/prometheus ./usr/bin/promtool
 	rm -rf .venv/deb
 
-# Another one, and the templates that it looks for in this one place.
+# The same for Alertmanager, whose templates must be in this directory.
 $(BIN)/prometheus-alertmanager: | .venv/.installed
 	@command -v apt-get >/dev/null || { echo "The acceptance tests need Alertmanager: install it, then run make again."; exit 1; } >&2
 	rm -rf .venv/alertmanager && mkdir .venv/alertmanager
@@ -80,24 +80,24 @@ $(BIN)/prometheus-alertmanager: | .venv/.installed
 	mv .venv/alertmanager/usr/bin/prometheus-alertmanager $(BIN)/
 	rm -rf .venv/alertmanager
 
-## make bench        the measurements in bench/, one after the other
+## make bench        run the benchmarks in bench/ one after the other
 bench: install
 	@set -e; for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
 
-## make dashboards   write dashboards/ and docs/runbook.md anew, from the catalogue
+## make dashboards   generate dashboards/ and docs/runbook.md from the catalogue
 dashboards: install
 	$(BIN)/headroom dashboards prometheus
 	$(BIN)/headroom dashboards grafana
 	$(BIN)/headroom dashboards runbook
 
-## make lock         rewrite the locks for pyproject.toml; what they pin already stays (to upgrade all, delete them first)
+## make lock         update the lock files for pyproject.toml; pinned versions stay (delete the files to upgrade all)
 lock: | .venv/bin/pip
 	$(BIN)/pip install --quiet uv
 	$(call compile,requirements.lock,pyproject.toml)
 	$(call compile,requirements-build.lock,--group build)
 	$(call compile,requirements-dev.lock,pyproject.toml --extra demo --group dev --constraint requirements.lock)
 
-## make clean        remove everything that was made
+## make clean        remove all generated files
 clean:
 	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

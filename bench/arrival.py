@@ -1,13 +1,14 @@
-"""From a point's arrival to its series' zone in the API. `python bench/arrival.py`
+"""Delay from a streamed point to the zone in the API that follows from it. `python bench/arrival.py`
 
-The whole service with 100,000 series, in a process of its own; 10,000 other points come each second.
-No account lets it in, so that nothing is polled.
+The whole service runs with 100,000 series in another process; 10,000 other points arrive each second.
+All accounts are inaccessible, so that nothing is polled.
 """
 
 import argparse
 import asyncio
 import os
 import random
+import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -19,19 +20,22 @@ import orjson
 
 from bench.stream import KEY, Body, Client
 from collectors.base import Metric, Observed, per_second
-from monitor.app import App, bound
-from monitor.config import Config
-from monitor.demo.run import of_its_own
-from monitor.fleet import Fleet, Key, Ruling
-from monitor.stream.config import VARIABLE
-from rules.limits import Band, Limit, Source
+from monitor.app import App
+from monitor.config.config import Config
+from monitor.demo.session import isolate_environment
+from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.server.listener import bind_socket
+from monitor.stream.settings import ACCESS_KEYS_VARIABLE
+from rules.limits import Band, Limit, LimitSource
 from tests.monitor.stream.bodies import NOW, Update, lines
 
 SERIES, ACCOUNTS, POINTS = 100_000, 50, 10_000
 LIMIT = 1000.0  # bytes/s
-USAGE = {"within": 0.5, "critical": 0.95}  # utilization
-LOOK = 0.02  # seconds between two looks at the API
-LATE = 30.0  # seconds after which it is given up
+USAGE = {"within": 0.5, "near": 0.95}  # utilization
+POLL_INTERVAL = 0.02  # seconds between two requests to the API
+ARRIVAL_TIMEOUT = 30.0  # seconds
+READY_TIMEOUT = 60.0  # seconds
 
 
 def key(n: int) -> Key:
@@ -39,19 +43,19 @@ def key(n: int) -> Key:
 
 
 def fill(fleet: Fleet, minute: int) -> None:
-    ruling = Ruling(limit=Limit(LIMIT, Source.API, minute * 60), band=Band())
+    settings = SeriesSettings(limit=Limit(LIMIT, LimitSource.API, minute * 60), band=Band())
     for n in range(SERIES):
-        one = key(n)
-        metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName=one.resource)
-        seen = Observed(signal=one.signal, resource=one.resource, usage=per_second(metric))
-        fleet.put(one, seen, ruling, minute)
+        series_key = key(n)
+        metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName=series_key.resource)
+        observed = Observed(signal=series_key.signal, resource=series_key.subject, usage=per_second(metric))
+        fleet.put(series_key, observed, settings, minute)
 
 
 def serve(ready: Connection, minute: int) -> None:
-    """The service; tells its port."""
-    of_its_own(os.environ)
-    os.environ[VARIABLE] = KEY
-    listening = bound("127.0.0.1", 0)
+    """Run the service; send its port."""
+    isolate_environment(os.environ)
+    os.environ[ACCESS_KEYS_VARIABLE] = KEY
+    listener = bind_socket("127.0.0.1", 0)
     with tempfile.TemporaryDirectory() as folder:
         config = Config.model_validate(
             {
@@ -60,18 +64,24 @@ def serve(ready: Connection, minute: int) -> None:
                 "journal": f"{folder}/headroom.db",
             }
         )
-        app = App(config, lambda: config)
+        asyncio.run(run(config, listener, ready, minute))
+
+
+async def run(config: Config, listener: socket.socket, ready: Connection, minute: int) -> None:
+    async with App.opened(config, lambda: config) as app:
         fill(app.fleet, minute)
-        ready.send(listening.getsockname()[1])
-        asyncio.run(app.run(listening, asyncio.Event()))
+        ready.send(listener.getsockname()[1])
+        await app.run(listener, asyncio.Event())
 
 
 def update(n: int, minute: int, utilization: float) -> Update:
-    """A minute of a series."""
-    one = key(n)
+    """The update of a series for one minute."""
+    series_key = key(n)
     used, ago = LIMIT * 60 * utilization, NOW // 60 - minute
-    dimensions = (("StreamName", one.resource),)
-    return Update(dimensions=dimensions, ago=ago, sum=used, account=one.account, region=one.region)
+    dimensions = (("StreamName", series_key.resource),)
+    return Update(
+        dimensions=dimensions, ago=ago, sum=used, account=series_key.account, region=series_key.region
+    )
 
 
 async def connect(port: int) -> Client:
@@ -79,10 +89,10 @@ async def connect(port: int) -> Client:
 
 
 @asynccontextmanager
-async def others(port: int, minute: int) -> AsyncIterator[None]:
-    """Points of all series but the last, some thousands each second."""
-    parts = [range(start, min(start + POINTS, SERIES - 1)) for start in range(0, SERIES, POINTS)]
-    bodies = [Body([lines(update(n, minute, 0.3) for n in part)]) for part in parts]
+async def background_points(port: int, minute: int) -> AsyncIterator[None]:
+    """Send points of all series but the last, POINTS each second."""
+    batches = [range(start, min(start + POINTS, SERIES - 1)) for start in range(0, SERIES, POINTS)]
+    bodies = [Body([lines(update(n, minute, 0.3) for n in batch)]) for batch in batches]
 
     async def send() -> None:
         client = await connect(port)
@@ -97,43 +107,41 @@ async def others(port: int, minute: int) -> AsyncIterator[None]:
     await asyncio.gather(sending, return_exceptions=True)
 
 
-async def arrivals(port: int, minute: int, times: int) -> list[float]:
-    """Seconds from the moment that a point is sent until the API tells of the zone it means, ascending."""
+async def arrivals(port: int, minute: int, runs: int) -> list[float]:
+    """Return the seconds from sending a point until the API shows the zone it implies, ascending."""
     sender, reader = await connect(port), await connect(port)
-    page = f"/api/v1/series?resource={key(SERIES - 1).resource}"
-    async with asyncio.timeout(60):
-        while b'"ready":true' not in await reader.get("/api/v1/status"):  # noqa: ASYNC110 - of another process
-            await asyncio.sleep(0.5)
-    (found,) = orjson.loads(await reader.get(page))["items"]
+    url = f"/api/v1/series?resource={key(SERIES - 1).resource}"
     took = []
-    async with others(port, minute):
-        for turn in range(times):
-            zone = ("within", "critical")[turn % 2]
+    async with background_points(port, minute):  # without a sample the service is never ready
+        async with asyncio.timeout(READY_TIMEOUT):
+            while b'"ready":true' not in await reader.get("/api/v1/status"):  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.5)
+        (series,) = orjson.loads(await reader.get(url))["items"]
+        for run in range(runs):
+            zone = ("within", "near")[run % 2]
             body = Body([lines([update(SERIES - 1, minute, USAGE[zone])])])
-            await asyncio.sleep(random.uniform(0, 1))  # whenever it comes
+            await asyncio.sleep(random.uniform(0, 1))  # at any moment of the service's cycle
             start = time.perf_counter()
             await sender.post(body)
-            while orjson.loads(await reader.get(f"/api/v1/series/{found['id']}"))["zone"] != zone:
-                assert time.perf_counter() - start < LATE
-                await asyncio.sleep(LOOK)
+            while orjson.loads(await reader.get(f"/api/v1/series/{series['id']}"))["zone"] != zone:
+                assert time.perf_counter() - start < ARRIVAL_TIMEOUT
+                await asyncio.sleep(POLL_INTERVAL)
             took.append(time.perf_counter() - start)
     return sorted(took)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--times", type=int, default=100)
-    times, minute = parser.parse_args().times, int(time.time() // 60)
+    parser.add_argument("--runs", type=int, default=100)
+    runs, minute = parser.parse_args().runs, int(time.time() // 60)
     ours, theirs = get_context("spawn").Pipe()
     server = get_context("spawn").Process(target=serve, args=(theirs, minute), daemon=True)
     server.start()
-    took = asyncio.run(arrivals(ours.recv(), minute, times))
+    took = asyncio.run(arrivals(ours.recv(), minute, runs))
     server.terminate()
     server.join()
     p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
-    print(
-        f"from arrival to zone in the API, {SERIES:,} series: {p50:.2f} s, p99 {p99:.2f} s of {times} times"
-    )
+    print(f"from arrival to zone in the API, {SERIES:,} series: {p50:.2f} s, p99 {p99:.2f} s of {runs} runs")
 
 
 if __name__ == "__main__":

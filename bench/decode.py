@@ -1,6 +1,6 @@
-"""CPU of one GetMetricData call of 500 metrics, beyond the network: the fast codec against plain aiobotocore.
+"""CPU time of a GetMetricData call of 500 metrics: the fast codec against plain aiobotocore.
 
-The answer is canned at `before-send`, so that building, signing and decoding are all there is.
+A `before-send` hook returns a fixed response, so only building, signing and decoding are measured.
 `python bench/decode.py`
 """
 
@@ -15,28 +15,28 @@ from aiobotocore.session import AioSession
 from botocore.compat import HTTPHeaders
 
 from collectors.base import Metric
-from monitor import codec
-from monitor.aws import CLIENT_CONFIG
-from monitor.cloudwatch import CONFIG
-from monitor.codec import Page
-from monitor.fleet import fragment
-from monitor.plan import BATCH
+from monitor.aws.clients import CLIENT_CONFIG
+from monitor.fleet.metric_query import metric_query
+from monitor.polling import codec
+from monitor.polling.codec import MetricPage
+from monitor.polling.plan import MAX_METRICS_PER_CALL
+from monitor.polling.reader import CLIENT_CONFIG_WITHOUT_VALIDATION
 
-POINTS = 5  # a metric: one-minute points of the default interval
+POINTS = 5  # per metric: the one-minute points of a default poll interval
 ROUNDS = 15
 MINUTES = range(29_000_000, 29_000_000 + POINTS)
 
-Ask = Callable[[Any, Mapping[int, bytes], range, str | None], Awaitable[Page]]
+GetMetricData = Callable[[Any, Mapping[int, bytes], range, str | None], Awaitable[MetricPage]]
 
 
-class Canned(AioAWSResponse):
-    """An answer that came over no network."""
+class FixedResponse(AioAWSResponse):
+    """A response with BODY that needs no network."""
 
     async def _content_prop(self) -> bytes:
-        return ANSWER
+        return BODY
 
 
-def answer() -> bytes:
+def response_body() -> bytes:
     results = [
         {
             "Id": codec.query_id(n),
@@ -45,45 +45,48 @@ def answer() -> bytes:
             "Values": [n * 1000.5 + point for point in range(POINTS)],
             "StatusCode": "Complete",
         }
-        for n in range(BATCH)
+        for n in range(MAX_METRICS_PER_CALL)
     ]
     return json.dumps({"MetricDataResults": results, "Messages": []}).encode()
 
 
-ANSWER = answer()
+BODY = response_body()
 
 
-async def cost(ask: Ask, config: Any, metrics: Mapping[int, bytes]) -> tuple[float, Page]:
-    """The median CPU time of a call, in milliseconds, and what it gives."""
+async def measure(
+    get_metric_data: GetMetricData, config: Any, metrics: Mapping[int, bytes]
+) -> tuple[float, MetricPage]:
+    """The median CPU time of a call, in milliseconds, and the page that it returns."""
     session = AioSession()
     session.set_credentials("bench", "bench")
     async with session.create_client("cloudwatch", region_name="eu-west-1", config=config) as client:
         client.meta.events.register("before-send.cloudwatch", send)
-        if ask is codec.fast and not codec.install(client):
-            raise SystemExit("botocore no longer speaks JSON with CloudWatch: the fast codec is left off")
+        if get_metric_data is codec.get_metric_data and not codec.install(client):
+            raise SystemExit("botocore no longer speaks JSON with CloudWatch: the fast codec cannot be used")
         rounds = []
-        page = await ask(client, metrics, MINUTES, None)  # models and rules are loaded at first use
+        # The first call loads models and endpoint rules.
+        page = await get_metric_data(client, metrics, MINUTES, None)
         for _ in range(ROUNDS):
             start = time.process_time()
-            page = await ask(client, metrics, MINUTES, None)
+            page = await get_metric_data(client, metrics, MINUTES, None)
             rounds.append(time.process_time() - start)
     return sorted(rounds)[ROUNDS // 2] * 1e3, page
 
 
 def send(**_: Any) -> AioAWSResponse:
     headers = HTTPHeaders.from_dict({"Content-Type": "application/json"})
-    return Canned("https://monitoring.eu-west-1.amazonaws.com/", 200, headers, None)
+    return FixedResponse("https://monitoring.eu-west-1.amazonaws.com/", 200, headers, None)
 
 
 async def main() -> None:
     stream = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
-    metrics = {n: fragment(stream.of(StreamName=f"stream-{n:05d}")) for n in range(BATCH)}
-    fast, decoded = await cost(codec.fast, CONFIG, metrics)
-    plain, expected = await cost(codec.plain, CLIENT_CONFIG, metrics)
+    metrics = {n: metric_query(stream.of(StreamName=f"stream-{n:05d}")) for n in range(MAX_METRICS_PER_CALL)}
+    fast, decoded = await measure(codec.get_metric_data, CLIENT_CONFIG_WITHOUT_VALIDATION, metrics)
+    plain, expected = await measure(codec.get_metric_data_by_botocore, CLIENT_CONFIG, metrics)
     if decoded != expected:
-        raise SystemExit("the two ways differ")
+        raise SystemExit("the two codecs return different pages")
     print(
-        f"GetMetricData of {BATCH} metrics, {POINTS} points each: "
+        f"GetMetricData of {MAX_METRICS_PER_CALL} metrics, {POINTS} points each: "
         f"{fast:.1f} ms CPU; plain aiobotocore {plain:.1f} ms ({plain / fast:.0f}x)"
     )
 

@@ -1,7 +1,7 @@
 """Rendering and serving /metrics with 100,000 series. `python bench/exposition.py`
 
-Rendering is held against prometheus_client for the same text; then a server on loopback is scraped from
-another process, while a third one measures how long another request takes.
+Rendering is compared with prometheus_client for the same text. Then a server on loopback is scraped from
+another process, while a third process measures the latency of another request.
 """
 
 import asyncio
@@ -20,14 +20,16 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bench.judge import NOW, fleet_of
-from monitor.alerting.alerting import Alerting
-from monitor.api import State, create_app
-from monitor.config import Config
-from monitor.exposition import FAMILIES, Exposition
-from monitor.fleet import Fleet
-from monitor.judge import judge
-from monitor.status import Told
-from monitor.telemetry import Telemetry
+from monitor.alerting.service import Alerting
+from monitor.api.app_state import AppState
+from monitor.aws.status import MonitorStatus
+from monitor.config.config import Config
+from monitor.exposition.exposition import Exposition
+from monitor.exposition.families import FAMILIES
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.judge import judge
+from monitor.server.web_app import create_app
+from tests.telemetries import Telemetries
 
 SERIES = 100_000
 ROUNDS = 8  # scrapes of each kind
@@ -35,8 +37,8 @@ GZIP = {"Accept-Encoding": "gzip"}
 PLAIN = {"Accept-Encoding": "identity"}
 
 
-def move(fleet: Fleet, minute: int, rows: slice = slice(None)) -> None:
-    """Another minute of traffic, for some of the metrics."""
+def write_minute(fleet: Fleet, minute: int, rows: slice = slice(None)) -> None:
+    """Write a minute of traffic for some of the metrics, and judge."""
     chosen = np.arange(fleet.rings.size, dtype=np.int32)[rows]
     values = np.random.default_rng(minute).uniform(0, 7e7, chosen.size).astype(np.float32)
     fleet.rings.write(chosen, np.full(chosen.size, minute, np.int32), values)
@@ -49,8 +51,8 @@ async def cpu(work: Callable[[], Awaitable[None]]) -> float:
     return time.process_time() - start
 
 
-class Same(Collector):
-    """The same families for prometheus_client."""
+class ParsedCollector(Collector):
+    """The families of an exposition, parsed for prometheus_client."""
 
     def __init__(self, exposition: Exposition) -> None:
         self.families = [
@@ -82,25 +84,25 @@ async def render(fleet: Fleet, exposition: Exposition) -> None:
     async def publish() -> None:
         await exposition.publish({})
 
-    print(f"first        {await cpu(publish) * 1e3:8.0f} ms CPU: labels and all")
-    move(fleet, NOW - 2)
-    every = await cpu(publish)
+    print(f"first        {await cpu(publish) * 1e3:8.0f} ms CPU: labels and values")
+    write_minute(fleet, NOW - 2)
+    all_changed = await cpu(publish)
     size = exposition.body.size / 1e6
-    kept = sum(len(piece.deflated) for piece in exposition.body.pieces) / 1e6
-    print(f"all changed  {every * 1e3:8.0f} ms CPU: {size:.0f} MB of text, kept as {kept:.1f} MB")
-    move(fleet, NOW - 1, slice(0, 1000))
+    compressed = sum(len(piece.deflated) for piece in exposition.body.pieces) / 1e6
+    print(f"all changed  {all_changed * 1e3:8.0f} ms CPU: {size:.0f} MB, {compressed:.1f} MB compressed")
+    write_minute(fleet, NOW - 1, slice(0, 1000))
     print(f"few changed  {await cpu(publish) * 1e3:8.0f} ms CPU")
     print(f"none changed {await cpu(publish) * 1e3:8.0f} ms CPU")
     registry = CollectorRegistry()
-    registry.register(Same(exposition))
+    registry.register(ParsedCollector(exposition))
     start = time.process_time()
     generate_latest(registry)
     theirs = time.process_time() - start
-    print(f"prometheus_client {theirs * 1e3:.0f} ms CPU for the same: {theirs / every:.0f}x")
+    print(f"prometheus_client {theirs * 1e3:.0f} ms CPU for the same: {theirs / all_changed:.0f}x")
 
 
 def scrape(port: int, done: Event) -> None:
-    """Scrape again and again, both ways, without a pause."""
+    """Scrape without a pause, plain and compressed in turn."""
     for headers in (PLAIN, GZIP) * ROUNDS:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", "/metrics", headers=headers)
@@ -110,20 +112,20 @@ def scrape(port: int, done: Event) -> None:
 
 
 def ping(port: int, done: Event, label: str) -> None:
-    """Ask for something small until `done`, or for two seconds, and print how long the answers took."""
-    took = []
+    """Request /-/healthy until `done`, or for two seconds, and print the latencies."""
+    took = list[float]()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     end = time.perf_counter() + 2
-    while not done.is_set() and (label != "idle" or time.perf_counter() < end):
+    while not took or (not done.is_set() and (label != "idle" or time.perf_counter() < end)):
         start = time.perf_counter()
         connection.request("GET", "/-/healthy")
         connection.getresponse().read()
         took.append(time.perf_counter() - start)
     connection.close()
     took.sort()
-    middle, late = took[len(took) // 2] * 1e3, took[len(took) * 999 // 1000] * 1e3
+    median, p999 = took[len(took) // 2] * 1e3, took[len(took) * 999 // 1000] * 1e3
     print(
-        f"{label:>26}: median {middle:5.1f} ms, 99.9 % {late:5.1f} ms, most {took[-1] * 1e3:5.1f} ms",
+        f"{label:>26}: median {median:5.1f} ms, p99.9 {p999:5.1f} ms, max {took[-1] * 1e3:5.1f} ms",
         flush=True,
     )
 
@@ -131,39 +133,41 @@ def ping(port: int, done: Event, label: str) -> None:
 async def serve(fleet: Fleet, exposition: Exposition) -> None:
     async def reload() -> None: ...
 
-    telemetry = Telemetry()
+    telemetry = Telemetries()
     with TemporaryDirectory() as folder:
         config = Config(journal=f"{folder}/headroom.db")
-        async with Alerting.opened(config, fleet, telemetry.registry) as alerting:
-            state = State(
+        async with Alerting.opened(config.alerting_settings(), fleet, telemetry.registry) as alerting:
+            state = AppState(
                 fleet=fleet,
                 exposition=exposition,
-                telemetry=telemetry,
-                told=Told,
+                telemetry=telemetry.process,
+                cost=telemetry.cost,
+                monitor_status=MonitorStatus,
                 reload=reload,
                 alerting=alerting,
             )
-            await ask(state, fleet, exposition)
+            await measure_latencies(state, fleet, exposition)
 
 
-async def ask(state: State, fleet: Fleet, exposition: Exposition) -> None:
-    """How long something small takes, beside nothing, scrapes, and scrapes with rendering."""
+async def measure_latencies(state: AppState, fleet: Fleet, exposition: Exposition) -> None:
+    """Print latencies of an idle server, during scrapes, and during scrapes with rendering."""
     server = uvicorn.Server(uvicorn.Config(create_app(state), log_level="warning", lifespan="off"))
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio leaves it to those it opens
-    serving = asyncio.create_task(server.serve([listening]))
-    port = listening.getsockname()[1]
+    listener = socket.create_server(("127.0.0.1", 0))
+    # asyncio sets TCP_NODELAY only on sockets that it opens.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    serving = asyncio.create_task(server.serve([listener]))
+    port = listener.getsockname()[1]
     await measure(port, "idle")
     await measure(port, "scraped")
-    rendering = asyncio.create_task(publish_on(fleet, exposition))
+    rendering = asyncio.create_task(publish_repeatedly(fleet, exposition))
     await measure(port, "scraped while rendering")
     rendering.cancel()
     server.should_exit = True
     await serving
 
 
-async def publish_on(fleet: Fleet, exposition: Exposition) -> None:
-    """Far more often than every 15 s: all series change, and are rendered, without a pause."""
+async def publish_repeatedly(fleet: Fleet, exposition: Exposition) -> None:
+    """Change and render all series without a pause; a real service does so every 15 s."""
     for minute in range(NOW, NOW + 10_000):
         fleet.usage[: fleet.size] = np.random.default_rng(minute).uniform(0, 1e6, fleet.size)
         fleet.utilization[: fleet.size] = fleet.usage[: fleet.size] / 1e6

@@ -1,6 +1,7 @@
-"""From 10,000 transitions of one judgement to a receiver on loopback. `python bench/journal.py`
+"""Storing 10,000 alert transitions of one judgement and delivering them. `python bench/journal.py`
 
-A real disk, a real HTTP server in another process, and no grouping, which is the most there can be to send.
+The journal is on a real disk and the receiver is an HTTP server in another process. Every transition is a
+group of its own, which makes the most notifications.
 """
 
 import asyncio
@@ -15,19 +16,20 @@ import aiohttp
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from monitor.alerting.delivery import Delivery, Receiver
-from monitor.alerting.delivery_telemetry import DeliveryTelemetry
+from monitor.alerting.delivery import Delivery
 from monitor.alerting.journal import Journal
-from monitor.alerting.notice import Kind, Notice, Notification, Severity
-from monitor.alerting.records import Owed
-from monitor.notifiers.answer import Answer, of_status
+from monitor.alerting.records import PendingNotice
+from monitor.alerting.sender import DeliveryTarget
+from monitor.alerting.telemetry import DeliveryTelemetry
+from monitor.notifiers.notice import Notice, NoticeKind, Notification, NotificationReason, Severity
+from monitor.outbound.result import DeliveryResult, result_of_status
 
 TRANSITIONS = 10_000
 SINGLE = 200  # judgements with one transition each
 
 
-def owed(number: int) -> Owed:
-    """A notice as large as they are, in a group of its own."""
+def pending_notice(number: int) -> PendingNotice:
+    """A notice of typical size, in a group of its own."""
     labels = {
         "account": "123456789012",
         "region": "eu-west-1",
@@ -38,9 +40,9 @@ def owed(number: int) -> Owed:
     notice = Notice(
         alert=f"alert-{number}",
         number=number,
-        kind=Kind.FIRING,
+        kind=NoticeKind.FIRING,
         severity=Severity.WARNING,
-        zone="critical",
+        zone="near",
         summary=f"Kinesis stream stream-{number} (prod, eu-west-1) writes 3.6 MB/s of 4 MB/s (91 %).",
         labels=labels,
         at=time.time(),
@@ -53,7 +55,9 @@ def owed(number: int) -> Owed:
         remedy=("Add shards.", "Spread the partition keys."),
         docs="https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html",
     )
-    return Owed(receiver="local", group=labels, due=0, notice=notice)
+    return PendingNotice(
+        receiver="local", group=labels, due=0, notice=notice, reason=NotificationReason.FIRST
+    )
 
 
 class Sink(BaseHTTPRequestHandler):
@@ -76,9 +80,9 @@ def sink(ready: Connection) -> None:
     server.serve_forever()
 
 
-async def tell(delivery: Delivery, rows: list[Owed]) -> None:
+async def commit(delivery: Delivery, rows: list[PendingNotice]) -> None:
     states = {row.notice.alert: b'["firing",1790000000,1790000000]' for row in rows}
-    await delivery.tell(states, [row.notice for row in rows], rows)
+    await delivery.commit(states, [row.notice for row in rows], rows)
 
 
 async def measure(directory: Path, port: int) -> None:
@@ -87,21 +91,21 @@ async def measure(directory: Path, port: int) -> None:
     arrived: asyncio.Queue[float] = asyncio.Queue()
     async with aiohttp.ClientSession() as client:
 
-        async def send(made: Notification) -> Answer:
-            body = msgspec.json.encode(made)
+        async def send(notification: Notification) -> DeliveryResult:
+            body = msgspec.json.encode(notification)
             async with client.post(f"http://127.0.0.1:{port}/", data=body) as response:
                 arrived.put_nowait(time.perf_counter())
-                return of_status("sink", response.status)
+                return result_of_status("sink", response.status)
 
-        delivery.configure([Receiver(name="local", send=send)])
-        rows = [owed(number) for number in range(TRANSITIONS)]
+        delivery.configure([DeliveryTarget(name="local", send=send)])
+        rows = [pending_notice(number) for number in range(TRANSITIONS)]
         start = time.perf_counter()
-        await tell(delivery, rows)
-        print(f"{TRANSITIONS} transitions journalled in {time.perf_counter() - start:.2f} s")
+        await commit(delivery, rows)
+        print(f"{TRANSITIONS} transitions stored in {time.perf_counter() - start:.2f} s")
         running = asyncio.create_task(delivery.run())
         start = time.perf_counter()
         took = [await arrived.get() for _ in range(TRANSITIONS)][-1] - start
-        print(f"{TRANSITIONS} notifications drained in {took:.1f} s: {TRANSITIONS / took:.0f}/s")
+        print(f"{TRANSITIONS} notifications delivered in {took:.1f} s: {TRANSITIONS / took:.0f}/s")
         await one_by_one(delivery, arrived)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -112,10 +116,12 @@ async def one_by_one(delivery: Delivery, arrived: asyncio.Queue[float]) -> None:
     took = []
     for number in range(SINGLE):
         start = time.perf_counter()
-        await tell(delivery, [owed(TRANSITIONS + number)])
+        await commit(delivery, [pending_notice(TRANSITIONS + number)])
         took.append(await arrived.get() - start)
     took.sort()
-    print(f"one notification is there after {took[SINGLE // 2] * 1e3:.0f} ms, p99 {took[-2] * 1e3:.0f} ms")
+    print(
+        f"one notification is delivered after {took[SINGLE // 2] * 1e3:.0f} ms, p99 {took[-2] * 1e3:.0f} ms"
+    )
 
 
 def main() -> None:

@@ -1,33 +1,34 @@
-"""Judging 100,000 and 1,000,000 series: columns against one object a series. `python bench/judge.py`"""
+"""Judging 100,000 and 1,000,000 series: numpy columns against a loop. `python bench/judge.py`"""
 
 import time
 
 import numpy as np
 
-from collectors.base import Metric, Observed, per_second
-from monitor.fleet import Fleet, Key, Ruling
-from monitor.judge import judge
-from rules.limits import Band, Limit, Source
+from collectors.base import Metric, Observed, Resource, per_second
+from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.judge import judge
+from monitor.fleet.series_settings import SeriesSettings
+from rules.limits import Band, Limit, LimitSource
 
 NOW = 30_000_000
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
-refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
+throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 
 
 def fleet_of(series: int) -> Fleet:
-    """A fleet of streams, each with its traffic and its refusals up to three minutes ago."""
+    """A fleet of streams, each with seven minutes of traffic and throttled calls."""
     fleet = Fleet()
-    ruling = Ruling(limit=Limit(1e6, Source.API, 0), band=Band(), stale_after=15)
+    settings = SeriesSettings(limit=Limit(1e6, LimitSource.API, 0), band=Band(), stale_after=15)
     for n in range(series):
         name = f"stream-{n:07d}"
         observed = Observed(
             signal="stream_write_bytes",
-            resource=name,
+            resource=Resource("stream", (name,)),
             usage=per_second(traffic.of(StreamName=name)),
-            refused=per_second(refused.of(StreamName=name)),
+            throttled=per_second(throttled.of(StreamName=name)),
         )
         key = Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", name)
-        fleet.put(key, observed, ruling, NOW)
+        fleet.put(key, observed, settings, NOW)
     rows = np.arange(fleet.rings.size, dtype=np.int32)
     for minute in range(NOW - 9, NOW - 2):
         values = np.random.default_rng(minute).uniform(0, 7e7, rows.size).astype(np.float32)
@@ -36,13 +37,13 @@ def fleet_of(series: int) -> Fleet:
 
 
 def plain(samples: list[tuple[float, float]], band: Band) -> list[int]:
-    """The simple way: one series after the other, its usage, utilization and zone."""
+    """The zones of series, computed by a plain loop. samples: the sums of traffic and throttled calls."""
     zones = []
-    for traffic_sum, refused_sum in samples:
+    for traffic_sum, throttled_sum in samples:
         utilization = traffic_sum / 60 / 1e6
-        if refused_sum > 0:
+        if throttled_sum > 0:
             zones.append(3)
-        elif utilization >= band.critical:
+        elif utilization >= band.near:
             zones.append(2)
         else:
             zones.append(int(utilization > band.high) - int(utilization < band.low))

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-import monitor.cli  # noqa: F401  what a real process has loaded
-from bench.judge import NOW, refused, traffic
-from collectors.base import Observed, per_second
-from monitor.config import Config
-from monitor.exposition import Exposition
-from monitor.fleet import Fleet, Key, Ruling
-from monitor.judge import judge
-from monitor.plan import BATCH
-from monitor.rings import WINDOW
-from monitor.selector import Labels
-from rules.limits import Limit, Source
+import monitor.cli  # noqa: F401  to load what a real process loads
+from bench.judge import NOW, throttled, traffic
+from collectors.base import Observed, Resource, per_second
+from monitor.config.config import Config
+from monitor.exposition.exposition import Exposition
+from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.judge import judge
+from monitor.fleet.rings import WINDOW
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.polling.plan import MAX_METRICS_PER_CALL
+from monitor.schema.selector import SelectorLabels
+from rules.limits import Limit, LimitSource
 
 SERIES = 100_000
 MIB = 2**20
@@ -25,34 +26,37 @@ STATUS = Path("/proc/self/status")
 
 
 def register(fleet: Fleet, config: Config) -> None:
-    """Streams as an inventory registers them: names are each one's own, and so are ten different limits."""
-    rulings: dict[object, Ruling] = {}
+    """Streams as an inventory registers them: each with its own name, and one of ten limits."""
+    cached: dict[object, SeriesSettings] = {}
     for n in range(SERIES):
         name = f"stream-{n:07d}"
         observed = Observed(
             signal="stream_write_bytes",
-            resource=name,
+            resource=Resource("stream", (name,)),
             usage=per_second(traffic.of(StreamName=name)),
-            refused=per_second(refused.of(StreamName=name)),
+            throttled=per_second(throttled.of(StreamName=name)),
         )
         key = Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", name)
-        ruling = Ruling(limit=Limit(1e6 + n % 10, Source.API, 0.0), band=config.band_of(Labels(*key)))
-        fleet.put(key, observed, rulings.setdefault(ruling.content, ruling), NOW)
+        settings = SeriesSettings(
+            limit=Limit(1e6 + n % 10, LimitSource.API, 0.0),
+            band=config.band_for(SelectorLabels(**key.labels)),
+        )
+        fleet.put(key, observed, cached.setdefault(settings.content, settings), NOW)
 
 
 def fill(fleet: Fleet) -> None:
     """A point of every metric in every minute of the window, written as polls do."""
     minutes = np.arange(NOW - 2 - WINDOW, NOW - 2, dtype=np.int32)
     numbers = np.random.default_rng(1)
-    for start in range(0, fleet.rings.size, BATCH):
-        rows = np.arange(start, min(start + BATCH, fleet.rings.size), dtype=np.int32)
+    for start in range(0, fleet.rings.size, MAX_METRICS_PER_CALL):
+        rows = np.arange(start, min(start + MAX_METRICS_PER_CALL, fleet.rings.size), dtype=np.int32)
         values = numbers.uniform(0, 7e7, rows.size * WINDOW).astype(np.float32)
         fleet.rings.write(rows.repeat(WINDOW), np.tile(minutes, rows.size), values)
     judge(fleet, NOW)
 
 
-async def publish(fleet: Fleet, exposition: Exposition) -> None:
-    """Twice, as the second time replaces what the first one made."""
+async def publish_twice(fleet: Fleet, exposition: Exposition) -> None:
+    """Publish twice: the second time holds the old body and the new one at once."""
     await exposition.publish({})
     fleet.usage[: fleet.size] *= 0.5
     fleet.minute[: fleet.size] += 1
@@ -60,7 +64,7 @@ async def publish(fleet: Fleet, exposition: Exposition) -> None:
 
 
 def resident() -> float:
-    """MiB resident now; the most until now where the system does not tell."""
+    """The resident memory in MiB; its peak where the system reports only that."""
     if not STATUS.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
             MIB if sys.platform == "darwin" else 1024
@@ -69,22 +73,22 @@ def resident() -> float:
     return int(line.split()[1]) / 1024
 
 
-def tell(what: str) -> None:
-    print(f"{resident():6.0f} MiB resident: {what}")
+def report(stage: str) -> None:
+    print(f"{resident():6.0f} MiB resident: {stage}")
 
 
 def main() -> None:
-    tell("with everything imported")
+    report("with everything imported")
     fleet = Fleet()
     register(fleet, Config())
-    tell(f"{SERIES:,} series registered, {fleet.rings.size:,} metrics")
+    report(f"{SERIES:,} series registered, {fleet.rings.size:,} metrics")
     fill(fleet)
     used = fleet.rings.size * fleet.rings.values.itemsize * WINDOW / MIB
-    tell(f"three hours of points, {used:.0f} MiB of them the rings' values")
+    report(f"three hours of points, {used:.0f} MiB of it values")
     exposition = Exposition(fleet)
-    asyncio.run(publish(fleet, exposition))
-    kept = sum(len(piece.deflated) for piece in exposition.body.pieces) / MIB
-    tell(f"judged and rendered twice, the text {kept:.1f} MiB as it is kept")
+    asyncio.run(publish_twice(fleet, exposition))
+    body = sum(len(piece.deflated) for piece in exposition.body.pieces) / MIB
+    report(f"judged and rendered twice, {body:.1f} MiB of it the compressed body")
 
 
 if __name__ == "__main__":

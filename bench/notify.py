@@ -1,9 +1,8 @@
-"""From a judgement that finds an alert to a receiver on loopback. `python bench/notify.py`
+"""Delay from a judgement that starts an alert to its notification. `python bench/notify.py`
 
-A whole Headroom, composed as `headroom serve` composes it, over the demo's AWS: its loops, its server and its
-journal on a real disk. One stream after the other is refused something; what is measured is the time from the
-beginning of the judgement that finds it to the arrival at a real HTTP server in another process. Then the
-same with 100,000 quiet series beside it.
+The whole service runs as `headroom serve` composes it, over the demo's AWS, with its journal on a real disk.
+One stream after the other is throttled. Each time is measured from the start of the judgement to the arrival
+of the webhook at an HTTP server in another process; then again with 100,000 other series in the fleet.
 """
 
 import asyncio
@@ -20,104 +19,96 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from collectors.base import Metric, Observed, per_second
-from monitor.app import App, Telling, bound
-from monitor.config import Config
-from monitor.config_types import Sources
-from monitor.demo.run import of_its_own, own_aws
-from monitor.fleet import Key, Ruling
-from rules.limits import Band, Limit, Source
+from collectors.base import Metric, Observed, Resource, per_second
+from monitor.app import App
+from monitor.config.config import Config
+from monitor.demo.session import isolate_environment, start_aws
+from monitor.fleet.fleet import Key
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.schema.types import SecretSources
+from monitor.server.listener import bind_socket
+from rules.limits import Band, Limit, LimitSource
 
-RUNS, QUIET = 300, 100_000
-PATIENCE = 60  # seconds
-NAME = "bench-"  # what the streams are called that are refused something
+RUNS, OTHERS = 300, 100_000
+ARRIVAL_TIMEOUT = 60  # seconds
+NAME_PREFIX = "bench-"  # of the streams that are throttled
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
-refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
+throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 
 
 class Sink(BaseHTTPRequestHandler):
-    """Accepts everything, and tells when which stream's alert arrived."""
+    """Accepts everything, and sends (resource, time of arrival) of each alert through `arrivals`."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    told: Connection
+    arrivals: Connection
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        arrived = time.monotonic()  # of the system, so that other processes have the same
+        arrived = time.monotonic()  # the same clock in all processes of the system
         self.send_response(204)
         self.end_headers()
         for alert in body["data"]["alerts"]:
-            if alert["labels"]["resource"].startswith(NAME):
-                self.told.send((alert["labels"]["resource"], arrived))
+            if alert["labels"]["resource"].startswith(NAME_PREFIX):
+                self.arrivals.send((alert["labels"]["resource"], arrived))
 
     def log_message(self, format: str, *args: object) -> None: ...
 
 
-def sink(told: Connection) -> None:
+def serve_sink(arrivals: Connection) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
-    Sink.told = told
-    told.send(server.server_port)
+    Sink.arrivals = arrivals
+    arrivals.send(server.server_port)
     server.serve_forever()
 
 
-class Composed(App):
-    """An App that shows what it tells with."""
-
-    telling: Telling
-
-    async def judge(self, telling: Telling) -> None:
-        self.telling = telling
-        await super().judge(telling)
-
-
 def add(app: App, name: str) -> int:
-    """A stream of the cell that is watched; the place of its series."""
+    """Add a stream to the watched cell; return the slot of its series."""
     now = int(time.time())
-    ruling = Ruling(limit=Limit(1000.0, Source.API, now), band=Band())
+    settings = SeriesSettings(limit=Limit(1000.0, LimitSource.API, now), band=Band())
     key = Key(ACCOUNT, REGION, "kinesis", "stream_write_bytes", name)
     observed = Observed(
         signal=key.signal,
-        resource=name,
+        resource=Resource("stream", (name,)),
         usage=per_second(traffic.of(StreamName=name)),
-        refused=per_second(refused.of(StreamName=name)),
+        throttled=per_second(throttled.of(StreamName=name)),
     )
-    return app.fleet.put(key, observed, ruling, now // 60).place
+    return app.fleet.put(key, observed, settings, now // 60).slot
 
 
-def read(app: App, places: list[int], lost: float) -> None:
-    """The last minute of some series: half of what they may use, and so much refused."""
-    for formulas, value in ((app.fleet.usages, 500.0), (app.fleet.refusals, lost)):
-        found = [formula.rows[0] for place in places if (formula := formulas.get(place))]
+def write_minute(app: App, slots: list[int], throttled_rate: float) -> None:
+    """Write the last minute of series: half of the limit used, and throttled calls, per second."""
+    for formulas, value in ((app.fleet.usages, 500.0), (app.fleet.throttled, throttled_rate)):
+        found = [formula.rows[0] for slot in slots if (formula := formulas.get(slot))]
         rows, minute = np.array(found, np.int32), int(time.time()) // 60 - 1
         minutes = np.full(rows.size, minute, np.int32)
         app.fleet.rings.write(rows, minutes, np.full(rows.size, value * 60, np.float32))
         app.fleet.rings.mark_read(rows, minute)
 
 
-async def told(arrivals: Connection, name: str) -> float:
-    """When the alert of a stream arrived."""
+async def arrival(arrivals: Connection, name: str) -> float:
+    """The time at which the alert of a stream arrived."""
     while True:
-        if not await asyncio.to_thread(arrivals.poll, PATIENCE):
-            raise TimeoutError(f"{name} was not told")
+        if not await asyncio.to_thread(arrivals.poll, ARRIVAL_TIMEOUT):
+            raise TimeoutError(f"no notification about {name}")
         found, arrived = arrivals.recv()
         if found == name:
             return float(arrived)
 
 
-async def measure(app: Composed, arrivals: Connection, label: str, first: int) -> None:
+async def measure(app: App, arrivals: Connection, label: str, first: int) -> None:
     took = []
     for n in range(first, first + RUNS):
-        place = add(app, f"{NAME}{n}")
-        read(app, [place], 60.0)
-        begun = time.monotonic()
-        judging = asyncio.create_task(app.judge(app.telling))
-        took.append(await told(arrivals, f"{NAME}{n}") - begun)
+        slot = add(app, f"{NAME_PREFIX}{n}")
+        write_minute(app, [slot], 60.0)
+        start = time.monotonic()
+        judging = asyncio.create_task(app.judge())
+        took.append(await arrival(arrivals, f"{NAME_PREFIX}{n}") - start)
         await judging
     took.sort()
-    half, most = took[RUNS // 2], took[int(RUNS * 0.99)]
-    print(f"{label}: {half * 1e3:.0f} ms, p99 {most * 1e3:.0f} ms, of {RUNS} runs", flush=True)
+    p50, p99 = took[RUNS // 2], took[int(RUNS * 0.99)]
+    print(f"{label}: {p50 * 1e3:.0f} ms, p99 {p99 * 1e3:.0f} ms, of {RUNS} runs", flush=True)
 
 
 def configuration(folder: str, url: str, hook: int) -> Config:
@@ -137,40 +128,41 @@ def configuration(folder: str, url: str, hook: int) -> Config:
         "receivers": [receiver],
         "route": {"group_wait": 0},
     }
-    return Config.model_validate(given, context=Sources())
+    return Config.model_validate(given, context=SecretSources())
 
 
 @asynccontextmanager
-async def running(config: Config) -> AsyncIterator[Composed]:
-    app, stop = Composed(config, lambda: config), asyncio.Event()
-    work = asyncio.create_task(app.run(bound("127.0.0.1", 0), stop))
-    await asyncio.wait(
-        [work, judged := asyncio.create_task(app.judged.wait())], return_when="FIRST_COMPLETED"
-    )
-    judged.cancel()
-    try:
-        yield app
-    finally:
-        stop.set()
-        await work
+async def running(config: Config) -> AsyncIterator[App]:
+    stop = asyncio.Event()
+    async with App.opened(config, lambda: config) as app:
+        work = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
+        await asyncio.wait(
+            [work, judged := asyncio.create_task(app.judged.wait())], return_when="FIRST_COMPLETED"
+        )
+        judged.cancel()
+        try:
+            yield app
+        finally:
+            stop.set()
+            await work
 
 
 async def main(arrivals: Connection) -> None:
-    of_its_own(os.environ)
+    isolate_environment(os.environ)
     logging.disable(logging.WARNING)
     hook = arrivals.recv()
     with tempfile.TemporaryDirectory() as folder:
-        async with own_aws() as url, running(configuration(folder, url, hook)) as app:
-            await measure(app, arrivals, f"a notification is there after, among {len(app.fleet)} series", 0)
-            read(app, [add(app, f"quiet-{n}") for n in range(QUIET)], 0.0)
-            await app.judge(app.telling)
-            await measure(app, arrivals, f"the same beside {QUIET:,} quiet series", RUNS)
+        async with start_aws() as url, running(configuration(folder, url, hook)) as app:
+            await measure(app, arrivals, f"time to notification with {len(app.fleet)} series", 0)
+            write_minute(app, [add(app, f"other-{n}") for n in range(OTHERS)], 0.0)
+            await app.judge()
+            await measure(app, arrivals, f"with {OTHERS:,} other series", RUNS)
 
 
 if __name__ == "__main__":
     spawn = get_context("spawn")
     ours, theirs = spawn.Pipe()
-    server = spawn.Process(target=sink, args=(theirs,), daemon=True)
+    server = spawn.Process(target=serve_sink, args=(theirs,), daemon=True)
     server.start()
     asyncio.run(main(ours))
     server.terminate()

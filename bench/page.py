@@ -1,7 +1,7 @@
-"""The overview with 100,000 series, and 200 open pages. `python bench/page.py`
+"""Rendering the overview with 100,000 series, and serving 200 open pages. `python bench/page.py`
 
-Rendering is measured right after a judgement, when nothing is kept; then a server on loopback is looked at by
-200 pages in another process, as browsers do: each listens for events, and asks for the page at every one.
+Rendering is measured right after a judgement, when nothing is cached, and again from the cache. Then 200
+browsers are simulated in another process: each listens for events and requests the page after every one.
 """
 
 import asyncio
@@ -21,39 +21,43 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI
 
-from collectors.base import Metric, Observed, per_second
-from monitor.alerting.alerting import Alerting
-from monitor.api import State, create_app
-from monitor.config import Config
-from monitor.exposition import Exposition
-from monitor.fleet import Fleet, Key, Ruling
-from monitor.judge import judge
-from monitor.status import Told
-from monitor.telemetry import Telemetry
-from rules.limits import Band, Limit, Source
+from collectors.base import Metric, Observed, Resource, per_second
+from monitor.alerting.service import Alerting
+from monitor.api.app_state import AppState
+from monitor.aws.status import MonitorStatus
+from monitor.config.config import Config
+from monitor.exposition.exposition import Exposition
+from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.judge import judge
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.server.web_app import create_app
+from rules.limits import Band, Limit, LimitSource
+from tests.telemetries import Telemetries
 
 SERIES, ACCOUNTS, REGIONS = 100_000, 50, ("eu-west-1", "us-east-1", "eu-central-1", "ap-southeast-2")
 ROUNDS = 200
-REFUSED = 0.001  # of the series
-PAGES, EVERY, LASTS = 200, 15.0, 60.0  # open pages; seconds between judgements; seconds measured
+THROTTLED = 0.001  # fraction of the series
+PAGES = 200  # open pages
+JUDGE_INTERVAL, MEASURED_SECONDS = 15.0, 60.0
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
-refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
+throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 
 
 def fleet_of(series: int) -> Fleet:
     """A fleet of streams in many accounts, with three hours of traffic."""
     fleet, now = Fleet(), int(time.time() // 60)
-    ruling = Ruling(limit=Limit(1e6, Source.API, 0), band=Band(), stale_after=15)
+    settings = SeriesSettings(limit=Limit(1e6, LimitSource.API, 0), band=Band(), stale_after=15)
     for n in range(series):
-        name, place = f"stream-{n:07d}", (f"{n % ACCOUNTS:012d}", REGIONS[n % len(REGIONS)])
-        usage, refusals = (per_second(metric.of(StreamName=name)) for metric in (traffic, refused))
-        observed = Observed(signal="stream_write_bytes", resource=name, usage=usage, refused=refusals)
-        fleet.put(Key(*place, "kinesis", "stream_write_bytes", name), observed, ruling, now)
+        name, cell = f"stream-{n:07d}", (f"{n % ACCOUNTS:012d}", REGIONS[n % len(REGIONS)])
+        usage, throttled_rate = (per_second(metric.of(StreamName=name)) for metric in (traffic, throttled))
+        key = Key(*cell, "kinesis", "stream_write_bytes", Resource("stream", (name,)))
+        observed = Observed(signal=key.signal, resource=key.subject, usage=usage, throttled=throttled_rate)
+        fleet.put(key, observed, settings, now)
     rows = np.arange(fleet.rings.size, dtype=np.int32)
     for minute in range(now - 180, now - 2):
-        random_of = np.random.default_rng(minute)
-        values = random_of.uniform(0, 5.7e7, rows.size).astype(np.float32)
-        values[1::2] *= random_of.random(rows.size // 2) < REFUSED / 5
+        rng = np.random.default_rng(minute)
+        values = rng.uniform(0, 5.7e7, rows.size).astype(np.float32)
+        values[1::2] *= rng.random(rows.size // 2) < THROTTLED / 5
         fleet.rings.write(rows, np.full(rows.size, minute, np.int32), values)
     judge(fleet, now)
     return fleet
@@ -63,15 +67,16 @@ def fleet_of(series: int) -> Fleet:
 async def application(fleet: Fleet) -> AsyncIterator[tuple[FastAPI, Exposition]]:
     async def reload() -> None: ...
 
-    exposition, telemetry = Exposition(fleet), Telemetry()
+    exposition, telemetry = Exposition(fleet), Telemetries()
     with TemporaryDirectory() as folder:
         config = Config(journal=str(Path(folder) / "headroom.db"))
-        async with Alerting.opened(config, fleet, telemetry.registry) as alerting:
-            state = State(
+        async with Alerting.opened(config.alerting_settings(), fleet, telemetry.registry) as alerting:
+            state = AppState(
                 fleet=fleet,
                 exposition=exposition,
-                telemetry=telemetry,
-                told=Told,
+                telemetry=telemetry.process,
+                cost=telemetry.cost,
+                monitor_status=MonitorStatus,
                 reload=reload,
                 alerting=alerting,
             )
@@ -79,8 +84,8 @@ async def application(fleet: Fleet) -> AsyncIterator[tuple[FastAPI, Exposition]]
             yield create_app(state), exposition
 
 
-async def ask(app: FastAPI, query: str = "") -> tuple[float, bytes]:
-    """The seconds that the application takes for the overview, and its body."""
+async def request_overview(app: FastAPI, query: str = "") -> tuple[float, bytes]:
+    """Request the overview; return the seconds that it takes, and its body."""
     body = bytearray()
 
     async def receive() -> dict[str, str]:
@@ -96,27 +101,27 @@ async def ask(app: FastAPI, query: str = "") -> tuple[float, bytes]:
 
 
 async def render(app: FastAPI, exposition: Exposition, query: str) -> None:
-    fresh, kept, body = [], [], b""
+    fresh, cached, body = [], [], b""
     for _ in range(ROUNDS):
-        await exposition.publish({})  # as after a judgement: nothing is kept
-        took, body = await ask(app, query)
+        await exposition.publish({})  # as after a judgement: nothing is cached
+        took, body = await request_overview(app, query)
         fresh.append(took * 1e3)
-        kept.append((await ask(app, query))[0] * 1e3)
+        cached.append((await request_overview(app, query))[0] * 1e3)
     size = f"{len(body) / 1e3:.0f} KB, {len(gzip.compress(body, 1)) / 1e3:.0f} KB compressed"
-    for label, told in (("just judged", fresh), ("kept", kept)):
-        told.sort()
+    for label, times in (("just judged", fresh), ("cached", cached)):
+        times.sort()
         print(
-            f"/{query:<22} {label:<11} median {told[ROUNDS // 2]:5.1f} ms,"
-            f" p99 {told[ROUNDS * 99 // 100]:5.1f} ms; {size}"
+            f"/{query:<22} {label:<11} median {times[ROUNDS // 2]:5.1f} ms,"
+            f" p99 {times[ROUNDS * 99 // 100]:5.1f} ms; {size}"
         )
 
 
-def look(port: int, fetched: "Synchronized[int]") -> None:
-    """200 browsers: each listens, and asks for the page within a second and a half of every event."""
-    asyncio.run(_look(port, fetched))
+def simulate_browsers(port: int, fetched: "Synchronized[int]") -> None:
+    """Simulate browsers: each listens, and requests the page within 1.5 s of every event."""
+    asyncio.run(_simulate_browsers(port, fetched))
 
 
-async def _look(port: int, fetched: "Synchronized[int]") -> None:
+async def _simulate_browsers(port: int, fetched: "Synchronized[int]") -> None:
     async def browser() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /live HTTP/1.1\r\nHost: headroom\r\n\r\n")
@@ -136,12 +141,12 @@ def _fetch(port: int) -> None:
     connection.close()
 
 
-async def judged(exposition: Exposition, lasts: float) -> float:
-    """The CPU seconds of this process while it publishes every 15 s, for so long."""
-    start, end = time.process_time(), time.monotonic() + lasts
+async def publish_for(exposition: Exposition, seconds: float) -> float:
+    """Publish every JUDGE_INTERVAL for so many seconds; return the CPU time of this process in seconds."""
+    start, end = time.process_time(), time.monotonic() + seconds
     while time.monotonic() < end:
         await exposition.publish({})
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(JUDGE_INTERVAL)
     return time.process_time() - start
 
 
@@ -149,19 +154,21 @@ async def serve(app: FastAPI, exposition: Exposition) -> None:
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
     )
-    listening = socket.create_server(("127.0.0.1", 0), backlog=PAGES)
-    serving = asyncio.create_task(server.serve([listening]))
-    alone = await judged(exposition, LASTS)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=PAGES)
+    serving = asyncio.create_task(server.serve([listener]))
+    idle = await publish_for(exposition, MEASURED_SECONDS)
     spawn = get_context("spawn")
     fetched: Synchronized[int] = spawn.Value("i", 0)
-    browsers = spawn.Process(target=look, args=(listening.getsockname()[1], fetched), daemon=True)
+    browsers = spawn.Process(target=simulate_browsers, args=(listener.getsockname()[1], fetched), daemon=True)
     browsers.start()
-    await asyncio.sleep(5)  # all are connected
-    watched = await judged(exposition, LASTS)
+    await asyncio.sleep(5)  # until all are connected
+    loaded = await publish_for(exposition, MEASURED_SECONDS)
     browsers.terminate()
     print(
-        f"{PAGES} open pages: {(watched - alone) / LASTS:.1%} of a core, a judgement every {EVERY:.0f} s,"
-        f" {fetched.value} pages fetched in {LASTS:.0f} s (without pages {alone / LASTS:.1%})"
+        f"{PAGES} open pages, a judgement every {JUDGE_INTERVAL:.0f} s:"
+        f" {(loaded - idle) / MEASURED_SECONDS:.1%} of a core,"
+        f" {fetched.value} pages fetched in {MEASURED_SECONDS:.0f} s"
+        f" (without pages {idle / MEASURED_SECONDS:.1%})"
     )
     server.should_exit = True
     await serving
@@ -170,7 +177,7 @@ async def serve(app: FastAPI, exposition: Exposition) -> None:
 async def main() -> None:
     async with application(fleet_of(SERIES)) as (app, exposition):
         print(f"{SERIES:,} series in {ACCOUNTS} accounts and {len(REGIONS)} regions")
-        for query in ("", "region=eu-west-1", "zone=critical", "resource=stream-00001"):
+        for query in ("", "region=eu-west-1", "zone=near", "resource=stream-00001"):
             await render(app, exposition, query)
         await serve(app, exposition)
 

@@ -1,7 +1,7 @@
-"""From samples to requests, and to a receiver on loopback, with 100,000 series. `python bench/push.py`
+"""Encoding the samples of 100,000 series and pushing them to loopback. `python bench/push.py`
 
-The first look takes seven minutes of everything, and three hours without refusals; the next ones a minute
-each, as streams bring them.
+The first batch holds seven minutes of all families and three hours of throttled demand; each later batch
+holds one minute, as with metric streams.
 """
 
 import asyncio
@@ -18,63 +18,72 @@ from prometheus_client import CollectorRegistry
 
 from bench.journal import sink
 from bench.judge import NOW, fleet_of
-from monitor.fleet import Fleet
-from monitor.outbound import Outbound
-from monitor.push.batches import Batch, batches
-from monitor.push.config import PushConfig
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.rings import WINDOW
+from monitor.outbound.client import OutboundClient
 from monitor.push.encodings import ENCODINGS
-from monitor.push.gather import Gathering
-from monitor.push.labels import Labels
-from monitor.push.progress import KEPT, Progress
-from monitor.push.push import Push
-from monitor.rings import WINDOW
+from monitor.push.label_encoder import LabelEncoder
+from monitor.push.pending_samples import PendingSamples
+from monitor.push.queue_store import PushRequest
+from monitor.push.request_batcher import build_requests
+from monitor.push.service import PushService
+from monitor.push.settings import PushConfig
+from monitor.push.watermarks import WATERMARK_DTYPE, Watermarks
 
 SERIES = 100_000
-MINUTES = 3  # that come one at a time
-FAMILIES = 5  # of a series: usage, limit, utilization, saturation, zone
+MINUTES = 3  # pushed one at a time
+FAMILIES = 5  # per series: usage, limit, utilization, saturation, zone
 RECEIVER = {"receiver": "sink"}
 
 
-def move(fleet: Fleet, minute: int) -> None:
-    """Another minute of all metrics."""
+def write_minute(fleet: Fleet, minute: int) -> None:
+    """Write a minute of all metrics."""
     rows = np.arange(fleet.rings.size, dtype=np.int32)
     values = np.random.default_rng(minute).uniform(0, 7e7, rows.size).astype(np.float32)
     fleet.rings.write(rows, np.full(rows.size, minute, np.int32), values)
+    fleet.rings.mark_read(rows, minute)
 
 
 def encode(fleet: Fleet, protocol: str) -> None:
-    """One thread's work, and what of it the event loop has to wait for."""
-    progress, encoding = Progress(np.empty(0, KEPT), 0), ENCODINGS[protocol]
-    labels, turns, made = Labels(encoding.label), list[float](), list[Batch]()
-    start = began = time.perf_counter()
-    gathering = Gathering(fleet, progress)
-    for portion in gathering.portions():
-        turns.append(time.perf_counter() - start)
-        more, queued = batches(portion, encoding, labels)
-        made += more
+    """Print how fast one thread encodes samples, and how long that holds up the event loop."""
+    watermarks, encoding = Watermarks(np.empty(0, WATERMARK_DTYPE), 0), ENCODINGS[protocol]
+    labels, blocked, requests = LabelEncoder(encoding.encode_label), list[float](), list[PushRequest]()
+    start = begin = time.perf_counter()
+    pending = PendingSamples(fleet, watermarks)
+    for batch in pending.batches():
+        blocked.append(time.perf_counter() - start)
+        more, queued = build_requests(batch, encoding, labels)
+        requests += more
         start = time.perf_counter()
-        gathering.settle(portion, queued)
-    took = time.perf_counter() - began
-    samples, size = sum(one.samples for one in made), sum(len(one.body) for one in made)
+        pending.mark_queued(batch, queued)
+    took = time.perf_counter() - begin
+    samples, size = sum(one.samples for one in requests), sum(len(one.body) for one in requests)
     print(f"{protocol:14} {samples / took:9,.0f} samples/s: {samples:,} in {took:.1f} s,", end=" ")
     print(f"{size / samples:.1f} bytes each")
-    print(f"{'':14} of it in the event loop {sum(turns):.2f} s, {max(turns) * 1e3:.0f} ms at most at a time")
+    print(
+        f"{'':14} of it in the event loop {sum(blocked):.2f} s, {max(blocked) * 1e3:.0f} ms at most at a time"
+    )
 
 
-async def stalls(worst: list[float]) -> None:
-    """How long the event loop was busy with something else."""
+async def measure_lag(lags: list[float]) -> None:
+    """Append the event loop's lags, in seconds, until cancelled."""
     while True:
         start = time.perf_counter()
         await asyncio.sleep(0.001)
-        worst.append(time.perf_counter() - start - 0.001)
+        lags.append(time.perf_counter() - start - 0.001)
 
 
 @asynccontextmanager
-async def pushing(fleet: Fleet, port: int, folder: Path) -> AsyncIterator[tuple[Push, CollectorRegistry]]:
+async def pushing(
+    fleet: Fleet, port: int, folder: Path
+) -> AsyncIterator[tuple[PushService, CollectorRegistry]]:
     registry = CollectorRegistry()
     given = {"name": "sink", "url": f"http://127.0.0.1:{port}/", "queue_megabytes": 4096}
     config = PushConfig.model_validate(given | {"allow_insecure": True, "allow_private": True})
-    async with Outbound() as client, Push.opened(folder / "headroom.db", fleet, client, registry) as one:
+    async with (
+        OutboundClient() as client,
+        PushService.opened(folder / "headroom.db", fleet, client, registry) as one,
+    ):
         one.configure([config])
         running = asyncio.create_task(one.run())
         yield one, registry
@@ -84,27 +93,27 @@ async def pushing(fleet: Fleet, port: int, folder: Path) -> AsyncIterator[tuple[
 
 async def push(fleet: Fleet, port: int, folder: Path) -> None:
     async with pushing(fleet, port, folder) as (one, registry):
-        worst = list[float]()
-        watching = asyncio.create_task(stalls(worst))
-        samples = SERIES * (WINDOW + 7 * (FAMILIES - 1))  # refusals are told of the whole window
+        lags = list[float]()
+        watching = asyncio.create_task(measure_lag(lags))
+        samples = SERIES * (WINDOW + 7 * (FAMILIES - 1))  # throttled demand is known for the whole window
         for minute in range(NOW - 2, NOW - 2 + MINUTES + 1):
-            worst.clear()
+            lags.clear()
             took = await delivered(one, registry, samples)
-            worst.sort()
-            most, usual = worst[-1] * 1e3, worst[len(worst) * 99 // 100] * 1e3
-            print(f"{samples:,} samples are there after {took:.1f} s;", end=" ")
-            print(f"the event loop stalled {most:.0f} ms at most, {usual:.0f} ms in 99 %")
-            move(fleet, minute)
-            await asyncio.sleep(0.05)  # which is no stall of ours
+            lags.sort()
+            longest, p99 = lags[-1] * 1e3, lags[len(lags) * 99 // 100] * 1e3
+            print(f"{samples:,} samples arrived after {took:.1f} s;", end=" ")
+            print(f"the event loop stalled {longest:.0f} ms at most, p99 {p99:.0f} ms")
+            write_minute(fleet, minute)
+            await asyncio.sleep(0.05)  # so that `write_minute` is not counted as a stall
             samples += SERIES * FAMILIES
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
 
 
-async def delivered(one: Push, registry: CollectorRegistry, samples: int) -> float:
-    """Seconds until the receiver has had so many samples."""
+async def delivered(one: PushService, registry: CollectorRegistry, samples: int) -> float:
+    """Push, and return the seconds until the receiver has so many samples."""
     start = time.perf_counter()
-    one.judged()
+    one.enqueue_new_samples()
     while (registry.get_sample_value("headroom_push_samples_sent_total", RECEIVER) or 0) < samples:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     return time.perf_counter() - start
@@ -112,7 +121,8 @@ async def delivered(one: Push, registry: CollectorRegistry, samples: int) -> flo
 
 def main() -> None:
     fleet = fleet_of(SERIES)
-    gc.freeze()  # a hundred thousand series are not to be looked through again and again
+    fleet.rings.mark_read(np.arange(fleet.rings.size, dtype=np.int32), NOW - 3)
+    gc.freeze()  # so that garbage collections do not traverse 100,000 series
     for protocol in ENCODINGS:
         encode(fleet, protocol)
     ours, theirs = get_context("spawn").Pipe()

@@ -1,7 +1,7 @@
-"""What a metric stream costs: bodies of 10,000 points, from gzip to the fleet. `python bench/stream.py`
+"""CPU and memory of a metric stream: gzip bodies of 10,000 points into the fleet. `python bench/stream.py`
 
-First in this process, then over HTTP on loopback with the server in a process of its own. `--seconds 600`
-is the long run that shows whether memory grows.
+Measured first in this process, then over HTTP on loopback with the server in another process. Run it with
+`--seconds 600` to see whether memory grows.
 """
 
 import argparse
@@ -20,31 +20,33 @@ from fastapi import FastAPI
 
 from bench.memory import resident
 from collectors.base import Metric, Observed, Usage, total
-from monitor import connection
-from monitor.app import bound
-from monitor.fleet import Fleet, Key, Ruling
-from monitor.stream.firehose import PATH, VERSION, Allowed, create_router
-from monitor.stream.ingest import Delivery, Ingest
-from monitor.stream.telemetry import StreamTelemetry
-from monitor.stream.wanted import WANTED
-from monitor.telemetry import Telemetry
-from rules.limits import Band, Limit, Source
+from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.http import connection
+from monitor.server.listener import bind_socket
+from monitor.stream.declared_metrics import DECLARED_METRICS
+from monitor.stream.firehose import FIREHOSE_PATH, PROTOCOL_VERSION, FirehoseAccess, create_router
+from monitor.stream.ingest import FirehoseRequest, Ingest
+from rules.limits import Band, Limit, LimitSource
 from tests.monitor.stream.bodies import NOW, Update, lines, message
+from tests.telemetries import Telemetries
 
-POINTS, RECORDS, MESSAGE = 10_000, 20, 25
+POINTS, RECORDS = 10_000, 20  # per body
+MESSAGE = 25  # points per OTLP message
 CELLS = [(f"{n:012d}", region) for n in range(40) for region in ("eu-west-1", "us-east-1")]
 KEY = "bench"
 IDS = count()
 HEADERS = (
-    f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
-    f"X-Amz-Firehose-Protocol-Version: {VERSION}\r\nX-Amz-Firehose-Access-Key: {KEY}\r\n"
+    f"POST {FIREHOSE_PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    "Content-Encoding: gzip\r\n"
+    f"X-Amz-Firehose-Protocol-Version: {PROTOCOL_VERSION}\r\nX-Amz-Firehose-Access-Key: {KEY}\r\n"
     "X-Amz-Firehose-Request-Id: %s\r\nContent-Length: %d\r\n\r\n"
 )
 
 
 def updates() -> list[Update]:
-    """One of each of 10,000 metrics, by cell, in three different minutes."""
-    kinds = [metric for metric in WANTED if metric[0] != "AWS/EC2"][:20]
+    """One update of each of 10,000 metrics, ordered by cell, over three minutes."""
+    kinds = [metric for metric in DECLARED_METRICS if metric[0] != "AWS/EC2"][:20]
     return [
         Update(
             metric=kinds[n % len(kinds)][1],
@@ -64,20 +66,20 @@ def updates() -> list[Update]:
     ]
 
 
-def fleet_of(some: list[Update]) -> Fleet:
-    """A series for each metric."""
-    fleet, ruling = Fleet(), Ruling(limit=Limit(1e6, Source.API, NOW), band=Band())
-    for n, one in enumerate(some):
-        (statistic, *_) = WANTED[one.namespace, one.metric]
+def fleet_of(updates: list[Update]) -> Fleet:
+    """A fleet with a series for each update."""
+    fleet, settings = Fleet(), SeriesSettings(limit=Limit(1e6, LimitSource.API, NOW), band=Band())
+    for n, one in enumerate(updates):
+        (statistic, *_) = DECLARED_METRICS[one.namespace, one.metric]
         usage: Usage = total(Metric(one.namespace, one.metric, statistic, dimensions=one.dimensions))
         key = Key(one.account, one.region, "kinesis", "stream_write_bytes", f"resource-{n}")
-        observed = Observed(signal=key.signal, resource=key.resource, usage=usage)
-        fleet.put(key, observed, ruling, NOW // 60)
+        observed = Observed(signal=key.signal, resource=key.subject, usage=usage)
+        fleet.put(key, observed, settings, NOW // 60)
     return fleet
 
 
 class Body:
-    """A gzip body whose request id, at its end, differs each time."""
+    """A gzip body that is compressed once; `next` appends a new request id."""
 
     def __init__(self, records: list[bytes]) -> None:
         data = [{"data": base64.b64encode(record).decode()} for record in records]
@@ -92,24 +94,26 @@ class Body:
 
 
 def bodies() -> dict[str, Body]:
-    some = updates()
-    packed = [some[start : start + MESSAGE] for start in range(0, POINTS, MESSAGE)]
-    per = len(packed) // RECORDS
+    points = updates()
+    packed = [points[start : start + MESSAGE] for start in range(0, POINTS, MESSAGE)]
+    per_record = len(packed) // RECORDS
 
     def records(old: bool) -> list[bytes]:
         messages = [message(part, old) for part in packed]
-        return [b"".join(messages[start : start + per]) for start in range(0, len(messages), per)]
+        return [
+            b"".join(messages[start : start + per_record]) for start in range(0, len(messages), per_record)
+        ]
 
     size = POINTS // RECORDS
     return {
-        "JSON": Body([lines(some[start : start + size]) for start in range(0, POINTS, size)]),
+        "JSON": Body([lines(points[start : start + size]) for start in range(0, POINTS, size)]),
         "OTLP 1.0": Body(records(old=False)),
         "OTLP 0.7": Body(records(old=True)),
     }
 
 
 def ingest_of(fleet: Fleet) -> Ingest:
-    return Ingest(fleet, StreamTelemetry(Telemetry()), clock=lambda: NOW)
+    return Ingest(fleet, Telemetries().stream, clock=lambda: NOW)
 
 
 async def in_process(name: str, body: Body, rounds: int = 31) -> None:
@@ -117,7 +121,7 @@ async def in_process(name: str, body: Body, rounds: int = 31) -> None:
     for _ in range(rounds):
         request, content = body.next()
         start = time.process_time()
-        await ingest.take(Delivery(request, "", content, True))
+        await ingest.ingest(FirehoseRequest(request, "", content, True))
         took.append(time.process_time() - start)
     ingest.close()
     first, median = took[0], sorted(took)[rounds // 2]
@@ -128,41 +132,41 @@ async def in_process(name: str, body: Body, rounds: int = 31) -> None:
 
 
 def serve(ready: Connection) -> None:
-    """The endpoint over a fleet, in a process of its own; tells its port, then its memory when asked."""
+    """Serve the endpoint over a fleet, and its memory at /resident; send the port."""
     app, ingest = FastAPI(), ingest_of(fleet_of(updates()))
-    app.include_router(create_router(ingest, lambda: Allowed((KEY,))))
+    app.include_router(create_router(ingest, lambda: FirehoseAccess((KEY,))))
 
     @app.get("/resident")
     async def memory() -> float:
         return resident()
 
-    listening = bound("127.0.0.1", 0)
-    ready.send(listening.getsockname()[1])
+    listener = bind_socket("127.0.0.1", 0)
+    ready.send(listener.getsockname()[1])
     config = uvicorn.Config(
-        app, http=connection.Connection, lifespan="off", log_config=None, access_log=False
+        app, http=connection.HttpConnection, lifespan="off", log_config=None, access_log=False
     )
-    asyncio.run(uvicorn.Server(config).serve([listening]))
+    asyncio.run(uvicorn.Server(config).serve([listener]))
 
 
 class Client:
-    """One connection."""
+    """An HTTP client with one connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
     async def post(self, body: Body) -> float:
-        """Seconds until the answer, which must be 200."""
+        """Post a body; return the seconds until the response, which must be 200."""
         request, content = body.next()
         start = time.perf_counter()
         self._writer.write((HEADERS % (request, len(content))).encode() + content)
-        await self._answer()
+        await self._read_response()
         return time.perf_counter() - start
 
     async def get(self, path: str) -> bytes:
         self._writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        return await self._answer()
+        return await self._read_response()
 
-    async def _answer(self) -> bytes:
+    async def _read_response(self) -> bytes:
         head = await self._reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200"), head
         length = next(part for part in head.lower().split(b"\r\n") if part.startswith(b"content-length:"))
@@ -170,7 +174,7 @@ class Client:
 
 
 async def full_load(port: int, body: Body, seconds: float) -> float:
-    """Points per second that two senders get in."""
+    """Return the points per second that two senders deliver."""
     clients = [Client(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(2)]
     start = time.perf_counter()
 
@@ -186,12 +190,12 @@ async def full_load(port: int, body: Body, seconds: float) -> float:
 
 
 async def half_load(port: int, body: Body, rate: float, seconds: float) -> list[float]:
-    """How long the answers take when bodies come at half that rate, ascending."""
+    """Return the latencies in seconds, ascending, when points arrive at half of `rate`."""
     pause, took = 2 * POINTS / rate, []
     clients = [Client(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(4)]
     tasks = list[asyncio.Task[float]]()
     start = time.perf_counter()
-    for n, client in zip(range(int(seconds / pause)), turns(clients), strict=False):
+    for n, client in zip(range(int(seconds / pause)), cycle_of(clients), strict=False):
         await asyncio.sleep(max(0.0, start + n * pause - time.perf_counter()))
         tasks.append(asyncio.create_task(client.post(body)))
         if n >= len(clients) - 1:
@@ -199,13 +203,13 @@ async def half_load(port: int, body: Body, rate: float, seconds: float) -> list[
     return sorted(took)
 
 
-def turns(clients: list[Client]) -> Iterator[Client]:
+def cycle_of(clients: list[Client]) -> Iterator[Client]:
     while True:
         yield from clients
 
 
 async def memory_of(port: int) -> float:
-    """MiB resident of the server."""
+    """The resident memory of the server, in MiB."""
     return float(await Client(*await asyncio.open_connection("127.0.0.1", port)).get("/resident"))
 
 
@@ -223,10 +227,10 @@ async def over_http(port: int, name: str, body: Body, seconds: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=10, help="of full load over HTTP, a format")
+    parser.add_argument("--seconds", type=float, default=10, help="of full load over HTTP, per format")
     seconds = parser.parse_args().seconds
-    some = bodies()
-    for name, body in some.items():
+    by_format = bodies()
+    for name, body in by_format.items():
         asyncio.run(in_process(name, body))
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
@@ -234,7 +238,7 @@ def main() -> None:
     server.start()
     port = ours.recv()
     for name in ("JSON", "OTLP 1.0"):
-        asyncio.run(over_http(port, name, some[name], seconds))
+        asyncio.run(over_http(port, name, by_format[name], seconds))
     server.terminate()
     server.join()
 

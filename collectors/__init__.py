@@ -1,4 +1,4 @@
-"""What is: usage and limits of AWS resources, one file per AWS service. This is the table of contents."""
+"""Collectors of usage and limits of AWS resources, one module for each AWS service."""
 
 from collectors import apigateway, autoscaling, kinesis, lambda_, s3, sqs
 

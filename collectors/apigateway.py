@@ -4,125 +4,164 @@ Limits: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway
 Metrics: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
 """
 
-import json
-import shlex
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from collectors.base import ACCOUNT, Aws, Collector, Metric, Observed, Unobservable, Usage, per_second
+from collectors.apigateway_methods import (
+    EVERY_METHOD,
+    Method,
+    default_settings,
+    enable_default_metrics,
+    enable_method_metrics,
+    enable_route_metrics,
+    list_active_methods,
+    parse_setting_key,
+    without_own_settings,
+)
+from collectors.base import (
+    ACCOUNT,
+    Aws,
+    Collector,
+    Metric,
+    Observed,
+    Resource,
+    Unobservable,
+    Usage,
+    per_second,
+)
+from collectors.dimensions import metric_problem
 
-PAGE = 500  # the most that one page of the REST API's lists may hold
-EVERY_METHOD = "/*", "*"  # path and verb of the settings of a whole stage
+PAGE_SIZE = 500  # items: the maximum of the REST API's lists
 
 count = Metric("AWS/ApiGateway", "Count", "Sum", zero_when_absent=True)
 messages = Metric("AWS/ApiGateway", "MessageCount", "Sum", zero_when_absent=True)
 connections = Metric("AWS/ApiGateway", "ConnectCount", "Sum", zero_when_absent=True)
-# Of one method or route: opt-in, so that a missing point may also mean that it was switched off.
+# Of one method or route: detailed metrics are opt-in, so a missing point may mean that they were disabled.
 detailed_count = replace(count, zero_when_absent=False)
 
-Item = dict[str, Any]  # an API, a stage, a plan, settings: as AWS describes it
+Item = dict[str, Any]  # an API, stage, usage plan or settings, as in AWS's responses
 
 NO_KEY_METRIC = Unobservable("no CloudWatch metric counts the requests of an API key; access logs can")
+UNCOUNTED = "the throttle holds for each method, and detailed metrics, which count each, are not enabled"
+NO_METHOD = Unobservable("the throttle holds for each method, and none had requests in the last three hours")
 NO_ROUTE_METRIC = Unobservable("no CloudWatch metric is documented for a route without method and path")
 
 
 async def account(aws: Aws) -> AsyncIterator[Observed]:
-    throttle = (await aws.attempt("apigateway", "GetAccount")).get("throttleSettings", {})
-    counts = [count.of(ApiName=metric_name(api)) async for api in rest_apis(aws)]
-    async for api in http_apis(aws):
-        counts += traffic(api)
-    once = dict.fromkeys(counts)  # REST APIs of the same name share a metric
+    """Yield the series of the account: the requests to all of its APIs."""
+    throttle = (await aws.try_call("apigateway", "GetAccount")).get("throttleSettings", {})
+    counts = [count.of(ApiName=metric_name(api)) async for api in list_rest_apis(aws)]
+    async for api in list_http_apis(aws):
+        counts += traffic_metrics(api)
+    distinct = dict.fromkeys(counts)  # REST APIs of the same name share a metric
+    problems = {metric: metric_problem(metric) for metric in distinct}
+    valid = [metric for metric, problem in problems.items() if not problem]
+    reasons = [f"the requests to an API are missing: {problem}" for problem in problems.values() if problem]
     yield Observed(
         signal="account_throttle_rate",
         resource=ACCOUNT,
         limit=throttle.get("rateLimit"),
-        usage=per_second(*once) if once else 0.0,
+        usage=per_second(*valid) if valid else 0.0,
+        bound_reason=Unobservable(reasons[0]) if reasons else None,
     )
 
 
-async def rest(aws: Aws) -> AsyncIterator[Observed]:
-    apis = [api async for api in rest_apis(aws)]
-    names = distinct([(api["id"], api.get("name")) for api in apis])
-    async for api, stages in aws.each(apis, partial(rest_stages, aws), lambda api: names[api["id"]]):
-        for stage in stages:
-            for observed in of_rest_stage(aws.region, api, names[api["id"]], stage):
+async def rest_apis(aws: Aws) -> AsyncIterator[Observed]:
+    """Yield the series of the stages of REST APIs."""
+    async for api, stages in aws.map(list_rest_apis(aws), partial(get_rest_stages, aws), rest_api_resource):
+        for stage, methods in stages:
+            for observed in rest_stage_series(aws.region, api, stage, methods):
                 yield observed
 
 
-async def http(aws: Aws) -> AsyncIterator[Observed]:
-    apis = [api async for api in http_apis(aws)]
-    names = distinct([(api["ApiId"], api.get("Name")) for api in apis])
-    async for api, stages in aws.each(apis, partial(http_stages, aws), lambda api: names[api["ApiId"]]):
-        for stage in stages:
-            for observed in of_http_stage(aws.region, api, names[api["ApiId"]], stage):
+async def http_apis(aws: Aws) -> AsyncIterator[Observed]:
+    """Yield the series of the stages of HTTP and WebSocket APIs."""
+    async for api, stages in aws.map(list_http_apis(aws), partial(list_http_stages, aws), http_api_resource):
+        for stage, routes in stages:
+            for observed in http_stage_series(aws.region, api, stage, routes):
                 yield observed
 
 
 async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
-    plans = [plan async for plan in aws.pages("apigateway", "GetUsagePlans", "items", limit=PAGE)]
-    names = distinct([(plan["id"], plan.get("name")) for plan in plans])
+    """Yield the series of usage plans: their throttles, and the quotas of their API keys."""
+    plans = [plan async for plan in aws.list_items("apigateway", "GetUsagePlans", "items", limit=PAGE_SIZE)]
     for plan in plans:
-        if rate := set_rate(plan.get("throttle", {}).get("rateLimit")):
+        if rate := effective_rate(plan.get("throttle", {}).get("rateLimit")):
             yield Observed(
                 signal="usage_plan_throttle",
-                resource=names[plan["id"]],
+                resource=usage_plan_resource(plan),
                 limit=rate,
                 usage=NO_KEY_METRIC,
                 tags=plan.get("tags", {}),
             )
     limited = [plan for plan in plans if plan.get("quota", {}).get("limit")]
-    async for plan, used in aws.each(limited, partial(used_by_key, aws), lambda plan: names[plan["id"]]):
+    async for plan, used in aws.map(limited, partial(get_usage_by_key, aws), usage_plan_resource):
         for key, requests in used.items():
             yield Observed(
                 signal="usage_plan_quota",
-                resource=f"{names[plan['id']]}/{key}",
+                resource=usage_plan_resource(plan).child("key", key),
                 limit=plan["quota"]["limit"],
                 usage=requests,
                 tags=plan.get("tags", {}),
             )
 
 
-def rest_apis(aws: Aws) -> AsyncIterator[Item]:
-    return aws.pages("apigateway", "GetRestApis", "items", limit=PAGE)
+def list_rest_apis(aws: Aws) -> AsyncIterator[Item]:
+    """List the REST APIs."""
+    return aws.list_items("apigateway", "GetRestApis", "items", limit=PAGE_SIZE)
 
 
-def http_apis(aws: Aws) -> AsyncIterator[Item]:
-    """The HTTP and WebSocket APIs."""
-    return aws.pages("apigatewayv2", "GetApis", "Items")
+def list_http_apis(aws: Aws) -> AsyncIterator[Item]:
+    """List the HTTP and WebSocket APIs."""
+    return aws.list_items("apigatewayv2", "GetApis", "Items")
 
 
-async def rest_stages(aws: Aws, api: Item) -> list[Item]:
-    stages: list[Item] = (await aws.call("apigateway", "GetStages", restApiId=api["id"])).get("item", [])
-    return stages
+async def get_rest_stages(aws: Aws, api: Item) -> list[tuple[Item, Sequence[Method]]]:
+    """Get the stages of a REST API, each with the methods that detailed metrics count, if they are needed."""
+    stages = (await aws.call("apigateway", "GetStages", restApiId=api["id"])).get("item", [])
+    defaults = map(default_settings, stages)
+    needed = any(
+        one.get("metricsEnabled") and effective_rate(one.get("throttlingRateLimit")) for one in defaults
+    )
+    methods = await list_active_methods(aws, count.of(ApiName=metric_name(api))) if needed else {}
+    return [(stage, methods.get(stage["stageName"], ())) for stage in stages]
 
 
-async def http_stages(aws: Aws, api: Item) -> list[Item]:
-    return [stage async for stage in aws.pages("apigatewayv2", "GetStages", "Items", ApiId=api["ApiId"])]
+async def list_http_stages(aws: Aws, api: Item) -> list[tuple[Item, Sequence[Method]]]:
+    """List the stages of an HTTP or WebSocket API, each with the routes that detailed metrics count."""
+    stages = [
+        stage async for stage in aws.list_items("apigatewayv2", "GetStages", "Items", ApiId=api["ApiId"])
+    ]
+    defaults = [stage.get("DefaultRouteSettings", {}) for stage in stages]
+    counted = any(
+        one.get("DetailedMetricsEnabled") and effective_rate(one.get("ThrottlingRateLimit"))
+        for one in defaults
+    )
+    needed = counted and api.get("ProtocolType") != "WEBSOCKET"
+    routes = await list_active_methods(aws, count.of(ApiId=api["ApiId"])) if needed else {}
+    return [(stage, routes.get(stage["StageName"], ())) for stage in stages]
 
 
-async def used_by_key(aws: Aws, plan: Item) -> dict[str, float]:
-    """Requests in the current period of a plan, by the id of each API key that sent any."""
+async def get_usage_by_key(aws: Aws, plan: Item) -> dict[str, float]:
+    """Get the requests in the current period of a usage plan, by the id of each API key that sent any."""
     today = datetime.now(UTC).date()
     start = period_start(plan["quota"].get("period", "DAY"), plan["quota"].get("offset", 0), today)
-    ask = {"usagePlanId": plan["id"], "startDate": start.isoformat(), "endDate": today.isoformat()}
+    params = {"usagePlanId": plan["id"], "startDate": start.isoformat(), "endDate": today.isoformat()}
     used: dict[str, float] = {}
-    while True:
-        answer = await aws.call("apigateway", "GetUsage", limit=PAGE, **ask)
-        for key, days in answer.get("items", {}).items():
+    async for page in aws.paginate("apigateway", "GetUsage", limit=PAGE_SIZE, **params):
+        for key, days in page.get("items", {}).items():
             used[key] = float(sum(day[0] for day in days if day))  # a day is [used, remaining]
-        if answer.get("position") in (None, ask.get("position")):
-            return used
-        ask["position"] = answer["position"]
+    return used
 
 
 def period_start(period: str, offset: int, today: date) -> date:
-    """The day on which the quota's current DAY, WEEK or MONTH began.
+    """The first day of the quota's current DAY, WEEK or MONTH.
 
-    `offset` is a day: 0 is a week's Sunday or a month's first (as CloudFormation describes a QuotaSettings).
+    offset: the day on which the period starts: 0 is Sunday, or the first of the month (documented for
+    QuotaSettings of CloudFormation).
     """
     if period == "WEEK":
         return today - timedelta(days=(today.isoweekday() - offset) % 7)
@@ -132,111 +171,148 @@ def period_start(period: str, offset: int, today: date) -> date:
     return today
 
 
-def distinct(named: Sequence[tuple[str, str | None]]) -> dict[str, str]:
-    """What to call each (id, name): by its name, with the id where another has the same, or no name."""
-    shared = Counter(name for _, name in named)
-    return {
-        identity: name if name and shared[name] == 1 else f"{name} ({identity})" if name else identity
-        for identity, name in named
-    }
+def named_resource(kind: str, identity: str, name: str | None) -> Resource:
+    """A resource with an id, and with a name that may not be unique."""
+    return Resource(kind, (identity,), (name,) if name else ())
+
+
+def rest_api_resource(api: Item) -> Resource:
+    """The resource of a REST API."""
+    return named_resource("api", api["id"], api.get("name"))
+
+
+def http_api_resource(api: Item) -> Resource:
+    """The resource of an HTTP or WebSocket API."""
+    return named_resource("api", api["ApiId"], api.get("Name"))
+
+
+def usage_plan_resource(plan: Item) -> Resource:
+    """The resource of a usage plan."""
+    return named_resource("usage plan", plan["id"], plan.get("name"))
 
 
 def metric_name(api: Item) -> str:
-    """A REST API's name as CloudWatch has it: without what is not ASCII; the id, when nothing is left."""
-    return api.get("name", "").encode("ascii", "ignore").decode() or str(api["id"])
+    """The `ApiName` of a REST API in CloudWatch: its name without non-ASCII characters, or else its id.
+
+    The id is inferred: CloudWatch accepts no blank dimension value.
+    """
+    name: str = api.get("name", "").encode("ascii", "ignore").decode()
+    return name if name.strip() else str(api["id"])
 
 
-def traffic(api: Item, **stage: str) -> tuple[Metric, ...]:
-    """The metrics that count what an HTTP or WebSocket API, or a stage of it, is sent."""
+def traffic_metrics(api: Item, **stage: str) -> tuple[Metric, ...]:
+    """The metrics that count the requests to an HTTP or WebSocket API, or to a stage of it."""
     counted = (messages, connections) if api.get("ProtocolType") == "WEBSOCKET" else (count,)
     return tuple(metric.of(ApiId=api["ApiId"], **stage) for metric in counted)
 
 
-def set_rate(rate: float | None) -> float | None:
-    """A throttle in requests per second; None when it is not set (absent or -1), or stops all traffic (0)."""
+def effective_rate(rate: float | None) -> float | None:
+    """The throttle in requests per second; None if it is not set (absent or -1) or stops all traffic (0)."""
     return rate if rate is not None and rate > 0 else None
 
 
-def of_rest_stage(region: str, api: Item, name: str, stage: Item) -> Iterator[Observed]:
-    parent = f"{name}/{stage['stageName']}"
+def rest_stage_series(region: str, api: Item, stage: Item, methods: Sequence[Method]) -> Iterator[Observed]:
+    """The series of a stage of a REST API. methods: those that detailed metrics count."""
+    parent = rest_api_resource(api).child("stage", stage["stageName"])
+    tags = {**api.get("tags", {}), **stage.get("tags", {})}
+    where = {"ApiName": metric_name(api), "Stage": stage["stageName"]}
+    observed = partial(Observed, signal="rest_stage_method_throttle", tags=tags)
+    own = set[Method]()
     for key, settings in stage.get("methodSettings", {}).items():
-        if rate := set_rate(settings.get("throttlingRateLimit")):
-            method = path_and_verb(key)
-            yield Observed(
-                signal="rest_stage_method_throttle",
-                resource=parent if method == EVERY_METHOD else f"{parent}/{method[1]} {method[0]}",
-                limit=rate,
-                usage=of_method(region, api, stage["stageName"], method, settings),
-                tags={**api.get("tags", {}), **stage.get("tags", {})},
+        method = parse_setting_key(key)
+        if method != EVERY_METHOD and (rate := effective_rate(settings.get("throttlingRateLimit"))):
+            own.add(method)
+            usage = method_usage(region, api["id"], where, method, settings)
+            yield observed(resource=parent.child("method", method_name(method)), limit=rate, usage=usage)
+    default = default_settings(stage)
+    if rate := effective_rate(default.get("throttlingRateLimit")):
+        for path, verb in without_own_settings(methods, own):
+            usage = counted_usage(where, (path, verb))
+            yield observed(
+                resource=parent.child("method", method_name((path, verb))), limit=rate, usage=usage
+            )
+        if not methods:
+            enable = enable_method_metrics(region, api["id"], where["Stage"], EVERY_METHOD)
+            reason = NO_METHOD if default.get("metricsEnabled") else Unobservable(UNCOUNTED, enable)
+            whole = per_second(count.of(**where))
+            yield observed(
+                resource=parent, limit=rate, usage=whole.scaled(0), upper_bound=whole, bound_reason=reason
             )
 
 
-def of_method(
-    region: str, api: Item, stage: str, method: tuple[str, str], settings: Item
-) -> Usage | Unobservable:
-    where = {"ApiName": metric_name(api), "Stage": stage}
-    if method == EVERY_METHOD:
-        return per_second(count.of(**where))
+def method_name(method: Method) -> str:
+    """The name of a method or route: `GET /pets`."""
     path, verb = method
-    if not settings.get("metricsEnabled"):
-        enable = metrics_of_method(region, api["id"], stage, path, verb)
-        return Unobservable("detailed metrics of the method are not enabled", enable)
+    return f"{verb} {path}"
+
+
+def counted_usage(where: Mapping[str, str], method: Method) -> Usage:
+    """The requests to a method or route, by detailed metrics."""
+    path, verb = method
     return per_second(detailed_count.of(**where, Resource=path, Method=verb))
 
 
-def of_http_stage(region: str, api: Item, name: str, stage: Item) -> Iterator[Observed]:
-    signal, parent = "http_route_throttle", f"{name}/{stage['StageName']}"
+def method_usage(
+    region: str, api: str, where: Mapping[str, str], method: Method, settings: Item
+) -> Usage | Unobservable:
+    """The usage of a method with settings of its own."""
+    if not settings.get("metricsEnabled"):
+        enable = enable_method_metrics(region, api, where["Stage"], method)
+        return Unobservable("detailed metrics of the method are not enabled", enable)
+    return counted_usage(where, method)
+
+
+def http_stage_series(region: str, api: Item, stage: Item, routes: Sequence[Method]) -> Iterator[Observed]:
+    """The series of a stage of an HTTP or WebSocket API. routes: those that detailed metrics count."""
+    parent = http_api_resource(api).child("stage", stage["StageName"])
     tags = {**api.get("Tags", {}), **stage.get("Tags", {})}
-    if rate := set_rate(stage.get("DefaultRouteSettings", {}).get("ThrottlingRateLimit")):
-        usage = per_second(*traffic(api, Stage=stage["StageName"]))
-        yield Observed(signal=signal, resource=parent, limit=rate, usage=usage, tags=tags)
+    where = {"ApiId": api["ApiId"], "Stage": stage["StageName"]}
+    observed = partial(Observed, signal="http_route_throttle", tags=tags)
+    own = set[Method]()
     for route, settings in stage.get("RouteSettings", {}).items():
-        if rate := set_rate(settings.get("ThrottlingRateLimit")):
-            yield Observed(
-                signal=signal,
-                resource=f"{parent}/{route}",
-                limit=rate,
-                usage=of_route(region, api["ApiId"], stage["StageName"], route, settings),
-                tags=tags,
+        if rate := effective_rate(settings.get("ThrottlingRateLimit")):
+            verb, _, path = route.partition(" ")
+            own.add((path, verb))
+            usage = route_usage(region, where["ApiId"], where["Stage"], route, settings)
+            yield observed(resource=parent.child("route", route), limit=rate, usage=usage)
+    default = stage.get("DefaultRouteSettings", {})
+    if rate := effective_rate(default.get("ThrottlingRateLimit")):
+        for path, verb in without_own_settings(routes, own):
+            usage = counted_usage(where, (path, verb))
+            yield observed(resource=parent.child("route", method_name((path, verb))), limit=rate, usage=usage)
+        if not routes:
+            reason = uncounted_reason(region, api, where["Stage"], default)
+            whole = per_second(*traffic_metrics(api, Stage=where["Stage"]))
+            yield observed(
+                resource=parent, limit=rate, usage=whole.scaled(0), upper_bound=whole, bound_reason=reason
             )
 
 
-def of_route(region: str, api: str, stage: str, route: str, settings: Item) -> Usage | Unobservable:
+def uncounted_reason(region: str, api: Item, stage: str, default: Item) -> Unobservable:
+    """The reason why the requests to each route of a stage are not counted."""
+    if api.get("ProtocolType") == "WEBSOCKET":
+        return NO_ROUTE_METRIC
+    if default.get("DetailedMetricsEnabled"):
+        return NO_METHOD
+    return Unobservable(UNCOUNTED, enable_default_metrics(region, api["ApiId"], stage, default))
+
+
+def route_usage(region: str, api: str, stage: str, route: str, settings: Item) -> Usage | Unobservable:
+    """The usage of a route with settings of its own."""
     verb, _, path = route.partition(" ")
     if not path:  # `$default`, and every route of a WebSocket API
         return NO_ROUTE_METRIC
     if not settings.get("DetailedMetricsEnabled"):
-        enable = metrics_of_route(region, api, stage, route, settings)
+        enable = enable_route_metrics(region, api, stage, route, settings)
         return Unobservable("detailed metrics of the route are not enabled", enable)
-    return per_second(detailed_count.of(ApiId=api, Stage=stage, Method=verb, Resource=path))
-
-
-def path_and_verb(key: str) -> tuple[str, str]:
-    """What a key of a stage's method settings, such as `~1pets~1{id}/GET`, is about."""
-    path, _, verb = key.rpartition("/")
-    return "/" + path.replace("~1", "/").replace("~0", "~").lstrip("/"), verb
-
-
-def metrics_of_method(region: str, api: str, stage: str, path: str, verb: str) -> str:
-    """The command that enables detailed metrics of a method; CloudWatch charges for them."""
-    pointer = path.replace("~", "~0").replace("/", "~1")
-    patch = f"op=replace,path=/{pointer}/{verb}/metrics/enabled,value=true"
-    update = ["aws", "apigateway", "update-stage", "--region", region]
-    return shlex.join([*update, "--rest-api-id", api, "--stage-name", stage, "--patch-operations", patch])
-
-
-def metrics_of_route(region: str, api: str, stage: str, route: str, settings: Item) -> str:
-    """The command that enables detailed metrics of a route and keeps its other settings."""
-    wanted = json.dumps({route: {**settings, "DetailedMetricsEnabled": True}}, ensure_ascii=False)
-    update = ["aws", "apigatewayv2", "update-stage", "--region", region]
-    return shlex.join([*update, "--api-id", api, "--stage-name", stage, "--route-settings", wanted])
+    return counted_usage({"ApiId": api, "Stage": stage}, (path, verb))
 
 
 COLLECTOR = Collector(
     service="apigateway",
-    parts=(account, rest, http, usage_plans),
+    scans=(account, rest_apis, http_apis, usage_plans),
     metrics=(count, messages, connections, detailed_count),
-    actions=("apigateway:GET",),
+    iam_actions=("apigateway:GET", "cloudwatch:ListMetrics"),
     # All control-plane calls of an account share 10 per second, those of both APIs together.
-    rates={"apigateway": 4, "apigatewayv2": 4},
+    call_rates={"apigateway": 4, "apigatewayv2": 4},
 )

@@ -1,23 +1,49 @@
-"""The vocabulary of every collector: Metric, Usage, Observed, Collector, and the Aws that they ask."""
+"""The types that collectors use: Metric, Usage, Resource, Observed, Collector, and the API client Aws."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+from collectors.resource import ACCOUNT, Resource
 
-ACCOUNT = "account"  # the resource's name where the limit is the account's, in its region
+__all__ = [
+    "ACCOUNT",
+    "PER_MINUTE",
+    "Aws",
+    "Collector",
+    "Metric",
+    "Observed",
+    "Op",
+    "Resource",
+    "ScanFunction",
+    "Unobservable",
+    "Usage",
+    "count_difference",
+    "difference",
+    "epoch_seconds",
+    "highest",
+    "per_second",
+    "reader_lag",
+    "total",
+    "unread_duration",
+]
+
+Item = TypeVar("Item")
+Response = TypeVar("Response")
+State = TypeVar("State")
+
 PER_MINUTE = 1 / 60  # weight that turns a one-minute sum into a rate per second
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A CloudWatch metric at one-minute period: namespace, name, statistic and its exact dimension set.
+    """A CloudWatch metric with a period of one minute: namespace, name, statistic, and its exact dimensions.
 
-    `zero_when_absent`: AWS publishes nothing when nothing happened (Lambda's Throttles), so a minute that
-    was read without a point is 0. For every other metric a missing point is unknown.
+    zero_when_absent: AWS publishes no point when nothing happened, as of Lambda's Throttles. A minute that
+    was read without a point then counts as 0, once other points prove that AWS has published the minute (see
+    `monitor.fleet.namespaces`). For all other metrics a missing point is unknown.
     """
 
     namespace: str
@@ -27,86 +53,145 @@ class Metric:
     dimensions: tuple[tuple[str, str], ...] = ()
 
     def of(self, **dimensions: str) -> "Metric":
-        """This metric of one resource, named by its dimensions."""
+        """The same metric with these dimensions."""
         return replace(self, dimensions=tuple(sorted(dimensions.items())))
 
 
 class Op(StrEnum):
-    """How the weighted metrics of one minute become one number."""
+    """The operation that combines the weighted metrics of one minute."""
 
-    SUM = "sum"  # of those that have a point; one at least
-    MAX = "max"  # of those that have a point; one at least
-    DIFFERENCE = "difference"  # the first less the others; all must have a point
-    RISE = "rise"  # by how much the sum exceeds that of the minute before; 0 when it fell
+    SUM = "sum"  # of those with a point; at least one needs it
+    MAX = "max"  # of those with a point; at least one needs it
+    DIFFERENCE = "difference"  # the first minus the others; all need a point
+    COUNT_DIFFERENCE = "count difference"  # the same for counts that may still grow; see `count_difference`
+    READER_LAG = "reader lag"  # in milliseconds; see `reader_lag`
+    UNREAD_DURATION = "unread duration"  # in milliseconds; see `unread_duration`
+    RISE = "rise"  # the increase of the sum since the previous minute; 0 when it fell
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """A formula over metrics, in the signal's unit: `op` over each metric times its weight."""
+    """A formula over metrics, in the signal's unit: `op` applied to each metric times its weight."""
 
     op: Op
     terms: tuple[tuple[Metric, float], ...]
 
     def scaled(self, factor: float) -> "Usage":
+        """The usage times a factor."""
         return Usage(self.op, tuple((metric, weight * factor) for metric, weight in self.terms))
 
 
 def total(*metrics: Metric) -> Usage:
-    """The sum of metrics that are in the signal's unit already."""
+    """The sum of metrics that are in the signal's unit."""
     return Usage(Op.SUM, tuple((metric, 1.0) for metric in metrics))
 
 
 def per_second(*metrics: Metric) -> Usage:
-    """The sum of one-minute sums, as a mean rate per second. A burst within the minute does not show."""
+    """The sum of one-minute sums, as a mean rate per second, which hides bursts within a minute."""
     return total(*metrics).scaled(PER_MINUTE)
 
 
 def highest(*metrics: Metric) -> Usage:
-    """The highest of metrics that are in the signal's unit already; the others stand in for a missing one."""
+    """The highest of metrics that are in the signal's unit; those without a point are left out."""
     return Usage(Op.MAX, tuple((metric, 1.0) for metric in metrics))
 
 
+def reader_lag(*readers: Metric, written: Metric) -> Usage:
+    """The lag of the slowest reader, in milliseconds.
+
+    readers: the lag metrics of the readers. A stopped reader publishes no point while its unread data gets
+    older. So the lag grows by a minute per minute while no reader publishes a point and data is unread.
+    """
+    return Usage(Op.READER_LAG, tuple((metric, 1.0) for metric in (*readers, written)))
+
+
+def unread_duration(*readers: Metric, written: Metric) -> Usage:
+    """The time, in milliseconds, for which data has been written and not read; 0 otherwise.
+
+    A point of a reader's metric means that the minute was read; for a metric that is zero when absent, a
+    point above 0.
+    """
+    return Usage(Op.UNREAD_DURATION, tuple((metric, 1.0) for metric in (*readers, written)))
+
+
 def difference(metric: Metric, *others: Metric) -> Usage:
-    """A metric less others, never below 0."""
+    """A metric minus others, never below 0."""
     return Usage(Op.DIFFERENCE, ((metric, 1.0), *((other, -1.0) for other in others)))
+
+
+def epoch_seconds(time: datetime | str | None) -> float | None:
+    """The epoch seconds of a time from botocore or in ISO 8601; None for None."""
+    if time is None:
+        return None
+    return (datetime.fromisoformat(time) if isinstance(time, str) else time).timestamp()
+
+
+def count_difference(metric: Metric, *others: Metric) -> Usage:
+    """A count minus others, never below 0.
+
+    CloudWatch revises the counts of recent minutes one after another, so the difference of equal counts may
+    be above 0 for a while. Until the minute is settled, a difference that revisions could explain is unknown.
+    """
+    if not others:
+        return total(metric)
+    return Usage(Op.COUNT_DIFFERENCE, ((metric, 1.0), *((other, -1.0) for other in others)))
 
 
 @dataclass(frozen=True, slots=True)
 class Unobservable:
-    """Why a usage cannot be seen, and the command that enables it (None when nothing does)."""
+    """The reason why a usage cannot be observed, and the command that makes it observable, if any."""
 
     reason: str
-    enable: str | None = None
+    enable_command: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """One series as a collector sees it: a signal of a resource, its limit, and where its usage is read.
+    """One series: a signal of a resource, with its limit and the source of its usage.
 
     signal: its name within the collector's service, as in the catalogue.
-    resource: its name, `parent/child` where it has a parent; `ACCOUNT` for an account-level limit.
-    limit: read from the resource's or the account's own API, in the signal's unit; None: look further
-        (Service Quotas, documentation).
-    usage: a formula over metrics; a number, when the API itself tells it; or why it cannot be seen.
-    refused: the saturation, demand refused per second; None where CloudWatch does not tell.
-    at_most: set when usage can only be bounded: `usage` is then the lower bound and this the upper one,
-        the two are shown as a range, and the series is not judged.
+    resource: the resource that has the limit; `ACCOUNT` for a limit of the account.
+    usage: a formula over metrics, a number that an API returned, or the reason why it cannot be observed.
+    limit: as returned by an API of the resource or the account, in the signal's unit. None: it is taken from
+        Service Quotas or the documentation.
+    published_limit: the same limit, where CloudWatch publishes it. Each usage is then compared with the limit
+        of its own minute, and `limit` is used for a minute without a point.
+    hard_limit: usage cannot exceed the limit, as AWS throttles the demand instead. A usage above the limit
+        then proves that the limit is outdated: it is read again, and the series is not judged until then.
+    deliberate: the limit is a cap that was set on purpose. Usage at the limit is judged as within the band
+        while nothing is throttled.
+    created_at: when the resource was created, in epoch seconds: older samples belong to a former resource of
+        the same name. None: AWS does not return it.
+    throttled: demand throttled per second (saturation). None: CloudWatch does not publish it.
+    served: demand served per second, in the unit of `throttled` (records, calls), which gives the share of
+        demand that is throttled. None: CloudWatch does not publish it.
+    upper_bound: the upper bound of a usage that the metrics only bound; `usage` is then the lower bound.
+    bound_reason: why the usage is only bounded, and the command that makes it observable. Without an
+        `upper_bound`, `usage` counts a part of what the limit applies to. A bounded usage is judged only as
+        far as its bounds allow.
+    tags: the tags that AWS returns with the resource (see `Collector.arn_template` for others).
     """
 
     signal: str
-    resource: str
+    resource: Resource
     usage: Usage | float | Unobservable
     limit: float | None = None
-    refused: Usage | None = None
-    at_most: Usage | None = None
+    published_limit: Usage | None = None
+    hard_limit: bool = False
+    deliberate: bool = False
+    created_at: float | None = None
+    throttled: Usage | None = None
+    served: Usage | None = None
+    upper_bound: Usage | None = None
+    bound_reason: Unobservable | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class Aws(Protocol):
-    """One account in one region, as one part of a collector may ask it.
+    """One account in one region, as a scan function may call it.
 
-    Operations are named as AWS names them. Calls are rate limited, retried and counted; what AWS refuses
-    raises `botocore.exceptions.ClientError`.
+    Operations are named as in AWS's API references. Calls are rate limited, retried and counted. Errors of
+    AWS are raised as `botocore.exceptions.ClientError`.
     """
 
     @property
@@ -115,52 +200,94 @@ class Aws(Protocol):
         ...
 
     @property
-    def region(self) -> str: ...
+    def region(self) -> str:
+        """The region's name."""
+        ...
+
+    @property
+    def partition(self) -> str:
+        """The partition as in ARNs: `aws`."""
+        ...
+
+    @property
+    def now(self) -> float:
+        """The time in epoch seconds, by AWS's clock."""
+        ...
+
+    def includes(self, signal: str, resource: Resource) -> bool:
+        """Whether a series is not excluded by the configuration; saves calls that cost money."""
+        ...
+
+    def state(self, kind: type[State]) -> State:
+        """The object of this class that all scans of the account and region share; created at first use."""
+        ...
 
     def call(self, service: str, operation: str, **params: Any) -> Awaitable[dict[str, Any]]:
-        """One call."""
+        """Make one call."""
         ...
 
-    def pages(self, service: str, operation: str, key: str, **params: Any) -> AsyncIterator[Any]:
-        """The items under `key` of every page."""
+    def try_call(self, service: str, operation: str, **params: Any) -> Awaitable[dict[str, Any]]:
+        """Make one call. A failure is reported, and `{}` is returned, so that the scan continues.
+
+        If the resource does not exist, `{}` is returned without a report (see `map`).
+        """
         ...
 
-    def attempt(self, service: str, operation: str, **params: Any) -> Awaitable[dict[str, Any]]:
-        """One call whose failure costs only its own answer: it is noted in the status, and `{}` returned."""
+    def paginate(
+        self, service: str, operation: str, first: Mapping[str, Any] | None = None, **params: Any
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield the response of every page.
+
+        first: parameters of the first page alone, where AWS rejects them beside the `NextToken` of the
+            others; `params` go with every page.
+        """
         ...
 
-    def each(
+    def list_items(
+        self, service: str, operation: str, key: str, first: Mapping[str, Any] | None = None, **params: Any
+    ) -> AsyncIterator[Any]:
+        """Yield the items under `key` of every page; otherwise as `paginate`."""
+        ...
+
+    def map(
         self,
         items: Iterable[Item] | AsyncIterator[Item],
-        ask: Callable[[Item], Awaitable[Answer]],
-        name: Callable[[Item], str],
-    ) -> AsyncIterator[tuple[Item, Answer]]:
-        """Ask about many resources at once, in bounded number, in the order the answers come.
+        call: Callable[[Item], Awaitable[Response]],
+        resource: Callable[[Item], Resource],
+    ) -> AsyncIterator[tuple[Item, Response]]:
+        """Yield each item with the result of `call(item)`; a few calls run at once.
 
-        A failure costs its own item: it is noted under `name(item)`, the resource's name, whose series
-        (and those of `name/...`) are then kept as they were at the inventory before.
+        An item whose call fails is left out. The failure is reported for `resource(item)`, and the series of
+        that resource and of its parts remain as in the previous inventory. A resource that no longer exists
+        was deleted after it was listed. That is not reported as a failure, and all of its series that this
+        scan yields, before or after, are dropped.
         """
         ...
 
 
-Part = Callable[[Aws], AsyncIterator[Observed]]
+ScanFunction = Callable[[Aws], AsyncIterator[Observed]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collector:
-    """What one AWS service can tell, and what must be allowed to ask it.
+    """The collector of one AWS service, with the permissions and call rates that it needs.
 
-    parts: each yields series; they run and fail independently of one another.
-    metrics: every CloudWatch metric that the parts may use, without dimensions.
-    actions: the IAM actions that the parts need.
-    rates: calls per second allowed to ourselves, by `service` or `service:Operation`; AWS's documented
-        control-plane rates are shared with the customer's own tools.
-    delay: minutes until a minute's value can be trusted to be there.
+    service: its name in the catalogue.
+    scans: functions that yield series. They run concurrently, and one that fails does not affect the others.
+    metrics: every CloudWatch metric that the series may use, without dimensions.
+    iam_actions: the IAM actions that the scans need.
+    call_rates: calls per second that Headroom allows itself, by `service` or `service:Operation`. AWS's own
+        limits on control-plane calls are shared with all other tools of the account.
+    publication_delay: minutes after the end of a minute until its metrics are assumed to be complete; used
+        until the delay of the namespace is measured.
+    arn_template: the ARN of a resource, with {partition}, {region}, {account} and {name}, by which the tags
+        of its series and of all of its parts are read. Empty: `Observed.tags` are all tags.
     """
 
     service: str
-    parts: tuple[Part, ...]
+    scans: tuple[ScanFunction, ...]
     metrics: tuple[Metric, ...]
-    actions: tuple[str, ...]
-    rates: Mapping[str, float] = field(default_factory=dict)
-    delay: int = 3
+    iam_actions: tuple[str, ...]
+    call_rates: Mapping[str, float] = field(default_factory=dict)
+    publication_delay: int = 3
+    arn_template: str = ""

@@ -1,37 +1,53 @@
-"""Kinesis Data Streams: what producers and consumers move, per stream, shard and fan-out consumer.
+"""Kinesis Data Streams: reads and writes of streams, shards and enhanced fan-out consumers.
 
 Limits: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 Metrics: https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
 """
 
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from collectors.base import ACCOUNT, Aws, Collector, Metric, Observed, highest, per_second
+from collectors.base import (
+    ACCOUNT,
+    Aws,
+    Collector,
+    Metric,
+    Observed,
+    Resource,
+    per_second,
+    reader_lag,
+    unread_duration,
+)
+from collectors.kinesis_write_peak import (
+    Summary,
+    WritePeaks,
+    created_at,
+    get_write_peak,
+    incoming_bytes,
+    stream_name,
+)
 
 MIB = 1024**2
 SHARD_WRITE_BYTES = MIB  # per second, documented as 1 MB/s
 SHARD_WRITE_RECORDS = 1000  # per second
 CONSUMER_READ_BYTES = 2 * MIB  # per second and shard, documented as 2 MB/s
 ON_DEMAND_INITIAL = 4 * MIB  # per second, of a new on-demand stream: the documented default
-HOUR_MS = 3_600_000
-PEAK_DAYS, PEAK_PERIOD = 30, 300  # AWS keeps five-minute points for 63 days, one-minute points for 15
+HOUR_MS = 3_600_000  # milliseconds
 
-incoming_bytes = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
-incoming_records = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
+# Kinesis publishes these only for minutes with writes or reads.
+incoming_records = Metric("AWS/Kinesis", "IncomingRecords", "Sum", zero_when_absent=True)
 outgoing_bytes = Metric("AWS/Kinesis", "OutgoingBytes", "Sum")
-get_records = Metric("AWS/Kinesis", "GetRecords.Success", "SampleCount")
+get_records = Metric("AWS/Kinesis", "GetRecords.Success", "SampleCount", zero_when_absent=True)
 iterator_age = Metric("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", "Maximum")
+millis_behind = Metric("AWS/Kinesis", "SubscribeToShardEvent.MillisBehindLatest", "Maximum")
 pushed_bytes = Metric("AWS/Kinesis", "SubscribeToShardEvent.Bytes", "Sum")
-refused_writes = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
-refused_reads = Metric("AWS/Kinesis", "ReadProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
-
-Summary = dict[str, Any]  # a StreamDescriptionSummary
+throttled_writes = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
+throttled_reads = Metric("AWS/Kinesis", "ReadProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 
 
 async def account(aws: Aws) -> AsyncIterator[Observed]:
+    """Yield the series of the account: the number of its shards."""
     limits = await aws.call("kinesis", "DescribeLimits")
     yield Observed(
         signal="shards_per_region",
@@ -42,174 +58,209 @@ async def account(aws: Aws) -> AsyncIterator[Observed]:
 
 
 async def streams(aws: Aws) -> AsyncIterator[Observed]:
-    seen = []
-    names = aws.pages("kinesis", "ListStreams", "StreamNames")
-    async for name, summary in aws.each(names, partial(describe, aws), str):
-        seen.append(summary)
-        for observed in of_stream(name, summary):
-            yield observed
-    async for summary, ids in aws.each(filter(shard_level, seen), partial(open_shards, aws), stream_name):
+    """Yield the series of all streams, their shards and their consumers."""
+    summaries = []
+    names = aws.list_items("kinesis", "ListStreams", "StreamNames")
+    async for name, summary in aws.map(names, partial(describe_stream, aws), stream_resource):
+        summaries.append(summary)
+        readers = reader_series(name, summary, ()) if not summary.get("ConsumerCount") else ()
+        for observed in (*stream_series(name, summary), *readers):
+            yield replace(observed, created_at=created_at(summary))
+    async for summary, ids in aws.map(
+        filter(shard_level_metrics, summaries), partial(list_open_shards, aws), summary_resource
+    ):
         for shard in ids:
-            for observed in of_shard(stream_name(summary), shard, shard_level(summary)):
-                yield observed
-    fanned_out = [summary for summary in seen if summary.get("ConsumerCount")]
-    async for summary, consumers in aws.each(fanned_out, partial(fan_out_consumers, aws), stream_name):
-        for consumer in consumers:
-            yield of_consumer(stream_name(summary), consumer, summary["OpenShardCount"])
-    async for summary, limit in aws.each(filter(on_demand, seen), partial(write_capacity, aws), stream_name):
-        yield of_on_demand(stream_name(summary), limit)
+            for observed in shard_series(stream_name(summary), shard, shard_level_metrics(summary)):
+                yield replace(observed, created_at=created_at(summary))
+    fanned_out = [summary for summary in summaries if summary.get("ConsumerCount")]
+    async for summary, consumers in aws.map(fanned_out, partial(list_consumers, aws), summary_resource):
+        for observed in reader_series(stream_name(summary), summary, consumers):
+            yield replace(observed, created_at=created_at(summary))
+    aws.state(WritePeaks).retain(map(stream_name, summaries))
+    paid = [
+        one
+        for one in filter(is_on_demand, summaries)
+        if aws.includes("on_demand_write_capacity", summary_resource(one))
+    ]
+    async for summary, limit in aws.map(paid, partial(get_write_capacity, aws), summary_resource):
+        yield replace(on_demand_series(stream_name(summary), limit), created_at=created_at(summary))
 
 
-async def describe(aws: Aws, name: str) -> Summary:
-    answer = await aws.call("kinesis", "DescribeStreamSummary", StreamName=name)
-    summary: Summary = answer["StreamDescriptionSummary"]
+async def describe_stream(aws: Aws, name: str) -> Summary:
+    """Get the summary of a stream."""
+    response = await aws.call("kinesis", "DescribeStreamSummary", StreamName=name)
+    summary: Summary = response["StreamDescriptionSummary"]
     return summary
 
 
-async def open_shards(aws: Aws, summary: Summary) -> list[str]:
-    open_now = {"Type": "AT_LATEST"}
-    name = stream_name(summary)
-    pages = aws.pages("kinesis", "ListShards", "Shards", StreamName=name, ShardFilter=open_now)
-    return [shard["ShardId"] async for shard in pages]
+async def list_open_shards(aws: Aws, summary: Summary) -> list[str]:
+    """List the ids of the open shards of a stream."""
+    first = {"StreamName": stream_name(summary), "ShardFilter": {"Type": "AT_LATEST"}}
+    return [shard["ShardId"] async for shard in aws.list_items("kinesis", "ListShards", "Shards", first)]
 
 
-async def fan_out_consumers(aws: Aws, summary: Summary) -> list[str]:
-    pages = aws.pages("kinesis", "ListStreamConsumers", "Consumers", StreamARN=summary["StreamARN"])
-    return [consumer["ConsumerName"] async for consumer in pages]
+async def list_consumers(aws: Aws, summary: Summary) -> list[str]:
+    """List the names of the enhanced fan-out consumers of a stream."""
+    listed = aws.list_items("kinesis", "ListStreamConsumers", "Consumers", StreamARN=summary["StreamARN"])
+    return [consumer["ConsumerName"] async for consumer in listed]
 
 
-async def write_capacity(aws: Aws, summary: Summary) -> float:
-    """Bytes per second that an on-demand stream takes at once: what it is warm for, or twice its peak."""
-    return warm_throughput(summary) or 2 * await highest_write_rate(aws, stream_name(summary))
+async def get_write_capacity(aws: Aws, summary: Summary) -> float:
+    """Get the bytes per second that an on-demand stream accepts at once.
+
+    They are its warm throughput, or twice its write peak (see `get_write_peak`).
+    """
+    return warm_throughput(summary) or 2 * await get_write_peak(aws, summary)
 
 
-def stream_name(summary: Summary) -> str:
-    return str(summary["StreamName"])
+def stream_resource(name: str) -> Resource:
+    """The resource of a stream."""
+    return Resource("stream", (name,))
 
 
-def on_demand(summary: Summary) -> bool:
+def summary_resource(summary: Summary) -> Resource:
+    """The resource of the stream of a summary."""
+    return stream_resource(stream_name(summary))
+
+
+def is_on_demand(summary: Summary) -> bool:
+    """Whether a stream is in on-demand mode."""
     return bool(summary.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND")
 
 
 def warm_throughput(summary: Summary) -> float:
-    """Bytes per second that an on-demand stream is warm for; 0 when it has none set."""
+    """The warm throughput of an on-demand stream in bytes per second; 0 when none is set."""
     return float(summary.get("WarmThroughput", {}).get("CurrentMiBps", 0) * MIB)
 
 
-def shard_level(summary: Summary) -> set[str]:
+def shard_level_metrics(summary: Summary) -> set[str]:
     """The shard-level metrics that are enabled on a stream."""
     return {name for level in summary["EnhancedMonitoring"] for name in level.get("ShardLevelMetrics", ())}
 
 
-async def highest_write_rate(aws: Aws, name: str) -> float:
-    """The highest five-minute mean of bytes written per second in 30 days; 0 for a stream without data.
-
-    An on-demand stream takes twice its highest traffic of the last 30 days at once:
-    https://docs.aws.amazon.com/streams/latest/dev/how-do-i-size-a-stream.html
-    """
-    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    metric = {
-        "Namespace": incoming_bytes.namespace,
-        "MetricName": incoming_bytes.name,
-        "Dimensions": [{"Name": "StreamName", "Value": name}],
-    }
-    query = {"Id": "bytes", "MetricStat": {"Metric": metric, "Period": PEAK_PERIOD, "Stat": "Sum"}}
-    results = aws.pages(
-        "cloudwatch",
-        "GetMetricData",
-        "MetricDataResults",
-        MetricDataQueries=[query],
-        StartTime=end - timedelta(days=PEAK_DAYS),
-        EndTime=end,
-    )
-    values = [value async for result in results for value in result["Values"]]
-    return float(max(values, default=0.0) / PEAK_PERIOD)
-
-
-def of_stream(name: str, summary: Summary) -> Iterator[Observed]:
+def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
+    """The series of a stream: of its writes, if it is provisioned, and of its GetRecords calls."""
     shards = summary["OpenShardCount"]
     written = incoming_bytes.of(StreamName=name)
     records = incoming_records.of(StreamName=name)
-    refused = per_second(refused_writes.of(StreamName=name))
-    if not on_demand(summary):
+    throttled, served = per_second(throttled_writes.of(StreamName=name)), per_second(records)
+    if not is_on_demand(summary):
         yield Observed(
             signal="stream_write_bytes",
-            resource=name,
+            resource=stream_resource(name),
             limit=shards * SHARD_WRITE_BYTES,
+            hard_limit=True,
             usage=per_second(written),
-            refused=refused,
+            throttled=throttled,
+            served=served,
         )
         yield Observed(
             signal="stream_write_records",
-            resource=name,
+            resource=stream_resource(name),
             limit=shards * SHARD_WRITE_RECORDS,
+            hard_limit=True,
             usage=per_second(records),
-            refused=refused,
+            throttled=throttled,
+            served=served,
         )
     yield Observed(
         signal="shard_get_records_rate",
-        resource=name,
+        resource=stream_resource(name),
         usage=per_second(get_records.of(StreamName=name)).scaled(1 / max(shards, 1)),
-        refused=per_second(refused_reads.of(StreamName=name)),
+        throttled=per_second(throttled_reads.of(StreamName=name)),
+        served=per_second(get_records.of(StreamName=name)),
     )
+
+
+def reader_series(name: str, summary: Summary, consumers: Iterable[str]) -> Iterator[Observed]:
+    """The series of the readers of a stream: their lag, and the time for which the stream is not read.
+
+    Enhanced fan-out consumers make no GetRecords calls and have metrics of their own. A consumer without
+    points while the stream is written has stopped.
+    """
+    retention = summary["RetentionPeriodHours"] * HOUR_MS
+    written = incoming_bytes.of(StreamName=name)
+    behind = {one: millis_behind.of(StreamName=name, ConsumerName=one) for one in consumers}
     yield Observed(
         signal="retention_iterator_age",
-        resource=name,
-        limit=summary["RetentionPeriodHours"] * HOUR_MS,
-        usage=highest(iterator_age.of(StreamName=name)),
+        resource=stream_resource(name),
+        limit=retention,
+        usage=reader_lag(iterator_age.of(StreamName=name), *behind.values(), written=written),
     )
+    yield Observed(
+        signal="stream_unread",
+        resource=stream_resource(name),
+        usage=unread_duration(get_records.of(StreamName=name), *behind.values(), written=written),
+    )
+    for consumer, lag in behind.items():
+        yield consumer_series(name, consumer, summary["OpenShardCount"])
+        yield Observed(
+            signal="efo_consumer_lag",
+            resource=stream_resource(name).child("consumer", consumer),
+            limit=retention,
+            usage=reader_lag(lag, written=written),
+        )
 
 
-def of_on_demand(name: str, capacity: float) -> Observed:
+def on_demand_series(name: str, capacity: float) -> Observed:
+    """The series of the writes to an on-demand stream. capacity: in bytes per second."""
     return Observed(
         signal="on_demand_write_capacity",
-        resource=name,
+        resource=stream_resource(name),
         limit=capacity if capacity > ON_DEMAND_INITIAL else None,
         usage=per_second(incoming_bytes.of(StreamName=name)),
-        refused=per_second(refused_writes.of(StreamName=name)),
+        throttled=per_second(throttled_writes.of(StreamName=name)),
+        served=per_second(incoming_records.of(StreamName=name)),
     )
 
 
-def of_shard(stream: str, shard: str, enabled: set[str]) -> Iterator[Observed]:
+def shard_series(name: str, shard: str, enabled: set[str]) -> Iterator[Observed]:
+    """The series of a shard, by the shard-level metrics that are enabled."""
     signals = {
-        "shard_write_bytes": (incoming_bytes, refused_writes),
-        "shard_write_records": (incoming_records, refused_writes),
-        "shard_read_bytes": (outgoing_bytes, refused_reads),
+        "shard_write_bytes": (incoming_bytes, throttled_writes),
+        "shard_write_records": (incoming_records, throttled_writes),
+        "shard_read_bytes": (outgoing_bytes, throttled_reads),
     }
-    for signal, (moved, refused) in signals.items():
+    for signal, (moved, throttled) in signals.items():
         if enabled & {moved.name, "ALL"}:
-            told = enabled & {refused.name, "ALL"}
+            has_throttles = enabled & {throttled.name, "ALL"}
+            has_records = throttled is throttled_writes and enabled & {incoming_records.name, "ALL"}
+            records = incoming_records.of(StreamName=name, ShardId=shard)
             yield Observed(
                 signal=signal,
-                resource=f"{stream}/{shard}",
-                usage=per_second(moved.of(StreamName=stream, ShardId=shard)),
-                refused=per_second(refused.of(StreamName=stream, ShardId=shard)) if told else None,
+                resource=stream_resource(name).child("shard", shard),
+                usage=per_second(moved.of(StreamName=name, ShardId=shard)),
+                throttled=per_second(throttled.of(StreamName=name, ShardId=shard)) if has_throttles else None,
+                served=per_second(records) if has_throttles and has_records else None,
             )
 
 
-def of_consumer(stream: str, consumer: str, shards: int) -> Observed:
+def consumer_series(name: str, consumer: str, shards: int) -> Observed:
+    """The series of the bytes that an enhanced fan-out consumer reads."""
     return Observed(
         signal="efo_read_bytes",
-        resource=f"{stream}/{consumer}",
+        resource=stream_resource(name).child("consumer", consumer),
         limit=shards * CONSUMER_READ_BYTES,
-        usage=per_second(pushed_bytes.of(StreamName=stream, ConsumerName=consumer)),
+        hard_limit=True,
+        usage=per_second(pushed_bytes.of(StreamName=name, ConsumerName=consumer)),
     )
 
 
 COLLECTOR = Collector(
     service="kinesis",
-    parts=(account, streams),
+    scans=(account, streams),
     metrics=(
         incoming_bytes,
         incoming_records,
         outgoing_bytes,
         get_records,
         iterator_age,
+        millis_behind,
         pushed_bytes,
-        refused_writes,
-        refused_reads,
+        throttled_writes,
+        throttled_reads,
     ),
-    actions=(
+    iam_actions=(
         "kinesis:DescribeLimits",
         "kinesis:ListStreams",
         "kinesis:DescribeStreamSummary",
@@ -217,10 +268,11 @@ COLLECTOR = Collector(
         "kinesis:ListStreamConsumers",
         "cloudwatch:GetMetricData",
     ),
-    rates={
+    call_rates={
         "kinesis": 20,
         "kinesis:DescribeLimits": 1,
         "kinesis:ListStreams": 5,
         "kinesis:ListStreamConsumers": 5,
     },
+    arn_template="arn:{partition}:kinesis:{region}:{account}:stream/{name}",
 )

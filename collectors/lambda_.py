@@ -1,4 +1,4 @@
-"""Lambda: concurrency of the account and of its functions, and how fast it is asked for.
+"""Lambda: the concurrency of the account and of its functions, and its growth.
 
 Limits: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 Metrics: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-concurrency.html
@@ -7,7 +7,6 @@ Metrics: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-concurrency.htm
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from collectors.base import (
     ACCOUNT,
@@ -17,138 +16,200 @@ from collectors.base import (
     Metric,
     Observed,
     Op,
+    Resource,
+    Unobservable,
     Usage,
-    difference,
+    count_difference,
     highest,
     per_second,
     total,
 )
+from collectors.lambda_cache import FunctionCache, ProvisionedConfig
 
 REQUESTS_PER_ENVIRONMENT = 10  # per second
-TEN_SECONDS = 1 / 6  # weight that turns the rise in a minute into one per 10 seconds
+SCALING_STEPS = 12  # steps of ten seconds in two minutes, the maximum distance of two one-minute maxima
 
 claimed = Metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum")
 concurrent = Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum")
 unreserved = Metric("AWS/Lambda", "UnreservedConcurrentExecutions", "Maximum")
 invocations = Metric("AWS/Lambda", "Invocations", "Sum", zero_when_absent=True)
 throttles = Metric("AWS/Lambda", "Throttles", "Sum", zero_when_absent=True)
-# Most functions are idle most of the time and have no points then; a rise starts at that zero.
+# Idle functions publish no points. Counting these minutes as 0 shows the rise when a function starts to run.
 function_concurrent = replace(concurrent, zero_when_absent=True)
 provisioned_utilization = Metric(
     "AWS/Lambda", "ProvisionedConcurrencyUtilization", "Maximum", zero_when_absent=True
 )
 
-Config = dict[str, Any]  # a ProvisionedConcurrencyConfigListItem
+SCALING_ESTIMATE = Unobservable(
+    "an estimate that is not judged: one-minute maxima do not show how much is added in ten seconds; where a "
+    "function grows too fast, it is throttled below its other limits"
+)
 
 
-async def everything(aws: Aws) -> AsyncIterator[Observed]:
-    """The functions, then the account: whose refusals are its own is known once the functions are."""
-    limits = (await aws.attempt("lambda", "GetAccountSettings")).get("AccountLimit", {})
-    capped: list[str] = []
-    try:
-        async for observed in functions(aws, capped):
-            yield observed
-    except Exception:
-        for observed in of_account(limits, ()):
-            yield observed
-        raise
-    for observed in of_account(limits, capped):
+async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
+    """Yield the series of the account, those of the functions, and those of the account again.
+
+    The throttles of the account depend on the reservations of the functions, so the account's series are
+    first yielded with the cached reservations, and at the end with the current ones.
+    """
+    cache = aws.state(FunctionCache)
+    limits = (await aws.try_call("lambda", "GetAccountSettings")).get("AccountLimit", {})
+    cache.set_total_reserved(total_reserved(limits))
+    for observed in account_series(limits, cache.reserving()):
+        yield observed
+    listed = aws.list_items("lambda", "ListFunctions", "Functions")
+    cache.set_revisions({str(one["FunctionName"]): str(one.get("RevisionId", "")) async for one in listed})
+    async for observed in function_series(aws, cache):
+        yield observed
+    cache.is_complete = True
+    for observed in account_series(limits, cache.reserving()):
         yield observed
 
 
-async def functions(aws: Aws, capped: list[str]) -> AsyncIterator[Observed]:
-    """Each function's series; those capped by a reservation are added to `capped`."""
-    listed = aws.pages("lambda", "ListFunctions", "Functions")
-    names = [str(function["FunctionName"]) async for function in listed]
-    for name in names:
-        yield scaling(name)
-    async for name, reserved in aws.each(names, partial(reserved_concurrency, aws), str):
-        if reserved is not None:
-            capped.append(name)
-        if reserved:  # 0 stops the function: it has no limit to run into
-            yield of_reserved(name, reserved)
-    async for name, configs in aws.each(names, partial(provisioned_concurrency, aws), str):
-        for config in configs:
-            if config.get("AllocatedProvisionedConcurrentExecutions"):
-                yield of_provisioned(name, config)
+async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Observed]:
+    """Yield the series of all functions: first those with cached results, then those that are queried now."""
+    queried = cache.to_query(aws.now)
+    for name in cache.revisions:
+        yield scaling_series(name)
+    for name, one in cache.known_except(queried):
+        for observed in (*reservation_series(name, one.reserved), *provisioned_series(name, one.provisioned)):
+            yield observed
+    async for name, reservation in aws.map(
+        queried, partial(get_reserved_concurrency, aws), function_resource
+    ):
+        cache.record_reserved(name, reservation, aws.now)
+        for observed in reservation_series(name, reservation):
+            yield observed
+    async for name, configs in aws.map(queried, partial(list_provisioned_configs, aws), function_resource):
+        cache.record_provisioned(name, configs)
+        for observed in provisioned_series(name, configs):
+            yield observed
 
 
-def of_account(limits: Mapping[str, int], capped: Iterable[str]) -> Iterator[Observed]:
-    """The account's series. What functions are refused by their own reservation is not the account's lack."""
+def total_reserved(limits: Mapping[str, int]) -> int | None:
+    """The total reserved concurrency, from an `AccountLimit`; None when AWS does not return it."""
+    total, unreserved = limits.get("ConcurrentExecutions"), limits.get("UnreservedConcurrentExecutions")
+    return None if total is None or unreserved is None else total - unreserved
+
+
+def account_series(limits: Mapping[str, int], capped: Iterable[str] | None) -> Iterator[Observed]:
+    """The series of the account.
+
+    capped: the functions with a reservation. Their throttles are not throttles of the account. None: unknown,
+    and so are the throttles of the account.
+    """
     concurrency = limits.get("ConcurrentExecutions")
-    own = [throttles.of(FunctionName=name) for name in sorted(capped)]
-    refused = difference(throttles, *own).scaled(PER_MINUTE)
+    throttled = None if capped is None else account_throttles(capped)
+    served = per_second(invocations)
     yield Observed(
         signal="account_concurrency",
         resource=ACCOUNT,
         limit=concurrency,
+        hard_limit=True,
         usage=highest(claimed, concurrent),
-        refused=refused,
+        throttled=throttled,
+        served=served,
     )
     yield Observed(
         signal="unreserved_concurrency",
         resource=ACCOUNT,
         limit=limits.get("UnreservedConcurrentExecutions"),
+        hard_limit=True,
         usage=highest(unreserved),
-        refused=refused,
+        throttled=throttled,
+        served=served,
     )
     yield Observed(
         signal="invoke_rate_sync",
         resource=ACCOUNT,
         limit=None if concurrency is None else REQUESTS_PER_ENVIRONMENT * concurrency,
         usage=per_second(invocations, throttles),
-        refused=refused,
+        throttled=throttled,
+        served=served,
     )
 
 
-async def reserved_concurrency(aws: Aws, name: str) -> int | None:
-    answer = await aws.call("lambda", "GetFunctionConcurrency", FunctionName=name)
-    reserved: int | None = answer.get("ReservedConcurrentExecutions")
+def function_resource(name: str) -> Resource:
+    """The resource of a function."""
+    return Resource("function", (name,))
+
+
+def account_throttles(capped: Iterable[str]) -> Usage:
+    """The throttles per second of the account minus those of its capped functions."""
+    own = [throttles.of(FunctionName=name) for name in capped]
+    return count_difference(throttles, *own).scaled(PER_MINUTE)
+
+
+async def get_reserved_concurrency(aws: Aws, name: str) -> int | None:
+    """Get the reserved concurrency of a function; None when it has no reservation."""
+    response = await aws.call("lambda", "GetFunctionConcurrency", FunctionName=name)
+    reserved: int | None = response.get("ReservedConcurrentExecutions")
     return reserved
 
 
-async def provisioned_concurrency(aws: Aws, name: str) -> list[Config]:
+async def list_provisioned_configs(aws: Aws, name: str) -> list[ProvisionedConfig]:
+    """List the provisioned concurrency of a function's aliases and versions."""
     key = "ProvisionedConcurrencyConfigs"
-    configs = aws.pages("lambda", "ListProvisionedConcurrencyConfigs", key, FunctionName=name)
+    configs = aws.list_items("lambda", "ListProvisionedConcurrencyConfigs", key, FunctionName=name)
     return [config async for config in configs]
 
 
-def scaling(name: str) -> Observed:
-    """How fast a function grows. Its Throttles say nothing of it: mostly, other limits are their cause."""
+def scaling_series(name: str) -> Observed:
+    """The series of the growth of a function's concurrency.
+
+    Two one-minute maxima are up to two minutes apart. So within some ten seconds, concurrency grew by at
+    least a twelfth of the rise, and at most by all of it. The function's Throttles mostly have other causes.
+    """
+    running = function_concurrent.of(FunctionName=name)
     return Observed(
         signal="concurrency_scaling_rate",
-        resource=name,
-        usage=Usage(Op.RISE, ((function_concurrent.of(FunctionName=name), TEN_SECONDS),)),
+        resource=function_resource(name),
+        usage=Usage(Op.RISE, ((running, 1 / SCALING_STEPS),)),
+        upper_bound=highest(running),
+        bound_reason=SCALING_ESTIMATE,
     )
 
 
-def of_reserved(name: str, reserved: int) -> Observed:
-    return Observed(
-        signal="function_reserved_concurrency",
-        resource=name,
-        limit=reserved,
-        usage=highest(function_concurrent.of(FunctionName=name)),
-        refused=per_second(throttles.of(FunctionName=name)),
-    )
+def reservation_series(name: str, reservation: int | None) -> Iterator[Observed]:
+    """The series of a function with a reservation.
+
+    A reservation of 0 stops the function, which then has no series. A reservation of 1 serializes executions
+    on purpose: a deliberate cap.
+    """
+    if reservation:
+        yield Observed(
+            signal="function_reserved_concurrency",
+            resource=function_resource(name),
+            limit=reservation,
+            hard_limit=True,
+            deliberate=reservation == 1,
+            usage=highest(function_concurrent.of(FunctionName=name)),
+            throttled=per_second(throttles.of(FunctionName=name)),
+            served=per_second(invocations.of(FunctionName=name)),
+        )
 
 
-def of_provisioned(name: str, config: Config) -> Observed:
-    """Lambda's own ratio times the allocation read here, so that the ratio stays true when auto scaling
-    changes the allocation between two inventories. Spillover is served, so it is not refused demand."""
-    alias = config["FunctionArn"].rpartition(":")[2]  # or a version
-    allocated = config["AllocatedProvisionedConcurrentExecutions"]
-    ratio = provisioned_utilization.of(FunctionName=name, Resource=f"{name}:{alias}")
-    return Observed(
-        signal="function_provisioned_concurrency",
-        resource=f"{name}/{alias}",
-        limit=allocated,
-        usage=total(ratio).scaled(allocated),
-    )
+def provisioned_series(name: str, configs: Iterable[ProvisionedConfig]) -> Iterator[Observed]:
+    """The series of the aliases and versions of a function with provisioned concurrency.
+
+    Usage is Lambda's own utilization times the allocation read here, so that the utilization stays right when
+    auto scaling changes the allocation between two inventories. Spillover is served, so it is not throttled.
+    """
+    for config in configs:
+        alias = config["FunctionArn"].rpartition(":")[2]  # or a version
+        if allocated := config.get("AllocatedProvisionedConcurrentExecutions"):
+            ratio = provisioned_utilization.of(FunctionName=name, Resource=f"{name}:{alias}")
+            yield Observed(
+                signal="function_provisioned_concurrency",
+                resource=function_resource(name).child("alias", alias),
+                limit=allocated,
+                usage=total(ratio).scaled(allocated),
+            )
 
 
 COLLECTOR = Collector(
     service="lambda",
-    parts=(everything,),
+    scans=(account_and_functions,),
     metrics=(
         claimed,
         concurrent,
@@ -158,11 +219,12 @@ COLLECTOR = Collector(
         function_concurrent,
         provisioned_utilization,
     ),
-    actions=(
+    iam_actions=(
         "lambda:GetAccountSettings",
         "lambda:ListFunctions",
         "lambda:GetFunctionConcurrency",
         "lambda:ListProvisionedConcurrencyConfigs",
     ),
-    rates={"lambda": 10},  # of the 15 per second that all control-plane calls of an account share
+    call_rates={"lambda": 13},  # of the 15 per second that all control-plane calls of an account share
+    arn_template="arn:{partition}:lambda:{region}:{account}:function:{name}",
 )

@@ -1,4 +1,4 @@
-"""Service Quotas: the applied value of a quota over its default, by code.
+"""Service Quotas: the applied value of each quota, or its default if there is no applied value.
 
 API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html
 """
@@ -7,32 +7,36 @@ from collections.abc import Iterable, Mapping
 
 from botocore.exceptions import ClientError
 
-from collectors.base import Aws
-from rules.limits import Quota, Source
+from collectors.base import Aws, Resource
+from rules.limits import LimitSource, Quota
 
 ACTIONS = ("servicequotas:GetServiceQuota", "servicequotas:GetAWSDefaultServiceQuota")
 RATES = {"service-quotas": 5}  # documented for GetServiceQuota, per account and region
 
-Values = Mapping[Source, float]
+QuotaValues = Mapping[LimitSource, float]
 
 
-async def read(aws: Aws, quotas: Iterable[Quota]) -> dict[Quota, Values]:
-    """The value of each quota that can be read, by the source that told it; failures are noted by code."""
+async def read(aws: Aws, quotas: Iterable[Quota]) -> dict[Quota, QuotaValues]:
+    """Read quotas: the value of each by its source. A quota that cannot be read is left out and reported."""
 
-    async def ask(quota: Quota) -> Values:
-        return await value(aws, quota)
+    async def call(quota: Quota) -> QuotaValues:
+        return await read_value(aws, quota)
 
-    return {quota: told async for quota, told in aws.each(quotas, ask, lambda quota: quota.code)}
+    return {quota: values async for quota, values in aws.map(quotas, call, _resource)}
 
 
-async def value(aws: Aws, quota: Quota) -> Values:
-    """The applied value; the default where the account has none applied, as AWS answers for some quotas."""
+def _resource(quota: Quota) -> Resource:
+    return Resource("quota", (quota.code,))
+
+
+async def read_value(aws: Aws, quota: Quota) -> QuotaValues:
+    """Read the applied value of a quota, or its default if the account has no applied value."""
     names = {"ServiceCode": quota.service, "QuotaCode": quota.code}
     try:
-        answer = await aws.call("service-quotas", "GetServiceQuota", **names)
-        return {Source.APPLIED: answer["Quota"]["Value"]}
+        response = await aws.call("service-quotas", "GetServiceQuota", **names)
+        return {LimitSource.APPLIED: response["Quota"]["Value"]}
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchResourceException":
             raise
-    answer = await aws.call("service-quotas", "GetAWSDefaultServiceQuota", **names)
-    return {Source.DEFAULT: answer["Quota"]["Value"]}
+    response = await aws.call("service-quotas", "GetAWSDefaultServiceQuota", **names)
+    return {LimitSource.DEFAULT: response["Quota"]["Value"]}

@@ -1,22 +1,43 @@
-"""S3: requests per prefix, as far as request metrics with a prefix filter are enabled.
+"""S3: the requests to each prefix, where request metrics with a filter by the prefix are enabled.
 
-A limit holds per prefix. Metrics of a whole bucket are a sum over its prefixes and tell of none of them, so a
-bucket that has only those is as unobservable as one without.
+The limits apply to each prefix. A filter by just a prefix counts all requests to the prefix. A filter that is
+also narrowed by tags or an access point counts a part of them. A filter without a prefix (by tags, an access
+point, or of the whole bucket) counts a sum over prefixes, which says nothing about any one of them.
 
 Limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
 Metrics: https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-dimensions.html
+Filters: https://docs.aws.amazon.com/AmazonS3/latest/API/API_MetricsFilter.html
 """
 
 import json
+import re
 import shlex
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from typing import Any
 
-from collectors.base import PER_MINUTE, Aws, Collector, Metric, Observed, Op, Unobservable, Usage, per_second
+from collectors.base import (
+    PER_MINUTE,
+    Aws,
+    Collector,
+    Metric,
+    Observed,
+    Op,
+    Resource,
+    Unobservable,
+    Usage,
+    per_second,
+    total,
+)
 
-PAGE = 1000  # buckets
-LOCATIONS = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}  # what GetBucketLocation says otherwise
+PAGE_SIZE = 1000  # buckets
+REGION_OF_LOCATION = {
+    None: "us-east-1",
+    "": "us-east-1",
+    "EU": "eu-west-1",
+}  # values of GetBucketLocation that are not names of regions
 
 puts = Metric("AWS/S3", "PutRequests", "Sum")
 posts = Metric("AWS/S3", "PostRequests", "Sum")
@@ -24,104 +45,168 @@ deletes = Metric("AWS/S3", "DeleteRequests", "Sum")
 gets = Metric("AWS/S3", "GetRequests", "Sum")
 heads = Metric("AWS/S3", "HeadRequests", "Sum")
 errors = Metric("AWS/S3", "5xxErrors", "Sum", zero_when_absent=True)
+error_ratio = Metric("AWS/S3", "5xxErrors", "Average", zero_when_absent=True)  # each request reports 0 or 1
 
 REQUESTS = (puts, posts, deletes, gets, heads)
-COUNTED = {"prefix_write_rate": (puts, posts, deletes), "prefix_read_rate": (gets, heads)}
+REQUESTS_BY_SIGNAL = {"prefix_write_rate": (puts, posts, deletes), "prefix_read_rate": (gets, heads)}
+ERRORS_SIGNAL = "prefix_errors"
+
+MAX_ID_LENGTH = 40  # characters of a proposed filter's id; S3 takes 64
 
 Bucket = dict[str, Any]  # an item of ListBuckets
 Configuration = dict[str, Any]  # a MetricsConfiguration
 
 
+@dataclass(frozen=True, slots=True)
+class PrefixFilter:
+    """A request-metrics filter by a prefix.
+
+    narrowed_by: the further conditions of the filter, in words; empty when the prefix is the only one.
+    """
+
+    id: str
+    prefix: str
+    narrowed_by: str = ""
+
+    @classmethod
+    def parse(cls, configuration: Configuration) -> "PrefixFilter | None":
+        """The filter of a configuration; None when it has no prefix."""
+        filter_ = configuration.get("Filter", {})
+        conditions = filter_.get("And", filter_)
+        if not conditions.get("Prefix"):
+            return None
+        others = {"tags": conditions.get("Tags"), "an access point": conditions.get("AccessPointArn")}
+        narrowed_by = " and ".join(name for name, value in others.items() if value)
+        return cls(configuration["Id"], conditions["Prefix"], narrowed_by)
+
+
 async def buckets(aws: Aws) -> AsyncIterator[Observed]:
-    listed = aws.pages("s3", "ListBuckets", "Buckets", BucketRegion=aws.region, MaxBuckets=PAGE)
-    async for bucket, found in aws.each(listed, partial(configurations, aws), bucket_name):
+    """Yield the series of the buckets of the region."""
+    listed = aws.list_items("s3", "ListBuckets", "Buckets", BucketRegion=aws.region, MaxBuckets=PAGE_SIZE)
+    async for bucket, found in aws.map(listed, partial(list_configurations, aws), listed_bucket_resource):
         if found is not None:
-            for observed in of_bucket(bucket_name(bucket), found, aws.region):
+            for observed in bucket_series(bucket_name(bucket), found, aws.region):
                 yield observed
 
 
 def bucket_name(bucket: Bucket) -> str:
+    """The name of a bucket of ListBuckets."""
     return str(bucket["Name"])
 
 
-async def configurations(aws: Aws, bucket: Bucket) -> list[Configuration] | None:
-    """The request-metrics configurations of a bucket; None for a bucket of another region.
+def bucket_resource(name: str) -> Resource:
+    """The resource of a bucket."""
+    return Resource("bucket", (name,))
 
-    botocore has no paginator for them.
-    """
-    if await region_of(aws, bucket) != aws.region:
+
+def listed_bucket_resource(bucket: Bucket) -> Resource:
+    """The resource of a bucket of ListBuckets."""
+    return bucket_resource(bucket_name(bucket))
+
+
+async def list_configurations(aws: Aws, bucket: Bucket) -> list[Configuration] | None:
+    """List the request-metrics configurations of a bucket; None for a bucket of another region."""
+    if await get_bucket_region(aws, bucket) != aws.region:
         return None
-    found: list[Configuration] = []
-    asked = {"Bucket": bucket_name(bucket)}
-    while True:
-        answer = await aws.call("s3", "ListBucketMetricsConfigurations", **asked)
-        found += answer.get("MetricsConfigurationList") or ()
-        if not (token := answer.get("NextContinuationToken")):
-            return found
-        asked["ContinuationToken"] = token
+    listed = aws.list_items(
+        "s3", "ListBucketMetricsConfigurations", "MetricsConfigurationList", Bucket=bucket_name(bucket)
+    )
+    return [one async for one in listed]
 
 
-async def region_of(aws: Aws, bucket: Bucket) -> str:
-    """The region of a bucket; not everything that speaks S3 tells it when it lists buckets."""
-    if told := bucket.get("BucketRegion"):
-        return str(told)
-    answer = await aws.call("s3", "GetBucketLocation", Bucket=bucket_name(bucket))
-    location = answer.get("LocationConstraint")
-    return LOCATIONS.get(location, str(location))
+async def get_bucket_region(aws: Aws, bucket: Bucket) -> str:
+    """Get the region of a bucket, with a call if ListBuckets did not return it.
 
-
-def of_bucket(bucket: str, found: list[Configuration], region: str) -> Iterator[Observed]:
-    filters = by_prefix(found)
-    for signal in COUNTED:
-        for prefix, filter_id in filters.items():
-            yield of_prefix(signal, bucket, prefix, filter_id)
-        if not filters:
-            yield Observed(signal=signal, resource=bucket, usage=unobservable(bucket, region, bool(found)))
-
-
-def by_prefix(found: Iterable[Configuration]) -> Mapping[str, str]:
-    """The ids of the filters that have a prefix, by prefix.
-
-    Of several on one prefix, one that is not narrowed by tags or an access point sees all of its requests.
+    Some S3-compatible services do not return it.
     """
-    filters: dict[str, str] = {}
-    for configuration in sorted(found, key=lambda one: "And" in one.get("Filter", {})):
-        chosen = configuration.get("Filter", {})
-        if prefix := chosen.get("Prefix") or chosen.get("And", {}).get("Prefix"):
-            filters.setdefault(prefix, configuration["Id"])
-    return filters
+    if region := bucket.get("BucketRegion"):
+        return str(region)
+    response = await aws.call("s3", "GetBucketLocation", Bucket=bucket_name(bucket))
+    location = response.get("LocationConstraint")
+    return REGION_OF_LOCATION.get(location, str(location))
 
 
-def of_prefix(signal: str, bucket: str, prefix: str, filter_id: str) -> Observed:
-    """Any request that was counted tells that the minute was delivered, so the others weigh nothing but are
-    asked too: a prefix that is only read is written 0 times a second, and not an unknown number of times."""
-    terms = tuple(
-        (metric.of(BucketName=bucket, FilterId=filter_id), PER_MINUTE if metric in COUNTED[signal] else 0.0)
-        for metric in REQUESTS
+def bucket_series(bucket: str, found: list[Configuration], region: str) -> Iterator[Observed]:
+    """The series of a bucket with these request-metrics configurations."""
+    filters = filters_to_show(found)
+    command = partial(enable_command, bucket, region, {one["Id"] for one in found})
+    for chosen in filters:
+        yield from filter_series(bucket, chosen, command)
+    if not filters:
+        hidden = missing_filter(bool(found), command("PREFIX/"))
+        for signal in (*REQUESTS_BY_SIGNAL, ERRORS_SIGNAL):
+            yield Observed(signal=signal, resource=bucket_resource(bucket), usage=hidden)
+
+
+def filters_to_show(found: Iterable[Configuration]) -> list[PrefixFilter]:
+    """The filters to show: for each prefix, one by just the prefix, or else all of its narrowed filters."""
+    ordered = sorted(found, key=lambda one: str(one["Id"]))
+    filters = [one for one in map(PrefixFilter.parse, ordered) if one]
+    complete = {one.prefix: one for one in reversed(filters) if not one.narrowed_by}
+    return [one for one in filters if one is complete.get(one.prefix, one)]
+
+
+def prefix_resource(bucket: str, prefix: str) -> Resource:
+    """The resource of a prefix; it is a part of the prefixes of all folders above it."""
+    folders = (prefix[: end + 1] for end, character in enumerate(prefix[:-1]) if character == "/")
+    containing_paths = tuple((bucket, folder) for folder in folders)
+    return replace(bucket_resource(bucket).child("prefix", prefix), containing_paths=containing_paths)
+
+
+def filter_series(bucket: str, chosen: PrefixFilter, command: Callable[[str], str]) -> Iterator[Observed]:
+    """The series of a prefix: its write rate, its read rate, and its errors of both.
+
+    Each rate uses the metrics of all requests, those of the other rate with weight 0. A point of any of them
+    proves that the minute was published, so that a prefix that is only read has a write rate of 0 instead of
+    an unknown one.
+    """
+    where = {"BucketName": bucket, "FilterId": chosen.id}
+    resource, bound_reason = prefix_resource(bucket, chosen.prefix), None
+    if chosen.narrowed_by:
+        name = f"{chosen.prefix} (filter {chosen.id})"
+        path = (*resource.path, chosen.id)
+        resource = Resource("filter", path, (bucket, name), resource.containing_paths)
+        reason = f"the filter is narrowed by {chosen.narrowed_by}"
+        reason += ", so that it counts a part of the prefix's requests"
+        bound_reason = Unobservable(reason, command(chosen.prefix))
+    for signal, counted in REQUESTS_BY_SIGNAL.items():
+        terms = tuple((one.of(**where), PER_MINUTE if one in counted else 0.0) for one in REQUESTS)
+        yield Observed(
+            signal=signal, resource=resource, usage=Usage(Op.SUM, terms), bound_reason=bound_reason
+        )
+    yield Observed(
+        signal=ERRORS_SIGNAL,
+        resource=resource,
+        usage=total(error_ratio.of(**where)).scaled(100),
+        throttled=per_second(errors.of(**where)),
+        served=per_second(*(one.of(**where) for one in REQUESTS)),
     )
-    return Observed(
-        signal=signal,
-        resource=f"{bucket}/{prefix}",
-        usage=Usage(Op.SUM, terms),
-        refused=per_second(errors.of(BucketName=bucket, FilterId=filter_id)),
-    )
 
 
-def unobservable(bucket: str, region: str, configured: bool) -> Unobservable:
+def missing_filter(configured: bool, command: str) -> Unobservable:
+    """The reason why a bucket without a prefix filter is unobservable. configured: it has other filters."""
     if configured:
         reason = "its request metrics have no prefix filter, and a sum over prefixes hides each of them"
     else:
         reason = "request metrics are not enabled"
-    configuration = json.dumps({"Id": "PREFIX", "Filter": {"Prefix": "PREFIX/"}})
-    command = ["aws", "s3api", "put-bucket-metrics-configuration", "--bucket", bucket, "--id", "PREFIX"]
-    command += ["--metrics-configuration", configuration, "--region", region]
-    return Unobservable(f"{reason}; enable them for each busy prefix", shlex.join(command))
+    return Unobservable(f"{reason}; enable them for each busy prefix", command)
+
+
+def enable_command(bucket: str, region: str, used_ids: Collection[str], prefix: str) -> str:
+    """The command that adds a filter by just a prefix. used_ids: the ids of the bucket's filters."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", prefix).strip("-")[:MAX_ID_LENGTH] or "prefix"
+    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    chosen = next(one for one in names if one not in used_ids)
+    configuration = json.dumps({"Id": chosen, "Filter": {"Prefix": prefix}}, ensure_ascii=False)
+    command = ["aws", "s3api", "put-bucket-metrics-configuration", "--bucket", bucket, "--id", chosen]
+    return shlex.join([*command, "--metrics-configuration", configuration, "--region", region])
 
 
 COLLECTOR = Collector(
     service="s3",
-    parts=(buckets,),
-    metrics=(*REQUESTS, errors),
-    actions=("s3:ListAllMyBuckets", "s3:GetBucketLocation", "s3:GetMetricsConfiguration"),
-    delay=5,
+    scans=(buckets,),
+    metrics=(*REQUESTS, errors, error_ratio),
+    iam_actions=("s3:ListAllMyBuckets", "s3:GetBucketLocation", "s3:GetMetricsConfiguration"),
+    publication_delay=5,
+    arn_template="arn:{partition}:s3:::{name}",
 )

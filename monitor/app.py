@@ -1,4 +1,4 @@
-"""The composition root: one fleet, what watches it, what judges it and what tells of it, as sibling tasks."""
+"""The composition root: opens every resource, builds the application and runs its loops."""
 
 import asyncio
 import gc
@@ -6,10 +6,9 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing, suppress
+from dataclasses import dataclass, replace
 from os import environ
 from pathlib import Path
 from typing import NamedTuple
@@ -17,123 +16,213 @@ from typing import NamedTuple
 import uvicorn
 from fastapi import FastAPI
 
-from monitor.access.entrance import Entrance
-from monitor.alerting.alerting import Alerting
-from monitor.api import State, create_app
-from monitor.config import Config
-from monitor.config_errors import ConfigError
-from monitor.connection import LARGEST_HEAD, Connection
-from monitor.exposition import Exposition
-from monitor.fleet import CellKey, Fleet
-from monitor.judge import judge
-from monitor.push.push import Push
-from monitor.schedule import repeat
-from monitor.status import CellStatus, Reload, Told
-from monitor.stream import api as stream_api
+from monitor.access.service import AccessService
+from monitor.alerting.service import Alerting
+from monitor.api import stream as stream_api
+from monitor.api.app_state import AppState
+from monitor.aws.clients import ClientCache
+from monitor.aws.median_clock import MedianClock
+from monitor.aws.status import MonitorStatus, ReloadStatus
+from monitor.aws.telemetry import AwsTelemetry
+from monitor.config.config import Config
+from monitor.cost.telemetry import CostTelemetry
+from monitor.exposition.exposition import Exposition
+from monitor.fleet.fleet import CellKey, Fleet, Key
+from monitor.fleet.judge import judge
+from monitor.fleet.limits import LimitVerifier
+from monitor.http.connection import MAX_HEAD_SIZE, HttpConnection
+from monitor.http.connection_limiter import ConnectionLimiter, raise_file_limit
+from monitor.lib.schedule import Schedule, repeat, run_guarded
+from monitor.lib.telemetry import ProcessTelemetry
+from monitor.polling.watcher import Watcher
+from monitor.push.service import PushService
+from monitor.schema.problems import ConfigError
+from monitor.server.listener import HttpServer, bind_socket
+from monitor.server.web_app import create_app
 from monitor.stream import firehose
+from monitor.stream.discovery import Discovery
 from monitor.stream.ingest import Ingest
 from monitor.stream.telemetry import StreamTelemetry
-from monitor.telemetry import Telemetry
-from monitor.watch import Watch
+from monitor.web.error_pages import error_page
 
 log = logging.getLogger(__name__)
 
-STOPPING = 1  # seconds that open requests get when the process is told to stop
-BACKLOG = 128
-STREAMED = 1.0  # seconds between two judgements of what a stream brings
+SHUTDOWN_TIMEOUT = 1  # seconds that open requests may take to end when the process stops
+MIN_JUDGEMENT_PAUSE = 1.0  # seconds between two judgements of points as they arrive
+JUDGEMENT_PAUSE_FACTOR = 4  # the pause lasts this many times as long as the judgement before it
+PUSH_START_TIMEOUT = 120.0  # seconds that pushing waits for the first full poll
+FIRST_JUDGEMENT = "the first judgement"  # pending once everything was read
 
 
-class Server(uvicorn.Server):
-    """uvicorn without signal handlers of its own: when to stop is for the composition root to say."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """The resources of an App, which are closed after it."""
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises OSError when the address is in use, or not this machine's."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited: small answers leave at once
-    return listening
-
-
-class Telling(NamedTuple):
-    """What tells the world outside: alerts to receivers, samples to where they are pushed."""
-
+    fleet: Fleet
+    telemetry: ProcessTelemetry
     alerting: Alerting
-    push: Push
+    push: PushService
+    clients: ClientCache
 
-    def configure(self, config: Config) -> None:
-        self.alerting.configure(config)
-        self.push.configure(config.push)
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, config: Config) -> AsyncIterator["Resources"]:
+        """Open everything, and close it in the end. Raises JournalError when the journal cannot be used."""
+        fleet, telemetry = Fleet(), ProcessTelemetry()
+        journal, registry = Path(config.journal), telemetry.registry
+        async with AsyncExitStack() as stack:
+            alerting = await stack.enter_async_context(
+                Alerting.opened(config.alerting_settings(), fleet, registry)
+            )
+            push = await stack.enter_async_context(
+                PushService.opened(journal, fleet, alerting.client, registry)
+            )
+            clients = await stack.enter_async_context(aclosing(ClientCache()))
+            yield cls(fleet=fleet, telemetry=telemetry, alerting=alerting, push=push, clients=clients)
+
+
+class ServerOptions(NamedTuple):
+    """Limits of the HTTP server for slow clients.
+
+    delivery_timeout: seconds in which the body of a Firehose delivery must arrive. connection: uvicorn's
+    protocol class, with its time-outs.
+    """
+
+    delivery_timeout: float = firehose.BODY_TIMEOUT
+    connection: type[HttpConnection] = HttpConnection
+
+
+DEFAULT_SERVER = ServerOptions()
 
 
 class App:
-    """One running Headroom. `reread` gives the configuration anew, or raises ConfigError; it may block."""
+    """One running Headroom; open one by `App.opened`.
 
-    def __init__(self, config: Config, reread: Callable[[], Config]) -> None:
-        self.config, self._reread = config, reread
-        self.fleet, self.telemetry = Fleet(), Telemetry()
-        self.watch = Watch(config, self.fleet, self.telemetry)
-        self.exposition = Exposition(self.fleet)
-        self.ingest = Ingest(self.fleet, StreamTelemetry(self.telemetry), self._look_again)
-        self.fleet.rings.lull = config.stream.lull
-        self._entrance = Entrance(config, self.telemetry)
-        self.judged = asyncio.Event()  # once every cell had its first full read and was judged
-        self.hangup = asyncio.Event()  # set it to have the configuration reloaded
-        self._stopping = asyncio.Event()  # has open pages end
-        self._reloaded = asyncio.Event()
-        self._reloading = asyncio.Lock()
-        self._last_reload: Reload | None = None
+    judged: set after the first judgement that follows the first full poll of every cell. web: the HTTP
+    application. watcher: of the present configuration; a reload replaces it.
+    """
 
-    async def run(self, listening: socket.socket, stop: asyncio.Event) -> None:
-        """Serve, watch, judge and tell until `stop` is set, or a part of it fails for good.
+    def __init__(
+        self,
+        config: Config,
+        read_config: Callable[[], Config],
+        resources: Resources,
+        server: ServerOptions = DEFAULT_SERVER,
+    ) -> None:
+        self.config, self._read_config, self._server = config, read_config, server
+        self.fleet, self.telemetry = resources.fleet, resources.telemetry
+        self.alerting, self._push, self._clients = resources.alerting, resources.push, resources.clients
+        registry = self.telemetry.registry
+        self._aws_telemetry = AwsTelemetry(registry)
+        stream_telemetry = StreamTelemetry(registry, self._aws_telemetry.points)
+        self._cost = CostTelemetry(registry, self._aws_telemetry.metrics_requested, stream_telemetry.updates)
+        self._clock = MedianClock(lambda: (cell.cell.clock for cell in self.watcher.cells.values()))
+        self.ingest = Ingest(
+            self.fleet,
+            stream_telemetry,
+            Discovery(self._request_inventory, self._may_discover),
+            self._clock.now,
+        )
+        self._exposition = Exposition(self.fleet)
+        self._limit_verifier = LimitVerifier(self._request_inventory)
+        self._access = AccessService(
+            config.access_settings(), self.telemetry, exempt_paths=(firehose.FIREHOSE_PATH,)
+        )
+        self.judged = asyncio.Event()
+        self._has_judged_data = False
+        self._push_deadline = time.monotonic() + PUSH_START_TIMEOUT
+        self._stopping = asyncio.Event()  # ends the streams of open pages
+        self._reloaded, self._reload_lock = asyncio.Event(), asyncio.Lock()
+        self._last_reload: ReloadStatus | None = None
+        self._connections = ConnectionLimiter(registry)
+        self.watcher = self._build_watcher(config, {})
+        self._push.configure(config.push)
+        self.fleet.set_stream_gap(config.stream.gap_minutes)
+        self.web = self._build_web()
 
-        Raises JournalError when the journal is not ours to use.
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls,
+        config: Config,
+        read_config: Callable[[], Config],
+        server: ServerOptions = DEFAULT_SERVER,
+    ) -> AsyncIterator["App"]:
+        """Open all resources and build an App of them; close them in the end.
+
+        read_config: reads the configuration again for a reload, or raises ConfigError; it may block.
+        Raises JournalError when the journal cannot be used, ValueError when the certificate cannot.
         """
-        registry, journal = self.telemetry.registry, Path(self.config.journal)
-        async with (
-            Alerting.opened(self.config, self.fleet, registry) as alerting,
-            Push.opened(journal, self.fleet, alerting.client, registry) as push,
-        ):
-            push.configure(self.config.push)
-            telling = Telling(alerting, push)
-            with closing(self.ingest):
-                await self._run(self._server(self.web(telling)), listening, telling, stop)
+        async with Resources.opened(config) as resources:
+            app = cls(config, read_config, resources, server)
+            with closing(app.ingest):
+                yield app
 
-    def web(self, telling: Telling) -> FastAPI:
-        """All that the server answers."""
-        web = create_app(self._state(telling))
-        web.include_router(firehose.create_router(self.ingest, self._allowed, self._knows_series))
-        web.include_router(stream_api.create_router(self.ingest))
-        self._entrance.guard(web)
+    def _build_watcher(
+        self, config: Config, inherited: Mapping[CellKey, Mapping[Key, tuple[str, str]]]
+    ) -> Watcher:
+        return Watcher(
+            config,
+            self.fleet,
+            self.telemetry,
+            self._aws_telemetry,
+            inherited=inherited,
+            polled=self.ingest.arrived,
+            clients=self._clients,
+        )
+
+    def _build_web(self) -> FastAPI:
+        state = AppState(
+            fleet=self.fleet,
+            exposition=self._exposition,
+            telemetry=self.telemetry,
+            cost=self._cost,
+            monitor_status=self.status,
+            reload=self.reload,
+            alerting=self.alerting,
+            stopping=self._stopping,
+        )
+        web = create_app(state)
+        timeout = self._server.delivery_timeout
+        web.include_router(firehose.create_router(self.ingest, self._delivery_access, timeout))
+        web.include_router(stream_api.create_router(self.ingest.dead_letters))
+        self._access.add_middleware(web, error_page)
         return web
 
-    def _server(self, web: FastAPI) -> Server:
+    def _build_server(self) -> HttpServer:
         config = uvicorn.Config(
-            web,
-            http=Connection,
-            h11_max_incomplete_event_size=LARGEST_HEAD,
+            self.web,
+            http=self._server.connection,
+            h11_max_incomplete_event_size=MAX_HEAD_SIZE,
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,  # who is connected counts, not who a header says is
-            timeout_graceful_shutdown=STOPPING,
+            proxy_headers=False,  # the client is the address of the connection, not that of a header
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
         )
-        self._entrance.secure(config)
-        return Server(config)
+        self._access.configure_tls(config)
+        return HttpServer(config, self._connections, self._server.connection)
 
-    async def _run(
-        self, server: Server, listening: socket.socket, telling: Telling, stop: asyncio.Event
+    async def run(
+        self, listener: socket.socket, stop: asyncio.Event, reload_requested: asyncio.Event | None = None
     ) -> None:
+        """Serve, monitor, judge, notify and push until `stop` is set, or one of these fails for good.
+
+        reload_requested: set it to have the configuration reloaded.
+        """
+        server = self._build_server()
+        loops = (
+            self._monitor(),
+            self._judge_arrivals(),
+            self._reload_on_request(reload_requested or asyncio.Event()),
+            self.alerting.run(),
+            self._push.run(),
+            *self._access.loops(),
+        )
         async with asyncio.TaskGroup() as group:
-            serving = group.create_task(server.serve([listening]), name="server")
-            own = self._work(telling), self._reload_when_told(telling), self._judge_when_streamed(telling)
-            loops = *own, telling.alerting.run(), telling.push.run(), *self._entrance.loops()
+            serving = group.create_task(server.serve([listener]), name="server")
             others = [group.create_task(one) for one in (*loops, stop.wait())]
             await asyncio.wait([serving, *others], return_when=asyncio.FIRST_COMPLETED)
             self._stopping.set()
@@ -141,136 +230,162 @@ class App:
             for task in others:
                 task.cancel()
 
-    async def _work(self, telling: Telling) -> None:
-        """Watch and judge; anew after each reload."""
-        judging = partial(self.judge, telling)
+    async def _monitor(self) -> None:
+        """Run the watcher and the regular judgements; restart them after each reload."""
         while True:
             self._reloaded.clear()
+            interval = self.config.judge_interval
             async with asyncio.TaskGroup() as loops:
                 tasks = [
-                    loops.create_task(self.watch.run(), name="watch"),
-                    loops.create_task(self._judge_when_read(telling), name="first judgement"),
+                    loops.create_task(self.watcher.run(), name="watcher"),
+                    loops.create_task(self._judge_first_poll(interval), name="first judgement"),
                     loops.create_task(
-                        repeat("judge", "judge", self.config.judge_interval, judging, self.telemetry)
+                        repeat("judge", Schedule("judge", interval), self.judge, self.telemetry)
                     ),
                 ]
                 await self._reloaded.wait()
                 for task in tasks:
                     task.cancel()
 
-    async def _reload_when_told(self, telling: Telling) -> None:
-        while True:
-            await self.hangup.wait()
-            self.hangup.clear()
-            with suppress(ConfigError):  # said and counted by `reload`
-                await self.reload(telling)
-
-    async def _judge_when_read(self, telling: Telling) -> None:
-        await self.watch.complete.wait()
-        await self.judge(telling)
+    async def _judge_first_poll(self, retry_interval: float) -> None:
+        """Judge as soon as every cell had its first full poll; then the application is ready."""
+        await self.watcher.complete.wait()
+        async for _ in Schedule("first judgement", retry_interval).ticks():
+            if await self._judge_guarded("first judgement"):
+                break
         if not self.judged.is_set():
             gc.collect()
-            gc.freeze()  # what is here now stays: looking through it again and again would hold up the loop
+            gc.freeze()  # so that later collections do not block the event loop
         self.judged.set()
 
-    async def _judge_when_streamed(self, telling: Telling) -> None:
-        """What a stream brings is judged as it comes, at most once a second."""
+    async def _judge_arrivals(self) -> None:
+        """Judge points as they arrive, at most once a second and for at most a fifth of the time."""
         while True:
             await self.ingest.arrived.wait()
             self.ingest.arrived.clear()
-            if self.judged.is_set():
-                await self.judge(telling)
-            await asyncio.sleep(STREAMED)
+            start = time.monotonic()
+            await self._judge_guarded("arrivals")
+            took = time.monotonic() - start
+            await asyncio.sleep(max(MIN_JUDGEMENT_PAUSE, JUDGEMENT_PAUSE_FACTOR * took))
 
-    async def judge(self, telling: Telling) -> None:
-        """Judge the fleet as it is, tell of its alerts once all was read, and publish it."""
-        judge(self.fleet, int(time.time() // 60))
-        told = self.told()
-        names = {cell.account: cell.name or cell.account for cell in told.cells}
-        if self.judged.is_set() or self.watch.complete.is_set():
-            await telling.alerting.alarm.turn(told, names)
-            telling.push.judged()
-        await self.exposition.publish(names, telling.alerting.alarm.active())
+    def _judge_guarded(self, name: str) -> Awaitable[bool]:
+        return run_guarded("judge", name, self.judge, self.telemetry)
 
-    def told(self) -> Told:
-        """How the watching fares, as it is now."""
-        cells = [
-            CellStatus(
-                account=cell.cell.account,
-                region=cell.cell.region,
-                name=cell.inventory.account_name,
-                collectors={name: replace(one) for name, one in cell.inventory.outcomes.items()},
-                poll=replace(cell.poll),
-            )
-            for cell in self.watch.cells.values()
-        ]
-        return Told(
-            cells=cells,
-            shut=dict(self.watch.shut),
-            waited_for=self.watch.waited_for(),
-            judged=self.judged.is_set(),
+    async def judge(self) -> None:
+        """Judge the fleet, process its alerts, push new samples and publish the exposition.
+
+        Series that were not read yet are stale and raise no alert, so no cell or service waits for another.
+        """
+        await self.ingest.write_early()
+        now = int(self._clock.now() // 60)
+        judge(self.fleet, now)
+        self._limit_verifier.request_scans(self.fleet, now)
+        self._clock.check()
+        status = self.status()
+        names = {cell.account: cell.name or cell.account for cell in status.cells}
+        await self.alerting.process(status, names)
+        if self.may_push():
+            self._push.enqueue_new_samples()
+        self._aws_telemetry.set_accounts_up(status.accounts_up)
+        await self._exposition.publish(names, self.alerting.engine.active_alerts())
+        self._has_judged_data |= status.has_data
+
+    def may_push(self) -> bool:
+        """Return whether every series was read once, or PUSH_START_TIMEOUT has passed since the start.
+
+        Databases reject samples an hour older than their newest one, so the last hours of a series that is
+        read a little later than the others must not be pushed after the newest minute of these.
+        """
+        was_read = self.judged.is_set() or self.watcher.complete.is_set()
+        return was_read or time.monotonic() >= self._push_deadline
+
+    def status(self) -> MonitorStatus:
+        """Return a copy of the status of monitoring: cells, accounts, clock and reloads."""
+        return MonitorStatus(
+            cells=self.watcher.cell_statuses(),
+            accounts=self.watcher.account_statuses(),
+            inaccessible_accounts=dict(self.watcher.inaccessible_accounts),
+            pending=self.watcher.pending() or ([] if self.judged.is_set() else [FIRST_JUDGEMENT]),
+            clock=replace(self._clock.status),
+            is_judged=self._has_judged_data,
+            has_data=self._has_data(),
             last_reload=self._last_reload,
         )
 
-    def _allowed(self) -> firehose.Allowed:
-        return self.config.stream.allowed(environ)
-
-    def _knows_series(self) -> bool:
-        return self.judged.is_set() or not self.watch.waited_for()
-
-    def _look_again(self, cell: CellKey, service: str) -> None:
-        self.watch.look_again(cell, service)
-
-    def _state(self, telling: Telling) -> State:
-        return State(
-            fleet=self.fleet,
-            exposition=self.exposition,
-            telemetry=self.telemetry,
-            told=self.told,
-            reload=partial(self.reload, telling),
-            alerting=telling.alerting,
-            stopping=self._stopping,
+    def _has_data(self) -> bool:
+        """Whether an inventory has succeeded or any series has a sample."""
+        runs = (one for cell in self.watcher.cells.values() for one in cell.inventory.statuses.values())
+        return any(one.succeeded_at for one in runs) or bool(
+            (self.fleet.minute[: self.fleet.size] >= 0).any()
         )
 
-    async def reload(self, telling: Telling) -> None:
-        """Take a new configuration into use; a wrong one raises ConfigError, and changes nothing."""
-        async with self._reloading:
+    def _delivery_access(self) -> firehose.FirehoseAccess:
+        return self.config.stream.access(environ)
+
+    def _may_discover(self, cell: CellKey, service: str) -> bool:
+        return self.watcher.may_discover(cell, service)
+
+    def _request_inventory(self, cell: CellKey, service: str) -> None:
+        self.watcher.request_inventory(cell, service)
+
+    async def _reload_on_request(self, requested: asyncio.Event) -> None:
+        while True:
+            await requested.wait()
+            requested.clear()
+            with suppress(ConfigError):  # logged and counted by `reload`
+                await self.reload()
+
+    async def reload(self) -> None:
+        """Read the configuration again and use it from now on.
+
+        Raises ConfigError when it is invalid; then the old one stays in force.
+        """
+        async with self._reload_lock:
             try:
-                config = await asyncio.to_thread(self._reread)
-                self._entrance.check(config)
+                config = await asyncio.to_thread(self._read_config)
+                self._access.validate(config.access_settings())
             except ConfigError as error:
                 self.telemetry.reloads.labels("refused").inc()
-                self._last_reload = Reload(at=time.time(), error=str(error))
-                log.error("the new configuration is refused, the old one stays in force: %s", error)
+                self._last_reload = ReloadStatus(at=time.time(), error=str(error))
+                log.error("the new configuration is invalid, the old one stays in force: %s", error)
                 raise
-            for name in ("listen", "journal"):
-                if getattr(config, name) != getattr(self.config, name):
-                    log.warning("`%s` changed: it takes effect at the next start", name)
-            self.config = config
-            telling.configure(config)
-            await self._entrance.configure(config)
-            self.fleet.rings.lull = config.stream.lull
-            self.watch = Watch(config, self.fleet, self.telemetry, self.watch.found())
-            self._reloaded.set()
-            self._last_reload = Reload(at=time.time())
+            await self._configure(config)
+            self._last_reload = ReloadStatus(at=time.time())
             self.telemetry.reloads.labels("done").inc()
-            log.info("the configuration is reloaded")
+            log.info("the configuration was reloaded")
+
+    async def _configure(self, config: Config) -> None:
+        for name in ("listen", "journal"):
+            if getattr(config, name) != getattr(self.config, name):
+                log.warning("`%s` changed: it takes effect at the next start", name)
+        self.config = config
+        self.alerting.configure(config.alerting_settings())
+        self._push.configure(config.push)
+        await self._access.configure(config.access_settings())
+        self.fleet.set_stream_gap(config.stream.gap_minutes)
+        self.watcher = self._build_watcher(config, self.watcher.discovered())
+        self._reloaded.set()
+
+
+def set_on_signals(event: asyncio.Event, *signals: signal.Signals) -> asyncio.Event:
+    """Make signals set an event of the running loop, and return it. Call this before a server starts."""
+    for one in signals:
+        asyncio.get_running_loop().add_signal_handler(one, event.set)
+    return event
 
 
 def stopped_by_signals() -> asyncio.Event:
-    """An event of the running loop that SIGINT and SIGTERM set. It must come before any server's start."""
-    stop = asyncio.Event()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(one, stop.set)
-    return stop
+    """Return an event of the running loop that SIGINT and SIGTERM set."""
+    return set_on_signals(asyncio.Event(), signal.SIGINT, signal.SIGTERM)
 
 
-async def serve(config: Config, reread: Callable[[], Config]) -> None:
-    """Run until SIGINT or SIGTERM; SIGHUP reloads. Raises OSError when the address cannot be listened on."""
-    listening = bound(*config.address)
-    stop = stopped_by_signals()
-    app = App(config, reread)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.hangup.set)
-    log.info("listening on %s://%s", "https" if config.tls else "http", config.listen)
-    await app.run(listening, stop)
+async def serve(config: Config, read_config: Callable[[], Config]) -> None:
+    """Run until SIGINT or SIGTERM; SIGHUP reloads. Raises OSError when the address cannot be bound."""
+    raise_file_limit()
+    gc.freeze()  # so that collections do not block the event loop
+    listener = bind_socket(*config.listen_address)
+    stop, reload_requested = stopped_by_signals(), set_on_signals(asyncio.Event(), signal.SIGHUP)
+    async with App.opened(config, read_config) as app:
+        log.info("listening on %s://%s", "https" if config.tls else "http", config.listen)
+        await app.run(listener, stop, reload_requested)
     log.info("stopped")

@@ -1,1 +1,1 @@
-"""What is acceptable: limits, bands and the life of an alert, as data and pure functions."""
+"""The catalogue of limits, and the rules of zones and alerts as pure functions."""

@@ -1,7 +1,7 @@
-"""The life of an alert: one rule on one series, judged sample by sample.
+"""Alert rules, and the state machine of one rule on one series, which each sample steps.
 
-Time is the samples' own: whole minutes since the epoch, never the clock of the judge. What this file says of
-one alert, `rules/lives.py` does for a million.
+Minutes are those of the samples, counted from the epoch; the clock is never read. `rules/alert_states.py`
+applies the same state machine to columns of a million alerts.
 """
 
 from collections.abc import Mapping
@@ -12,21 +12,20 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from rules.band import Flags, Floats
+from rules.band import Flags, Floats, is_above, is_below, is_near
 
 Ints = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.int8]
 Index = npt.NDArray[np.integer[Any]] | slice
 
-NEVER = -(2**30)  # a minute before all others, far enough from the limits of its type to subtract from
+NEVER = -(2**30)  # before every minute; far enough from the smallest int32 to subtract from it
 
-MARGIN = (
-    0.05  # of the bound: how far a firing alert's utilization must be on the right side of it to be clear
-)
+# Hysteresis: a firing alert is clear once the utilization is inside the bound by this share of the bound.
+MARGIN = 0.05
 
 
 class Severity(StrEnum):
-    """How much an alert matters, from least to most."""
+    """The severity of an alert, from the lowest to the highest."""
 
     INFO = "info"
     WARNING = "warning"
@@ -34,113 +33,146 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
+        """The place in the order of severities; 0 is the lowest."""
         return list(Severity).index(self)
 
 
 class Rule(IntEnum):
-    """What is watched on a series, the worst last; the number is the rule's row in columns."""
+    """The alert rules of each series, the worst last. The number is the row of the rule in arrays."""
 
     BELOW = 0
     ABOVE = 1
-    CRITICAL = 2
+    NEAR = 2
     SATURATED = 3
 
     @property
     def word(self) -> str:
+        """The name in configuration, labels and texts."""
         return self.name.lower()
 
     @property
     def severity(self) -> Severity:
+        """The severity of its alerts, unless an override sets another one."""
         return SEVERITIES[self]
 
 
 SEVERITIES: Mapping[Rule, Severity] = {
     Rule.BELOW: Severity.INFO,
     Rule.ABOVE: Severity.INFO,
-    Rule.CRITICAL: Severity.WARNING,
+    Rule.NEAR: Severity.WARNING,
     Rule.SATURATED: Severity.CRITICAL,
 }
 
-# Minutes. Nothing holds back the beginning of `saturated`, so its end is: for longer than the pause of a job
-# that is refused every five minutes.
+# Minutes. `saturated` keeps firing for more than five, so that a job that is throttled every five minutes
+# causes one alert.
 KEEP_FIRING_FOR: Mapping[Rule, int] = {
     Rule.BELOW: 5,
     Rule.ABOVE: 5,
-    Rule.CRITICAL: 5,
+    Rule.NEAR: 5,
     Rule.SATURATED: 10,
 }
 
 
-def holds(hold: int) -> Mapping[Rule, int]:
-    """For how many minutes each rule's breach must last on a series of a signal with this `hold`.
+IDLE_PENDING_FOR = 24 * 60  # minutes: a day, so that its busiest hours are included
 
-    A refused request is a fact at once; capacity is idle when a whole day, with its peak, left it so.
+
+def pending_minutes(pending_for: int, throttled_pending_for: int) -> Mapping[Rule, int]:
+    """Return the minutes for which the breach of each rule must last before the alert fires.
+
+    pending_for: minutes for usage above the band or near the limit. throttled_pending_for: minutes for
+    throttling.
     """
-    return {Rule.BELOW: 24 * 60, Rule.ABOVE: hold, Rule.CRITICAL: hold, Rule.SATURATED: 0}
+    return {
+        Rule.BELOW: IDLE_PENDING_FOR,
+        Rule.ABOVE: pending_for,
+        Rule.NEAR: pending_for,
+        Rule.SATURATED: throttled_pending_for,
+    }
 
 
 @dataclass(frozen=True, slots=True)
-class Aligned:
-    """Arrays whose last axis is one and the same list, mostly of series."""
+class ColumnGroup:
+    """Arrays with the same last axis, such as one entry for each series."""
 
-    def of(self, index: Index) -> Self:
-        """Some of the list, in the order of `index`; a slice gives views."""
+    def take(self, index: Index) -> Self:
+        """Return the entries of `index`, in its order; a slice returns views."""
         return replace(self, **{field.name: getattr(self, field.name)[..., index] for field in fields(self)})
 
     def put(self, index: Index, other: Self) -> None:
-        """Overwrite some of the list."""
+        """Overwrite the entries of `index`."""
         for field in fields(self):
             getattr(self, field.name)[..., index] = getattr(other, field.name)
 
 
 @dataclass(frozen=True, slots=True)
-class Samples(Aligned):
-    """Utilization, and refused demand per second, of each series in one minute; NaN is missing.
+class Samples(ColumnGroup):
+    """The samples of many series in one minute; NaN is missing.
 
-    Both missing, or nothing refused and no utilization, is no sample. With a utilization, a missing `refused`
-    refuses nothing.
+    utilization, upper_bound: the same number where usage is measured, else a lower and an upper bound. The
+        upper bound is infinite in a minute that is not complete, whose sums still grow.
+    throttled: throttled demand per second beyond what is tolerated (see `rules.band.excess`).
+    busiest: the highest utilization of the other series of the same purchase, each divided by `low` of its
+        band; infinite where one of them is unknown or throttled, NaN where there are no others.
+
+    A series without a utilization and without throttled demand has no sample. Where there is a utilization, a
+    missing `throttled` is zero.
     """
 
     utilization: Floats
-    refused: Floats
+    upper_bound: Floats
+    throttled: Floats
+    busiest: Floats
+
+    @classmethod
+    def measured(cls, utilization: Floats, throttled: Floats) -> Self:
+        """Return the samples of series that are measured, and not bought together with others."""
+        return cls(utilization, utilization, throttled, np.full_like(utilization, np.nan))
+
+    @property
+    def provisional(self) -> Flags:
+        """Whether the minute of each sample is incomplete."""
+        return np.isposinf(self.upper_bound)
 
     @property
     def known(self) -> Flags:
-        return (self.refused > 0) | ~np.isnan(self.utilization)
+        """Whether each series has a sample."""
+        return (self.throttled > 0) | ~np.isnan(self.utilization) | ~np.isnan(self.upper_bound)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms(Aligned):
-    """What each series is judged by.
+class AlertCriteria(ColumnGroup):
+    """The bounds and durations that decide about the alerts of many series.
 
-    low, high, critical: the band; `low` is NaN where being below it is no alert (all but provisioned limits).
-    hold, keep_firing_for: minutes, a row a rule. stale_after: for how many minutes a sample counts.
+    low, high, near: the target band; `low` is NaN where usage below it raises no alert (all but provisioned
+    limits). pending_for, keep_firing_for: minutes, one row per rule. stale_after: minutes until a sample is
+    stale.
     """
 
     low: Floats
     high: Floats
-    critical: Floats
-    hold: Ints
+    near: Floats
+    pending_for: Ints
     keep_firing_for: Ints
     stale_after: Ints
 
 
-def breached(samples: Samples, terms: Terms, margin: float = 0) -> Flags:
-    """Whether each rule, a row each, is breached by each series' sample.
+def breaches(samples: Samples, criteria: AlertCriteria, margin: float = 0) -> Flags:
+    """Return whether each series' sample breaches each rule, one row per rule.
 
-    What is worse breaches the lesser rule too, so that no alert ends because things got worse. With a margin,
-    a part of the bound, a utilization that near the bound breaches too.
+    A sample that breaches `saturated` or `near` also breaches the milder rules on high usage, so that their
+    alerts do not end when it gets worse. margin: a share of the bound, by which the bound is relaxed. A usage
+    that is only bounded breaches the rules that its bounds prove, as in `rules.band.bounded_zones`.
     """
-    utilization = samples.utilization
-    saturated = samples.refused > 0
-    critical = saturated | (utilization >= terms.critical * (1 - margin))
-    above = critical | (utilization > terms.high * (1 - margin))
-    below = ~saturated & (utilization < terms.low * (1 + margin))
-    return np.stack([below, above, critical, saturated])
+    utilization, saturated = samples.utilization, samples.throttled > 0
+    near = saturated | is_near(utilization, criteria.near * (1 - margin))
+    above = near | is_above(utilization, criteria.high * (1 - margin))
+    idle = is_below(samples.upper_bound, criteria.low * (1 + margin)) & ~(samples.busiest >= 1 + margin)
+    below = ~saturated & idle
+    return np.stack([below, above, near, saturated])
 
 
-class State(IntEnum):
-    """Where an alert stands; the number is exported as `headroom_alert_state`."""
+class AlertState(IntEnum):
+    """The state of an alert. The number is exported as `headroom_alert_state`."""
 
     INACTIVE = 0
     PENDING = 1
@@ -148,69 +180,80 @@ class State(IntEnum):
 
     @property
     def word(self) -> str:
+        """The name in the API and in texts."""
         return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """The remembered state of one rule on one series; minutes, NEVER where there is none.
+    """The state of one rule on one series. Times are minutes, or NEVER.
 
-    since: when the breach began. clear_since: since when a firing alert is no longer breached.
-    seen: the minute of the last sample.
+    since: when the breach began. clear_since: when the breach of a firing alert ended.
+    last_sample: the minute of the last sample.
     """
 
-    state: State = State.INACTIVE
+    state: AlertState = AlertState.INACTIVE
     since: int = NEVER
     clear_since: int = NEVER
-    seen: int = NEVER
+    last_sample: int = NEVER
 
 
 class Breach(NamedTuple):
-    """Whether a sample breaches a rule: without a margin to `enter` an alert, with it to `stay` in one."""
+    """The breach of a rule by a sample: `enter` without the margin, `stay` with the margin of a firing alert.
+
+    certain: False while the minute is incomplete, as a sample without a breach may still grow into one.
+    """
 
     enter: bool
     stay: bool
+    certain: bool = True
 
 
-class Pace(NamedTuple):
-    """How fast an alert lives, in minutes (see `Terms`)."""
+class AlertDurations(NamedTuple):
+    """The durations of one rule on one series, in minutes (see `AlertCriteria`)."""
 
-    hold: int
+    pending_for: int
     keep_firing_for: int
     stale_after: int
 
 
-def step(alert: Alert, minute: int, breach: Breach | None, pace: Pace) -> Alert:
-    """The alert after the sample of `minute`, which is later than all before; None is a missing sample.
+def step(alert: Alert, minute: int, breach: Breach | None, durations: AlertDurations) -> Alert:
+    """Return the alert after the sample of `minute`. Minutes must increase from step to step.
 
-    It fires with the first breach at least `hold` minutes after the one it began with, and ends with the
-    first sample at least `keep_firing_for` minutes after the first clear one. A missing one changes nothing.
-    After a gap of more than `stale_after` minutes nobody knows that a pending breach lasted: it begins anew.
-    A firing alert stays and its clear samples count across the gap, else one with rare samples would not end.
+    - A pending alert fires at a breach that is at least `pending_for` minutes after its first breach.
+    - A firing alert ends at a clear sample at least `keep_firing_for` minutes after its first clear sample.
+    - A missing sample (breach is None) changes nothing.
+    - After a gap of more than `stale_after` minutes a pending alert starts again: the breach may have ended
+      in between. A firing alert keeps firing, and its clear samples count across the gap; otherwise an alert
+      with rare samples would never end.
+    - A sample that is not certain can begin an alert, and cannot end one.
     """
     if breach is None:
         return alert
-    if alert.state is State.FIRING:
-        return _fired(alert, minute, breach.stay, pace.keep_firing_for)
+    if not (breach.certain or (breach.stay if alert.state is AlertState.FIRING else breach.enter)):
+        return replace(alert, last_sample=minute)
+    if alert.state is AlertState.FIRING:
+        return _step_firing(alert, minute, breach.stay, durations.keep_firing_for)
     if not breach.enter:
-        return Alert(seen=minute)
-    lasting = alert.state is State.PENDING and minute - alert.seen <= pace.stale_after
-    since = alert.since if lasting else minute
-    return Alert(State.FIRING if minute - since >= pace.hold else State.PENDING, since, seen=minute)
+        return Alert(last_sample=minute)
+    continues = alert.state is AlertState.PENDING and minute - alert.last_sample <= durations.stale_after
+    since = alert.since if continues else minute
+    state = AlertState.FIRING if minute - since >= durations.pending_for else AlertState.PENDING
+    return Alert(state, since, last_sample=minute)
 
 
-def _fired(alert: Alert, minute: int, stays: bool, keep_firing_for: int) -> Alert:
+def _step_firing(alert: Alert, minute: int, stays: bool, keep_firing_for: int) -> Alert:
     if stays:
-        return replace(alert, clear_since=NEVER, seen=minute)
+        return replace(alert, clear_since=NEVER, last_sample=minute)
     clear_since = minute if alert.clear_since == NEVER else alert.clear_since
     if minute - clear_since >= keep_firing_for:
-        return Alert(seen=minute)
-    return replace(alert, clear_since=clear_since, seen=minute)
+        return Alert(last_sample=minute)
+    return replace(alert, clear_since=clear_since, last_sample=minute)
 
 
-def worst(states: npt.NDArray[Any]) -> Bytes:
-    """The worst firing rule of each series, from their states with a row a rule; -1 where none fires."""
-    firing = states == State.FIRING
+def worst_firing(states: npt.NDArray[Any]) -> Bytes:
+    """Return the worst firing rule of each series, or -1. states: one row per rule, one column per series."""
+    firing = states == AlertState.FIRING
     rules = np.arange(len(Rule), dtype=np.int8)[:, None]
     highest: Bytes = np.where(firing, rules, np.int8(-1)).max(axis=0)
     return highest

@@ -1,9 +1,10 @@
-"""The catalogue's model, and which limit is in force.
+"""The model of the catalogue, and the limit that is in force.
 
-One YAML file a service in `rules/catalogue/`, one entry a signal. The catalogue holds what AWS documents;
-a limit read from AWS always wins over it.
+The catalogue is one YAML file per service in `rules/catalogue/`, with one entry per signal. It holds what AWS
+documents; a limit that was read from AWS always takes precedence over it.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,53 +12,80 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-CATALOGUE = Path(__file__).parent / "catalogue"
+from rules.strict_yaml import parse
+
+CATALOGUE_FOLDER = Path(__file__).parent / "catalogue"
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Text = Annotated[str, Field(min_length=1)]
+NonEmpty = Annotated[str, Field(min_length=1)]
 
 
-class Kind(StrEnum):
-    """What a limit is, and so what being below the band means."""
+class LimitKind(StrEnum):
+    """The kind of a limit; it decides what usage below the band means."""
 
     QUOTA = "quota"  # set by AWS per account and region: below the band is headroom
-    PROVISIONED = "provisioned"  # bought on the resource: below the band is money paid for nothing
-    FIXED = "fixed"  # the service's design: only a change of design helps
+    PROVISIONED = "provisioned"  # bought on the resource: below the band is idle capacity that is paid for
+    FIXED = "fixed"  # part of the service's design: only another design of the application helps
 
 
-class Source(StrEnum):
-    """Where a limit was read, in order of precedence."""
+class LimitSource(StrEnum):
+    """The source of a limit, in order of precedence."""
 
     OVERRIDE = "override"  # the configuration
-    API = "api"  # the resource's or the account's own API
+    METRIC = "metric"  # CloudWatch, minute by minute; the API where a minute has no point
+    API = "api"  # the API of the resource or of the account
     APPLIED = "quota_applied"  # Service Quotas, the applied value
     DEFAULT = "quota_default"  # Service Quotas, the default of a new account
     DOCUMENTED = "documented"  # the catalogue
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class Band(_Model):
-    """The target band: utilization wanted within [low, high]; from `critical` on the limit is near."""
+    """The target band: utilization should be within [low, high]; from `near` on it is near the limit."""
 
     low: float = Field(default=0.40, ge=0, allow_inf_nan=False)
     high: float = Field(default=0.70, gt=0, allow_inf_nan=False)
-    critical: float = Field(default=0.90, gt=0, allow_inf_nan=False)
+    near: float = Field(default=0.90, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _ordered(self) -> "Band":
-        if not self.low < self.high < self.critical:
-            raise ValueError("expected low < high < critical")
+        if not self.low < self.high < self.near:
+            raise ValueError("expected low < high < near")
         return self
 
 
-class Default(_Model):
-    """The documented default, in the signal's unit; `value` is for every region not named."""
+# The band of a cap that was set on purpose: usage up to the cap raises no alert. `high` is above the cap by
+# more than MARGIN of `rules.alerts`, so that alerts are clear when usage is at the cap.
+DELIBERATE_CAP_BAND = Band(low=0.0, high=1.0527, near=1.053)
+
+
+class Tolerance(_Model):
+    """The amount of throttled demand that is shown but raises no alert.
+
+    Demand is tolerated below `rate` (per second), below `share` (of the whole demand of the minute), or until
+    it has lasted for `pending_for` minutes (in YAML: `for`).
+
+    Clients retry, and an occasional throttled call costs them milliseconds. Teams usually relax
+    alerts on any throttling to "more than a few per minute"; AWS itself advises callers to expect and
+    retry occasional throttling. Sustained throttling is far above both defaults: at least three calls in a
+    minute, and at least one in a thousand.
+    """
+
+    rate: float = Field(default=0.05, ge=0, allow_inf_nan=False)
+    share: float = Field(default=0.001, ge=0, le=1)
+    pending_for: int = Field(default=0, ge=0, validation_alias="for", serialization_alias="for")
+
+
+DEFAULT_TOLERANCE = Tolerance()
+
+
+class DefaultLimit(_Model):
+    """The documented default in the signal's unit; `value` applies to all regions not in `by_region`."""
 
     value: Positive
     by_region: Mapping[str, Positive] = {}
@@ -65,74 +93,89 @@ class Default(_Model):
 
 
 class Quota(_Model):
-    """The quota in Service Quotas, by code: names change and are translated, codes are not."""
+    """The quota in Service Quotas. By code, because the names of quotas change and are translated."""
 
-    service: Text
+    service: NonEmpty
     code: Annotated[str, Field(pattern=r"^L-[0-9A-F]{8}$")]
 
 
 class Price(_Model):
-    """What a provisioned limit is bought by, and what AWS's public price list asks for it.
+    """The price of a provisioned limit, from AWS's public price list.
 
-    `item` is bought by the piece, and `holds` so much of the limit, in the signal's unit. `hourly` is in US
-    dollars for one, by region; in a region that is not named, the price is not known. `source` is AWS's page.
-    Signals of one item and one resource (up to the first slash of its name) share what was bought.
+    item: what is bought, such as a shard. holds: the limit that one item provides, in the signal's unit.
+    hourly: US dollars for one item, by region; in other regions the price is unknown. source: AWS's page.
+    Signals with the same item and resource (the first id of its path) are limits of the same purchase.
     """
 
-    item: Text
+    item: NonEmpty
     holds: Positive
     hourly: Mapping[str, Positive]
     source: Annotated[str, Field(pattern=r"^https://aws\.amazon\.com/[a-z/-]+/pricing/$")]
 
 
 class Signal(_Model):
-    """A quantity that runs into a limit.
+    """A quantity that has a limit.
 
-    `default` is None where only the customer sets the limit. `hold` is how long, in minutes, a breach
-    lasts before it is an alert. `saturation` says how refused demand is seen, or that it cannot be.
-    `noun` and `verb` begin its sentence: "Kinesis stream `clicks` writes 3.6 MiB/s of 4 MiB/s"; without a
-    noun, the service's title does. `follows`: the signals of the service whose saturation explains this
-    one's; those that share one count of refusals follow each other. `price` is None where nothing is bought,
-    or the price of it is not known.
+    noun, verb: the words of its sentence, "Kinesis stream `clicks` writes 3.6 MiB/s of 4 MiB/s"; without a
+        noun the sentence starts with the service's title.
+    throttle_group: name of the signals of the service that share one count of throttled demand. Saturation of
+        one of them explains that of all others.
+    inhibited_by: further signals or throttle groups of the service whose saturation explains this one's. A
+        signal names itself where a resource and a part of it count the same throttled demand.
+    covered_by: a signal of the same resources, or of parts of them, that is read from the same metrics. Its
+        alert stands for the alert of this one.
+    default: None where only the customer sets the limit. price: None where nothing is bought, or the price
+        is unknown.
+    pending_for (in YAML: `for`): minutes that a breach must last before its alert fires.
+    throttled_unit: the unit in which CloudWatch counts throttled demand, such as records or calls; None where
+        it does not. saturation: how it is counted. tolerance: the amount of it that raises no alert.
     """
 
-    service: Text
-    name: Text
-    title: Text
-    noun: Text | None = None
-    verb: Text = "uses"
-    follows: tuple[Text, ...] = ()
-    unit: Text
-    kind: Kind
-    default: Default | None = None
+    service: NonEmpty
+    name: NonEmpty
+    title: NonEmpty
+    noun: NonEmpty | None = None
+    verb: NonEmpty = "uses"
+    throttle_group: NonEmpty | None = None
+    inhibited_by: tuple[NonEmpty, ...] = ()
+    covered_by: NonEmpty | None = None
+    unit: NonEmpty
+    kind: LimitKind
+    default: DefaultLimit | None = None
     quota: Quota | None = None
     price: Price | None = None
     band: Band | None = None
-    hold: int = Field(default=5, ge=0)
-    why: Text
-    saturation: Text
-    caveats: tuple[Text, ...] = ()
-    remedy: tuple[Text, ...] = Field(min_length=1)
+    pending_for: int = Field(default=5, ge=0, validation_alias="for", serialization_alias="for")
+    throttled_unit: NonEmpty | None = None
+    tolerance: Tolerance = DEFAULT_TOLERANCE
+    why: NonEmpty
+    saturation: NonEmpty
+    caveats: tuple[NonEmpty, ...] = ()
+    remedy: tuple[NonEmpty, ...] = Field(min_length=1)
     docs: tuple[Annotated[str, Field(pattern=r"^https://docs\.aws\.amazon\.com/")], ...] = Field(min_length=1)
 
     @property
     def id(self) -> str:
+        """The unique name in the catalogue, such as kinesis.stream_write_bytes."""
         return f"{self.service}.{self.name}"
 
-    def documented(self, region: str) -> float | None:
-        """The documented default in `region`, in the signal's unit."""
+    def default_limit(self, region: str) -> float | None:
+        """Return the documented default in a region, in the signal's unit."""
         if self.default is None:
             return None
         return self.default.by_region.get(region, self.default.value)
 
 
 class Service(_Model):
-    """One file of the catalogue. console: where AWS's console shows a resource, as the part of its address
-    behind the host, with {account}, {region} and {parent}: the resource's name up to the first slash."""
+    """One file of the catalogue.
 
-    service: Text
-    title: Text
-    console: Text | None = None
+    console: the path of a resource's page in AWS's console, with the fields {account}, {region}, {suffix}
+    (the domain of the region's endpoints) and {parent} (the first id of the resource's path).
+    """
+
+    service: NonEmpty
+    title: NonEmpty
+    console: NonEmpty | None = None
     signals: Mapping[str, Signal]
 
     @model_validator(mode="before")
@@ -146,29 +189,57 @@ class Service(_Model):
         return data
 
     @model_validator(mode="after")
-    def _follows_known_signals(self) -> "Service":
-        for signal in self.signals.values():
-            if unknown := set(signal.follows) - self.signals.keys() | set(signal.follows) & {signal.name}:
-                raise ValueError(f"{signal.id}: expected other signals to follow, found {', '.join(unknown)}")
+    def _groups_have_members(self) -> "Service":
+        sizes = Counter(one.throttle_group for one in self.signals.values() if one.throttle_group)
+        for group, size in sizes.items():
+            if size == 1:
+                raise ValueError(f"expected several signals in the throttle group {group}, found one")
+            if group in self.signals:
+                raise ValueError(f"expected another name for the throttle group {group}: it is a signal's")
         return self
+
+    @model_validator(mode="after")
+    def _refers_to_known_names(self) -> "Service":
+        groups = {one.throttle_group for one in self.signals.values()}
+        for signal in self.signals.values():
+            unknown = {*signal.inhibited_by} - self.signals.keys() - groups
+            if signal.covered_by:
+                unknown |= {signal.covered_by} - self.signals.keys()
+            if unknown:
+                found = ", ".join(sorted(unknown))
+                raise ValueError(f"{signal.id}: expected signals of the service, found {found}")
+        return self
+
+    def inhibitors(self, name: str) -> frozenset[str]:
+        """Return the signals whose saturation explains that of the signal `name`."""
+        signal = self.signals.get(name)
+        if signal is None:
+            return frozenset()
+        named = {one for one in signal.inhibited_by if one in self.signals}
+        groups = {signal.throttle_group, *signal.inhibited_by} - {None}
+        members = {one.name for one in self.signals.values() if one.throttle_group in groups}
+        return frozenset(named | (members - {name}))
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The number in force, in the signal's unit, where it came from and when it was read (epoch seconds)."""
+    """A limit in the signal's unit, with its source and when it was read (epoch seconds).
+
+    `read_at` is not compared.
+    """
 
     value: float
-    source: Source
-    read_at: float = field(compare=False)  # the same number read again is the same limit
+    source: LimitSource
+    read_at: float = field(compare=False)
 
 
-def in_force(candidates: Mapping[Source, float | None], read_at: float) -> Limit | None:
-    """The limit in force: the first source, in order of precedence, that has a value.
+def effective_limit(candidates: Mapping[LimitSource, float | None], read_at: float) -> Limit | None:
+    """Return the limit in force: that of the first source, in order of precedence, with a usable value.
 
-    A source that answers with no number, zero or less has no value: dividing by it would say nothing.
-    Returns None when nobody knows a limit.
+    None, zero, negative and infinite values are unusable, as utilization divides by the limit. Returns None
+    when no source has a usable value.
     """
-    for source in Source:
+    for source in LimitSource:
         value = candidates.get(source)
         if value is not None and 0 < value < float("inf"):
             return Limit(float(value), source, read_at)
@@ -177,16 +248,23 @@ def in_force(candidates: Mapping[Source, float | None], read_at: float) -> Limit
 
 @cache
 def catalogue() -> Mapping[str, Service]:
-    """All services of the catalogue by name.
-
-    Raises pydantic.ValidationError when a file is wrong: the files are ours, so that is a bug.
-    """
-    files = sorted(CATALOGUE.glob("*.yaml"))
-    services = (Service.model_validate(yaml.safe_load(path.read_text("utf-8"))) for path in files)
+    """Return all services of the catalogue by name. Raises ValueError when one of its files is invalid."""
+    services = map(read_service, sorted(CATALOGUE_FOLDER.glob("*.yaml")))
     return {service.service: service for service in services}
 
 
+def read_service(path: Path) -> Service:
+    """Read one file of the catalogue. Raises ValueError with all problems of its YAML.
+
+    For invalid entries, that is a pydantic.ValidationError.
+    """
+    data, problems = parse(path.read_bytes())
+    if problems:
+        raise ValueError("; ".join(f"{path.name}: {problem.what}" for problem in problems))
+    return Service.model_validate(data)
+
+
 def signals() -> Iterator[Signal]:
-    """Every signal of every service, in the catalogue's order."""
+    """Yield every signal of every service, in the catalogue's order."""
     for service in catalogue().values():
         yield from service.signals.values()

@@ -1,4 +1,4 @@
-"""A real browser for tests: Chromium from the system, headless, that can reach nothing but loopback."""
+"""The system's Chromium for tests: headless, and able to reach only loopback."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -13,14 +13,14 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--disable-lcd-text",  # letters of one colour: smaller screenshots
+    "--disable-lcd-text",  # greyscale text makes smaller screenshots
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """A browser with a profile of its own."""
+    """Start a browser with a new profile, and close it."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     assert program, "install the Debian package `chromium`, or run `make acceptance`"
     async with async_playwright() as playwright:

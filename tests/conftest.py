@@ -1,4 +1,4 @@
-"""All tests: no property is timed, as how long an example takes tells how busy the machine is."""
+"""Disables hypothesis' deadlines in all tests, as they depend on how busy the machine is."""
 
 from hypothesis import HealthCheck, settings
 

@@ -1,27 +1,39 @@
-"""An AWS that answers from a table, checked against botocore's own service models.
+"""An AWS that responds from a table, checked against botocore's service models.
 
-It stands in for aiobotocore's session, so that what is tested is the real cell, paging and error handling.
+It replaces botocore's clients, so that tests run the real cell, pagination and error handling.
 """
 
-from collections.abc import AsyncIterator, Mapping
+import re
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import botocore.session
-from aiobotocore.session import AioSession
 from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
+from prometheus_client import CollectorRegistry
 
-from collectors.base import Collector, Observed, Part
-from monitor.aws import Cell, Look
-from monitor.telemetry import Telemetry
+from collectors.base import Collector, Observed, ScanFunction
+from monitor.aws.cell import Cell
+from monitor.aws.clients import EXTRA_PAGINATIONS, ClientCache
+from monitor.aws.clock import AwsClock
+from monitor.aws.pagination import Pagination
+from monitor.aws.scan import Scan
+from monitor.aws.telemetry import AwsTelemetry
+from tests.fake_cloudwatch import fake_credentials
 
-MODELS = botocore.session.get_session()
+# How AWS documents that a parameter must not be sent with a page's token.
+REJECTED_BESIDE_TOKEN = re.compile(
+    r"(can't|cannot) specify this parameter if you specify (?:the )?(?:<code>)?NextToken", re.I
+)
+
+SERVICE_MODELS = botocore.session.get_session()
 ACCOUNT_ID = "123456789012"
 
-# IAM names these actions otherwise than the operation that needs them (Service Authorization Reference).
-IAM = {
+# Actions that IAM names otherwise than the operation that needs them (Service Authorization Reference).
+IAM_ACTIONS = {
     "apigateway:GetAccount": "apigateway:GET",
     "apigateway:GetRestApis": "apigateway:GET",
     "apigateway:GetStages": "apigateway:GET",
@@ -37,49 +49,66 @@ IAM = {
 
 
 def denied(operation: str = "Operation", code: str = "AccessDeniedException") -> ClientError:
-    """The error of a call that the caller may not make."""
+    """The error of a call that is denied."""
     return ClientError(
         {"Error": {"Code": code, "Message": f"not authorized to perform {operation}"}}, operation
     )
 
 
-class FakePaginator:
-    def __init__(self, client: "FakeClient", method: str) -> None:
-        self.client, self.method = client, method
-
-    async def paginate(self, **params: Any) -> AsyncIterator[Any]:
-        answer = self.client.answers.get(self.method)
-        pages = answer if isinstance(answer, list) else [answer]
-        for page in pages:
-            yield await self.client.answered(self.method, page, params)
+def pagination_of(service: str, operation: str) -> Pagination | None:
+    """How the pages of an operation are requested, by botocore's paginators."""
+    paginators: Any = SERVICE_MODELS.get_paginator_model(service)
+    try:
+        found = paginators.get_paginator(operation)
+    except ValueError:
+        return EXTRA_PAGINATIONS.get((service, operation))
+    return Pagination(found["input_token"], found["output_token"], found.get("more_results", ""))
 
 
 class FakeClient:
-    """Answers a method with a dict, a list of pages, a callable of the parameters, or an error to raise."""
+    """Responds to a method with a dict, a list of pages, a callable of the parameters, or a raised error."""
 
     def __init__(self, service: str, aws: "FakeAws") -> None:
         self.service, self.answers, self.aws = service, aws.answers, aws
-        model = MODELS.get_service_model(service)
+        model = SERVICE_MODELS.get_service_model(service)
         self.operations = {xform_name(name): model.operation_model(name) for name in model.operation_names}
-        self.pagination: Any = MODELS.get_paginator_model(service)
-
-    def can_paginate(self, method: str) -> bool:
-        try:
-            return bool(self.pagination.get_paginator(self.operations[method].name))
-        except ValueError:
-            return False
-
-    def get_paginator(self, method: str) -> FakePaginator:
-        return FakePaginator(self, method)
 
     def __getattr__(self, method: str) -> Any:
         async def call(**params: Any) -> Any:
-            return await self.answered(method, self.answers.get(method), params)
+            answer = self.answers.get(method)
+            if isinstance(answer, list):
+                answer = self.page(self.operations[method].name, answer, params)
+            return await self.respond(method, answer, params)
 
         return call
 
-    async def answered(self, method: str, answer: Any, params: Mapping[str, Any]) -> Any:
+    def page(self, operation: str, pages: Sequence[Any], params: Mapping[str, Any]) -> Any:
+        """The page of a list that a token requests, with the token of the next one."""
+        pagination = pagination_of(self.service, operation)
+        assert pagination
+        number = int(params.get(pagination.input_token, "0"))
+        page = pages[number]
+        others = {name: value for name, value in params.items() if name != pagination.input_token}
+        page = page(**others) if callable(page) else page
+        if number + 1 == len(pages) or isinstance(page, Exception):
+            return page
+        more = {pagination.more_results: True} if pagination.more_results else {}
+        return page | {pagination.output_token: str(number + 1)} | more
+
+    def check_beside_token(self, method: str, params: Mapping[str, Any]) -> None:
+        """Raise for parameters that AWS documents as rejected beside `NextToken`."""
+        shape: Any = self.operations[method].input_shape
+        members = shape.members if shape else {}
+        rejected = [name for name in params if REJECTED_BESIDE_TOKEN.search(members[name].documentation)]
+        if rejected:
+            names = ", ".join(rejected)
+            raise AssertionError(f"{method}: AWS rejects {names} beside NextToken; use `first`")
+
+    async def respond(self, method: str, answer: Any, params: Mapping[str, Any]) -> Any:
+        """Return or raise an answer, after checking it and the parameters against the service's model."""
         operation: Any = self.operations[method]
+        if "NextToken" in params:
+            self.check_beside_token(method, params)
         self.aws.calls.append(f"{self.service}:{operation.name}")
         if operation.input_shape:  # an operation may take no parameters
             validate_parameters(params, operation.input_shape)
@@ -93,6 +122,8 @@ class FakeClient:
 
 
 class FakeSession:
+    """Replaces a session of aiobotocore."""
+
     def __init__(self, aws: "FakeAws") -> None:
         self.aws = aws
 
@@ -101,29 +132,69 @@ class FakeSession:
         yield FakeClient(service, self.aws)
 
 
-class FakeAws:
-    """A cell over a table of answers by method name; a method without an answer is denied."""
+class FakeClientCache(ClientCache):
+    """Clients that respond from a table."""
 
-    def __init__(self, *, region: str = "eu-west-1", **answers: Any) -> None:
+    def __init__(self, aws: "FakeAws") -> None:
+        super().__init__()
+        self.aws = aws
+        self._fakes: dict[str, FakeClient] = {}
+
+    async def get(self, service: str, *_: Any) -> FakeClient:
+        if service not in self._fakes:
+            self._fakes[service] = FakeClient(service, self.aws)
+        return self._fakes[service]
+
+    async def pagination(self, service: str, operation: str) -> Pagination | None:
+        return pagination_of(service, operation)
+
+
+class FakeCell(Cell):
+    """A cell that checks for parameters that AWS rejects beside a token, even when a test has one page."""
+
+    async def paginate(
+        self, service: str, operation: str, first: Mapping[str, Any] | None = None, **params: Any
+    ) -> AsyncIterator[dict[str, Any]]:
+        client: FakeClient = await self.client(service)
+        if pagination_of(service, operation):
+            client.check_beside_token(xform_name(operation), params)
+        async for answer in super().paginate(service, operation, first, **params):
+            yield answer
+
+
+class FakeAws:
+    """A cell over a table of answers by method name; a method without an answer is denied.
+
+    now: epoch seconds; None: the real time.
+    """
+
+    def __init__(self, *, region: str = "eu-west-1", now: float | None = None, **answers: Any) -> None:
         self.answers = answers
+        self.now = now
         self.calls: list[str] = []
-        self.telemetry = Telemetry()
-        rates = {"kinesis:DescribeLimits": 1000.0} | dict.fromkeys(MODELS.get_available_services(), 1000.0)
-        self.cell = Cell(cast(AioSession, FakeSession(self)), ACCOUNT_ID, region, self.telemetry, rates)
-        self.look = Look(self.cell)
+        self.registry = CollectorRegistry()
+        services = SERVICE_MODELS.get_available_services()
+        rates = {"kinesis:DescribeLimits": 1000.0} | dict.fromkeys(services, 1000.0)
+        clients = FakeClientCache(self)
+        self.cell = FakeCell(
+            fake_credentials(), ACCOUNT_ID, region, AwsTelemetry(self.registry), rates, clients=clients
+        )
+        self.cell.max_attempts = 1
+        self.cell.clock = AwsClock(lambda: time.time() if self.now is None else self.now)
+        self.scan = Scan(self.cell)
 
     @property
-    def actions(self) -> set[str]:
+    def iam_actions(self) -> set[str]:
         """The IAM actions that the calls so far need."""
-        return {IAM.get(call, call) for call in self.calls}
+        return {IAM_ACTIONS.get(call, call) for call in self.calls}
 
-    async def seen(self, part: Part) -> dict[tuple[str, str], Observed]:
-        """What a part of a collector yields, by (signal, resource)."""
-        return {(one.signal, one.resource): one async for one in part(self.look)}
+    async def run_scan(self, function: ScanFunction) -> dict[tuple[str, str], Observed]:
+        """What a scan function yields, by signal and resource."""
+        return {(one.signal, one.resource.display_name): one async for one in function(self.scan)}
 
-    async def all_seen(self, collector: Collector) -> dict[tuple[str, str], Observed]:
-        """What all parts of a collector yield."""
+    async def run_all_scans(self, collector: Collector) -> dict[tuple[str, str], Observed]:
+        """What all scan functions of a collector yield."""
         found: dict[tuple[str, str], Observed] = {}
-        for part in collector.parts:
-            found |= await self.seen(part)
+        for function in collector.scans:
+            found |= await self.run_scan(function)
         return found

@@ -1,20 +1,23 @@
-"""CloudWatch on loopback: a real HTTP server that remembers what it was asked, for what crosses the wire."""
+"""A fake CloudWatch on loopback: an HTTP server that records the requests that it receives."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any, Self
 
-from aiobotocore.session import AioSession
 from aiohttp import web
+from botocore.credentials import ReadOnlyCredentials
+
+from monitor.aws.credentials import Credentials
 
 Query = dict[str, Any]  # one of MetricDataQueries
-Body = dict[str, Any]  # a request's, as JSON
+Body = dict[str, Any]  # a request body, parsed from JSON
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """An AWS error, as the JSON protocol words it."""
+class ErrorResponse:
+    """An AWS error in the JSON protocol."""
 
     code: str
     status: int = 400
@@ -22,20 +25,24 @@ class Refusal:
     @property
     def body(self) -> bytes:
         return json.dumps(
-            {"__type": f"com.amazonaws#{self.code}", "message": f"refused: {self.code}"}
+            {"__type": f"com.amazonaws#{self.code}", "message": f"rejected: {self.code}"}
         ).encode()
 
 
-Answer = dict[str, Any] | bytes | Refusal
+Response = dict[str, Any] | bytes | ErrorResponse
 
 
 @dataclass
 class FakeCloudWatch:
-    """Answers each request with what `answer` gives for its body; `bodies` are those asked so far."""
+    """A server that responds to each request with the result of `answer` for its body.
 
-    answer: Callable[[Body], Answer]
+    bodies: the request bodies so far. minute: the epoch minute of its `Date` headers; None: the real time.
+    """
+
+    answer: Callable[[Body], Response]
     bodies: list[Body] = field(default_factory=list)
     url: str = ""
+    minute: int | None = None
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=2**24)
@@ -55,21 +62,31 @@ class FakeCloudWatch:
         assert request.headers["X-Amz-Target"].endswith(".GetMetricData")
         self.bodies.append(await request.json())
         answer = self.answer(self.bodies[-1])
-        if isinstance(answer, Refusal):
-            return web.Response(status=answer.status, body=answer.body)
-        return web.Response(body=answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+        headers = None if self.minute is None else {"Date": formatdate(self.minute * 60 + 30, usegmt=True)}
+        if isinstance(answer, ErrorResponse):
+            return web.Response(status=answer.status, body=answer.body, headers=headers)
+        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        return web.Response(body=body, headers=headers)
 
     @property
-    def asked(self) -> list[list[str]]:
-        """The ids of each request."""
+    def requested_ids(self) -> list[list[str]]:
+        """The query ids of each request."""
         return [[query["Id"] for query in body["MetricDataQueries"]] for body in self.bodies]
 
 
-def session() -> AioSession:
-    """A session whose credentials open nothing."""
-    made = AioSession()
-    made.set_credentials("testing", "testing")
-    return made
+class FakeCredentials(Credentials):
+    """Credentials for a fake AWS, which does not verify signatures."""
+
+    async def frozen(self) -> ReadOnlyCredentials:
+        return ReadOnlyCredentials("testing", "testing", None)
+
+    async def _reload(self) -> None:
+        pass
+
+
+def fake_credentials() -> Credentials:
+    """Credentials for a cell of a fake AWS."""
+    return FakeCredentials()
 
 
 def result(query: Query, points: dict[int, Any], status: str = "Complete", **more: Any) -> dict[str, Any]:

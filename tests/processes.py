@@ -1,4 +1,4 @@
-"""Real processes for tests: the demo's AWS, `headroom` and others, each ended by its owner."""
+"""Context managers for tests that run other processes: the demo's AWS, `headroom` and others."""
 
 import asyncio
 import json
@@ -13,19 +13,19 @@ from typing import TypeVar
 
 import httpx
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 60.0  # seconds for a process to get somewhere, on a slow and busy machine
-COMMAND = (sys.executable, "-c", "from monitor.cli import main; main()")
-BARE = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+PROCESS_TIMEOUT = 60.0  # seconds that tests wait for a process, on a slow and busy machine
+COMMAND = (sys.executable, "-c", "from monitor.cli.main import main; main()")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
 
 @asynccontextmanager
 async def running(
-    *command: str, environ: Mapping[str, str] = BARE, folder: Path = ROOT
+    *command: str, environ: Mapping[str, str] = ENVIRONMENT, folder: Path = ROOT
 ) -> AsyncIterator[Process]:
-    """A process with pipes that works in a folder, killed at the end if it still runs."""
+    """Start a process with pipes, in a working folder; kill it at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, env=environ, stdin=PIPE, stdout=PIPE, stderr=PIPE
     )
@@ -38,19 +38,25 @@ async def running(
 
 
 @asynccontextmanager
-async def headroom(*arguments: str, environ: Mapping[str, str] = BARE) -> AsyncIterator[Process]:
-    """The command as a user runs it, in a folder of its own."""
+async def headroom(*arguments: str, environ: Mapping[str, str] = ENVIRONMENT) -> AsyncIterator[Process]:
+    """Start `headroom` with these arguments, in an empty folder."""
     with TemporaryDirectory() as name:
         async with running(*COMMAND, *arguments, environ=environ, folder=Path(name)) as process:
             yield process
 
 
+async def nothing_pending(url: str) -> bool | None:
+    """True once the service at a URL has read everything that it watches; None before, for `eventually`."""
+    response = await get(f"{url}/-/ready")
+    return True if response and not response.json()["pending"] else None
+
+
 @asynccontextmanager
-async def own_aws() -> AsyncIterator[dict[str, str]]:
-    """The demo's AWS; gives the environment that points there."""
+async def demo_aws() -> AsyncIterator[dict[str, str]]:
+    """Start the demo's AWS; yield environment variables that point to it."""
     async with running(sys.executable, "-m", "monitor.demo.aws", "--port", "0") as process:
-        port = json.loads(await line_of(process, "{"))["port"]
-        yield BARE | {
+        port = json.loads(await read_line(process, "{"))["port"]
+        yield ENVIRONMENT | {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -58,30 +64,32 @@ async def own_aws() -> AsyncIterator[dict[str, str]]:
         }
 
 
-async def line_of(process: Process, beginning: str) -> str:
-    """The first line of standard output that begins so."""
+async def read_line(process: Process, prefix: str) -> str:
+    """Return the next line of standard output that begins with a prefix."""
     assert process.stdout is not None
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PROCESS_TIMEOUT):
         async for line in process.stdout:
-            if line.decode().lstrip().startswith(beginning):
+            if line.decode().lstrip().startswith(prefix):
                 return line.decode().strip()
     _, errors = await process.communicate()
-    raise AssertionError(f"it ended with {process.returncode}: {errors.decode()}")
+    raise AssertionError(f"the process ended with exit code {process.returncode}: {errors.decode()}")
 
 
-async def eventually(ask: Callable[[], Awaitable[Answer | None]]) -> Answer:
-    """The first answer that is not None, asked for again and again: what is waited for is another process."""
-    async with asyncio.timeout(PATIENCE):
-        while (answer := await ask()) is None:
+async def eventually(
+    call: Callable[[], Awaitable[Result | None]], seconds: float = PROCESS_TIMEOUT
+) -> Result:
+    """Repeat a call until it returns something other than None, and return that."""
+    async with asyncio.timeout(seconds):
+        while (result := await call()) is None:
             await asyncio.sleep(0.1)
-    return answer
+    return result
 
 
 async def get(url: str, **parameters: str) -> httpx.Response | None:
-    """The answer to a GET; None while nobody listens, or it is not one of success."""
+    """The response to a GET; None when nothing listens or the status is not a success."""
     try:
         async with httpx.AsyncClient(trust_env=False) as client:
-            answer = await client.get(url, timeout=10, params=parameters or None)
+            response = await client.get(url, timeout=10, params=parameters or None)
     except httpx.TransportError:
         return None
-    return answer if answer.is_success else None
+    return response if response.is_success else None

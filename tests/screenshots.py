@@ -1,4 +1,4 @@
-"""The README's screenshots, of the demo: `python -m tests.screenshots [FOLDER]`, docs/ unless told."""
+"""Takes the README's screenshots of the demo: `python -m tests.screenshots [FOLDER]`, docs/ by default."""
 
 import asyncio
 import sys
@@ -7,25 +7,25 @@ from pathlib import Path
 from playwright.async_api import Page, ViewportSize
 
 from tests.browser import chromium
-from tests.processes import ROOT, headroom, line_of
+from tests.processes import ROOT, headroom, read_line
 
-MOST = 200_000  # bytes of each
+MAX_SIZE = 200_000  # bytes, of each
 SCALE = 0.64  # more in view, and smaller files
-SIZE = ViewportSize(width=1920, height=1000)
+VIEWPORT = ViewportSize(width=1920, height=1000)
 
 
 async def shoot(page: Page, path: Path) -> None:
-    """Write what is in view. Raises ValueError when it is too large for a README."""
+    """Write a screenshot of the viewport. Raises ValueError when the file is too large for a README."""
     size = len(await page.screenshot(path=path))
     print(f"{path}: {size / 1000:.0f} KB")
-    if size >= MOST:
-        raise ValueError(f"{path}: expected less than {MOST} bytes, found {size}")
+    if size >= MAX_SIZE:
+        raise ValueError(f"{path}: expected less than {MAX_SIZE} bytes, found {size}")
 
 
 async def main(folder: Path) -> None:
     async with headroom("demo", "--port", "0") as demo, chromium() as browser:
-        url = (await line_of(demo, "http://")).split()[0]
-        page = await browser.new_page(viewport=SIZE, device_scale_factor=SCALE, locale="en-GB")
+        url = (await read_line(demo, "http://")).split()[0]
+        page = await browser.new_page(viewport=VIEWPORT, device_scale_factor=SCALE, locale="en-GB")
         await page.emulate_media(color_scheme="light")
         await page.goto(url)
         await page.wait_for_selector("#live[data-state=on]")

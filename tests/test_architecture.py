@@ -1,7 +1,9 @@
-"""The arrow `monitor -> collectors -> rules`, the registry, and the size of things."""
+"""Checks the architecture: allowed imports, names, docstrings, and the sizes of files and functions.
 
-import ast
-from collections.abc import Iterator
+The rules are functions of `tests.architecture`. Each is tested twice: the sources satisfy it, and it finds
+a violation that is written to a temporary tree.
+"""
+
 from importlib import import_module
 from pathlib import Path
 
@@ -10,59 +12,289 @@ import pytest
 import collectors
 from collectors import COLLECTORS
 from collectors.base import Collector
+from tests.architecture import (
+    cycles,
+    drawn_parents,
+    exception_parents,
+    forbidden_imports,
+    import_graph,
+    long_files,
+    long_functions,
+    misnamed_constants,
+    misnamed_exceptions,
+    repeated_class_names,
+    sources,
+    undocumented,
+    unlisted_packages,
+    unused_permissions,
+)
 
 ROOT = Path(__file__).parents[1]
-MAY_IMPORT = {  # of our own packages; the others are data
-    "rules": {"rules"},
-    "collectors": {"rules", "collectors"},
-    "monitor": {"rules", "collectors", "monitor"},
+SOURCES = sources(ROOT)
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 500, 45
+
+# The packages that each package of monitor/, collectors and rules may import: only those below it.
+MAY_IMPORT = {
+    package: frozenset(allowed.split())
+    for package, allowed in {
+        "cli": "access alerting api app aws config dashboards demo lib notifiers "
+        "outbound render report rules schema stream top",
+        "demo": "app config fleet http lib report server stream",
+        "app": "access alerting api aws config cost exposition fleet http lib polling "
+        "push schema server stream web",
+        "server": "api http lib stream web",
+        "top": "alerting api collectors fleet lib notifiers render rules",
+        "report": "aws config cost fleet lib polling render rules schema",
+        "dashboards": "fleet lib render rules",
+        "web": "access alerting api aws cost fleet http lib notifiers render rules schema",
+        "polling": "aws collectors config cost fleet lib rules schema",
+        "api": "access alerting aws collectors cost exposition fleet http lib notifiers rules schema stream",
+        "config": "access alerting aws lib notifiers push rules schema stream",
+        "alerting": "aws collectors fleet lib notifiers outbound rules schema",
+        "push": "exposition fleet lib outbound rules schema",
+        "access": "http lib schema",
+        "notifiers": "aws collectors fleet lib outbound rules schema",
+        "stream": "aws collectors cost fleet lib schema",
+        "outbound": "aws lib",
+        "exposition": "fleet http lib rules",
+        "cost": "aws collectors fleet lib rules",
+        "render": "aws collectors fleet lib rules",
+        "aws": "collectors lib schema",
+        "fleet": "collectors lib rules",
+        "schema": "collectors lib rules",
+        "http": "lib",
+        "lib": "",
+        "collectors": "rules",
+        "rules": "",
+    }.items()
 }
-OURS = {path.name for path in ROOT.iterdir() if path.is_dir() and any(path.glob("*.py"))}
-LONGEST_FILE, LONGEST_FUNCTION = 300, 45
-
-SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 
 
-def name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+def test_the_table_allows_nothing_that_no_package_imports() -> None:
+    assert unused_permissions(SOURCES, MAY_IMPORT) == []
 
 
-each_source = pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_packages_import_what_the_table_allows_and_the_table_knows_every_package() -> None:
+    assert forbidden_imports(SOURCES, MAY_IMPORT) == []
+    assert unlisted_packages(SOURCES, MAY_IMPORT) == []
+    assert cycles(import_graph(SOURCES)) == []
 
 
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"))
+def test_the_table_allows_only_imports_of_packages_below() -> None:
+    order = list(MAY_IMPORT)
+    for place, package in enumerate(order):
+        assert MAY_IMPORT[package] <= set(order[place + 1 :]), package
 
 
-def imported(path: Path) -> Iterator[str]:
-    """The top-level packages that a file imports, wherever in it."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            own = path.relative_to(ROOT).parts[0]
-            yield own if node.level else (node.module or "").split(".")[0]
+def test_no_class_name_is_defined_twice() -> None:
+    assert repeated_class_names(SOURCES) == []
 
 
-@each_source
-def test_imports_follow_the_arrow(path: Path) -> None:
-    own = path.relative_to(ROOT).parts[0]
-    assert (set(imported(path)) & OURS) <= MAY_IMPORT[own]
+def test_exceptions_end_in_error_and_share_one_hierarchy() -> None:
+    assert misnamed_exceptions(SOURCES) == []
 
 
-@each_source
-def test_files_and_functions_are_short(path: Path) -> None:
-    assert len(path.read_text("utf-8").splitlines()) <= LONGEST_FILE
-    functions = [
-        node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+def test_the_tree_at_the_head_of_the_root_draws_the_hierarchy() -> None:
+    (root,) = (source for source in SOURCES if source.path == "monitor/lib/errors.py")
+    assert drawn_parents(root.text) == exception_parents(SOURCES)
+
+
+def test_constants_follow_the_convention() -> None:
+    assert misnamed_constants(SOURCES) == []
+
+
+def test_public_names_have_docstrings() -> None:
+    assert undocumented(SOURCES) == []
+
+
+def test_files_and_functions_are_short() -> None:
+    assert long_files(SOURCES, MAX_FILE_LINES) == []
+    assert long_functions(SOURCES, MAX_FUNCTION_LINES) == []
+
+
+# Each of the following tests finds a violation of a rule.
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    """Write sources; a package that has none yet gets an empty `__init__.py`."""
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+
+
+def imported_by(folder: Path, text: str) -> list[str]:
+    """The forbidden imports of a file in the package `fleet`."""
+    write(folder, {"monitor/fleet/new.py": text})
+    return forbidden_imports(sources(folder), MAY_IMPORT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import monitor.web.router",
+        "from monitor import web",
+        "from monitor.web.router import web_router",
+        "from ..web import router",
+        "from .. import web",
+        "def late():\n    from monitor.web import router",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from monitor.web.router import web_router",
+        "class Lazy:\n    def __getattr__(self, name):\n        import monitor.web.router as router",
+        "import importlib\nrouter = importlib.import_module('monitor.web.router')",
+        "from importlib import import_module\nrouter = import_module('monitor.web.router')",
+    ],
+)
+def test_an_upward_import_is_found_wherever_it_stands(tmp_path: Path, text: str) -> None:
+    (found,) = imported_by(tmp_path, text)
+    assert found.startswith("monitor/fleet/new.py:") and found.endswith(" imports web")
+
+
+def test_downward_and_own_imports_are_allowed(tmp_path: Path) -> None:
+    text = "import numpy\nfrom monitor.lib import text\nfrom . import key\nfrom .key import Key"
+    assert imported_by(tmp_path, text) == []
+
+
+def test_collectors_and_rules_import_nothing_of_the_monitor(tmp_path: Path) -> None:
+    write(
+        tmp_path, {"rules/new.py": "import monitor.lib.text", "collectors/new.py": "from monitor import lib"}
+    )
+    assert forbidden_imports(sources(tmp_path), MAY_IMPORT) == [
+        "collectors/new.py:1 imports lib",
+        "rules/new.py:1 imports lib",
     ]
-    long = [one.name for one in functions if (one.end_lineno or 0) - one.lineno + 1 > LONGEST_FUNCTION]
-    assert long == []
 
 
-def test_the_arrow_is_looked_for_where_the_code_is() -> None:
-    assert set(MAY_IMPORT) <= OURS
-    assert len(SOURCES) > len(MAY_IMPORT)
+def test_a_package_that_the_table_does_not_know_is_found(tmp_path: Path) -> None:
+    write(tmp_path, {"monitor/cluster/node.py": "import monitor.lib.text"})
+    assert "cluster" in unlisted_packages(sources(tmp_path), MAY_IMPORT)
+    assert forbidden_imports(sources(tmp_path), MAY_IMPORT) == ["monitor/cluster/node.py:1 imports lib"]
+
+
+def test_a_module_of_its_own_is_a_package_to_the_table(tmp_path: Path) -> None:
+    write(tmp_path, {"monitor/helpers.py": "", "monitor/__init__.py": ""})
+    assert "helpers" in unlisted_packages(sources(tmp_path), MAY_IMPORT)
+    assert "monitor" not in unlisted_packages(sources(tmp_path), MAY_IMPORT)
+
+
+def test_a_permission_that_is_not_used_is_found(tmp_path: Path) -> None:
+    write(tmp_path, {"monitor/http/new.py": "import rules.band", "rules/band.py": ""})
+    table = {"http": frozenset({"rules", "lib"}), "rules": frozenset[str]()}
+    assert unused_permissions(sources(tmp_path), table) == ["http -> lib"]
+
+
+def test_a_cycle_is_found(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "monitor/api/one.py": "import monitor.web.two",
+            "monitor/web/two.py": "def late():\n    import monitor.top.three",
+            "monitor/top/three.py": "from monitor.api import one",
+            "monitor/cli/four.py": "from monitor.api import one",
+        },
+    )
+    assert cycles(import_graph(sources(tmp_path))) == ["api", "top", "web"]
+
+
+def test_a_second_class_of_one_name_is_found(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "monitor/api/one.py": "class State: ...\nclass Page: ...",
+            "collectors/two.py": "def made():\n    class State: ...",
+        },
+    )
+    assert repeated_class_names(sources(tmp_path)) == ["State: collectors/two.py:2 monitor/api/one.py:1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("class Refused(HeadroomError): ...", ["Refused lacks the suffix Error"]),
+        ("class Refused(ValueError, HeadroomError): ...", ["Refused lacks the suffix Error"]),
+        ("class LostError(Exception): ...", ["LostError does not derive from HeadroomError"]),
+        ("class LostError(sqlite3.DatabaseError): ...", ["LostError does not derive from HeadroomError"]),
+        ("class Stop(KeyboardInterrupt): ...", ["lacks the suffix", "does not derive"]),
+        (
+            "class BaseLostError(HeadroomError): ...\nclass Lost(BaseLostError): ...",
+            ["Lost lacks the suffix Error"],
+        ),
+        ("class LostError(HeadroomError, OSError): ...", []),
+        ("class Error(Model): ...", []),
+    ],
+)
+def test_a_misnamed_exception_is_found(tmp_path: Path, text: str, found: list[str]) -> None:
+    write(tmp_path, {"monitor/lib/errors.py": f"class HeadroomError(Exception): ...\n{text}"})
+    violations = misnamed_exceptions(sources(tmp_path))
+    assert len(violations) == len(found)
+    assert all(part in violation for part, violation in zip(found, violations, strict=True))
+
+
+def test_the_tree_of_exceptions_is_found_and_read_as_it_is_drawn(tmp_path: Path) -> None:
+    bases = {"HeadroomError": "Exception", "ApiError": "HeadroomError", "LostError": "OSError, ApiError"}
+    text = "\n".join(f"class {name}({base}): ..." for name, base in bases.items())
+    write(tmp_path, {"monitor/lib/errors.py": text})
+    parents = {"ApiError": "HeadroomError", "LostError": "ApiError"}
+    assert exception_parents(sources(tmp_path)) == parents
+    drawn = "HeadroomError\n├── ApiError     said\n│   └── LostError\n└── OtherError"
+    assert drawn_parents(drawn) == parents | {"OtherError": "HeadroomError"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "LONGEST = 3",
+        "MOST_FIELDS: int = 3",
+        "_LEAST, OTHER = 1, 2",
+        "class Reader:\n    LARGEST_BODY = 3",
+        "PATIENCE: Final = 3.0",
+        "SHORTEST = BREATH = 3",
+    ],
+)
+def test_a_misnamed_constant_is_found(tmp_path: Path, text: str) -> None:
+    write(tmp_path, {"monitor/lib/new.py": text})
+    assert misnamed_constants(sources(tmp_path))
+
+
+def test_other_constants_are_allowed(tmp_path: Path) -> None:
+    text = "MAX_FIELDS, MIN_BYTES, READ_TIMEOUT, POLL_INTERVAL, ALMOST = 1, 2, 3, 4, 5\nmost = 3"
+    write(tmp_path, {"monitor/lib/new.py": text})
+    assert misnamed_constants(sources(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("x = 1", [":1"]),
+        ('"""Doc."""\ndef read(): ...', [":2 read"]),
+        ('"""Doc."""\nclass Reader:\n    def __init__(self): ...', [":2 Reader"]),
+        ('"""Doc."""\nclass Reader:\n    """Doc."""\n    @property\n    def size(self): ...', [":5 size"]),
+        ('"""Doc."""\nasync def read():\n    def inner(): ...', [":2 read"]),
+        ('"""Doc."""\ndef _read(): ...\nclass _Reader:\n    def read(self): ...', []),
+        ('"""Doc."""\nclass _Base:\n    def read(self):\n        """Doc."""', []),
+        ('"""Doc."""\nimport ast\nclass V(ast.NodeVisitor):\n    """Doc."""\n    def visit(self): ...', []),
+        (
+            '"""Doc."""\nclass A:\n    """Doc."""\n    def read(self):\n        """Doc."""\n'
+            'class B(A):\n    """Doc."""\n    def read(self): ...\n    def write(self): ...',
+            [":9 write"],
+        ),
+    ],
+)
+def test_a_public_name_without_docstring_is_found(tmp_path: Path, text: str, found: list[str]) -> None:
+    write(tmp_path, {"monitor/lib/new.py": text})
+    assert undocumented(sources(tmp_path)) == [f"monitor/lib/new.py{one}" for one in found]
+
+
+def test_a_long_file_and_a_long_function_are_found(tmp_path: Path) -> None:
+    write(tmp_path, {"rules/new.py": "def long():\n" + "    pass\n" * 4})
+    assert long_files(sources(tmp_path), 4) == ["rules/new.py"]
+    assert long_functions(sources(tmp_path), 4) == ["rules/new.py:1 long"]
+    assert long_files(sources(tmp_path), 5) == long_functions(sources(tmp_path), 5) == []
+
+
+def test_the_sources_are_those_of_this_repository() -> None:
+    packages = {source.package for source in SOURCES}
+    assert packages == {*MAY_IMPORT, "monitor"}
+    own = {path.name for path in ROOT.iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    assert {"monitor", "collectors", "rules"} <= own
 
 
 def test_every_collector_is_registered_once() -> None:
@@ -74,11 +306,11 @@ def test_every_collector_is_registered_once() -> None:
 
 
 @pytest.mark.parametrize("collector", COLLECTORS, ids=lambda collector: collector.service)
-def test_the_parts_of_a_collector_have_names_of_their_own(collector: Collector) -> None:
-    parts = [part.__name__ for part in collector.parts]
-    assert len(set(parts)) == len(parts) > 0
+def test_the_scans_of_a_collector_have_different_names(collector: Collector) -> None:
+    names = [scan.__name__ for scan in collector.scans]
+    assert len(set(names)) == len(names) > 0
 
 
 @pytest.mark.parametrize("collector", COLLECTORS, ids=lambda collector: collector.service)
 def test_a_rate_allows_one_call_a_second_at_least(collector: Collector) -> None:
-    assert all(rate >= 1 for rate in collector.rates.values())
+    assert all(rate >= 1 for rate in collector.call_rates.values())

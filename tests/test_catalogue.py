@@ -1,4 +1,4 @@
-"""The catalogue, the collectors and their tests speak of the same signals."""
+"""The catalogue, the collectors and their tests have the same signals."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ import pytest
 
 from collectors import COLLECTORS
 from collectors.base import Collector
-from rules.limits import CATALOGUE, Kind, Signal, catalogue, signals
+from rules.limits import CATALOGUE_FOLDER, LimitKind, Signal, catalogue, read_service, signals
 
 TESTS = Path(__file__).parent / "collectors"
 
@@ -18,11 +18,11 @@ each_signal = pytest.mark.parametrize("signal", list(signals()), ids=lambda sign
 
 
 def source_of(collector: Collector) -> Path:
-    """The file that declares a collector: the one its first part is written in."""
-    return Path(str(sys.modules[collector.parts[0].__module__].__file__))
+    """The file that declares a collector: that of its first scan function."""
+    return Path(str(sys.modules[collector.scans[0].__module__].__file__))
 
 
-def texts(path: Path) -> list[str]:
+def string_constants(path: Path) -> list[str]:
     """The string constants of a file."""
     nodes = ast.walk(ast.parse(path.read_text("utf-8")))
     return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
@@ -35,16 +35,64 @@ def test_every_service_of_the_catalogue_has_a_collector_and_the_other_way_round(
 
 
 def test_every_file_of_the_catalogue_is_named_like_its_service() -> None:
-    assert {path.stem for path in CATALOGUE.iterdir()} == set(catalogue())
+    assert {path.stem for path in CATALOGUE_FOLDER.iterdir()} == set(catalogue())
+
+
+INHIBITORS = {  # by signal: the signals that inhibit its alerts, written out to check the groups
+    "kinesis.shard_write_bytes": "shard_write_records stream_write_bytes stream_write_records "
+    "on_demand_write_capacity",
+    "kinesis.shard_write_records": "shard_write_bytes stream_write_bytes stream_write_records "
+    "on_demand_write_capacity",
+    "kinesis.stream_write_bytes": "shard_write_bytes shard_write_records stream_write_records "
+    "on_demand_write_capacity",
+    "kinesis.stream_write_records": "shard_write_bytes shard_write_records stream_write_bytes "
+    "on_demand_write_capacity",
+    "kinesis.on_demand_write_capacity": "shard_write_bytes shard_write_records stream_write_bytes "
+    "stream_write_records",
+    "kinesis.shard_read_bytes": "shard_get_records_rate",
+    "kinesis.shard_get_records_rate": "shard_read_bytes",
+    "lambda.account_concurrency": "unreserved_concurrency invoke_rate_sync",
+    "lambda.unreserved_concurrency": "account_concurrency invoke_rate_sync",
+    "lambda.invoke_rate_sync": "account_concurrency unreserved_concurrency",
+    "lambda.concurrency_scaling_rate": "account_concurrency unreserved_concurrency invoke_rate_sync",
+    "s3.prefix_write_rate": "prefix_errors",
+    "s3.prefix_read_rate": "prefix_errors",
+    "s3.prefix_errors": "prefix_errors",
+}
+
+
+@each_signal
+def test_what_inhibits_a_signal(signal: Signal) -> None:
+    expected = frozenset(INHIBITORS.get(signal.id, "").split())
+    assert catalogue()[signal.service].inhibitors(signal.name) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("service: sqs\nsignals: &all {}\nothers: *all", "sqs.yaml: aliases are not supported"),
+        ("service: sqs\nservice: sqs", "sqs.yaml: given twice"),
+        ("service: !!str sqs", "sqs.yaml: tags are not supported"),
+    ],
+)
+def test_the_catalogue_is_read_strictly(tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "sqs.yaml").write_text(text)
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        read_service(tmp_path / "sqs.yaml")
+
+
+def test_the_catalogue_has_no_anchors() -> None:
+    """The reader ignores an anchor that nothing refers to."""
+    assert [path.name for path in CATALOGUE_FOLDER.iterdir() if re.search(r"[:-] &", path.read_text())] == []
 
 
 @each_collector
-def test_a_collector_speaks_of_every_signal_of_its_service(collector: Collector) -> None:
-    assert set(catalogue()[collector.service].signals) <= set(texts(source_of(collector)))
+def test_a_collector_names_every_signal_of_its_service(collector: Collector) -> None:
+    assert set(catalogue()[collector.service].signals) <= set(string_constants(source_of(collector)))
 
 
 @each_collector
-def test_a_collector_names_no_signal_that_the_catalogue_does_not_have(collector: Collector) -> None:
+def test_a_collector_names_only_signals_of_the_catalogue(collector: Collector) -> None:
     nodes = ast.walk(ast.parse(source_of(collector).read_text("utf-8")))
     named = {
         node.value.value
@@ -57,23 +105,23 @@ def test_a_collector_names_no_signal_that_the_catalogue_does_not_have(collector:
 @each_collector
 def test_every_signal_has_a_test(collector: Collector) -> None:
     files = TESTS.glob(f"test_{source_of(collector).stem.strip('_')}*.py")
-    mentioned = {text for path in files for text in texts(path)}
+    mentioned = {text for path in files for text in string_constants(path)}
     assert set(catalogue()[collector.service].signals) <= mentioned
 
 
 @each_signal
-def test_a_signal_is_told_in_words_without_repetition(signal: Signal) -> None:
-    said = [signal.title, signal.why, signal.saturation, *signal.caveats, *signal.remedy]
-    assert [text for text in said if text != text.strip() or len(text) < 3] == []
-    assert len(set(said)) == len(said)
+def test_the_texts_of_a_signal_do_not_repeat(signal: Signal) -> None:
+    texts = [signal.title, signal.why, signal.saturation, *signal.caveats, *signal.remedy]
+    assert [text for text in texts if text != text.strip() or len(text) < 3] == []
+    assert len(set(texts)) == len(texts)
     assert len(set(signal.docs)) == len(signal.docs)
 
 
 @each_signal
 def test_advice_is_whole_sentences(signal: Signal) -> None:
-    """A comma in an unquoted YAML list splits a sentence in two, and nothing else would tell."""
-    said = [signal.why, signal.saturation, *signal.caveats, *signal.remedy]
-    assert [text for text in said if not text.endswith(".") or text.count("(") != text.count(")")] == []
+    """A comma in an unquoted YAML list splits a sentence in two, without an error."""
+    texts = [signal.why, signal.saturation, *signal.caveats, *signal.remedy]
+    assert [text for text in texts if not text.endswith(".") or text.count("(") != text.count(")")] == []
 
 
 @each_signal
@@ -88,8 +136,8 @@ def test_no_two_signals_of_a_service_have_one_title() -> None:
 
 
 @each_signal
-def test_only_what_is_bought_has_a_price(signal: Signal) -> None:
-    assert signal.price is None or signal.kind is Kind.PROVISIONED
+def test_only_provisioned_limits_have_a_price(signal: Signal) -> None:
+    assert signal.price is None or signal.kind is LimitKind.PROVISIONED
 
 
 def test_an_item_has_one_price() -> None:

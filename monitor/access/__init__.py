@@ -1,1 +1,1 @@
-"""Who may ask, and what: tokens, users, a trusted proxy; and the certificate the server shows."""
+"""Authentication and authorization of HTTP requests, and the TLS certificate of the server."""

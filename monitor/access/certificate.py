@@ -1,44 +1,55 @@
-"""The certificate that the server shows, and a new one once its files change.
+"""The server's certificate, which is reloaded when its files change.
 
-What the server holds is a context that gives each new connection the newest one; connections that are open
-keep theirs. https://docs.python.org/3.11/library/ssl.html#ssl.SSLContext.sni_callback
+The server has one SSL context, which assigns the newest certificate to each new connection. Open
+connections keep theirs. https://docs.python.org/3.11/library/ssl.html#ssl.SSLContext.sni_callback
 """
 
 import logging
 import ssl
+import threading
 
 from prometheus_client import Counter
 
-from monitor.access.config import TlsConfig
+from monitor.access.settings import TlsConfig
 
 log = logging.getLogger(__name__)
 
 
 class Certificate:
-    """The one in force; `context` is for a server. Blocks. reloads: by outcome. Raises ValueError."""
+    """The current certificate. Creating an instance reads its files: it blocks, and may raise ValueError.
+
+    reloads: counts reloads by outcome. config: the current settings. context: the server's SSL context.
+    """
 
     def __init__(self, config: TlsConfig, reloads: Counter) -> None:
-        self._config, self._reloads = config, reloads
+        self.config, self._reloads = config, reloads
+        self._lock = threading.Lock()  # a check of the files must not undo new settings
         self._stamp = config.pair.stamp()
         self._newest, self.context = config.context(), config.context()
-        self.context.sni_callback = self._show
+        self.context.sni_callback = self._use_newest
 
-    def renew(self, config: TlsConfig | None = None) -> None:
-        """Take changed files, or others, into use; those that are of none are said once. Blocks."""
-        config = config or self._config
+    def reload(self, config: TlsConfig | None = None) -> None:
+        """Read the files again if they or the settings have changed. Blocks.
+
+        An unusable certificate is logged once, and the old one stays in force.
+        """
+        with self._lock:
+            self._reload(config or self.config)
+
+    def _reload(self, config: TlsConfig) -> None:
         stamp = config.pair.stamp()
-        if config == self._config and stamp == self._stamp:
+        if config == self.config and stamp == self._stamp:
             return
-        self._config, self._stamp = config, stamp
+        self.config, self._stamp = config, stamp
         try:
             self._newest = config.context()
         except ValueError as error:
             self._reloads.labels("refused").inc()
-            log.error("the new certificate is of no use, the old one stays in force: %s", error)
+            log.error("the new certificate cannot be used, the old one stays in force: %s", error)
             return
         self.context.minimum_version = self._newest.minimum_version
         self._reloads.labels("done").inc()
-        log.info("the certificate is read anew")
+        log.info("the certificate was reloaded")
 
-    def _show(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+    def _use_newest(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         connection.context = self._newest

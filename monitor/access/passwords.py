@@ -1,4 +1,4 @@
-"""Passwords as they are kept: scrypt (RFC 7914), written as a PHC string.
+"""Password hashes: scrypt (RFC 7914), written as PHC strings.
 
 https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md
 """
@@ -12,22 +12,22 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Self
 
-# Of the costs that OWASP finds equal, the one with 16 MiB; about 0.2 s.
+# The cost parameters with 16 MiB of memory, of the equivalent ones that OWASP recommends; about 0.2 s.
 # https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html#scrypt
 LOG_N, R, P = 14, 8, 5
-SALT, DIGEST = 16, 32  # bytes
-LEAST, MOST = 8, 64  # bytes of a salt or digest that are accepted
-LARGEST_MEMORY = 256 * 2**20  # bytes
-LARGEST_P = 16
+SALT_BYTES, DIGEST_BYTES = 16, 32
+MIN_PART_BYTES, MAX_PART_BYTES = 8, 64  # accepted sizes of a salt or digest
+MAX_MEMORY = 256 * 2**20  # bytes
+MAX_P = 16
 
-FORM = re.compile(
+PHC_PATTERN = re.compile(
     r"\$scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,2}),p=([0-9]{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordHash:
-    """One password, that only guessing tells: N is 2**log_n."""
+    """The scrypt hash of one password; the parameter N of scrypt is 2**log_n."""
 
     log_n: int
     r: int
@@ -37,32 +37,39 @@ class PasswordHash:
 
     @classmethod
     def of(cls, password: str) -> Self:
-        """A new one, with a salt of its own. Blocks for about 0.2 s."""
-        salt = secrets.token_bytes(SALT)
-        return cls(LOG_N, R, P, salt, _scrypt(password.encode(), salt, (LOG_N, R, P), DIGEST))
+        """Hash a password with a new salt. Blocks for about 0.2 s."""
+        salt = secrets.token_bytes(SALT_BYTES)
+        return cls(LOG_N, R, P, salt, _scrypt(password.encode(), salt, (LOG_N, R, P), DIGEST_BYTES))
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """What `str` wrote. Raises ValueError for anything else, and for what takes too much memory."""
-        found = FORM.fullmatch(text)
-        if not found:
+        """Parse the output of `str`. Raises ValueError for other text, and costs or sizes out of bounds."""
+        match = PHC_PATTERN.fullmatch(text)
+        if not match:
             raise ValueError("not of the form $scrypt$ln=14,r=8,p=5$salt$digest")
-        log_n, r, p = (int(part) for part in found.groups()[:3])
-        salt, digest = (_decoded(part) for part in found.groups()[3:])
-        if not (0 < log_n < 16 * r and 0 < p <= LARGEST_P and 128 * r * 2**log_n <= LARGEST_MEMORY):
-            raise ValueError("not of a cost that is possible and sensible")
-        if not all(LEAST <= len(part) <= MOST for part in (salt, digest)):
-            raise ValueError("not of a length that is safe")
+        log_n, r, p = (int(part) for part in match.groups()[:3])
+        salt, digest = (_decoded(part) for part in match.groups()[3:])
+        if not (0 < log_n < 16 * r and 0 < p <= MAX_P and 128 * r * 2**log_n <= MAX_MEMORY):
+            raise ValueError("with a cost out of range")
+        if not all(MIN_PART_BYTES <= len(part) <= MAX_PART_BYTES for part in (salt, digest)):
+            raise ValueError(
+                f"with a salt or digest that is not {MIN_PART_BYTES} to {MAX_PART_BYTES} bytes long"
+            )
         return cls(log_n, r, p, salt, digest)
+
+    @property
+    def cost(self) -> tuple[int, int, int]:
+        """The parameters that determine how long a check takes."""
+        return self.log_n, self.r, self.p
 
     def __str__(self) -> str:
         salt, digest = (b64encode(part).decode().rstrip("=") for part in (self.salt, self.digest))
         return f"$scrypt$ln={self.log_n},r={self.r},p={self.p}${salt}${digest}"
 
     def matches(self, password: bytes) -> bool:
-        """Whether it is this password. Blocks for as long as the cost says."""
-        made = _scrypt(password, self.salt, (self.log_n, self.r, self.p), len(self.digest))
-        return hmac.compare_digest(made, self.digest)
+        """Return whether this is the hash of `password`. Blocks for a time that depends on the cost."""
+        digest = _scrypt(password, self.salt, (self.log_n, self.r, self.p), len(self.digest))
+        return hmac.compare_digest(digest, self.digest)
 
 
 def _scrypt(password: bytes, salt: bytes, cost: tuple[int, int, int], length: int) -> bytes:
@@ -75,4 +82,4 @@ def _decoded(text: str) -> bytes:
     try:
         return b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error as error:
-        raise ValueError("not of base64") from error
+        raise ValueError("with a salt or digest that is not base64") from error

@@ -1,27 +1,39 @@
-"""What is told of who is let in: refusals by reason, and certificates that were read anew."""
-
-from collections.abc import Iterable
+"""The metrics of access control: denied requests by reason, and reloads of the certificate."""
 
 from prometheus_client import CollectorRegistry, Counter
 
+DENIAL_REASONS = (
+    "missing",
+    "malformed",
+    "scheme",
+    "token",
+    "expired",
+    "password",
+    "busy",
+    "proxy",
+    "role",
+    "host",
+)
+
 
 class AccessTelemetry:
-    """The counters of one process; each value of a label is there from the start, at 0."""
+    """The counters of access control. Each value of a label is exported from the start, as 0."""
 
-    def __init__(self, registry: CollectorRegistry, reasons: Iterable[str]) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.failures = Counter(
             "headroom_auth_failures",
-            "Requests that were not let in: without, or with wrong, credentials, or with too small a role.",
+            "Denied requests: credentials are missing or wrong, or lack the required role.",
             ["reason"],
             registry=registry,
         )
         self.certificates = Counter(
             "headroom_tls_reloads",
-            "Changed certificates: taken into use (done), or of no use, so that the old one stays (refused).",
+            "Reloads of a changed certificate: now in use (done), or unusable, so that the old one stays in "
+            "use (refused).",
             ["outcome"],
             registry=registry,
         )
-        for reason in reasons:
+        for reason in DENIAL_REASONS:
             self.failures.labels(reason)
         for outcome in ("done", "refused"):
             self.certificates.labels(outcome)

@@ -1,61 +1,77 @@
-"""Users and their passwords. A password costs time to check, so what was right is remembered for a while."""
+"""Users and their passwords. Checking a password is expensive, so correct ones are cached."""
 
 import asyncio
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from hashlib import blake2b, sha256
 
 from pydantic import SecretStr
 
-from monitor.access.claims import Refused
-from monitor.access.config import UserConfig
+from monitor.access.credentials import AccessDeniedError
+from monitor.access.fair_queue import FairQueue, QueueFullError
 from monitor.access.passwords import PasswordHash
+from monitor.access.settings import UserConfig
 
-MOST_KEPT = 1000  # pairs that were right
-MOST_WAITING = 16  # requests that wait for their turn; one password is checked at a time
+MAX_CACHED = 1000  # correct pairs of name and password
+
+StoredSecret = SecretStr | PasswordHash
 
 
 class Users:
-    """Those of the configuration."""
+    """The users of the settings. One password is checked at a time: see `FairQueue`.
 
-    def __init__(self, entries: Sequence[UserConfig]) -> None:
+    max_cached: the number of correct pairs of name and password that are cached.
+    """
+
+    def __init__(self, entries: Sequence[UserConfig], max_cached: int = MAX_CACHED) -> None:
         self._entries = {one.name.encode(): (one.secret, one) for one in entries}
-        self._key = secrets.token_bytes()  # so that what is remembered tells nothing of passwords
-        self._right: OrderedDict[bytes, UserConfig] = OrderedDict()
-        self._turn, self._waiting = asyncio.Lock(), 0
+        self._key = secrets.token_bytes()  # random, so that the cache reveals no password
+        self._cache: OrderedDict[bytes, UserConfig] = OrderedDict()
+        self._max_cached = max_cached
+        self._queue = FairQueue()
+        hashes = [secret for secret, _ in self._entries.values() if isinstance(secret, PasswordHash)]
+        self._hash_by_cost = {one.cost: one for one in hashes}  # see `_matches`
 
-    async def find(self, name: bytes, password: bytes) -> UserConfig | None:
-        """The user, when it is their password. Raises Refused (503) when too many are being checked."""
+    async def find(self, name: bytes, password: bytes, client: str = "") -> UserConfig | None:
+        """Return the user with this name and password, None if either is wrong.
+
+        client: the address of the client. Raises AccessDeniedError (429) when too many
+        passwords are waiting to be checked.
+        """
         if not self._entries:
             return None
         digest = blake2b(len(name).to_bytes(2) + name + password, key=self._key).digest()
-        if known := self._right.get(digest):
+        if known := self._cache.get(digest):
             return known
-        if self._waiting >= MOST_WAITING:
-            raise Refused(503, "busy", "too many passwords are being checked; try again in a few seconds")
-        self._waiting += 1
         try:
-            async with self._turn:
-                return self._right.get(digest) or await self._checked(name, password, digest)
-        finally:
-            self._waiting -= 1
+            async with self._queue.slot(client, name):
+                return self._cache.get(digest) or await self._check(name, password, digest)
+        except QueueFullError:
+            sentence = "too many passwords are being checked; try again in a few seconds"
+            raise AccessDeniedError(429, "busy", sentence) from None
 
-    async def _checked(self, name: bytes, password: bytes, digest: bytes) -> UserConfig | None:
-        """An unknown user takes as long as a known one."""
-        secret, entry = self._entries.get(name) or next(iter(self._entries.values()))
-        right = await asyncio.to_thread(_is, secret, password)
-        if not right or name not in self._entries:
+    async def _check(self, name: bytes, password: bytes, digest: bytes) -> UserConfig | None:
+        """Check a password, in a time that does not depend on the name, nor on whether it is known."""
+        secret, entry = self._entries.get(name, (None, None))
+        correct = await asyncio.to_thread(_matches, secret, password, self._hash_by_cost.values())
+        if not correct or entry is None:
             return None
-        self._right[digest] = entry
-        while len(self._right) > MOST_KEPT:
-            self._right.popitem(last=False)
+        self._cache[digest] = entry
+        while len(self._cache) > self._max_cached:
+            self._cache.popitem(last=False)
         return entry
 
 
-def _is(secret: SecretStr | PasswordHash, password: bytes) -> bool:
-    if isinstance(secret, PasswordHash):
-        return secret.matches(password)
-    ours = secret.get_secret_value().encode()
-    return hmac.compare_digest(sha256(ours).digest(), sha256(password).digest())
+def _matches(secret: StoredSecret | None, password: bytes, decoys: Collection[PasswordHash]) -> bool:
+    """Return whether the password is this secret.
+
+    decoys: one hash of each cost. Hashes of all these costs are computed, so that the time reveals no name.
+    """
+    correct = False
+    for decoy in decoys:
+        own = secret if isinstance(secret, PasswordHash) and secret.cost == decoy.cost else None
+        correct |= (own or decoy).matches(password) and own is not None
+    plain = secret.get_secret_value().encode() if isinstance(secret, SecretStr) else secrets.token_bytes()
+    return correct | hmac.compare_digest(sha256(plain).digest(), sha256(password).digest())

@@ -1,4 +1,4 @@
-"""What is owed gets to its receivers: one sender a receiver, all of them fed and looked after here."""
+"""Delivers notifications: creates and removes a sender for each receiver, and gives notices to it."""
 
 import asyncio
 import logging
@@ -7,182 +7,193 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from monitor.alerting.delivery_telemetry import DeliveryTelemetry
-from monitor.alerting.journal import Journal
-from monitor.alerting.notice import Notice
-from monitor.alerting.records import Owed, Parked
-from monitor.alerting.sender import Change, Progress, Receiver, Sender
-from monitor.alerting.tables import FORMED, OWED, PARKED
+from monitor.alerting.delivery_store import DeliveryChanges, DeliveryStore
+from monitor.alerting.records import DeadLetter, PendingNotice
+from monitor.alerting.sender import DeliveryStats, DeliveryTarget, Sender
+from monitor.alerting.tables import DEAD_LETTERS, NOTIFICATIONS, PENDING_NOTICES
+from monitor.alerting.telemetry import DeliveryTelemetry
+from monitor.notifiers.notice import Notice
 
-__all__ = ["Delivery", "Receiver", "Standing"]
+__all__ = ["Delivery", "ReceiverStatus"]
 
 log = logging.getLogger(__name__)
 
-TEND = 15  # seconds
-STOPPING = 5  # seconds that attempts get to end when the process is told to stop
-ORPHANED = 24 * 3600  # seconds that what is owed to a receiver outlives its configuration
+MAINTENANCE_INTERVAL = 15  # seconds
+SHUTDOWN_TIMEOUT = 5  # seconds that running attempts have to finish when the process stops
+MAX_ORPHAN_AGE = 24 * 3600  # seconds for which notices for a removed receiver are stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How it stands with one receiver. oldest: when the oldest of its queued notices was made."""
+class ReceiverStatus:
+    """The state of deliveries to one receiver.
+
+    queued: the number of waiting notices. oldest_queued: when the oldest one was made, in epoch seconds.
+    """
 
     receiver: str
     queued: int
-    oldest: float | None
-    parked: Sequence[Parked]
-    progress: Progress
+    oldest_queued: float | None
+    dead_letters: Sequence[DeadLetter]
+    stats: DeliveryStats
 
 
 class Delivery:
-    """Give it receivers, run it, and tell it what is owed. now: epoch seconds. random: 0 to 1."""
+    """Delivers the notices given to `commit` while `run` runs.
+
+    now: returns epoch seconds. random: returns a number from 0 to 1, for the jitter of retries.
+    """
 
     def __init__(
         self,
-        journal: Journal,
+        store: DeliveryStore,
         telemetry: DeliveryTelemetry,
         now: Callable[[], float] = time.time,
         random: Callable[[], float] = random.random,
     ) -> None:
         self.senders: dict[str, Sender] = {}
-        self._journal, self._told, self._now, self._random = journal, telemetry, now, random
+        self._store, self._telemetry, self._now, self._random = store, telemetry, now, random
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
         self._running = False
 
-    def configure(self, receivers: Iterable[Receiver]) -> None:
-        """Take these receivers into use, in place of those before.
+    def configure(self, receivers: Iterable[DeliveryTarget]) -> None:
+        """Replace the receivers.
 
-        What is owed to one that is gone is kept for a day, in case it comes back.
+        Notices for a removed receiver are stored for a day, in case the receiver is added again.
         """
         wanted = {receiver.name: receiver for receiver in receivers}
         for name in self.senders.keys() - wanted:
-            self._end(name)
+            self._remove_sender(name)
         for name, receiver in wanted.items():
             if name in self.senders:
-                self.senders[name].receiver = receiver
+                self.senders[name].target = receiver
             else:
-                self._begin(receiver)
+                self._add_sender(receiver)
 
-    async def tell(
-        self, states: Mapping[str, bytes | None], notices: Sequence[Notice], owed: Iterable[Owed]
+    async def commit(
+        self, states: Mapping[str, bytes | None], notices: Sequence[Notice], pending: Iterable[PendingNotice]
     ) -> None:
-        """Journal in one transaction what became of alerts, and what is told to whom; then have it told."""
-        rows = self._journal.numbered(owed)
-        by_receiver: dict[str, list[Owed]] = {}
+        """Store alert states, notices and pending notices in one transaction; then start delivering.
+
+        states: by key; None deletes a state. Returns when everything is stored.
+        """
+        rows = self._store.numbered(pending)
+        by_receiver: dict[str, list[PendingNotice]] = {}
         for row in rows:
             by_receiver.setdefault(row.receiver, []).append(row)
-        known = {self.senders[name]: mine for name, mine in by_receiver.items() if name in self.senders}
-        saved = self._journal.commit(states, notices, rows)
-        for sender, mine in known.items():
-            sender.outbox.owe(mine)  # before any wait: a cancellation must not come between
-        await saved
-        for sender in known:
+        rows_of = {self.senders[name]: own for name, own in by_receiver.items() if name in self.senders}
+        stored = self._store.commit(states, notices, rows)
+        for sender, own in rows_of.items():
+            sender.outbox.enqueue(own)  # before the first await, so that a cancellation cannot skip it
+        await stored
+        for sender in rows_of:
             await sender.trim()
             sender.wake.set()
 
     async def replay(self, receiver: str | None = None) -> int:
-        """Have what is parked sent again, for one receiver or all; return how many notifications."""
-        changes: Change = {}
+        """Requeue the dead letters of one receiver, or of all. Return their number."""
+        changes: DeliveryChanges = {}
         for sender in self.senders.values():
-            for one in sender.parked if receiver in (None, sender.receiver.name) else ():
-                changes |= {(PARKED, one.id): None, (FORMED, one.id): one.notification}
-                sender.outbox.resume(one.notification, self._now())
+            for one in sender.dead_letters if receiver in (None, sender.target.name) else ():
+                changes |= {(DEAD_LETTERS, one.id): None, (NOTIFICATIONS, one.id): one.notification}
+                sender.outbox.requeue(one.notification, self._now())
                 sender.wake.set()
-        await self._journal.write(changes)
+        await self._store.write(changes)
         return len(changes) // 2
 
-    def standings(self) -> list[Standing]:
-        """How it stands with each receiver."""
+    def statuses(self) -> list[ReceiverStatus]:
+        """Return the status of each receiver."""
         return [
-            Standing(
+            ReceiverStatus(
                 receiver=name,
                 queued=len(sender.outbox),
-                oldest=sender.outbox.oldest,
-                parked=sender.parked,
-                progress=sender.progress,
+                oldest_queued=sender.outbox.oldest_at,
+                dead_letters=sender.dead_letters,
+                stats=sender.stats,
             )
             for name, sender in self.senders.items()
         ]
 
     async def run(self) -> None:
-        """Deliver until cancelled; attempts under way then get a few seconds to end."""
+        """Deliver until cancelled. Then wait up to SHUTDOWN_TIMEOUT for running attempts."""
         self._running = True
         try:
             for name in self.senders:
-                self._start(name)
+                self._start_sender(name)
             while True:
-                await self._tend_safely()
-                await asyncio.sleep(TEND)
+                await self._maintain_safely()
+                await asyncio.sleep(MAINTENANCE_INTERVAL)
         finally:
             self._running = False
-            await self._finish()
+            await self._stop_senders()
 
-    async def _tend_safely(self) -> None:
+    async def _maintain_safely(self) -> None:
         try:
-            await self.tend()
+            await self.maintain()
         except Exception:
-            log.exception("looking after the deliveries failed")
+            log.exception("maintenance of the deliveries failed")
 
-    async def tend(self) -> None:
-        """Look after the journal, and after what has waited too long."""
-        await self._journal.tend()
+    async def maintain(self) -> None:
+        """Maintain the store, and drop notices that have waited too long."""
+        await self._store.maintain()
         for sender in list(self.senders.values()):
             await sender.trim()
-        await self._forget_orphans()
+        await self._drop_orphans()
 
-    async def _forget_orphans(self) -> None:
-        changes: Change = {}
-        too_old = self._now() - ORPHANED
-        for row in self._journal.all(OWED).values():
+    async def _drop_orphans(self) -> None:
+        changes: DeliveryChanges = {}
+        too_old = self._now() - MAX_ORPHAN_AGE
+        for row in self._store.all(PENDING_NOTICES).values():
             if row.receiver not in self.senders and row.notice.at < too_old:
-                changes[OWED, row.id] = None
-                self._told.dropped.labels(row.receiver, "no_such_receiver").inc()
-        for made in self._journal.all(FORMED).values():
-            if made.receiver not in self.senders and made.at < too_old:
-                changes[FORMED, made.id] = None
-                self._told.dropped.labels(made.receiver, "no_such_receiver").inc(len(made.notices))
+                changes[PENDING_NOTICES, row.id] = None
+                self._telemetry.dropped.labels(row.receiver, "no_such_receiver").inc()
+        for one in self._store.all(NOTIFICATIONS).values():
+            if one.receiver not in self.senders and one.at < too_old:
+                changes[NOTIFICATIONS, one.id] = None
+                self._telemetry.dropped.labels(one.receiver, "no_such_receiver").inc(len(one.notices))
         if changes:
-            log.warning("%d notices for receivers that are no longer configured are dropped", len(changes))
-            await self._journal.write(changes)
+            log.warning("dropped %d notices for receivers that are no longer configured", len(changes))
+            await self._store.write(changes)
 
-    def _begin(self, receiver: Receiver) -> None:
-        """Go on where the journal stands."""
-        sender = Sender(receiver, self._journal, self._told, self._now, self._random)
+    def _add_sender(self, receiver: DeliveryTarget) -> None:
+        """Create a sender, and give it the stored notices and notifications of its receiver."""
+        sender = Sender(receiver, self._store, self._telemetry, self._now, self._random)
         self.senders[receiver.name] = sender
-        for made in self._journal.all(FORMED).values():
-            if made.receiver == receiver.name:
-                sender.outbox.resume(made, self._now())
-        sender.outbox.owe(row for row in self._journal.all(OWED).values() if row.receiver == receiver.name)
-        self._told.watch(
+        for notification in self._store.all(NOTIFICATIONS).values():
+            if notification.receiver == receiver.name:
+                sender.outbox.requeue(notification, self._now())
+        sender.outbox.enqueue(
+            row for row in self._store.all(PENDING_NOTICES).values() if row.receiver == receiver.name
+        )
+        self._telemetry.add_receiver(
             receiver.name,
             queued=lambda: len(sender.outbox),
-            parked=lambda: len(sender.parked),
-            age=lambda: self._now() - (sender.outbox.oldest or self._now()),
+            dead_letters=lambda: len(sender.dead_letters),
+            oldest_age=lambda: self._now() - (sender.outbox.oldest_at or self._now()),
         )
         if self._running:
-            self._start(receiver.name)
+            self._start_sender(receiver.name)
 
-    def _end(self, name: str) -> None:
+    def _remove_sender(self, name: str) -> None:
         del self.senders[name]
-        self._told.forget(name)
+        self._telemetry.remove_receiver(name)
         if name in self._tasks:
             task = self._tasks.pop(name)
             task.cancel()
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
 
-    def _start(self, name: str) -> None:
+    def _start_sender(self, name: str) -> None:
         self._tasks[name] = asyncio.create_task(self.senders[name].run(self._stop), name=f"sender {name}")
 
-    async def _finish(self) -> None:
+    async def _stop_senders(self) -> None:
         self._stop.set()
         for sender in self.senders.values():
             sender.wake.set()
         tasks = {*self._tasks.values(), *self._ending}
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=STOPPING)
+            _, late = await asyncio.wait(tasks, timeout=SHUTDOWN_TIMEOUT)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)

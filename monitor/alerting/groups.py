@@ -1,17 +1,17 @@
-"""Groups: notices for one receiver that are told together, and when.
+"""Groups of alerts: decides which notices the receiver of a group gets, and when.
 
-A group is stepped, as an alert is: what it told before, where its alerts stand and the time give what to tell
-now. It compares states and keeps no list of events, so that a restart, a mute or a receiver that was away
-for a while can neither lose nor repeat anything.
+`decide` compares the present alerts with the state that the receiver was notified of, instead of queueing
+events. So a restart, a silence or an unreachable receiver neither loses nor repeats a notice.
 
-- A new group gathers for `group_wait` from the moment its first alert changed. One that told something rests
-  `group_interval` before it tells changes.
-- What becomes critical does not wait for that: requests are being refused, so it gathers for `group_wait`.
-- What still fires is told again, the whole group at once, `repeat_interval` after it was told last.
-- An alert that is over before anybody was told is not told.
-- A mute, an inhibition or a time window holds an alert back; when that ends and it still fires, it is told.
-  The end of an alert that was told is never held back: an incident opened elsewhere would stay open.
-- An acknowledgement covers an alert up to a severity: it stops repeats, and nothing else.
+- A new group is sent `group_wait` after its first alert began. Later changes of a group are sent
+  `group_interval` apart.
+- An alert that becomes critical is sent after `group_wait`, as requests are being throttled.
+- An alert that still fires is repeated `repeat_interval` after it was sent last, with its whole group.
+- A blind spot has changed if it shows in more places than the receiver knows, and not if in fewer.
+- An alert that is resolved before the receiver was notified of it is never sent.
+- A silence, an inhibition or a time window suppresses an alert; when it ends and the alert still fires, the
+  alert is sent. A resolution is never suppressed, so that the receiver can close its incident.
+- An acknowledgement stops the repeats of an alert up to a severity, and nothing else.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,185 +19,218 @@ from typing import NamedTuple
 
 import msgspec
 
-from monitor.alerting.notice import WORST, Kind, Notice, Notification, Severity
-from monitor.alerting.routes import Routed
+from monitor.alerting.routes import RoutedReceiver
+from monitor.notifiers.notice import Notice, NotificationReason, Severity
 from rules.band import ZONES
 
-Labels = tuple[tuple[str, str], ...]
-Key = tuple[str, Labels]  # a receiver, and the labels that a group's alerts share
+GroupLabels = tuple[tuple[str, str], ...]
+GroupKey = tuple[str, GroupLabels]  # a receiver, and the labels of the group
+
+SEVERITY_RANK = {severity: severity.rank for severity in Severity}
 
 
-RANK = {severity: severity.rank for severity in Severity}
+class NotifiedAlert(msgspec.Struct, frozen=True):
+    """The state of a firing alert in its last notice to a receiver. at: when that was sent, in epoch seconds.
 
-
-class Told(msgspec.Struct, frozen=True):
-    """What a receiver was told last of an alert that fires; `at` in epoch seconds."""
+    places: the largest number of places of a blind spot that the receiver was notified of; 0 for a series.
+    """
 
     severity: Severity
     zone: str
     at: float
+    places: int = 0
 
 
-class Group(msgspec.Struct, frozen=True):
-    """What a receiver knows of a group: the alerts it was told to be firing. at: when it was told last."""
+class NotificationGroup(msgspec.Struct, frozen=True):
+    """The state of a group that its receiver was notified of.
+
+    notified: by id, the alerts that the receiver knows as firing. at: when the group was sent last, in epoch
+    seconds; 0 if it never was.
+    """
 
     receiver: str
-    labels: Labels
-    told: Mapping[str, Told] = {}
+    labels: GroupLabels
+    notified: Mapping[str, NotifiedAlert] = {}
     at: float = 0.0
 
     @property
-    def key(self) -> Key:
+    def key(self) -> GroupKey:
+        """The identity of the group."""
         return self.receiver, self.labels
 
 
-class Standing(NamedTuple):
-    """Where an alert stands for one receiver: the last notice of it, told or not.
+class AlertStatus(NamedTuple):
+    """The last notice of an alert, and the conditions under which one receiver gets it.
 
-    held: it must not be told now. acked: the severity at which somebody takes care of it.
-    left: the routes do not lead to the receiver any more, which was told before.
+    suppressed: whether a silence, an inhibition or a time window suppresses it. acknowledged: the severity up
+    to which it is acknowledged. unrouted: whether routes no longer lead to the receiver, which was notified
+    before. keepalive: whether the receiver forgets alerts that are not repeated.
     """
 
     notice: Notice
-    routed: Routed
-    held: bool = False
-    acked: Severity | None = None
-    left: bool = False
+    routed: RoutedReceiver
+    suppressed: bool = False
+    acknowledged: Severity | None = None
+    unrouted: bool = False
+    keepalive: bool = False
 
 
-class Turn(NamedTuple):
-    """What one step gives: the group as it is once `tell` was told (the most urgent first).
+class PlannedNotice(NamedTuple):
+    """A notice to send now, and the reason why."""
 
-    over: alerts that need not stand any more. due: when to step again at the latest, in epoch seconds, unless
-    something changes; None when nothing waits.
+    notice: Notice
+    reason: NotificationReason
+
+
+class GroupDecision(NamedTuple):
+    """The decision about a group.
+
+    group: its state once `notices` are sent. notices: the notices to send now, the most urgent first.
+    finished: the resolved alerts of which the receiver needs no further notice. next_due: when to decide
+    again if nothing changes, in epoch seconds; None if only a change needs a decision.
     """
 
-    group: Group
-    tell: tuple[Notice, ...]
-    over: tuple[str, ...]
-    due: float | None
+    group: NotificationGroup
+    notices: tuple[PlannedNotice, ...]
+    finished: tuple[str, ...]
+    next_due: float | None
 
 
-def step(group: Group, standings: Sequence[Standing], now: float) -> Turn:
-    """Tell what is due. The standings are all alerts of the group that fire, or that it was told of."""
-    kinds = [(one, _change(one, group.told.get(one.notice.alert))) for one in standings]
-    changed = [(one, kind) for one, kind in kinds if kind]
-    lasting = [(one, Kind.REPEATED) for one, kind in kinds if not kind and _repeats(one, group)]
-    tell: list[Notice] = []
-    if any(now >= _due(one, group) for one, _ in changed):
-        tell += [msgspec.structs.replace(one.notice, kind=kind) for one, kind in changed]
-    if any(now >= _again(one, group) for one, _ in lasting):
-        tell += [msgspec.structs.replace(one.notice, kind=kind) for one, kind in lasting]
-    after = _after(group, tell, now)
-    over = (one.notice.alert for one in standings if not one.notice.firing)
-    return Turn(
+def decide(group: NotificationGroup, statuses: Sequence[AlertStatus], now: float) -> GroupDecision:
+    """Decide which notices of a group to send at `now`, in epoch seconds.
+
+    statuses: the statuses of the group's alerts that fire, or that the receiver knows as firing.
+    """
+    reasons = [(one, _reason_of_change(one, group.notified.get(one.notice.alert))) for one in statuses]
+    changed = [(one, reason) for one, reason in reasons if reason]
+    repeats = [
+        (one, _reason_of_repeat(one)) for one, reason in reasons if not reason and _may_repeat(one, group)
+    ]
+    notices: list[PlannedNotice] = []
+    if any(now >= _change_time(one, group) for one, _ in changed):
+        notices += [_planned(one, reason) for one, reason in changed]
+    if any(now >= _repeat_time(one, group) for one, _ in repeats):
+        notices += [_planned(one, reason) for one, reason in repeats]
+    after = _after_sending(group, [one.notice for one in notices], now)
+    resolved = (one.notice.alert for one in statuses if not one.notice.firing)
+    return GroupDecision(
         after,
-        tuple(sorted(tell, key=urgency)),
-        tuple(alert for alert in over if alert not in after.told),
-        min((due for one in standings if (due := _next(one, after)) is not None), default=None),
+        tuple(sorted(notices, key=lambda one: urgency(one.notice))),
+        tuple(alert for alert in resolved if alert not in after.notified),
+        min((due for one in statuses if (due := _next_time(one, after)) is not None), default=None),
     )
 
 
-def urgency(notice: Notice) -> tuple[bool, int, float, str]:
-    """Sorts the most urgent first: what fires, by severity, by utilization."""
-    return not notice.firing, -RANK[notice.severity], -(notice.utilization or 0.0), notice.alert
+def alert_urgency(severity: Severity, utilization: float | None) -> tuple[int, float]:
+    """Return a sort key: highest severity first, then highest utilization. None counts as 0."""
+    return -SEVERITY_RANK[severity], -(utilization or 0.0)
 
 
-def grouped(standings: Iterable[Standing]) -> dict[Key, list[Standing]]:
-    """The standings by group."""
-    groups: dict[Key, list[Standing]] = {}
-    for one in standings:
+def urgency(notice: Notice) -> tuple[bool, tuple[int, float], str]:
+    """Return a sort key: firing before resolved, then the most urgent first."""
+    return not notice.firing, alert_urgency(notice.severity, notice.utilization), notice.alert
+
+
+def group_statuses(statuses: Iterable[AlertStatus]) -> dict[GroupKey, list[AlertStatus]]:
+    """Return the statuses by group."""
+    groups: dict[GroupKey, list[AlertStatus]] = {}
+    for one in statuses:
         groups.setdefault((one.routed.receiver, one.routed.group), []).append(one)
     return groups
 
 
-def standings(
+def alert_statuses(
     notice: Notice,
-    routes: Iterable[Routed],
-    telling: Iterable[Group],
-    held: bool = False,
-    acked: Severity | None = None,
-) -> list[Standing]:
-    """Where an alert stands for all whom it concerns: those it is routed to, and `telling`, the groups that
-    told it. It stays in a group that told it: else nobody would tell there that it is over."""
-    told = {group.receiver: group for group in telling}
-    found = []
+    routes: Iterable[RoutedReceiver],
+    notified: Iterable[NotificationGroup],
+    suppressed: bool = False,
+    acknowledged: Severity | None = None,
+) -> list[AlertStatus]:
+    """Return the status of an alert for each receiver that it is routed to, or that knows it as firing.
+
+    notified: the groups that contain the alert. It stays in its group even if its labels change, so that its
+    resolution reaches the same group.
+    """
+    groups = {group.receiver: group for group in notified}
+    statuses = []
     for routed in routes:
-        group = told.pop(routed.receiver, None)
-        stays = routed._replace(group=group.labels) if group else routed
-        found.append(Standing(notice, stays, held or routed.muted, acked))
-    return found + [
-        Standing(notice, Routed(group.receiver, group.labels), held, acked, left=True)
-        for group in told.values()
+        group = groups.pop(routed.receiver, None)
+        regrouped = routed._replace(group=group.labels) if group else routed
+        statuses.append(AlertStatus(notice, regrouped, suppressed or routed.muted, acknowledged))
+    return statuses + [
+        AlertStatus(
+            notice, RoutedReceiver(group.receiver, group.labels), suppressed, acknowledged, unrouted=True
+        )
+        for group in groups.values()
     ]
 
 
-def notification(
-    identity: str, group: Group, tell: Sequence[Notice], at: float, most: int | None = WORST
-) -> Notification:
-    """What is sent: the `most` urgent ones spelled out (None: all of them), the others counted."""
-    spelled = tuple(tell[:most])
-    return Notification(
-        id=identity,
-        receiver=group.receiver,
-        group=dict(group.labels),
-        notices=spelled,
-        at=at,
-        more=len(tell) - len(spelled),
-    )
+def _planned(one: AlertStatus, reason: NotificationReason) -> PlannedNotice:
+    return PlannedNotice(msgspec.structs.replace(one.notice, kind=reason.kind), reason)
 
 
-def _change(one: Standing, told: Told | None) -> Kind | None:
-    """What the receiver does not know yet; None when there is nothing, or it must not be told now."""
+def _reason_of_repeat(one: AlertStatus) -> NotificationReason:
+    return NotificationReason.KEEPALIVE if one.keepalive else NotificationReason.REPEATED
+
+
+def _reason_of_change(one: AlertStatus, known: NotifiedAlert | None) -> NotificationReason | None:
+    """Return why the receiver must be notified; None if nothing changed or the alert is suppressed."""
     notice = one.notice
     if not notice.firing:
-        return Kind.RESOLVED if told else None
-    if told is None:
-        return None if one.held else Kind.FIRING
-    now, before = _badness(notice), _badness(told)
-    if now == before or one.held:
+        return NotificationReason.RESOLVED if known else None
+    if known is None:
+        return None if one.suppressed else NotificationReason.FIRST
+    now, before = _level(notice), _level(known)
+    grew = notice.places > known.places
+    if one.suppressed or (now == before and not grew):
         return None
-    return Kind.WORSENED if now > before else Kind.EASED
+    if now > before:
+        return NotificationReason.ESCALATED
+    return NotificationReason.GREW if grew else NotificationReason.EASED
 
 
-def _badness(one: Notice | Told) -> tuple[int, int]:
-    return RANK[one.severity], ZONES.get(one.zone, 0)
+def _level(one: Notice | NotifiedAlert) -> tuple[int, int]:
+    return SEVERITY_RANK[one.severity], ZONES.get(one.zone, 0)
 
 
-def _repeats(one: Standing, group: Group) -> bool:
-    covered = one.acked is not None and RANK[one.notice.severity] <= RANK[one.acked]
-    told = one.notice.alert in group.told
-    return told and one.notice.firing and not (one.held or one.left or covered)
+def _may_repeat(one: AlertStatus, group: NotificationGroup) -> bool:
+    acknowledged = (
+        one.acknowledged is not None and SEVERITY_RANK[one.notice.severity] <= SEVERITY_RANK[one.acknowledged]
+    )
+    known = one.notice.alert in group.notified
+    return known and one.notice.firing and not (one.suppressed or one.unrouted or acknowledged)
 
 
-def _due(one: Standing, group: Group) -> float:
-    """When a change may be told."""
+def _change_time(one: AlertStatus, group: NotificationGroup) -> float:
+    """Return when a change may be sent, in epoch seconds."""
     notice = one.notice
-    gathered = notice.at + one.routed.group_wait
-    told = group.told.get(notice.alert)
+    earliest = notice.at + one.routed.group_wait
+    known = group.notified.get(notice.alert)
     urgent = (
         notice.firing
         and notice.severity is Severity.CRITICAL
-        and (not told or _badness(notice) > _badness(told))
+        and (not known or _level(notice) > _level(known))
     )
-    return gathered if urgent or not group.told else max(gathered, group.at + one.routed.group_interval)
+    return earliest if urgent or not group.notified else max(earliest, group.at + one.routed.group_interval)
 
 
-def _again(one: Standing, group: Group) -> float:
-    return group.told[one.notice.alert].at + one.routed.repeat_interval
+def _repeat_time(one: AlertStatus, group: NotificationGroup) -> float:
+    return group.notified[one.notice.alert].at + one.routed.repeat_interval
 
 
-def _next(one: Standing, group: Group) -> float | None:
-    if _change(one, group.told.get(one.notice.alert)):
-        return _due(one, group)
-    return _again(one, group) if _repeats(one, group) else None
+def _next_time(one: AlertStatus, group: NotificationGroup) -> float | None:
+    if _reason_of_change(one, group.notified.get(one.notice.alert)):
+        return _change_time(one, group)
+    return _repeat_time(one, group) if _may_repeat(one, group) else None
 
 
-def _after(group: Group, tell: Iterable[Notice], now: float) -> Group:
-    told = dict(group.told)
-    for notice in tell:
+def _after_sending(group: NotificationGroup, notices: Iterable[Notice], now: float) -> NotificationGroup:
+    notified = dict(group.notified)
+    for notice in notices:
         if notice.firing:
-            told[notice.alert] = Told(notice.severity, notice.zone, now)
+            known = notified.get(notice.alert)
+            places = max(notice.places, known.places if known else 0)
+            notified[notice.alert] = NotifiedAlert(notice.severity, notice.zone, now, places)
         else:
-            del told[notice.alert]
-    return Group(group.receiver, group.labels, told, now if tell else group.at)
+            del notified[notice.alert]
+    return NotificationGroup(group.receiver, group.labels, notified, now if notices else group.at)

@@ -1,135 +1,146 @@
-"""Alerts that another one explains, so that one problem is told once.
+"""Inhibition: suppresses an alert that another alert explains, so that one problem is one notification.
 
-Which signals explain which is declared in the catalogue (`follows`). A cause is saturated, and of the same
-cell; it is the same resource, a part of it, what it is a part of, or the account itself. What it explains is
-told after all when it outlives its cause.
-
-A series needs no such rule for itself: it has one alert, of its worst zone.
+The catalogue declares which signals inhibit which (`throttle_group`, `inhibited_by` and `covered_by`). An
+inhibiting alert is saturated, and of the same account and region. Its resource is the same one, a part of it,
+one that contains it, or the account. If the inhibiting alert ends first, the other alert is sent then.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from collectors.base import ACCOUNT
-from monitor.alerting.notice import Notice
-from rules.band import Zone
+from monitor.notifiers.notice import Notice, resource_of
+from rules.band import ZONES, Zone
 from rules.limits import catalogue
 
-BLIND = "blind"  # the signal, and the zone, of what cannot be seen
-SCOPE = ("account", "region", "service")  # labels that a blind alert has as many of as it is narrow
-PRESSED = 0.9  # from this utilization on, usage itself explains refusals, whatever band is configured
+BLIND_SIGNAL = "blind"  # the signal, and the zone, of blind spots
+NEAR_LIMIT = 0.9  # utilization at which usage itself explains throttling, whatever band is configured
 
-Place = tuple[str, str, str, str, str]  # account, region, service, signal, resource
+Path = tuple[str, ...]  # of a resource
+SignalPath = tuple[str, str, str, str, Path]  # account, region, service, signal, resource
 Rank = tuple[bool, int, float, int, str]
 
 
 def is_blind(one: Notice) -> bool:
-    """Whether it is of what cannot be seen, rather than of a series."""
-    return one.labels.get("signal") == BLIND
+    """Return whether an alert is about a blind spot rather than a series."""
+    return one.labels.get("signal") == BLIND_SIGNAL
 
 
-class Cause(NamedTuple):
-    """A saturated alert; of signals that share their refusals, the one of the highest rank is the cause."""
+class InhibitingAlert(NamedTuple):
+    """A saturated alert and its rank. The highest rank inhibits the others of a `throttle_group`."""
 
     rank: Rank
     alert: str
 
 
-def explained(firing: Iterable[Notice]) -> dict[str, str]:
-    """The alerts that need not be told, each with the alert that explains it.
+def inhibited(firing: Iterable[Notice]) -> dict[str, str]:
+    """Return the id of the inhibiting alert by the id of each inhibited alert.
 
-    Refusals that several signals share (bytes and records of a stream, of the stream and its shards, all
-    concurrency of an account) are told by one: by one whose usage is at its limit rather than by one that is
-    refused below it; then by the whole rather than by its parts; then by the one nearest to its limit.
+    `throttle_group`: some signals share one count of throttled demand, such as the bytes and records of a
+    stream. One of their alerts inhibits the others, chosen in this order: its usage is at its limit; it is of
+    the containing resource; it has the highest utilization.
+
+    `covered_by`: some signals are read from the same metrics. There, the alert of a part inhibits the alert
+    of the containing resource, in every zone.
     """
-    firing = tuple(firing)
     series = [one for one in firing if not is_blind(one)]
-    causes = _causes(series)
-    asked = series if causes.own else ()
-    found = {one.alert: cause.alert for one in asked if (cause := _cause_of(one, causes))}
-    return found | _blind(filter(is_blind, firing))
+    saturated = _saturated(series)
+    candidates = series if saturated.own else ()
+    found = {one.alert: best.alert for one in candidates if (best := _best_inhibitor(one, saturated))}
+    return dict(_covered(series)) | found
 
 
-class _Causes(NamedTuple):
-    own: dict[Place, Cause]
-    parts: dict[Place, Cause]  # by what they are a part of
+def _covered(series: Sequence[Notice]) -> Iterator[tuple[str, str]]:
+    """Yield each alert that `covered_by` inhibits, with the inhibiting alert. That one is as bad or worse."""
+    covering_signals = {one.alert: other for one in series if (other := _covered_by(*_signal(one)))}
+    if not covering_signals:
+        return
+    firing: dict[SignalPath, Notice] = {}
+    for one in sorted(series, key=lambda one: ZONES[one.zone]):
+        resource = resource_of(one)
+        for path in (*resource.ancestor_paths, resource.path):
+            firing[_signal_path(one, one.labels["signal"], path)] = one
+    for one in series:
+        if other := covering_signals.get(one.alert):
+            inhibiting = firing.get(_signal_path(one, other, resource_of(one).path))
+            if inhibiting and ZONES[inhibiting.zone] >= ZONES[one.zone]:
+                yield one.alert, inhibiting.alert
 
 
-def _causes(series: Iterable[Notice]) -> _Causes:
-    causes = _Causes({}, {})
+def _signal(one: Notice) -> tuple[str, str]:
+    return one.labels["service"], one.labels["signal"]
+
+
+@cache
+def _covered_by(service: str, signal: str) -> str | None:
+    """Return the signal that covers this one; None if there is none."""
+    known = catalogue().get(service)
+    entry = known.signals.get(signal) if known else None
+    return entry.covered_by if entry else None
+
+
+class _Saturated(NamedTuple):
+    """The saturated alerts. own: by signal and resource. parts: by signal and each containing resource."""
+
+    own: dict[SignalPath, InhibitingAlert]
+    parts: dict[SignalPath, InhibitingAlert]
+
+
+def _saturated(series: Iterable[Notice]) -> _Saturated:
+    saturated = _Saturated({}, {})
     for one in series:
         if one.zone == Zone.SATURATED.word:
-            cause = Cause(_rank(one), one.alert)
-            resource = one.labels["resource"]
-            _put(causes.own, _place(one, one.labels["signal"], resource), cause)
-            for whole in _wholes(resource):
-                _put(causes.parts, _place(one, one.labels["signal"], whole), cause)
-    return causes
+            alert = InhibitingAlert(_rank(one), one.alert)
+            resource = resource_of(one)
+            _put(saturated.own, _signal_path(one, one.labels["signal"], resource.path), alert)
+            for ancestor in resource.ancestor_paths:
+                _put(saturated.parts, _signal_path(one, one.labels["signal"], ancestor), alert)
+    return saturated
 
 
-def _put(causes: dict[Place, Cause], place: Place, cause: Cause) -> None:
-    causes[place] = max(cause, causes.get(place, cause))
+def _put(alerts: dict[SignalPath, InhibitingAlert], path: SignalPath, alert: InhibitingAlert) -> None:
+    """Store an alert unless there is one of a higher rank."""
+    alerts[path] = max(alert, alerts.get(path, alert))
 
 
-def _cause_of(one: Notice, causes: _Causes) -> Cause | None:
-    """What explains an alert best; of a signal that also follows this one, only what outranks it does."""
+def _best_inhibitor(one: Notice, saturated: _Saturated) -> InhibitingAlert | None:
+    """Return the alert that inhibits this one. Of two that inhibit each other, the higher rank counts."""
     service, signal = one.labels["service"], one.labels["signal"]
     candidates = [
-        cause
-        for other in _follows(service, signal)
-        for cause in _related(one, other, causes)
-        if signal not in _follows(service, other) or cause.rank > _rank(one)
+        alert
+        for other in _inhibitors(service, signal)
+        for alert in _related(one, other, saturated)
+        if signal not in _inhibitors(service, other) or alert.rank > _rank(one)
     ]
     return max(candidates, default=None)
 
 
-def _related(one: Notice, signal: str, causes: _Causes) -> Iterator[Cause]:
-    resource = one.labels["resource"]
-    for place in (_place(one, signal, name) for name in (resource, *_wholes(resource))):
-        if place in causes.own:
-            yield causes.own[place]
-    part = causes.parts.get(_place(one, signal, resource))
+def _related(one: Notice, signal: str, saturated: _Saturated) -> Iterator[InhibitingAlert]:
+    """Yield the saturated alerts of a signal on the same resource, its ancestors and its parts."""
+    resource = resource_of(one)
+    for path in (resource.path, *resource.ancestor_paths):
+        if alert := saturated.own.get(_signal_path(one, signal, path)):
+            yield alert
+    part = saturated.parts.get(_signal_path(one, signal, resource.path))
     if part:
         yield part
 
 
-def _place(one: Notice, signal: str, resource: str) -> Place:
+def _signal_path(one: Notice, signal: str, path: Path) -> SignalPath:
     labels = one.labels
-    return labels["account"], labels["region"], labels["service"], signal, resource
-
-
-def _wholes(resource: str) -> Iterator[str]:
-    """What a resource is a part of: `a/b/c` of `a/b`, `a`, and the account."""
-    if resource != ACCOUNT:
-        yield ACCOUNT
-        yield from (resource[:end] for end, letter in enumerate(resource) if letter == "/")
+    return labels["account"], labels["region"], labels["service"], signal, path
 
 
 def _rank(one: Notice) -> Rank:
-    """Larger leads, among alerts that follow each other; no two are equal."""
+    """Return the rank among alerts that inhibit each other. No two alerts have the same rank."""
     labels, utilization = one.labels, one.utilization or 0.0
     names = tuple(catalogue()[labels["service"]].signals)
     order = names.index(labels["signal"]) if labels["signal"] in names else len(names)
-    parts = sum(1 for _ in _wholes(labels["resource"]))
-    return utilization >= PRESSED, -parts, utilization, -order, one.alert
+    depth = len(resource_of(one).path)
+    return utilization >= NEAR_LIMIT, -depth, utilization, -order, one.alert
 
 
 @cache
-def _follows(service: str, signal: str) -> frozenset[str]:
+def _inhibitors(service: str, signal: str) -> frozenset[str]:
     known = catalogue().get(service)
-    entry = known.signals.get(signal) if known else None
-    return frozenset(entry.follows) if entry else frozenset()
-
-
-def _blind(those: Iterable[Notice]) -> dict[str, str]:
-    """A service is not told to be unseen beside its cell, nor a cell beside its account."""
-    scopes = {one.alert: tuple(one.labels.get(name, "") for name in SCOPE) for one in those}
-    widest = {scope: alert for alert, scope in scopes.items()}
-    found = {}
-    for alert, scope in scopes.items():
-        wider = (tuple(scope[:end]) + ("",) * (len(SCOPE) - end) for end in range(1, len(SCOPE)))
-        cause = next((widest[other] for other in wider if other != scope and other in widest), None)
-        if cause:
-            found[alert] = cause
-    return found
+    return known.inhibitors(signal) if known else frozenset()

@@ -1,10 +1,9 @@
-"""The journal: what must outlive the process, written before it is acted on.
+"""The journal: the `AlertStateStore` that keeps its rows in memory and in a SQLite file.
 
-All of it but the history is kept in memory as well, and memory leads. A disk that fails costs nothing but its
-promise: alerts go on being told from memory, and once the disk is back, all that is is written to it.
+Memory is authoritative. If the disk fails, alerting continues without durability; once it recovers, the whole
+state is written. Only the history is on disk alone.
 
-One thread does the work on disk, one job a transaction, in the order in which the jobs were given. That order
-is what makes a caller safe: what it wrote is on disk before anything that it, or anybody, writes next.
+One thread executes the writes, in the order of the calls, each in its own transaction.
 """
 
 import asyncio
@@ -22,53 +21,75 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from monitor.alerting.lock import Lock
-from monitor.alerting.notice import Notice
-from monitor.alerting.records import Owed, State, Told
-from monitor.alerting.store import Changes, NewerError, Rows, Store, beside
-from monitor.alerting.tables import OWED, STATES, TABLES, TOLD, Key, Row, Table
+from monitor.alerting.journal_file import CorruptFileError, JournalFile, NewerSchemaError, Rows, with_suffix
+from monitor.alerting.records import PendingNotice, SavedState
+from monitor.alerting.state_store import Changes
+from monitor.alerting.tables import PENDING_NOTICES, STATES, TABLES, UNUSABLE_ROWS, Key, Row, Table
+from monitor.alerting.unusable_rows import describe_unusable
+from monitor.lib.errors import HeadroomError
+from monitor.lib.file_lock import FileLock
+from monitor.lib.files import FileKindError
+from monitor.lib.sqlite_corruption import is_corrupt
+from monitor.notifiers.notice import Notice
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-PATIENCE = 30  # seconds that the disk gets for one job
-TIDY = 300  # seconds
-UNSAVED = 10_000  # notices of the history that are kept for a disk that is away
+DISK_TIMEOUT = 30  # seconds that one job may take
+MAINTENANCE_INTERVAL = 300  # seconds
+MAX_UNSAVED_NOTICES = 10_000  # notices of the history that memory keeps while the disk fails
 
-WHY = {
+CAUSES = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_READONLY: "it is read-only",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
     sqlite3.SQLITE_BUSY: "another program uses it",
     sqlite3.SQLITE_CORRUPT: "it is corrupt",
     sqlite3.SQLITE_NOTADB: "it is no database",
+    sqlite3.SQLITE_ERROR: "its tables are not those of a journal",
 }
+MAX_LOGGED = 10  # unusable rows that are logged at the start; the others are counted
+REJECTED_ROW = "a row of the journal cannot be used, and is set aside: %s %s: %s"  # table, key, reason
 
 
-class JournalError(Exception):
-    """The journal cannot be used; its text is the sentence that says why."""
+class JournalError(HeadroomError):
+    """The journal cannot be used; the message is a sentence that says why."""
 
 
-FAILURES = (sqlite3.Error, OSError, msgspec.MsgspecError, JournalError)  # TimeoutError is an OSError
+DISK_ERRORS = (sqlite3.Error, OSError, msgspec.MsgspecError, JournalError)  # TimeoutError is an OSError
 
 
 class Journal:
-    """Open it with `Journal.open`. `trouble` says what is wrong with the disk, None when all is well."""
+    """The rows in memory, and the file that stores them. Create it with `Journal.open`.
 
-    def __init__(self, store: Store, now: Callable[[], float], patience: float) -> None:
+    number: the highest number of all notices. failure: a sentence that says why the disk fails; None while it
+    works. corrupt_files: the corrupt files that this process renamed. rejected_count: the number of rows that
+    this process moved to `UNUSABLE_ROWS`.
+    """
+
+    def __init__(
+        self,
+        file: JournalFile,
+        now: Callable[[], float],
+        disk_timeout: float,
+        maintenance_interval: float,
+    ) -> None:
         self.rows: dict[Table[Any], dict[Key, Any]] = {table: {} for table in TABLES}
-        self.number = 0  # the highest of all notices told
-        self.trouble: str | None = None
-        self.aside: list[Path] = []  # corrupt files that were renamed
-        self._store, self._now, self._patience = store, now, patience
+        self.number = 0
+        self.failure: str | None = None
+        self.corrupt_files: list[Path] = []
+        self.rejected_count = 0
+        self._file, self._now = file, now
+        self._disk_timeout, self._maintenance_interval = disk_timeout, maintenance_interval
         self._ids = count(1)
-        self._lock = Lock(beside(store.path, ".lock"))
+        self._lock = FileLock(with_suffix(file.path, ".lock"))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._corrupt = False
-        self._last: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._behind: dict[tuple[Table[Any], Key], msgspec.Struct | None] = {}
-        self._unsaved: deque[Notice] = deque(maxlen=UNSAVED)
-        self._tidied = now()
+        self._is_corrupt = False
+        self._last_job: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._unwritten: dict[tuple[Table[Any], Key], msgspec.Struct | None] = {}
+        self._rejected: dict[tuple[Table[Any], Key], msgspec.Struct | None] = {}
+        self._unsaved: deque[Notice] = deque(maxlen=MAX_UNSAVED_NOTICES)
+        self._maintained_at = now()
 
     @classmethod
     async def open(
@@ -76,184 +97,213 @@ class Journal:
         path: Path,
         *,
         now: Callable[[], float] = time.time,
-        store: Store | None = None,
-        patience: float = PATIENCE,
+        file: JournalFile | None = None,
+        disk_timeout: float = DISK_TIMEOUT,
+        maintenance_interval: float = MAINTENANCE_INTERVAL,
     ) -> "Journal":
-        """The journal at `path`, made if there is none.
+        """Open the journal at `path`, or create it. now: returns epoch seconds. Time-outs are seconds.
 
-        Raises JournalError where another process holds it, or a newer Headroom made it. A disk that fails is
-        no error: see `trouble`.
+        Raises JournalError when another process holds it, or a newer Headroom created it. Raises nothing when
+        the disk fails: see `failure`.
         """
-        journal = cls(store or Store(path), now, patience)
+        journal = cls(file or JournalFile(path), now, disk_timeout, maintenance_interval)
         try:
-            await journal._do(journal._begin)
+            await journal._run(journal._open_file)
         except JournalError:
             await journal.close()
             raise
-        except FAILURES as error:
+        except DISK_ERRORS as error:
             journal._failed(error)
         return journal
 
     @property
     def healthy(self) -> bool:
-        """Whether what is told now would survive."""
-        return self.trouble is None
+        """Whether the disk works, so that changes survive a restart."""
+        return self.failure is None
 
     def all(self, table: Table[Row]) -> Mapping[Key, Row]:
-        """The rows of a table, by key."""
+        """Return the rows of a table by key."""
         return self.rows[table]
 
-    def numbered(self, owed: Iterable[Owed]) -> list[Owed]:
-        """The same rows with ids of their own, higher than any before."""
-        return [msgspec.structs.replace(one, id=next(self._ids)) for one in owed]
+    def numbered(self, pending: Iterable[PendingNotice]) -> list[PendingNotice]:
+        """Return the rows with new ids, which are higher than all earlier ones."""
+        return [msgspec.structs.replace(one, id=next(self._ids)) for one in pending]
 
     async def commit(
-        self, states: Mapping[str, bytes | None], notices: Sequence[Notice], owed: Sequence[Owed] = ()
+        self,
+        states: Mapping[str, bytes | None],
+        notices: Sequence[Notice],
+        pending: Sequence[PendingNotice] = (),
     ) -> None:
-        """In one transaction: the states of alerts (None forgets one), what is told of them, and to whom.
+        """Store states (None deletes one), add notices to the history, and add pending notices.
 
-        `owed` as `numbered` returned it. Once this returns, it survives, or `trouble` says why not.
+        pending: rows that `numbered` returned. Once this has returned, everything survives a restart unless
+        `failure` is set.
         """
         changes: dict[tuple[Table[Any], Key], msgspec.Struct | None] = {
-            (STATES, key): None if value is None else State(key, value) for key, value in states.items()
+            (STATES, key): None if value is None else SavedState(key, value) for key, value in states.items()
         }
-        for one in notices:
-            told = Told(alert=one.alert, number=one.number, severity=one.severity, at=one.at)
-            changes[TOLD, one.alert] = told if one.firing else None
-        changes |= {(OWED, one.id): one for one in owed}
+        changes |= {(PENDING_NOTICES, one.id): one for one in pending}
         self.number = max([self.number, *(one.number for one in notices)])
         await self.write(changes, notices)
 
     async def put(self, table: Table[Row], row: Row) -> None:
-        """Add a row, or put it in the place of the one with its key."""
+        """Add or replace a row. Raises ValueError if the row could not be read back unchanged."""
+        table.encode(row)
         await self.write({(table, table.key_of(row)): row})
 
+    def reject(self, table: Table[Row], key: Key, error: Exception) -> None:
+        """Move a row that cannot be used to `UNUSABLE_ROWS`. The next write also writes that to disk."""
+        rejected = describe_unusable(table, key, self.rows[table].pop(key), error)
+        self.rows[UNUSABLE_ROWS][rejected.id] = rejected
+        self.rejected_count += 1
+        self._rejected |= {(table, key): None, (UNUSABLE_ROWS, rejected.id): rejected}
+        log.error(REJECTED_ROW, table.name, rejected.key, rejected.reason)
+
     async def remove(self, table: Table[Row], key: Key) -> None:
-        """Forget a row, if there is one."""
+        """Delete a row, if there is one with this key."""
         await self.write({(table, key): None})
 
-    async def write(self, changes: Changes, told: Sequence[Notice] = ()) -> None:
-        """Make changes, and add notices to the history, in one transaction. Memory has them at once."""
+    async def write(self, changes: Changes, notices: Sequence[Notice] = ()) -> None:
+        """Make changes, and add notices to the history, in one transaction. Memory is changed at once."""
+        changes, self._rejected = {**self._rejected, **changes}, {}
         for (table, key), row in changes.items():
             if row is None:
                 self.rows[table].pop(key, None)
             else:
                 self.rows[table][key] = row
-        if self.trouble:
-            self._behind.update(changes)
-            self._unsaved.extend(told)
+        if self.failure:
+            self._unwritten.update(changes)
+            self._unsaved.extend(notices)
         else:
-            await self._save(changes, told)
+            await self._save(changes, notices)
 
-    async def _save(self, changes: Changes, told: Sequence[Notice]) -> None:
+    async def _save(self, changes: Changes, notices: Sequence[Notice]) -> None:
         try:
-            await self._do(partial(self._store.apply, changes, told))
-        except FAILURES as error:
-            self._unsaved.extend(told)
-            if self.trouble is None:  # else it is only a consequence
+            await self._run(partial(self._file.write, changes, notices))
+        except DISK_ERRORS as error:
+            self._unsaved.extend(notices)
+            if self.failure is None:  # otherwise this error is a consequence of that failure
                 self._failed(error)
 
-    async def history(self, alert: str | None = None, most: int = 100) -> list[Notice]:
-        """The newest notices told, of one alert or of all, newest first: 30 days and 100,000 at most."""
+    async def history(self, alert: str | None = None, limit: int = 100) -> list[Notice]:
+        """Return the newest notices of one alert, or of all, of the last 30 days. The newest is first."""
         unsaved = [one for one in reversed(self._unsaved) if alert in (None, one.alert)]
-        if self.trouble:
-            return unsaved[:most]
+        if self.failure:
+            return unsaved[:limit]
         try:
-            return (unsaved + await self._do(partial(self._store.history, alert, most)))[:most]
-        except FAILURES as error:
+            return (unsaved + await self._run(partial(self._file.history, alert, limit)))[:limit]
+        except DISK_ERRORS as error:
             self._failed(error)
-            return unsaved[:most]
+            return unsaved[:limit]
 
-    async def tend(self) -> None:
-        """Look after the file; call it every few seconds. After a failure it tries to write again."""
+    async def maintain(self) -> None:
+        """Try to recover from a failure, else delete old rows. Call it every few seconds."""
         try:
-            if self.trouble:
+            if self.failure:
                 await self._recover()
-            elif self._now() - self._tidied >= TIDY:
-                self._tidied = self._now()
-                await self._do(partial(self._store.tidy, self._now()))
-        except FAILURES as error:
+            elif self._now() - self._maintained_at >= self._maintenance_interval:
+                self._maintained_at = self._now()
+                await self._run(partial(self._file.maintain, self._now()))
+        except DISK_ERRORS as error:
             self._failed(error)
 
     async def _recover(self) -> None:
-        """Write all that is to the file, or to a new one; then what was changed meanwhile."""
-        if not self._last.done():  # the disk has still not answered what it was last asked
+        """Write all rows to the file, or to a new one. Then write the changes that were made meanwhile."""
+        if not self._last_job.done():  # the disk still hangs
             return
-        rows = {table: dict(kept) for table, kept in self.rows.items()}
-        unsaved, self._unsaved = self._unsaved, deque(maxlen=UNSAVED)
-        self._behind = {}
+        rows = {table: dict(rows) for table, rows in self.rows.items()}
+        unsaved, self._unsaved = self._unsaved, deque(maxlen=MAX_UNSAVED_NOTICES)
+        self._unwritten = {}
         try:
-            await self._do(partial(self._restore, rows, unsaved))
+            await self._run(partial(self._rewrite_file, rows, unsaved))
         except BaseException:
-            self._unsaved = deque([*unsaved, *self._unsaved], UNSAVED)
+            self._unsaved = deque([*unsaved, *self._unsaved], MAX_UNSAVED_NOTICES)
             raise
-        log.warning("the journal %s is in use again", self._store.path)
-        self.trouble = None
-        behind, notices = self._behind, list(self._unsaved)
+        log.warning("the journal %s is in use again", self._file.path)
+        self.failure = None
+        changes, notices = self._unwritten, list(self._unsaved)
         self._unsaved.clear()
-        await self._save(behind, notices)
+        await self._save(changes, notices)
 
     async def close(self) -> None:
-        """Close the file and let go of it."""
+        """Close the file, and release its lock."""
         with suppress(TimeoutError):
-            await self._do(self._store.close)
+            await self._run(self._file.close)
         self._thread.shutdown(wait=False)
         self._lock.release()
 
-    async def _do(self, job: Callable[[], Result]) -> Result:
-        """Have the thread do it. Who stops waiting, or is cancelled, does not stop the job."""
-        self._last = asyncio.get_running_loop().run_in_executor(self._thread, job)
-        self._last.add_done_callback(lambda job: job.cancelled() or job.exception())  # nobody may be waiting
-        async with asyncio.timeout(self._patience):  # Python 3.11's wait_for may swallow a cancellation
-            return await asyncio.shield(self._last)
+    async def _run(self, job: Callable[[], Result]) -> Result:
+        """Run a job in the thread. A time-out or a cancellation does not stop the job."""
+        self._last_job = asyncio.get_running_loop().run_in_executor(self._thread, job)
+        self._last_job.add_done_callback(
+            lambda job: job.cancelled() or job.exception()
+        )  # retrieves the exception: the caller may be gone
+        async with asyncio.timeout(self._disk_timeout):  # Python 3.11's wait_for may swallow a cancellation
+            return await asyncio.shield(self._last_job)
 
-    def _begin(self) -> None:
-        """In the thread: take the lock, and read what there is."""
+    def _open_file(self) -> None:
+        """Acquire the lock, and read the file. Runs in the thread."""
         try:
-            self._own()
-            self._store.open(self.rows)
-        except NewerError as error:
-            raise JournalError(f"the journal {self._store.path} is of a newer Headroom: {error}") from error
+            self._acquire()
+            self._file.open(self.rows)
+        except NewerSchemaError as error:
+            raise JournalError(f"the journal {self._file.path} is of a newer Headroom: {error}") from error
+        except FileKindError as error:
+            raise JournalError(f"the journal {self._file.path} cannot be a file: {error.strerror}") from error
         except (sqlite3.Error, OSError) as error:
-            if not _corrupt(error) and not any(self.rows.values()):
-                with suppress(*FAILURES):
-                    self._store.read_copy(self.rows)
+            if not _is_corruption(error) and not any(self.rows.values()):
+                with suppress(*DISK_ERRORS):
+                    self._file.read_copy(self.rows)
             raise
         finally:
-            self.number = max([self._store.number, *(told.number for told in self.all(TOLD).values())])
-            self._ids = count(max((owed.id for owed in self.all(OWED).values()), default=0) + 1)
+            self._log_unusable()
+            self.number = self._file.highest_number
+            self._ids = count(max((one.id for one in self.all(PENDING_NOTICES).values()), default=0) + 1)
 
-    def _restore(self, rows: Rows, unsaved: Iterable[Notice]) -> None:
-        """In the thread: put all that is into the file, which is renamed first if it is corrupt."""
-        self._own()
-        if self._corrupt:
-            self.aside.append(self._store.set_aside())
-            self._corrupt = False
-            log.error("the journal was corrupt: it is kept as %s, and a new one begun", self.aside[-1])
-        self._store.close()
-        self._store.open({table: {} for table in TABLES})
-        self._store.replace(rows, unsaved)
+    def _log_unusable(self) -> None:
+        found = [one.unusable for one in self._file.unusable_rows]
+        self.rejected_count += len(found)
+        self.rows[UNUSABLE_ROWS] |= {one.id: one for one in found}
+        for one in found[:MAX_LOGGED]:
+            log.error(REJECTED_ROW, one.name, one.key, one.reason)
+        if len(found) > MAX_LOGGED:
+            log.error(
+                "%d further rows of the journal cannot be used, and are set aside", len(found) - MAX_LOGGED
+            )
 
-    def _own(self) -> None:
-        self._store.path.parent.mkdir(parents=True, exist_ok=True)
+    def _rewrite_file(self, rows: Rows, unsaved: Iterable[Notice]) -> None:
+        """Rename the file if it is corrupt, and write all rows to it. Runs in the thread."""
+        self._acquire()
+        if self._is_corrupt:
+            self.corrupt_files.append(self._file.rename_corrupt())
+            self._is_corrupt = False
+            log.error(
+                "the journal was corrupt: it is kept as %s, and a new one is begun", self.corrupt_files[-1]
+            )
+        self._file.close()
+        self._file.open({table: {} for table in TABLES})
+        self._file.rewrite(rows, unsaved)
+
+    def _acquire(self) -> None:
+        self._file.path.parent.mkdir(parents=True, exist_ok=True)
         holder = self._lock.acquire()
         if holder is not None:
-            raise JournalError(f"the journal {self._store.path} is held by {holder}")
+            raise JournalError(f"the journal {self._file.path} is held by {holder}")
 
     def _failed(self, error: Exception) -> None:
-        self._corrupt |= _corrupt(error)
+        self._is_corrupt |= _is_corruption(error)
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        why = WHY.get(code) or (
-            f"no answer for {self._patience} s" if isinstance(error, TimeoutError) else "it failed"
+        cause = CAUSES.get(code) or (
+            f"no answer for {self._disk_timeout} s" if isinstance(error, TimeoutError) else "it failed"
         )
         sentence = (
-            f"the journal {self._store.path} cannot be used: {why} ({error}); alerts are told from memory"
+            f"the journal {self._file.path} cannot be used: {cause} ({error}); alerting continues from memory"
         )
-        if self.trouble is None:
+        if self.failure is None:
             log.error("%s", sentence)
-        self.trouble = sentence
+        self.failure = sentence
 
 
-def _corrupt(error: Exception) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the upper bits only say more precisely
-    return isinstance(error, msgspec.MsgspecError) or code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+def _is_corruption(error: Exception) -> bool:
+    return isinstance(error, CorruptFileError) or is_corrupt(error)

@@ -1,128 +1,197 @@
-"""The fleet's samples as the lives of alerts: which series have news, and what became of their alerts."""
+"""The alert states of a fleet: which series have new samples, and what these make of their alerts."""
 
 from collections.abc import Iterable
+from dataclasses import astuple
+from functools import partial
 
 import msgspec
 import numpy as np
 
-from monitor.columns import Floats, Ints
-from monitor.fleet import Fleet, Series
-from monitor.rings import WINDOW
-from rules.alerts import KEEP_FIRING_FOR, Rule, Samples, State, Terms, holds
-from rules.lives import Kept, Lives
+from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.idleness import UNKNOWN_UTILIZATION, busiest
+from monitor.fleet.operations import NAN
+from monitor.fleet.rings import PROVISIONAL_FOR, WINDOW
+from rules.alert_states import AlertStates, SamplesAt, SavedAlert
+from rules.alerts import (
+    IDLE_PENDING_FOR,
+    KEEP_FIRING_FOR,
+    MARGIN,
+    AlertCriteria,
+    AlertState,
+    Rule,
+    Samples,
+    breaches,
+)
 
-IDLE_HOLD = holds(0)[Rule.BELOW]  # minutes; a signal's own hold is not meant for idle capacity
 WORST_FIRST = tuple(reversed(Rule))
-KEEP = np.array([KEEP_FIRING_FOR[rule] for rule in Rule], np.int32)[:, None]
+DEFAULT_KEEP_FIRING_FOR = np.array([KEEP_FIRING_FOR[rule] for rule in Rule], np.int32)[:, None]
 
-_kept = msgspec.json.Decoder(list[Kept])
+_decoder = msgspec.json.Decoder(list[SavedAlert])
 
 
 class Lifecycle:
-    """Lives over a fleet. told: the minute up to which changes were told before this process began.
+    """Steps the alert states of a fleet's series, by slot.
 
-    batch: minutes that one poll may bring at once; refusals last longer than that as alerts, or those at the
-    beginning of a poll would be over before anybody was told.
+    evaluated_until: the last minute that an earlier process evaluated. max_batch_minutes: how many minutes
+    one poll may bring at once. Throttling is kept firing for at least as long: else the alert of a sample at
+    the beginning of a poll would have ended before anybody was notified.
     """
 
-    def __init__(self, fleet: Fleet, told: int) -> None:
-        self._fleet, self.lives, self.batch = fleet, Lives(WINDOW, told), 0
-        self._judged_by = np.empty((4, 0), np.float32)  # the limit and the band each place was judged by
-        self._paced_by = np.empty((2, 0), np.int32)  # and the paces
+    def __init__(self, fleet: Fleet, evaluated_until: int) -> None:
+        self._fleet, self.max_batch_minutes = fleet, 0
+        self.states = AlertStates(WINDOW, evaluated_until)
+        self._bounds = np.empty((6, 0), np.float32)  # limit, band and tolerance that each slot was judged by
+        self._durations = np.empty((3, 0), np.int32)  # likewise
 
-    def advance(self, news: Ints) -> Ints:
-        """Judge the series at these places, which have news; return those whose alerts changed state."""
-        became = self.lives.advance(news, self._newest(news), self._terms(news), self._samples)
-        return np.unique(became.place)
+    def advance(self, slots: Ints) -> Ints:
+        """Evaluate series that have new samples, and return the slots of those whose alerts changed state."""
+        criteria, samples_at = self._criteria(slots), self._samples_of(slots)
+        transitions = self.states.advance(slots, self._newest(slots), criteria, samples_at)
+        return np.unique(transitions.slot)
 
-    def relimit(self) -> Ints:
-        """Judge those again whose limit or band changed; return those whose alerts changed state."""
-        self.lives.settle(self._repaced())
-        places = self._relimited()
-        return np.unique(self.lives.relimit(places, self._terms(places), self._samples).place)
+    def reevaluate_changed(self) -> Ints:
+        """Evaluate series whose limit, band or durations changed, and return the slots as `advance` does."""
+        self.states.settle(self._with_new_durations())
+        slots = self._with_new_bounds()
+        criteria, samples_at = self._criteria(slots), self._samples_of(slots)
+        return np.unique(self.states.reevaluate(slots, criteria, samples_at).slot)
 
-    def forget(self, gone: Iterable[Series]) -> None:
-        """Forget series that left the fleet, before their places are used again."""
-        places = np.array([one.place for one in gone], np.int32)
-        self.lives.forget(places)
-        self._judged_by[:, places[places < self._judged_by.shape[1]]] = np.nan
+    def forget(self, departed: Iterable[Series]) -> None:
+        """Forget series that left the fleet, before their slots are used again."""
+        slots = np.array([one.slot for one in departed], np.int32)
+        self.states.forget(slots)
+        self._bounds[:, slots[slots < self._bounds.shape[1]]] = np.nan
 
-    def rules(self, place: int, state: State) -> list[tuple[Rule, int]]:
-        """The rules in a state on a series, the worst first, each with the minute its breach began."""
-        told = self.lives.told
-        if place >= told.seen.size:
+    def rules(self, slot: int, state: AlertState) -> list[tuple[Rule, int]]:
+        """Return the rules of a series in a state, the worst first, with the minutes their breaches began."""
+        current = self.states.current
+        if slot >= current.last_sample.size:
             return []
-        states = told.state[:, place].tolist()
-        return [(rule, int(told.since[rule, place])) for rule in WORST_FIRST if states[rule] == state]
+        states = current.state[:, slot].tolist()
+        return [(rule, int(current.since[rule, slot])) for rule in WORST_FIRST if states[rule] == state]
 
-    def since(self, place: int, rule: Rule) -> int:
-        """The minute when the breach of a rule on a series began."""
-        return int(self.lives.told.since[rule, place])
+    def since(self, slot: int, rule: Rule) -> int:
+        """Return the minute when the breach of a rule on a series began."""
+        return int(self.states.current.since[rule, slot])
 
-    def firing(self, places: Ints) -> Ints:
-        """Those of some series on which a rule fires."""
-        told = self.lives.told
-        known = places[places < told.seen.size]
-        firing: Ints = known[(told.state[:, known] == State.FIRING).any(axis=0)]
+    def firing(self, slots: Ints) -> Ints:
+        """Return those of the slots on whose series a rule fires."""
+        current = self.states.current
+        known = slots[slots < current.last_sample.size]
+        firing: Ints = known[(current.state[:, known] == AlertState.FIRING).any(axis=0)]
         return firing
 
     def active(self) -> Ints:
-        """The places of the series on which a rule is pending or fires."""
-        return np.flatnonzero(self.lives.told.state.any(axis=0)).astype(np.int32)
+        """Return the slots of all series on which a rule is pending or fires."""
+        return np.flatnonzero(self.states.current.state.any(axis=0)).astype(np.int32)
 
-    def save(self, places: Ints) -> dict[int, bytes | None]:
-        """What must survive a restart of some series' alerts, by place; None: nothing."""
-        saved: dict[int, list[Kept]] = {place: [] for place in places.tolist()}
-        for kept in self.lives.export(places):
-            saved[kept.place].append(kept)
-        return {place: msgspec.json.encode(kept) if kept else None for place, kept in saved.items()}
+    def save(self, slots: Ints) -> dict[int, bytes | None]:
+        """Return by slot what must survive a restart of the alerts of series; None where nothing must."""
+        saved: dict[int, list[SavedAlert]] = {slot: [] for slot in slots.tolist()}
+        for alert in self.states.export(slots):
+            saved[alert.slot].append(alert)
+        return {slot: msgspec.json.encode(alerts) if alerts else None for slot, alerts in saved.items()}
 
-    def restore(self, place: int, saved: bytes) -> None:
-        """Go on where `save` left off, for the series that is at `place` now."""
-        self.lives.restore(kept._replace(place=place) for kept in _kept.decode(saved))
+    def restore(self, slot: int, saved: bytes) -> None:
+        """Continue with what `save` returned, for the series that is in `slot` now."""
+        self.states.restore(alert._replace(slot=slot) for alert in _decoder.decode(saved))
 
-    def _repaced(self) -> Ints:
-        """The places whose hold is another, or for how long they are kept firing."""
+    @staticmethod
+    def check(saved: bytes) -> None:
+        """Raise ValueError or OverflowError for what `save` never returned."""
+        for one in _decoder.decode(saved):
+            minutes = (field for alert in (one.current, one.settled) for field in astuple(alert))
+            np.array([*minutes, one.settled_at], np.int32)
+
+    def would_stay(self, slot: int, rule: Rule, utilization: float) -> bool:
+        """Return whether an alert of the rule would stay at this utilization, with nothing throttled."""
+        sample = Samples.measured(np.array([utilization], np.float32), np.zeros(1, np.float32))
+        stays = breaches(sample, self._criteria(np.array([slot], np.int32)), MARGIN)
+        return bool(stays[min(rule, Rule.NEAR), 0])
+
+    def _with_new_durations(self) -> Ints:
+        """Return the slots whose `pending_for` or `keep_firing_for` changed."""
         fleet, size = self._fleet, self._fleet.size
-        by = np.stack([fleet.hold[:size], fleet.keep_firing_for[:size]])
-        known = self._paced_by.shape[1]
-        changed = by[:, :known] != self._paced_by
-        self._paced_by = by
+        by = np.stack(
+            [fleet.pending_for[:size], fleet.throttled_pending_for[:size], fleet.keep_firing_for[:size]]
+        )
+        known = self._durations.shape[1]
+        changed = by[:, :known] != self._durations
+        self._durations = by
         return np.flatnonzero(changed.any(axis=0)).astype(np.int32)
 
-    def _relimited(self) -> Ints:
-        """The places whose limit or band is another than the one they were judged by."""
+    def _with_new_bounds(self) -> Ints:
+        """Return the slots whose limit, band or tolerance changed since they were judged."""
         fleet, size = self._fleet, self._fleet.size
-        by = np.stack([fleet.limit[:size], fleet.low[:size], fleet.high[:size], fleet.critical[:size]])
-        known = self._judged_by.shape[1]
-        before = self._judged_by
+        band = fleet.low, fleet.high, fleet.near
+        by = np.stack([one[:size] for one in (fleet.read_limit, *band, *_tolerances(fleet))])
+        known = self._bounds.shape[1]
+        before = self._bounds
         changed = (by[:, :known] != before) & ~np.isnan(before) & ~np.isnan(by[:, :known])
-        self._judged_by = by
+        self._bounds = by
         return np.flatnonzero(changed.any(axis=0)).astype(np.int32)
 
-    def _terms(self, places: Ints) -> Terms:
+    def _criteria(self, slots: Ints) -> AlertCriteria:
         fleet = self._fleet
-        hold = np.repeat(fleet.hold[places][None], len(Rule), axis=0)
-        hold[Rule.BELOW], hold[Rule.SATURATED] = IDLE_HOLD, 0
-        own = fleet.keep_firing_for[places]
-        keep = np.where(own < 0, KEEP, own)
-        keep[Rule.SATURATED] = np.maximum(keep[Rule.SATURATED], self.batch)
-        return Terms(
-            low=np.where(fleet.paid[places], fleet.low[places], np.float32(np.nan)),
-            high=fleet.high[places],
-            critical=fleet.critical[places],
-            hold=hold,
+        pending = np.repeat(fleet.pending_for[slots][None], len(Rule), axis=0)
+        pending[Rule.BELOW], pending[Rule.SATURATED] = IDLE_PENDING_FOR, fleet.throttled_pending_for[slots]
+        own = fleet.keep_firing_for[slots]
+        keep = np.where(own < 0, DEFAULT_KEEP_FIRING_FOR, own)
+        keep[Rule.SATURATED] = np.maximum(keep[Rule.SATURATED], self.max_batch_minutes)
+        return AlertCriteria(
+            low=np.where(fleet.paid[slots], fleet.low[slots], np.float32(np.nan)),
+            high=fleet.high[slots],
+            near=fleet.near[slots],
+            pending_for=pending,
             keep_firing_for=keep,
-            stale_after=fleet.stale_after[places],
+            stale_after=fleet.stale_after[slots],
         )
 
-    def _newest(self, places: Ints) -> Ints:
-        used = self._fleet.usages.told(self._fleet.rings, places)
-        refused = self._fleet.refusals.told(self._fleet.rings, places)
-        return np.maximum(used, refused)
+    def _newest(self, slots: Ints) -> Ints:
+        """Return the minute of the newest sample of each series."""
+        usage = self._fleet.usages.newest_minutes(self._fleet.rings, slots)
+        throttled = self._fleet.throttled.newest_minutes(self._fleet.rings, slots)
+        return np.maximum(usage, throttled)
 
-    def _samples(self, places: Ints, minutes: Ints) -> Samples:
+    def _samples_of(self, slots: Ints) -> SamplesAt:
+        """Return a function from slots, of these, and minutes to samples.
+
+        Up to which minute each slot is complete is computed once for all minutes.
+        """
         fleet = self._fleet
-        usage: Floats = fleet.usages.at(fleet.rings, places, minutes)
-        utilization = np.where(fleet.observable[places], usage / fleet.limit[places], np.float32(np.nan))
-        return Samples(utilization, fleet.refusals.at(fleet.rings, places, minutes))
+        complete_through = np.empty(fleet.size, np.int32)
+        complete_through[slots] = np.minimum(
+            *(one.complete_through(fleet.rings, slots) for one in (fleet.usages, fleet.throttled))
+        )
+        return partial(self._samples, complete_through)
+
+    def _samples(self, complete_through: Ints, slots: Ints, minutes: Ints) -> Samples:
+        judged = self._fleet.judged_at(slots, minutes)
+        used, upper_bound = judged.utilization_lower_bound, judged.utilization_upper_bound
+        provisional = _provisional(minutes - complete_through[slots])
+        upper_bound[provisional & (~np.isnan(used) | (judged.throttled > 0))] = np.inf
+        return Samples(
+            used, upper_bound, judged.excess, self._busiest(slots, minutes, upper_bound, judged.throttled)
+        )
+
+    def _busiest(self, slots: Ints, minutes: Ints, upper_bound: Floats, throttled: Floats) -> Floats:
+        """Return `Samples.busiest` of the series that may be idle; it does not matter of the others."""
+        fleet, found = self._fleet, np.where(throttled > 0, UNKNOWN_UTILIZATION, NAN)
+        near = fleet.paid[slots] & (upper_bound < fleet.low[slots] * (1 + MARGIN)) & np.isnan(found)
+        some = np.flatnonzero(near)
+        found[some] = busiest(fleet, slots[some], minutes[some])
+        return found
+
+
+def _provisional(minutes_beyond: Ints) -> Flags:
+    """Return which samples are incomplete and may still become complete.
+
+    minutes_beyond: how many minutes each sample is newer than the last complete minute of its series.
+    """
+    provisional: Flags = (minutes_beyond > 0) & (minutes_beyond <= PROVISIONAL_FOR)
+    return provisional
+
+
+def _tolerances(fleet: Fleet) -> tuple[Floats, Floats]:
+    return fleet.tolerated_rate, fleet.tolerated_share

@@ -1,4 +1,4 @@
-"""Where to read on: a series' page, the runbook, the AWS console, a dashboard."""
+"""Links of alerts: to the page of the series, the runbook, the AWS console and a dashboard."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,98 +9,107 @@ from urllib.parse import quote
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from collectors.base import ACCOUNT
-from monitor.config_errors import unexpected
-from monitor.config_types import Model, Url
-from monitor.fleet import Key
+from monitor.aws.partitions import partition_of
+from monitor.fleet.fleet import LABELS, Key
+from monitor.schema.problems import unexpected
+from monitor.schema.types import ConfigModel, Url
 from rules.limits import catalogue
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-NAMES: Mapping[str, Callable[[Key], str]] = {
-    **{name: attrgetter(name) for name in (*Key._fields, "id")},
-    "parent": lambda key: key.resource.partition("/")[0],
+FIELDS: Mapping[str, Callable[[Key], str]] = {
+    **{name: attrgetter(name) for name in (*LABELS, "id")},
+    "resource_id": lambda key: key.subject.id,
+    "parent": lambda key: key.subject.path[0] if key.subject.path else "",
+    "suffix": lambda key: partition_of(key.region).dns_suffix,
 }
-KNOWN = tuple(NAMES)
-PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")  # what needs no quoting
-CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}  # by region
-CONSOLE = "console.aws.amazon.com"
+FIELD_NAMES = tuple(FIELDS)
+UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")  # text that needs no percent-encoding
 
 
-def _template(value: Any) -> Any:
+def _check_template(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     for name in PLACEHOLDER.findall(value):
-        if name not in KNOWN:
-            raise unexpected(f"a URL with {', '.join(f'{{{one}}}' for one in KNOWN)}", f"{{{name}}}", KNOWN)
+        if name not in FIELD_NAMES:
+            raise unexpected(
+                f"a URL with {', '.join(f'{{{one}}}' for one in FIELD_NAMES)}", f"{{{name}}}", FIELD_NAMES
+            )
     if re.search("[{}]", PLACEHOLDER.sub("", value)):
         raise unexpected("a URL with both braces around each name", value)
     return value
 
 
-Template = Annotated[Url, BeforeValidator(_template), WithJsonSchema({"type": "string"})]
+UrlTemplate = Annotated[Url, BeforeValidator(_check_template), WithJsonSchema({"type": "string"})]
 
 
-class Links(Model):
-    """Addresses that alerts carry. Templates are filled in with the series' {account}, {region}, {service},
-    {signal}, {resource}, {parent} (the resource up to its first slash) and {id}."""
+class Links(ConfigModel):
+    """URLs that alerts contain.
+
+    Templates can contain the fields {account}, {region}, {service}, {signal}, {resource}, {resource_id},
+    {parent}, {id} and {suffix}. parent: the id of the stream, function or bucket that contains the resource;
+    for others, the resource's own. id: of the series. suffix: the domain of the region's endpoints, such as
+    amazonaws.com.
+    """
 
     headroom: Url | None = Field(
         default=None,
-        description="Where people reach this server, for links to its pages.",
+        description="The URL at which people reach this server, for links to its pages.",
         examples=["https://headroom.example.org"],
     )
-    runbook: Template | None = Field(
+    runbook: UrlTemplate | None = Field(
         default=None,
-        description="Template of the runbook's address.",
+        description="Template of the runbook's URL.",
         examples=["https://wiki.example.org/runbooks/{service}.{signal}"],
     )
-    grafana: Template | None = Field(
+    grafana: UrlTemplate | None = Field(
         default=None,
-        description="Template of a dashboard's address.",
+        description="Template of a dashboard's URL.",
         examples=["https://grafana.example.org/d/headroom?var-account={account}&var-resource={resource}"],
     )
 
-    def of(self, key: Key) -> dict[str, str]:
-        """The links of a series, by name; those that are known."""
+    @property
+    def blind_spots_page(self) -> str:
+        """The URL of the page of blind spots; empty when `headroom` is not configured."""
+        return f"{self.headroom.rstrip('/')}/blind" if self.headroom else ""
+
+    def for_series(self, key: Key) -> dict[str, str]:
+        """Return the links of a series by name. Links that are not configured are left out."""
         page = f"{self.headroom.rstrip('/')}/series/{key.id}" if self.headroom else None
-        templates = {"runbook": self.runbook, "console": console(key), "grafana": self.grafana}
-        filled = {name: _filled(template, key) for name, template in templates.items() if template}
+        templates = {"runbook": self.runbook, "console": console_template(key), "grafana": self.grafana}
+        filled = {name: _fill(template, key) for name, template in templates.items() if template}
         return ({"page": page} if page else {}) | filled
 
 
-def console(key: Key) -> str | None:
-    """The template of the resource's address in the AWS console; the quota's, for a limit of the account.
+def console_template(key: Key) -> str | None:
+    """Return the template of a URL in the AWS console: of the resource, or of an account limit's quota.
 
-    None in a partition whose console is not known.
+    None if the console of the partition, or the quota, is unknown.
     """
-    return _console(key.region, key.service, key.signal, key.resource == ACCOUNT)
+    return _console(key.region, key.service, key.signal, key.of_account)
 
 
 @cache
 def _console(region: str, service: str, signal: str, of_account: bool) -> str | None:
-    if "iso" in region:
-        return None
-    known = catalogue()[service]
-    host = next((host for start, host in CONSOLES.items() if region.startswith(start)), CONSOLE)
-    quota = known.signals[signal].quota
-    path = known.console
+    entry, host = catalogue()[service], partition_of(region).console
+    quota = entry.signals[signal].quota
+    path = entry.console
     if of_account:
         path = f"servicequotas/home/services/{quota.service}/quotas/{quota.code}" if quota else None
-    return f"https://{{region}}.{host}/{path}" if path else None
+    return f"https://{{region}}.{host}/{path}" if host and path else None
 
 
-def _filled(template: str, key: Key) -> str:
-    before, *rest = _parts(template)
+def _fill(template: str, key: Key) -> str:
+    before, *rest = _split(template)
     pairs = zip(rest[::2], rest[1::2], strict=True)
-    return before + "".join(quoted(NAMES[name](key)) + text for name, text in pairs)
+    return before + "".join(quote_part(FIELDS[name](key)) + text for name, text in pairs)
 
 
-def quoted(text: str) -> str:
-    """Text as a part of a URL; most names need no quoting, which takes its time."""
-    return text if PLAIN.fullmatch(text) else quote(text, safe="", errors="replace")
+def quote_part(text: str) -> str:
+    """Percent-encode text for a URL. Skips the slow encoding if it would change nothing."""
+    return text if UNRESERVED.fullmatch(text) else quote(text, safe="", errors="replace")
 
 
 @cache
-def _parts(template: str) -> list[str]:
-    """Text and names by turns."""
+def _split(template: str) -> list[str]:
+    """Split a template into alternating texts and field names."""
     return PLACEHOLDER.split(template)

@@ -1,7 +1,7 @@
 """Matchers on labels, in Alertmanager's syntax (its UTF-8 parser, 0.27 and later).
 
-`severity="critical"`, `service=~"kinesis|sqs"`, `!=`, `!~`; several are a list with commas, in braces or not.
-Names and values are quoted where they hold spaces or one of `{}!=~,\\"'` and the backtick; within quotes a
+`severity="critical"`, `service=~"kinesis|sqs"`, `!=`, `!~`. Commas separate several matchers, which may be in
+braces. A name or value with spaces, a backtick or one of `{}!=~,\\"'` must be quoted; within quotes a
 backslash is written twice. https://prometheus.io/docs/alerting/latest/configuration/#matcher
 """
 
@@ -14,35 +14,39 @@ from typing import Any, NamedTuple
 
 import re2
 
-LONGEST = 4096  # characters of a list of matchers
-LONGEST_REGEX = 1000  # characters
-MOST = 64  # matchers in a list
-REGEX_MEMORY = 1024**2  # bytes that a compiled regex may take
+from monitor.lib.errors import HeadroomError
+
+MAX_LENGTH = 4096  # characters of a list of matchers
+MAX_REGEX_LENGTH = 1000  # characters
+MAX_MATCHERS = 64  # matchers in a list
+MAX_REGEX_MEMORY = 1024**2  # bytes of a compiled regex
 
 TOKEN = re.compile(
     r'\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<mark>=~|!~|!=|[={},])|(?P<plain>[^\s{}!=~,\\"\'`]+))', re.DOTALL
 )
 ESCAPE = re.compile(r'\\(?:(["\\nrt])|u([0-9a-fA-F]{4})|.)', re.DOTALL)
 ESCAPED = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
-PLAIN = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+UNQUOTED_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 OPERATORS = ("=", "!=", "=~", "!~")
+SURROGATE = re.compile("[\ud800-\udfff]")  # half of a pair, which UTF-8 cannot encode
 
 Labels = Mapping[str, str]
 
 
-class MatcherError(ValueError):
-    """What is wrong with matchers, as a sentence without a capital; `column` (from 1) says where."""
+class MatcherError(HeadroomError, ValueError):
+    """The text of a matcher is invalid. column: where in the text, counted from 1."""
 
-    def __init__(self, column: int, what: str) -> None:
+    def __init__(self, column: int, sentence: str) -> None:
         self.column = column
-        super().__init__(f"column {column}: {what}")
+        super().__init__(f"column {column}: {sentence}")
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """One condition on one label. A label that is absent has the empty value; a regex matches all of it.
+    """A condition on one label. An absent label has an empty value; a regex must match the whole value.
 
-    Regexes are RE2's, which takes time proportional to the value, whatever the pattern.
+    A condition on `resource` applies to the resource's name and to its id: `=` matches if one of them does,
+    `!=` if none does. Regexes are RE2's, whose run time is linear in the value, whatever the pattern.
     """
 
     name: str
@@ -50,127 +54,154 @@ class Matcher:
     value: str
 
     def matches(self, labels: Labels) -> bool:
-        found = labels.get(self.name, "")
-        if self.operator.endswith("~"):
-            whole = found.encode("utf-8", "replace").decode()  # a lone surrogate is no UTF-8
-            same = compiled(self.value).fullmatch(whole) is not None
-        else:
-            same = found == self.value
-        return same != self.operator.startswith("!")
+        """Return whether labels satisfy the condition."""
+        values = [labels.get(self.name, "")]
+        if self.name == "resource" and "resource_id" in labels:
+            values.append(labels["resource_id"])
+        return any(map(self._value_matches, values)) != self.operator.startswith("!")
+
+    def _value_matches(self, value: str) -> bool:
+        if not self.operator.endswith("~"):
+            return value == self.value
+        text = value.encode("utf-8", "replace").decode()  # RE2 needs UTF-8, without lone surrogates
+        return compile_regex(self.value).fullmatch(text) is not None
 
     def __str__(self) -> str:
-        name = self.name if PLAIN.fullmatch(self.name) else _quoted(self.name)
-        return f"{name}{self.operator}{_quoted(self.value)}"
+        name = self.name if UNQUOTED_NAME.fullmatch(self.name) else _quote(self.name)
+        return f"{name}{self.operator}{_quote(self.value)}"
 
 
-def match(matchers: Iterable[Matcher], labels: Labels) -> bool:
-    """Whether all matchers match; none at all do."""
+def all_match(matchers: Iterable[Matcher], labels: Labels) -> bool:
+    """Return whether all matchers match; an empty list does."""
     return all(matcher.matches(labels) for matcher in matchers)
 
 
-def parse(text: str) -> tuple[Matcher, ...]:
-    """The matchers in `text`; none when it is empty or `{}`. Raises MatcherError."""
-    if len(text) > LONGEST:
-        raise MatcherError(LONGEST + 1, f"expected at most {LONGEST} characters, found {len(text)}")
-    reader = _Reader(text)
-    braced = bool(reader.take("{"))
+def parse_matchers(text: str) -> tuple[Matcher, ...]:
+    """Parse a list of matchers, which may be empty or `{}`. Raises MatcherError."""
+    if len(text) > MAX_LENGTH:
+        raise MatcherError(MAX_LENGTH + 1, f"expected at most {MAX_LENGTH} characters, found {len(text)}")
+    if surrogate := SURROGATE.search(text):
+        raise MatcherError(surrogate.start() + 1, "expected text in UTF-8, found half of a surrogate pair")
+    parser = _MatcherParser(text)
+    braced = bool(parser.take("{"))
     found: list[Matcher] = []
-    while not reader.at("}", ""):
-        found.append(reader.matcher())
-        if len(found) > MOST:
-            raise MatcherError(reader.column, f"expected at most {MOST} matchers, found more")
-        if not reader.take(","):
+    while not parser.at("}", ""):
+        found.append(parser.matcher())
+        if len(found) > MAX_MATCHERS:
+            raise MatcherError(parser.column, f"expected at most {MAX_MATCHERS} matchers, found more")
+        if not parser.take(","):
             break
     if braced:
-        reader.expect("a comma or }", "}")
-    reader.expect("the end" if braced else "a comma or the end", "")
+        parser.expect("a comma or }", "}")
+    parser.expect("the end" if braced else "a comma or the end", "")
+    return tuple(found)
+
+
+def parse_matcher_lists(texts: Iterable[str]) -> tuple[Matcher, ...]:
+    """Parse several lists of matchers, with at most MAX_MATCHERS in total. Raises MatcherError."""
+    found: list[Matcher] = []
+    for text in texts:
+        found += parse_matchers(text)
+        if len(found) > MAX_MATCHERS:
+            raise MatcherError(1, f"expected at most {MAX_MATCHERS} matchers, found more")
     return tuple(found)
 
 
 @lru_cache(maxsize=8192)
-def compiled(pattern: str) -> Any:
-    """The regex, ready to use. Raises ValueError, in words, for what RE2 does not take."""
-    if len(pattern) > LONGEST_REGEX:
-        raise ValueError(f"expected a regex of at most {LONGEST_REGEX} characters, found {len(pattern)}")
+def compile_regex(pattern: str) -> Any:
+    """Compile a regex. Raises ValueError with a readable text if RE2 rejects it."""
+    if len(pattern) > MAX_REGEX_LENGTH:
+        raise ValueError(f"expected a regex of at most {MAX_REGEX_LENGTH} characters, found {len(pattern)}")
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = REGEX_MEMORY
+    options.max_mem = MAX_REGEX_MEMORY
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
         reason = error.args[0]
         reason = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        raise ValueError(f"expected a regex that RE2 takes: {reason}") from None
+        raise ValueError(f"expected a regex that RE2 accepts: {reason}") from None
     except UnicodeEncodeError:
         raise ValueError("expected a regex in UTF-8") from None
 
 
 class _Token(NamedTuple):
-    kind: str  # "word", a mark such as "=" or "{", "" at the end
+    kind: str  # "word"; a mark such as "=" or "{"; "" at the end
     value: str
     column: int
 
 
-def _tokens(text: str) -> Iterator[_Token]:
-    end, place = len(text.rstrip()), 0
-    while place < end:
-        token = TOKEN.match(text, place)
+def _tokenize(text: str) -> Iterator[_Token]:
+    end, position = len(text.rstrip()), 0
+    while position < end:
+        token = TOKEN.match(text, position)
         if not token:
-            place += len(text[place:]) - len(text[place:].lstrip())
-            raise MatcherError(place + 1, _unreadable(text[place]))
+            position += len(text[position:]) - len(text[position:].lstrip())
+            raise MatcherError(position + 1, _describe_unreadable(text[position]))
         column = token.start(str(token.lastgroup)) + 1
         value = token[str(token.lastgroup)]
         if token.lastgroup == "quoted":
-            value = _unquoted(value, column)
+            value = _unquote(value, column)
         yield _Token(value if token.lastgroup == "mark" else "word", value, column)
-        place = token.end()
+        position = token.end()
     yield _Token("", "the end", end + 1)
 
 
-def _unreadable(character: str) -> str:
+def _describe_unreadable(character: str) -> str:
     if character == '"':
         return "expected a closing quote, found none"
     return f"expected a name, a value or an operator, found {character!r}; quote it"
 
 
-def _unquoted(text: str, column: int) -> str:
+def _unquote(text: str, column: int) -> str:
     def plain(escape: re.Match[str]) -> str:
         if escape[1] or escape[2]:
-            return ESCAPED[escape[1]] if escape[1] else chr(int(escape[2], 16))
-        place = column + 1 + escape.start()
+            return (
+                ESCAPED[escape[1]] if escape[1] else _character(int(escape[2], 16), column + escape.start())
+            )
+        position = column + 1 + escape.start()
         raise MatcherError(
-            place, f"expected an escape such as \\n or \\\\, found {escape[0]}; double the backslash"
+            position, f"expected an escape such as \\n or \\\\, found {escape[0]}; double the backslash"
         )
 
     return ESCAPE.sub(plain, text[1:-1])
 
 
-def _quoted(text: str) -> str:
+def _character(code: int, column: int) -> str:
+    if SURROGATE.match(chr(code)):
+        raise MatcherError(column, f"expected a character, found half of a surrogate pair, \\u{code:04x}")
+    return chr(code)
+
+
+def _quote(text: str) -> str:
     for mark, character in (("\\", "\\"), ('"', '"'), ("n", "\n"), ("r", "\r"), ("t", "\t")):
         text = text.replace(character, "\\" + mark)
     return f'"{text}"'
 
 
-class _Reader:
-    """The tokens of a list of matchers, taken from the left."""
+class _MatcherParser:
+    """Parses the tokens of a list of matchers from left to right."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = deque(_tokens(text))
+        self._tokens = deque(_tokenize(text))
 
     @property
     def column(self) -> int:
+        """The column of the next token."""
         return self._tokens[0].column
 
     def at(self, *kinds: str) -> bool:
+        """Return whether the next token is of one of these kinds."""
         return self._tokens[0].kind in kinds
 
     def take(self, *kinds: str) -> _Token | None:
-        """The next token, if it is of one of these kinds; the end is never taken away."""
+        """Return the next token if it is of one of these kinds, and remove it unless it is the end."""
         if not self.at(*kinds):
             return None
         return self._tokens.popleft() if self._tokens[0].kind else self._tokens[0]
 
     def expect(self, what: str, *kinds: str) -> _Token:
+        """Remove and return the next token. Raises MatcherError unless it is of one of these kinds."""
         if token := self.take(*kinds):
             return token
         found = self._tokens[0]
@@ -179,6 +210,7 @@ class _Reader:
         )
 
     def matcher(self) -> Matcher:
+        """Parse one matcher. Raises MatcherError."""
         name = self.expect("a label's name", "word")
         if not name.value:
             raise MatcherError(name.column, "expected a label's name, found ''")
@@ -186,7 +218,7 @@ class _Reader:
         value = self.expect("a value, or two quotes for none", "word")
         try:
             if operator.value.endswith("~"):
-                compiled(value.value)
+                compile_regex(value.value)
         except ValueError as error:
             raise MatcherError(value.column, str(error)) from None
         return Matcher(name.value, operator.value, value.value)

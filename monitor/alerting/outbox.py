@@ -1,7 +1,7 @@
-"""What one receiver is still to be told: pure bookkeeping, without disk, network or clock.
+"""The queue of one receiver, in memory. It uses neither disk nor network nor clock.
 
-Two rules keep the order. A group sends its next notification only when the one before is settled; and a
-notice goes only when its alert's earlier ones have gone, whatever group they were in.
+Two rules keep the order. A group sends its next notification only when the previous one is complete. A notice
+is sent only after all earlier notices of its alert, even if these belong to another group.
 """
 
 import heapq
@@ -12,190 +12,202 @@ from itertools import islice
 
 import msgspec
 
-from monitor.alerting.notice import Kind, Notice, Notification
-from monitor.alerting.records import Owed
+from monitor.alerting.records import PendingNotice
+from monitor.notifiers.notice import Notice, NoticeKind, Notification
 
-SOON = 0.0  # to have a group looked at; when it is due shows then
+IMMEDIATELY = 0.0  # a time in the past: whether the group is due is checked at once
 
 
 @dataclass(slots=True)
-class Formed:
-    """A notification that has its id and waits for its next attempt, at `due`.
+class QueuedNotification:
+    """A notification, whose id and content no longer change, with its failed attempts.
 
-    tried: when it last was. alone: how many attempts failed after the receiver had accepted others meanwhile.
+    due: when to try next, in epoch seconds. attempts: the number of failed attempts. last_attempt: when the
+    last one failed, in epoch seconds. isolated_failures: the number of failures that were no outage, as the
+    receiver accepted another notification after the preceding failure.
     """
 
     notification: Notification
     due: float
     attempts: int = 0
-    tried: float = 0.0
-    alone: int = 0
+    last_attempt: float = 0.0
+    isolated_failures: int = 0
 
 
-def key_of(group: Mapping[str, str]) -> str:
-    """The same for equal labels."""
+def group_key(group: Mapping[str, str]) -> str:
+    """Return a text that identifies a group: it is the same for equal labels."""
     return msgspec.json.encode(sorted(group.items())).decode()
 
 
 class Outbox:
-    """Times are epoch seconds; a group is named by `key_of` its labels."""
+    """The pending notices and queued notifications of one receiver.
+
+    Times are epoch seconds; groups are named by `group_key` of their labels. pending: by id, the oldest
+    first. notifications: by group, in the order in which they are sent.
+    """
 
     def __init__(self) -> None:
-        self.owed: dict[int, Owed] = {}  # by id, the oldest first
-        self.formed: dict[str, deque[Formed]] = {}  # by group
-        self._groups: dict[str, dict[int, Owed]] = {}
-        self._lines: dict[
-            str, deque[tuple[Notice, str]]
-        ] = {}  # by alert: what has not gone in order, its group
-        self._wakes: list[
-            tuple[float, str]
-        ] = []  # a heap; what is no longer true in it is found when it is due
-        self._busy: set[str] = set()
+        self.pending: dict[int, PendingNotice] = {}
+        self.notifications: dict[str, deque[QueuedNotification]] = {}
+        self._groups: dict[str, dict[int, PendingNotice]] = {}  # the pending notices by group
+        self._alert_queues: dict[str, deque[tuple[Notice, str]]] = {}  # each notice with its group, in order
+        self._due_heap: list[tuple[float, str]] = []  # outdated entries are discarded once due
+        self._reserved: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self.owed) + sum(
-            len(one.notification.notices) for line in self.formed.values() for one in line
+        return len(self.pending) + sum(
+            len(one.notification.notices) for queue in self.notifications.values() for one in queue
         )
 
     @property
-    def oldest(self) -> float | None:
-        """When the oldest notice was made that is still to be told."""
-        ages = [one.notice.at for one in islice(self.owed.values(), 1)]
-        ages += (
-            notice.at for line in self.formed.values() for one in line for notice in one.notification.notices
+    def oldest_at(self) -> float | None:
+        """When the oldest undelivered notice was made; None if there is none."""
+        times = [one.notice.at for one in islice(self.pending.values(), 1)]
+        times += (
+            notice.at
+            for queue in self.notifications.values()
+            for one in queue
+            for notice in one.notification.notices
         )
-        return min(ages, default=None)
+        return min(times, default=None)
 
-    def owe(self, rows: Iterable[Owed]) -> None:
-        """Add what is to be told, in the order of the ids."""
+    def enqueue(self, rows: Iterable[PendingNotice]) -> None:
+        """Add pending notices, in the order of their ids."""
         for row in rows:
-            key = key_of(row.group)
-            self.owed[row.id] = row
+            key = group_key(row.group)
+            self.pending[row.id] = row
             self._groups.setdefault(key, {})[row.id] = row
-            self._lines.setdefault(row.notice.alert, deque()).append((row.notice, key))
-            self._wake(row.due, key)
+            self._alert_queues.setdefault(row.notice.alert, deque()).append((row.notice, key))
+            self._schedule(row.due, key)
 
-    def resume(self, notification: Notification, now: float) -> None:
-        """Add one that was formed before, to be sent at once, and before anything else of its alerts."""
-        key = key_of(notification.group)
-        self.formed.setdefault(key, deque()).append(Formed(notification, now))
+    def requeue(self, notification: Notification, now: float) -> None:
+        """Add a stored notification. It is due at once, and goes before other notices of its alerts."""
+        key = group_key(notification.group)
+        self.notifications.setdefault(key, deque()).append(QueuedNotification(notification, now))
         for notice in notification.notices:
-            self._lines.setdefault(notice.alert, deque()).appendleft((notice, key))
-        self._wake(now, key)
+            self._alert_queues.setdefault(notice.alert, deque()).appendleft((notice, key))
+        self._schedule(now, key)
 
-    def next(self) -> float | None:
-        """When something may be due: never later than it is."""
-        return self._wakes[0][0] if self._wakes else None
+    def next_due(self) -> float | None:
+        """Return when to check for due groups. No group is due earlier. None when the outbox is empty."""
+        return self._due_heap[0][0] if self._due_heap else None
 
-    def take(self, now: float, most: int) -> list[str]:
-        """The groups that may send now, until each is released."""
-        taken: list[str] = []
-        while self._wakes and self._wakes[0][0] <= now and len(taken) < most:
-            key = heapq.heappop(self._wakes)[1]
+    def acquire_due(self, now: float, most: int) -> list[str]:
+        """Reserve up to `most` groups that are due at `now`, and return them. `release` ends that."""
+        acquired: list[str] = []
+        while self._due_heap and self._due_heap[0][0] <= now and len(acquired) < most:
+            key = heapq.heappop(self._due_heap)[1]
             due = self._due(key)
-            if key in self._busy or due is None:
+            if key in self._reserved or due is None:
                 continue
             if due > now:
-                self._wake(due, key)
+                self._schedule(due, key)
             else:
-                self._busy.add(key)
-                taken.append(key)
-        return taken
+                self._reserved.add(key)
+                acquired.append(key)
+        return acquired
 
     def release(self, keys: Iterable[str]) -> None:
+        """End the reservation of groups."""
         for key in keys:
-            self._busy.discard(key)
-            self._wake_when_due(key)
+            self._reserved.discard(key)
+            self._reschedule(key)
 
-    def ripe(self, key: str, most: int | None) -> list[Owed]:
-        """What the group may tell now: the next notice of each alert, the oldest first, `most` at most."""
-        return list(islice(filter(self._leads, self._groups.get(key, {}).values()), most))
+    def sendable(self, key: str, most: int | None) -> list[PendingNotice]:
+        """Return up to `most` notices that a group may send: the next of each alert, the oldest first."""
+        return list(islice(filter(self._is_next, self._groups.get(key, {}).values()), most))
 
-    def _leads(self, row: Owed) -> bool:
-        return self._lines[row.notice.alert][0][0] is row.notice
+    def _is_next(self, row: PendingNotice) -> bool:
+        return self._alert_queues[row.notice.alert][0][0] is row.notice
 
-    def form(self, key: str, rows: Sequence[Owed], notification: Notification, now: float) -> None:
-        """`rows` go as `notification`, which counts those that it leaves out."""
-        self.formed.setdefault(key, deque()).append(Formed(notification, now))
-        carried = {notice.alert for notice in notification.notices}
+    def batch(self, key: str, rows: Sequence[PendingNotice], notification: Notification, now: float) -> None:
+        """Replace pending notices with their notification, which lists some and only counts the others."""
+        self.notifications.setdefault(key, deque()).append(QueuedNotification(notification, now))
+        listed = {notice.alert for notice in notification.notices}
         for row in rows:
-            self._forget(key, row)
-            if row.notice.alert not in carried:
+            self._remove(key, row)
+            if row.notice.alert not in listed:
                 self._advance(row.notice, key)
 
-    def failed(self, key: str, now: float, accepted: float) -> Formed:
-        """The group's first notification failed; the receiver last accepted one at `accepted`."""
-        first = self.formed[key][0]
-        first.attempts, first.alone = first.attempts + 1, first.alone + (first.tried < accepted)
-        first.tried = now
+    def record_failure(self, key: str, now: float, accepted: float) -> QueuedNotification:
+        """Count a failed attempt of a group's first notification, and return the notification.
+
+        accepted: when the receiver accepted a notification last.
+        """
+        first = self.notifications[key][0]
+        first.attempts += 1
+        first.isolated_failures += first.last_attempt < accepted
+        first.last_attempt = now
         return first
 
-    def settle(self, key: str) -> None:
-        """The group's first notification needs no further attempt."""
-        first = self.formed[key].popleft()
-        if not self.formed[key]:
-            del self.formed[key]
+    def complete(self, key: str) -> None:
+        """Remove a group's first notification, which was delivered or given up."""
+        first = self.notifications[key].popleft()
+        if not self.notifications[key]:
+            del self.notifications[key]
         for notice in first.notification.notices:
             self._advance(notice, key)
 
-    def hurry(self, now: float) -> None:
-        """The receiver is back: everything that waits for another attempt is due."""
-        for key, line in self.formed.items():
-            for one in line:
+    def retry_now(self, now: float) -> None:
+        """Make all queued notifications due, as the receiver is available again."""
+        for key, queue in self.notifications.items():
+            for one in queue:
                 one.due = min(one.due, now)
-            self._wake(now, key)
+            self._schedule(now, key)
 
-    def drop(self, rows: Iterable[Owed]) -> None:
-        """Forget what is not to be told any more."""
+    def drop(self, rows: Iterable[PendingNotice]) -> None:
+        """Remove pending notices without sending them."""
         for row in rows:
-            key = key_of(row.group)
-            self._forget(key, row)
+            key = group_key(row.group)
+            self._remove(key, row)
             self._advance(row.notice, key)
 
-    def _forget(self, key: str, row: Owed) -> None:
-        del self.owed[row.id], self._groups[key][row.id]
+    def _remove(self, key: str, row: PendingNotice) -> None:
+        del self.pending[row.id], self._groups[key][row.id]
         if not self._groups[key]:
             del self._groups[key]
 
     def _advance(self, notice: Notice, key: str) -> None:
-        """The alert's next notice may go, in whatever group it is."""
-        line = self._lines[notice.alert]
-        line.remove((notice, key))
-        if line:
-            self._wake(SOON, line[0][1])
+        """Remove a notice from its alert's queue, and schedule the group of the next one."""
+        queue = self._alert_queues[notice.alert]
+        queue.remove((notice, key))
+        if queue:
+            self._schedule(IMMEDIATELY, queue[0][1])
         else:
-            del self._lines[notice.alert]
+            del self._alert_queues[notice.alert]
 
     def _due(self, key: str) -> float | None:
-        if key in self.formed:
-            return self.formed[key][0].due
+        if key in self.notifications:
+            return self.notifications[key][0].due
         rows = self._groups.get(key, {}).values()
-        return min(row.due for row in rows) if any(map(self._leads, rows)) else None
+        return min(row.due for row in rows) if any(map(self._is_next, rows)) else None
 
-    def _wake_when_due(self, key: str) -> None:
+    def _reschedule(self, key: str) -> None:
         due = self._due(key)
         if due is not None:
-            self._wake(due, key)
+            self._schedule(due, key)
 
-    def _wake(self, at: float, key: str) -> None:
-        heapq.heappush(self._wakes, (at, key))
+    def _schedule(self, at: float, key: str) -> None:
+        heapq.heappush(self._due_heap, (at, key))
 
 
-def surplus(rows: Sequence[Owed], most: int, too_old: float) -> dict[str, list[Owed]]:
-    """What an outbox gives up, by reason: `repeat` or `superseded`, of those the oldest first.
+def notices_to_drop(
+    rows: Sequence[PendingNotice], most: int, too_old: float
+) -> dict[str, list[PendingNotice]]:
+    """Return the notices to drop, by reason: `repeat` or `superseded`.
 
-    That is all that was made before `too_old`, and what is more than `most`; but never the last notice of an
-    alert that says more than that it still fires. So some may stay that are older, or more.
+    Drops the notices that were made before `too_old`, then the oldest ones until `most` are left. Never drops
+    an alert's last notice that is no repeat, so old notices, and more than `most`, can remain.
     """
-    last = {row.notice.alert: row.id for row in rows if row.notice.kind is not Kind.REPEATED}
-    repeats = [row for row in rows if row.notice.kind is Kind.REPEATED]
+    last = {row.notice.alert: row.id for row in rows if row.notice.kind is not NoticeKind.REPEATED}
+    repeats = [row for row in rows if row.notice.kind is NoticeKind.REPEATED]
     superseded = [
-        row for row in rows if row.notice.kind is not Kind.REPEATED and row.id != last[row.notice.alert]
+        row for row in rows if row.notice.kind is not NoticeKind.REPEATED and row.id != last[row.notice.alert]
     ]
-    dropped: dict[str, list[Owed]] = {}
-    over = len(rows) - most
+    dropped: dict[str, list[PendingNotice]] = {}
+    excess = len(rows) - most
     for reason, candidates in (("repeat", repeats), ("superseded", superseded)):
         old = sum(row.notice.at < too_old for row in candidates)
-        dropped[reason] = candidates[: max(old, over)]
-        over -= len(dropped[reason])
+        dropped[reason] = candidates[: max(old, excess)]
+        excess -= len(dropped[reason])
     return dropped

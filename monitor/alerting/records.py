@@ -1,46 +1,41 @@
-"""What the journal remembers, one struct a table: all of it small, and read back at start."""
+"""The rows of the journal: one struct for each table. All rows are read at the start."""
 
 from collections.abc import Mapping
 
 import msgspec
 
-from monitor.alerting.notice import Notice, Notification, Severity
+from monitor.notifiers.notice import Notice, Notification, NotificationReason, Severity
+from monitor.schema.annotations import AnnotationText, EpochSeconds, JsonInteger
 
 
-class State(msgspec.Struct, frozen=True):
-    """What somebody wants back after a restart, under a key of their own: the life of an alert, a group."""
+class SavedState(msgspec.Struct, frozen=True):
+    """A piece of the alert engine's state, such as the states of an alert or a group (see `engine_state`)."""
 
     key: str
     value: bytes
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """The last notice of an alert that fires. at: epoch seconds."""
+class PendingNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice that a receiver must still be notified of.
 
-    alert: str
-    number: int
-    severity: Severity
-    at: float
-
-
-class Owed(msgspec.Struct, frozen=True, kw_only=True):
-    """A notice that a receiver is still to be told.
-
-    group: the labels that its notices are grouped by. due: when the group may leave, in epoch seconds; the
-    earliest of a group counts for all of it. id: given by the journal, grows with every row.
+    group: the labels by which the notices are grouped. due: when to send it, in epoch seconds; the whole
+    group is sent when its first notice is due. id: assigned by the store, higher for each row. reason: why
+    the receiver is notified.
     """
 
     receiver: str
     group: Mapping[str, str]
-    due: float
+    due: EpochSeconds
     notice: Notice
-    id: int = 0
+    id: JsonInteger = 0
+    reason: NotificationReason
 
 
-class Parked(msgspec.Struct, frozen=True, kw_only=True):
-    """A notification that was given up, until somebody has it sent again.
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """An undeliverable notification, which is stored until somebody replays it.
 
-    status: of the last answer, where there was one. at: when it was given up, in epoch seconds.
+    status: the HTTP or SMTP status of the last attempt, if there was a response. sentence: why it was not
+    delivered. at: when Headroom gave up, in epoch seconds.
     """
 
     id: str
@@ -48,32 +43,47 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     notification: Notification
     status: int | None
     sentence: str
-    at: float
+    at: EpochSeconds
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
-    """Alerts that match all of `matchers` are not told between two times in epoch seconds."""
+    """A silence of the alerts that match all matchers. starts, ends: epoch seconds."""
 
     id: str
     matchers: tuple[str, ...]
-    starts: float
-    ends: float
-    who: str
-    why: str
+    starts: EpochSeconds
+    ends: EpochSeconds
+    author: AnnotationText
+    comment: AnnotationText
 
 
-class Ack(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody takes care of an alert at this severity: it is told again only when it gets worse.
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
+    """An acknowledgement: the alert is not repeated while its severity is at most `severity`.
 
-    until: epoch seconds; None: as long as the alert fires.
+    at, until: epoch seconds. until: None if it lasts as long as the alert fires.
     """
 
     alert: str
     severity: Severity
-    who: str
-    why: str
-    at: float
-    until: float | None = None
+    author: AnnotationText
+    comment: AnnotationText
+    at: EpochSeconds
+    until: EpochSeconds | None = None
 
-    def lasts(self, now: float) -> bool:
+    def active_at(self, now: float) -> bool:
+        """Return whether it is in force at `now`, in epoch seconds."""
         return self.until is None or now < self.until
+
+
+class UnusableRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that could not be read, stored so that people can examine it.
+
+    name: the name of its table. row: the repr of its columns. at: when it was read, in epoch seconds.
+    """
+
+    id: str
+    name: str
+    key: str
+    reason: str
+    row: str
+    at: EpochSeconds

@@ -1,7 +1,7 @@
-"""Routes: who is told of an alert, how notices are grouped, and how long they are gathered.
+"""Routes: select the receivers of an alert, and how notifications are grouped and delayed.
 
-A tree as Alertmanager's: an alert descends from the root into the first route that matches it, and into the
-next ones as well where that says `continue`; where no branch matches, the route itself counts.
+The tree works like Alertmanager's: an alert descends from the root into the first route that matches it, and
+into the following ones too if that route has `continue`. If no branch matches, the route itself applies.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,18 +9,26 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from monitor.alerting.matchers import Matcher, MatcherError, match, parse
-from monitor.alerting.notice import Severity
+from monitor.alerting.matchers import Matcher, MatcherError, all_match, parse_matchers
 from monitor.alerting.windows import TimeWindow
-from monitor.config_errors import Problem, Where, problem, shown, suggestion, unexpected
-from monitor.config_types import Duration, Model, Text
+from monitor.notifiers.notice import Severity
+from monitor.schema.problems import (
+    Problem,
+    Where,
+    duplicate_values,
+    problem,
+    shown_value,
+    suggestion,
+    unexpected,
+)
+from monitor.schema.types import ConfigModel, Duration, Text
 
-GROUP_BY = ("account", "region", "service")
-EVERY_LABEL = "..."  # in group_by: each alert is a group of its own, as in Alertmanager
-WAIT, INTERVAL, REPEAT = 30.0, 300.0, 4 * 3600.0  # seconds
-TIMES = ("group_wait", "group_interval", "repeat_interval")
-INHERITED = ("receiver", "group_by", *TIMES)
-SEVERITY = "severity"  # the label
+DEFAULT_GROUP_BY = ("account", "region", "service")
+ALL_LABELS = "..."  # in group_by: each alert is a group of its own, as in Alertmanager
+DEFAULT_GROUP_WAIT, DEFAULT_GROUP_INTERVAL, DEFAULT_REPEAT_INTERVAL = 30.0, 300.0, 4 * 3600.0  # seconds
+INTERVAL_FIELDS = ("group_wait", "group_interval", "repeat_interval")
+INHERITED_FIELDS = ("receiver", "group_by", *INTERVAL_FIELDS)
+SEVERITY_LABEL = "severity"
 
 
 def _matchers(value: Any) -> tuple[Matcher, ...]:
@@ -28,7 +36,7 @@ def _matchers(value: Any) -> tuple[Matcher, ...]:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise unexpected('matchers such as severity="critical"', value)
     try:
-        return tuple(matcher for text in texts for matcher in parse(text))
+        return tuple(matcher for text in texts for matcher in parse_matchers(text))
     except MatcherError as error:
         raise problem(str(error)) from None
 
@@ -51,159 +59,164 @@ Severities = Annotated[
 ]
 
 
-class RouteConfig(Model):
-    """One route and its branches. What is not given is taken from the route above."""
+class RouteConfig(ConfigModel):
+    """A route and its branches. Settings that are not given are inherited from the parent route."""
 
     matchers: Matchers = Field(
         default=(),
-        description='Labels it is for, as in Alertmanager: severity="critical", service=~"kinesis|sqs".',
+        description='Matchers as in Alertmanager: severity="critical", service=~"kinesis|sqs".',
     )
     severities: Severities = Field(
         default=(),
-        description="Severities it is for; default: warning and critical. Info is told only if named.",
+        description="Severities it matches; default: warning and critical. Info is sent only if named.",
     )
     receiver: Names | None = Field(
         default=None,
-        description="Whom to tell: a name, a list, or [] for nobody; default at the root: every receiver.",
+        description="A name, a list of names, or [] for none; default at the root: every receiver.",
     )
     group_by: Names | None = Field(
         default=None,
-        description="Labels whose alerts are told together, ... for all; default account, region, service.",
+        description="Labels to group alerts by, ... for all; default: account, region, service.",
     )
     group_wait: Duration | None = Field(
-        default=None, ge=0, le=3600, description="How long a new group gathers; default 30s."
+        default=None, ge=0, le=3600, description="How long a new group waits for more alerts; default 30s."
     )
     group_interval: Duration | None = Field(
         default=None,
         ge=0,
         le=86400,
-        description="How long a group rests before it tells changes; default 5m.",
+        description="How long a group waits before it sends changes; default 5m.",
     )
     repeat_interval: Duration | None = Field(
-        default=None, ge=60, le=31 * 86400, description="When to tell again what still fires; default 4h."
+        default=None,
+        ge=60,
+        le=31 * 86400,
+        description="How often alerts that still fire are repeated; default 4h.",
     )
-    active: Names = Field(default=(), description="Time windows outside of which nobody is told.")
-    muted: Names = Field(default=(), description="Time windows within which nobody is told.")
+    active: Names = Field(default=(), description="Time windows; outside of them nothing is sent.")
+    silenced: Names = Field(default=(), description="Time windows; within them nothing is sent.")
     continue_: bool = Field(
-        default=False, alias="continue", strict=True, description="Whether the routes after it are tried too."
+        default=False,
+        alias="continue",
+        strict=True,
+        description="Whether the following routes are tried too.",
     )
     routes: tuple["RouteConfig", ...] = Field(default=(), description="Branches, tried in order.")
 
-    def takes(self, labels: Mapping[str, str]) -> bool:
-        """Whether an alert of these labels belongs here, by severities and matchers."""
-        chosen = not self.severities or labels.get(SEVERITY) in self.severities
-        return chosen and match(self.matchers, labels)
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Return whether the severities and matchers match an alert's labels."""
+        selected = not self.severities or labels.get(SEVERITY_LABEL) in self.severities
+        return selected and all_match(self.matchers, labels)
 
     @property
     def names_severity(self) -> bool:
-        """Whether it says for itself which severities it is for."""
-        return bool(self.severities) or any(matcher.name == SEVERITY for matcher in self.matchers)
+        """Whether the route names severities, in `severities` or in a matcher."""
+        return bool(self.severities) or any(matcher.name == SEVERITY_LABEL for matcher in self.matchers)
 
 
-class Routed(NamedTuple):
-    """That a receiver is told of an alert, and how. Times in seconds.
+class RoutedReceiver(NamedTuple):
+    """A receiver that an alert is routed to, with the settings of the route. Intervals are in seconds.
 
-    group: the labels that its group shares, by name. muted: a time window keeps it from being told now.
+    group: the labels that the alert is grouped by, sorted by name. muted: whether a time window
+    suppresses notifications.
     """
 
     receiver: str
     group: tuple[tuple[str, str], ...]
-    group_wait: float = WAIT
-    group_interval: float = INTERVAL
-    repeat_interval: float = REPEAT
+    group_wait: float = DEFAULT_GROUP_WAIT
+    group_interval: float = DEFAULT_GROUP_INTERVAL
+    repeat_interval: float = DEFAULT_REPEAT_INTERVAL
     muted: bool = False
 
 
 class Router:
-    """The routes of a configuration. Without any, every receiver is told of every warning and critical."""
+    """Routes alerts to receivers. Without routes, every receiver gets warnings and critical alerts."""
 
     def __init__(
         self, route: RouteConfig | None, receivers: Iterable[str], windows: Iterable[TimeWindow] = ()
     ) -> None:
         defaults = RouteConfig(
             receiver=tuple(receivers),
-            group_by=GROUP_BY,
-            group_wait=WAIT,
-            group_interval=INTERVAL,
-            repeat_interval=REPEAT,
+            group_by=DEFAULT_GROUP_BY,
+            group_wait=DEFAULT_GROUP_WAIT,
+            group_interval=DEFAULT_GROUP_INTERVAL,
+            repeat_interval=DEFAULT_REPEAT_INTERVAL,
         )
         self._root = _inherit(route or RouteConfig(), defaults)
         self._windows = {window.name: window for window in windows}
 
-    def route(self, labels: Mapping[str, str], at: float) -> tuple[Routed, ...]:
-        """Who is told of an alert of these labels at `at` (epoch seconds), each receiver once.
+    def route(self, labels: Mapping[str, str], at: float) -> tuple[RoutedReceiver, ...]:
+        """Return the receivers of an alert with these labels at `at`, in epoch seconds.
 
-        Where several routes lead to one receiver, the first counts. Info pages nobody: it is told only where
-        a route on its way names that severity. A window of any route on the way holds.
+        If several routes lead to the same receiver, the first one applies. An alert of severity info is sent
+        only if a route on its path names severities. The windows of all routes on the path apply.
         """
-        found: dict[str, Routed] = {}
-        for path in _paths(self._root, labels) if self._root.takes(labels) else ():
-            if labels.get(SEVERITY) == Severity.INFO and not any(route.names_severity for route in path):
+        found: dict[str, RoutedReceiver] = {}
+        for path in _matching_paths(self._root, labels) if self._root.matches(labels) else ():
+            if labels.get(SEVERITY_LABEL) == Severity.INFO and not any(
+                route.names_severity for route in path
+            ):
                 continue
-            group = _group(path[-1], labels)
-            times = {name: getattr(path[-1], name) for name in TIMES}
-            routed = Routed("", group, **times, muted=any(self._muted(one, at) for one in path))
+            group = _group_labels(path[-1], labels)
+            intervals = {name: getattr(path[-1], name) for name in INTERVAL_FIELDS}
+            routed = RoutedReceiver(
+                "", group, **intervals, muted=any(self._is_muted(one, at) for one in path)
+            )
             for receiver in path[-1].receiver or ():
                 found.setdefault(receiver, routed._replace(receiver=receiver))
         return tuple(found.values())
 
-    def _muted(self, route: RouteConfig, at: float) -> bool:
-        active = not route.active or any(self._windows[name].holds(at) for name in route.active)
-        return not active or any(self._windows[name].holds(at) for name in route.muted)
+    def _is_muted(self, route: RouteConfig, at: float) -> bool:
+        active = not route.active or any(self._windows[name].contains(at) for name in route.active)
+        return not active or any(self._windows[name].contains(at) for name in route.silenced)
 
 
-def _inherit(route: RouteConfig, above: RouteConfig) -> RouteConfig:
-    """The tree with everything filled in that comes from above."""
-    missing = [name for name in INHERITED if getattr(route, name) is None]
-    full = route.model_copy(update={name: getattr(above, name) for name in missing})
+def _inherit(route: RouteConfig, parent: RouteConfig) -> RouteConfig:
+    """Return the route and its branches, with all inherited settings filled in."""
+    missing = [name for name in INHERITED_FIELDS if getattr(route, name) is None]
+    full = route.model_copy(update={name: getattr(parent, name) for name in missing})
     return full.model_copy(update={"routes": tuple(_inherit(branch, full) for branch in full.routes)})
 
 
-def _paths(route: RouteConfig, labels: Mapping[str, str]) -> Iterator[tuple[RouteConfig, ...]]:
-    """The ways down to the routes that count, from one that takes the alert."""
-    ended = True
+def _matching_paths(route: RouteConfig, labels: Mapping[str, str]) -> Iterator[tuple[RouteConfig, ...]]:
+    """Yield the paths from a route that matches to the routes that apply."""
+    is_leaf = True
     for branch in route.routes:
-        if branch.takes(labels):
-            ended = False
-            yield from ((route, *path) for path in _paths(branch, labels))
+        if branch.matches(labels):
+            is_leaf = False
+            yield from ((route, *path) for path in _matching_paths(branch, labels))
             if not branch.continue_:
                 return
-    if ended:
+    if is_leaf:
         yield (route,)
 
 
-def _group(route: RouteConfig, labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _group_labels(route: RouteConfig, labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     by = route.group_by or ()
-    names = labels if EVERY_LABEL in by else by
+    names = labels if ALL_LABELS in by else by
     return tuple((name, labels[name]) for name in sorted(names) if name in labels)
 
 
-def wrong_routes(
+def route_problems(
     route: RouteConfig | None, receivers: Sequence[str], windows: Sequence[TimeWindow]
 ) -> Iterator[Problem]:
-    """Names that are given twice, and those that routes use and nobody has."""
+    """Yield the problems: duplicate names of receivers and windows, and unknown names in routes."""
     named = [window.name for window in windows]
-    yield from _repeated("receivers", receivers)
-    yield from _repeated("windows", named)
+    yield from duplicate_values(("receivers",), "name", receivers)
+    yield from duplicate_values(("windows",), "name", named)
     if route:
-        known = {"receiver": receivers, "active": named, "muted": named}
-        yield from _unknown(route, ("route",), known)
+        known = {"receiver": receivers, "active": named, "silenced": named}
+        yield from _unknown_names(route, ("route",), known)
 
 
-def _repeated(key: str, names: Sequence[str]) -> Iterator[Problem]:
-    first: dict[str, int] = {}
-    for index, name in enumerate(names):
-        if first.setdefault(name, index) != index:
-            said = f"expected another name than in {key}[{first[name]}], found the same"
-            yield Problem((key, index, "name"), said)
-
-
-def _unknown(route: RouteConfig, where: Where, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+def _unknown_names(route: RouteConfig, where: Where, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
     for key, names in known.items():
         for index, name in enumerate(getattr(route, key) or ()):
             if name not in names:
-                of = "receiver" if key == "receiver" else "window"
-                said = f"expected the name of a {of}, found {shown(name)}{suggestion(name, names)}"
-                yield Problem((*where, key, index), said)
+                kind = "receiver" if key == "receiver" else "window"
+                sentence = (
+                    f"expected the name of a {kind}, found {shown_value(name)}{suggestion(name, names)}"
+                )
+                yield Problem((*where, key, index), sentence)
     for index, branch in enumerate(route.routes):
-        yield from _unknown(branch, (*where, "routes", index), known)
+        yield from _unknown_names(branch, (*where, "routes", index), known)

@@ -34,7 +34,62 @@ CREATE INDEX history_in_time ON history (at);
 
 V2 = "ALTER TABLE acks ADD COLUMN until REAL"
 
-MIGRATIONS: tuple[str, ...] = (V1, V2)  # the n-th leads from version n to n + 1
+V3 = """
+CREATE TABLE set_aside (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL, row TEXT NOT NULL,
+    at REAL NOT NULL
+);
+"""
+
+V4 = """
+ALTER TABLE silences RENAME COLUMN who TO author;
+ALTER TABLE silences RENAME COLUMN why TO comment;
+ALTER TABLE acks RENAME COLUMN who TO author;
+ALTER TABLE acks RENAME COLUMN why TO comment;
+"""
+
+# Whether a dead letter can be read is found out later, row by row: here one that is no JSON stays as it is.
+V5 = """
+DROP TABLE told;
+ALTER TABLE owed RENAME TO pending_notices;
+ALTER TABLE pending_notices ADD COLUMN reason TEXT NOT NULL DEFAULT 'first';
+ALTER TABLE formed RENAME TO notifications;
+ALTER TABLE notifications ADD COLUMN reason TEXT NOT NULL DEFAULT 'first';
+ALTER TABLE parked RENAME TO dead_letters;
+UPDATE dead_letters SET notification = json_set(notification, '$.reason', 'first')
+    WHERE json_valid(notification);
+ALTER TABLE acks RENAME TO acknowledgements;
+ALTER TABLE set_aside RENAME TO unusable_rows;
+"""
+
+V6 = """
+UPDATE states SET
+    key = 'states/' || substr(key, 6), value = CAST(replace(value, '"seen":', '"last_sample":') AS BLOB)
+    WHERE key LIKE 'life/%';
+"""
+
+V7 = """
+UPDATE states SET value = CAST(replace(CAST(value AS TEXT), '"told":', '"notified":') AS BLOB)
+    WHERE key LIKE 'group/%';
+"""
+
+# The reason why an alert ended gets a name of its own. The text replacement changes only keys, since quotes
+# within JSON strings are escaped.
+V8 = """
+UPDATE pending_notices SET notice = replace(notice, '"reason":', '"resolution_reason":');
+UPDATE notifications SET notices = replace(notices, '"reason":', '"resolution_reason":');
+UPDATE history SET notice = replace(notice, '"reason":', '"resolution_reason":');
+UPDATE dead_letters SET notification = json_remove(
+        json_set(
+            replace(notification, '"reason":', '"resolution_reason":'),
+            '$.reason', json_extract(notification, '$.reason')
+        ),
+        '$.resolution_reason'
+    )
+    WHERE json_valid(notification);
+"""
+
+MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8)  # the n-th leads from version n to n + 1
 
 
 def statements(migration: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What tells one receiver: rounds of attempts, backing off while it fails."""
+"""Sends the notifications of one receiver, and backs off while attempts fail."""
 
 import asyncio
 import logging
@@ -6,250 +6,275 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 from uuid import uuid4
 
-import msgspec
-
-from monitor.alerting.delivery_telemetry import DeliveryTelemetry
+from monitor.alerting.delivery_store import DeliveryChanges, DeliveryStore
 from monitor.alerting.groups import urgency
-from monitor.alerting.journal import Journal
-from monitor.alerting.notice import WORST, Notification
-from monitor.alerting.outbox import Formed, Outbox, surplus
-from monitor.alerting.records import Owed, Parked
-from monitor.alerting.tables import FORMED, OWED, PARKED, Key, Table
-from monitor.notifiers.answer import Answer, Outcome, retry
+from monitor.alerting.outbox import Outbox, QueuedNotification, notices_to_drop
+from monitor.alerting.records import DeadLetter, PendingNotice
+from monitor.alerting.tables import DEAD_LETTERS, NOTIFICATIONS, PENDING_NOTICES
+from monitor.alerting.telemetry import DeliveryTelemetry
+from monitor.notifiers.notice import MAX_LISTED_NOTICES, Notification, NotificationReason
+from monitor.outbound.result import DeliveryOutcome, DeliveryResult, retry
 
 log = logging.getLogger(__name__)
 
-Change = dict[tuple[Table[Any], Key], msgspec.Struct | None]
-
-LEAST_WAIT, MOST_WAIT = 1, 300  # seconds between two attempts
-TRIES = 4  # at least, in the time after which a receiver is to be told again lest it forgets
-MOST_ASKED = 3600  # seconds that a receiver can make us wait
-PATIENCE = 90  # seconds that an attempt gets, whatever the notifier's own time-outs
-OUTAGE = 2  # notifications that fail with none accepted between them: it is the receiver, not what it is told
-HOPELESS = 20  # attempts that fail though the receiver accepts others between them
-PARKED_MOST = 1000  # a receiver
-LONGEST_SLEEP = 60  # seconds; the wall clock, which says what is due, may be set forward
+MAX_BACKOFF = 300  # seconds between two attempts
+MIN_ATTEMPTS_PER_KEEPALIVE = 4  # attempts within the time after which a receiver forgets an alert
+MAX_RETRY_AFTER = 3600  # seconds for which a Retry-After is honoured
+MIN_OUTAGE_FAILURES = 2  # notifications that must fail in a row for the receiver to be unavailable
+MAX_ISOLATED_FAILURES = 20  # failed attempts for a notification while the receiver accepts others
+MAX_SLEEP = 60  # seconds; short, because setting the clock forward makes notices due
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receiver:
-    """Who is told, and how. send: makes one attempt.
+class DeliveryTarget:
+    """A receiver and the settings of its deliveries. send: makes one attempt.
 
-    per_alert: each notice must get there itself, so that what is beyond `WORST` goes in the next notification
-    rather than being counted. keepalive: seconds after which it must be told again of what it would forget.
-    width: attempts at the same time, of different groups. most, oldest (seconds): beyond them repeats and
-    superseded notices are dropped.
+    per_alert: every notice must be listed, so those beyond `MAX_LISTED_NOTICES` wait for the next
+    notification. keepalive: seconds after which the receiver forgets a firing alert that is not sent again.
+    concurrency: the number of groups that are sent at the same time. max_pending: the number of notices
+    beyond which repeats and superseded ones are dropped. max_age: their age in seconds beyond which they are
+    dropped. max_dead_letters: the number beyond which the oldest is dropped. min_backoff: the shortest time
+    between two attempts, in seconds. timeout: seconds for an attempt.
     """
 
     name: str
-    send: Callable[[Notification], Awaitable[Answer]]
+    send: Callable[[Notification], Awaitable[DeliveryResult]]
     per_alert: bool = False
     keepalive: float | None = None
-    width: int = 8
-    most: int = 10_000
-    oldest: float = 24 * 3600
+    concurrency: int = 8
+    max_pending: int = 10_000
+    max_age: float = 24 * 3600
+    max_dead_letters: int = 1000
+    min_backoff: float = 1
+    timeout: float = 90
 
     @property
-    def most_wait(self) -> float:
-        """Seconds between two attempts, at most."""
-        return min(MOST_WAIT, self.keepalive / TRIES) if self.keepalive else MOST_WAIT
+    def max_backoff(self) -> float:
+        """The longest time between two attempts, in seconds."""
+        return (
+            min(MAX_BACKOFF, self.keepalive / MIN_ATTEMPTS_PER_KEEPALIVE) if self.keepalive else MAX_BACKOFF
+        )
 
 
 @dataclass(slots=True, kw_only=True)
-class Progress:
-    """How telling a receiver goes. Times are epoch seconds; `problem` is the last attempt's, if it failed."""
+class DeliveryStats:
+    """Counters of deliveries to a receiver since the start. Times are epoch seconds.
+
+    last_error: the error of the last attempt; None if it succeeded. last_reason: why the last accepted
+    notification was sent.
+    """
 
     sent: int = 0
     failed: int = 0
-    accepted: float | None = None
-    attempted: float | None = None
-    problem: str | None = None
+    last_accepted: float | None = None
+    last_reason: NotificationReason | None = None
+    last_attempt: float | None = None
+    last_error: str | None = None
 
 
 class Sender:
-    """Owner of one receiver's outbox. `wake` tells it that there is something new."""
+    """Sends the notices of one receiver's outbox. Set `wake` after adding notices."""
 
     def __init__(
         self,
-        receiver: Receiver,
-        journal: Journal,
+        receiver: DeliveryTarget,
+        store: DeliveryStore,
         telemetry: DeliveryTelemetry,
         now: Callable[[], float],
         random: Callable[[], float],
     ) -> None:
-        self.receiver, self.outbox, self.progress = receiver, Outbox(), Progress()
+        self.target, self.outbox, self.stats = receiver, Outbox(), DeliveryStats()
         self.wake = asyncio.Event()
-        self._journal, self._told, self._now, self._random = journal, telemetry, now, random
-        self._pause = 0.0  # until when nothing is attempted
-        self._failing: set[str] = set()  # notifications that failed since one was accepted or refused
-        self._rounds = 0  # how often all of a round failed since then
+        self._store, self._telemetry, self._now, self._random = store, telemetry, now, random
+        self._paused_until = 0.0  # epoch seconds
+        self._failing: set[str] = set()  # ids of notifications; cleared when one is completed
+        self._outage_rounds = 0  # rounds of failed attempts in a row
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Tell what is due, until `stop` is set; a round that has begun is ended."""
+        """Send due groups until `stop` is set. Started attempts are completed."""
         while not stop.is_set():
             self.wake.clear()
             try:
-                await self.round()
+                await self.send_due()
             except Exception:
-                log.exception("%s: a round of deliveries failed", self.receiver.name)
-                self._pause = self._now() + LEAST_WAIT
+                log.exception("%s: sending failed", self.target.name)
+                self._paused_until = self._now() + self.target.min_backoff
             await self._sleep()
 
     async def _sleep(self) -> None:
-        due = self.outbox.next()
-        wait = LONGEST_SLEEP if due is None else min(max(due, self._pause) - self._now(), LONGEST_SLEEP)
+        due = self.outbox.next_due()
+        wait = MAX_SLEEP if due is None else min(max(due, self._paused_until) - self._now(), MAX_SLEEP)
         with suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await self.wake.wait()
 
-    async def round(self) -> None:
-        """One attempt for each group that is due, as many at a time as the receiver takes; keep the answers.
+    async def send_due(self) -> None:
+        """Make one attempt for each due group, up to the receiver's concurrency. Store the results.
 
-        Ids are in the journal before the first attempt, so that every later one bears the same.
+        A notification is stored before its first attempt, so that a retry after a crash has the same id.
         """
-        if self._now() < self._pause:
+        if self._now() < self._paused_until:
             return
-        keys = self.outbox.take(self._now(), 1 if self._failing else self.receiver.width)
+        keys = self.outbox.acquire_due(self._now(), 1 if self._failing else self.target.concurrency)
         try:
-            await self._form([key for key in keys if key not in self.outbox.formed])
-            first = {key: self.outbox.formed[key][0].notification for key in keys}
-            answers = await asyncio.gather(*map(self._attempt, first.values()))
-            await self._record(list(zip(keys, first.values(), answers, strict=True)))
+            await self._batch([key for key in keys if key not in self.outbox.notifications])
+            notifications = [self.outbox.notifications[key][0].notification for key in keys]
+            results = await asyncio.gather(*map(self._attempt, notifications))
+            await self._record(list(zip(keys, notifications, results, strict=True)))
         finally:
             self.outbox.release(keys)
 
-    async def _form(self, keys: Iterable[str]) -> None:
-        changes: Change = {}
+    async def _batch(self, keys: Iterable[str]) -> None:
+        """Make and store a notification of the pending notices of each group."""
+        changes: DeliveryChanges = {}
         for key in keys:
-            rows = self.outbox.ripe(key, WORST if self.receiver.per_alert else None)
-            made = notification(self.receiver.name, rows, self._now())
-            self.outbox.form(key, rows, made, self._now())
-            changes |= {(OWED, row.id): None for row in rows}
-            changes[FORMED, made.id] = made
+            rows = self.outbox.sendable(key, MAX_LISTED_NOTICES if self.target.per_alert else None)
+            notification = build_notification(self.target.name, rows, self._now())
+            self.outbox.batch(key, rows, notification, self._now())
+            changes |= {(PENDING_NOTICES, row.id): None for row in rows}
+            changes[NOTIFICATIONS, notification.id] = notification
         if changes:
-            await self._journal.write(changes)
+            await self._store.write(changes)
 
-    async def _attempt(self, made: Notification) -> Answer:
+    async def _attempt(self, notification: Notification) -> DeliveryResult:
         try:
-            async with asyncio.timeout(PATIENCE):
-                return await self.receiver.send(made)
+            async with asyncio.timeout(self.target.timeout):
+                return await self.target.send(notification)
         except TimeoutError:
-            return retry("timeout", f"no answer within {PATIENCE} s")
+            return retry("timeout", f"no response within {self.target.timeout:g} s")
         except Exception as error:
-            log.exception("%s: the notifier failed", self.receiver.name)
+            log.exception("%s: the notifier failed", self.target.name)
             return retry("bug", f"the notifier failed: {type(error).__name__}")
 
-    async def _record(self, results: Sequence[tuple[str, Notification, Answer]]) -> None:
-        changes: Change = {}
-        again: list[tuple[Formed, Answer]] = []
-        for key, made, answer in results:
-            self._count(answer)
-            if answer.outcome is Outcome.RETRY:
-                failed = self.outbox.failed(key, self._now(), self.progress.accepted or 0)
-                if not self._hopeless(failed):
-                    again.append((failed, answer))
+    async def _record(self, results: Sequence[tuple[str, Notification, DeliveryResult]]) -> None:
+        changes: DeliveryChanges = {}
+        again: list[tuple[QueuedNotification, DeliveryResult]] = []
+        for key, notification, result in results:
+            self._count(notification, result)
+            if result.outcome is DeliveryOutcome.RETRY:
+                failed = self.outbox.record_failure(key, self._now(), self.stats.last_accepted or 0)
+                if not self._is_undeliverable(failed):
+                    again.append((failed, result))
                     continue
-            self.outbox.settle(key)
-            changes[FORMED, made.id] = None
-            if answer.outcome is not Outcome.DELIVERED:
-                changes |= self._park(made, answer)
+            self.outbox.complete(key)
+            changes[NOTIFICATIONS, notification.id] = None
+            if result.outcome is not DeliveryOutcome.DELIVERED:
+                changes |= self._give_up(notification, result)
         if changes:
-            self._answered()
+            self._recover()
         self._postpone(again)
         if changes:
-            await self._journal.write(changes)
+            await self._store.write(changes)
 
-    def _count(self, answer: Answer) -> None:
-        self.progress.attempted = self._now()
-        if answer.outcome is Outcome.DELIVERED:
-            self.progress.accepted, self.progress.problem = self._now(), None
-            self.progress.sent += 1
-            self._told.sent.labels(self.receiver.name).inc()
+    def _count(self, notification: Notification, result: DeliveryResult) -> None:
+        self.stats.last_attempt = self._now()
+        if result.outcome is DeliveryOutcome.DELIVERED:
+            self.stats.last_accepted, self.stats.last_error = self._now(), None
+            self.stats.last_reason = notification.reason
+            log.info(
+                "%s: notification %s is delivered, reason: %s",
+                self.target.name,
+                notification.id,
+                notification.reason,
+            )
+            self.stats.sent += 1
+            self._telemetry.sent.labels(self.target.name).inc()
         else:
-            self.progress.problem = answer.sentence
-            self.progress.failed += 1
-            self._told.failed.labels(self.receiver.name, answer.reason).inc()
+            self.stats.last_error = result.sentence
+            self.stats.failed += 1
+            self._telemetry.failed.labels(self.target.name, result.reason).inc()
 
-    def _answered(self) -> None:
-        """The receiver is there: what failed because it was not is tried at once."""
-        if len(self._failing) >= OUTAGE:
-            log.warning("%s: the receiver is back", self.receiver.name)
-            self.outbox.hurry(self._now())
+    def _recover(self) -> None:
+        """End the back-off. After an outage, retry all notifications at once."""
+        if len(self._failing) >= MIN_OUTAGE_FAILURES:
+            log.warning("%s: the receiver is available again", self.target.name)
+            self.outbox.retry_now(self._now())
         self._failing.clear()
-        self._rounds = 0
+        self._outage_rounds = 0
 
-    def _postpone(self, results: Sequence[tuple[Formed, Answer]]) -> None:
-        """Each waits longer than the time before; and so does all the rest once more than one has failed."""
-        for failed, answer in results:
+    def _postpone(self, results: Sequence[tuple[QueuedNotification, DeliveryResult]]) -> None:
+        """Delay the next attempt of each failed notification; after several failures, that of all."""
+        for failed, result in results:
             if not self._failing:
-                log.warning("%s: not delivered, to be tried again: %s", self.receiver.name, answer.sentence)
+                log.warning("%s: delivery failed, will retry: %s", self.target.name, result.sentence)
             self._failing.add(failed.notification.id)
-            asked = min(answer.retry_after or 0, MOST_ASKED)
-            failed.due = self._now() + max(asked, self._backoff(failed.attempts))
-            self._pause = max(self._pause, self._now() + asked)
-        if results and len(self._failing) >= OUTAGE:
-            self._rounds += 1
-            self._pause = max(self._pause, self._now() + self._backoff(self._rounds))
+            retry_after = min(result.retry_after or 0, MAX_RETRY_AFTER)
+            failed.due = self._now() + max(retry_after, self._backoff(failed.attempts))
+            self._paused_until = max(self._paused_until, self._now() + retry_after)
+        if results and len(self._failing) >= MIN_OUTAGE_FAILURES:
+            self._outage_rounds += 1
+            self._paused_until = max(self._paused_until, self._now() + self._backoff(self._outage_rounds))
 
     def _backoff(self, failures: int) -> float:
-        """Seconds to wait after so many failures in a row: exponential, with full jitter."""
-        most = min(self.receiver.most_wait, LEAST_WAIT * math.exp2(min(failures, 30)))
-        return max(LEAST_WAIT, self._random() * most)
+        """Return the seconds to wait after a number of failures in a row: exponential, with full jitter."""
+        most = min(self.target.max_backoff, self.target.min_backoff * math.exp2(min(failures, 30)))
+        return max(self.target.min_backoff, self._random() * most)
 
-    def _hopeless(self, failed: Formed) -> bool:
-        """Whether it failed for so long, and so often alone, that it must be its own fault."""
-        return failed.alone >= HOPELESS and self._now() - failed.notification.at > self.receiver.oldest
+    def _is_undeliverable(self, failed: QueuedNotification) -> bool:
+        """Return whether to give up: it is too old, and failed too often while others were accepted."""
+        return (
+            failed.isolated_failures >= MAX_ISOLATED_FAILURES
+            and self._now() - failed.notification.at > self.target.max_age
+        )
 
-    def _park(self, made: Notification, answer: Answer) -> Change:
-        log.error("%s: a notification is parked: %s", self.receiver.name, answer.sentence)
-        parked = Parked(
-            id=made.id,
-            receiver=self.receiver.name,
-            notification=made,
-            status=answer.status,
-            sentence=answer.sentence,
+    def _give_up(self, notification: Notification, result: DeliveryResult) -> DeliveryChanges:
+        log.error(
+            "%s: notification %s (reason: %s) could not be delivered: %s",
+            self.target.name,
+            notification.id,
+            notification.reason,
+            result.sentence,
+        )
+        dead_letter = DeadLetter(
+            id=notification.id,
+            receiver=self.target.name,
+            notification=notification,
+            status=result.status,
+            sentence=result.sentence,
             at=self._now(),
         )
-        changes: Change = {(PARKED, made.id): parked}
-        for one in self.parked[: max(0, len(self.parked) + 1 - PARKED_MOST)]:
-            changes[PARKED, one.id] = None
-            self._told.dropped.labels(self.receiver.name, "parked").inc(len(one.notification.notices))
+        changes: DeliveryChanges = {(DEAD_LETTERS, notification.id): dead_letter}
+        for one in self.dead_letters[: max(0, len(self.dead_letters) + 1 - self.target.max_dead_letters)]:
+            changes[DEAD_LETTERS, one.id] = None
+            self._telemetry.dropped.labels(self.target.name, "dead_letter").inc(len(one.notification.notices))
         return changes
 
     @property
-    def parked(self) -> list[Parked]:
-        """What was given up, the oldest first."""
-        return [one for one in self._journal.all(PARKED).values() if one.receiver == self.receiver.name]
+    def dead_letters(self) -> list[DeadLetter]:
+        """The undeliverable notifications of the receiver, the oldest first."""
+        return [one for one in self._store.all(DEAD_LETTERS).values() if one.receiver == self.target.name]
 
     async def trim(self) -> None:
-        """Drop what is too old or too much, as far as it may be dropped; counted, and said."""
-        rows = list(self.outbox.owed.values())
-        too_old = self._now() - self.receiver.oldest
-        if len(rows) <= self.receiver.most and (not rows or rows[0].notice.at >= too_old):
+        """Drop the notices that `notices_to_drop` returns for `max_pending` and `max_age`."""
+        rows = list(self.outbox.pending.values())
+        too_old = self._now() - self.target.max_age
+        if len(rows) <= self.target.max_pending and (not rows or rows[0].notice.at >= too_old):
             return
-        changes: Change = {}
-        for reason, dropped in surplus(rows, self.receiver.most, too_old).items():
+        changes: DeliveryChanges = {}
+        for reason, dropped in notices_to_drop(rows, self.target.max_pending, too_old).items():
             self.outbox.drop(dropped)
-            changes |= {(OWED, row.id): None for row in dropped}
-            self._told.dropped.labels(self.receiver.name, reason).inc(len(dropped))
+            changes |= {(PENDING_NOTICES, row.id): None for row in dropped}
+            self._telemetry.dropped.labels(self.target.name, reason).inc(len(dropped))
         if changes:
             log.warning(
-                "%s: %d notices dropped, its queue is too long or too old", self.receiver.name, len(changes)
+                "%s: dropped %d notices, as the queue is too long or the notices are too old",
+                self.target.name,
+                len(changes),
             )
-            await self._journal.write(changes)
+            await self._store.write(changes)
 
 
-def notification(receiver: str, rows: Sequence[Owed], now: float) -> Notification:
-    """What carries these notices, the most urgent first: what fires before what is over, then the worse."""
+def build_notification(receiver: str, rows: Sequence[PendingNotice], now: float) -> Notification:
+    """Return the notification of these notices, the most urgent first."""
     notices = sorted((row.notice for row in rows), key=urgency)
     return Notification(
         id=str(uuid4()),
         receiver=receiver,
         group=rows[0].group,
-        notices=tuple(notices[:WORST]),
+        notices=tuple(notices[:MAX_LISTED_NOTICES]),
         at=now,
-        more=max(0, len(notices) - WORST),
+        more=max(0, len(notices) - MAX_LISTED_NOTICES),
+        reason=min((row.reason for row in rows), key=lambda reason: reason.rank),
     )

@@ -1,4 +1,4 @@
-"""What people said of alerts: mutes, which expire by themselves, and acknowledgements."""
+"""Silences, which expire automatically, and acknowledgements."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -7,130 +7,131 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
-from monitor.alerting.matchers import Matcher, match, parse
-from monitor.alerting.notice import Severity
-from monitor.alerting.records import Ack, Silence
-from monitor.alerting.tables import ACKS, SILENCES, Key, Row, Table
+from monitor.alerting.matchers import Matcher, all_match, parse_matcher_lists
+from monitor.alerting.records import Acknowledgement, Silence
+from monitor.alerting.tables import ACKNOWLEDGEMENTS, SILENCES, Key, Row, Table
+from monitor.notifiers.notice import Severity
+from monitor.schema.annotations import InvalidInputError, validate_end, validate_text
 
-MOST = 1000  # mutes at once
-LONGEST = 1000  # characters of who and why
-LONGEST_MUTE = 366 * 86400.0  # seconds; what is to be left alone for good belongs into the configuration
+__all__ = ["MAX_SILENCES", "SilenceStore", "Silences"]
 
-
-class Refused(ValueError):
-    """Why something said of an alert is not accepted, as a sentence without a capital."""
+MAX_SILENCES = 1000  # silences that have not ended
 
 
-class Store(Protocol):
-    """Where silences and acknowledgements survive a restart: a Journal."""
+class SilenceStore(Protocol):
+    """Stores silences by id and acknowledgements by alert. `Journal` implements it with SQLite.
 
-    def all(self, table: Table[Row]) -> Mapping[Key, Row]: ...
+    Once `put` or `remove` has returned, `all` contains the change, and the change survives a restart.
+    """
 
-    def put(self, table: Table[Row], row: Row) -> Awaitable[None]: ...
+    def all(self, table: Table[Row]) -> Mapping[Key, Row]:
+        """Return the rows of a table by key. Any thread may read them."""
 
-    def remove(self, table: Table[Row], key: Key) -> Awaitable[None]: ...
+    def put(self, table: Table[Row], row: Row) -> Awaitable[None]:
+        """Add or replace a row. Raises ValueError if the row could not be read back unchanged."""
+
+    def remove(self, table: Table[Row], key: Key) -> Awaitable[None]:
+        """Delete a row, if there is one with this key."""
 
 
 class Silences:
-    """Mutes and acknowledgements, in the store before they count. Times are epoch seconds.
+    """The silences and acknowledgements of a store. Times are epoch seconds.
 
-    Raises MatcherError when a stored matcher is wrong.
+    Each method reads the store, so that changes by another process apply at once. The constructor raises
+    MatcherError if a stored matcher is invalid.
     """
 
-    def __init__(self, store: Store, new_id: Callable[[], str] = lambda: uuid4().hex) -> None:
+    def __init__(self, store: SilenceStore, new_id: Callable[[], str] = lambda: uuid4().hex) -> None:
         self._store, self._new_id = store, new_id
-        self._mutes = {one.id: (one, _parsed(one.matchers)) for one in store.all(SILENCES).values()}
-        self._acks = {one.alert: one for one in store.all(ACKS).values()}
-        self._writing = asyncio.Lock()
+        self._matchers: dict[str, tuple[Matcher, ...]] = {}  # by the silence's id
+        self._write_lock = asyncio.Lock()
+        for silence in store.all(SILENCES).values():
+            self._parse(silence)
 
     @property
-    def mutes(self) -> list[Silence]:
-        """All mutes that are not over, those that end first first."""
-        return sorted((one for one, _ in self._mutes.values()), key=lambda one: (one.ends, one.id))
+    def stored(self) -> list[Silence]:
+        """The stored silences, ordered by their end. `expire` removes silences that have ended."""
+        return sorted(self._store.all(SILENCES).values(), key=lambda one: (one.ends, one.id))
 
     @property
-    def acks(self) -> Mapping[str, Ack]:
+    def acknowledgements(self) -> Mapping[Key, Acknowledgement]:
         """The acknowledgements by alert."""
-        return self._acks
+        return self._store.all(ACKNOWLEDGEMENTS)
 
-    def muting(self, labels: Mapping[str, str], at: float) -> Silence | None:
-        """The mute that keeps an alert of these labels from being told at `at`; of several, any.
+    def matching(self, labels: Mapping[str, str], at: float) -> Silence | None:
+        """Return a silence that is active at `at` and matches the labels; None if there is none.
 
-        Any thread may ask.
+        Any thread may call it.
         """
+        parsed = self._matchers
         return next(
             (
                 one
-                for one, matchers in tuple(self._mutes.values())
-                if one.starts <= at < one.ends and match(matchers, labels)
+                for one in tuple(self._store.all(SILENCES).values())
+                if one.starts <= at < one.ends and all_match(parsed.get(one.id) or self._parse(one), labels)
             ),
             None,
         )
 
-    def acked(self, alert: str, at: float) -> Severity | None:
-        """The severity up to which somebody takes care of an alert at `at`. Any thread may ask."""
-        ack = self._acks.get(alert)
-        return ack.severity if ack and ack.lasts(at) else None
+    def _parse(self, silence: Silence) -> tuple[Matcher, ...]:
+        matchers = self._matchers[silence.id] = parse_matcher_lists(silence.matchers)
+        return matchers
 
-    async def mute(self, asked: Silence, now: float) -> Silence:
-        """Mute what matches; the id is given here. Raises Refused, or MatcherError with the column."""
-        matchers = _parsed(asked.matchers)
-        _check_mute(matchers, asked.starts, asked.ends, now)
-        said = {"who": _said("who", asked.who), "why": _said("why", asked.why)}
-        silence = replace(asked, id=self._new_id(), matchers=tuple(map(str, matchers)), **said)
-        async with self._writing:
-            if len(self._mutes) >= MOST:
-                raise Refused(f"there are {MOST} mutes already; remove some, or use wider matchers")
+    def acknowledged_severity(self, alert: str, at: float) -> Severity | None:
+        """Return the severity up to which an alert is acknowledged at `at`; None if it is not.
+
+        Any thread may call it.
+        """
+        ack = self.acknowledgements.get(alert)
+        return ack.severity if ack and ack.active_at(at) else None
+
+    async def add(self, silence: Silence, now: float) -> Silence:
+        """Store a silence under a new id, and return it. Raises InvalidInputError or MatcherError."""
+        matchers = parse_matcher_lists(silence.matchers)
+        if all(matcher.matches({}) for matcher in matchers):
+            raise InvalidInputError("expected a matcher that does not match everything, found none")
+        validate_end(silence.starts, silence.ends, now, "a silence")
+        author = validate_text("author", silence.author)
+        comment = validate_text("comment", silence.comment)
+        texts = tuple(map(str, matchers))
+        silence = replace(silence, id=self._new_id(), matchers=texts, author=author, comment=comment)
+        async with self._write_lock:
+            if len(self._store.all(SILENCES)) >= MAX_SILENCES:
+                raise InvalidInputError(
+                    f"there are {MAX_SILENCES} silences already; end some, or use wider matchers"
+                )
             await self._store.put(SILENCES, silence)
-            self._mutes[silence.id] = silence, matchers
         return silence
 
-    async def unmute(self, identity: str) -> Silence:
-        """End a mute. Raises KeyError when there is none."""
-        async with self._writing:
-            silence, _ = self._mutes[identity]
-            await self._store.remove(SILENCES, identity)
-            del self._mutes[identity]
-        return silence
+    async def end(self, silence: str) -> Silence:
+        """Remove the silence with this id, and return it. Raises KeyError when there is none."""
+        async with self._write_lock:
+            ended = self._store.all(SILENCES)[silence]
+            await self._remove(silence)
+        return ended
 
-    async def acknowledge(self, asked: Ack) -> Ack:
-        """Somebody takes care of an alert as bad as it is now. Raises Refused."""
-        ack = replace(asked, who=_said("who", asked.who), why=_said("why", asked.why))
-        if not ack.lasts(ack.at):
-            raise Refused("expected an end that is later than now")
-        async with self._writing:
-            await self._store.put(ACKS, ack)
-            self._acks[ack.alert] = ack
+    async def acknowledge(self, acknowledgement: Acknowledgement) -> Acknowledgement:
+        """Store an acknowledgement, and replace an earlier one of the alert. Raises InvalidInputError."""
+        author = validate_text("author", acknowledgement.author)
+        comment = validate_text("comment", acknowledgement.comment)
+        ack = replace(acknowledgement, author=author, comment=comment)
+        if ack.until is not None:
+            validate_end(ack.at, ack.until, ack.at, "an acknowledgement")
+        async with self._write_lock:
+            await self._store.put(ACKNOWLEDGEMENTS, ack)
         return ack
 
     async def expire(self, now: float, firing: Iterable[str]) -> None:
-        """Forget the mutes and acknowledgements that are over, and those of alerts that fire no longer."""
-        async with self._writing:
-            for identity in [one.id for one, _ in self._mutes.values() if one.ends <= now]:
-                await self._store.remove(SILENCES, identity)
-                del self._mutes[identity]
-            lasting = {alert for alert in firing if alert in self._acks and self._acks[alert].lasts(now)}
-            for alert in self._acks.keys() - lasting:
-                await self._store.remove(ACKS, alert)
-                del self._acks[alert]
+        """Remove ended silences and acknowledgements, and acknowledgements of alerts that do not fire."""
+        async with self._write_lock:
+            for silence in [one.id for one in self._store.all(SILENCES).values() if one.ends <= now]:
+                await self._remove(silence)
+            acks, firing = self.acknowledgements, set(firing)
+            for alert in [
+                one.alert for one in acks.values() if one.alert not in firing or not one.active_at(now)
+            ]:
+                await self._store.remove(ACKNOWLEDGEMENTS, alert)
 
-
-def _parsed(texts: Iterable[str]) -> tuple[Matcher, ...]:
-    return tuple(matcher for text in texts for matcher in parse(text))
-
-
-def _check_mute(matchers: Iterable[Matcher], starts: float, ends: float, now: float) -> None:
-    if all(matcher.matches({}) for matcher in matchers):
-        raise Refused("expected a matcher that does not match everything, found none")
-    if not ends > max(starts, now):
-        raise Refused("expected an end that is later than the start and than now")
-    if ends - max(starts, now) > LONGEST_MUTE:
-        raise Refused("expected a mute of at most a year; `exclude` in the configuration is for good")
-
-
-def _said(what: str, text: str) -> str:
-    """`who` or `why`, on one line."""
-    said = " ".join(text.split())
-    if not said or len(said) > LONGEST:
-        raise Refused(f"expected {what}, as text of 1 to {LONGEST} characters, found {len(said)}")
-    return said
+    async def _remove(self, silence: str) -> None:
+        await self._store.remove(SILENCES, silence)
+        self._matchers.pop(silence, None)

@@ -1,82 +1,133 @@
-"""The tables of the journal: each one holds the structs of one class, a column for every field."""
+"""The tables of the journal. Each one stores the structs of one class, with a column for each field."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, get_origin
 
 import msgspec
 
-from monitor.alerting.notice import Notification
-from monitor.alerting.records import Ack, Owed, Parked, Silence, State, Told
+from monitor.alerting.matchers import parse_matcher_lists
+from monitor.alerting.records import (
+    Acknowledgement,
+    DeadLetter,
+    PendingNotice,
+    SavedState,
+    Silence,
+    UnusableRow,
+)
+from monitor.notifiers.notice import Notification
+from monitor.schema.annotations import MAX_NUMBER
 
 Key = str | int
 Column = str | bytes | int | float | None
 Row = TypeVar("Row", bound=msgspec.Struct)
 
-PLAIN = (str, bytes, int, float, type(None))  # what SQLite keeps as it is; all else becomes JSON
+NATIVE_TYPES = (
+    str,
+    bytes,
+    int,
+    float,
+    type(None),
+)  # stored by SQLite as they are; everything else is stored as JSON
+
+
+def _any(_: Any) -> None:
+    """Accept every row."""
 
 
 @dataclass(frozen=True, eq=False)
 class Table(Generic[Row]):
-    """Rows of one class, told apart by the field `key`."""
+    """Rows of one class, identified by the field `key`.
+
+    check: raises ValueError for a row that fits the class and cannot be used nevertheless.
+    """
 
     name: str
     row: type[Row]
     key: str
+    check: Callable[[Row], object] = _any
 
     def key_of(self, row: Row) -> Key:
+        """Return the value of the key field."""
         key: Key = getattr(row, self.key)
         return key
 
     @cached_property
     def types(self) -> Mapping[str, Any]:
+        """The types of the fields, by name."""
         return {field.name: field.type for field in msgspec.structs.fields(self.row)}
 
     @cached_property
     def columns(self) -> str:
+        """The column names, quoted for SQL."""
         return ", ".join(f'"{name}"' for name in self.types)  # "group" is a word of SQL
 
     @cached_property
-    def put(self) -> str:
+    def insert_sql(self) -> str:
+        """The statement that adds or replaces a row."""
         return (
             f"INSERT OR REPLACE INTO {self.name} ({self.columns}) VALUES ({', '.join('?' * len(self.types))})"
         )
 
     @cached_property
-    def delete(self) -> str:
+    def delete_sql(self) -> str:
+        """The statement that deletes the row of a key."""
         return f"DELETE FROM {self.name} WHERE {self.key} = ?"
 
     @cached_property
-    def select(self) -> str:
-        return f"SELECT {self.columns} FROM {self.name} ORDER BY rowid"
+    def select_sql(self) -> str:
+        """The query of all rows, in the order in which they were added, each after its rowid."""
+        return f"SELECT rowid, {self.columns} FROM {self.name} ORDER BY rowid"
 
     def encode(self, row: Row) -> list[Column]:
+        """Return the columns of a row. Raises ValueError for what could not be read back as it is."""
         return [_column(getattr(row, name)) for name in self.types]
 
     def decode(self, columns: Iterable[Any]) -> Row:
-        """Raises msgspec.MsgspecError for what is no such row."""
+        """Return the row of these columns. Raises ValueError, as which msgspec's errors count."""
         named = zip(self.types.items(), columns, strict=True)
-        return msgspec.convert({name: _value(kind, column) for (name, kind), column in named}, self.row)
+        row = msgspec.convert({name: _value(kind, column) for (name, kind), column in named}, self.row)
+        self.check(row)
+        return row
 
 
 def _column(value: Any) -> Column:
-    return value if isinstance(value, PLAIN) else msgspec.json.encode(value).decode()
+    if isinstance(value, str):
+        value.encode()  # raises UnicodeError for lone surrogates
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"expected a finite number, found {value}")
+    elif isinstance(value, int) and abs(value) > MAX_NUMBER:
+        raise ValueError(f"expected a number of at most {MAX_NUMBER}, found {value}")
+    return value if isinstance(value, NATIVE_TYPES) else msgspec.json.encode(value).decode()
 
 
 def _value(kind: Any, column: Any) -> Any:
+    if isinstance(column, str):
+        column.encode()  # raises UnicodeError for invalid UTF-8, which was decoded to lone surrogates
     nested = get_origin(kind) in (tuple, Mapping) or (
         isinstance(kind, type) and issubclass(kind, msgspec.Struct)
     )
+    if nested and not isinstance(column, str):
+        raise ValueError(f"expected JSON, found {column!r:.100}")
     return msgspec.json.decode(column, type=kind) if nested else column
 
 
-STATES = Table("states", State, "key")
-TOLD = Table("told", Told, "alert")
-OWED = Table("owed", Owed, "id")
-FORMED = Table("formed", Notification, "id")
-PARKED = Table("parked", Parked, "id")
-SILENCES = Table("silences", Silence, "id")
-ACKS = Table("acks", Ack, "alert")
+STATES = Table("states", SavedState, "key")
+PENDING_NOTICES = Table("pending_notices", PendingNotice, "id")
+NOTIFICATIONS = Table("notifications", Notification, "id")
+DEAD_LETTERS = Table("dead_letters", DeadLetter, "id")
+SILENCES = Table("silences", Silence, "id", lambda one: parse_matcher_lists(one.matchers))
+ACKNOWLEDGEMENTS = Table("acknowledgements", Acknowledgement, "alert")
+UNUSABLE_ROWS = Table("unusable_rows", UnusableRow, "id")
 
-TABLES: tuple[Table[Any], ...] = (STATES, TOLD, OWED, FORMED, PARKED, SILENCES, ACKS)
+TABLES: tuple[Table[Any], ...] = (
+    STATES,
+    PENDING_NOTICES,
+    NOTIFICATIONS,
+    DEAD_LETTERS,
+    SILENCES,
+    ACKNOWLEDGEMENTS,
+    UNUSABLE_ROWS,
+)

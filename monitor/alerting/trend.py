@@ -1,6 +1,6 @@
-"""Whether usages rise or fall, and since when: what the eye sees in a chart, noise left aside.
+"""Trends: finds whether usages rise or fall, and since when, despite noise.
 
-Arrays are [series, sample] and of many series at once: a thousand alerts may begin in one judgement.
+Arrays are [series, sample]. Many series are computed at once, as a thousand alerts can begin together.
 """
 
 from typing import NamedTuple
@@ -12,40 +12,43 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-LEAST = 5  # samples, and minutes, that make a trend
-EDGE = 2  # samples before and after one that smooth it
-SMALL = 0.02  # of the largest value: a change that nobody would call one
-NOISE = 3  # times the usual distance from the smoothed value
-STILL = 0.25  # of the whole change: what the second half of it must contribute, else it has ended
+MIN_SAMPLES = 5  # the fewest samples of a trend, and its shortest duration in minutes
+SMOOTHING_REACH = 2  # samples before and after each sample over which it is smoothed
+MIN_CHANGE = 0.02  # tolerance, as a part of the largest value; the greater of the two tolerances applies
+NOISE_FACTOR = 3  # tolerance, as a multiple of the median distance from the smoothed value
+MIN_LATE_SHARE = 0.25  # part of the change in the second half of the trend; with less, it has ended
 
 
 class Trend(NamedTuple):
-    """A usage that has been rising or falling for so many minutes."""
+    """A lasting change of a usage. direction: `rising` or `falling`. minutes: its duration so far."""
 
-    word: str
+    direction: str
     minutes: int
 
 
-def trends(minutes: npt.ArrayLike, values: npt.ArrayLike) -> list[Trend | None]:
-    """The trend at the end of each history, NaN where a minute is missing; None where there is none."""
+def find_trends(minutes: npt.ArrayLike, values: npt.ArrayLike) -> list[Trend | None]:
+    """Return the trend at the end of each series, or None. values: NaN if a minute has no sample."""
     minute, value = np.asarray(minutes, np.int64), np.asarray(values, np.float64)
     found: list[Trend | None] = [None] * len(value)
-    enough = np.flatnonzero(np.isfinite(value).sum(axis=1) >= LEAST)
+    enough = np.flatnonzero(np.isfinite(value).sum(axis=1) >= MIN_SAMPLES)
     if not enough.size:
         return found
     minute, value, missing = _dense(minute[enough], value[enough])
     smooth = _smoothed(value)
     noise = _median(np.where(missing, np.nan, np.abs(value - smooth)))
-    tolerance = np.maximum(NOISE * noise, SMALL * np.abs(smooth).max(axis=1, keepdims=True))
-    for word, curve in (("falling", -smooth), ("rising", smooth)):
-        lasted = _lasted(minute, curve, tolerance)
-        for row in np.flatnonzero(lasted).tolist():
-            found[enough[row]] = Trend(word, int(lasted[row]))
+    tolerance = np.maximum(NOISE_FACTOR * noise, MIN_CHANGE * np.abs(smooth).max(axis=1, keepdims=True))
+    for direction, curve in (("falling", -smooth), ("rising", smooth)):
+        duration = _duration(minute, curve, tolerance)
+        for row in np.flatnonzero(duration).tolist():
+            found[enough[row]] = Trend(direction, int(duration[row]))
     return found
 
 
 def _dense(minute: Ints, value: Floats) -> tuple[Ints, Floats, Flags]:
-    """The samples without gaps, at the right; the first one fills the left, where `missing` is true."""
+    """Move the samples of each row to its right end, and fill the left with the first one.
+
+    Returns minutes, values, and `missing`: true where a value was filled in.
+    """
     known = np.isfinite(value)
     order = np.argsort(known, axis=1, kind="stable")
     missing = ~np.take_along_axis(known, order, axis=1)
@@ -55,10 +58,10 @@ def _dense(minute: Ints, value: Floats) -> tuple[Ints, Floats, Flags]:
 
 
 def _smoothed(value: Floats) -> Floats:
-    """Each sample as the median of the five around it, found by comparing: faster than sorting."""
+    """Return the median of the five samples around each sample. Comparing is faster than sorting."""
     size = value.shape[1]
-    around = np.pad(value, ((0, 0), (EDGE, EDGE)), mode="edge")
-    a, b, c, d, e = (around[:, start : start + size] for start in range(2 * EDGE + 1))
+    around = np.pad(value, ((0, 0), (SMOOTHING_REACH, SMOOTHING_REACH)), mode="edge")
+    a, b, c, d, e = (around[:, shift : shift + size] for shift in range(2 * SMOOTHING_REACH + 1))
     low = np.maximum(np.minimum(a, b), np.minimum(c, d))
     high = np.minimum(np.maximum(a, b), np.maximum(c, d))
     smooth: Floats = np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), e))
@@ -66,7 +69,7 @@ def _smoothed(value: Floats) -> Floats:
 
 
 def _median(values: Floats) -> Floats:
-    """Of each row, NaN left aside; as `np.nanmedian`, which takes them one by one."""
+    """Return the median of each row, ignoring NaN. `np.nanmedian` is slow: it loops over the rows."""
     ascending = np.sort(values, axis=1)  # NaN last
     count = np.isfinite(values).sum(axis=1, keepdims=True)
     low, high = (np.take_along_axis(ascending, one, axis=1) for one in ((count - 1) // 2, count // 2))
@@ -74,26 +77,28 @@ def _median(values: Floats) -> Floats:
     return median
 
 
-def _lasted(minute: Ints, curve: Floats, tolerance: Floats) -> Ints:
-    """For how many minutes each curve has been rising; 0 where it is not."""
-    begun = _begun(curve, tolerance)
-    lasted = minute[:, -1:] - np.take_along_axis(minute, begun, axis=1)
-    half = (minute < minute[:, -1:] - lasted / 2).sum(axis=1, keepdims=True)
-    change, later = (curve[:, -1:] - np.take_along_axis(curve, since, axis=1) for since in (begun, half))
-    rises = (lasted >= LEAST) & (change > 2 * tolerance) & (later >= STILL * change)
-    risen: Ints = np.where(rises, lasted, 0)[:, 0]
+def _duration(minute: Ints, curve: Floats, tolerance: Floats) -> Ints:
+    """Return the minutes for which each curve has been rising; 0 if it is not."""
+    start = _beginning(curve, tolerance)
+    duration = minute[:, -1:] - np.take_along_axis(minute, start, axis=1)
+    half = (minute < minute[:, -1:] - duration / 2).sum(axis=1, keepdims=True)
+    change, late_change = (
+        curve[:, -1:] - np.take_along_axis(curve, since, axis=1) for since in (start, half)
+    )
+    rises = (duration >= MIN_SAMPLES) & (change > 2 * tolerance) & (late_change >= MIN_LATE_SHARE * change)
+    risen: Ints = np.where(rises, duration, 0)[:, 0]
     return risen
 
 
-def _begun(curve: Floats, tolerance: Floats) -> Ints:
-    """Where the rise that leads to the end began: the last place that is about as low as it was before it."""
+def _beginning(curve: Floats, tolerance: Floats) -> Ints:
+    """Return the index at which the last rise began: the last of the lowest values since the last fall."""
     lowest_after = np.minimum.accumulate(curve[:, ::-1], axis=1)[:, ::-1]
-    fell = _last(curve > lowest_after + tolerance)  # up to here, it went down
+    fell = _last(curve > lowest_after + tolerance)  # the last index after which the curve falls
     rest = np.where(np.arange(curve.shape[1]) > fell, curve, np.inf)
     return _last(rest <= rest.min(axis=1, keepdims=True) + tolerance)
 
 
 def _last(flags: Flags) -> Ints:
-    """The last place of each row where it is true; -1 where there is none."""
+    """Return the index of the last true value of each row; -1 if there is none."""
     last: Ints = flags.shape[1] - 1 - np.argmax(flags[:, ::-1], axis=1, keepdims=True)
     return np.where(flags.any(axis=1, keepdims=True), last, -1)

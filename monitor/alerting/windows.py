@@ -1,4 +1,4 @@
-"""Time windows: when a route's receivers are told, or are left alone."""
+"""Time windows, in which routes send or suppress notifications."""
 
 import calendar
 import re
@@ -9,44 +9,47 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from monitor.config_errors import unexpected
-from monitor.config_types import Model, Text
+from monitor.schema.problems import unexpected
+from monitor.schema.types import ConfigModel, Text
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = tuple(name.lower() for name in calendar.month_name[1:])
-SHORTEST = 3  # letters of a name: mon, jan
+MIN_NAME_LENGTH = 3  # letters: mon, jan
 LAST_DAY = 31
 DAY = 24 * 60  # minutes
-HOUR = 60
+HOUR = 60  # minutes
 TODAY, YESTERDAY = timedelta(0), timedelta(days=1)
 
 TIMES = re.compile(r"([0-9]{2}):([0-5][0-9])-([0-9]{2}):([0-5][0-9])")
 EVERY_DAY = ((1, LAST_DAY),)
 
-Span = tuple[int, int]  # first and last, both included; of times, the end is excluded
+Span = tuple[int, int]  # first and last, inclusive; for times: minutes of the day, the end exclusive
 
 
-def _names(what: str, names: Sequence[str], value: Any) -> Span:
-    """`mon`, `monday` or `monday:friday`, as places in `names`; a span may go round: `friday:monday`."""
+def _parse_names(what: str, names: Sequence[str], value: Any) -> Span:
+    """Parse `mon`, `monday` or `monday:friday` to indices of `names`. A span may wrap: `friday:monday`.
+
+    what: the kind of name, for the error.
+    """
     words = value.lower().split(":") if isinstance(value, str) else []
-    given = [place for word in words for place, name in enumerate(names) if _short_for(word, name)]
+    given = [index for word in words for index, name in enumerate(names) if _abbreviates(word, name)]
     if len(words) not in (1, 2) or len(given) != len(words):
         raise unexpected(f"{what} or two with a colon between, such as {names[0]}:{names[4]}", value)
     return given[0], given[-1]
 
 
-def _short_for(word: str, name: str) -> bool:
-    return len(word) >= SHORTEST and name.startswith(word)
+def _abbreviates(word: str, name: str) -> bool:
+    return len(word) >= MIN_NAME_LENGTH and name.startswith(word)
 
 
 def _weekdays(value: Any) -> Span:
-    return _names("a weekday", WEEKDAYS, value)
+    return _parse_names("a weekday", WEEKDAYS, value)
 
 
 def _months(value: Any) -> Span:
     if isinstance(value, int) and value in range(1, 13):
         return value - 1, value - 1
-    return _names("a month", MONTHS, value)
+    return _parse_names("a month", MONTHS, value)
 
 
 def _days(value: Any) -> Span:
@@ -76,21 +79,21 @@ def _zone(value: str) -> str:
     return value
 
 
-WRITTEN = WithJsonSchema({"type": ["string", "integer"]})
-Weekdays = tuple[Annotated[Span, BeforeValidator(_weekdays), WRITTEN], ...]
-Times = tuple[Annotated[Span, BeforeValidator(_times), WRITTEN], ...]
-Days = tuple[Annotated[Span, BeforeValidator(_days), WRITTEN], ...]
-Months = tuple[Annotated[Span, BeforeValidator(_months), WRITTEN], ...]
+SPAN_SCHEMA = WithJsonSchema({"type": ["string", "integer"]})
+Weekdays = tuple[Annotated[Span, BeforeValidator(_weekdays), SPAN_SCHEMA], ...]
+Times = tuple[Annotated[Span, BeforeValidator(_times), SPAN_SCHEMA], ...]
+Days = tuple[Annotated[Span, BeforeValidator(_days), SPAN_SCHEMA], ...]
+Months = tuple[Annotated[Span, BeforeValidator(_months), SPAN_SCHEMA], ...]
 
 
-class TimeWindow(Model):
-    """Recurring times on a zone's clock; at an instant they hold when everything that is given does.
+class TimeWindow(ConfigModel):
+    """The recurring times at which all given fields match, in a time zone.
 
-    A night (22:00-06:00) belongs to the day on which it begins. An hour that the clock shows twice is in the
-    window twice; one that it leaves out never comes.
+    A night (22:00-06:00) belongs to the day on which it begins. When the clocks change, a repeated hour is in
+    the window both times.
     """
 
-    name: Text = Field(description="What routes call it.")
+    name: Text = Field(description="The name that routes refer to.")
     weekdays: Weekdays = Field(default=(), description="Such as monday:friday or sat; default: all.")
     times: Times = Field(default=(), description="Such as 08:00-18:00; default: the whole day.")
     days: Days = Field(default=(), description="Of the month, such as 1:7, or -1 for the last; default: all.")
@@ -99,27 +102,27 @@ class TimeWindow(Model):
         default="UTC", description="Time zone, such as Europe/Berlin; default UTC."
     )
 
-    def holds(self, at: float) -> bool:
-        """Whether `at`, in epoch seconds, is within the window."""
+    def contains(self, at: float) -> bool:
+        """Return whether `at`, in epoch seconds, is within the window."""
         local = datetime.fromtimestamp(at, ZoneInfo(self.zone))
         today, minute = local.date(), local.hour * 60 + local.minute
-        return any(self._fits(today - before) for before in _begun(self.times or ((0, DAY),), minute))
+        return any(self._may_begin_on(today - age) for age in _start_days(self.times or ((0, DAY),), minute))
 
-    def _fits(self, day: date) -> bool:
-        """Whether a window may begin on this day."""
+    def _may_begin_on(self, day: date) -> bool:
+        """Return whether a window may begin on this day."""
         length = calendar.monthrange(day.year, day.month)[1]
         return (
-            _within(self.weekdays, day.weekday())
-            and _within(self.months, day.month - 1)
+            _in_any_span(self.weekdays, day.weekday())
+            and _in_any_span(self.months, day.month - 1)
             and any(
-                _from(first, length) <= day.day <= _from(last, length)
+                _day_of_month(first, length) <= day.day <= _day_of_month(last, length)
                 for first, last in self.days or EVERY_DAY
             )
         )
 
 
-def _begun(times: Iterable[Span], minute: int) -> Iterator[timedelta]:
-    """How long ago, in days, the spans began that hold at this minute of the day."""
+def _start_days(times: Iterable[Span], minute: int) -> Iterator[timedelta]:
+    """Yield, for each span that contains the minute of the day, whether it began today or yesterday."""
     for start, end in times:
         if start < end and start <= minute < end:
             yield TODAY
@@ -129,12 +132,13 @@ def _begun(times: Iterable[Span], minute: int) -> Iterator[timedelta]:
             yield YESTERDAY
 
 
-def _within(spans: Sequence[Span], place: int) -> bool:
+def _in_any_span(spans: Sequence[Span], value: int) -> bool:
+    """Return whether a span, which may wrap, contains the value. True if there are no spans."""
     return not spans or any(
-        first <= place <= last if first <= last else place >= first or place <= last for first, last in spans
+        first <= value <= last if first <= last else value >= first or value <= last for first, last in spans
     )
 
 
-def _from(day: int, length: int) -> int:
-    """A day of the month, counted from its end when it is negative."""
+def _day_of_month(day: int, length: int) -> int:
+    """Return the day of a month of `length` days; a negative day counts from its end."""
     return day if day > 0 else length + 1 + day

@@ -1,1 +1,1 @@
-"""What shows Headroom elsewhere, made from the catalogue: rules for Prometheus, dashboards, the runbook."""
+"""Generates rules for Prometheus, dashboards for Grafana, and the runbook from the catalogue."""

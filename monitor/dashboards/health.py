@@ -1,164 +1,282 @@
-"""The alerts on Headroom itself: what it does not see, and what it does not do."""
+"""The alerts on Headroom itself: blind spots, and failures of its process."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rules.alerts import Severity
 
-BLIND = 15  # minutes that a cell or signal may go unseen
-LOOKED = 35  # minutes that a service may go without a complete inventory, of which there is one in ten
-JOB = 'job=~".*headroom.*"'
-REFUSED = "Access.*|Unauthorized.*|.*NotAuthorized.*|InvalidClientTokenId|UnrecognizedClient.*|ExpiredToken.*"
-
-_POLLED = "max by (account, region) (headroom_poll_timestamp_seconds)"
-_LOOKED = "max by (account, region, service) (headroom_inventory_timestamp_seconds)"
-_SAMPLED = "max by (account, region, service, signal) (headroom_sample_timestamp_seconds)"
-_CELL_BLIND = (
-    f"time() - {_POLLED} > {BLIND * 60}\nor\nmax by (account, region) (headroom_series) unless {_POLLED}"
+MAX_POLL_AGE = 15  # minutes since a complete poll of a cell (an account in a region), or the newest sample
+MAX_INVENTORY_AGE = 35  # minutes since a complete inventory of a service, which is due every ten minutes
+JOB_MATCHER = 'job=~".*headroom.*"'
+DENIED_CODES = (
+    "Access.*|Unauthorized.*|.*NotAuthorized.*|InvalidClientTokenId|UnrecognizedClient.*|ExpiredToken.*"
 )
+
+_CELL = "max by (aws_account, aws_region)"
+_POLLED = f"{_CELL} (headroom_poll_timestamp_seconds)"
+_INVENTORIED = "max by (aws_account, aws_region, aws_service) (headroom_inventory_timestamp_seconds)"
+_SELECTED = 'headroom_sample_timestamp_seconds{aws_account!="",aws_region!="",aws_service!="",signal!=""}'
+_SAMPLED = "max by (aws_account, aws_region, aws_service, signal) (headroom_sample_timestamp_seconds)"
+_CELL_BLIND = f"time() - {_POLLED} > {MAX_POLL_AGE * 60}\nor\n{_CELL} (headroom_series) unless {_POLLED}"
 _SERVICE_BLIND = (
-    f"time() - {_LOOKED} > {LOOKED * 60}\n"
-    f"or\nmax by (account, region, service) (headroom_series) unless {_LOOKED}"
+    f"time() - {_INVENTORIED} > {MAX_INVENTORY_AGE * 60}\n"
+    f"or\nmax by (aws_account, aws_region, aws_service) (headroom_series) unless {_INVENTORIED}"
 )
+_BLIND_SPOTS = "headroom_blind_places > 0"  # exported by Headroom, one series per cause
 
 
-def _not_in(cells: str, expression: str) -> str:
-    """What is blind of its own: not in a cell that is blind as a whole."""
-    return f"(\n{expression}\n)\nunless on (account, region)\n(\n{cells}\n)"
+def _unless_blind_spot(expression: str) -> str:
+    """Return the expression without the accounts that have blind spots, which HeadroomBlind covers."""
+    return f"(\n{expression}\n)\nunless on (aws_account) ({_BLIND_SPOTS})"
+
+
+def _outside_cells(cells: str, expression: str) -> str:
+    """Return the expression without the cells that HeadroomCellBlind covers."""
+    return f"(\n{expression}\n)\nunless on (aws_account, aws_region)\n(\n{cells}\n)"
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One alert on Headroom itself. hold: minutes. summary: a template of Prometheus."""
+class HealthAlert:
+    """An alert on Headroom itself. pending_for: minutes. summary: a Prometheus template."""
 
     name: str
     expr: str
-    hold: int
+    pending_for: int
     severity: Severity
     summary: str
-    why: str
-    remedy: tuple[str, ...]
+    description: str
+    remedies: tuple[str, ...]
 
 
-PROCESS = (
-    Check(
+PROCESS_ALERTS = (
+    HealthAlert(
         name="HeadroomDown",
-        expr=f"up{{{JOB}}} == 0 or absent(up{{{JOB}}})",
-        hold=5,
+        expr=f"up{{{JOB_MATCHER}}} == 0 or absent(up{{{JOB_MATCHER}}})",
+        pending_for=5,
         severity=Severity.CRITICAL,
         summary="Headroom {{ with $labels.instance }}at {{ . }} {{ end }}cannot be scraped: "
-        "nobody watches the limits.",
-        why="Without it every other alert of Headroom is silent, which looks like all is well.",
-        remedy=(
-            "See whether the process runs and answers (`headroom healthcheck`), and read its log.",
-            "The alert looks for a scrape job with headroom in its name; call yours so.",
+        "limits are not monitored.",
+        description="No other alert of Headroom can fire while it is down.",
+        remedies=(
+            "Check that the process runs and responds (`headroom healthcheck`), and read its log.",
+            "The alert selects scrape jobs whose name contains `headroom`; name yours accordingly.",
         ),
     ),
-    Check(
+    HealthAlert(
         name="HeadroomNotJudging",
         expr='increase(headroom_ticks_total{loop="judge"}[10m]) == 0',
-        hold=5,
+        pending_for=5,
         severity=Severity.CRITICAL,
-        summary="Headroom at {{ $labels.instance }} has judged nothing for ten minutes: "
-        "what it exports is frozen.",
-        why="The zones are those of the last judgement, however old it is.",
-        remedy=("Read the log for the failure of the judge loop.", "Restart it, and report the failure."),
+        summary="Headroom at {{ $labels.instance }} has not evaluated any series for ten minutes: "
+        "its metrics are outdated.",
+        description="The exported zones are those of the last evaluation.",
+        remedies=(
+            "Look for the error of the judge loop in the log.",
+            "Restart Headroom, and report the error.",
+        ),
     ),
-    Check(
+    HealthAlert(
         name="HeadroomLoopFailing",
         expr="sum by (instance, loop) (increase(headroom_tick_failures_total[15m])) > 0",
-        hold=0,
+        pending_for=0,
         severity=Severity.WARNING,
-        summary="{{ $value | humanize }} turns of the {{ $labels.loop }} loop of Headroom at "
+        summary="{{ $value | humanize }} iterations of the {{ $labels.loop }} loop of Headroom at "
         "{{ $labels.instance }} failed in 15 minutes.",
-        why="An error that nobody expected: what AWS refuses is counted elsewhere.",
-        remedy=("Read the log: each failure is there with its traceback.",),
+        description="These are unexpected errors; errors of AWS are counted separately.",
+        remedies=("Read the log: it has the traceback of each failure.",),
     ),
-    Check(
+    HealthAlert(
         name="HeadroomBehind",
         expr="sum by (instance, loop) (increase(headroom_missed_ticks_total[30m]))\n"
         "> sum by (instance, loop) (increase(headroom_ticks_total[30m]))",
-        hold=15,
+        pending_for=15,
         severity=Severity.WARNING,
-        summary="The {{ $labels.loop }} loop of Headroom at {{ $labels.instance }} misses more turns "
-        "than it takes: {{ $value | humanize }} in 30 minutes.",
-        why="What it tells is older than its configured interval says.",
-        remedy=(
-            "Give the process more CPU, or spread the accounts over several.",
-            "Lengthen the interval of that loop.",
+        summary="The {{ $labels.loop }} loop of Headroom at {{ $labels.instance }} skips more iterations "
+        "than it runs: {{ $value | humanize }} skipped in 30 minutes.",
+        description="Its results are older than the configured interval.",
+        remedies=(
+            "Give the process more CPU, or distribute the accounts over several processes.",
+            "Increase the interval of that loop.",
         ),
     ),
-    Check(
+    HealthAlert(
         name="HeadroomConfigRefused",
         expr='headroom_config_reloads_total{outcome="refused"}\n'
         '- (headroom_config_reloads_total{outcome="refused"} offset 1h\n'
         '   or headroom_config_reloads_total{outcome="refused"} * 0)\n> 0',
-        hold=0,
+        pending_for=0,
         severity=Severity.WARNING,
-        summary="Headroom at {{ $labels.instance }} refused a new configuration in the last hour: "
-        "the old one is in force.",
-        why="Accounts, bands and limits are still those from before the change.",
-        remedy=("Run `headroom config check`: it has a line for each problem.", "Correct the file, reload."),
+        summary="Headroom at {{ $labels.instance }} rejected a new configuration in the last hour: "
+        "the previous one is still in force.",
+        description="The changes to accounts, bands and limits have not taken effect.",
+        remedies=(
+            "Run `headroom config check`: it prints one line per problem.",
+            "Correct the file and reload.",
+        ),
+    ),
+    HealthAlert(
+        name="HeadroomJournalFailing",
+        expr="min by (instance) (headroom_journal_healthy) == 0",
+        pending_for=5,
+        severity=Severity.WARNING,
+        summary="Headroom at {{ $labels.instance }} cannot write its journal: the state of alerts would not "
+        "survive a restart.",
+        description="After a restart, notifications would be sent twice, and silences and acknowledgements "
+        "would be lost.",
+        remedies=(
+            "See the reason in /-/ready and in the log: usually a full disk or missing write permission.",
+        ),
+    ),
+    HealthAlert(
+        name="HeadroomJournalSetAside",
+        expr="sum by (instance, what) (headroom_journal_set_aside) > 0",
+        pending_for=0,
+        severity=Severity.INFO,
+        summary="Headroom at {{ $labels.instance }} could not read a part of its journal when it started, "
+        "and set it aside ({{ $labels.what }}: {{ $value }}).",
+        description="An alert, a silence or an acknowledgement may be missing.",
+        remedies=(
+            "The log names each part; rows are kept in the table `unusable_rows`, files are renamed in the "
+            "same directory.",
+            "The alert resolves after the next restart of Headroom.",
+        ),
+    ),
+    HealthAlert(
+        name="HeadroomConnectionsRefused",
+        expr="sum by (instance, reason) "
+        '(increase(headroom_http_connections_refused_total{reason=~"full|files"}[15m])) > 0',
+        pending_for=0,
+        severity=Severity.WARNING,
+        summary="Headroom at {{ $labels.instance }} refused {{ $value | humanize }} connections in "
+        "15 minutes ({{ $labels.reason }}).",
+        description="Pages, /metrics and the stream may be unreachable; notifications are still sent.",
+        remedies=(
+            "Find out which clients hold the connections (`ss -tn`), and restrict access to the port.",
+            "Raise the limit of open files (`ulimit -Hn`): half of it, and 4,096 at most, are accepted.",
+        ),
     ),
 )
 
-SIGHT = (
-    Check(
+VISIBILITY_ALERTS = (
+    HealthAlert(
+        name="HeadroomNothingWatched",
+        expr=f"absent(headroom_account_up == 1) unless on () absent(up{{{JOB_MATCHER}}} == 1)",
+        pending_for=5,
+        severity=Severity.CRITICAL,
+        summary="Headroom is running, but cannot read any account.",
+        description="There are no series, so no alert on a limit can fire.",
+        remedies=(
+            "See the reason in /-/ready and on the overview page; `headroom check` prints the error of AWS.",
+            "Provide credentials and a region; `aws sts get-caller-identity` tests those of a shell.",
+        ),
+    ),
+    HealthAlert(
+        name="HeadroomSeriesMissing",
+        expr=f"absent({_SELECTED})\n"
+        f"and on () (count(headroom_build_info) or count(up{{{JOB_MATCHER}}} == 1))\n"
+        "unless on () absent(headroom_account_up == 1)",
+        pending_for=15,
+        severity=Severity.WARNING,
+        summary="Headroom reads AWS and is scraped, but Prometheus has no series with the labels that the "
+        "rules of Headroom select.",
+        description="The alerts on limits cannot fire.",
+        remedies=(
+            "Compare /metrics with the series in Prometheus: relabeling may drop or rename labels or "
+            "metrics.",
+            "Ignore the alert if the accounts have no resources yet that have a limit.",
+        ),
+    ),
+    HealthAlert(
+        name="HeadroomAccountDown",
+        expr="min by (aws_account) (headroom_account_up) == 0",
+        pending_for=5,
+        severity=Severity.WARNING,
+        summary="Headroom cannot read account {{ $labels.aws_account }}: access is denied, or no region "
+        "responds.",
+        description="Limits in this account are not monitored.",
+        remedies=(
+            "See /blind or /api/v1/status for the errors of AWS.",
+            "Renew expired credentials, or grant the permissions that `headroom iam-policy` prints.",
+        ),
+    ),
+    HealthAlert(
+        name="HeadroomBlind",
+        expr=f"max by (aws_account, cause) ({_BLIND_SPOTS})\nunless on (aws_account) (headroom_account_up "
+        f"== 0)",
+        pending_for=0,
+        severity=Severity.WARNING,
+        summary="Headroom cannot read {{ $value }} regions or services of account "
+        "{{ $labels.aws_account }}: {{ $labels.cause }}.",
+        description="Limits there are not monitored. At least two reads in a row failed.",
+        remedies=(
+            "See /blind for the regions and services, the error of AWS, and what to do.",
+            "Use `exclude` for regions and services that need no monitoring: they are not read.",
+        ),
+    ),
+    HealthAlert(
         name="HeadroomCellBlind",
-        expr=_CELL_BLIND,
-        hold=5,
+        expr=_unless_blind_spot(_CELL_BLIND),
+        pending_for=5,
         severity=Severity.WARNING,
-        summary="Headroom has read no complete metrics of account {{ $labels.account }} in "
-        f"{{{{ $labels.region }}}} for {BLIND} minutes or more.",
-        why="Its series go stale one by one; nobody will hear of a limit that is reached there.",
-        remedy=(
-            "/api/v1/status says what AWS answered; `headroom check` tries it once.",
-            "Allow what `headroom iam-policy` prints.",
-            "Where metrics are read less often than every five minutes, raise the 15 minutes of this rule.",
+        summary="Headroom has not completely read the metrics of account {{ $labels.aws_account }} in "
+        f"{{{{ $labels.aws_region }}}} for {MAX_POLL_AGE} minutes or more.",
+        description="The series of this account and region become stale; their limits are not monitored.",
+        remedies=(
+            "See the error of AWS in /api/v1/status, or run `headroom check`.",
+            "Grant the permissions that `headroom iam-policy` prints.",
+            "If the polling interval is longer than five minutes, increase the 15 minutes of this rule.",
         ),
     ),
-    Check(
+    HealthAlert(
         name="HeadroomServiceBlind",
-        expr=_not_in(_CELL_BLIND, _SERVICE_BLIND),
-        hold=5,
+        expr=_unless_blind_spot(_outside_cells(_CELL_BLIND, _SERVICE_BLIND)),
+        pending_for=5,
         severity=Severity.WARNING,
-        summary="Headroom has no complete inventory of {{ $labels.service }} in account "
-        f"{{{{ $labels.account }}}}, {{{{ $labels.region }}}}, for {LOOKED} minutes or more.",
-        why="New resources and changed limits are not seen, so a utilization may be that of an old limit.",
-        remedy=(
-            "/api/v1/status says which call AWS refused and why.",
-            "Allow what `headroom iam-policy` prints, or take the service out of the configuration.",
-            "Where inventory_interval is over 10 minutes, raise the 35 minutes of this rule.",
+        summary="Headroom has not completely listed the resources of {{ $labels.aws_service }} in account "
+        f"{{{{ $labels.aws_account }}}}, {{{{ $labels.aws_region }}}}, for {MAX_INVENTORY_AGE} minutes or "
+        f"more.",
+        description="New resources and changed limits are missing; a utilization may refer to an outdated "
+        "limit.",
+        remedies=(
+            "See /api/v1/status for the call that failed and its error.",
+            "Grant the permissions that `headroom iam-policy` prints, or remove the service from the "
+            "configuration.",
+            "If inventory_interval is longer than 10 minutes, increase the 35 minutes of this rule.",
         ),
     ),
-    Check(
+    HealthAlert(
         name="HeadroomSignalBlind",
-        expr=_not_in(_CELL_BLIND, f"time() - {_SAMPLED} > {BLIND * 60}"),
-        hold=5,
+        expr=_outside_cells(_CELL_BLIND, f"time() - {_SAMPLED} > {MAX_POLL_AGE * 60}"),
+        pending_for=5,
         severity=Severity.INFO,
-        summary="No series of {{ $labels.service }}.{{ $labels.signal }} in account {{ $labels.account }}, "
-        "{{ $labels.region }}, has a sample that is less than {{ $value | humanizeDuration }} old.",
-        why="The cell is read, and yet CloudWatch tells nothing of the signal.",
-        remedy=(
-            "Idle resources have no samples in some services (SQS, Lambda): then nothing is wrong.",
-            "See whether the metrics are still enabled; /api/v1/status has the command that enables them.",
+        summary="The newest sample of {{ $labels.aws_service }}.{{ $labels.signal }} in account "
+        "{{ $labels.aws_account }}, {{ $labels.aws_region }}, is "
+        "{{ $value | humanizeDuration }} old.",
+        description="The metrics of the region are read, but CloudWatch returns no samples for the signal.",
+        remedies=(
+            "Ignore the alert if the resources are idle: some services (SQS, Lambda) then publish no "
+            "samples.",
+            "Check whether the metrics are still enabled; /api/v1/status has the command that enables them.",
         ),
     ),
-    Check(
+    HealthAlert(
         name="HeadroomCallsRefused",
-        expr="sum by (service, operation, code) "
-        f'(increase(headroom_aws_calls_total{{code=~"{REFUSED}"}}[1h])) > 0',
-        hold=0,
+        expr="sum by (aws_service, operation, code) "
+        f'(increase(headroom_aws_calls_total{{code=~"{DENIED_CODES}"}}[1h])) > 0',
+        pending_for=0,
         severity=Severity.INFO,
-        summary="AWS refused {{ $labels.service }}:{{ $labels.operation }} to Headroom "
+        summary="AWS denied Headroom {{ $labels.aws_service }}:{{ $labels.operation }} "
         "{{ $value | humanize }} times in an hour ({{ $labels.code }}).",
-        why="What the call would have told is missing: resources, limits or usage.",
-        remedy=("Allow what `headroom iam-policy` prints; /api/v1/status says in which account and region.",),
+        description="Resources, limits or usage that the call returns are missing.",
+        remedies=(
+            "Grant the permissions that `headroom iam-policy` prints; /api/v1/status has the account and "
+            "region.",
+        ),
     ),
 )
 
 
-def checks() -> Iterator[Check]:
-    """All of them, the worst first."""
-    yield from PROCESS
-    yield from SIGHT
+def health_alerts() -> Iterator[HealthAlert]:
+    """Yield all alerts on Headroom itself, the most severe first."""
+    yield from PROCESS_ALERTS
+    yield from VISIBILITY_ALERTS

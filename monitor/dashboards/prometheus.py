@@ -1,14 +1,15 @@
-"""Rules for those who alert in Prometheus: a file a service, and one for Headroom itself.
+"""Alerting rules for Prometheus: a file per service, and one for Headroom itself.
 
-A series has at most one of the alerts HeadroomSaturated, -Critical and -Above, since all three look at one
-recorded number, the zone to tell. Three recorded families lead there, for each signal:
+A series has at most one of the alerts HeadroomSaturated, HeadroomNear and HeadroomAbove, because all three
+select the last of three metrics that are recorded for each signal:
 
-last_known  the zone, kept while a series is stale: missing samples end no alert. It ends with the series.
-held        the worst zone that has lasted for the signal's hold, with everything worse counted in, so that a
-            series which grows worse meanwhile does not begin anew; `saturated` needs no time.
-told        the worst held zone of the last minutes, so that an alert does not flap.
+last_known  the zone; while the series is stale, its former zone, so that missing samples resolve no alert. It
+            ends with the series, and when a usage is only bounded and the bounds no longer prove a zone.
+sustained   the worst zone that lasted for the signal's `for`; worse zones count for milder ones, so that
+            `for` does not start again when a series gets worse. `saturated` has a `for` of its own.
+alerted     the worst sustained zone of the last minutes, so that alerts do not flap.
 
-Time is that of the evaluations, where Headroom's own alerts count that of the samples.
+These rules measure time by evaluations, whereas Headroom's own alerts measure it by samples.
 """
 
 from collections.abc import Mapping
@@ -16,32 +17,43 @@ from typing import Any
 
 import yaml
 
-from monitor.dashboards.health import Check, checks
+from monitor.dashboards.health import HealthAlert, health_alerts
 from monitor.dashboards.runbook import anchor
-from rules.alerts import KEEP_FIRING_FOR, Rule, holds
+from monitor.fleet.key import ALL_LABELS, WHOLE_ACCOUNT
+from monitor.lib.label_names import exported_names
+from rules.alerts import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule
 from rules.band import Zone
-from rules.limits import Kind, Service, Signal, catalogue
+from rules.limits import LimitKind, Service, Signal, catalogue
 
-LAST_KNOWN, HELD, TOLD = "headroom:zone:last_known", "headroom:zone:held", "headroom:zone:told"
-INTERVAL = "30s"  # between evaluations; Prometheus forgets what `last_known` was after five minutes
-IDENTITY = ("instance", "pod")  # labels of the scraped process, of which an alert's identity is free
-IDENTIFIED = (
-    '{{ $of := printf "{account=%q,region=%q,service=%q,signal=%q,resource=%q}" '
-    "$labels.account $labels.region $labels.service $labels.signal $labels.resource }}"
+LAST_KNOWN, SUSTAINED, ALERTED = (
+    "headroom:zone:last_known",
+    "headroom:zone:sustained",
+    "headroom:zone:alerted",
 )
+INTERVAL = "30s"  # between evaluations; must be less than the five minutes of Prometheus' lookback
+PROCESS_LABELS = (
+    "instance",
+    "pod",
+)  # labels of the scraped process; a restart must not change the identity of an alert
+LABELS = exported_names(ALL_LABELS)
+SELECTOR_VARIABLE = (
+    f'{{{{ $of := printf "{{{",".join(f"{name}=%q" for name in LABELS)}}}" '
+    f"{' '.join(f'$labels.{name}' for name in LABELS)} }}}}"
+)
+ACCOUNT, REGION, SERVICE = exported_names(("account", "region", "service"))
 RUNBOOK = "docs/runbook.md"
 
-WORDS = {
-    Rule.SATURATED: "refuses demand{refused}: {usage} of {limit} used",
-    Rule.CRITICAL: "uses {usage} of {limit}{utilization}: it is about to be refused",
+SUMMARIES = {
+    Rule.SATURATED: "is throttled{throttled}: it uses {usage} of {limit}",
+    Rule.NEAR: "uses {usage} of {limit}{utilization}: it is near its limit",
     Rule.ABOVE: "uses {usage} of {limit}{utilization}: it is above its target band",
     Rule.BELOW: "has used {usage} of {limit}{utilization} for a day: it is below its target band, "
-    "and paid for",
+    "and the capacity is paid for",
 }
 
 
 class _Dumper(yaml.SafeDumper):
-    """Expressions of several lines stay readable."""
+    """Writes text with line breaks as block scalars, so that expressions stay readable."""
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -53,21 +65,25 @@ _Dumper.add_representer(str, _text)
 
 
 def files(runbook: str = RUNBOOK) -> Mapping[str, str]:
-    """The text of each file by its name; `runbook` is the address of docs/runbook.md."""
-    told = {service.service: service_groups(service, runbook) for service in catalogue().values()}
-    told["headroom"] = [_group("headroom", [_check(check, runbook) for check in checks()])]
-    return {f"{name}.yaml": _yaml(groups) for name, groups in told.items()}
+    """Return the text of each file by name. runbook: the address of the runbook."""
+    groups_by_name = {service.service: service_groups(service, runbook) for service in catalogue().values()}
+    groups_by_name["headroom"] = [
+        _group("headroom", [_health_rule(alert, runbook) for alert in health_alerts()])
+    ]
+    return {f"{name}.yaml": _yaml(groups) for name, groups in groups_by_name.items()}
 
 
 def _yaml(groups: list[dict[str, Any]]) -> str:
-    head = "# Made by `headroom dashboards prometheus` from the catalogue: change it there.\n"
+    head = "# Generated by `headroom dashboards prometheus` from the catalogue; do not edit.\n"
     return head + yaml.dump({"groups": groups}, Dumper=_Dumper, sort_keys=False, width=110)
 
 
 def service_groups(service: Service, runbook: str) -> list[dict[str, Any]]:
-    """A group a signal, so that they are evaluated side by side."""
+    """Return one group per signal, so that Prometheus evaluates them in parallel."""
     return [
-        _group(f"headroom {signal.id}", [*_recorded(signal), *_alerts(service, signal, runbook)])
+        _group(
+            f"headroom {signal.id}", [*_recording_rules(signal), *_alerting_rules(service, signal, runbook)]
+        )
         for signal in service.signals.values()
     ]
 
@@ -76,61 +92,84 @@ def _group(name: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
     return {"name": name, "interval": INTERVAL, "rules": rules}
 
 
-def _of(signal: Signal) -> str:
-    return f'{{service="{signal.service}",signal="{signal.name}"}}'
+def _selector(signal: Signal) -> str:
+    return f'{{{SERVICE}="{signal.service}",signal="{signal.name}"}}'
 
 
-def _labels(signal: Signal) -> dict[str, str]:
-    """What a rule's series have anyway; said, it tells promtool and people that no two rules are one."""
-    return {"service": signal.service, "signal": signal.name}
+def _rule_labels(signal: Signal) -> dict[str, str]:
+    """Return the labels of a rule. Its series have them already; promtool needs them to tell rules apart."""
+    return {SERVICE: signal.service, "signal": signal.name}
 
 
-def _recorded(signal: Signal) -> list[dict[str, Any]]:
-    expressions = {LAST_KNOWN: _last_known(_of(signal)), HELD: _held(signal), TOLD: _told(_of(signal))}
-    return [{"record": name, "expr": expr, "labels": _labels(signal)} for name, expr in expressions.items()]
+def _recording_rules(signal: Signal) -> list[dict[str, Any]]:
+    expressions = {
+        LAST_KNOWN: _last_known(_selector(signal)),
+        SUSTAINED: _sustained(signal),
+        ALERTED: _alerted(_selector(signal)),
+    }
+    return [
+        {"record": name, "expr": expr, "labels": _rule_labels(signal)} for name, expr in expressions.items()
+    ]
 
 
 def _last_known(of: str) -> str:
-    without = f"max without ({', '.join(IDENTITY)})"
+    without = f"max without ({', '.join(PROCESS_LABELS)})"
     kept = f"{LAST_KNOWN}{of}\n  and\n  {without} (headroom_sample_timestamp_seconds{of})"
-    return f"{without} (headroom_zone{of})\nor (\n  {kept}\n)"
+    unproven = f"{without} (headroom_usage_lower_bound{of})"
+    return f"{without} (headroom_zone{of})\nor (\n  {kept}\n  unless\n  {unproven}\n)"
 
 
-def _held(signal: Signal) -> str:
-    of, hold = _of(signal), f"{max(signal.hold, 1)}m"
-    lasted = f"min_over_time({LAST_KNOWN}{of}[{hold}])\n  and\n  {LAST_KNOWN}{of} offset {hold}"
-    return f"{LAST_KNOWN}{of} == {Zone.SATURATED}\nor (\n  {lasted}\n)"
+def _sustained(signal: Signal) -> str:
+    of, saturated_minutes = _selector(signal), signal.tolerance.pending_for
+    minimum = _minimum_over(of, max(signal.pending_for, 1))
+    if not saturated_minutes:
+        return f"{LAST_KNOWN}{of} == {Zone.SATURATED}\nor (\n  {minimum}\n)"
+    saturated = f"(\n  {_minimum_over(of, saturated_minutes)}\n) == {Zone.SATURATED}"
+    return f"{saturated}\nor clamp_max(\n  {minimum}, {Zone.NEAR}\n)"
 
 
-def _told(of: str) -> str:
-    worst, lesser = KEEP_FIRING_FOR[Rule.SATURATED], KEEP_FIRING_FOR[Rule.CRITICAL]
-    saturated = f"max_over_time({HELD}{of}[{worst}m]) == {Zone.SATURATED}"
-    return f"{saturated}\nor max_over_time({HELD}{of}[{lesser}m])"
+def _minimum_over(of: str, minutes: int) -> str:
+    """Return the mildest zone of the last minutes, for series that existed before them."""
+    return f"min_over_time({LAST_KNOWN}{of}[{minutes}m])\n  and\n  {LAST_KNOWN}{of} offset {minutes}m"
 
 
-def _alerts(service: Service, signal: Signal, runbook: str) -> list[dict[str, Any]]:
-    of = _of(signal)
+def _alerted(of: str) -> str:
+    saturated_minutes, other_minutes = KEEP_FIRING_FOR[Rule.SATURATED], KEEP_FIRING_FOR[Rule.NEAR]
+    saturated = f"max_over_time({SUSTAINED}{of}[{saturated_minutes}m]) == {Zone.SATURATED}"
+    return f"{saturated}\nor max_over_time({SUSTAINED}{of}[{other_minutes}m])"
+
+
+def _alerting_rules(service: Service, signal: Signal, runbook: str) -> list[dict[str, Any]]:
+    of = _selector(signal)
     alerts = [
-        _alert(f"{TOLD}{of} == {Zone[rule.name]}", rule, service, signal, runbook)
-        for rule in (Rule.SATURATED, Rule.CRITICAL, Rule.ABOVE)
+        _alerting_rule(f"{ALERTED}{of} == {Zone[rule.name]}", rule, service, signal, runbook)
+        for rule in (Rule.SATURATED, Rule.NEAR, Rule.ABOVE)
     ]
-    if signal.kind is Kind.PROVISIONED:
-        below = _alert(f"{LAST_KNOWN}{of} == {Zone.BELOW}", Rule.BELOW, service, signal, runbook)
-        hold = f"{holds(signal.hold)[Rule.BELOW] // 60}h"
-        alerts.append(_after(below, {"for": hold, "keep_firing_for": f"{KEEP_FIRING_FOR[Rule.BELOW]}m"}))
+    if signal.kind is LimitKind.PROVISIONED:
+        below = _alerting_rule(_idle(of), Rule.BELOW, service, signal, runbook)
+        pending_for = f"{IDLE_PENDING_FOR // 60}h"
+        alerts.append(
+            _with_timing(below, {"for": pending_for, "keep_firing_for": f"{KEEP_FIRING_FOR[Rule.BELOW]}m"})
+        )
     return alerts
 
 
-def _after(alert: dict[str, Any], timing: dict[str, str]) -> dict[str, Any]:
-    """The timing, where people look for it: after the expression."""
+def _idle(of: str) -> str:
+    """Return series below the band, except capacity that another limit of the same purchase keeps busy."""
+    busy = f"max without ({', '.join(PROCESS_LABELS)}) (headroom_idle{of}) == 0"
+    return f"{LAST_KNOWN}{of} == {Zone.BELOW}\n  unless\n  {busy}"
+
+
+def _with_timing(alert: dict[str, Any], timing: dict[str, str]) -> dict[str, Any]:
+    """Return the rule with its timing after the expression, as in Prometheus' documentation."""
     return {"alert": alert["alert"], "expr": alert["expr"], **timing, **alert}
 
 
-def _alert(expr: str, rule: Rule, service: Service, signal: Signal, runbook: str) -> dict[str, Any]:
+def _alerting_rule(expr: str, rule: Rule, service: Service, signal: Signal, runbook: str) -> dict[str, Any]:
     return {
         "alert": f"Headroom{rule.word.capitalize()}",
         "expr": expr,
-        "labels": {"severity": rule.severity.value, **_labels(signal)},
+        "labels": {"severity": rule.severity.value, **_rule_labels(signal)},
         "annotations": {
             "summary": _summary(rule, service, signal),
             "description": signal.why,
@@ -141,47 +180,50 @@ def _alert(expr: str, rule: Rule, service: Service, signal: Signal, runbook: str
     }
 
 
-def _check(check: Check, runbook: str) -> dict[str, Any]:
-    alert = {
-        "alert": check.name,
-        "expr": check.expr,
-        "labels": {"severity": check.severity.value},
+def _health_rule(alert: HealthAlert, runbook: str) -> dict[str, Any]:
+    rule = {
+        "alert": alert.name,
+        "expr": alert.expr,
+        "labels": {"severity": alert.severity.value},
         "annotations": {
-            "summary": check.summary,
-            "description": check.why,
-            "remedy": " ".join(check.remedy),
-            "runbook_url": f"{runbook}#{anchor(check.name)}",
+            "summary": alert.summary,
+            "description": alert.description,
+            "remedy": " ".join(alert.remedies),
+            "runbook_url": f"{runbook}#{anchor(alert.name)}",
         },
     }
-    return _after(alert, {"for": f"{check.hold}m"}) if check.hold else alert
+    return _with_timing(rule, {"for": f"{alert.pending_for}m"}) if alert.pending_for else rule
 
 
 def _summary(rule: Rule, service: Service, signal: Signal) -> str:
     numbers = {
-        "usage": _number("headroom_usage", signal, otherwise="an unknown amount"),
-        "limit": _number("headroom_limit", signal, signal.unit, otherwise="its limit"),
-        "utilization": _queried("headroom_utilization_ratio", " ({} | humanizePercentage }})"),
-        "refused": _queried("headroom_saturation", " ({} | humanize }}/s)"),
+        "usage": _amount_template("headroom_usage", signal, otherwise="an unknown amount"),
+        "limit": _amount_template("headroom_limit", signal, signal.unit, otherwise="its limit"),
+        "utilization": _value_template("headroom_utilization_ratio", " ({} | humanizePercentage }})"),
+        "throttled": _value_template("headroom_saturation", " ({} | humanize }}/s)"),
     }
-    name = '{{ with printf "headroom_account_info{account=%q}" $labels.account | query }}'
-    account = name + '{{ . | first | label "name" }}{{ else }}{{ $labels.account }}{{ end }}'
-    where = f"{{{{ $labels.resource }}}} ({account}, {{{{ $labels.region }}}})"
-    told = f"{service.title}, {where} {WORDS[rule].format(**numbers)}. {signal.title}."
-    return IDENTIFIED + told
+    name = f'{{{{ with printf "headroom_account_info{{{ACCOUNT}=%q}}" $labels.{ACCOUNT} | query }}}}'
+    account = (
+        name + f'{{{{ . | first | label "name" }}}}{{{{ else }}}}{{{{ $labels.{ACCOUNT} }}}}{{{{ end }}}}'
+    )
+    resource = f"{{{{ with $labels.resource }}}}{{{{ . }}}}{{{{ else }}}}{WHOLE_ACCOUNT}{{{{ end }}}}"
+    where = f"{resource} ({account}, {{{{ $labels.{REGION} }}}})"
+    text = f"{service.title}, {where} {SUMMARIES[rule].format(**numbers)}. {signal.title}."
+    return SELECTOR_VARIABLE + text
 
 
-def _queried(family: str, shown: str, scale: str = "", otherwise: str = "") -> str:
-    """A template for the value of the alert's series in a family; `{}` in `shown` stands for the value."""
+def _value_template(family: str, shown: str, scale: str = "", otherwise: str = "") -> str:
+    """Return a template for the value of a metric of the alert's series; `{}` in `shown` is the value."""
     value = shown.replace("{}", "{{ . | first | value")
     other = f"{{{{ else }}}}{otherwise}" if otherwise else ""
     return f'{{{{ with printf "{family}%s{scale}" $of | query }}}}{value}{other}{{{{ end }}}}'
 
 
-def _number(family: str, signal: Signal, unit: str = "", otherwise: str = "") -> str:
-    """An amount as people read it, with its unit where that is asked for or belongs to the number."""
+def _amount_template(family: str, signal: Signal, unit: str = "", otherwise: str = "") -> str:
+    """Return a template for a human-readable amount, with `unit` or the unit that belongs to the number."""
     if signal.unit == "milliseconds":
-        return _queried(family, "{} | humanizeDuration }}", " / 1000", otherwise)
+        return _value_template(family, "{} | humanizeDuration }}", " / 1000", otherwise)
     if signal.unit.startswith("bytes"):
         shown = "{} | humanize1024 }}" + f"B{signal.unit.removeprefix('bytes')}"
-        return _queried(family, shown, otherwise=otherwise)
-    return _queried(family, "{} | humanize }}" + (f" {unit}" if unit else ""), otherwise=otherwise)
+        return _value_template(family, shown, otherwise=otherwise)
+    return _value_template(family, "{} | humanize }}" + (f" {unit}" if unit else ""), otherwise=otherwise)

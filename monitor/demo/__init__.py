@@ -1,1 +1,1 @@
-"""AWS on loopback, with realistic traffic: `python -m monitor.demo.aws`."""
+"""The demo: a simulated AWS on loopback with realistic traffic, and Headroom configured to monitor it."""

@@ -1,4 +1,4 @@
-"""One request of an AWS client, understood with moto's own routers, parsers and serializers."""
+"""One request of an AWS client, parsed and answered with moto's routers, parsers and serializers."""
 
 import re
 from collections.abc import Mapping
@@ -15,32 +15,33 @@ from moto.core.serialize import get_serializer_class
 from starlette.responses import Response
 from werkzeug.exceptions import NotFound
 
-SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/(?P<signer>[^/]+)/aws4_request")
-SIGNERS = {
+CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/(?P<signer>[^/]+)/aws4_request")
+SERVICE_BY_SIGNING_NAME = {
     "monitoring": "cloudwatch",
     "servicequotas": "service-quotas",
-}  # the others sign with botocore's name
-# moto's ServiceModel keeps the operations it makes under the name by which botocore's, which it asks for
-# them, keeps its own: another thread may find botocore's in between, which lacks what moto needs.
-ROUTING = Lock()
+}  # all others sign with the name that botocore uses
+# moto's ServiceModel caches operations under the same attribute as its base class in botocore. Without the
+# lock, another thread may find botocore's operation in the cache, which lacks what moto needs.
+ROUTING_LOCK = Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is asked of which service in which region, and in which protocol it wants its answer."""
+    """A request for an operation of a service in a region. protocol: the protocol of the response."""
 
     request: Request
     region: str
     operation: OperationModel
-    labels: Mapping[str, str]  # from the path
+    path_params: Mapping[str, str]  # parsed from the URL's path
     protocol: str
 
     @property
     def name(self) -> tuple[str, str]:
-        """Service and operation, as botocore's model calls them."""
+        """The service and the operation, by their names in botocore's model."""
         return self.operation.service_model.service_name, self.operation.name
 
     def params(self) -> dict[str, Any]:
+        """Return the parameters of the operation."""
         parser = PROTOCOL_PARSERS[self.protocol](self.operation)
         request = self.request
         parsed: dict[str, Any] = parser.parse(
@@ -50,28 +51,28 @@ class Call:
                 "headers": request.headers,
                 "body": request.data,
                 "url_path": request.path,
-                "url_params": dict(self.labels),
+                "url_params": dict(self.path_params),
             }
         )
         return parsed
 
     def respond(self, result: object, status: int | None = None) -> Response:
-        """The answer, or the error when `result` is an exception, in the protocol of the call."""
+        """Return a response with `result`, which may be an exception, in the protocol of the call."""
         serializer = get_serializer_class(self.name[0], self.protocol)(operation_model=self.operation)
-        answer = serializer.serialize(result)
-        return Response(answer["body"], status or answer["status_code"], dict(answer["headers"]))
+        serialized = serializer.serialize(result)
+        return Response(serialized["body"], status or serialized["status_code"], dict(serialized["headers"]))
 
 
-def understand(request: Request) -> Call | None:
-    """The call that the request is; None when it is not signed, or for something botocore does not know."""
-    scope = SCOPE.search(request.headers.get("Authorization", ""))
+def parse_call(request: Request) -> Call | None:
+    """Parse a request; returns None when it is not signed, or botocore does not know the operation."""
+    scope = CREDENTIAL_SCOPE.search(request.headers.get("Authorization", ""))
     if scope is None:
         return None
-    service = SIGNERS.get(scope["signer"], scope["signer"])
+    service = SERVICE_BY_SIGNING_NAME.get(scope["signer"], scope["signer"])
     if service == "apigateway" and request.path.startswith("/v2/"):
         service = "apigatewayv2"
     try:
-        with ROUTING:
+        with ROUTING_LOCK:
             operation, labels = get_service_router(service).match(request)
     except (UnknownServiceError, NotFound):
         return None

@@ -1,6 +1,7 @@
-"""GetMetricData over the world's metrics: computed when asked for, so all of history is there at once.
+"""GetMetricData and ListMetrics for the metrics of the simulated resources.
 
-The newest complete minute is available at its end: the demo does not imitate CloudWatch's delay.
+Values are computed on request, so the whole history exists from the start. A minute is available as soon as
+it ends: the demo does not simulate the delay of CloudWatch.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,70 +10,96 @@ from typing import Any
 import numpy as np
 import orjson
 
-from monitor.demo.metric import Emitted
-from monitor.demo.region import AwsError, Params, Region
+from monitor.demo.metric import DemoMetric
+from monitor.demo.region import AwsResponseError, DemoRegion, Params
 from monitor.demo.services import SERVICES
 from monitor.demo.traffic import Minutes
 
-MAX_QUERIES = 500  # of one call
-Key = tuple[str, str, frozenset[tuple[str, str]]]
+MAX_QUERIES = 500  # per call, as in AWS
+MetricKey = tuple[str, str, frozenset[tuple[str, str]]]
 
 
-class CloudWatch:
-    """The metrics of one region, found by their identity."""
+class DemoCloudWatch:
+    """The metrics of one region, by namespace, name and dimensions."""
 
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: DemoRegion) -> None:
         self.region = region
-        self.metrics: dict[Key, Emitted] = {
-            (emitted.namespace, emitted.name, frozenset(emitted.dimensions.items())): emitted
+        self.metrics: dict[MetricKey, DemoMetric] = {
+            (metric.namespace, metric.name, frozenset(metric.dimensions.items())): metric
             for service in SERVICES
-            for emitted in service.emitted(region)
+            for metric in service.metrics(region)
         }
 
     def get_metric_data(self, request: Params, now: float) -> bytes:
-        """The JSON body of the answer.
+        """Return the JSON body of the response.
 
-        Raises AwsError for what the demo does not do: expressions, periods of less than a minute,
-        more than 500 queries.
+        Raises AwsResponseError for expressions, periods that are not whole minutes, and more than 500
+        queries, which the demo does not support.
         """
         queries = request["MetricDataQueries"]
         if len(queries) > MAX_QUERIES:
-            raise invalid(
+            raise validation_error(
                 f"The collection MetricDataQueries must not have a size greater than {MAX_QUERIES}."
             )
         results = [self.result(query, request, now) for query in queries]
         return orjson.dumps({"MetricDataResults": results, "Messages": []}, option=orjson.OPT_SERIALIZE_NUMPY)
 
+    def list_metrics(self, params: Params) -> dict[str, Any]:
+        """Return all metrics with the requested name and dimensions, as one page."""
+        filters = [(one["Name"], one.get("Value")) for one in params.get("Dimensions", ())]
+        matching = [
+            metric
+            for metric in self.metrics.values()
+            if (metric.namespace, metric.name) == (params["Namespace"], params["MetricName"])
+            and all(has_dimension(metric.dimensions, name, value) for name, value in filters)
+        ]
+        return {"Metrics": [metric_description(one) for one in matching]}
+
     def result(self, query: Mapping[str, Any], request: Params, now: float) -> dict[str, Any]:
+        """Return the result of one query. Raises AwsResponseError."""
         stat = query.get("MetricStat")
         if stat is None or stat["Period"] % 60:
-            raise invalid(
+            raise validation_error(
                 f"Query {query['Id']}: only a MetricStat with a Period of whole minutes works here."
             )
         metric = stat["Metric"]
-        found = self.metrics.get(key(metric["Namespace"], metric["MetricName"], metric.get("Dimensions", ())))
-        answer = {
+        found = self.metrics.get(
+            metric_key(metric["Namespace"], metric["MetricName"], metric.get("Dimensions", ()))
+        )
+        result = {
             "Id": query["Id"],
             "Label": query.get("Label", metric["MetricName"]),
             "StatusCode": "Complete",
         }
         if found is None:
-            return answer | {"Timestamps": [], "Values": []}
+            return result | {"Timestamps": [], "Values": []}
         length = stat["Period"] // 60
-        starts = asked_for(request, length, now)
+        starts = period_starts(request, length, now)
         values = found.values(stat["Stat"], starts - self.region.start, length)
-        there = ~np.isnan(values)
-        return answer | {"Timestamps": (starts[there] * 60).astype(float), "Values": values[there]}
+        present = ~np.isnan(values)
+        return result | {"Timestamps": (starts[present] * 60).astype(float), "Values": values[present]}
 
 
-def key(namespace: str, name: str, dimensions: Iterable[Mapping[str, str]]) -> Key:
+def has_dimension(dimensions: Mapping[str, str], name: str, value: str | None) -> bool:
+    """Whether there is a dimension of this name, with this value unless it is None."""
+    return name in dimensions and value in (None, dimensions[name])
+
+
+def metric_description(metric: DemoMetric) -> dict[str, Any]:
+    """Return a metric as ListMetrics describes it."""
+    dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions.items()]
+    return {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions}
+
+
+def metric_key(namespace: str, name: str, dimensions: Iterable[Mapping[str, str]]) -> MetricKey:
+    """Return the identity of a metric from a request."""
     return namespace, name, frozenset((dimension["Name"], dimension["Value"]) for dimension in dimensions)
 
 
-def asked_for(request: Params, length: int, now: float) -> Minutes:
-    """The starts of the complete periods of `length` minutes from StartTime up to, without, EndTime.
+def period_starts(request: Params, length: int, now: float) -> Minutes:
+    """Return the starts of the complete periods of `length` minutes from StartTime until EndTime.
 
-    Newest first unless asked otherwise.
+    In minutes since 1970; the newest is first unless ScanBy says otherwise.
     """
     period = 60 * length
     first = int(request["StartTime"] // period)
@@ -81,5 +108,6 @@ def asked_for(request: Params, length: int, now: float) -> Minutes:
     return starts if request.get("ScanBy") == "TimestampAscending" else starts[::-1].copy()
 
 
-def invalid(message: str) -> AwsError:
-    return AwsError("ValidationError", message)
+def validation_error(message: str) -> AwsResponseError:
+    """Return the error with which CloudWatch rejects a request."""
+    return AwsResponseError("ValidationError", message)

@@ -1,6 +1,6 @@
-"""A simulated Firehose: some of the demo's metrics streamed, the rest left to polling, so that both show.
+"""A simulated Firehose. It streams some metrics; the others are polled, so that the demo shows both.
 
-Each turn it delivers the minutes that ended since the one before, as a metric stream in JSON would tell them.
+Each delivery contains the minutes that ended since the previous one, in the JSON format of metric streams.
 """
 
 import asyncio
@@ -15,43 +15,44 @@ import aiohttp
 import numpy as np
 import orjson
 
-from monitor.demo.cloudwatch import CloudWatch
-from monitor.demo.metric import Emitted
+from monitor.demo.cloudwatch import DemoCloudWatch
+from monitor.demo.metric import DemoMetric
 from monitor.demo.region import ACCOUNT
 
-EVERY = 15.0  # seconds
-RECORD = 500  # updates
-PATIENCE = 10.0  # seconds for an answer
-AGAIN = 3  # minutes before, which are told once more: a metric stream revises, too
-STREAMED = ("AWS/Kinesis", "AWS/SQS")
+DELIVERY_INTERVAL = 15.0  # seconds
+MAX_UPDATES_PER_RECORD = 500
+REQUEST_TIMEOUT = 10.0  # seconds
+REPEATED_MINUTES = 3  # minutes that are sent again: metric streams revise recent minutes, too
+STREAMED_NAMESPACES = ("AWS/Kinesis", "AWS/SQS")
 STATISTICS = {"max": "Maximum", "min": "Minimum", "sum": "Sum", "count": "SampleCount"}
 
 
 @dataclass(frozen=True, slots=True)
-class Firehose:
-    """The delivery stream of a region, to the endpoint `url` with an access `key`."""
+class DemoFirehose:
+    """The delivery stream of a region to the endpoint `url`, with an access `key`."""
 
-    metrics: CloudWatch
+    metrics: DemoCloudWatch
     url: str
     key: str
 
     @property
     def arn(self) -> str:
+        """The ARN of the delivery stream."""
         return self.metrics.region.arn("firehose", "deliverystream/headroom")
 
     async def run(self) -> None:
-        """Deliver until cancelled. What could not be delivered is told again, with what is new."""
-        told = int(time.time() // 60) - AGAIN
-        timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        """Deliver until cancelled. Minutes of a failed delivery are sent again with the next one."""
+        delivered = int(time.time() // 60) - REPEATED_MINUTES
+        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             while True:
                 now = int(time.time() // 60)
-                if now > told and await self.deliver(session, range(told - AGAIN, now)):
-                    told = now
-                await asyncio.sleep(EVERY)
+                if now > delivered and await self.deliver(session, range(delivered - REPEATED_MINUTES, now)):
+                    delivered = now
+                await asyncio.sleep(DELIVERY_INTERVAL)
 
     async def deliver(self, session: aiohttp.ClientSession, minutes: range) -> bool:
-        """Send one request; whether it was taken."""
+        """Send one request; returns whether it was accepted."""
         request = str(uuid.uuid4())
         headers = {
             "Content-Encoding": "gzip",
@@ -63,24 +64,25 @@ class Firehose:
         }
         body = await asyncio.to_thread(self.body, request, minutes)
         try:
-            async with session.post(self.url, data=body, headers=headers) as answer:
-                return answer.status == 200  # noqa: PLR2004 - the only one of success
+            async with session.post(self.url, data=body, headers=headers) as response:
+                return response.status == 200  # noqa: PLR2004 - Firehose accepts no other status
         except (aiohttp.ClientError, TimeoutError):
             return False
 
     def body(self, request: str, minutes: range) -> bytes:
-        streamed = [one for one in self.metrics.metrics.values() if one.namespace in STREAMED]
+        """Return the compressed body of a request."""
+        streamed = [one for one in self.metrics.metrics.values() if one.namespace in STREAMED_NAMESPACES]
         updates = [update for one in streamed for update in self.updates(one, minutes)]
-        records = [{"data": base64.b64encode(b"".join(some)).decode()} for some in packed(updates)]
-        told = {"requestId": request, "timestamp": int(time.time() * 1000), "records": records}
-        return gzip.compress(orjson.dumps(told))
+        records = [{"data": base64.b64encode(b"".join(some)).decode()} for some in batches(updates)]
+        document = {"requestId": request, "timestamp": int(time.time() * 1000), "records": records}
+        return gzip.compress(orjson.dumps(document))
 
-    def updates(self, metric: Emitted, minutes: range) -> Iterator[bytes]:
-        """A line for each minute that has a point."""
+    def updates(self, metric: DemoMetric, minutes: range) -> Iterator[bytes]:
+        """Yield a JSON line for each minute that has a sample."""
         starts = np.array(minutes) - self.metrics.region.start
         values = {name: metric.values(one, starts, 1) for name, one in STATISTICS.items()}
-        for place, minute in enumerate(minutes):
-            if not np.isnan(values["count"][place]):
+        for index, minute in enumerate(minutes):
+            if not np.isnan(values["count"][index]):
                 update = {
                     "metric_stream_name": "headroom",
                     "account_id": ACCOUNT,
@@ -89,12 +91,15 @@ class Firehose:
                     "metric_name": metric.name,
                     "dimensions": metric.dimensions,
                     "timestamp": minute * 60_000,
-                    "value": {name: float(some[place]) for name, some in values.items()},
+                    "value": {name: float(some[index]) for name, some in values.items()},
                     "unit": "None",
                 }
                 yield orjson.dumps(update) + b"\n"
 
 
-def packed(updates: Sequence[bytes]) -> Iterable[Sequence[bytes]]:
-    """The updates of each record."""
-    return (updates[start : start + RECORD] for start in range(0, len(updates), RECORD))
+def batches(updates: Sequence[bytes]) -> Iterable[Sequence[bytes]]:
+    """Split the updates into records."""
+    return (
+        updates[start : start + MAX_UPDATES_PER_RECORD]
+        for start in range(0, len(updates), MAX_UPDATES_PER_RECORD)
+    )

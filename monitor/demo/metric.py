@@ -1,4 +1,4 @@
-"""A CloudWatch metric that the world emits: its identity, and its values as a pure function of the minute."""
+"""A CloudWatch metric of a simulated resource: its identity, and its values as a function of the minute."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,37 +7,38 @@ import numpy as np
 
 from monitor.demo.traffic import Floats, Minutes
 
-Nature = dict[str, Callable[[Floats], Floats]]
+StatisticFunctions = dict[str, Callable[[Floats], Floats]]
 
-# What each statistic of a minute is, by what the service reports. Average is Sum / SampleCount; NaN stays.
-EVENTS: Nature = {  # one report of the value 1 for each event; v events
+# The statistics of a minute as functions of `v`, one mapping per kind of report that services send to
+# CloudWatch. Average is Sum / SampleCount; NaN stays NaN.
+EVENTS: StatisticFunctions = {  # one report of the value 1 per event; v: the number of events
     "Sum": np.rint,
     "SampleCount": np.rint,
     "Maximum": lambda v: np.where(np.isnan(v), v, 1.0),
     "Minimum": lambda v: np.where(np.isnan(v), v, 1.0),
 }
 REQUEST_BYTES = 16 * 1024
-BYTES: Nature = {  # one report for each request, of its size; v bytes
+BYTES: StatisticFunctions = {  # one report of the size per request; v: the bytes of all requests
     "Sum": np.rint,
     "SampleCount": lambda v: np.ceil(v / REQUEST_BYTES),
     "Maximum": lambda v: np.where(np.isnan(v), v, 4.0 * REQUEST_BYTES),
     "Minimum": lambda v: np.where(np.isnan(v), v, REQUEST_BYTES / 16.0),
 }
-READING: Nature = {  # one report a minute; v read
+PER_MINUTE: StatisticFunctions = {  # one report per minute; v: its value
     "Sum": lambda v: v,
     "SampleCount": lambda v: np.where(np.isnan(v), v, 1.0),
     "Maximum": lambda v: v,
     "Minimum": lambda v: v,
 }
-PEAK: Nature = {  # one report a second; v the highest
+PER_SECOND: StatisticFunctions = {  # one report per second; v: the highest value
     "Sum": lambda v: 60 * 0.8 * v,
     "SampleCount": lambda v: np.where(np.isnan(v), v, 60.0),
     "Maximum": lambda v: v,
     "Minimum": lambda v: 0.6 * v,
 }
 
-# How the minutes of a period make its value; all pass over NaN.
-COMBINED: dict[str, Callable[..., Floats]] = {
+# The statistics of a period, from those of its minutes; NaN is ignored.
+PERIOD_STATISTICS: dict[str, Callable[..., Floats]] = {
     "Sum": np.nansum,
     "SampleCount": np.nansum,
     "Maximum": np.fmax.reduce,
@@ -46,35 +47,38 @@ COMBINED: dict[str, Callable[..., Floats]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Emitted:
-    """A metric, identified by namespace, name and its exact set of dimensions."""
+class DemoMetric:
+    """A metric, identified by namespace, name and its exact set of dimensions.
+
+    value_at: the value of each minute; NaN where the service publishes none. count_at: the number of reports
+    in each minute; None: `statistics` computes it from the value.
+    """
 
     namespace: str
     name: str
     dimensions: dict[str, str]
-    nature: Nature
-    at: Callable[[Minutes], Floats]  # the value of each minute, NaN where the service emits none
+    statistics: StatisticFunctions
+    value_at: Callable[[Minutes], Floats]
+    count_at: Callable[[Minutes], Floats] | None = None
 
     def values(self, statistic: str, starts: Minutes, length: int) -> Floats:
-        """The statistic of each period of `length` minutes from its start on, NaN where it has no data.
-
-        An unknown statistic (a percentile) never has any.
-        """
+        """Return a statistic of each period of `length` minutes; NaN without data or if it is unknown."""
         if statistic == "Average":
-            with np.errstate(invalid="ignore"):  # of nothing at all
+            with np.errstate(invalid="ignore"):  # 0 / 0 without data
                 return self.values("Sum", starts, length) / self.values("SampleCount", starts, length)
-        if statistic not in self.nature:
+        if statistic not in self.statistics:
             return np.full(len(starts), np.nan)
         minutes = np.add.outer(starts, np.arange(length))
-        values = self.nature[statistic](self.at(minutes.ravel())).reshape(minutes.shape)
-        return np.where(np.isnan(values).all(axis=1), np.nan, COMBINED[statistic](values, axis=1))
+        value_at = self.count_at if self.count_at and statistic == "SampleCount" else self.value_at
+        values = self.statistics[statistic](value_at(minutes.ravel())).reshape(minutes.shape)
+        return np.where(np.isnan(values).all(axis=1), np.nan, PERIOD_STATISTICS[statistic](values, axis=1))
 
 
-def accepted(demand: Floats) -> Floats:
-    """What of the demand, a share of the limit, the limit lets through."""
+def accepted_demand(demand: Floats) -> Floats:
+    """Return the accepted part of a demand that is given as a share of the limit."""
     return np.minimum(demand, 1.0)
 
 
-def refused(demand: Floats) -> Floats:
-    """What of the demand the limit refuses; NaN where nothing is, because then no data point appears."""
+def excess_demand(demand: Floats) -> Floats:
+    """Return the throttled part of a demand; NaN where it is 0, because AWS publishes no sample then."""
     return np.where(demand > 1.0, demand - 1.0, np.nan)

@@ -1,4 +1,4 @@
-"""A region of the world: what is declared in it, and the vocabulary of the services that answer for it."""
+"""A region of the simulated world, and the types that its services are declared with."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,38 +6,44 @@ from typing import Any, TypeVar
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from monitor.demo.metric import Emitted
+from monitor.demo.metric import DemoMetric
+from monitor.lib.errors import HeadroomError
 
 ACCOUNT = DEFAULT_ACCOUNT_ID  # 123456789012
-Kind = TypeVar("Kind")
+ResourceType = TypeVar("ResourceType")
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
-    """One region of the account: its resources, and its quotas that are not the default."""
+class DemoRegion:
+    """One region of the account: its resources, and the quotas that differ from their defaults.
+
+    denied: every call is denied. start: the minute since 1970 in which the world started. ids: the ids that
+    moto gave to resources, by name.
+    """
 
     name: str
     resources: tuple[Any, ...] = ()
-    quotas: Mapping[str, float] = field(default_factory=dict)  # quota code -> applied value
+    applied_quotas: Mapping[str, float] = field(default_factory=dict)  # by quota code
     denied: bool = False
-    enabled: tuple[str, ...] = ()  # the names of the account's regions
-    start: int = 0  # the minute since 1970 the world started in
-    ids: dict[str, str] = field(default_factory=dict)  # resource name -> the id moto gave it
+    enabled_regions: tuple[str, ...] = ()
+    start: int = 0
+    ids: dict[str, str] = field(default_factory=dict)
 
-    def all(self, kind: type[Kind]) -> list[Kind]:
-        """The resources of that kind, in the order of their declaration."""
+    def resources_of(self, kind: type[ResourceType]) -> list[ResourceType]:
+        """Return the resources of a type, in the order of their declaration."""
         return [resource for resource in self.resources if isinstance(resource, kind)]
 
     def minute(self, now: float) -> int:
-        """The minute of the world at `now`, seconds since 1970."""
+        """Return the minute of the world at `now`, in epoch seconds."""
         return int(now // 60) - self.start
 
     def arn(self, service: str, rest: str) -> str:
+        """Return an ARN in this region."""
         return f"arn:aws:{service}:{self.name}:{ACCOUNT}:{rest}"
 
 
-class AwsError(Exception):
-    """An error answer, with AWS's code for it."""
+class AwsResponseError(HeadroomError):
+    """An error response with an error code of AWS."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -45,18 +51,20 @@ class AwsError(Exception):
 
 
 Params = Mapping[str, Any]
-Answer = Callable[[Region, Params, float], Mapping[str, Any]]  # region, parameters, seconds since 1970
+OperationHandler = Callable[
+    [DemoRegion, Params, float], Mapping[str, Any]
+]  # of region, parameters, epoch seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """How one AWS service shows the declared resources.
+class DemoService:
+    """The simulation of one AWS service.
 
-    `seed` creates them in moto with a boto3 client; `answers` are the operations that moto lacks or
-    cannot answer truly, by their name in botocore's model.
+    name: as in botocore. metrics: returns the metrics of a region. seed: creates the resources in moto with a
+    boto3 client. operations: handlers of operations that moto lacks or answers wrongly, by botocore's names.
     """
 
-    name: str  # botocore's
-    emitted: Callable[[Region], Iterable[Emitted]] = lambda _: ()
-    seed: Callable[[Region, Any], None] | None = None
-    answers: Mapping[str, Answer] = field(default_factory=dict)
+    name: str
+    metrics: Callable[[DemoRegion], Iterable[DemoMetric]] = lambda _: ()
+    seed: Callable[[DemoRegion, Any], None] | None = None
+    operations: Mapping[str, OperationHandler] = field(default_factory=dict)

@@ -6,22 +6,22 @@ from collections.abc import Iterable
 import boto3
 from moto import mock_aws
 
-from monitor.demo.region import Region
+from monitor.demo.region import DemoRegion
 from monitor.demo.services import SERVICES
 
 
-def forget_the_user() -> None:
-    """Drop the user's AWS configuration from the environment: nothing of it may reach the demo."""
+def clear_aws_environment() -> None:
+    """Remove the user's AWS settings from the environment: the demo must not use them."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "MOTO_")):
             del os.environ[name]
     os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
-def seed(regions: Iterable[Region]) -> None:
-    """Create what is declared, and remember in each region's `ids` what moto called it."""
-    forget_the_user()
-    mock = mock_aws()  # in which boto3 reaches moto's memory, and no network
+def seed_regions(regions: Iterable[DemoRegion]) -> None:
+    """Create the declared resources, and store their ids in the `ids` of each region."""
+    clear_aws_environment()
+    mock = mock_aws()  # boto3 then uses the state of moto in memory, and no network
     mock.start()
     for region in regions:
         for service in SERVICES:

@@ -1,51 +1,60 @@
-"""Prometheus Alertmanager: every replica is told, none through a load balancer; one that takes it suffices.
+"""Prometheus Alertmanager: alerts are posted to every replica directly; one that accepts them suffices.
 
 https://prometheus.io/docs/alerting/latest/alerts_api/
 """
 
 import asyncio
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from monitor.alerting.notice import Notification
+from monitor.lib.json_body import encode_json
 from monitor.notifiers import alertmanager_format
-from monitor.notifiers.answer import Answer, any_of
-from monitor.notifiers.fields import SOME
-from monitor.notifiers.json_body import encoded
-from monitor.notifiers.receiver import Base
-from monitor.notifiers.secrets import Secret, SecretUrl
-from monitor.outbound import Outbound
+from monitor.notifiers.notice import Notification
+from monitor.notifiers.receiver import BaseReceiver
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.result import DeliveryResult, best_result
+from monitor.schema.fields import NON_EMPTY
+from monitor.schema.secrets import Secret, SecretUrl, check_authorization
 
 PATH = "/api/v2/alerts"
-MISSED = 4  # times an alert may fail to be sent again before Alertmanager takes it for resolved
+MAX_MISSED_KEEPALIVES = 4  # failed repetitions after which Alertmanager resolves an alert
 
 
-class Alertmanager(Base):
+class Alertmanager(BaseReceiver):
     """One Alertmanager, or the replicas of one cluster.
 
-    It takes an alert for resolved that is not sent again, so those that fire must be, every `keepalive`.
-    A replica that was away learns of them then.
+    Alertmanager resolves an alert that is not sent again, so firing alerts are repeated every `keepalive`
+    seconds. A replica that was down gets them with the next repetition.
     """
 
     per_alert: ClassVar[bool] = True
     keepalive: ClassVar[float | None] = 60.0
 
     type: Literal["alertmanager"] = "alertmanager"
-    urls: Annotated[tuple[SecretUrl, ...], SOME] = Field(
+    urls: Annotated[tuple[SecretUrl, ...], NON_EMPTY] = Field(
         description="Addresses of all replicas, with the path prefix if there is one: http://alertmanager:9093",
     )
     authorization: Secret | None = Field(
         default=None, description="The Authorization header, such as: Bearer and a token."
     )
 
-    async def attempt(self, notification: Notification, client: Outbound) -> Answer:
-        body = encoded(payload(notification, self, client.now()))
+    @model_validator(mode="after")
+    def _check_authorization(self) -> Self:
+        check_authorization(self.urls, self.authorization)
+        return self
+
+    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+        body = encode_json(payload(notification, self, client.now()))
         headers = {"Authorization": self.authorization.get_secret_value()} if self.authorization else None
         urls = (url.get_secret_value().rstrip("/") + PATH for url in self.urls)
-        return any_of(await asyncio.gather(*(client.post(url, body, self.policy, headers) for url in urls)))
+        return best_result(
+            await asyncio.gather(*(client.post(url, body, self.policy, headers) for url in urls))
+        )
 
 
 def payload(notification: Notification, receiver: Alertmanager, now: float) -> list[dict[str, Any]]:
-    """What is sent at `now`, ready for JSON."""
-    return alertmanager_format.posted(notification, now, MISSED * (receiver.keepalive or 0))
+    """Return the alerts to post, ready for JSON. now: epoch seconds."""
+    return alertmanager_format.postable_alerts(
+        notification, now, MAX_MISSED_KEEPALIVES * (receiver.keepalive or 0)
+    )

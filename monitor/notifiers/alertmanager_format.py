@@ -1,56 +1,66 @@
-"""Alerts as Alertmanager knows them: identity is the set of labels, so nothing that changes is a label."""
+"""Alertmanager's formats. It identifies an alert by its labels, so values that change are annotations."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from monitor.alerting.notice import Kind, Notice, Notification, Severity
-from monitor.notifiers.text import clean, links, remedy, rfc3339
+from monitor.lib.label_names import exported_labels
+from monitor.lib.text import single_line
+from monitor.notifiers.notice import Notice, NoticeKind, Notification, Severity
+from monitor.notifiers.text import links, remedy, rfc3339
 
-NEVER = "0001-01-01T00:00:00Z"  # Go's zero time, as Alertmanager writes the end of what still fires
+ZERO_TIME = "0001-01-01T00:00:00Z"  # Go's zero time: Alertmanager's `endsAt` of a firing alert
 
 
 def alertname(labels: Mapping[str, str]) -> str:
-    """`HeadroomKinesisStreamWriteBytes`, `HeadroomBlind`: from the service and the signal."""
-    named = "_".join(filter(None, (labels.get("service"), labels.get("signal") or "blind")))
-    return "Headroom" + "".join(word[:1].upper() + word[1:] for word in named.split("_"))
+    """Return the alertname of labels, such as `HeadroomKinesisStreamWriteBytes` or `HeadroomBlind`."""
+    path = "_".join(filter(None, (labels.get("service"), labels.get("signal") or "blind")))
+    return "Headroom" + "".join(word[:1].upper() + word[1:] for word in path.split("_"))
 
 
 def labels(notice: Notice) -> dict[str, str]:
-    """Without empty ones, which Alertmanager drops."""
-    named = {"alertname": alertname(notice.labels), **notice.labels, "severity": str(notice.severity)}
-    return {clean(name): clean(value) for name, value in named.items() if clean(value)}
+    """Return the labels, named as in Headroom's metrics, so that a matcher also fits Prometheus' alerts.
+
+    Empty labels are omitted, as Alertmanager drops them.
+    """
+    values = {
+        "alertname": alertname(notice.labels),
+        **exported_labels(notice.labels),
+        "severity": str(notice.severity),
+    }
+    return {single_line(name): single_line(value) for name, value in values.items() if single_line(value)}
 
 
 def annotations(notice: Notice) -> dict[str, str]:
-    named = links(notice)
-    said = {
-        "summary": clean(notice.summary),
+    """Return the annotations: summary, description, reason and links."""
+    urls = links(notice)
+    texts = {
+        "summary": single_line(notice.summary),
         "description": " ".join(remedy(notice)),
-        "reason": clean(notice.reason),
-        "runbook_url": named.get("runbook", ""),
-        **{f"{name}_url": url for name, url in named.items()},
+        "reason": single_line(notice.resolution_reason),
+        "runbook_url": urls.get("runbook", ""),
+        **{f"{name}_url": url for name, url in urls.items()},
     }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in texts.items() if value}
 
 
-def generator(notice: Notice) -> str:
-    """The page of what the alert is about."""
+def generator_url(notice: Notice) -> str:
+    """Return the URL of the alert's page."""
     return links(notice).get("page", "")
 
 
-def webhook(notification: Notification) -> dict[str, Any]:
-    """The body of Alertmanager's webhook_config, version "4"."""
+def webhook_payload(notification: Notification) -> dict[str, Any]:
+    """Return the body of Alertmanager's webhook_config, version "4"."""
     alerts = [_alert(notice) for notice in notification.notices]
-    page = urlsplit(next(filter(None, map(generator, notification.notices)), ""))
+    page = urlsplit(next(filter(None, map(generator_url, notification.notices)), ""))
     return {
         "version": "4",
-        "groupKey": _group_key(notification.group),
+        "groupKey": _group_key(exported_labels(notification.group)),
         "truncatedAlerts": notification.more,
         "status": "firing" if notification.firing else "resolved",
         "receiver": notification.receiver,
-        "groupLabels": dict(notification.group),
+        "groupLabels": exported_labels(notification.group),
         "commonLabels": _common([alert["labels"] for alert in alerts]),
         "commonAnnotations": _common([alert["annotations"] for alert in alerts]),
         "externalURL": f"{page.scheme}://{page.netloc}" if page.netloc else "",
@@ -64,36 +74,39 @@ def _alert(notice: Notice) -> dict[str, Any]:
         "labels": labels(notice),
         "annotations": annotations(notice),
         "startsAt": rfc3339(notice.since),
-        "endsAt": NEVER if notice.firing else rfc3339(notice.at),
-        "generatorURL": generator(notice),
+        "endsAt": ZERO_TIME if notice.firing else rfc3339(notice.at),
+        "generatorURL": generator_url(notice),
         "fingerprint": notice.alert,
     }
 
 
 def _group_key(group: Mapping[str, str]) -> str:
-    named = (f"{name}={json.dumps(value)}" for name, value in sorted(group.items()))
-    return "{}:{" + ", ".join(named) + "}"
+    """Return the key that Alertmanager gives to a group of the root route."""
+    matchers = (f"{name}={json.dumps(value)}" for name, value in sorted(group.items()))
+    return "{}:{" + ", ".join(matchers) + "}"
 
 
 def _common(sets: list[dict[str, str]]) -> dict[str, str]:
+    """Return the names and values that all of the sets contain."""
     return {name: value for name, value in sets[0].items() if all(one.get(name) == value for one in sets)}
 
 
-def posted(notification: Notification, now: float, lasting: float) -> list[dict[str, Any]]:
-    """The body of POST /api/v2/alerts: what fires lasts `lasting` seconds unless sent again."""
-    return [alert for notice in notification.notices for alert in _posted(notice, now, lasting)]
+def postable_alerts(notification: Notification, now: float, validity: float) -> list[dict[str, Any]]:
+    """Return the body of POST /api/v2/alerts. validity: seconds after which a firing alert expires."""
+    return [alert for notice in notification.notices for alert in _postable(notice, now, validity)]
 
 
-def _posted(notice: Notice, now: float, lasting: float) -> Iterator[dict[str, Any]]:
-    own = {
+def _postable(notice: Notice, now: float, validity: float) -> Iterator[dict[str, Any]]:
+    alert = {
         "labels": labels(notice),
         "annotations": annotations(notice),
         "startsAt": rfc3339(notice.since),
-        "endsAt": rfc3339(now + lasting if notice.firing else max(notice.at, notice.since)),
-        "generatorURL": generator(notice),
+        "endsAt": rfc3339(now + validity if notice.firing else max(notice.at, notice.since)),
+        "generatorURL": generator_url(notice),
     }
-    yield own
-    if notice.kind in (Kind.WORSENED, Kind.EASED):  # with its old severity it was another alert
+    yield alert
+    if notice.kind in (NoticeKind.WORSENED, NoticeKind.EASED):
+        # For Alertmanager, the alert with the former severity is another alert, which ends here.
         for severity in set(Severity) - {notice.severity}:
             ended = {"endsAt": rfc3339(max(notice.at, notice.since))}
-            yield own | ended | {"labels": {**labels(notice), "severity": str(severity)}}
+            yield alert | ended | {"labels": {**labels(notice), "severity": str(severity)}}

@@ -1,4 +1,4 @@
-"""The many other services that Apprise knows, if it is installed: `pip install 'aws-headroom[apprise]'`.
+"""Services that the library Apprise supports, if it is installed: `pip install 'aws-headroom[apprise]'`.
 
 https://github.com/caronc/apprise
 """
@@ -11,66 +11,64 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from monitor.alerting.notice import Notification
-from monitor.config_errors import problem
-from monitor.notifiers.answer import Answer, delivered, refused, retry
-from monitor.notifiers.receiver import Base
-from monitor.notifiers.secrets import Secret
-from monitor.notifiers.text import plain, title
-from monitor.outbound import Outbound
+from monitor.notifiers.notice import Notification
+from monitor.notifiers.receiver import BaseReceiver
+from monitor.notifiers.text import plain_text, title
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.result import DeliveryResult, delivered, refused, retry
+from monitor.schema.problems import problem
+from monitor.schema.secrets import Secret
 
-MISSING = "Apprise is not installed: pip install 'aws-headroom[apprise]'"
+NOT_INSTALLED = "Apprise is not installed: pip install 'aws-headroom[apprise]'"
 
 
-class Apprise(Base):
-    """A service by its Apprise URL. Apprise connects by itself, so our rules for addresses cannot hold."""
+class Apprise(BaseReceiver):
+    """A service by its Apprise URL. Apprise connects itself, so our rules for addresses do not apply."""
 
     type: Literal["apprise"] = "apprise"
     url: Secret = Field(description="The service's Apprise URL, which is a secret.")
 
-    async def addresses(self, client: Outbound) -> Sequence[str]:
+    async def addresses(self, client: OutboundClient) -> Sequence[str]:
         return []
 
-    async def attempt(self, notification: Notification, client: Outbound) -> Answer:
+    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
         try:
             channel = await asyncio.to_thread(_channel, self.url.get_secret_value())
         except ImportError:
-            return refused("missing", MISSING)
+            return refused("missing", NOT_INSTALLED)
         if not len(channel):
-            return refused("address", "Apprise: the URL is not one that it knows")
+            return refused("address", "Apprise: unsupported URL")
         try:
             async with asyncio.timeout(self.timeout):
-                taken = await channel.async_notify(**payload(notification, self))
+                accepted = await channel.async_notify(**payload(notification, self))
         except TimeoutError:
-            return retry("timeout", f"Apprise did not end within {self.timeout:g} s")
-        if not taken:
-            return retry("failed", "Apprise could not deliver it; the log of Apprise says more")
+            return retry("timeout", f"Apprise: no result within {self.timeout:g} s")
+        if not accepted:
+            return retry("failed", "Apprise could not deliver it; see its log")
         return delivered("Apprise delivered it")
 
     @model_validator(mode="after")
-    def _is_allowed(self) -> Self:
+    def _check_permissions(self) -> Self:
         if not (self.allow_insecure and self.allow_private):
-            raise problem(
-                "expected allow_insecure: true and allow_private: true, as Apprise connects wherever it wants"
-            )
+            raise problem("expected allow_insecure: true and allow_private: true, as Apprise ignores both")
         return self
 
 
 def payload(notification: Notification, receiver: Apprise) -> dict[str, Any]:
-    """The arguments of a notification in Apprise's words."""
+    """Return the arguments of Apprise's `notify`."""
     kinds = {"info": "info", "warning": "warning", "critical": "failure"}
     return {
         "title": title(notification),
-        "body": plain(notification),
+        "body": plain_text(notification),
         "notify_type": kinds[notification.severity] if notification.firing else "success",
         "body_format": "text",
     }
 
 
 def _channel(url: str) -> Any:
-    """The services of a URL: none when it knows none. Blocks while it imports all that it knows."""
+    """Return the services of a URL, none for an unsupported one. Blocks while Apprise imports its plugins."""
     apprise = import_module("apprise")
-    logging.getLogger("apprise").setLevel(logging.WARNING)  # below, it tells whole URLs
+    logging.getLogger("apprise").setLevel(logging.WARNING)  # at lower levels it logs whole URLs
     channel = apprise.Apprise()
     channel.add(url)
     return channel

@@ -15,22 +15,22 @@ from aiosmtplib import (
 )
 from pydantic import AfterValidator, Field, model_validator
 
-from monitor.alerting.notice import Notification
-from monitor.config_errors import problem, unexpected
-from monitor.config_types import Text
 from monitor.notifiers import email_message
-from monitor.notifiers.answer import Answer, Outcome, delivered, excerpt, refused
-from monitor.notifiers.fields import SOME, Port, choice
-from monitor.notifiers.receiver import Base
-from monitor.notifiers.secrets import Secret
-from monitor.outbound import Outbound, failed
+from monitor.notifiers.notice import Notification
+from monitor.notifiers.receiver import BaseReceiver
+from monitor.outbound.client import OutboundClient, failure_result
+from monitor.outbound.result import DeliveryOutcome, DeliveryResult, delivered, excerpt, refused
+from monitor.schema.fields import NON_EMPTY, Port, choice
+from monitor.schema.problems import problem, unexpected
+from monitor.schema.secrets import Secret
+from monitor.schema.types import Text
 
-PORTS = {"starttls": 587, "tls": 465, "none": 25}
-FINAL = 500  # codes from here on say that trying again is no use (RFC 5321, 4.2.1)
+DEFAULT_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+PERMANENT_FAILURE = 500  # the lowest reply code of a permanent failure (RFC 5321, 4.2.1)
 
 
 def _mailbox(value: str) -> str:
-    # Narrower than RFC 5321: what a quoted local part could hold is used for no mailbox, but for injection.
+    # Stricter than RFC 5321: a quoted local part is rare, and can be used to inject headers.
     if not re.fullmatch(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", value, re.ASCII):
         raise unexpected("an e-mail address such as oncall@example.com", value)
     return value
@@ -45,50 +45,50 @@ def _host(value: str) -> str:
 Mailbox = Annotated[Text, AfterValidator(_mailbox)]
 
 
-class Email(Base):
-    """Mailboxes, and the server that takes messages for them."""
+class Email(BaseReceiver):
+    """Mailboxes, and the SMTP server that accepts messages for them."""
 
     type: Literal["email"] = "email"
     host: Annotated[Text, AfterValidator(_host)] = Field(description="The SMTP server.")
     port: Port | None = Field(default=None, description="Its port; default: 587, 465 or 25, by `tls`.")
-    tls: Annotated[Literal["starttls", "tls", "none"], choice(*PORTS)] = Field(
-        default="starttls", description="How it is encrypted; none asks for allow_insecure."
+    tls: Annotated[Literal["starttls", "tls", "none"], choice(*DEFAULT_PORTS)] = Field(
+        default="starttls", description="How the connection is encrypted; none requires allow_insecure."
     )
-    username: Text | None = Field(default=None, description="To log in as; default: no login.")
+    username: Text | None = Field(default=None, description="The user to log in as; default: no login.")
     password: Secret | None = Field(default=None, description="The password of `username`.")
-    sender: Mailbox = Field(alias="from", description="The address that it is from.")
-    to: Annotated[tuple[Mailbox, ...], SOME] = Field(description="The addresses that it is for.")
+    sender: Mailbox = Field(alias="from", description="The sender's address.")
+    to: Annotated[tuple[Mailbox, ...], NON_EMPTY] = Field(description="The recipients' addresses.")
 
     @property
     def _port(self) -> int:
-        return self.port or PORTS[self.tls]
+        return self.port or DEFAULT_PORTS[self.tls]
 
-    async def addresses(self, client: Outbound) -> Sequence[str]:
+    async def addresses(self, client: OutboundClient) -> Sequence[str]:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return [f"{'smtps' if self.tls == 'tls' else 'smtp'}://{host}:{self._port}"]
 
-    async def attempt(self, notification: Notification, client: Outbound) -> Answer:
-        who = f"smtp://{self.host}"
+    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+        server = f"smtp://{self.host}"
         try:
             async with asyncio.timeout(self.timeout):
-                return await self._sent(payload(notification, self), client)
+                return await self._send(payload(notification, self), client)
         except SMTPRecipientsRefused as error:
-            return self._of_code(max(error.recipients, key=lambda one: one.code))
+            return self._result_of_code(max(error.recipients, key=lambda one: one.code))
         except SMTPResponseException as error:
-            return self._of_code(error)
+            return self._result_of_code(error)
         except (SMTPException, OSError) as error:
             cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
             if isinstance(cause, OSError):
-                return failed(who, cause, self.policy)
-            # STARTTLS or a way to log in is missing: no subclass, so no other name, is given to these.
-            return refused("unsupported", f"{who}: {excerpt(str(error), self.policy.secrets)}")
+                return failure_result(server, cause, self.policy)
+            # STARTTLS or an authentication method is missing: aiosmtplib has no subclass for these.
+            return refused("unsupported", f"{server}: {excerpt(str(error), self.policy.secrets)}")
 
-    async def _sent(self, mail: EmailMessage, client: Outbound) -> Answer:
-        sock = await client.connected(self.host, self._port, self.policy)
+    async def _send(self, mail: EmailMessage, client: OutboundClient) -> DeliveryResult:
+        sock = await client.open_socket(self.host, self._port, self.policy)
         smtp = SMTP(
             hostname=self.host,
             sock=sock,
-            local_hostname=_literal(sock.getsockname()[0]),
+            local_hostname=_address_literal(sock.getsockname()[0]),
             timeout=self.timeout,
             use_tls=self.tls == "tls",
             start_tls=self.tls == "starttls",
@@ -98,21 +98,23 @@ class Email(Base):
             await smtp.connect()
             if self.username and self.password:
                 await smtp.login(self.username, self.password.get_secret_value())
-            left_out, said = await smtp.send_message(mail)
-            with suppress(SMTPException):  # it has the message already
+            rejected, response = await smtp.send_message(mail)
+            with suppress(SMTPException):  # the message is accepted already
                 await smtp.quit()
         finally:
             smtp.close()
-        but = f", but not for {', '.join(left_out)}" if left_out else ""
-        return delivered(f"smtp://{self.host} took it{but}: {excerpt(said, self.policy.secrets)}")
+        rejections = f", but not for {', '.join(rejected)}" if rejected else ""
+        return delivered(
+            f"smtp://{self.host} accepted it{rejections}: {excerpt(response, self.policy.secrets)}"
+        )
 
-    def _of_code(self, error: SMTPResponseException) -> Answer:
-        outcome = Outcome.REFUSED if error.code >= FINAL else Outcome.RETRY
+    def _result_of_code(self, error: SMTPResponseException) -> DeliveryResult:
+        outcome = DeliveryOutcome.REFUSED if error.code >= PERMANENT_FAILURE else DeliveryOutcome.RETRY
         sentence = f"smtp://{self.host} answered {error.code}: {excerpt(error.message, self.policy.secrets)}"
-        return Answer(outcome, sentence, f"smtp_{error.code}", error.code)
+        return DeliveryResult(outcome, sentence, f"smtp_{error.code}", error.code)
 
     @model_validator(mode="after")
-    def _is_complete(self) -> Self:
+    def _check_login_and_tls(self) -> Self:
         if self.tls == "none" and not self.allow_insecure:
             raise problem("expected allow_insecure: true beside tls: none, found none")
         if (self.username is None) != (self.password is None):
@@ -121,10 +123,10 @@ class Email(Base):
 
 
 def payload(notification: Notification, receiver: Email) -> EmailMessage:
-    """The message that is sent."""
-    return email_message.message(notification, receiver.sender, receiver.to)
+    """Return the message to send."""
+    return email_message.build_message(notification, receiver.sender, receiver.to)
 
 
-def _literal(address: str) -> str:
-    """What we call ourselves: our address (RFC 5321, 4.1.3), which needs no name that others can resolve."""
+def _address_literal(address: str) -> str:
+    """Format this machine's address for EHLO (RFC 5321, 4.1.3), so that it needs no resolvable name."""
     return f"[IPv6:{address.partition('%')[0]}]" if ":" in address else f"[{address}]"

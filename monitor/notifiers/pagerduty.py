@@ -1,4 +1,4 @@
-"""PagerDuty, Events API v2: an event for each alert, which its dedup_key names in every repetition.
+"""PagerDuty, Events API v2: one event per alert, identified by its dedup_key.
 
 https://developer.pagerduty.com/docs/events-api-v2-overview
 """
@@ -8,20 +8,21 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from monitor.alerting.notice import Notice, Notification
-from monitor.config_types import Url
-from monitor.notifiers.answer import Answer, Outcome, all_of
-from monitor.notifiers.json_body import encoded
-from monitor.notifiers.receiver import Base
-from monitor.notifiers.secrets import Secret
-from monitor.notifiers.text import clean, cut, facts, links, remedy, rfc3339, sentence, state
-from monitor.outbound import Outbound
+from monitor.lib.json_body import encode_json
+from monitor.lib.text import single_line, truncate
+from monitor.notifiers.notice import Notice, Notification
+from monitor.notifiers.receiver import BaseReceiver
+from monitor.notifiers.text import facts, links, remedy, rfc3339, sentence, state
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.result import DeliveryOutcome, DeliveryResult, worst_result
+from monitor.schema.secrets import Secret
+from monitor.schema.types import Url
 
-LONGEST_KEY = 255
-LONGEST_SUMMARY = 1024
+MAX_DEDUP_KEY = 255  # characters
+MAX_SUMMARY = 1024  # characters
 
 
-class PagerDuty(Base):
+class PagerDuty(BaseReceiver):
     """A service of PagerDuty, by the key of its Events API v2 integration."""
 
     per_alert: ClassVar[bool] = True
@@ -30,21 +31,21 @@ class PagerDuty(Base):
     routing_key: Secret = Field(description="The integration key of the service.")
     url: Url = Field(
         default="https://events.pagerduty.com/v2/enqueue",
-        description="Where to send; of accounts in the EU https://events.eu.pagerduty.com/v2/enqueue",
+        description="The URL to post to; for accounts in the EU: https://events.eu.pagerduty.com/v2/enqueue",
     )
 
-    async def attempt(self, notification: Notification, client: Outbound) -> Answer:
-        """Sent again after a partial success, the events that were taken change nothing."""
-        answers = []
+    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+        """Send the events; stop at one that must be retried. A retry repeats all, which does no harm."""
+        results = []
         for event in payload(notification, self):
-            answers.append(await client.post(self.url, encoded(event), self.policy))
-            if answers[-1].outcome is Outcome.RETRY:
+            results.append(await client.post(self.url, encode_json(event), self.policy))
+            if results[-1].outcome is DeliveryOutcome.RETRY:
                 break
-        return all_of(answers)
+        return worst_result(results)
 
 
 def payload(notification: Notification, receiver: PagerDuty) -> list[dict[str, Any]]:
-    """The events, each ready for JSON."""
+    """Return the events, each ready for JSON."""
     return [_event(notice, receiver) for notice in notification.notices]
 
 
@@ -52,23 +53,23 @@ def _event(notice: Notice, receiver: PagerDuty) -> dict[str, Any]:
     event = {
         "routing_key": receiver.routing_key.get_secret_value(),
         "event_action": "trigger" if notice.firing else "resolve",
-        "dedup_key": key(notice.alert),
+        "dedup_key": dedup_key(notice.alert),
     }
     return event | _trigger(notice) if notice.firing else event
 
 
 def _trigger(notice: Notice) -> dict[str, Any]:
-    labels = {name: clean(value) for name, value in notice.labels.items()}
-    where = (labels.get(name) for name in ("account", "region", "service", "resource"))
-    named = links(notice)
+    labels = {name: single_line(value) for name, value in notice.labels.items()}
+    source = (labels.get(name) for name in ("account", "region", "service", "resource"))
+    urls = links(notice)
     return {
         "client": "Headroom",
-        **({"client_url": named["page"]} if "page" in named else {}),
-        "links": [{"href": url, "text": name} for name, url in named.items()],
+        **({"client_url": urls["page"]} if "page" in urls else {}),
+        "links": [{"href": url, "text": name} for name, url in urls.items()],
         "payload": {
-            "summary": cut(sentence(notice), LONGEST_SUMMARY),
-            "source": "/".join(filter(None, where)) or "Headroom",
-            "severity": notice.severity.value,  # ours are named as theirs; they have `error` besides
+            "summary": truncate(sentence(notice), MAX_SUMMARY),
+            "source": "/".join(filter(None, source)) or "Headroom",
+            "severity": notice.severity.value,  # the values that PagerDuty accepts, besides `error`
             "timestamp": rfc3339(notice.since),
             "component": labels.get("resource", ""),
             "group": labels.get("service", ""),
@@ -78,6 +79,6 @@ def _trigger(notice: Notice) -> dict[str, Any]:
     }
 
 
-def key(alert: str) -> str:
-    """The alert's id, or its digest where it is too long for a key."""
-    return alert if len(alert) <= LONGEST_KEY else sha256(alert.encode()).hexdigest()
+def dedup_key(alert: str) -> str:
+    """Return the alert's id, or its digest if the id is too long for a key."""
+    return alert if len(alert) <= MAX_DEDUP_KEY else sha256(alert.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Signatures of Standard Webhooks, by which a receiver knows who sent what it got.
+"""Signatures of Standard Webhooks, with which a receiver can verify the sender.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -10,17 +10,20 @@ from typing import Annotated
 
 from pydantic import AfterValidator, SecretStr
 
-from monitor.config_errors import problem
-from monitor.notifiers.secrets import Secret
+from monitor.schema.problems import problem
+from monitor.schema.secrets import Secret
 
-PREFIX = "whsec_"
-KEY_BYTES = range(24, 65)
+SECRET_PREFIX = "whsec_"
+KEY_SIZES = range(24, 65)  # bytes
 
 
-def _signing(secret: SecretStr) -> SecretStr:
+def _check_signing_secret(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     try:
-        good = text.startswith(PREFIX) and len(b64decode(text[len(PREFIX) :], validate=True)) in KEY_BYTES
+        good = (
+            text.startswith(SECRET_PREFIX)
+            and len(b64decode(text[len(SECRET_PREFIX) :], validate=True)) in KEY_SIZES
+        )
     except ValueError:
         good = False
     if not good:
@@ -28,14 +31,17 @@ def _signing(secret: SecretStr) -> SecretStr:
     return secret
 
 
-SigningSecret = Annotated[Secret, AfterValidator(_signing)]
+SigningSecret = Annotated[Secret, AfterValidator(_check_signing_secret)]
 
 
-def signed(id: str, timestamp: int, body: bytes, secret: SecretStr | None) -> dict[str, str]:
-    """The headers of Standard Webhooks: the same id in every attempt; a signature where there is a secret."""
+def signed_headers(id: str, timestamp: int, body: bytes, secret: SecretStr | None) -> dict[str, str]:
+    """Return the headers of Standard Webhooks. The id must be the same in every attempt.
+
+    timestamp: epoch seconds. Without a secret there is no signature.
+    """
     headers = {"webhook-id": id, "webhook-timestamp": str(timestamp)}
     if secret:
-        key = b64decode(secret.get_secret_value().removeprefix(PREFIX))
+        key = b64decode(secret.get_secret_value().removeprefix(SECRET_PREFIX))
         digest = hmac.new(key, f"{id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
         headers["webhook-signature"] = "v1," + b64encode(digest).decode()
     return headers

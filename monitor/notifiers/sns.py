@@ -12,19 +12,25 @@ from botocore.exceptions import ClientError
 from botocore.utils import get_environ_proxies
 from pydantic import AfterValidator, Field
 
-from monitor.alerting.notice import Notification
-from monitor.aws import AWS_ERRORS, code_of, sentence_of
-from monitor.config_errors import unexpected
-from monitor.config_types import Text
-from monitor.notifiers.answer import Answer, Outcome, delivered, excerpt, retry
-from monitor.notifiers.receiver import Base
-from monitor.notifiers.text import fitting, plain, title
-from monitor.outbound import Outbound, Policy
+from monitor.aws.failure import AWS_ERRORS, error_code, error_message
+from monitor.notifiers.notice import Notification
+from monitor.notifiers.receiver import BaseReceiver
+from monitor.notifiers.text import build_within, plain_text, title
+from monitor.outbound.client import OutboundClient, OutboundPolicy
+from monitor.outbound.result import DeliveryOutcome, DeliveryResult, delivered, excerpt, retry
+from monitor.schema.problems import unexpected
+from monitor.schema.types import Text
 
-LONGEST_SUBJECT = 99  # characters: SNS says fewer than 100
-LARGEST = 250_000  # bytes; SNS takes 262,144 with the attributes
-LONGEST_ID = 128
-PASSING = ("Throttl", "Expired", "RequestTimeout", "ServiceUnavailable", "InternalError", "InternalFailure")
+MAX_SUBJECT = 99  # characters; SNS accepts fewer than 100
+MAX_MESSAGE_BYTES = 250_000  # SNS accepts 262,144, including the attributes
+RETRYABLE_CODES = (
+    "Throttl",
+    "Expired",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "InternalError",
+    "InternalFailure",
+)
 
 
 def _topic(value: str) -> str:
@@ -33,7 +39,7 @@ def _topic(value: str) -> str:
     return value
 
 
-class Sns(Base):
+class Sns(BaseReceiver):
     """A topic of SNS."""
 
     type: Literal["sns"] = "sns"
@@ -41,49 +47,50 @@ class Sns(Base):
 
     @property
     def region(self) -> str:
+        """The region of the topic."""
         return self.topic_arn.split(":")[3]
 
     @property
-    def policy(self) -> Policy:
-        """AWS is reached as all of AWS is, wherever its own client finds it."""
+    def policy(self) -> OutboundPolicy:
+        """Allow any address: it is chosen by the AWS client, not by the configuration of the receiver."""
         return replace(super().policy, allow_insecure=True, allow_private=True)
 
-    async def addresses(self, client: Outbound) -> Sequence[str]:
-        url = (await client.aws("sns", self.region)).meta.endpoint_url
-        by_proxy = url.partition(":")[0] in get_environ_proxies(url)  # as botocore decides it
-        return [] if by_proxy else [url]
+    async def addresses(self, client: OutboundClient) -> Sequence[str]:
+        url = (await client.aws_client("sns", self.region)).meta.endpoint_url
+        proxied = url.partition(":")[0] in get_environ_proxies(url)  # the rule that botocore applies
+        return [] if proxied else [url]
 
-    async def attempt(self, notification: Notification, client: Outbound) -> Answer:
+    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
         try:
             async with asyncio.timeout(self.timeout):
-                sns = await client.aws("sns", self.region)
-                answered = await sns.publish(**payload(notification, self))
+                sns = await client.aws_client("sns", self.region)
+                response = await sns.publish(**payload(notification, self))
         except TimeoutError:
-            return retry("timeout", f"SNS gave no answer within {self.timeout:g} s")
+            return retry("timeout", f"SNS: no response within {self.timeout:g} s")
         except AWS_ERRORS as error:
-            return _failed(error)
-        return delivered(f"SNS took it as message {answered['MessageId']}", HTTPStatus.OK)
+            return _failure_result(error)
+        return delivered(f"SNS accepted it as message {response['MessageId']}", HTTPStatus.OK)
 
 
 def payload(notification: Notification, receiver: Sns) -> dict[str, Any]:
-    """The parameters of Publish."""
+    """Return the parameters of Publish."""
     subject = title(notification).encode("ascii", "replace").decode()
-    message = fitting(notification, plain, lambda text: len(text.encode()), LARGEST)
+    message = build_within(notification, plain_text, lambda text: len(text.encode()), MAX_MESSAGE_BYTES)
     status = "firing" if notification.firing else "resolved"
     attributes = {"severity": notification.severity.value, "status": status}
     params = {
         "TopicArn": receiver.topic_arn,
-        "Subject": subject[:LONGEST_SUBJECT],
+        "Subject": subject[:MAX_SUBJECT],
         "Message": message,
         "MessageAttributes": {
             name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
         },
     }
-    return params | _in_order(notification) if receiver.topic_arn.endswith(".fifo") else params
+    return params | _fifo_parameters(notification) if receiver.topic_arn.endswith(".fifo") else params
 
 
-def _in_order(notification: Notification) -> dict[str, str]:
-    """What a FIFO topic asks for; ids as digests, since it takes only some characters of them."""
+def _fifo_parameters(notification: Notification) -> dict[str, str]:
+    """Return the parameters that a FIFO topic requires. They are digests: SNS restricts the characters."""
     group = sha256(repr(sorted(notification.group.items())).encode()).hexdigest()
     return {
         "MessageGroupId": group,
@@ -91,12 +98,14 @@ def _in_order(notification: Notification) -> dict[str, str]:
     }
 
 
-def _failed(error: BaseException) -> Answer:
-    """AWS's refusals are final, but for throttling, what expired and its own failures."""
-    code = code_of(error)
-    sentence = excerpt(f"SNS: {sentence_of(error)} ({code})", ())
+def _failure_result(error: BaseException) -> DeliveryResult:
+    """Return the result of an error. Throttling, expired tokens and server errors are retried."""
+    code = error_code(error)
+    sentence = excerpt(f"SNS: {error_message(error)} ({code})", ())
     if not isinstance(error, ClientError):
         return retry("connection", sentence)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or any(word in code for word in PASSING)
-    return Answer(Outcome.RETRY if passing else Outcome.REFUSED, sentence, code, status or None)
+    retryable = status >= HTTPStatus.INTERNAL_SERVER_ERROR or any(word in code for word in RETRYABLE_CODES)
+    return DeliveryResult(
+        DeliveryOutcome.RETRY if retryable else DeliveryOutcome.REFUSED, sentence, code, status or None
+    )

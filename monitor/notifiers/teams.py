@@ -8,41 +8,50 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from monitor.alerting.notice import Notice, Notification
-from monitor.notifiers.answer import Answer
-from monitor.notifiers.json_body import encoded, size
-from monitor.notifiers.receiver import Base
-from monitor.notifiers.secrets import SecretUrl
-from monitor.notifiers.text import facts, fitting, further, links, rest, sentence, state, title
-from monitor.outbound import Outbound
+from monitor.lib.json_body import encode_json, json_size
+from monitor.notifiers.notice import Notice, Notification
+from monitor.notifiers.receiver import BaseReceiver
+from monitor.notifiers.text import (
+    build_within,
+    facts,
+    links,
+    omitted_text,
+    sentence,
+    state,
+    title,
+    unstated_steps,
+)
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.result import DeliveryResult
+from monitor.schema.secrets import SecretUrl
 
-LARGEST = 28_000  # bytes of a message; Teams takes 28 KB
+MAX_MESSAGE_BYTES = 28_000  # Teams accepts 28 KB
 COLORS = {"critical": "Attention", "warning": "Warning", "info": "Accent"}
 
 
-class Teams(Base):
+class Teams(BaseReceiver):
     """A channel or chat of Teams."""
 
     type: Literal["teams"] = "teams"
     url: SecretUrl = Field(description="The URL of the workflow's webhook trigger, which is a secret.")
 
-    async def attempt(self, notification: Notification, client: Outbound) -> Answer:
-        body = encoded(payload(notification, self))
+    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+        body = encode_json(payload(notification, self))
         return await client.post(self.url.get_secret_value(), body, self.policy)
 
 
 def payload(notification: Notification, receiver: Teams) -> dict[str, Any]:
-    """What is sent, ready for JSON."""
+    """Return the message, ready for JSON."""
     head = title(notification)
-    return fitting(notification, lambda fewer: _message(fewer, head), size, LARGEST)
+    return build_within(notification, lambda fewer: _message(fewer, head), json_size, MAX_MESSAGE_BYTES)
 
 
 def _message(notification: Notification, head: str) -> dict[str, Any]:
     blocks = [_block(_run(head, size="Large", weight="Bolder"))]
     for notice in notification.notices:
-        blocks.extend(_of_notice(notice))
-    if said := rest(notification):
-        blocks.append(_block(_run(said, isSubtle=True)))
+        blocks.extend(_notice_blocks(notice))
+    if more := omitted_text(notification):
+        blocks.append(_block(_run(more, isSubtle=True)))
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -57,24 +66,24 @@ def _message(notification: Notification, head: str) -> dict[str, Any]:
     }
 
 
-def _of_notice(notice: Notice) -> Iterator[dict[str, Any]]:
+def _notice_blocks(notice: Notice) -> Iterator[dict[str, Any]]:
     color = COLORS[notice.severity] if notice.firing else "Good"
     head = _run(f"{state(notice)}: ", weight="Bolder", color=color)
     yield _block(head, _run(sentence(notice)), separator=True)
     for name, value in facts(notice).items():
         yield _block(_run(f"{name}: ", weight="Bolder"), _run(value), spacing="None")
-    for step in further(notice):
+    for step in unstated_steps(notice):
         yield _block(_run("Remedy: ", weight="Bolder"), _run(step), spacing="Small")
-    named = [
+    link_runs = [
         _run(f"{name}  ", selectAction={"type": "Action.OpenUrl", "url": url})
         for name, url in links(notice).items()
     ]
-    if named:
-        yield _block(*named, spacing="Small")
+    if link_runs:
+        yield _block(*link_runs, spacing="Small")
 
 
 def _block(*runs: dict[str, Any], **style: Any) -> dict[str, Any]:
-    """A paragraph. Unlike a TextBlock's, its text is not read as Markdown: nothing need be escaped."""
+    """Build a paragraph. Unlike a TextBlock's, its text is not Markdown, so nothing needs escaping."""
     return {"type": "RichTextBlock", "inlines": list(runs), **style}
 
 

@@ -1,50 +1,56 @@
-"""A webhook: JSON of ours, signed as Standard Webhooks says, or Alertmanager's own format.
+"""A webhook: JSON in our own format, signed as in Standard Webhooks, or in Alertmanager's format.
 
 https://www.standardwebhooks.com and https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from monitor.alerting.notice import Notification
+from monitor.lib.json_body import encode_json
 from monitor.notifiers import alertmanager_format, webhook_body
-from monitor.notifiers.answer import Answer
-from monitor.notifiers.fields import choice
-from monitor.notifiers.json_body import encoded
-from monitor.notifiers.receiver import Base
-from monitor.notifiers.secrets import Secret, SecretUrl
-from monitor.notifiers.signature import SigningSecret, signed
-from monitor.outbound import Outbound
+from monitor.notifiers.notice import Notification
+from monitor.notifiers.receiver import BaseReceiver
+from monitor.notifiers.signature import SigningSecret, signed_headers
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.result import DeliveryResult
+from monitor.schema.fields import choice
+from monitor.schema.secrets import Secret, SecretUrl, check_authorization
 
 
-class Webhook(Base):
-    """Any program that takes JSON."""
+class Webhook(BaseReceiver):
+    """Any program that accepts JSON by HTTP POST."""
 
     type: Literal["webhook"] = "webhook"
-    url: SecretUrl = Field(description="Where to send.")
+    url: SecretUrl = Field(description="The URL to post to.")
     format: Annotated[Literal["headroom", "alertmanager"], choice("headroom", "alertmanager")] = Field(
-        default="headroom", description="The body: Headroom's own, or that of Alertmanager's webhook_config."
+        default="headroom",
+        description="The format of the body: Headroom's, or that of Alertmanager's webhook_config.",
     )
     secret: SigningSecret | None = Field(
-        default=None, description="What requests are signed with (Standard Webhooks): whsec_ and base64."
+        default=None, description="The secret that signs requests (Standard Webhooks): whsec_ and base64."
     )
     authorization: Secret | None = Field(
         default=None, description="The Authorization header, such as: Bearer and a token."
     )
 
-    async def attempt(self, notification: Notification, client: Outbound) -> Answer:
-        body = encoded(payload(notification, self))
-        headers = signed(notification.id, int(client.now()), body, self.secret)
+    @model_validator(mode="after")
+    def _check_authorization(self) -> Self:
+        check_authorization((self.url,), self.authorization)
+        return self
+
+    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+        body = encode_json(payload(notification, self))
+        headers = signed_headers(notification.id, int(client.now()), body, self.secret)
         if self.authorization:
             headers["Authorization"] = self.authorization.get_secret_value()
         return await client.post(self.url.get_secret_value(), body, self.policy, headers)
 
 
 def payload(notification: Notification, receiver: Webhook) -> dict[str, Any]:
-    """What is sent, ready for JSON."""
+    """Return the body, ready for JSON."""
     if receiver.format == "alertmanager":
-        return alertmanager_format.webhook(notification)
-    built: dict[str, Any] = msgspec.to_builtins(webhook_body.body(notification))
-    return built
+        return alertmanager_format.webhook_payload(notification)
+    body: dict[str, Any] = msgspec.to_builtins(webhook_body.webhook_body(notification))
+    return body

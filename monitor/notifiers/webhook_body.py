@@ -1,27 +1,27 @@
-"""The body of a webhook of ours: `{"type", "timestamp", "data"}`, as Standard Webhooks suggests."""
+"""The body of webhooks in our own format: `{"type", "timestamp", "data"}`, as Standard Webhooks suggests."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 
-from monitor.alerting.notice import Kind, Notice, Notification, Severity
+from monitor.notifiers.notice import Notice, NoticeKind, Notification, NotificationReason, Severity
 from monitor.notifiers.text import rfc3339
 
 Status = Literal["firing", "resolved"]
 
+COPIED_FIELDS = set(Notice.__struct_fields__) - {"at", "since", "sampled"}  # times are formatted
 
-SAME = set(Notice.__struct_fields__) - {"at", "since", "sampled"}  # told as they are
 
-
-class AlertBody(msgspec.Struct, frozen=True, kw_only=True):
-    """One alert. Times are RFC 3339; utilization is 0.8 for 80 %; usage and limit are in `unit`;
-    refused is demand per second; null is what is not known."""
+class WebhookAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert. Times are RFC 3339; utilization is 0.8 for 80 %; usage and limit are in `unit`; refused is
+    demand per second; unknown values are null. resolution_reason: why it ended, unless its usage simply
+    fell."""
 
     id: str
     number: int
     status: Status
-    kind: Kind
+    kind: NoticeKind
     severity: Severity
     zone: str
     summary: str
@@ -35,41 +35,44 @@ class AlertBody(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     utilization: float | None
     refused: float | None
-    reason: str
+    resolution_reason: str
     remedy: tuple[str, ...]
     docs: str
     links: Mapping[str, str]
 
 
-class Data(msgspec.Struct, frozen=True, kw_only=True):
-    """The notification. group: the labels that the alerts share and were grouped by. more: alerts of the
-    group that are not listed. severity: the worst of those listed."""
+class WebhookData(msgspec.Struct, frozen=True, kw_only=True):
+    """The notification. group: the labels by which the alerts are grouped. more: the number of alerts not
+    listed. severity: the highest of those listed. reason: why the notification is sent; of several reasons
+    the most important."""
 
     id: str
     receiver: str
     status: Status
+    reason: NotificationReason
     severity: Severity
     title: str
     group: Mapping[str, str]
     more: int
-    alerts: tuple[AlertBody, ...]
+    alerts: tuple[WebhookAlert, ...]
 
 
-class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a request. Keys may be added to it in time: ignore those that are not known."""
+class WebhookBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of a request. Future versions may add keys: ignore unknown ones."""
 
     type: Literal["alerts.firing", "alerts.resolved"]
     timestamp: str
-    data: Data
+    data: WebhookData
 
 
-def body(notification: Notification) -> Body:
-    """The body that tells of a notification."""
+def webhook_body(notification: Notification) -> WebhookBody:
+    """Return the body for a notification."""
     status: Status = "firing" if notification.firing else "resolved"
-    data = Data(
+    data = WebhookData(
         id=notification.id,
         receiver=notification.receiver,
         status=status,
+        reason=notification.reason,
         severity=notification.severity,
         title=notification.title,
         group=notification.group,
@@ -79,21 +82,21 @@ def body(notification: Notification) -> Body:
     kind: Literal["alerts.firing", "alerts.resolved"] = (
         "alerts.firing" if notification.firing else "alerts.resolved"
     )
-    return Body(type=kind, timestamp=rfc3339(notification.at), data=data)
+    return WebhookBody(type=kind, timestamp=rfc3339(notification.at), data=data)
 
 
-def _alert(notice: Notice) -> AlertBody:
-    same = {name: getattr(notice, name) for name in AlertBody.__struct_fields__ if name in SAME}
-    return AlertBody(
+def _alert(notice: Notice) -> WebhookAlert:
+    copied = {name: getattr(notice, name) for name in WebhookAlert.__struct_fields__ if name in COPIED_FIELDS}
+    return WebhookAlert(
         id=notice.alert,
         status="firing" if notice.firing else "resolved",
         at=rfc3339(notice.at),
         since=rfc3339(notice.since),
         sampled=None if notice.sampled is None else rfc3339(notice.sampled),
-        **same,
+        **copied,
     )
 
 
-def schema() -> dict[str, Any]:
-    """The JSON schema of the body."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Body)}
+def webhook_schema() -> dict[str, Any]:
+    """Return the JSON schema of the body."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(WebhookBody)}

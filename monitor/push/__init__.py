@@ -1,1 +1,1 @@
-"""Telling others what the fleet holds: every minute of every series, under its own time, over HTTP."""
+"""Pushes every sample of every series, under the time of its minute, to time series databases over HTTP."""

@@ -1,4 +1,4 @@
-"""The protocols, as one shape: what a request is made of, how it is marked, and which answers pass."""
+"""The push protocols: the body of a request, its headers, and the statuses that are retried."""
 
 import gzip
 from collections.abc import Callable, Mapping
@@ -10,64 +10,75 @@ import cramjam
 import numpy as np
 import numpy.typing as npt
 
-from monitor.columns import Ints
-from monitor.exposition import Family
-from monitor.fleet import Series
+from monitor.exposition.families import Family
+from monitor.fleet.columns import Ints
+from monitor.fleet.fleet import Series
 from monitor.push import otlp, remote_write
-from monitor.push.labels import Encode, Labels
+from monitor.push.label_encoder import EncodeLabel, LabelEncoder
 
 Doubles = npt.NDArray[np.float64]
-Points = Callable[[Ints, Doubles], npt.NDArray[np.void]]
+EncodePoints = Callable[[Ints, Doubles], npt.NDArray[np.void]]
 
 
-class Writer(Protocol):
-    """One request that is being written; `size`: bytes so far, roughly."""
+class MessageWriter(Protocol):
+    """Writes the body of one request. size: approximate bytes so far."""
 
     size: int
 
-    def __init__(self, labels: Labels) -> None: ...
+    def __init__(self, labels: LabelEncoder) -> None: ...
 
     def add(self, family: Family, series: Series, points: memoryview) -> None:
-        """Add samples of a series to a family; `points` as the protocol's function made them."""
+        """Add samples of a series to a family. points: the output of the protocol's `encode_points`."""
         ...
 
-    def message(self) -> bytes: ...
+    def message(self) -> bytes:
+        """Return the protobuf message."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """label: one label, as the writer's `Labels` need it. points: samples, all of one size.
+    """A protocol.
 
-    passing: whether a status means that the same request may succeed later. advice: what to do about others.
-    proof: the header without which success is none: a receiver of 1.0 may read 2.0 as nothing at all.
+    encode_label: encodes one label for the writer's `LabelEncoder`. encode_points: encodes samples, all to
+    the same size. compress: compresses the message. is_retryable: returns whether a request with this status
+    may succeed later. advice: log text by status. required_header: a 2xx without this response header is a
+    failure, as a receiver of 1.0 may read a request of 2.0 as an empty one.
     """
 
-    label: Encode
-    writer: type[Writer]
-    points: Points
-    pack: Callable[[bytes], bytes]
+    encode_label: EncodeLabel
+    writer: type[MessageWriter]
+    encode_points: EncodePoints
+    compress: Callable[[bytes], bytes]
     headers: Mapping[str, str]
-    passing: Callable[[int], bool]
+    is_retryable: Callable[[int], bool]
     advice: Mapping[int, str] = field(default_factory=dict)
-    proof: str | None = None
+    required_header: str | None = None
 
 
-def snappy(message: bytes) -> bytes:
-    """Snappy's block format, as remote write wants it."""
+def snappy_block(message: bytes) -> bytes:
+    """Compress to Snappy's block format, which remote write requires."""
     return bytes(cramjam.snappy.compress_raw(message))
 
 
-def gzipped(message: bytes) -> bytes:
+def gzip_stream(message: bytes) -> bytes:
+    """Compress to gzip, for speed rather than size."""
     return gzip.compress(message, compresslevel=1, mtime=0)
 
 
-# https://prometheus.io/docs/specs/prw/remote_write_spec/#retries--backoff
-def remote_write_passes(status: int) -> bool:
+def is_retryable_remote_write(status: int) -> bool:
+    """Return whether remote write may be retried after a status.
+
+    https://prometheus.io/docs/specs/prw/remote_write_spec/#retries--backoff
+    """
     return status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-# https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
-def otlp_passes(status: int) -> bool:
+def is_retryable_otlp(status: int) -> bool:
+    """Return whether OTLP may be retried after a status.
+
+    https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
+    """
     return status in (
         HTTPStatus.TOO_MANY_REQUESTS,
         HTTPStatus.BAD_GATEWAY,
@@ -76,37 +87,46 @@ def otlp_passes(status: int) -> bool:
     )
 
 
-TAKES_1 = "it may know remote write 1.0 only; set `version: 1`"
-UNKNOWN: Final[Mapping[int, str]] = dict.fromkeys(
-    (HTTPStatus.OK, HTTPStatus.NO_CONTENT, HTTPStatus.UNSUPPORTED_MEDIA_TYPE), TAKES_1
+VERSION_2_ADVICE: Final[Mapping[int, str]] = dict.fromkeys(
+    (HTTPStatus.OK, HTTPStatus.NO_CONTENT, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    "the receiver may support remote write 1.0 only; set `version: 1`",
 )
-WRITTEN: Final = "X-Prometheus-Remote-Write-Samples-Written"
+SAMPLES_WRITTEN_HEADER: Final = "X-Prometheus-Remote-Write-Samples-Written"
 
 
-def _remote_write(writer: type[Writer], kind: str, version: str) -> Encoding:
+def _remote_write(writer: type[MessageWriter], media_type: str, version: str) -> Encoding:
     headers = {
-        "Content-Type": kind,
+        "Content-Type": media_type,
         "Content-Encoding": "snappy",
         "X-Prometheus-Remote-Write-Version": version,
     }
-    return Encoding(remote_write.label, writer, remote_write.points, snappy, headers, remote_write_passes)
+    return Encoding(
+        remote_write.encode_label,
+        writer,
+        remote_write.encode_points,
+        snappy_block,
+        headers,
+        is_retryable_remote_write,
+    )
 
 
 ENCODINGS: Final[Mapping[str, Encoding]] = {
-    "remote_write 1": _remote_write(remote_write.Writer1, "application/x-protobuf", "0.1.0"),
+    "remote_write 1": _remote_write(remote_write.RemoteWrite1Writer, "application/x-protobuf", "0.1.0"),
     "remote_write 2": replace(
         _remote_write(
-            remote_write.Writer2, "application/x-protobuf;proto=io.prometheus.write.v2.Request", "2.0.0"
+            remote_write.RemoteWrite2Writer,
+            "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+            "2.0.0",
         ),
-        advice=UNKNOWN,
-        proof=WRITTEN,
+        advice=VERSION_2_ADVICE,
+        required_header=SAMPLES_WRITTEN_HEADER,
     ),
     "otlp": Encoding(
-        otlp.attribute,
-        otlp.Writer,
-        otlp.points,
-        gzipped,
+        otlp.encode_attribute,
+        otlp.OtlpWriter,
+        otlp.encode_points,
+        gzip_stream,
         {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"},
-        otlp_passes,
+        is_retryable_otlp,
     ),
 }

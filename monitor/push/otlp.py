@@ -1,7 +1,7 @@
-"""OpenTelemetry's protocol over HTTP: gauges, with what they are of on each point.
+"""Encodes samples for OpenTelemetry's protocol over HTTP: gauges, with all labels on each point.
 
-https://opentelemetry.io/docs/specs/otlp/#otlphttp and opentelemetry/proto/metrics/v1. Receivers that make
-Prometheus series of them keep a point's attributes as labels, but not those of the resource.
+https://opentelemetry.io/docs/specs/otlp/#otlphttp and opentelemetry/proto/metrics/v1. Receivers that
+convert points to Prometheus series keep a point's attributes as labels, but drop those of the resource.
 """
 
 from typing import Final
@@ -9,13 +9,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from monitor.columns import Ints
-from monitor.exposition import Family
-from monitor.fleet import Series
-from monitor.push.labels import Labels
-from monitor.push.protobuf import FIXED64, LENGTH, field, tag, text, varint
-from monitor.telemetry import VERSION
+from monitor.exposition.families import Family
+from monitor.fleet.columns import Ints
+from monitor.fleet.fleet import Series
+from monitor.lib.telemetry import VERSION
+from monitor.push.label_encoder import LabelEncoder
+from monitor.push.protobuf_writer import FIXED64, LENGTH, field, tag, text, varint
 
+# Field numbers and tags, by message.
 RESOURCE_METRICS = 1  # of a request
 RESOURCE, SCOPE_METRICS = 1, 2  # of ResourceMetrics
 SCOPE, METRIC = 1, 2  # of ScopeMetrics
@@ -24,37 +25,40 @@ DATA_POINT: Final = tag(1, LENGTH)  # of a Gauge
 ATTRIBUTE, TIME, VALUE = 7, tag(3, FIXED64), tag(4, FIXED64)  # of a NumberDataPoint
 SERVICE: Final = "service.name"
 
-TO_NS = 60_000_000_000  # of a minute
+NS_PER_MINUTE = 60_000_000_000
 POINT: Final = np.dtype([("time tag", "V1"), ("time", "<u8"), ("value tag", "V1"), ("value", "<f8")])
 
 
-def points(minutes: Ints, values: npt.NDArray[np.float64]) -> npt.NDArray[np.void]:
-    """Time and value of NumberDataPoints, tags and all."""
-    made = np.empty(minutes.size, POINT)
-    made["time tag"], made["time"] = np.void(TIME), minutes.astype(np.uint64) * np.uint64(TO_NS)
-    made["value tag"], made["value"] = np.void(VALUE), values
-    return made
+def encode_points(minutes: Ints, values: npt.NDArray[np.float64]) -> npt.NDArray[np.void]:
+    """Encode time and value of NumberDataPoints, with their tags."""
+    encoded = np.empty(minutes.size, POINT)
+    encoded["time tag"], encoded["time"] = np.void(TIME), minutes.astype(np.uint64) * np.uint64(NS_PER_MINUTE)
+    encoded["value tag"], encoded["value"] = np.void(VALUE), values
+    return encoded
 
 
-def key_value(name: str, value: str) -> bytes:
+def encode_key_value(name: str, value: str) -> bytes:
+    """Encode a KeyValue whose value is a string."""
     return field(1, text(name)) + field(2, field(1, text(value)))
 
 
-def attribute(name: str, value: str) -> bytes:
-    return field(ATTRIBUTE, key_value(name, value))
+def encode_attribute(name: str, value: str) -> bytes:
+    """Encode a label as an attribute of a NumberDataPoint."""
+    return field(ATTRIBUTE, encode_key_value(name, value))
 
 
-class Writer:
-    """An ExportMetricsServiceRequest. A metric has no unit: receivers would make it part of the name."""
+class OtlpWriter:
+    """Writes an ExportMetricsServiceRequest. Metrics have no unit: receivers would append it to the name."""
 
-    def __init__(self, labels: Labels) -> None:
+    def __init__(self, labels: LabelEncoder) -> None:
         self._labels = labels
         self._points: dict[str, list[bytes | memoryview]] = {}
         self._help: dict[str, str] = {}
         self.size = 0
 
     def add(self, family: Family, series: Series, points: memoryview) -> None:
-        attributes = self._labels.of(family, series)
+        """See `MessageWriter.add`."""
+        attributes = self._labels.encode(family, series)
         size = len(attributes) + POINT.itemsize
         head, parts = DATA_POINT + varint(size) + attributes, self._points.setdefault(family.name, [])
         self._help[family.name] = family.help
@@ -63,11 +67,12 @@ class Writer:
             self.size += len(head) + POINT.itemsize
 
     def message(self) -> bytes:
+        """See `MessageWriter.message`."""
         scope = field(SCOPE, field(1, b"headroom") + field(2, text(VERSION)))
         metrics = b"".join(field(METRIC, self._metric(name)) for name in self._points)
-        resource = field(RESOURCE, field(1, key_value(SERVICE, "headroom")))
+        resource = field(RESOURCE, field(1, encode_key_value(SERVICE, "headroom")))
         return field(RESOURCE_METRICS, resource + field(SCOPE_METRICS, scope + metrics))
 
     def _metric(self, name: str) -> bytes:
-        about = field(NAME, text(name)) + field(DESCRIPTION, text(self._help[name]))
-        return about + field(GAUGE, b"".join(self._points[name]))
+        metadata = field(NAME, text(name)) + field(DESCRIPTION, text(self._help[name]))
+        return metadata + field(GAUGE, b"".join(self._points[name]))

@@ -1,4 +1,4 @@
-"""Prometheus' remote write, 1.0 and 2.0.
+"""Encodes samples for Prometheus' remote write, 1.0 and 2.0.
 
 https://prometheus.io/docs/specs/prw/remote_write_spec/ and .../remote_write_spec_2_0/
 """
@@ -9,12 +9,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from monitor.columns import Ints
-from monitor.exposition import Family
-from monitor.fleet import Series
-from monitor.push.labels import NAME, Labels, pairs
-from monitor.push.protobuf import FIXED64, LENGTH, VARINT, field, tag, text, varint
+from monitor.exposition.families import Family
+from monitor.fleet.columns import Ints
+from monitor.fleet.fleet import Series
+from monitor.push.label_encoder import METRIC_NAME, LabelEncoder, sorted_labels
+from monitor.push.protobuf_writer import FIXED64, LENGTH, VARINT, field, tag, text, varint
 
+# Field numbers and tags, by message.
 SERIES_1: Final = tag(1, LENGTH)  # of a WriteRequest
 LABEL, SAMPLE = 1, tag(2, LENGTH)  # of a TimeSeries, the sample in both versions
 VALUE, TIME = tag(1, FIXED64), tag(2, VARINT)  # of a Sample, in both versions
@@ -23,62 +24,66 @@ REFS, METADATA = 1, 5  # of a 2.0 TimeSeries
 GAUGE: Final = tag(1, VARINT) + b"\x02"  # type of a 2.0 Metadata
 HELP: Final = tag(3, VARINT)  # of a 2.0 Metadata
 
-TO_MS = 60_000  # of a minute
-TIME_BYTES = 6  # of the number of milliseconds, seven bits each, from 1971 to 2109
+MS_PER_MINUTE = 60_000
+TIME_BYTES = 6  # size of the varint of a time in milliseconds, from 1971 to 2109
 POINT: Final = np.dtype([("head", "V3"), ("value", "<f8"), ("tag", "V1"), ("time", np.uint8, TIME_BYTES)])
 POINT_HEAD: Final = SAMPLE + varint(POINT.itemsize - 2) + VALUE
 
 
-def points(minutes: Ints, values: npt.NDArray[np.float64]) -> npt.NDArray[np.void]:
-    """Samples as a TimeSeries holds them, tags and all."""
-    made = np.empty(minutes.size, POINT)
-    made["head"], made["value"], made["tag"] = np.void(POINT_HEAD), values, np.void(TIME)
+def encode_points(minutes: Ints, values: npt.NDArray[np.float64]) -> npt.NDArray[np.void]:
+    """Encode samples as fields of a TimeSeries."""
+    encoded = np.empty(minutes.size, POINT)
+    encoded["head"], encoded["value"], encoded["tag"] = np.void(POINT_HEAD), values, np.void(TIME)
     shifts = np.arange(0, 7 * TIME_BYTES, 7)
-    sevens = (minutes.astype(np.int64) * TO_MS)[:, None] >> shifts & 0x7F
-    sevens[:, :-1] |= 0x80
-    made["time"] = sevens
-    return made
+    varints = (minutes.astype(np.int64) * MS_PER_MINUTE)[:, None] >> shifts & 0x7F
+    varints[:, :-1] |= 0x80
+    encoded["time"] = varints
+    return encoded
 
 
-def label(name: str, value: str) -> bytes:
+def encode_label(name: str, value: str) -> bytes:
+    """Encode a label as a field of a TimeSeries of 1.0."""
     return field(LABEL, field(1, text(name)) + field(2, text(value)))
 
 
 @cache
-def _named(family: Family) -> bytes:
-    return label(NAME, family.name)
+def _encoded_name(family: Family) -> bytes:
+    return encode_label(METRIC_NAME, family.name)
 
 
-class Writer1:
-    """A WriteRequest."""
+class RemoteWrite1Writer:
+    """Writes a WriteRequest of 1.0."""
 
-    def __init__(self, labels: Labels) -> None:
+    def __init__(self, labels: LabelEncoder) -> None:
         self._labels = labels
         self._parts: list[bytes | memoryview] = []
         self.size = 0
 
     def add(self, family: Family, series: Series, points: memoryview) -> None:
-        labels = _named(family) + self._labels.of(family, series)
+        """See `MessageWriter.add`."""
+        labels = _encoded_name(family) + self._labels.encode(family, series)
         size = len(labels) + len(points)
         self._parts += SERIES_1, varint(size), labels, points
         self.size += size
 
     def message(self) -> bytes:
+        """See `MessageWriter.message`."""
         return b"".join(self._parts)
 
 
-class Writer2:
-    """A Request of 2.0: each text once, and numbers that refer to it."""
+class RemoteWrite2Writer:
+    """Writes a Request of 2.0, which contains each text once and refers to it by number."""
 
-    def __init__(self, _: Labels) -> None:
+    def __init__(self, _: LabelEncoder) -> None:
         self._symbols: dict[str, bytes] = {"": b"\0"}
         self._parts: list[bytes | memoryview] = []
         self.size = 0
 
     def add(self, family: Family, series: Series, points: memoryview) -> None:
-        refs = b"".join(self._ref(one) for pair in pairs(family, series) for one in pair)
-        about = GAUGE + HELP + self._ref(family.help)
-        head, tail = field(REFS, refs), field(METADATA, about)
+        """See `MessageWriter.add`."""
+        refs = b"".join(self._ref(one) for pair in sorted_labels(family, series) for one in pair)
+        metadata = GAUGE + HELP + self._ref(family.help)
+        head, tail = field(REFS, refs), field(METADATA, metadata)
         size = len(head) + len(points) + len(tail)
         self._parts += SERIES_2, varint(size), head, points, tail
         self.size += size
@@ -90,4 +95,5 @@ class Writer2:
         return self._symbols[symbol]
 
     def message(self) -> bytes:
+        """See `MessageWriter.message`."""
         return b"".join([*(field(SYMBOL, text(one)) for one in self._symbols), *self._parts])

@@ -1,1 +1,1 @@
-"""CloudWatch Metric Streams, delivered by Firehose: points that come by themselves."""
+"""Receives CloudWatch Metric Streams that Amazon Data Firehose delivers over HTTP."""

@@ -1,24 +1,25 @@
-"""The CloudFormation template of a metric stream, and of what it takes to deliver it."""
+"""The CloudFormation template of a metric stream, its delivery stream, backup bucket and roles."""
 
 from collections.abc import Mapping
 from typing import Any
 
-NAME = "headroom"
-Value = Any  # of a property
-Properties = Mapping[str, Value]
+RESOURCE_NAME = "headroom"
+PropertyValue = Any
+Properties = Mapping[str, PropertyValue]
 
 FIREHOSE, STREAMS = "firehose.amazonaws.com", "streams.metrics.cloudwatch.amazonaws.com"
-PUT = ["firehose:PutRecord", "firehose:PutRecordBatch"]
-BACK_UP = ["s3:AbortMultipartUpload", "s3:GetBucketLocation", "s3:ListBucket", "s3:PutObject"]
+PUT_ACTIONS = ["firehose:PutRecord", "firehose:PutRecordBatch"]
+BACKUP_ACTIONS = ["s3:AbortMultipartUpload", "s3:GetBucketLocation", "s3:ListBucket", "s3:PutObject"]
 
 
-def arn(resource: str) -> Value:
+def arn(resource: str) -> PropertyValue:
+    """Return a reference to the ARN of a resource of the template."""
     return {"Fn::GetAtt": [resource, "Arn"]}
 
 
-def template(stream: Properties) -> dict[str, Value]:
-    """The template; `stream` are the properties that say what the metric stream tells."""
-    whole = {"Fn::Sub": "${Bucket.Arn}/*"}
+def template(stream: Properties) -> dict[str, PropertyValue]:
+    """Return the template. stream: the properties that select the metrics of the metric stream."""
+    backup_objects = {"Fn::Sub": "${Bucket.Arn}/*"}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Streams the CloudWatch metrics that Headroom reads to Headroom.",
@@ -27,14 +28,14 @@ def template(stream: Properties) -> dict[str, Value]:
             "AccessKey": {"Type": "String", "NoEcho": True, "Description": "One of Headroom's access keys"},
         },
         "Resources": {
-            "Bucket": {"Type": "AWS::S3::Bucket", "Properties": bucket()},
-            "FirehoseRole": role(FIREHOSE, BACK_UP, [arn("Bucket"), whole]),
-            "Firehose": {"Type": "AWS::KinesisFirehose::DeliveryStream", "Properties": delivery()},
-            "MetricStreamRole": role(STREAMS, PUT, [arn("Firehose")]),
+            "Bucket": {"Type": "AWS::S3::Bucket", "Properties": backup_bucket()},
+            "FirehoseRole": role(FIREHOSE, BACKUP_ACTIONS, [arn("Bucket"), backup_objects]),
+            "Firehose": {"Type": "AWS::KinesisFirehose::DeliveryStream", "Properties": delivery_stream()},
+            "MetricStreamRole": role(STREAMS, PUT_ACTIONS, [arn("Firehose")]),
             "MetricStream": {
                 "Type": "AWS::CloudWatch::MetricStream",
                 "Properties": {
-                    "Name": NAME,
+                    "Name": RESOURCE_NAME,
                     "FirehoseArn": arn("Firehose"),
                     "RoleArn": arn("MetricStreamRole"),
                     "OutputFormat": "json",
@@ -45,8 +46,8 @@ def template(stream: Properties) -> dict[str, Value]:
     }
 
 
-def role(service: str, actions: list[str], resources: list[Value]) -> Value:
-    """What a service may do for this account."""
+def role(service: str, actions: list[str], resources: list[PropertyValue]) -> PropertyValue:
+    """Return a role that only `service`, acting for this account, may assume."""
     trust = {
         "Effect": "Allow",
         "Action": "sts:AssumeRole",
@@ -59,25 +60,39 @@ def role(service: str, actions: list[str], resources: list[Value]) -> Value:
         "Properties": {
             "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
             "Policies": [
-                {"PolicyName": NAME, "PolicyDocument": {"Version": "2012-10-17", "Statement": [allowed]}}
+                {
+                    "PolicyName": RESOURCE_NAME,
+                    "PolicyDocument": {"Version": "2012-10-17", "Statement": [allowed]},
+                }
             ],
         },
     }
 
 
-def bucket() -> Properties:
-    """Where Firehose puts what it could not deliver; polling has filled the gap long before it expires."""
-    closed = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+def backup_bucket() -> Properties:
+    """Return the bucket for records that Firehose could not deliver.
+
+    They expire after 7 days; polling fills the gap long before.
+    """
+    access_blocks = (
+        "BlockPublicAcls",
+        "BlockPublicPolicy",
+        "IgnorePublicAcls",
+        "RestrictPublicBuckets",
+    )
     return {
-        "PublicAccessBlockConfiguration": dict.fromkeys(closed, True),
+        "PublicAccessBlockConfiguration": dict.fromkeys(access_blocks, True),
         "LifecycleConfiguration": {"Rules": [{"Status": "Enabled", "ExpirationInDays": 7}]},
     }
 
 
-def delivery() -> Properties:
-    """Each minute or MiB, whichever comes first; tried for two hours, the longest there is."""
+def delivery_stream() -> Properties:
+    """Return the delivery stream.
+
+    It delivers every 60 s or 1 MiB, and retries for 7200 s, the maximum of Firehose.
+    """
     return {
-        "DeliveryStreamName": NAME,
+        "DeliveryStreamName": RESOURCE_NAME,
         "DeliveryStreamType": "DirectPut",
         "HttpEndpointDestinationConfiguration": {
             "EndpointConfiguration": {

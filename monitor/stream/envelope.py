@@ -1,4 +1,4 @@
-"""The body of a Firehose request: what it says of itself, and the points of its records.
+"""Parses the body of a Firehose request: its id, and the bytes of its records.
 
 https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html
 """
@@ -8,84 +8,97 @@ from typing import Final
 
 import msgspec
 
-from monitor.stream.points import Bad
+from monitor.lib.errors import HeadroomError
+from monitor.stream.points import MAX_PIECE_BYTES, DecodeError
 
-LARGEST = 64 * 1024**2  # bytes of a body that is not compressed
-MOST_RECORDS = 10_000
-GZIP = 16 + zlib.MAX_WBITS
+MAX_BODY_BYTES = 64 * 1024**2  # uncompressed
+MAX_RECORDS = 10_000
+MAX_RECORD_BYTES = 1_024_000  # https://docs.aws.amazon.com/firehose/latest/APIReference/API_Record.html
+GZIP_WINDOW = 16 + zlib.MAX_WBITS  # makes zlib expect a gzip header
 FORMAT = "record"
-FAULTS: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+PARSE_ERRORS: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
-class Refused(Exception):
-    """A body of which nothing can be used; the sentence says why."""
+class EnvelopeError(HeadroomError):
+    """A body has no usable record; the text is a sentence with the reason."""
 
 
 class Record(msgspec.Struct, gc=False):
+    """A record, encoded in base64."""
+
     data: bytes
 
 
 class Envelope(msgspec.Struct, rename="camel"):
+    """A body whose records are all well-formed."""
+
     request_id: str
     records: list[Record]
 
 
-class CarefulEnvelope(msgspec.Struct, rename="camel"):
-    """The same, where some record is not base64."""
+class RawEnvelope(msgspec.Struct, rename="camel"):
+    """A body with malformed records; its records are decoded one by one."""
 
     request_id: str
     records: list[msgspec.Raw]
 
 
-_whole = msgspec.json.Decoder(Envelope)
-_careful = msgspec.json.Decoder(CarefulEnvelope)
-_record = msgspec.json.Decoder(Record)
+_envelope_decoder = msgspec.json.Decoder(Envelope)
+_raw_envelope_decoder = msgspec.json.Decoder(RawEnvelope)
+_record_decoder = msgspec.json.Decoder(Record)
 
 
-def inflated(body: bytes) -> bytes:
-    """What a gzip body holds. Raises Refused when it is none, is cut off, or is too large."""
-    inflate = zlib.decompressobj(GZIP)
+def gunzip(body: bytes) -> bytes:
+    """Decompress a body. Raises EnvelopeError when it is not gzip, is cut off, or is too large."""
+    inflate = zlib.decompressobj(GZIP_WINDOW)
     try:
-        content = inflate.decompress(body, LARGEST + 1)
+        content = inflate.decompress(body, MAX_BODY_BYTES + 1)
     except zlib.error:
-        raise Refused("the body is not the gzip that its Content-Encoding says") from None
-    if len(content) > LARGEST:
-        raise Refused(f"expected at most {LARGEST} bytes, found more once decompressed")
+        raise EnvelopeError("the body is not gzip, though its Content-Encoding says so") from None
+    if len(content) > MAX_BODY_BYTES:
+        raise EnvelopeError(f"expected at most {MAX_BODY_BYTES} bytes, found more once decompressed")
     if not inflate.eof or inflate.unused_data:
-        raise Refused("expected one complete gzip stream")
+        raise EnvelopeError("expected one complete gzip stream")
     return content
 
 
-def opened(body: bytes, request: str) -> list[bytes | Bad]:
-    """The records of a body, those that are not base64 as bad pieces.
+def parse_envelope(body: bytes, request_id: str) -> list[bytes | DecodeError]:
+    """Return the records of a body; a record that is not base64, or too large, is a DecodeError.
 
-    Raises Refused when it is no envelope of the request.
+    Raises EnvelopeError when the body is malformed or has another id than `request_id`.
     """
-    if body.count(b"{") > 2 * MOST_RECORDS:  # before a million of them become objects
-        raise Refused(f"expected at most {MOST_RECORDS} records, found more")
+    if body.count(b",") > 2 * MAX_RECORDS:  # each record has a comma before it; base64 contains none
+        raise EnvelopeError(f"expected at most {MAX_RECORDS} records, found more")
     try:
-        envelope = _whole.decode(body)
-        found = envelope.request_id
-        records: list[bytes | Bad] = [record.data for record in envelope.records]
-    except FAULTS:
-        found, records = _one_by_one(body)
-    if found != request:
-        raise Refused("expected the same request id in header and body")
-    if len(records) > MOST_RECORDS:
-        raise Refused(f"expected at most {MOST_RECORDS} records, found {len(records)}")
-    return records
+        envelope = _envelope_decoder.decode(body)
+        body_id = envelope.request_id
+        records: list[bytes | DecodeError] = [record.data for record in envelope.records]
+    except PARSE_ERRORS:
+        body_id, records = _parse_one_by_one(body)
+    if body_id != request_id:
+        raise EnvelopeError("expected the same request id in header and body")
+    if len(records) > MAX_RECORDS:
+        raise EnvelopeError(f"expected at most {MAX_RECORDS} records, found {len(records)}")
+    return [*map(_limit_size, records)]
 
 
-def _one_by_one(body: bytes) -> tuple[str, list[bytes | Bad]]:
+def _limit_size(record: bytes | DecodeError) -> bytes | DecodeError:
+    if isinstance(record, DecodeError) or len(record) <= MAX_RECORD_BYTES:
+        return record
+    reason = f"expected at most {MAX_RECORD_BYTES} bytes, found {len(record)}"
+    return DecodeError(FORMAT, reason, record[:MAX_PIECE_BYTES])
+
+
+def _parse_one_by_one(body: bytes) -> tuple[str, list[bytes | DecodeError]]:
     try:
-        envelope = _careful.decode(body)
-    except FAULTS as error:
-        raise Refused(f"expected a body with requestId and records: {error}") from None
-    return envelope.request_id, [_data(raw) for raw in envelope.records]
+        envelope = _raw_envelope_decoder.decode(body)
+    except PARSE_ERRORS as error:
+        raise EnvelopeError(f"expected a body with requestId and records: {error}") from None
+    return envelope.request_id, [_parse_record(raw) for raw in envelope.records]
 
 
-def _data(raw: msgspec.Raw) -> bytes | Bad:
+def _parse_record(raw: msgspec.Raw) -> bytes | DecodeError:
     try:
-        return _record.decode(raw).data
-    except FAULTS as error:
-        return Bad(FORMAT, str(error), bytes(raw))
+        return _record_decoder.decode(raw).data
+    except PARSE_ERRORS as error:
+        return DecodeError(FORMAT, str(error), bytes(raw))

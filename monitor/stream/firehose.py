@@ -1,9 +1,9 @@
 """The HTTP endpoint that Firehose delivers to: `POST /firehose/v1`.
 
 https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html
-Only 200 is success. Whatever else is answered is sent again for as long as the delivery stream is configured
-to, then to its backup bucket; but 413 would be final, and is therefore never answered. A reply has exactly
-these members, a Content-Length, and no Content-Encoding.
+Only 200 is success. After any other status Firehose retries for as long as the delivery stream is configured
+to, and then writes the request to the backup bucket. It does not retry after 413, so 413 is never sent. A
+response has exactly the members below, a Content-Length, and no Content-Encoding.
 """
 
 import asyncio
@@ -19,136 +19,139 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
-from monitor.stream.envelope import LARGEST, Refused
-from monitor.stream.ingest import Delivery, Ingest
-from monitor.stream.room import Full, Share
+from monitor.lib.errors import HeadroomError
+from monitor.stream.byte_budget import ByteBudgetExceededError, Reservation
+from monitor.stream.envelope import MAX_BODY_BYTES, EnvelopeError
+from monitor.stream.ingest import FirehoseRequest, Ingest
+from monitor.stream.interner import TooManyNamesError
 
 log = logging.getLogger(__name__)
 
-PATH = "/firehose/v1"
-VERSION = "1.0"
-READING = 60.0  # seconds that a body may take to come; Firehose gives up after 180 in all
-MOST_SAID = 8192  # characters of an error message, the most that Firehose takes
-LONGEST_ID = 1024  # characters of a request id that are repeated
+FIREHOSE_PATH = "/firehose/v1"
+PROTOCOL_VERSION = "1.0"
+BODY_TIMEOUT = 60.0  # seconds for the body to arrive; Firehose gives up after 180 in total
+MAX_MESSAGE_LENGTH = 8192  # characters of an error message; the maximum of Firehose
+MAX_ID_LENGTH = 1024  # characters of a request id in a response
 METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-ENCODINGS: Final[Mapping[str, bool]] = {"": False, "identity": False, "gzip": True}
+IS_GZIP: Final[Mapping[str, bool]] = {"": False, "identity": False, "gzip": True}  # by Content-Encoding
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
-    """Who may deliver.
+class FirehoseAccess:
+    """The access keys and the senders that are accepted.
 
-    keys: access keys, any of which opens; without one, nobody gets in. sources: accounts, or ARNs of delivery
-    streams; empty: all of them. The ARN is what a sender says of itself: no proof, but it keeps strays out.
+    keys: a request needs one of them; if there are none, all requests are rejected. sources: accounts, or
+    ARNs of delivery streams; empty: all. The sender states its ARN, so `sources` is no protection, but it
+    rejects misconfigured delivery streams.
     """
 
     keys: Sequence[str] = field(default=(), repr=False)
     sources: Sequence[str] = ()
 
-    def opens(self, key: str) -> bool:
-        """Whether an access key is one of ours, in a time that does not tell which."""
+    def accepts_key(self, key: str) -> bool:
+        """Return whether an access key is accepted, in a time that depends on its length only."""
         offered = key.encode("utf-8", "replace")
-        right = [hmac.compare_digest(ours.encode(), offered) for ours in self.keys if ours]
-        return any(right)
+        matches = [hmac.compare_digest(own.encode(), offered) for own in self.keys if own]
+        return any(matches)
 
-    def includes(self, arn: str) -> bool:
+    def accepts_source(self, arn: str) -> bool:
+        """Return whether the delivery stream with an ARN is accepted."""
         account = ":".join(arn.split(":")[4:5])
         return not self.sources or arn in self.sources or account in self.sources
 
 
-class Rejected(Exception):
-    """A request that is answered with a status other than 200, and a sentence."""
+class RequestRejectedError(HeadroomError):
+    """A request is answered with `status`; the text is a sentence with the reason."""
 
     def __init__(self, status: HTTPStatus, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
 
 
-def always() -> bool:
-    return True
-
-
 def create_router(
-    ingest: Ingest, allowed: Callable[[], Allowed], ready: Callable[[], bool] = always
+    ingest: Ingest, access: Callable[[], FirehoseAccess], body_timeout: float = BODY_TIMEOUT
 ) -> APIRouter:
-    """The endpoint. `allowed` is asked at each request, so that a reload of the configuration counts.
+    """Return the endpoint.
 
-    ready: whether it is known which series there are; a point that came before would belong to none.
+    access: is called for each request, as the configuration may be reloaded. body_timeout: seconds.
     """
     router = APIRouter(include_in_schema=False)
 
-    @router.api_route(PATH, methods=METHODS)
+    @router.api_route(FIREHOSE_PATH, methods=METHODS)
     async def deliver(request: Request) -> Response:
-        """Take in one request; whatever happens, the answer is one that Firehose understands."""
+        """Ingest one request. Each response has the format that Firehose expects."""
         status, sentence = HTTPStatus.OK, ""
         try:
-            await _take(request, ingest, allowed(), ready)
-        except Rejected as rejected:
+            await _ingest(request, ingest, access(), body_timeout)
+        except RequestRejectedError as rejected:
             status, sentence = rejected.status, str(rejected)
-        except Refused as refused:
-            status, sentence = HTTPStatus.BAD_REQUEST, str(refused)
-        except Full:
+        except EnvelopeError as error:
+            status, sentence = HTTPStatus.BAD_REQUEST, str(error)
+        except (ByteBudgetExceededError, TooManyNamesError):
             status, sentence = HTTPStatus.SERVICE_UNAVAILABLE, "busy; send it again"
         except (TimeoutError, ClientDisconnect):
-            status, sentence = HTTPStatus.REQUEST_TIMEOUT, f"expected the body within {READING:.0f} s"
+            status, sentence = HTTPStatus.REQUEST_TIMEOUT, f"expected the body within {body_timeout:.0f} s"
         except Exception:
-            log.exception("a delivery failed")
+            log.exception("a delivery of Firehose failed")
             status, sentence = HTTPStatus.INTERNAL_SERVER_ERROR, "something unexpected went wrong"
         ingest.telemetry.requests.labels(str(status.value)).inc()
-        return _reply(request, status, sentence)
+        return _response(request, status, sentence)
 
     return router
 
 
-def _reply(request: Request, status: HTTPStatus, sentence: str) -> Response:
-    told = {"requestId": _id(request)[:LONGEST_ID], "timestamp": int(time.time() * 1000)}
+def _response(request: Request, status: HTTPStatus, sentence: str) -> Response:
+    members = {"requestId": _request_id(request)[:MAX_ID_LENGTH], "timestamp": int(time.time() * 1000)}
     if sentence:
-        told["errorMessage"] = sentence[:MOST_SAID]
+        members["errorMessage"] = sentence[:MAX_MESSAGE_LENGTH]
     headers = {"Allow": "POST"} if status is HTTPStatus.METHOD_NOT_ALLOWED else None
-    return Response(orjson.dumps(told), status, headers, media_type="application/json")
+    return Response(orjson.dumps(members), status, headers, media_type="application/json")
 
 
-def _id(request: Request) -> str:
+def _request_id(request: Request) -> str:
     return request.headers.get("x-amz-firehose-request-id", "")
 
 
-async def _take(request: Request, ingest: Ingest, allowed: Allowed, ready: Callable[[], bool]) -> None:
-    """Check the headers before any byte of the body, then have its points in the fleet."""
+async def _ingest(request: Request, ingest: Ingest, access: FirehoseAccess, body_timeout: float) -> None:
+    """Check the headers, then read and ingest the body."""
     headers = request.headers
     source = headers.get("x-amz-firehose-source-arn", "")
     encoding = headers.get("content-encoding", "").lower()
     if request.method != "POST":
-        raise Rejected(HTTPStatus.METHOD_NOT_ALLOWED, f"expected POST, found {request.method}")
-    if not allowed.opens(headers.get("x-amz-firehose-access-key", "")):
-        raise Rejected(HTTPStatus.UNAUTHORIZED, "the access key is missing or wrong")
-    if not allowed.includes(source):
-        raise Rejected(HTTPStatus.FORBIDDEN, "this delivery stream is not allowed")
-    if headers.get("x-amz-firehose-protocol-version") != VERSION:
-        raise Rejected(HTTPStatus.BAD_REQUEST, f"expected version {VERSION} of the protocol")
-    if not _id(request):
-        raise Rejected(HTTPStatus.BAD_REQUEST, "expected the header X-Amz-Firehose-Request-Id")
-    if encoding not in ENCODINGS:
-        raise Rejected(HTTPStatus.BAD_REQUEST, "expected gzip or no Content-Encoding")
-    if not ready():
-        raise Rejected(HTTPStatus.SERVICE_UNAVAILABLE, "starting; send it again")
-    with ingest.room.share() as share:
-        body = await _body(request, share)
-        await ingest.take(Delivery(_id(request), source, body, ENCODINGS[encoding]))
+        raise RequestRejectedError(HTTPStatus.METHOD_NOT_ALLOWED, f"expected POST, found {request.method}")
+    if not access.accepts_key(headers.get("x-amz-firehose-access-key", "")):
+        raise RequestRejectedError(HTTPStatus.UNAUTHORIZED, "the access key is missing or wrong")
+    if not access.accepts_source(source):
+        raise RequestRejectedError(HTTPStatus.FORBIDDEN, "this delivery stream is not allowed")
+    if headers.get("x-amz-firehose-protocol-version") != PROTOCOL_VERSION:
+        sentence = f"expected version {PROTOCOL_VERSION} of the protocol"
+        raise RequestRejectedError(HTTPStatus.BAD_REQUEST, sentence)
+    if not _request_id(request):
+        raise RequestRejectedError(HTTPStatus.BAD_REQUEST, "expected the header X-Amz-Firehose-Request-Id")
+    if encoding not in IS_GZIP:
+        raise RequestRejectedError(HTTPStatus.BAD_REQUEST, "expected gzip or no Content-Encoding")
+    with ingest.budget.reserve() as reservation:
+        body = await _read_body(request, reservation, body_timeout)
+        await ingest.ingest(FirehoseRequest(_request_id(request), source, body, IS_GZIP[encoding]))
 
 
-async def _body(request: Request, share: Share) -> bytes:
-    """The body, while there is room for it. Raises Full, TimeoutError, ClientDisconnect or Rejected."""
+async def _read_body(request: Request, reservation: Reservation, body_timeout: float) -> bytes:
+    """Read the body within the budget.
+
+    Raises ByteBudgetExceededError, RequestRejectedError when it is too large, TimeoutError, ClientDisconnect.
+    """
     body = bytearray()
-    told = request.headers.get("content-length", "0")  # the server saw to it that it is a number
-    _reserve(share, int(told))
-    async with asyncio.timeout(READING):
+    declared = request.headers.get("content-length", "0")  # the server rejects anything but a number
+    _reserve(reservation, int(declared))
+    async with asyncio.timeout(body_timeout):
         async for chunk in request.stream():
-            _reserve(share, len(body) + len(chunk))
+            _reserve(reservation, len(body) + len(chunk))
             body += chunk
     return bytes(body)
 
 
-def _reserve(share: Share, size: int) -> None:
-    if size > LARGEST:
-        raise Rejected(HTTPStatus.BAD_REQUEST, f"expected at most {LARGEST} bytes, found more")
-    share.hold(size)
+def _reserve(reservation: Reservation, size: int) -> None:
+    if size > MAX_BODY_BYTES:
+        sentence = f"expected at most {MAX_BODY_BYTES} bytes, found more"
+        raise RequestRejectedError(HTTPStatus.BAD_REQUEST, sentence)
+    reservation.grow_to(size)

@@ -1,4 +1,4 @@
-"""What Firehose delivered, into the fleet: decoded in a thread of its own, written on the event loop."""
+"""Ingests deliveries of Firehose: decodes them in a thread, and writes them on the event loop."""
 
 import asyncio
 import time
@@ -6,118 +6,171 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from monitor.fleet import CellKey, Fleet
-from monitor.stream.deadletters import DeadLetters
-from monitor.stream.envelope import LARGEST, Refused, inflated, opened
-from monitor.stream.names import Names
-from monitor.stream.points import Bad, Points
-from monitor.stream.records import points_of
-from monitor.stream.room import Room
+from monitor.fleet.fleet import Fleet
+from monitor.stream.byte_budget import MAX_BYTES, ByteBudget
+from monitor.stream.dead_letters import DeadLetterStore, MemoryDeadLetterStore, StreamDeadLetter
+from monitor.stream.declared_metrics import DECLARED_METRICS, DECODED_STATISTICS
+from monitor.stream.decode import decode_records
+from monitor.stream.decode_budget import DecodeBudgetExceededError
+from monitor.stream.discovery import Discovery
+from monitor.stream.early_points import MAX_EARLY_POINTS
+from monitor.stream.envelope import MAX_BODY_BYTES, EnvelopeError, gunzip, parse_envelope
+from monitor.stream.fleet_writer import FleetWriter
+from monitor.stream.interner import MAX_INTERNER_BYTES, NameInterner
+from monitor.stream.points import MAX_PIECE_BYTES, DecodeError, Points
 from monitor.stream.telemetry import StreamTelemetry
-from monitor.stream.wanted import DECODED, WANTED
-from monitor.stream.writer import LookAgain, Writer
 
-REMEMBERED = 20_000  # requests that were taken in
+MAX_ACCEPTED_REQUESTS = 20_000  # whose fingerprints are stored
 
-Print = tuple[str, int, int]  # what a request is known again by: its id, and checksum and size of its records
+NO_DISCOVERY = Discovery()
+
+Fingerprint = tuple[str, int, int]  # identifies a request: its id, and checksum and size of its records
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """A request as it came. source: the Firehose stream that says to have sent it."""
+class FirehoseRequest:
+    """A delivery. source: the ARN of the delivery stream, stated by the sender. body: gzip if `gzipped`."""
 
-    request: str
+    id: str
     source: str
     body: bytes
     gzipped: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """good: whether any record was; names: what the points' numbers mean."""
+class DecodedRequest:
+    """The points of a request, with the names of their numbers.
 
-    fingerprint: Print
+    any_valid: whether any record was decoded or empty.
+    """
+
+    fingerprint: Fingerprint
     points: Points
-    names: Names
-    good: bool
+    names: NameInterner
+    any_valid: bool
 
 
-def nobody(_: CellKey, __: str) -> None:
-    """Look at nothing again."""
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """The store of dead letters, and limits of memory.
+
+    dead_letters: stores the pieces that cannot be decoded. max_body_bytes: of all requests that are being
+    received or processed. max_early_points: number of points that wait for an inventory. max_interner_bytes:
+    memory for the names of metrics.
+    """
+
+    dead_letters: DeadLetterStore = field(default_factory=MemoryDeadLetterStore)
+    max_body_bytes: int = MAX_BYTES
+    max_early_points: int = MAX_EARLY_POINTS
+    max_interner_bytes: int = MAX_INTERNER_BYTES
 
 
 class Ingest:
-    """The stream's way into a fleet; `arrived` is set whenever points were written.
+    """Ingests deliveries into a fleet.
 
-    One thread decodes one body at a time: decoding holds Python's global lock, so more would gain nothing.
+    arrived: is set whenever points were written. names: the current interner; a full one is replaced.
+
+    One thread decodes one body at a time: decoding holds the GIL, so more threads would not be faster.
     """
 
     def __init__(
         self,
         fleet: Fleet,
         telemetry: StreamTelemetry,
-        look_again: LookAgain = nobody,
+        discovery: Discovery = NO_DISCOVERY,
         clock: Callable[[], float] = time.time,
+        options: IngestOptions | None = None,
     ) -> None:
-        self.telemetry, self.letters, self.room = telemetry, DeadLetters(), Room()
+        """clock: returns epoch seconds."""
+        self._options = options or IngestOptions()
+        self.telemetry, self.dead_letters = telemetry, self._options.dead_letters
+        self.budget = ByteBudget(self._options.max_body_bytes)
         self.arrived = asyncio.Event()
-        self._writer, self._clock = Writer(fleet, telemetry, look_again), clock
-        self._names = Names(WANTED)
-        self._taken = OrderedDict[Print, None]()
+        self._writer = FleetWriter(fleet, telemetry, discovery, self._options.max_early_points)
+        self._clock = clock
+        self.names = self._new_interner()
+        self._accepted = OrderedDict[Fingerprint, None]()
         self._thread = ThreadPoolExecutor(1, "stream")
-        telemetry.watch(lambda: self.room.used)
+        telemetry.set_held_bytes(lambda: self.budget.used)
 
-    async def take(self, delivery: Delivery) -> None:
-        """Have all points of a delivery in the fleet. Raises Refused when nothing of it can be used.
+    def _new_interner(self) -> NameInterner:
+        return NameInterner(DECLARED_METRICS, self._options.max_interner_bytes)
 
-        A request that was taken in before changes nothing: Firehose sends it again when it saw no answer,
-        and by then later points may have come.
+    async def ingest(self, request: FirehoseRequest) -> None:
+        """Write all points of a request to the fleet.
+
+        Firehose repeats a request when it got no response. A request that was accepted before is ignored, as
+        it could overwrite later points.
+
+        Raises EnvelopeError when no record is usable; TooManyNamesError and ByteBudgetExceededError when the
+        request should be repeated later.
         """
-        decoded = await asyncio.get_running_loop().run_in_executor(self._thread, self._decode, delivery)
+        decoded = await asyncio.get_running_loop().run_in_executor(self._thread, self._decode, request)
         if decoded is None:
             return
         points = decoded.points
-        self._note(points, delivery)
-        if not decoded.good and points.letters:
-            raise Refused(f"every record is bad; the first: {points.letters[0].reason}")
+        self._record_losses(points, request)
+        if not decoded.any_valid and points.errors:
+            raise EnvelopeError(f"every record is bad; the first: {points.errors[0].reason}")
         await self._writer.write(points, decoded.names, self._clock())
-        self._taken[decoded.fingerprint] = None
-        if len(self._taken) > REMEMBERED:
-            self._taken.popitem(last=False)
+        self._accepted[decoded.fingerprint] = None
+        if len(self._accepted) > MAX_ACCEPTED_REQUESTS:
+            self._accepted.popitem(last=False)
         self.arrived.set()
 
-    def _decode(self, delivery: Delivery) -> Decoded | None:
-        """The points of a delivery; None when it was taken in before. Raises Refused."""
-        body = inflated(delivery.body) if delivery.gzipped else delivery.body
-        if len(body) > LARGEST:
-            raise Refused(f"expected at most {LARGEST} bytes, found {len(body)}")
-        records = opened(body, delivery.request)
-        fingerprint = delivery.request, *checksum(records)
-        if fingerprint in self._taken:
+    def _decode(self, request: FirehoseRequest) -> DecodedRequest | None:
+        """Decode a request, or return None if it was accepted before. Raises EnvelopeError."""
+        body = gunzip(request.body) if request.gzipped else request.body
+        if len(body) > MAX_BODY_BYTES:
+            raise EnvelopeError(f"expected at most {MAX_BODY_BYTES} bytes, found {len(body)}")
+        records = parse_envelope(body, request.id)
+        fingerprint = request.id, *checksum(records)
+        if fingerprint in self._accepted:
             return None
-        if self._names.full:
-            self._names = Names(WANTED)
-        points, good = points_of(records, self._names, DECODED)
-        return Decoded(fingerprint, points, self._names, good)
+        if self.names.is_full:
+            self.names = self._new_interner()
+        self.names.begin_body()
+        try:
+            points, any_valid = decode_records(records, self.names, DECODED_STATISTICS)
+        except DecodeBudgetExceededError:
+            raise EnvelopeError("it is more expensive to decode than any body that AWS sends") from None
+        return DecodedRequest(fingerprint, points, self.names, any_valid)
 
-    def _note(self, points: Points, delivery: Delivery) -> None:
-        self.letters.add(points.letters, self._clock(), delivery.request, delivery.source)
-        for form, pieces in points.bad.items():
-            self.telemetry.bad.labels(form).inc(pieces)
-        for namespace, unused in points.unwanted.items():
-            self.telemetry.count_unused(namespace, unused)
+    def _record_losses(self, points: Points, request: FirehoseRequest) -> None:
+        """Store and count the pieces that could not be decoded; count the points of undeclared metrics."""
+        for error in points.errors:
+            self.dead_letters.add(_dead_letter(error, request, self._clock()))
+        for format_, errors in points.error_counts.items():
+            self.telemetry.decode_errors.labels(format_).inc(errors)
+        for namespace, count in points.undeclared.items():
+            self.telemetry.count_unused(namespace, count)
+
+    async def write_early(self) -> None:
+        """Write the points that wait for an inventory, if an inventory has ended."""
+        await self._writer.write_early(self._clock())
 
     def close(self) -> None:
-        """Decode nothing more; a body that is being decoded is given up."""
+        """Decode no further bodies; the one being decoded is dropped."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
-def checksum(records: list[bytes | Bad]) -> tuple[int, int]:
-    """Of the records' bytes: a checksum, and their number. The same records have the same."""
+def _dead_letter(error: DecodeError, request: FirehoseRequest, at: float) -> StreamDeadLetter:
+    return StreamDeadLetter(
+        at,
+        request.id[:MAX_PIECE_BYTES],
+        request.source[:MAX_PIECE_BYTES],
+        error.format,
+        error.reason[:MAX_PIECE_BYTES],
+        error.piece.decode("utf-8", "backslashreplace"),
+    )
+
+
+def checksum(records: list[bytes | DecodeError]) -> tuple[int, int]:
+    """Return the CRC-32 of all bytes of the records, and their number."""
     crc = size = 0
     for record in records:
-        piece = record.piece if isinstance(record, Bad) else record
+        piece = record.piece if isinstance(record, DecodeError) else record
         crc, size = zlib.crc32(piece, crc), size + len(piece)
     return crc, size

@@ -1,7 +1,7 @@
-"""The JSON format of Metric Streams: an object a line.
+"""Decodes the JSON format of Metric Streams: one object per line.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-metric-streams-formats-json.html
-A record is decoded at once; only where that fails line by line, so that a bad line costs nothing but itself.
+A record is decoded as a whole. If that fails, it is decoded line by line, so that only bad lines are lost.
 """
 
 import json
@@ -15,73 +15,78 @@ from typing import Annotated, Any, Final
 import msgspec
 import numpy as np
 
-from monitor.stream.names import BAD, LARGEST, UNWANTED, Names
-from monitor.stream.points import Bad, Points
+from monitor.stream.interner import INVALID, MAX_DIMENSIONS_BYTES, UNDECLARED, NameInterner
+from monitor.stream.points import DecodeError, Points
 
 FORMAT = "json"
-FAULTS: Final = (msgspec.MsgspecError, ValueError, RecursionError)  # UnicodeError is a ValueError
-LATEST = 2**53  # milliseconds, beyond all dates and within int64
+PARSE_ERRORS: Final = (msgspec.MsgspecError, ValueError, RecursionError)  # UnicodeError is a ValueError
+MAX_TIMESTAMP = 2**53  # milliseconds, beyond all dates and within int64
 NAN = math.nan
 LINE: Final = re.compile(rb"[^\n]+")
-MOST_BAD = 10_000  # lines of a record, which holds 4,000 points at most: it is something else
+SLOW_LINE_STEPS: Final = 60  # cost of a line that must be decoded by itself
+MAX_NAME_LENGTH: Final = 1024  # characters; the maximum of CloudWatch is 255
 
-Time = Annotated[int, msgspec.Meta(ge=-LATEST, le=LATEST)]
+NameText = Annotated[str, msgspec.Meta(max_length=MAX_NAME_LENGTH)]
+Timestamp = Annotated[int, msgspec.Meta(ge=-MAX_TIMESTAMP, le=MAX_TIMESTAMP)]
 
-title_of = attrgetter("account_id", "region", "namespace", "metric_name", "unit")
+identity_of = attrgetter("account_id", "region", "namespace", "metric_name", "unit")
 dimensions_of, time_of, value_of = map(attrgetter, ("dimensions", "timestamp", "value"))
 _dimensions = msgspec.json.Decoder(dict[str, str])
 
 
 @cache
-def decoder(statistics: Sequence[str]) -> msgspec.json.Decoder[Any]:
-    """A decoder of points with these statistics; a statistic that is missing is NaN."""
+def decoder_for(statistics: Sequence[str]) -> msgspec.json.Decoder[Any]:
+    """Return a decoder of points with these statistics; a missing statistic is NaN."""
     fields = [(f"s{n}", float, NAN) for n in range(len(statistics))]
     names = {f"s{n}": name for n, name in enumerate(statistics)}
     value = msgspec.defstruct("Value", fields, rename=names, gc=False)
     point = msgspec.defstruct(
         "Point",
         [
-            ("account_id", str),
-            ("region", str),
-            ("namespace", str),
-            ("metric_name", str),
+            ("account_id", NameText),
+            ("region", NameText),
+            ("namespace", NameText),
+            ("metric_name", NameText),
             ("dimensions", msgspec.Raw),
-            ("timestamp", Time),
+            ("timestamp", Timestamp),
             ("value", value),
-            ("unit", str, ""),
+            ("unit", NameText, ""),
         ],
         gc=False,
     )
     return msgspec.json.Decoder(point)
 
 
-def decode(record: bytes, names: Names, points: Points) -> None:
-    """Add what a record holds to `points`."""
+def decode(record: bytes, names: NameInterner, points: Points) -> None:
+    """Add the points of a record to `points`. Raises DecodeBudgetExceededError and TooManyNamesError."""
     try:
-        _add(decoder(tuple(points.statistics)).decode_lines(record), names, points)
-    except FAULTS:
+        _add(decoder_for(tuple(points.statistics)).decode_lines(record), names, points)
+    except PARSE_ERRORS:
         _line_by_line(record, names, points)
 
 
-def _line_by_line(record: bytes, names: Names, points: Points) -> None:
-    good, decode_lines = [], decoder(tuple(points.statistics)).decode_lines
-    for found in LINE.finditer(record):
-        line = found[0]
+def _line_by_line(record: bytes, names: NameInterner, points: Points) -> None:
+    decoded, decode_lines = [], decoder_for(tuple(points.statistics)).decode_lines
+    for match in LINE.finditer(record):
+        line = match[0]
         try:
-            good += decode_lines(line)
-        except FAULTS:
+            decoded += decode_lines(line)
+        except PARSE_ERRORS:
+            points.budget.spend(SLOW_LINE_STEPS)
             try:
-                good += decode_lines(_finite(line))
-            except FAULTS as error:
-                points.refuse(Bad(FORMAT, str(error) or type(error).__name__, line))
-        if points.bad[FORMAT] > MOST_BAD:
-            points.refuse(Bad(FORMAT, "too many bad lines, the rest was not read", record[found.end() :]))
+                decoded += decode_lines(_finite(line))
+            except PARSE_ERRORS as error:
+                points.add_error(DecodeError(FORMAT, str(error) or type(error).__name__, line))
+        if not points.budget.tolerates_errors:
+            points.add_error(
+                DecodeError(FORMAT, "too many bad lines, the rest was not decoded", record[match.end() :])
+            )
             break
-    _add(good, names, points)
+    _add(decoded, names, points)
 
 
 def _finite(line: bytes) -> bytes:
-    """The line without the statistics that are no finite number, which JSON proper cannot tell."""
+    """Return a line without its statistics that are not finite numbers, such as NaN."""
     point = json.loads(line)
     value = point["value"] if isinstance(point, dict) and isinstance(point.get("value"), dict) else None
     if value is None:
@@ -93,40 +98,41 @@ def _finite(line: bytes) -> bytes:
 def _is_finite(number: object) -> bool:
     try:
         return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
-    except OverflowError:  # an integer beyond all floats
+    except OverflowError:  # an integer beyond the range of floats
         return False
 
 
-def _add(found: list[Any], names: Names, points: Points) -> None:
-    spelt = zip(map(title_of, found), map(bytes, map(dimensions_of, found)), strict=True)
-    numbers = list(map(names.json.get, spelt))
-    for place, number in enumerate(numbers):
+def _add(decoded: list[Any], names: NameInterner, points: Points) -> None:
+    spellings = zip(map(identity_of, decoded), map(bytes, map(dimensions_of, decoded)), strict=True)
+    numbers = list(map(names.json.get, spellings))
+    for index, number in enumerate(numbers):
         if number is None:
-            numbers[place] = _learn(found[place], names, points)
-    values = [*map(value_of, found)]
+            numbers[index] = _intern(decoded[index], names, points)
+    values = [*map(value_of, decoded)]
     columns = [[*map(attrgetter(f"s{n}"), values)] for n in range(len(points.statistics))]
     points.add(
         np.array(numbers, np.int64),
-        np.array([*map(time_of, found)], np.int64),
+        np.array([*map(time_of, decoded)], np.int64),
         np.array(columns, np.float64).reshape(len(columns), -1),
     )
 
 
-def _learn(point: Any, names: Names, points: Points) -> int:
-    """The number of a name that was not met in this spelling; UNWANTED and BAD ones are counted here."""
-    if not names.wants(point.namespace, point.metric_name):
-        points.unwanted[point.namespace] += 1
-        return UNWANTED
+def _intern(point: Any, names: NameInterner, points: Points) -> int:
+    """Return the number of a name in a new spelling, or count the point as UNDECLARED or INVALID."""
+    if not names.is_declared(point.namespace, point.metric_name):
+        points.count_undeclared(point.namespace)
+        return UNDECLARED
     raw = bytes(point.dimensions)
     try:
-        if len(raw) > LARGEST:
-            raise ValueError(f"expected at most {LARGEST} bytes of dimensions, found {len(raw)}")
+        if len(raw) > MAX_DIMENSIONS_BYTES:
+            raise ValueError(f"expected at most {MAX_DIMENSIONS_BYTES} bytes of dimensions, found {len(raw)}")
         dimensions = _dimensions.decode(raw)
-    except FAULTS as error:
-        points.refuse(Bad(FORMAT, f"dimensions: {error}", msgspec.json.encode(point)))
-        return BAD
-    cell = names.text(point.account_id), names.text(point.region)
-    metric = names.text(point.namespace), names.text(point.metric_name)
-    number = names.number(cell, *metric, dimensions, point.unit)
-    names.json[(*cell, *metric, names.text(point.unit)), raw] = number
+    except PARSE_ERRORS as error:
+        points.add_error(DecodeError(FORMAT, f"dimensions: {error}", msgspec.json.encode(point)))
+        return INVALID
+    cell = names.intern_text(point.account_id), names.intern_text(point.region)
+    metric = names.intern_text(point.namespace), names.intern_text(point.metric_name)
+    names.reserve(len(raw))
+    number = names.intern(cell, *metric, dimensions, point.unit)
+    names.json[(*cell, *metric, names.intern_text(point.unit)), raw] = number
     return number

@@ -1,9 +1,8 @@
-"""OpenTelemetry 1.0 and 0.7 of Metric Streams: messages one after the other, the length before each.
+"""Decodes the OpenTelemetry formats 1.0 and 0.7 of Metric Streams: messages, each preceded by its length.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-metric-streams-formats-opentelemetry-100.html
 The two versions number the labels of a point differently (0.7: `labels = 1`, 1.0: `attributes = 7`) and all
-else alike, so one reader of both loses nothing, where a parser of one version reads the other without any
-label.
+else alike, so one decoder reads both. A parser generated from one version would lose the other's labels.
 """
 
 import re
@@ -12,18 +11,23 @@ from typing import Final
 
 import numpy as np
 
-from monitor.fleet import CellKey
-from monitor.stream.names import UNWANTED, Names
+from monitor.fleet.fleet import CellKey
+from monitor.stream.interner import UNDECLARED, NameInterner
 from monitor.stream.otlp_attributes import ATTRIBUTE, LABEL, cell_of, name_of
-from monitor.stream.points import Bad, Points
-from monitor.stream.wire import FIXED64, LENGTH, Broken, fields, tag, varint
+from monitor.stream.points import DecodeError, Points
+from monitor.stream.protobuf_reader import FIXED64, LENGTH, ProtobufError, fields, tag, varint
 
 FORMAT = "otlp"
-FAULTS: Final = (ValueError, IndexError)  # Broken and UnicodeDecodeError are ValueErrors
+PARSE_ERRORS: Final = (ValueError, IndexError)  # ProtobufError and UnicodeDecodeError are ValueErrors
 ZERO, NAN = struct.pack("<d", 0.0), struct.pack("<d", float("nan"))
-NO_MESSAGES: Final = re.compile(rb"\0*")  # of length 0
-TO_MS = 1_000_000  # nanoseconds
+EMPTY_MESSAGES: Final = re.compile(rb"\0*")  # each is a length of 0
+NS_PER_MS = 1_000_000
+MESSAGE_STEPS = 40  # cost of a message, besides that of its fields
+UNUSUAL_POINT_STEPS = 20  # cost of a point that USUAL_POINT does not match
+PART_STEPS = 5  # cost of a metric, and of a quantile
+MAX_SUMMARIES = 100  # per metric; AWS sends one
 
+# Tags, by message.
 RESOURCE_METRICS = tag(1, LENGTH)  # of a request
 RESOURCE, SCOPE_METRICS = tag(1, LENGTH), tag(2, LENGTH)  # of resource metrics
 METRIC = tag(2, LENGTH)  # of scope metrics
@@ -34,8 +38,8 @@ START, COUNT, SUM, QUANTILE = tag(2, FIXED64), tag(4, FIXED64), tag(5, FIXED64),
 QUANTILE_AT, QUANTILE_VALUE = tag(1, FIXED64), tag(2, FIXED64)
 
 # The numbers of a point as AWS writes them: start, end, count, sum, and the quantiles 0 (the minimum) and 1
-# (the maximum). What is zero is left out. Any other order, and percentiles, go the long way.
-USUAL: Final = re.compile(
+# (the maximum). Zeros are omitted. Points with percentiles or in another order are decoded more slowly.
+USUAL_POINT: Final = re.compile(
     rb"\x11(.{8})\x19.{8}(?:\x21(.{8}))?(?:\x29(.{8}))?"
     rb"\x32(?:\x00|(?:\x09|\x12\x09\x00{8})\x11(.{8}))"
     rb"\x32(?:\x12\x09\x00{6}\xf0\x3f\x11(.{8})|\x09\x09\x00{6}\xf0\x3f)",
@@ -43,91 +47,109 @@ USUAL: Final = re.compile(
 )
 
 
-def decode(record: bytes, names: Names, points: Points) -> None:
-    """Add what a record holds to `points`.
+def decode(record: bytes, names: NameInterner, points: Points) -> None:
+    """Add the points of a record to `points`.
 
-    A broken message costs nothing but itself. A broken length is one bad piece with all that follows it.
+    A malformed message is one error. A malformed length is one error and ends decoding. Raises
+    DecodeBudgetExceededError and TooManyNamesError.
     """
-    at, end = _after_empty(record, 0), len(record)
+    at, end = _skip_empty(record, 0), len(record)
     while at < end:
         try:
             size, start = varint(record, at, end)
             if start + size > end:
-                raise Broken(f"expected a message of {size} bytes, found {end - start}")
-        except Broken as error:
-            points.refuse(Bad(FORMAT, str(error), record[at:]))
+                raise ProtobufError(f"expected a message of {size} bytes, found {end - start}")
+        except ProtobufError as error:
+            points.add_error(DecodeError(FORMAT, str(error), record[at:]))
             return
-        message = Message(record, names)
+        if not points.budget.tolerates_errors:
+            points.add_error(
+                DecodeError(FORMAT, "too many bad messages, the rest was not decoded", record[at:])
+            )
+            return
+        points.budget.spend(MESSAGE_STEPS)
+        message = Message(record, names, points)
         try:
             message.read(start, start + size)
-        except FAULTS as error:
-            points.refuse(Bad(FORMAT, str(error), record[start : start + size]))
+        except PARSE_ERRORS as error:
+            points.add_error(DecodeError(FORMAT, str(error), record[start : start + size]))
         else:
             message.add_to(points)
-        at = _after_empty(record, start + size)
+        at = _skip_empty(record, start + size)
 
 
-def _after_empty(record: bytes, at: int) -> int:
-    found = NO_MESSAGES.match(record, at)
-    assert found  # it matches nothing at all, too
-    return found.end()
+def _skip_empty(record: bytes, at: int) -> int:
+    """Return the index after the empty messages that start at index `at`."""
+    empty = EMPTY_MESSAGES.match(record, at)
+    assert empty  # the pattern matches the empty string, too
+    return empty.end()
 
 
 class Message:
-    """One ExportMetricsServiceRequest: numbers of names, and five numbers of 8 bytes for each point."""
+    """One ExportMetricsServiceRequest, decoded to columns.
 
-    def __init__(self, data: bytes, names: Names) -> None:
-        self._data, self._names = data, names
+    Each point has the number of its name, and five values of 8 bytes.
+    """
+
+    def __init__(self, data: bytes, names: NameInterner, points: Points) -> None:
+        self._data, self._names, self._budget = data, names, points.budget
         self._numbers: list[int] = []
         self._parts: list[bytes] = []  # start, count, sum, minimum, maximum
-        self._percentiles: list[tuple[int, str, float]] = []  # the point's place, name, value
-        self._unwanted: list[str] = []  # namespaces
-        self._cell: CellKey = "", ""  # of the resource that is read
+        self._percentiles: list[tuple[int, str, float]] = []  # index of the point, name, value
+        self._undeclared: list[str] = []  # namespaces
+        self._cell: CellKey = "", ""  # of the current resource
         self._known: dict[tuple[bytes, bytes], int] = {}
-        self._title = self._unit = b""  # of the metric that is read
+        self._title = self._unit = b""  # name and unit of the current metric
 
     def read(self, at: int, end: int) -> None:
-        """Read all points. Raises one of FAULTS."""
-        for found, start, stop in fields(self._data, at, end):
-            if found == RESOURCE_METRICS:
+        """Decode the message from `at` to `end`. Raises one of PARSE_ERRORS."""
+        for field_tag, start, stop in fields(self._data, at, end, self._budget):
+            if field_tag == RESOURCE_METRICS:
                 self._resource_metrics(start, stop)
 
     def _resource_metrics(self, at: int, end: int) -> None:
-        data = self._data
-        parts = list(fields(data, at, end))
-        resource = b"".join(data[start:stop] for found, start, stop in parts if found == RESOURCE)
-        self._cell = cell_of(resource, self._names)
+        data, budget = self._data, self._budget
+        parts = (
+            data[start:stop]
+            for field_tag, start, stop in fields(data, at, end, budget)
+            if field_tag == RESOURCE
+        )
+        resource = b"".join(parts)
+        self._cell = cell_of(resource, self._names, budget)
         self._known = self._names.otlp.setdefault(resource, {})
-        for found, start, stop in parts:
-            if found == SCOPE_METRICS:
-                for inner, first, last in fields(data, start, stop):
+        for field_tag, start, stop in fields(data, at, end, budget):
+            if field_tag == SCOPE_METRICS:
+                for inner, first, last in fields(data, start, stop, budget):
                     if inner == METRIC:
                         self._metric(first, last)
 
     def _metric(self, at: int, end: int) -> None:
         data, summaries = self._data, []
+        self._budget.spend(PART_STEPS)
         self._title = self._unit = b""
-        for found, start, stop in fields(data, at, end):
-            if found == TITLE:
+        for field_tag, start, stop in fields(data, at, end, self._budget):
+            if field_tag == TITLE:
                 self._title = data[start:stop]
-            elif found == UNIT:
+            elif field_tag == UNIT:
                 self._unit = data[start:stop]
-            elif found == SUMMARY:  # a gauge, or another kind, is none of CloudWatch's
+            elif field_tag == SUMMARY:  # CloudWatch sends no other type
                 summaries.append((start, stop))
-        unwanted = self._names.unwanted.get(self._title)
+                if len(summaries) > MAX_SUMMARIES:
+                    raise ProtobufError(f"expected at most {MAX_SUMMARIES} summaries of a metric, found more")
+        undeclared = self._names.undeclared.get(self._title)
         for first, last in summaries:
-            for found, start, stop in fields(data, first, last):
-                if found == POINT and unwanted is None:
+            for field_tag, start, stop in fields(data, first, last, self._budget):
+                if field_tag == POINT and undeclared is None:
                     self._point(start, stop)
-                elif found == POINT:
-                    self._unwanted.append(unwanted or "")
+                elif field_tag == POINT:
+                    self._undeclared.append(undeclared or "")
 
     def _point(self, at: int, end: int) -> None:
         data, begin = self._data, at
-        while at < end and data[at] in LABELS:  # of 0.7, or written first
+        while at < end and data[at] in LABELS:  # labels of 0.7, or attributes that come first
             size, at = varint(data, at + 1, end)
             at += size
-        usual = USUAL.match(data, at, end) if at <= end else None
+        usual = USUAL_POINT.match(data, at, end) if at <= end else None
         if usual is None:
             self._unusual_point(begin, end)
             return
@@ -135,8 +157,8 @@ class Message:
         number = self._known.get((self._unit, raw))
         if number is None:
             try:
-                number = self._learn(raw)
-            except FAULTS:  # something else is among the attributes
+                number = self._intern(raw)
+            except PARSE_ERRORS:  # other fields are among the attributes
                 self._unusual_point(begin, end)
                 return
         if number >= 0:
@@ -145,52 +167,59 @@ class Message:
 
     def _unusual_point(self, at: int, end: int) -> None:
         data, raw, before = self._data, b"", at
-        told, quantiles = {START: ZERO, COUNT: ZERO, SUM: ZERO}, dict[float, bytes]()
-        for found, start, stop in fields(data, at, end):
-            if found in told:
-                told[found] = data[start:stop]
-            elif found == QUANTILE:
+        fixed, quantiles = {START: ZERO, COUNT: ZERO, SUM: ZERO}, dict[float, bytes]()
+        self._budget.spend(UNUSUAL_POINT_STEPS)
+        for field_tag, start, stop in fields(data, at, end, self._budget):
+            if field_tag in fixed:
+                fixed[field_tag] = data[start:stop]
+            elif field_tag == QUANTILE:
+                self._budget.spend(PART_STEPS)
                 parts = {inner: data[first:last] for inner, first, last in fields(data, start, stop)}
                 (quantile,) = struct.unpack("<d", parts.get(QUANTILE_AT, ZERO))
                 quantiles[quantile] = parts.get(QUANTILE_VALUE, ZERO)
-            elif found in LABELS:
+            elif field_tag in LABELS:
                 raw += data[before:stop]
             before = stop
         number = self._known.get((self._unit, raw))
-        number = self._learn(raw) if number is None else number
+        number = self._intern(raw) if number is None else number
         if number >= 0:
             for quantile, value in quantiles.items():
                 name = f"p{quantile * 100:g}"
                 self._percentiles.append((len(self._numbers), name, *struct.unpack("<d", value)))
             self._numbers.append(number)
-            self._parts += told.values()
+            self._parts += fixed.values()
             self._parts += quantiles.get(0.0, NAN), quantiles.get(1.0, NAN)
 
-    def _learn(self, raw: bytes) -> int:
-        """The number of the name that new labels or attributes tell. Raises one of FAULTS."""
-        namespace, metric, dimensions = name_of(raw)
-        if not self._names.wants(namespace, metric):
+    def _intern(self, raw: bytes) -> int:
+        """Return the number of the name that new labels or attributes contain. Raises one of PARSE_ERRORS."""
+        namespace, metric, dimensions = name_of(raw, self._budget)
+        if not self._names.is_declared(namespace, metric):
             if self._title == b"amazonaws.com/%s/%s" % (namespace.encode(), metric.encode()):
-                self._names.unwanted[self._title] = namespace
-            self._unwanted.append(namespace)
-            return UNWANTED
+                self._names.reserve(len(self._title))
+                self._names.undeclared[self._title] = namespace
+            self._undeclared.append(namespace)
+            return UNDECLARED
         unit = str(self._unit, "utf-8")
-        number = self._names.number(self._cell, namespace, metric, dimensions, unit)
+        self._names.reserve(len(raw))
+        number = self._names.intern(self._cell, namespace, metric, dimensions, unit)
         self._known[self._unit, raw] = number
         return number
 
     def add_to(self, points: Points) -> None:
-        """Append the points that were read to `points`."""
+        """Append the decoded points to `points`."""
+        for namespace in self._undeclared:
+            points.count_undeclared(namespace)
+        if not self._numbers:
+            return
         start, count, *others = np.frombuffer(b"".join(self._parts), "<u8").reshape(-1, 5).T
-        told = dict(zip(("sum", "min", "max"), (column.view("<f8") for column in others), strict=True))
-        told["count"] = count.astype(np.float64)
+        columns = dict(zip(("sum", "min", "max"), (column.view("<f8") for column in others), strict=True))
+        columns["count"] = count.astype(np.float64)
         values = np.full((len(points.statistics), len(self._numbers)), np.nan)
         for row, name in enumerate(points.statistics):
-            if name in told:
-                values[row] = told[name]
-        for place, name, value in self._percentiles:
+            if name in columns:
+                values[row] = columns[name]
+        for index, name, value in self._percentiles:
             if name in points.statistics:
-                values[points.statistics.index(name), place] = value
-        times = (start // TO_MS).astype(np.int64)
+                values[points.statistics.index(name), index] = value
+        times = (start // NS_PER_MS).astype(np.int64)
         points.add(np.array(self._numbers, np.int64), times, values)
-        points.unwanted.update(self._unwanted)

@@ -1,4 +1,4 @@
-"""Decoded points as columns, and what could not be decoded."""
+"""Decoded points as columns, and the pieces that could not be decoded."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,17 +7,20 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from monitor.stream.decode_budget import MAX_NAMESPACES, DecodeBudget
+
 Numbers = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 
-LETTERS = 100  # bad pieces that are kept
-SHOWN = 500  # bytes of one
-BASE = ("sum", "max", "min", "count")  # the statistics that every point has
+MAX_STORED_ERRORS = 100  # per body
+MAX_PIECE_BYTES = 500  # stored of a piece that could not be decoded
+OTHER_NAMESPACES = "other"  # counts namespaces beyond MAX_NAMESPACES
+BASE_STATISTICS = ("sum", "max", "min", "count")  # every point has them
 
 
 @dataclass(frozen=True, slots=True)
-class Bad:
-    """A piece that could not be decoded: of which format, why, and how it begins."""
+class DecodeError:
+    """A piece of a body that could not be decoded. Collected, not raised: the rest of the body is used."""
 
     format: str
     reason: str
@@ -26,56 +29,70 @@ class Bad:
 
 @dataclass(slots=True)
 class Points:
-    """The points of some records, in the order they came.
+    """The decoded points of one or more records, in their order.
 
-    statistics: of every point, a row of `values` each; NaN where the point has none.
-    numbers: of the points' names (see `Names`). times: when their minutes began, milliseconds since 1970.
-    unwanted: points left out, by namespace, as nobody uses their metrics.
-    bad: how many pieces could not be decoded, by format; `letters` are the first of them.
+    statistics: the names of the rows of `values`, which are NaN where a point lacks the statistic.
+    undeclared: the number of points that were dropped because no collector declares their metric, by
+    namespace. error_counts: the number of pieces that could not be decoded, by format. errors: the first of
+    these pieces. budget: limits the cost of decoding the body. count: the number of points.
     """
 
-    statistics: Sequence[str] = BASE
-    unwanted: Counter[str] = field(default_factory=Counter)
-    bad: Counter[str] = field(default_factory=Counter)
-    letters: list[Bad] = field(default_factory=list)
+    statistics: Sequence[str] = BASE_STATISTICS
+    budget: DecodeBudget = field(default_factory=DecodeBudget)
+    undeclared: Counter[str] = field(default_factory=Counter)
+    error_counts: Counter[str] = field(default_factory=Counter)
+    errors: list[DecodeError] = field(default_factory=list)
     _numbers: list[Numbers] = field(default_factory=list)
     _times: list[Numbers] = field(default_factory=list)
     _values: list[Values] = field(default_factory=list)
     count: int = 0
 
     def add(self, numbers: Numbers, times: Numbers, values: Values) -> None:
-        """Append points; those with a negative number are left out."""
-        known = numbers >= 0
-        if not known.all():
-            numbers, times, values = numbers[known], times[known], values[:, known]
+        """Append points, except undeclared ones, whose numbers are negative.
+
+        numbers: the numbers of their names, see `NameInterner`. times: the starts of their minutes, in
+        milliseconds since 1970. values: [statistic, point].
+        """
+        if not numbers.size:
+            return
+        declared = numbers >= 0
+        if not declared.all():
+            numbers, times, values = numbers[declared], times[declared], values[:, declared]
         self._numbers.append(numbers)
         self._times.append(times)
         self._values.append(values)
         self.count += numbers.size
 
-    def refuse(self, bad: Bad) -> None:
-        """Count a piece that could not be decoded."""
-        self.bad[bad.format] += 1
-        if len(self.letters) < LETTERS:
-            self.letters.append(replace(bad, piece=bad.piece[:SHOWN]))
+    def count_undeclared(self, namespace: str, points: int = 1) -> None:
+        """Count dropped points of a metric that no collector declares."""
+        is_counted = namespace in self.undeclared or len(self.undeclared) < MAX_NAMESPACES
+        self.undeclared[namespace if is_counted else OTHER_NAMESPACES] += points
+
+    def add_error(self, error: DecodeError) -> None:
+        """Count a piece that could not be decoded, and store its first bytes."""
+        self.error_counts[error.format] += 1
+        self.budget.count_error()
+        if len(self.errors) < MAX_STORED_ERRORS:
+            self.errors.append(replace(error, piece=error.piece[:MAX_PIECE_BYTES]))
 
     def extend(self, other: "Points") -> None:
-        """Append all of another one."""
-        self.unwanted += other.unwanted
-        self.bad += other.bad
-        self.letters += other.letters[: LETTERS - len(self.letters)]
+        """Append the points, counts and errors of `other`, which has the same budget."""
+        for namespace, points in other.undeclared.items():
+            self.count_undeclared(namespace, points)
+        self.error_counts += other.error_counts
+        self.errors += other.errors[: MAX_STORED_ERRORS - len(self.errors)]
         self._numbers += other._numbers
         self._times += other._times
         self._values += other._values
         self.count += other.count
 
     @property
-    def usable(self) -> int:
-        """How many points were understood, used or not."""
-        return self.count + self.unwanted.total()
+    def decoded(self) -> int:
+        """The number of decoded points, including those of undeclared metrics."""
+        return self.count + self.undeclared.total()
 
     def columns(self) -> tuple[Numbers, Numbers, Values]:
-        """Numbers, times and values of all."""
+        """Return numbers, times and values of all points, as given to `add`."""
         if not self._numbers:
             return np.empty(0, np.int64), np.empty(0, np.int64), np.empty((len(self.statistics), 0))
         return (

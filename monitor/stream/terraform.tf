@@ -14,7 +14,7 @@ variable "headroom_access_key" {
 
 data "aws_caller_identity" "headroom" {}
 
-# Firehose wants a place for what it could not deliver.
+# Firehose requires a backup bucket for records that it could not deliver.
 resource "aws_s3_bucket" "headroom" {
   bucket_prefix = "headroom-undelivered-"
   force_destroy = true

@@ -1,1 +1,1 @@
-"""`headroom top`: a running Headroom on a whole terminal, asked over its API."""
+"""`headroom top`: a terminal application that shows a running Headroom, over its API."""

@@ -1,4 +1,4 @@
-"""The alerts: what fires, the most urgent first, and what is pending."""
+"""The screen of alerts: those that fire, the most urgent first, and those that are pending."""
 
 from typing import ClassVar
 
@@ -8,56 +8,57 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Footer, Static
 
-from monitor.alerting.inhibit import BLIND
-from monitor.api_alert_models import AlertModel
-from monitor.report import STYLES, printable
-from monitor.top.facts import care
-from monitor.top.head import Head
-from monitor.top.lines import Column, Lines
-from monitor.top.seen import Seen
-from monitor.top.series import SeriesSheet
-from monitor.top.sheet import Sheet, Target
-from monitor.top.words import ago, lasted
-from monitor.web.overview import shortened
+from monitor.alerting.inhibit import BLIND_SIGNAL
+from monitor.api.alert_models import AlertModel
+from monitor.lib.text import escape_unprintable
+from monitor.render.styles import STYLES
+from monitor.render.text import shorten
+from monitor.top.detail_text import handling
+from monitor.top.header import StatusHeader
+from monitor.top.screen import AlertTarget, BaseScreen
+from monitor.top.series import SeriesScreen
+from monitor.top.snapshot import TopSnapshot
+from monitor.top.table import Column, ItemTable
+from monitor.top.text import counted, duration_text, time_and_age
 from rules.band import ZONES, Zone
 
 
 def _state(alert: AlertModel, width: int) -> Text:
-    return Text(printable(alert.state))
+    return Text(escape_unprintable(alert.state))
 
 
 def _severity(alert: AlertModel, width: int) -> Text:
-    return Text(printable(alert.severity))
+    return Text(escape_unprintable(alert.severity))
 
 
 def _zone(alert: AlertModel, width: int) -> Text:
-    return Text(printable(alert.zone), STYLES[ZONES.get(alert.zone, Zone.STALE)])
+    return Text(escape_unprintable(alert.zone), STYLES[ZONES.get(alert.zone, Zone.STALE)])
 
 
 def _since(alert: AlertModel, width: int) -> Text:
-    return Text(lasted(alert.since.timestamp(), Zone.ABOVE))
+    return Text(duration_text(alert.since.timestamp(), Zone.ABOVE))
 
 
-def _care(alert: AlertModel, width: int) -> Text:
-    return Text(printable(", ".join(care(alert))))
+def _handling(alert: AlertModel, width: int) -> Text:
+    return Text(escape_unprintable(", ".join(handling(alert))))
 
 
 def _summary(alert: AlertModel, width: int) -> Text:
-    return Text(printable(alert.summary))
+    return Text(escape_unprintable(alert.summary))
 
 
 COLUMNS = (
-    Column(name="state", cell=_state, rank=0, width=7),
-    Column(name="severity", cell=_severity, rank=4, width=8),
-    Column(name="zone", cell=_zone, rank=1, width=12),
-    Column(name="since", cell=_since, rank=2, width=11),
-    Column(name="care", cell=_care, rank=5, width=16, most=40),
-    Column(name="alert", cell=_summary, rank=3, width=20, most=300),
+    Column(name="state", render=_state, rank=0, width=7),
+    Column(name="severity", render=_severity, rank=4, width=8),
+    Column(name="zone", render=_zone, rank=1, width=12),
+    Column(name="since", render=_since, rank=2, width=11),
+    Column(name="handling", render=_handling, rank=5, width=16, max_width=40),
+    Column(name="alert", render=_summary, rank=3, width=20, max_width=300),
 )
 
 
-class AlertsSheet(Sheet):
-    """The alerts as last told, and one of them in full below."""
+class AlertsScreen(BaseScreen):
+    """The latest fetched alerts, and below them the full text of the one under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.pop_screen", "Back"),
@@ -66,37 +67,40 @@ class AlertsSheet(Sheet):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lines = Lines[AlertModel](COLUMNS)
-        self._view, self._one = Static(classes="view"), Static(classes="one")
+        self.table = ItemTable[AlertModel](COLUMNS)
+        self._view, self._current = Static(classes="view"), Static(classes="current-item")
 
     def compose(self) -> ComposeResult:
-        yield from (Head(), self._view, self.lines, self._one)
+        yield from (StatusHeader(), self._view, self.table, self._current)
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.watch(self.app, "seen", self.show)
+        self.watch(self.app, "snapshot", self.show)
 
     @property
-    def target(self) -> Target | None:
-        one = self.lines.current
-        return Target(one.id, one.labels, shortened(one.summary.partition(" Remedy: ")[0])) if one else None
+    def target(self) -> AlertTarget | None:
+        alert = self.table.current
+        if alert is None:
+            return None
+        return AlertTarget(alert.id, alert.labels, shorten(alert.summary.partition(" Remedy: ")[0]))
 
-    def show(self, seen: Seen) -> None:
-        """Show the alerts."""
-        self.lines.show(seen.alerts.items)
-        here, total = len(seen.alerts.items), seen.alerts.total
-        said = f"{here:,} of {total:,} alerts" if here < total else f"{total:,} alerts"
-        self._view.update(said if total else "No alert fires.")
+    def show(self, snapshot: TopSnapshot) -> None:
+        """Show the alerts of a snapshot."""
+        self.table.show(snapshot.alerts.items)
+        shown, total = len(snapshot.alerts.items), snapshot.alerts.total
+        count = counted(total, "alert")
+        self._view.update((f"{shown:,} of {count}" if shown < total else count) if total else "No alerts.")
 
-    @on(Lines.Moved)
+    @on(ItemTable.Moved)
     def _moved(self) -> None:
-        one = self.lines.current
-        said = " ".join([one.summary, ", ".join([f"Since {ago(one.since)}", *care(one)])]) if one else ""
-        self._one.update(Text(printable(said)))
+        text = ""
+        if alert := self.table.current:
+            text = f"{alert.summary} {', '.join([f'Since {time_and_age(alert.since)}', *handling(alert)])}"
+        self._current.update(Text(escape_unprintable(text)))
 
-    @on(Lines.Opened)
+    @on(ItemTable.Opened)
     def _opened(self) -> None:
-        if self.lines.current and self.lines.current.labels.get("signal") == BLIND:
-            self.notify("It is of what is not seen: there is no chart of it.", markup=False)
+        if self.table.current and self.table.current.labels.get("signal") == BLIND_SIGNAL:
+            self.notify("This alert is about a blind spot, which has no chart.", markup=False)
         elif target := self.target:
-            self.app.push_screen(SeriesSheet(target))
+            self.app.push_screen(SeriesScreen(target))

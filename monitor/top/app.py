@@ -1,4 +1,4 @@
-"""`headroom top`: what is seen, asked for again and again, and the screens that show it."""
+"""The application behind `headroom top`: it polls the API of Headroom and updates its screens."""
 
 import asyncio
 import time
@@ -11,19 +11,20 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 
-from monitor.top.closeup import Closeup
-from monitor.top.closeups import Closeups
-from monitor.top.overview import Overview
-from monitor.top.seen import Seen
-from monitor.top.server import NoAnswer, Server
-from monitor.top.view import View
+from monitor.top.client import HeadroomClient, RequestError
+from monitor.top.detail import SeriesDetail
+from monitor.top.detail_loader import DetailLoader
+from monitor.top.filters import SeriesView
+from monitor.top.overview import OverviewScreen
+from monitor.top.snapshot import TopSnapshot
 
 
 class Top(App[None]):
-    """A Headroom at an address, asked every so many seconds.
+    """Shows the Headroom at an address, and polls it every `interval` seconds.
 
-    seen: what was answered last. trouble: why there is no newer answer; empty when there is. view: what is
-    asked for. Each loop is a worker: it ends with the application, and what it raises ends the application.
+    snapshot: the latest responses. error: the error of the latest poll; empty when it succeeded. view: the
+    filters and the order of the series. Each loop is a textual worker: it ends with the application, and an
+    unexpected exception in it ends the application.
     """
 
     CSS_PATH = "top.tcss"
@@ -31,62 +32,67 @@ class Top(App[None]):
     TITLE = "Headroom"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", show=False)]
 
-    seen: reactive[Seen] = reactive(Seen())
-    trouble: reactive[str] = reactive("")
-    view: reactive[View] = reactive(View())
+    snapshot: reactive[TopSnapshot] = reactive(TopSnapshot())
+    error: reactive[str] = reactive("")
+    view: reactive[SeriesView] = reactive(SeriesView())
 
     def __init__(self, address: str, every: float) -> None:
         super().__init__()
-        self.server, self.every = Server(address), every
-        self.closeups = Closeups(self.server, self._came)
+        self.client, self.interval = HeadroomClient(address), every
+        self.loader = DetailLoader(self.client, self._on_details)
 
-    def get_default_screen(self) -> Overview:
-        return Overview()
+    def get_default_screen(self) -> OverviewScreen:
+        """Return the list of series."""
+        return OverviewScreen()
 
     def on_mount(self) -> None:
-        self.run_worker(self.closeups.run())
+        """Start loading details."""
+        self.run_worker(self.loader.run())
 
     def on_unmount(self) -> None:
-        self.server.close()
+        """Close the client."""
+        self.client.close()
 
     def action_help_quit(self) -> None:
-        """Ctrl-C ends it, as it ends everything in a terminal."""
+        """Exit on Ctrl-C; textual would only show which key exits."""
         self.exit()
 
     def watch_view(self) -> None:
-        self.follow()
+        """Poll at once when the view changes."""
+        self.poll()
 
-    @work(exclusive=True, group="follow")
-    async def follow(self) -> None:
-        """Ask for everything, now and again."""
+    @work(exclusive=True, group="poll")
+    async def poll(self) -> None:
+        """Fetch everything now and at each interval; another call replaces this loop."""
         while True:
             try:
-                await self._ask()
-                self.trouble = ""
-            except NoAnswer as error:
-                self.trouble = str(error)
-            await asyncio.sleep(self.every)
+                await self._fetch()
+                self.error = ""
+            except RequestError as error:
+                self.error = str(error)
+            await asyncio.sleep(self.interval)
 
-    async def _ask(self) -> None:
+    async def _fetch(self) -> None:
         view = self.view
-        page = await self.server.page(view.query)
-        closeups = self.closeups.keep([one.id for one in page.items])
-        self.seen = replace(self.seen, view=view, page=page, closeups=closeups, at=time.time())
-        alerts = await self.server.alerts()
-        waiting = "" if page.total else await self._waiting()
-        self.seen = replace(self.seen, alerts=alerts, waiting=waiting, complete=True)
+        page = await self.client.list_series(view.query)
+        details = self.loader.retain([one.id for one in page.items])
+        self.snapshot = replace(self.snapshot, view=view, page=page, details=details, fetched_at=time.time())
+        alerts = await self.client.list_alerts()
+        pending = "" if page.total else await self._pending()
+        self.snapshot = replace(self.snapshot, alerts=alerts, pending=pending, complete=True)
 
-    def _came(self, closeups: Mapping[str, Closeup]) -> None:
-        self.seen = replace(self.seen, closeups=closeups)
+    def _on_details(self, details: Mapping[str, SeriesDetail]) -> None:
+        self.snapshot = replace(self.snapshot, details=details)
 
-    async def closeup(self, identity: str) -> Closeup:
-        """One series, and what was told of its alert. Raises NoAnswer."""
-        told = await self.server.series(identity)
-        return Closeup(told, time.time(), await self.server.told(identity))
+    async def get_detail(self, identity: str) -> SeriesDetail:
+        """Fetch one series and the notifications of its alert. Raises RequestError."""
+        model = await self.client.get_series(identity)
+        return SeriesDetail(model, time.time(), await self.client.list_notifications(identity))
 
-    async def _waiting(self) -> str:
+    async def _pending(self) -> str:
+        """Return which accounts and services were not read yet, as a phrase, or why that is unknown."""
         try:
-            await self.server.ready()
-        except NoAnswer as error:
+            pending = (await self.client.get_readiness()).pending
+        except RequestError as error:
             return str(error)
-        return ""
+        return f"not read yet: {', '.join(pending)}" if pending else ""

@@ -1,4 +1,4 @@
-"""A question in the middle of the screen, whose answer is sent; what is wrong with it is said there."""
+"""A form in the middle of the screen, which stays open and shows the error when it cannot be submitted."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar
@@ -11,40 +11,39 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
-from monitor.report import printable
-from monitor.top.server import NoAnswer
-from monitor.top.view import WrongFilter
+from monitor.lib.text import escape_unprintable
+from monitor.top.client import RequestError
+from monitor.top.filters import FilterError
 
-LONGEST = 1000  # characters of a field
-KEYS = "Enter sends it, Tab leads to the next line, Esc leaves it."
+MAX_FIELD_LENGTH = 1000  # characters of a field
+KEYS = "Enter: submit. Tab: next field. Esc: cancel."
 
-Send = Callable[[Mapping[str, str]], Awaitable[str]]
+Submit = Callable[[Mapping[str, str]], Awaitable[str]]
 
 
-class Dialog(ModalScreen[str | None]):
-    """Fields with what they hold at first. Ends with what `send` gives, once it accepts what was typed; with
-    None when it is left.
+class FormDialog(ModalScreen[str | None]):
+    """A form. Its result is what `submit` returns for the values of the fields; None when it is cancelled.
 
-    send: raises NoAnswer or WrongFilter.
+    fields: the initial values by name. submit: raises RequestError or FilterError for values it rejects.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave it")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
 
-    def __init__(self, title: str, fields: Mapping[str, str], send: Send, hint: str = KEYS) -> None:
+    def __init__(self, title: str, fields: Mapping[str, str], submit: Submit, hint: str = KEYS) -> None:
         super().__init__()
-        self._title, self._fields, self._send, self._hint = title, fields, send, hint
-        self._wrong = Static()
+        self._title, self._fields, self._submit, self._hint = title, fields, submit, hint
+        self._error = Static()
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Label(Text(printable(self._title), "bold"), classes="title")
-            for name, held in self._fields.items():
+            yield Label(Text(escape_unprintable(self._title), "bold"), classes="title")
+            for name, value in self._fields.items():
                 yield Label(Text(name))
-                yield Input(held, max_length=LONGEST, id=name.replace(" ", "-"), compact=True)
+                yield Input(value, max_length=MAX_FIELD_LENGTH, id=name.replace(" ", "-"), compact=True)
             yield Static(Text(self._hint, "dim"), classes="hint")
-            yield self._wrong
+            yield self._error
 
-    def action_leave(self) -> None:
+    def action_cancel(self) -> None:
         self.dismiss(None)
 
     def on_input_submitted(self) -> None:
@@ -52,12 +51,12 @@ class Dialog(ModalScreen[str | None]):
 
     @work(exclusive=True)
     async def submit(self) -> None:
-        """Send what was typed."""
-        typed = dict(zip(self._fields, (one.value for one in self.query(Input)), strict=True))
-        self._wrong.update(Text("..."))
+        """Submit the values of the fields."""
+        values = dict(zip(self._fields, (one.value for one in self.query(Input)), strict=True))
+        self._error.update(Text("..."))
         try:
-            said = await self._send(typed)
-        except (NoAnswer, WrongFilter) as error:
-            self._wrong.update(Text(printable(str(error)), "bold red"))
+            result = await self._submit(values)
+        except (RequestError, FilterError) as error:
+            self._error.update(Text(escape_unprintable(str(error)), "bold red"))
         else:
-            self.dismiss(said)
+            self.dismiss(result)

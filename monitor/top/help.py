@@ -1,4 +1,4 @@
-"""The keys, and what the signs mean."""
+"""The help screen: keys and symbols."""
 
 from typing import ClassVar
 
@@ -9,47 +9,47 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from monitor.sparkline import REFUSED
-from monitor.top.strokes import FREE, FREE_IN_BAND, USED, USED_IN_BAND
+from monitor.render.sparkline import THROTTLED
+from monitor.top.bars import FREE, FREE_IN_BAND, USED, USED_IN_BAND
 
 KEYS = {
-    "↑ ↓ j k": "move; PgUp PgDn Home End too",
+    "↑ ↓ j k": "move; also PgUp PgDn Home End",
     "Enter": "open the series: chart, limit, remedy, alert",
     "Esc": "back",
-    "/": "filter: service:kinesis zone:critical,saturated clicks",
+    "/": "filter: service:kinesis zone:near,saturated clicks",
     "": "labels: account, region, service, signal, resource, zone",
-    "s S": "sort by the next key; the other way round",
-    "z": "only the next zone; after the last, all",
+    "s S": "sort by the next key; reverse the order",
+    "z": "show only the next zone; after the last zone, all",
     "a": "acknowledge the alert of the series",
-    "m": "mute the series for a while",
-    "e Tab": "alerts; and back",
+    "m": "silence the series for a while",
+    "e Tab": "show the alerts; go back",
     "q": "quit",
 }
-SIGNS = {
+SYMBOLS = {
     f"{USED} {USED_IN_BAND}": "used; within the target band",
-    f"{FREE} {FREE_IN_BAND}": "free; within the target band",
-    REFUSED: "demand was refused, or kept waiting",
+    f"{FREE} {FREE_IN_BAND}": "unused; within the target band",
+    THROTTLED: "demand was throttled or delayed",
 }
 
 
-class Help(ModalScreen[None]):
-    """Shown until a key that ends it."""
+class HelpScreen(ModalScreen[None]):
+    """Lists the keys and symbols until a key closes it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q,enter", "leave", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q,enter", "close", "Back")]
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
-            yield Static(told())
+            yield Static(help_text())
 
-    def action_leave(self) -> None:
+    def action_close(self) -> None:
         self.app.pop_screen()
 
 
-def told() -> Text:
-    """All keys, all signs."""
+def help_text() -> Text:
+    """Return the list of keys and symbols."""
     text = Text()
-    for title, rows in {"Keys": KEYS, "Signs": SIGNS}.items():
+    for title, rows in {"Keys": KEYS, "Symbols": SYMBOLS}.items():
         text.append(f"{title}\n", "bold underline")
-        for name, means in rows.items():
-            text.append(f"{name:<9}", "bold").append(f"{means}\n")
+        for name, meaning in rows.items():
+            text.append(f"{name:<9}", "bold").append(f"{meaning}\n")
     return text

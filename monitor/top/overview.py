@@ -1,4 +1,4 @@
-"""The first screen: the series, the most urgent first."""
+"""The main screen: the list of series, the most urgent first."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -9,26 +9,26 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Footer, Static
 
-from monitor.api_models import Series
-from monitor.fleet import Key
-from monitor.report import printable
-from monitor.top.alerts import AlertsSheet
-from monitor.top.cells import COLUMNS, SORTED
-from monitor.top.dialog import KEYS, Dialog
-from monitor.top.facts import care
-from monitor.top.head import Head
-from monitor.top.lines import Lines
-from monitor.top.seen import USUAL, Seen, Shown
-from monitor.top.series import SeriesSheet
-from monitor.top.sheet import Sheet, Target
-from monitor.top.view import NAMES, View, written
-from monitor.top.words import ago, called, refused, usage
+from monitor.api.models import SeriesModel
+from monitor.fleet.fleet import LABELS
+from monitor.lib.text import escape_unprintable
+from monitor.top.alerts import AlertsScreen
+from monitor.top.columns import COLUMN_BY_SORT, COLUMNS
+from monitor.top.detail_text import handling
+from monitor.top.dialog import KEYS, FormDialog
+from monitor.top.filters import FILTER_LABELS, SeriesView, format_filters
+from monitor.top.header import StatusHeader
+from monitor.top.screen import AlertTarget, BaseScreen
+from monitor.top.series import SeriesScreen
+from monitor.top.snapshot import DEFAULT_VIEW, SeriesRow, TopSnapshot
+from monitor.top.table import ItemTable
+from monitor.top.text import series_name, throttled_text, time_and_age, usage_text
 
-FILTER = f"label:value, or words of the resource's name; the labels are {', '.join(NAMES)}. {KEYS}"
+FILTER_HINT = f"label:value, or words of the resource's name. Labels: {', '.join(FILTER_LABELS)}. {KEYS}"
 
 
-class Overview(Sheet):
-    """The series that pass the filters, and one of them in full below."""
+class OverviewScreen(BaseScreen):
+    """The series that match the filters, and below them all values of the one under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter"),
@@ -41,98 +41,109 @@ class Overview(Sheet):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lines = Lines[Shown](COLUMNS)
-        self._view, self._one, self._shown = Static(classes="view"), Static(classes="one"), USUAL
+        self.table = ItemTable[SeriesRow](COLUMNS)
+        self._view_line, self._current = Static(classes="view"), Static(classes="current-item")
+        self._shown_view = DEFAULT_VIEW
 
     def compose(self) -> ComposeResult:
-        yield from (Head(), self._view, self.lines, self._one)
+        yield from (StatusHeader(), self._view_line, self.table, self._current)
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.watch(self.app, "seen", self.show)
-        self.watch(self.app, "view", self._say_view)
+        self.watch(self.app, "snapshot", self.show)
+        self.watch(self.app, "view", self._update_view_line)
 
     @property
-    def target(self) -> Target | None:
-        row = self.lines.current
-        return target(row.told) if row else None
+    def target(self) -> AlertTarget | None:
+        row = self.table.current
+        return alert_target(row.model) if row else None
 
-    def show(self, seen: Seen) -> None:
-        """Show what was seen."""
-        query = seen.view.query
-        if seen.view != self._shown:
-            self._shown = seen.view
-            self.lines.action_first()
-        self.lines.show(seen.rows, (SORTED.get(query.sort, query.sort), "▼" if query.descending else "▲"))
-        self._say_view()
+    def show(self, snapshot: TopSnapshot) -> None:
+        """Show the series of a snapshot."""
+        query = snapshot.view.query
+        if snapshot.view != self._shown_view:
+            self._shown_view = snapshot.view
+            self.table.action_first()
+        self.table.show(
+            snapshot.rows, (COLUMN_BY_SORT.get(query.sort, query.sort), "▼" if query.descending else "▲")
+        )
+        self._update_view_line()
 
-    def _say_view(self) -> None:
-        seen, wanted = self.top.seen, self.top.view
-        asked = [] if seen.view == wanted else [f"asking for: {described(wanted)}"]
-        said = [shown(seen), *asked] if seen.at else asked
-        self._view.update(Text(printable(" · ".join(said))))
+    def _update_view_line(self) -> None:
+        snapshot, view = self.top.snapshot, self.top.view
+        parts = [series_count_text(snapshot)] if snapshot.fetched_at else []
+        if snapshot.view != view:
+            parts.append(f"loading: {view_text(view)}")
+        self._view_line.update(Text(escape_unprintable(" · ".join(parts))))
 
-    @on(Lines.Moved)
+    @on(ItemTable.Moved)
     def _moved(self) -> None:
-        row = self.lines.current
-        self._one.update(in_full(row) if row else "")
-        self.top.closeups.want([one.id for one in self.lines.visible_items])
+        row = self.table.current
+        self._current.update(row_text(row) if row else "")
+        self.top.loader.request([one.id for one in self.table.visible_items])
 
-    @on(Lines.Opened)
+    @on(ItemTable.Opened)
     def _opened(self) -> None:
-        if row := self.lines.current:
-            self.app.push_screen(SeriesSheet(target(row.told)))
+        if row := self.table.current:
+            self.app.push_screen(SeriesScreen(alert_target(row.model)))
 
     def action_sort(self) -> None:
-        self.top.view = self.top.view.resorted
+        self.top.view = self.top.view.with_next_sort
 
     def action_reverse(self) -> None:
-        self.top.view = self.top.view.reversed
+        self.top.view = self.top.view.with_reverse_order
 
     def action_zone(self) -> None:
-        self.top.view = self.top.view.rezoned
+        self.top.view = self.top.view.with_next_zone
 
     def action_alerts(self) -> None:
-        self.app.push_screen(AlertsSheet())
+        self.app.push_screen(AlertsScreen())
 
     def action_filter(self) -> None:
-        now = {"filter": written(self.top.view.filters)}
-        self.app.push_screen(Dialog("Which series", now, self._filtered, FILTER))
+        fields = {"filter": format_filters(self.top.view.filters)}
+        self.app.push_screen(FormDialog("Filter series", fields, self._apply_filter, FILTER_HINT))
 
-    async def _filtered(self, typed: Mapping[str, str]) -> str:
-        self.top.view = self.top.view.filtered(typed["filter"])
+    async def _apply_filter(self, values: Mapping[str, str]) -> str:
+        self.top.view = self.top.view.with_filters(values["filter"])
         return ""
 
 
-def target(told: Series) -> Target:
-    labels = {name: getattr(told, name) for name in Key._fields}
-    return Target(told.id, labels, called(told))
+def alert_target(series: SeriesModel) -> AlertTarget:
+    """Return the series as the target of an acknowledgement or a silence."""
+    labels = {name: getattr(series, name) for name in LABELS}
+    if series.resource_id != series.resource:
+        labels["resource_id"] = series.resource_id
+    return AlertTarget(series.id, labels, series_name(series))
 
 
-def described(view: View) -> str:
-    """The order and the filters."""
-    filters = written(view.filters)
+def view_text(view: SeriesView) -> str:
+    """Return the order and the filters."""
+    filters = format_filters(view.filters)
     return f"by {view.sort}{', reversed' if view.reverse else ''}" + (
         f" · filter {filters}" if filters else ""
     )
 
 
-def shown(seen: Seen) -> str:
-    """How many there are, and why there are none."""
-    total, here = seen.page.total, len(seen.page.items)
+def series_count_text(snapshot: TopSnapshot) -> str:
+    """Return the number of series, or why there are none, with the order and the filters."""
+    total, shown = snapshot.page.total, len(snapshot.page.items)
     if total:
-        found = f"{here:,} of {total:,} series" if here < total else f"{total:,} series"
-    elif seen.view.filters.narrow:
-        found = "No series matches"
+        count = f"{shown:,} of {total:,} series" if shown < total else f"{total:,} series"
+    elif snapshot.view.filters.is_active:
+        count = "No series match"
     else:
-        found = f"No series is watched yet; {seen.waiting or 'its page /status says how the accounts fare'}"
-    return f"{found} · {described(seen.view)}"
+        count = f"No series yet; {snapshot.pending or 'see /status for the state of each account'}"
+    return f"{count} · {view_text(snapshot.view)}"
 
 
-def in_full(row: Shown) -> Text:
-    """One series on two lines: all that the list may have no room for."""
-    told = row.told
-    account = (row.closeup.told.account_name if row.closeup else "") or told.account
-    said = f"{usage(told)} ({told.source or 'no source'}), refused {refused(told)}; {account}, {told.region}"
-    alert = f"; {', '.join([row.alert.state, *care(row.alert)])}" if row.alert else ""
-    return Text(f"{called(told)}\n{printable(f'{said}{alert}; sample {ago(told.sampled_at)}')}")
+def row_text(row: SeriesRow) -> Text:
+    """Return a series on two lines, with values that may not fit into the list."""
+    series = row.model
+    account = (row.detail.model.account_name if row.detail else "") or series.account
+    facts = (
+        f"{usage_text(series)} ({series.source or 'no source'}), throttled {throttled_text(series)}",
+        f"{account}, {series.region}",
+        *([", ".join([row.alert.state, *handling(row.alert)])] if row.alert else ()),
+        f"sample {time_and_age(series.sampled_at)}",
+    )
+    return Text(f"{series_name(series)}\n{escape_unprintable('; '.join(facts))}")

@@ -1,4 +1,4 @@
-"""One series: its chart, why its limit is what it is, what to do, and its alert."""
+"""The screen of one series: its chart, its limit, remedies, and its alert."""
 
 import asyncio
 from typing import ClassVar
@@ -12,26 +12,27 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
-from monitor.report import printable
-from monitor.top.closeup import Closeup
-from monitor.top.facts import facts, title
-from monitor.top.head import WRONG, Head
-from monitor.top.plot import plot
-from monitor.top.server import NoAnswer
-from monitor.top.sheet import Sheet, Target
+from monitor.lib.text import escape_unprintable
+from monitor.top.bars import ERROR_STYLE
+from monitor.top.chart import plot
+from monitor.top.client import RequestError
+from monitor.top.detail import SeriesDetail
+from monitor.top.detail_text import detail_text, heading_text
+from monitor.top.header import StatusHeader
+from monitor.top.screen import AlertTarget, BaseScreen
 
 
-class Canvas(Widget):
-    """The chart of a series, as large as there is room."""
+class SeriesChart(Widget):
+    """The chart of a series, as large as the widget."""
 
-    closeup: reactive[Closeup | None] = reactive(None)
+    detail: reactive[SeriesDetail | None] = reactive(None)
 
     def render(self) -> Text:
-        return plot(self.closeup.chart, self.size.width, self.size.height) if self.closeup else Text()
+        return plot(self.detail.chart, self.size.width, self.size.height) if self.detail else Text()
 
 
-class SeriesSheet(Sheet):
-    """A series, looked at again as often as the list."""
+class SeriesScreen(BaseScreen):
+    """One series, fetched at the same interval as the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.pop_screen", "Back"),
@@ -40,48 +41,48 @@ class SeriesSheet(Sheet):
         Binding("k", "scroll(-1)", show=False),
     ]
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: AlertTarget) -> None:
         super().__init__()
         self._target = target
-        self._closeup: Closeup | None = None
-        self._title = Static(Text(f"Asking for {printable(target.name)} ..."))
-        self._gone, self._chart, self._facts = Static(), Canvas(), Static()
+        self._detail: SeriesDetail | None = None
+        self._title = Static(Text(f"Loading {escape_unprintable(target.name)} ..."))
+        self._error, self._chart, self._text = Static(), SeriesChart(), Static()
 
     @property
-    def target(self) -> Target:
+    def target(self) -> AlertTarget:
         return self._target
 
     def compose(self) -> ComposeResult:
-        yield Head()
+        yield StatusHeader()
         with VerticalScroll():
-            yield from (self._title, self._gone, self._chart, self._facts)
+            yield from (self._title, self._error, self._chart, self._text)
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.watch(self.app, "seen", self.show)
-        self.follow()
+        self.watch(self.app, "snapshot", self.show)
+        self.poll()
 
     @work(exclusive=True)
-    async def follow(self) -> None:
-        """Look at it again and again, even once it is gone: it may come back."""
+    async def poll(self) -> None:
+        """Fetch the series at each interval, also after an error, which may be temporary."""
         while True:
-            gone = ""
+            error_text = ""
             try:
-                self._closeup = await self.top.closeup(self._target.id)
-            except NoAnswer as error:
-                gone = str(error)
-            self._gone.update(Text(printable(gone), WRONG))
-            self._gone.display = bool(gone)
+                self._detail = await self.top.get_detail(self._target.id)
+            except RequestError as error:
+                error_text = str(error)
+            self._error.update(Text(escape_unprintable(error_text), ERROR_STYLE))
+            self._error.display = bool(error_text)
             self.show()
-            await asyncio.sleep(self.top.every)
+            await asyncio.sleep(self.top.interval)
 
     def show(self) -> None:
-        """Show what is known of it now."""
-        if closeup := self._closeup:
-            alert = self.top.seen.by_series.get(self._target.id)
-            self._title.update(title(closeup, alert))
-            self._chart.closeup = closeup
-            self._facts.update(facts(closeup, alert))
+        """Show the series as last fetched, and its alert."""
+        if detail := self._detail:
+            alert = self.top.snapshot.alerts_by_series.get(self._target.id)
+            self._title.update(heading_text(detail, alert))
+            self._chart.detail = detail
+            self._text.update(detail_text(detail, alert))
 
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)

@@ -1,1 +1,1 @@
-"""The pages: what is refused now, what is next and what is not seen, for a browser."""
+"""The web pages: overview, series, alerts, blind spots, cost and status, and their live updates."""

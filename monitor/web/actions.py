@@ -1,7 +1,5 @@
-"""What people do on the pages: acknowledge, mute, end a mute. Forms of our own pages only."""
+"""The forms of the pages: acknowledge an alert, silence it, end a silence."""
 
-import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -10,115 +8,117 @@ from urllib.parse import parse_qs, quote, urlsplit
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse
 
-from monitor.access.visitor import visitor_of
-from monitor.alerting.alarm import Alarm
+from monitor.access.form_tokens import FormTokenStore
+from monitor.access.principal import principal_of
+from monitor.alerting.engine import NotFiringError
 from monitor.alerting.matchers import Matcher, MatcherError
-from monitor.alerting.notice import Notice
-from monitor.alerting.records import Ack, Silence
-from monitor.alerting.silences import Refused
-from monitor.web.failures import PageRoute
+from monitor.alerting.service import Alerting
+from monitor.schema.annotations import InvalidInputError
+from monitor.web.error_pages import PageRoute
 
-TOKEN = secrets.token_urlsafe(32)  # of this process: a form from another one is refused
-LASTS: Mapping[str, float] = {"1 h": 3600, "4 h": 4 * 3600, "1 day": 86400, "1 week": 7 * 86400}
-NAMES = ("account", "region", "service", "signal", "resource")
+DURATIONS: Mapping[str, float] = {"1 h": 3600, "4 h": 4 * 3600, "1 day": 86400, "1 week": 7 * 86400}
+MATCHER_LABELS = ("account", "region", "service", "signal", "resource", "resource_id")
 SEE_OTHER, FORBIDDEN, NOT_FOUND, INVALID = 303, 403, 404, 422
-FORM = "application/x-www-form-urlencoded"
+NOT_FIRING = "this alert is no longer firing"
+FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
+MAX_FIELDS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Forms:
-    """The forms as a visitor gets them. named: whether they go by a name already, instead of typing one."""
+class FormOptions:
+    """The forms that a client gets.
 
-    offered: bool
-    named: bool
-    token: ClassVar[str] = TOKEN
-    lasts: ClassVar[tuple[str, ...]] = tuple(LASTS)
+    enabled: whether any. has_name: whether its name is known from authentication, so that none is asked for.
+    """
+
+    enabled: bool
+    has_name: bool
+    durations: ClassVar[tuple[str, ...]] = tuple(DURATIONS)
 
     @classmethod
-    def of(cls, request: Request) -> Self:
-        visitor = visitor_of(request.scope)
-        return cls(visitor.operates, visitor.name is not None)
+    def from_request(cls, request: Request) -> Self:
+        """Return the options for who sent a request."""
+        principal = principal_of(request.scope)
+        return cls(principal.can_operate, principal.name is not None)
 
 
-def actions_router(alarm: Alarm) -> APIRouter:
-    """The targets of the forms; each leads back to the page that it came from."""
+def actions_router(alerting: Alerting, tokens: FormTokenStore) -> APIRouter:
+    """Return the routes of the forms; each redirects back to the page of the form."""
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
     @router.post("/alerts/{id}/ack")
     async def acknowledge(id: str, request: Request) -> RedirectResponse:
-        form = await guarded(request)
-        one = _alert(alarm, id)
-        who, why = _who(request, form), form.get("why") or "acknowledged on the page"
-        ack = Ack(alert=id, severity=one.severity, who=who, why=why, at=time.time())
+        form = await read_form(request, tokens)
+        author, comment = form_author(request, form), form.get("comment") or "acknowledged on the page"
         try:
-            await alarm.silences.acknowledge(ack)
-        except Refused as refused:
-            raise HTTPException(INVALID, str(refused)) from None
-        return _back(alarm, form)
+            await alerting.acknowledge(id, author=author, comment=comment)
+        except NotFiringError:
+            raise HTTPException(NOT_FOUND, NOT_FIRING) from None
+        except InvalidInputError as error:
+            raise HTTPException(INVALID, str(error)) from None
+        return _redirect_back(form)
 
-    @router.post("/alerts/{id}/mute")
-    async def mute(id: str, request: Request) -> RedirectResponse:
-        form = await guarded(request)
-        labels, now = _alert(alarm, id).labels, time.time()
-        lasts = LASTS.get(form.get("lasts", ""))
-        if lasts is None:
-            raise HTTPException(INVALID, f"expected one of {', '.join(LASTS)}")
-        matchers = tuple(str(Matcher(name, "=", labels[name])) for name in NAMES if name in labels)
-        who, why = _who(request, form), form.get("why") or "muted on the page"
-        asked = Silence(id="", matchers=matchers, starts=now, ends=now + lasts, who=who, why=why)
+    @router.post("/alerts/{id}/silence")
+    async def silence(id: str, request: Request) -> RedirectResponse:
+        form = await read_form(request, tokens)
         try:
-            await alarm.silences.mute(asked, now)
-        except (Refused, MatcherError) as refused:
-            raise HTTPException(INVALID, str(refused)) from None
-        return _back(alarm, form)
+            labels = alerting.engine.firing_alert(id).labels
+        except NotFiringError:
+            raise HTTPException(NOT_FOUND, NOT_FIRING) from None
+        duration = DURATIONS.get(form.get("duration", ""))
+        if duration is None:
+            raise HTTPException(INVALID, f"expected one of {', '.join(DURATIONS)}")
+        matchers = [str(Matcher(name, "=", labels[name])) for name in MATCHER_LABELS if name in labels]
+        author, comment = form_author(request, form), form.get("comment") or "silenced on the page"
+        try:
+            await alerting.silence(matchers, author=author, comment=comment, duration=duration)
+        except (InvalidInputError, MatcherError) as error:
+            raise HTTPException(INVALID, str(error)) from None
+        return _redirect_back(form)
 
-    @router.post("/mutes/{id}/end")
-    async def unmute(id: str, request: Request) -> RedirectResponse:
-        form = await guarded(request)
+    @router.post("/silences/{id}/end")
+    async def end_silence(id: str, request: Request) -> RedirectResponse:
+        form = await read_form(request, tokens)
         try:
-            await alarm.silences.unmute(id)
+            await alerting.end_silence(id)
         except KeyError:
-            raise HTTPException(NOT_FOUND, "that mute is over already") from None
-        return _back(alarm, form)
+            raise HTTPException(NOT_FOUND, "this silence has expired") from None
+        return _redirect_back(form)
 
     return router
 
 
-async def guarded(request: Request) -> Mapping[str, str]:
-    """The fields of a form of ours. Raises HTTPException when it lacks the token, which only our pages know.
+async def read_form(request: Request, tokens: FormTokenStore) -> Mapping[str, str]:
+    """Return the fields of a form. Raises HTTPException when it is not one of our own pages'.
 
-    What a browser says another site sent was refused before (see `api_errors.OwnSite`); not all browsers say.
+    Requests that a browser marks as another site's were refused before (`CsrfMiddleware`); the token covers
+    browsers that mark nothing.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip() != FORM:
-        raise HTTPException(INVALID, f"expected a form, as {FORM}")
+    if request.headers.get("content-type", "").partition(";")[0].strip() != FORM_MEDIA_TYPE:
+        raise HTTPException(INVALID, f"expected a form of type {FORM_MEDIA_TYPE}")
     body = (await request.body()).decode(errors="replace")
     try:
-        form = {name: values[0] for name, values in parse_qs(body, max_num_fields=16).items()}
+        form = {name: values[0] for name, values in parse_qs(body, max_num_fields=MAX_FIELDS).items()}
     except ValueError:
-        raise HTTPException(INVALID, "expected a form with at most 16 fields") from None
-    if not secrets.compare_digest(form.get("token", "").encode(), TOKEN.encode()):
-        raise HTTPException(FORBIDDEN, "Headroom was restarted since this page was opened; open it again")
+        raise HTTPException(INVALID, f"expected a form with at most {MAX_FIELDS} fields") from None
+    if not tokens.is_valid(form.get("token", "")):
+        raise HTTPException(
+            FORBIDDEN, "this page was opened before Headroom restarted: reload it and try again"
+        )
     return form
 
 
-def _who(request: Request, form: Mapping[str, str]) -> str:
-    return visitor_of(request.scope).signed(form.get("who", ""))
+def form_author(request: Request, form: Mapping[str, str]) -> str:
+    """Return the author to record: the authenticated name, and the one that was typed."""
+    return principal_of(request.scope).author_name(form.get("author", ""))
 
 
-def _alert(alarm: Alarm, identity: str) -> Notice:
-    one = alarm.standing.get(identity)
-    if one is None or not one.firing:
-        raise HTTPException(NOT_FOUND, "that alert does not fire any more")
-    return one
+def _redirect_back(form: Mapping[str, str]) -> RedirectResponse:
+    return RedirectResponse(local_path(form.get("back", "/")), SEE_OTHER)
 
 
-def _back(alarm: Alarm, form: Mapping[str, str]) -> RedirectResponse:
-    alarm.wake.set()
-    return RedirectResponse(local(form.get("back", "/")), SEE_OTHER)
-
-
-def local(address: str) -> str:
-    """The path and query of an address here; whatever leads elsewhere becomes the overview."""
+def local_path(address: str) -> str:
+    """Return the path and query of an address of this server; "/" for any other address."""
     parts = urlsplit(address.replace("\\", "/"))
     path = quote(parts.path, safe="/%")
     if parts.scheme or parts.netloc or not path.startswith("/") or path.startswith("//"):

@@ -1,173 +1,142 @@
-"""The chart of a series as SVG: three hours of usage against its limit and band, refusals on the time axis.
+"""The chart of a series as SVG: three hours of usage against limit and target band, throttling at the bottom.
 
-Pure: from numbers to markup. Times are marked up so that the script can put them in the viewer's zone.
+Times carry their instant in an attribute, so that the script can show them in the viewer's time zone.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
-from math import ceil, floor, log, log10
+from math import ceil, floor, log
 
 import numpy as np
 from markupsafe import Markup
 
-from monitor.columns import Floats
-from monitor.course import Course
-from monitor.rings import WINDOW
-from monitor.strokes import marks, path
-from monitor.units import amount
-from rules.limits import Band
+from monitor.fleet.columns import Floats
+from monitor.fleet.rings import WINDOW
+from monitor.lib.units import format_amount
+from monitor.render.chart import (
+    GRID_LINES,
+    HEIGHT,
+    LEFT,
+    NARROW_WIDTH,
+    PLOT_HEIGHT,
+    RIGHT,
+    TOP,
+    Chart,
+    LimitSpans,
+    round_step,
+)
+from monitor.render.svg import line_path, run_marks
 
-WIDTH, HEIGHT = 960, 260
-NARROW = 400  # the width for small screens
-LEFT, RIGHT, TOP, BOTTOM = 76, 12, 12, 28
-DOWN = HEIGHT - TOP - BOTTOM
-LINES = 4  # of the grid, about
-HALF_HOUR = 30  # minutes between two marks of time
-Stretches = Sequence[tuple[float, float, float]]  # where a limit begins, how wide it is, and the limit
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """What is drawn, and how wide."""
-
-    course: Course
-    band: Band
-    unit: str
-    width: int = WIDTH
-
-    @property
-    def across(self) -> int:
-        return self.width - LEFT - RIGHT
-
-    @property
-    def top(self) -> float:
-        """The highest number on the axis."""
-        values = np.concatenate([self.course.usage, self.course.at_most, self.course.limit])
-        known = values[np.isfinite(values)]
-        return max(float(known.max(initial=0.0)) * 1.1, 1e-9)
-
-    def x(self, minute: float) -> float:
-        return LEFT + self.across * (minute - self.course.start) / (WINDOW - 1)
-
-    def y(self, value: float) -> float:
-        return TOP + DOWN * (1 - value / self.top)
+TICK_MINUTES = 30  # between two ticks of the time axis
 
 
-def chart(drawn: Chart) -> Markup:
-    """The drawing, with a title that says what it shows."""
-    parts = [_grid(drawn), _times(drawn), _limits(drawn), _usage(drawn), _refused(drawn)]
-    title = f"Usage in the last three hours, in {drawn.unit}"
+def chart_svg(chart: Chart) -> Markup:
+    """Return the drawing of a chart."""
+    parts = [_grid(chart), _ticks(chart), _limits(chart), _usage(chart), _throttled(chart)]
+    title = f"Usage in the last three hours, in {chart.unit}"
     head = Markup('<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}">')
-    size = "small" if drawn.width == NARROW else "large"
-    return head.format(size, drawn.width, HEIGHT, title) + Markup("").join(parts) + Markup("</svg>")
+    size = "small" if chart.width == NARROW_WIDTH else "large"
+    return head.format(size, chart.width, HEIGHT, title) + Markup("").join(parts) + Markup("</svg>")
 
 
-def round_step(top: float, lines: int = LINES) -> float:
-    """A distance between grid lines that is 1, 2 or 5 times a power of ten."""
-    rough = top / lines
-    power: float = 10.0 ** floor(log10(rough))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
-
-
-def _grid(drawn: Chart) -> Markup:
-    size = _size(drawn)
-    step = round_step(drawn.top / size) * size
+def _grid(chart: Chart) -> Markup:
+    scale = _scale(chart)
+    step = round_step(chart.top / scale) * scale
     line = Markup(
         '<path class="grid" d="M{left} {y:.1f}H{right}"/>'
         '<text class="axis" x="{at}" y="{y:.1f}" dy=".35em" text-anchor="end">{label}</text>'
     )
-    values = [number * step for number in range(ceil(drawn.top / step)) if number * step <= drawn.top]
+    values = [number * step for number in range(ceil(chart.top / step)) if number * step <= chart.top]
     return Markup("").join(
         line.format(
             left=LEFT,
-            right=drawn.width - RIGHT,
+            right=chart.width - RIGHT,
             at=LEFT - 8,
-            y=drawn.y(value),
-            label=_short(value, drawn.unit),
+            y=chart.y(value),
+            label=_axis_label(value, chart.unit),
         )
         for value in values
     )
 
 
-def _size(drawn: Chart) -> float:
-    """What lines are at round numbers of: bytes are told in KiB, MiB and so on."""
-    if not drawn.unit.startswith("bytes"):
+def _scale(chart: Chart) -> float:
+    """Return the unit in which grid lines have round numbers: for bytes a power of 1024, else 1."""
+    if not chart.unit.startswith("bytes"):
         return 1.0
-    return 1024.0 ** max(floor(log(drawn.top / LINES, 1024)), 0)
+    return 1024.0 ** max(floor(log(chart.top / GRID_LINES, 1024)), 0)
 
 
-def _short(value: float, unit: str) -> str:
-    """Without the words of a unit, which the title tells."""
-    told = amount(value, unit)
-    return told if unit.startswith(("bytes", "milli", "percent")) else told.partition(" ")[0]
+def _axis_label(value: float, unit: str) -> str:
+    """Return a value without the words of its unit, which the title has."""
+    text = format_amount(value, unit)
+    return text if unit.startswith(("bytes", "milli", "percent")) else text.partition(" ")[0]
 
 
-def _times(drawn: Chart) -> Markup:
-    mark = Markup(
-        '<path class="grid" d="M{x:.1f} {top}V{foot}"/>'
+def _ticks(chart: Chart) -> Markup:
+    tick = Markup(
+        '<path class="grid" d="M{x:.1f} {top}V{bottom}"/>'
         '<text class="axis" x="{x:.1f}" y="{y}" text-anchor="middle" data-time="{iso}">{clock}</text>'
     )
-    first = ceil(drawn.course.start / HALF_HOUR) * HALF_HOUR
-    found = []
-    for minute in range(first, drawn.course.end + 1, HALF_HOUR):
+    first = ceil(chart.history.start / TICK_MINUTES) * TICK_MINUTES
+    ticks = []
+    for minute in range(first, chart.history.end + 1, TICK_MINUTES):
         at = datetime.fromtimestamp(minute * 60, UTC)
-        told = {"iso": f"{at:%Y-%m-%dT%H:%MZ}", "clock": f"{at:%H:%M}"}
-        found.append(mark.format(x=drawn.x(minute), top=TOP, foot=TOP + DOWN, y=HEIGHT - 9, **told))
-    return Markup("").join(found)
+        texts = {"iso": f"{at:%Y-%m-%dT%H:%MZ}", "clock": f"{at:%H:%M}"}
+        ticks.append(tick.format(x=chart.x(minute), top=TOP, bottom=TOP + PLOT_HEIGHT, y=HEIGHT - 9, **texts))
+    return Markup("").join(ticks)
 
 
-def _limits(drawn: Chart) -> Markup:
-    """The band as an area, the limit and the critical edge as lines; each with its steps."""
-    stretches = _stretches(drawn)
+def _limits(chart: Chart) -> Markup:
+    """Return the target band as areas, and the limit and the lower edge of zone `near` as stepped lines."""
+    spans = _limit_spans(chart)
     area = Markup('<rect class="band" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>')
-    band = drawn.band
+    band = chart.band
     areas = [
         area.format(
-            x, drawn.y(limit * band.high), width, drawn.y(limit * band.low) - drawn.y(limit * band.high)
+            x, chart.y(limit * band.high), width, chart.y(limit * band.low) - chart.y(limit * band.high)
         )
-        for x, width, limit in stretches
+        for x, width, limit in spans
     ]
     lines = [
-        Markup('<path class="{}" d="{}"/>').format(name, _stairs(drawn, stretches, ratio))
-        for name, ratio in (("limit", 1.0), ("critical", band.critical))
-        if stretches
+        Markup('<path class="{}" d="{}"/>').format(name, _stepped_line(chart, spans, ratio))
+        for name, ratio in (("limit", 1.0), ("near", band.near))
+        if spans
     ]
     return Markup("").join(areas + lines)
 
 
-def _stretches(drawn: Chart) -> Stretches:
-    """Each limit that is known; a change is drawn at the minute from which on it is in force."""
-    limit, start = drawn.course.limit, drawn.course.start
-    changes = np.flatnonzero(np.diff(limit) != 0) + 1  # from NaN and to NaN as well
+def _limit_spans(chart: Chart) -> LimitSpans:
+    """Return each known limit and where it was in force."""
+    limit, start = chart.history.limit, chart.history.start
+    changes = np.flatnonzero(np.diff(limit) != 0) + 1  # also where it becomes known or unknown
     edges = [0, *changes.tolist(), WINDOW - 1]
     return [
-        (drawn.x(start + begin), drawn.x(start + end) - drawn.x(start + begin), float(limit[begin]))
+        (chart.x(start + begin), chart.x(start + end) - chart.x(start + begin), float(limit[begin]))
         for begin, end in pairwise(edges)
         if end > begin and np.isfinite(limit[begin])
     ]
 
 
-def _stairs(drawn: Chart, stretches: Stretches, ratio: float) -> str:
-    steps = [f"{x:.1f} {drawn.y(limit * ratio):.1f}h{width:.1f}" for x, width, limit in stretches]
+def _stepped_line(chart: Chart, spans: LimitSpans, ratio: float) -> str:
+    steps = [f"{x:.1f} {chart.y(limit * ratio):.1f}h{width:.1f}" for x, width, limit in spans]
     return "M" + "L".join(steps)
 
 
-def _usage(drawn: Chart) -> Markup:
-    drawings = (("bound", drawn.course.at_most), ("line", drawn.course.usage))
-    lines = [(name, _line(drawn, values)) for name, values in drawings]
-    line = Markup('<path class="{}" d="{}"/>')
-    return Markup("").join(line.format(name, told) for name, told in lines if told)
+def _usage(chart: Chart) -> Markup:
+    """Return the usage, and its upper bound where it has one, as lines."""
+    values = (("bound", chart.history.upper_bound), ("line", chart.history.usage))
+    lines = [(name, _line(chart, column)) for name, column in values]
+    element = Markup('<path class="{}" d="{}"/>')
+    return Markup("").join(element.format(name, commands) for name, commands in lines if commands)
 
 
-def _line(drawn: Chart, values: Floats) -> str:
-    across = drawn.x(drawn.course.start) + np.arange(WINDOW) * (drawn.across / (WINDOW - 1))
-    return " ".join(path(across.astype(np.float32), TOP + DOWN * (1 - values / drawn.top)))
+def _line(chart: Chart, values: Floats) -> str:
+    xs = chart.x(chart.history.start) + np.arange(WINDOW) * (chart.plot_width / (WINDOW - 1))
+    return " ".join(line_path(xs.astype(np.float32), TOP + PLOT_HEIGHT * (1 - values / chart.top)))
 
 
-def _refused(drawn: Chart) -> Markup:
-    flags = drawn.course.saturation > 0
-    group = Markup('<g transform="translate({} {})"><path class="refused" d="{}"/></g>')
-    told = " ".join(marks(flags, drawn.across / (WINDOW - 1), 4))
-    return group.format(LEFT, TOP + DOWN - 2, told) if told else Markup("")
+def _throttled(chart: Chart) -> Markup:
+    flags = chart.history.throttled > 0
+    group = Markup('<g transform="translate({} {})"><path class="throttled" d="{}"/></g>')
+    commands = " ".join(run_marks(flags, chart.plot_width / (WINDOW - 1), 4))
+    return group.format(LEFT, TOP + PLOT_HEIGHT - 2, commands) if commands else Markup("")

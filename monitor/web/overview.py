@@ -1,164 +1,119 @@
-"""The overview: is anything refused now, what is next, what is not seen."""
+"""The overview: how many series are throttled, near their limit or without data, and the most urgent ones."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import isfinite
 
-from markupsafe import Markup
+import numpy as np
 
-from collectors.base import ACCOUNT
-from monitor.course import Course
-from monitor.fleet import Fleet, Key, Series
-from monitor.query import matches
-from monitor.rows import signal_of
-from monitor.snapshot import Snapshot
-from monitor.status import Told
-from monitor.strokes import bar, spark
-from monitor.units import amount, percent
-from monitor.web.filters import Filters
-from monitor.web.tally import Heat, counts, heat, hidden, worst
-from rules.band import ZONES, Zone
+from monitor.aws.status import MonitorStatus
+from monitor.fleet.columns import Flags
+from monitor.fleet.filters import Filters
+from monitor.fleet.query import matches
+from monitor.fleet.rows import signal_of
+from monitor.fleet.snapshot import Snapshot
+from monitor.fleet.urgency import most_urgent
+from monitor.lib.units import format_amount, format_percent
+from monitor.render.text import shorten
+from monitor.web.heatmap import CellService, Heatmap, build_heatmap, never_read_services
+from monitor.web.series_rows import finite_or_none
+from rules.band import Zone
 from rules.limits import catalogue
 
-ROWS = 25  # series on one page
-LONGEST_NAME = 96  # characters of a resource's name shown in a list
-LONGEST_ACCOUNT = 40
-Number = float | None
+ROWS_PER_PAGE = 25
+MAX_HEADLINE_LENGTH = 48  # characters of a resource's name
+CARD_ZONES = (Zone.SATURATED, Zone.NEAR)  # each has a card of its own at the top
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One series as a line of a list. since: epoch seconds; None when longer than three hours."""
+class Overview:
+    """The content of the overview, without its rows.
 
-    series: Series
-    zone: Zone
-    account: str
-    usage: str
-    limit: str
-    utilization: Number
-    refused: Number
-    since: int | None
-    bar: Markup
-    spark: Markup
+    fleet_counts: series in each zone, whatever the filters. headlines: the most urgent series of each of
+    CARD_ZONES that has any. zone_counts: series in each zone that pass all filters but the one by zone.
+    slots: of the series on this page. total: series that pass all filters. hidden_counts: series of
+    CARD_ZONES that the filters hide. filter_options: value and title of each option of each filter.
+    """
 
-    @property
-    def key(self) -> Key:
-        return self.series.key
-
-    @property
-    def name(self) -> str:
-        return shortened(self.key.resource) if self.key.resource != ACCOUNT else "whole account"
-
-    @property
-    def title(self) -> str:
-        return signal_of(self.key).title
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """What the snapshot says of the series that pass the filters."""
-
-    counts: Mapping[Zone, int]
-    places: list[int]
+    fleet_counts: Mapping[Zone, int]
+    headlines: Mapping[Zone, Mapping[str, str]]
+    zone_counts: Mapping[Zone, int]
+    slots: list[int]
     total: int
-    heat: Heat
-    heads: Mapping[Zone, Mapping[str, str]]  # the worst series of a zone, whatever zones are filtered
-    choices: Mapping[str, list[tuple[str, str]]]
+    hidden_counts: Mapping[Zone, int]
+    heatmap: Heatmap
+    filter_options: Mapping[str, list[tuple[str, str]]]
+
+    @property
+    def page_count(self) -> int:
+        """The number of pages that the selected series fill, at least one."""
+        return max(-(-self.total // ROWS_PER_PAGE), 1)
+
+    @property
+    def judged_total(self) -> int:
+        """The number of series that were judged by a recent sample, whatever the filters."""
+        return sum(number for zone, number in self.fleet_counts.items() if zone > Zone.STALE)
 
 
-def shortened(name: str, most: int = LONGEST_NAME) -> str:
-    """A name with its middle left out, when it is long."""
-    half = most // 2
-    return name if len(name) <= most else f"{name[:half]} … {name[-half:]}"
-
-
-def choose(snapshot: Snapshot, filters: Filters, told: Told) -> Chosen:
-    """What to show. May take long: not for the event loop."""
-    passing = matches(snapshot, filters.query)
-    number = counts(snapshot, passing)
-    shown = passing.copy()
+def build_overview(snapshot: Snapshot, filters: Filters, status: MonitorStatus) -> Overview:
+    """Return the content of the overview. May take long: not for the event loop."""
+    present = snapshot.group >= 0
+    in_any_zone = matches(snapshot, filters.query)
+    selected = in_any_zone.copy()
     if filters.zone:
-        shown[:] = matches(snapshot, filters.query.model_copy(update={"zone": list(filters.zone)}))
-    places = worst(snapshot, shown, filters.page * ROWS)
-    heads = {
-        zone: headline(snapshot, worst(snapshot, passing & (snapshot.zone == zone), 1)[0])
-        for zone in (Zone.SATURATED, Zone.CRITICAL)
-        if number[zone]
+        selected[:] = matches(snapshot, filters.query.model_copy(update={"zone": list(filters.zone)}))
+    fleet_counts, counts = count_zones(snapshot, present), count_zones(snapshot, selected)
+    headlines = {
+        zone: headline(snapshot, most_urgent(snapshot, present & (snapshot.zone == zone), 1)[0])
+        for zone in CARD_ZONES
+        if fleet_counts[zone]
     }
-    return Chosen(
-        counts=number,
-        places=places[(filters.page - 1) * ROWS :],
-        total=sum(number[ZONES[word]] for word in filters.zone) if filters.zone else sum(number.values()),
-        heat=heat(snapshot, shown, () if filters.zone or filters.resource else _hidden(told, filters)),
-        heads=heads,
-        choices=choices(snapshot),
+    slots = most_urgent(snapshot, selected, filters.page * ROWS_PER_PAGE)
+    hidden_counts = {zone: fleet_counts[zone] - counts[zone] for zone in CARD_ZONES}
+    return Overview(
+        fleet_counts=fleet_counts,
+        headlines=headlines,
+        zone_counts=count_zones(snapshot, in_any_zone),
+        slots=slots[(filters.page - 1) * ROWS_PER_PAGE :],
+        total=sum(counts.values()),
+        hidden_counts={zone: number for zone, number in hidden_counts.items() if number},
+        heatmap=build_heatmap(snapshot, selected, _never_read(status, filters)),
+        filter_options=filter_options(snapshot),
     )
 
 
-def _hidden(told: Told, filters: Filters) -> Iterator[tuple[str, str, str]]:
+def count_zones(snapshot: Snapshot, selected: Flags) -> Mapping[Zone, int]:
+    """Return how many of the selected series are in each zone."""
+    lowest = min(Zone)
+    found = np.bincount(snapshot.zone[selected].astype(np.int64) - lowest, minlength=len(Zone))
+    return {zone: int(found[zone - lowest]) for zone in Zone}
+
+
+def _never_read(status: MonitorStatus, filters: Filters) -> Iterator[CellService]:
+    """Yield the services that were never read; filters of zones, signals and resources exclude them all."""
+    if filters.zone or filters.resource or filters.signal:
+        return
     wanted = filters.account, filters.region, filters.service
-    for place in hidden(told.cells):
-        if all(want in ("", have) for want, have in zip(wanted, place, strict=True)) and not filters.signal:
-            yield place
+    for one in never_read_services(status.cells):
+        if all(want in ("", have) for want, have in zip(wanted, one, strict=True)):
+            yield one
 
 
-def lines(snapshot: Snapshot, fleet: Fleet, places: list[int], now: int) -> list[Line]:
-    """The series at some places; those that left the fleet since are not among them."""
-    alerts = {one.place: one.since for one in snapshot.alerts}
-    series = [snapshot.series[place] for place in places]
-    return [line(snapshot, fleet, one, now, alerts) for one in series if one.key in fleet.series]
-
-
-def line(snapshot: Snapshot, fleet: Fleet, series: Series, now: int, alerts: Mapping[int, int]) -> Line:
-    place, signal, band = series.place, signal_of(series.key), series.ruling.band
-    zone, used = Zone(int(snapshot.zone[place])), number(snapshot.utilization[place])
-    usage, at_most, limit, refused = (
-        number(getattr(snapshot, name)[place]) for name in ("usage", "at_most", "limit", "saturation")
-    )
-    course = Course.of(fleet, series, now)
-    minute = course.since(band, zone)
-    return Line(
-        series=series,
-        zone=zone,
-        account=shortened(snapshot.names.get(series.key.account, series.key.account), LONGEST_ACCOUNT),
-        usage=ranged(usage, at_most, signal.unit),
-        limit=amount(limit, signal.unit) if limit is not None else "not known",
-        utilization=used,
-        refused=refused,
-        since=alerts.get(place) or (minute * 60 if minute else None),
-        bar=bar(used, band, zone.word),
-        spark=spark(course.utilization, course.saturation, band),
-    )
-
-
-def ranged(usage: Number, at_most: Number, unit: str) -> str:
-    """A usage, or the range that CloudWatch gives for it; a dash when nothing is known."""
-    if usage is None:
-        return "-"
-    return amount(usage, unit) if at_most is None else f"{amount(usage, unit)} to {amount(at_most, unit)}"
-
-
-def number(value: float) -> Number:
-    """A column's number; None for NaN."""
-    return float(value) if isfinite(value) else None
-
-
-def headline(snapshot: Snapshot, place: int) -> dict[str, str]:
-    """The worst series of a zone in a few words."""
-    series = snapshot.series[place]
-    signal = signal_of(series.key)
-    refused, used = number(snapshot.saturation[place]), number(snapshot.utilization[place])
-    how = amount(refused, "refused/s") if refused else f"{percent(used)} of the limit"
+def headline(snapshot: Snapshot, slot: int) -> dict[str, str]:
+    """Return a series in a few words: id, name, signal and how it is."""
+    series = snapshot.series[slot]
+    throttled = finite_or_none(snapshot.saturation[slot])
+    used = f"{format_percent(finite_or_none(snapshot.utilization[slot]))} of the limit"
+    text = format_amount(throttled, "throttled/s") if throttled else used
     return {
         "id": series.key.id,
-        "name": shortened(series.key.resource, 48) if series.key.resource != ACCOUNT else "whole account",
-        "signal": signal.title,
-        "how": how,
+        "name": shorten(series.key.shown, MAX_HEADLINE_LENGTH),
+        "signal": signal_of(series.key).title,
+        "text": text,
     }
 
 
-def choices(snapshot: Snapshot) -> dict[str, list[tuple[str, str]]]:
-    """What each filter can be: values and what they are called."""
+def filter_options(snapshot: Snapshot) -> dict[str, list[tuple[str, str]]]:
+    """Return the options of each filter: values and their titles."""
     accounts = {group[0] for group in snapshot.groups}
     services = sorted({group[2] for group in snapshot.groups})
     titles = {one.service: one.title for one in catalogue().values()}

@@ -1,172 +1,223 @@
-"""The pages' addresses, and what each of them is made of."""
+"""The routes of the pages, and the variables of each template."""
 
 import asyncio
 import time
 from collections.abc import Callable, Hashable
 from functools import cache, partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
-from monitor.query import by_id
-from monitor.web import cost, overview, unseen
-from monitor.web.actions import Forms, actions_router
-from monitor.web.alarms import firing
-from monitor.web.detail import detail
-from monitor.web.failures import PageRoute
-from monitor.web.filters import Filters
-from monitor.web.kept import Kept
-from monitor.web.live import live_router
-from monitor.web.shell import assets, render
+from monitor.api.app_state import AppState
+from monitor.cost import bills as cost
+from monitor.cost.telemetry import MeasuredCost
+from monitor.fleet.filters import Filters
+from monitor.fleet.query import series_by_id
+from monitor.web.actions import FormOptions, actions_router
+from monitor.web.blind_spots import MAX_EXAMPLES, failure_groups, unobservable_groups
+from monitor.web.error_pages import PageRoute
+from monitor.web.firing_alerts import firing_alerts, with_current_usage
+from monitor.web.no_data import no_data_reasons
+from monitor.web.overview import build_overview
+from monitor.web.page_cache import PageCache
+from monitor.web.series_page import series_page
+from monitor.web.series_rows import series_rows
+from monitor.web.server_events import events_router
+from monitor.web.templating import assets, render
+from rules.alerts import AlertState
 
-if TYPE_CHECKING:
-    from monitor.api import State
+MAX_ALERTS_ON_OVERVIEW = 6
+MAX_ALERTS = 200
+MAX_SILENCES = 200
+MAX_PENDING = 100
+MAX_HISTORY = 100
+MAX_CELLS = 200
+MAX_ID_LENGTH = 64  # of a series, in the addresses of cached pages
+ASSET_HEADERS = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+}
 
-ALERTS_SHOWN = 6  # on the overview
-HISTORY = 100
-CELLS_SHOWN = 200
-PENDING_SHOWN = 100
-FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
-
-def web_router(state: "State") -> APIRouter:
-    """The pages, their assets, their forms' targets and their live updates."""
+def web_router(state: AppState) -> APIRouter:
+    """Return the routes of the pages, their assets, their forms and their live updates."""
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
-    _pages(router, cache(partial(Site, state)))
+    _pages(router, cache(partial(PageRenderer, state)))
 
     @router.get("/static/{name}")
     async def static(name: str) -> Response:
         if name not in assets():
-            raise HTTPException(404, f"there is no {name} here")
+            raise HTTPException(404, f"{name} does not exist")
         body, media_type = assets()[name]
-        return Response(body, media_type=media_type, headers=FOREVER)
+        return Response(body, media_type=media_type, headers=ASSET_HEADERS)
 
-    router.include_router(actions_router(state.alerting.alarm))
-    router.include_router(live_router(lambda: state.exposition.snapshot, state.stopping))
+    router.include_router(actions_router(state.alerting, state.form_tokens))
+    router.include_router(
+        events_router(lambda: state.exposition.snapshot, state.stopping, state.event_timing)
+    )
     return router
 
 
-def _pages(router: APIRouter, site_with: "Callable[[Forms], Site]") -> None:
-    plain = {"/cost": Site.cost, "/blind": Site.blind, "/status": Site.status, "/alerts": Site.alerts}
+def _pages(router: APIRouter, renderer_for: "Callable[[FormOptions], PageRenderer]") -> None:
+    static_pages = {
+        "/cost": PageRenderer.cost,
+        "/blind": PageRenderer.blind_spots,
+        "/status": PageRenderer.status,
+        "/alerts": PageRenderer.alerts,
+    }
 
     @router.get("/")
     async def overview(request: Request, filters: Annotated[Filters, Query()]) -> Response:
-        site = site_with(Forms.of(request))
-        made = await site.kept.get(filters.url(page=filters.page), partial(site.overview, filters))
-        return made.answer(request)
+        renderer = renderer_for(FormOptions.from_request(request))
+        page = await renderer.cache.get(filters.url(page=filters.page), partial(renderer.overview, filters))
+        return page.response(request)
 
     @router.get("/series/{id}")
     async def series(id: str, request: Request) -> Response:
-        site = site_with(Forms.of(request))
-        return (await site.kept.get(f"/series/{id[:64]}", partial(site.series, id))).answer(request)
+        renderer = renderer_for(FormOptions.from_request(request))
+        page = await renderer.cache.get(f"/series/{id[:MAX_ID_LENGTH]}", partial(renderer.series, id))
+        return page.response(request)
 
     @router.get("/cost")
     @router.get("/blind")
     @router.get("/status")
     @router.get("/alerts")
     async def page(request: Request) -> Response:
-        site, path = site_with(Forms.of(request)), request.url.path
-        return (await site.kept.get(path, partial(plain[path], site))).answer(request)
+        renderer, path = renderer_for(FormOptions.from_request(request)), request.url.path
+        return (await renderer.cache.get(path, partial(static_pages[path], renderer))).response(request)
 
 
-class Site:
-    """What the pages with some forms are made of, each by a method that renders it."""
+class PageRenderer:
+    """Renders the pages for clients that get the same forms, and caches them."""
 
-    def __init__(self, state: "State", forms: Forms) -> None:
-        self._state, self._alarm, self._forms = state, state.alerting.alarm, forms
-        self._seen, self._judgements = state.exposition.snapshot, 0
-        self.kept = Kept(self._stamp)
+    def __init__(self, state: AppState, forms: FormOptions) -> None:
+        self._state, self._engine, self._forms = state, state.alerting.engine, forms
+        self._last_snapshot, self._judgements = state.exposition.snapshot, 0
+        self.cache = PageCache(self._version)
 
-    def _stamp(self) -> Hashable:
-        """Another one after each judgement, and whenever somebody says something of alerts."""
-        if self._seen is not self._state.exposition.snapshot:
-            self._seen, self._judgements = self._state.exposition.snapshot, self._judgements + 1
-        silences = self._alarm.silences
-        return self._judgements, *silences.acks.values(), *silences.mutes
+    def _version(self) -> Hashable:
+        """Return what changes with each judgement, silence and acknowledgement."""
+        if self._last_snapshot is not self._state.exposition.snapshot:
+            self._last_snapshot, self._judgements = self._state.exposition.snapshot, self._judgements + 1
+        silences = self._engine.silences
+        return self._judgements, *silences.acknowledgements.values(), *silences.stored
 
-    async def _rendered(self, template: str, here: str, **facts: Any) -> bytes:
+    async def _render(self, template: str, here: str, **variables: Any) -> bytes:
         snapshot = self._state.exposition.snapshot
         newest = int(snapshot.minute.max(initial=-1))
         common = {
             "here": here,
             "newest": newest * 60 if newest >= 0 else None,
-            "waiting": self._state.told().waited_for,
+            "pending_reads": self._state.monitor_status().pending,
             "names": snapshot.names,
             "forms": self._forms,
+            "form_token": self._state.form_tokens.token(),
         }
-        return await asyncio.to_thread(render, template, **common, **facts)
+        return await asyncio.to_thread(render, template, **common, **variables)
 
     async def overview(self, filters: Filters) -> bytes:
-        snapshot, told, fleet = self._state.exposition.snapshot, self._state.told(), self._state.fleet
-        chosen = await asyncio.to_thread(overview.choose, snapshot, filters, told)
-        lines = overview.lines(snapshot, fleet, chosen.places, _minute())
-        return await self._rendered(
+        """Render the overview."""
+        snapshot, status = self._state.exposition.snapshot, self._state.monitor_status()
+        overview = await asyncio.to_thread(build_overview, snapshot, filters, status)
+        rows = series_rows(snapshot, self._state.fleet, overview.slots, _minute())
+        alerts = await firing_alerts(self._engine)
+        return await self._render(
             "overview.html",
             "/",
             address=filters.url(page=filters.page),
             filters=filters,
-            chosen=chosen,
-            lines=lines,
-            rows=overview.ROWS,
-            firing=[
-                one for one in await firing(self._alarm) if filters.fit(one.notice.labels, one.notice.zone)
-            ],
-            alerts_shown=ALERTS_SHOWN,
-            troubles=unseen.troubles(told),
+            overview=overview,
+            rows=rows,
+            firing=[one for one in alerts if filters.matches(one.notice.labels, one.notice.zone)],
+            firing_total=len(alerts),
+            max_alerts=MAX_ALERTS_ON_OVERVIEW,
+            failure_groups=failure_groups(status),
+            no_data_reasons=no_data_reasons(status),
         )
 
     async def series(self, identity: str) -> bytes:
+        """Render the page of one series. Raises HTTPException (404) when the fleet does not have it."""
         snapshot, fleet = self._state.exposition.snapshot, self._state.fleet
-        found = by_id(snapshot, identity)
-        if found is None or found.key not in fleet.series:
-            raise HTTPException(404, "that series is not watched: the resource is gone, or was never here")
-        history = await self._state.alerting.journal.history(identity, HISTORY)
-        facts = detail(snapshot, fleet, found, _minute(), history)
-        links = self._alarm.writer.config.links.of(found.key)
-        mine = [one for one in await firing(self._alarm) if one.notice.alert == identity]
-        return await self._rendered(
-            "series.html", "", address=f"/series/{identity}", firing=mine, links=links, **facts
+        series = series_by_id(snapshot, identity)
+        if series is None or series.key not in fleet.series:
+            raise HTTPException(
+                404, f"no series has the id {identity[:MAX_ID_LENGTH]}; its resource may be gone"
+            )
+        history = await self._state.alerting.journal.history(identity, MAX_HISTORY)
+        variables = series_page(snapshot, fleet, series, _minute(), history)
+        links = self._engine.notice_builder.settings.links.for_series(series.key)
+        firing = [one for one in await firing_alerts(self._engine) if one.notice.alert == identity]
+        return await self._render(
+            "series.html",
+            "",
+            address=f"/series/{identity}",
+            firing=with_current_usage(firing, fleet),
+            links=links,
+            **variables,
         )
 
     async def cost(self) -> bytes:
-        interval = self._alarm.writer.config.interval
-        reads, told = cost.Reads.of(self._state.fleet), cost.measured(self._state.telemetry)
-        services, cells = await asyncio.to_thread(cost.bills, reads, told, interval)
-        facts = {
-            "services": services,
-            "cells": cells,
-            "total": sum(told.values(), cost.Measured()),
-        }
-        return await self._rendered("cost.html", "/cost", interval=interval, shown=CELLS_SHOWN, **facts)
+        """Render the page of CloudWatch's cost."""
+        interval = self._engine.notice_builder.settings.poll_interval
+        metric_use, measured = cost.MetricUse.of(self._state.fleet), self._state.cost.measured()
+        services, cells = await asyncio.to_thread(cost.bills, metric_use, measured, interval)
+        return await self._render(
+            "cost.html",
+            "/cost",
+            services=services,
+            cells=cells,
+            total=sum(measured.values(), MeasuredCost()),
+            interval=interval,
+            max_rows=MAX_CELLS,
+        )
 
-    async def blind(self) -> bytes:
-        snapshot, troubles = self._state.exposition.snapshot, unseen.troubles(self._state.told())
-        causes = await asyncio.to_thread(unseen.causes, snapshot)
-        return await self._rendered(
-            "blind.html", "/blind", causes=causes, troubles=troubles, shown=CELLS_SHOWN
+    async def blind_spots(self) -> bytes:
+        """Render the page of blind spots."""
+        snapshot = self._state.exposition.snapshot
+        return await self._render(
+            "blind.html",
+            "/blind",
+            groups=await asyncio.to_thread(unobservable_groups, snapshot),
+            failure_groups=failure_groups(self._state.monitor_status()),
+            has_series=len(snapshot.series) > 0,
+            max_groups=MAX_CELLS,
+            max_examples=MAX_EXAMPLES,
         )
 
     async def status(self) -> bytes:
-        told, journal = self._state.told(), self._state.alerting.journal
-        cells = sorted(told.cells, key=lambda one: (not one.poll.failures, one.name, one.region))
-        facts = {"told": told, "cells": cells, "trouble": journal.trouble, "shown": CELLS_SHOWN}
-        return await self._rendered("status.html", "/status", series=len(self._state.fleet), **facts)
+        """Render the page of Headroom's own status."""
+        status, journal = self._state.monitor_status(), self._state.alerting.journal
+        return await self._render(
+            "status.html",
+            "/status",
+            status=status,
+            cells=sorted(status.cells, key=lambda one: (not one.poll.failures, one.name, one.region)),
+            problem=journal.failure or status.not_ready_reason,
+            max_cells=MAX_CELLS,
+            series_total=len(self._state.fleet),
+            journal=journal,
+        )
 
     async def alerts(self) -> bytes:
-        snapshot, alerting = self._state.exposition.snapshot, self._state.alerting
-        waiting = [one.place for one in snapshot.alerts if one.state == 1][:PENDING_SHOWN]
-        return await self._rendered(
+        """Render the page of alerts."""
+        snapshot, alerting, fleet = self._state.exposition.snapshot, self._state.alerting, self._state.fleet
+        pending = [one.slot for one in snapshot.alerts if one.state == AlertState.PENDING][:MAX_PENDING]
+        alerts = await firing_alerts(self._engine)
+        return await self._render(
             "alerts.html",
             "/alerts",
             address="/alerts",
-            firing=await firing(self._alarm),
-            pending=overview.lines(snapshot, self._state.fleet, waiting, _minute()),
-            mutes=self._alarm.silences.mutes,
-            deliveries=alerting.delivery.standings(),
-            unreachable=alerting.reach.unreachable,
-            history=await alerting.journal.history(None, HISTORY),
+            firing=with_current_usage(alerts[:MAX_ALERTS], fleet),
+            firing_total=len(alerts),
+            pending=series_rows(snapshot, fleet, pending, _minute()),
+            silences=self._engine.silences.stored,
+            max_silences=MAX_SILENCES,
+            deliveries=alerting.delivery.statuses(),
+            unreachable=alerting.reachability.unreachable,
+            history=await alerting.journal.history(None, MAX_HISTORY),
         )
 
 
 def _minute() -> int:
+    """Return the current minute, since the epoch."""
     return int(time.time() // 60)

@@ -1,7 +1,9 @@
 """The pages in a real Chromium over a running demo: what people see and do; and nothing leaves the host."""
 
+import os
 import re
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,14 +14,15 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from tests.browser import chromium
-from tests.processes import ROOT, headroom, line_of
+from tests.monitor.serve_process import free_port
+from tests.processes import ENVIRONMENT, ROOT, eventually, get, headroom, read_line
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PAGES = ("/", "/alerts", "/blind", "/cost", "/status", "/docs")
 SERIOUS = ("serious", "critical")
-KEPT = ROOT / "dist" / "screenshots"  # outside git
-PATIENCE = 30_000  # milliseconds
+SCREENSHOTS = ROOT / "dist" / "screenshots"  # outside git
+TIMEOUT = 30_000  # milliseconds
 DESK = ViewportSize(width=1440, height=900)
 
 
@@ -27,7 +30,7 @@ DESK = ViewportSize(width=1440, height=900)
 async def url() -> AsyncIterator[str]:
     """A demo that was judged once."""
     async with headroom("demo", "--port", "0") as process:
-        yield (await line_of(process, "http://")).split()[0].rstrip("/")
+        yield (await read_line(process, "http://")).split()[0].rstrip("/")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -42,7 +45,7 @@ class Visit:
     def __init__(self, url: str, page: Page) -> None:
         self.url, self.page = url, page
         self.wrong: list[str] = []
-        page.on("console", lambda said: self.wrong.append(said.text) if said.type != "log" else None)
+        page.on("console", lambda entry: self.wrong.append(entry.text) if entry.type != "log" else None)
         page.on("pageerror", lambda error: self.wrong.append(str(error)))
         page.on("request", lambda request: self._note(request.url))
 
@@ -57,7 +60,7 @@ class Visit:
 @pytest_asyncio.fixture(loop_scope="module")
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     context = await browser.new_context(viewport=DESK, timezone_id="Asia/Tokyo", locale="en-GB")
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(TIMEOUT)
     yield context
     await context.close()
 
@@ -79,18 +82,18 @@ async def worst(visit: Visit) -> str:
 
 async def test_an_update_arrives_by_itself(visit: Visit) -> None:
     await visit.go("/")
-    await expect(visit.page.locator("#live")).to_have_text("Live", timeout=PATIENCE)
+    await expect(visit.page.locator("#live")).to_have_text("Live", timeout=TIMEOUT)
     await visit.page.evaluate("document.querySelector('#counts b').textContent = 'old'")
-    await expect(visit.page.locator("#counts b").first).not_to_have_text("old", timeout=PATIENCE)
+    await expect(visit.page.locator("#counts b").first).not_to_have_text("old", timeout=TIMEOUT)
 
 
 async def test_what_somebody_is_busy_with_is_not_replaced(visit: Visit) -> None:
     await visit.go("/")
     alert = visit.page.locator("#firing .alert").first
-    await alert.get_by_text("Acknowledge or mute").click()
+    await alert.get_by_text("Acknowledge or silence").click()
     await alert.get_by_label("Your name").fill("Ad")
     twice = re.compile(r"^([2-9]|\d\d+)$")
-    await expect(visit.page.locator("body")).to_have_attribute("data-updates", twice, timeout=PATIENCE)
+    await expect(visit.page.locator("body")).to_have_attribute("data-updates", twice, timeout=TIMEOUT)
     await expect(alert.get_by_label("Your name")).to_have_value("Ad")
 
 
@@ -116,23 +119,23 @@ async def test_the_map_filters(visit: Visit) -> None:
     await expect(page.locator("#worst tbody .zone").first).to_have_text("saturated")
 
 
-async def test_acknowledged_muted_and_unmuted(visit: Visit) -> None:
+async def test_acknowledged_silenced_and_no_longer(visit: Visit) -> None:
     page = visit.page
     await visit.go("/alerts")
     first = page.locator("#firing .alert").first
     identity = await first.get_attribute("id")
-    await first.get_by_text("Acknowledge or mute").click()
+    await first.get_by_text("Acknowledge or silence").click()
     await first.get_by_label("Your name").fill("Ada")
-    await first.get_by_label("Why").fill("scaling out")
+    await first.get_by_label("Comment").fill("scaling out")
     await first.get_by_role("button", name="Acknowledge").click()
     alert = page.locator(f"#{identity}")
     await expect(alert).to_contain_text("acknowledged by Ada: scaling out")
-    await alert.get_by_text("Acknowledge or mute").click()
+    await alert.get_by_text("Acknowledge or silence").click()
     await expect(alert.get_by_label("Your name")).to_have_value("Ada")  # it is remembered
-    await alert.get_by_role("button", name="Mute").click()
-    await expect(page.locator(f"#{identity}")).to_contain_text("muted by Ada")
+    await alert.get_by_role("button", name="Silence").click()
+    await expect(page.locator(f"#{identity}")).to_contain_text("silenced by Ada")
     await page.get_by_role("button", name="End now").first.click()
-    await expect(page.locator("#mutes")).to_contain_text("Nothing is muted")
+    await expect(page.locator("#silences")).to_contain_text("No silence is active")
 
 
 async def test_the_keyboard_reaches_everything(visit: Visit) -> None:
@@ -159,7 +162,7 @@ async def test_the_keyboard_alone_opens_a_series_and_acknowledges(visit: Visit) 
     await page.keyboard.press("Tab")
     await page.keyboard.type("Grace")
     await page.keyboard.press("Enter")
-    await expect(page.locator("#firing-title")).to_contain_text("taken care of")
+    await expect(page.locator("#firing-title")).to_contain_text("acknowledged, silenced or inhibited")
     assert urlsplit(page.url).path == "/"
     await visit.go("/alerts")
     await expect(page.locator(f"#{identity}")).to_contain_text("acknowledged by Grace")
@@ -169,16 +172,16 @@ async def test_the_keyboard_alone_opens_a_series_and_acknowledges(visit: Visit) 
     await page.wait_for_url("**/series/*")
 
 
-async def test_muted_on_the_overview(visit: Visit) -> None:
+async def test_silenced_on_the_overview(visit: Visit) -> None:
     page = visit.page
     await visit.go("/?service=kinesis")
     alert = page.locator("#firing .alert").first
     identity = await alert.get_attribute("id")
-    await alert.get_by_text("Acknowledge or mute").click()
+    await alert.get_by_text("Acknowledge or silence").click()
     await alert.get_by_label("Your name").fill("Ada")
-    await alert.get_by_label("Mute for").select_option("4 h")
-    await alert.get_by_role("button", name="Mute").click()
-    await expect(page.locator(f"#{identity}")).to_contain_text("muted by Ada until")
+    await alert.get_by_label("Silence for").select_option("4 h")
+    await alert.get_by_role("button", name="Silence").click()
+    await expect(page.locator(f"#{identity}")).to_contain_text("silenced by Ada until")
     assert page.url.endswith("/?service=kinesis")  # where they were
 
 
@@ -221,27 +224,54 @@ async def test_dark_and_light(visit: Visit) -> None:
 async def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
     visit: Visit, scheme: Any, width: int
 ) -> None:
-    KEPT.mkdir(parents=True, exist_ok=True)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page = visit.page
     series = await worst(visit)
     await page.emulate_media(color_scheme=scheme)
     await page.set_viewport_size({"width": width, "height": 1000})
-    for path in (*PAGES, series, "/?resource=nosuch"):
+    for path in (*PAGES, series, "/?resource=nosuch", "/?page=99"):
         await visit.go(path)
         await page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
         found = (await Axe().run(page)).response["violations"]
-        told = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS]
-        assert told == [], path
+        serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS]
+        assert serious == [], path
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-        name = "overview" if path == "/" else path.split("/")[1].split("?")[0] or "nothing"
-        await page.screenshot(path=KEPT / f"{name}-{width}-{scheme}.png", full_page=width < DESK["width"])
+        name = (
+            {"/": "overview", "/?page=99": "beyond"}.get(path)
+            or path.split("/")[1].split("?")[0]
+            or "nothing"
+        )
+        await page.screenshot(
+            path=SCREENSHOTS / f"{name}-{width}-{scheme}.png", full_page=width < DESK["width"]
+        )
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+async def test_without_credentials_the_page_says_that_no_series_is_monitored(
+    width: int, context: BrowserContext, tmp_path: Path
+) -> None:
+    (tmp_path / "h.yaml").write_text(f"regions: [eu-west-1]\njournal: {tmp_path}/headroom.db\n")
+    none = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
+    none |= {"AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    serve = "serve", "--config", str(tmp_path / "h.yaml"), "--listen", f"127.0.0.1:{free_port()}"
+    async with headroom(*serve, environ=ENVIRONMENT | none):
+        await eventually(partial(get, f"http://{serve[-1]}/-/healthy"))
+        page = await context.new_page()
+        await page.set_viewport_size({"width": width, "height": 900})
+        await page.goto(f"http://{serve[-1]}")
+        card = page.locator("#answers .answer")
+        await expect(card).to_contain_text("Unable to locate credentials")
+        await expect(card).to_contain_text("aws sts get-caller-identity")
+        assert await page.locator(".calm").count() == 0
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await page.screenshot(path=SCREENSHOTS / f"no-series-{width}.png")
 
 
 async def test_a_series_that_is_not_there(url: str, context: BrowserContext) -> None:
     page = await context.new_page()
     answer = await page.goto(f"{url}/series/{'0' * 16}")
     assert answer and answer.status == 404
-    await expect(page.locator("main")).to_contain_text("not watched")
+    await expect(page.locator("main")).to_contain_text("its resource may be gone")
 
 
 async def test_the_screenshots_in_the_readme_are_small() -> None:

@@ -17,15 +17,15 @@ import uvicorn
 from fastapi import FastAPI
 from playwright.async_api import Browser, Page, expect
 
-from monitor.app import Server, bound
+from monitor.server.listener import HttpServer, bind_socket
 from tests.browser import chromium
-from tests.monitor.test_app import free_port
+from tests.monitor.serve_process import free_port
 from tests.monitor.web.test_strange_names import NAMES, PAGES, named
-from tests.processes import eventually, get, headroom, own_aws
+from tests.processes import demo_aws, eventually, headroom, nothing_pending
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PATIENCE = 60_000  # milliseconds
+TIMEOUT = 60_000  # milliseconds
 KINESIS = "services: [kinesis]\nregions: [eu-west-1]\njudge_interval: 5\n"
 TOKEN = "a-token-of-the-test-0001"
 AUTH = """
@@ -39,7 +39,7 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def aws() -> AsyncIterator[Mapping[str, str]]:
-    async with own_aws() as environ:
+    async with demo_aws() as environ:
         yield environ
 
 
@@ -52,7 +52,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def page(browser: Browser) -> AsyncIterator[Page]:
     context = await browser.new_context(extra_http_headers=HEADERS, locale="en-GB")
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(TIMEOUT)
     yield await context.new_page()
     await context.close()
 
@@ -73,7 +73,7 @@ class Headroom:
         self.write(text)
         serve = "serve", "--config", str(self._config), "--listen", self.listen
         async with headroom(*serve, environ=self._environ) as process:
-            await eventually(partial(get, f"{self.url}/-/ready"))
+            await eventually(partial(nothing_pending, self.url))
             yield process
 
     async def open(self, page: Page, resource: str) -> None:
@@ -86,7 +86,7 @@ class Headroom:
             return found[0]["id"] if found else None
 
         await page.goto(f"{self.url}/series/{await eventually(identity)}")  # ready is not judged yet
-        await expect(page.locator("#live")).to_have_text("Live", timeout=PATIENCE)
+        await expect(page.locator("#live")).to_have_text("Live", timeout=TIMEOUT)
 
 
 @pytest.fixture
@@ -96,8 +96,8 @@ def server(tmp_path: Path, aws: Mapping[str, str]) -> Headroom:
 
 async def said(page: Page, state: str, words: str) -> None:
     live = page.locator("#live")
-    await expect(live).to_have_attribute("data-state", state, timeout=PATIENCE)
-    await expect(live).to_contain_text(words, timeout=PATIENCE)
+    await expect(live).to_have_attribute("data-state", state, timeout=TIMEOUT)
+    await expect(live).to_contain_text(words, timeout=TIMEOUT)
 
 
 async def test_a_series_that_vanishes_while_its_page_is_open(server: Headroom, page: Page) -> None:
@@ -105,7 +105,7 @@ async def test_a_series_that_vanishes_while_its_page_is_open(server: Headroom, p
         await server.open(page, "audit")
         server.write(KINESIS + "exclude: [{resource: audit}]\n")
         process.send_signal(signal.SIGHUP)
-        await said(page, "gone", "that series is not watched: the resource is gone")
+        await said(page, "gone", "its resource may be gone")
         await expect(page.locator("svg.chart").first).to_be_visible()  # what was last known stays
         server.write(KINESIS)
         process.send_signal(signal.SIGHUP)
@@ -117,7 +117,7 @@ async def test_a_token_that_ends_while_the_page_is_open(server: Headroom, page: 
         await server.open(page, "audit")
         server.write(KINESIS + AUTH % "another-token-of-the-test")
         process.send_signal(signal.SIGHUP)
-        await said(page, "gone", "You are let in no longer: reload the page to log in")
+        await said(page, "gone", "Access has ended: reload the page to log in")
 
 
 async def test_a_token_that_ended_while_the_server_was_away(server: Headroom, page: Page) -> None:
@@ -126,7 +126,7 @@ async def test_a_token_that_ended_while_the_server_was_away(server: Headroom, pa
         await server.open(page, "audit")
     await said(page, "lost", "Connection lost, trying again")
     async with server.running(KINESIS + AUTH % "another-token-of-the-test"):
-        await said(page, "gone", "You are let in no longer: reload the page to log in")
+        await said(page, "gone", "Access has ended: reload the page to log in")
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         await page.clock.fast_forward(600_000)
@@ -158,8 +158,8 @@ async def test_a_clock_that_is_wrong(server: Headroom, page: Page, minutes: int)
 @asynccontextmanager
 async def answering(app: FastAPI) -> AsyncIterator[str]:
     """The application on loopback; gives its URL."""
-    listening = bound("127.0.0.1", 0)
-    server = Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
+    listening = bind_socket("127.0.0.1", 0)
+    server = HttpServer(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve([listening]))
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -171,7 +171,7 @@ async def answering(app: FastAPI) -> AsyncIterator[str]:
 @pytest.mark.parametrize("kind", NAMES)
 async def test_strange_names_cut_nothing_off_and_run_nothing(tmp_path: Path, page: Page, kind: str) -> None:
     wrong: list[str] = []
-    page.on("console", lambda said: wrong.append(said.text))
+    page.on("console", lambda entry: wrong.append(entry.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("dialog", lambda dialog: wrong.append(dialog.message))
     async with named(tmp_path, NAMES[kind]) as server, answering(server.app) as url:

@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a running Headroom and answers PromQL over it."""
+"""A real Prometheus scrapes a running demo and evaluates PromQL over it."""
 
 import shutil
 import subprocess
@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.monitor.test_app import free_port
-from tests.processes import eventually, get, headroom, line_of, running
+from tests.monitor.serve_process import free_port
+from tests.processes import eventually, get, headroom, read_line, running
 
-SCRAPING = """
+PROMETHEUS_CONFIG = """
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
   - job_name: headroom
@@ -22,19 +22,19 @@ scrape_configs:
 
 @pytest.fixture
 async def demo() -> AsyncIterator[str]:
-    """A demo that was judged once; gives its address."""
+    """Start a demo; yield its address."""
     async with headroom("demo", "--port", "0") as process:
-        line = await line_of(process, "http://")
+        line = await read_line(process, "http://")
         yield line.split("/")[2]
 
 
 @pytest.fixture
 async def prometheus(demo: str, tmp_path: Path) -> AsyncIterator[str]:
-    """A Prometheus that scrapes the demo; gives its URL."""
+    """Start a Prometheus that scrapes the demo; yield its URL."""
     program = shutil.which("prometheus")
     assert program, "install the Debian package `prometheus`, or run `make acceptance`"
     config = tmp_path / "prometheus.yml"
-    config.write_text(SCRAPING.format(target=demo))
+    config.write_text(PROMETHEUS_CONFIG.format(target=demo))
     address = f"127.0.0.1:{free_port()}"
     flags = (
         f"--config.file={config}",
@@ -45,7 +45,7 @@ async def prometheus(demo: str, tmp_path: Path) -> AsyncIterator[str]:
         yield f"http://{address}"
 
 
-async def answers(prometheus: str, query: str) -> list[dict[str, Any]] | None:
+async def run_query(prometheus: str, query: str) -> list[dict[str, Any]] | None:
     answer = await get(f"{prometheus}/api/v1/query", query=query)
     result: list[dict[str, Any]] = answer.json()["data"]["result"] if answer else []
     return result or None
@@ -53,23 +53,23 @@ async def answers(prometheus: str, query: str) -> list[dict[str, Any]] | None:
 
 QUERIES = {
     'up{job="headroom"} == 1': "the scrape works",
-    "count(headroom_utilization_ratio) > 100": "all services are there",
-    'headroom_zone{signal="prefix_write_rate",resource="media-uploads/uploads/"} == 3': "SlowDowns saturate",
+    "count(headroom_utilization_ratio) > 100": "all services have series",
+    'headroom_zone{signal="prefix_errors",resource="media-uploads/uploads/"} == 3': "SlowDowns saturate",
     "headroom_usage / ignoring(source) headroom_limit": "usage and limit share their labels",
-    'sum by (zone) (headroom_series{region="ap-southeast-2"}) > 0': "a denied region is there, too",
+    'sum by (zone) (headroom_series{aws_region="ap-southeast-2"}) > 0': "a denied region has series, too",
     "time() - headroom_sample_timestamp_seconds < 900": "samples are fresh",
-    "count by (service) (headroom_limit) > 0": "each service has limits",
-    'headroom_aws_calls_total{code="AccessDeniedException"} > 0': "what AWS refuses is counted",
-    "headroom_estimated_cost_dollars_total > 0": "the cost of watching is told",
+    "count by (aws_service) (headroom_limit) > 0": "each service has limits",
+    'headroom_aws_calls_total{code="AccessDeniedException"} > 0': "denied calls are counted",
+    "headroom_estimated_cost_dollars_total > 0": "the cost of monitoring is exported",
     'headroom_ticks_total{loop="judge"} > 0': "the judgement runs",
 }
 
 
 async def test_promql_over_a_running_headroom(prometheus: str) -> None:
     for query in QUERIES:
-        assert await eventually(partial(answers, prometheus, query)), query
-    found = await answers(prometheus, "count by (service) (headroom_limit)")
-    assert {one["metric"]["service"] for one in found or ()} == {
+        assert await eventually(partial(run_query, prometheus, query)), query
+    found = await run_query(prometheus, "count by (aws_service) (headroom_limit)")
+    assert {one["metric"]["aws_service"] for one in found or ()} == {
         "apigateway",
         "autoscaling",
         "kinesis",
@@ -79,7 +79,7 @@ async def test_promql_over_a_running_headroom(prometheus: str) -> None:
     }
 
 
-async def test_promtool_has_nothing_to_say(demo: str) -> None:
+async def test_promtool_accepts_the_exposition(demo: str) -> None:
     promtool = shutil.which("promtool")
     assert promtool, "install the Debian package `prometheus`, or run `make acceptance`"
     answer = await get(f"http://{demo}/metrics")

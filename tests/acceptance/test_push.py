@@ -1,4 +1,4 @@
-"""The whole service pushes to a real Prometheus: what PromQL answers is what the API tells."""
+"""`headroom serve` pushes to a real Prometheus: PromQL returns the same values as the API."""
 
 import asyncio
 import json
@@ -11,23 +11,20 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-import httpx
 import pytest
 
-from monitor.rings import WINDOW
-from tests.acceptance.test_remote_write import IN_ORDER, Minutes, Tsdb
-from tests.monitor.stream.bodies import Update, envelope, line
-from tests.monitor.stream.endpoint import KEYS, headers_of
-from tests.monitor.test_app import free_port, journal
-from tests.processes import PATIENCE, eventually, get, headroom, own_aws
+from monitor.fleet.rings import WINDOW
+from tests.acceptance.test_remote_write import IN_ORDER, Tsdb, Values
+from tests.monitor.serve_process import free_port, journal
+from tests.processes import demo_aws, eventually, get, headroom, nothing_pending
 
-AUDIT = "stream_write_bytes audit"
-FAMILIES = {"usage": "usage", "saturation": "saturation"}  # and what they are called in the API's history
+PUSH_TIMEOUT = 180.0  # seconds until one more minute is complete and pushed
+FAMILIES = {"usage": "usage", "saturation": "saturation"}  # the field in the API's history of each family
 
 
 @dataclass
 class Service:
-    """`headroom serve` over an AWS, as often as it is started; its files stay."""
+    """A `headroom serve` that can be restarted with the same files and address."""
 
     folder: Path
     environ: Mapping[str, str]
@@ -35,7 +32,6 @@ class Service:
     def __post_init__(self) -> None:
         self.address = f"127.0.0.1:{free_port()}"
         self.config = self.folder / "headroom.yaml"
-        (self.folder / "keys").write_text("\n".join(KEYS))
 
     def push_to(self, name: str, tsdb: Tsdb) -> None:
         target = {
@@ -44,23 +40,22 @@ class Service:
             "allow_insecure": True,
             "allow_private": True,
         }
-        settings = "services: [kinesis]\nregions: [eu-west-1]\ninterval: 1h\njudge_interval: 1\n"
-        stream = "stream: {access_keys_file: keys}\n"
-        self.config.write_text(f"{settings}{stream}{journal(self.folder)}push: [{json.dumps(target)}]\n")
+        settings = "services: [kinesis]\nregions: [eu-west-1]\ninterval: 15\njudge_interval: 1\n"
+        self.config.write_text(f"{settings}{journal(self.folder)}push: [{json.dumps(target)}]\n")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.subprocess.Process]:
         serve = "serve", "--config", str(self.config), "--listen", self.address
         async with headroom(*serve, environ=self.environ) as process:
-            await eventually(partial(get, f"http://{self.address}/-/ready"))
+            await eventually(partial(nothing_pending, f"http://{self.address}"))
             yield process
 
-    async def history(self) -> dict[str, Minutes]:
-        """All that the API tells of the last three hours, by family."""
+    async def history(self) -> dict[str, Values]:
+        """The values of the last three hours from the API, by family."""
         base = f"http://{self.address}/api/v1/series"
         page = await get(base, limit="500")
         assert page
-        told: dict[str, Minutes] = {family: {} for family in FAMILIES}
+        values: dict[str, Values] = {family: {} for family in FAMILIES}
         for one in page.json()["items"]:
             detail = await get(f"{base}/{one['id']}")
             assert detail
@@ -68,98 +63,96 @@ class Service:
                 minute = int(datetime.fromisoformat(sample["minute"]).timestamp() // 60)
                 for family, name in FAMILIES.items():
                     if sample[name] is not None and one["zone"] != "unobservable":
-                        told[family][f"{one['signal']} {one['resource']}", minute] = sample[name]
-        return told
+                        values[family][f"{one['signal']} {one['resource']}", minute] = sample[name]
+        return values
 
-    async def told(self, family: str, receiver: str) -> float | None:
-        """What it says of a receiver in its own metrics."""
-        answer = await get(f"http://{self.address}/metrics")
-        assert answer
-        lines = answer.text.splitlines()
-        some = [
-            one for one in lines if one.startswith(f"headroom_push_{family}{{") and f'"{receiver}"' in one
-        ]
-        return sum(float(one.rpartition(" ")[2]) for one in some) if some else None
+    async def push_metric(self, family: str, receiver: str) -> float | None:
+        """The sum of the samples of a push metric for a receiver; None without samples."""
+        response = await get(f"http://{self.address}/metrics")
+        assert response
+        prefix, label = f"headroom_push_{family}{{", f'"{receiver}"'
+        lines = [line for line in response.text.splitlines() if line.startswith(prefix) and label in line]
+        return sum(float(line.rpartition(" ")[2]) for line in lines) if lines else None
 
-    async def waits(self, receiver: str) -> bool | None:
-        """Whether something waits for a receiver that does not answer."""
-        failed = await self.told("requests_failed_total", receiver)
-        return (bool(failed) and bool(await self.told("samples_queued", receiver))) or None
-
-    async def deliver(self, minute: int, value: float) -> None:
-        """Bring a minute of a stream, as Firehose does."""
-        start = Update(sum=value, dimensions=(("StreamName", "audit"),))
-        update = line(start).replace(str(start.start).encode(), str(minute * 60_000).encode())
-        async with httpx.AsyncClient(trust_env=False) as client:
-            answer = await client.post(
-                f"http://{self.address}/firehose/v1",
-                content=envelope([update], f"r-{minute}"),
-                headers=headers_of(f"r-{minute}"),
-            )
-        assert answer.status_code == 200
+    async def has_queued(self, receiver: str) -> bool | None:
+        """Whether samples are queued for a receiver, and requests to it failed."""
+        failed = await self.push_metric("requests_failed_total", receiver)
+        return (bool(failed) and bool(await self.push_metric("samples_queued", receiver))) or None
 
 
-async def held(tsdb: Tsdb, family: str) -> Minutes:
+async def read_family(tsdb: Tsdb, family: str) -> Values:
     query = f"headroom_{family}[4h]"
-    answer = await get(f"http://{tsdb.address}/api/v1/query", query=query, time=str(time.time() + 600))
-    assert answer
+    response = await get(f"http://{tsdb.address}/api/v1/query", query=query, time=str(time.time() + 600))
+    assert response
     return {
-        (f"{one['metric']['signal']} {one['metric']['resource']}", int(at // 60)): float(value)
-        for one in answer.json()["data"]["result"]
+        (f"{one['metric']['signal']} {one['metric'].get('resource', '')}", int(at // 60)): float(value)
+        for one in response.json()["data"]["result"]
         for at, value in one["values"]
         if at % 60 == 0
     }
 
 
-def recent(told: Mapping[str, Minutes]) -> dict[str, Minutes]:
-    """Without the oldest minutes, which are on their way out while they are compared."""
-    first = int(time.time() // 60) - WINDOW + 15
+def minutes_by_series(values: Values) -> dict[str, list[int]]:
+    """The minutes with a value of each series."""
+    found: dict[str, list[int]] = {}
+    for series, minute in values:
+        found.setdefault(series, []).append(minute)
+    return found
+
+
+def comparable(values: Values, history: Values, pushed: Values) -> Values:
+    """The values of each series from the first minute in the API up to the newest one that was pushed.
+
+    A process that was killed may have pushed earlier ones: nobody can ask a service again how many resources
+    it had. Newer ones may still change, and the oldest may leave the window during the comparison.
+    """
+    oldest = int(time.time() // 60) - WINDOW + 15
+    first = {series: max(oldest, min(minutes)) for series, minutes in minutes_by_series(history).items()}
+    last = {series: max(minutes) for series, minutes in minutes_by_series(pushed).items()}
     return {
-        family: {place: value for place, value in minutes.items() if place[1] >= first}
-        for family, minutes in told.items()
+        (series, minute): value
+        for (series, minute), value in values.items()
+        if first.get(series, oldest) <= minute <= last.get(series, minute)
     }
 
 
-async def agree(service: Service, tsdb: Tsdb) -> dict[str, Minutes]:
-    """Wait until a receiver holds what the API tells, and nothing else; returns it."""
-    deadline = time.monotonic() + PATIENCE
+async def wait_until_equal(service: Service, tsdb: Tsdb, after: int) -> int:
+    """Wait until a receiver holds the API's values up to a minute later than `after`; return that minute."""
+    deadline = time.monotonic() + PUSH_TIMEOUT
     while True:
-        told = recent(await service.history())
-        found = recent({family: await held(tsdb, family) for family in FAMILIES})
-        if told["usage"] and found == {
-            family: pytest.approx(minutes, rel=1e-6) for family, minutes in told.items()
-        }:
-            return told
-        others = {one: sorted(told[one].items() ^ found[one].items())[:20] for one in FAMILIES}
-        assert time.monotonic() < deadline, others
+        history = await service.history()
+        found = {family: await read_family(tsdb, family) for family in FAMILIES}
+        expected = {one: comparable(history[one], history[one], found[one]) for one in FAMILIES}
+        pushed = {one: comparable(found[one], history[one], found[one]) for one in FAMILIES}
+        last = max((minute for _, minute in found["usage"]), default=0)
+        if last > after and all(pushed[one] == pytest.approx(expected[one], rel=1e-6) for one in FAMILIES):
+            return last
+        differences = {one: sorted(expected[one].items() ^ pushed[one].items())[-20:] for one in FAMILIES}
+        assert time.monotonic() < deadline, (last, after, differences)
         await asyncio.sleep(0.5)
 
 
-async def test_what_the_api_tells_is_pushed_over_restarts_of_both_and_a_reload(tmp_path: Path) -> None:
+async def test_pushes_the_values_of_the_api_across_restarts_and_a_reload(tmp_path: Path) -> None:
     first, second = (Tsdb(tmp_path / name, IN_ORDER) for name in ("first", "second"))
-    async with own_aws() as environ:
+    async with demo_aws() as environ:
         service = Service(tmp_path, environ)
         service.push_to("first", first)
         async with service.running() as process:
-            await eventually(partial(service.waits, "first"))
+            await eventually(partial(service.has_queued, "first"))
             process.send_signal(signal.SIGKILL)
             await process.wait()
         async with service.running() as process:
             async with first.running() as receiver:
-                told = await agree(service, first)
-                assert len({minute for _, minute in told["usage"]}) > 150
-                newest = max(minute for place, minute in told["usage"] if place == AUDIT)
-                await service.deliver(newest + 1, 1e6)
-                assert (AUDIT, newest + 1) in (await agree(service, first))["usage"]
+                last = await wait_until_equal(service, first, int(time.time() // 60) - 10)
+                assert len({minute for _, minute in await read_family(first, "usage")}) > 150
                 receiver.kill()
                 await receiver.wait()
-            await service.deliver(newest + 2, 2e6)
-            await eventually(partial(service.waits, "first"))
+            await eventually(partial(service.has_queued, "first"), PUSH_TIMEOUT)
             async with first.running():
-                await agree(service, first)
-                assert not await service.told("samples_dropped_total", "first")
+                last = await wait_until_equal(service, first, last)
+                assert not await service.push_metric("samples_dropped_total", "first")
                 service.push_to("second", second)
                 async with second.running():
                     process.send_signal(signal.SIGHUP)
-                    await agree(service, second)
-                    assert await service.told("samples_queued", "first") is None
+                    await wait_until_equal(service, second, last - 1)
+                    assert await service.push_metric("samples_queued", "first") is None

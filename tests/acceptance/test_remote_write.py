@@ -1,4 +1,4 @@
-"""A real Prometheus is pushed to: what PromQL answers is what the fleet holds."""
+"""Push to a real Prometheus: PromQL returns the same values that the fleet holds."""
 
 import asyncio
 import shutil
@@ -14,25 +14,25 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from collectors.base import total
-from monitor.fleet import Fleet, Series
-from monitor.outbound import Outbound
-from monitor.push.config import PushConfig
-from monitor.push.push import Push
-from monitor.rings import WINDOW
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.rings import WINDOW
+from monitor.outbound.client import OutboundClient
+from monitor.push.service import PushService
+from monitor.push.settings import PushConfig
 from rules.band import Zone
-from tests.monitor.fleets import add, key, refused, traffic
-from tests.monitor.push.pushes import use
-from tests.monitor.test_app import free_port
-from tests.processes import PATIENCE, eventually, get, running
+from tests.monitor.fleet.fleets import add, key, refused, traffic
+from tests.monitor.push.receiver import mark_polled, write_usage
+from tests.monitor.serve_process import free_port
+from tests.processes import PROCESS_TIMEOUT, eventually, get, running
 
-Minutes = dict[tuple[str, int], float]  # resource and minute
+Values = dict[tuple[str, int], float]  # by resource and minute
 
 IN_ORDER = "scrape_configs: []\n"
 OUT_OF_ORDER = IN_ORDER + "storage: {tsdb: {out_of_order_time_window: 1h}}\n"
 
 
 class Tsdb:
-    """A Prometheus that keeps its address and its data when it is killed."""
+    """A Prometheus that has the same address and data after a restart."""
 
     def __init__(self, folder: Path, config: str) -> None:
         self.folder, self.address = folder, f"127.0.0.1:{free_port()}"
@@ -53,12 +53,12 @@ class Tsdb:
             await eventually(partial(get, f"http://{self.address}/-/ready"))
             yield process
 
-    async def holds(self, family: str, now: int) -> Minutes:
-        """All it has of a family in the window before the end of the minute `now`."""
+    async def read_family(self, family: str, now: int) -> Values:
+        """The values of a family in the window up to the end of the minute `now`."""
         query = f"headroom_{family}[{WINDOW + 60}m]"
         answer = await get(f"http://{self.address}/api/v1/query", query=query, time=str(now * 60 + 59))
         assert answer
-        found: Minutes = {}
+        found: Values = {}
         for series in answer.json()["data"]["result"]:
             for at, value in series["values"]:
                 assert at % 60 == 0
@@ -66,64 +66,66 @@ class Tsdb:
         return found
 
 
-class World:
-    """A fleet whose every minute is written down: usage of some streams, refusals of one of them."""
+class RecordedFleet:
+    """A fleet, and the values written to it: usage of three streams, throttled calls of one of them."""
 
     def __init__(self) -> None:
         self.fleet, self.now = Fleet(), int(time.time() // 60) - 20
-        self.used: Minutes = {}
-        self.refused: Minutes = {}
+        self.usage: Values = {}
+        self.throttled: Values = {}
         self.streams = {name: self._stream(name) for name in ("clicks", "orders", 'odd "name"')}
 
     def _stream(self, name: str) -> Series:
-        named = key(name)
-        used, turned_away = traffic.of(StreamName=named.id), refused.of(StreamName=named.id)
-        seen: dict[str, Any] = {
-            "usage": total(used),
-            "refused": total(turned_away) if name == "clicks" else None,
+        stream = key(name)
+        usage, throttled = traffic.of(StreamName=stream.id), refused.of(StreamName=stream.id)
+        formulas: dict[str, Any] = {
+            "usage": total(usage),
+            "throttled": total(throttled) if name == "clicks" else None,
         }
-        return add(self.fleet, named, **seen)
+        return add(self.fleet, stream, **formulas)
 
-    def live(self, minutes: int) -> None:
-        """Let minutes go by; orders has none in each seventh."""
-        if not self.refused:  # no refusals were told, which means that there were none
+    def advance(self, minutes: int) -> None:
+        """Write values for some minutes; `orders` has none in every seventh minute."""
+        if not self.throttled:  # without data, throttled calls count as zero
             earlier = range(self.now + minutes - WINDOW, self.now)
-            self.refused = {("clicks", minute): 0.0 for minute in earlier}
+            self.throttled = {("clicks", minute): 0.0 for minute in earlier}
         for minute in range(self.now, self.now + minutes):
             for number, name in enumerate(self.streams):
                 if name != "orders" or minute % 7:
-                    self.tell(name, minute, (minute * 37 % 1100 + number) / 3)
-            turned_away = float(minute % 11 == 0)
-            use(self.fleet, self.streams["clicks"], {minute: turned_away}, of_refusals=True)
-            self.refused["clicks", minute] = turned_away
+                    self.write(name, minute, (minute * 37 % 1100 + number) / 3)
+            throttled = float(minute % 11 == 0)
+            write_usage(self.fleet, self.streams["clicks"], {minute: throttled}, of_throttling=True)
+            self.throttled["clicks", minute] = throttled
         self.now += minutes
+        for stream in self.streams.values():
+            mark_polled(self.fleet, stream, self.now - 1)
 
-    def tell(self, name: str, minute: int, value: float) -> None:
-        use(self.fleet, self.streams[name], {minute: value})
-        self.used[name, minute] = value
+    def write(self, name: str, minute: int, value: float) -> None:
+        write_usage(self.fleet, self.streams[name], {minute: value})
+        self.usage[name, minute] = value
 
-    def zone(self, place: tuple[str, int]) -> int:
-        ratio = self.used[place] / 1000
-        if self.refused.get(place, 0) > 0:
+    def zone(self, sample: tuple[str, int]) -> int:
+        ratio = self.usage[sample] / 1000
+        if self.throttled.get(sample, 0) > 0:
             return Zone.SATURATED
-        return Zone.CRITICAL if ratio >= 0.9 else (ratio >= 0.4) + (ratio > 0.7) - 1
+        return Zone.NEAR if ratio >= 0.9 else (ratio >= 0.4) + (ratio > 0.7) - 1
 
-    def wanted(self) -> dict[str, Minutes]:
-        """What a receiver should hold, by family."""
+    def expected(self) -> dict[str, Values]:
+        """The values that the receiver should hold, by family."""
         return {
-            "usage": self.used,
-            "limit": dict.fromkeys(self.used, 1000.0),
-            "utilization_ratio": {place: value / 1000 for place, value in self.used.items()},
-            "saturation": self.refused,
-            "zone": {place: self.zone(place) for place in self.used},
+            "usage": self.usage,
+            "limit": dict.fromkeys(self.usage, 1000.0),
+            "utilization_ratio": {sample: value / 1000 for sample, value in self.usage.items()},
+            "saturation": self.throttled,
+            "zone": {sample: self.zone(sample) for sample in self.usage},
         }
 
 
-class Pushing:
-    """One process that pushes; `registry` tells how it fares."""
+class Pusher:
+    """A push service with its own queue and metrics registry, which pushes a recorded fleet to Prometheus."""
 
-    def __init__(self, world: World, tsdb: Tsdb, folder: Path, out_of_order: bool = False) -> None:
-        self.world, self.journal, self.registry = world, folder / "headroom.db", CollectorRegistry()
+    def __init__(self, recorded: RecordedFleet, tsdb: Tsdb, folder: Path, out_of_order: bool = False) -> None:
+        self.recorded, self.journal, self.registry = recorded, folder / "headroom.db", CollectorRegistry()
         self.config = PushConfig.model_validate(
             {
                 "name": "prometheus",
@@ -135,10 +137,10 @@ class Pushing:
         )
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Push]:
+    async def running(self) -> AsyncIterator[PushService]:
         async with (
-            Outbound() as client,
-            Push.opened(self.journal, self.world.fleet, client, self.registry) as push,
+            OutboundClient() as client,
+            PushService.opened(self.journal, self.recorded.fleet, client, self.registry) as push,
         ):
             push.configure([self.config])
             task = asyncio.create_task(push.run())
@@ -149,85 +151,85 @@ class Pushing:
                 with suppress(asyncio.CancelledError):
                     await task
 
-    def told(self, name: str, **labels: str) -> float:
-        named = {"receiver": "prometheus"} | labels
-        return self.registry.get_sample_value(f"headroom_push_{name}", named) or 0.0
+    def metric(self, name: str, **labels: str) -> float:
+        labels = {"receiver": "prometheus"} | labels
+        return self.registry.get_sample_value(f"headroom_push_{name}", labels) or 0.0
 
 
-async def agree(world: World, tsdb: Tsdb) -> None:
-    """Wait until the receiver holds exactly what the fleet does, as exactly as the fleet does."""
-    wanted = {family: pytest.approx(minutes, rel=1e-6) for family, minutes in world.wanted().items()}
-    deadline = time.monotonic() + PATIENCE
-    while (held := {family: await tsdb.holds(family, world.now) for family in wanted}) != wanted:
-        assert time.monotonic() < deadline, {family: held[family] == wanted[family] for family in wanted}
+async def wait_until_equal(recorded: RecordedFleet, tsdb: Tsdb) -> None:
+    """Wait until the receiver holds the values of the fleet, to the precision of float32."""
+    expected = {family: pytest.approx(values, rel=1e-6) for family, values in recorded.expected().items()}
+    deadline = time.monotonic() + PROCESS_TIMEOUT
+    while (held := {family: await tsdb.read_family(family, recorded.now) for family in expected}) != expected:
+        assert time.monotonic() < deadline, {family: held[family] == expected[family] for family in expected}
         await asyncio.sleep(0.2)
 
 
-async def test_three_hours_of_history_then_every_minute_and_nothing_lost_when_the_receiver_dies(
+async def test_pushes_history_and_new_minutes_and_loses_nothing_when_the_receiver_is_killed(
     tmp_path: Path,
 ) -> None:
-    world, tsdb = World(), Tsdb(tmp_path / "tsdb", IN_ORDER)
-    world.now -= WINDOW - 20
-    world.live(WINDOW - 20)
-    pushing = Pushing(world, tsdb, tmp_path)
-    async with pushing.running() as push:
+    recorded, tsdb = RecordedFleet(), Tsdb(tmp_path / "tsdb", IN_ORDER)
+    recorded.now -= WINDOW - 20
+    recorded.advance(WINDOW - 20)
+    pusher = Pusher(recorded, tsdb, tmp_path)
+    async with pusher.running() as push:
         async with tsdb.running() as process:
-            push.judged()
-            await agree(world, tsdb)
-            world.live(3)
-            push.judged()
-            await agree(world, tsdb)
+            push.enqueue_new_samples()
+            await wait_until_equal(recorded, tsdb)
+            recorded.advance(3)
+            push.enqueue_new_samples()
+            await wait_until_equal(recorded, tsdb)
             process.kill()
             await process.wait()
         for _ in range(3):
-            world.live(2)
-            push.judged()
-        await eventually(partial(failed, pushing))
+            recorded.advance(2)
+            push.enqueue_new_samples()
+        await eventually(partial(has_failed, pusher))
         async with tsdb.running():
-            await agree(world, tsdb)
-            world.live(1)
-            push.judged()
-            await agree(world, tsdb)
-    assert pushing.told("samples_dropped_total", reason="http_400") == 0
+            await wait_until_equal(recorded, tsdb)
+            recorded.advance(1)
+            push.enqueue_new_samples()
+            await wait_until_equal(recorded, tsdb)
+    assert pusher.metric("samples_dropped_total", reason="http_400") == 0
 
 
-async def failed(pushing: Pushing) -> bool | None:
-    return pushing.told("requests_failed_total", reason="connection") > 1 or None
+async def has_failed(pusher: Pusher) -> bool | None:
+    return pusher.metric("requests_failed_total", reason="connection") > 1 or None
 
 
-async def test_a_restart_sends_what_waited_and_nothing_twice(tmp_path: Path) -> None:
-    world, tsdb = World(), Tsdb(tmp_path / "tsdb", IN_ORDER)
-    world.live(5)
-    first = Pushing(world, tsdb, tmp_path)
+async def test_a_restart_sends_the_queued_samples_once(tmp_path: Path) -> None:
+    recorded, tsdb = RecordedFleet(), Tsdb(tmp_path / "tsdb", IN_ORDER)
+    recorded.advance(5)
+    first = Pusher(recorded, tsdb, tmp_path)
     async with first.running() as push:
-        push.judged()
-        await eventually(partial(failed, first))
-    world.live(4)
-    second = Pushing(world, tsdb, tmp_path)
+        push.enqueue_new_samples()
+        await eventually(partial(has_failed, first))
+    recorded.advance(4)
+    second = Pusher(recorded, tsdb, tmp_path)
     async with tsdb.running(), second.running() as push:
-        push.judged()
-        await agree(world, tsdb)
-        assert second.told("samples_dropped_total", reason="http_400") == 0
-        assert second.told("samples_sent_total") == sum(map(len, world.wanted().values()))
+        push.enqueue_new_samples()
+        await wait_until_equal(recorded, tsdb)
+        assert second.metric("samples_dropped_total", reason="http_400") == 0
+        assert second.metric("samples_sent_total") == sum(map(len, recorded.expected().values()))
 
 
-async def test_late_points_are_taken_where_out_of_order_is(tmp_path: Path) -> None:
-    world, tsdb = World(), Tsdb(tmp_path / "tsdb", OUT_OF_ORDER)
-    world.now -= WINDOW - 20
-    world.live(WINDOW - 20)
-    pushing = Pushing(world, tsdb, tmp_path, out_of_order=True)
-    async with tsdb.running(), pushing.running() as push:
-        push.judged()
-        await agree(world, tsdb)
-        missing = [world.now - ago for ago in range(1, 20) if not (world.now - ago) % 7]
+async def test_late_points_are_pushed_to_a_receiver_that_accepts_out_of_order_samples(tmp_path: Path) -> None:
+    recorded, tsdb = RecordedFleet(), Tsdb(tmp_path / "tsdb", OUT_OF_ORDER)
+    recorded.now -= WINDOW - 20
+    recorded.advance(WINDOW - 20)
+    pusher = Pusher(recorded, tsdb, tmp_path, out_of_order=True)
+    async with tsdb.running(), pusher.running() as push:
+        push.enqueue_new_samples()
+        await wait_until_equal(recorded, tsdb)
+        missing = [recorded.now - ago for ago in range(1, 20) if not (recorded.now - ago) % 7]
         for minute in missing:
-            world.tell("orders", minute, 600)
-        world.live(2)
-        push.judged()
-        await agree(world, tsdb)
+            recorded.write("orders", minute, 600)
+        recorded.advance(2)
+        push.enqueue_new_samples()
+        await wait_until_equal(recorded, tsdb)
         assert len(missing) > 1
-        world.tell("clicks", world.now - 4, 1.0)
-        world.live(1)
-        push.judged()
-        await agree(world, tsdb)
-        assert pushing.told("samples_dropped_total", reason="http_400") == 0
+        recorded.write("clicks", recorded.now - 4, 1.0)
+        recorded.advance(1)
+        push.enqueue_new_samples()
+        await wait_until_equal(recorded, tsdb)
+        assert pusher.metric("samples_dropped_total", reason="http_400") == 0

@@ -1,4 +1,4 @@
-"""promtool evaluates the rules for Prometheus: what is told of a series, minute by minute."""
+"""promtool evaluates the rules for Prometheus: which alert of a series fires at which minute."""
 
 import shutil
 import subprocess
@@ -9,79 +9,80 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from rules.limits import Kind, Service, Signal, catalogue
+from rules.limits import LimitKind, Service, Signal, catalogue
 from tests.processes import ROOT
 
 RULES = ROOT / "dashboards" / "prometheus"
 WRITTEN = Path(__file__).parent / "rules"
 DAY = 24 * 60
 
-GONE, STALE, BELOW, WITHIN, ABOVE, CRITICAL, SATURATED = (-3, -2, -1, 0, 1, 2, 3)
-NAMES = {ABOVE: "HeadroomAbove", CRITICAL: "HeadroomCritical", SATURATED: "HeadroomSaturated"}
+GONE, STALE, BELOW, WITHIN, ABOVE, NEAR, SATURATED = (-3, -2, -1, 0, 1, 2, 3)
+NAMES = {ABOVE: "HeadroomAbove", NEAR: "HeadroomNear", SATURATED: "HeadroomSaturated"}
 
 each_service = pytest.mark.parametrize("service", catalogue().values(), ids=lambda one: one.service)
 
 
 class Situation(NamedTuple):
-    """What a series goes through, and the one alert it has (or WITHIN, for none) at some minutes.
+    """The zones of a series over time, and the alert that fires at some minutes.
 
-    zones: each with how many minutes it lasts. told: by minute.
+    zones: each with its duration in minutes. alerts: by minute; WITHIN where none fires.
     """
 
     zones: tuple[tuple[int, int], ...]
-    told: Mapping[int, int]
+    alerts: Mapping[int, int]
 
 
 def silent(minutes: int) -> dict[int, int]:
     return dict.fromkeys(range(minutes), WITHIN)
 
 
-# Of a signal with a hold of that many minutes; ten quiet minutes come first.
+# By the `for` of the rule in minutes (hold); ten minutes within the band come first.
 SITUATIONS: Mapping[str, Callable[[int], Situation]] = {
-    "critical once it has lasted": lambda hold: Situation(
-        ((CRITICAL, hold + 20),), {9 + hold: WITHIN, 10 + hold: CRITICAL, 29 + hold: CRITICAL}
+    "near after the hold": lambda hold: Situation(
+        ((NEAR, hold + 20),), {9 + hold: WITHIN, 10 + hold: NEAR, 29 + hold: NEAR}
     ),
-    "new, and held like any other": lambda hold: Situation(
-        ((GONE, 30), (CRITICAL, hold + 20)), {40: WITHIN, 39 + hold: WITHIN, 41 + hold: CRITICAL}
+    "a new series has the same hold": lambda hold: Situation(
+        ((GONE, 30), (NEAR, hold + 20)), {40: WITHIN, 39 + hold: WITHIN, 41 + hold: NEAR}
     ),
-    "above once it has lasted": lambda hold: Situation(
+    "above after the hold": lambda hold: Situation(
         ((ABOVE, hold + 20),), {9 + hold: WITHIN, 10 + hold: ABOVE, 29 + hold: ABOVE}
     ),
     "saturated at once and for ten minutes": lambda hold: Situation(
         ((SATURATED, 1), (WITHIN, 20)), {9: WITHIN, 10: SATURATED, 19: SATURATED, 22: WITHIN}
     ),
-    "too short to be told": lambda hold: Situation(((CRITICAL, hold - 1), (WITHIN, 20)), silent(30 + hold)),
-    "worse meanwhile, and the hold goes on": lambda hold: Situation(
-        ((ABOVE, 2), (CRITICAL, hold + 10)), {9 + hold: WITHIN, 10 + hold: ABOVE, 12 + hold: CRITICAL}
+    "too short to fire": lambda hold: Situation(((NEAR, hold - 1), (WITHIN, 20)), silent(30 + hold)),
+    "worse meanwhile, without a new hold": lambda hold: Situation(
+        ((ABOVE, 2), (NEAR, hold + 10)), {9 + hold: WITHIN, 10 + hold: ABOVE, 12 + hold: NEAR}
     ),
     "to and fro between two zones": lambda hold: Situation(
-        ((ABOVE, 1), (CRITICAL, 1)) * (hold + 5), dict.fromkeys(range(10 + hold, 20 + hold), ABOVE)
+        ((ABOVE, 1), (NEAR, 1)) * (hold + 5), dict.fromkeys(range(10 + hold, 20 + hold), ABOVE)
     ),
-    "refused for a while, and critical again without a gap": lambda hold: Situation(
-        ((CRITICAL, hold + 5), (SATURATED, 2), (CRITICAL, 20)),
-        {14 + hold: CRITICAL}
+    "saturated for a while, and near again without a gap": lambda hold: Situation(
+        ((NEAR, hold + 5), (SATURATED, 2), (NEAR, 20)),
+        {14 + hold: NEAR}
         | dict.fromkeys(range(15 + hold, 26 + hold), SATURATED)
-        | dict.fromkeys(range(28 + hold, 36 + hold), CRITICAL),
+        | dict.fromkeys(range(28 + hold, 36 + hold), NEAR),
     ),
-    "well again after five minutes": lambda hold: Situation(
-        ((CRITICAL, hold + 5), (WITHIN, 2), (CRITICAL, 2), (WITHIN, 20)),
-        {15 + hold: CRITICAL, 17 + hold: CRITICAL, 19 + hold: CRITICAL, 22 + hold: WITHIN, 30 + hold: WITHIN},
+    "resolved after five minutes within the band": lambda hold: Situation(
+        ((NEAR, hold + 5), (WITHIN, 2), (NEAR, 2), (WITHIN, 20)),
+        {15 + hold: NEAR, 17 + hold: NEAR, 19 + hold: NEAR, 22 + hold: WITHIN, 30 + hold: WITHIN},
     ),
-    "stale is not well": lambda hold: Situation(
-        ((CRITICAL, hold + 5), (STALE, 60)), {20 + hold: CRITICAL, 70 + hold: CRITICAL}
+    "stale does not resolve": lambda hold: Situation(
+        ((NEAR, hold + 5), (STALE, 60)), {20 + hold: NEAR, 70 + hold: NEAR}
     ),
-    "gone with its series": lambda hold: Situation(
-        ((CRITICAL, hold + 5), (GONE, 30)), {14 + hold: CRITICAL, 40 + hold: WITHIN}
+    "gone with the series": lambda hold: Situation(
+        ((NEAR, hold + 5), (GONE, 30)), {14 + hold: NEAR, 40 + hold: WITHIN}
     ),
 }
 
 
 def input_series(
-    signal: Signal, resource: str, zones: tuple[tuple[int, int], ...]
+    signal: Signal, resource: str, zones: tuple[tuple[int, int], ...], **more: str
 ) -> Iterator[dict[str, str]]:
-    """The exported families of a series, a value a minute."""
-    of = f'{{account="1",region="r",service="{signal.service}",signal="{signal.name}",resource="{resource}"}}'
-    told = {
+    """Yield the exported families of a series, one value per minute. more: values of other families."""
+    cell = f'aws_account="1",aws_region="r",aws_service="{signal.service}"'
+    labels = f'{{{cell},signal="{signal.name}",resource="{resource}"}}'
+    families = {
         "headroom_zone": [
             f"{zone}x{minutes - 1}" if zone > STALE else f"_x{minutes}" for zone, minutes in zones
         ],
@@ -89,36 +90,43 @@ def input_series(
             f"1x{minutes - 1}" if zone > GONE else f"_x{minutes}" for zone, minutes in zones
         ],
     }
-    return ({"series": name + of, "values": " ".join(values)} for name, values in told.items())
+    values = {name: " ".join(values) for name, values in families.items()} | more
+    return ({"series": name + labels, "values": value} for name, value in values.items())
 
 
 def expected(signal: Signal, resource: str, minute: int, name: str | None) -> dict[str, Any]:
-    """That the series has this alert firing, or None, and no other."""
+    """The promtool check that this alert fires for a series, or none, and no other."""
     firing = f'ALERTS{{alertstate="firing",signal="{signal.name}",resource="{resource}"}}'
     samples = [{"labels": f'{{alertname="{name}"}}', "value": 1}] if name else []
     return {"expr": f"count by (alertname) ({firing})", "eval_time": f"{minute}m", "exp_samples": samples}
 
 
 def situations(service: Service) -> dict[str, Any]:
-    """A test of promtool: every situation of every signal, each a resource."""
+    """The promtool test of every situation for every signal, each with its own resource."""
     series: list[dict[str, str]] = []
     probes: list[dict[str, Any]] = []
     for signal in service.signals.values():
         for resource, situation in SITUATIONS.items():
-            zones, told = situation(signal.hold)
+            zones, alerts = situation(signal.pending_for)
             series += input_series(signal, resource, ((WITHIN, 10), *zones))
-            probes += [expected(signal, resource, minute, NAMES.get(zone)) for minute, zone in told.items()]
+            probes += [expected(signal, resource, minute, NAMES.get(zone)) for minute, zone in alerts.items()]
     return {"interval": "1m", "input_series": series, "promql_expr_test": probes}
 
 
 def a_day_below(service: Service) -> dict[str, Any]:
-    """A test of promtool: only what is paid for is told of below its band, and only after a day."""
+    """The promtool test that only provisioned limits alert below the band, and only after a day.
+
+    A limit whose purchase is busy by another limit does not alert.
+    """
     series: list[dict[str, str]] = []
     probes: list[dict[str, Any]] = []
     for signal in service.signals.values():
         series += input_series(signal, "idle", ((BELOW, DAY + 60),))
-        told = "HeadroomBelow" if signal.kind is Kind.PROVISIONED else None
-        probes += [expected(signal, "idle", DAY - 60, None), expected(signal, "idle", DAY + 30, told)]
+        busy = f"0x{DAY + 60}"
+        series += input_series(signal, "busy by another", ((BELOW, DAY + 60),), headroom_idle=busy)
+        probes.append(expected(signal, "busy by another", DAY + 30, None))
+        alert = "HeadroomBelow" if signal.kind is LimitKind.PROVISIONED else None
+        probes += [expected(signal, "idle", DAY - 60, None), expected(signal, "idle", DAY + 30, alert)]
     return {"interval": "1m", "input_series": series, "promql_expr_test": probes}
 
 
@@ -140,12 +148,12 @@ def test_one_alert_a_problem(
     service: Service, test: Callable[[Service], dict[str, Any]], interval: str, tmp_path: Path
 ) -> None:
     rules = [str(RULES / f"{service.service}.yaml")]
-    told = {"rule_files": rules, "evaluation_interval": interval, "tests": [test(service)]}
+    content = {"rule_files": rules, "evaluation_interval": interval, "tests": [test(service)]}
     file = tmp_path / "test.yaml"
-    file.write_text(yaml.safe_dump(told, sort_keys=False), "utf-8")
+    file.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
     promtool("test", "rules", file)
 
 
 @pytest.mark.parametrize("file", sorted(WRITTEN.iterdir()), ids=lambda file: file.stem)
-def test_what_is_written_out(file: Path) -> None:
+def test_the_written_rule_tests_pass(file: Path) -> None:
     promtool("test", "rules", file)

@@ -1,4 +1,4 @@
-"""Requests that others captured, and what an independent decoder found in them."""
+"""Captured requests, compared with the output of an independent decoder."""
 
 import json
 import math
@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from monitor.stream.envelope import Refused, inflated, opened
-from monitor.stream.names import Name, Names
-from monitor.stream.points import BASE, Points
-from monitor.stream.records import points_of
+from monitor.stream.decode import decode_records
+from monitor.stream.envelope import EnvelopeError, gunzip, parse_envelope
+from monitor.stream.interner import MetricName, NameInterner
+from monitor.stream.points import BASE_STATISTICS, Points
 from tests.acceptance.conftest import STREAMS
 from tests.monitor.stream.endpoint import conforms, serving
 from tests.monitor.stream.fleets import fleet_of, ingest_of
@@ -21,7 +21,7 @@ each_file = pytest.mark.parametrize("file", EXPECTED)
 
 
 def request_of(body: bytes) -> str:
-    """The id that the body gives itself."""
+    """The `requestId` in the body, or `r-1` without one."""
     try:
         return str(json.loads(body)["requestId"])
     except (ValueError, KeyError):
@@ -34,73 +34,79 @@ def content(file: Path) -> bytes:
 
 @each_file
 async def test_each_request_is_answered_as_expected(file: str) -> None:
-    body, zipped = content(STREAMS / file), file.endswith(".gz")
-    request = "r-1" if zipped else request_of(body)
+    body, gzipped = content(STREAMS / file), file.endswith(".gz")
+    request = "r-1" if gzipped else request_of(body)
     async with serving(ingest_of(fleet_of())) as endpoint:
         conforms(
-            await endpoint.post(body, request, content_encoding="gzip" if zipped else None),
+            await endpoint.post(body, request, content_encoding="gzip" if gzipped else None),
             EXPECTED[file]["status"],
             request,
         )
 
 
-def decoded(file: str, *further: str) -> tuple[Points, Names]:
+def decode(file: str, *extra_statistics: str) -> tuple[Points, NameInterner]:
     body = content(STREAMS / file)
-    names = Names()
-    return points_of(opened(body, request_of(body)), names, (*BASE, *further))[0], names
+    names = NameInterner()
+    return decode_records(
+        parse_envelope(body, request_of(body)), names, (*BASE_STATISTICS, *extra_statistics)
+    )[0], names
 
 
-@pytest.mark.parametrize("file", [file for file, told in EXPECTED.items() if told["status"] == 200])
-def test_each_request_holds_what_was_found_in_it(file: str) -> None:
-    told = EXPECTED[file]
-    points, names = decoded(file, *told.get("first_extra_statistics", ()))
+@pytest.mark.parametrize("file", [file for file, expected in EXPECTED.items() if expected["status"] == 200])
+def test_each_request_decodes_to_the_expected_points(file: str) -> None:
+    expected = EXPECTED[file]
+    points, names = decode(file, *expected.get("first_extra_statistics", ()))
     numbers, times, _ = points.columns()
     pairs = zip(numbers.tolist(), times.tolist(), strict=True)
-    whole = [(names.all[number][:5], time // 60_000) for number, time in pairs]
+    series_minutes = [(names.all[number][:5], time // 60_000) for number, time in pairs]
     found = {
         "points": points.count,
-        "series": len({name for name, _ in whole}),
-        "distinct_series_minutes": len(set(whole)),
-        "bad_pieces": points.bad.total(),
+        "series": len({name for name, _ in series_minutes}),
+        "distinct_series_minutes": len(set(series_minutes)),
+        "bad_pieces": points.error_counts.total(),
     }
-    assert found == {name: told[name] for name in found}
+    assert found == {name: expected[name] for name in found}
     if points.count:
-        same(told["first"] | told.get("first_extra_statistics", {}), points, names, 0)
-        same(told["last"], points, names, -1)
+        assert_point(expected["first"] | expected.get("first_extra_statistics", {}), points, names, 0)
+        assert_point(expected["last"], points, names, -1)
 
 
-def same(told: dict[str, Any], points: Points, names: Names, place: int) -> None:
-    """The point at a place is the one that was found."""
+def assert_point(expected: dict[str, Any], points: Points, names: NameInterner, index: int) -> None:
+    """Assert that the point at an index has the expected content."""
     numbers, times, values = points.columns()
-    name: Name = names.all[numbers[place]]
-    assert (told["account"], told["region"]) == name.cell
-    assert (told["namespace"], told["metric"], told["unit"]) == (name.namespace, name.metric, name.unit)
-    assert told["dimensions"] == dict(name.dimensions)
-    assert told["timestamp_ms"] == times[place]
-    for statistic, value in zip(points.statistics, values[:, place].tolist(), strict=True):
-        if statistic in told:
-            expected = told[statistic]
-            assert value == float(expected) if expected is not None else not math.isfinite(value)
+    name: MetricName = names.all[numbers[index]]
+    assert (expected["account"], expected["region"]) == name.cell
+    assert (expected["namespace"], expected["metric"], expected["unit"]) == (
+        name.namespace,
+        name.metric,
+        name.unit,
+    )
+    assert expected["dimensions"] == dict(name.dimensions)
+    assert expected["timestamp_ms"] == times[index]
+    for statistic, value in zip(points.statistics, values[:, index].tolist(), strict=True):
+        if statistic in expected:
+            wanted = expected[statistic]
+            assert value == float(wanted) if wanted is not None else not math.isfinite(value)
 
 
-@pytest.mark.parametrize("file", [file for file, told in EXPECTED.items() if told["status"] == 400])
-def test_what_is_refused_is_refused_whole(file: str) -> None:
+@pytest.mark.parametrize("file", [file for file, expected in EXPECTED.items() if expected["status"] == 400])
+def test_an_invalid_request_yields_no_points(file: str) -> None:
     body = content(STREAMS / file)
-    with pytest.raises(Refused):
-        whole = inflated(body) if file.endswith(".gz") else body
-        points, good = points_of(opened(whole, request_of(whole)), Names())
+    with pytest.raises(EnvelopeError):
+        plain = gunzip(body) if file.endswith(".gz") else body
+        points, valid = decode_records(parse_envelope(plain, request_of(plain)), NameInterner())
         assert points.count == 0
-        if not good:
-            raise Refused
+        if not valid:
+            raise EnvelopeError
 
 
 @pytest.mark.parametrize("file", ["generated_otlp1.json", "generated_otlp07.json", "mixed_formats.json"])
-def test_three_formats_tell_the_same(file: str) -> None:
-    assert told_by(file) == told_by("generated_json.json")
+def test_three_formats_decode_to_the_same_points(file: str) -> None:
+    assert points_of(file) == points_of("generated_json.json")
 
 
-def told_by(file: str) -> dict[tuple[Any, ...], list[float]]:
-    points, names = decoded(file)
+def points_of(file: str) -> dict[tuple[Any, ...], list[float]]:
+    points, names = decode(file)
     numbers, times, values = points.columns()
     return {
         (*names.all[number][:5], time): column

@@ -11,10 +11,10 @@ from collectors.apigateway import (
     count,
     detailed_count,
     messages,
-    path_and_verb,
-    rest,
+    rest_apis,
 )
-from collectors.base import ACCOUNT, Observed, Unobservable, Usage, per_second
+from collectors.apigateway_methods import parse_setting_key
+from collectors.base import ACCOUNT, Metric, Observed, Unobservable, Usage, per_second
 from rules.limits import catalogue
 from tests.fake_aws import FakeAws, denied
 
@@ -23,7 +23,7 @@ THROTTLE = {"throttleSettings": {"rateLimit": 2500.0, "burstLimit": 1250}}
 NO_APIS: dict[str, Any] = {"get_rest_apis": {}, "get_apis": {}}
 
 
-def rest_apis(*apis: tuple[str, str], **more: Any) -> dict[str, Any]:
+def rest_api_list(*apis: tuple[str, str], **more: Any) -> dict[str, Any]:
     return {"items": [{"id": identity, "name": name, **more} for identity, name in apis]}
 
 
@@ -37,24 +37,24 @@ def stage(name: str, **settings: dict[str, Any]) -> dict[str, Any]:
 
 
 async def seen_of_rest(*stages: dict[str, Any], name: str = "shop") -> dict[str, Observed]:
-    aws = FakeAws(get_rest_apis=rest_apis(("r1", name)), get_stages={"item": list(stages)})
-    return {resource: one for (_, resource), one in (await aws.seen(rest)).items()}
+    aws = FakeAws(get_rest_apis=rest_api_list(("r1", name)), get_stages={"item": list(stages)})
+    return {resource: one for (_, resource), one in (await aws.run_scan(rest_apis)).items()}
 
 
 def command(usage: Any) -> list[str]:
     assert isinstance(usage, Unobservable)
-    assert usage.enable
-    return shlex.split(usage.enable)
+    assert usage.enable_command
+    return shlex.split(usage.enable_command)
 
 
 async def test_the_account_is_the_sum_of_all_its_apis() -> None:
     aws = FakeAws(
         get_account=THROTTLE,
-        get_rest_apis=rest_apis(("r1", "shop")),
+        get_rest_apis=rest_api_list(("r1", "shop")),
         get_apis={"Items": [api("h1", "web"), api("w1", "chat", "WEBSOCKET")]},
     )
-    assert await aws.seen(account) == {
-        ("account_throttle_rate", ACCOUNT): Observed(
+    assert await aws.run_scan(account) == {
+        ("account_throttle_rate", ""): Observed(
             signal="account_throttle_rate",
             resource=ACCOUNT,
             limit=2500.0,
@@ -64,55 +64,65 @@ async def test_the_account_is_the_sum_of_all_its_apis() -> None:
                 messages.of(ApiId="w1"),
                 connections.of(ApiId="w1"),
             ),
-            refused=None,  # CloudWatch does not tell 429 from other client errors
+            throttled=None,  # CloudWatch does not tell 429 from other client errors
         )
     }
 
 
 async def test_rest_apis_of_the_same_name_share_a_metric_that_is_counted_once() -> None:
-    twins = rest_apis(("r1", "shop"), ("r2", "shop"))
+    twins = rest_api_list(("r1", "shop"), ("r2", "shop"))
     aws = FakeAws(get_account=THROTTLE, get_rest_apis=twins, get_apis={})
-    usage = (await aws.seen(account))["account_throttle_rate", ACCOUNT].usage
+    usage = (await aws.run_scan(account))["account_throttle_rate", ""].usage
     assert usage == per_second(count.of(ApiName="shop"))
 
 
 @pytest.mark.parametrize(
     ("name", "metric"),
-    [("shop", "shop"), ("Bücher", "Bcher"), ("注文", "r1"), ('it\'s "x"\n', 'it\'s "x"\n'), ("", "r1")],
+    [
+        ("shop", "shop"),
+        ("Bücher", "Bcher"),
+        ("注文", "r1"),
+        ("注文 管理", "r1"),
+        ('it\'s "x"\n', 'it\'s "x"\n'),
+        ("", "r1"),
+        (" ", "r1"),
+        ("\t", "r1"),
+    ],
 )
 async def test_cloudwatch_names_a_rest_api_in_ascii_or_by_its_id(name: str, metric: str) -> None:
-    aws = FakeAws(get_account=THROTTLE, get_rest_apis=rest_apis(("r1", name)), get_apis={})
-    usage = (await aws.seen(account))["account_throttle_rate", ACCOUNT].usage
-    assert usage == per_second(count.of(ApiName=metric))
+    aws = FakeAws(get_account=THROTTLE, get_rest_apis=rest_api_list(("r1", name)), get_apis={})
+    one = (await aws.run_scan(account))["account_throttle_rate", ""]
+    asked = count.of(ApiName=metric)
+    assert one.usage == (per_second(asked) if metric.isprintable() else 0)
 
 
 async def test_an_account_without_apis_uses_nothing() -> None:
     aws = FakeAws(get_account=THROTTLE, **NO_APIS)
-    assert (await aws.seen(account))["account_throttle_rate", ACCOUNT].usage == 0
+    assert (await aws.run_scan(account))["account_throttle_rate", ""].usage == 0
 
 
 @pytest.mark.parametrize("answer", [None, {}])
 async def test_the_accounts_signal_is_there_when_its_throttle_is_not(answer: Any) -> None:
-    aws = FakeAws(get_account=answer, get_rest_apis=rest_apis(("r1", "shop")), get_apis={})
-    seen = (await aws.seen(account))["account_throttle_rate", ACCOUNT]
-    assert seen.limit is None
-    assert seen.usage == per_second(count.of(ApiName="shop"))
-    operations = [failure.operation for failure in aws.look.failures]
+    aws = FakeAws(get_account=answer, get_rest_apis=rest_api_list(("r1", "shop")), get_apis={})
+    series = (await aws.run_scan(account))["account_throttle_rate", ""]
+    assert series.limit is None
+    assert series.usage == per_second(count.of(ApiName="shop"))
+    operations = [failure.operation for failure in aws.scan.failures]
     assert operations == ([] if answer is not None else ["GetAccount"])
 
 
 @pytest.mark.parametrize(("region", "rate"), [("eu-west-1", 10_000), ("eu-south-1", 2500)])
 def test_some_regions_have_a_quarter_of_the_throttle(region: str, rate: float) -> None:
-    assert SIGNALS["account_throttle_rate"].documented(region) == rate
+    assert SIGNALS["account_throttle_rate"].default_limit(region) == rate
 
 
 async def test_every_page_of_apis_is_read() -> None:
     aws = FakeAws(
         get_account=THROTTLE,
-        get_rest_apis=[rest_apis(("r1", "a")) | {"position": "p"}, rest_apis(("r2", "b"))],
+        get_rest_apis=[rest_api_list(("r1", "a")) | {"position": "p"}, rest_api_list(("r2", "b"))],
         get_apis=[{"Items": [api("h1", "c")], "NextToken": "n"}, {"Items": [api("h2", "d")]}],
     )
-    usage = (await aws.seen(account))["account_throttle_rate", ACCOUNT].usage
+    usage = (await aws.run_scan(account))["account_throttle_rate", ""].usage
     assert isinstance(usage, Usage)
     assert [dict(metric.dimensions) for metric, _ in usage.terms] == [
         {"ApiName": "a"},
@@ -122,19 +132,146 @@ async def test_every_page_of_apis_is_read() -> None:
     ]
 
 
-async def test_the_throttle_of_a_rest_stage_is_held_against_its_requests() -> None:
-    seen = await seen_of_rest(stage("prod", **{"*/*": {"throttlingRateLimit": 100.0}}))
-    assert set(seen) == {"shop/prod"}
-    assert seen["shop/prod"].signal == "rest_stage_method_throttle"
-    assert seen["shop/prod"].limit == 100.0
-    assert seen["shop/prod"].usage == per_second(count.of(ApiName="shop", Stage="prod"))
-    assert seen["shop/prod"].refused is None
+def bounded_by(one: Observed, *metrics: Metric) -> Unobservable:
+    """Why a usage is only known to lie between nothing and the sum of these metrics."""
+    whole = per_second(*metrics)
+    assert (one.usage, one.upper_bound) == (whole.scaled(0), whole)
+    assert one.bound_reason
+    return one.bound_reason
+
+
+async def test_the_throttle_of_a_rest_stage_is_each_methods_so_that_the_stage_only_bounds_its_usage() -> None:
+    series = await seen_of_rest(stage("prod", **{"*/*": {"throttlingRateLimit": 100.0}}))
+    assert set(series) == {"shop/prod"}
+    assert series["shop/prod"].signal == "rest_stage_method_throttle"
+    assert series["shop/prod"].limit == 100.0
+    assert series["shop/prod"].throttled is None
+    why = bounded_by(series["shop/prod"], count.of(ApiName="shop", Stage="prod"))
+    assert command(why) == [
+        *("aws", "apigateway", "update-stage", "--region", "eu-west-1"),
+        *("--rest-api-id", "r1", "--stage-name=prod", "--patch-operations"),
+        "op=replace,path=/*/*/metrics/enabled,value=true",
+    ]
+
+
+def counted(*metrics: dict[str, str]) -> dict[str, Any]:
+    """The answer that CloudWatch has metrics of these dimensions."""
+    return {
+        "Metrics": [
+            {
+                "Namespace": "AWS/ApiGateway",
+                "MetricName": "Count",
+                "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+            }
+            for dimensions in metrics
+        ]
+    }
+
+
+def method(path: str, verb: str, stage: str = "prod") -> dict[str, str]:
+    return {"ApiName": "shop", "Stage": stage, "Resource": path, "Method": verb}
+
+
+DETAILED = {"throttlingRateLimit": 100.0, "metricsEnabled": True}
+
+
+async def test_where_detailed_metrics_count_the_methods_of_a_stage_each_is_judged() -> None:
+    own = {"throttlingRateLimit": 5.0, "metricsEnabled": True}
+    asked = []
+
+    def list_metrics(**params: Any) -> dict[str, Any]:
+        asked.append(params)
+        found = method("/pets", "GET"), method("/pets", "POST"), method("/own", "GET"), method("/any", "PUT")
+        return counted(*found, method("/pets", "GET", "other"), method("/", "GET") | {"More": "of them"})
+
+    aws = FakeAws(
+        get_rest_apis=rest_api_list(("r1", "shop")),
+        get_stages={"item": [stage("prod", **{"*/*": DETAILED, "~1own/GET": own, "~1any/ANY": own})]},
+        list_metrics=list_metrics,
+    )
+    series = {resource: one for (_, resource), one in (await aws.run_scan(rest_apis)).items()}
+    assert {resource: one.limit for resource, one in series.items()} == {
+        "shop/prod/GET /pets": 100.0,
+        "shop/prod/POST /pets": 100.0,
+        "shop/prod/GET /own": 5.0,
+        "shop/prod/ANY /any": 5.0,
+    }
+    post = series["shop/prod/POST /pets"]
+    assert post.usage == per_second(detailed_count.of(**method("/pets", "POST")))
+    assert (post.upper_bound, post.bound_reason) == (None, None)
+    wanted = [
+        {"Name": "ApiName", "Value": "shop"},
+        *({"Name": name} for name in ("Stage", "Resource", "Method")),
+    ]
+    assert [(one["Namespace"], one["MetricName"], one["Dimensions"]) for one in asked] == [
+        ("AWS/ApiGateway", "Count", wanted)
+    ]
+
+
+async def test_a_stage_whose_methods_had_no_requests_is_bounded_by_none() -> None:
+    aws = FakeAws(
+        get_rest_apis=rest_api_list(("r1", "shop")),
+        get_stages={"item": [stage("prod", **{"*/*": DETAILED})]},
+        list_metrics=counted(),
+    )
+    series = await aws.run_scan(rest_apis)
+    why = bounded_by(
+        series["rest_stage_method_throttle", "shop/prod"], count.of(ApiName="shop", Stage="prod")
+    )
+    assert (why.reason, why.enable_command) == (
+        "the throttle holds for each method, and none had requests in the last three hours",
+        None,
+    )
+
+
+async def test_methods_that_cannot_be_listed_cost_their_api_alone() -> None:
+    aws = FakeAws(
+        get_rest_apis=rest_api_list(("r1", "shop"), ("r2", "web")),
+        get_stages=lambda restApiId: {
+            "item": [
+                stage("prod", **{"*/*": DETAILED if restApiId == "r1" else {"throttlingRateLimit": 9.0}})
+            ]
+        },
+        list_metrics=denied("ListMetrics"),
+    )
+    assert {resource for _, resource in await aws.run_scan(rest_apis)} == {"web/prod"}
+    assert [(one.operation, one.resource) for one in aws.scan.failures] == [("ListMetrics", "shop")]
+
+
+@pytest.mark.parametrize("settings", [{}, {"metricsEnabled": True}, {"throttlingRateLimit": 9.0}])
+async def test_methods_are_listed_only_where_a_throttle_and_their_metrics_need_them(
+    settings: dict[str, Any],
+) -> None:
+    aws = FakeAws(
+        get_rest_apis=rest_api_list(("r1", "shop")),
+        get_stages={"item": [stage("prod", **{"*/*": settings, "~1/GET": DETAILED})]},
+    )
+    await aws.run_scan(rest_apis)
+    assert "cloudwatch:ListMetrics" not in aws.calls
+
+
+async def test_the_methods_of_an_api_without_a_metric_name_are_not_requested() -> None:
+    aws = FakeAws(
+        get_rest_apis=rest_api_list(("r1", "two\nlines")),
+        get_stages={"item": [stage("prod", **{"*/*": DETAILED})]},
+    )
+    assert {resource for _, resource in await aws.run_scan(rest_apis)} == {"two\nlines/prod"}
+    assert aws.scan.failures == []
+
+
+async def test_an_api_that_cannot_be_queried_leaves_the_account_a_lower_bound() -> None:
+    apis = rest_api_list(("r1", "two\nlines"), ("r2", "shop"))
+    aws = FakeAws(get_account=THROTTLE, get_rest_apis=apis, get_apis={})
+    series = (await aws.run_scan(account))["account_throttle_rate", ""]
+    assert series.usage == per_second(count.of(ApiName="shop"))
+    assert series.upper_bound is None
+    assert series.bound_reason and "the requests to an API are missing" in series.bound_reason.reason
 
 
 async def test_the_throttle_of_a_method_is_held_against_its_detailed_metric() -> None:
     settings = {"throttlingRateLimit": 20.0, "metricsEnabled": True}
-    seen = await seen_of_rest(stage("prod", **{"~1pets~1{id}/GET": settings}))
-    method = seen["shop/prod/GET /pets/{id}"]
+    series = await seen_of_rest(stage("prod", **{"~1pets~1{id}/GET": settings}))
+    method = series["shop/prod/GET /pets/{id}"]
     assert method.limit == 20.0
     assert method.usage == per_second(
         detailed_count.of(ApiName="shop", Stage="prod", Resource="/pets/{id}", Method="GET")
@@ -142,12 +279,12 @@ async def test_the_throttle_of_a_method_is_held_against_its_detailed_metric() ->
 
 
 async def test_a_method_without_detailed_metrics_is_not_observable_and_the_command_enables_them() -> None:
-    seen = await seen_of_rest(stage("prod", **{"~1pets~1{id}/GET": {"throttlingRateLimit": 20.0}}))
-    method = seen["shop/prod/GET /pets/{id}"]
+    series = await seen_of_rest(stage("prod", **{"~1pets~1{id}/GET": {"throttlingRateLimit": 20.0}}))
+    method = series["shop/prod/GET /pets/{id}"]
     assert method.limit == 20.0
     assert command(method.usage) == [
         *("aws", "apigateway", "update-stage", "--region", "eu-west-1"),
-        *("--rest-api-id", "r1", "--stage-name", "prod", "--patch-operations"),
+        *("--rest-api-id", "r1", "--stage-name=prod", "--patch-operations"),
         "op=replace,path=/~1pets~1{id}/GET/metrics/enabled,value=true",
     ]
 
@@ -173,25 +310,29 @@ async def test_a_throttle_that_is_not_set_is_no_limit(rate: dict[str, Any]) -> N
     ],
 )
 def test_keys_of_method_settings_are_pointers(key: str, path: str, verb: str) -> None:
-    assert path_and_verb(key) == (path, verb)
+    assert parse_setting_key(key) == (path, verb)
 
 
-async def test_apis_of_the_same_name_are_told_apart_by_their_ids() -> None:
+async def test_apis_of_the_same_name_are_called_alike_and_distinguished_by_their_ids() -> None:
     aws = FakeAws(
-        get_rest_apis=rest_apis(("r1", "shop"), ("r2", "shop"), ("r3", "it's")),
+        get_rest_apis=rest_api_list(("r1", "shop"), ("r2", "shop"), ("r3", "it's")),
         get_stages={"item": [stage("prod", **{"*/*": {"throttlingRateLimit": 1.0}})]},
     )
-    resources = {resource for _, resource in await aws.seen(rest)}
-    assert resources == {"shop (r1)/prod", "shop (r2)/prod", "it's/prod"}
+    resources = [observed.resource async for observed in rest_apis(aws.scan)]
+    assert [(one.display_name, one.path) for one in resources] == [
+        ("shop/prod", ("r1", "prod")),
+        ("shop/prod", ("r2", "prod")),
+        ("it's/prod", ("r3", "prod")),
+    ]
 
 
 async def test_an_api_and_its_stage_give_their_tags() -> None:
     tagged = stage("prod", **{"*/*": {"throttlingRateLimit": 1.0}}) | {"tags": {"env": "prod", "team": "b"}}
     aws = FakeAws(
-        get_rest_apis=rest_apis(("r1", "shop"), tags={"team": "a", "cost": "1"}),
+        get_rest_apis=rest_api_list(("r1", "shop"), tags={"team": "a", "cost": "1"}),
         get_stages={"item": [tagged]},
     )
-    assert (await aws.seen(rest))["rest_stage_method_throttle", "shop/prod"].tags == {
+    assert (await aws.run_scan(rest_apis))["rest_stage_method_throttle", "shop/prod"].tags == {
         "team": "b",
         "cost": "1",
         "env": "prod",
@@ -217,11 +358,11 @@ def only(**wanted: str) -> Callable[..., dict[str, Any] | Exception]:
     return answer
 
 
-async def test_one_api_or_plan_that_cannot_be_asked_costs_itself_alone() -> None:
+async def test_one_api_or_plan_that_cannot_be_queried_affects_only_itself() -> None:
     quota = {"quota": {"limit": 10, "period": "DAY"}}
     aws = FakeAws(
         get_account=THROTTLE,
-        get_rest_apis=rest_apis(("r1", "shop"), ("r2", "secret")),
+        get_rest_apis=rest_api_list(("r1", "shop"), ("r2", "secret")),
         get_apis={"Items": [api("h1", "web"), api("h2", "hidden")]},
         get_stages=only(rest="r1", http="h1"),
         get_usage_plans={
@@ -231,20 +372,20 @@ async def test_one_api_or_plan_that_cannot_be_asked_costs_itself_alone() -> None
             denied("GetUsage") if usagePlanId == "p2" else {"items": {"key": [[1, 9]]}}
         ),
     )
-    assert set(await aws.all_seen(COLLECTOR)) == {
-        ("account_throttle_rate", ACCOUNT),
+    assert set(await aws.run_all_scans(COLLECTOR)) == {
+        ("account_throttle_rate", ""),
         ("rest_stage_method_throttle", "shop/prod"),
         ("http_route_throttle", "web/prod"),
         ("usage_plan_quota", "gold/key"),
     }
-    assert [(failure.operation, failure.item) for failure in aws.look.failures] == [
+    assert [(failure.operation, failure.resource) for failure in aws.scan.failures] == [
         ("GetStages", "secret"),
         ("GetStages", "hidden"),
         ("GetUsage", "iron"),
     ]
 
 
-async def test_it_asks_for_exactly_the_permissions_and_metrics_it_uses() -> None:
+async def test_it_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
     detailed = {"throttlingRateLimit": 1.0, "metricsEnabled": True}
     plan = {
         "id": "p1",
@@ -254,21 +395,21 @@ async def test_it_asks_for_exactly_the_permissions_and_metrics_it_uses() -> None
     }
     aws = FakeAws(
         get_account=THROTTLE,
-        get_rest_apis=rest_apis(("r1", "shop")),
+        get_rest_apis=rest_api_list(("r1", "shop")),
         get_apis={"Items": [api("h1", "web"), api("w1", "chat", "WEBSOCKET")]},
         get_stages=lambda restApiId="", ApiId="": (
-            {"item": [stage("prod", **{"~1/GET": detailed})]}
+            {"item": [stage("prod", **{"~1/GET": detailed, "*/*": detailed})]}
             if restApiId
             else {"Items": [{"StageName": "s", "DefaultRouteSettings": {"ThrottlingRateLimit": 1.0}}]}
         ),
         get_usage_plans={"items": [plan]},
         get_usage={"items": {"key": [[1, 9]]}},
+        list_metrics=counted(method("/pets", "GET")),
     )
-    seen = await aws.all_seen(COLLECTOR)
-    assert aws.actions == set(COLLECTOR.actions)
-    assert {signal for signal, _ in seen} == set(SIGNALS)
-    used = {
-        metric.of() for one in seen.values() if isinstance(one.usage, Usage) for metric, _ in one.usage.terms
-    }
+    series = await aws.run_all_scans(COLLECTOR)
+    assert aws.iam_actions == set(COLLECTOR.iam_actions)
+    assert {signal for signal, _ in series} == set(SIGNALS)
+    usages = [usage for one in series.values() for usage in (one.usage, one.upper_bound)]
+    used = {metric.of() for usage in usages if isinstance(usage, Usage) for metric, _ in usage.terms}
     assert used == set(COLLECTOR.metrics)
-    assert sum(COLLECTOR.rates.values()) <= 10  # both APIs share the control plane's rate
+    assert sum(COLLECTOR.call_rates.values()) <= 10  # both APIs share the control plane's rate

@@ -12,12 +12,12 @@ def listed(*plans: dict[str, Any]) -> dict[str, Any]:
     return {"items": list(plans)}
 
 
-async def test_the_rate_of_a_usage_plan_is_a_limit_whose_use_nobody_tells() -> None:
+async def test_the_rate_of_a_usage_plan_is_a_limit_whose_use_is_not_published() -> None:
     aws = FakeAws(get_usage_plans=listed({"id": "p1", "name": "gold", "throttle": {"rateLimit": 10.0}}))
-    seen = (await aws.seen(usage_plans))["usage_plan_throttle", "gold"]
-    assert seen.limit == 10.0
-    assert isinstance(seen.usage, Unobservable)
-    assert seen.usage.enable is None
+    series = (await aws.run_scan(usage_plans))["usage_plan_throttle", "gold"]
+    assert series.limit == 10.0
+    assert isinstance(series.usage, Unobservable)
+    assert series.usage.enable_command is None
 
 
 async def test_what_each_key_used_in_the_period_is_held_against_the_quota() -> None:
@@ -33,31 +33,32 @@ async def test_what_each_key_used_in_the_period_is_held_against_the_quota() -> N
     gold = {"id": "p1", "name": "gold", "quota": quota, "tags": {"team": "a"}}
     aws = FakeAws(get_usage_plans=listed(gold), get_usage=usage)
     before = datetime.now(UTC).date().isoformat()
-    seen = await aws.seen(usage_plans)
-    assert {resource: one.usage for (_, resource), one in seen.items()} == {
+    series = await aws.run_scan(usage_plans)
+    assert {resource: one.usage for (_, resource), one in series.items()} == {
         "gold/key1": 40.0,
         "gold/key2": 0.0,
         "gold/key3": 0.0,
     }
-    assert {(one.signal, one.limit) for one in seen.values()} == {("usage_plan_quota", 100)}
-    assert seen["usage_plan_quota", "gold/key1"].tags == {"team": "a"}
+    assert {(one.signal, one.limit) for one in series.values()} == {("usage_plan_quota", 100)}
+    assert series["usage_plan_quota", "gold/key1"].tags == {"team": "a"}
     assert [params.get("position") for params in asked] == [None, "more"]
     assert {params["startDate"] for params in asked} == {params["endDate"] for params in asked}
     assert asked[0]["startDate"] in {before, datetime.now(UTC).date().isoformat()}  # midnight may have passed
 
 
-async def test_a_page_that_leads_back_to_itself_is_the_last() -> None:
+async def test_pages_that_lead_back_to_themselves_cost_their_plan_and_are_named() -> None:
     aws = FakeAws(
         get_usage_plans=listed({"id": "p1", "name": "gold", "quota": {"limit": 100, "period": "MONTH"}}),
         get_usage={"items": {"key1": [[1, 99]]}, "position": "again"},
     )
-    assert (await aws.seen(usage_plans))["usage_plan_quota", "gold/key1"].usage == 1.0
+    assert await aws.run_scan(usage_plans) == {}
+    assert [(one.operation, one.code) for one in aws.scan.failures] == [("GetUsage", "PaginationError")]
 
 
 @pytest.mark.parametrize("plan", [{}, {"quota": {}}, {"throttle": {}}, {"throttle": {"burstLimit": 5}}])
-async def test_a_plan_that_limits_nothing_costs_no_call(plan: dict[str, Any]) -> None:
+async def test_a_plan_that_limits_nothing_takes_no_call(plan: dict[str, Any]) -> None:
     aws = FakeAws(get_usage_plans=listed({"id": "p1", **plan}))
-    assert await aws.seen(usage_plans) == {}
+    assert await aws.run_scan(usage_plans) == {}
     assert aws.calls == ["apigateway:GetUsagePlans"]
 
 
@@ -78,7 +79,7 @@ async def test_a_plan_that_limits_nothing_costs_no_call(plan: dict[str, Any]) ->
         ("MONTH", 14, date(2026, 1, 5), date(2025, 12, 15)),
     ],
 )
-def test_a_quota_begins_anew_on_the_day_of_its_offset(
+def test_a_quota_begins_again_on_the_day_of_its_offset(
     period: str, offset: int, today: date, start: date
 ) -> None:
     assert period_start(period, offset, today) == start

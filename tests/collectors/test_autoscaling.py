@@ -12,6 +12,7 @@ from collectors.autoscaling import (
     groups,
     in_service_instances,
     in_service_units,
+    max_size,
 )
 from collectors.base import ACCOUNT, Observed, Unobservable, difference, highest
 from rules.limits import catalogue
@@ -42,33 +43,33 @@ def weights(*units: str) -> dict[str, Any]:
 
 
 async def seen_of(*found: dict[str, Any]) -> dict[tuple[str, str], Observed]:
-    return await FakeAws(describe_auto_scaling_groups={"AutoScalingGroups": list(found)}).seen(groups)
+    return await FakeAws(describe_auto_scaling_groups={"AutoScalingGroups": list(found)}).run_scan(groups)
 
 
-async def test_the_accounts_groups_are_told_by_the_api() -> None:
-    seen = await FakeAws(describe_account_limits=LIMITS).seen(account)
-    assert seen == {
-        ("groups_per_region", ACCOUNT): Observed(
+async def test_the_accounts_groups_come_from_the_api() -> None:
+    series = await FakeAws(describe_account_limits=LIMITS).run_scan(account)
+    assert series == {
+        ("groups_per_region", ""): Observed(
             signal="groups_per_region", resource=ACCOUNT, limit=500, usage=12.0
         )
     }
 
 
 @pytest.mark.parametrize(("answers", "failed"), [({}, 1), ({"describe_account_limits": {}}, 0)])
-async def test_without_the_api_the_accounts_groups_are_told_by_cloudwatch_and_service_quotas(
+async def test_without_the_api_the_accounts_groups_come_from_cloudwatch_and_service_quotas(
     answers: dict[str, Any], failed: int
 ) -> None:
     aws = FakeAws(**answers)
-    observed = (await aws.seen(account))["groups_per_region", ACCOUNT]
+    observed = (await aws.run_scan(account))["groups_per_region", ""]
     assert observed.usage == highest(GROUP_COUNT)
     assert observed.limit is None
-    assert SIGNALS["groups_per_region"].documented("eu-west-1") == 500
-    assert len(aws.look.failures) == failed
+    assert SIGNALS["groups_per_region"].default_limit("eu-west-1") == 500
+    assert len(aws.scan.failures) == failed
 
 
 async def test_no_groups_at_all_are_a_number_too() -> None:
     aws = FakeAws(describe_account_limits=LIMITS | {"NumberOfAutoScalingGroups": 0})
-    assert (await aws.seen(account))["groups_per_region", ACCOUNT].usage == 0.0
+    assert (await aws.run_scan(account))["groups_per_region", ""].usage == 0.0
 
 
 async def test_desired_capacity_runs_into_the_maximum_size() -> None:
@@ -77,7 +78,47 @@ async def test_desired_capacity_runs_into_the_maximum_size() -> None:
     assert observed.usage == highest(desired.of(AutoScalingGroupName="web"))
 
 
-async def test_without_group_metrics_the_api_tells_the_desired_capacity() -> None:
+async def test_a_desired_capacity_above_the_maximum_proves_that_the_maximum_is_old() -> None:
+    assert (await seen_of(group("web", desired.name)))["group_max_size", "web"].hard_limit
+
+
+@pytest.mark.parametrize(
+    ("metrics", "published"),
+    [
+        ((desired.name, max_size.name), True),
+        ((desired.name,), False),
+        ((max_size.name,), False),  # the desired capacity is then of the time when the API told the maximum
+        ((), False),
+    ],
+)
+async def test_the_maximum_is_that_of_each_minute_where_cloudwatch_publishes_both(
+    metrics: tuple[str, ...], published: bool
+) -> None:
+    observed = (await seen_of(group("web", *metrics)))["group_max_size", "web"]
+    expected = highest(max_size.of(AutoScalingGroupName="web")) if published else None
+    assert (observed.limit, observed.published_limit) == (10, expected)
+
+
+async def test_a_shortfall_is_a_part_of_what_was_desired_in_the_same_minute() -> None:
+    observed = (await seen_of(group("web", desired.name, in_service_instances.name)))[
+        "capacity_shortfall", "web"
+    ]
+    assert observed.published_limit == highest(desired.of(AutoScalingGroupName="web"))
+
+
+@pytest.mark.parametrize(("least", "deliberate"), [(3, True), (2, False), (0, False)])
+async def test_a_group_of_a_fixed_size_is_not_to_scale(least: int, deliberate: bool) -> None:
+    series = await seen_of(group("etcd", wanted=3, most=3, MinSize=least))
+    assert series["group_max_size", "etcd"].deliberate is deliberate
+    assert not series["capacity_shortfall", "etcd"].deliberate
+
+
+async def test_a_group_is_known_by_when_it_was_created() -> None:
+    series = await seen_of(group("web", CreatedTime="1970-01-02T00:00:00Z"))
+    assert {observed.created_at for observed in series.values()} == {86_400.0}
+
+
+async def test_without_group_metrics_the_api_returns_the_desired_capacity() -> None:
     assert (await seen_of(group("web", wanted=4)))["group_max_size", "web"].usage == 4.0
 
 
@@ -119,9 +160,9 @@ async def test_a_shortfall_without_its_group_metrics_is_unobservable(
 ) -> None:
     name = 'naïve "web" $(tier)'
     usage = (await seen_of(group(name, *metrics, **more)))["capacity_shortfall", name].usage
-    assert isinstance(usage, Unobservable) and usage.enable
-    assert shlex.split(usage.enable) == [
-        *("aws", "autoscaling", "enable-metrics-collection", "--auto-scaling-group-name", name),
+    assert isinstance(usage, Unobservable) and usage.enable_command
+    assert shlex.split(usage.enable_command) == [
+        *("aws", "autoscaling", "enable-metrics-collection", f"--auto-scaling-group-name={name}"),
         *("--granularity", "1Minute", "--metrics", "GroupDesiredCapacity", needed.name),
         *("--region", "eu-west-1"),
     ]
@@ -131,7 +172,7 @@ def test_a_small_shortfall_is_above_the_band_and_none_is_within() -> None:
     band = SIGNALS["capacity_shortfall"].band
     assert band is not None
     assert band.low == 0
-    assert band.critical <= 1 / 4
+    assert band.near <= 1 / 4
 
 
 async def test_the_mean_cpu_needs_no_group_metrics_and_has_the_ordinary_band() -> None:
@@ -139,7 +180,7 @@ async def test_the_mean_cpu_needs_no_group_metrics_and_has_the_ordinary_band() -
     assert observed.usage == highest(cpu.of(AutoScalingGroupName="web"))
     assert (cpu.namespace, cpu.stat) == ("AWS/EC2", "Average")
     signal = SIGNALS["group_cpu_target"]
-    assert (signal.documented("eu-west-1"), signal.band, signal.kind) == (100, None, "provisioned")
+    assert (signal.default_limit("eu-west-1"), signal.band, signal.kind) == (100, None, "provisioned")
 
 
 @pytest.mark.parametrize(
@@ -153,18 +194,18 @@ async def test_the_mean_cpu_needs_no_group_metrics_and_has_the_ordinary_band() -
 async def test_a_group_that_wants_or_may_have_nothing_lacks_nothing(
     most: int, wanted: int, signals: set[str]
 ) -> None:
-    seen = await seen_of(group("web", desired.name, in_service_instances.name, most=most, wanted=wanted))
-    assert {signal for signal, _ in seen} == signals
+    series = await seen_of(group("web", desired.name, in_service_instances.name, most=most, wanted=wanted))
+    assert {signal for signal, _ in series} == signals
 
 
 async def test_every_series_of_a_group_carries_its_tags() -> None:
     tags = [{"Key": "team", "Value": "größe"}, {"Key": "flag"}]
-    seen = await seen_of(group("web", Tags=tags))
-    assert len(seen) == 3
-    assert all(observed.tags == {"team": "größe", "flag": ""} for observed in seen.values())
+    series = await seen_of(group("web", Tags=tags))
+    assert len(series) == 3
+    assert all(observed.tags == {"team": "größe", "flag": ""} for observed in series.values())
 
 
-async def test_a_group_without_the_optional_fields_is_seen() -> None:
+async def test_a_group_without_the_optional_fields_is_observed() -> None:
     bare = group("web")
     del bare["EnabledMetrics"]
     assert ("group_max_size", "web") in await seen_of(bare)
@@ -177,12 +218,12 @@ async def test_all_pages_of_groups_are_read_in_large_pages_without_their_instanc
         asked.append(params)
         return {"AutoScalingGroups": [group(f"group-{len(asked)}")]}
 
-    seen = await FakeAws(describe_auto_scaling_groups=[page, page]).seen(groups)
-    assert {resource for _, resource in seen} == {"group-1", "group-2"}
+    series = await FakeAws(describe_auto_scaling_groups=[page, page]).run_scan(groups)
+    assert {resource for _, resource in series} == {"group-1", "group-2"}
     assert asked == [{"MaxRecords": 100, "IncludeInstances": False}] * 2
 
 
-async def test_it_asks_for_exactly_the_permissions_it_uses() -> None:
+async def test_it_declares_exactly_the_permissions_it_uses() -> None:
     aws = FakeAws(describe_account_limits=LIMITS, describe_auto_scaling_groups={"AutoScalingGroups": []})
-    await aws.all_seen(COLLECTOR)
-    assert aws.actions == set(COLLECTOR.actions)
+    await aws.run_all_scans(COLLECTOR)
+    assert aws.iam_actions == set(COLLECTOR.iam_actions)

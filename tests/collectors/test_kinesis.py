@@ -1,18 +1,24 @@
+from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
-from collectors.base import ACCOUNT, Observed, per_second
+from collectors.base import ACCOUNT, Observed, per_second, reader_lag, unread_duration
 from collectors.kinesis import (
     COLLECTOR,
     MIB,
     account,
-    incoming_bytes,
+    get_records,
     incoming_records,
+    iterator_age,
+    millis_behind,
     outgoing_bytes,
-    refused_reads,
-    refused_writes,
     streams,
+    throttled_reads,
+    throttled_writes,
 )
-from tests.fake_aws import FakeAws, denied
+from collectors.kinesis_write_peak import incoming_bytes
+from monitor.aws.telemetry import SERVICE_LABELS
+from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
 
 LIMITS = {"OpenShardCount": 40, "ShardLimit": 50, "OnDemandStreamCount": 0, "OnDemandStreamCountLimit": 50}
 
@@ -37,11 +43,11 @@ def names(*streams: str) -> dict[str, Any]:
     return {"StreamNames": list(streams), "HasMoreStreams": False}
 
 
-async def test_the_accounts_shards_are_told_by_the_api() -> None:
+async def test_the_accounts_shards_come_from_the_api() -> None:
     aws = FakeAws(describe_limits=LIMITS)
-    seen = await aws.seen(account)
-    assert seen == {
-        ("shards_per_region", ACCOUNT): Observed(
+    series = await aws.run_scan(account)
+    assert series == {
+        ("shards_per_region", ""): Observed(
             signal="shards_per_region", resource=ACCOUNT, limit=50, usage=40.0
         )
     }
@@ -49,28 +55,28 @@ async def test_the_accounts_shards_are_told_by_the_api() -> None:
 
 async def test_a_provisioned_stream_may_write_one_mib_and_a_thousand_records_per_shard() -> None:
     aws = FakeAws(list_streams=names("orders"), describe_stream_summary=summary("orders", shards=4))
-    seen = await aws.seen(streams)
-    written = seen["stream_write_bytes", "orders"]
+    series = await aws.run_scan(streams)
+    written = series["stream_write_bytes", "orders"]
     assert written.limit == 4 * MIB
     assert written.usage == per_second(incoming_bytes.of(StreamName="orders"))
-    assert written.refused == per_second(refused_writes.of(StreamName="orders"))
-    records = seen["stream_write_records", "orders"]
+    assert written.throttled == per_second(throttled_writes.of(StreamName="orders"))
+    records = series["stream_write_records", "orders"]
     assert records.limit == 4000
     assert records.usage == per_second(incoming_records.of(StreamName="orders"))
 
 
 async def test_get_records_calls_are_shared_out_over_the_shards() -> None:
     aws = FakeAws(list_streams=names("orders"), describe_stream_summary=summary("orders", shards=4))
-    calls = (await aws.seen(streams))["shard_get_records_rate", "orders"]
+    calls = (await aws.run_scan(streams))["shard_get_records_rate", "orders"]
     assert [weight for _, weight in calls.usage.terms] == [1 / 60 / 4]  # type: ignore[union-attr]
-    assert calls.refused == per_second(refused_reads.of(StreamName="orders"))
+    assert calls.throttled == per_second(throttled_reads.of(StreamName="orders"))
 
 
 async def test_the_oldest_unread_record_is_held_against_the_retention() -> None:
     aws = FakeAws(
         list_streams=names("orders"), describe_stream_summary=summary("orders", 1, RetentionPeriodHours=48)
     )
-    assert (await aws.seen(streams))["retention_iterator_age", "orders"].limit == 48 * 3_600_000
+    assert (await aws.run_scan(streams))["retention_iterator_age", "orders"].limit == 48 * 3_600_000
 
 
 async def test_an_on_demand_stream_takes_its_warm_throughput_or_twice_its_highest_traffic() -> None:
@@ -92,16 +98,74 @@ async def test_an_on_demand_stream_takes_its_warm_throughput_or_twice_its_highes
         describe_stream_summary=lambda StreamName: summaries[StreamName],
         get_metric_data=history,
     )
-    seen = await aws.seen(streams)
-    assert {name: seen["on_demand_write_capacity", name].limit for name in summaries} == {
+    series = await aws.run_scan(streams)
+    assert {name: series["on_demand_write_capacity", name].limit for name in summaries} == {
         "new": None,  # the documented initial capacity
         "old": 20 * MIB,
         "warm": 80 * MIB,
     }
-    assert ("stream_write_bytes", "old") not in seen  # its shards are no limit
+    assert ("stream_write_bytes", "old") not in series  # its shards are no limit
 
 
-async def test_each_shard_is_seen_by_the_metrics_that_are_enabled_on_it() -> None:
+NOW = 1_800_000_000.0
+DAY = 86_400.0
+
+
+def on_demand(name: str, age: float, points: dict[float, float]) -> tuple[FakeAws, list[tuple[float, float]]]:
+    """An on-demand stream created so many seconds ago, whose name has points (seconds ago: bytes per second).
+
+    And the times that are asked for.
+    """
+    asked = []
+
+    def history(**params: Any) -> dict[str, Any]:
+        start, end = (params[name].timestamp() for name in ("StartTime", "EndTime"))
+        asked.append((start, end))
+        values = [rate * 300 for ago, rate in points.items() if start <= NOW - ago < end]
+        return {"MetricDataResults": [{"Id": "bytes", "StatusCode": "Complete", "Values": values}]}
+
+    mode = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
+    created = datetime.fromtimestamp(NOW - age, UTC)
+    described = summary(name, 4, StreamCreationTimestamp=created, **mode)
+    answers: dict[str, Any] = {
+        "list_streams": names(name),
+        "describe_stream_summary": described,
+        "get_metric_data": history,
+    }
+    return FakeAws(now=NOW, **answers), asked
+
+
+async def test_a_stream_has_no_traffic_from_before_it_was_created() -> None:
+    aws, asked = on_demand("orders", DAY, {20 * DAY: 60.0 * MIB, 3 * 3600: 3.0 * MIB})
+    series = (await aws.run_scan(streams))["on_demand_write_capacity", "orders"]
+    assert series.limit == 6 * MIB
+    assert series.created_at == NOW - DAY
+    ((start, end),) = asked
+    assert start >= NOW - DAY and end <= NOW
+
+
+async def test_thirty_days_of_traffic_count() -> None:
+    aws, _ = on_demand("orders", 90 * DAY, {31 * DAY: 60.0 * MIB, 29 * DAY: 5.0 * MIB})
+    assert (await aws.run_scan(streams))["on_demand_write_capacity", "orders"].limit == 10 * MIB
+
+
+async def test_a_stream_of_this_hour_is_not_queried() -> None:
+    aws, asked = on_demand("orders", 60, {20 * DAY: 60.0 * MIB})
+    assert (await aws.run_scan(streams))["on_demand_write_capacity", "orders"].limit is None
+    assert asked == []
+
+
+async def test_the_traffic_of_thirty_days_is_read_and_paid_for_once_an_hour() -> None:
+    aws, asked = on_demand("orders", 90 * DAY, {2 * DAY: 5.0 * MIB})
+    for minutes in range(0, 180, 10):
+        aws.now = NOW + minutes * 60
+        assert (await aws.run_scan(streams))["on_demand_write_capacity", "orders"].limit == 10 * MIB
+    assert len(asked) == 3
+    paying = zip(SERVICE_LABELS, (ACCOUNT_ID, "eu-west-1", ""), strict=True)
+    assert aws.registry.get_sample_value("headroom_metrics_requested_total", dict(paying)) == 3
+
+
+async def test_each_shard_is_observed_by_the_metrics_that_are_enabled_on_it() -> None:
     levels = [{"ShardLevelMetrics": ["IncomingBytes", "OutgoingBytes", "ReadProvisionedThroughputExceeded"]}]
     aws = FakeAws(
         list_streams=names("orders"),
@@ -116,48 +180,107 @@ async def test_each_shard_is_seen_by_the_metrics_that_are_enabled_on_it() -> Non
             ]
         },
     )
-    seen = await aws.seen(streams)
+    series = await aws.run_scan(streams)
     at = {"StreamName": "orders", "ShardId": "shardId-0"}
-    assert seen["shard_write_bytes", "orders/shardId-0"].usage == per_second(incoming_bytes.of(**at))
-    assert seen["shard_write_bytes", "orders/shardId-0"].refused is None  # not among the enabled ones
-    assert seen["shard_read_bytes", "orders/shardId-0"].usage == per_second(outgoing_bytes.of(**at))
-    assert seen["shard_read_bytes", "orders/shardId-0"].refused == per_second(refused_reads.of(**at))
-    assert ("shard_write_records", "orders/shardId-0") not in seen
+    assert series["shard_write_bytes", "orders/shardId-0"].usage == per_second(incoming_bytes.of(**at))
+    assert series["shard_write_bytes", "orders/shardId-0"].throttled is None  # not among the enabled ones
+    assert series["shard_read_bytes", "orders/shardId-0"].usage == per_second(outgoing_bytes.of(**at))
+    assert series["shard_read_bytes", "orders/shardId-0"].throttled == per_second(throttled_reads.of(**at))
+    assert ("shard_write_records", "orders/shardId-0") not in series
 
 
-async def test_a_fan_out_consumer_reads_two_mib_per_shard() -> None:
+def shard(number: int) -> dict[str, Any]:
+    return {
+        "ShardId": f"shardId-{number:012d}",
+        "HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "1"},
+        "SequenceNumberRange": {"StartingSequenceNumber": "1"},
+    }
+
+
+async def test_the_shards_of_all_pages_are_found_though_later_pages_may_not_name_the_stream() -> None:
+    def page(**asked: Any) -> dict[str, Any]:
+        assert ("NextToken" in asked) != ("StreamName" in asked or "ShardFilter" in asked)
+        start = int(asked.get("NextToken", 0))
+        shards = [shard(number) for number in range(start, min(start + 1000, 1500))]
+        return {"Shards": shards, **({"NextToken": str(start + 1000)} if start + 1000 < 1500 else {})}
+
+    aws = FakeAws(
+        list_streams=names("large"),
+        describe_stream_summary=summary("large", 1500, EnhancedMonitoring=[{"ShardLevelMetrics": ["ALL"]}]),
+        list_shards=page,
+    )
+    signals = Counter(signal for signal, _ in await aws.run_scan(streams))
+    assert aws.scan.failures == []
+    assert {signals[one] for one in ("shard_write_bytes", "shard_write_records", "shard_read_bytes")} == {
+        1500
+    }
+    assert aws.calls.count("kinesis:ListShards") == 2
+
+
+def consumer(name: str) -> dict[str, Any]:
+    return {
+        "ConsumerName": name,
+        "ConsumerARN": f"arn:aws:kinesis:eu-west-1:123456789012:stream/orders/consumer/{name}:1",
+        "ConsumerStatus": "ACTIVE",
+        "ConsumerCreationTimestamp": "2026-01-01T00:00:00Z",
+    }
+
+
+async def test_a_fan_out_consumer_reads_two_mib_per_shard_and_publishes_how_far_it_is_behind() -> None:
     aws = FakeAws(
         list_streams=names("orders"),
-        describe_stream_summary=summary("orders", 3, ConsumerCount=1),
-        list_stream_consumers={
-            "Consumers": [
-                {
-                    "ConsumerName": "billing",
-                    "ConsumerARN": "arn:aws:kinesis:eu-west-1:123456789012:stream/orders/consumer/billing:1",
-                    "ConsumerStatus": "ACTIVE",
-                    "ConsumerCreationTimestamp": "2026-01-01T00:00:00Z",
-                }
-            ]
-        },
+        describe_stream_summary=summary("orders", 3, ConsumerCount=1, RetentionPeriodHours=48),
+        list_stream_consumers={"Consumers": [consumer("billing")]},
     )
-    assert (await aws.seen(streams))["efo_read_bytes", "orders/billing"].limit == 3 * 2 * MIB
+    series = await aws.run_scan(streams)
+    assert series["efo_read_bytes", "orders/billing"].limit == 3 * 2 * MIB
+    behind = millis_behind.of(StreamName="orders", ConsumerName="billing")
+    written = incoming_bytes.of(StreamName="orders")
+    lag = series["efo_consumer_lag", "orders/billing"]
+    assert (lag.limit, lag.usage) == (48 * 3_600_000, reader_lag(behind, written=written))
+    polled = iterator_age.of(StreamName="orders")
+    assert series["retention_iterator_age", "orders"].usage == reader_lag(polled, behind, written=written)
 
 
-async def test_one_stream_that_cannot_be_described_costs_itself_alone() -> None:
+async def test_that_nobody_reads_a_stream_is_observed_by_what_all_its_readers_publish() -> None:
+    aws = FakeAws(
+        list_streams=names("orders"),
+        describe_stream_summary=summary("orders", 1, ConsumerCount=2),
+        list_stream_consumers={"Consumers": [consumer("a"), consumer("b")]},
+    )
+    behind = [millis_behind.of(StreamName="orders", ConsumerName=one) for one in "ab"]
+    expected = unread_duration(
+        get_records.of(StreamName="orders"), *behind, written=incoming_bytes.of(StreamName="orders")
+    )
+    assert (await aws.run_scan(streams))["stream_unread", "orders"].usage == expected
+
+
+async def test_readers_that_cannot_be_listed_leave_the_rest_of_the_stream() -> None:
+    aws = FakeAws(
+        list_streams=names("orders"),
+        describe_stream_summary=summary("orders", 1, ConsumerCount=1),
+        list_stream_consumers=denied("ListStreamConsumers"),
+    )
+    signals = {signal for signal, _ in await aws.run_scan(streams)}
+    assert signals == {"stream_write_bytes", "stream_write_records", "shard_get_records_rate"}
+    assert [failure.operation for failure in aws.scan.failures] == ["ListStreamConsumers"]
+
+
+async def test_one_stream_that_cannot_be_described_affects_only_itself() -> None:
     aws = FakeAws(
         list_streams=names("orders", "secret"),
         describe_stream_summary=lambda StreamName: (
             denied("DescribeStreamSummary") if StreamName == "secret" else summary("orders", 1)
         ),
     )
-    seen = await aws.seen(streams)
-    assert {resource for _, resource in seen} == {"orders"}
-    assert [(failure.operation, failure.item, failure.code) for failure in aws.look.failures] == [
+    series = await aws.run_scan(streams)
+    assert {resource for _, resource in series} == {"orders"}
+    assert [(failure.operation, failure.resource, failure.code) for failure in aws.scan.failures] == [
         ("DescribeStreamSummary", "secret", "AccessDeniedException")
     ]
 
 
-async def test_it_asks_for_exactly_the_permissions_it_uses() -> None:
+async def test_it_declares_exactly_the_permissions_it_uses() -> None:
     levels = [{"ShardLevelMetrics": ["ALL"]}]
     aws = FakeAws(
         describe_limits=LIMITS,
@@ -173,5 +296,5 @@ async def test_it_asks_for_exactly_the_permissions_it_uses() -> None:
         list_stream_consumers={"Consumers": []},
         get_metric_data={"MetricDataResults": []},
     )
-    await aws.all_seen(COLLECTOR)
-    assert aws.actions == set(COLLECTOR.actions)
+    await aws.run_all_scans(COLLECTOR)
+    assert aws.iam_actions == set(COLLECTOR.iam_actions)

@@ -1,26 +1,33 @@
+import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from collectors.base import ACCOUNT, PER_MINUTE, Observed, Op, Usage, difference, highest, per_second
+from collectors.base import PER_MINUTE, Observed, Op, Usage, count_difference, highest, per_second
 from collectors.lambda_ import (
     COLLECTOR,
+    account_and_functions,
     claimed,
     concurrent,
-    everything,
     function_concurrent,
     invocations,
     provisioned_utilization,
     throttles,
     unreserved,
 )
+from collectors.lambda_cache import (
+    MAX_ASSUMED_RESERVING,
+    MAX_INVENTORIES_TO_REFRESH_ALL,
+    MIN_CACHE_SECONDS,
+    MIN_REFRESHED_FUNCTIONS,
+)
 from rules.limits import catalogue
 from tests.fake_aws import FakeAws, denied
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function"
 SETTINGS = {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 700}}
-OWN_REFUSALS = difference(throttles).scaled(PER_MINUTE)
+OWN_REFUSALS = per_second(throttles)
 NONE_PROVISIONED: dict[str, Any] = {"ProvisionedConcurrencyConfigs": []}
 
 
@@ -37,45 +44,47 @@ def with_functions(*names: str, **answers: Any) -> FakeAws:
     return FakeAws(**{"list_functions": listed(*names), **nothing, **answers})
 
 
-def of_functions(seen: dict[tuple[str, str], Observed]) -> dict[tuple[str, str], Observed]:
-    return {key: one for key, one in seen.items() if key[1] != ACCOUNT}
+def of_functions(series: dict[tuple[str, str], Observed]) -> dict[tuple[str, str], Observed]:
+    return {key: one for key, one in series.items() if key[1] != ""}
 
 
 async def test_the_account_is_held_against_what_it_claims_or_else_what_runs() -> None:
-    seen = (await with_functions(get_account_settings=SETTINGS).seen(everything))[
-        "account_concurrency", ACCOUNT
+    series = (await with_functions(get_account_settings=SETTINGS).run_scan(account_and_functions))[
+        "account_concurrency", ""
     ]
-    assert seen.limit == 1000
-    assert seen.usage == highest(claimed, concurrent)
-    assert seen.refused == OWN_REFUSALS
+    assert series.limit == 1000
+    assert series.usage == highest(claimed, concurrent)
+    assert series.throttled == OWN_REFUSALS
 
 
 async def test_what_is_not_reserved_has_its_own_limit() -> None:
-    seen = (await with_functions(get_account_settings=SETTINGS).seen(everything))[
-        "unreserved_concurrency", ACCOUNT
+    series = (await with_functions(get_account_settings=SETTINGS).run_scan(account_and_functions))[
+        "unreserved_concurrency", ""
     ]
-    assert seen.limit == 700
-    assert seen.usage == highest(unreserved)
-    assert seen.refused == OWN_REFUSALS
+    assert series.limit == 700
+    assert series.usage == highest(unreserved)
+    assert series.throttled == OWN_REFUSALS
 
 
 async def test_each_unit_of_concurrency_takes_ten_requests_a_second_and_throttled_ones_are_demand() -> None:
-    seen = (await with_functions(get_account_settings=SETTINGS).seen(everything))["invoke_rate_sync", ACCOUNT]
-    assert seen.limit == 10_000
-    assert seen.usage == per_second(invocations, throttles)
-    assert seen.refused == OWN_REFUSALS
+    series = (await with_functions(get_account_settings=SETTINGS).run_scan(account_and_functions))[
+        "invoke_rate_sync", ""
+    ]
+    assert series.limit == 10_000
+    assert series.usage == per_second(invocations, throttles)
+    assert series.throttled == OWN_REFUSALS
 
 
 @pytest.mark.parametrize("answer", [None, {}, {"AccountLimit": {}}])
 async def test_the_accounts_signals_are_there_when_its_settings_are_not(answer: Any) -> None:
     aws = with_functions(get_account_settings=answer)
-    seen = await aws.seen(everything)
-    assert {signal: one.limit for (signal, _), one in seen.items()} == {
+    series = await aws.run_scan(account_and_functions)
+    assert {signal: one.limit for (signal, _), one in series.items()} == {
         "account_concurrency": None,
         "unreserved_concurrency": None,
         "invoke_rate_sync": None,
     }
-    operations = [failure.operation for failure in aws.look.failures]
+    operations = [failure.operation for failure in aws.scan.failures]
     assert operations == ([] if answer is not None else ["GetAccountSettings"])
 
 
@@ -90,24 +99,171 @@ async def test_what_a_reservation_refuses_is_not_the_accounts_lack() -> None:
             {"ReservedConcurrentExecutions": reserved[FunctionName]} if FunctionName in reserved else {}
         ),
     )
-    seen = await aws.seen(everything)
+    series = await aws.run_scan(account_and_functions)
     own = [throttles.of(FunctionName=name) for name in reserved]
-    assert {one.refused for (_, resource), one in seen.items() if resource == ACCOUNT} == {
-        difference(throttles, *own).scaled(PER_MINUTE)
+    assert {one.throttled for (_, resource), one in series.items() if resource == ""} == {
+        count_difference(throttles, *own).scaled(PER_MINUTE)
     }
 
 
-async def test_the_account_is_seen_when_its_functions_cannot_be_listed() -> None:
-    aws = FakeAws(get_account_settings=SETTINGS, list_functions=denied("ListFunctions"))
-    seen = []
+async def seen_before_it_fails(aws: FakeAws) -> dict[str, Observed]:
+    """What is told of the account by a look that ends with an error."""
+    series = {}
     with pytest.raises(ClientError):
-        async for observed in everything(aws.look):
-            seen.append(observed)
-    assert {(one.signal, one.refused) for one in seen} == {
-        ("account_concurrency", OWN_REFUSALS),
-        ("unreserved_concurrency", OWN_REFUSALS),
-        ("invoke_rate_sync", OWN_REFUSALS),
+        async for observed in account_and_functions(aws.scan):
+            series[observed.signal] = observed
+    return series
+
+
+@pytest.mark.parametrize(("unreserved", "refused"), [(1000, OWN_REFUSALS), (700, None)])
+async def test_what_the_account_refuses_is_unknown_while_it_is_not_known_whose_reservations_it_has(
+    unreserved: int, refused: Usage | None
+) -> None:
+    limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": unreserved}
+    aws = FakeAws(get_account_settings={"AccountLimit": limits}, list_functions=denied("ListFunctions"))
+    series = await seen_before_it_fails(aws)
+    assert {signal: (one.limit, one.throttled) for signal, one in series.items()} == {
+        "account_concurrency": (1000, refused),
+        "unreserved_concurrency": (unreserved, refused),
+        "invoke_rate_sync": (10_000, refused),
     }
+
+
+@pytest.mark.parametrize("operation", ["list_functions", "get_function_concurrency"])
+async def test_a_call_that_fails_once_leaves_what_was_known_of_reservations(operation: str) -> None:
+    aws = with_functions(
+        "capped", get_account_settings=SETTINGS, get_function_concurrency={"ReservedConcurrentExecutions": 5}
+    )
+    before = (await aws.run_scan(account_and_functions))["account_concurrency", ""]
+    aws.answers[operation] = denied(operation)
+    aws.now = MIN_CACHE_SECONDS + time.time()  # so that functions are asked again
+    if operation == "list_functions":
+        after = (await seen_before_it_fails(aws))["account_concurrency"]
+    else:
+        after = (await aws.run_scan(account_and_functions))["account_concurrency", ""]
+        assert aws.scan.failures
+    assert after.throttled == before.throttled
+    assert after.throttled == count_difference(throttles, throttles.of(FunctionName="capped")).scaled(
+        PER_MINUTE
+    )
+
+
+async def test_a_function_that_cannot_be_queried_may_have_a_reservation() -> None:
+    """What is left is refused for certain: a lower bound, never another number."""
+    aws = with_functions(
+        "secret", get_account_settings=SETTINGS, get_function_concurrency=denied("GetFunctionConcurrency")
+    )
+    series = (await aws.run_scan(account_and_functions))["account_concurrency", ""]
+    assert series.throttled == count_difference(throttles, throttles.of(FunctionName="secret")).scaled(
+        PER_MINUTE
+    )
+
+
+async def test_of_many_functions_that_cannot_be_queried_nothing_is_presumed() -> None:
+    aws = with_functions(
+        *map(str, range(MAX_ASSUMED_RESERVING + 1)),
+        get_account_settings=SETTINGS,
+        get_function_concurrency=None,
+    )
+    assert (await aws.run_scan(account_and_functions))["account_concurrency", ""].throttled is None
+
+
+def of_function(call: str) -> bool:
+    return call in ("lambda:GetFunctionConcurrency", "lambda:ListProvisionedConcurrencyConfigs")
+
+
+@pytest.mark.parametrize(
+    ("functions", "unreserved", "first", "second"),
+    [
+        (0, 1000, 0, 0),
+        (20, 1000, 40, 0),
+        (400, 1000, 68, 68),  # a twelfth of them: one may be stopped
+        (0, 700, 0, 0),
+        (20, 700, 40, 0),
+        (400, 700, 800, 0),
+    ],
+)
+async def test_no_call_is_made_whose_result_is_known(
+    functions: int, unreserved: int, first: int, second: int
+) -> None:
+    limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": unreserved}
+    aws = with_functions(*map(str, range(functions)), get_account_settings={"AccountLimit": limits})
+    counts = []
+    for _ in range(2):
+        aws.calls.clear()
+        await aws.run_scan(account_and_functions)
+        counts.append(sum(map(of_function, aws.calls)))
+    assert counts == [first, second]
+
+
+async def asked_of(aws: FakeAws) -> list[str]:
+    """The functions that a look asks, in order."""
+    asked = []
+
+    def concurrency(FunctionName: str) -> dict[str, Any]:
+        asked.append(FunctionName)
+        return {}
+
+    aws.answers["get_function_concurrency"] = concurrency
+    await aws.run_scan(account_and_functions)
+    return asked
+
+
+async def test_functions_that_changed_are_queried_and_new_ones_first() -> None:
+    aws = with_functions("a", "b", get_account_settings=SETTINGS)
+    assert await asked_of(aws) == ["a", "b"]
+    functions = [*listed("a", "b", "c")["Functions"]]
+    functions[0]["RevisionId"] = "another"
+    aws.answers["list_functions"] = {"Functions": functions}
+    assert await asked_of(aws) == ["c", "a"]
+    assert await asked_of(aws) == []
+
+
+async def test_all_are_queried_once_another_amount_is_reserved() -> None:
+    aws = with_functions("a", "b", get_account_settings=SETTINGS)
+    await asked_of(aws)
+    less = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 600}
+    aws.answers["get_account_settings"] = {"AccountLimit": less}
+    assert await asked_of(aws) == ["a", "b"]
+
+
+async def test_every_result_is_renewed_after_a_while_whatever_the_revision_says() -> None:
+    names = [f"{number:03}" for number in range(120)]
+    aws = with_functions(*names, get_account_settings=SETTINGS)
+    aws.now = 1_000_000.0
+    await asked_of(aws)
+    renewed = set[str]()
+    for _ in range(MAX_INVENTORIES_TO_REFRESH_ALL):
+        aws.now += MIN_CACHE_SECONDS
+        asked = await asked_of(aws)
+        assert len(asked) == MIN_REFRESHED_FUNCTIONS
+        renewed |= set(asked)
+    assert renewed == set(names)
+
+
+async def test_what_is_known_is_observed_at_every_inventory_though_nothing_is_queried() -> None:
+    aws = with_functions(
+        "billing",
+        get_account_settings=SETTINGS,
+        get_function_concurrency={"ReservedConcurrentExecutions": 50},
+        list_provisioned_concurrency_configs=provisioned(
+            "billing:live", AllocatedProvisionedConcurrentExecutions=20
+        ),
+    )
+    first = await aws.run_scan(account_and_functions)
+    aws.calls.clear()
+    assert await aws.run_scan(account_and_functions) == first
+    assert not any(map(of_function, aws.calls))
+
+
+async def test_the_account_is_observed_before_any_function_is_queried() -> None:
+    aws, signals = with_functions("a", "b", get_account_settings=SETTINGS), []
+    async for observed in account_and_functions(aws.scan):
+        signals.append(observed.signal)
+        if len(signals) == 3:
+            break
+    assert signals == ["account_concurrency", "unreserved_concurrency", "invoke_rate_sync"]
+    assert not any(map(of_function, aws.calls))
 
 
 async def test_missing_concurrency_of_the_account_is_not_zero() -> None:
@@ -116,59 +272,81 @@ async def test_missing_concurrency_of_the_account_is_not_zero() -> None:
 
 async def test_a_reservation_is_the_functions_ceiling() -> None:
     aws = with_functions("billing", get_function_concurrency={"ReservedConcurrentExecutions": 50})
-    seen = of_functions(await aws.seen(everything))["function_reserved_concurrency", "billing"]
-    assert seen.limit == 50
-    assert seen.usage == highest(function_concurrent.of(FunctionName="billing"))
-    assert seen.refused == per_second(throttles.of(FunctionName="billing"))
+    series = of_functions(await aws.run_scan(account_and_functions))[
+        "function_reserved_concurrency", "billing"
+    ]
+    assert series.limit == 50
+    assert series.usage == highest(function_concurrent.of(FunctionName="billing"))
+    assert series.throttled == per_second(throttles.of(FunctionName="billing"))
+
+
+@pytest.mark.parametrize(("reserved", "deliberate"), [(1, True), (2, False)])
+async def test_a_reservation_of_one_is_there_to_be_used_up(reserved: int, deliberate: bool) -> None:
+    aws = with_functions("ledger-writer", get_function_concurrency={"ReservedConcurrentExecutions": reserved})
+    series = (await aws.run_scan(account_and_functions))["function_reserved_concurrency", "ledger-writer"]
+    assert series.deliberate is deliberate
+    assert series.throttled == per_second(throttles.of(FunctionName="ledger-writer"))
 
 
 @pytest.mark.parametrize("answer", [{}, {"ReservedConcurrentExecutions": 0}])
 async def test_a_function_without_a_reservation_or_a_stopped_one_has_no_ceiling(answer: Any) -> None:
     aws = with_functions("billing", get_function_concurrency=answer)
-    assert set(of_functions(await aws.seen(everything))) == {("concurrency_scaling_rate", "billing")}
+    assert set(of_functions(await aws.run_scan(account_and_functions))) == {
+        ("concurrency_scaling_rate", "billing")
+    }
 
 
-async def test_the_growth_of_a_function_is_a_sixth_of_what_it_rose_in_a_minute() -> None:
-    seen = (await with_functions("billing").seen(everything))["concurrency_scaling_rate", "billing"]
-    assert seen.usage == Usage(Op.RISE, ((function_concurrent.of(FunctionName="billing"), 1 / 6),))
+async def test_the_growth_of_a_function_can_only_be_estimated() -> None:
+    """Maxima of two minutes are up to 120 s apart, and what runs may all have come in ten of them."""
+    series = (await with_functions("billing").run_scan(account_and_functions))[
+        "concurrency_scaling_rate", "billing"
+    ]
+    running = function_concurrent.of(FunctionName="billing")
+    assert series.usage == Usage(Op.RISE, ((running, 1 / 12),))
+    assert series.upper_bound == highest(running)
+    assert series.bound_reason and "estimate" in series.bound_reason.reason
     assert function_concurrent.zero_when_absent  # a burst may rise from nothing
-    assert seen.limit is None
-    assert seen.refused is None
-    assert catalogue()["lambda"].signals["concurrency_scaling_rate"].documented("eu-west-1") == 1000
+    assert series.limit is None
+    assert series.throttled is None
+    assert catalogue()["lambda"].signals["concurrency_scaling_rate"].default_limit("eu-west-1") == 1000
 
 
-async def test_a_function_without_a_reservation_costs_one_metric() -> None:
-    seen = of_functions(await with_functions("a", "b").seen(everything)).values()
+async def test_a_function_without_a_reservation_takes_one_metric() -> None:
+    series = of_functions(await with_functions("a", "b").run_scan(account_and_functions)).values()
     asked = {
         metric
-        for one in seen
-        for formula in (one.usage, one.refused)
+        for one in series
+        for formula in (one.usage, one.throttled)
         if isinstance(formula, Usage)
         for metric, _ in formula.terms
     }
     assert asked == {function_concurrent.of(FunctionName=name) for name in ("a", "b")}
 
 
-async def test_provisioned_concurrency_is_used_by_the_ratio_that_lambda_tells() -> None:
+async def test_provisioned_concurrency_is_used_by_the_ratio_that_lambda_publishes() -> None:
     aws = with_functions(
         "billing",
         list_provisioned_concurrency_configs=provisioned(
             "billing:live", AllocatedProvisionedConcurrentExecutions=20
         ),
     )
-    seen = of_functions(await aws.seen(everything))["function_provisioned_concurrency", "billing/live"]
+    series = of_functions(await aws.run_scan(account_and_functions))[
+        "function_provisioned_concurrency", "billing/live"
+    ]
     ratio = provisioned_utilization.of(FunctionName="billing", Resource="billing:live")
-    assert seen.limit == 20
-    assert seen.usage == Usage(Op.SUM, ((ratio, 20.0),))
+    assert series.limit == 20
+    assert series.usage == Usage(Op.SUM, ((ratio, 20.0),))
     assert ratio.zero_when_absent  # an idle alias has no points
-    assert seen.refused is None  # spilled-over invocations are served
+    assert series.throttled is None  # spilled-over invocations are served
 
 
 @pytest.mark.parametrize("numbers", [{}, {"AllocatedProvisionedConcurrentExecutions": 0}])
 async def test_what_is_not_allocated_yet_cannot_be_used(numbers: dict[str, int]) -> None:
     configs = provisioned("billing:live", RequestedProvisionedConcurrentExecutions=5, **numbers)
     aws = with_functions("billing", list_provisioned_concurrency_configs=configs)
-    assert set(of_functions(await aws.seen(everything))) == {("concurrency_scaling_rate", "billing")}
+    assert set(of_functions(await aws.run_scan(account_and_functions))) == {
+        ("concurrency_scaling_rate", "billing")
+    }
 
 
 async def test_every_page_of_functions_and_of_configurations_is_read() -> None:
@@ -179,8 +357,8 @@ async def test_every_page_of_functions_and_of_configurations_is_read() -> None:
             provisioned("f:2", AllocatedProvisionedConcurrentExecutions=2),
         ],
     )
-    seen = of_functions(await aws.seen(everything))
-    assert {resource for signal, resource in seen if signal == "function_provisioned_concurrency"} == {
+    series = of_functions(await aws.run_scan(account_and_functions))
+    assert {resource for signal, resource in series if signal == "function_provisioned_concurrency"} == {
         "a/one",
         "a/2",
         "b/one",
@@ -188,7 +366,7 @@ async def test_every_page_of_functions_and_of_configurations_is_read() -> None:
     }
 
 
-async def test_one_function_that_cannot_be_asked_costs_what_was_asked_of_it_alone() -> None:
+async def test_one_function_that_cannot_be_queried_affects_only_its_own_series() -> None:
     aws = with_functions(
         "orders",
         "secret",
@@ -204,19 +382,19 @@ async def test_one_function_that_cannot_be_asked_costs_what_was_asked_of_it_alon
             else provisioned("secret:live", AllocatedProvisionedConcurrentExecutions=1)
         ),
     )
-    assert set(of_functions(await aws.seen(everything))) == {
+    assert set(of_functions(await aws.run_scan(account_and_functions))) == {
         ("concurrency_scaling_rate", "orders"),
         ("concurrency_scaling_rate", "secret"),
         ("function_provisioned_concurrency", "secret/live"),
         ("function_reserved_concurrency", "orders"),
     }
-    assert [(failure.operation, failure.item) for failure in aws.look.failures] == [
+    assert [(failure.operation, failure.resource) for failure in aws.scan.failures] == [
         ("GetFunctionConcurrency", "secret"),
         ("ListProvisionedConcurrencyConfigs", "orders"),
     ]
 
 
-async def test_it_asks_for_exactly_the_permissions_and_metrics_it_uses() -> None:
+async def test_it_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
     configs = provisioned("billing:live", AllocatedProvisionedConcurrentExecutions=20)
     aws = with_functions(
         "billing",
@@ -224,13 +402,13 @@ async def test_it_asks_for_exactly_the_permissions_and_metrics_it_uses() -> None
         get_function_concurrency={"ReservedConcurrentExecutions": 50},
         list_provisioned_concurrency_configs=configs,
     )
-    seen = await aws.all_seen(COLLECTOR)
-    assert aws.actions == set(COLLECTOR.actions)
-    assert {signal for signal, _ in seen} == set(catalogue()["lambda"].signals)
+    series = await aws.run_all_scans(COLLECTOR)
+    assert aws.iam_actions == set(COLLECTOR.iam_actions)
+    assert {signal for signal, _ in series} == set(catalogue()["lambda"].signals)
     used = {
         metric.of()
-        for one in seen.values()
-        for formula in (one.usage, one.refused)
+        for one in series.values()
+        for formula in (one.usage, one.throttled)
         if isinstance(formula, Usage)
         for metric, _ in formula.terms
     }

@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 
-from collectors.base import Observed, Unobservable, Usage, per_second
-from collectors.s3 import COLLECTOR, buckets, errors
+from collectors.base import Observed, Op, Unobservable, Usage, per_second
+from collectors.s3 import COLLECTOR, buckets, error_ratio, errors
 from rules.limits import catalogue
 from tests.fake_aws import FakeAws, denied
 
 WRITES = {"PutRequests", "PostRequests", "DeleteRequests"}
 READS = {"GetRequests", "HeadRequests"}
+SIDES = {"prefix_write_rate", "prefix_read_rate"}
+SIGNALS = {*SIDES, "prefix_errors"}
 
 
 def listed(*names: str, region: str = "eu-west-1") -> dict[str, Any]:
@@ -24,7 +26,7 @@ def configured(*filters: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 async def seen_with(*filters: dict[str, Any]) -> dict[tuple[str, str], Observed]:
     aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations=configured(*filters))
-    return await aws.seen(buckets)
+    return await aws.run_scan(buckets)
 
 
 def weights(usage: Usage | float | Unobservable) -> dict[str, float]:
@@ -32,33 +34,40 @@ def weights(usage: Usage | float | Unobservable) -> dict[str, float]:
     return {metric.name: weight for metric, weight in usage.terms}
 
 
+def sides(series: dict[tuple[str, str], Observed]) -> dict[tuple[str, str], Observed]:
+    """The rates of reads and writes."""
+    return {name: one for name, one in series.items() if name[0] in SIDES}
+
+
 async def test_writes_and_reads_of_a_prefix_are_counted_per_second() -> None:
-    seen = await seen_with({"Prefix": "uploads/"})
-    assert set(seen) == {("prefix_write_rate", "media/uploads/"), ("prefix_read_rate", "media/uploads/")}
-    writes = weights(seen["prefix_write_rate", "media/uploads/"].usage)
-    reads = weights(seen["prefix_read_rate", "media/uploads/"].usage)
+    series = await seen_with({"Prefix": "uploads/"})
+    assert set(series) == {(signal, "media/uploads/") for signal in SIGNALS}
+    writes = weights(series["prefix_write_rate", "media/uploads/"].usage)
+    reads = weights(series["prefix_read_rate", "media/uploads/"].usage)
     assert {name: weight for name, weight in writes.items() if weight} == dict.fromkeys(WRITES, 1 / 60)
     assert {name: weight for name, weight in reads.items() if weight} == dict.fromkeys(READS, 1 / 60)
 
 
-async def test_any_counted_request_tells_that_the_minute_was_delivered() -> None:
+async def test_any_counted_request_proves_that_the_minute_was_delivered() -> None:
     """So a prefix that is only read is written 0 times, at the price of no further metric."""
-    seen = await seen_with({"Prefix": "uploads/"})
-    for observed in seen.values():
+    for observed in sides(await seen_with({"Prefix": "uploads/"})).values():
         assert set(weights(observed.usage)) == WRITES | READS
 
 
-async def test_server_errors_are_the_refused_requests() -> None:
-    seen = await seen_with({"Prefix": "uploads/"})
-    refused = per_second(errors.of(BucketName="media", FilterId="filter-0"))
-    assert {observed.refused for observed in seen.values()} == {refused}
+async def test_server_errors_are_counted_once_for_the_prefix_and_for_neither_side() -> None:
+    series = await seen_with({"Prefix": "uploads/"})
+    assert {observed.throttled for observed in sides(series).values()} == {None}
+    error_series = series["prefix_errors", "media/uploads/"]
+    where = {"BucketName": "media", "FilterId": "filter-0"}
+    assert error_series.throttled == per_second(errors.of(**where))
+    assert error_series.usage == Usage(Op.SUM, ((error_ratio.of(**where), 100.0),))
 
 
 async def test_the_limits_are_those_that_aws_documents_in_every_region() -> None:
     assert {observed.limit for observed in (await seen_with({"Prefix": "uploads/"})).values()} == {None}
     signals = catalogue()["s3"].signals
-    limits = {name: signal.documented("eu-west-1") for name, signal in signals.items()}
-    assert limits == {"prefix_write_rate": 3500, "prefix_read_rate": 5500}
+    limits = {name: signal.default_limit("eu-west-1") for name, signal in signals.items()}
+    assert limits == {"prefix_write_rate": 3500, "prefix_read_rate": 5500, "prefix_errors": 100}
 
 
 @pytest.mark.parametrize("prefix", ['a "quoted" naïve/', "日本/", "two\nlines"])
@@ -66,17 +75,93 @@ async def test_a_prefix_may_contain_anything(prefix: str) -> None:
     assert ("prefix_read_rate", f"media/{prefix}") in await seen_with({"Prefix": prefix})
 
 
-async def test_a_prefix_narrowed_by_tags_gives_way_to_the_plain_one() -> None:
-    narrowed = {"And": {"Prefix": "uploads/", "Tags": [{"Key": "team", "Value": "video"}]}}
-    alone = await seen_with(narrowed)
-    assert {resource for _, resource in alone} == {"media/uploads/"}
-    seen = await seen_with(narrowed, {"Prefix": "uploads/"}, {"Prefix": "logs/"})
-    assert {resource for _, resource in seen} == {"media/uploads/", "media/logs/"}
-    used = seen["prefix_read_rate", "media/uploads/"].usage
-    assert isinstance(used, Usage)
-    assert {metric.dimensions for metric, _ in used.terms} == {
-        (("BucketName", "media"), ("FilterId", "filter-1"))
+def filter_ids(usage: Usage | float | Unobservable) -> set[str]:
+    assert isinstance(usage, Usage)
+    return {dict(metric.dimensions)["FilterId"] for metric, _ in usage.terms}
+
+
+TAGS = [{"Key": "team", "Value": "video"}]
+POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/a"
+
+
+@pytest.mark.parametrize(
+    ("more", "narrowed"),
+    [
+        ({"Tags": TAGS}, "by tags,"),
+        ({"AccessPointArn": POINT}, "by an access point,"),
+        ({"Tags": TAGS, "AccessPointArn": POINT}, "by tags and an access point,"),
+    ],
+)
+async def test_a_narrowed_filter_counts_a_part_and_is_never_the_prefixs_own_series(
+    more: dict[str, Any], narrowed: str
+) -> None:
+    series = await seen_with({"And": {"Prefix": "uploads/", **more}})
+    assert {resource for _, resource in series} == {"media/uploads/ (filter filter-0)"}
+    for observed in sides(series).values():
+        assert isinstance(observed.usage, Usage)
+        assert observed.upper_bound is None
+        assert observed.bound_reason and narrowed in observed.bound_reason.reason
+        assert plain_filter(observed.bound_reason) == {"Id": "uploads", "Filter": {"Prefix": "uploads/"}}
+
+
+async def test_of_several_narrowed_filters_of_a_prefix_none_is_lost() -> None:
+    older = [{"Key": "version", "Value": "older"}]
+    series = await seen_with(*({"And": {"Prefix": "x/", "Tags": tags}} for tags in (TAGS, older)))
+    assert {resource for _, resource in series} == {
+        "media/x/ (filter filter-0)",
+        "media/x/ (filter filter-1)",
     }
+    for (_, resource), observed in series.items():
+        assert filter_ids(observed.usage) == {resource.rpartition(" ")[2].rstrip(")")}
+
+
+async def test_where_the_prefix_has_a_filter_of_its_own_that_one_counts_everything() -> None:
+    narrowed = {"And": {"Prefix": "uploads/", "Tags": TAGS}}
+    series = await seen_with(narrowed, {"Prefix": "uploads/"}, {"Prefix": "logs/"}, {"Prefix": "uploads/"})
+    assert {resource for _, resource in series} == {"media/uploads/", "media/logs/"}
+    read = series["prefix_read_rate", "media/uploads/"]
+    assert filter_ids(read.usage) == {"filter-1"}
+    assert read.bound_reason is None
+
+
+async def test_a_prefix_within_another_one_is_a_series_of_its_own() -> None:
+    series = await seen_with({"Prefix": "a/"}, {"Prefix": "a/b/"})
+    assert {resource for _, resource in series} == {"media/a/", "media/a/b/"}
+    assert [one.bound_reason for one in series.values()] == [None] * 6
+
+
+def plain_filter(hidden: Unobservable) -> dict[str, Any]:
+    """The configuration that a command puts."""
+    words = shlex.split(hidden.enable_command or "")
+    options = dict(zip(words[3::2], words[4::2], strict=True))
+    configuration: dict[str, Any] = json.loads(options["--metrics-configuration"])
+    assert options["--id"] == configuration["Id"]
+    return configuration
+
+
+@pytest.mark.parametrize(
+    ("prefix", "ids", "proposed"),
+    [
+        ("logs/", [], "logs"),
+        ("logs/", ["logs"], "logs-2"),
+        ("logs/", ["logs", "logs-2"], "logs-3"),
+        ("/a b/c.d/", [], "a-b-c-d"),
+        ("日本/", [], "prefix"),
+        ("x" * 500, [], "x" * 40),
+    ],
+)
+async def test_the_command_replaces_no_filter_that_is_there(
+    prefix: str, ids: list[str], proposed: str
+) -> None:
+    found = [{"Id": one, "Filter": {"Tag": TAGS[0]}} for one in ids]
+    found.append({"Id": "narrowed", "Filter": {"And": {"Prefix": prefix, "Tags": TAGS}}})
+    answer = {"MetricsConfigurationList": found}
+    aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations=answer)
+    (read,) = [
+        one for (signal, _), one in (await aws.run_scan(buckets)).items() if signal == "prefix_read_rate"
+    ]
+    assert read.bound_reason
+    assert plain_filter(read.bound_reason) == {"Id": proposed, "Filter": {"Prefix": prefix}}
 
 
 @pytest.mark.parametrize(
@@ -87,6 +172,7 @@ async def test_a_prefix_narrowed_by_tags_gives_way_to_the_plain_one() -> None:
         ({"MetricsConfigurationList": [{"Id": "EntireBucket"}]}, "no prefix filter"),
         (configured({"Prefix": ""}), "no prefix filter"),
         (configured({"Tag": {"Key": "team", "Value": "video"}}), "no prefix filter"),
+        (configured({"And": {"Tags": [{"Key": "a", "Value": "b"}] * 2}}), "no prefix filter"),
         (
             configured({"AccessPointArn": "arn:aws:s3:eu-west-1:1:accesspoint/a"}),
             "no prefix filter",
@@ -97,18 +183,18 @@ async def test_a_bucket_without_a_prefix_filter_is_unobservable(
     configurations: dict[str, Any], reason: str
 ) -> None:
     aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations=configurations)
-    seen = await aws.seen(buckets)
-    assert set(seen) == {("prefix_write_rate", "media"), ("prefix_read_rate", "media")}
-    for observed in seen.values():
+    series = await aws.run_scan(buckets)
+    assert set(series) == {(signal, "media") for signal in SIGNALS}
+    for observed in series.values():
         assert isinstance(observed.usage, Unobservable)
         assert reason in observed.usage.reason
 
 
 async def test_the_command_that_enables_request_metrics_is_complete() -> None:
     aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations={})
-    usage = (await aws.seen(buckets))["prefix_write_rate", "media"].usage
-    assert isinstance(usage, Unobservable) and usage.enable
-    words = shlex.split(usage.enable)
+    usage = (await aws.run_scan(buckets))["prefix_write_rate", "media"].usage
+    assert isinstance(usage, Unobservable) and usage.enable_command
+    words = shlex.split(usage.enable_command)
     assert words[:3] == ["aws", "s3api", "put-bucket-metrics-configuration"]
     options = dict(zip(words[3::2], words[4::2], strict=True))
     assert json.loads(options.pop("--metrics-configuration")) == {
@@ -118,9 +204,9 @@ async def test_the_command_that_enables_request_metrics_is_complete() -> None:
     assert options == {"--bucket": "media", "--id": "PREFIX", "--region": "eu-west-1"}
 
 
-async def test_a_bucket_with_a_prefix_filter_beside_others_is_seen_by_its_prefix_alone() -> None:
-    seen = await seen_with({"Tag": {"Key": "team", "Value": "video"}}, {"Prefix": "logs/"})
-    assert set(seen) == {("prefix_write_rate", "media/logs/"), ("prefix_read_rate", "media/logs/")}
+async def test_a_bucket_with_a_prefix_filter_beside_others_is_observed_by_its_prefix_alone() -> None:
+    series = await seen_with({"Tag": {"Key": "team", "Value": "video"}}, {"Prefix": "logs/"})
+    assert {resource for _, resource in series} == {"media/logs/"}
 
 
 async def test_all_pages_of_configurations_are_read() -> None:
@@ -134,11 +220,11 @@ async def test_all_pages_of_configurations_are_read() -> None:
         return pages[ContinuationToken]
 
     aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations=page)
-    resources = {resource for _, resource in await aws.seen(buckets)}
+    resources = {resource for _, resource in await aws.run_scan(buckets)}
     assert resources == {"media/a/", "media/b/", "media/c/"}
 
 
-async def test_buckets_of_the_region_are_asked_for_on_every_page() -> None:
+async def test_buckets_of_the_region_are_requested_on_every_page() -> None:
     asked = []
 
     def page(**params: Any) -> dict[str, Any]:
@@ -146,18 +232,18 @@ async def test_buckets_of_the_region_are_asked_for_on_every_page() -> None:
         return listed(f"bucket-{len(asked)}")
 
     aws = FakeAws(list_buckets=[page, page], list_bucket_metrics_configurations={})
-    assert {resource for _, resource in await aws.seen(buckets)} == {"bucket-1", "bucket-2"}
+    assert {resource for _, resource in await aws.run_scan(buckets)} == {"bucket-1", "bucket-2"}
     assert asked == [{"BucketRegion": "eu-west-1", "MaxBuckets": 1000}] * 2
 
 
 async def test_a_bucket_of_another_region_is_left_out_even_if_it_is_listed() -> None:
     aws = FakeAws(list_buckets=listed("media", region="us-west-2"), list_bucket_metrics_configurations={})
-    assert await aws.seen(buckets) == {}
+    assert await aws.run_scan(buckets) == {}
     assert aws.calls == ["s3:ListBuckets"]
 
 
 @pytest.mark.parametrize(
-    ("region", "location", "seen"),
+    ("region", "location", "has_series"),
     [
         ("us-east-1", {}, True),
         ("us-east-1", {"LocationConstraint": ""}, True),
@@ -167,8 +253,8 @@ async def test_a_bucket_of_another_region_is_left_out_even_if_it_is_listed() -> 
         ("eu-west-1", {"LocationConstraint": "eu-west-2"}, False),
     ],
 )
-async def test_where_a_listing_tells_no_region_each_bucket_is_asked(
-    region: str, location: dict[str, Any], seen: bool
+async def test_where_a_listing_has_no_region_each_bucket_is_queried(
+    region: str, location: dict[str, Any], has_series: bool
 ) -> None:
     aws = FakeAws(
         region=region,
@@ -176,10 +262,10 @@ async def test_where_a_listing_tells_no_region_each_bucket_is_asked(
         get_bucket_location=location,
         list_bucket_metrics_configurations={},
     )
-    assert bool(await aws.seen(buckets)) is seen
+    assert bool(await aws.run_scan(buckets)) is has_series
 
 
-async def test_a_bucket_that_may_not_be_asked_about_costs_itself_alone() -> None:
+async def test_a_bucket_that_cannot_be_queried_affects_only_itself() -> None:
     aws = FakeAws(
         list_buckets=listed("media", "secret"),
         list_bucket_metrics_configurations=lambda Bucket: (
@@ -188,18 +274,38 @@ async def test_a_bucket_that_may_not_be_asked_about_costs_itself_alone() -> None
             else configured({"Prefix": "logs/"})
         ),
     )
-    assert {resource for _, resource in await aws.seen(buckets)} == {"media/logs/"}
-    failures = [(one.operation, one.item, one.code) for one in aws.look.failures]
+    assert {resource for _, resource in await aws.run_scan(buckets)} == {"media/logs/"}
+    failures = [(one.operation, one.resource, one.code) for one in aws.scan.failures]
     assert failures == [("ListBucketMetricsConfigurations", "secret", "AccessDenied")]
 
 
-async def test_it_asks_for_exactly_the_permissions_and_metrics_it_uses() -> None:
+async def test_it_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
     aws = FakeAws(
         list_buckets={"Buckets": [{"Name": "media"}]},
         get_bucket_location={"LocationConstraint": "eu-west-1"},
         list_bucket_metrics_configurations=configured({"Prefix": "logs/"}),
     )
-    seen = await aws.all_seen(COLLECTOR)
-    assert aws.actions == set(COLLECTOR.actions)
-    used = {name for observed in seen.values() for name in weights(observed.usage)}
+    series = await aws.run_all_scans(COLLECTOR)
+    assert aws.iam_actions == set(COLLECTOR.iam_actions)
+    used = {name for observed in series.values() for name in weights(observed.usage)}
     assert used | {errors.name} == {metric.name for metric in COLLECTOR.metrics}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "within"),
+    [
+        ("a/", []),
+        ("a", []),
+        ("a/b/", ["a/"]),
+        ("a/b/c", ["a/", "a/b/"]),
+        ("//", ["/"]),
+        ("/a", ["/"]),
+    ],
+)
+async def test_a_prefix_is_a_part_of_the_folders_it_is_in(prefix: str, within: list[str]) -> None:
+    for chosen in ({"Prefix": prefix}, {"And": {"Prefix": prefix, "Tags": TAGS}}):
+        aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations=configured(chosen))
+        async for observed in buckets(aws.scan):
+            parents = set(observed.resource.ancestor_paths)
+            assert {("media", folder) for folder in within} <= parents
+            assert (("media", prefix) in parents) is ("And" in chosen)

@@ -20,37 +20,37 @@ def urls(*names: str, **more: str) -> dict[str, Any]:
 
 async def signals(*names: str, **attributes: str) -> set[tuple[str, str]]:
     aws = FakeAws(list_queues=urls(*names), get_queue_attributes={"Attributes": attributes})
-    return set(await aws.seen(queues))
+    return set(await aws.run_scan(queues))
 
 
-async def test_a_standard_queue_is_seen_by_its_messages_in_flight_without_asking_about_it() -> None:
+async def test_a_standard_queue_is_observed_by_its_messages_in_flight_without_a_query() -> None:
     aws = FakeAws(list_queues=urls("jobs"))
-    seen = await aws.seen(queues)
-    assert set(seen) == {("standard_in_flight", "jobs")}
-    assert seen["standard_in_flight", "jobs"].usage == highest(not_visible.of(QueueName="jobs"))
-    assert seen["standard_in_flight", "jobs"].limit is None  # Service Quotas tells
+    series = await aws.run_scan(queues)
+    assert set(series) == {("standard_in_flight", "jobs")}
+    assert series["standard_in_flight", "jobs"].usage == highest(not_visible.of(QueueName="jobs"))
+    assert series["standard_in_flight", "jobs"].limit is None  # Service Quotas tells
     assert aws.calls == ["sqs:ListQueues"]
 
 
 async def test_the_busiest_action_of_a_fifo_queue_counts() -> None:
     aws = FakeAws(list_queues=urls("orders.fifo"), get_queue_attributes={})
-    seen = await aws.seen(queues)
-    messages = seen["fifo_message_rate_batched", "orders.fifo"]
+    series = await aws.run_scan(queues)
+    messages = series["fifo_message_rate_batched", "orders.fifo"]
     at = {"QueueName": "orders.fifo"}
     assert messages.usage == highest(sent.of(**at), received.of(**at), deleted.of(**at)).scaled(1 / 60)
-    assert messages.at_most is None
-    assert messages.refused is None
-    assert seen["fifo_in_flight", "orders.fifo"].usage == highest(not_visible.of(**at))
+    assert messages.upper_bound is None
+    assert messages.throttled is None
+    assert series["fifo_in_flight", "orders.fifo"].usage == highest(not_visible.of(**at))
 
 
 async def test_calls_lie_between_a_tenth_of_the_messages_and_all_of_them() -> None:
     aws = FakeAws(list_queues=urls("orders.fifo"), get_queue_attributes={})
-    calls = (await aws.seen(queues))["fifo_api_rate", "orders.fifo"]
-    assert calls.at_most is not None
+    calls = (await aws.run_scan(queues))["fifo_api_rate", "orders.fifo"]
+    assert calls.upper_bound is not None
     least = [weight for _, weight in calls.usage.terms]  # type: ignore[union-attr]
     assert least == pytest.approx([1 / 600] * 3)
-    assert [weight for _, weight in calls.at_most.terms] == pytest.approx([1 / 60] * 3)
-    assert calls.refused is None
+    assert [weight for _, weight in calls.upper_bound.terms] == pytest.approx([1 / 60] * 3)
+    assert calls.throttled is None
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ async def test_the_attributes_of_a_fifo_queue_decide_which_limits_it_has(
 ) -> None:
     standard = {"fifo_message_rate_batched", "fifo_api_rate"}
     high = {"fifo_high_throughput_message_rate", "fifo_high_throughput_api_rate"}
-    seen = {signal for signal, _ in await signals("orders.fifo", **attributes)}
-    assert seen == {"fifo_in_flight"} | (high if high_throughput else standard)
+    series = {signal for signal, _ in await signals("orders.fifo", **attributes)}
+    assert series == {"fifo_in_flight"} | (high if high_throughput else standard)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ async def test_the_attributes_of_a_fifo_queue_decide_which_limits_it_has(
     ],
 )
 def test_the_documented_limits(signal: str, region: str, limit: float) -> None:
-    assert SIGNALS[signal].documented(region) == limit
+    assert SIGNALS[signal].default_limit(region) == limit
 
 
 def test_ten_messages_fit_in_a_call_in_every_region() -> None:
@@ -97,7 +97,7 @@ def test_ten_messages_fit_in_a_call_in_every_region() -> None:
     assert messages.by_region == {region: 10 * limit for region, limit in calls.by_region.items()}
 
 
-async def test_a_page_size_is_asked_for_since_without_it_there_is_one_page_only() -> None:
+async def test_a_page_size_is_requested_since_without_it_there_is_one_page_only() -> None:
     asked = []
 
     def page(**params: Any) -> dict[str, Any]:
@@ -105,37 +105,39 @@ async def test_a_page_size_is_asked_for_since_without_it_there_is_one_page_only(
         return urls(f"queue-{len(asked)}")
 
     aws = FakeAws(list_queues=[page, page])
-    assert set(await aws.seen(queues)) == {
+    assert set(await aws.run_scan(queues)) == {
         ("standard_in_flight", "queue-1"),
         ("standard_in_flight", "queue-2"),
     }
     assert asked == [{"MaxResults": 1000}] * 2
 
 
-async def test_a_region_without_queues_answers_without_the_field() -> None:
-    assert await FakeAws(list_queues={}).seen(queues) == {}
+async def test_a_region_without_queues_responds_without_the_field() -> None:
+    assert await FakeAws(list_queues={}).run_scan(queues) == {}
 
 
-async def test_a_queue_that_may_not_be_asked_about_costs_its_rates_alone() -> None:
+async def test_a_queue_that_cannot_be_queried_affects_only_its_rates() -> None:
     aws = FakeAws(
         list_queues=urls("jobs", "orders.fifo", "secret.fifo"),
         get_queue_attributes=lambda QueueUrl, AttributeNames: (
             denied("GetQueueAttributes") if "secret" in QueueUrl else {"Attributes": HIGH_THROUGHPUT}
         ),
     )
-    assert set(await aws.seen(queues)) == {
+    assert set(await aws.run_scan(queues)) == {
         ("standard_in_flight", "jobs"),
         ("fifo_in_flight", "orders.fifo"),
         ("fifo_high_throughput_message_rate", "orders.fifo"),
         ("fifo_high_throughput_api_rate", "orders.fifo"),
         ("fifo_in_flight", "secret.fifo"),
     }
-    assert [(one.operation, one.item) for one in aws.look.failures] == [("GetQueueAttributes", "secret.fifo")]
+    assert [(one.operation, one.resource) for one in aws.scan.failures] == [
+        ("GetQueueAttributes", "secret.fifo")
+    ]
 
 
-async def test_it_asks_for_exactly_the_permissions_and_metrics_it_uses() -> None:
+async def test_it_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
     aws = FakeAws(list_queues=urls("orders.fifo"), get_queue_attributes={})
-    seen = await aws.all_seen(COLLECTOR)
-    assert aws.actions == set(COLLECTOR.actions)
-    used = {metric.name for one in seen.values() for metric, _ in one.usage.terms}  # type: ignore[union-attr]
+    series = await aws.run_all_scans(COLLECTOR)
+    assert aws.iam_actions == set(COLLECTOR.iam_actions)
+    used = {metric.name for one in series.values() for metric, _ in one.usage.terms}  # type: ignore[union-attr]
     assert used == {metric.name for metric in COLLECTOR.metrics}

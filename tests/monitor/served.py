@@ -1,4 +1,4 @@
-"""The HTTP application with a fleet by hand, as tests ask it."""
+"""The HTTP application over a fleet that tests fill."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,48 +9,54 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from monitor.alerting.alerting import Alerting
-from monitor.api import State, create_app
-from monitor.config import Config
-from monitor.exposition import Exposition
-from monitor.fleet import Fleet
-from monitor.status import Told
-from monitor.telemetry import Telemetry
-from tests.monitor.fleets import ACCOUNT
+from monitor.alerting.journal_file import Connect, connect
+from monitor.alerting.service import Alerting
+from monitor.api.app_state import AppState, EventTiming
+from monitor.aws.status import MonitorStatus
+from monitor.config.config import Config
+from monitor.exposition.exposition import Exposition
+from monitor.fleet.fleet import Fleet
+from monitor.server.web_app import create_app
+from tests.monitor.fleet.fleets import ACCOUNT
+from tests.telemetries import Telemetries
 
 
 @dataclass
 class Server:
-    """The application and what a test has it tell of."""
+    """The application, over a fleet and a status that the test sets."""
 
     fleet: Fleet = field(default_factory=Fleet)
-    told: Told = field(default_factory=Told)
+    status: MonitorStatus = field(default_factory=MonitorStatus)
     reload: Callable[[], Awaitable[None]] | None = None
     reloads: int = 0
 
     def __post_init__(self) -> None:
         self.exposition = Exposition(self.fleet)
-        self.telemetry = Telemetry()
+        self.telemetry = Telemetries()
         self.app: FastAPI
+        self.state: AppState
         self.alerting: Alerting
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, folder: Path) -> AsyncIterator["Server"]:
+    async def opened(cls, folder: Path, connect: Connect = connect) -> AsyncIterator["Server"]:
         """A server whose journal is in the folder."""
         server = cls()
         config = Config(journal=str(folder / "headroom.db"))
-        async with Alerting.opened(config, server.fleet, server.telemetry.registry) as server.alerting:
-            server.app = create_app(
-                State(
-                    fleet=server.fleet,
-                    exposition=server.exposition,
-                    telemetry=server.telemetry,
-                    told=lambda: server.told,
-                    reload=server._reload,
-                    alerting=server.alerting,
-                )
+        async with Alerting.opened(
+            config.alerting_settings(), server.fleet, server.telemetry.registry, connect
+        ) as server.alerting:
+            server.state = AppState(
+                fleet=server.fleet,
+                exposition=server.exposition,
+                telemetry=server.telemetry.process,
+                cost=server.telemetry.cost,
+                monitor_status=lambda: server.status,
+                reload=server._reload,
+                alerting=server.alerting,
+                event_timing=EventTiming(check_interval=0.001),
             )
+            server.app = create_app(server.state)
             yield server
 
     async def _reload(self) -> None:

@@ -7,38 +7,22 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.processes import eventually, get, headroom, line_of, own_aws
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
-
-
-def journal(folder: Path) -> str:
-    """The line of a configuration that keeps the journal out of the checkout."""
-    return f"journal: {folder}/headroom.db\n"
-
-
-@asynccontextmanager
-async def serving(config: Path, text: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """`headroom serve` with a configuration; gives its base URL once it is ready."""
-    url = f"http://127.0.0.1:{free_port()}"
-    config.write_text(text + journal(config.parent))
-    async with own_aws() as environ:
-        listen = url.removeprefix("http://")
-        async with headroom("serve", "--config", str(config), "--listen", listen, environ=environ) as process:
-            await eventually(partial(get, f"{url}/-/ready"))
-            yield process, url
+from monitor.alerting.service import Alerting
+from monitor.app import App
+from monitor.config.config import Config
+from monitor.server.listener import bind_socket
+from tests.monitor.serve_process import NO_CREDENTIALS, free_port, journal, serving
+from tests.processes import ENVIRONMENT, PROCESS_TIMEOUT, demo_aws, eventually, get, headroom, read_line
 
 
 async def samples(url: str) -> dict[tuple[str, str], float]:
@@ -94,7 +78,7 @@ async def test_it_ends_cleanly_in_the_middle_of_the_first_look(tmp_path: Path) -
     config = tmp_path / "headroom.yaml"
     config.write_text(journal(tmp_path))
     serve = "serve", "--config", str(config), "--listen", url.removeprefix("http://")
-    async with own_aws() as environ, headroom(*serve, environ=environ) as process:
+    async with demo_aws() as environ, headroom(*serve, environ=environ) as process:
         await eventually(partial(get, f"{url}/-/healthy"))
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
@@ -102,6 +86,32 @@ async def test_it_ends_cleanly_in_the_middle_of_the_first_look(tmp_path: Path) -
     assert process.returncode == 0
     assert b"Traceback" not in errors
     assert b"Unclosed" not in errors
+
+
+async def test_without_credentials_nothing_looks_well(tmp_path: Path) -> None:
+    """It runs, is not ready and says why, and Prometheus can tell."""
+    url = f"http://127.0.0.1:{free_port()}"
+    config = tmp_path / "headroom.yaml"
+    config.write_text("regions: [eu-west-1]\n" + journal(tmp_path))
+    none = ENVIRONMENT | NO_CREDENTIALS
+    serve = "serve", "--config", str(config), "--listen", url.removeprefix("http://")
+
+    async def refused(client: httpx.AsyncClient) -> httpx.Response | None:
+        with suppress(httpx.TransportError):
+            got = await client.get(f"{url}/-/ready")
+            return got if "not read yet" not in got.text else None
+        return None
+
+    async with headroom(*serve, environ=none) as process, httpx.AsyncClient(trust_env=False) as client:
+        got = await eventually(partial(refused, client))
+        assert got.status_code == 503
+        assert "nothing is watched: account default: Unable to locate credentials" in got.text
+        metrics = await eventually(partial(get, f"{url}/metrics"))
+        assert 'headroom_account_up{aws_account="default"} 0.0' in metrics.text
+        shown = await client.get(url)
+        assert "No series is monitored" in shown.text and "No demand is throttled" not in shown.text
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
 
 
 async def test_an_address_in_use_is_one_sentence() -> None:
@@ -117,8 +127,8 @@ async def test_an_address_in_use_is_one_sentence() -> None:
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
 async def test_the_demo_prints_the_worst_and_ends_when_told(told: signal.Signals) -> None:
     async with headroom("demo", "--port", "0") as process:
-        await line_of(process, "zone")
-        address = await line_of(process, "http://")
+        await read_line(process, "zone")
+        address = await read_line(process, "http://")
         assert await get(address.split()[0])
         process.send_signal(told)
         async with asyncio.timeout(10):
@@ -178,3 +188,89 @@ async def test_what_firehose_delivers_is_judged_at_once_and_told_as_streamed(tmp
         taken = await client.post(f"{url}/firehose/v1", json=body, headers=headers)
         assert (taken.status_code, taken.json()["requestId"]) == (200, "one")
         assert await eventually(streamed)
+
+
+@pytest.fixture
+async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[App]:
+    """Headroom in this process, without credentials."""
+    for name, value in NO_CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    config = Config.model_validate(
+        {
+            "journal": f"{tmp_path}/headroom.db",
+            "regions": ["eu-west-1"],
+            "judge_interval": 1,
+            "endpoint_url": "http://127.0.0.1:9",
+        }
+    )
+    async with App.opened(config, lambda: config) as app:
+        yield app
+
+
+@dataclass
+class Failing:
+    """A running app whose judgements raise while `fails` is set."""
+
+    app: App
+    running: asyncio.Task[None]
+    fails: bool = True
+
+    def counted(self, family: str) -> float:
+        """Return a counter of the loop `judge`."""
+        return self.app.telemetry.registry.get_sample_value(family, {"loop": "judge"}) or 0.0
+
+    async def judged(self, times: float) -> bool | None:
+        """Whether so many judgements have ended, and the app still runs."""
+        assert not self.running.done()
+        return True if self.counted("headroom_ticks_total") >= times else None
+
+
+@pytest.fixture
+async def failing(app: App, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Failing]:
+    process, stop = Alerting.process, asyncio.Event()
+    running = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
+    failing = Failing(app, running)
+
+    async def fail(*given: Any) -> None:
+        if failing.fails:
+            raise ArithmeticError("a judgement that fails")
+        await process(*given)
+
+    monkeypatch.setattr(Alerting, "process", fail)
+    yield failing
+    stop.set()
+    await running
+
+
+async def test_a_judgement_that_raises_does_not_end_the_process(
+    app: App, failing: Failing, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither when points arrive, nor on schedule, nor the first one; all of them are tried again."""
+
+    async def failed(name: str) -> bool | None:
+        assert not failing.running.done()
+        records = [one for one in caplog.records if one.getMessage() == f"{name}: the loop judge failed"]
+        return True if records and all(one.exc_info for one in records) else None
+
+    app.ingest.arrived.set()
+    for name in ("arrivals", "judge", "first judgement"):
+        await eventually(partial(failed, name))
+    assert failing.counted("headroom_tick_failures_total") >= 3
+    assert "ArithmeticError: a judgement that fails" in caplog.text
+    assert not app.judged.is_set()
+    failing.fails = False
+    async with asyncio.timeout(PROCESS_TIMEOUT):
+        await app.judged.wait()
+    failures = failing.counted("headroom_tick_failures_total")
+    app.ingest.arrived.set()
+    await eventually(partial(failing.judged, failing.counted("headroom_ticks_total") + 1))
+    assert failing.counted("headroom_tick_failures_total") == failures
+
+
+async def test_pushing_starts_once_every_series_was_read(app: App) -> None:
+    """Else a series that is read a little later would come an hour behind what a database has."""
+    assert not app.may_push()
+    app.watcher.complete.set()
+    assert app.may_push()

@@ -1,4 +1,4 @@
-"""The life of an alert as tables, a letter a minute; those of samples are in `tests.rules.lives`."""
+"""The life of an alert as tables, a letter a minute; those of samples are in `tests.rules.alert_stories`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules.alert_states import AlertStates
 from rules.alerts import (
     KEEP_FIRING_FOR,
     MARGIN,
+    AlertState,
     Rule,
     Samples,
     Severity,
-    State,
-    breached,
-    holds,
-    worst,
+    breaches,
+    pending_minutes,
+    worst_firing,
 )
 from rules.band import Zone, zones
 from rules.limits import Band
-from rules.lives import Lives
-from tests.rules.lives import NAN, WINDOW, Past, terms, told
+from tests.rules.alert_stories import NAN, WINDOW, SampleHistory, make_criteria, transition_rows
 
 START = 29_000_000
 ONE = np.array([0], np.int32)
@@ -40,8 +40,8 @@ def named(rows: Sequence[Row]) -> list[Any]:
 # The states: . inactive, P pending, F firing, f firing and yet clear, R ended. Each stands after its sample.
 # Not minutes: | a restart, + a limit twice as high, - one half as high.
 SITUATIONS: list[Row] = [
-    ("fires after the hold, ends after keep_firing_for", Rule.ABOVE, "...aaaaaa.....", "...PPFFFFffR.."),
-    ("a breach shorter than the hold", Rule.ABOVE, "aa.aa...", "PP.PP..."),
+    ("fires after pending_for, ends after keep_firing_for", Rule.ABOVE, "...aaaaaa.....", "...PPFFFFffR.."),
+    ("a breach shorter than pending_for", Rule.ABOVE, "aa.aa...", "PP.PP..."),
     ("flapping before it fires", Rule.ABOVE, "a.a.aa.a", "P.P.PP.P"),
     ("flapping while it fires", Rule.ABOVE, "aaa.a..aa...", "PPFfFffFFffR"),
     ("hysteresis holds on", Rule.ABOVE, "aaahhhhhh...", "PPFFFFFFFffR"),
@@ -56,8 +56,8 @@ SITUATIONS: list[Row] = [
     ("a breach after a gap undoes what was clear", Rule.ABOVE, "aaa.____a...", "PPFfffffFffR"),
     ("worse does not end it", Rule.ABOVE, "aacsscc...", "PPFFFFFffR"),
     ("refused in a burst is above, too", Rule.ABOVE, "..sss", "..PPF"),
-    ("above is not critical", Rule.CRITICAL, "aaaccc...", "...PPFffR"),
-    ("refused is as bad as critical", Rule.CRITICAL, "ccsss", "PPFFF"),
+    ("above is not near", Rule.NEAR, "aaaccc...", "...PPFffR"),
+    ("refused is as bad as near", Rule.NEAR, "ccsss", "PPFFF"),
     ("refused is a fact at once", Rule.SATURATED, ".s....", ".FfffR"),
     ("refused again and again", Rule.SATURATED, "s..s..s....", "FffFffFfffR"),
     ("refused without usage", Rule.SATURATED, "_t_.___.", ".FFffffR"),
@@ -67,6 +67,14 @@ SITUATIONS: list[Row] = [
     ("barely used is still idle", Rule.BELOW, "bbbbllll...", "PPPFFFFFffR"),
     ("barely used is not yet idle", Rule.BELOW, "bbblbbbb", "PPP.PPPF"),
     ("idle and refused is not idle", Rule.BELOW, "bbbsttt", "PPP...."),
+    ("idle by one of the limits that were bought together", Rule.BELOW, "bbppppppp", "PP......."),
+    ("idle by all of them", Rule.BELOW, "ppbbbbb", "..PPPFF"),
+    ("another of them is barely used", Rule.BELOW, "bbbnbbbbnn", "PPP.PPPFFF"),
+    ("of another of them nothing is known", Rule.BELOW, "bbbqqq", "PPP..."),
+    ("even the upper bound is below the band", Rule.BELOW, "iiiii", "PPPFF"),
+    ("an upper bound proves nothing of what is above", Rule.ABOVE, "uuuuuu", "......"),
+    ("even the lower bound is near the limit", Rule.NEAR, "uvvvv", ".PPFF"),
+    ("bounds that prove nothing end what they proved", Rule.NEAR, "vvvuuu", "PPFffR"),
     ("restart while firing", Rule.ABOVE, "aaa|aa...", "PPF|FFffR"),
     ("restart while pending", Rule.ABOVE, "a|aa", "P|PF"),
     ("restart while clear", Rule.ABOVE, "aaa.|..", "PPFf|fR"),
@@ -86,35 +94,35 @@ SITUATIONS: list[Row] = [
 ]
 
 
-def lived(rule: Rule, story: str, low: float = 0.4) -> str:
+def lived(rule: Rule, story: str, low: float = 0.4, throttled_pending_for: int = 0) -> str:
     """The states of a rule in a story."""
-    past, lives, minute, factor, states = Past(), Lives(WINDOW), START, 1.0, ""
+    past, lives, minute, factor, states = SampleHistory(), AlertStates(WINDOW), START, 1.0, ""
 
     for letter in story:
-        before = lives.told.state[rule, 0]
+        before = lives.current.state[rule, 0]
         if letter == "|":
-            kept, lives = lives.export(ONE), Lives(WINDOW, told=minute)
+            kept, lives = lives.export(ONE), AlertStates(WINDOW, evaluated_until=minute)
             lives.restore(kept)
             states += letter
             continue
         if letter in "+-":
             factor *= 2 if letter == "+" else 0.5
-            lives.relimit(ONE, terms(1, factor, low), past)
+            lives.reevaluate(ONE, make_criteria(1, factor, low, throttled_pending_for), past)
         else:
             minute += 1
             past.write(0, minute, letter)
-            lives.advance(ONE, past.newest(ONE), terms(1, factor, low), past)
+            lives.advance(ONE, past.newest(ONE), make_criteria(1, factor, low, throttled_pending_for), past)
         states += sign(lives, rule, int(before))
     return states
 
 
-def sign(lives: Lives, rule: Rule, before: int) -> str:
-    state = State(int(lives.told.state[rule, 0]))
-    if state is State.FIRING:
-        return "f" if lives.told.clear_since[rule, 0] > 0 else "F"
-    if state is State.PENDING:
+def sign(lives: AlertStates, rule: Rule, before: int) -> str:
+    state = AlertState(int(lives.current.state[rule, 0]))
+    if state is AlertState.FIRING:
+        return "f" if lives.current.clear_since[rule, 0] > 0 else "F"
+    if state is AlertState.PENDING:
         return "P"
-    return "R" if before == State.FIRING else "."
+    return "R" if before == AlertState.FIRING else "."
 
 
 @pytest.mark.parametrize(
@@ -124,12 +132,17 @@ def test_the_states_of(rule: Rule, story: str, states: str) -> None:
     assert lived(rule, story) == states
 
 
+def test_refused_demand_has_a_hold_of_its_own() -> None:
+    assert lived(Rule.SATURATED, "ss.sss....", throttled_pending_for=2) == "PP.PPFfffR"
+    assert lived(Rule.NEAR, "ss.sss...", throttled_pending_for=5) == "PP.PPFffR"
+
+
 def test_nobody_pays_for_a_quota_that_idles() -> None:
     assert lived(Rule.BELOW, "bbbbbbbb", low=QUOTA) == "........"
 
 
 REVISIONS: list[Row] = [
-    ("a breach undone before the hold is over", Rule.ABOVE, "aa", "..", ["1: P>."]),
+    ("a breach undone before pending_for is over", Rule.ABOVE, "aa", "..", ["1: P>."]),
     ("a breach that began later", Rule.ABOVE, "aa", ".aa", []),
     ("and so fires later", Rule.ABOVE, "aa", ".aaa", ["3: P>F"]),
     ("a firing undone", Rule.ABOVE, "aaaa", "....", ["3: F>."]),
@@ -150,12 +163,14 @@ REVISIONS: list[Row] = [
 
 @pytest.mark.parametrize(("rule", "first", "then", "tells"), named(REVISIONS))
 def test_a_revision_tells(rule: Rule, first: str, then: str, tells: list[str]) -> None:
-    past, lives = Past(), Lives(WINDOW)
+    past, lives = SampleHistory(), AlertStates(WINDOW)
     for story in (first, then):
         for minute, letter in enumerate(story):
             past.write(0, minute, letter)
-        transitions = lives.advance(ONE, past.newest(ONE), terms(1), past)
-    changes = [(minute, ".PF"[b], ".PF"[a]) for _, of, minute, b, a in told(transitions) if of is rule]
+        transitions = lives.advance(ONE, past.newest(ONE), make_criteria(1), past)
+    changes = [
+        (minute, ".PF"[b], ".PF"[a]) for _, of, minute, b, a in transition_rows(transitions) if of is rule
+    ]
     assert [f"{minute}: {before}>{after}" for minute, before, after in changes] == tells
 
 
@@ -169,11 +184,11 @@ BANDS = st.lists(NUMBERS, min_size=3, max_size=3, unique=True).map(sorted)
     st.one_of(st.just([0.4, 0.7, 0.9]), BANDS),
 )
 def test_a_rule_is_breached_from_its_zone_on(utilization: float, refused: float, band: list[float]) -> None:
-    sample = Samples(np.array([utilization], np.float32), np.array([refused], np.float32))
-    low, high, critical = bounds = [np.array([bound], np.float32) for bound in band]
-    judged = replace(terms(1), low=low, high=high, critical=critical)
-    zone = Zone(int(zones(sample.utilization, sample.refused, *bounds)[0]))
-    enter, stay = (breached(sample, judged, margin)[:, 0] for margin in (0, MARGIN))
+    sample = Samples.measured(np.array([utilization], np.float32), np.array([refused], np.float32))
+    low, high, near = bounds = [np.array([bound], np.float32) for bound in band]
+    judged = replace(make_criteria(1), low=low, high=high, near=near)
+    zone = Zone(int(zones(sample.utilization, sample.throttled > 0, *bounds)[0]))
+    enter, stay = (breaches(sample, judged, margin)[:, 0] for margin in (0, MARGIN))
     worse = [rule.word for rule in Rule if rule > Rule.BELOW and rule <= zone]
     assert [rule.word for rule in Rule if enter[rule]] == (["below"] if zone is Zone.BELOW else worse)
     assert bool(sample.known[0]) == (zone is not Zone.STALE)
@@ -182,18 +197,18 @@ def test_a_rule_is_breached_from_its_zone_on(utilization: float, refused: float,
 
 @given(st.floats(2.0**-20, 1, width=32))
 def test_every_band_can_be_left_by_using_less(high: float) -> None:
-    idle = Samples(np.zeros(1, np.float32), np.zeros(1, np.float32))
-    assert not breached(idle, terms(1, factor=high), MARGIN)[Rule.ABOVE :].any()
+    idle = Samples.measured(np.zeros(1, np.float32), np.zeros(1, np.float32))
+    assert not breaches(idle, make_criteria(1, factor=high), MARGIN)[Rule.ABOVE :].any()
 
 
 def test_the_worst_firing_rule_tells_how_severe() -> None:
     states = np.array([[2, 0, 0, 1, 0], [0, 2, 2, 1, 0], [0, 1, 2, 2, 1], [0, 0, 1, 2, 0]], np.int8)
-    assert worst(states).tolist() == [Rule.BELOW, Rule.ABOVE, Rule.CRITICAL, Rule.SATURATED, -1]
+    assert worst_firing(states).tolist() == [Rule.BELOW, Rule.ABOVE, Rule.NEAR, Rule.SATURATED, -1]
     severities = [rule.severity for rule in Rule]
     assert severities == [Severity.INFO, Severity.INFO, Severity.WARNING, Severity.CRITICAL]
 
 
 def test_the_defaults() -> None:
-    assert [holds(7)[rule] for rule in Rule] == [24 * 60, 7, 7, 0]
+    assert [pending_minutes(7, 2)[rule] for rule in Rule] == [24 * 60, 7, 7, 2]
     assert [KEEP_FIRING_FOR[rule] for rule in Rule] == [5, 5, 5, 10]
     assert Band().high * (1 - MARGIN) == pytest.approx(0.665)

@@ -5,19 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.band import ZONES, Floats, Zone, zones
+from rules.band import ZONES, Floats, Zone, bounded_zones, excess, zones
 
 NAN = float("nan")
 
 
-def one(utilization: float, saturation: float, low: float, high: float, critical: float) -> Zone:
+def one(utilization: float, saturation: float, low: float, high: float, near: float) -> Zone:
     """The zone of one series, as the glossary words it."""
     if saturation > 0:
         return Zone.SATURATED
     if math.isnan(utilization):
         return Zone.STALE
-    if utilization >= critical:
-        return Zone.CRITICAL
+    if utilization >= near:
+        return Zone.NEAR
     if utilization > high:
         return Zone.ABOVE
     if utilization >= low:
@@ -30,7 +30,7 @@ def floats(*values: float) -> Floats:
 
 
 def judged(utilization: float, saturation: float = NAN) -> Zone:
-    (zone,) = zones(floats(utilization), floats(saturation), floats(0.4), floats(0.7), floats(0.9))
+    (zone,) = zones(floats(utilization), floats(saturation) > 0, floats(0.4), floats(0.7), floats(0.9))
     return Zone(zone)
 
 
@@ -50,7 +50,61 @@ def series(draw: st.DrawFn) -> tuple[float, ...]:
 @given(st.lists(series(), max_size=40))
 def test_many_series_are_judged_as_each_one_alone(many: list[tuple[float, ...]]) -> None:
     columns = np.array(many, np.float32).reshape(-1, 5).T
-    assert zones(*columns).tolist() == [one(*each) for each in many]
+    utilization, saturation, *band = columns
+    assert zones(utilization, saturation > 0, *band).tolist() == [one(*each) for each in many]
+
+
+@given(ratio, ratio, st.booleans(), bounds)
+def test_what_bounds_prove_holds_wherever_the_truth_is(
+    first: float, second: float, refused: bool, band: list[float]
+) -> None:
+    lowest, highest = sorted((first, second))
+    edges = [floats(edge) for edge in band]
+    (proven,) = bounded_zones(floats(lowest), floats(highest), np.array([refused]), edges)
+    truths = {
+        one(truth, float(refused), *band) for truth in (lowest, highest, *band) if lowest <= truth <= highest
+    }
+    if proven == Zone.UNOBSERVABLE:
+        assert len(truths) > 1
+    elif proven > Zone.WITHIN:
+        assert min(truths) == proven
+    else:
+        assert max(truths) == proven
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "zone"),
+    [
+        (NAN, NAN, Zone.STALE),
+        (NAN, 0.1, Zone.BELOW),
+        (NAN, 0.5, Zone.WITHIN),
+        (NAN, 0.75, Zone.UNOBSERVABLE),
+        (0.5, NAN, Zone.UNOBSERVABLE),
+        (0.95, NAN, Zone.NEAR),
+    ],
+)
+def test_a_bound_that_is_missing_bounds_nothing(lowest: float, highest: float, zone: Zone) -> None:
+    edges = [floats(edge) for edge in (0.4, 0.7, 0.9)]
+    assert bounded_zones(floats(lowest), floats(highest), np.array([False]), edges).tolist() == [zone]
+
+
+TOLERATED = [
+    pytest.param(1.0, 30_000.0, 0.0, id="a small share"),
+    pytest.param(0.02, 0.04, 0.0, id="few, though half of all"),
+    pytest.param(50.0, 30_000.0, 50.0, id="enough of both"),
+    pytest.param(50.0, NAN, 50.0, id="no demand is known"),
+    pytest.param(0.0, 0.0, 0.0, id="nothing asked for"),
+]
+
+
+@pytest.mark.parametrize(("refused", "demand", "counts"), TOLERATED)
+def test_what_is_refused_beyond_the_tolerance(refused: float, demand: float, counts: float) -> None:
+    found = excess(floats(refused), floats(demand), floats(0.05), floats(0.001))
+    assert found.tolist() == [counts]
+
+
+def test_a_missing_refusal_is_not_zero() -> None:
+    assert np.isnan(excess(floats(NAN), floats(5.0), floats(0.05), floats(0.001))).all()
 
 
 @pytest.mark.parametrize(
@@ -62,17 +116,17 @@ def test_many_series_are_judged_as_each_one_alone(many: list[tuple[float, ...]])
         (0.7, Zone.WITHIN),
         (0.700001, Zone.ABOVE),
         (0.899999, Zone.ABOVE),
-        (0.9, Zone.CRITICAL),
-        (1.5, Zone.CRITICAL),
-        (float("inf"), Zone.CRITICAL),
+        (0.9, Zone.NEAR),
+        (1.5, Zone.NEAR),
+        (float("inf"), Zone.NEAR),
         (NAN, Zone.STALE),
     ],
 )
-def test_the_bounds_of_the_band_belong_to_it_and_critical_to_critical(utilization: float, zone: Zone) -> None:
+def test_the_bounds_of_the_band_belong_to_it_and_near_to_near(utilization: float, zone: Zone) -> None:
     assert judged(utilization) is zone
 
 
-@given(st.integers(1, 100_000), st.sampled_from([(4, Zone.WITHIN), (7, Zone.WITHIN), (9, Zone.CRITICAL)]))
+@given(st.integers(1, 100_000), st.sampled_from([(4, Zone.WITHIN), (7, Zone.WITHIN), (9, Zone.NEAR)]))
 def test_usage_at_exactly_a_bound_is_at_the_bound_in_float32(tenth: int, case: tuple[int, Zone]) -> None:
     tenths, zone = case
     utilization = np.float32(tenths * tenth) / np.float32(10 * tenth)
@@ -89,5 +143,5 @@ def test_refused_demand_outranks_any_utilization(
 
 def test_the_zones_are_exported_with_the_documented_numbers() -> None:
     exported = {word: int(zone) for word, zone in ZONES.items() if zone >= Zone.BELOW}
-    assert exported == {"below": -1, "within": 0, "above": 1, "critical": 2, "saturated": 3}
+    assert exported == {"below": -1, "within": 0, "above": 1, "near": 2, "saturated": 3}
     assert set(ZONES) - set(exported) == {"stale", "unobservable"}

@@ -1,153 +1,156 @@
-"""The dashboards: overview, one a service, one series in detail, and Headroom itself."""
+"""The dashboards: overview, one per service, a single series, and Headroom itself."""
 
 from collections.abc import Iterator, Mapping
 
 from grafana_foundation_sdk.models import units
 
-from monitor.dashboards.grafana import queries as ask
-from monitor.dashboards.grafana.health import health
+from monitor.dashboards.grafana import queries as promql
+from monitor.dashboards.grafana.board import Board
+from monitor.dashboards.grafana.health import health_board
 from monitor.dashboards.grafana.panels import (
     COLORS,
-    RESOURCE,
+    RESOURCE_LEGEND,
     AnyPanel,
-    bars,
-    not_told,
-    number,
+    bar_panel,
+    nan_mapping,
     query,
-    rows,
     series_chart,
     series_links,
-    shown_as,
-    shown_as_zone,
+    stat_panel,
+    table_panel,
     unit_of,
+    unit_override,
     utilization_chart,
+    zone_override,
 )
 from monitor.dashboards.grafana.queries import Matchers
-from monitor.dashboards.grafana.series import one_series
-from monitor.dashboards.grafana.shell import Board
+from monitor.dashboards.grafana.series import series_board
 from rules.band import Zone
 from rules.limits import Band, Service, Signal, catalogue
 
-AHEAD = 4  # hours
-SIGNAL = "{{signal}} {{resource}} ({{account}} {{region}})"
-COUNTED = {
-    Zone.SATURATED: "Series whose demand is refused now.",
-    Zone.CRITICAL: "Series that are about to reach their limit.",
+PROJECTED_HOURS = 4
+SIGNAL_LEGEND = f"{{{{signal}}}} {RESOURCE_LEGEND}"
+COUNTED_ZONES = {
+    Zone.SATURATED: "Series with throttled demand now.",
+    Zone.NEAR: "Series near their limit.",
     Zone.ABOVE: "Series above their target band.",
-    Zone.BELOW: "Series below their target band: headroom, or capacity that is paid for and idle.",
-    Zone.STALE: "Series without a recent sample: not known, which is not zero.",
-    Zone.UNOBSERVABLE: "Series whose usage AWS does not show; /api/v1/status says how to enable it.",
+    Zone.BELOW: "Series below their target band: headroom, or idle capacity that is paid for.",
+    Zone.STALE: "Series without a recent sample; their usage is unknown, not zero.",
+    Zone.UNOBSERVABLE: "Series whose usage AWS does not report; /api/v1/status has commands that enable it.",
 }
 
 
 def files() -> Mapping[str, str]:
-    """The JSON of each dashboard by its file's name."""
-    boards = [overview(), *map(of_service, catalogue().values()), one_series(), health()]
-    return {f"{board.name}.json": board.text() for board in boards}
+    """Return the JSON of each dashboard by file name."""
+    boards = [overview(), *map(service_board, catalogue().values()), series_board(), health_board()]
+    return {f"{board.name}.json": board.to_json() for board in boards}
 
 
 def overview() -> Board:
-    """Is anything refused now, what is next, what am I not seeing."""
-    chosen = ask.CHOSEN
+    """Return the overview: throttled series, series that approach their limit, and blind spots."""
+    matchers = promql.SELECTED
     return Board(
         "overview",
         "Overview",
-        "Is anything refused now, what is next, and what am I not seeing?",
-        chosen,
+        "Throttled series, series that approach their limit, and blind spots.",
+        matchers,
         {
-            "Is anything refused now?": [*_counts(chosen), _worst(chosen), _refused(chosen)],
-            "What is next?": _next(chosen),
-            "What am I not seeing?": _unseen(chosen),
+            "Throttled now": [*_counts(matchers), _worst(matchers), _throttled(matchers)],
+            "Approaching the limit": _projection(matchers),
+            "Blind spots": _blind_spots(matchers),
         },
-        zone=True,
+        has_zone_variable=True,
     )
 
 
-def of_service(service: Service) -> Board:
-    """One service: its worst series, then a row a signal."""
-    chosen = ask.within(service.service)
-    first = {f"{service.title} now": [*_counts(chosen), _worst(chosen)]}
-    signals = {signal.title: list(_of_signal(signal)) for signal in service.signals.values()}
-    about = f"The limits of {service.title}: usage, limit and what is refused, signal by signal."
-    return Board(service.service, service.title, about, chosen, first | signals, zone=True)
+def service_board(service: Service) -> Board:
+    """Return the dashboard of a service: its most urgent series, then one row per signal."""
+    matchers = promql.of_service(service.service)
+    first = {f"{service.title} now": [*_counts(matchers), _worst(matchers)]}
+    signals = {signal.title: list(_signal_row(signal)) for signal in service.signals.values()}
+    about = f"The limits of {service.title}: usage, limit and throttling of each signal."
+    return Board(service.service, service.title, about, matchers, first | signals, has_zone_variable=True)
 
 
-def _counts(chosen: Matchers) -> list[AnyPanel]:
+def _counts(matchers: Matchers) -> list[AnyPanel]:
     return [
-        number(zone.word.capitalize(), about, ask.in_zone(zone, chosen), color=COLORS[zone])
-        for zone, about in COUNTED.items()
+        stat_panel(zone.word.capitalize(), about, promql.count_in_zone(zone, matchers), color=COLORS[zone])
+        for zone, about in COUNTED_ZONES.items()
     ]
 
 
-def _worst(chosen: Matchers) -> AnyPanel:
+def _worst(matchers: Matchers) -> AnyPanel:
     columns = {
-        "zone": ask.worst(chosen),
+        "zone": promql.worst(matchers),
         **{
-            name: ask.beside_worst(expr, chosen)
+            name: promql.column_of_worst(expr, matchers)
             for name, expr in {
-                "utilization": ask.series("headroom_utilization_ratio", chosen),
-                "usage": f"max {ask.BY_SERIES_AND_UNIT} ({ask.select('headroom_usage', chosen)})",
-                "limit": f"max {ask.BY_SERIES_AND_UNIT} ({ask.select('headroom_limit', chosen)})",
-                "refused per second": ask.series("headroom_saturation", chosen),
+                "utilization": promql.series("headroom_utilization_ratio", matchers),
+                "usage": f"max {promql.BY_SERIES_AND_UNIT} ({promql.select('headroom_usage', matchers)})",
+                "limit": f"max {promql.BY_SERIES_AND_UNIT} ({promql.select('headroom_limit', matchers)})",
+                "throttled per second": promql.series("headroom_saturation", matchers),
             }.items()
         },
     }
-    about = "The worst series at or beyond the chosen zone, with usage and limit in the unit of the signal."
+    about = "Series in the selected zone or a worse one; usage and limit are in the unit of the signal."
     return (
-        rows("The worst series", about, columns, sort="zone")
-        .override_by_name("zone", shown_as_zone())
-        .override_by_name("utilization", shown_as(units.PercentUnit))
-        .mappings(not_told())
-        .no_value("Nothing at or beyond the chosen zone")
+        table_panel("Most urgent series", about, columns, sort="zone")
+        .override_by_name("zone", zone_override())
+        .override_by_name("utilization", unit_override(units.PercentUnit))
+        .mappings(nan_mapping())
+        .no_value("No series in the selected zone or a worse one")
         .data_links(series_links("__data.fields"))
     )
 
 
-def _refused(chosen: Matchers) -> AnyPanel:
-    refused = ask.or_zero(ask.top(f"{ask.series('headroom_saturation', chosen)} > 0"))
-    about = "Demand refused or kept waiting, per second, where AWS tells it."
-    return series_chart("Refused per second", about, [query(refused, SIGNAL)]).span(24)
+def _throttled(matchers: Matchers) -> AnyPanel:
+    throttled = promql.or_zero(promql.highest(f"{promql.series('headroom_saturation', matchers)} > 0"))
+    about = "Throttled or delayed demand per second, where AWS reports it."
+    return series_chart("Throttled per second", about, [query(throttled, SIGNAL_LEGEND)]).span(24)
 
 
-def _next(chosen: Matchers) -> list[AnyPanel]:
-    highest = ask.or_none(ask.top(ask.series("headroom_utilization_ratio", chosen)))
-    guess = "An estimate: the last hour's straight line, drawn on. Bursts and working hours are not in it."
-    title = f"Utilization in {AHEAD} hours, if it goes on like this"
+def _projection(matchers: Matchers) -> list[AnyPanel]:
+    highest = promql.or_none(promql.highest(promql.series("headroom_utilization_ratio", matchers)))
+    about = "A linear projection of the last hour. It ignores bursts and daily patterns."
+    title = f"Projected utilization in {PROJECTED_HOURS} hours"
     return [
         utilization_chart("Highest utilization", "Usage divided by the limit in force.", highest, Band()),
-        bars(title, guess, ask.projected(chosen, AHEAD), SIGNAL, Band()),
+        bar_panel(title, about, promql.projected(matchers, PROJECTED_HOURS), SIGNAL_LEGEND, Band()),
     ]
 
 
-def _unseen(chosen: Matchers) -> Iterator[AnyPanel]:
-    blind = "Accounts and regions that were not read completely for 15 minutes, or never."
-    yield number("Blind cells", blind, ask.blind_cells(chosen), color="red")
-    quiet = ask.or_zero(f"sum (increase({ask.FAILED_CALLS}[1h]))")
-    yield number(
-        "Calls that failed, in an hour", "What AWS refused or did not answer.", quiet, color="orange"
+def _blind_spots(matchers: Matchers) -> Iterator[AnyPanel]:
+    about = "Cells (an account in a region) that were never completely read, or not for 15 minutes."
+    yield stat_panel("Blind cells", about, promql.blind_cells(matchers), color="red")
+    failed = promql.or_zero(f"sum (increase({promql.FAILED_CALLS}[1h]))")
+    title, calls = "Failed calls in an hour", "Calls that AWS denied, throttled or did not answer."
+    yield stat_panel(title, calls, failed, color="orange")
+    about = "Signals with stale series, which lack a recent sample, or with unobservable series."
+    yield table_panel(
+        "Signals without samples", about, {"series": promql.without_samples(matchers)}, sort="series"
+    ).span(16)
+
+
+def _signal_row(signal: Signal) -> Iterator[AnyPanel]:
+    matchers = promql.of_signal(signal.service, signal.name)
+    used, limit = promql.usage(matchers), promql.series("headroom_limit", matchers)
+    limits = (
+        f"({limit} and {promql.ON_SERIES} {promql.highest(used)})\nor on () topk({promql.MAX_LINES}, {limit})"
     )
-    about = "Signals with series that have no recent sample (stale) or cannot have one (unobservable)."
-    yield rows("Signals not seen", about, {"series": ask.unseen(chosen)}, sort="series").span(16)
-
-
-def _of_signal(signal: Signal) -> Iterator[AnyPanel]:
-    chosen = ask.of(signal.service, signal.name)
-    used, limit = ask.usage(chosen), ask.series("headroom_limit", chosen)
-    limits = f"({limit} and {ask.ON_SERIES} {ask.top(used)})\nor on () topk({ask.DRAWN}, {limit})"
     targets = [
-        query(ask.or_none(ask.top(used)), RESOURCE),
-        query(ask.or_none(limits, "no limit"), f"limit of {RESOURCE}", "B"),
+        query(promql.or_none(promql.highest(used)), RESOURCE_LEGEND),
+        query(promql.or_none(limits, "no limit"), f"limit of {RESOURCE_LEGEND}", "B"),
     ]
-    refused = ask.or_none(ask.series("headroom_saturation", chosen), "not told by AWS")
-    utilization = ask.or_none(ask.top(ask.series("headroom_utilization_ratio", chosen)))
+    throttled = promql.or_none(promql.series("headroom_saturation", matchers), "not reported by AWS")
+    utilization = promql.or_none(promql.highest(promql.series("headroom_utilization_ratio", matchers)))
     band = signal.band or Band()
-    yield utilization_chart("Utilization", advice(signal), utilization, band).span(8)
+    yield utilization_chart("Utilization", signal_description(signal), utilization, band).span(8)
     title, unit = f"Usage and limit, {signal.unit}", unit_of(signal.unit)
     yield series_chart(title, " ".join(signal.caveats), targets, unit).span(8)
-    yield series_chart("Refused per second", signal.saturation, [query(refused, RESOURCE)]).span(8)
+    yield series_chart("Throttled per second", signal.saturation, [query(throttled, RESOURCE_LEGEND)]).span(8)
 
 
-def advice(signal: Signal) -> str:
-    """Why a signal matters and what to do, in Markdown."""
+def signal_description(signal: Signal) -> str:
+    """Return why a signal matters and what to do about it, in Markdown."""
     remedies = "\n".join(f"- {remedy}" for remedy in signal.remedy)
     return f"{signal.why}\n\n{remedies}\n\n[Documentation]({signal.docs[0]})"

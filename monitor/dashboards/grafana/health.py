@@ -1,20 +1,31 @@
-"""Headroom itself: what watching costs, what it sees, and whether its loops keep up."""
+"""The dashboard of Headroom itself: cost, coverage, loops and process."""
 
 from grafana_foundation_sdk.models import units
 
-from monitor.dashboards.grafana.panels import AnyPanel, chart, number, query, rows, shown_as
+from monitor.dashboards.grafana.board import Board
+from monitor.dashboards.grafana.panels import (
+    CELL_LEGEND,
+    AnyPanel,
+    chart_panel,
+    query,
+    stat_panel,
+    table_panel,
+    unit_override,
+)
 from monitor.dashboards.grafana.queries import (
-    CHOSEN,
+    ACCOUNT,
     FAILED_CALLS,
+    REGION,
+    SELECTED,
+    SERVICE,
     age,
     blind_cells,
     or_zero,
     select,
 )
-from monitor.dashboards.grafana.shell import Board
 
-CELL = ("account", "region")
-CELLS = {label: CHOSEN[label] for label in (*CELL, "service")}
+CELL = (ACCOUNT, REGION)
+CELLS = {label: SELECTED[label] for label in (*CELL, SERVICE)}
 MONTH = 30 * 24 * 3600  # seconds
 COST, REQUESTED, STREAMED = (
     select(f"headroom_{family}_total", CELLS, tuple(CELLS))
@@ -23,14 +34,14 @@ COST, REQUESTED, STREAMED = (
 RATE = "$__rate_interval"
 
 
-def health() -> Board:
-    """Cost of the fleet, and health of Headroom."""
+def health_board() -> Board:
+    """Return the dashboard of the cost and the health of Headroom."""
     return Board(
         "health",
         "Cost and health",
-        "What watching costs, what is not read, and whether Headroom keeps up.",
+        "Cost of monitoring, coverage, and the health of the loops and the process.",
         CELLS,
-        {"Cost": _cost(), "Sight": _sight(), "Loops": _loops(), "Process": _process()},
+        {"Cost": _cost(), "Coverage": _coverage(), "Loops": _loops(), "Process": _process()},
     )
 
 
@@ -39,56 +50,60 @@ def _cost() -> list[AnyPanel]:
     spent = f"sum (increase({COST}[$__range]))"
     series = select("headroom_series", CELLS, tuple(CELLS))
     streamed = or_zero(f"sum (rate({STREAMED}[1h]))")
-    by_cell = f"sum by (account, region) (rate({COST}[1h])) * {MONTH}"
-    by_service = f"sum by (service) (rate({COST}[1h])) * {MONTH}"
-    cell, service = "{{account}} {{region}}", "{{service}}"
+    by_cell = f"sum by ({', '.join(CELL)}) (rate({COST}[1h])) * {MONTH}"
+    by_service = f"sum by ({SERVICE}) (rate({COST}[1h])) * {MONTH}"
+    service = f"{{{{{SERVICE}}}}}"
     return [
-        number("A month of watching", "As in the last hour, for 30 days.", monthly, units.Dollars).span(6),
-        number("Spent", "In the time that is shown.", spent, units.Dollars).span(6),
-        number("Series", "All that is known of, in whatever zone.", f"sum ({series})"),
-        number("Metrics per second", "Asked of CloudWatch.", f"sum (rate({REQUESTED}[1h]))"),
-        number("Updates per second", "That streams bring, used or not.", streamed),
-        chart(
-            "A month of watching, by service",
-            "As in the hour before; without a name: what a stream brings and nobody uses.",
+        stat_panel(
+            "Cost per month", "At the rate of the last hour, for 30 days.", monthly, units.Dollars
+        ).span(6),
+        stat_panel("Cost", "In the selected time range.", spent, units.Dollars).span(6),
+        stat_panel("Series", "All series, in any zone.", f"sum ({series})"),
+        stat_panel("Metrics per second", "Requested of CloudWatch.", f"sum (rate({REQUESTED}[1h]))"),
+        stat_panel("Updates per second", "Received from metric streams, used or not.", streamed),
+        chart_panel(
+            "Cost per month by service",
+            "At the rate of the preceding hour. Without a name: streamed metrics that no service uses.",
             [query(by_service, service)],
             units.Dollars,
         ).span(8),
-        chart(
-            "A month of watching, by cell",
-            "An account in a region, as in the hour before.",
-            [query(by_cell, cell)],
+        chart_panel(
+            "Cost per month by cell",
+            "A cell is an account in a region. At the rate of the preceding hour.",
+            [query(by_cell, CELL_LEGEND)],
             units.Dollars,
         ).span(8),
-        chart(
-            "Series, by service", "All that is known of.", [query(f"sum by (service) ({series})", service)]
+        chart_panel(
+            "Series by service", "All series.", [query(f"sum by ({SERVICE}) ({series})", service)]
         ).span(8),
     ]
 
 
-def _sight() -> list[AnyPanel]:
-    failed = f"sum by (service, operation, code) (increase({FAILED_CALLS}[1h])) > 0"
-    calls = f"sum by (service) (rate(headroom_aws_calls_total[{RATE}]))"
+def _coverage() -> list[AnyPanel]:
+    failed = f"sum by ({SERVICE}, operation, code) (increase({FAILED_CALLS}[1h])) > 0"
+    calls = f"sum by ({SERVICE}) (rate(headroom_aws_calls_total[{RATE}]))"
     cells = age("headroom_poll_timestamp_seconds", CELLS, CELL)
-    inventories = age("headroom_inventory_timestamp_seconds", CELLS, (*CELL, "service"))
+    inventories = age("headroom_inventory_timestamp_seconds", CELLS, (*CELL, SERVICE))
     decode = "sum (increase(headroom_decode_errors_total[1h]))"
     points = f'sum by (source) (rate(headroom_points_total{{outcome="written"}}[{RATE}]))'
     return [
-        number(
-            "Blind cells", "Not read completely for 15 minutes, or never.", blind_cells(CELLS), color="red"
+        stat_panel(
+            "Blind cells", "Never completely read, or not for 15 minutes.", blind_cells(CELLS), color="red"
         ),
-        number("Undecodable results, in an hour", "From CloudWatch.", or_zero(decode), color="red"),
-        rows("Failed calls, in an hour", "By their error code.", {"calls": or_zero(failed)}).span(16),
-        rows("Last complete read", "Of a cell's metrics.", {"age": cells}, sort="age")
-        .override_by_name("age", shown_as(units.Seconds))
+        stat_panel("Decode errors in an hour", "In responses of CloudWatch.", or_zero(decode), color="red"),
+        table_panel("Failed calls in an hour", "By error code.", {"calls": or_zero(failed)}).span(16),
+        table_panel("Last complete poll", "Of the metrics of each cell.", {"age": cells}, sort="age")
+        .override_by_name("age", unit_override(units.Seconds))
         .span(12),
-        rows("Last complete inventory", "Of a service in a cell.", {"age": inventories}, sort="age")
-        .override_by_name("age", shown_as(units.Seconds))
+        table_panel(
+            "Last complete inventory", "Of each service in each cell.", {"age": inventories}, sort="age"
+        )
+        .override_by_name("age", unit_override(units.Seconds))
         .span(12),
-        chart("Calls per second", "To AWS, by service.", [query(calls, "{{service}}")]).span(12),
-        chart(
+        chart_panel("Calls per second", "To AWS, by service.", [query(calls, f"{{{{{SERVICE}}}}}")]).span(12),
+        chart_panel(
             "Points per second",
-            "By stream, or by poll: it brings the last minutes again, as they may be revised.",
+            "From streams and from polls. Polls repeat the last minutes, because CloudWatch may revise them.",
             [query(points, "{{source}}")],
         ).span(12),
     ]
@@ -97,20 +112,24 @@ def _sight() -> list[AnyPanel]:
 def _loops() -> list[AnyPanel]:
     duration = "headroom_tick_duration_seconds"
     slow = f"histogram_quantile(0.95, sum by (loop, le) (rate({duration}_bucket[1h])))"
-    turns = "sum by (loop) (rate(headroom_ticks_total[1h]))"
+    iterations = "sum by (loop) (rate(headroom_ticks_total[1h]))"
     missed = "sum by (loop) (increase(headroom_missed_ticks_total[1h]))"
     failures = or_zero("sum (increase(headroom_tick_failures_total[1h]))")
-    refused = or_zero('sum (increase(headroom_config_reloads_total{outcome="refused"}[$__range]))')
+    rejected = or_zero('sum (increase(headroom_config_reloads_total{outcome="refused"}[$__range]))')
     loop = "{{loop}}"
     return [
-        number("Failed turns, in an hour", "Unexpected errors; the log has them.", failures, color="red"),
-        number("Refused reloads", "New configurations that were wrong.", refused, color="orange"),
-        rows("Version", "What runs where.", {"processes": "headroom_build_info"}, ("__name__",))
+        stat_panel("Failed iterations in an hour", "Unexpected errors; see the log.", failures, color="red"),
+        stat_panel("Rejected reloads", "New configurations that were invalid.", rejected, color="orange"),
+        table_panel("Version", "Of each process.", {"processes": "headroom_build_info"}, ("__name__",))
         .height(4)
         .span(16),
-        chart("Duration of a turn", "95 of 100 are shorter.", [query(slow, loop)], units.Seconds).span(8),
-        chart("Turns per second", "Each loop has its interval.", [query(turns, loop)]).span(8),
-        chart("Missed turns, in an hour", "The one before took too long.", [query(missed, loop)]).span(8),
+        chart_panel("Duration of an iteration", "95th percentile.", [query(slow, loop)], units.Seconds).span(
+            8
+        ),
+        chart_panel("Iterations per second", "By loop.", [query(iterations, loop)]).span(8),
+        chart_panel(
+            "Skipped iterations in an hour", "Because the previous one took too long.", [query(missed, loop)]
+        ).span(8),
     ]
 
 
@@ -119,9 +138,9 @@ def _process() -> list[AnyPanel]:
     cpu = f"rate(process_cpu_seconds_total[{RATE}]) {running}"
     memory = f"process_resident_memory_bytes {running}"
     files = f"process_open_fds {running} / process_max_fds"
-    where = "{{instance}}"
+    legend = "{{instance}}"
     return [
-        chart("CPU", "Cores.", [query(cpu, where)]).span(8),
-        chart("Memory", "Resident.", [query(memory, where)], units.BytesIEC).span(8),
-        chart("Open files", "Of those allowed.", [query(files, where)], units.PercentUnit).span(8),
+        chart_panel("CPU", "Used cores.", [query(cpu, legend)]).span(8),
+        chart_panel("Memory", "Resident set size.", [query(memory, legend)], units.BytesIEC).span(8),
+        chart_panel("Open files", "Share of the limit.", [query(files, legend)], units.PercentUnit).span(8),
     ]

@@ -1,4 +1,4 @@
-"""The kinds of panel that the dashboards are made of, each with the looks and links they share."""
+"""The kinds of panel of the dashboards, with their common style and links."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, Self
@@ -30,14 +30,15 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from monitor.dashboards.grafana.queries import SERIES
+from monitor.dashboards.grafana.queries import ACCOUNT, REGION, VARIABLES
+from monitor.lib.label_names import exported_name
 from rules.band import Zone
 from rules.limits import Band
 
-SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
+DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 COLORS = {
     Zone.SATURATED: "purple",
-    Zone.CRITICAL: "red",
+    Zone.NEAR: "red",
     Zone.ABOVE: "orange",
     Zone.WITHIN: "green",
     Zone.BELOW: "blue",
@@ -50,83 +51,88 @@ UNITS = {
     "milliseconds": units.Milliseconds,
     "requests/s": units.RequestsPerSecond,
 }
-RESOURCE = "{{resource}} ({{account}} {{region}})"
+CELL_LEGEND = f"{{{{{ACCOUNT}}}}} {{{{{REGION}}}}}"
+RESOURCE_LEGEND = f"{{{{resource}}}} ({CELL_LEGEND})"
 SERIES_PAGE = "/d/headroom-series?${datasource:queryparam}&${__url_time_range}&"
 
 
-class Linked(Protocol):
-    """A builder of a panel whose fields can link elsewhere."""
+class LinkedPanel(Protocol):
+    """A builder of a panel whose fields can have links."""
 
-    def data_links(self, links: list[Builder[DashboardLink]]) -> Self: ...
+    def data_links(self, links: list[Builder[DashboardLink]]) -> Self:
+        """Set the links of each field."""
 
 
 def unit_of(unit: str) -> str:
-    """Grafana's name of a declared unit; where it has none, the panel's title says what the number is."""
+    """Return Grafana's id of a unit, or else `short`: the title of the panel names the unit."""
     return UNITS.get(unit, units.Short)
 
 
 def query(expr: str, legend: str = "", ref: str = "A", instant: bool = False) -> Dataquery:
-    """One query; an instant one asks for a table."""
-    asked = Dataquery().expr(expr).ref_id(ref).datasource(SOURCE)
+    """Return a range query, or an instant query whose result is a table."""
+    built = Dataquery().expr(expr).ref_id(ref).datasource(DATASOURCE)
     if legend:
-        asked = asked.legend_format(legend)
-    return asked.instant().format(PromQueryFormat.TABLE) if instant else asked.range()
+        built = built.legend_format(legend)
+    return built.instant().format(PromQueryFormat.TABLE) if instant else built.range()
 
 
 def link(title: str, url: str, blank: bool = False) -> Builder[DashboardLink]:
+    """Return a link. blank: whether it opens in a new tab."""
     return dashboard.DashboardLink(title).url(url).target_blank(blank)
 
 
-def series_links(value_of: str) -> list[Builder[DashboardLink]]:
-    """To the detail of a series here and on Headroom's page; `value_of` is where Grafana keeps a label."""
-    values = {label: f"${{{value_of}.{label}:percentencode}}" for label in SERIES}
-    here = "&".join(f"var-{label}={value}" for label, value in values.items())
-    page = "&".join(f"{label}={value}" for label, value in values.items())
+def series_links(labels_variable: str) -> list[Builder[DashboardLink]]:
+    """Return links to the series dashboard and to Headroom's page, with labels of a Grafana variable."""
+    values = {name: f"${{{labels_variable}.{exported_name(name)}:percentencode}}" for name in VARIABLES}
+    variables = "&".join(f"var-{name}={value}" for name, value in values.items())
+    filters = "&".join(f"{name}={value}" for name, value in values.items())
     return [
-        link("Series detail", f"{SERIES_PAGE}var-headroom=${{headroom:percentencode}}&{here}"),
-        link("Headroom's page", f"${{headroom}}/?{page}", blank=True),
+        link("Series detail", f"{SERIES_PAGE}var-headroom=${{headroom:percentencode}}&{variables}"),
+        link("Headroom's page", f"${{headroom}}/?{filters}", blank=True),
     ]
 
 
-def zone_names() -> list[ValueMapping]:
-    named = {
-        str(zone.value): ValueMappingResult(text=zone.word, color=COLORS[zone], index=place)
-        for place, zone in enumerate(sorted(Zone, reverse=True))
+def zone_mappings() -> list[ValueMapping]:
+    """Return a mapping that shows zones as words and colours."""
+    results = {
+        str(zone.value): ValueMappingResult(text=zone.word, color=COLORS[zone], index=index)
+        for index, zone in enumerate(sorted(Zone, reverse=True))
     }
-    return [ValueMap(named)]
+    return [ValueMap(results)]
 
 
-def not_told() -> list[ValueMapping]:
-    """NaN in words."""
-    said = ValueMappingResult(text="not told")
-    return [SpecialValueMap(DashboardSpecialValueMapOptions(SpecialValueMatch.NULL_AND_NAN, said))]
+def nan_mapping() -> list[ValueMapping]:
+    """Return a mapping that shows NaN as words."""
+    unknown = ValueMappingResult(text="unknown")
+    return [SpecialValueMap(DashboardSpecialValueMapOptions(SpecialValueMatch.NULL_AND_NAN, unknown))]
 
 
 def steps(bounds: Mapping[float | None, str]) -> dashboard.ThresholdsConfig:
-    """The colour from each bound on; None is from the lowest value on."""
-    told = [Threshold(value=value, color=color) for value, color in bounds.items()]
-    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(told)
+    """Return thresholds: the colour of values from each bound upwards; None: no lower bound."""
+    thresholds = [Threshold(value=value, color=color) for value, color in bounds.items()]
+    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(thresholds)
 
 
 def band_steps(band: Band) -> dashboard.ThresholdsConfig:
+    """Return thresholds at the edges of a target band."""
     return steps(
         {
             None: COLORS[Zone.BELOW],
             band.low: COLORS[Zone.WITHIN],
             band.high: COLORS[Zone.ABOVE],
-            band.critical: COLORS[Zone.CRITICAL],
+            band.near: COLORS[Zone.NEAR],
         }
     )
 
 
-def number(title: str, about: str, expr: str, unit: str = units.Short, color: str = "text") -> stat.Panel:
-    """One number, coloured as soon as it is not zero."""
+def stat_panel(title: str, about: str, expr: str, unit: str = units.Short, color: str = "text") -> stat.Panel:
+    """Return a panel with one number, which is coloured unless it is zero."""
     return (
         stat.Panel()
         .title(title)
         .description(about)
         .with_target(query(expr))
-        .datasource(SOURCE)
+        .datasource(DATASOURCE)
         .unit(unit)
         .thresholds(steps({None: "text", 1e-9: color}))
         .color_mode(common.BigValueColorMode.VALUE)
@@ -136,9 +142,11 @@ def number(title: str, about: str, expr: str, unit: str = units.Short, color: st
     )
 
 
-def chart(title: str, about: str, targets: Sequence[Dataquery], unit: str = units.Short) -> timeseries.Panel:
-    """Lines over time; a gap stays a gap."""
-    panel = timeseries.Panel().title(title).description(about).datasource(SOURCE).unit(unit)
+def chart_panel(
+    title: str, about: str, targets: Sequence[Dataquery], unit: str = units.Short
+) -> timeseries.Panel:
+    """Return a time series panel; gaps in the data are not connected."""
+    panel = timeseries.Panel().title(title).description(about).datasource(DATASOURCE).unit(unit)
     for target in targets:
         panel = panel.with_target(target)
     legend = VizLegendOptions().display_mode(common.LegendDisplayMode.TABLE).calcs(["lastNotNull", "max"])
@@ -155,29 +163,29 @@ def chart(title: str, about: str, targets: Sequence[Dataquery], unit: str = unit
 def series_chart(
     title: str, about: str, targets: Sequence[Dataquery], unit: str = units.Short
 ) -> timeseries.Panel:
-    """Lines that are series, each of which leads to its detail."""
-    return chart(title, about, targets, unit).data_links(series_links("__field.labels"))
+    """Return a time series panel whose lines link to the dashboard of their series."""
+    return chart_panel(title, about, targets, unit).data_links(series_links("__field.labels"))
 
 
 def utilization_chart(title: str, about: str, expr: str, band: Band) -> timeseries.Panel:
-    """Utilization of series, with the band as it is unless the configuration says otherwise."""
+    """Return a panel of utilization with the default target band: the configuration may override it."""
     lines = GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
     return (
-        series_chart(title, about, [query(expr, RESOURCE)], units.PercentUnit)
+        series_chart(title, about, [query(expr, RESOURCE_LEGEND)], units.PercentUnit)
         .thresholds(band_steps(band))
         .thresholds_style(lines)
         .min(0)
     )
 
 
-def bars(title: str, about: str, expr: str, legend: str, band: Band) -> bargauge.Panel:
-    """Utilizations side by side, as they are now."""
+def bar_panel(title: str, about: str, expr: str, legend: str, band: Band) -> bargauge.Panel:
+    """Return a panel with the current utilizations as bars."""
     return (
         bargauge.Panel()
         .title(title)
         .description(about)
         .with_target(query(expr, legend).instant())
-        .datasource(SOURCE)
+        .datasource(DATASOURCE)
         .unit(units.PercentUnit)
         .min(0)
         .max(1)
@@ -190,15 +198,15 @@ def bars(title: str, about: str, expr: str, legend: str, band: Band) -> bargauge
     )
 
 
-def timeline(title: str, about: str, expr: str, legend: str) -> statetimeline.Panel:
-    """Zones over time, in words and colours."""
+def timeline_panel(title: str, about: str, expr: str, legend: str) -> statetimeline.Panel:
+    """Return a panel with zones over time, as words and colours."""
     return (
         statetimeline.Panel()
         .title(title)
         .description(about)
         .with_target(query(expr, legend))
-        .datasource(SOURCE)
-        .mappings(zone_names())
+        .datasource(DATASOURCE)
+        .mappings(zone_mappings())
         .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS))
         .show_value(common.VisibilityMode.AUTO)
         .height(6)
@@ -206,35 +214,37 @@ def timeline(title: str, about: str, expr: str, legend: str) -> statetimeline.Pa
     )
 
 
-def rows(
+def table_panel(
     title: str, about: str, columns: Mapping[str, str], hidden: Sequence[str] = (), sort: str = ""
 ) -> table.Panel:
-    """A table of the labels and of a column a query, named so; rows with the same labels are one."""
-    panel = table.Panel().title(title).description(about).datasource(SOURCE)
+    """Return a table of labels with one column per query; rows with the same labels are merged."""
+    panel = table.Panel().title(title).description(about).datasource(DATASOURCE)
     references = dict(zip(columns, "ABCDEFGH", strict=False))
     for name, ref in references.items():
         panel = panel.with_target(query(columns[name], ref=ref, instant=True))
     values = {f"Value #{ref}": name for name, ref in references.items()}
     renamed = values if len(values) > 1 else {"Value": next(iter(columns))}
-    arranged = {"excludeByName": dict.fromkeys(("Time", *hidden), True), "renameByName": renamed}
+    organize = {"excludeByName": dict.fromkeys(("Time", *hidden), True), "renameByName": renamed}
     if sort:
         panel = panel.sort_by([TableSortByFieldState().display_name(sort).desc(True)])
     return (
         panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
-        .with_transformation(DataTransformerConfig(id_val="organize", options=arranged))
+        .with_transformation(DataTransformerConfig(id_val="organize", options=organize))
         .filterable(True)
         .height(11)
         .span(24)
     )
 
 
-def shown_as(unit: str) -> list[DynamicConfigValue]:
+def unit_override(unit: str) -> list[DynamicConfigValue]:
+    """Return an override of the unit of a column."""
     return [DynamicConfigValue(id_val="unit", value=unit)]
 
 
-def shown_as_zone() -> list[DynamicConfigValue]:
+def zone_override() -> list[DynamicConfigValue]:
+    """Return an override that shows a column as zones."""
     return [
-        DynamicConfigValue(id_val="mappings", value=zone_names()),
+        DynamicConfigValue(id_val="mappings", value=zone_mappings()),
         DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-background"}),
     ]
 

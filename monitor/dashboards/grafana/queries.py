@@ -1,107 +1,112 @@
-"""The PromQL of the dashboards. Every query has an answer: where nothing is there to show, it says so."""
+"""The PromQL of the dashboards. Every query returns something: without data, a line that says so."""
 
 from collections.abc import Mapping
 
+from monitor.fleet.key import ALL_LABELS, LABELS
+from monitor.lib.label_names import exported_name, exported_names
 from rules.band import Zone
 
 Matchers = Mapping[str, str]
 
-GROUP = ("account", "region", "service", "signal")
-SERIES = (*GROUP, "resource")
-BY_SERIES = f"by ({', '.join(SERIES)})"
-ON_SERIES = f"on ({', '.join(SERIES)})"
-BY_SERIES_AND_UNIT = f"by ({', '.join(SERIES)}, unit)"
+VARIABLES = LABELS  # variables of a dashboard; they have the names of the fields of a series
+GROUP_LABELS = exported_names(LABELS[:-1])
+SERIES_LABELS = exported_names(LABELS)
+IDENTITY = ", ".join(exported_names(ALL_LABELS))
+BY_SERIES = f"by ({IDENTITY})"
+ON_SERIES = f"on ({IDENTITY})"
+BY_SERIES_AND_UNIT = f"by ({IDENTITY}, unit)"
+ACCOUNT, REGION, SERVICE = exported_names(("account", "region", "service"))
 FAILED_CALLS = 'headroom_aws_calls_total{code!=""}'
-SHOWN = 50  # rows of a table
-DRAWN = 10  # lines of a chart
+MAX_ROWS = 50  # rows of a table
+MAX_LINES = 10  # lines of a chart
 
-CHOSEN: Matchers = {label: f'=~"${label}"' for label in SERIES}  # with variables that may have many values
-ONE: Matchers = {label: f'="${label}"' for label in SERIES}  # with variables that have one
-
-
-def within(service: str) -> Matchers:
-    """What is chosen of one service."""
-    return {**CHOSEN, "service": f'="{service}"'}
+SELECTED: Matchers = {
+    exported_name(name): f'=~"${name}"' for name in VARIABLES
+}  # for variables with several values
+SINGLE: Matchers = {exported_name(name): f'="${name}"' for name in VARIABLES}  # for variables with one value
 
 
-def of(service: str, signal: str) -> Matchers:
-    """What is chosen of one signal."""
-    return {**CHOSEN, "service": f'="{service}"', "signal": f'="{signal}"'}
+def of_service(service: str) -> Matchers:
+    """Return matchers for the selected series of a service."""
+    return {**SELECTED, SERVICE: f'="{service}"'}
 
 
-def select(family: str, matchers: Matchers, labels: tuple[str, ...] = SERIES, **more: str) -> str:
-    """A selector of a family that has these labels; `more` are further matchers, with their operator."""
+def of_signal(service: str, signal: str) -> Matchers:
+    """Return matchers for the selected series of a signal."""
+    return {**SELECTED, SERVICE: f'="{service}"', "signal": f'="{signal}"'}
+
+
+def select(metric: str, matchers: Matchers, labels: tuple[str, ...] = SERIES_LABELS, **more: str) -> str:
+    """Return a selector of a metric. labels: those of `matchers` to use; more: further matchers."""
     chosen = {label: matchers[label] for label in labels} | more
-    return f"{family}{{{','.join(label + match for label, match in chosen.items())}}}"
+    return f"{metric}{{{','.join(label + match for label, match in chosen.items())}}}"
 
 
-def series(family: str, matchers: Matchers) -> str:
-    """The samples of a family, whatever process they were scraped from."""
-    return f"max {BY_SERIES} ({select(family, matchers)})"
+def series(metric: str, matchers: Matchers) -> str:
+    """Return the samples of a metric, merged over the scraped processes."""
+    return f"max {BY_SERIES} ({select(metric, matchers)})"
 
 
 def usage(matchers: Matchers) -> str:
-    """Usage, or the most that it may be where CloudWatch only bounds it."""
+    """Return the usage, or its upper bound where CloudWatch only bounds it."""
     known, bound = (series(f"headroom_usage{suffix}", matchers) for suffix in ("", "_upper_bound"))
     return f"({known} or {bound})"
 
 
-def or_none(expression: str, said: str = "no samples") -> str:
-    """The expression, or one line that draws nothing and is called `said`: missing is not zero."""
-    nothing = f'label_replace(vector(NaN), "resource", "{said}", "", "")'
+def or_none(expression: str, placeholder: str = "no samples") -> str:
+    """Return the expression, or else an empty line named `placeholder`, because missing is not zero."""
+    nothing = f'label_replace(vector(NaN), "resource", "{placeholder}", "", "")'
     return f"{expression}\nor on () {nothing}"
 
 
 def or_zero(expression: str) -> str:
-    """A count that is zero when nothing is there to count."""
+    """Return the expression, or else zero; for counts."""
     return f"{expression}\nor on () vector(0)"
 
 
-def in_zone(zone: Zone, matchers: Matchers) -> str:
-    """How many series are in the zone."""
-    counted = select("headroom_series", matchers, GROUP, zone=f'="{zone.word}"')
+def count_in_zone(zone: Zone, matchers: Matchers) -> str:
+    """Return the number of series in a zone."""
+    counted = select("headroom_series", matchers, GROUP_LABELS, zone=f'="{zone.word}"')
     return or_zero(f"sum ({counted})")
 
 
 def worst(matchers: Matchers) -> str:
-    """The zones of the worst series, of those at or beyond the chosen zone."""
-    return f"topk({SHOWN}, {series('headroom_zone', matchers)} >= $zone)"
+    """Return the zones of the most urgent series in the selected zone or a worse one."""
+    return f"topk({MAX_ROWS}, {series('headroom_zone', matchers)} >= $zone)"
 
 
-def beside_worst(expression: str, matchers: Matchers) -> str:
-    """Another family of the series that `worst` tells; NaN for those that do not have it."""
+def column_of_worst(expression: str, matchers: Matchers) -> str:
+    """Return another metric of the series of `worst`; NaN for series without it."""
     unknown = f"{series('headroom_zone', matchers)} * NaN"
     return f"({expression} or {ON_SERIES} {unknown})\nand {ON_SERIES}\n{worst(matchers)}"
 
 
-def top(expression: str) -> str:
-    """The highest of them."""
-    return f"topk({DRAWN}, {expression})"
+def highest(expression: str) -> str:
+    """Return the highest values of an expression."""
+    return f"topk({MAX_LINES}, {expression})"
 
 
 def projected(matchers: Matchers, hours: int) -> str:
-    """Utilization in some hours if it goes on as in the last one: a line through it, no more than that."""
-    line = f"predict_linear({select('headroom_utilization_ratio', matchers)}[1h], {hours} * 3600)"
-    return or_none(f"topk({DRAWN}, clamp_min(max {BY_SERIES} ({line}), 0))")
+    """Return the utilization after some hours, by linear regression over the last hour."""
+    prediction = f"predict_linear({select('headroom_utilization_ratio', matchers)}[1h], {hours} * 3600)"
+    return or_none(f"topk({MAX_LINES}, clamp_min(max {BY_SERIES} ({prediction}), 0))")
 
 
-def unseen(matchers: Matchers) -> str:
-    """How many series of a signal have no sample now, or can never have one."""
+def without_samples(matchers: Matchers) -> str:
+    """Return the number of stale and of unobservable series of each signal."""
     zone = f'=~"{Zone.STALE.word}|{Zone.UNOBSERVABLE.word}"'
-    counted = (
-        f"sum by ({', '.join(GROUP)}, zone) ({select('headroom_series', matchers, GROUP, zone=zone)}) > 0"
-    )
-    return or_zero(counted)
+    counts = select("headroom_series", matchers, GROUP_LABELS, zone=zone)
+    return or_zero(f"sum by ({', '.join(GROUP_LABELS)}, zone) ({counts}) > 0")
 
 
-def age(family: str, matchers: Matchers, labels: tuple[str, ...]) -> str:
-    """Seconds since what a family's timestamps tell."""
-    return f"time() - max by ({', '.join(labels)}) ({select(family, matchers, labels)})"
+def age(metric: str, matchers: Matchers, labels: tuple[str, ...]) -> str:
+    """Return the age, in seconds, of the newest timestamp that a metric has for these labels."""
+    return f"time() - max by ({', '.join(labels)}) ({select(metric, matchers, labels)})"
 
 
 def blind_cells(matchers: Matchers) -> str:
-    """How many cells were not read completely for 15 minutes, or never."""
-    cell = ("account", "region")
-    read = f"max by (account, region) ({select('headroom_poll_timestamp_seconds', matchers, cell)})"
-    known = f"max by (account, region) ({select('headroom_series', matchers, cell)})"
+    """Return the number of cells that were never completely read, or not for 15 minutes."""
+    cell = (ACCOUNT, REGION)
+    read = f"max by ({', '.join(cell)}) ({select('headroom_poll_timestamp_seconds', matchers, cell)})"
+    known = f"max by ({', '.join(cell)}) ({select('headroom_series', matchers, cell)})"
     return or_zero(f"count ((time() - {read} > 900) or ({known} unless {read}))")

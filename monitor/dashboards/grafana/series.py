@@ -1,81 +1,94 @@
-"""One series in detail: usage against its limit, where that was read, and how old what is shown is."""
+"""The dashboard of one series: usage, limit and its source, zone, and the age of the sample."""
 
 from grafana_foundation_sdk.builders import gauge
 from grafana_foundation_sdk.models import units
 
-from monitor.dashboards.grafana import queries as ask
+from monitor.dashboards.grafana import queries as promql
+from monitor.dashboards.grafana.board import Board
 from monitor.dashboards.grafana.panels import (
-    SOURCE,
+    DATASOURCE,
     AnyPanel,
     band_steps,
-    chart,
+    chart_panel,
     link,
-    number,
     query,
-    rows,
-    shown_as,
-    timeline,
+    stat_panel,
+    table_panel,
+    timeline_panel,
     unit_of,
+    unit_override,
     utilization_chart,
-    zone_names,
+    zone_mappings,
 )
-from monitor.dashboards.grafana.shell import Board
 from rules.limits import Band, signals
 
-PAGE = "${headroom}/?" + "&".join(f"{label}=${{{label}:percentencode}}" for label in ask.SERIES)
+PAGE = "${headroom}/?" + "&".join(f"{name}=${{{name}:percentencode}}" for name in promql.VARIABLES)
 
 
-def one_series() -> Board:
-    """The dashboard to which every series elsewhere links."""
+def series_board() -> Board:
+    """Return the dashboard of a single series, to which the panels of other dashboards link."""
     return Board(
         "series",
         "Series",
-        "One signal of one resource: usage, the limit in force, and what was refused.",
-        ask.ONE,
+        "One signal of one resource: usage, limit in force, and throttling.",
+        promql.SINGLE,
         {"Now": _now(), "Over time": _over_time()},
     )
 
 
 def _now() -> list[AnyPanel]:
-    zone = ask.or_none(ask.series("headroom_zone", ask.ONE))
-    utilization = ask.or_none(ask.series("headroom_utilization_ratio", ask.ONE))
-    age = f"time() - {ask.series('headroom_sample_timestamp_seconds', ask.ONE)}"
-    refused = ask.or_none(ask.series("headroom_saturation", ask.ONE), "not told by AWS")
-    limit = ask.or_none(f"max by (unit, source) ({ask.select('headroom_limit', ask.ONE)})", "no limit")
+    zone = promql.or_none(promql.series("headroom_zone", promql.SINGLE))
+    utilization = promql.or_none(promql.series("headroom_utilization_ratio", promql.SINGLE))
+    age = f"time() - {promql.series('headroom_sample_timestamp_seconds', promql.SINGLE)}"
+    throttled = promql.or_none(promql.series("headroom_saturation", promql.SINGLE), "not reported by AWS")
+    limit = promql.or_none(
+        f"max by (unit, source) ({promql.select('headroom_limit', promql.SINGLE)})", "no limit"
+    )
     dial = gauge.Panel().title("Utilization").description("Usage divided by the limit.").min(0).max(1)
-    dial = dial.with_target(query(utilization)).datasource(SOURCE).unit(units.PercentUnit).height(4).span(4)
+    dial = (
+        dial.with_target(query(utilization)).datasource(DATASOURCE).unit(units.PercentUnit).height(4).span(4)
+    )
     return [
-        number("Zone", "Where the series stands.", zone).mappings(zone_names()),
+        stat_panel("Zone", "The zone of the series.", zone).mappings(zone_mappings()),
         dial.thresholds(band_steps(Band())),
-        number("Refused per second", "Demand refused or kept waiting.", refused, color="red"),
-        number("Age of the sample", "CloudWatch is minutes late.", ask.or_none(age), units.Seconds),
-        rows("Limit in force", "And where it was read.", {"limit": limit}).height(4).span(8),
+        stat_panel("Throttled per second", "Throttled or delayed demand.", throttled, color="red"),
+        stat_panel(
+            "Age of the sample",
+            "CloudWatch publishes with a delay of minutes.",
+            promql.or_none(age),
+            units.Seconds,
+        ),
+        table_panel("Limit in force", "The limit and its source.", {"limit": limit}).height(4).span(8),
     ]
 
 
 def _over_time() -> list[AnyPanel]:
     by_unit = "max by (resource, unit)"
     targets = [
-        query(ask.or_none(f"{by_unit} ({ask.select(family, ask.ONE)})", f"no {name}"), legend, ref)
+        query(
+            promql.or_none(f"{by_unit} ({promql.select(family, promql.SINGLE)})", f"no {name}"), legend, ref
+        )
         for ref, family, name, legend in (
             ("A", "headroom_usage", "usage", "usage, {{unit}}"),
             ("B", "headroom_limit", "limit", "limit, {{unit}}"),
-            ("C", "headroom_usage_upper_bound", "bound", "usage at most, {{unit}}"),
+            ("C", "headroom_usage_upper_bound", "bound", "upper bound of usage, {{unit}}"),
         )
     ]
     usage = (
-        chart("Usage and limit", "In the unit of the signal.", targets)
+        chart_panel("Usage and limit", "In the unit of the signal.", targets)
         .links([link("Headroom's page", PAGE, blank=True)])
         .span(24)
     )
     for unit in sorted({signal.unit for signal in signals()}):
-        usage = usage.override_by_regexp(f"/, {unit.replace('/', '.')}$/", shown_as(unit_of(unit)))
-    utilization = ask.or_none(ask.series("headroom_utilization_ratio", ask.ONE))
-    refused = ask.or_none(ask.series("headroom_saturation", ask.ONE), "not told by AWS")
-    zone = ask.or_none(ask.series("headroom_zone", ask.ONE))
+        usage = usage.override_by_regexp(f"/, {unit.replace('/', '.')}$/", unit_override(unit_of(unit)))
+    utilization = promql.or_none(promql.series("headroom_utilization_ratio", promql.SINGLE))
+    throttled = promql.or_none(promql.series("headroom_saturation", promql.SINGLE), "not reported by AWS")
+    zone = promql.or_none(promql.series("headroom_zone", promql.SINGLE))
     return [
         usage,
-        timeline("Zone", "Where it stood.", zone, "zone"),
+        timeline_panel("Zone", "The zone of the series over time.", zone, "zone"),
         utilization_chart("Utilization", "Usage divided by the limit.", utilization, Band()).span(12),
-        chart("Refused per second", "Demand refused or kept waiting.", [query(refused, "refused")]).span(12),
+        chart_panel(
+            "Throttled per second", "Throttled or delayed demand.", [query(throttled, "throttled")]
+        ).span(12),
     ]

@@ -1,4 +1,4 @@
-"""The AWS services of the world, one file each."""
+"""The simulated AWS services, one file each."""
 
 from monitor.demo.services import (
     apigateway,

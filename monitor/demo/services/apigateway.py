@@ -1,25 +1,26 @@
-"""API Gateway's REST APIs: moto keeps them, the account's throttle and the use of a plan are ours."""
+"""REST APIs of API Gateway: moto stores them; the account's throttle and the usage of plans are simulated."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from monitor.demo.metric import EVENTS, Emitted
-from monitor.demo.region import AwsError, Params, Region, Service
-from monitor.demo.services.quotas import quota
+from monitor.demo.metric import EVENTS, DemoMetric
+from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
+from monitor.demo.services.quotas import quota_value
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
-CLIENT_ERRORS = 0.01  # of all requests, before any is throttled
-DAY = 24 * 3600
+CLIENT_ERRORS = 0.01  # share of all requests, without throttling
+SECONDS_PER_DAY = 24 * 3600
 PERIOD_DAYS = {"DAY": 1, "WEEK": 7, "MONTH": 30}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
-    """A method with its own throttle; `traffic` is a share of it."""
+class DemoMethod:
+    """A method with its own throttle; `traffic` is a share of that throttle."""
 
     path: str
     verb: str
@@ -28,25 +29,32 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """A stage; `traffic`, that of its methods not included, is a share of `per_second`."""
+class DemoStage:
+    """A stage. traffic: the requests to all methods but `methods`, as a share of `per_second`.
+
+    shares: the share of `traffic` of each of these methods, by verb and path. If given, detailed metrics are
+    enabled.
+    """
 
     name: str
     per_second: float
     traffic: Traffic
     throttled: bool = False  # `per_second` is configured as the stage's throttle
-    methods: tuple[Method, ...] = ()
+    methods: tuple[DemoMethod, ...] = ()
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestApi:
+class DemoRestApi:
+    """A REST API and its stages."""
+
     name: str
-    stages: tuple[Stage, ...]
+    stages: tuple[DemoStage, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsagePlan:
-    """A plan for the stage of an API, and the share of the quota that each of its keys uses."""
+class DemoUsagePlan:
+    """A usage plan for a stage of an API. keys: the share of the quota that each API key uses."""
 
     name: str
     api: str
@@ -57,79 +65,108 @@ class UsagePlan:
     keys: Mapping[str, float]
 
 
-def demand(traffic: Traffic, name: str, per_second: float, minutes: Minutes) -> Floats:
-    """Requests in each minute, throttled ones included: Count counts them all."""
-    return traffic.at(name, minutes) * per_second * 60
+def stage_demand(traffic: Traffic, name: str, per_second: float, minutes: Minutes) -> Floats:
+    """Return the requests in each minute; like the metric Count, they include throttled ones."""
+    return traffic.demand(name, minutes) * per_second * 60
 
 
-def errors(requests: Floats, limit: float) -> Floats:
-    """4xx in each minute: 429s are among them."""
+def client_errors(requests: Floats, limit: float) -> Floats:
+    """Return the 4xx responses in each minute, which include the 429s of throttling."""
     return CLIENT_ERRORS * requests + np.maximum(requests - limit * 60, 0)
 
 
-def of_method(api: RestApi, stage: Stage, method: Method, minutes: Minutes) -> Floats:
+def method_requests(api: DemoRestApi, stage: DemoStage, method: DemoMethod, minutes: Minutes) -> Floats:
+    """Return the requests in each minute to a method with its own throttle."""
     name = f"{api.name}/{stage.name}/{method.verb} {method.path}"
-    return demand(method.traffic, name, method.per_second, minutes)
+    return stage_demand(method.traffic, name, method.per_second, minutes)
 
 
-def of_stage(api: RestApi, stage: Stage, minutes: Minutes) -> tuple[Floats, Floats]:
-    """Requests and 4xx of a stage, its methods included."""
-    requests = demand(stage.traffic, f"{api.name}/{stage.name}", stage.per_second, minutes)
-    failed = errors(requests, stage.per_second if stage.throttled else np.inf)
+def shared_requests(api: DemoRestApi, stage: DemoStage, share: float, minutes: Minutes) -> Floats:
+    """Return the requests in each minute to a method without its own throttle."""
+    return share * stage_demand(stage.traffic, f"{api.name}/{stage.name}", stage.per_second, minutes)
+
+
+def stage_requests_and_errors(api: DemoRestApi, stage: DemoStage, minutes: Minutes) -> tuple[Floats, Floats]:
+    """Return the requests and the 4xx responses in each minute of all methods of a stage."""
+    requests = stage_demand(stage.traffic, f"{api.name}/{stage.name}", stage.per_second, minutes)
+    failed = client_errors(requests, stage.per_second if stage.throttled else np.inf)
     for method in stage.methods:
-        more = of_method(api, stage, method, minutes)
-        requests, failed = requests + more, failed + errors(more, method.per_second)
+        to_method = method_requests(api, stage, method, minutes)
+        requests, failed = requests + to_method, failed + client_errors(to_method, method.per_second)
     return requests, failed
 
 
-def emitted(region: Region) -> Iterator[Emitted]:
-    for api in region.all(RestApi):
-        yield from counts({"ApiName": api.name}, api, api.stages)
+def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
+    """Yield the metrics of all REST APIs."""
+    for api in region.resources_of(DemoRestApi):
+        yield from count_metrics({"ApiName": api.name}, api, api.stages)
         for stage in api.stages:
-            where = {"ApiName": api.name, "Stage": stage.name}
-            yield from counts(where, api, (stage,))
+            dimensions = {"ApiName": api.name, "Stage": stage.name}
+            yield from count_metrics(dimensions, api, (stage,))
             for method in stage.methods:
-                yield from method_counts(where, api, stage, method)
+                yield from method_metrics(dimensions, api, stage, method)
+            for name, share in stage.shares.items():
+                verb, _, path = name.partition(" ")
+                method_dimensions = dimensions | {"Resource": path, "Method": verb}
+                yield DemoMetric(
+                    "AWS/ApiGateway",
+                    "Count",
+                    method_dimensions,
+                    EVENTS,
+                    partial(shared_requests, api, stage, share),
+                )
 
 
-def counts(where: dict[str, str], api: RestApi, stages: tuple[Stage, ...]) -> Iterator[Emitted]:
-    def total(which: int) -> Any:
-        return lambda m: np.sum([of_stage(api, stage, m)[which] for stage in stages], axis=0)
+def count_metrics(
+    dimensions: dict[str, str], api: DemoRestApi, stages: tuple[DemoStage, ...]
+) -> Iterator[DemoMetric]:
+    """Yield the metrics of some stages together."""
 
-    yield Emitted("AWS/ApiGateway", "Count", where, EVENTS, total(0))
-    yield Emitted("AWS/ApiGateway", "4XXError", where, EVENTS, total(1))
+    def total(index: int) -> Any:
+        return lambda m: np.sum([stage_requests_and_errors(api, stage, m)[index] for stage in stages], axis=0)
+
+    yield DemoMetric("AWS/ApiGateway", "Count", dimensions, EVENTS, total(0))
+    yield DemoMetric("AWS/ApiGateway", "4XXError", dimensions, EVENTS, total(1))
 
 
-def method_counts(where: dict[str, str], api: RestApi, stage: Stage, method: Method) -> Iterator[Emitted]:
-    exact = where | {"Resource": method.path, "Method": method.verb}
+def method_metrics(
+    dimensions: dict[str, str], api: DemoRestApi, stage: DemoStage, method: DemoMethod
+) -> Iterator[DemoMetric]:
+    """Yield the metrics of a method with its own throttle."""
+    method_dimensions = dimensions | {"Resource": method.path, "Method": method.verb}
 
     def requests(minutes: Minutes) -> Floats:
-        return of_method(api, stage, method, minutes)
+        return method_requests(api, stage, method, minutes)
 
-    yield Emitted("AWS/ApiGateway", "Count", exact, EVENTS, requests)
-    yield Emitted(
-        "AWS/ApiGateway", "4XXError", exact, EVENTS, lambda m: errors(requests(m), method.per_second)
+    yield DemoMetric("AWS/ApiGateway", "Count", method_dimensions, EVENTS, requests)
+    yield DemoMetric(
+        "AWS/ApiGateway",
+        "4XXError",
+        method_dimensions,
+        EVENTS,
+        lambda m: client_errors(requests(m), method.per_second),
     )
 
 
-def seed(region: Region, client: Any) -> None:
-    for api in region.all(RestApi):
-        region.ids[api.name] = made = client.create_rest_api(name=api.name)["id"]
-        root = client.get_resources(restApiId=made)["items"][0]["id"]
-        child = {"restApiId": made, "resourceId": root, "httpMethod": "GET"}
+def seed(region: DemoRegion, client: Any) -> None:
+    """Create the APIs and usage plans in moto."""
+    for api in region.resources_of(DemoRestApi):
+        region.ids[api.name] = api_id = client.create_rest_api(name=api.name)["id"]
+        root = client.get_resources(restApiId=api_id)["items"][0]["id"]
+        child = {"restApiId": api_id, "resourceId": root, "httpMethod": "GET"}
         client.put_method(**child, authorizationType="NONE")
         client.put_integration(**child, type="MOCK", integrationHttpMethod="GET")
-        deployment = client.create_deployment(restApiId=made)["id"]
+        deployment = client.create_deployment(restApiId=api_id)["id"]
         for stage in api.stages:
-            client.create_stage(restApiId=made, stageName=stage.name, deploymentId=deployment)
-            if settings := throttles(stage):
-                client.update_stage(restApiId=made, stageName=stage.name, patchOperations=settings)
-    for plan in region.all(UsagePlan):
+            client.create_stage(restApiId=api_id, stageName=stage.name, deploymentId=deployment)
+            if settings := throttle_patches(stage):
+                client.update_stage(restApiId=api_id, stageName=stage.name, patchOperations=settings)
+    for plan in region.resources_of(DemoUsagePlan):
         seed_plan(region, client, plan)
 
 
-def throttles(stage: Stage) -> list[dict[str, str]]:
-    """The patches that set a stage's throttles; a method's path is written with ~1 for each slash."""
+def throttle_patches(stage: DemoStage) -> list[dict[str, str]]:
+    """Return the patches that set the throttles of a stage; ~1 stands for a slash in the path of a method."""
     limits = {"/*/*": stage.per_second} if stage.throttled else {}
     limits |= {f"/{m.path.replace('/', '~1')}/{m.verb}": m.per_second for m in stage.methods}
     patches = {
@@ -137,32 +174,34 @@ def throttles(stage: Stage) -> list[dict[str, str]]:
         for key, limit in limits.items()
         for name, factor in (("rateLimit", 1), ("burstLimit", 2))
     }
-    patches |= {f"{key}/metrics/enabled": "true" for key in limits if key != "/*/*"}
+    patches |= {f"{key}/metrics/enabled": "true" for key in limits if key != "/*/*" or stage.shares}
     return [{"op": "replace", "path": path, "value": value} for path, value in patches.items()]
 
 
-def seed_plan(region: Region, client: Any, plan: UsagePlan) -> None:
-    made = client.create_usage_plan(
+def seed_plan(region: DemoRegion, client: Any, plan: DemoUsagePlan) -> None:
+    """Create a usage plan and its API keys in moto."""
+    created = client.create_usage_plan(
         name=plan.name,
         apiStages=[{"apiId": region.ids[plan.api], "stage": plan.stage}],
         throttle={"rateLimit": plan.per_second, "burstLimit": int(2 * plan.per_second)},
         quota={"limit": plan.quota, "offset": 0, "period": plan.period},
     )
-    region.ids[plan.name] = made["id"]
+    region.ids[plan.name] = created["id"]
     for name in plan.keys:
         key = client.create_api_key(name=name, enabled=True)["id"]
-        client.create_usage_plan_key(usagePlanId=made["id"], keyId=key, keyType="API_KEY")
+        client.create_usage_plan_key(usagePlanId=created["id"], keyId=key, keyType="API_KEY")
         region.ids[f"{plan.name}/{name}"] = key
 
 
-def get_account(region: Region, _: Params, __: float) -> Mapping[str, Any]:
-    rate, burst = quota(region, "L-8A5B8E43"), int(quota(region, "L-CDF5615A"))
+def get_account(region: DemoRegion, _: Params, __: float) -> Mapping[str, Any]:
+    """Answer GetAccount with the throttle of the account."""
+    rate, burst = quota_value(region, "L-8A5B8E43"), int(quota_value(region, "L-CDF5615A"))
     return {"throttleSettings": {"rateLimit": rate, "burstLimit": burst}, "features": ["UsagePlans"]}
 
 
-def get_usage(region: Region, params: Params, now: float) -> Mapping[str, Any]:
-    """Used and remaining of each day asked for; the whole quota remains at the start of each period."""
-    for plan in region.all(UsagePlan):
+def get_usage(region: DemoRegion, params: Params, now: float) -> Mapping[str, Any]:
+    """Answer GetUsage with the used and the remaining quota of each requested day."""
+    for plan in region.resources_of(DemoUsagePlan):
         if region.ids[plan.name] == params["usagePlanId"]:
             first, last = (date.fromisoformat(params[side]) for side in ("startDate", "endDate"))
             days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
@@ -171,21 +210,22 @@ def get_usage(region: Region, params: Params, now: float) -> Mapping[str, Any]:
                 for key, share in plan.keys.items()
             }
             return {**params, "items": use}
-    raise AwsError("NotFoundException", "Invalid Usage Plan ID specified")
+    raise AwsResponseError("NotFoundException", "Invalid Usage Plan ID specified")
 
 
-def used_and_remaining(plan: UsagePlan, share: float, day: date, now: float) -> list[int]:
+def used_and_remaining(plan: DemoUsagePlan, share: float, day: date, now: float) -> list[int]:
+    """Return the requests used on a day, and the quota that remains at its end (of today: now)."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
-    passed = min(max((now - midnight) / DAY, 0.0), 1.0)
+    share_of_day = min(max((now - midnight) / SECONDS_PER_DAY, 0.0), 1.0)
     length = PERIOD_DAYS[plan.period]
-    a_day = plan.quota * share / length
-    before = {"DAY": 0, "WEEK": day.weekday(), "MONTH": day.day - 1}[plan.period]
-    return [int(passed * a_day), int(plan.quota - (before + passed) * a_day)]
+    used_per_day = plan.quota * share / length
+    days_before = {"DAY": 0, "WEEK": day.weekday(), "MONTH": day.day - 1}[plan.period]
+    return [int(share_of_day * used_per_day), int(plan.quota - (days_before + share_of_day) * used_per_day)]
 
 
-SERVICE = Service(
+SERVICE = DemoService(
     name="apigateway",
-    emitted=emitted,
+    metrics=metrics,
     seed=seed,
-    answers={"GetAccount": get_account, "GetUsage": get_usage},
+    operations={"GetAccount": get_account, "GetUsage": get_usage},
 )

@@ -1,4 +1,4 @@
-"""Auto Scaling: answered from the declaration, because the size of a group moves with its load."""
+"""Auto Scaling: all operations are simulated, because the size of a group follows its load."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from monitor.demo.metric import READING, Emitted
-from monitor.demo.region import Params, Region, Service
-from monitor.demo.services.quotas import quota
+from monitor.demo.metric import PER_MINUTE, DemoMetric
+from monitor.demo.region import DemoRegion, DemoService, Params
+from monitor.demo.services.quotas import quota_value
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """A group; `load` is a share of its maximum size, `cpu` of its instances' processors."""
+class DemoGroup:
+    """A group. load: a share of its maximum size. cpu: a share of the CPU of its instances."""
 
     name: str
     minimum: int
@@ -25,51 +25,56 @@ class Group:
     weight: int = 1  # capacity units of one instance
     missing: int = 0  # units that AWS cannot launch
     metrics: bool = True  # group metrics are enabled
-    target: float | None = None  # of a target-tracking policy, percent
+    target: float | None = None  # of the target-tracking policy, in percent
 
     def desired(self, minutes: Minutes) -> Floats:
-        """Capacity units wanted."""
-        load: Floats = np.ceil(self.load.at(self.name, minutes) * self.maximum / self.weight) * self.weight
+        """Return the desired capacity in each minute, in capacity units."""
+        load: Floats = (
+            np.ceil(self.load.demand(self.name, minutes) * self.maximum / self.weight) * self.weight
+        )
         return np.minimum(np.maximum(load, self.minimum), self.maximum)
 
     def in_service(self, minutes: Minutes) -> Floats:
-        """Capacity units there."""
+        """Return the capacity in service in each minute, in capacity units."""
         return np.maximum(self.desired(minutes) - self.missing, 0)
 
 
-def emitted(region: Region) -> Iterator[Emitted]:
-    groups = region.all(Group)
-    counted = {
+def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
+    """Yield the metrics of all groups."""
+    groups = region.resources_of(DemoGroup)
+    count_dimensions = {
         "Service": "AutoScaling",
         "Type": "Resource",
         "Resource": "NumberOfAutoScalingGroup",
         "Class": "None",
     }
-    yield Emitted("AWS/Usage", "ResourceCount", counted, READING, always(len(groups)))
+    yield DemoMetric("AWS/Usage", "ResourceCount", count_dimensions, PER_MINUTE, constant(len(groups)))
     for group in groups:
-        where = {"AutoScalingGroupName": group.name}
-        yield Emitted("AWS/EC2", "CPUUtilization", where, READING, cpu(group))
-        for name, at in gauges(group).items() if group.metrics else ():
-            yield Emitted("AWS/AutoScaling", name, where, READING, at)
+        dimensions = {"AutoScalingGroupName": group.name}
+        yield DemoMetric("AWS/EC2", "CPUUtilization", dimensions, PER_MINUTE, cpu_utilization(group))
+        for name, at in group_metrics(group).items() if group.metrics else ():
+            yield DemoMetric("AWS/AutoScaling", name, dimensions, PER_MINUTE, at)
 
 
-def always(value: float) -> Callable[[Minutes], Floats]:
+def constant(value: float) -> Callable[[Minutes], Floats]:
+    """Return a function of the minute with a constant value."""
     return lambda m: np.full(len(m), float(value))
 
 
-def cpu(group: Group) -> Callable[[Minutes], Floats]:
-    return lambda m: np.minimum(100 * group.cpu.at(group.name + "/cpu", m), 100.0)
+def cpu_utilization(group: DemoGroup) -> Callable[[Minutes], Floats]:
+    """Return the CPU utilization of a group, in percent, as a function of the minute."""
+    return lambda m: np.minimum(100 * group.cpu.demand(group.name + "/cpu", m), 100.0)
 
 
-def gauges(group: Group) -> Mapping[str, Callable[[Minutes], Floats]]:
-    """The group metrics: capacities in units, instances one by one."""
+def group_metrics(group: DemoGroup) -> Mapping[str, Callable[[Minutes], Floats]]:
+    """Return the group metrics by name: capacities in units, and numbers of instances."""
     return {
-        "GroupMinSize": always(group.minimum),
-        "GroupMaxSize": always(group.maximum),
+        "GroupMinSize": constant(group.minimum),
+        "GroupMaxSize": constant(group.maximum),
         "GroupDesiredCapacity": group.desired,
         "GroupInServiceInstances": lambda m: group.in_service(m) / group.weight,
         "GroupPendingInstances": lambda m: (group.desired(m) - group.in_service(m)) / group.weight,
-        "GroupTerminatingInstances": always(0),
+        "GroupTerminatingInstances": constant(0),
         "GroupTotalInstances": lambda m: group.desired(m) / group.weight,
         "GroupInServiceCapacity": group.in_service,
         "GroupPendingCapacity": lambda m: group.desired(m) - group.in_service(m),
@@ -77,17 +82,21 @@ def gauges(group: Group) -> Mapping[str, Callable[[Minutes], Floats]]:
     }
 
 
-def describe_groups(region: Region, params: Params, now: float) -> Mapping[str, Any]:
-    names = params.get("AutoScalingGroupNames") or [group.name for group in region.all(Group)]
+def describe_groups(region: DemoRegion, params: Params, now: float) -> Mapping[str, Any]:
+    """Answer DescribeAutoScalingGroups."""
+    names = params.get("AutoScalingGroupNames") or [group.name for group in region.resources_of(DemoGroup)]
     minute = np.array([region.minute(now)])
     return {
         "AutoScalingGroups": [
-            shown(region, group, minute) for group in region.all(Group) if group.name in names
+            group_description(region, group, minute)
+            for group in region.resources_of(DemoGroup)
+            if group.name in names
         ]
     }
 
 
-def shown(region: Region, group: Group, minute: Minutes) -> Mapping[str, Any]:
+def group_description(region: DemoRegion, group: DemoGroup, minute: Minutes) -> Mapping[str, Any]:
+    """Return the description of a group."""
     weight = {"WeightedCapacity": str(group.weight)} if group.weight > 1 else {}
     zones = [f"{region.name}a", f"{region.name}b"]
     return {
@@ -103,7 +112,8 @@ def shown(region: Region, group: Group, minute: Minutes) -> Mapping[str, Any]:
         "HealthCheckType": "EC2",
         "CreatedTime": datetime(2026, 1, 1, tzinfo=UTC),
         "EnabledMetrics": [
-            {"Metric": name, "Granularity": "1Minute"} for name in (gauges(group) if group.metrics else ())
+            {"Metric": name, "Granularity": "1Minute"}
+            for name in (group_metrics(group) if group.metrics else ())
         ],
         "Instances": [
             {
@@ -117,12 +127,12 @@ def shown(region: Region, group: Group, minute: Minutes) -> Mapping[str, Any]:
             }
             for index in range(int(group.in_service(minute)[0]) // group.weight)
         ],
-        **mixed(group),
+        **instance_types(group),
     }
 
 
-def mixed(group: Group) -> Mapping[str, Any]:
-    """How a group says that its capacity is counted in units, not instances."""
+def instance_types(group: DemoGroup) -> Mapping[str, Any]:
+    """Return the launch template, with weights when capacity is counted in units."""
     template = {"LaunchTemplateId": "lt-00000000000000001", "LaunchTemplateName": "main", "Version": "1"}
     if group.weight == 1:
         return {"LaunchTemplate": template}
@@ -134,7 +144,8 @@ def mixed(group: Group) -> Mapping[str, Any]:
     }
 
 
-def describe_policies(region: Region, params: Params, _: float) -> Mapping[str, Any]:
+def describe_policies(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer DescribePolicies with the target-tracking policies."""
     name = params.get("AutoScalingGroupName")
     return {
         "ScalingPolicies": [
@@ -150,25 +161,26 @@ def describe_policies(region: Region, params: Params, _: float) -> Mapping[str, 
                     "DisableScaleIn": False,
                 },
             }
-            for group in region.all(Group)
+            for group in region.resources_of(DemoGroup)
             if group.target is not None and name in (None, group.name)
         ]
     }
 
 
-def describe_account_limits(region: Region, _: Params, __: float) -> Mapping[str, Any]:
+def describe_account_limits(region: DemoRegion, _: Params, __: float) -> Mapping[str, Any]:
+    """Answer DescribeAccountLimits."""
     return {
-        "MaxNumberOfAutoScalingGroups": int(quota(region, "L-CDE20ADC")),
-        "MaxNumberOfLaunchConfigurations": int(quota(region, "L-6B80B8FA")),
-        "NumberOfAutoScalingGroups": len(region.all(Group)),
+        "MaxNumberOfAutoScalingGroups": int(quota_value(region, "L-CDE20ADC")),
+        "MaxNumberOfLaunchConfigurations": int(quota_value(region, "L-6B80B8FA")),
+        "NumberOfAutoScalingGroups": len(region.resources_of(DemoGroup)),
         "NumberOfLaunchConfigurations": 0,
     }
 
 
-SERVICE = Service(
+SERVICE = DemoService(
     name="autoscaling",
-    emitted=emitted,
-    answers={
+    metrics=metrics,
+    operations={
         "DescribeAutoScalingGroups": describe_groups,
         "DescribePolicies": describe_policies,
         "DescribeAccountLimits": describe_account_limits,

@@ -1,12 +1,13 @@
-"""EC2, only to tell which regions the account has enabled: those of the world."""
+"""EC2: only the list of regions is simulated."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from monitor.demo.region import Params, Region, Service
+from monitor.demo.region import DemoRegion, DemoService, Params
 
 
-def describe_regions(region: Region, params: Params, _: float) -> Mapping[str, Any]:
+def describe_regions(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer DescribeRegions with the regions of the world."""
     return {
         "Regions": [
             {
@@ -14,10 +15,10 @@ def describe_regions(region: Region, params: Params, _: float) -> Mapping[str, A
                 "Endpoint": f"ec2.{name}.amazonaws.com",
                 "OptInStatus": "opt-in-not-required",
             }
-            for name in region.enabled
-            if name in params.get("RegionNames", region.enabled)
+            for name in region.enabled_regions
+            if name in params.get("RegionNames", region.enabled_regions)
         ]
     }
 
 
-SERVICE = Service(name="ec2", answers={"DescribeRegions": describe_regions})
+SERVICE = DemoService(name="ec2", operations={"DescribeRegions": describe_regions})

@@ -1,4 +1,4 @@
-"""Kinesis Data Streams: moto keeps streams, shards and consumers; limits and summaries are ours."""
+"""Kinesis Data Streams: moto stores streams, shards and consumers; limits and summaries are simulated."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from monitor.demo.metric import BYTES, EVENTS, READING, Emitted
-from monitor.demo.region import AwsError, Params, Region, Service
-from monitor.demo.services.quotas import quota
+from monitor.demo.metric import BYTES, EVENTS, PER_MINUTE, DemoMetric
+from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
+from monitor.demo.services.quotas import quota_value
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
-SHARD_BYTES = 1024**2 * 60  # written in a minute; twice that may be read
-ON_DEMAND_SHARDS = 4  # what a new on-demand stream starts with: 4 MiB/s
-NEVER_BEHIND = Traffic(mean=3e-6, day=0.0, noise=2e-6)  # a fraction of a second
+SHARD_BYTES = 1024**2 * 60  # write limit per minute; the read limit is twice as high
+ON_DEMAND_SHARDS = 4  # of a new on-demand stream: 4 MiB/s
+NEARLY_NO_LAG = Traffic(mean=3e-6, daily=0.0, noise=2e-6)  # a fraction of a second
 SHARD_METRICS = (
     "IncomingBytes",
     "IncomingRecords",
@@ -27,131 +27,157 @@ SHARD_METRICS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """A stream; `write` is a share of what its shards take, `lag` of its retention."""
+class DemoStream:
+    """A stream. write: a share of the write limit of its shards. lag: a share of its retention."""
 
     name: str
     write: Traffic
     shards: int = ON_DEMAND_SHARDS
     on_demand: bool = False
-    skew: tuple[float, ...] = ()  # how much of an even part each shard gets; empty: exactly that
+    skew: tuple[float, ...] = ()  # load of each shard relative to the mean; empty: equal load
     shard_metrics: bool = False
     record_bytes: int = 2048
-    readers: float = 1  # how many consumers read it all with GetRecords
-    consumers: tuple[str, ...] = ()  # and with enhanced fan-out
-    lag: Traffic = NEVER_BEHIND
+    readers: float = 1  # consumers that read everything with GetRecords
+    consumers: tuple[str, ...] = ()  # enhanced fan-out consumers
+    lag: Traffic = NEARLY_NO_LAG
     retention_hours: int = 24
 
     @property
     def mode(self) -> str:
+        """The stream mode."""
         return "ON_DEMAND" if self.on_demand else "PROVISIONED"
 
     def demand(self, minutes: Minutes) -> Floats:
-        """For each shard and minute, the bytes sent as a share of the shard's limit."""
-        return np.outer(self.skew or np.ones(self.shards), self.write.at(self.name, minutes))
+        """Return the demand on each shard in each minute, as a share of the shard's limit."""
+        return np.outer(self.skew or np.ones(self.shards), self.write.demand(self.name, minutes))
 
 
-def emitted(region: Region) -> Iterator[Emitted]:
-    for stream in region.all(Stream):
+def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
+    """Yield the metrics of all streams."""
+    for stream in region.resources_of(DemoStream):
         whole = {"StreamName": stream.name}
-        yield from writes(stream, whole, slice(None))
-        yield from reads(stream, whole)
+        yield from write_metrics(stream, whole, slice(None))
+        yield from read_metrics(stream, whole)
         for consumer in stream.consumers:
-            yield from pushes(stream, whole | {"ConsumerName": consumer})
+            yield from fan_out_metrics(stream, whole | {"ConsumerName": consumer})
         if stream.shard_metrics:
             for shard in range(stream.shards):
                 part = whole | {"ShardId": f"shardId-{shard:012}"}
-                yield from writes(stream, part, slice(shard, shard + 1))
-                yield from shard_reads(stream, part, slice(shard, shard + 1))
+                yield from write_metrics(stream, part, slice(shard, shard + 1))
+                yield from shard_read_metrics(stream, part, slice(shard, shard + 1))
 
 
-def sent(stream: Stream, shards: slice, per: int) -> Any:
-    """Bytes or records (`per` bytes each) that the shards took."""
-    return lambda m: np.minimum(stream.demand(m)[shards], 1.0).sum(axis=0) * SHARD_BYTES / per
+def accepted_writes(stream: DemoStream, shards: slice, unit_bytes: int) -> Any:
+    """Return the writes accepted per minute, in units of `unit_bytes`, as a function of the minute."""
+    return lambda m: np.minimum(stream.demand(m)[shards], 1.0).sum(axis=0) * SHARD_BYTES / unit_bytes
 
 
-def excess(stream: Stream, shards: slice, per: int, of: float = 1.0) -> Any:
-    """The same, of what was asked beyond `of` times the limit; no data point without any."""
+def excess_writes(stream: DemoStream, shards: slice, unit_bytes: int, factor: float = 1.0) -> Any:
+    """Return the writes beyond `factor` times the limit, like `accepted_writes`; NaN where there are none."""
 
     def at(minutes: Minutes) -> Floats:
-        over = np.maximum(stream.demand(minutes)[shards] - of, 0.0).sum(axis=0)
-        return np.where(over > 0, over, np.nan) * SHARD_BYTES / per
+        over = np.maximum(stream.demand(minutes)[shards] - factor, 0.0).sum(axis=0)
+        return np.where(over > 0, over, np.nan) * SHARD_BYTES / unit_bytes
 
     return at
 
 
-def writes(stream: Stream, where: dict[str, str], shards: slice) -> Iterator[Emitted]:
-    """What the whole stream and each shard report alike."""
+def write_metrics(stream: DemoStream, dimensions: dict[str, str], shards: slice) -> Iterator[DemoMetric]:
+    """Yield the write metrics of a stream or of a shard."""
     size = stream.record_bytes
-    yield Emitted("AWS/Kinesis", "IncomingBytes", where, BYTES, sent(stream, shards, 1))
-    yield Emitted("AWS/Kinesis", "IncomingRecords", where, EVENTS, sent(stream, shards, size))
-    too_much = excess(stream, shards, size)
-    yield Emitted("AWS/Kinesis", "WriteProvisionedThroughputExceeded", where, EVENTS, too_much)
-    if "ShardId" not in where:
-        yield Emitted("AWS/Kinesis", "PutRecords.ThrottledRecords", where, EVENTS, too_much)
+    yield DemoMetric("AWS/Kinesis", "IncomingBytes", dimensions, BYTES, accepted_writes(stream, shards, 1))
+    yield DemoMetric(
+        "AWS/Kinesis", "IncomingRecords", dimensions, EVENTS, accepted_writes(stream, shards, size)
+    )
+    throttled = excess_writes(stream, shards, size)
+    yield DemoMetric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", dimensions, EVENTS, throttled)
+    if "ShardId" not in dimensions:
+        yield DemoMetric("AWS/Kinesis", "PutRecords.ThrottledRecords", dimensions, EVENTS, throttled)
 
 
-def age(stream: Stream) -> Any:
-    return lambda m: stream.lag.at(stream.name + "/lag", m) * stream.retention_hours * 3_600_000
+def iterator_age(stream: DemoStream) -> Any:
+    """Return the iterator age in milliseconds as a function of the minute."""
+    return lambda m: stream.lag.demand(stream.name + "/lag", m) * stream.retention_hours * 3_600_000
 
 
-def reads(stream: Stream, where: dict[str, str]) -> Iterator[Emitted]:
-    took = sent(stream, slice(None), 1)
-    yield Emitted("AWS/Kinesis", "GetRecords.Bytes", where, BYTES, lambda m: stream.readers * took(m))
-    calls = stream.shards * stream.readers * 60  # each reader asks each shard once a second
-    yield Emitted("AWS/Kinesis", "GetRecords.Success", where, EVENTS, lambda m: took(m) * 0 + calls)
-    too_much = excess(stream, slice(None), SHARD_BYTES // 60, of=2 / stream.readers)
-    yield Emitted("AWS/Kinesis", "ReadProvisionedThroughputExceeded", where, EVENTS, too_much)
-    yield Emitted("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", where, READING, age(stream))
+def read_metrics(stream: DemoStream, dimensions: dict[str, str]) -> Iterator[DemoMetric]:
+    """Yield the read metrics of a stream."""
+    read = accepted_writes(stream, slice(None), 1)
+    yield DemoMetric("AWS/Kinesis", "GetRecords.Bytes", dimensions, BYTES, lambda m: stream.readers * read(m))
+    calls = stream.shards * stream.readers * 60  # each reader calls once per second and shard
+    yield DemoMetric("AWS/Kinesis", "GetRecords.Success", dimensions, EVENTS, lambda m: read(m) * 0 + calls)
+    throttled = excess_writes(stream, slice(None), SHARD_BYTES // 60, factor=2 / stream.readers)
+    yield DemoMetric("AWS/Kinesis", "ReadProvisionedThroughputExceeded", dimensions, EVENTS, throttled)
+    yield DemoMetric(
+        "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", dimensions, PER_MINUTE, iterator_age(stream)
+    )
 
 
-def shard_reads(stream: Stream, where: dict[str, str], shards: slice) -> Iterator[Emitted]:
-    times = stream.readers + len(stream.consumers)
-    took, records = sent(stream, shards, 1), sent(stream, shards, stream.record_bytes)
-    yield Emitted("AWS/Kinesis", "OutgoingBytes", where, BYTES, lambda m: times * took(m))
-    yield Emitted("AWS/Kinesis", "OutgoingRecords", where, EVENTS, lambda m: times * records(m))
-    yield Emitted("AWS/Kinesis", "IteratorAgeMilliseconds", where, READING, age(stream))
+def shard_read_metrics(stream: DemoStream, dimensions: dict[str, str], shards: slice) -> Iterator[DemoMetric]:
+    """Yield the read metrics of a shard."""
+    readers = stream.readers + len(stream.consumers)
+    read, records = accepted_writes(stream, shards, 1), accepted_writes(stream, shards, stream.record_bytes)
+    yield DemoMetric("AWS/Kinesis", "OutgoingBytes", dimensions, BYTES, lambda m: readers * read(m))
+    yield DemoMetric("AWS/Kinesis", "OutgoingRecords", dimensions, EVENTS, lambda m: readers * records(m))
+    yield DemoMetric("AWS/Kinesis", "IteratorAgeMilliseconds", dimensions, PER_MINUTE, iterator_age(stream))
 
 
-def pushes(stream: Stream, where: dict[str, str]) -> Iterator[Emitted]:
-    yield Emitted("AWS/Kinesis", "SubscribeToShardEvent.Bytes", where, BYTES, sent(stream, slice(None), 1))
-    yield Emitted("AWS/Kinesis", "SubscribeToShardEvent.MillisBehindLatest", where, READING, age(stream))
+def fan_out_metrics(stream: DemoStream, dimensions: dict[str, str]) -> Iterator[DemoMetric]:
+    """Yield the metrics of an enhanced fan-out consumer."""
+    yield DemoMetric(
+        "AWS/Kinesis",
+        "SubscribeToShardEvent.Bytes",
+        dimensions,
+        BYTES,
+        accepted_writes(stream, slice(None), 1),
+    )
+    yield DemoMetric(
+        "AWS/Kinesis",
+        "SubscribeToShardEvent.MillisBehindLatest",
+        dimensions,
+        PER_MINUTE,
+        iterator_age(stream),
+    )
 
 
-def seed(region: Region, kinesis: Any) -> None:
-    for stream in region.all(Stream):
+def seed(region: DemoRegion, kinesis: Any) -> None:
+    """Create the streams and their consumers in moto."""
+    for stream in region.resources_of(DemoStream):
         shards = {} if stream.on_demand else {"ShardCount": stream.shards}
         kinesis.create_stream(StreamName=stream.name, StreamModeDetails={"StreamMode": stream.mode}, **shards)
         for consumer in stream.consumers:
-            kinesis.register_stream_consumer(StreamARN=arn(region, stream), ConsumerName=consumer)
+            kinesis.register_stream_consumer(StreamARN=stream_arn(region, stream), ConsumerName=consumer)
 
 
-def arn(region: Region, stream: Stream) -> str:
+def stream_arn(region: DemoRegion, stream: DemoStream) -> str:
+    """Return the ARN of a stream."""
     return region.arn("kinesis", f"stream/{stream.name}")
 
 
-def describe_limits(region: Region, _: Params, __: float) -> Mapping[str, Any]:
-    streams = region.all(Stream)
+def describe_limits(region: DemoRegion, _: Params, __: float) -> Mapping[str, Any]:
+    """Answer DescribeLimits."""
+    streams = region.resources_of(DemoStream)
     return {
-        "ShardLimit": int(quota(region, "L-0918CF54")),
+        "ShardLimit": int(quota_value(region, "L-0918CF54")),
         "OpenShardCount": sum(stream.shards for stream in streams if not stream.on_demand),
         "OnDemandStreamCount": sum(stream.on_demand for stream in streams),
         "OnDemandStreamCountLimit": 50,
     }
 
 
-def describe_stream_summary(region: Region, params: Params, _: float) -> Mapping[str, Any]:
-    """Ours, because moto's does not tell how many consumers there are."""
-    for stream in region.all(Stream):
-        if params.get("StreamName") == stream.name or params.get("StreamARN") == arn(region, stream):
-            return {"StreamDescriptionSummary": summary(region, stream)}
-    raise AwsError("ResourceNotFoundException", f"Stream {params.get('StreamName')} not found.")
+def describe_stream_summary(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer DescribeStreamSummary: moto's response lacks the number of consumers."""
+    for stream in region.resources_of(DemoStream):
+        if params.get("StreamName") == stream.name or params.get("StreamARN") == stream_arn(region, stream):
+            return {"StreamDescriptionSummary": stream_summary(region, stream)}
+    raise AwsResponseError("ResourceNotFoundException", f"Stream {params.get('StreamName')} not found.")
 
 
-def summary(region: Region, stream: Stream) -> Mapping[str, Any]:
+def stream_summary(region: DemoRegion, stream: DemoStream) -> Mapping[str, Any]:
+    """Return the summary of a stream."""
     return {
         "StreamName": stream.name,
-        "StreamARN": arn(region, stream),
+        "StreamARN": stream_arn(region, stream),
         "StreamStatus": "ACTIVE",
         "StreamModeDetails": {"StreamMode": stream.mode},
         "RetentionPeriodHours": stream.retention_hours,
@@ -163,9 +189,9 @@ def summary(region: Region, stream: Stream) -> Mapping[str, Any]:
     }
 
 
-SERVICE = Service(
+SERVICE = DemoService(
     name="kinesis",
-    emitted=emitted,
+    metrics=metrics,
     seed=seed,
-    answers={"DescribeLimits": describe_limits, "DescribeStreamSummary": describe_stream_summary},
+    operations={"DescribeLimits": describe_limits, "DescribeStreamSummary": describe_stream_summary},
 )

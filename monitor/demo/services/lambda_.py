@@ -1,4 +1,4 @@
-"""Lambda: answered from the declaration; moto knows neither account settings nor provisioned concurrency."""
+"""Lambda: simulated, because moto lacks account settings and provisioned concurrency."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from monitor.demo.metric import EVENTS, PEAK, Emitted, accepted, refused
-from monitor.demo.region import AwsError, Params, Region, Service
-from monitor.demo.services.quotas import quota
+from monitor.demo.metric import EVENTS, PER_SECOND, DemoMetric, accepted_demand, excess_demand
+from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
+from monitor.demo.services.quotas import quota_value
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
-Series = Callable[[Minutes], Floats]
+MinuteFunction = Callable[[Minutes], Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Function:
-    """A function; `traffic` is a share of `concurrency`, which it may have reserved or provisioned."""
+class DemoFunction:
+    """A function. traffic: a share of `concurrency`, which may be reserved or provisioned."""
 
     name: str
     concurrency: int
@@ -26,50 +26,68 @@ class Function:
     seconds: float = 0.2  # of one invocation
 
     def demand(self, minutes: Minutes) -> Floats:
-        return self.traffic.at(self.name, minutes)
+        """Return the demand in each minute, as a share of the concurrency."""
+        return self.traffic.demand(self.name, minutes)
 
-    def running(self, minutes: Minutes) -> Floats:
-        """Concurrent executions: only a reservation holds them back."""
+    def running_executions(self, minutes: Minutes) -> Floats:
+        """Return the concurrent executions in each minute; only reserved concurrency bounds them."""
         demand = self.demand(minutes)
-        return np.round((accepted(demand) if self.reserved else demand) * self.concurrency)
+        return np.round((accepted_demand(demand) if self.reserved else demand) * self.concurrency)
 
     def claimed(self, minutes: Minutes) -> Floats:
-        """What the account counts as taken: reserved and provisioned concurrency even when idle."""
+        """Return the claimed concurrency: reserved and provisioned concurrency counts even when idle."""
         floor = self.concurrency if self.reserved or self.provisioned else 0
-        return np.maximum(self.running(minutes), floor)
+        return np.maximum(self.running_executions(minutes), floor)
 
     def invocations(self, minutes: Minutes) -> Floats:
-        return self.running(minutes) * 60 / self.seconds
+        """Return the invocations in each minute."""
+        return self.running_executions(minutes) * 60 / self.seconds
 
-    def beyond(self, minutes: Minutes) -> Floats:
-        """Invocations for which neither reserved nor provisioned concurrency was left."""
-        return refused(self.demand(minutes)) * self.concurrency * 60 / self.seconds
+    def excess_invocations(self, minutes: Minutes) -> Floats:
+        """Return the invocations in each minute beyond the reserved or provisioned concurrency."""
+        return excess_demand(self.demand(minutes)) * self.concurrency * 60 / self.seconds
 
     def throttles(self, minutes: Minutes) -> Floats:
-        return self.beyond(minutes) if self.reserved else np.full(len(minutes), np.nan)
+        """Return the throttled invocations in each minute; NaN without reserved concurrency."""
+        return self.excess_invocations(minutes) if self.reserved else np.full(len(minutes), np.nan)
 
     def provisioned_use(self, minutes: Minutes) -> Floats:
-        return accepted(self.demand(minutes))
+        """Return the used share of the provisioned concurrency in each minute."""
+        return accepted_demand(self.demand(minutes))
 
     def provisioned_running(self, minutes: Minutes) -> Floats:
+        """Return the executions on provisioned concurrency in each minute."""
         return np.round(self.provisioned_use(minutes) * self.concurrency)
 
 
-def emitted(region: Region) -> Iterator[Emitted]:
-    functions = region.all(Function)
+def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
+    """Yield the metrics of the account and of all functions."""
+    functions = region.resources_of(DemoFunction)
     unreserved = [function for function in functions if not function.reserved]
-    yield Emitted("AWS/Lambda", "ConcurrentExecutions", {}, PEAK, total([f.running for f in functions]))
-    yield Emitted("AWS/Lambda", "ClaimedAccountConcurrency", {}, PEAK, total([f.claimed for f in functions]))
-    running = total([f.running for f in unreserved])
-    yield Emitted("AWS/Lambda", "UnreservedConcurrentExecutions", {}, PEAK, running)
-    yield Emitted("AWS/Lambda", "Invocations", {}, EVENTS, total([f.invocations for f in functions]))
-    yield Emitted("AWS/Lambda", "Throttles", {}, EVENTS, total([f.throttles for f in functions]))
+    yield DemoMetric(
+        "AWS/Lambda",
+        "ConcurrentExecutions",
+        {},
+        PER_SECOND,
+        total([f.running_executions for f in functions]),
+    )
+    yield DemoMetric(
+        "AWS/Lambda",
+        "ClaimedAccountConcurrency",
+        {},
+        PER_SECOND,
+        total([f.claimed for f in functions]),
+    )
+    running = total([f.running_executions for f in unreserved])
+    yield DemoMetric("AWS/Lambda", "UnreservedConcurrentExecutions", {}, PER_SECOND, running)
+    yield DemoMetric("AWS/Lambda", "Invocations", {}, EVENTS, total([f.invocations for f in functions]))
+    yield DemoMetric("AWS/Lambda", "Throttles", {}, EVENTS, total([f.throttles for f in functions]))
     for function in functions:
-        yield from of_function(function)
+        yield from function_metrics(function)
 
 
-def total(parts: list[Series]) -> Series:
-    """The sum of those that have a value; none, when none has."""
+def total(parts: list[MinuteFunction]) -> MinuteFunction:
+    """Return the sum of some functions of the minute; NaN where all are NaN."""
 
     def at(minutes: Minutes) -> Floats:
         values = np.array([part(minutes) for part in parts])
@@ -78,31 +96,47 @@ def total(parts: list[Series]) -> Series:
     return at
 
 
-def of_function(function: Function) -> Iterator[Emitted]:
-    where = {"FunctionName": function.name}
-    yield Emitted("AWS/Lambda", "ConcurrentExecutions", where, PEAK, function.running)
-    yield Emitted("AWS/Lambda", "Invocations", where, EVENTS, function.invocations)
-    yield Emitted("AWS/Lambda", "Throttles", where, EVENTS, function.throttles)
+def function_metrics(function: DemoFunction) -> Iterator[DemoMetric]:
+    """Yield the metrics of a function."""
+    dimensions = {"FunctionName": function.name}
+    yield DemoMetric(
+        "AWS/Lambda", "ConcurrentExecutions", dimensions, PER_SECOND, function.running_executions
+    )
+    yield DemoMetric("AWS/Lambda", "Invocations", dimensions, EVENTS, function.invocations)
+    yield DemoMetric("AWS/Lambda", "Throttles", dimensions, EVENTS, function.throttles)
     if function.provisioned:
-        alias = where | {"Resource": f"{function.name}:live"}
-        yield Emitted(
-            "AWS/Lambda", "ProvisionedConcurrencyUtilization", alias, PEAK, function.provisioned_use
+        alias = dimensions | {"Resource": f"{function.name}:live"}
+        yield DemoMetric(
+            "AWS/Lambda",
+            "ProvisionedConcurrencyUtilization",
+            alias,
+            PER_SECOND,
+            function.provisioned_use,
         )
-        yield Emitted(
-            "AWS/Lambda", "ProvisionedConcurrentExecutions", alias, PEAK, function.provisioned_running
+        yield DemoMetric(
+            "AWS/Lambda",
+            "ProvisionedConcurrentExecutions",
+            alias,
+            PER_SECOND,
+            function.provisioned_running,
         )
-        yield Emitted(
-            "AWS/Lambda", "ProvisionedConcurrencySpilloverInvocations", alias, EVENTS, function.beyond
+        yield DemoMetric(
+            "AWS/Lambda",
+            "ProvisionedConcurrencySpilloverInvocations",
+            alias,
+            EVENTS,
+            function.excess_invocations,
         )
 
 
-def get_account_settings(region: Region, _: Params, __: float) -> Mapping[str, Any]:
-    functions = region.all(Function)
-    limit = int(quota(region, "L-B99A9384"))
+def get_account_settings(region: DemoRegion, _: Params, __: float) -> Mapping[str, Any]:
+    """Answer GetAccountSettings."""
+    functions = region.resources_of(DemoFunction)
+    limit = int(quota_value(region, "L-B99A9384"))
     reserved = sum(function.concurrency for function in functions if function.reserved)
     return {
         "AccountLimit": {
-            "TotalCodeSize": int(quota(region, "L-2ACBD22F")),
+            "TotalCodeSize": int(quota_value(region, "L-2ACBD22F")),
             "CodeSizeUnzipped": 262144000,
             "CodeSizeZipped": 52428800,
             "ConcurrentExecutions": limit,
@@ -112,7 +146,8 @@ def get_account_settings(region: Region, _: Params, __: float) -> Mapping[str, A
     }
 
 
-def list_functions(region: Region, _: Params, __: float) -> Mapping[str, Any]:
+def list_functions(region: DemoRegion, _: Params, __: float) -> Mapping[str, Any]:
+    """Answer ListFunctions."""
     return {
         "Functions": [
             {
@@ -126,26 +161,29 @@ def list_functions(region: Region, _: Params, __: float) -> Mapping[str, Any]:
                 "Version": "$LATEST",
                 "State": "Active",
             }
-            for function in region.all(Function)
+            for function in region.resources_of(DemoFunction)
         ]
     }
 
 
-def found(region: Region, params: Params) -> Function:
+def find_function(region: DemoRegion, params: Params) -> DemoFunction:
+    """Return the function that the parameters name. Raises AwsResponseError."""
     name = params["FunctionName"].rpartition("function:")[2]
-    for function in region.all(Function):
+    for function in region.resources_of(DemoFunction):
         if function.name == name:
             return function
-    raise AwsError("ResourceNotFoundException", f"Function not found: {name}")
+    raise AwsResponseError("ResourceNotFoundException", f"Function not found: {name}")
 
 
-def get_function_concurrency(region: Region, params: Params, _: float) -> Mapping[str, Any]:
-    function = found(region, params)
+def get_function_concurrency(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer GetFunctionConcurrency."""
+    function = find_function(region, params)
     return {"ReservedConcurrentExecutions": function.concurrency} if function.reserved else {}
 
 
-def list_provisioned(region: Region, params: Params, _: float) -> Mapping[str, Any]:
-    function = found(region, params)
+def list_provisioned(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer ListProvisionedConcurrencyConfigs."""
+    function = find_function(region, params)
     config = {
         "FunctionArn": region.arn("lambda", f"function:{function.name}:live"),
         "RequestedProvisionedConcurrentExecutions": function.concurrency,
@@ -157,10 +195,10 @@ def list_provisioned(region: Region, params: Params, _: float) -> Mapping[str, A
     return {"ProvisionedConcurrencyConfigs": [config] if function.provisioned else []}
 
 
-SERVICE = Service(
+SERVICE = DemoService(
     name="lambda",
-    emitted=emitted,
-    answers={
+    metrics=metrics,
+    operations={
         "GetAccountSettings": get_account_settings,
         "ListFunctions": list_functions,
         "GetFunctionConcurrency": get_function_concurrency,

@@ -1,17 +1,19 @@
-"""Service Quotas: the codes of the six services, a default each, and what a region was granted beyond it.
+"""Service Quotas: the quotas of the services, with their defaults and the values applied in a region.
 
-Codes and defaults: the AWS General Reference's page of each service.
+Source of codes and defaults: the pages of the services in the AWS General Reference.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitor.demo.region import AwsError, Params, Region, Service
+from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
 
 
 @dataclass(frozen=True, slots=True)
-class Quota:
+class DemoQuota:
+    """A quota. by_region: the defaults in regions where they differ. usage: the metric of its usage."""
+
     service: str
     code: str
     name: str
@@ -22,7 +24,7 @@ class Quota:
     usage: Mapping[str, Any] = field(default_factory=dict)
 
 
-MANY_SHARDS = {"us-east-1": 20000, "us-west-2": 20000, "eu-west-1": 20000}
+SHARDS_BY_REGION = {"us-east-1": 20000, "us-west-2": 20000, "eu-west-1": 20000}
 LAMBDA_USAGE = {
     "MetricNamespace": "AWS/Lambda",
     "MetricName": "ConcurrentExecutions",
@@ -30,36 +32,37 @@ LAMBDA_USAGE = {
     "MetricStatisticRecommendation": "Maximum",
 }
 QUOTAS = (
-    Quota("apigateway", "L-8A5B8E43", "Throttle rate", 10000, per_second=True),
-    Quota("apigateway", "L-CDF5615A", "Throttle burst rate", 5000, adjustable=False),
-    Quota("apigateway", "L-46624B39", "API Payload Size", 10485760, adjustable=False),
-    Quota("apigateway", "L-E5AE38E3", "Maximum integration timeout in milliseconds", 29000),
-    Quota("apigateway", "L-9ED1E49A", "WebSocket new connections rate", 500, per_second=True),
-    Quota("apigateway", "L-E1465507", "WebSocket new connections burst rate", 500, adjustable=False),
-    Quota("apigateway", "L-FD0EB744", "WebSocket message payload size", 131072, adjustable=False),
-    Quota("apigateway", "L-A6CCE716", "Connection duration for WebSocket API", 7200, adjustable=False),
-    Quota("lambda", "L-B99A9384", "Concurrent executions", 1000, usage=LAMBDA_USAGE),
-    Quota("lambda", "L-A1AFA3CF", "Concurrency scaling rate", 1000, adjustable=False),
-    Quota("lambda", "L-2ACBD22F", "Function and layer storage", 322122547200),
-    Quota("lambda", "L-9FEE3D26", "Elastic network interfaces per VPC", 500),
-    Quota("sqs", "L-C491D5A4", "In-flight messages per standard queue", 120000),
-    Quota("sqs", "L-49DA5CEC", "Message size", 1048576, adjustable=False),
-    Quota("sqs", "L-2DA3E3B2", "Message retention time", 345600, adjustable=False),
-    Quota("s3", "L-DC2B2D3D", "General purpose buckets", 10000),
-    Quota("kinesis", "L-0918CF54", "Shards per Region", 1000, by_region=MANY_SHARDS),
-    Quota("autoscaling", "L-CDE20ADC", "Auto Scaling groups per region", 500),
-    Quota("autoscaling", "L-6B80B8FA", "Launch configurations per region", 200),
+    DemoQuota("apigateway", "L-8A5B8E43", "Throttle rate", 10000, per_second=True),
+    DemoQuota("apigateway", "L-CDF5615A", "Throttle burst rate", 5000, adjustable=False),
+    DemoQuota("apigateway", "L-46624B39", "API Payload Size", 10485760, adjustable=False),
+    DemoQuota("apigateway", "L-E5AE38E3", "Maximum integration timeout in milliseconds", 29000),
+    DemoQuota("apigateway", "L-9ED1E49A", "WebSocket new connections rate", 500, per_second=True),
+    DemoQuota("apigateway", "L-E1465507", "WebSocket new connections burst rate", 500, adjustable=False),
+    DemoQuota("apigateway", "L-FD0EB744", "WebSocket message payload size", 131072, adjustable=False),
+    DemoQuota("apigateway", "L-A6CCE716", "Connection duration for WebSocket API", 7200, adjustable=False),
+    DemoQuota("lambda", "L-B99A9384", "Concurrent executions", 1000, usage=LAMBDA_USAGE),
+    DemoQuota("lambda", "L-A1AFA3CF", "Concurrency scaling rate", 1000, adjustable=False),
+    DemoQuota("lambda", "L-2ACBD22F", "Function and layer storage", 322122547200),
+    DemoQuota("lambda", "L-9FEE3D26", "Elastic network interfaces per VPC", 500),
+    DemoQuota("sqs", "L-C491D5A4", "In-flight messages per standard queue", 120000),
+    DemoQuota("sqs", "L-49DA5CEC", "Message size", 1048576, adjustable=False),
+    DemoQuota("sqs", "L-2DA3E3B2", "Message retention time", 345600, adjustable=False),
+    DemoQuota("s3", "L-DC2B2D3D", "General purpose buckets", 10000),
+    DemoQuota("kinesis", "L-0918CF54", "Shards per Region", 1000, by_region=SHARDS_BY_REGION),
+    DemoQuota("autoscaling", "L-CDE20ADC", "Auto Scaling groups per region", 500),
+    DemoQuota("autoscaling", "L-6B80B8FA", "Launch configurations per region", 200),
 )
 BY_CODE = {quota.code: quota for quota in QUOTAS}
 
 
-def quota(region: Region, code: str) -> float:
-    """The limit in force: what the region was granted, or the default there."""
+def quota_value(region: DemoRegion, code: str) -> float:
+    """Return the applied value of a quota in a region, or else its default there."""
     declared = BY_CODE[code]
-    return region.quotas.get(code, declared.by_region.get(region.name, declared.default))
+    return region.applied_quotas.get(code, declared.by_region.get(region.name, declared.default))
 
 
-def shown(region: Region, declared: Quota, value: float) -> dict[str, Any]:
+def quota_description(region: DemoRegion, declared: DemoQuota, value: float) -> dict[str, Any]:
+    """Return the description of a quota with a value."""
     return {
         "ServiceCode": declared.service,
         "ServiceName": declared.service,
@@ -75,44 +78,52 @@ def shown(region: Region, declared: Quota, value: float) -> dict[str, Any]:
     }
 
 
-def applied(region: Region, declared: Quota) -> dict[str, Any]:
-    return shown(region, declared, quota(region, declared.code))
+def applied_quota(region: DemoRegion, declared: DemoQuota) -> dict[str, Any]:
+    """Return the description of a quota with its applied value."""
+    return quota_description(region, declared, quota_value(region, declared.code))
 
 
-def default(region: Region, declared: Quota) -> dict[str, Any]:
-    return shown(region, declared, declared.by_region.get(region.name, declared.default))
+def default_quota(region: DemoRegion, declared: DemoQuota) -> dict[str, Any]:
+    """Return the description of a quota with its default."""
+    return quota_description(region, declared, declared.by_region.get(region.name, declared.default))
 
 
-def found(params: Params) -> Quota:
+def find_quota(params: Params) -> DemoQuota:
+    """Return the quota that the parameters name. Raises AwsResponseError."""
     declared = BY_CODE.get(params["QuotaCode"])
     if declared is None or declared.service != params["ServiceCode"]:
-        raise AwsError("NoSuchResourceException", "The request failed: no such quota.")
+        raise AwsResponseError("NoSuchResourceException", "The request failed: no such quota.")
     return declared
 
 
-def get_service_quota(region: Region, params: Params, _: float) -> Mapping[str, Any]:
-    """Only adjustable quotas have an applied value here, so that the way back to the default is used too."""
-    if not found(params).adjustable:
-        raise AwsError("NoSuchResourceException", "The request failed: no applied value.")
-    return {"Quota": applied(region, found(params))}
+def get_service_quota(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer GetServiceQuota; only adjustable quotas have an applied value here."""
+    if not find_quota(params).adjustable:
+        raise AwsResponseError("NoSuchResourceException", "The request failed: no applied value.")
+    return {"Quota": applied_quota(region, find_quota(params))}
 
 
-def get_default(region: Region, params: Params, _: float) -> Mapping[str, Any]:
-    return {"Quota": default(region, found(params))}
+def get_default(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer GetAWSDefaultServiceQuota."""
+    return {"Quota": default_quota(region, find_quota(params))}
 
 
-def list_applied(region: Region, params: Params, _: float) -> Mapping[str, Any]:
+def list_applied(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer ListServiceQuotas."""
     of_service = [quota for quota in QUOTAS if quota.service == params["ServiceCode"]]
-    return {"Quotas": [applied(region, quota) for quota in of_service if quota.adjustable]}
+    return {"Quotas": [applied_quota(region, quota) for quota in of_service if quota.adjustable]}
 
 
-def list_defaults(region: Region, params: Params, _: float) -> Mapping[str, Any]:
-    return {"Quotas": [default(region, quota) for quota in QUOTAS if quota.service == params["ServiceCode"]]}
+def list_defaults(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer ListAWSDefaultServiceQuotas."""
+    return {
+        "Quotas": [default_quota(region, quota) for quota in QUOTAS if quota.service == params["ServiceCode"]]
+    }
 
 
-SERVICE = Service(
+SERVICE = DemoService(
     name="service-quotas",
-    answers={
+    operations={
         "GetServiceQuota": get_service_quota,
         "GetAWSDefaultServiceQuota": get_default,
         "ListServiceQuotas": list_applied,

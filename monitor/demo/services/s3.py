@@ -1,4 +1,4 @@
-"""S3: moto keeps the buckets, and knows nothing of request metrics."""
+"""S3: moto stores the buckets; their request metrics are simulated."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from monitor.demo.metric import EVENTS, Emitted, accepted, refused
-from monitor.demo.region import AwsError, Params, Region, Service
+from monitor.demo.metric import EVENTS, DemoMetric, excess_demand
+from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
-WRITES = 3500 * 60  # a minute and prefix
-READS = 5500 * 60
-QUIET = Traffic(mean=0.0, day=0.0, noise=0.002)
-WRITE_PARTS = {"PutRequests": 0.8, "PostRequests": 0.15, "DeleteRequests": 0.05}
-READ_PARTS = {"GetRequests": 0.85, "HeadRequests": 0.15}
+MAX_WRITES = 3500 * 60  # per minute and prefix
+MAX_READS = 5500 * 60  # per minute and prefix
+QUIET = Traffic(mean=0.0, daily=0.0, noise=0.002)
+WRITE_SHARES = {"PutRequests": 0.8, "PostRequests": 0.15, "DeleteRequests": 0.05}
+READ_SHARES = {"GetRequests": 0.85, "HeadRequests": 0.15}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """A metrics configuration; `write` and `read` are shares of what one prefix takes."""
+class DemoBucketFilter:
+    """A metrics configuration; `write` and `read` are shares of the limits of one prefix."""
 
     id: str
     prefix: str | None = None  # None: the whole bucket
@@ -28,52 +28,57 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
+class DemoBucket:
     """A bucket; without a filter it has no request metrics."""
 
     name: str
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[DemoBucketFilter, ...] = ()
 
 
-def emitted(region: Region) -> Iterator[Emitted]:
-    for bucket in region.all(Bucket):
+def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
+    """Yield the metrics of all buckets."""
+    for bucket in region.resources_of(DemoBucket):
         for filter_ in bucket.filters:
-            yield from of_filter(bucket.name, filter_)
+            yield from filter_metrics(bucket.name, filter_)
 
 
-def of_filter(bucket: str, filter_: Filter) -> Iterator[Emitted]:
-    where = {"BucketName": bucket, "FilterId": filter_.id}
+def filter_metrics(bucket: str, filter_: DemoBucketFilter) -> Iterator[DemoMetric]:
+    """Yield the metrics of a metrics configuration."""
+    dimensions = {"BucketName": bucket, "FilterId": filter_.id}
 
     def writes(minutes: Minutes) -> Floats:
-        return filter_.write.at(f"{bucket}/{filter_.id}/write", minutes)
+        return filter_.write.demand(f"{bucket}/{filter_.id}/write", minutes)
 
     def reads(minutes: Minutes) -> Floats:
-        return filter_.read.at(f"{bucket}/{filter_.id}/read", minutes)
+        return filter_.read.demand(f"{bucket}/{filter_.id}/read", minutes)
 
-    def slowed(minutes: Minutes) -> Floats:
-        over = (
-            np.nan_to_num(refused(writes(minutes))) * WRITES + np.nan_to_num(refused(reads(minutes))) * READS
-        )
-        return np.where(over > 0, over, np.nan)
+    def requests(minutes: Minutes) -> Floats:
+        return writes(minutes) * MAX_WRITES + reads(minutes) * MAX_READS
 
-    def part(demand: Callable[[Minutes], Floats], requests: float) -> Callable[[Minutes], Floats]:
-        return lambda m: accepted(demand(m)) * requests
+    def throttled(minutes: Minutes) -> Floats:
+        excesses = (excess_demand(writes(minutes)), MAX_WRITES), (excess_demand(reads(minutes)), MAX_READS)
+        return sum((np.nan_to_num(share) * limit for share, limit in excesses), np.zeros(len(minutes)))
 
-    for name, share in WRITE_PARTS.items():
-        yield Emitted("AWS/S3", name, where, EVENTS, part(writes, share * WRITES))
-    for name, share in READ_PARTS.items():
-        yield Emitted("AWS/S3", name, where, EVENTS, part(reads, share * READS))
-    yield Emitted("AWS/S3", "5xxErrors", where, EVENTS, slowed)
+    def part(demand: Callable[[Minutes], Floats], share: float) -> Callable[[Minutes], Floats]:
+        return lambda minutes: demand(minutes) * share
 
-
-def seed(region: Region, s3: Any) -> None:
-    abroad = {} if region.name == "us-east-1" else {"LocationConstraint": region.name}
-    for bucket in region.all(Bucket):
-        s3.create_bucket(Bucket=bucket.name, **({"CreateBucketConfiguration": abroad} if abroad else {}))
+    for name, share in WRITE_SHARES.items():
+        yield DemoMetric("AWS/S3", name, dimensions, EVENTS, part(writes, share * MAX_WRITES))
+    for name, share in READ_SHARES.items():
+        yield DemoMetric("AWS/S3", name, dimensions, EVENTS, part(reads, share * MAX_READS))
+    yield DemoMetric("AWS/S3", "5xxErrors", dimensions, EVENTS, throttled, requests)
 
 
-def list_metrics(region: Region, params: Params, _: float) -> Mapping[str, Any]:
-    for bucket in region.all(Bucket):
+def seed(region: DemoRegion, s3: Any) -> None:
+    """Create the buckets in moto."""
+    location = {} if region.name == "us-east-1" else {"LocationConstraint": region.name}
+    for bucket in region.resources_of(DemoBucket):
+        s3.create_bucket(Bucket=bucket.name, **({"CreateBucketConfiguration": location} if location else {}))
+
+
+def list_metrics_configurations(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer ListBucketMetricsConfigurations."""
+    for bucket in region.resources_of(DemoBucket):
         if bucket.name == params["Bucket"]:
             return {
                 "IsTruncated": False,
@@ -82,9 +87,12 @@ def list_metrics(region: Region, params: Params, _: float) -> Mapping[str, Any]:
                     for filter_ in bucket.filters
                 ],
             }
-    raise AwsError("NoSuchBucket", "The specified bucket does not exist")
+    raise AwsResponseError("NoSuchBucket", "The specified bucket does not exist")
 
 
-SERVICE = Service(
-    name="s3", emitted=emitted, seed=seed, answers={"ListBucketMetricsConfigurations": list_metrics}
+SERVICE = DemoService(
+    name="s3",
+    metrics=metrics,
+    seed=seed,
+    operations={"ListBucketMetricsConfigurations": list_metrics_configurations},
 )

@@ -1,4 +1,4 @@
-"""SQS: moto answers everything; a queue at its limit simply moves no more messages."""
+"""SQS, which moto simulates; a queue at its limit accepts no more messages."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from monitor.demo.metric import EVENTS, READING, Emitted, accepted
-from monitor.demo.region import Region, Service
+from monitor.demo.metric import EVENTS, PER_MINUTE, DemoMetric, accepted_demand
+from monitor.demo.region import DemoRegion, DemoService
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
-IN_FLIGHT = 120_000  # messages of one queue
+MAX_IN_FLIGHT = 120_000  # messages of one queue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queue:
-    """A queue; `sent` is a share of `per_second`, `in_flight` of 120,000 messages."""
+class DemoQueue:
+    """A queue. sent: a share of `per_second`. in_flight: a share of 120,000 messages."""
 
     name: str
     sent: Traffic
@@ -25,32 +25,37 @@ class Queue:
 
     @property
     def fifo(self) -> bool:
+        """Whether this is a FIFO queue."""
         return self.name.endswith(".fifo")
 
     def messages(self, minutes: Minutes) -> Floats:
-        """Messages sent in each minute."""
-        demand = self.sent.at(self.name, minutes)
-        return (accepted(demand) if self.fifo else demand) * self.per_second * 60
+        """Return the messages sent in each minute."""
+        demand = self.sent.demand(self.name, minutes)
+        return (accepted_demand(demand) if self.fifo else demand) * self.per_second * 60
 
     def empty_receives(self, minutes: Minutes) -> Floats:
-        """Nine pollers, each of which waits 20 s in vain."""
+        """Return the empty receives of nine pollers that wait 20 s each."""
         return np.where(np.isnan(self.messages(minutes)), np.nan, 9 * 60 / 20)
 
     def invisible(self, minutes: Minutes) -> Floats:
-        """Messages in flight."""
-        return np.round(accepted(self.in_flight.at(self.name + "/in-flight", minutes)) * IN_FLIGHT)
+        """Return the messages in flight in each minute."""
+        return np.round(
+            accepted_demand(self.in_flight.demand(self.name + "/in-flight", minutes)) * MAX_IN_FLIGHT
+        )
 
 
-def emitted(region: Region) -> Iterator[Emitted]:
-    for queue in region.all(Queue):
-        yield from of_queue(queue)
+def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
+    """Yield the metrics of all queues."""
+    for queue in region.resources_of(DemoQueue):
+        yield from queue_metrics(queue)
 
 
-def of_queue(queue: Queue) -> Iterator[Emitted]:
-    where = {"QueueName": queue.name}
+def queue_metrics(queue: DemoQueue) -> Iterator[DemoMetric]:
+    """Yield the metrics of a queue."""
+    dimensions = {"QueueName": queue.name}
     for name in ("NumberOfMessagesSent", "NumberOfMessagesReceived", "NumberOfMessagesDeleted"):
-        yield Emitted("AWS/SQS", name, where, EVENTS, queue.messages)
-    yield Emitted("AWS/SQS", "NumberOfEmptyReceives", where, EVENTS, queue.empty_receives)
+        yield DemoMetric("AWS/SQS", name, dimensions, EVENTS, queue.messages)
+    yield DemoMetric("AWS/SQS", "NumberOfEmptyReceives", dimensions, EVENTS, queue.empty_receives)
     readings = {
         "ApproximateNumberOfMessagesNotVisible": queue.invisible,
         "ApproximateNumberOfMessagesVisible": lambda m: np.round(0.3 * queue.invisible(m)),
@@ -60,15 +65,16 @@ def of_queue(queue: Queue) -> Iterator[Emitted]:
         groups = "ApproximateNumberOfGroupsWithInflightMessages"
         readings[groups] = lambda m: np.ceil(queue.invisible(m) / 20)
     for name, at in readings.items():
-        yield Emitted("AWS/SQS", name, where, READING, at)
+        yield DemoMetric("AWS/SQS", name, dimensions, PER_MINUTE, at)
 
 
-def seed(region: Region, sqs: Any) -> None:
-    for queue in region.all(Queue):
+def seed(region: DemoRegion, sqs: Any) -> None:
+    """Create the queues in moto."""
+    for queue in region.resources_of(DemoQueue):
         attributes = {"FifoQueue": "true"} if queue.fifo else {}
         if queue.high_throughput:
             attributes |= {"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
         sqs.create_queue(QueueName=queue.name, Attributes=attributes)
 
 
-SERVICE = Service(name="sqs", emitted=emitted, seed=seed)
+SERVICE = DemoService(name="sqs", metrics=metrics, seed=seed)

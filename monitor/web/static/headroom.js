@@ -1,23 +1,24 @@
-// Live updates, and times in the viewer's zone. Without it all pages work, and show UTC.
+// Live updates, and times in the viewer's time zone. Without this script all pages work, and show UTC.
 "use strict";
 
-const LATEST = 1500; // milliseconds within which all open pages look again, not all at once
-const AGAIN = 10000; // milliseconds until a refused connection is tried again
-const OUT = "You are let in no longer: reload the page to log in";
+const MAX_UPDATE_DELAY = 1500; // milliseconds, over which open pages spread their requests
+const RETRY_INTERVAL = 10000; // milliseconds after which a refused connection is tried again
+const ACCESS_ENDED = "Access has ended: reload the page to log in";
+const CONNECTION_LOST = "Connection lost, trying again";
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { day: "2-digit", month: "short", hour: "2-digit", minute: "2-digit" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
-// What time it is, is for the server to say: this machine's clock may be wrong.
-let ahead = 0; // milliseconds, of this clock
+// The server's clock counts: the one of this machine may be wrong.
+let clockOffset = 0; // milliseconds by which this machine's clock is clockOffset
 
 function setClock(page) {
-  ahead = Date.now() - Number(page.body.dataset.now) * 1000;
+  clockOffset = Date.now() - Number(page.body.dataset.now) * 1000;
 }
 
 function ago(at) {
-  const minutes = Math.round((Date.now() - ahead - at) / 60000);
+  const minutes = Math.round((Date.now() - clockOffset - at) / 60000);
   if (minutes < 0 || minutes >= 24 * 60) return "";
   if (minutes < 1) return "just now";
   return minutes < 60 ? `${minutes} min ago` : `${Math.floor(minutes / 60)} h ${minutes % 60} min ago`;
@@ -26,9 +27,9 @@ function ago(at) {
 function showTimes(root) {
   for (const one of root.querySelectorAll("time[datetime]")) {
     const at = new Date(one.dateTime);
-    const told = at.toDateString() === new Date(Date.now() - ahead).toDateString() ? clock.format(at) : day.format(at);
+    const text = at.toDateString() === new Date(Date.now() - clockOffset).toDateString() ? clock.format(at) : day.format(at);
     const past = ago(at);
-    one.textContent = past && one.closest(".ago") ? past : past ? `${told} (${past})` : told;
+    one.textContent = past && one.closest(".ago") ? past : past ? `${text} (${past})` : text;
     one.title = exact.format(at);
   }
   for (const one of root.querySelectorAll("[data-time]")) {
@@ -39,67 +40,67 @@ function showTimes(root) {
 const live = document.getElementById("live");
 const state = () => live.dataset.state;
 
-function say(what, words) {
-  live.dataset.state = what;
-  const said = live.querySelector(".say");
-  if (said.textContent !== words) said.textContent = words;
+function setState(value, text) {
+  live.dataset.state = value;
+  const element = live.querySelector(".text");
+  if (element.textContent !== text) element.textContent = text;
 }
 
-// What somebody is busy with stays as it is: a form that is open, a part that has the focus or a selection.
-function busy(part) {
+// A part in use is not replaced: one with an open form, the focus or a selection.
+function inUse(part) {
   const selected = getSelection();
   const within = !selected.isCollapsed && part.contains(selected.anchorNode);
   return within || part.contains(document.activeElement) || part.querySelector("details[open]") !== null;
 }
 
-function replace(fresh) {
+function replaceParts(fresh) {
   document.title = fresh.title;
   for (const part of document.querySelectorAll("[data-live]")) {
     const other = fresh.getElementById(part.id);
-    if (other === null || busy(part)) continue;
+    if (other === null || inUse(part)) continue;
     showTimes(other);
     if (other.innerHTML === part.innerHTML) continue;
-    const scrolled = [...part.querySelectorAll(".wide")].map((one) => one.scrollLeft);
-    const put = document.importNode(other, true);
-    part.replaceWith(put);
-    put.querySelectorAll(".wide").forEach((one, n) => (one.scrollLeft = scrolled[n] || 0));
-    remember(put);
+    const offsets = [...part.querySelectorAll(".wide")].map((one) => one.scrollLeft);
+    const added = document.importNode(other, true);
+    part.replaceWith(added);
+    added.querySelectorAll(".wide").forEach((one, n) => (one.scrollLeft = offsets[n] || 0));
+    fillAuthor(added);
   }
 }
 
-let looking = false;
+let updating = false;
 
-// Gives whether it is worth trying again.
-async function look() {
-  if (looking || document.hidden) return true;
-  looking = true;
+// Fetches the page again. Returns whether it is worth trying again.
+async function update() {
+  if (updating || document.hidden) return true;
+  updating = true;
   try {
-    const asked = { headers: { Accept: "text/html" }, redirect: "manual" };
-    const answer = await fetch(location.pathname + location.search, asked);
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const ours = fresh.getElementById("live") !== null;
-    if (answer.status === 401 || answer.type === "opaqueredirect" || (answer.ok && !ours)) {
-      say("gone", OUT);
+    const options = { headers: { Accept: "text/html" }, redirect: "manual" };
+    const response = await fetch(location.pathname + location.search, options);
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    const isOurs = fresh.getElementById("live") !== null;
+    if (response.status === 401 || response.type === "opaqueredirect" || (response.ok && !isOurs)) {
+      setState("gone", ACCESS_ENDED);
       return false;
     }
-    if (answer.ok) {
+    if (response.ok) {
       setClock(fresh);
-      replace(fresh);
-      if (source !== null) say("on", "Live");
+      replaceParts(fresh);
+      if (source !== null) setState("on", "Live");
       document.body.dataset.updates = String(Number(document.body.dataset.updates || 0) + 1);
     } else {
-      say("gone", fresh.querySelector("main p")?.textContent || "This page is no longer there");
+      setState("gone", fresh.querySelector("main p")?.textContent || "This page no longer exists");
     }
   } catch {
-    say("lost", "Connection lost, trying again");
+    setState("lost", CONNECTION_LOST);
   } finally {
-    looking = false;
+    updating = false;
   }
   return true;
 }
 
-function lookSoon() {
-  setTimeout(look, Math.random() * LATEST);
+function updateSoon() {
+  setTimeout(update, Math.random() * MAX_UPDATE_DELAY);
 }
 
 // A hidden page holds no connection: browsers open only a few to one host, and other tabs need them.
@@ -108,22 +109,22 @@ let source = null;
 function connect() {
   if (source !== null || document.hidden || document.querySelector("[data-live]") === null) return;
   source = new EventSource("/live");
-  source.addEventListener("open", () => (state() === "off" ? say("on", "Live") : lookSoon()));
-  source.addEventListener("judged", lookSoon);
+  source.addEventListener("open", () => (state() === "off" ? setState("on", "Live") : updateSoon()));
+  source.addEventListener("judged", updateSoon);
   source.addEventListener("ended", () => {
     disconnect();
-    say("gone", OUT);
+    setState("gone", ACCESS_ENDED);
   });
   source.addEventListener("error", () => {
-    if (state() !== "gone") say("lost", "Connection lost, trying again");
-    if (source.readyState === EventSource.CLOSED) refused();
+    if (state() !== "gone") setState("lost", CONNECTION_LOST);
+    if (source.readyState === EventSource.CLOSED) onRefused();
   });
 }
 
-// The server answered, but not with events: the page itself tells why, or will be asked for again.
-async function refused() {
+// The server refused the stream: the page itself says why, or is fetched again later.
+async function onRefused() {
   disconnect();
-  if (await look()) setTimeout(connect, AGAIN * (1 + Math.random()));
+  if (await update()) setTimeout(connect, RETRY_INTERVAL * (1 + Math.random()));
 }
 
 function disconnect() {
@@ -136,31 +137,31 @@ document.addEventListener("visibilitychange", () => {
     disconnect();
   } else {
     connect();
-    look();
+    update();
   }
 });
 addEventListener("pagehide", disconnect);
 addEventListener("pageshow", connect);
 
-// The name that somebody acknowledged with is filled in the next time.
-function remember(root) {
-  for (const one of root.querySelectorAll("input[name=who]")) {
-    if (!one.value) one.value = localStorage.getItem("who") || "";
+// Fills in the author of the last form.
+function fillAuthor(root) {
+  for (const one of root.querySelectorAll("input[name=author]")) {
+    if (!one.value) one.value = localStorage.getItem("author") || "";
   }
 }
 
 addEventListener("submit", (event) => {
-  const who = event.target.elements.who;
-  if (who) localStorage.setItem("who", who.value);
+  const author = event.target.elements.author;
+  if (author) localStorage.setItem("author", author.value);
 });
 
-// What is not filtered does not belong into an address that people share.
+// Empty filters are left out of the address, which people share.
 document.querySelector("form.filters")?.addEventListener("formdata", (event) => {
   for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
 });
 
 setClock(document);
 showTimes(document);
-remember(document);
+fillAuthor(document);
 connect();
 setInterval(() => showTimes(document), 60000);

@@ -12,12 +12,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from monitor.access.config import AuthConfig, TlsConfig, is_loopback
 from monitor.access.passwords import PasswordHash
-from monitor.config import Config
-from monitor.config_errors import ConfigError
-from monitor.config_file import parsed
-from monitor.config_types import Sources
+from monitor.access.settings import AuthConfig, TlsConfig
+from monitor.config.config import Config
+from monitor.config.file import parse_config
+from monitor.lib.loopback import is_loopback
+from monitor.schema.problems import ConfigError
+from monitor.schema.types import SecretSources
 
 SECRET = "hunter2-hunter2-hunter2"
 HASH = "$scrypt$ln=4,r=8,p=1$MTIzNDU2Nzg$MTIzNDU2NzgxMjM0NTY3OA"
@@ -25,7 +26,7 @@ ENVIRON = {"TOKEN": SECRET, "SHORT": "short"}
 
 
 def read(text: str, folder: Path = Path()) -> Config:
-    return parsed(text.encode(), "headroom.yaml", Sources(ENVIRON, folder))
+    return parse_config(text.encode(), "headroom.yaml", SecretSources(ENVIRON, folder))
 
 
 def auth(text: str, folder: Path = Path()) -> AuthConfig:
@@ -145,8 +146,8 @@ WRONG: list[tuple[str, str]] = [
     ),
     (
         f"{{users: [{{name: ada, password_hash: {SECRET}}}]}}",
-        "auth.users[0].password_hash: expected what `headroom config password-hash` prints, found something "
-        "not of the form $scrypt$ln=14,r=8,p=5$salt$digest (value not shown)",
+        "auth.users[0].password_hash: expected the output of `headroom config password-hash`, "
+        "found something not of the form $scrypt$ln=14,r=8,p=5$salt$digest (value not shown)",
     ),
     ("{proxy: {header: X-User}}", "auth.proxy.from: missing"),
     ("{proxy: {header: X-User, from: []}}", "auth.proxy.from: expected at least one, found none"),
@@ -192,21 +193,21 @@ def test_loopback(host: str) -> None:
 def test_others_get_in_only_where_it_is_said_who(listen: str) -> None:
     sentence = (
         "listen: expected a loopback address such as 127.0.0.1:4070, as there is no `auth`, "
-        f"found {listen}: say by `auth` who may see and do what, or `auth: {{allow_anonymous: true}}` "
-        "to have all see it"
+        f"found {listen}: configure `auth`, or set `auth: {{allow_anonymous: true}}` "
+        "to let everybody read"
     )
     assert wrong(f'listen: "{listen}"') == sentence
     with pytest.raises(ConfigError) as raised:
-        Config().listening_on(listen)
+        Config().with_listen(listen)
     assert raised.value.problems == [sentence]
     for said in ("{allow_anonymous: true}", f"{{tokens: [{{{CI}}}]}}"):
         config = read(f'listen: "{listen}"\nauth: {said}')
-        assert config.listening_on(listen).listen == listen
+        assert config.with_listen(listen).listen == listen
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1"])
 def test_without_auth_loopback_is_listened_on(listen: str) -> None:
-    assert read(f'listen: "{listen}"').listen == Config().listening_on(listen).listen == listen
+    assert read(f'listen: "{listen}"').listen == Config().with_listen(listen).listen == listen
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +240,7 @@ def test_a_certificate(files: Path) -> None:
         ),
         (
             "{certificate_file: ., key_file: one.key}",
-            "tls: expected a certificate and its key: {}: Is a directory",
+            "tls: expected a certificate and its key: {}: expected a file, found a directory",
         ),
         (
             "{certificate_file: one.crt, key_file: two.key}",

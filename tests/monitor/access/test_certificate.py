@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+import threading
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -11,16 +12,20 @@ from pathlib import Path
 import pytest
 import trustme
 import uvicorn
+from prometheus_client import CollectorRegistry
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from monitor import client
-from monitor.access import entrance
-from monitor.access.entrance import Entrance
-from monitor.app import Server, bound
-from monitor.config import Config
-from monitor.connection import Connection
-from monitor.telemetry import Telemetry
+from monitor.access.certificate import Certificate
+from monitor.access.key_pair import KeyPair
+from monitor.access.service import AccessService
+from monitor.access.settings import AccessSettings
+from monitor.access.telemetry import AccessTelemetry
+from monitor.api import client
+from monitor.config.config import Config
+from monitor.http.connection import HttpConnection
+from monitor.lib.telemetry import ProcessTelemetry
+from monitor.server.listener import HttpServer, bind_socket
 from tests.processes import eventually
 
 CA = trustme.CA()
@@ -32,35 +37,43 @@ async def scheme(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse(scope["scheme"])(scope, receive, send)
 
 
+def replace(path: Path, content: bytes) -> None:
+    """Put a file in the place of another at once: a server that looks meanwhile sees no half of it."""
+    path.with_suffix(".new").write_bytes(content)
+    path.with_suffix(".new").replace(path)
+
+
 def write(folder: Path, name: str, kind: trustme.KeyType = trustme.KeyType.ECDSA) -> None:
     """A new certificate of a name, and its key."""
     made = CA.issue_cert(name, "127.0.0.1", key_type=kind)
-    made.private_key_pem.write_to_path(folder / "tls.key")
-    made.cert_chain_pems[0].write_to_path(folder / "tls.crt")
+    replace(folder / "tls.key", made.private_key_pem.bytes())
+    replace(folder / "tls.crt", made.cert_chain_pems[0].bytes())
 
 
-def configured(folder: Path, version: str = "1.2") -> Config:
+def configured(folder: Path, version: str = "1.2") -> AccessSettings:
     files = {"certificate_file": f"{folder}/tls.crt", "key_file": f"{folder}/tls.key"}
-    return Config.model_validate({"tls": files | {"minimum_version": version}})
+    return Config.model_validate({"tls": files | {"minimum_version": version}}).access_settings()
 
 
 class Tls:
     """A server with a certificate in a folder, and those who connect to it."""
 
     def __init__(self, folder: Path, version: str) -> None:
-        self.folder, self.telemetry = folder, Telemetry()
+        self.folder, self.telemetry = folder, ProcessTelemetry()
         write(folder, "one")
-        self.entrance = Entrance(configured(folder, version), self.telemetry)
+        self.service = AccessService(configured(folder, version), self.telemetry, check_interval=0.05)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Tls"]:
-        config = uvicorn.Config(scheme, http=Connection, lifespan="off", log_config=None, access_log=False)
-        self.entrance.secure(config)
-        listening, server = bound("127.0.0.1", 0), Server(config)
+        config = uvicorn.Config(
+            scheme, http=HttpConnection, lifespan="off", log_config=None, access_log=False
+        )
+        self.service.configure_tls(config)
+        listening, server = bind_socket("127.0.0.1", 0), HttpServer(config)
         self.port: int = listening.getsockname()[1]
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve([listening]))
-            loops = [group.create_task(loop) for loop in self.entrance.loops()]
+            loops = [group.create_task(loop) for loop in self.service.loops()]
             yield self
             server.should_exit = True
             await serving
@@ -135,8 +148,7 @@ async def ask(reader: StreamReader, writer: StreamWriter) -> str:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(entrance, "LOOK", 0.05)
+def logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
 
@@ -171,11 +183,11 @@ async def test_a_key_of_another_kind(tls: Tls, tmp_path: Path) -> None:
 
 
 BROKEN: dict[str, Callable[[Path], object]] = {
-    "a key of another": lambda folder: CA.issue_cert("x").private_key_pem.write_to_path(folder / "tls.key"),
-    "no key": lambda folder: (folder / "tls.key").unlink(),
-    "half a certificate": lambda folder: (folder / "tls.crt").write_bytes(
-        (folder / "tls.crt").read_bytes()[:99]
+    "a key of another": lambda folder: replace(
+        folder / "tls.key", CA.issue_cert("x").private_key_pem.bytes()
     ),
+    "no key": lambda folder: (folder / "tls.key").unlink(),
+    "half a certificate": lambda folder: replace(folder / "tls.crt", (folder / "tls.crt").read_bytes()[:99]),
 }
 
 
@@ -217,7 +229,7 @@ async def test_the_oldest_version_that_is_spoken(tmp_path: Path) -> None:
         with pytest.raises(OSError):  # an SSLError, where the alert comes before the end
             async with tls.connected("one", ssl.TLSVersion.TLSv1_2):
                 pass
-        await tls.entrance.configure(configured(tmp_path, "1.2"))
+        await tls.service.configure(configured(tmp_path, "1.2"))
         async with tls.connected("one", ssl.TLSVersion.TLSv1_2) as connection:
             assert await ask(*connection) == "https"
 
@@ -225,7 +237,7 @@ async def test_the_oldest_version_that_is_spoken(tmp_path: Path) -> None:
 async def test_another_configuration_counts_at_once(tls: Tls, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     write(tmp_path / "other", "two")
-    await tls.entrance.configure(configured(tmp_path / "other"))
+    await tls.service.configure(configured(tmp_path / "other"))
     assert await tls.shown() == "two"
     write(tmp_path / "other", "three")
     await tls.shows("three")
@@ -234,24 +246,53 @@ async def test_another_configuration_counts_at_once(tls: Tls, tmp_path: Path) ->
 async def test_whether_it_is_https_is_settled_at_the_start(
     tls: Tls, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await tls.entrance.configure(Config())
+    await tls.service.configure(Config().access_settings())
     assert await tls.shown() == "one"
-    await Entrance(Config(), Telemetry()).configure(configured(tmp_path))
+    await AccessService(Config().access_settings(), ProcessTelemetry()).configure(configured(tmp_path))
     said = [one for one in caplog.messages if one == "`tls` changed: it takes effect at the next start"]
     assert len(said) == 2
 
 
 @pytest.mark.parametrize("scheme", ["", "https://"])
 async def test_the_health_check_needs_no_authority(tls: Tls, scheme: str) -> None:
-    assert await asyncio.to_thread(client.health, f"{scheme}127.0.0.1:{tls.port}") == "200 OK"
+    assert await asyncio.to_thread(client.probe_health, f"{scheme}127.0.0.1:{tls.port}") == "200 OK"
 
 
 async def test_other_commands_do(tls: Tls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     address = f"https://127.0.0.1:{tls.port}"
-    with pytest.raises(client.Unanswered, match="certificate verify failed"):
-        await asyncio.to_thread(client.ask, address, "GET", "/")
+    with pytest.raises(client.ApiTransportError, match="certificate verify failed"):
+        await asyncio.to_thread(client.request, address, "GET", "/")
     CA.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    with pytest.raises(client.Unanswered, match="nothing that Headroom would say"):
-        await asyncio.to_thread(client.ask, address, "GET", "/")
+    with pytest.raises(client.ApiTransportError, match="not one of Headroom's"):
+        await asyncio.to_thread(client.request, address, "GET", "/")
+
+
+async def test_a_check_of_the_files_does_not_undo_new_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check has begun with the old settings, and goes on after the new ones were given."""
+    write(tmp_path, "one")
+    (tmp_path / "other").mkdir()
+    write(tmp_path / "other", "two")
+    old, new = configured(tmp_path).tls, configured(tmp_path / "other").tls
+    assert old and new
+    certificate = Certificate(old, AccessTelemetry(CollectorRegistry()).certificates)
+    stamp, begun, go_on = KeyPair.stamp, threading.Event(), threading.Event()
+
+    def slow(pair: KeyPair) -> tuple[object, ...]:
+        if pair == old.pair and not begun.is_set():
+            begun.set()
+            go_on.wait()
+        return stamp(pair)
+
+    monkeypatch.setattr(KeyPair, "stamp", slow)
+    write(tmp_path, "three")
+    checking = asyncio.create_task(asyncio.to_thread(certificate.reload))
+    await asyncio.to_thread(begun.wait)
+    configuring = asyncio.create_task(asyncio.to_thread(certificate.reload, new))
+    await asyncio.wait([configuring], timeout=0.1)  # it may wait for the check, or end before it
+    go_on.set()
+    await asyncio.gather(checking, configuring)
+    assert certificate.config == new

@@ -5,38 +5,41 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from monitor.access import access, visitor
-from monitor.web import live
-from tests.monitor.access.gated import AUTH, HASHED, OPERATOR, READER, Guarded, basic, bearer, guarded
+from tests.monitor.access.authenticated import (
+    AUTH,
+    HASHED,
+    OPERATOR,
+    READER,
+    AuthenticatedServer,
+    authenticated_server,
+    basic,
+    bearer,
+)
 
 EXPIRY = datetime(2999, 1, 1, tzinfo=UTC).timestamp()
 ENDED = b"event: ended\ndata: 1\n\n"
 
 
 class Clock:
-    """The time as the doors see it."""
+    """The time by which credentials expire."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.now = EXPIRY - 1
-        for module in (access, visitor):
-            monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: self.now))
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    monkeypatch.setattr(live, "LOOK", 0.001)
-    return Clock(monkeypatch)
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-async def gate(tmp_path: Path) -> AsyncIterator[Guarded]:
-    async with guarded(tmp_path, AUTH) as gate:
-        yield gate
+async def server(tmp_path: Path, clock: Clock) -> AsyncIterator[AuthenticatedServer]:
+    async with authenticated_server(tmp_path, AUTH, lambda: clock.now) as server:
+        yield server
 
 
 class Browser:
@@ -62,7 +65,9 @@ class Browser:
 
 
 @asynccontextmanager
-async def opened(gate: Guarded, headers: dict[str, Any], peer: str = "192.0.2.1") -> AsyncIterator[Browser]:
+async def opened(
+    server: AuthenticatedServer, headers: dict[str, Any], peer: str = "192.0.2.1"
+) -> AsyncIterator[Browser]:
     """An open page, over its first words."""
     browser = Browser()
     values = [
@@ -71,7 +76,7 @@ async def opened(gate: Guarded, headers: dict[str, Any], peer: str = "192.0.2.1"
     ]
     scope = {"type": "http", "method": "GET", "path": "/live", "query_string": b"", "headers": values}
     scope |= {"client": (peer, 1), "server": ("headroom", 80), "scheme": "http", "root_path": ""}
-    serving = asyncio.create_task(gate.server.app(scope, browser.receive, browser.send))
+    serving = asyncio.create_task(server.server.app(scope, browser.receive, browser.send))
     try:
         await browser.told()
         yield browser
@@ -80,14 +85,14 @@ async def opened(gate: Guarded, headers: dict[str, Any], peer: str = "192.0.2.1"
         await asyncio.wait_for(serving, 10)
 
 
-async def test_a_token_that_expires_ends_it(gate: Guarded, clock: Clock) -> None:
-    async with opened(gate, bearer(OPERATOR)) as browser:
+async def test_a_token_that_expires_ends_it(server: AuthenticatedServer, clock: Clock) -> None:
+    async with opened(server, bearer(OPERATOR)) as browser:
         assert browser.status == 200
-        await gate.server.publish()
+        await server.server.publish()
         assert await browser.told() == b"event: judged\ndata: 1\n\n"
         clock.now = EXPIRY
         assert [await browser.told(), await browser.told()] == [ENDED, b"the end"]
-    async with opened(gate, bearer(OPERATOR)) as browser:
+    async with opened(server, bearer(OPERATOR)) as browser:
         assert browser.status == 401
 
 
@@ -104,28 +109,30 @@ WAYS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_configuration_without_them_ends_it(gate: Guarded, clock: Clock, way: str) -> None:
+async def test_a_configuration_without_them_ends_it(
+    server: AuthenticatedServer, clock: Clock, way: str
+) -> None:
     headers, peer, change = WAYS[way]
-    async with opened(gate, headers, peer) as browser:
-        gate.configure(AUTH | {"open_metrics": True})
-        await gate.server.publish()
+    async with opened(server, headers, peer) as browser:
+        server.configure(AUTH | {"open_metrics": True})
+        await server.server.publish()
         assert await browser.told() == b"event: judged\ndata: 1\n\n"  # it still knows them
-        gate.configure(AUTH | change)
+        server.configure(AUTH | change)
         assert [await browser.told(), await browser.told()] == [ENDED, b"the end"]
 
 
 @pytest.mark.parametrize("auth", [AUTH, {"allow_anonymous": True, "anonymous_role": "metrics"}])
 async def test_a_configuration_that_asks_ends_what_was_open_to_all(
-    gate: Guarded, clock: Clock, auth: dict[str, Any]
+    server: AuthenticatedServer, clock: Clock, auth: dict[str, Any]
 ) -> None:
-    gate.configure({"allow_anonymous": True})
-    async with opened(gate, {}) as browser:
-        gate.configure(auth)
+    server.configure({"allow_anonymous": True})
+    async with opened(server, {}) as browser:
+        server.configure(auth)
         assert [await browser.told(), await browser.told()] == [ENDED, b"the end"]
 
 
-async def test_it_needs_the_role_read(gate: Guarded, clock: Clock) -> None:
-    async with opened(gate, {}) as browser:
+async def test_it_needs_the_role_read(server: AuthenticatedServer, clock: Clock) -> None:
+    async with opened(server, {}) as browser:
         assert browser.status == 401
-    async with opened(gate, bearer("the-token-of-prom")) as browser:
+    async with opened(server, bearer("the-token-of-prom")) as browser:
         assert browser.status == 403

@@ -3,17 +3,20 @@
 import asyncio
 import hashlib
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.access import users
-from monitor.access.claims import Refused
-from monitor.access.config import UserConfig
+from monitor.access.authenticator import Authenticator
+from monitor.access.credentials import AccessDeniedError
+from monitor.access.fair_queue import MAX_WAITING, MAX_WAITING_PER_NAME
 from monitor.access.passwords import PasswordHash
-from monitor.access.users import MOST_WAITING, Users
+from monitor.access.roles import Role
+from monitor.access.settings import AuthConfig, UserConfig
+from monitor.access.users import MAX_CACHED, Users
 
 
 def quick(password: str, log_n: int = 4) -> str:
@@ -76,19 +79,16 @@ class Counted:
     """How often a password was really checked; the checks wait for `go`, where there is one."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.times, real = 0, users.asyncio.to_thread  # type: ignore[attr-defined]
+        self.times, real = 0, asyncio.to_thread
         self.go: asyncio.Event | None = None
 
-        self.against: list[object] = []
-
-        async def checked(check: Callable[..., bool], secret: object, password: bytes) -> bool:
+        async def checked(check: Callable[..., bool], *given: object) -> bool:
             self.times += 1
-            self.against.append(secret)
             if self.go:
                 await self.go.wait()
-            return bool(await real(check, secret, password))
+            return bool(await real(check, *given))
 
-        monkeypatch.setattr(users.asyncio, "to_thread", checked)  # type: ignore[attr-defined]
+        monkeypatch.setattr(asyncio, "to_thread", checked)
 
 
 @pytest.fixture
@@ -96,9 +96,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
     return Counted(monkeypatch)
 
 
-def some(*names: str) -> Users:
+def some(*names: str, max_cached: int = MAX_CACHED) -> Users:
     entries = [{"name": name, "password_hash": quick(f"password of {name}")} for name in names]
-    return Users([UserConfig.model_validate(one) for one in entries])
+    return Users([UserConfig.model_validate(one) for one in entries], max_cached)
 
 
 async def test_what_was_right_is_remembered_and_what_was_wrong_is_not(counted: Counted) -> None:
@@ -113,38 +113,130 @@ async def test_what_was_right_is_remembered_and_what_was_wrong_is_not(counted: C
     assert await known.find(b"adapassword of ", b"ada") is None
 
 
-async def test_an_unknown_user_costs_as_much_as_a_known_one(counted: Counted) -> None:
-    known = some("ada")
-    for _ in range(2):
-        assert await known.find(b"eve", b"password of ada") is None
-    assert counted.against == [PasswordHash.parse(quick("password of ada"))] * 2
+@pytest.mark.parametrize("name", ["ada", "bob", "carl", "eve"])
+async def test_every_name_costs_as_much_as_any_other(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = str(PasswordHash(5, 8, 1, b"saltsalt", b"d" * 32))
+    entries: list[dict[str, str]] = [
+        {"name": "ada", "password_hash": quick("right")},
+        {"name": "bob", "password_hash": other},
+        {"name": "carl", "password": "right"},
+    ]
+    costs, real = [], hashlib.scrypt
+
+    def counted(password: bytes, **options: Any) -> bytes:
+        costs.append(options["n"])
+        return real(password, **options)
+
+    monkeypatch.setattr(hashlib, "scrypt", counted)
+    known = Users([UserConfig.model_validate(one) for one in entries])
+    assert await known.find(name.encode(), b"wrong") is None
+    assert sorted(costs) == [2**4, 2**5]
+
+
+async def test_each_user_gets_in_with_their_own_password_whatever_kind_it_is() -> None:
+    entries: list[dict[str, str]] = [
+        {"name": "ada", "password_hash": quick("of ada")},
+        {"name": "bob", "password_hash": quick("of bob")},
+        {"name": "carl", "password": "of carl"},
+    ]
+    known = Users([UserConfig.model_validate(one) for one in entries])
+    for name in ("ada", "bob", "carl"):
+        for password in ("of ada", "of bob", "of carl"):
+            found = await known.find(name.encode(), password.encode())
+            assert (found.name if found else None) == (name if password == f"of {name}" else None)
 
 
 async def test_many_at_once_with_one_password_check_it_once(counted: Counted) -> None:
     known = some("ada")
-    calls = [known.find(b"ada", b"password of ada") for _ in range(MOST_WAITING)]
+    calls = [known.find(b"ada", b"password of ada") for _ in range(MAX_WAITING_PER_NAME)]
     assert all(await asyncio.gather(*calls))
     assert counted.times == 1
 
 
-async def test_too_many_guesses_at_once_are_refused_but_not_those_who_are_known(counted: Counted) -> None:
-    known = some("ada")
-    assert await known.find(b"ada", b"password of ada")
-    counted.go = asyncio.Event()
-    guesses = [asyncio.create_task(known.find(b"ada", str(n).encode())) for n in range(MOST_WAITING)]
+async def guessing(known: Users, names: Sequence[bytes], client: str) -> list[asyncio.Task[Any]]:
+    """Wrong guesses, all at once."""
+    guesses = [asyncio.create_task(known.find(name, b"wrong", client)) for name in names]
     await asyncio.sleep(0)
-    with pytest.raises(Refused) as refused:
-        await known.find(b"ada", b"one more")
-    assert (refused.value.status, refused.value.reason) == (503, "busy")
-    assert await known.find(b"ada", b"password of ada")
+    return guesses
+
+
+@pytest.mark.parametrize("client", ["192.0.2.1", "192.0.2.2"], ids=["same address", "another address"])
+@pytest.mark.parametrize("names", [[b"eve"] * 40, [b"eve-%d" % n for n in range(40)]], ids=["one", "many"])
+async def test_wrong_logins_keep_nobody_out(counted: Counted, names: list[bytes], client: str) -> None:
+    known = some("ada")
+    counted.go = asyncio.Event()
+    guesses = await guessing(known, names, "192.0.2.1")
+    asking = asyncio.create_task(known.find(b"ada", b"password of ada", client))
+    await asyncio.sleep(0)
     counted.go.set()
-    assert await asyncio.gather(*guesses) == [None] * MOST_WAITING
-    assert await known.find(b"ada", b"one more") is None  # there is room again
+    said = await asyncio.gather(*guesses, return_exceptions=True)
+    kinds = {one.status if isinstance(one, AccessDeniedError) else one for one in said}
+    assert kinds <= {None, 429}
+    assert await asking
 
 
-async def test_what_is_remembered_is_bounded(counted: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users, "MOST_KEPT", 1)
-    known = some("ada", "bob")
+async def test_of_an_address_that_asks_most_one_makes_room_for_another_address(counted: Counted) -> None:
+    known = some("ada")
+    counted.go = asyncio.Event()
+    guesses = await guessing(known, [b"eve-%d" % n for n in range(100)], "192.0.2.1")
+    asking = asyncio.create_task(known.find(b"ada", b"password of ada", "192.0.2.2"))
+    await asyncio.sleep(0)
+    counted.go.set()
+    assert await asking
+    said = await asyncio.gather(*guesses, return_exceptions=True)
+    refused = [one for one in said if isinstance(one, AccessDeniedError)]
+    assert len(refused) == 100 - MAX_WAITING
+    assert {(one.status, one.reason) for one in refused} == {(429, "busy")}
+
+
+async def test_who_comes_from_elsewhere_is_next(counted: Counted) -> None:
+    known, order = some("ada"), list[str]()
+    counted.go = asyncio.Event()
+    guesses = await guessing(known, [b"eve-%d" % n for n in range(60)], "192.0.2.1")
+    for guess in guesses:
+        guess.add_done_callback(lambda _: order.append("guess"))
+    asking = asyncio.create_task(known.find(b"ada", b"password of ada", "192.0.2.2"))
+    asking.add_done_callback(lambda _: order.append("ada"))
+    await asyncio.sleep(0)
+    counted.go.set()
+    await asyncio.gather(*guesses, asking)
+    assert order.index("ada") <= 2
+
+
+async def test_who_gives_up_waiting_gives_the_turn_to_the_next(counted: Counted) -> None:
+    known = some("ada")
+    counted.go = asyncio.Event()
+    first, second, third = await guessing(known, [b"a", b"b", b"c"], "192.0.2.1")
+    second.cancel()
+    first.cancel()
+    counted.go.set()
+    assert await third is None
+    await asyncio.gather(first, second, return_exceptions=True)
+    assert await known.find(b"ada", b"password of ada")
+
+
+async def test_what_is_remembered_is_bounded(counted: Counted) -> None:
+    known = some("ada", "bob", max_cached=1)
     for name in (b"ada", b"bob", b"bob", b"ada"):
         assert await known.find(name, b"password of " + name)
     assert counted.times == 3
+
+
+async def test_tokens_never_wait_behind_passwords(counted: Counted) -> None:
+    token = "a-token-of-some-length"
+    users_of = [{"name": "ada", "password_hash": quick("of ada")}]
+    tokens = [{"name": "prometheus", "role": "metrics", "token": token}]
+    access = Authenticator(AuthConfig.model_validate({"users": users_of, "tokens": tokens}))
+    counted.go = asyncio.Event()
+
+    def asked(authorization: bytes) -> dict[str, Any]:
+        return {"headers": [(b"authorization", authorization)], "client": ("192.0.2.1", 1)}
+
+    guess = b"Basic " + b64encode(b"ada:wrong")
+    guesses = [asyncio.create_task(access.authenticate(asked(guess), Role.METRICS)) for _ in range(40)]
+    await asyncio.sleep(0)
+    visitor = await access.authenticate(asked(b"Bearer " + token.encode()), Role.METRICS)
+    assert visitor.name == "prometheus"
+    counted.go.set()
+    said = await asyncio.gather(*guesses, return_exceptions=True)
+    assert {one.status for one in said if isinstance(one, AccessDeniedError)} == {401, 429}

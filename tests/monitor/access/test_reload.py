@@ -6,9 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from monitor.config import Config
-from monitor.config_errors import ConfigError
-from tests.monitor.access.gated import OPERATOR, READER, bearer, whole
+from monitor.app import App
+from monitor.config.config import Config
+from monitor.schema.problems import ConfigError
+from tests.monitor.access.authenticated import OPERATOR, READER, bearer
 
 TOKENS = {
     "tokens": [{"name": "otto", "role": "operate", "token": OPERATOR}, {"name": "rita", "token": READER}]
@@ -21,8 +22,8 @@ def config(folder: Path, **keys: Any) -> Config:
 
 async def test_it_counts_at_once(tmp_path: Path) -> None:
     now = config(tmp_path, auth=TOKENS)
-    async with whole(now, lambda: now) as (app, telling):
-        transport = httpx.ASGITransport(app.web(telling))
+    async with App.opened(now, lambda: now) as app:
+        transport = httpx.ASGITransport(app.web)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             now = config(tmp_path, auth={"tokens": TOKENS["tokens"][:1]})
             assert (await client.get("/api/v1/status", headers=bearer(READER))).status_code == 200
@@ -37,10 +38,10 @@ async def test_it_counts_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keys", [{}, {"listen": "127.0.0.1:4070"}])
 async def test_it_does_not_open_what_is_listened_on_until_the_end(tmp_path: Path, keys: Any) -> None:
     now = config(tmp_path, auth=TOKENS, listen="0.0.0.0:4070")
-    async with whole(now, lambda: config(tmp_path, **keys)) as (app, telling):
+    async with App.opened(now, lambda: config(tmp_path, **keys)) as app:
         with pytest.raises(ConfigError, match=r"found 0\.0\.0\.0:4070"):
-            await app.reload(telling)
-        transport = httpx.ASGITransport(app.web(telling))
+            await app.reload()
+        transport = httpx.ASGITransport(app.web)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             assert (await client.get("/api/v1/status")).status_code == 401
             told = (await client.get("/api/v1/status", headers=bearer(READER))).json()

@@ -10,8 +10,9 @@ from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from monitor.config import Config
-from tests.monitor.access.gated import AUTH, OPERATOR, READER, SCRAPER, bearer, whole
+from monitor.app import App
+from monitor.config.config import Config
+from tests.monitor.access.authenticated import AUTH, OPERATOR, READER, SCRAPER, bearer
 
 OPEN = {"/-/healthy", "/-/ready", "/firehose/v1", "/static/{name}"}  # of which nobody is asked
 UNTRUSTED: dict[str, Any] = {"X-Forwarded-User": "ada", "X-Role": "operate"}
@@ -23,8 +24,8 @@ INSIDE = 299
 async def web(tmp_path: Path) -> AsyncIterator[FastAPI]:
     """All that a server answers."""
     config = Config.model_validate({"auth": AUTH, "journal": str(tmp_path / "headroom.db")})
-    async with whole(config, lambda: config) as (app, telling):
-        yield app.web(telling)
+    async with App.opened(config, lambda: config) as app:
+        yield app.web
 
 
 def calls(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:

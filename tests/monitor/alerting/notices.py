@@ -1,33 +1,36 @@
-"""Notices to test with."""
+"""Notices for tests."""
 
 from typing import Any
 
-from monitor.alerting.notice import Kind, Notice, Severity
+from monitor.notifiers.notice import Notice, NoticeKind, Severity
+from tests.resources import resource as resource_named
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 
 
 def notice(alert: str = "a", severity: Severity = Severity.WARNING, **changes: Any) -> Notice:
-    """A firing alert of a Kinesis stream of the same name, unless `changes` say otherwise."""
+    """Return a notice of a firing alert of a Kinesis stream of the same name, with changes."""
     service, signal = changes.pop("service", "kinesis"), changes.pop("signal", "stream_write_bytes")
+    resource = changes.pop("resource", alert)
     labels = {
         "account": changes.pop("account", ACCOUNT),
         "region": changes.pop("region", REGION),
         "service": service,
         "signal": signal,
-        "resource": changes.pop("resource", alert),
+        "resource": resource,
         "severity": severity,
     }
-    zones = {Severity.INFO: "above", Severity.WARNING: "critical", Severity.CRITICAL: "saturated"}
+    zones = {Severity.INFO: "above", Severity.WARNING: "near", Severity.CRITICAL: "saturated"}
     given = {
         "alert": alert,
         "number": 1,
-        "kind": Kind.FIRING,
+        "kind": NoticeKind.FIRING,
         "severity": severity,
         "zone": zones[severity],
         "summary": f"{alert} is busy.",
         "labels": labels,
         "at": 0.0,
         "since": 0.0,
+        "subject": resource_named(resource),
     }
     return Notice(**{**given, **changes})

@@ -1,8 +1,9 @@
-"""A stage for stories: a fleet that is fed minute by minute, judged, and told of to receivers that note it.
+"""A fleet that gets samples minute by minute, with an alert engine and receivers that record notifications.
 
-Everything is real but the clock, AWS and the receivers. A story gives each series a letter a minute:
-`.` within its band, `b` below, `l` within but not clear of below, `h` within but not clear of above, `a`
-above, `c` critical, `s` refused, `_` no sample. What is told are letters, too, those of `TELLS`.
+Only the clock, AWS and the receivers are replaced. A story has one letter for each minute of a series: `.` is
+within its band, `b` below, `l` within but not clear of below, `h` within but not clear of above, `a` above,
+`c` near the limit, `s` throttled, `_` no sample. The notices that receivers get are letters of
+`LETTER_OF_KIND`.
 """
 
 import random
@@ -16,21 +17,26 @@ from typing import Any
 import numpy as np
 from prometheus_client import CollectorRegistry
 
-from monitor.alerting.alarm import Alarm
-from monitor.alerting.delivery import Delivery, Receiver
-from monitor.alerting.delivery_telemetry import DeliveryTelemetry
+from monitor.alerting.delivery import Delivery
+from monitor.alerting.engine import AlertEngine
 from monitor.alerting.journal import Journal
-from monitor.alerting.notice import Kind, Notice, Notification
-from monitor.aws import Failure
-from monitor.config import Config
-from monitor.config_types import Sources
-from monitor.fleet import Fleet, Key, Ruling, Series, fragment
-from monitor.inventory import Outcome
-from monitor.judge import judge
-from monitor.notifiers.answer import Answer, delivered
-from monitor.status import CellStatus, Told
-from rules.limits import Limit, Source
-from tests.monitor.fleets import ACCOUNT, NOW, REGION, RULING, add, key, refused, traffic
+from monitor.alerting.sender import DeliveryTarget
+from monitor.alerting.state_store import AlertStateStore
+from monitor.alerting.telemetry import DeliveryTelemetry
+from monitor.aws.failure import Failure
+from monitor.aws.run_status import RunStatus
+from monitor.aws.status import CellStatus, MonitorStatus
+from monitor.config.config import Config
+from monitor.fleet.fleet import Fleet, Key, Series
+from monitor.fleet.judge import judge
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.notifiers.notice import Notice, NoticeKind, Notification
+from monitor.outbound.result import DeliveryResult, delivered
+from monitor.schema.types import SecretSources
+from rules.limits import Limit, LimitSource
+from tests.monitor.alerting.memory_store import MemoryStore
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add, key, refused, traffic
 
 LIMIT = 1000.0
 DENIED = Failure("ListStreams", "", "AccessDeniedException", "no")
@@ -43,49 +49,65 @@ LETTERS = {
     "c": (0.95, 0.0),
     "s": (1.00, 60.0),
 }
-TELLS = {
-    Kind.FIRING: "F",
-    Kind.WORSENED: "W",
-    Kind.EASED: "E",
-    Kind.RESOLVED: "R",
-    Kind.REPEATED: "r",
+LETTER_OF_KIND = {
+    NoticeKind.FIRING: "F",
+    NoticeKind.WORSENED: "W",
+    NoticeKind.EASED: "E",
+    NoticeKind.RESOLVED: "R",
+    NoticeKind.REPEATED: "r",
 }
-SHORT = replace(RULING, hold=2, keep_firing_for=2)
+SHORT = replace(RULING, pending_for=2, keep_firing_for=2)
 AT_ONCE = {"group_wait": 0, "group_interval": 0}
 ALL = {**AT_ONCE, "severities": ["info", "warning", "critical"]}
 
 
 def configuration(receivers: Iterable[str | Mapping[str, Any]] = ("pager",), **changes: Any) -> Config:
-    """Receivers that are told at once of everything, unless `changes` say otherwise."""
+    """Return a configuration with receivers that get every notice at once, with changes."""
     named = [
         {"name": one, "type": "webhook", "url": "https://example.org/"} if isinstance(one, str) else one
         for one in receivers
     ]
-    return Config.model_validate({"receivers": named, "route": ALL} | changes, context=Sources())
+    return Config.model_validate({"receivers": named, "route": ALL} | changes, context=SecretSources())
+
+
+@asynccontextmanager
+async def open_store(place: Path | MemoryStore) -> AsyncIterator[AlertStateStore]:
+    """Open the journal in a folder; yield a store in memory unchanged."""
+    if isinstance(place, MemoryStore):
+        yield place
+        return
+    journal = await Journal.open(place / "journal.db")
+    try:
+        yield journal
+    finally:
+        await journal.close()
 
 
 class Stage:
-    """sent: each notification, in order. told: of how the watching fares; who waits is told nothing twice."""
+    """A process with its own clock. sent: all notifications, in order. status: of the monitor.
+
+    answer: the result that receivers return. seconds: the time, in epoch seconds.
+    """
 
     def __init__(
         self,
         fleet: Fleet,
-        journal: Journal,
+        journal: AlertStateStore,
         config: Config,
         minute: int,
         random: Callable[[], float] = random.random,
     ) -> None:
-        self.fleet, self.journal, self.minute = fleet, journal, minute
+        self.fleet, self.store, self.minute = fleet, journal, minute
         self.seconds = minute * 60.0
         self.sent: list[Notification] = []
-        self.answer: Answer = delivered("it took it")
+        self.answer: DeliveryResult = delivered("it took it")
         self.delivery = Delivery(
             journal, DeliveryTelemetry(CollectorRegistry()), now=self.clock, random=random
         )
-        self.alarm = Alarm(fleet, journal, self.delivery, config, now=self.clock)
-        self.told, self.names = Told(), {ACCOUNT: "prod"}
+        self.engine = AlertEngine(fleet, journal, self.delivery, config.alerting_settings(), now=self.clock)
+        self.status, self.account_names = MonitorStatus(), {ACCOUNT: "prod"}
         self.configure(config)
-        self.see()
+        self.set_read_result()
 
     def clock(self) -> float:
         return self.seconds
@@ -94,23 +116,20 @@ class Stage:
     @asynccontextmanager
     async def opened(
         cls,
-        folder: Path,
+        place: Path | MemoryStore,
         config: Config | None = None,
         minute: int = NOW,
         fleet: Fleet | None = None,
         **more: Any,
     ) -> AsyncIterator["Stage"]:
-        """A process of its own: what it remembers of those before is in the folder."""
-        journal = await Journal.open(folder / "journal.db")
-        try:
-            yield cls(fleet or Fleet(), journal, config or configuration(), minute, **more)
-        finally:
-            await journal.close()
+        """Start a process that continues from the state in a folder or a store."""
+        async with open_store(place) as store:
+            yield cls(fleet or Fleet(), store, config or configuration(), minute, **more)
 
     def configure(self, config: Config) -> None:
-        """As a reload does."""
+        """Apply a configuration, as a reload does."""
         self.delivery.configure(
-            Receiver(
+            DeliveryTarget(
                 name=one.name,
                 send=partial(self._take, one.name),
                 per_alert=one.per_alert,
@@ -118,74 +137,75 @@ class Stage:
             )
             for one in config.receivers
         )
-        self.alarm.configure(config)
+        self.engine.configure(config.alerting_settings())
 
-    async def _take(self, name: str, notification: Notification) -> Answer:
+    async def _take(self, name: str, notification: Notification) -> DeliveryResult:
         self.sent.append(notification)
         return self.answer
 
-    def see(self, service: str = "kinesis", succeeded: float | None = -1.0, failures: Any = ()) -> None:
-        """Have the cell be looked at, with success now unless told otherwise."""
-        seen = self.seconds if succeeded == -1.0 else succeeded
-        outcome = Outcome(attempted=self.seconds, succeeded=seen, failures=failures)
-        self.told = Told(
+    def set_read_result(
+        self, service: str = "kinesis", succeeded: float | None = -1.0, failures: Any = ()
+    ) -> None:
+        """Set the result of reading the cell; by default a success now. succeeded: epoch seconds, or None."""
+        succeeded_at = self.seconds if succeeded == -1.0 else succeeded
+        run = RunStatus(started_at=self.seconds, succeeded_at=succeeded_at, failures=failures)
+        self.status = MonitorStatus(
             cells=[
-                CellStatus(
-                    account=ACCOUNT, region=REGION, name="prod", collectors={service: outcome}, poll=outcome
-                )
+                CellStatus(account=ACCOUNT, region=REGION, name="prod", collectors={service: run}, poll=run)
             ]
         )
 
     def write(self, series: Series, minute: int, letter: str) -> None:
-        """A sample of a minute; one that is missing was read, and is not there."""
+        """Write the sample of a minute, and mark the minute as read. `_` writes no sample."""
         rows = self.fleet.metrics(series.key.cell)
-        names = [fragment(one.of(StreamName=series.key.id)) for one in (traffic, refused)]
+        names = [metric_query(one.of(StreamName=series.key.id)) for one in (traffic, refused)]
         row = np.array([rows[name] for name in names])
         if letter != "_":
             values = np.array(LETTERS[letter], np.float32) * (LIMIT * 60, 1)
             self.fleet.rings.write(row, np.array([minute] * 2), values.astype(np.float32))
             self.fleet.rings.mark_read(row, minute)
 
-    async def turn(self, seconds: float = 0) -> list[Notice]:
-        """A judgement, and what the receivers are told then."""
+    async def process(self, seconds: float = 0) -> list[Notice]:
+        """Advance the clock, judge the fleet, run the engine, and return the notices that receivers got."""
         self.seconds += seconds
         before = len(self.sent)
         judge(self.fleet, int(self.seconds // 60))
-        await self.alarm.turn(self.told, self.names)
+        await self.engine.process(self.status, self.account_names)
         await self.deliver()
         return [notice for one in self.sent[before:] for notice in one.notices]
 
     async def deliver(self) -> None:
+        """Make the attempts that are due."""
         for sender in self.delivery.senders.values():
-            while len(sender.outbox) and (sender.outbox.next() or 0) <= self.seconds:
-                await sender.round()
+            while len(sender.outbox) and (sender.outbox.next_due() or 0) <= self.seconds:
+                await sender.send_due()
 
     async def play(self, **stories: str) -> str:
-        """Play stories of resources side by side; return what was told, as letters."""
-        told = ""
+        """Play the stories of several resources in parallel. Return the letters of the notices sent."""
+        sent = ""
         for letters in zip(*stories.values(), strict=True):
             for resource, letter in zip(stories, letters, strict=True):
                 self.write(self.series(resource), self.minute, letter)
             self.minute += 1
             self.seconds = self.minute * 60.0
             self.fleet.confirmed[: self.fleet.size] = self.minute
-            self.see()
-            told += "".join(TELLS[notice.kind] for notice in await self.turn()) or "."
-        return told
+            self.set_read_result()
+            sent += "".join(LETTER_OF_KIND[notice.kind] for notice in await self.process()) or "."
+        return sent
 
-    def series(self, resource: str, ruling: Ruling = SHORT, **seen: Any) -> Series:
-        """The series of a resource, registered when it is first named, or ruled otherwise."""
+    def series(self, resource: str, settings: SeriesSettings = SHORT, **options: Any) -> Series:
+        """Return the series of a resource. It is added on the first call, and again with new settings."""
         known = self.fleet.series.get(key(resource))
-        if known and ruling is SHORT and not seen:
+        if known and settings is SHORT and not options:
             return known
-        series = add(self.fleet, key(resource), ruling, **seen)
-        self.fleet.confirmed[series.place] = self.minute
+        series = add(self.fleet, key(resource), settings, **options)
+        self.fleet.confirmed[series.slot] = self.minute
         return series
 
     def relimit(self, resource: str, limit: float) -> None:
-        """As an inventory does that finds another limit."""
-        ruling = self.series(resource).ruling
-        self.series(resource, replace(ruling, limit=Limit(limit, Source.API, int(self.seconds))))
+        """Change the limit of a series, as an inventory does."""
+        settings = self.series(resource).settings
+        self.series(resource, replace(settings, limit=Limit(limit, LimitSource.API, int(self.seconds))))
 
     @property
     def notices(self) -> list[Notice]:
@@ -193,9 +213,9 @@ class Stage:
 
     @property
     def states(self) -> Mapping[Key, str]:
-        """The alerts that are active, as they are exported."""
+        """The state and severity of each active alert."""
         words = {1: "pending", 2: "firing"}
         return {
-            self.fleet.by_place[one.place].key: f"{words[one.state]} {one.severity}"
-            for one in self.alarm.active()
+            self.fleet.by_slot[one.slot].key: f"{words[one.state]} {one.severity}"
+            for one in self.engine.active_alerts()
         }

@@ -1,21 +1,24 @@
-"""Disks that are full, read-only, corrupt or silent: said plainly, and nothing is lost."""
+"""Disks that are full, read-only, corrupt or hang: reported, and nothing is lost."""
 
 import asyncio
+import os
 import shutil
+import socket
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from monitor.alerting.journal import Journal
-from monitor.alerting.notice import Kind
-from monitor.alerting.records import State
-from monitor.alerting.store import Store, beside, connect
-from monitor.alerting.tables import OWED, STATES
-from tests.monitor.alerting.owing import notice, owed
-from tests.monitor.alerting.worlds import everything
+from monitor.alerting.journal import Journal, JournalError
+from monitor.alerting.journal_file import JournalFile, connect, with_suffix
+from monitor.alerting.records import SavedState
+from monitor.alerting.tables import PENDING_NOTICES, STATES, UNUSABLE_ROWS
+from monitor.notifiers.notice import NoticeKind
+from tests.monitor.alerting.delivery_fixture import stored_rows
+from tests.monitor.alerting.pending import notice, pending_notice
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 
 
 class Disk:
-    """Where connections come from; a real SQLite that is made to fail in its own ways."""
+    """Opens connections of a real SQLite, which is made to fail in its own ways."""
 
     def __init__(self) -> None:
         self.full = self.read_only = False
@@ -50,38 +53,38 @@ class Disk:
 LARGE = {f"lives/{n}": bytes(1000) for n in range(1000)}
 
 
-async def test_a_full_disk_is_said_and_nothing_is_lost_once_there_is_room(path: Path) -> None:
+async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(path: Path) -> None:
     disk = Disk()
-    journal = await Journal.open(path, store=Store(path, disk.connect))
+    journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     await journal.commit({"lives/a": b"pending"}, [])
     disk.full = True
     disk.limit()
 
-    rows = journal.numbered([owed(notice(1))])
+    rows = journal.numbered([pending_notice(notice(1))])
     await journal.commit(LARGE | {"lives/a": b"firing"}, [notice(1)], rows)
-    assert journal.trouble is not None
-    assert "the disk is full" in journal.trouble
+    assert journal.failure is not None
+    assert "the disk is full" in journal.failure
     assert not journal.healthy
-    assert journal.all(OWED) == {rows[0].id: rows[0]}
-    await journal.commit({"lives/a": None}, [notice(2, kind=Kind.RESOLVED)])
+    assert journal.all(PENDING_NOTICES) == {rows[0].id: rows[0]}
+    await journal.commit({"lives/a": None}, [notice(2, kind=NoticeKind.RESOLVED)])
     assert [one.number for one in await journal.history()] == [2, 1]
-    await journal.tend()
+    await journal.maintain()
     assert not journal.healthy
 
     disk.full = False
-    await journal.tend()
+    await journal.maintain()
     assert journal.healthy
     assert [one.number for one in await journal.history()] == [2, 1]
     await journal.commit({"lives/b": b"firing"}, [notice(3, "b")])
     await journal.close()
-    found = await everything(path)
-    assert found["owed"] == rows
-    assert {state.key for state in found["states"] if isinstance(state, State)} == {*LARGE, "lives/b"}
+    found = await stored_rows(path)
+    assert found["pending_notices"] == rows
+    assert {state.key for state in found["states"] if isinstance(state, SavedState)} == {*LARGE, "lives/b"}
 
 
-async def test_after_a_failed_write_the_file_is_what_it_was_however_much_follows(path: Path) -> None:
+async def test_a_failed_write_changes_nothing_in_the_file(path: Path) -> None:
     disk = Disk()
-    journal = await Journal.open(path, store=Store(path, disk.connect))
+    journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     await journal.commit({"lives/a": b"pending"}, [])
     disk.full = True
     disk.limit()
@@ -89,41 +92,41 @@ async def test_after_a_failed_write_the_file_is_what_it_was_however_much_follows
     small = asyncio.create_task(journal.commit({"lives/a": b"firing"}, []))
     await asyncio.gather(large, small)
     await journal.close()
-    assert await everything(path) == {"states": [State("lives/a", b"pending")]}
+    assert await stored_rows(path) == {"states": [SavedState("lives/a", b"pending")]}
 
 
-async def test_a_read_only_file_is_read_and_said(path: Path) -> None:
+async def test_a_read_only_file_is_read_and_reported(path: Path) -> None:
     journal = await Journal.open(path)
     await journal.commit({"lives/a": b"firing"}, [notice(4)])
     await journal.close()
     disk = Disk()
     disk.read_only = True
-    journal = await Journal.open(path, store=Store(path, disk.connect))
-    assert journal.trouble is not None
-    assert "it is read-only" in journal.trouble
-    assert journal.all(STATES) == {"lives/a": State("lives/a", b"firing")}
+    journal = await Journal.open(path, file=JournalFile(path, disk.connect))
+    assert journal.failure is not None
+    assert "it is read-only" in journal.failure
+    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
     assert journal.number == 4
-    await journal.commit({"lives/a": None}, [notice(5, kind=Kind.RESOLVED)])
+    await journal.commit({"lives/a": None}, [notice(5, kind=NoticeKind.RESOLVED)])
     disk.read_only = False
-    await journal.tend()
+    await journal.maintain()
     assert journal.healthy
     await journal.close()
-    assert await everything(path) == {}
+    assert await stored_rows(path) == {}
 
 
-async def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+async def test_a_directory_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     journal = await Journal.open(tmp_path / "file" / "journal.db")
-    assert journal.trouble is not None
-    assert "cannot be used" in journal.trouble
+    assert journal.failure is not None
+    assert "cannot be used" in journal.failure
     (tmp_path / "file").unlink()
     await journal.commit({"lives/a": b"firing"}, [])
-    await journal.tend()
+    await journal.maintain()
     assert journal.healthy
     await journal.close()
 
 
-async def test_where_nothing_can_be_written_what_a_killed_process_left_is_read_all_the_same(
+async def test_what_a_killed_process_left_is_read_where_nothing_can_be_written(
     path: Path,
 ) -> None:
     killed = path.parent.with_name("killed") / "journal.db"
@@ -137,36 +140,36 @@ async def test_where_nothing_can_be_written_what_a_killed_process_left_is_read_a
     lock.mkdir()
     journal = await Journal.open(path)
     assert not journal.healthy
-    assert journal.all(STATES) == {"lives/a": State("lives/a", b"firing")}
+    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
     assert journal.number == 4
     lock.rmdir()
-    await journal.tend()
+    await journal.maintain()
     assert journal.healthy
     await journal.close()
 
 
-async def test_what_is_no_database_is_set_aside_and_kept(path: Path) -> None:
+async def test_a_file_that_is_no_database_is_renamed_and_kept(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"nonsense" * 1000)
     journal = await Journal.open(path)
-    assert journal.trouble is not None
-    assert "it is no database" in journal.trouble
+    assert journal.failure is not None
+    assert "it is no database" in journal.failure
     await journal.commit({"lives/a": b"firing"}, [notice(1)])
-    await journal.tend()
+    await journal.maintain()
     assert journal.healthy
-    assert [aside.read_bytes() for aside in journal.aside] == [b"nonsense" * 1000]
-    assert journal.aside[0].parent == path.parent
+    assert [aside.read_bytes() for aside in journal.corrupt_files] == [b"nonsense" * 1000]
+    assert journal.corrupt_files[0].parent == path.parent
     await journal.close()
-    assert (await everything(path))["states"] == [State("lives/a", b"firing")]
+    assert (await stored_rows(path))["states"] == [SavedState("lives/a", b"firing")]
 
 
-def test_a_file_is_set_aside_with_its_log(path: Path) -> None:
+def test_a_file_is_renamed_with_its_log(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("file")
-    beside(path, "-wal").write_text("log")
-    aside = Store(path).set_aside()
-    assert (aside.read_text(), beside(aside, "-wal").read_text()) == ("file", "log")
-    assert set(path.parent.iterdir()) == {aside, beside(aside, "-wal")}
+    with_suffix(path, "-wal").write_text("log")
+    aside = JournalFile(path).rename_corrupt()
+    assert (aside.read_text(), with_suffix(aside, "-wal").read_text()) == ("file", "log")
+    assert set(path.parent.iterdir()) == {aside, with_suffix(aside, "-wal")}
 
 
 async def test_of_a_corrupt_file_what_can_be_read_is_kept(path: Path) -> None:
@@ -178,53 +181,148 @@ async def test_of_a_corrupt_file_what_can_be_read_is_kept(path: Path) -> None:
         file.seek(size // 2)
         file.write(b"\xff" * (size // 2))
     journal = await Journal.open(path)
-    assert journal.trouble is not None
-    assert journal.all(STATES) == {"lives/a": State("lives/a", b"firing")}
-    await journal.tend()
+    assert journal.failure is not None
+    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
+    await journal.maintain()
     assert journal.healthy
     await journal.close()
-    assert (await everything(path))["states"] == [State("lives/a", b"firing")]
+    assert (await stored_rows(path))["states"] == [SavedState("lives/a", b"firing")]
 
 
 async def test_a_file_that_is_corrupted_while_in_use_loses_nothing(path: Path) -> None:
     disk = Disk()
-    journal = await Journal.open(path, store=Store(path, disk.connect))
+    journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     await journal.commit({"lives/a": b"firing"}, [notice(1)])
     assert disk.connection
     disk.connection.execute("PRAGMA writable_schema = ON")
     disk.connection.execute("UPDATE sqlite_schema SET rootpage = 9999 WHERE name = 'states'")
     disk.connection.execute("PRAGMA writable_schema = RESET")
     await journal.commit({"lives/b": b"firing"}, [notice(2, "b")])
-    assert journal.trouble is not None
-    assert "it is corrupt" in journal.trouble
-    await journal.tend()
+    assert journal.failure is not None
+    assert "it is corrupt" in journal.failure
+    await journal.maintain()
     assert journal.healthy
     disk.full = True
     disk.limit()
     await journal.commit(LARGE, [])
     disk.full = False
-    await journal.tend()
+    await journal.maintain()
     assert journal.healthy
-    assert len(journal.aside) == 1
+    assert len(journal.corrupt_files) == 1
     await journal.close()
-    assert len((await everything(path))["states"]) == 2 + len(LARGE)
+    assert len((await stored_rows(path))["states"]) == 2 + len(LARGE)
 
 
-async def test_a_row_that_is_none_makes_the_file_a_corrupt_one(path: Path) -> None:
-    await (await Journal.open(path)).close()
+ROTTEN = {
+    "pending_notices": "INSERT INTO pending_notices VALUES ('r', '{}', 1.0, '{\"alert\": 1}', 1, 'first')",
+    "acknowledgements": "INSERT INTO acknowledgements VALUES ('a', 'warning', 'me', 'on it', 1.0, 1e12)",
+    "silences": "INSERT INTO silences VALUES ('s', '[\"a=\"]', 1.0, 2.0, 'me', 'test')",
+    "states": "INSERT INTO states VALUES (CAST(x'6cff' AS TEXT), x'00')",
+    "dead_letters": "INSERT INTO dead_letters VALUES ('b', 'r', '{}', 500, 'it failed', -1.0)",
+}
+
+
+@pytest.mark.parametrize("table", ROTTEN)
+async def test_a_row_that_cannot_be_used_is_set_aside_alone(
+    path: Path, table: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = await Journal.open(path)
+    await journal.commit({"lives/a": b"firing"}, [notice(1)])
+    await journal.close()
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("INSERT INTO owed VALUES ('r', '{}', 1.0, '{\"alert\": 1}', 1)")
+        connection.execute(ROTTEN[table])
+    journal = await Journal.open(path)
+    assert journal.healthy
+    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
+    (aside,) = journal.all(UNUSABLE_ROWS).values()
+    assert aside.name == table
+    assert f"set aside: {table} {aside.key}: {aside.reason}" in caplog.text
+    await journal.close()
+    again = await Journal.open(path)
+    assert again.healthy
+    assert list(again.all(UNUSABLE_ROWS).values()) == [aside]
+    await again.close()
+
+
+async def test_a_file_without_one_of_its_tables_is_replaced_and_the_others_are_read(path: Path) -> None:
+    journal = await Journal.open(path)
+    await journal.commit({"lives/a": b"firing"}, [notice(1)])
+    await journal.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP TABLE silences")
+    journal = await Journal.open(path)
+    assert journal.failure is not None
+    assert "its tables are not those of a journal (no such table: silences)" in journal.failure
+    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
+    await journal.maintain()
+    assert journal.healthy
+    assert len(journal.corrupt_files) == 1
+    await journal.close()
+    assert (await stored_rows(path))["states"] == [SavedState("lives/a", b"firing")]
+
+
+@pytest.mark.parametrize("version", [2**30, -5])
+async def test_a_file_of_an_impossible_version_is_corrupt(path: Path, version: int) -> None:
+    journal = await Journal.open(path)
+    await journal.commit({"lives/a": b"firing"}, [notice(1)])
+    await journal.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
     journal = await Journal.open(path)
     assert not journal.healthy
-    await journal.tend()
+    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
+    await journal.maintain()
     assert journal.healthy
-    assert len(journal.aside) == 1
     await journal.close()
 
 
-async def test_a_writer_who_is_cancelled_while_the_disk_is_busy_has_written(path: Path) -> None:
+async def test_a_journal_is_accessible_to_its_owner_only(path: Path) -> None:
+    path.parent.mkdir()
+    for mode in (None, 0o666):
+        if mode:
+            path.chmod(mode)
+        journal = await Journal.open(path)
+        await journal.commit({"lives/a": b"firing"}, [notice(1)])
+        modes = {one.name: one.stat().st_mode & 0o777 for one in path.parent.iterdir()}
+        assert modes == {"journal.db": 0o600, "journal.db-wal": 0o600, "journal.db.lock": 0o600}
+        await journal.close()
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _socket(path: Path) -> None:
+    with closing(socket.socket(socket.AF_UNIX)) as server:
+        server.bind(str(path))
+
+
+def _linked(path: Path) -> None:
+    path.with_name("other.db").touch()
+    path.hardlink_to(path.with_name("other.db"))
+
+
+KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "pipe": (_fifo, "expected a file, found a pipe"),
+    "socket": (_socket, "expected a file"),
+    "directory": (Path.mkdir, "expected a file: Is a directory"),
+    "hard link": (_linked, "expected a file of one name, found 2 hard links"),
+    "loop": (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_is_no_regular_file_is_rejected_with_a_sentence(tmp_path: Path, kind: str) -> None:
+    make, told = KINDS[kind]
+    path = tmp_path / "j.db"
+    make(path)
+    with pytest.raises(JournalError, match=told):
+        await Journal.open(path)
+
+
+async def test_a_write_that_is_cancelled_while_the_disk_is_busy_is_written(path: Path) -> None:
     disk, busy = Disk(), threading.Event()
-    journal = await Journal.open(path, store=Store(path, disk.connect))
+    journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     assert disk.connection
     disk.connection.set_trace_callback(lambda statement: busy.wait(10) if "COMMIT" in statement else None)
     first = asyncio.create_task(journal.commit({"lives/a": b"firing"}, []))
@@ -235,40 +333,40 @@ async def test_a_writer_who_is_cancelled_while_the_disk_is_busy_has_written(path
     busy.set()
     await first
     await journal.close()
-    assert len((await everything(path))["states"]) == 2
+    assert len((await stored_rows(path))["states"]) == 2
 
 
-async def test_a_disk_that_does_not_answer_holds_nobody_up(path: Path) -> None:
+async def test_a_disk_that_hangs_blocks_nobody(path: Path) -> None:
     disk, stuck = Disk(), threading.Event()
-    journal = await Journal.open(path, store=Store(path, disk.connect), patience=0.05)
+    journal = await Journal.open(path, file=JournalFile(path, disk.connect), disk_timeout=0.05)
     assert disk.connection
     disk.connection.set_trace_callback(lambda statement: stuck.wait(10) if "COMMIT" in statement else None)
     await journal.commit({"lives/a": b"firing"}, [])
-    assert journal.trouble is not None
-    assert "no answer for 0.05 s" in journal.trouble
-    await journal.tend()
+    assert journal.failure is not None
+    assert "no answer for 0.05 s" in journal.failure
+    await journal.maintain()
     assert not journal.healthy
     stuck.set()
     while not journal.healthy:
-        await journal.tend()
+        await journal.maintain()
         await asyncio.sleep(0.001)
     await journal.close()
-    assert await everything(path) == {"states": [State("lives/a", b"firing")]}
+    assert await stored_rows(path) == {"states": [SavedState("lives/a", b"firing")]}
 
 
-async def test_what_changes_while_the_disk_comes_back_is_saved_too(path: Path) -> None:
+async def test_what_changes_while_the_disk_recovers_is_saved_too(path: Path) -> None:
     disk = Disk()
-    journal = await Journal.open(path, store=Store(path, disk.connect))
+    journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     disk.full = True
     disk.limit()
     await journal.commit(LARGE, [])
     disk.full = False
-    back = asyncio.create_task(journal.tend())
+    back = asyncio.create_task(journal.maintain())
     await asyncio.sleep(0)
     await journal.commit({"lives/late": b"firing", "lives/0": None}, [notice(9)])
     await back
     assert journal.healthy
     assert [one.number for one in await journal.history()] == [9]
     await journal.close()
-    found = {row.key for row in (await everything(path))["states"] if isinstance(row, State)}
+    found = {row.key for row in (await stored_rows(path))["states"] if isinstance(row, SavedState)}
     assert found == (LARGE.keys() | {"lives/late"}) - {"lives/0"}

@@ -1,12 +1,16 @@
-"""Which alerts another one explains."""
+"""Which alerts are inhibited by which."""
+
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from collectors.base import ACCOUNT
-from monitor.alerting.inhibit import BLIND, explained
-from monitor.alerting.notice import Notice, Severity
+from collectors.base import Resource
+from collectors.s3 import prefix_resource
+from monitor.alerting.inhibit import BLIND_SIGNAL, inhibited
+from monitor.notifiers.notice import Notice, Severity
 from rules.limits import signals
 from tests.monitor.alerting.notices import notice
 
@@ -14,7 +18,7 @@ CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 
 
 def alert(
-    what: str, resource: str, utilization: float = 1.0, severity: Severity = CRITICAL, **how: str
+    what: str, resource: str, utilization: float = 1.0, severity: Severity = CRITICAL, **how: Any
 ) -> Notice:
     """An alert named by its signal and resource."""
     service, signal = what.split(".")
@@ -24,6 +28,19 @@ def alert(
     )
 
 
+def prefix_errors(prefix: str, share: float) -> Notice:
+    """An alert of the errors of a prefix of the bucket `b`."""
+    return alert("s3.prefix_errors", prefix, share, subject=prefix_resource("b", prefix))
+
+
+def consumer_lag(stream: str, name: str, share: float, severity: Severity) -> Notice:
+    """An alert of how far a consumer of a stream is behind."""
+    consumer = Resource("stream", (stream,)).child("consumer", name)
+    return alert("kinesis.efo_consumer_lag", consumer.display_name, share, severity, subject=consumer)
+
+
+AGE = "kinesis.retention_iterator_age"
+MESSAGES = "sqs.fifo_message_rate_batched"
 STREAM, SHARD = "kinesis.stream_write_bytes", "kinesis.shard_write_bytes"
 ALL, FREE, CALLS, GROWTH = (
     f"lambda.{name}"
@@ -38,7 +55,7 @@ ALL, FREE, CALLS, GROWTH = (
 TOLD: list[tuple[str, list[Notice], list[str]]] = [
     ("one alone", [alert(STREAM, "a")], ["stream_write_bytes a"]),
     (
-        "bytes and records share their refusals: the nearer one is told",
+        "bytes and records share one count: the one nearer to its limit inhibits",
         [alert(STREAM, "a", 0.95), alert("kinesis.stream_write_records", "a", 0.99)],
         ["stream_write_records a"],
     ),
@@ -53,106 +70,163 @@ TOLD: list[tuple[str, list[Notice], list[str]]] = [
         ["stream_write_bytes a", "stream_write_records a"],
     ),
     (
-        "a hot shard explains its stream",
+        "a hot shard inhibits its stream",
         [alert(STREAM, "a", 0.4), alert(SHARD, "a/1", 1.0), alert(SHARD, "a/2", 0.95)],
         ["shard_write_bytes a/1", "shard_write_bytes a/2"],
     ),
     (
-        "a stream at its limit explains its shards",
+        "a stream at its limit inhibits its shards",
         [alert(STREAM, "a", 0.97), alert(SHARD, "a/1", 1.0), alert(SHARD, "a/2", 0.95), alert(SHARD, "ab/2")],
         ["stream_write_bytes a", "shard_write_bytes ab/2"],
     ),
     (
-        "a burst is told of the stream",
+        "a burst is notified for the stream",
         [alert(STREAM, "a", 0.2), alert(SHARD, "a/1", 0.5)],
         ["stream_write_bytes a"],
     ),
     (
-        "what is not saturated explains nothing",
+        "what is not saturated inhibits nothing",
         [alert(STREAM, "a", 0.93, WARNING), alert(SHARD, "a/1")],
         ["stream_write_bytes a", "shard_write_bytes a/1"],
     ),
-    ("the account is told once", [alert(ALL, ACCOUNT), alert(FREE, ACCOUNT), alert(CALLS, ACCOUNT, 0.3)],
-     ["account_concurrency account"]),
-    ("by what is at its limit", [alert(ALL, ACCOUNT, 0.6), alert(FREE, ACCOUNT), alert(CALLS, ACCOUNT, 0.3)],
-     ["unreserved_concurrency account"]),
+    ("the account is notified once", [alert(ALL, ""), alert(FREE, ""), alert(CALLS, "", 0.3)],
+     ["account_concurrency "]),
+    ("by what is at its limit", [alert(ALL, "", 0.6), alert(FREE, ""), alert(CALLS, "", 0.3)],
+     ["unreserved_concurrency "]),
     (
-        "a function that grows in an account without room follows from that",
-        [alert(ALL, ACCOUNT), alert(GROWTH, "f", 3.0, WARNING)],
-        ["account_concurrency account"],
+        "a function that grows in an account at its limit is inhibited",
+        [alert(ALL, ""), alert(GROWTH, "f", 3.0, WARNING)],
+        ["account_concurrency "],
     ),
     (
-        "in an account with room it does not",
-        [alert(ALL, ACCOUNT, 0.95, WARNING), alert(GROWTH, "f", 1.0, WARNING)],
-        ["account_concurrency account", "concurrency_scaling_rate f"],
+        "in an account below its limit it is not",
+        [alert(ALL, "", 0.95, WARNING), alert(GROWTH, "f", 1.0, WARNING)],
+        ["account_concurrency ", "concurrency_scaling_rate f"],
     ),
     (
-        "a reservation of its own is a cause of its own",
-        [alert(ALL, ACCOUNT), alert("lambda.function_reserved_concurrency", "f")],
-        ["account_concurrency account", "function_reserved_concurrency f"],
+        "a reservation at its limit is not inhibited",
+        [alert(ALL, ""), alert("lambda.function_reserved_concurrency", "f")],
+        ["account_concurrency ", "function_reserved_concurrency f"],
     ),
     (
-        "reads and writes of a prefix share their errors",
-        [alert("s3.prefix_read_rate", "b/p/", 0.2), alert("s3.prefix_write_rate", "b/p/", 0.8)],
-        ["prefix_write_rate b/p/"],
+        "the errors of a prefix inhibit the rates of its reads and writes",
+        [
+            alert("s3.prefix_read_rate", "b/p/", 0.95, WARNING),
+            alert("s3.prefix_write_rate", "b/p/", 0.91, WARNING),
+            alert("s3.prefix_errors", "b/p/", 0.03),
+        ],
+        ["prefix_errors b/p/"],
     ),
-    ("of two equals one", [alert("s3.prefix_read_rate", "b/p/"), alert("s3.prefix_write_rate", "b/p/")],
-     ["prefix_write_rate b/p/"]),
+    (
+        "those of another prefix do not",
+        [alert("s3.prefix_read_rate", "b/p/", 0.95, WARNING), alert("s3.prefix_errors", "b/q/", 0.03)],
+        ["prefix_read_rate b/p/", "prefix_errors b/q/"],
+    ),
+    (
+        "an error that several filters of prefixes count is notified once, where most fail",
+        [prefix_errors("a/", 0.02), prefix_errors("a/b/", 0.05), prefix_errors("a/b/c", 0.04)],
+        ["prefix_errors a/b/"],
+    ),
+    (
+        "what is read from the same metrics is notified once, in any zone",
+        [alert("sqs.fifo_api_rate", "q", 0.95, WARNING), alert(MESSAGES, "q", 0.95, WARNING)],
+        ["fifo_message_rate_batched q"],
+    ),
+    (
+        "of another queue, or where the other one is not as bad, it is notified",
+        [
+            alert("sqs.fifo_api_rate", "q", 0.95, WARNING),
+            alert(MESSAGES, "q", 0.8, Severity.INFO),
+            alert(MESSAGES, "r", 0.95, WARNING),
+        ],
+        ["fifo_api_rate q", "fifo_message_rate_batched q", "fifo_message_rate_batched r"],
+    ),
+    (
+        "a stream behind by its consumers is notified for each consumer",
+        [
+            alert(AGE, "a", 0.6, WARNING),
+            *(consumer_lag("a", name, 0.6, WARNING) for name in ("x", "y")),
+        ],
+        ["efo_consumer_lag a/x", "efo_consumer_lag a/y"],
+    ),
+    (
+        "unless it is further behind by a polling consumer",
+        [alert(AGE, "a", 0.6, WARNING), consumer_lag("a", "x", 0.3, Severity.INFO)],
+        ["efo_consumer_lag a/x", "retention_iterator_age a"],
+    ),
+    (
+        "two parts of a prefix fail on their own",
+        [prefix_errors("a/", 0.02), prefix_errors("a/b/", 0.05), prefix_errors("a/c/", 0.04)],
+        ["prefix_errors a/b/", "prefix_errors a/c/"],
+    ),
+    (
+        "a name that begins alike is not a part",
+        [prefix_errors("a", 0.02), prefix_errors("ab/", 0.05)],
+        ["prefix_errors a", "prefix_errors ab/"],
+    ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("firing", "told"), [case[1:] for case in TOLD], ids=[case[0] for case in TOLD])
-def test_one_problem_is_told_once(firing: list[Notice], told: list[str]) -> None:
+def test_one_problem_is_one_notification(firing: list[Notice], told: list[str]) -> None:
     for order in (firing, firing[::-1]):
-        assert sorted(one.alert for one in order if one.alert not in explained(order)) == sorted(told)
+        assert sorted(one.alert for one in order if one.alert not in inhibited(order)) == sorted(told)
 
 
-def test_what_is_explained_says_by_what() -> None:
-    firing = [alert(ALL, ACCOUNT), alert(GROWTH, "f", 3.0, WARNING), alert(FREE, ACCOUNT)]
-    assert explained(firing) == {
-        "concurrency_scaling_rate f": "account_concurrency account",
-        "unreserved_concurrency account": "account_concurrency account",
+def test_each_inhibited_alert_has_the_one_that_inhibits_it() -> None:
+    firing = [alert(ALL, ""), alert(GROWTH, "f", 3.0, WARNING), alert(FREE, "")]
+    assert inhibited(firing) == {
+        "concurrency_scaling_rate f": "account_concurrency ",
+        "unreserved_concurrency ": "account_concurrency ",
     }
 
 
-BLINDS = [
-    ([("1", "r", "kinesis")], set()),
-    ([("1", "r", "kinesis"), ("1", "r", "")], {0}),
-    ([("1", "r", "kinesis"), ("1", "s", "")], set()),
-    ([("1", "r", "kinesis"), ("2", "r", "")], set()),
-    ([("1", "r", ""), ("1", "r", "")], set()),  # of two causes
-    ([("1", "r", "kinesis"), ("1", "r", "sqs"), ("1", "r", ""), ("1", "", "")], {0, 1, 2}),
-]
-
-
-@pytest.mark.parametrize(("scopes", "held"), BLINDS)
-def test_a_cell_that_is_blind_stands_for_its_services(
-    scopes: list[tuple[str, str, str]], held: set[int]
-) -> None:
-    firing = [
-        notice(str(n), zone=BLIND, account=account, region=region, service=service, signal=BLIND, resource="")
-        for n, (account, region, service) in enumerate(scopes)
-    ]
-    assert set(explained(firing)) == set(map(str, held))
-
-
-def test_what_is_blind_hides_no_series_and_no_series_hides_it() -> None:
-    cell = notice("cell", zone=BLIND, signal=BLIND, service="", resource="")
-    assert explained([cell, alert(STREAM, "a"), alert(ALL, ACCOUNT)]) == {}
+def test_blind_spots_and_series_do_not_inhibit_each_other() -> None:
+    cell = notice("cell", zone=BLIND_SIGNAL, signal=BLIND_SIGNAL, service="", resource="")
+    assert inhibited([cell, alert(STREAM, "a"), alert(ALL, "")]) == {}
 
 
 names = st.sampled_from([signal.id for signal in signals() if signal.service in ("kinesis", "lambda")])
-resources = st.sampled_from([ACCOUNT, "a", "a/1", "a/2", "b"])
+resources = st.sampled_from(["", "a", "a/1", "a/2", "b"])
 utilizations = st.sampled_from([0.1, 0.5, 0.9, 1.0, 1.2])
 alerts = st.builds(alert, names, resources, utilizations, st.sampled_from([CRITICAL, WARNING]))
 
 
 @given(st.lists(alerts, max_size=12, unique_by=lambda one: one.alert))
-def test_what_is_explained_is_explained_in_the_end_by_what_is_told(firing: list[Notice]) -> None:
-    by = explained(firing)
+def test_every_chain_of_inhibition_ends_with_an_alert_that_is_notified(firing: list[Notice]) -> None:
+    by = inhibited(firing)
     for one in firing:
         cause, steps = one.alert, 0
         while cause in by:
             cause, steps = by[cause], steps + 1
             assert steps <= len(firing)
         assert cause in {other.alert for other in firing}
+
+
+def test_a_stream_named_account_is_a_stream() -> None:
+    records = "kinesis.stream_write_records"
+    refused = [
+        alert(STREAM, "account", 0.95),
+        alert(records, "account", 0.93),
+        alert(STREAM, "clicks", 0.5),
+        alert(records, "clicks", 0.3),
+        alert(STREAM, "payments", 0.6),
+        alert("kinesis.on_demand_write_capacity", "audit", 0.8),
+    ]
+    told = {one.labels["resource"] for one in refused if one.alert not in inhibited(refused)}
+    assert told == {"account", "clicks", "payments", "audit"}
+
+
+def test_a_slash_in_a_name_makes_no_parent() -> None:
+    whole = notice("whole", CRITICAL, subject=Resource("stream", ("a",)), utilization=0.99)
+    other = notice("other", CRITICAL, subject=Resource("stream", ("a/b",)), signal="stream_write_records")
+    assert inhibited([whole, other]) == {}
+
+
+def test_an_alert_of_a_journal_without_paths_is_related_to_its_own_resource_alone() -> None:
+    firing = [
+        replace(alert(STREAM, "account", 0.99), subject=None),
+        replace(alert("kinesis.stream_write_records", "account", 0.5), subject=None),
+        replace(alert(SHARD, "account/1", 0.5), subject=None),
+    ]
+    assert inhibited(firing) == {"stream_write_records account": "stream_write_bytes account"}

@@ -9,15 +9,28 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from monitor.alerting.groups import NotificationGroup, NotifiedAlert
 from monitor.alerting.journal import Journal, JournalError
-from monitor.alerting.notice import Kind, Notification, Severity
-from monitor.alerting.records import Ack, Parked, Silence, State, Told
+from monitor.alerting.journal_file import JournalFile
+from monitor.alerting.records import Acknowledgement, DeadLetter, SavedState, Silence, UnusableRow
 from monitor.alerting.schema import MIGRATIONS, statements
-from monitor.alerting.store import Store
-from monitor.alerting.tables import ACKS, FORMED, OWED, PARKED, SILENCES, STATES, TABLES, TOLD, Table
-from tests.monitor.alerting.owing import NOW, notice, owed
-from tests.monitor.alerting.worlds import everything
+from monitor.alerting.sender import build_notification
+from monitor.alerting.tables import (
+    ACKNOWLEDGEMENTS,
+    DEAD_LETTERS,
+    NOTIFICATIONS,
+    PENDING_NOTICES,
+    SILENCES,
+    STATES,
+    TABLES,
+    UNUSABLE_ROWS,
+    Table,
+)
+from monitor.notifiers.notice import NoticeKind, Notification, NotificationReason, Severity
+from tests.monitor.alerting.delivery_fixture import stored_rows
+from tests.monitor.alerting.pending import NOW, notice, pending_notice
 
 DAY = 24 * 3600.0
 
@@ -33,25 +46,48 @@ def path(tmp_path: Path) -> Path:
 ROWS: list[tuple[Table[Any], msgspec.Struct]] = [
     (
         SILENCES,
-        Silence(id="s", matchers=('resource=~"a.*"',), starts=NOW, ends=NOW + 1, who="me", why="test"),
+        Silence(id="s", matchers=('resource=~"a.*"',), starts=NOW, ends=NOW + 1, author="me", comment="test"),
     ),
-    (ACKS, Ack(alert="a", severity=Severity.CRITICAL, who="me", why="on it", at=NOW)),
-    (STATES, State("lives/a", b'["firing",1]')),
-    (TOLD, Told(alert="a", number=3, severity=Severity.INFO, at=NOW)),
-    (OWED, owed(notice(1), id=5)),
-    (FORMED, Notification(id="n", receiver="r", group={"region": "x"}, notices=(notice(1),), at=NOW, more=2)),
     (
-        PARKED,
-        Parked(
+        ACKNOWLEDGEMENTS,
+        Acknowledgement(alert="a", severity=Severity.CRITICAL, author="me", comment="on it", at=NOW),
+    ),
+    (STATES, SavedState("lives/a", b'["firing",1]')),
+    (PENDING_NOTICES, pending_notice(notice(1), id=5)),
+    (
+        NOTIFICATIONS,
+        Notification(
             id="n",
             receiver="r",
-            notification=Notification(id="n", receiver="r", group={}, notices=(notice(1),), at=NOW),
+            group={"region": "x"},
+            notices=(notice(1),),
+            at=NOW,
+            more=2,
+            reason=NotificationReason.GREW,
+        ),
+    ),
+    (
+        DEAD_LETTERS,
+        DeadLetter(
+            id="n",
+            receiver="r",
+            notification=Notification(
+                id="n", receiver="r", group={}, notices=(notice(1),), at=NOW, reason=NotificationReason.FIRST
+            ),
             status=None,
             sentence="refused",
             at=NOW,
         ),
     ),
+    (
+        UNUSABLE_ROWS,
+        UnusableRow(id="x", name="acknowledgements", key="a", reason="it is none", row="[1]", at=NOW),
+    ),
 ]
+
+
+def ack() -> Acknowledgement:
+    return Acknowledgement(alert="a", severity=Severity.CRITICAL, author="me", comment="on it", at=NOW)
 
 
 def test_every_table_has_a_row_here() -> None:
@@ -65,44 +101,43 @@ async def test_a_row_is_the_same_after_a_restart_until_it_is_removed(
     journal = await Journal.open(path)
     await journal.put(table, row)
     await journal.close()
-    assert await everything(path) == {table.name: [row]}
+    assert await stored_rows(path) == {table.name: [row]}
 
     journal = await Journal.open(path)
     await journal.remove(table, table.key_of(row))
     await journal.close()
-    assert await everything(path) == {}
+    assert await stored_rows(path) == {}
 
 
-async def test_states_what_was_told_and_what_is_owed_are_one_commit(path: Path) -> None:
+async def test_states_notices_and_pending_notices_are_one_commit(path: Path) -> None:
     journal = await Journal.open(path)
-    rows = journal.numbered([owed(notice(1)), owed(notice(1), "chat")])
+    rows = journal.numbered([pending_notice(notice(1)), pending_notice(notice(1), "chat")])
     await journal.commit({"lives/a": b"firing"}, [notice(1)], rows)
     await journal.close()
-    assert await everything(path) == {
-        "states": [State("lives/a", b"firing")],
-        "told": [Told(alert="a", number=1, severity=Severity.WARNING, at=NOW)],
-        "owed": rows,
+    assert await stored_rows(path) == {
+        "states": [SavedState("lives/a", b"firing")],
+        "pending_notices": rows,
     }
 
 
-async def test_what_is_over_is_forgotten_and_numbers_go_on(path: Path) -> None:
+async def test_deleted_states_are_gone_and_numbers_go_on(path: Path) -> None:
     journal = await Journal.open(path)
     await journal.commit({"lives/a": b"firing"}, [notice(7)])
-    await journal.commit({"lives/a": None}, [notice(8, kind=Kind.RESOLVED)])
+    await journal.commit({"lives/a": None}, [notice(8, kind=NoticeKind.RESOLVED)])
     await journal.close()
-    assert await everything(path) == {}
+    assert await stored_rows(path) == {}
     journal = await Journal.open(path)
     assert journal.number == 8
     await journal.close()
 
 
-async def test_the_ids_of_what_is_owed_grow_over_restarts(path: Path) -> None:
+async def test_the_ids_of_pending_notices_grow_over_restarts(path: Path) -> None:
     journal = await Journal.open(path)
-    first = journal.numbered([owed(notice(1)), owed(notice(2))])
+    first = journal.numbered([pending_notice(notice(1)), pending_notice(notice(2))])
     await journal.commit({}, [], first)
     await journal.close()
     journal = await Journal.open(path)
-    (later,) = journal.numbered([owed(notice(3))])
+    (later,) = journal.numbered([pending_notice(notice(3))])
     await journal.close()
     assert first[0].id < first[1].id < later.id
 
@@ -113,21 +148,21 @@ async def test_history_is_the_newest_first_of_one_alert_or_of_all(path: Path) ->
     await journal.commit({}, [notice(3, "a")])
     assert [one.number for one in await journal.history()] == [3, 2, 1]
     assert [one.number for one in await journal.history("a")] == [3, 1]
-    assert [one.number for one in await journal.history(most=2)] == [3, 2]
+    assert [one.number for one in await journal.history(limit=2)] == [3, 2]
     await journal.close()
 
 
-async def test_history_is_forgotten_by_age_and_by_number(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.alerting.store.HISTORY_ROWS", 3)
+async def test_history_is_forgotten_by_age_and_by_number(path: Path) -> None:
     clock = [NOW]
-    journal = await Journal.open(path, now=lambda: clock[0])
+    file = JournalFile(path, max_history_rows=3)
+    journal = await Journal.open(path, now=lambda: clock[0], file=file)
     await journal.commit({}, [notice(n, at=NOW) for n in (1, 2)] + [notice(3, at=NOW + 5 * DAY)])
     clock[0] = NOW + 31 * DAY
-    await journal.tend()
+    await journal.maintain()
     assert [one.number for one in await journal.history()] == [3]
     await journal.commit({}, [notice(n, at=clock[0]) for n in (4, 5, 6, 7)])
     clock[0] += DAY
-    await journal.tend()
+    await journal.maintain()
     assert [one.number for one in await journal.history()] == [7, 6, 5]
     await journal.close()
 
@@ -139,7 +174,7 @@ async def test_the_write_ahead_log_is_cut_back(path: Path) -> None:
     log = path.with_name("journal.db-wal")
     assert log.stat().st_size > 1_000_000
     clock[0] += 3600
-    await journal.tend()
+    await journal.maintain()
     assert log.stat().st_size == 0
     await journal.close()
 
@@ -160,42 +195,106 @@ async def test_the_schema_has_a_column_for_every_field(path: Path, table: Table[
 
 async def test_an_older_schema_is_brought_up_to_date_with_all_it_holds(path: Path) -> None:
     journal = await Journal.open(path)
-    await journal.put(STATES, State("lives/a", b"firing"))
+    await journal.put(STATES, SavedState("lives/a", b"firing"))
     await journal.close()
     journal = await Journal.open(
-        path, store=Store(path, migrations=[*MIGRATIONS, "CREATE TABLE extra (x TEXT)"])
+        path, file=JournalFile(path, migrations=[*MIGRATIONS, "CREATE TABLE extra (x TEXT)"])
     )
-    assert list(journal.all(STATES).values()) == [State("lives/a", b"firing")]
+    assert list(journal.all(STATES).values()) == [SavedState("lives/a", b"firing")]
     await journal.close()
     assert columns(path, "extra") == ["x"]
 
 
-async def test_what_was_acknowledged_before_acknowledgements_could_end_lasts(path: Path) -> None:
+async def test_acknowledgements_from_before_they_could_end_last(path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(MIGRATIONS[0] + "PRAGMA user_version = 1;")
         connection.execute("INSERT INTO acks VALUES ('a', 'warning', 'me', 'on it', 5.0)")
         connection.commit()
     journal = await Journal.open(path)
-    kept = Ack(alert="a", severity=Severity.WARNING, who="me", why="on it", at=5.0, until=None)
-    assert (journal.trouble, list(journal.all(ACKS).values())) == (None, [kept])
+    kept = Acknowledgement(
+        alert="a", severity=Severity.WARNING, author="me", comment="on it", at=5.0, until=None
+    )
+    assert (journal.failure, list(journal.all(ACKNOWLEDGEMENTS).values())) == (None, [kept])
+    await journal.close()
+
+
+async def test_notifications_from_before_there_were_reasons_are_first_ones(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    letter = msgspec.json.encode(build_notification("r", [pending_notice(notice(1))], NOW)).decode()
+    reasonless = letter.replace(',"reason":"first"', "")
+    assert reasonless != letter
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(";".join(MIGRATIONS[:4]) + "; PRAGMA user_version = 4;")
+        for identity, text in (("a", reasonless), ("b", "no JSON")):
+            connection.execute(
+                "INSERT INTO parked VALUES (?, 'r', ?, 500, 'it failed', 5.0)", [identity, text]
+            )
+        connection.commit()
+    journal = await Journal.open(path)
+    assert journal.healthy
+    (kept,) = journal.all(DEAD_LETTERS).values()
+    assert kept.notification.reason is NotificationReason.FIRST
+    assert [one.name for one in journal.all(UNUSABLE_ROWS).values()] == ["dead_letters"]
+    await journal.close()
+
+
+async def test_what_receivers_were_notified_of_survives_its_renaming(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    known = NotifiedAlert(Severity.WARNING, "near", 5.0)
+    group = NotificationGroup("r", (("x", '"told":'),), {"a": known}, 5.0)
+    value = msgspec.json.encode(group).replace(b'"notified":', b'"told":')
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(";".join(MIGRATIONS[:6]) + "; PRAGMA user_version = 6;")
+        connection.execute("INSERT INTO states VALUES ('group/r', ?)", [value])
+        connection.commit()
+    journal = await Journal.open(path)
+    state = journal.all(STATES)["group/r"]
+    assert msgspec.json.decode(state.value, type=NotificationGroup) == group
+    await journal.close()
+
+
+async def test_why_an_alert_ended_survives_its_renaming(path: Path) -> None:
+    over = notice(7, kind=NoticeKind.RESOLVED, resolution_reason='it has "reason":')
+    made = Notification(
+        id="n", receiver="r", group={}, notices=(over,), at=NOW, reason=NotificationReason.RESOLVED
+    )
+    given_up = DeadLetter(id="n", receiver="r", notification=made, status=500, sentence="no", at=NOW)
+    journal = await Journal.open(path)
+    rows = journal.numbered([pending_notice(over)])
+    await journal.commit({}, [over], rows)
+    await journal.write({(NOTIFICATIONS, "n"): made, (DEAD_LETTERS, "n"): given_up})
+    await journal.close()
+    columns = [("pending_notices", "notice"), ("notifications", "notices"), ("history", "notice")]
+    with closing(sqlite3.connect(path)) as connection:
+        for table, column in [*columns, ("dead_letters", "notification")]:
+            old = f"replace({column}, '\"resolution_reason\":', '\"reason\":')"
+            assert connection.execute(f"SELECT {old} <> {column} FROM {table}").fetchone() == (1,)
+            connection.execute(f"UPDATE {table} SET {column} = {old}")
+        connection.execute("PRAGMA user_version = 7")
+        connection.commit()
+    journal = await Journal.open(path)
+    assert list(journal.all(PENDING_NOTICES).values()) == rows
+    assert journal.all(NOTIFICATIONS) == {"n": made}
+    assert journal.all(DEAD_LETTERS) == {"n": given_up}
+    assert await journal.history() == [over]
     await journal.close()
 
 
 async def test_a_migration_that_fails_has_changed_nothing(path: Path) -> None:
     await (await Journal.open(path)).close()
     wrong = "CREATE TABLE extra (x TEXT); CREATE TABLE extra (x TEXT)"
-    journal = await Journal.open(path, store=Store(path, migrations=[*MIGRATIONS, wrong]))
+    journal = await Journal.open(path, file=JournalFile(path, migrations=[*MIGRATIONS, wrong]))
     assert not journal.healthy
     await journal.close()
     assert columns(path, "extra") == []
-    assert await everything(path) == {}
+    assert await stored_rows(path) == {}
 
 
 async def test_a_file_of_a_newer_headroom_is_refused(path: Path) -> None:
-    newer = Store(path, migrations=[*MIGRATIONS, "CREATE TABLE extra (x TEXT)"])
-    await (await Journal.open(path, store=newer)).close()
-    with pytest.raises(JournalError, match=r"newer Headroom: its schema is version 3, this Headroom knows 2"):
+    newer = JournalFile(path, migrations=[*MIGRATIONS, "CREATE TABLE extra (x TEXT)"])
+    await (await Journal.open(path, file=newer)).close()
+    with pytest.raises(JournalError, match=r"newer Headroom: its schema is version 9, this Headroom knows 8"):
         await Journal.open(path)
 
 
@@ -206,6 +305,37 @@ def test_a_migration_is_done_statement_by_statement() -> None:
     ]
 
 
+async def test_a_rejected_row_is_set_aside_with_what_is_written_next(path: Path) -> None:
+    journal = await Journal.open(path)
+    await journal.commit({"judged": b"tomorrow", "lives/a": b"firing"}, [])
+    journal.reject(STATES, "judged", ValueError("it is no minute"))
+    assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
+    await journal.commit({}, [])
+    await journal.close()
+    found = await stored_rows(path)
+    assert found["states"] == [SavedState("lives/a", b"firing")]
+    assert [one.reason for one in found["unusable_rows"] if isinstance(one, UnusableRow)] == [
+        "'it is no minute'"
+    ]
+
+
+async def test_a_row_that_could_not_be_read_back_is_refused(path: Path) -> None:
+    journal = await Journal.open(path)
+    for wrong in ({"comment": "\ud800"}, {"at": float("nan")}, {"at": float("inf")}):
+        with pytest.raises(ValueError):
+            await journal.put(ACKNOWLEDGEMENTS, replace(ack(), **wrong))
+    assert journal.all(ACKNOWLEDGEMENTS) == {}
+    await journal.write(
+        {
+            (ACKNOWLEDGEMENTS, "a"): replace(ack(), comment="\ud800"),
+            (ACKNOWLEDGEMENTS, "b"): replace(ack(), alert="b"),
+        }
+    )
+    assert journal.healthy
+    await journal.close()
+    assert await stored_rows(path) == {"acknowledgements": [replace(ack(), alert="b")]}
+
+
 # One process a database
 
 
@@ -213,6 +343,7 @@ HOLD = """
 import asyncio, sys
 from pathlib import Path
 from typing import Any
+from monitor.alerting.groups import NotificationGroup, NotifiedAlert
 from monitor.alerting.journal import Journal
 
 async def hold():
@@ -224,7 +355,7 @@ asyncio.run(hold())
 """
 
 
-async def test_a_second_process_is_told_who_holds_it_until_that_one_is_killed(path: Path) -> None:
+async def test_a_second_process_learns_who_holds_it_until_that_one_is_killed(path: Path) -> None:
     other = await asyncio.create_subprocess_exec(
         sys.executable, "-c", HOLD, str(path), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

@@ -1,4 +1,4 @@
-"""An Alertmanager over an hour: what fires never ends there by itself, though it is away for minutes."""
+"""An Alertmanager over an hour: firing alerts are never resolved there, even if it is down for minutes."""
 
 from datetime import datetime
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from monitor.alerting.notice import Notification
-from monitor.judge import judge
+from monitor.fleet.judge import judge
 from monitor.notifiers.alertmanager import Alertmanager, payload
-from monitor.notifiers.answer import Answer, delivered, retry
+from monitor.notifiers.notice import Notification
+from monitor.outbound.result import DeliveryResult, delivered, retry
 from tests.monitor.alerting.stage import AT_ONCE, Stage, configuration
 
 HOUR, TURN, MINUTE = 3600, 15, 60  # seconds; a judgement every TURN
@@ -20,7 +20,7 @@ AWAY = retry("connection", "nobody is there")
 
 
 class Manager:
-    """Keeps alerts as Alertmanager does: each until its endsAt, unless it is sent again.
+    """Keeps alerts as Alertmanager does: each until its endsAt, unless it is repeated.
 
     lapsed: how often one ended that nobody had said to be over. ended: what was said to be over.
     """
@@ -52,12 +52,12 @@ def ends(alert: dict[str, Any]) -> float:
 
 
 class Hour(Stage):
-    """A stage whose seconds pass one by one. away: those of them in which the Alertmanager is."""
+    """A stage whose seconds pass one by one. away: the seconds in which the Alertmanager is down."""
 
     manager: Manager
     away: range
 
-    async def _take(self, name: str, notification: Notification) -> Answer:
+    async def _take(self, name: str, notification: Notification) -> DeliveryResult:
         if self.seconds in self.away:
             return AWAY
         self.manager.take(notification, self.seconds)
@@ -67,11 +67,11 @@ class Hour(Stage):
         if self.seconds % MINUTE == 0:
             self.write(self.series("orders"), self.minute, letter)
             self.minute += 1
-            self.see()
+            self.set_read_result()
         if self.seconds % TURN == 0:
             judge(self.fleet, self.minute)
-            await self.alarm.turn(self.told, self.names)
-        await self.delivery.senders["am"].round()
+            await self.engine.process(self.status, self.account_names)
+        await self.delivery.senders["am"].send_due()
         self.manager.look(self.seconds)
         self.seconds += 1
 

@@ -1,4 +1,4 @@
-"""Killed at any moment, nothing is lost, nothing is out of order, and what is told twice has one id."""
+"""A process killed at any moment loses nothing, keeps the order, and repeats only with equal ids."""
 
 import asyncio
 import json
@@ -11,15 +11,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.alerting.notice import Notification
-from tests.monitor.alerting.feed import ALERTS, POINTS, RECEIVERS, truth
+from monitor.notifiers.notice import Notification
+from tests.monitor.alerting.feed import ALERTS, POINTS, RECEIVERS, nth_notice
 
 KILLS = 200
 PATIENCE = 120  # seconds
 
 
 class Listener:
-    """A real HTTP server, which remembers what it accepted, and now and then is overloaded."""
+    """An HTTP server that keeps what it accepted, and is overloaded now and then."""
 
     def __init__(self) -> None:
         self.accepted: dict[str, list[Notification]] = {name: [] for name in RECEIVERS}
@@ -64,13 +64,13 @@ async def feed(path: Path, port: int, what: str) -> dict[str, int]:
 
 
 def check(accepted: list[Notification], told: int) -> None:
-    """All of the ground truth, each alert's in order; and of each id always the same."""
+    """Check that all notices arrived, in order for each alert, and that equal ids have equal content."""
     by_id: dict[str, Notification] = {}
     for made in accepted:
         assert by_id.setdefault(made.id, made) == made
     once = [one for made in by_id.values() for one in made.notices]
     assert sorted(one.number for one in once) == list(range(1, told + 1))
-    assert all(one == truth(one.number) for one in once)
+    assert all(one == nth_notice(one.number) for one in once)
     everything = [one for made in accepted for one in made.notices]
     for alert in range(ALERTS):
         numbers = [one.number for one in everything if one.alert == f"alert-{alert}"]
@@ -81,7 +81,7 @@ def check(accepted: list[Notification], told: int) -> None:
 async def test_killed_at_a_point(point: str, tmp_path: Path, listener: tuple[Listener, int]) -> None:
     listening, port = listener
     outcome = await feed(tmp_path / "journal.db", port, point)
-    assert outcome == {"before": 0, "killed": -signal.SIGKILL, "after": 0, "told": 60}
+    assert outcome == {"before": 0, "killed": -signal.SIGKILL, "after": 0, "notices": 60}
     for accepted in listening.accepted.values():
         check(accepted, 60)
     if point == "after it was accepted":
@@ -93,6 +93,6 @@ async def test_killed_two_hundred_times_at_random(tmp_path: Path, listener: tupl
     listening, port = listener
     outcome = await feed(tmp_path / "journal.db", port, str(KILLS))
     assert (outcome["killed"], outcome["after"]) == (KILLS, 0)
-    assert outcome["told"] > 0
+    assert outcome["notices"] > 0
     for accepted in listening.accepted.values():
-        check(accepted, outcome["told"])
+        check(accepted, outcome["notices"])

@@ -1,24 +1,27 @@
-"""Stories: what a series' samples say, minute by minute, and what is told of it."""
+"""Which notices the samples of a series lead to, minute by minute."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from monitor.alerting.notice import Severity
+from monitor.fleet.metric_query import metric_query
+from monitor.notifiers.notice import Severity
+from rules.band import Zone
 from rules.limits import Band
-from tests.monitor.alerting.stage import SHORT, Stage, configuration
-from tests.monitor.fleets import key
+from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, Stage, configuration
+from tests.monitor.fleet.fleets import key, refused, traffic
 
-# The hold is 2 minutes, an alert is over after 2 clear ones (`saturated`: 7, as long as a poll may be late).
+# `for` is 2 minutes, an alert is over after 2 clear ones (`saturated`: 7, as long as a poll may be late).
 STORIES = {
     "it lasts": ("..cccccc", "....F..."),
     "too short": ("..cc....", "........"),
     "and ends": ("..ccccc......", "....F....R..."),
     "worse is told at once, and easier": ("..ccccsccccccccccc", "....F.W.......E..."),
     "straight into saturation": ("...s.........", "...F.......R."),
-    "from critical to above": ("..ccccaaaaa", "....F...E.."),
+    "from near to above": ("..ccccaaaaa", "....F...E.."),
     "above the band": ("..aaaa......", "....F...R..."),
     "not clear of the band": ("..aaaahhhhhhhh", "....F........."),
     "flapping stays one alert": ("..cccc.c.c.c.c.c...", "....F.............R"),
@@ -31,7 +34,7 @@ STORIES = {
 
 
 @pytest.mark.parametrize(("samples", "told"), STORIES.values(), ids=STORIES)
-async def test_what_is_told(samples: str, told: str, tmp_path: Path) -> None:
+async def test_notices_of_a_story(samples: str, told: str, tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders=samples) == told
 
@@ -43,7 +46,7 @@ async def test_late_and_revised_samples_count_as_if_in_order(tmp_path: Path) -> 
         assert await stage.play(orders="ccc") == ".F."
 
 
-async def test_a_sample_that_is_late_tells_what_it_would_have_told_in_time(tmp_path: Path) -> None:
+async def test_a_late_sample_leads_to_the_notice_that_it_would_have_led_to_in_time(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders="..c_.") == "....."
         stage.write(stage.series("orders"), stage.minute - 2, "s")
@@ -58,15 +61,77 @@ async def test_a_revision_that_undoes_a_breach_ends_it(tmp_path: Path) -> None:
         assert await stage.play(orders=".") == "R"
 
 
+def grows(stage: Stage, letter: str) -> None:
+    """Write a part of a minute that is incomplete."""
+    series = stage.series("orders")
+    rows = stage.fleet.metrics(series.key.cell)
+    values = np.array(LETTERS[letter], np.float32) * (LIMIT * 60, 1)
+    for metric, value in zip((traffic, refused), values, strict=True):
+        row = np.array([rows[metric_query(metric.of(StreamName=series.key.id))]])
+        if value:
+            stage.fleet.rings.write(row, np.array([stage.minute]), np.array([value], np.float32))
+
+
+async def test_an_incomplete_minute_ends_no_alert_and_begins_what_it_proves(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        assert await stage.play(orders="..ccc") == "....F"
+        for letter in "......b..":  # each minute is first seen with a part of its value
+            grows(stage, letter)
+            assert await stage.process(20) == []
+            assert await stage.play(orders="c") == "."
+        assert await stage.play(orders="...") == "..R"
+        grows(stage, "s")
+        assert [one.severity for one in await stage.process(20)] == [Severity.CRITICAL]
+        assert stage.fleet.zone[stage.series("orders").slot] == Zone.SATURATED
+
+
+async def test_an_incomplete_minute_is_not_the_clear_one_that_ends_an_alert(tmp_path: Path) -> None:
+    """Its sum is higher than that of the complete minute before, and may still get near the limit."""
+    async with Stage.opened(tmp_path) as stage:
+        assert await stage.play(orders="..cccb.") == "....F.."
+        grows(stage, ".")
+        assert await stage.process(20) == []
+        assert await stage.play(orders="c") == "."
+        assert await stage.play(orders="...") == "..R"
+
+
+async def test_an_incomplete_minute_begins_no_idleness(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        stage.series("orders", PAID)
+        await stage.play(orders="..")
+        grows(stage, "b")
+        assert await stage.process(20) == []
+        assert (stage.states, stage.fleet.zone[stage.series("orders", PAID).slot]) == ({}, Zone.WITHIN)
+        await stage.play(orders="b")
+        assert stage.states == {key("orders"): "pending info"}
+
+
+@pytest.mark.parametrize("late", [6, 20, 40])
+async def test_nothing_is_resolved_while_a_namespace_is_silent(late: int, tmp_path: Path) -> None:
+    """Polls return no points; those that arrive at last lead to the same notices as in time."""
+    async with Stage.opened(tmp_path) as stage:
+        assert await stage.play(orders="..sss") == "..F.."
+        row = np.arange(stage.fleet.rings.size, dtype=np.int32)
+        first = stage.minute
+        for _ in range(late):
+            stage.fleet.rings.mark_read(row, stage.minute)
+            stage.minute += 1
+            stage.set_read_result()
+            assert await stage.process(60) == []
+        stage.minute = first
+        assert await stage.play(orders="s" * late) == "." * late
+        assert (await stage.play(orders="." * 9)).strip(".") == "R"
+
+
 async def test_a_poll_brings_many_minutes_at_once(tmp_path: Path) -> None:
-    """A refusal at the beginning of a poll is told though the minutes after it are clear."""
+    """Throttling at the beginning of a poll is notified although the minutes after it are clear."""
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="...")
         for letter in "s....":
             stage.write(stage.series("orders"), stage.minute, letter)
             stage.minute += 1
         stage.seconds = stage.minute * 60.0
-        assert [one.severity for one in await stage.turn()] == [Severity.CRITICAL]
+        assert [one.severity for one in await stage.process()] == [Severity.CRITICAL]
 
 
 async def test_what_is_not_paid_for_is_not_even_pending_below_its_band(tmp_path: Path) -> None:
@@ -101,7 +166,7 @@ async def test_info_needs_a_route_that_names_it(tmp_path: Path) -> None:
 
 BANDS = {
     "by the default band": (Band(), "..hhhh", "......"),
-    "by one that is narrower": (Band(low=0.1, high=0.6, critical=0.67), "..hhhh", "....F."),
+    "by one that is narrower": (Band(low=0.1, high=0.6, near=0.67), "..hhhh", "....F."),
 }
 
 
@@ -112,26 +177,26 @@ async def test_the_band_decides(band: Band, samples: str, told: str, tmp_path: P
         assert await stage.play(orders=samples) == told
 
 
-async def test_a_narrower_band_is_judged_at_once_and_its_hold_begins_then(tmp_path: Path) -> None:
+async def test_a_narrower_band_is_evaluated_at_once_and_is_pending_from_then_on(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="hhhhhh")
-        stage.series("orders", replace(SHORT, band=Band(low=0.1, high=0.6, critical=0.67)))
+        stage.series("orders", replace(SHORT, band=Band(low=0.1, high=0.6, near=0.67)))
         assert await stage.play(orders="hhh") == ".F."
 
 
 KINESIS = {"service": "kinesis"}
 OVERRIDES: dict[str, tuple[list[dict[str, Any]], str, str, list[Severity]]] = {
-    "severities": ([{**KINESIS, "critical": "critical"}], "..cccc", "....F.", [Severity.CRITICAL]),
-    "none at all": ([{**KINESIS, "critical": "none", "above": "none"}], "..cccc", "......", []),
+    "severities": ([{**KINESIS, "near": "critical"}], "..cccc", "....F.", [Severity.CRITICAL]),
+    "none at all": ([{**KINESIS, "near": "none", "above": "none"}], "..cccc", "......", []),
     "none for the worst: the next one counts": (
         [{**KINESIS, "saturated": "none"}],
         "..ssss",
         "....F.",
         [Severity.WARNING],
     ),
-    "of others": ([{"resource": "other-*", "critical": "none"}], "..cccc", "....F.", [Severity.WARNING]),
+    "of others": ([{"resource": "other-*", "near": "none"}], "..cccc", "....F.", [Severity.WARNING]),
     "the last that says it counts": (
-        [{**KINESIS, "critical": "none"}, {**KINESIS, "hold": "1m"}, {**KINESIS, "critical": "info"}],
+        [{**KINESIS, "near": "none"}, {**KINESIS, "for": "1m"}, {**KINESIS, "near": "info"}],
         "..cccc",
         "....F.",
         [Severity.INFO],

@@ -1,21 +1,22 @@
-"""Links that lead to the right place."""
+"""The links of alerts."""
 
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from collectors.base import ACCOUNT as WHOLE
+from collectors.base import Resource
 from monitor.alerting.links import Links
-from monitor.config_errors import lines, problems_in
-from monitor.fleet import Key
+from monitor.fleet.fleet import Key
+from monitor.schema.problems import problem_lines, problems_from_pydantic
 from rules.limits import catalogue, signals
 from tests.monitor.alerting.notices import ACCOUNT, REGION
+from tests.resources import resource as of
 
 
 def key(what: str, resource: str, region: str = REGION) -> Key:
     service, signal = what.split(".")
-    return Key(ACCOUNT, region, service, signal, resource)
+    return Key(ACCOUNT, region, service, signal, of(resource))
 
 
 CLICKS = key("kinesis.stream_write_bytes", "clicks")
@@ -39,6 +40,11 @@ CONSOLE = [
         f"https%3A%2F%2Fsqs.eu-west-1.amazonaws.com%2F{ACCOUNT}%2Forders.fifo",
     ),
     (
+        key("sqs.fifo_in_flight", "orders.fifo", "cn-north-1"),
+        "cn-north-1.console.amazonaws.cn/sqs/v3/home?region=cn-north-1#/queues/"
+        f"https%3A%2F%2Fsqs.cn-north-1.amazonaws.com.cn%2F{ACCOUNT}%2Forders.fifo",
+    ),
+    (
         key("s3.prefix_read_rate", "logs/2026/"),
         "eu-west-1.console.aws.amazon.com/s3/buckets/logs?region=eu-west-1",
     ),
@@ -48,7 +54,7 @@ CONSOLE = [
         "#AutoScalingGroupDetails:id=web%20tier;view=monitoring",
     ),
     (
-        key("lambda.account_concurrency", WHOLE),
+        key("lambda.account_concurrency", ""),
         "eu-west-1.console.aws.amazon.com/servicequotas/home/services/lambda/quotas/L-B99A9384",
     ),
 ]
@@ -56,12 +62,13 @@ CONSOLE = [
 
 @pytest.mark.parametrize(("series", "address"), CONSOLE)
 def test_the_console_opens_at_the_resource_or_at_its_quota(series: Key, address: str) -> None:
-    assert Links().of(series) == {"console": f"https://{address}"}
+    assert Links().for_series(series) == {"console": f"https://{address}"}
 
 
 def test_where_the_console_is_not_known_there_is_no_link() -> None:
-    assert Links().of(key("kinesis.stream_write_bytes", "clicks", "us-iso-east-1")) == {}
-    assert Links().of(key("lambda.unreserved_concurrency", WHOLE)) == {}
+    assert Links().for_series(key("kinesis.stream_write_bytes", "clicks", "us-iso-east-1")) == {}
+    assert Links().for_series(key("kinesis.stream_write_bytes", "clicks", "eusc-de-east-1")) == {}
+    assert Links().for_series(key("lambda.unreserved_concurrency", "")) == {}
 
 
 def test_templates_are_filled_in_and_escaped() -> None:
@@ -71,7 +78,7 @@ def test_templates_are_filled_in_and_escaped() -> None:
         grafana="https://grafana.example.org/d/x?var-resource={resource}&p={parent}&a={account}&r={region}&i={id}",
     )
     series = key("s3.prefix_read_rate", "logs/a&b={x}")
-    assert links.of(series) | {"console": ""} == {
+    assert links.for_series(series) | {"console": ""} == {
         "page": f"https://headroom.example.org/series/{series.id}",
         "runbook": "https://wiki.example.org/s3.prefix_read_rate",
         "console": "",
@@ -97,14 +104,29 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("given", "line"), WRONG)
-def test_a_wrong_template_is_told(given: dict[str, Any], line: str) -> None:
+def test_a_wrong_template_is_a_problem(given: dict[str, Any], line: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Links.model_validate(given)
-    assert lines("", problems_in(caught.value, Links))[0].startswith(line)
+    assert problem_lines("", problems_from_pydantic(caught.value, Links))[0].startswith(line)
 
 
 @pytest.mark.parametrize("signal", [signal.id for signal in signals()])
 def test_every_signal_of_a_resource_has_a_console(signal: str) -> None:
     assert catalogue()[signal.partition(".")[0]].console
-    (address,) = Links().of(key(signal, "a/b")).values()
+    (address,) = Links().for_series(key(signal, "a/b")).values()
     assert "{" not in address
+
+
+def test_links_of_a_resource_called_account_are_its_own() -> None:
+    named = Key(ACCOUNT, REGION, "kinesis", "stream_write_bytes", Resource("stream", ("account",)))
+    assert "#/streams/details/account/" in Links().for_series(named)["console"]
+
+
+def test_templates_know_what_is_shown_and_what_aws_knows() -> None:
+    links = Links(grafana="https://g/?n={resource}&i={resource_id}&p={parent}")
+    stage = Resource("stage", ("a1", "prod"), ("web/shop", "prod"))
+    key = Key(ACCOUNT, REGION, "apigateway", "rest_stage_method_throttle", stage)
+    assert links.for_series(key)["grafana"] == "https://g/?n=web%2Fshop%2Fprod&i=a1%2Fprod&p=a1"
+    group = Key(ACCOUNT, REGION, "autoscaling", "group_max_size", Resource("group", ("web/blue",)))
+    assert "AutoScalingGroupDetails:id=web%2Fblue;" in links.for_series(group)["console"]
+    assert links.for_series(group)["grafana"].endswith("&p=web%2Fblue")

@@ -1,10 +1,18 @@
-"""What matchers match, and what a wrong one is told."""
+"""What matchers match, and the errors of invalid ones."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alerting.matchers import LONGEST, LONGEST_REGEX, MOST, Matcher, MatcherError, match, parse
+from monitor.alerting.matchers import (
+    MAX_LENGTH,
+    MAX_MATCHERS,
+    MAX_REGEX_LENGTH,
+    Matcher,
+    MatcherError,
+    all_match,
+    parse_matchers,
+)
 
 LABELS = {
     "service": "kinesis",
@@ -51,7 +59,7 @@ MATCHING = [
 
 @pytest.mark.parametrize(("text", "matching"), MATCHING)
 def test_matchers_match_as_alertmanagers_do(text: str, matching: bool) -> None:
-    assert match(parse(text), LABELS) is matching
+    assert all_match(parse_matchers(text), LABELS) is matching
 
 
 WRONG = [
@@ -73,19 +81,22 @@ WRONG = [
     ("a='b'", 'column 3: expected a name, a value or an operator, found "\'"; quote it'),
     ("a=b\\n", "column 4: expected a name, a value or an operator, found '\\\\'; quote it"),
     ('a="x\\d"', "column 5: expected an escape such as \\n or \\\\, found \\d; double the backslash"),
-    ("a=b, c=~(", "column 9: expected a regex that RE2 takes: missing ): ("),
+    ("a=b, c=~(", "column 9: expected a regex that RE2 accepts: missing ): ("),
     ("a=~(?=b)", "column 4: expected a regex"),  # RE2 looks at nothing twice
-    ('a=~"(b)\\\\1"', "column 4: expected a regex that RE2 takes: invalid escape sequence: \\1"),
-    ("a=~" + "x" * (LONGEST_REGEX + 1), "column 4: expected a regex of at most 1000 characters, found 1001"),
-    ("a" * (LONGEST + 1), "column 4097: expected at most 4096 characters, found 4097"),
-    (",".join(["a=b"] * (MOST + 1)), "column 260: expected at most 64 matchers, found more"),
+    ('a=~"(b)\\\\1"', "column 4: expected a regex that RE2 accepts: invalid escape sequence: \\1"),
+    (
+        "a=~" + "x" * (MAX_REGEX_LENGTH + 1),
+        "column 4: expected a regex of at most 1000 characters, found 1001",
+    ),
+    ("a" * (MAX_LENGTH + 1), "column 4097: expected at most 4096 characters, found 4097"),
+    (",".join(["a=b"] * (MAX_MATCHERS + 1)), "column 260: expected at most 64 matchers, found more"),
 ]
 
 
 @pytest.mark.parametrize(("text", "told"), WRONG)
 def test_a_wrong_matcher_is_told_where(text: str, told: str) -> None:
     with pytest.raises(MatcherError) as caught:
-        parse(text)
+        parse_matchers(text)
     assert str(caught.value).startswith(told)
 
 
@@ -97,22 +108,50 @@ matchers = st.lists(st.builds(Matcher, words.filter(bool), operators, words), ma
 @given(matchers)
 def test_what_is_written_is_read_again(found: list[Matcher]) -> None:
     written = ",".join(map(str, found))
-    assert parse(written) == parse(f"{{{written}}}") == tuple(found)
+    assert parse_matchers(written) == parse_matchers(f"{{{written}}}") == tuple(found)
 
 
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused_with_its_place(text: str) -> None:
     try:
-        parse(text)
+        parse_matchers(text)
     except MatcherError as error:
         assert 1 <= error.column <= len(text) + 1
 
 
 @given(st.dictionaries(words, st.text(st.characters(exclude_categories=()), max_size=8)))
 def test_any_label_can_be_matched(labels: dict[str, str]) -> None:
-    assert match(parse("a=~.*,b!~x.y"), {**labels, "a": "", "b": labels.get("b", "") + "\ud800"})
+    assert all_match(parse_matchers("a=~.*,b!~x.y"), {**labels, "a": "", "b": labels.get("b", "") + "\ud800"})
 
 
 def test_a_regex_that_explodes_elsewhere_ends_here() -> None:
-    evil = parse('resource=~"(a|aa|a?)*(a+)+b"')
-    assert not match(evil, {"resource": "a" * 5000 + "c"})
+    evil = parse_matchers('resource=~"(a|aa|a?)*(a+)+b"')
+    assert not all_match(evil, {"resource": "a" * 5000 + "c"})
+
+
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("resource=orders/prod", True),
+        ("resource=a1b2/prod", True),
+        ("resource=~a1b2/.*", True),
+        ("resource=orders", False),
+        ("resource!=orders/prod", False),
+        ("resource!=a1b2/prod", False),
+        ("resource!~internal/.*", True),
+        ("resource_id=a1b2/prod", True),
+        ("resource_id=orders/prod", False),
+    ],
+)
+def test_a_resource_matches_by_what_it_is_called_and_by_its_id(text: str, matches: bool) -> None:
+    assert all_match(parse_matchers(text), {"resource": "orders/prod", "resource_id": "a1b2/prod"}) is matches
+
+
+def test_a_limit_of_the_whole_account_is_no_resource_called_account() -> None:
+    whole, named = {"signal": "x", "resource": ""}, {"signal": "x", "resource": "account"}
+    assert all_match(parse_matchers("resource=account"), named) and not all_match(
+        parse_matchers("resource=account"), whole
+    )
+    assert all_match(parse_matchers('resource=""'), whole) and not all_match(
+        parse_matchers('resource=""'), named
+    )

@@ -2,26 +2,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alerting.notice import Kind, Notification
-from monitor.alerting.outbox import Outbox, key_of, surplus
-from monitor.alerting.records import Owed
-from tests.monitor.alerting.owing import NOW, notice, owed
+from monitor.alerting.outbox import Outbox, group_key, notices_to_drop
+from monitor.alerting.records import PendingNotice
+from monitor.notifiers.notice import NoticeKind, Notification, NotificationReason
+from tests.monitor.alerting.pending import NOW, notice, pending_notice
 
 A, B = {"region": "a"}, {"region": "b"}
 
 
-def outbox(*rows: Owed) -> Outbox:
+def outbox(*rows: PendingNotice) -> Outbox:
     box = Outbox()
-    box.owe(rows)
+    box.enqueue(rows)
     return box
 
 
-def told(box: Outbox, now: float = NOW) -> list[list[int]]:
-    """The notices of each group that may send now; all are accepted."""
-    keys = box.take(now, 100)
+def sent(box: Outbox, now: float = NOW) -> list[list[int]]:
+    """Return the numbers of the notices that each due group sends; all are accepted."""
+    keys = box.acquire_due(now, 100)
     sent = []
     for key in keys:
-        rows = box.ripe(key, None)
+        rows = box.sendable(key, None)
         sent.append([row.notice.number for row in rows])
         made = Notification(
             id="n",
@@ -29,51 +29,70 @@ def told(box: Outbox, now: float = NOW) -> list[list[int]]:
             group=rows[0].group,
             notices=tuple(row.notice for row in rows),
             at=now,
+            reason=rows[0].reason,
         )
-        box.form(key, rows, made, now)
-        box.settle(key)
+        box.batch(key, rows, made, now)
+        box.complete(key)
     box.release(keys)
     return sent
 
 
 def test_a_group_leaves_when_the_earliest_of_it_is_due_and_with_all_of_it() -> None:
     box = outbox(
-        owed(notice(1, "a"), group=A, due=NOW + 30, id=1), owed(notice(2, "b"), group=A, due=NOW + 60, id=2)
+        pending_notice(notice(1, "a"), group=A, due=NOW + 30, id=1),
+        pending_notice(notice(2, "b"), group=A, due=NOW + 60, id=2),
     )
-    assert box.next() == NOW + 30
-    assert told(box, NOW + 29) == []
-    assert told(box, NOW + 30) == [[1, 2]]
+    assert box.next_due() == NOW + 30
+    assert sent(box, NOW + 29) == []
+    assert sent(box, NOW + 30) == [[1, 2]]
     assert len(box) == 0
 
 
 def test_a_notification_has_one_notice_of_an_alert_the_next_follows() -> None:
-    box = outbox(owed(notice(1), id=1), owed(notice(2, kind=Kind.RESOLVED), id=2))
-    assert told(box) == [[1]]
-    assert told(box) == [[2]]
+    box = outbox(pending_notice(notice(1), id=1), pending_notice(notice(2, kind=NoticeKind.RESOLVED), id=2))
+    assert sent(box) == [[1]]
+    assert sent(box) == [[2]]
 
 
 def test_a_group_that_is_under_way_or_waits_for_another_attempt_sends_nothing_newer() -> None:
-    box = outbox(owed(notice(1), id=1))
-    (key,) = box.take(NOW, 100)
-    made = Notification(id="n", receiver="r", group={"alert": "a"}, notices=(notice(1),), at=NOW)
-    box.form(key, box.ripe(key, None), made, NOW)
-    box.owe([owed(notice(2), id=2), owed(notice(3, "b"), id=3)])
-    assert told(box) == [[3]]
-    failed = box.failed(key, NOW, 0.0)
+    box = outbox(pending_notice(notice(1), id=1))
+    (key,) = box.acquire_due(NOW, 100)
+    made = Notification(
+        id="n",
+        receiver="r",
+        group={"alert": "a"},
+        notices=(notice(1),),
+        at=NOW,
+        reason=NotificationReason.FIRST,
+    )
+    box.batch(key, box.sendable(key, None), made, NOW)
+    box.enqueue([pending_notice(notice(2), id=2), pending_notice(notice(3, "b"), id=3)])
+    assert sent(box) == [[3]]
+    failed = box.record_failure(key, NOW, 0.0)
     failed.due = NOW + 10
     box.release([key])
-    assert told(box, NOW + 9) == []
-    assert box.take(NOW + 10, 100) == [key]
-    assert box.formed[key][0] is failed
+    assert sent(box, NOW + 9) == []
+    assert box.acquire_due(NOW + 10, 100) == [key]
+    assert box.notifications[key][0] is failed
     assert (failed.notification, failed.attempts) == (made, 1)
 
 
 def test_of_what_fails_it_is_counted_how_often_others_did_not() -> None:
-    box = outbox(owed(notice(1), id=1))
-    (key,) = box.take(NOW, 100)
-    made = Notification(id="n", receiver="r", group={"alert": "a"}, notices=(notice(1),), at=NOW)
-    box.form(key, box.ripe(key, None), made, NOW)
-    assert [box.failed(key, now, accepted).alone for now, accepted in ((5, 0), (7, 6), (8, 6), (9, 8.5))] == [
+    box = outbox(pending_notice(notice(1), id=1))
+    (key,) = box.acquire_due(NOW, 100)
+    made = Notification(
+        id="n",
+        receiver="r",
+        group={"alert": "a"},
+        notices=(notice(1),),
+        at=NOW,
+        reason=NotificationReason.FIRST,
+    )
+    box.batch(key, box.sendable(key, None), made, NOW)
+    assert [
+        box.record_failure(key, now, accepted).isolated_failures
+        for now, accepted in ((5, 0), (7, 6), (8, 6), (9, 8.5))
+    ] == [
         0,
         1,
         1,
@@ -81,41 +100,56 @@ def test_of_what_fails_it_is_counted_how_often_others_did_not() -> None:
     ]
 
 
-def test_an_alert_that_changed_its_group_is_still_told_in_order() -> None:
+def test_an_alert_that_changed_its_group_is_still_sent_in_order() -> None:
     box = outbox(
-        owed(notice(1), group=A, due=NOW + 60, id=1),
-        owed(notice(2), group=B, due=NOW, id=2),
-        owed(notice(3, "b"), group=B, due=NOW, id=3),
+        pending_notice(notice(1), group=A, due=NOW + 60, id=1),
+        pending_notice(notice(2), group=B, due=NOW, id=2),
+        pending_notice(notice(3, "b"), group=B, due=NOW, id=3),
     )
-    assert told(box) == [[3]]
-    assert told(box, NOW + 60) == [[1]]
-    assert told(box, NOW + 60) == [[2]]
+    assert sent(box) == [[3]]
+    assert sent(box, NOW + 60) == [[1]]
+    assert sent(box, NOW + 60) == [[2]]
 
 
-def test_what_was_formed_before_goes_before_what_is_owed() -> None:
+def test_notifications_from_before_are_sent_before_pending_notices() -> None:
     box = Outbox()
-    box.resume(Notification(id="n", receiver="r", group=A, notices=(notice(1),), at=NOW), NOW)
-    box.owe([owed(notice(2), group=B, id=2)])
-    assert box.take(NOW, 100) == [key_of(A)]
-    box.settle(key_of(A))
-    box.release([key_of(A)])
-    assert told(box) == [[2]]
+    box.requeue(
+        Notification(
+            id="n", receiver="r", group=A, notices=(notice(1),), at=NOW, reason=NotificationReason.FIRST
+        ),
+        NOW,
+    )
+    box.enqueue([pending_notice(notice(2), group=B, id=2)])
+    assert box.acquire_due(NOW, 100) == [group_key(A)]
+    box.complete(group_key(A))
+    box.release([group_key(A)])
+    assert sent(box) == [[2]]
 
 
 def test_dropping_what_leads_lets_the_next_go() -> None:
-    rows = [owed(notice(1), group=A, due=NOW + 60, id=1), owed(notice(2), group=B, id=2)]
+    rows = [pending_notice(notice(1), group=A, due=NOW + 60, id=1), pending_notice(notice(2), group=B, id=2)]
     box = outbox(*rows)
-    assert told(box) == []
+    assert sent(box) == []
     box.drop(rows[:1])
-    assert told(box) == [[2]]
+    assert sent(box) == [[2]]
 
 
 def test_the_oldest_is_told_whether_it_is_formed_or_not() -> None:
-    box = outbox(owed(notice(2, at=NOW - 5), id=2))
-    assert box.oldest == NOW - 5
-    box.resume(Notification(id="n", receiver="r", group=A, notices=(notice(1, at=NOW - 9),), at=NOW), NOW)
-    assert box.oldest == NOW - 9
-    assert Outbox().oldest is None
+    box = outbox(pending_notice(notice(2, at=NOW - 5), id=2))
+    assert box.oldest_at == NOW - 5
+    box.requeue(
+        Notification(
+            id="n",
+            receiver="r",
+            group=A,
+            notices=(notice(1, at=NOW - 9),),
+            at=NOW,
+            reason=NotificationReason.FIRST,
+        ),
+        NOW,
+    )
+    assert box.oldest_at == NOW - 9
+    assert Outbox().oldest_at is None
 
 
 ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy"), st.integers(0, 5)), max_size=30)
@@ -125,13 +159,13 @@ ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy"), st.inte
 def test_everything_leaves_once_and_in_the_order_of_each_alert(rows: list[tuple[str, str, int]]) -> None:
     box = outbox(
         *(
-            owed(notice(n, alert), group={"region": group}, due=NOW + due, id=n)
+            pending_notice(notice(n, alert), group={"region": group}, due=NOW + due, id=n)
             for n, (alert, group, due) in enumerate(rows)
         )
     )
     left: list[int] = []
-    while (due := box.next()) is not None:
-        for numbers in told(box, max(due, NOW)):
+    while (due := box.next_due()) is not None:
+        for numbers in sent(box, max(due, NOW)):
             left += numbers
     assert sorted(left) == list(range(len(rows)))
     for alert in "abc":
@@ -144,9 +178,17 @@ def test_everything_leaves_once_and_in_the_order_of_each_alert(rows: list[tuple[
 
 
 def kept(kinds: str, most: int, hours: int) -> str:
-    letters = {"F": Kind.FIRING, "r": Kind.REPEATED, "W": Kind.WORSENED, "R": Kind.RESOLVED}
-    rows = [owed(notice(n, "a", letters[letter], at=NOW + n * 3600), id=n) for n, letter in enumerate(kinds)]
-    dropped = {row.id for some in surplus(rows, most, NOW + hours * 3600).values() for row in some}
+    letters = {
+        "F": NoticeKind.FIRING,
+        "r": NoticeKind.REPEATED,
+        "W": NoticeKind.WORSENED,
+        "R": NoticeKind.RESOLVED,
+    }
+    rows = [
+        pending_notice(notice(n, "a", letters[letter], at=NOW + n * 3600), id=n)
+        for n, letter in enumerate(kinds)
+    ]
+    dropped = {row.id for some in notices_to_drop(rows, most, NOW + hours * 3600).values() for row in some}
     return "".join("." if n in dropped else letter for n, letter in enumerate(kinds))
 
 

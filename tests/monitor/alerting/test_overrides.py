@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitor.config import Config
-from monitor.inventory import Inventory
-from tests.monitor.alerting.stage import ALL, LETTERS, TELLS, Stage, configuration
-from tests.monitor.fleets import key
-from tests.monitor.inventories import KINESIS, NO_QUOTAS, SHARDS, World, streams
+from monitor.config.config import Config
+from monitor.polling.inventory import Inventory
+from tests.monitor.alerting.stage import ALL, LETTER_OF_KIND, LETTERS, Stage, configuration
+from tests.monitor.fleet.fleets import key
+from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, SHARDS, World, streams
 
 
 def configured(*overrides: Mapping[str, Any]) -> Config:
@@ -30,17 +30,17 @@ class Land:
         """Take another configuration into use, as the app does: an inventory follows the one before."""
         config, before = configured(*overrides), self.world.inventory
         self.world.inventory = Inventory(before.cell, self.world.fleet, config, before.account_name)
-        self.world.inventory.known |= before.known
+        self.world.inventory.discovered |= before.discovered
         self.stage.configure(config)
-        await self.world.look(KINESIS)
+        await self.world.run_inventory(KINESIS)
 
     def write(self, resource: str, letter: str) -> None:
         """A sample of the minute, by the stream's own metrics."""
         fleet, utilization_and_refused = self.stage.fleet, LETTERS[letter]
-        place = fleet.series[key(resource)].place
+        place = fleet.series[key(resource)].slot
         scales = float(fleet.limit[place]), 1.0
         for formulas, share, scale in zip(
-            (fleet.usages, fleet.refusals), utilization_and_refused, scales, strict=True
+            (fleet.usages, fleet.throttled), utilization_and_refused, scales, strict=True
         ):
             formula = formulas.get(place)
             assert formula
@@ -55,8 +55,8 @@ class Land:
                 self.write(resource, letter)
             self.stage.minute += 1
             self.stage.seconds = self.stage.minute * 60.0
-            self.stage.see()
-            told += "".join(TELLS[notice.kind] for notice in await self.stage.turn()) or "."
+            self.stage.set_read_result()
+            told += "".join(LETTER_OF_KIND[notice.kind] for notice in await self.stage.process()) or "."
         return told
 
 
@@ -65,7 +65,7 @@ async def land(folder: Path, *overrides: Mapping[str, Any]) -> AsyncIterator[Lan
     """A land with two streams, just looked at; the inventory's clock is the system's."""
     answers = {**streams(orders=1, clicks=1), "describe_limits": SHARDS | {"OpenShardCount": 5}, **NO_QUOTAS}
     world, minute = World(configured(*overrides), "prod", **answers), int(time.time() // 60)
-    await world.look(KINESIS)
+    await world.run_inventory(KINESIS)
     async with Stage.opened(folder, configured(*overrides), minute, world.fleet) as stage:
         yield Land(stage, world)
 
@@ -73,23 +73,23 @@ async def land(folder: Path, *overrides: Mapping[str, Any]) -> AsyncIterator[Lan
 ORDERS = {"signal": "kinesis.stream_write_bytes", "resource": "orders"}
 PACES: dict[str, tuple[list[Mapping[str, Any]], str, str]] = {
     "the catalogue's": ([], "ccccccc......", ".....F......R"),
-    "another hold": ([{**ORDERS, "hold": "2m"}], "ccccccc......", "..F.........R"),
-    "none": ([{**ORDERS, "hold": 0}], "ccccccc......", "F...........R"),
-    "a longer one": ([{**ORDERS, "hold": "10m"}], "ccccccccccc..", "..........F.."),
-    "of whole minutes": ([{**ORDERS, "hold": "100s"}], "ccccccc......", "..F.........R"),
+    "another duration": ([{**ORDERS, "for": "2m"}], "ccccccc......", "..F.........R"),
+    "none": ([{**ORDERS, "for": 0}], "ccccccc......", "F...........R"),
+    "a longer one": ([{**ORDERS, "for": "10m"}], "ccccccccccc..", "..........F.."),
+    "of whole minutes": ([{**ORDERS, "for": "100s"}], "ccccccc......", "..F.........R"),
     "an end at once": ([{**ORDERS, "keep_firing_for": 0}], "ccccccc......", ".....F.R....."),
     "an end that takes longer": ([{**ORDERS, "keep_firing_for": "7m"}], "cccccc........", ".....F.......R"),
-    "both": ([{**ORDERS, "hold": "1m", "keep_firing_for": "1m"}], ".cc.....", "..F.R..."),
+    "both": ([{**ORDERS, "for": "1m", "keep_firing_for": "1m"}], ".cc.....", "..F.R..."),
     "the last that says it": (
-        [{**ORDERS, "hold": "3m"}, {"service": "kinesis", "hold": "1m"}, {**ORDERS, "keep_firing_for": "1m"}],
+        [{**ORDERS, "for": "3m"}, {"service": "kinesis", "for": "1m"}, {**ORDERS, "keep_firing_for": "1m"}],
         "ccc.....",
         ".F..R...",
     ),
-    "by the account's name": ([{"account": "prod", "hold": "1m"}], "cc", ".F"),
-    "of another account": ([{"account": "test", "hold": "1m"}], "cccccc", ".....F"),
-    "of another resource": ([{**ORDERS, "resource": "cl*", "hold": "1m"}], "cccccc", ".....F"),
-    "of another signal": ([{"signal": "kinesis.stream_write_records", "hold": 0}], "cccccc", ".....F"),
-    "what is refused never waits": ([{**ORDERS, "hold": "10m"}], "s", "F"),
+    "by the account's name": ([{"account": "prod", "for": "1m"}], "cc", ".F"),
+    "of another account": ([{"account": "test", "for": "1m"}], "cccccc", ".....F"),
+    "of another resource": ([{**ORDERS, "resource": "cl*", "for": "1m"}], "cccccc", ".....F"),
+    "of another signal": ([{"signal": "kinesis.stream_write_records", "for": 0}], "cccccc", ".....F"),
+    "what is refused never waits": ([{**ORDERS, "for": "10m"}], "s", "F"),
 }
 
 
@@ -99,15 +99,15 @@ async def test_a_pace(overrides: list[Mapping[str, Any]], story: str, told: str,
         assert await here.play(orders=story) == told
 
 
-QUICK = {"service": "kinesis", "hold": 0, "keep_firing_for": 0}
+QUICK = {"service": "kinesis", "for": 0, "keep_firing_for": 0}
 SEVERITIES: dict[str, tuple[Mapping[str, Any], str, list[str]]] = {
-    "the usual": ({}, "acs", ["info above", "warning critical", "critical saturated"]),
-    "critical is critical": ({"critical": "critical"}, "ac", ["info above", "critical critical"]),
-    "above is a warning": ({"above": "warning"}, "ac", ["warning above", "warning critical"]),
+    "the usual": ({}, "acs", ["info above", "warning near", "critical saturated"]),
+    "near is critical": ({"near": "critical"}, "ac", ["info above", "critical near"]),
+    "above is a warning": ({"above": "warning"}, "ac", ["warning above", "warning near"]),
     "refusals do not matter much": ({"saturated": "info"}, "s", ["info saturated"]),
-    "above is none": ({"above": "none"}, "ac", ["warning critical"]),
-    "critical is none": ({"critical": "none"}, "acs", ["info above", "critical saturated"]),
-    "none of all": (dict.fromkeys(("above", "critical", "saturated"), "none"), "acs", []),
+    "above is none": ({"above": "none"}, "ac", ["warning near"]),
+    "near is none": ({"near": "none"}, "acs", ["info above", "critical saturated"]),
+    "none of all": (dict.fromkeys(("above", "near", "saturated"), "none"), "acs", []),
 }
 
 
@@ -119,27 +119,27 @@ async def test_a_severity(said: Mapping[str, Any], story: str, told: list[str], 
 
 
 async def test_one_resource_is_another_matter_than_the_next(tmp_path: Path) -> None:
-    async with land(tmp_path, {**ORDERS, "hold": "1m", "critical": "critical"}) as here:
+    async with land(tmp_path, {**ORDERS, "for": "1m", "near": "critical"}) as here:
         assert await here.play(orders="cccccc", clicks="cccccc") == ".F...F"
         told = [(one.labels["resource"], one.severity) for one in here.stage.notices]
         assert told == [("orders", "critical"), ("clicks", "warning")]
 
 
 RELOADS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str, str]] = {
-    "a shorter hold for what is pending": ({"hold": "10m"}, {"hold": "3m"}, "cc|cc", "..|.F"),
-    "a longer one": ({"hold": "2m"}, {"hold": "5m"}, "cc|cccc", "..|...F"),
-    "what fires is not held again": ({"hold": 0}, {"hold": "10m"}, "cc|cc", "F.|.."),
+    "a shorter duration for what is pending": ({"for": "10m"}, {"for": "3m"}, "cc|cc", "..|.F"),
+    "a longer one": ({"for": "2m"}, {"for": "5m"}, "cc|cccc", "..|...F"),
+    "what fires is not held again": ({"for": 0}, {"for": "10m"}, "cc|cc", "F.|.."),
     "an end that comes sooner": (
-        {"hold": 0, "keep_firing_for": "10m"},
-        {"hold": 0, "keep_firing_for": "3m"},
+        {"for": 0, "keep_firing_for": "10m"},
+        {"for": 0, "keep_firing_for": "3m"},
         "c..|...",
         "F..|.R.",
     ),
-    "a higher severity": ({"hold": 0}, {"hold": 0, "critical": "critical"}, "cc|cc", "F.|W."),
-    "a lower one": ({"hold": 0}, {"hold": 0, "critical": "info"}, "cc|cc", "F.|E."),
-    "no alert any more": ({"hold": 0}, {"critical": "none", "above": "none"}, "cc|cc", "F.|R."),
-    "an alert after all": ({"critical": "none", "above": "none"}, {}, "cccccc|c", "......|F"),
-    "nothing said any more": ({"hold": 0, "critical": "critical"}, {}, "c|c", "F|E"),
+    "a higher severity": ({"for": 0}, {"for": 0, "near": "critical"}, "cc|cc", "F.|W."),
+    "a lower one": ({"for": 0}, {"for": 0, "near": "info"}, "cc|cc", "F.|E."),
+    "no alert any more": ({"for": 0}, {"near": "none", "above": "none"}, "cc|cc", "F.|R."),
+    "an alert after all": ({"near": "none", "above": "none"}, {}, "cccccc|c", "......|F"),
+    "nothing said any more": ({"for": 0, "near": "critical"}, {}, "c|c", "F|E"),
 }
 
 

@@ -1,22 +1,25 @@
-"""What a process remembers of those before it, and what it forgets."""
+"""What the alert engine restores from earlier processes, and what it forgets."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from monitor.alerting.notice import Kind
 from monitor.alerting.tables import STATES
-from monitor.inventory import Outcome
-from monitor.notifiers.answer import retry
-from monitor.status import CellStatus, Told
+from monitor.aws.run_status import RunStatus
+from monitor.aws.status import CellStatus, MonitorStatus
+from monitor.notifiers.notice import NoticeKind
+from monitor.outbound.result import retry
+from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.stage import DENIED, Stage, configuration
-from tests.monitor.fleets import ACCOUNT, REGION, key
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, key
 
 # Restarts: `|` is one. The samples before it are read again.
 RESTARTS = {
-    "firing stays, and is told once": ("..ccc|ccccc", "....F|....."),
-    "over while nobody was here": ("..ccc|_", "....F|."),
+    "firing stays, and is notified once": ("..ccc|ccccc", "....F|....."),
+    "over between the processes": ("..ccc|_", "....F|."),
     "resolved after it": ("..ccc|....", "....F|..R."),
     "pending keeps its start": ("..cc|cc", "....|F."),
     "worse after it": ("..ccc|sss", "....F|W.."),
@@ -25,12 +28,12 @@ RESTARTS = {
 
 
 @pytest.mark.parametrize(("samples", "told"), RESTARTS.values(), ids=RESTARTS)
-async def test_a_restart(samples: str, told: str, tmp_path: Path) -> None:
+async def test_a_restart(samples: str, told: str, place: Path | MemoryStore) -> None:
     before, after = samples.split("|")
-    async with Stage.opened(tmp_path) as stage:
+    async with Stage.opened(place) as stage:
         first = await stage.play(orders=before)
         minute = stage.minute
-    async with Stage.opened(tmp_path, minute=minute) as stage:
+    async with Stage.opened(place, minute=minute) as stage:
         for back, letter in enumerate(reversed(before), 1):
             stage.write(stage.series("orders"), minute - back, letter)
         second = await stage.play(orders=after)
@@ -38,37 +41,37 @@ async def test_a_restart(samples: str, told: str, tmp_path: Path) -> None:
         assert len({one.number for one in stage.notices}) == len(stage.notices)
 
 
-async def test_what_ended_while_we_were_away_is_resolved(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
+async def test_what_ended_between_two_processes_is_resolved(place: Path | MemoryStore) -> None:
+    async with Stage.opened(place) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
-    async with Stage.opened(tmp_path, minute=minute + 30) as stage:
+    async with Stage.opened(place, minute=minute + 30) as stage:
         for ago in range(30):
             stage.write(stage.series("orders"), minute + ago, ".")
-        (over,) = await stage.turn()
-        assert over.kind is Kind.RESOLVED
+        (over,) = await stage.process()
+        assert over.kind is NoticeKind.RESOLVED
 
 
-async def test_what_fires_is_shown_before_there_are_samples_again(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
+async def test_what_fires_is_exported_before_there_are_samples_again(place: Path | MemoryStore) -> None:
+    async with Stage.opened(place) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
-    async with Stage.opened(tmp_path, minute=minute) as stage:
-        stage.see(succeeded=None, failures=(DENIED,))
-        assert await stage.turn() == []
+    async with Stage.opened(place, minute=minute) as stage:
+        stage.set_read_result(succeeded=None, failures=(DENIED,))
+        assert await stage.process() == []
         assert stage.states == {}
         stage.series("orders")  # found by a later look
-        assert await stage.turn() == []
+        assert await stage.process() == []
         assert stage.states == {key("orders"): "firing warning"}
 
 
-async def test_a_receiver_that_was_down_is_told_after_a_restart(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
+async def test_a_receiver_that_was_down_is_notified_after_a_restart(place: Path | MemoryStore) -> None:
+    async with Stage.opened(place) as stage:
         stage.answer = retry("http_503", "it answered 503")
         await stage.play(orders="..ccc")
         (first,) = stage.sent
         minute = stage.minute
-    async with Stage.opened(tmp_path, minute=minute + 10) as stage:
+    async with Stage.opened(place, minute=minute + 10) as stage:
         await stage.deliver()
         assert [one.id for one in stage.sent] == [first.id]
 
@@ -81,54 +84,97 @@ LOOKS: dict[str, tuple[Any, bool]] = {
 
 
 @pytest.mark.parametrize(("look", "lost"), LOOKS.values(), ids=LOOKS)
-async def test_an_orphan_is_gone_only_where_it_was_looked_for(
-    look: dict[str, Any], lost: bool, tmp_path: Path
+async def test_an_alert_without_a_series_ends_only_after_an_inventory(
+    look: dict[str, Any], lost: bool, place: Path | MemoryStore
 ) -> None:
-    async with Stage.opened(tmp_path) as stage:
+    async with Stage.opened(place) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
-    async with Stage.opened(tmp_path, minute=minute + 60) as stage:
-        stage.see(**look)
-        assert [one.reason for one in await stage.turn()] == ["it is no longer there"] * lost
-        stage.see()
-        assert len(stage.notices) + len(await stage.turn(15)) == 1 or lost
+    async with Stage.opened(place, minute=minute + 60) as stage:
+        stage.set_read_result(**look)
+        assert [one.resolution_reason for one in await stage.process()] == [
+            "the resource no longer exists"
+        ] * lost
+        stage.set_read_result()
+        assert len(stage.notices) + len(await stage.process(15)) == 1 or lost
 
 
 @pytest.mark.parametrize(
     ("told", "services", "lost"),
     [
-        (Told(), ["kinesis"], True),  # its account is not watched any more
-        (Told(shut={"staging": DENIED}), ["kinesis"], False),  # or cannot be looked at now
-        (Told(waited_for=["account prod"]), ["kinesis"], False),
+        (MonitorStatus(), ["kinesis"], True),  # its account is not watched any more
         (
-            Told(cells=[CellStatus(account=ACCOUNT, region=REGION, name="", collectors={}, poll=Outcome())]),
+            MonitorStatus(inaccessible_accounts={"staging": DENIED}),
+            ["kinesis"],
+            False,
+        ),
+        (MonitorStatus(pending=["account prod"]), ["kinesis"], False),
+        (
+            MonitorStatus(
+                cells=[CellStatus(account=ACCOUNT, region=REGION, name="", collectors={}, poll=RunStatus())]
+            ),
             ["sqs"],
             True,
         ),
         (
-            Told(cells=[CellStatus(account=ACCOUNT, region=REGION, name="", collectors={}, poll=Outcome())]),
+            MonitorStatus(
+                cells=[CellStatus(account=ACCOUNT, region=REGION, name="", collectors={}, poll=RunStatus())]
+            ),
             ["kinesis"],
             False,
         ),
     ],
 )
-async def test_an_orphan_that_nobody_watches_is_none(
-    told: Told, services: list[str], lost: bool, tmp_path: Path
+async def test_an_alert_without_a_series_ends_where_nothing_is_monitored(
+    told: MonitorStatus, services: list[str], lost: bool, place: Path | MemoryStore
+) -> None:
+    async with Stage.opened(place) as stage:
+        await stage.play(orders="..ccc")
+        minute = stage.minute
+    async with Stage.opened(place, configuration(services=services), minute) as stage:
+        stage.status = told
+        assert bool(await stage.process()) is lost
+
+
+async def test_alert_states_without_a_series_are_deleted_once_everything_was_read(
+    place: Path | MemoryStore,
+) -> None:
+    async with Stage.opened(place) as stage:
+        await stage.play(orders="...cc", clicks="..ccc")
+        minute = stage.minute
+    async with Stage.opened(place, minute=minute + 60) as stage:
+        await stage.process()
+        await stage.process()
+    async with Stage.opened(place, minute=minute + 61) as stage:
+        assert set(stage.store.all(STATES)) == {"judged"}
+
+
+async def test_alert_states_of_an_older_schema_go_on(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..cc")
+        minute = stage.minute
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as connection, connection:
+        connection.execute(
+            """UPDATE states SET key = 'life/' || substr(key, 8),
+            value = CAST(replace(value, '"last_sample":', '"seen":') AS BLOB) WHERE key LIKE 'states/%'"""
+        )
+        connection.execute("PRAGMA user_version = 5")
+    async with Stage.opened(tmp_path, minute=minute) as stage:
+        assert [key for key in stage.store.all(STATES) if key != "judged"] == [f"states/{key('orders').id}"]
+        for back, letter in enumerate("cc..", 1):
+            stage.write(stage.series("orders"), minute - back, letter)
+        assert await stage.play(orders="c") == "F"
+
+
+async def test_numbers_go_on_where_an_alert_fires_for_longer_than_the_history_reaches(
+    tmp_path: Path,
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc")
+        (first,) = stage.notices
         minute = stage.minute
-    async with Stage.opened(tmp_path, configuration(services=services), minute) as stage:
-        stage.told = told
-        assert bool(await stage.turn()) is lost
-
-
-async def test_lives_of_what_never_comes_back_are_forgotten(tmp_path: Path) -> None:
-    async with Stage.opened(tmp_path) as stage:
-        await stage.play(orders="...cc", clicks="..ccc")
-        minute = stage.minute
-    async with Stage.opened(tmp_path, minute=minute + 60) as stage:
-        await stage.turn()
-        await stage.turn()
-    async with Stage.opened(tmp_path, minute=minute + 61) as stage:
-        assert set(stage.journal.all(STATES)) == {"judged"}
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as connection, connection:
+        connection.execute("DELETE FROM history")
+    async with Stage.opened(tmp_path, minute=minute) as stage:
+        await stage.play(orders="sss")
+        assert [one.number > first.number for one in stage.notices] == [True]

@@ -1,13 +1,13 @@
-"""Who is told of what, by a tree of routes."""
+"""Which receivers a tree of routes leads to."""
 
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from monitor.alerting.routes import GROUP_BY, RouteConfig, Routed, Router, wrong_routes
+from monitor.alerting.routes import DEFAULT_GROUP_BY, RouteConfig, RoutedReceiver, Router, route_problems
 from monitor.alerting.windows import TimeWindow
-from monitor.config_errors import lines, problems_in
+from monitor.schema.problems import problem_lines, problems_from_pydantic
 
 LABELS = {
     "account": "123456789012",
@@ -27,7 +27,7 @@ def router(route: dict[str, Any] | None) -> Router:
     return Router(RouteConfig.model_validate(route) if route is not None else None, RECEIVERS, [NIGHT])
 
 
-def told(route: dict[str, Any] | None, labels: dict[str, str], at: float = NOON) -> list[str]:
+def receivers_of(route: dict[str, Any] | None, labels: dict[str, str], at: float = NOON) -> list[str]:
     return [one.receiver for one in router(route).route(LABELS | labels, at)]
 
 
@@ -76,10 +76,10 @@ ROUTES: list[tuple[dict[str, Any] | None, dict[str, str], list[str]]] = [
 def test_an_alert_finds_its_receivers(
     route: dict[str, Any] | None, labels: dict[str, str], receivers: list[str]
 ) -> None:
-    assert told(route, labels) == receivers
+    assert receivers_of(route, labels) == receivers
 
 
-def test_how_to_tell_comes_from_the_route_or_from_above() -> None:
+def test_settings_come_from_the_route_or_its_parents() -> None:
     route = {
         "receiver": "ops",
         "group_by": "service",
@@ -88,12 +88,14 @@ def test_how_to_tell_comes_from_the_route_or_from_above() -> None:
         "routes": [{"matchers": "region=eu-west-1", "group_interval": "1m", "repeat_interval": "2h"}],
     }
     found = router(route).route(LABELS, NOON)
-    assert found == (Routed("ops", (("service", "kinesis"),), 10, 60, 7200),)
+    assert found == (RoutedReceiver("ops", (("service", "kinesis"),), 10, 60, 7200),)
 
 
 def test_the_defaults_are_those_of_alertmanager_and_groups_are_cells_services() -> None:
     found = router({"receiver": "ops"}).route(LABELS, NOON)
-    assert found == (Routed("ops", tuple((name, LABELS[name]) for name in GROUP_BY), 30, 300, 14400),)
+    assert found == (
+        RoutedReceiver("ops", tuple((name, LABELS[name]) for name in DEFAULT_GROUP_BY), 30, 300, 14400),
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,26 +120,28 @@ def test_of_two_routes_to_a_receiver_the_first_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("route", "at", "muted"),
+    ("route", "at", "silenced"),
     [
         ({}, MIDNIGHT, False),
-        ({"muted": ["night"]}, MIDNIGHT, True),
-        ({"muted": "night"}, NOON, False),
+        ({"silenced": ["night"]}, MIDNIGHT, True),
+        ({"silenced": "night"}, NOON, False),
         ({"active": ["night"]}, MIDNIGHT, False),
         ({"active": ["night"]}, NOON, True),
-        ({"muted": ["night"], "routes": [{}]}, MIDNIGHT, True),  # of the whole branch
-        ({"routes": [{"muted": ["night"]}]}, MIDNIGHT, True),
-        ({"routes": [{"muted": ["night"], "matchers": "service=sqs"}]}, MIDNIGHT, False),
+        ({"silenced": ["night"], "routes": [{}]}, MIDNIGHT, True),  # of the whole branch
+        ({"routes": [{"silenced": ["night"]}]}, MIDNIGHT, True),
+        ({"routes": [{"silenced": ["night"], "matchers": "service=sqs"}]}, MIDNIGHT, False),
     ],
 )
-def test_a_window_mutes_and_does_not_send_elsewhere(route: dict[str, Any], at: float, muted: bool) -> None:
+def test_a_window_silences_and_does_not_send_elsewhere(
+    route: dict[str, Any], at: float, silenced: bool
+) -> None:
     found = router(route | {"receiver": "ops"}).route(LABELS, at)
-    assert [(one.receiver, one.muted) for one in found] == [("ops", muted)]
+    assert [(one.receiver, one.muted) for one in found] == [("ops", silenced)]
 
 
 WRONG = [
     ({"matchers": "severity"}, "matchers: column 9: expected an operator (=, !=, =~ or !~), found the end"),
-    ({"matchers": ["a=b", "c=~("]}, "matchers: column 4: expected a regex that RE2 takes: missing ): ("),
+    ({"matchers": ["a=b", "c=~("]}, "matchers: column 4: expected a regex that RE2 accepts: missing ): ("),
     (
         {"matchers": {"severity": "x"}},
         'matchers: expected matchers such as severity="critical", found a mapping',
@@ -163,16 +167,16 @@ WRONG = [
 def test_a_wrong_route_is_told_with_its_place(route: dict[str, Any], line: str) -> None:
     with pytest.raises(ValidationError) as caught:
         RouteConfig.model_validate(route)
-    assert lines("", problems_in(caught.value, RouteConfig))[0].startswith(line)
+    assert problem_lines("", problems_from_pydantic(caught.value, RouteConfig))[0].startswith(line)
 
 
-def test_names_that_nobody_has_and_names_given_twice_are_told() -> None:
+def test_unknown_and_duplicate_names_are_problems() -> None:
     route = {
         "receiver": ["opps", "web"],
-        "routes": [{"muted": "night"}, {"active": ["nigth"], "routes": [{"receiver": "x"}]}],
+        "routes": [{"silenced": "night"}, {"active": ["nigth"], "routes": [{"receiver": "x"}]}],
     }
-    found = wrong_routes(RouteConfig.model_validate(route), ["ops", "web", "ops"], [NIGHT, NIGHT])
-    assert lines("", found) == [
+    found = route_problems(RouteConfig.model_validate(route), ["ops", "web", "ops"], [NIGHT, NIGHT])
+    assert problem_lines("", found) == [
         "receivers[2].name: expected another name than in receivers[0], found the same",
         "windows[1].name: expected another name than in windows[0], found the same",
         "route.receiver[0]: expected the name of a receiver, found 'opps'; did you mean ops?",
@@ -181,6 +185,6 @@ def test_names_that_nobody_has_and_names_given_twice_are_told() -> None:
     ]
 
 
-def test_right_names_are_not_told() -> None:
-    assert not list(wrong_routes(RouteConfig.model_validate(TREE), RECEIVERS, [NIGHT]))
-    assert not list(wrong_routes(None, RECEIVERS, []))
+def test_valid_names_are_no_problems() -> None:
+    assert not list(route_problems(RouteConfig.model_validate(TREE), RECEIVERS, [NIGHT]))
+    assert not list(route_problems(None, RECEIVERS, []))

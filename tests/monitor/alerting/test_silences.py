@@ -1,18 +1,18 @@
-"""Mutes that expire by themselves, and acknowledgements that end with their alert."""
+"""Silences that expire by themselves, and acknowledgements that end with their alert."""
 
 import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
 from monitor.alerting.matchers import MatcherError
-from monitor.alerting.notice import Severity
-from monitor.alerting.records import Ack, Silence
-from monitor.alerting.silences import LONGEST, MOST, Refused, Silences
-from monitor.alerting.tables import ACKS, SILENCES, Key, Row, Table
+from monitor.alerting.records import Acknowledgement, Silence
+from monitor.alerting.silences import MAX_SILENCES, Silences
+from monitor.alerting.tables import ACKNOWLEDGEMENTS, SILENCES, Key, Row, Table
+from monitor.notifiers.notice import Severity
+from monitor.schema.annotations import MAX_TEXT_LENGTH, InvalidInputError
 
 NOW = 1_000_000.0
 HOUR = 3600.0
@@ -20,10 +20,10 @@ LABELS = {"service": "kinesis", "resource": "clicks"}
 
 
 class Shelf:
-    """A store that lets others run before it answers, and fails when told to."""
+    """A store in memory that lets other tasks run before it returns, and fails while it is `full`."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, dict[Key, Any]] = {SILENCES.name: {}, ACKS.name: {}}
+        self.rows: dict[str, dict[Key, Any]] = {SILENCES.name: {}, ACKNOWLEDGEMENTS.name: {}}
         self.full = False
 
     def all(self, table: Table[Row]) -> Mapping[Key, Row]:
@@ -52,59 +52,78 @@ def silences(shelf: Shelf) -> Silences:
     return Silences(shelf)
 
 
-async def mute(
+async def silence(
     silences: Silences, *matchers: str, starts: float = NOW, ends: float = NOW + HOUR, **said: str
 ) -> Silence:
-    told = {"who": "ana", "why": "load test", **said}
+    told = {"author": "ana", "comment": "load test", **said}
     asked = Silence(id="", matchers=matchers or ("service=kinesis",), starts=starts, ends=ends, **told)
-    return await silences.mute(asked, NOW)
+    return await silences.add(asked, NOW)
 
 
-def ack(alert: str, severity: Severity = Severity.WARNING, why: str = "on it") -> Ack:
-    return Ack(alert=alert, severity=severity, who="ana", why=why, at=NOW)
+def ack(alert: str, severity: Severity = Severity.WARNING, comment: str = "on it") -> Acknowledgement:
+    return Acknowledgement(alert=alert, severity=severity, author="ana", comment=comment, at=NOW)
 
 
-async def test_a_mute_holds_from_its_start_until_its_end(silences: Silences) -> None:
-    one = await mute(silences, starts=NOW + 60, ends=NOW + 120)
-    held = {at: silences.muting(LABELS, NOW + at) for at in (59, 60, 119, 120)}
+async def test_a_silence_holds_from_its_start_until_its_end(silences: Silences) -> None:
+    one = await silence(silences, starts=NOW + 60, ends=NOW + 120)
+    held = {at: silences.matching(LABELS, NOW + at) for at in (59, 60, 119, 120)}
     assert held == {59: None, 60: one, 119: one, 120: None}
 
 
-async def test_a_mute_holds_what_all_its_matchers_match(silences: Silences) -> None:
-    await mute(silences, "service=kinesis", 'resource=~"c.*", account!="1"')
-    assert silences.muting(LABELS, NOW)
-    assert not silences.muting(LABELS | {"account": "1"}, NOW)
-    assert not silences.muting(LABELS | {"resource": "orders"}, NOW)
+async def test_a_silence_holds_what_all_its_matchers_match(silences: Silences) -> None:
+    await silence(silences, "service=kinesis", 'resource=~"c.*", account!="1"')
+    assert silences.matching(LABELS, NOW)
+    assert not silences.matching(LABELS | {"account": "1"}, NOW)
+    assert not silences.matching(LABELS | {"resource": "orders"}, NOW)
 
 
 async def test_what_was_said_survives_a_restart(silences: Silences, shelf: Shelf) -> None:
-    one = await mute(silences, '{service=kinesis, "tag team"="a b"}')
+    one = await silence(silences, '{service=kinesis, "tag team"="a b"}')
     seen = await silences.acknowledge(ack("a"))
     again = Silences(shelf)
-    assert (again.mutes, dict(again.acks), again.acked("a", NOW)) == ([one], {"a": seen}, Severity.WARNING)
-    assert again.muting(LABELS | {"tag team": "a b"}, NOW) == one
+    assert (again.stored, dict(again.acknowledgements), again.acknowledged_severity("a", NOW)) == (
+        [one],
+        {"a": seen},
+        Severity.WARNING,
+    )
+    assert again.matching(LABELS | {"tag team": "a b"}, NOW) == one
 
 
-async def test_a_mute_that_is_over_is_forgotten(silences: Silences, shelf: Shelf) -> None:
-    long, short = await mute(silences, ends=NOW + 2 * HOUR), await mute(silences)
-    assert silences.mutes == [short, long]
+async def test_what_another_process_stores_counts(silences: Silences, shelf: Shelf) -> None:
+    other = Silences(shelf)
+    one, seen = await silence(other), await other.acknowledge(ack("a"))
+    assert silences.matching(LABELS, NOW) == one
+    assert (silences.stored, dict(silences.acknowledgements)) == ([one], {"a": seen})
+    await other.end(one.id)
+    await other.expire(NOW, firing=())
+    assert silences.matching(LABELS, NOW) is None
+    assert (silences.stored, dict(silences.acknowledgements)) == ([], {})
+
+
+async def test_a_silence_that_is_over_is_forgotten(silences: Silences, shelf: Shelf) -> None:
+    long, short = await silence(silences, ends=NOW + 2 * HOUR), await silence(silences)
+    assert silences.stored == [short, long]
     await silences.expire(NOW + HOUR, firing=())
-    assert silences.mutes == [long] == list(shelf.all(SILENCES).values())
+    assert silences.stored == [long] == list(shelf.all(SILENCES).values())
 
 
-async def test_a_mute_can_be_ended(silences: Silences, shelf: Shelf) -> None:
-    one = await mute(silences)
-    assert await silences.unmute(one.id) == one
-    assert (silences.muting(LABELS, NOW), shelf.all(SILENCES)) == (None, {})
+async def test_a_silence_can_be_ended(silences: Silences, shelf: Shelf) -> None:
+    one = await silence(silences)
+    assert await silences.end(one.id) == one
+    assert (silences.matching(LABELS, NOW), shelf.all(SILENCES)) == (None, {})
     with pytest.raises(KeyError):
-        await silences.unmute(one.id)
+        await silences.end(one.id)
 
 
 async def test_an_acknowledgement_ends_with_its_alert(silences: Silences, shelf: Shelf) -> None:
     for alert in "ab":
         await silences.acknowledge(ack(alert, Severity.CRITICAL))
     await silences.expire(NOW, firing=["b", "c"])
-    assert (silences.acked("a", NOW), silences.acked("b", NOW), list(shelf.all(ACKS))) == (
+    assert (
+        silences.acknowledged_severity("a", NOW),
+        silences.acknowledged_severity("b", NOW),
+        list(shelf.all(ACKNOWLEDGEMENTS)),
+    ) == (
         None,
         Severity.CRITICAL,
         ["b"],
@@ -113,34 +132,34 @@ async def test_an_acknowledgement_ends_with_its_alert(silences: Silences, shelf:
 
 async def test_an_acknowledgement_ends_when_it_was_said_to(silences: Silences, shelf: Shelf) -> None:
     await silences.acknowledge(replace(ack("a"), until=NOW + HOUR))
-    assert silences.acked("a", NOW + HOUR - 1) is Severity.WARNING
-    assert silences.acked("a", NOW + HOUR) is None
+    assert silences.acknowledged_severity("a", NOW + HOUR - 1) is Severity.WARNING
+    assert silences.acknowledged_severity("a", NOW + HOUR) is None
     await silences.expire(NOW + HOUR - 1, firing=["a"])
-    assert list(silences.acks) == list(shelf.all(ACKS)) == ["a"]
+    assert list(silences.acknowledgements) == list(shelf.all(ACKNOWLEDGEMENTS)) == ["a"]
     await silences.expire(NOW + HOUR, firing=["a"])
-    assert (dict(silences.acks), shelf.all(ACKS)) == ({}, {})
-    with pytest.raises(Refused, match="later than now"):
+    assert (dict(silences.acknowledgements), shelf.all(ACKNOWLEDGEMENTS)) == ({}, {})
+    with pytest.raises(InvalidInputError, match="later than the start and than now"):
         await silences.acknowledge(replace(ack("a"), until=NOW))
 
 
 async def test_what_could_not_be_stored_does_not_count(silences: Silences, shelf: Shelf) -> None:
-    one = await mute(silences)
+    one = await silence(silences)
     shelf.full = True
     with pytest.raises(OSError, match="disk full"):
-        await mute(silences)
+        await silence(silences)
     with pytest.raises(OSError, match="disk full"):
-        await silences.unmute(one.id)
+        await silences.end(one.id)
     with pytest.raises(OSError, match="disk full"):
         await silences.acknowledge(ack("a"))
-    assert (silences.mutes, dict(silences.acks)) == ([one], {})
+    assert (silences.stored, dict(silences.acknowledgements)) == ([one], {})
 
 
 async def test_there_are_never_too_many(silences: Silences) -> None:
-    said = await asyncio.gather(*(mute(silences) for _ in range(MOST + 2)), return_exceptions=True)
+    said = await asyncio.gather(*(silence(silences) for _ in range(MAX_SILENCES + 2)), return_exceptions=True)
     assert [str(one) for one in said if isinstance(one, Exception)] == [
-        f"there are {MOST} mutes already; remove some, or use wider matchers"
+        f"there are {MAX_SILENCES} silences already; end some, or use wider matchers"
     ] * 2
-    assert len(silences.mutes) == MOST
+    assert len(silences.stored) == MAX_SILENCES
 
 
 REFUSED = [
@@ -160,30 +179,40 @@ REFUSED = [
         "expected an end that is later than the start and than now",
     ),
     (["a=b"], {"ends": float("nan")}, "expected an end that is later than the start and than now"),
-    (["a=b"], {"ends": NOW + 400 * 86400}, "expected a mute of at most a year; "),
-    (["a=b"], {"who": " "}, "expected who, as text of 1 to 1000 characters, found 0"),
-    (["a=b"], {"why": ""}, "expected why, as text of 1 to 1000 characters, found 0"),
-    (["a=b"], {"why": "x" * (LONGEST + 1)}, "expected why, as text of 1 to 1000 characters, found 1001"),
+    (["a=b"], {"ends": NOW + 400 * 86400}, "expected a silence of at most a year; "),
+    (["a=b"], {"author": " "}, "expected author, as text of 1 to 1000 characters, found 0"),
+    (["a=b"], {"comment": ""}, "expected comment, as text of 1 to 1000 characters, found 0"),
+    (
+        ["a=b"],
+        {"comment": "x" * (MAX_TEXT_LENGTH + 1)},
+        "expected comment, as text of 1 to 1000 characters, found 1001",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("matchers", "given", "told"), REFUSED)
-async def test_a_wrong_mute_is_refused(
+async def test_a_wrong_silence_is_refused(
     silences: Silences, matchers: list[str], given: dict[str, float | str], told: str
 ) -> None:
-    plain = {"id": "", "starts": NOW, "ends": NOW + HOUR, "who": "ana", "why": "load test"}
-    asked = msgspec.convert({**plain, "matchers": matchers, **given}, Silence)
-    with pytest.raises(Refused) as caught:
-        await silences.mute(asked, NOW)
+    plain: dict[str, Any] = {
+        "id": "",
+        "starts": NOW,
+        "ends": NOW + HOUR,
+        "author": "ana",
+        "comment": "load test",
+    }
+    asked = Silence(**{**plain, "matchers": matchers, **given})
+    with pytest.raises(InvalidInputError) as caught:
+        await silences.add(asked, NOW)
     assert str(caught.value).startswith(told)
-    assert not silences.mutes
+    assert not silences.stored
 
 
 async def test_a_wrong_matcher_is_told_where(silences: Silences) -> None:
     with pytest.raises(MatcherError, match=r"^column 8: expected an operator"):
-        await mute(silences, "service")
+        await silence(silences, "service")
 
 
 async def test_an_acknowledgement_needs_a_name_and_a_reason(silences: Silences) -> None:
-    with pytest.raises(Refused, match="expected why"):
-        await silences.acknowledge(ack("a", why=" "))
+    with pytest.raises(InvalidInputError, match="expected comment"):
+        await silences.acknowledge(ack("a", comment=" "))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from monitor.alerting.trend import Trend, trends
+from monitor.alerting.trend import Trend, find_trends
 
 NOW = 29_000_000
 WINDOW = 180
@@ -14,7 +14,7 @@ WINDOW = 180
 
 def trend(minutes: npt.ArrayLike, values: npt.ArrayLike) -> Trend | None:
     """Of one series."""
-    (found,) = trends(np.array([minutes]), np.array([values]))
+    (found,) = find_trends(np.array([minutes]), np.array([values]))
     return found
 
 
@@ -54,7 +54,7 @@ def test_a_trend_is_what_the_eye_sees(
     if not word or found is None:
         assert found is None and not word
     else:
-        assert found.word == word
+        assert found.direction == word
         assert abs(found.minutes - minutes) <= max(3, minutes / 5)
 
 
@@ -62,7 +62,7 @@ def test_gaps_are_not_values() -> None:
     values = np.linspace(10, 90, 60)
     values[10:30] = np.nan
     found = trend(np.arange(NOW - 60, NOW), values)
-    assert found and found.word == "rising" and found.minutes >= 55
+    assert found and found.direction == "rising" and found.minutes >= 55
 
 
 @pytest.mark.parametrize("values", [[], [np.nan] * 9, [1, 2, 3, 4]])
@@ -84,6 +84,6 @@ def test_each_of_many_is_what_it_is_alone() -> None:
     values = 50 + steps.cumsum(axis=1) + random.normal(0, 1, (300, WINDOW))
     values[random.random(values.shape) < random.choice([0, 0.2, 0.97, 1], (300, 1))] = np.nan
     alone = [trend(*one) for one in zip(minutes, values, strict=True)]
-    assert trends(minutes, values) == alone
-    assert {one.word for one in alone if one} == {"rising", "falling"}
+    assert find_trends(minutes, values) == alone
+    assert {one.direction for one in alone if one} == {"rising", "falling"}
     assert None in alone

@@ -1,4 +1,4 @@
-"""When a time window holds, on the zone's clock."""
+"""Which times a time window contains, in its time zone."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from monitor.alerting.windows import TimeWindow
-from monitor.config_errors import problems_in
+from monitor.schema.problems import problems_from_pydantic
 
 OFFICE = {"weekdays": ["monday:friday"], "times": ["08:00-18:00"], "zone": "Europe/Berlin"}
 NIGHT = {"weekdays": ["fri"], "times": ["22:00-06:00"], "zone": "Europe/Berlin"}
@@ -57,7 +57,7 @@ HOLDS = [
 def test_a_window_holds_by_the_clock_of_its_zone(given: dict[str, Any], at: str, holds: bool) -> None:
     window = TimeWindow(name="w", **given)
     local = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(window.zone))
-    assert window.holds(local.timestamp()) is holds
+    assert window.contains(local.timestamp()) is holds
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_clock_may_be_put_forward_and_back_within_a_window(day: str, first: 
     within = [
         start + timedelta(hours=n)
         for n in range(12)
-        if window.holds((start + timedelta(hours=n)).timestamp())
+        if window.contains((start + timedelta(hours=n)).timestamp())
     ]
     assert within == [datetime.fromisoformat(first) + timedelta(hours=n) for n in range(hours)]
 
@@ -106,7 +106,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("given", "told"), WRONG)
-def test_a_wrong_window_is_told(given: dict[str, Any], told: str) -> None:
+def test_a_wrong_window_is_a_problem(given: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError) as caught:
         TimeWindow.model_validate(given)
-    assert problems_in(caught.value, TimeWindow)[0].what.startswith(told)
+    assert problems_from_pydantic(caught.value, TimeWindow)[0].what.startswith(told)

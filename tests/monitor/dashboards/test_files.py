@@ -1,20 +1,25 @@
-"""What is checked in for Prometheus and people is what the catalogue makes now, and its links work."""
+"""The generated rules and the runbook are up to date, and their links work."""
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
-from monitor.cli import app
+from monitor.alerting.service import Alerting
+from monitor.cli.main import app
+from monitor.config.config import Config
 from monitor.dashboards import prometheus, runbook
 from monitor.dashboards.runbook import anchor
-from monitor.exposition import HEADERS
-from monitor.telemetry import Telemetry
-from rules.limits import Kind, Signal, catalogue, signals
+from monitor.exposition.exposition import HEADERS
+from monitor.fleet.fleet import Fleet
+from monitor.http.connection_limiter import ConnectionLimiter
+from rules.limits import LimitKind, Signal, catalogue, signals
 from tests.processes import ROOT
+from tests.telemetries import Telemetries
 
 each_signal = pytest.mark.parametrize("signal", list(signals()), ids=lambda signal: signal.id)
 
@@ -37,7 +42,7 @@ def test_the_rules_are_current() -> None:
 
 def test_the_runbook_is_current() -> None:
     """If not: `headroom dashboards runbook`."""
-    assert (ROOT / prometheus.RUNBOOK).read_text("utf-8") == runbook.page()
+    assert (ROOT / prometheus.RUNBOOK).read_text("utf-8") == runbook.runbook()
 
 
 @each_signal
@@ -49,14 +54,14 @@ def test_a_signal_has_its_alerts(signal: Signal) -> None:
     }
     assert told == {
         "HeadroomSaturated": "critical",
-        "HeadroomCritical": "warning",
+        "HeadroomNear": "warning",
         "HeadroomAbove": "info",
-        **({"HeadroomBelow": "info"} if signal.kind is Kind.PROVISIONED else {}),
+        **({"HeadroomBelow": "info"} if signal.kind is LimitKind.PROVISIONED else {}),
     }
 
 
 def test_every_alert_says_what_to_do_and_leads_to_its_heading() -> None:
-    headings = [line.lstrip("# ") for line in runbook.page().splitlines() if line.startswith("### ")]
+    headings = [line.lstrip("# ") for line in runbook.runbook().splitlines() if line.startswith("### ")]
     linked = {f"{prometheus.RUNBOOK}#{anchor(heading)}" for heading in headings}
     assert len(linked) == len(headings)
     assert {alert["annotations"]["runbook_url"] for alert in alerts()} == linked
@@ -71,20 +76,23 @@ def test_anchors_are_those_of_github(heading: str, linked: str) -> None:
     assert anchor(heading) == linked
 
 
-def exported() -> set[str]:
-    """Every name that a sample of Headroom may have."""
-    own = Telemetry().registry.collect()
+async def exported(journal: Path) -> set[str]:
+    """Return every name that a sample of Headroom may have."""
+    registry = Telemetries().registry
+    ConnectionLimiter(registry)
+    async with Alerting.opened(Config(journal=str(journal)).alerting_settings(), Fleet(), registry):
+        own = list(registry.collect())
     suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
     named = {family.name + suffix for family in own for suffix in suffixes.get(family.type, [""])}
     return named | set(HEADERS)
 
 
 @pytest.mark.parametrize("directory", ["prometheus", "grafana"])
-def test_only_families_that_are_exported_are_asked_for(directory: str) -> None:
+async def test_only_families_that_are_exported_are_asked_for(directory: str, tmp_path: Path) -> None:
     texts = [file.read_text("utf-8") for file in (ROOT / "dashboards" / directory).iterdir()]
     asked = {name for text in texts for name in re.findall(r"\b(?:headroom|process)_\w+(?=[{\[) ])", text)}
     assert len(asked) > 5
-    assert asked <= exported()
+    assert asked <= await exported(tmp_path / "headroom.db")
 
 
 def test_the_commands_write_where_they_are_told(tmp_path: Any) -> None:
@@ -96,7 +104,7 @@ def test_the_commands_write_where_they_are_told(tmp_path: Any) -> None:
         address
     )
     done = run(app, ["dashboards", "runbook", "--out", str(tmp_path / "page.md")])
-    assert (done.exit_code, (tmp_path / "page.md").read_text("utf-8")) == (0, runbook.page())
+    assert (done.exit_code, (tmp_path / "page.md").read_text("utf-8")) == (0, runbook.runbook())
 
 
 def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Any) -> None:

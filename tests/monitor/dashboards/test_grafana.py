@@ -1,4 +1,4 @@
-"""What is checked in for Grafana is current, of the library's types, and linked to what there is."""
+"""The generated dashboards are up to date, have valid types, and their links work."""
 
 import json
 import re
@@ -11,8 +11,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from typer.testing import CliRunner
 
-from monitor.cli import app
-from monitor.dashboards import cli
+from monitor.cli import dashboards as cli
+from monitor.cli.main import app
 from monitor.dashboards.grafana.boards import files
 from rules.limits import catalogue
 from tests.processes import ROOT
@@ -51,7 +51,7 @@ def test_there_is_one_for_each_purpose() -> None:
 
 @each_board
 def test_a_dashboard_is_of_the_library_s_types(board: dict[str, Any]) -> None:
-    """Read into its types and written again, nothing is lost and nothing is added."""
+    """Parsing into the types of the SDK and serializing again changes nothing."""
     again = json.loads(JSONEncoder().encode(Dashboard.from_json(board)))
     known = json.loads(json.dumps(board))
     for annotation in known["annotations"]["list"]:

@@ -19,7 +19,7 @@ Clients = Callable[..., AbstractAsyncContextManager[Any]]
 
 @contextmanager
 def demo_process() -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
-    """The real process, and its address once it is ready."""
+    """Run the process; yields it and its address once it is ready."""
     with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
         try:
             assert process.stdout is not None
@@ -38,7 +38,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def aws(url: str) -> Clients:
-    """Makes clients of the demo's AWS as the monitor's own are."""
+    """Returns clients for the simulated AWS that are configured like those of the monitor."""
     session = get_session()
     config = AioConfig(retries={"mode": "standard", "total_max_attempts": 1})
 

@@ -1,4 +1,4 @@
-"""Requests are understood by many threads at once."""
+"""Requests can be parsed by many threads at once."""
 
 import sys
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from moto.core.request import Request
 from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
 
-from monitor.demo.call import understand
+from monitor.demo.call import parse_call
 
 THREADS, TIMES = 8, 20
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/eu-west-1/lambda/aws4_request"}
@@ -18,7 +18,7 @@ SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/eu-west-1/lam
 
 @pytest.fixture
 def hurried() -> Iterator[None]:
-    """Threads take turns as often as they can."""
+    """Switch threads as often as possible."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -33,7 +33,7 @@ def test_the_first_requests_of_a_service_may_come_together() -> None:
     def asked(_: int) -> tuple[str, str] | None:
         request = Request.from_primitives("GET", "http://localhost/2015-03-31/functions/", SIGNED, b"")
         together.wait(10)
-        call = understand(request)
+        call = parse_call(request)
         return call.name if call else None
 
     for _ in range(TIMES):

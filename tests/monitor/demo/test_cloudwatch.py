@@ -1,4 +1,4 @@
-"""GetMetricData, in this process where the clock matters and over the wire where the protocol does."""
+"""GetMetricData and ListMetrics, in this process where the clock matters, else over the wire."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,26 +9,26 @@ import orjson
 import pytest
 from botocore.exceptions import ClientError
 
-from monitor.demo.cloudwatch import CloudWatch
-from monitor.demo.region import AwsError, Region
-from monitor.demo.services.kinesis import Stream
-from monitor.demo.services.lambda_ import Function
-from monitor.demo.services.sqs import Queue
+from monitor.demo.cloudwatch import DemoCloudWatch
+from monitor.demo.region import AwsResponseError, DemoRegion
+from monitor.demo.services.kinesis import DemoStream
+from monitor.demo.services.lambda_ import DemoFunction
+from monitor.demo.services.sqs import DemoQueue
 from monitor.demo.traffic import Traffic
 from tests.monitor.demo.conftest import Clients
 from tests.monitor.demo.test_operations import DENIED_REGION
 
 START = 30_000_000  # minutes since 1970
 NOW = START * 60 + 30.0
-EXACT = Traffic(mean=0.5, day=0.0, noise=0.0)
-REGION = Region(
+EXACT = Traffic(mean=0.5, daily=0.0, noise=0.0)
+REGION = DemoRegion(
     "eu-west-1",
     (
-        Stream(name="orders", shards=4, write=replace(EXACT, surge=1.0)),
-        Stream(name="gone", write=Traffic(mean=0.5, ended=-100)),
-        Function(name="checkout", concurrency=100, reserved=True, traffic=replace(EXACT, mean=1.5)),
-        Function(name="search", concurrency=100, traffic=EXACT),
-        Queue(name="emails", sent=EXACT, in_flight=Traffic(mean=0.5, wave=0.2)),
+        DemoStream(name="orders", shards=4, write=replace(EXACT, surge=1.0)),
+        DemoStream(name="gone", write=Traffic(mean=0.5, ended=-100)),
+        DemoFunction(name="checkout", concurrency=100, reserved=True, traffic=replace(EXACT, mean=1.5)),
+        DemoFunction(name="search", concurrency=100, traffic=EXACT),
+        DemoQueue(name="emails", sent=EXACT, in_flight=Traffic(mean=0.5, wave=0.2)),
     ),
     start=START,
 )
@@ -47,7 +47,7 @@ def ask(*queries: Mapping[str, Any], first: int = -180, end: int = 1, **options:
         "StartTime": (START + first) * 60,
         "EndTime": (START + end) * 60,
     }
-    answer = orjson.loads(CloudWatch(REGION).get_metric_data(request | options, NOW))
+    answer = orjson.loads(DemoCloudWatch(REGION).get_metric_data(request | options, NOW))
     results: list[dict[str, Any]] = answer["MetricDataResults"]
     assert {result["StatusCode"] for result in results} == {"Complete"}
     return results
@@ -138,14 +138,16 @@ def test_what_fell_silent_has_no_data_since() -> None:
 
 
 def test_values_are_the_same_when_asked_again_later_and_move_meanwhile() -> None:
-    region = replace(REGION, resources=(Stream(name="orders", write=Traffic(mean=0.5)),))
+    region = replace(REGION, resources=(DemoStream(name="orders", write=Traffic(mean=0.5)),))
     request = {
         "MetricDataQueries": [query("IncomingBytes", StreamName="orders")],
         "StartTime": (START - 180) * 60,
         "EndTime": (START + 60) * 60,
     }
     seen = [
-        orjson.loads(CloudWatch(region).get_metric_data(request, NOW + 60 * later))["MetricDataResults"][0]
+        orjson.loads(DemoCloudWatch(region).get_metric_data(request, NOW + 60 * later))["MetricDataResults"][
+            0
+        ]
         for later in (0, 1)
     ]
     assert seen[1]["Timestamps"][1:] == seen[0]["Timestamps"]
@@ -173,11 +175,11 @@ def test_a_period_is_silent_only_when_all_its_minutes_are() -> None:
 
 
 def test_more_than_500_queries_expressions_and_seconds_are_refused() -> None:
-    with pytest.raises(AwsError, match="500"):
+    with pytest.raises(AwsResponseError, match="500"):
         ask(*[query("IncomingBytes", StreamName="orders")] * 501)
-    with pytest.raises(AwsError, match="MetricStat"):
+    with pytest.raises(AwsResponseError, match="MetricStat"):
         ask({"Id": "q", "Expression": "1 + 1"})
-    with pytest.raises(AwsError, match="whole minutes"):
+    with pytest.raises(AwsResponseError, match="whole minutes"):
         ask(every(10, query("IncomingBytes", StreamName="orders")))
 
 

@@ -1,4 +1,4 @@
-"""Every operation that a collector or the inventory uses, asked with a real client over the wire."""
+"""Every operation that collectors use, called with a real client over the wire."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,9 +8,17 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
+from collectors import COLLECTORS
+from monitor.aws.iam import policy
 from tests.monitor.demo.conftest import Clients
 
 DENIED_REGION = "ap-southeast-2"
+ALLOWED = {
+    action
+    for statement in policy([one.service for one in COLLECTORS], True, True)["Statement"]
+    for action in statement["Action"]
+}
+NOT_IN_POLICY = ("ListServiceQuotas", "ListAWSDefaultServiceQuotas", "DescribePolicies")  # no collector calls
 DENIALS = {"ec2": "UnauthorizedOperation", "autoscaling": "AccessDenied", "s3": "AccessDenied"}
 
 
@@ -52,6 +60,17 @@ OPERATIONS = (
     Asked("apigateway", "GetUsagePlans", shows="'limit': 1000000"),
     Asked("apigateway", "GetUsagePlanKeys", PLAN, "acme"),
     Asked("apigateway", "GetUsage", PLAN | DATES, "[[850000, 150000], [850000, 150000], [850000, 150000]]"),
+    Asked(
+        "cloudwatch",
+        "ListMetrics",
+        {
+            "Namespace": "AWS/ApiGateway",
+            "MetricName": "Count",
+            "Dimensions": [{"Name": "ApiName", "Value": "storefront"}, {"Name": "Method"}],
+            "RecentlyActive": "PT3H",
+        },
+        "/products",
+    ),
     Asked("apigatewayv2", "GetApis", shows="WEBSOCKET"),
     Asked("apigatewayv2", "GetStages", {"ApiId": "<mobile>"}, "'ThrottlingRateLimit': 2000.0"),
     Asked("apigatewayv2", "GetRoutes", {"ApiId": "<mobile>"}, "POST /orders"),
@@ -108,6 +127,8 @@ async def test_the_denied_region_denies(aws: Clients, asked: Asked) -> None:
             await getattr(client, xform_name(asked.operation))(**asked.params)
     assert denied.value.response["Error"]["Code"] == DENIALS.get(asked.service, "AccessDeniedException")
     assert denied.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    action = str(denied.value).partition("to perform: ")[2].split()[0]
+    assert action in ALLOWED or asked.operation in NOT_IN_POLICY
 
 
 async def test_who_am_i_is_answered_where_all_else_is_denied(aws: Clients) -> None:

@@ -2,13 +2,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.demo.traffic import Traffic, dice
+from monitor.demo.traffic import Traffic, random_shares
 
 shares = st.floats(0, 2)
 traffic = st.builds(
     Traffic,
     mean=shares,
-    day=shares,
+    daily=shares,
     wave=shares,
     period=st.integers(1, 2000),
     surge=shares,
@@ -25,33 +25,33 @@ def test_a_minute_has_the_same_demand_whatever_window_it_is_seen_in(
     demand: Traffic, name: str, first: int, length: int
 ) -> None:
     window = np.arange(first, first + length)
-    alone = np.array([demand.at(name, window[i : i + 1])[0] for i in range(length)])
-    np.testing.assert_array_equal(demand.at(name, window), alone)
+    alone = np.array([demand.demand(name, window[i : i + 1])[0] for i in range(length)])
+    np.testing.assert_array_equal(demand.demand(name, window), alone)
 
 
 @given(traffic, st.text(), minutes)
 def test_demand_is_never_negative_and_silent_only_after_the_end(
     demand: Traffic, name: str, minute: int
 ) -> None:
-    (value,) = demand.at(name, np.array([minute]))
+    (value,) = demand.demand(name, np.array([minute]))
     assert np.isnan(value) == (demand.ended is not None and minute > demand.ended)
     assert np.isnan(value) or value >= 0
 
 
 def test_dice_are_even() -> None:
-    thrown = dice(7, np.arange(-10_000, 10_000))
+    thrown = random_shares(7, np.arange(-10_000, 10_000))
     counts, _ = np.histogram(thrown, bins=10, range=(0, 1))
     assert counts.sum() == 20_000
     assert counts.min() > 1_800
 
 
 def test_a_surge_takes_the_first_minutes_of_each_hour() -> None:
-    surge = Traffic(mean=0.5, day=0.0, noise=0.0, surge=0.75)
-    at = surge.at("orders", np.array([0, 6, 12, 18, 22, 59, 60, 72]))
+    surge = Traffic(mean=0.5, daily=0.0, noise=0.0, surge=0.75)
+    at = surge.demand("orders", np.array([0, 6, 12, 18, 22, 59, 60, 72]))
     np.testing.assert_allclose(at, [0.5, 0.875, 1.25, 1.25, 0.5, 0.5, 0.5, 1.25])
 
 
 def test_growth_starts_over_after_twelve_hours() -> None:
-    growth = Traffic(mean=0.5, day=0.0, noise=0.0, growth=0.1)
-    at = growth.at("shipments", np.array([-180, 0, 60, 539, 540]))
+    growth = Traffic(mean=0.5, daily=0.0, noise=0.0, growth=0.1)
+    at = growth.demand("shipments", np.array([-180, 0, 60, 539, 540]))
     np.testing.assert_allclose(at, [0.2, 0.5, 0.6, 0.5 + 0.1 * 539 / 60, 0.2])

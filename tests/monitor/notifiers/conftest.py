@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 import pytest
 import trustme
 
-from monitor.outbound import Outbound
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.proxies import Proxies
 from tests.monitor.notifiers.loopback import NOW
 
 
@@ -14,9 +15,9 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-async def client(authority: trustme.CA) -> AsyncIterator[Outbound]:
-    """A client that trusts the tests' own authority, at a moment that stands still."""
+async def client(authority: trustme.CA) -> AsyncIterator[OutboundClient]:
+    """A client that trusts the tests' own authority, and whose clock returns NOW."""
     tls = ssl.create_default_context()
     authority.configure_trust(tls)
-    async with Outbound(tls=tls, now=lambda: NOW) as outbound:
+    async with OutboundClient(tls=tls, proxies=Proxies({}), now=lambda: NOW) as outbound:
         yield outbound

@@ -1,4 +1,4 @@
-"""Servers on loopback that answer as they are told, and what the tests tell of."""
+"""Servers on loopback with responses that a test sets, and notices to send to them."""
 
 import asyncio
 import json
@@ -11,31 +11,31 @@ from typing import Any, TypeVar
 import trustme
 from aiohttp import web
 
-from monitor.alerting.notice import Kind, Notice, Notification, Severity
-from monitor.notifiers.receiver import Base
+from monitor.notifiers.notice import Notice, NoticeKind, Notification, NotificationReason, Severity
+from monitor.notifiers.receiver import BaseReceiver
 
 NOW = 1_767_323_045.0  # 2026-01-02 03:04:05 UTC
 SINCE = NOW - 1320
 
 LOCAL: dict[str, Any] = {"name": "team", "allow_insecure": True, "allow_private": True, "timeout": 5}
 
-Made = TypeVar("Made", bound=Base)
+ReceiverT = TypeVar("ReceiverT", bound=BaseReceiver)
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-def made(kind: type[Made], **fields: Any) -> Made:
-    """A receiver as the configuration makes it, on loopback."""
+def build_receiver(kind: type[ReceiverT], **fields: Any) -> ReceiverT:
+    """Build a receiver for a server on loopback, as the configuration does."""
     return kind.model_validate(LOCAL | fields)
 
 
 def notice(**changes: Any) -> Notice:
-    """A Kinesis stream near its limit."""
+    """Return a notice of a Kinesis stream near its limit, with changes."""
     given: dict[str, Any] = {
         "alert": "a1b2c3",
         "number": 7,
-        "kind": Kind.FIRING,
+        "kind": NoticeKind.FIRING,
         "severity": Severity.WARNING,
-        "zone": "critical",
+        "zone": "near",
         "summary": "Kinesis stream clicks (prod, eu-west-1) writes 3.6 MiB/s of 4 MiB/s (90 %).",
         "labels": {
             "account": "123456789012",
@@ -65,23 +65,30 @@ def notice(**changes: Any) -> Notice:
 
 def resolved(**changes: Any) -> Notice:
     reason = "the limit was raised from 4 MiB/s to 8 MiB/s"
-    return notice(**{"kind": Kind.RESOLVED, "zone": "within", "reason": reason, "number": 8} | changes)
+    return notice(
+        **{"kind": NoticeKind.RESOLVED, "zone": "within", "resolution_reason": reason, "number": 8} | changes
+    )
 
 
 def notification(*notices: Notice, **changes: Any) -> Notification:
+    """Return a notification of the notices, by default of one, with changes."""
     given: dict[str, Any] = {
         "id": "n-1",
         "receiver": "team",
         "group": {"account_name": "prod", "region": "eu-west-1", "service": "kinesis"},
         "notices": notices or (notice(),),
         "at": NOW,
+        "reason": NotificationReason.FIRST,
     }
     return Notification(**given | changes)
 
 
 @dataclass
 class Server:
-    """Answers each request with the next of `answers`, the last one for ever; remembers what it was sent."""
+    """Responds with each of `answers` in turn, then with the last one, and records the requests.
+
+    requests: path, headers and body of each.
+    """
 
     answers: list[web.Response] = field(default_factory=lambda: [web.Response()])
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
@@ -99,14 +106,15 @@ class Server:
     async def handle(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.requests.append((request.raw_path, headers, await request.read()))
-        told = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return web.Response(status=told.status, body=told.body, headers=told.headers)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
 
 @asynccontextmanager
-async def serving(
+async def http_server(
     *answers: web.Response, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
 ) -> AsyncIterator[Server]:
+    """Run an HTTP server, and yield it."""
     server = Server(list(answers) or [web.Response()], scheme="https" if tls else "http")
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", server.handle)
@@ -121,8 +129,8 @@ async def serving(
 
 
 @asynccontextmanager
-async def speaking(handler: Handler) -> AsyncIterator[int]:
-    """The port of a server that speaks whatever `handler` does."""
+async def tcp_server(handler: Handler) -> AsyncIterator[int]:
+    """Run a TCP server whose connections `handler` handles, and yield its port."""
 
     connections = set()
 
@@ -146,8 +154,8 @@ async def speaking(handler: Handler) -> AsyncIterator[int]:
             await asyncio.gather(*filter(None, connections))
 
 
-def says(answer: bytes) -> Handler:
-    """Reads a request's head, answers with these bytes and closes."""
+def responds_with(answer: bytes) -> Handler:
+    """Return a handler that reads the head of a request, responds with these bytes, and closes."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -157,13 +165,14 @@ def says(answer: bytes) -> Handler:
     return handle
 
 
-async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Reads until the other side gives up."""
+async def never_responds(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Read until the client closes the connection."""
     while await reader.read(1024):
         pass
 
 
 def server_tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+    """Return the TLS context of a server with a certificate for the names, by default of loopback."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*(names or ("localhost", "127.0.0.1"))).configure_cert(context)
     return context

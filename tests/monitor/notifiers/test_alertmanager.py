@@ -1,4 +1,4 @@
-"""Alertmanager: what it is told, for how long that lasts, and by how many replicas."""
+"""Alertmanager: what is posted, how long it is valid, and how many replicas must accept it."""
 
 from datetime import datetime
 from typing import Any
@@ -6,13 +6,21 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from monitor.alerting.notice import Kind, Notice
 from monitor.notifiers.alertmanager import Alertmanager, payload
-from monitor.notifiers.answer import Outcome
-from monitor.outbound import Outbound
-from tests.monitor.notifiers.loopback import NOW, SINCE, made, notice, notification, resolved, serving
+from monitor.notifiers.notice import Notice, NoticeKind
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.result import DeliveryOutcome
+from tests.monitor.notifiers.loopback import (
+    NOW,
+    SINCE,
+    build_receiver,
+    http_server,
+    notice,
+    notification,
+    resolved,
+)
 
-RECEIVER = made(Alertmanager, urls=["https://am.example.com"])
+RECEIVER = build_receiver(Alertmanager, urls=["https://am.example.com"])
 LATER = NOW + 3600
 
 
@@ -39,8 +47,8 @@ def test_what_is_resolved_ends_when_it_did_and_never_before_it_began(at: float) 
     assert epoch(alert["endsAt"]) == max(at, SINCE)
 
 
-@pytest.mark.parametrize("kind", [Kind.WORSENED, Kind.EASED])
-def test_with_another_severity_it_is_another_alert_so_the_old_one_ends(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [NoticeKind.WORSENED, NoticeKind.EASED])
+def test_with_another_severity_it_is_another_alert_so_the_old_one_ends(kind: NoticeKind) -> None:
     alerts = sent(notice(kind=kind))
     lasting = {alert["labels"]["severity"]: epoch(alert["endsAt"]) > LATER for alert in alerts}
     assert lasting == {"warning": True, "critical": False, "info": False}
@@ -48,14 +56,16 @@ def test_with_another_severity_it_is_another_alert_so_the_old_one_ends(kind: Kin
 
 def test_empty_labels_are_left_out() -> None:
     [alert] = sent(notice(labels={"account": "1", "resource": "", "tag_x": "\n"}))
-    assert alert["labels"] == {"alertname": "HeadroomBlind", "account": "1", "severity": "warning"}
+    assert alert["labels"] == {"alertname": "HeadroomBlind", "aws_account": "1", "severity": "warning"}
 
 
-async def test_every_replica_is_told(client: Outbound) -> None:
-    async with serving() as one, serving() as other:
-        receiver = made(Alertmanager, urls=[one.url, other.url + "/prefix/"], authorization="Bearer t")
+async def test_every_replica_gets_the_alerts(client: OutboundClient) -> None:
+    async with http_server() as one, http_server() as other:
+        receiver = build_receiver(
+            Alertmanager, urls=[one.url, other.url + "/prefix/"], authorization="Bearer t"
+        )
         answer = await receiver.send(notification(), client)
-    assert answer.outcome is Outcome.DELIVERED
+    assert answer.outcome is DeliveryOutcome.DELIVERED
     assert one.bodies == other.bodies == [payload(notification(), receiver, NOW)]
     paths = [server.requests[0][0] for server in (one, other)]
     assert paths == ["/api/v2/alerts", "/prefix/api/v2/alerts"]
@@ -65,15 +75,20 @@ async def test_every_replica_is_told(client: Outbound) -> None:
 @pytest.mark.parametrize(
     ("first", "second", "outcome"),
     [
-        (500, 200, Outcome.DELIVERED),
-        (200, 400, Outcome.DELIVERED),
-        (400, 503, Outcome.RETRY),
-        (503, 503, Outcome.RETRY),
-        (400, 404, Outcome.REFUSED),
+        (500, 200, DeliveryOutcome.DELIVERED),
+        (200, 400, DeliveryOutcome.DELIVERED),
+        (400, 503, DeliveryOutcome.RETRY),
+        (503, 503, DeliveryOutcome.RETRY),
+        (400, 404, DeliveryOutcome.REFUSED),
     ],
 )
-async def test_one_replica_suffices(client: Outbound, first: int, second: int, outcome: Outcome) -> None:
-    async with serving(web.Response(status=first)) as one, serving(web.Response(status=second)) as other:
-        receiver = made(Alertmanager, urls=[one.url, other.url])
+async def test_one_replica_suffices(
+    client: OutboundClient, first: int, second: int, outcome: DeliveryOutcome
+) -> None:
+    async with (
+        http_server(web.Response(status=first)) as one,
+        http_server(web.Response(status=second)) as other,
+    ):
+        receiver = build_receiver(Alertmanager, urls=[one.url, other.url])
         answer = await receiver.send(notification(), client)
     assert answer.outcome is outcome

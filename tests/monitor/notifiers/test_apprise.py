@@ -1,4 +1,4 @@
-"""Apprise: told what it needs to know, and missed politely."""
+"""Apprise: the arguments it gets, and the error when it is not installed."""
 
 import logging
 import sys
@@ -6,24 +6,25 @@ import sys
 import pytest
 from aiohttp import web
 
-from monitor.notifiers.answer import Outcome
 from monitor.notifiers.apprise import Apprise
-from monitor.outbound import Outbound
-from tests.monitor.notifiers.loopback import made, notification, resolved, serving
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.result import DeliveryOutcome
+from tests.monitor.notifiers.loopback import build_receiver, http_server, notification, resolved
 
 # Apprise imports it where it still exists.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome"), [(200, Outcome.DELIVERED), (400, Outcome.RETRY), (500, Outcome.RETRY)]
+    ("status", "outcome"),
+    [(200, DeliveryOutcome.DELIVERED), (400, DeliveryOutcome.RETRY), (500, DeliveryOutcome.RETRY)],
 )
 async def test_answers(
-    client: Outbound, status: int, outcome: Outcome, caplog: pytest.LogCaptureFixture
+    client: OutboundClient, status: int, outcome: DeliveryOutcome, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    async with serving(web.Response(status=status)) as server:
-        receiver = made(Apprise, url=f"json://127.0.0.1:{server.port}/hunter2hunter2")
+    async with http_server(web.Response(status=status)) as server:
+        receiver = build_receiver(Apprise, url=f"json://127.0.0.1:{server.port}/hunter2hunter2")
         answer = await receiver.send(notification(), client)
     assert answer.outcome is outcome
     [body] = server.bodies
@@ -34,20 +35,22 @@ async def test_answers(
     assert "hunter2" not in repr(answer) + repr(receiver)
 
 
-async def test_what_is_resolved_is_a_success(client: Outbound) -> None:
-    async with serving() as server:
-        await made(Apprise, url=f"json://127.0.0.1:{server.port}").send(notification(resolved()), client)
+async def test_what_is_resolved_is_a_success(client: OutboundClient) -> None:
+    async with http_server() as server:
+        await build_receiver(Apprise, url=f"json://127.0.0.1:{server.port}").send(
+            notification(resolved()), client
+        )
     assert server.bodies[0]["type"] == "success"
 
 
-async def test_no_url_of_apprise(client: Outbound) -> None:
-    answer = await made(Apprise, url="nonsense://hunter2").send(notification(), client)
-    assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "address")
+async def test_no_url_of_apprise(client: OutboundClient) -> None:
+    answer = await build_receiver(Apprise, url="nonsense://hunter2").send(notification(), client)
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "address")
     assert "hunter2" not in answer.sentence
 
 
-async def test_not_installed(client: Outbound, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_not_installed(client: OutboundClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
-    answer = await made(Apprise, url="json://localhost").send(notification(), client)
-    assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "missing")
+    answer = await build_receiver(Apprise, url="json://localhost").send(notification(), client)
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "missing")
     assert answer.sentence == "Apprise is not installed: pip install 'aws-headroom[apprise]'"

@@ -1,4 +1,4 @@
-"""E-mail: the message, and every way an SMTP server can take or refuse it."""
+"""E-mail: the message, and every way in which an SMTP server can accept or reject it."""
 
 import asyncio
 import email
@@ -15,23 +15,23 @@ import pytest
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from monitor.notifiers.answer import Outcome
 from monitor.notifiers.email import Email, payload
-from monitor.outbound import Outbound
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.result import DeliveryOutcome
+from tests.monitor.notifiers.hostile_texts import TEXTS, hostile_notice
 from tests.monitor.notifiers.loopback import (
-    made,
+    build_receiver,
+    never_responds,
     notice,
     notification,
     resolved,
     server_tls,
-    silent,
-    speaking,
+    tcp_server,
 )
-from tests.monitor.notifiers.nasty import TEXTS, nasty
 
 PASSWORD = "hunter2-hunter2"
 FIELDS: dict[str, Any] = {"host": "localhost", "from": "headroom@example.com", "to": ["sre@example.com"]}
-RECEIVER = made(Email, **FIELDS)
+RECEIVER = build_receiver(Email, **FIELDS)
 
 
 def parsed(mail: EmailMessage) -> EmailMessage:
@@ -64,7 +64,7 @@ def test_a_message() -> None:
 
 
 def test_several_recipients() -> None:
-    receiver = made(Email, **FIELDS | {"to": ["a@example.com", "b@example.com"]})
+    receiver = build_receiver(Email, **FIELDS | {"to": ["a@example.com", "b@example.com"]})
     assert parsed(payload(notification(), receiver))["To"] == "a@example.com, b@example.com"
 
 
@@ -80,7 +80,7 @@ def test_any_id_makes_a_valid_message_id(id: str) -> None:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_no_text_breaks_it(text: str) -> None:
-    mail = payload(notification(nasty(text), group={"account_name": text}), RECEIVER)
+    mail = payload(notification(hostile_notice(text), group={"account_name": text}), RECEIVER)
     assert max(map(len, mail.as_bytes().split(b"\r\n"))) <= 998  # RFC 5322, 2.1.1
     arrived = parsed(mail)
     assert set(arrived.keys()) == {
@@ -97,7 +97,7 @@ def test_no_text_breaks_it(text: str) -> None:
 
 @dataclass
 class Mailbox:
-    """Takes messages, or answers as it is told."""
+    """Accepts messages, or responds as a test sets."""
 
     answers: dict[str, str] = field(default_factory=dict)
     envelopes: list[Envelope] = field(default_factory=list)
@@ -167,15 +167,15 @@ async def mailbox(
 PLAIN = {**FIELDS, "tls": "none"}
 
 
-async def sent(box: Mailbox, client: Outbound, **fields: Any) -> Any:
-    return await made(Email, **{**FIELDS, "port": box.port} | fields).send(notification(), client)
+async def sent(box: Mailbox, client: OutboundClient, **fields: Any) -> Any:
+    return await build_receiver(Email, **{**FIELDS, "port": box.port} | fields).send(notification(), client)
 
 
-async def test_unencrypted(client: Outbound) -> None:
+async def test_unencrypted(client: OutboundClient) -> None:
     async with mailbox() as box:
         answer = await sent(box, client, tls="none")
-    assert answer.outcome is Outcome.DELIVERED
-    assert answer.sentence == "smtp://localhost took it: queued as 17"
+    assert answer.outcome is DeliveryOutcome.DELIVERED
+    assert answer.sentence == "smtp://localhost accepted it: queued as 17"
     [envelope] = box.envelopes
     assert (envelope.mail_from, envelope.rcpt_tos) == ("headroom@example.com", ["sre@example.com"])
     assert isinstance(envelope.content, bytes)
@@ -183,66 +183,68 @@ async def test_unencrypted(client: Outbound) -> None:
     assert mail["Message-ID"] == "<n-1@example.com>"
 
 
-async def test_starttls_and_login(client: Outbound, authority: trustme.CA) -> None:
+async def test_starttls_and_login(client: OutboundClient, authority: trustme.CA) -> None:
     async with mailbox(server_tls(authority), auth=True) as box:
         answer = await sent(box, client, username="me", password=PASSWORD)
-    assert answer.outcome is Outcome.DELIVERED
+    assert answer.outcome is DeliveryOutcome.DELIVERED
     assert box.logins == [(b"me", PASSWORD.encode())]
 
 
-async def test_tls_from_the_start(client: Outbound, authority: trustme.CA) -> None:
+async def test_tls_from_the_start(client: OutboundClient, authority: trustme.CA) -> None:
     async with mailbox(server_tls(authority), implicit=True) as box:
         answer = await sent(box, client, tls="tls")
-    assert answer.outcome is Outcome.DELIVERED
+    assert answer.outcome is DeliveryOutcome.DELIVERED
 
 
-async def test_no_starttls_no_message(client: Outbound) -> None:
+async def test_no_starttls_no_message(client: OutboundClient) -> None:
     async with mailbox() as box:
         answer = await sent(box, client)
-    assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "unsupported")
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "unsupported")
     assert not box.envelopes
 
 
 @pytest.mark.parametrize("implicit", [False, True])
-async def test_a_certificate_that_signs_itself(client: Outbound, implicit: bool) -> None:
+async def test_a_certificate_that_signs_itself(client: OutboundClient, implicit: bool) -> None:
     async with mailbox(server_tls(trustme.CA()), implicit) as box:
         answer = await sent(box, client, tls="tls" if implicit else "starttls")
-    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "tls")
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "tls")
     assert not box.envelopes
 
 
 async def test_a_wrong_password(
-    client: Outbound, authority: trustme.CA, caplog: pytest.LogCaptureFixture
+    client: OutboundClient, authority: trustme.CA, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "aiosmtplib")
     async with mailbox(server_tls(authority), auth=True) as box:
         answer = await sent(box, client, username="me", password="wrong-wrong-wrong")
-    assert (answer.outcome, answer.status, answer.reason) == (Outcome.REFUSED, 535, "smtp_535")
+    assert (answer.outcome, answer.status, answer.reason) == (DeliveryOutcome.REFUSED, 535, "smtp_535")
     assert "wrong-wrong" not in repr(answer) + caplog.text
 
 
 CODES = [
-    ("MAIL", "451 later", Outcome.RETRY, 451),
-    ("MAIL", "553 not allowed", Outcome.REFUSED, 553),
-    ("RCPT", "450 greylisted", Outcome.RETRY, 450),
-    ("RCPT", "550 no such user", Outcome.REFUSED, 550),
-    ("DATA", "452 full", Outcome.RETRY, 452),
-    ("DATA", "554 spam", Outcome.REFUSED, 554),
+    ("MAIL", "451 later", DeliveryOutcome.RETRY, 451),
+    ("MAIL", "553 not allowed", DeliveryOutcome.REFUSED, 553),
+    ("RCPT", "450 greylisted", DeliveryOutcome.RETRY, 450),
+    ("RCPT", "550 no such user", DeliveryOutcome.REFUSED, 550),
+    ("DATA", "452 full", DeliveryOutcome.RETRY, 452),
+    ("DATA", "554 spam", DeliveryOutcome.REFUSED, 554),
 ]
 
 
 @pytest.mark.parametrize(("step", "said", "outcome", "code"), CODES)
-async def test_codes(client: Outbound, step: str, said: str, outcome: Outcome, code: int) -> None:
+async def test_codes(
+    client: OutboundClient, step: str, said: str, outcome: DeliveryOutcome, code: int
+) -> None:
     async with mailbox(answers={step: said}) as box:
         answer = await sent(box, client, tls="none")
     assert (answer.outcome, answer.status, answer.reason) == (outcome, code, f"smtp_{code}")
     assert answer.sentence == f"smtp://localhost answered {code}: {said[4:]}"
 
 
-async def test_some_recipients_are_refused(client: Outbound) -> None:
+async def test_some_recipients_are_refused(client: OutboundClient) -> None:
     async with mailbox(answers={"b@example.com": "550 no such user"}) as box:
         answer = await sent(box, client, tls="none", to=["a@example.com", "b@example.com"])
-    assert answer.outcome is Outcome.DELIVERED
+    assert answer.outcome is DeliveryOutcome.DELIVERED
     assert "but not for b@example.com" in answer.sentence
     assert box.envelopes[0].rcpt_tos == ["a@example.com"]
 
@@ -253,38 +255,38 @@ async def greet_and_go(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"\x00\xff" * 10_000 + b"\r\n")
-    await silent(reader, writer)
+    await never_responds(reader, writer)
 
 
 async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"421 too busy\r\n")
-    await silent(reader, writer)
+    await never_responds(reader, writer)
 
 
-@pytest.mark.parametrize("handler", [greet_and_go, garbage, busy, silent])
-async def test_what_is_no_smtp_server_is_tried_again(client: Outbound, handler: Any) -> None:
-    async with speaking(handler) as port:
-        receiver = made(Email, **PLAIN, port=port).model_copy(update={"timeout": 0.5})
+@pytest.mark.parametrize("handler", [greet_and_go, garbage, busy, never_responds])
+async def test_what_is_no_smtp_server_is_tried_again(client: OutboundClient, handler: Any) -> None:
+    async with tcp_server(handler) as port:
+        receiver = build_receiver(Email, **PLAIN, port=port).model_copy(update={"timeout": 0.5})
         answer = await receiver.send(notification(), client)
-    assert answer.outcome is Outcome.RETRY
+    assert answer.outcome is DeliveryOutcome.RETRY
     assert answer.sentence.startswith("smtp://localhost")
     assert answer.reason
 
 
-async def test_nobody_listens(client: Outbound) -> None:
+async def test_nobody_listens(client: OutboundClient) -> None:
     async with mailbox() as box:
         pass
     answer = await sent(box, client, tls="none")
-    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "connection")
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "connection")
 
 
-async def test_a_name_that_nobody_knows(client: Outbound) -> None:
-    answer = await made(Email, **FIELDS | {"host": "nobody.invalid"}).send(notification(), client)
-    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "dns")
+async def test_a_name_that_nobody_knows(client: OutboundClient) -> None:
+    answer = await build_receiver(Email, **FIELDS | {"host": "nobody.invalid"}).send(notification(), client)
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "dns")
 
 
-async def test_a_private_address_needs_leave(client: Outbound) -> None:
+async def test_a_private_address_needs_leave(client: OutboundClient) -> None:
     async with mailbox() as box:
         answer = await sent(box, client, tls="none", allow_private=False)
-    assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "private_address")
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "private_address")
     assert not box.envelopes

@@ -1,4 +1,4 @@
-"""Every receiver that speaks HTTP, against every answer it may get."""
+"""Every receiver that uses HTTP, with every response that it may get."""
 
 import logging
 from collections.abc import Callable
@@ -8,56 +8,67 @@ import trustme
 from aiohttp import web
 
 from monitor.notifiers.alertmanager import Alertmanager
-from monitor.notifiers.answer import Outcome
 from monitor.notifiers.pagerduty import PagerDuty
-from monitor.notifiers.receiver import Base
-from monitor.notifiers.secrets import secrets_in
+from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.slack import Slack
 from monitor.notifiers.teams import Teams
 from monitor.notifiers.webhook import Webhook
-from monitor.outbound import Outbound
-from tests.monitor.notifiers.loopback import made, notification, says, server_tls, serving, silent, speaking
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.result import DeliveryOutcome
+from monitor.schema.secrets import secret_values
+from tests.monitor.notifiers.loopback import (
+    build_receiver,
+    http_server,
+    never_responds,
+    notification,
+    responds_with,
+    server_tls,
+    tcp_server,
+)
 
 WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HOOK = "/services/hunter2hunter2"
 TOKEN = "Bearer swordfish-swordfish"
 
-Make = Callable[[str], Base]
+Make = Callable[[str], BaseReceiver]
 
 RECEIVERS: dict[str, Make] = {
-    "webhook": lambda url: made(Webhook, url=url + HOOK, secret=WHSEC, authorization=TOKEN),
-    "webhook as alertmanager": lambda url: made(Webhook, url=url + HOOK, format="alertmanager"),
-    "alertmanager": lambda url: made(Alertmanager, urls=[url + HOOK], authorization=TOKEN),
-    "slack": lambda url: made(Slack, url=url + HOOK),
-    "pagerduty": lambda url: made(PagerDuty, url=url + "/v2/enqueue", routing_key="hunter2hunter2"),
-    "teams": lambda url: made(Teams, url=url + HOOK),
+    "webhook": lambda url: build_receiver(Webhook, url=url + HOOK, secret=WHSEC, authorization=TOKEN),
+    "webhook as alertmanager": lambda url: build_receiver(Webhook, url=url + HOOK, format="alertmanager"),
+    "alertmanager": lambda url: build_receiver(Alertmanager, urls=[url + HOOK], authorization=TOKEN),
+    "slack": lambda url: build_receiver(Slack, url=url + HOOK),
+    "pagerduty": lambda url: build_receiver(PagerDuty, url=url + "/v2/enqueue", routing_key="hunter2hunter2"),
+    "teams": lambda url: build_receiver(Teams, url=url + HOOK),
 }
 
 DATE = "Fri, 02 Jan 2026 03:05:05 GMT"
 ANSWERS = [
-    *((web.Response(status=status), Outcome.DELIVERED, None) for status in (200, 202, 204)),
+    *((web.Response(status=status), DeliveryOutcome.DELIVERED, None) for status in (200, 202, 204)),
     *(
-        (web.Response(status=status, headers={"Location": "/"}), Outcome.REFUSED, None)
+        (web.Response(status=status, headers={"Location": "/"}), DeliveryOutcome.REFUSED, None)
         for status in (301, 307)
     ),
-    *((web.Response(status=status), Outcome.REFUSED, None) for status in (400, 401, 403, 404, 410, 413)),
-    (web.Response(status=408), Outcome.RETRY, None),
-    (web.Response(status=429), Outcome.RETRY, None),
-    (web.Response(status=429, headers={"Retry-After": "17"}), Outcome.RETRY, 17),
-    (web.Response(status=429, headers={"Retry-After": DATE}), Outcome.RETRY, 60),
-    (web.Response(status=429, headers={"Retry-After": "soon"}), Outcome.RETRY, None),
-    *((web.Response(status=status), Outcome.RETRY, None) for status in (500, 502, 503, 504)),
-    (web.Response(status=200, body=b"\x00\xff" * 100_000), Outcome.DELIVERED, None),
-    (web.Response(status=400, body=b"\x00\xff<html>" * 100_000), Outcome.REFUSED, None),
+    *(
+        (web.Response(status=status), DeliveryOutcome.REFUSED, None)
+        for status in (400, 401, 403, 404, 410, 413)
+    ),
+    (web.Response(status=408), DeliveryOutcome.RETRY, None),
+    (web.Response(status=429), DeliveryOutcome.RETRY, None),
+    (web.Response(status=429, headers={"Retry-After": "17"}), DeliveryOutcome.RETRY, 17),
+    (web.Response(status=429, headers={"Retry-After": DATE}), DeliveryOutcome.RETRY, 60),
+    (web.Response(status=429, headers={"Retry-After": "soon"}), DeliveryOutcome.RETRY, None),
+    *((web.Response(status=status), DeliveryOutcome.RETRY, None) for status in (500, 502, 503, 504)),
+    (web.Response(status=200, body=b"\x00\xff" * 100_000), DeliveryOutcome.DELIVERED, None),
+    (web.Response(status=400, body=b"\x00\xff<html>" * 100_000), DeliveryOutcome.REFUSED, None),
 ]
 
 each_receiver = pytest.mark.parametrize("make", RECEIVERS.values(), ids=RECEIVERS.keys())
 
 
 @each_receiver
-async def test_every_status(client: Outbound, make: Make) -> None:
+async def test_every_status(client: OutboundClient, make: Make) -> None:
     for response, outcome, wait in ANSWERS:
-        async with serving(response) as server:
+        async with http_server(response) as server:
             answer = await make(server.url).send(notification(), client)
         assert (answer.outcome, answer.status, answer.retry_after) == (outcome, response.status, wait)
         assert answer.sentence.startswith(f"{server.url} answered {response.status}")
@@ -65,48 +76,48 @@ async def test_every_status(client: Outbound, make: Make) -> None:
 
 
 @each_receiver
-async def test_no_answer_in_time(client: Outbound, make: Make) -> None:
-    async with speaking(silent) as port:
+async def test_no_answer_in_time(client: OutboundClient, make: Make) -> None:
+    async with tcp_server(never_responds) as port:
         receiver = make(f"http://127.0.0.1:{port}").model_copy(update={"timeout": 0.1})
         answer = await receiver.send(notification(), client)
-    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "timeout")
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "timeout")
 
 
 @each_receiver
-async def test_nobody_listens(client: Outbound, make: Make) -> None:
-    async with serving() as server:
+async def test_nobody_listens(client: OutboundClient, make: Make) -> None:
+    async with http_server() as server:
         pass
     answer = await make(server.url).send(notification(), client)
-    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "connection")
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "connection")
 
 
 @each_receiver
-async def test_a_certificate_that_signs_itself(client: Outbound, make: Make) -> None:
-    async with serving(tls=server_tls(trustme.CA())) as server:
+async def test_a_certificate_that_signs_itself(client: OutboundClient, make: Make) -> None:
+    async with http_server(tls=server_tls(trustme.CA())) as server:
         answer = await make(server.url).send(notification(), client)
-    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "tls")
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "tls")
     assert not server.requests
 
 
 @each_receiver
-async def test_garbage(client: Outbound, make: Make) -> None:
-    async with speaking(says(b"\x00\x01\x02 garbage\r\n\r\n")) as port:
+async def test_garbage(client: OutboundClient, make: Make) -> None:
+    async with tcp_server(responds_with(b"\x00\x01\x02 garbage\r\n\r\n")) as port:
         answer = await make(f"http://127.0.0.1:{port}").send(notification(), client)
-    assert answer.outcome is Outcome.RETRY
+    assert answer.outcome is DeliveryOutcome.RETRY
 
 
 @each_receiver
-async def test_a_private_address_needs_leave(client: Outbound, make: Make) -> None:
-    async with serving() as server:
+async def test_a_private_address_needs_leave(client: OutboundClient, make: Make) -> None:
+    async with http_server() as server:
         receiver = make(server.url).model_copy(update={"allow_private": False})
         answer = await receiver.send(notification(), client)
-    assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "private_address")
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "private_address")
     assert not server.requests
 
 
 @each_receiver
-async def test_the_same_notification_is_sent_the_same_way_again(client: Outbound, make: Make) -> None:
-    async with serving(web.Response(status=500), web.Response()) as server:
+async def test_the_same_notification_is_sent_the_same_way_again(client: OutboundClient, make: Make) -> None:
+    async with http_server(web.Response(status=500), web.Response()) as server:
         receiver = make(server.url)
         for _ in range(2):
             await receiver.send(notification(), client)
@@ -115,15 +126,17 @@ async def test_the_same_notification_is_sent_the_same_way_again(client: Outbound
 
 
 @each_receiver
-async def test_nothing_tells_a_secret(client: Outbound, make: Make, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_tells_a_secret(
+    client: OutboundClient, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     receiver = make("http://127.0.0.1:1")
     fields = [getattr(receiver, name) for name in type(receiver).model_fields]
-    secrets = {secret for field in fields for secret in secrets_in(field)}
+    secrets = {secret for field in fields for secret in secret_values(field)}
     words = {word for secret in secrets for word in secret.split()} - {"Bearer"}
     echo = web.Response(status=404, text=f"what is {' and '.join(sorted(words))}?")
     told = [repr(receiver), str(receiver), receiver.model_dump_json(), repr(receiver.policy)]
-    async with serving(echo) as server:
+    async with http_server(echo) as server:
         told.append(repr(await make(server.url).send(notification(), client)))
     assert "***" in told[-1]
     told.append(repr(await make(server.url).send(notification(), client)))  # nobody listens any more

@@ -1,4 +1,4 @@
-"""The way out, when nobody answers: told apart by what can be done, and without a secret."""
+"""Attempts without a response: classified by whether to retry, and described without secrets."""
 
 import asyncio
 import logging
@@ -10,55 +10,61 @@ import pytest
 import trustme
 from aiohttp import web
 
-from monitor.notifiers.answer import Outcome
-from monitor.outbound import Outbound, Policy
-from tests.monitor.notifiers.loopback import says, server_tls, serving, silent, speaking
+from monitor.outbound.client import OutboundClient, OutboundPolicy
+from monitor.outbound.result import DeliveryOutcome
+from tests.monitor.notifiers.loopback import (
+    http_server,
+    never_responds,
+    responds_with,
+    server_tls,
+    tcp_server,
+)
 
-OPEN = Policy(allow_insecure=True, allow_private=True, timeout=5)
+OPEN = OutboundPolicy(allow_insecure=True, allow_private=True, timeout=5)
 HOOK = "/services/T0001/hunter2hunter2?token=swordfish"
 
 
-async def test_no_answer_in_time(client: Outbound) -> None:
-    async with speaking(silent) as port:
+async def test_no_answer_in_time(client: OutboundClient) -> None:
+    async with tcp_server(never_responds) as port:
         answer = await client.post(f"http://127.0.0.1:{port}", b"{}", replace(OPEN, timeout=0.1))
-    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "timeout")
-    assert answer.sentence == f"http://127.0.0.1:{port}: no answer within 0.1 s"
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "timeout")
+    assert answer.sentence == f"http://127.0.0.1:{port}: no response within 0.1 s"
 
 
-async def test_nobody_listens(client: Outbound) -> None:
-    async with serving() as server:
+async def test_nobody_listens(client: OutboundClient) -> None:
+    async with http_server() as server:
         pass
     answer = await client.post(server.url, b"{}", OPEN)
-    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "connection")
-    assert answer.sentence.startswith(f"{server.url}: no connection (")
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "connection")
+    assert answer.sentence.startswith(f"{server.url}: the connection failed (")
 
 
-async def test_a_connection_that_was_kept_and_is_gone(client: Outbound) -> None:
-    async with serving() as server:
+async def test_a_connection_that_was_kept_and_is_gone(client: OutboundClient) -> None:
+    async with http_server() as server:
         await client.post(server.url + HOOK, b"{}", OPEN)
     answer = await client.post(server.url + HOOK, b"{}", OPEN)
-    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "connection")
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "connection")
     assert "hunter2" not in answer.sentence
 
 
-async def test_a_name_that_nobody_knows(client: Outbound) -> None:
+async def test_a_name_that_nobody_knows(client: OutboundClient) -> None:
     answer = await client.post("https://nobody.invalid/x", b"{}", OPEN)
-    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "dns")
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "dns")
 
 
 @pytest.mark.parametrize("url", ["https://", "https:///x", "https://[::1", "https://x:99999/"])
-async def test_what_is_no_address_is_refused(client: Outbound, url: str) -> None:
+async def test_what_is_no_address_is_refused(client: OutboundClient, url: str) -> None:
     answer = await client.post(url, b"{}", OPEN)
-    assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "address")
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "address")
 
 
 # TLS
 
 
-async def test_a_certificate_of_a_known_authority(client: Outbound, authority: trustme.CA) -> None:
-    async with serving(tls=server_tls(authority)) as server:
+async def test_a_certificate_of_a_known_authority(client: OutboundClient, authority: trustme.CA) -> None:
+    async with http_server(tls=server_tls(authority)) as server:
         answer = await client.post(server.url, b"{}", replace(OPEN, allow_insecure=False))
-    assert answer.outcome is Outcome.DELIVERED
+    assert answer.outcome is DeliveryOutcome.DELIVERED
 
 
 def self_signed(_: trustme.CA) -> ssl.SSLContext:
@@ -71,29 +77,32 @@ def of_another_name(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.mark.parametrize("made", [self_signed, of_another_name])
 async def test_other_certificates_are_not_accepted(
-    client: Outbound, authority: trustme.CA, made: Callable[[trustme.CA], ssl.SSLContext]
+    client: OutboundClient, authority: trustme.CA, made: Callable[[trustme.CA], ssl.SSLContext]
 ) -> None:
-    async with serving(tls=made(authority)) as server:
+    async with http_server(tls=made(authority)) as server:
         answer = await client.post(server.url, b"{}", OPEN)
-    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "tls")
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "tls")
     assert "certificate" in answer.sentence or "valid for" in answer.sentence
     assert not server.requests
 
 
-async def test_tls_asked_of_a_server_without_it(client: Outbound) -> None:
-    async with serving() as server:
+async def test_tls_asked_of_a_server_without_it(client: OutboundClient) -> None:
+    async with http_server() as server:
         answer = await client.post(server.url.replace("http", "https"), b"{}", OPEN)
-    assert (answer.outcome, answer.reason) == (Outcome.RETRY, "tls")
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "tls")
 
 
 # secrets
 
 
-async def test_nothing_tells_a_secret(client: Outbound, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_tells_a_secret(client: OutboundClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     asyncio.get_running_loop().set_debug(True)
     answers = []
-    async with serving(web.Response(status=500)) as server, speaking(says(b"\x00\r\n\r\n")) as garbage:
+    async with (
+        http_server(web.Response(status=500)) as server,
+        tcp_server(responds_with(b"\x00\r\n\r\n")) as garbage,
+    ):
         for url in (
             server.url,
             f"http://127.0.0.1:{garbage}",
@@ -110,15 +119,15 @@ async def test_nothing_tells_a_secret(client: Outbound, caplog: pytest.LogCaptur
     assert "swordfish" not in told
 
 
-async def test_cancelling_an_attempt_is_no_answer(client: Outbound) -> None:
+async def test_cancelling_an_attempt_is_no_answer(client: OutboundClient) -> None:
     asked = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         asked.set()
-        await silent(reader, writer)
+        await never_responds(reader, writer)
 
-    async with speaking(handle) as port:
+    async with tcp_server(handle) as port:
         attempt = asyncio.create_task(client.post(f"http://127.0.0.1:{port}", b"{}", OPEN))
         await asked.wait()
         attempt.cancel()
@@ -126,7 +135,7 @@ async def test_cancelling_an_attempt_is_no_answer(client: Outbound) -> None:
             await attempt
 
 
-async def test_a_connected_socket(client: Outbound) -> None:
-    async with serving() as server:
-        with await client.connected("localhost", server.port, OPEN) as sock:
+async def test_a_connected_socket(client: OutboundClient) -> None:
+    async with http_server() as server:
+        with await client.open_socket("localhost", server.port, OPEN) as sock:
             assert sock.getpeername()[1] == server.port

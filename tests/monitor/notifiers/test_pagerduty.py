@@ -1,19 +1,19 @@
-"""PagerDuty's events: one for each alert, harmless when sent again."""
+"""PagerDuty's events: one per alert, harmless when repeated."""
 
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from monitor.alerting.notice import Kind, Severity
-from monitor.notifiers.answer import Outcome
-from monitor.notifiers.json_body import size
-from monitor.notifiers.pagerduty import PagerDuty, key, payload
-from monitor.outbound import Outbound
-from tests.monitor.notifiers.loopback import made, notice, notification, resolved, serving
-from tests.monitor.notifiers.nasty import TEXTS, nasty
+from monitor.lib.json_body import json_size
+from monitor.notifiers.notice import NoticeKind, Severity
+from monitor.notifiers.pagerduty import PagerDuty, dedup_key, payload
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.result import DeliveryOutcome
+from tests.monitor.notifiers.hostile_texts import TEXTS, hostile_notice
+from tests.monitor.notifiers.loopback import build_receiver, http_server, notice, notification, resolved
 
-RECEIVER = made(PagerDuty, routing_key="R0UT1NGK3Y")
+RECEIVER = build_receiver(PagerDuty, routing_key="R0UT1NGK3Y")
 
 
 def event(**changes: Any) -> dict[str, Any]:
@@ -42,8 +42,8 @@ def test_severities(severity: Severity) -> None:
     assert event(severity=severity)["payload"]["severity"] == severity.value
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.RESOLVED])
-def test_what_fires_is_triggered(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in NoticeKind if kind is not NoticeKind.RESOLVED])
+def test_what_fires_is_triggered(kind: NoticeKind) -> None:
     assert event(kind=kind)["event_action"] == "trigger"
 
 
@@ -53,33 +53,35 @@ def test_what_is_over_is_resolved_by_the_same_key() -> None:
 
 
 def test_a_key_is_never_too_long_and_never_shared() -> None:
-    assert key("a" * 255) == "a" * 255
-    assert len(key("a" * 256)) <= 255
-    assert key("a" * 256) != key("a" * 257)
+    assert dedup_key("a" * 255) == "a" * 255
+    assert len(dedup_key("a" * 256)) <= 255
+    assert dedup_key("a" * 256) != dedup_key("a" * 257)
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_no_text_breaks_it(text: str) -> None:
-    [told] = payload(notification(nasty(text)), RECEIVER)
+    [told] = payload(notification(hostile_notice(text)), RECEIVER)
     assert len(told["payload"]["summary"]) <= 1024
     assert told["payload"]["source"]
-    assert size(told) < 512_000
+    assert json_size(told) < 512_000
 
 
-STATUSES: list[tuple[list[int], Outcome, int]] = [
-    ([202, 202, 202], Outcome.DELIVERED, 3),
-    ([202, 429, 202], Outcome.RETRY, 2),
-    ([400, 202, 202], Outcome.REFUSED, 3),
-    ([400, 500, 202], Outcome.RETRY, 2),
+STATUSES: list[tuple[list[int], DeliveryOutcome, int]] = [
+    ([202, 202, 202], DeliveryOutcome.DELIVERED, 3),
+    ([202, 429, 202], DeliveryOutcome.RETRY, 2),
+    ([400, 202, 202], DeliveryOutcome.REFUSED, 3),
+    ([400, 500, 202], DeliveryOutcome.RETRY, 2),
 ]
 
 
 @pytest.mark.parametrize(("statuses", "outcome", "asked"), STATUSES)
-async def test_partial_success(client: Outbound, statuses: list[int], outcome: Outcome, asked: int) -> None:
-    """Until one is to be tried again: then all are, and those that were taken change nothing."""
+async def test_partial_success(
+    client: OutboundClient, statuses: list[int], outcome: DeliveryOutcome, asked: int
+) -> None:
+    """An event worth retrying stops the rest; all are repeated then, which is harmless."""
     told = notification(*(notice(alert=name) for name in "abc"))
-    async with serving(*(web.Response(status=status) for status in statuses)) as server:
-        receiver = made(PagerDuty, url=server.url, routing_key="R0UT1NGK3Y")
+    async with http_server(*(web.Response(status=status) for status in statuses)) as server:
+        receiver = build_receiver(PagerDuty, url=server.url, routing_key="R0UT1NGK3Y")
         answer = await receiver.send(told, client)
         assert answer.outcome is outcome
         assert len(server.requests) == asked

@@ -1,4 +1,4 @@
-"""Slack's blocks: what they say, and that Slack will take them."""
+"""Slack's blocks: their content, and that they keep Slack's limits."""
 
 import json
 import re
@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.notifiers.slack import Slack, payload
-from tests.monitor.notifiers.loopback import made, notice, notification, resolved
-from tests.monitor.notifiers.nasty import TEXTS, nasty
+from tests.monitor.notifiers.hostile_texts import TEXTS, hostile_notice
+from tests.monitor.notifiers.loopback import build_receiver, notice, notification, resolved
 
-RECEIVER = made(Slack, url="https://hooks.example.com/x")
+RECEIVER = build_receiver(Slack, url="https://hooks.example.com/x")
 LONGEST = {"header": 150, "text": 3000, "fields": 2000, "elements": 3000}
 
 
@@ -22,7 +22,7 @@ LINK = r"<https://[!-;=?-~]+\|[^<>]*>"
 
 
 def texts(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every text object, and where it stands."""
+    """Yield every text object with its context."""
     for block in blocks:
         if block["type"] == "header":
             yield "header", block["text"]
@@ -33,7 +33,7 @@ def texts(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def check(message: dict[str, Any]) -> None:
-    """What Slack's reference says of blocks and text objects."""
+    """Check the rules of Slack's reference for blocks and text objects."""
     blocks = message["blocks"]
     assert 0 < len(blocks) <= 50
     assert len(json.dumps(blocks, ensure_ascii=False)) <= 11_000
@@ -63,7 +63,7 @@ def test_a_message() -> None:
     [linked] = links["elements"]
     assert linked["text"].startswith("<https://headroom.example.com/s/1?a=1&amp;b=2|page> · <https://runs")
     assert over["text"]["text"].startswith("Resolved: ")
-    assert over["fields"][0]["text"].startswith("Because: the limit was raised")
+    assert over["fields"][0]["text"].startswith("Reason: the limit was raised")
     assert rest["elements"][0]["text"] == "and 2 more"
 
 
@@ -74,16 +74,16 @@ def test_without_links_there_is_no_block_for_them() -> None:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_no_text_breaks_it(text: str) -> None:
-    check(payload(notification(nasty(text), group={"account_name": text}), RECEIVER))
+    check(payload(notification(hostile_notice(text), group={"account_name": text}), RECEIVER))
 
 
 @given(st.text())
 def test_no_text_at_all_breaks_it(text: str) -> None:
-    check(payload(notification(nasty(text), group={"account_name": text}), RECEIVER))
+    check(payload(notification(hostile_notice(text), group={"account_name": text}), RECEIVER))
 
 
 def test_a_mention_in_a_name_is_only_text() -> None:
-    message = json.dumps(payload(notification(nasty("<!channel> & <@U1>")), RECEIVER))
+    message = json.dumps(payload(notification(hostile_notice("<!channel> & <@U1>")), RECEIVER))
     assert "<!" not in message
     assert "<@" not in message
     assert "<!channel> & <@U1>" in unescape(message)
@@ -91,7 +91,7 @@ def test_a_mention_in_a_name_is_only_text() -> None:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_of_too_many_notices_some_are_counted(text: str) -> None:
-    message = payload(notification(*[nasty(text)] * 20, more=5), RECEIVER)
+    message = payload(notification(*[hostile_notice(text)] * 20, more=5), RECEIVER)
     check(message)
     listed = sum(block["type"] == "section" for block in message["blocks"])
     rest = message["blocks"][-1]["elements"][0]["text"]

@@ -1,4 +1,4 @@
-"""SNS: the parameters as botocore's model has them, every error, and a real topic of an emulator."""
+"""SNS: the parameters by botocore's model, every error, and a topic of an emulator."""
 
 import json
 from typing import Any, cast
@@ -9,16 +9,16 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, NoCredentialsError
 from moto.server import ThreadedMotoServer
 
-from monitor.notifiers.answer import Outcome
 from monitor.notifiers.sns import Sns, payload
-from monitor.outbound import Outbound
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.result import DeliveryOutcome
 from tests.fake_aws import FakeAws, FakeSession
-from tests.monitor.notifiers.loopback import made, notice, notification, resolved
-from tests.monitor.notifiers.nasty import TEXTS, nasty
+from tests.monitor.notifiers.hostile_texts import TEXTS, hostile_notice
+from tests.monitor.notifiers.loopback import build_receiver, notice, notification, resolved
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
-RECEIVER = made(Sns, topic_arn=TOPIC)
-FIFO = made(Sns, topic_arn=TOPIC + ".fifo")
+RECEIVER = build_receiver(Sns, topic_arn=TOPIC)
+FIFO = build_receiver(Sns, topic_arn=TOPIC + ".fifo")
 
 
 def error(code: str, status: int, said: str = "no") -> ClientError:
@@ -31,7 +31,7 @@ def error(code: str, status: int, said: str = "no") -> ClientError:
 
 async def answered(answer: Any, receiver: Sns = RECEIVER, **changes: Any) -> Any:
     session = cast(AioSession, FakeSession(FakeAws(publish=answer)))
-    async with Outbound(aws_session=session) as client:
+    async with OutboundClient(aws_session=session) as client:
         return await receiver.send(notification(**changes), client)
 
 
@@ -58,36 +58,38 @@ def test_of_a_fifo_topic_an_attempt_is_known_by_its_id_and_a_group_by_its_labels
 
 @pytest.mark.parametrize("text", TEXTS)
 async def test_no_text_breaks_it(text: str) -> None:
-    params = payload(notification(*[nasty(text)] * 20, group={"account_name": text}), RECEIVER)
+    params = payload(notification(*[hostile_notice(text)] * 20, group={"account_name": text}), RECEIVER)
     assert 0 < len(params["Subject"]) < 100
     assert params["Subject"].isascii()
     assert params["Subject"].isprintable()
     assert len(params["Message"].encode()) < 262_144 - 1000
-    answer = await answered({"MessageId": "m"}, notices=(nasty(text),))  # the fake validates the parameters
-    assert answer.outcome is Outcome.DELIVERED
+    answer = await answered(
+        {"MessageId": "m"}, notices=(hostile_notice(text),)
+    )  # the fake validates the parameters
+    assert answer.outcome is DeliveryOutcome.DELIVERED
 
 
-ERRORS: list[tuple[Exception, Outcome, int | None]] = [
-    (error("InvalidParameter", 400), Outcome.REFUSED, 400),
-    (error("AuthorizationError", 403), Outcome.REFUSED, 403),
-    (error("InvalidClientTokenId", 403), Outcome.REFUSED, 403),
-    (error("NotFound", 404), Outcome.REFUSED, 404),
-    (error("KMSAccessDenied", 400), Outcome.REFUSED, 400),
-    (error("Throttled", 429), Outcome.RETRY, 429),
-    (error("Throttling", 400), Outcome.RETRY, 400),
-    (error("KMSThrottling", 400), Outcome.RETRY, 400),
-    (error("ExpiredToken", 403), Outcome.RETRY, 403),
-    (error("InternalError", 500), Outcome.RETRY, 500),
-    (error("503", 503), Outcome.RETRY, 503),
-    (NoCredentialsError(), Outcome.RETRY, None),
-    (EndpointConnectionError(endpoint_url="https://sns"), Outcome.RETRY, None),
-    (ConnectTimeoutError(endpoint_url="https://sns"), Outcome.RETRY, None),
-    (OSError(113, "No route to host"), Outcome.RETRY, None),
+ERRORS: list[tuple[Exception, DeliveryOutcome, int | None]] = [
+    (error("InvalidParameter", 400), DeliveryOutcome.REFUSED, 400),
+    (error("AuthorizationError", 403), DeliveryOutcome.REFUSED, 403),
+    (error("InvalidClientTokenId", 403), DeliveryOutcome.REFUSED, 403),
+    (error("NotFound", 404), DeliveryOutcome.REFUSED, 404),
+    (error("KMSAccessDenied", 400), DeliveryOutcome.REFUSED, 400),
+    (error("Throttled", 429), DeliveryOutcome.RETRY, 429),
+    (error("Throttling", 400), DeliveryOutcome.RETRY, 400),
+    (error("KMSThrottling", 400), DeliveryOutcome.RETRY, 400),
+    (error("ExpiredToken", 403), DeliveryOutcome.RETRY, 403),
+    (error("InternalError", 500), DeliveryOutcome.RETRY, 500),
+    (error("503", 503), DeliveryOutcome.RETRY, 503),
+    (NoCredentialsError(), DeliveryOutcome.RETRY, None),
+    (EndpointConnectionError(endpoint_url="https://sns"), DeliveryOutcome.RETRY, None),
+    (ConnectTimeoutError(endpoint_url="https://sns"), DeliveryOutcome.RETRY, None),
+    (OSError(113, "No route to host"), DeliveryOutcome.RETRY, None),
 ]
 
 
 @pytest.mark.parametrize(("raised", "outcome", "status"), ERRORS)
-async def test_errors(raised: Exception, outcome: Outcome, status: int | None) -> None:
+async def test_errors(raised: Exception, outcome: DeliveryOutcome, status: int | None) -> None:
     answer = await answered(raised)
     assert (answer.outcome, answer.status) == (outcome, status)
     assert answer.sentence.startswith("SNS: ")
@@ -110,8 +112,8 @@ async def test_a_real_topic(monkeypatch: pytest.MonkeyPatch) -> None:
         url = f"http://{host}:{port}"
         aws = [boto3.client(name, region_name="eu-west-1", endpoint_url=url) for name in ("sns", "sqs")]
         topic, queue = subscribed(*aws)
-        async with Outbound(endpoint_url=url) as client:
-            good = await made(Sns, topic_arn=topic).send(notification(), client)
+        async with OutboundClient(endpoint_url=url) as client:
+            good = await build_receiver(Sns, topic_arn=topic).send(notification(), client)
             missing = await RECEIVER.model_copy(update={"topic_arn": topic + "x"}).send(
                 notification(), client
             )
@@ -120,8 +122,8 @@ async def test_a_real_topic(monkeypatch: pytest.MonkeyPatch) -> None:
             one.close()
     finally:
         server.stop()
-    assert good.outcome is Outcome.DELIVERED
-    assert (missing.outcome, missing.status) == (Outcome.REFUSED, 404)
+    assert good.outcome is DeliveryOutcome.DELIVERED
+    assert (missing.outcome, missing.status) == (DeliveryOutcome.REFUSED, 404)
     body = json.loads(message["Body"])
     assert body["Subject"] == "[1 firing] prod eu-west-1 kinesis"
     assert body["Message"].startswith("Firing, warning: Kinesis")
@@ -129,7 +131,7 @@ async def test_a_real_topic(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def subscribed(sns: Any, sqs: Any) -> tuple[str, str]:
-    """A topic, and a queue that gets what is published to it."""
+    """A topic, and a queue that is subscribed to it."""
     topic = sns.create_topic(Name="alerts")["TopicArn"]
     queue = sqs.create_queue(QueueName="alerts")["QueueUrl"]
     wanted = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])

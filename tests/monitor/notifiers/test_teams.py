@@ -1,20 +1,20 @@
-"""Teams' card: what it says, and that Teams will take it."""
+"""Teams' card: its content, and that it keeps Teams' limits."""
 
 from typing import Any
 
 import pytest
 
-from monitor.alerting.notice import Severity
-from monitor.notifiers.json_body import size
+from monitor.lib.json_body import json_size
+from monitor.notifiers.notice import Severity
 from monitor.notifiers.teams import Teams, payload
-from tests.monitor.notifiers.loopback import made, notice, notification, resolved
-from tests.monitor.notifiers.nasty import TEXTS, nasty
+from tests.monitor.notifiers.hostile_texts import TEXTS, hostile_notice
+from tests.monitor.notifiers.loopback import build_receiver, notice, notification, resolved
 
-RECEIVER = made(Teams, url="https://flows.example.com/x")
+RECEIVER = build_receiver(Teams, url="https://flows.example.com/x")
 
 
 def lines(message: dict[str, Any]) -> list[str]:
-    """The card as it reads, a line a block."""
+    """Return the text of the card, one line per block."""
     [attachment] = message["attachments"]
     assert message["type"] == "message"
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
@@ -54,8 +54,10 @@ def test_every_severity_has_a_color(severity: Severity) -> None:
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("count", [1, 20])
 def test_no_text_breaks_it_or_makes_it_too_large(text: str, count: int) -> None:
-    message = payload(notification(*[nasty(text)] * count, more=5, group={"account_name": text}), RECEIVER)
-    assert size(message) <= 28 * 1024
+    message = payload(
+        notification(*[hostile_notice(text)] * count, more=5, group={"account_name": text}), RECEIVER
+    )
+    assert json_size(message) <= 28 * 1024
     said = lines(message)
     listed = sum(line.startswith("Firing, warning: ") for line in said)
     assert listed >= 1

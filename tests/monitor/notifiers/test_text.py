@@ -1,16 +1,17 @@
-"""What people read: the facts with their numbers, and nothing that a text could smuggle in."""
+"""The text of notifications: facts with their numbers, and no injected markup."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alerting.notice import Kind
-from monitor.notifiers.text import clean, cut, facts, fitting, further, line, links, plain, remedy, state
+from monitor.lib.text import short_line, single_line, truncate
+from monitor.notifiers.notice import NoticeKind
+from monitor.notifiers.text import build_within, facts, links, plain_text, remedy, state, unstated_steps
 from tests.monitor.notifiers.loopback import NOW, notice, notification, resolved
 
 
 def test_all_of_it_as_text() -> None:
-    assert plain(notification(notice(), more=4)) == (
+    assert plain_text(notification(notice(), more=4)) == (
         "Firing, warning: Kinesis stream clicks (prod, eu-west-1) writes 3.6 MiB/s of 4 MiB/s (90 %).\n"
         "  Usage: 3.6 MiB/s of 4 MiB/s (90 %)\n"
         "  Refused: 12 per second\n"
@@ -18,10 +19,10 @@ def test_all_of_it_as_text() -> None:
         "  Account: prod (123456789012)\n"
         "  Region: eu-west-1\n"
         "  Signal: kinesis.stream_write_bytes\n"
-        "  Zone: critical\n"
+        "  Zone: near\n"
         "  Since: 2026-01-02 02:42:05 UTC\n"
         "  Last sample: 2026-01-02 03:03:05 UTC\n"
-        "  Limit from: DescribeStreamSummary\n"
+        "  Limit source: DescribeStreamSummary\n"
         "  Labels: team=core\n"
         "  Remedy: Add shards.\n"
         "  Remedy: Or switch to on-demand.\n"
@@ -50,22 +51,22 @@ def test_usage(changes: dict[str, float | None], usage: str | None) -> None:
 def test_what_is_resolved_says_why_and_asks_for_nothing() -> None:
     over = resolved()
     assert state(over) == "Resolved"
-    assert next(iter(facts(over).items())) == ("Because", "the limit was raised from 4 MiB/s to 8 MiB/s")
+    assert next(iter(facts(over).items())) == ("Reason", "the limit was raised from 4 MiB/s to 8 MiB/s")
     assert remedy(over) == []
 
 
 def test_a_step_that_the_sentence_says_is_not_said_again() -> None:
-    assert further(notice()) == ["Add shards.", "Or switch to on-demand."]
+    assert unstated_steps(notice()) == ["Add shards.", "Or switch to on-demand."]
     said = notice(summary="Kinesis stream clicks writes 3.6 MiB/s of 4 MiB/s (90 %). Remedy: Add shards.")
-    assert further(said) == ["Or switch to on-demand."]
-    assert plain(notification(said)).count("Remedy: Add shards.") == 1
-    assert further(resolved()) == []
+    assert unstated_steps(said) == ["Or switch to on-demand."]
+    assert plain_text(notification(said)).count("Remedy: Add shards.") == 1
+    assert unstated_steps(resolved()) == []
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_every_kind_has_a_word(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_every_kind_has_a_word(kind: NoticeKind) -> None:
     assert state(notice(kind=kind)).split(",")[0] in (
-        *("Firing", "Worse", "Better", "Resolved", "Still firing"),
+        *("Firing", "Worsened", "Eased", "Resolved", "Still firing"),
     )
 
 
@@ -77,7 +78,7 @@ def test_every_kind_has_a_word(kind: Kind) -> None:
         "https://x/" + "a" * 2000,
     ],
 )
-def test_only_links_of_the_web_are_told(url: str) -> None:
+def test_only_http_links_are_shown(url: str) -> None:
     assert links(notice(links={"page": url}, docs="")) == {}
 
 
@@ -92,22 +93,30 @@ def test_only_links_of_the_web_are_told(url: str) -> None:
     ],
 )
 def test_a_text_is_one_line_without_surprises(text: str, cleaned: str) -> None:
-    assert clean(text) == cleaned
+    assert single_line(text) == cleaned
 
 
 @given(st.text(st.characters()), st.integers(1, 50))
 def test_any_text_becomes_a_short_line_that_can_be_encoded(text: str, most: int) -> None:
-    short = line(text, most)
+    short = short_line(text, most)
     assert len(short) <= most
     assert short.encode().decode().isprintable()
 
 
 def test_what_is_cut_says_so() -> None:
-    assert (cut("abcdef", 6), cut("abcdef", 5)) == ("abcdef", "abcd…")
+    assert (truncate("abcdef", 6), truncate("abcdef", 5)) == ("abcdef", "abcd…")
 
 
 @pytest.mark.parametrize(("most", "listed", "more"), [(10, 4, 5), (4, 4, 5), (2, 2, 7), (1, 1, 8), (0, 1, 8)])
 def test_as_many_as_fit_are_listed_and_the_others_counted(most: int, listed: int, more: int) -> None:
     four = notification(*[notice()] * 4, more=5, at=NOW)
-    built = fitting(four, lambda one: (len(one.notices), one.more), lambda pair: pair[0], most)
+    built = build_within(four, lambda one: (len(one.notices), one.more), lambda pair: pair[0], most)
     assert built == (listed, more)
+
+
+def test_what_an_alert_is_of_is_said_with_its_id_where_names_repeat() -> None:
+    assert facts(notice(labels={"signal": "x", "resource": ""}))["Resource"] == "whole account"
+    labels = {"signal": "x", "resource": "orders/prod", "resource_id": "a1b2/prod", "tag_team": "web"}
+    told = facts(notice(labels=labels))
+    assert (told["Resource"], told["Labels"]) == ("orders/prod (a1b2/prod)", "team=web")
+    assert "Resource" not in facts(notice(labels={"signal": "blind"}))

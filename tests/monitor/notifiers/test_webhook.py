@@ -1,4 +1,4 @@
-"""The webhook: a body that says what its schema does, signed so that others can verify it."""
+"""The webhook: a body that matches its schema, with a signature that others can verify."""
 
 import json
 from datetime import UTC, datetime
@@ -8,17 +8,17 @@ import msgspec
 import pytest
 import standardwebhooks
 
-from monitor.alerting.notice import Kind
-from monitor.notifiers.json_body import encoded
-from monitor.notifiers.signature import signed
+from monitor.lib.json_body import encode_json
+from monitor.notifiers.notice import NoticeKind
+from monitor.notifiers.signature import signed_headers
 from monitor.notifiers.webhook import Webhook, payload
-from monitor.notifiers.webhook_body import Body, schema
-from monitor.outbound import Outbound
-from tests.monitor.notifiers.loopback import NOW, made, notice, notification, resolved, serving
+from monitor.notifiers.webhook_body import WebhookBody, webhook_schema
+from monitor.outbound.client import OutboundClient
+from tests.monitor.notifiers.loopback import NOW, build_receiver, http_server, notice, notification, resolved
 from tests.monitor.notifiers.test_http_answers import WHSEC
 
-PLAIN = made(Webhook, url="https://example.com/hook")
-LIKE_ALERTMANAGER = made(Webhook, url="https://example.com/hook", format="alertmanager")
+PLAIN = build_receiver(Webhook, url="https://example.com/hook")
+LIKE_ALERTMANAGER = build_receiver(Webhook, url="https://example.com/hook", format="alertmanager")
 
 
 def test_the_body() -> None:
@@ -36,13 +36,16 @@ def test_the_body() -> None:
         "a1b2c3",
         "firing",
         "firing",
-        "critical",
+        "near",
     )
     assert (firing["usage"], firing["limit"], firing["unit"]) == (3.6 * 2**20, 4 * 2**20, "bytes/s")
     assert (firing["since"], firing["sampled"]) == ("2026-01-02T02:42:05.000Z", "2026-01-02T03:03:05.000Z")
     assert firing["labels"]["resource"] == "clicks"
     assert firing["remedy"] == ("Add shards.", "Or switch to on-demand.")
-    assert (over["status"], over["reason"]) == ("resolved", "the limit was raised from 4 MiB/s to 8 MiB/s")
+    assert (over["status"], over["resolution_reason"]) == (
+        "resolved",
+        "the limit was raised from 4 MiB/s to 8 MiB/s",
+    )
 
 
 def test_what_is_only_resolved() -> None:
@@ -64,30 +67,30 @@ def test_what_is_not_known_is_null() -> None:
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
 def test_what_json_cannot_hold_is_null(value: float) -> None:
-    body = json.loads(encoded(payload(notification(notice(utilization=value)), PLAIN)))
+    body = json.loads(encode_json(payload(notification(notice(utilization=value)), PLAIN)))
     assert body["data"]["alerts"][0]["utilization"] is None
 
 
 def test_the_schema_describes_the_body_completely() -> None:
-    body = encoded(payload(notification(notice(), resolved()), PLAIN))
-    msgspec.json.decode(body, type=Body)
-    definitions = schema()["$defs"]
+    body = encode_json(payload(notification(notice(), resolved()), PLAIN))
+    msgspec.json.decode(body, type=WebhookBody)
+    definitions = webhook_schema()["$defs"]
     told = json.loads(body)
-    assert set(definitions["Body"]["required"]) == set(told)
-    assert set(definitions["Data"]["required"]) == set(told["data"])
-    assert set(definitions["AlertBody"]["required"]) == set(told["data"]["alerts"][0])
-    assert set(definitions["Kind"]["enum"]) == set(Kind)
+    assert set(definitions["WebhookBody"]["required"]) == set(told)
+    assert set(definitions["WebhookData"]["required"]) == set(told["data"])
+    assert set(definitions["WebhookAlert"]["required"]) == set(told["data"]["alerts"][0])
+    assert set(definitions["NoticeKind"]["enum"]) == set(NoticeKind)
 
 
 # signatures
 
 
 def test_the_signature_of_the_specification() -> None:
-    headers = signed(
+    headers = signed_headers(
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
         1614265330,
         b'{"test": 2432232314}',
-        made(Webhook, url="https://x", secret=WHSEC).secret,
+        build_receiver(Webhook, url="https://x", secret=WHSEC).secret,
     )
     assert headers == {
         "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -96,10 +99,10 @@ def test_the_signature_of_the_specification() -> None:
     }
 
 
-async def test_others_can_verify_it(client: Outbound) -> None:
+async def test_others_can_verify_it(client: OutboundClient) -> None:
     client.now = lambda: datetime.now(UTC).timestamp()
-    async with serving() as server:
-        receiver = made(Webhook, url=server.url, secret=WHSEC)
+    async with http_server() as server:
+        receiver = build_receiver(Webhook, url=server.url, secret=WHSEC)
         await receiver.send(notification(notice(summary="Zeichen: äöü € 🚨")), client)
     _, headers, body = server.requests[0]
     verifier = standardwebhooks.Webhook(WHSEC)
@@ -110,9 +113,9 @@ async def test_others_can_verify_it(client: Outbound) -> None:
         verifier.verify(body, {**headers, "webhook-id": "n-2"})
 
 
-async def test_without_a_secret_nothing_is_signed_but_the_id_is_told(client: Outbound) -> None:
-    async with serving() as server:
-        await made(Webhook, url=server.url, authorization="Bearer abc").send(notification(), client)
+async def test_without_a_secret_nothing_is_signed_but_the_id_is_sent(client: OutboundClient) -> None:
+    async with http_server() as server:
+        await build_receiver(Webhook, url=server.url, authorization="Bearer abc").send(notification(), client)
     _, headers, _ = server.requests[0]
     assert headers["webhook-id"] == "n-1"
     assert headers["authorization"] == "Bearer abc"
@@ -122,21 +125,25 @@ async def test_without_a_secret_nothing_is_signed_but_the_id_is_told(client: Out
 # Alertmanager's body
 
 
-def told(*notices: Any, **changes: Any) -> dict[str, Any]:
+def payload_of(*notices: Any, **changes: Any) -> dict[str, Any]:
     return payload(notification(*notices, **changes), LIKE_ALERTMANAGER)
 
 
 def test_alertmanagers_body() -> None:
     over = resolved(alert="b", labels={**notice().labels, "resource": "orders"})
-    body = told(notice(), over, more=2)
+    body = payload_of(notice(), over, more=2)
     assert set(body) == {
         *("version", "groupKey", "truncatedAlerts", "status", "receiver", "groupLabels"),
         *("commonLabels", "commonAnnotations", "externalURL", "alerts"),
     }
     assert (body["version"], body["status"], body["receiver"]) == ("4", "firing", "team")
     assert body["truncatedAlerts"] == 2
-    assert body["groupKey"] == '{}:{account_name="prod", region="eu-west-1", service="kinesis"}'
-    assert body["groupLabels"] == {"account_name": "prod", "region": "eu-west-1", "service": "kinesis"}
+    assert body["groupKey"] == '{}:{account_name="prod", aws_region="eu-west-1", aws_service="kinesis"}'
+    assert body["groupLabels"] == {
+        "account_name": "prod",
+        "aws_region": "eu-west-1",
+        "aws_service": "kinesis",
+    }
     assert body["externalURL"] == "https://headroom.example.com"
     assert body["commonLabels"]["alertname"] == "HeadroomKinesisStreamWriteBytes"
     assert "resource" not in body["commonLabels"]
@@ -154,14 +161,14 @@ def test_alertmanagers_body() -> None:
 
 
 def test_alertmanagers_body_is_all_text() -> None:
-    """Go decodes labels and annotations as strings, so nothing else may be among them."""
-    [alert] = told(notice(links={}, docs=""))["alerts"]
+    """Go decodes labels and annotations as strings, so all values must be strings."""
+    [alert] = payload_of(notice(links={}, docs=""))["alerts"]
     values = [*alert["labels"].values(), *alert["annotations"].values(), alert["generatorURL"]]
     assert all(isinstance(value, str) for value in values)
     assert alert["generatorURL"] == ""
 
 
 def test_an_alert_has_one_set_of_labels_as_long_as_it_lives() -> None:
-    later = notice(kind=Kind.REPEATED, at=NOW + 60, usage=1.0, summary="other", number=9)
-    labels = [told(one)["alerts"][0]["labels"] for one in (notice(), later, resolved())]
+    later = notice(kind=NoticeKind.REPEATED, at=NOW + 60, usage=1.0, summary="other", number=9)
+    labels = [payload_of(one)["alerts"][0]["labels"] for one in (notice(), later, resolved())]
     assert labels[0] == labels[1] == labels[2]

@@ -76,13 +76,13 @@ Request2 = parser("two", REMOTE_WRITE_2, "Request")
 OtlpRequest = parser("otlp", OTLP, "Request")
 
 
-def unsnapped(body: bytes) -> bytes:
+def decompress_snappy(body: bytes) -> bytes:
     return bytes(cramjam.snappy.decompress_raw(body))
 
 
-def written(body: bytes) -> list[Sample]:
+def parse_remote_write(body: bytes) -> list[Sample]:
     """The samples of a request of remote write 1.0, in their order."""
-    request = WriteRequest.FromString(unsnapped(body))
+    request = WriteRequest.FromString(decompress_snappy(body))
     found = []
     for series in request.timeseries:
         labels = [(label.name, label.value) for label in series.labels]

@@ -9,24 +9,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.exposition import FAMILIES, Exposition
-from monitor.fleet import Fleet, Ruling
+from monitor.exposition.exposition import Exposition
+from monitor.exposition.families import FAMILIES
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.series_settings import SeriesSettings
 from monitor.push import remote_write
-from monitor.push.batches import Batch, batches
 from monitor.push.encodings import ENCODINGS
-from monitor.push.gather import Gathering
-from monitor.push.labels import NAME, Labels, pairs
-from monitor.push.progress import KEPT, Progress
-from monitor.push.protobuf import varint
-from monitor.push.samples import TRACKS
-from rules.limits import Band, Limit, Source
-from tests.monitor.fleets import ACCOUNT, NOW, REGION, text
-from tests.monitor.push.pushes import stream, use
-from tests.monitor.push.schemas import OtlpRequest, Request2, Sample, unsnapped, written
+from monitor.push.label_encoder import METRIC_NAME, LabelEncoder, sorted_labels
+from monitor.push.pending_samples import PendingSamples
+from monitor.push.protobuf_writer import varint
+from monitor.push.queue_store import PushRequest
+from monitor.push.request_batcher import build_requests
+from monitor.push.samples import SAMPLE_KINDS
+from monitor.push.watermarks import WATERMARK_DTYPE, Watermarks
+from rules.limits import Band, Limit, LimitSource
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, text
+from tests.monitor.push.receiver import add_stream, write_usage
+from tests.monitor.push.schemas import OtlpRequest, Request2, Sample, decompress_snappy, parse_remote_write
 
 STRANGE = 'a"b\\c\nd{é\u2028}\udcff,='
-TAGGED = Ruling(
-    limit=Limit(1000.0, Source.OVERRIDE, 0),
+TAGGED = SeriesSettings(
+    limit=Limit(1000.0, LimitSource.OVERRIDE, 0),
     band=Band(),
     tags={"tag_team": STRANGE, "tag_Cost": "7", "tag_empty": ""},
 )
@@ -37,24 +40,24 @@ def fleet() -> Fleet:
     """Streams with plain and with strange labels."""
     fleet = Fleet()
     for name in ("clicks", STRANGE):
-        series = stream(fleet, name, TAGGED)
-        use(fleet, series, {NOW - 5: 0.25, NOW - 4: 950})
-        use(fleet, series, {NOW - 4: 0}, of_refusals=True)
+        series = add_stream(fleet, name, TAGGED)
+        write_usage(fleet, series, {NOW - 5: 0.25, NOW - 4: 950})
+        write_usage(fleet, series, {NOW - 4: 0}, of_throttling=True)
     return fleet
 
 
-def made(fleet: Fleet, protocol: str) -> list[Batch]:
+def requests_of(fleet: Fleet, protocol: str) -> list[PushRequest]:
     encoding, found = ENCODINGS[protocol], []
-    gathering = Gathering(fleet, Progress(np.empty(0, KEPT), 0))
-    for portion in gathering.portions():
-        more, queued = batches(portion, encoding, Labels(encoding.label))
-        gathering.settle(portion, queued)
+    pending = PendingSamples(fleet, Watermarks(np.empty(0, WATERMARK_DTYPE), 0))
+    for batch in pending.batches():
+        more, queued = build_requests(batch, encoding, LabelEncoder(encoding.encode_label))
+        pending.mark_queued(batch, queued)
         found += more
     return found
 
 
-def of_remote_write_2(body: bytes) -> Iterator[Sample]:
-    request = Request2.FromString(unsnapped(body))
+def parse_remote_write_2(body: bytes) -> Iterator[Sample]:
+    request = Request2.FromString(decompress_snappy(body))
     symbols = list(request.symbols)
     assert symbols[0] == ""
     assert len(set(symbols)) == len(symbols)
@@ -63,13 +66,13 @@ def of_remote_write_2(body: bytes) -> Iterator[Sample]:
         labels = list(zip(texts[::2], texts[1::2], strict=True))
         assert labels == sorted(labels)
         assert series.metadata.type == 2, "a gauge"
-        assert symbols[series.metadata.help_ref] == HELP[dict(labels)[NAME]]
+        assert symbols[series.metadata.help_ref] == HELP[dict(labels)[METRIC_NAME]]
         assert symbols[series.metadata.unit_ref] == ""
         for sample in series.samples:
             yield frozenset(labels), sample.timestamp, sample.value
 
 
-def of_otlp(body: bytes) -> Iterator[Sample]:
+def parse_otlp(body: bytes) -> Iterator[Sample]:
     request = OtlpRequest.FromString(gzip.decompress(body))
     (resource,) = request.resource_metrics
     assert [(one.key, one.value.string_value) for one in resource.resource.attributes] == [
@@ -81,25 +84,29 @@ def of_otlp(body: bytes) -> Iterator[Sample]:
         assert (metric.description, metric.unit) == (HELP[metric.name], "")
         for point in metric.gauge.data_points:
             labels = {(one.key, one.value.string_value) for one in point.attributes}
-            yield frozenset({(NAME, metric.name), *labels}), point.time_unix_nano // 10**6, point.as_double
+            yield (
+                frozenset({(METRIC_NAME, metric.name), *labels}),
+                point.time_unix_nano // 10**6,
+                point.as_double,
+            )
 
 
 HELP = {family.name: family.help for family in FAMILIES}
 READERS: dict[str, Any] = {
-    "remote_write 1": written,
-    "remote_write 2": of_remote_write_2,
-    "otlp": of_otlp,
+    "remote_write 1": parse_remote_write,
+    "remote_write 2": parse_remote_write_2,
+    "otlp": parse_otlp,
 }
 
 
 @pytest.mark.parametrize("protocol", ENCODINGS)
 def test_a_receiver_reads_every_sample(fleet: Fleet, protocol: str) -> None:
-    found = [sample for batch in made(fleet, protocol) for sample in READERS[protocol](batch.body)]
+    found = [sample for batch in requests_of(fleet, protocol) for sample in READERS[protocol](batch.body)]
     assert len(set(found)) == len(found)
     own = {
-        "account": ACCOUNT,
-        "region": REGION,
-        "service": "kinesis",
+        "aws_account": ACCOUNT,
+        "aws_region": REGION,
+        "aws_service": "kinesis",
         "signal": "stream_write_bytes",
         "tag_team": STRANGE.replace("\udcff", "?"),
         "tag_Cost": "7",
@@ -111,9 +118,9 @@ def test_a_receiver_reads_every_sample(fleet: Fleet, protocol: str) -> None:
         "headroom_utilization_ratio": ({}, {5: 0.00025, 4: 0.95}),
         "headroom_zone": ({}, {5: -1, 4: 2}),
     }
-    assert {sample for sample in found if (NAME, "headroom_saturation") not in sample[0]} == {
+    assert {sample for sample in found if (METRIC_NAME, "headroom_saturation") not in sample[0]} == {
         (
-            frozenset({NAME: name, "resource": resource, **own, **further}.items()),
+            frozenset({METRIC_NAME: name, "resource": resource, **own, **further}.items()),
             (NOW - ago) * 60_000,
             value,
         )
@@ -127,15 +134,15 @@ def test_a_receiver_reads_every_sample(fleet: Fleet, protocol: str) -> None:
 def test_requests_are_bounded(protocol: str) -> None:
     fleet = Fleet()
     for n in range(1000):
-        series = stream(fleet, f"{n:04}" + "x" * 1000, refused=None)
-        use(fleet, series, {NOW - 4: n, NOW - 3: n})
-    found = made(fleet, protocol)
+        series = add_stream(fleet, f"{n:04}" + "x" * 1000, throttled=None)
+        write_usage(fleet, series, {NOW - 4: n, NOW - 3: n})
+    found = requests_of(fleet, protocol)
     assert sum(batch.samples for batch in found) == 1000 * 2 * 4
     for batch in found:
         assert 0 < batch.samples <= 2000
         assert batch.samples == len(list(READERS[protocol](batch.body)))
         assert batch.newest == NOW - 3
-    message = unsnapped(found[0].body) if "write" in protocol else gzip.decompress(found[0].body)
+    message = decompress_snappy(found[0].body) if "write" in protocol else gzip.decompress(found[0].body)
     assert len(message) < 1_100_000
 
 
@@ -143,32 +150,37 @@ async def test_labels_are_those_of_the_exposition(fleet: Fleet) -> None:
     """So that what is pushed and what is scraped is one series to a receiver of both."""
     exposition = Exposition(fleet)
     for series in fleet.series.values():
-        place = series.place
+        place = series.slot
         fleet.usage[place] = fleet.utilization[place] = fleet.saturation[place] = fleet.zone[place] = 1
         fleet.minute[place] = NOW
     await exposition.publish({})
     shown = {
-        line.rpartition(" ")[0] for line in text(exposition).split("\n") if line.startswith(tuple(TRACKS))
+        line.rpartition(" ")[0]
+        for line in text(exposition).split("\n")
+        if line.startswith(tuple(SAMPLE_KINDS))
     }
     escapes = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-    for family in (one for one in FAMILIES if one.name in TRACKS and "bound" not in one.name):
+    for family in (one for one in FAMILIES if one.name in SAMPLE_KINDS and "bound" not in one.name):
         for series in fleet.series.values():
             labels = {
                 f'{name}="{value.translate(escapes)}"'.encode(errors="replace").decode()
-                for name, value in pairs(family, series)
-                if name != NAME
+                for name, value in sorted_labels(family, series)
+                if name != METRIC_NAME
             }
-            line = next(one for one in shown if one.startswith(family.name + "{") and labels <= broken(one))
-            assert broken(line) - labels <= {'tag_empty=""'}, "an empty label is none"
+            line = next(
+                one for one in shown if one.startswith(family.name + "{") and labels <= split_labels(one)
+            )
+            assert split_labels(line) - labels <= {'tag_empty=""'}, "an empty label is none"
 
 
-def broken(line: str) -> set[str]:
+def split_labels(line: str) -> set[str]:
     inside = line.partition("{")[2].removesuffix("}")
     return set(inside.replace('",', '"\0').split("\0"))
 
 
 def test_every_exported_family_of_series_is_pushed_or_left_out_on_purpose() -> None:
-    assert {family.name for family in FAMILIES} - TRACKS.keys() == {"headroom_sample_timestamp_seconds"}
+    left_out = {"headroom_sample_timestamp_seconds", "headroom_idle"}  # both are of now, not of a minute
+    assert {family.name for family in FAMILIES} - SAMPLE_KINDS.keys() == left_out
 
 
 @given(st.integers(0, 2**63))
@@ -181,7 +193,7 @@ def test_numbers_are_written_seven_bits_a_byte(number: int) -> None:
 
 @given(st.integers(1_000_000, 70_000_000), st.floats(allow_nan=False))
 def test_points_are_whole_messages(minute: int, value: float) -> None:
-    made = remote_write.points(np.array([minute], np.int32), np.array([value])).tobytes()
+    made = remote_write.encode_points(np.array([minute], np.int32), np.array([value])).tobytes()
     series = b"\x0a" + varint(len(made)) + made
-    ((_, ms, found),) = written(ENCODINGS["remote_write 1"].pack(series))
+    ((_, ms, found),) = parse_remote_write(ENCODINGS["remote_write 1"].compress(series))
     assert (ms, found) == (minute * 60_000, value)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from monitor.stream.ingest import Delivery
+from monitor.stream.ingest import FirehoseRequest
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 NOW = 1_764_000_000  # seconds; a full minute
@@ -52,7 +52,7 @@ class Update:
 def line(update: Update) -> bytes:
     """JSON."""
     value = {name: getattr(update, name) for name in ("max", "min", "sum", "count")}
-    told = {
+    members = {
         "metric_stream_name": "headroom",
         "account_id": update.account,
         "region": update.region,
@@ -63,7 +63,7 @@ def line(update: Update) -> bytes:
         "value": value | {f"p{at * 100:g}": number for at, number in update.percentiles},
         "unit": update.unit,
     }
-    return json.dumps(told, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(members, separators=(",", ":")).encode() + b"\n"
 
 
 def lines(updates: Iterable[Update]) -> bytes:
@@ -104,12 +104,12 @@ def labels(update: Update) -> bytes:
 def attributes(update: Update) -> bytes:
     """1.0."""
     nested = b"".join(part(1, pair(key, text(value))) for key, value in update.dimensions)
-    told = {
+    values = {
         "Namespace": text(update.namespace),
         "MetricName": text(update.metric),
         "Dimensions": part(6, nested),
     }
-    return b"".join(part(7, pair(key, value)) for key, value in told.items())
+    return b"".join(part(7, pair(key, value)) for key, value in values.items())
 
 
 def numbers(update: Update) -> bytes:
@@ -150,6 +150,6 @@ def envelope(records: Iterable[bytes], request: str = "r-1") -> bytes:
     return json.dumps({"requestId": request, "timestamp": NOW * 1000, "records": data}).encode()
 
 
-def delivery(*records: bytes, request: str = "r-1", zipped: bool = False) -> Delivery:
+def delivery(*records: bytes, request: str = "r-1", zipped: bool = False) -> FirehoseRequest:
     body = envelope(records, request)
-    return Delivery(request, SOURCE, gzip.compress(body, 1) if zipped else body, zipped)
+    return FirehoseRequest(request, SOURCE, gzip.compress(body, 1) if zipped else body, zipped)

@@ -11,9 +11,10 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from monitor.app import Server, bound
-from monitor.stream import api, firehose
-from monitor.stream.firehose import Allowed
+from monitor.api import stream as api
+from monitor.server.listener import HttpServer, bind_socket
+from monitor.stream import firehose
+from monitor.stream.firehose import BODY_TIMEOUT, FirehoseAccess
 from monitor.stream.ingest import Ingest
 from tests.monitor.stream.bodies import SOURCE
 
@@ -22,25 +23,24 @@ KEYS = ("old-key", "new-key")
 
 @dataclass
 class Endpoint:
-    """Where it listens. `allowed` and `ready` may be changed."""
+    """Where it listens. `access` may be changed."""
 
     ingest: Ingest
     port: int = 0
-    allowed: Allowed = field(default_factory=lambda: Allowed(KEYS))
-    ready: bool = True
+    access: FirehoseAccess = field(default_factory=lambda: FirehoseAccess(KEYS))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{firehose.PATH}"
+        return f"http://127.0.0.1:{self.port}{firehose.FIREHOSE_PATH}"
 
     async def post(
         self, body: bytes, request: str = "r-1", zipped: bool = False, **headers: str | None
     ) -> httpx.Response:
         """The answer to a request; a header given as None is left out, `a_b` is the header A-B."""
-        told: dict[str, str | None] = {**headers_of(request)}
-        told |= {"Content-Encoding": "gzip"} if zipped else {}
+        defaults: dict[str, str | None] = {**headers_of(request)}
+        defaults |= {"Content-Encoding": "gzip"} if zipped else {}
         changes = {name.replace("_", "-").title(): value for name, value in headers.items()}
-        sent = {name: value for name, value in (told | changes).items() if value is not None}
+        sent = {name: value for name, value in (defaults | changes).items() if value is not None}
         content = gzip.compress(body, 1) if zipped else body
         async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
             return await client.post(self.url, content=content, headers=sent)
@@ -57,17 +57,17 @@ def headers_of(request: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def serving(ingest: Ingest) -> AsyncIterator[Endpoint]:
+async def serving(ingest: Ingest, body_timeout: float = BODY_TIMEOUT) -> AsyncIterator[Endpoint]:
     """The endpoint over HTTP on loopback."""
     endpoint, app = Endpoint(ingest), FastAPI(redirect_slashes=False)
-    app.include_router(firehose.create_router(ingest, lambda: endpoint.allowed, lambda: endpoint.ready))
-    app.include_router(api.create_router(ingest))
-    listening = bound("127.0.0.1", 0)
+    app.include_router(firehose.create_router(ingest, lambda: endpoint.access, body_timeout))
+    app.include_router(api.create_router(ingest.dead_letters))
+    listening = bind_socket("127.0.0.1", 0)
     endpoint.port = listening.getsockname()[1]
     config = uvicorn.Config(
         app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
-    server = Server(config)
+    server = HttpServer(config)
     task = asyncio.create_task(server.serve([listening]))
     try:
         yield endpoint
@@ -83,9 +83,9 @@ def conforms(answer: httpx.Response, status: int, request: str = "r-1") -> Mappi
     assert answer.headers["content-type"] == "application/json"
     assert int(answer.headers["content-length"]) == len(answer.content) <= 2**20
     assert "content-encoding" not in answer.headers
-    told: dict[str, Any] = answer.json()
-    assert set(told) == {"requestId", "timestamp"} | ({"errorMessage"} if status != 200 else set())
-    assert told["requestId"] == request
-    assert isinstance(told["timestamp"], int)
-    assert len(told.get("errorMessage", "")) <= 8192
-    return told
+    reply: dict[str, Any] = answer.json()
+    assert set(reply) == {"requestId", "timestamp"} | ({"errorMessage"} if status != 200 else set())
+    assert reply["requestId"] == request
+    assert isinstance(reply["timestamp"], int)
+    assert len(reply.get("errorMessage", "")) <= 8192
+    return reply

@@ -3,18 +3,26 @@
 from collections.abc import Callable
 
 import numpy as np
+from prometheus_client import Counter
 
 from collectors.base import Metric, Observed, total
-from monitor.fleet import Fleet, Key, Ruling, fragment
-from monitor.stream.ingest import Ingest, nobody
-from monitor.stream.telemetry import StreamTelemetry
-from monitor.stream.writer import LookAgain
-from monitor.telemetry import Telemetry
-from rules.limits import Band, Limit, Source
+from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.stream.discovery import (
+    Discovery,
+    MayDiscover,
+    RequestInventory,
+    discovers_nothing,
+    request_nothing,
+)
+from monitor.stream.ingest import Ingest, IngestOptions
+from rules.limits import Band, Limit, LimitSource
 from tests.monitor.stream.bodies import ACCOUNT, NOW, REGION
+from tests.telemetries import Telemetries
 
 MINUTE = NOW // 60
-RULING = Ruling(limit=Limit(1000.0, Source.API, NOW), band=Band())
+RULING = SeriesSettings(limit=Limit(1000.0, LimitSource.API, NOW), band=Band())
 
 written = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
@@ -33,16 +41,16 @@ METRICS = (
 )
 
 
-def watch(fleet: Fleet, *metrics: Metric, account: str = ACCOUNT, region: str = REGION) -> None:
+def add_series(fleet: Fleet, *metrics: Metric, account: str = ACCOUNT, region: str = REGION) -> None:
     """Register a series for each metric."""
     for metric in metrics:
         resource = "/".join(value for _, value in metric.dimensions)
         key = Key(account, region, metric.namespace, metric.name, resource)
-        observed = Observed(signal=metric.name, resource=resource, usage=total(metric))
+        observed = Observed(signal=metric.name, resource=key.subject, usage=total(metric))
         fleet.put(key, observed, RULING, MINUTE)
 
 
-def polled(fleet: Fleet, minute: int = MINUTE) -> None:
+def mark_polled(fleet: Fleet, minute: int = MINUTE) -> None:
     """Note that CloudWatch was asked for everything at a minute, and had nothing."""
     rows = np.arange(fleet.rings.size, dtype=np.int32)
     fleet.rings.mark_read(rows, minute - 1 - RULING.delay)
@@ -50,13 +58,13 @@ def polled(fleet: Fleet, minute: int = MINUTE) -> None:
 
 def fleet_of(*metrics: Metric) -> Fleet:
     fleet = Fleet()
-    watch(fleet, *(metrics or METRICS))
-    polled(fleet)
+    add_series(fleet, *(metrics or METRICS))
+    mark_polled(fleet)
     return fleet
 
 
 def row(fleet: Fleet, metric: Metric) -> int:
-    return fleet.metrics((ACCOUNT, REGION))[fragment(metric)]
+    return fleet.metrics((ACCOUNT, REGION))[metric_query(metric)]
 
 
 def value(fleet: Fleet, metric: Metric, ago: int = 1) -> float:
@@ -66,11 +74,22 @@ def value(fleet: Fleet, metric: Metric, ago: int = 1) -> float:
 
 
 def ingest_of(
-    fleet: Fleet, look_again: LookAgain = nobody, clock: Callable[[], float] = lambda: NOW
+    fleet: Fleet,
+    request_inventory: RequestInventory = request_nothing,
+    clock: Callable[[], float] = lambda: NOW,
+    may_discover: MayDiscover = discovers_nothing,
+    options: IngestOptions | None = None,
 ) -> Ingest:
-    return Ingest(fleet, StreamTelemetry(Telemetry()), look_again, clock)
+    discovery = Discovery(request_inventory, may_discover)
+    return Ingest(fleet, Telemetries().stream, discovery, clock, options)
 
 
-def counted(ingest: Ingest, outcome: str) -> float:
+def outcome_count(ingest: Ingest, outcome: str) -> float:
     """How many points became that."""
-    return float(ingest.telemetry.points.labels("stream", outcome)._value.get())
+    return count_of(ingest.telemetry.points, "stream", outcome)
+
+
+def count_of(counter: Counter, *labels: str) -> float:
+    """The value of a counter, 0.0 where it never counted."""
+    metrics = counter.labels(*labels).collect()
+    return sum(one.value for metric in metrics for one in metric.samples if one.name.endswith("_total"))

@@ -1,6 +1,6 @@
 """The endpoint over a fleet of many streams, as a process of its own; its argument is the port, or 0.
 
-Prints its port. `GET /told` answers which of the streams have a value in which minute.
+Prints its port. `GET /values` answers which of the streams have a value in which minute.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI
 
-from monitor.app import bound
-from monitor.stream.firehose import Allowed, create_router
+from monitor.server.listener import bind_socket
+from monitor.stream.firehose import FirehoseAccess, create_router
 from tests.monitor.stream.endpoint import KEYS
 from tests.monitor.stream.fleets import MINUTE, fleet_of, ingest_of, written
 
@@ -22,17 +22,17 @@ MINUTES = 100
 async def main(port: int) -> None:
     fleet = fleet_of(*(written.of(StreamName=f"s{n}") for n in range(STREAMS)))
     app = FastAPI()
-    app.include_router(create_router(ingest_of(fleet), lambda: Allowed(KEYS)))
+    app.include_router(create_router(ingest_of(fleet), lambda: FirehoseAccess(KEYS)))
 
-    @app.get("/told")
-    async def told() -> list[list[float | None]]:
+    @app.get("/values")
+    async def values() -> list[list[float | None]]:
         rows = np.arange(STREAMS, dtype=np.int32)
         at = [np.full(STREAMS, MINUTE - ago, np.int32) for ago in range(MINUTES)]
         return [
             [None if np.isnan(one) else float(one) for one in fleet.rings.at(rows, minutes)] for minutes in at
         ]
 
-    listening = bound("127.0.0.1", port)
+    listening = bind_socket("127.0.0.1", port)
     print(listening.getsockname()[1], flush=True)
     await uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None)).serve([listening])
 

@@ -9,16 +9,16 @@ from tests.monitor.stream.endpoint import headers_of
 
 
 class Sender:
-    """Bodies go by their request ids. taken: by which process, 1 or 2; `alive` is the one that runs.
+    """Bodies go by their request ids. accepted_by: by which process, 1 or 2; `alive` is the one that runs.
 
-    some: set once a quarter was taken.
+    quarter_accepted: set once a quarter was taken.
     """
 
     def __init__(self, url: str, client: httpx.AsyncClient, bodies: Mapping[str, bytes]) -> None:
         self._url, self._client, self._bodies = url, client, bodies
-        self.taken = dict.fromkeys(bodies, 0)
+        self.accepted_by = dict.fromkeys(bodies, 0)
         self.alive = 1
-        self.some = asyncio.Event()
+        self.quarter_accepted = asyncio.Event()
         self._at_once = asyncio.Semaphore(8)
 
     async def send_all(self) -> None:
@@ -27,16 +27,16 @@ class Sender:
                 sending.create_task(self._send(request))
 
     async def _send(self, request: str) -> None:
-        while not self.taken[request]:
+        while not self.accepted_by[request]:
             async with self._at_once:
                 alive, status = self.alive, await self._answer(request)
             if status != 200:
                 assert status in (None, 503)
                 await asyncio.sleep(0.05)  # the other process is not there yet
                 continue
-            self.taken[request] = alive
-            if sum(map(bool, self.taken.values())) > len(self.taken) // 4:
-                self.some.set()
+            self.accepted_by[request] = alive
+            if sum(map(bool, self.accepted_by.values())) > len(self.accepted_by) // 4:
+                self.quarter_accepted.set()
 
     async def _answer(self, request: str) -> int | None:
         try:
@@ -49,5 +49,5 @@ class Sender:
         headers, body = headers_of(request), self._bodies[request]
         return (await self._client.post(self._url, content=body, headers=headers)).status_code
 
-    async def complete(self) -> bool | None:
-        return all(self.taken.values()) or None
+    async def all_accepted(self) -> bool | None:
+        return all(self.accepted_by.values()) or None

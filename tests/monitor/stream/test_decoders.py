@@ -8,10 +8,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from monitor.stream import json_decoder
-from monitor.stream.names import Names
-from monitor.stream.points import BASE, LETTERS, Points
-from monitor.stream.records import points_of
+from monitor.stream.declared_metrics import DECLARED_METRICS
+from monitor.stream.decode import decode_records
+from monitor.stream.decode_budget import (
+    MAX_DECODE_ERRORS,
+    MAX_NAMESPACES,
+    MAX_STEPS,
+    DecodeBudgetExceededError,
+)
+from monitor.stream.interner import NameInterner, TooManyNamesError
+from monitor.stream.otlp_decoder import MESSAGE_STEPS
+from monitor.stream.points import BASE_STATISTICS, MAX_STORED_ERRORS, Points
 from tests.monitor.stream.bodies import Update, fixed, line, lines, message, part, varint
 
 UPDATE = Update()
@@ -23,9 +30,9 @@ FORMS: dict[str, Callable[[Sequence[Update]], bytes]] = {
 }
 
 
-def decoded(*records: bytes, statistics: tuple[str, ...] = BASE) -> tuple[Points, Names]:
-    names = Names()
-    return points_of(records, names, statistics)[0], names
+def decoded(*records: bytes, statistics: tuple[str, ...] = BASE_STATISTICS) -> tuple[Points, NameInterner]:
+    names = NameInterner()
+    return decode_records(records, names, statistics)[0], names
 
 
 def numbers(points: Points) -> list[list[float]]:
@@ -44,8 +51,8 @@ def test_a_point_is_read_whole(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_percentiles_are_told_where_they_are_asked_for(form: str) -> None:
-    points, _ = decoded(FORMS[form]([UPDATE, P99]), statistics=(*BASE, "p50", "p99.9"))
+def test_percentiles_are_decoded_where_they_are_declared(form: str) -> None:
+    points, _ = decoded(FORMS[form]([UPDATE, P99]), statistics=(*BASE_STATISTICS, "p50", "p99.9"))
     assert numbers(points)[1] == [600.0, 400.0, 200.0, 2.0, 250.0, 390.0]
     assert np.isnan(points.columns()[2][4:, 0]).all()
 
@@ -76,8 +83,8 @@ GOOD = line(UPDATE)
 
 def changed(**members: object) -> bytes:
     """A line with other members; None: without it."""
-    told = json.loads(GOOD) | members
-    return json.dumps({name: value for name, value in told.items() if value is not ...}).encode() + b"\n"
+    found = json.loads(GOOD) | members
+    return json.dumps({name: value for name, value in found.items() if value is not ...}).encode() + b"\n"
 
 
 @pytest.mark.parametrize(
@@ -107,11 +114,11 @@ def changed(**members: object) -> bytes:
 def test_a_bad_line_costs_nothing_but_itself(bad: bytes) -> None:
     points, _ = decoded(GOOD + bad.rstrip(b"\n") + b"\n" + GOOD)
     assert points.count == 2
-    assert points.bad == {"json": 1}
-    assert len(points.letters) == 1
-    alone, good = points_of([bad], Names())
+    assert points.error_counts == {"json": 1}
+    assert len(points.errors) == 1
+    alone, good = decode_records([bad], NameInterner())
     assert alone.count == 0
-    assert alone.bad
+    assert alone.error_counts
     assert not good
 
 
@@ -121,25 +128,58 @@ def test_a_bad_line_costs_nothing_but_itself(bad: bytes) -> None:
 def test_a_statistic_that_is_no_finite_number_is_missing_and_the_others_count(number: str) -> None:
     odd = GOOD.replace(b'"max":400.0', b'"max":' + number.encode())
     points, _ = decoded(odd + GOOD)
-    assert not points.bad
-    told = numbers(points)[0]
-    assert told[0] == 600.0
-    assert not math.isfinite(told[1])
+    assert not points.error_counts
+    found = numbers(points)[0]
+    assert found[0] == 600.0
+    assert not math.isfinite(found[1])
 
 
 def test_members_in_another_order_unknown_ones_and_blanks_are_fine() -> None:
-    told = json.loads(GOOD)
-    mixed = json.dumps({"new": {"x": [1]}, **dict(reversed(told.items()))}).encode()
+    found = json.loads(GOOD)
+    mixed = json.dumps({"new": {"x": [1]}, **dict(reversed(found.items()))}).encode()
     points, names = decoded(b"\n" + mixed + b"\r\n\n" + GOOD.rstrip())
     assert points.count == 2
     assert len(names.all) == 1
 
 
-def test_a_record_of_nothing_but_bad_lines_is_given_up_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_decoder, "MOST_BAD", 10)
-    points, _ = decoded(b"{}\n" * 1000)
-    assert points.bad.total() == 12
-    assert len(points.letters) <= LETTERS
+@pytest.mark.parametrize("record", [b"{}\n" * 30_000, b"\x02\xff\xff" * 30_000], ids=["json", "otlp"])
+def test_a_body_of_nothing_but_bad_pieces_is_given_up_early(record: bytes) -> None:
+    points, _ = decode_records([record, GOOD, record], NameInterner())
+    assert MAX_DECODE_ERRORS < points.error_counts.total() < MAX_DECODE_ERRORS + 4
+    assert points.count == 1
+    assert len(points.errors) <= MAX_STORED_ERRORS
+
+
+def test_a_body_that_holds_more_pieces_than_any_is_given_up() -> None:
+    empty = b"\x02\x10\x00" * (MAX_STEPS // MESSAGE_STEPS // 2 + 1)
+    assert decode_records([empty], NameInterner())[1]
+    with pytest.raises(DecodeBudgetExceededError):
+        decode_records([empty, empty], NameInterner())
+
+
+@pytest.mark.parametrize("form", [lines, message], ids=["json", "otlp"])
+def test_a_body_of_too_many_new_names_gets_further_when_it_comes_again(
+    form: Callable[[list[Update]], bytes],
+) -> None:
+    names = NameInterner(max_new_bytes=10_000)
+    body = [form([UPDATE.but(dimensions=(("StreamName", f"s-{n}"),)) for n in range(30)])]
+    tries = 0
+    while tries < 10:
+        names.begin_body()
+        try:
+            points, _ = decode_records(body, names)
+            break
+        except TooManyNamesError:
+            tries += 1
+    assert 1 <= tries < 10
+    assert points.count == len(names.all) == 30
+
+
+def test_namespaces_beyond_the_maximum_are_counted_as_one() -> None:
+    many = [UPDATE.but(namespace=f"AWS/{n}") for n in range(MAX_NAMESPACES + 50)]
+    points, _ = decode_records([lines(many[:600]), lines(many[600:])], NameInterner(DECLARED_METRICS))
+    assert len(points.undeclared) == MAX_NAMESPACES + 1
+    assert points.undeclared.total() == len(many)
 
 
 def request(content: bytes) -> bytes:
@@ -159,20 +199,20 @@ def request(content: bytes) -> bytes:
 def test_a_broken_message_costs_nothing_but_itself(bad: bytes) -> None:
     points, _ = decoded(message([UPDATE]) + bad + message([UPDATE], old=True))
     assert points.count == 2
-    assert points.bad.total() == 1
+    assert points.error_counts.total() == 1
 
 
 @pytest.mark.parametrize("tail", [b"\x80" * 64, b"\xff\xff\x7f", b"\x05\x0a"])
 def test_after_a_broken_length_the_rest_is_one_bad_piece(tail: bytes) -> None:
     points, _ = decoded(message([UPDATE]) + tail)
     assert points.count == 1
-    assert points.bad.total() == 1
+    assert points.error_counts.total() == 1
 
 
 def test_messages_of_no_length_are_nothing() -> None:
     points, _ = decoded(b"\0\0" + message([UPDATE]) + b"\0" * 100_000 + message([UPDATE]))
     assert points.count == 2
-    assert not points.bad
+    assert not points.error_counts
 
 
 def with_point(point: bytes, title: bytes = part(1, b"amazonaws.com/N/M") + part(3, b"By")) -> bytes:
@@ -249,7 +289,7 @@ def test_the_largest_count_is_a_number() -> None:
 def test_a_point_that_does_not_say_what_it_is_makes_its_message_bad(odd: bytes) -> None:
     points, _ = decoded(message([UPDATE]) + with_point(TIMES + COUNTS + QUANTILES + odd) + message([UPDATE]))
     assert points.count == 2
-    assert points.bad.total() == 1
+    assert points.error_counts.total() == 1
 
 
 def test_a_message_that_begins_like_json_is_read_and_json_that_begins_badly_too() -> None:
@@ -258,7 +298,7 @@ def test_a_message_that_begins_like_json_is_read_and_json_that_begins_badly_too(
     assert padded[:2] == b"{\n"
     points, _ = decoded(padded + message([UPDATE]), b"garbage\n" + GOOD)
     assert points.count == 3
-    assert points.bad.total() == 1
+    assert points.error_counts.total() == 1
 
 
 def test_formats_may_be_mixed_from_record_to_record() -> None:
@@ -267,11 +307,11 @@ def test_formats_may_be_mixed_from_record_to_record() -> None:
     assert {name.unit for name in names.all} == {"Bytes", "By"}
 
 
-def test_what_nobody_wants_is_left_out_and_counted() -> None:
-    names = Names({("AWS/Kinesis", "IncomingBytes")})
+def test_undeclared_metrics_are_left_out_and_counted() -> None:
+    names = NameInterner({("AWS/Kinesis", "IncomingBytes")})
     other = UPDATE.but(namespace="AWS/EBS", metric="VolumeReadOps")
     for _ in range(2):
-        points, _ = points_of([lines([other, UPDATE]), message([other, UPDATE, other])], names)
+        points, _ = decode_records([lines([other, UPDATE]), message([other, UPDATE, other])], names)
         assert points.count == 2
-        assert points.unwanted == {"AWS/EBS": 3}
+        assert points.undeclared == {"AWS/EBS": 3}
     assert {name.namespace for name in names.all} == {"AWS/Kinesis"}

@@ -2,30 +2,44 @@ import gzip
 
 import pytest
 
-from monitor.stream.envelope import MOST_RECORDS, Refused, inflated, opened
-from monitor.stream.points import Bad
+from monitor.stream.envelope import MAX_RECORD_BYTES, MAX_RECORDS, EnvelopeError, gunzip, parse_envelope
+from monitor.stream.points import DecodeError
 from tests.monitor.stream.bodies import envelope
 
 
 def test_records_are_what_was_encoded() -> None:
-    assert opened(envelope([b"one", b"", b"\xff"]), "r-1") == [b"one", b"", b"\xff"]
+    assert parse_envelope(envelope([b"one", b"", b"\xff"]), "r-1") == [b"one", b"", b"\xff"]
 
 
 def test_a_record_that_is_not_base64_costs_nothing_but_itself() -> None:
     body = envelope([b"one", b"two", b"three"]).replace(b"dHdv", b"d%dv")
-    first, bad, last = opened(body, "r-1")
+    first, bad, last = parse_envelope(body, "r-1")
     assert (first, last) == (b"one", b"three")
-    assert isinstance(bad, Bad)
+    assert isinstance(bad, DecodeError)
     assert b"d%dv" in bad.piece
 
 
 def test_a_million_records_are_refused_before_they_are_read() -> None:
-    body = b'{"requestId":"r-1","records":[' + b'{"data":""},' * 10 * MOST_RECORDS + b'{"data":""}]}'
-    with pytest.raises(Refused, match="found more"):
-        opened(body, "r-1")
+    body = b'{"requestId":"r-1","records":[' + b'{"data":""},' * 10 * MAX_RECORDS + b'{"data":""}]}'
+    with pytest.raises(EnvelopeError, match="found more"):
+        parse_envelope(body, "r-1")
+
+
+def test_a_record_that_is_larger_than_any_of_firehose_costs_nothing_but_itself() -> None:
+    good, bad = parse_envelope(envelope([b"x" * MAX_RECORD_BYTES, b"x" * (MAX_RECORD_BYTES + 1)]), "r-1")
+    assert good == b"x" * MAX_RECORD_BYTES
+    assert isinstance(bad, DecodeError)
+    assert bad.reason == "expected at most 1024000 bytes, found 1024001"
+
+
+@pytest.mark.parametrize("piece", [b"1", b"{}", b"[]", b'""'])
+def test_a_million_of_anything_is_refused_before_it_is_read(piece: bytes) -> None:
+    body = b'{"requestId":"r-1","records":[' + (piece + b",") * 10**6 + b"1]}"
+    with pytest.raises(EnvelopeError, match="found more"):
+        parse_envelope(body, "r-1")
 
 
 def test_gzip_is_read_to_its_end() -> None:
-    assert inflated(gzip.compress(b"x" * 10**6)) == b"x" * 10**6
-    with pytest.raises(Refused, match="complete"):
-        inflated(gzip.compress(b"x" * 10**6)[:-8])
+    assert gunzip(gzip.compress(b"x" * 10**6)) == b"x" * 10**6
+    with pytest.raises(EnvelopeError, match="complete"):
+        gunzip(gzip.compress(b"x" * 10**6)[:-8])

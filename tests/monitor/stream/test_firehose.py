@@ -2,16 +2,19 @@ import asyncio
 import gzip
 import json
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
 import pytest
 
+from monitor.fleet.fleet import Fleet
 from monitor.stream import firehose
-from monitor.stream.envelope import LARGEST, MOST_RECORDS
-from monitor.stream.firehose import Allowed
-from monitor.stream.room import Room
+from monitor.stream.byte_budget import ByteBudget
+from monitor.stream.dead_letters import StreamDeadLetter
+from monitor.stream.envelope import MAX_BODY_BYTES, MAX_RECORDS
+from monitor.stream.firehose import FirehoseAccess
+from monitor.stream.ingest import IngestOptions
 from tests.monitor.stream.bodies import NOW, SOURCE, Update, envelope, line, lines, message
 from tests.monitor.stream.endpoint import KEYS, Endpoint, conforms, headers_of, serving
 from tests.monitor.stream.fleets import fleet_of, ingest_of, value, written
@@ -22,24 +25,27 @@ ORDERS = written.of(StreamName="orders")
 
 
 @pytest.fixture
-async def endpoint() -> AsyncIterator[Endpoint]:
-    async with serving(ingest_of(fleet_of())) as one:
+def fleet() -> Fleet:
+    return fleet_of()
+
+
+@pytest.fixture
+async def endpoint(fleet: Fleet) -> AsyncIterator[Endpoint]:
+    async with serving(ingest_of(fleet)) as one:
         yield one
 
 
-def told(endpoint: Endpoint) -> float:
-    return value(endpoint.ingest._writer._fleet, ORDERS)
-
-
 @pytest.mark.parametrize("zipped", [True, False])
-async def test_what_is_answered_with_200_is_in_the_fleet(endpoint: Endpoint, zipped: bool) -> None:
+async def test_what_is_answered_with_200_is_in_the_fleet(
+    endpoint: Endpoint, fleet: Fleet, zipped: bool
+) -> None:
     answer = await endpoint.post(envelope([lines([UPDATE]), message([UPDATE.but(ago=2)])]), zipped=zipped)
     conforms(answer, 200)
-    assert told(endpoint) == UPDATE.sum
+    assert value(fleet, ORDERS) == UPDATE.sum
 
 
 @pytest.mark.parametrize("key", KEYS)
-async def test_each_of_the_keys_opens(endpoint: Endpoint, key: str) -> None:
+async def test_each_of_the_keys_is_accepted(endpoint: Endpoint, key: str) -> None:
     conforms(await endpoint.post(GOOD, x_amz_firehose_access_key=key), 200)
 
 
@@ -49,8 +55,8 @@ async def test_a_wrong_or_missing_key_is_refused(endpoint: Endpoint, key: str | 
 
 
 @pytest.mark.parametrize("keys", [(), ("",)])
-async def test_without_keys_nobody_gets_in(endpoint: Endpoint, keys: tuple[str, ...]) -> None:
-    endpoint.allowed = Allowed(keys)
+async def test_without_keys_every_request_is_rejected(endpoint: Endpoint, keys: tuple[str, ...]) -> None:
+    endpoint.access = FirehoseAccess(keys)
     conforms(await endpoint.post(GOOD, x_amz_firehose_access_key=""), 401)
     conforms(await endpoint.post(GOOD, x_amz_firehose_access_key=None), 401)
 
@@ -66,7 +72,7 @@ async def test_without_keys_nobody_gets_in(endpoint: Endpoint, keys: tuple[str, 
     ],
 )
 async def test_sources_may_be_listed(endpoint: Endpoint, sources: tuple[str, ...], status: int) -> None:
-    endpoint.allowed = Allowed(KEYS, sources)
+    endpoint.access = FirehoseAccess(KEYS, sources)
     conforms(await endpoint.post(GOOD), status)
     conforms(await endpoint.post(GOOD, x_amz_firehose_source_arn=None), 403 if sources else 200)
 
@@ -89,7 +95,7 @@ async def test_sources_may_be_listed(endpoint: Endpoint, sources: tuple[str, ...
         pytest.param(b'{"requestId":"r-1","records":{}}', {}, id="records are no list"),
         pytest.param(b'{"requestId":"r-1","records":[{"data":"%%%"},{}]}', {}, id="all records are bad"),
         pytest.param(b'{"requestId":"r-1","records":[{"data":"\xff"}]}', {}, id="not UTF-8"),
-        pytest.param(envelope([b""] * (MOST_RECORDS + 1)), {}, id="10,001 records"),
+        pytest.param(envelope([b""] * (MAX_RECORDS + 1)), {}, id="10,001 records"),
         pytest.param(b'{"requestId":"r-1","records":[' + b"{}," * 30_000 + b"{}]}", {}, id="far too many"),
     ],
 )
@@ -107,7 +113,7 @@ async def test_without_a_request_id_the_reply_still_conforms(endpoint: Endpoint)
     "records",
     [
         pytest.param([], id="none"),
-        pytest.param([b""] * MOST_RECORDS, id="10,000 empty ones"),
+        pytest.param([b""] * MAX_RECORDS, id="10,000 empty ones"),
         pytest.param([b"bad", line(UPDATE)], id="one is bad"),
     ],
 )
@@ -123,20 +129,20 @@ async def test_other_methods_are_405(endpoint: Endpoint, method: str) -> None:
     assert answer.headers["allow"] == "POST"
 
 
-async def test_a_body_in_chunks_without_a_length_is_taken(endpoint: Endpoint) -> None:
+async def test_a_body_in_chunks_without_a_length_is_taken(endpoint: Endpoint, fleet: Fleet) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for start in range(0, len(GOOD), 100):
             yield GOOD[start : start + 100]
 
     async with httpx.AsyncClient(trust_env=False) as client:
         conforms(await client.post(endpoint.url, content=chunks(), headers=headers_of("r-1")), 200)
-    assert told(endpoint) == UPDATE.sum
+    assert value(fleet, ORDERS) == UPDATE.sum
 
 
 async def test_a_bomb_is_refused(endpoint: Endpoint) -> None:
     deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
     zeros = b" " * 2**20
-    bomb = b"".join(deflate.compress(zeros) for _ in range(LARGEST // 2**20 + 10)) + deflate.flush()
+    bomb = b"".join(deflate.compress(zeros) for _ in range(MAX_BODY_BYTES // 2**20 + 10)) + deflate.flush()
     assert (
         "once decompressed"
         in conforms(await endpoint.post(bomb, content_encoding="gzip"), 400)["errorMessage"]
@@ -145,71 +151,79 @@ async def test_a_bomb_is_refused(endpoint: Endpoint) -> None:
 
 async def test_a_body_that_says_it_is_too_large_is_refused_and_never_with_413(endpoint: Endpoint) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
-    writer.write(raw_head({"Content-Length": str(LARGEST + 1)}))
+    writer.write(raw_head({"Content-Length": str(MAX_BODY_BYTES + 1)}))
     assert b" 400 " in await reader.readline()
     writer.close()
     await writer.wait_closed()
 
 
-async def test_a_dimension_of_20_mib_costs_nothing_but_its_line(endpoint: Endpoint) -> None:
-    huge = UPDATE.but(dimensions=(("StreamName", "x" * 20 * 2**20),))
+async def test_a_dimension_of_900_kib_costs_nothing_but_its_line(endpoint: Endpoint, fleet: Fleet) -> None:
+    huge = UPDATE.but(dimensions=(("StreamName", "x" * 900 * 2**10),))
     answer = await endpoint.post(envelope([line(huge) + line(UPDATE), message([huge]) + message([UPDATE])]))
     conforms(answer, 200)
-    assert told(endpoint) == UPDATE.sum
-    assert endpoint.ingest.letters.count == 2
-    assert endpoint.ingest._names.spellings < 10
+    assert value(fleet, ORDERS) == UPDATE.sum
+    assert endpoint.ingest.dead_letters.count == 2
+    assert len(endpoint.ingest.names.all) < 10
 
 
-async def test_without_room_it_is_503_before_the_body_is_read(endpoint: Endpoint) -> None:
-    endpoint.ingest.room = Room(100_000)
+async def test_beyond_the_budget_it_is_503_before_the_body_is_read(endpoint: Endpoint) -> None:
+    endpoint.ingest.budget = ByteBudget(100_000)
     _, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
     writer.write(raw_head({"Content-Length": "70000"}))  # and no body: it takes its share all the same
-    while not endpoint.ingest.room.used:
+    while not endpoint.ingest.budget.used:
         await asyncio.sleep(0)
     conforms(await endpoint.post(GOOD), 503)
     writer.close()
     await writer.wait_closed()
-    while endpoint.ingest.room.used:
+    while endpoint.ingest.budget.used:
         await asyncio.sleep(0.01)
     conforms(await endpoint.post(GOOD), 200)
 
 
-async def test_until_the_series_are_known_it_is_503_for_those_with_a_key(endpoint: Endpoint) -> None:
-    endpoint.ready = False
-    conforms(await endpoint.post(GOOD), 503)
-    conforms(await endpoint.post(GOOD, x_amz_firehose_access_key="wrong"), 401)
-    endpoint.ready = True
-    conforms(await endpoint.post(GOOD), 200)
+async def test_a_body_that_never_ends_is_given_up(fleet: Fleet) -> None:
+    async with serving(ingest_of(fleet), body_timeout=0.05) as endpoint:
+        reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
+        writer.write(raw_head({"Content-Length": "70000"}) + b"{")
+        async with asyncio.timeout(10):
+            assert b" 408 " in await reader.readline()
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(part for part in head.lower().split(b"\r\n") if part.startswith(b"content-length"))
+            reply = json.loads(await reader.readexactly(int(length.split(b":")[1])))
+        assert set(reply) == {"requestId", "timestamp", "errorMessage"}
+        writer.close()
+        await writer.wait_closed()
+        assert endpoint.ingest.budget.used == 0
 
 
-async def test_a_body_that_never_ends_is_given_up(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+class ListDeadLetterStore:
+    """Another DeadLetterStore, which keeps all letters, and fails when it gets the first."""
+
+    def __init__(self) -> None:
+        self._letters: list[StreamDeadLetter] = []
+
+    @property
+    def count(self) -> int:
+        return len(self._letters)
+
+    def add(self, letter: StreamDeadLetter) -> None:
+        self._letters.append(letter)
+        if self.count == 1:
+            raise MemoryError("secret")
+
+    def latest(self) -> Sequence[StreamDeadLetter]:
+        return self._letters[::-1]
+
+
+async def test_an_unexpected_error_is_500_and_conforms(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(firehose, "READING", 0.05)
-    reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
-    writer.write(raw_head({"Content-Length": "70000"}) + b"{")
-    async with asyncio.timeout(10):
-        assert b" 408 " in await reader.readline()
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(part for part in head.lower().split(b"\r\n") if part.startswith(b"content-length"))
-        reply = json.loads(await reader.readexactly(int(length.split(b":")[1])))
-    assert set(reply) == {"requestId", "timestamp", "errorMessage"}
-    writer.close()
-    await writer.wait_closed()
-    assert endpoint.ingest.room.used == 0
-
-
-async def test_what_nobody_foresaw_is_500_and_conforms(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fail(*_: object) -> None:
-        raise MemoryError("secret")
-
-    monkeypatch.setattr("monitor.stream.ingest.opened", fail)
-    assert "secret" not in str(conforms(await endpoint.post(GOOD), 500))
-    assert "MemoryError" in caplog.text
-    monkeypatch.undo()
-    conforms(await endpoint.post(GOOD), 200)
+    body = envelope([b"no metric", line(UPDATE)])
+    options = IngestOptions(dead_letters=ListDeadLetterStore())
+    async with serving(ingest_of(fleet, options=options)) as endpoint:
+        assert "secret" not in str(conforms(await endpoint.post(body), 500))
+        assert "MemoryError" in caplog.text
+        conforms(await endpoint.post(body), 200)
+        assert endpoint.ingest.dead_letters.count == 2
 
 
 async def test_keys_do_not_get_into_the_log_or_a_representation(
@@ -217,21 +231,21 @@ async def test_keys_do_not_get_into_the_log_or_a_representation(
 ) -> None:
     await endpoint.post(GOOD, x_amz_firehose_access_key="wrong-key")
     assert "wrong-key" not in caplog.text
-    assert KEYS[0] not in repr(endpoint.allowed)
+    assert KEYS[0] not in repr(endpoint.access)
 
 
 async def test_dead_letters_are_in_the_api(endpoint: Endpoint) -> None:
     await endpoint.post(envelope([b"no metric", line(UPDATE)]))
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.get(f"http://127.0.0.1:{endpoint.port}/api/v1/stream/dead-letters")
-    (letter,) = answer.json()["letters"]
+    (letter,) = answer.json()["items"]
     assert letter["piece"] == "no metric"
     assert (letter["request"], letter["source"], letter["at"]) == ("r-1", SOURCE, NOW)
-    assert answer.json()["count"] == 1
+    assert answer.json()["total"] == 1
 
 
 def raw_head(headers: dict[str, str]) -> bytes:
     """The head of a request, as it goes over the wire."""
     every = {"Host": "localhost", **headers_of("r-1"), **headers}
-    lines_ = [f"POST {firehose.PATH} HTTP/1.1", *(f"{name}: {one}" for name, one in every.items())]
+    lines_ = [f"POST {firehose.FIREHOSE_PATH} HTTP/1.1", *(f"{name}: {one}" for name, one in every.items())]
     return "\r\n".join([*lines_, "", ""]).encode()

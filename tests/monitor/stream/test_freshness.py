@@ -3,82 +3,82 @@
 import numpy as np
 import pytest
 
-from monitor.plan import REVISED, Request, due
-from monitor.rings import LULL, WINDOW, Rings
+from monitor.fleet.rings import STREAM_GAP, STREAM_LAG, WINDOW, Rings
+from monitor.polling.plan import REVISED_MINUTES, MetricRequest, plan_requests
 
 NOW, DELAY = 29_000_000, 3
 
 
-class Streamed:
+class StreamedMetric:
     """A metric, and the minutes that were asked for or streamed."""
 
     def __init__(self) -> None:
-        self.rings, self.told = Rings(), set[int]()
-        self.row = self.rings.take()
+        self.rings, self.covered = Rings(), set[int]()
+        self.row = self.rings.allocate()
         self.rings.delay[self.row] = DELAY
         self.polls = 0
 
     def poll(self, now: int) -> None:
         for request in self.due(now):
             self.polls += 1
-            self.told |= set(request.minutes)
-            self.rings.mark_read(request.rows, request.minutes[-1])
+            self.covered |= set(request.minutes)
+            self.rings.mark_read(request.rows, request.minutes[-1] - DELAY)
 
-    def due(self, now: int) -> list[Request]:
-        return list(due(self.rings, {b"metric": self.row}, now))
+    def due(self, now: int) -> list[MetricRequest]:
+        return list(plan_requests(self.rings, {b"metric": self.row}, now))
 
     def stream(self, now: int, minute: int) -> None:
-        self.told.add(minute)
+        self.covered.add(minute)
         where = np.array([self.row], np.int32), np.array([minute], np.int32)
         self.rings.write_streamed(*where, np.ones(1, np.float32), now)
 
     def missing(self, first: int, last: int) -> list[int]:
-        return [minute for minute in range(first, last + 1) if minute not in self.told]
+        return [minute for minute in range(first, last + 1) if minute not in self.covered]
 
 
 def test_a_metric_that_was_never_polled_is_polled_though_it_streams() -> None:
-    metric = Streamed()
+    metric = StreamedMetric()
     metric.stream(NOW, NOW - 2)
     (request,) = metric.due(NOW)
     assert len(request.minutes) == WINDOW
-    assert request.minutes[-1] == NOW - DELAY - 1
+    assert request.minutes[-1] == NOW - 1
 
 
-def test_what_streams_is_not_polled_until_it_falls_silent_for_longer_than_the_lull() -> None:
-    metric = Streamed()
+def test_a_streamed_metric_is_not_polled_until_its_gap_is_too_long() -> None:
+    metric = StreamedMetric()
     for now in range(NOW, NOW + 60):
         metric.stream(now, now - 2)
         metric.poll(now)
     assert metric.polls == 1 + DELAY - 2  # until a poll reached the first point
     last = NOW + 59
-    for now in range(last + 1, last + LULL + 1):
+    for now in range(last + 1, last + STREAM_GAP + 1):
         assert metric.due(now) == []
-    (request,) = metric.due(last + LULL + 1)
+    (request,) = metric.due(last + STREAM_GAP + 1)
     assert request.minutes[0] <= last - 1
-    assert request.minutes[0] >= last - 2 - DELAY - REVISED
-    metric.poll(last + LULL + 1)
-    assert metric.missing(NOW - 100, last + LULL - DELAY) == []
+    assert request.minutes[0] >= last - 2 - DELAY - REVISED_MINUTES
+    metric.poll(last + STREAM_GAP + 1)
+    assert metric.missing(NOW - 100, last + STREAM_GAP - DELAY) == []
 
 
-@pytest.mark.parametrize("silent", [1, LULL, LULL + 1, 8, 30, 100])
+@pytest.mark.parametrize("silent", [1, STREAM_GAP, STREAM_GAP + 1, 8, 30, 100])
 @pytest.mark.parametrize("interval", [1, 5])
 def test_no_minute_is_left_out_when_the_stream_pauses(silent: int, interval: int) -> None:
-    metric = Streamed()
+    metric = StreamedMetric()
     for now in range(NOW, NOW + 200):
         if now % interval == 0 or now == NOW:
             metric.poll(now)
         if not NOW + 20 <= now < NOW + 20 + silent:
             metric.stream(now, now - 2)
     lost = metric.missing(NOW - WINDOW, NOW + 190)
-    assert len(lost) == (silent if silent < LULL else 0)
+    assert len(lost) == (silent if silent < STREAM_GAP else 0)
 
 
-def test_a_pause_longer_than_the_lull_is_polled_before_the_stream_is_relied_on_again() -> None:
-    metric = Streamed()
+def test_a_gap_that_is_too_long_is_polled_before_the_stream_is_relied_on_again() -> None:
+    metric = StreamedMetric()
     metric.stream(NOW, NOW - 2)
     metric.poll(NOW + 2)
     assert metric.due(NOW + 2) == []
-    back = NOW + LULL + 1
+    back = NOW + STREAM_GAP + 1
     metric.stream(back, back - 2)
     metric.poll(back)
     assert len(metric.due(back + 1)) == 1  # what ended shortly before was not there yet
@@ -87,40 +87,40 @@ def test_a_pause_longer_than_the_lull_is_polled_before_the_stream_is_relied_on_a
     assert metric.missing(NOW - 50, back - 2) == []
 
 
-def test_points_of_the_future_do_not_stretch_the_lull() -> None:
-    metric = Streamed()
+def test_points_of_the_future_do_not_shorten_the_gap() -> None:
+    metric = StreamedMetric()
     metric.stream(NOW, NOW - 2)
     metric.poll(NOW + 2)
     metric.stream(NOW + 2, NOW + 7)
-    silent = NOW + 2 + LULL + 1
+    silent = NOW + 2 + STREAM_GAP + 1
     (request,) = metric.due(silent)
     assert request.minutes[0] <= NOW + 2 - DELAY
 
 
-def test_points_of_the_future_do_not_hide_a_pause() -> None:
-    metric = Streamed()
+def test_points_of_the_future_do_not_hide_a_gap() -> None:
+    metric = StreamedMetric()
     metric.stream(NOW, NOW - 2)
     metric.poll(NOW + 2)
     metric.stream(NOW + 2, NOW + 7)
-    back = NOW + 2 + LULL + 1
+    back = NOW + 2 + STREAM_GAP + 1
     metric.stream(back, back - 2)
     assert len(metric.due(back)) == 1
 
 
-def test_the_lull_is_as_configured() -> None:
-    metric = Streamed()
-    metric.rings.lull = 20
-    metric.stream(NOW, NOW - DELAY)
-    metric.poll(NOW)
+def test_the_longest_gap_is_as_configured() -> None:
+    metric = StreamedMetric()
+    metric.rings.stream_gap = 20
+    metric.stream(NOW, NOW - STREAM_LAG)
+    metric.poll(NOW + 1)
     assert metric.due(NOW + 20) == []
     assert len(metric.due(NOW + 21)) == 1
 
 
 def test_a_row_given_back_is_not_streamed() -> None:
-    metric = Streamed()
-    metric.stream(NOW, NOW - DELAY)
-    metric.poll(NOW)
+    metric = StreamedMetric()
+    metric.stream(NOW, NOW - STREAM_LAG)
+    metric.poll(NOW + 1)
     assert metric.due(NOW) == []
-    metric.rings.give_back(metric.row)
-    assert metric.rings.take() == metric.row
+    metric.rings.free(metric.row)
+    assert metric.rings.allocate() == metric.row
     assert len(metric.due(NOW)) == 1

@@ -14,11 +14,13 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from monitor.stream.firehose import PATH, Allowed, create_router
+from monitor.fleet.fleet import Fleet
+from monitor.stream.decode import decode_records
+from monitor.stream.firehose import FIREHOSE_PATH, FirehoseAccess, create_router
 from monitor.stream.ingest import Ingest
-from monitor.stream.names import Names
-from monitor.stream.records import points_of
+from monitor.stream.interner import NameInterner
 from tests.monitor.stream.bodies import Update, delivery, envelope, line, lines, message
+from tests.monitor.stream.bombs import SMALL
 from tests.monitor.stream.endpoint import KEYS, conforms, headers_of
 from tests.monitor.stream.fleets import fleet_of, ingest_of, value, written
 
@@ -32,8 +34,22 @@ UPDATES = [
     Update(metric="GetRecords.Success", unit="Count", percentiles=((0.9, 3.0),)),
     Update(ago=3),
 ]
-SEEDS = [lines(UPDATES), message(UPDATES), message(UPDATES, old=True), lines(UPDATES) + message(UPDATES)]
-BODIES = [envelope(SEEDS), envelope([SEEDS[0]]), envelope([]), gzip.compress(envelope(SEEDS))]
+SEEDS = [
+    *SMALL,
+    lines(UPDATES),
+    message(UPDATES),
+    message(UPDATES, old=True),
+    lines(UPDATES) + message(UPDATES),
+]
+BODIES = [
+    envelope(SEEDS),
+    envelope([SEEDS[-1]]),
+    envelope([]),
+    gzip.compress(envelope(SEEDS)),
+    gzip.compress(envelope(SEEDS)) * 3,
+    b'{"requestId":"r-1","records":[' + b"{}," * 100 + b"{}]}",
+    b'{"requestId":"r-1",' * 50 + b'"records":[]}',
+]
 
 places = st.floats(0, 1, exclude_max=True)
 inserted = st.one_of(
@@ -66,11 +82,11 @@ quick = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @quick
 @given(st.lists(records, max_size=4))
 def test_decoders_never_raise_and_every_record_is_points_or_bad_pieces(some: list[bytes]) -> None:
-    names = Names()
-    points, good = points_of(some, names)
+    names = NameInterner()
+    points, good = decode_records(some, names)
     given_, times, values = points.columns()
     assert points.count == given_.size == times.size == values.shape[1]
-    assert good or points.bad or not some
+    assert good or points.error_counts or not some
     assert all(0 <= number < len(names.all) for number in given_.tolist())
     for name in names.all:
         "".join([*name[:4], *(text for pair in name.dimensions for text in pair), name.unit]).encode()
@@ -89,9 +105,14 @@ headers = st.fixed_dictionaries(
 
 
 @pytest.fixture(scope="module")
-def ingest() -> Iterator[Ingest]:
+def fleet() -> Fleet:
+    return fleet_of()
+
+
+@pytest.fixture(scope="module")
+def ingest(fleet: Fleet) -> Iterator[Ingest]:
     """One for all that comes: what one input does to it, the next ones see."""
-    one = ingest_of(fleet_of())
+    one = ingest_of(fleet)
     yield one
     one.close()
 
@@ -99,7 +120,7 @@ def ingest() -> Iterator[Ingest]:
 @pytest.fixture(scope="module")
 def transport(ingest: Ingest) -> httpx.ASGITransport:
     app = FastAPI()
-    app.include_router(create_router(ingest, lambda: Allowed(KEYS)))
+    app.include_router(create_router(ingest, lambda: FirehoseAccess(KEYS)))
     return httpx.ASGITransport(app)
 
 
@@ -107,15 +128,15 @@ def transport(ingest: Ingest) -> httpx.ASGITransport:
 @example(b"{" * 30_000, {})
 @given(bodies, headers)
 async def test_every_answer_is_one_of_the_protocol(
-    ingest: Ingest, transport: httpx.ASGITransport, body: bytes, told: dict[str, str]
+    fleet: Fleet, ingest: Ingest, transport: httpx.ASGITransport, body: bytes, changes: dict[str, str]
 ) -> None:
-    sent = {name.lower(): value for name, value in headers_of("r-1").items()} | told
+    sent = {name.lower(): value for name, value in headers_of("r-1").items()} | changes
     raw = [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]
     async with httpx.AsyncClient(transport=transport, base_url="http://headroom") as client:
-        answer = await client.post(PATH, content=body, headers=raw)
+        answer = await client.post(FIREHOSE_PATH, content=body, headers=raw)
     assert answer.status_code in (200, 400, 401)
     conforms(answer, answer.status_code, sent["x-amz-firehose-request-id"])
-    assert ingest.room.used == 0
+    assert ingest.budget.used == 0
     number = next(NUMBERS)  # and what comes after it is taken
-    await ingest.take(delivery(line(UPDATES[0].but(sum=number)), request=f"good-{number}"))
-    assert value(ingest._writer._fleet, written.of(StreamName="orders")) == number
+    await ingest.ingest(delivery(line(UPDATES[0].but(sum=number)), request=f"good-{number}"))
+    assert value(fleet, written.of(StreamName="orders")) == number

@@ -5,33 +5,40 @@ import numpy as np
 import pytest
 
 from collectors.base import Metric
-from monitor.fleet import Fleet
-from monitor.stream.envelope import Refused
-from monitor.stream.ingest import Ingest
-from monitor.stream.source import source_of
-from monitor.stream.writer import SLICE
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.origin import source_of
+from monitor.stream.byte_budget import ByteBudgetExceededError
+from monitor.stream.declared_metrics import DECLARED_METRICS, DECODED_STATISTICS
+from monitor.stream.decode import decode_records
+from monitor.stream.discovery import Discovery
+from monitor.stream.envelope import EnvelopeError
+from monitor.stream.fleet_writer import SLICE_POINTS, FleetWriter
+from monitor.stream.ingest import Ingest, IngestOptions
+from monitor.stream.interner import NameInterner
 from tests.monitor.stream.bodies import ACCOUNT, NOW, REGION, Update, delivery, lines, message
 from tests.monitor.stream.fleets import (
+    add_series,
     age,
     calls,
-    counted,
+    count_of,
     cpu,
     fleet_of,
     ingest_of,
     instances,
+    outcome_count,
     row,
     value,
-    watch,
     written,
 )
+from tests.telemetries import Telemetries
 
 ORDERS = written.of(StreamName="orders")
 UPDATE = Update()
 
 
-async def taken(fleet: Fleet, *updates: Update) -> Ingest:
+async def ingested(fleet: Fleet, *updates: Update) -> Ingest:
     ingest = ingest_of(fleet)
-    await ingest.take(delivery(lines(updates)))
+    await ingest.ingest(delivery(lines(updates)))
     ingest.close()
     return ingest
 
@@ -54,16 +61,16 @@ async def test_each_statistic_comes_from_its_number(metric: Metric, expected: fl
     )
     record = lines([update]) if form == "json" else message([update], old=form.endswith("7"))
     ingest = ingest_of(fleet)
-    await ingest.take(delivery(record))
+    await ingest.ingest(delivery(record))
     assert value(fleet, metric) == expected
-    assert counted(ingest, "written") == 1
+    assert outcome_count(ingest, "written") == 1
     assert ingest.arrived.is_set()
     ingest.close()
 
 
 async def test_what_it_writes_says_that_it_came_by_stream() -> None:
     fleet = fleet_of()
-    await taken(fleet, UPDATE)
+    await ingested(fleet, UPDATE)
     by_metric = {
         series.key.resource: series
         for series in fleet.series.values()
@@ -72,7 +79,7 @@ async def test_what_it_writes_says_that_it_came_by_stream() -> None:
     assert source_of(fleet, by_metric["orders"]) == "stream"
     assert source_of(fleet, by_metric["payments"]) is None
     place = row(fleet, ORDERS)
-    at = np.array([place], np.int32), fleet.rings.newest[[place]]
+    at = np.array([place], np.int32), fleet.rings.newest_point[[place]]
     fleet.rings.write(*at, np.ones(1, np.float32))  # as a poll does
     assert source_of(fleet, by_metric["orders"]) == "poll"
 
@@ -93,14 +100,14 @@ async def test_units_are_converted_and_contradictions_refused(
     unit: str, expected: float, outcome: str
 ) -> None:
     fleet = fleet_of()
-    ingest = await taken(fleet, UPDATE.but(unit=unit))
+    ingest = await ingested(fleet, UPDATE.but(unit=unit))
     assert value(fleet, ORDERS) == pytest.approx(expected, nan_ok=True)
-    assert counted(ingest, outcome) == 1
+    assert outcome_count(ingest, outcome) == 1
 
 
 async def test_a_count_of_samples_has_no_unit() -> None:
     fleet = fleet_of()
-    await taken(fleet, UPDATE.but(metric="GetRecords.Success", unit="Count"))
+    await ingested(fleet, UPDATE.but(metric="GetRecords.Success", unit="Count"))
     assert value(fleet, calls.of(StreamName="orders")) == 2.0
 
 
@@ -109,14 +116,16 @@ async def test_a_count_of_samples_has_no_unit() -> None:
 )
 async def test_the_window_and_five_minutes_ahead_are_accepted(ago: int, outcome: str) -> None:
     fleet = fleet_of()
-    ingest = await taken(fleet, UPDATE.but(ago=ago))
-    assert counted(ingest, outcome) == 1
+    ingest = await ingested(fleet, UPDATE.but(ago=ago))
+    assert outcome_count(ingest, outcome) == 1
     assert math.isnan(value(fleet, ORDERS, ago)) == (outcome != "written")
 
 
 async def test_late_and_revised_points_are_written_in_place() -> None:
     fleet = fleet_of()
-    await taken(fleet, UPDATE, UPDATE.but(ago=30, sum=1.0), UPDATE.but(sum=7.0), UPDATE.but(ago=2, sum=2.0))
+    await ingested(
+        fleet, UPDATE, UPDATE.but(ago=30, sum=1.0), UPDATE.but(sum=7.0), UPDATE.but(ago=2, sum=2.0)
+    )
     assert [value(fleet, ORDERS, ago) for ago in (30, 2, 1)] == [1.0, 2.0, 7.0]
 
 
@@ -124,44 +133,46 @@ async def test_a_request_that_comes_again_changes_nothing_even_when_later_points
     fleet = fleet_of()
     ingest = ingest_of(fleet)
     first = delivery(lines([UPDATE]), request="a")
-    await ingest.take(first)
-    await ingest.take(delivery(lines([UPDATE.but(sum=7.0)]), request="b"))
-    await ingest.take(first)
+    await ingest.ingest(first)
+    await ingest.ingest(delivery(lines([UPDATE.but(sum=7.0)]), request="b"))
+    await ingest.ingest(first)
     assert value(fleet, ORDERS) == 7.0
-    await ingest.take(delivery(lines([UPDATE.but(sum=8.0)]), request="a"))  # another body is another request
+    await ingest.ingest(
+        delivery(lines([UPDATE.but(sum=8.0)]), request="a")
+    )  # another body is another request
     assert value(fleet, ORDERS) == 8.0
     ingest.close()
 
 
-async def test_what_nobody_uses_is_counted_by_namespace() -> None:
+async def test_unused_metrics_are_counted_by_namespace() -> None:
     ingest = ingest_of(fleet_of())
     idle = UPDATE.but(namespace="AWS/EBS", metric="VolumeReadOps", unit="Count")
-    await ingest.take(delivery(lines([UPDATE, idle, idle]), message([idle, idle, UPDATE])))
-    assert counted(ingest, "unused") == 4
-    assert counted(ingest, "written") == 2
-    assert ingest.telemetry.unused.labels("AWS/EBS")._value.get() == 4
+    await ingest.ingest(delivery(lines([UPDATE, idle, idle]), message([idle, idle, UPDATE])))
+    assert outcome_count(ingest, "unused") == 4
+    assert outcome_count(ingest, "written") == 2
+    assert count_of(ingest.telemetry.unused, "AWS/EBS") == 4
     ingest.close()
 
 
-async def test_an_unknown_resource_has_its_cell_looked_at_again_but_not_too_often() -> None:
+async def test_an_unknown_resource_requests_an_inventory_but_not_too_often() -> None:
     asked: list[tuple[tuple[str, str], str]] = []
     fleet = fleet_of()
     now = NOW
     ingest = ingest_of(fleet, lambda cell, service: asked.append((cell, service)), lambda: now)
     new = UPDATE.but(dimensions=(("StreamName", "new"),))
     elsewhere = new.but(account="999999999999")
-    await ingest.take(
+    await ingest.ingest(
         delivery(lines([UPDATE, new, new.but(dimensions=(("StreamName", "newer"),)), elsewhere]))
     )
     assert asked == [((ACCOUNT, REGION), "kinesis")]
-    assert counted(ingest, "unknown") == 3
+    assert outcome_count(ingest, "unknown") == 3
     newest = lines([new, new.but(dimensions=(("StreamName", "newest"),))])
     for later, times in ((30, 1), (61, 2), (200, 2)):
         now = NOW + later
-        await ingest.take(delivery(newest, request=str(later)))
+        await ingest.ingest(delivery(newest, request=str(later)))
         assert len(asked) == times  # in the end it is known that a look did not find it
-    watch(fleet, written.of(StreamName="new"))
-    await ingest.take(delivery(lines([new.but(sum=5.0)]), request="3"))
+    add_series(fleet, written.of(StreamName="new"))
+    await ingest.ingest(delivery(lines([new.but(sum=5.0)]), request="3"))
     assert value(fleet, written.of(StreamName="new")) == 5.0
     ingest.close()
 
@@ -169,57 +180,93 @@ async def test_an_unknown_resource_has_its_cell_looked_at_again_but_not_too_ofte
 async def test_points_follow_their_metric_to_another_row() -> None:
     fleet = fleet_of()
     ingest = ingest_of(fleet)
-    await ingest.take(delivery(lines([UPDATE])))
-    (first,) = [key for key, series in fleet.series.items() if series.place == 0]
+    await ingest.ingest(delivery(lines([UPDATE])))
+    (first,) = [key for key, series in fleet.series.items() if series.slot == 0]
     fleet.drop(first)
-    fleet.release()
-    watch(fleet, written.of(StreamName="other"))
-    await ingest.take(delivery(lines([UPDATE.but(sum=1.0)]), request="2"))
+    fleet.reclaim()
+    add_series(fleet, written.of(StreamName="other"))
+    await ingest.ingest(delivery(lines([UPDATE.but(sum=1.0)]), request="2"))
     assert math.isnan(value(fleet, written.of(StreamName="other")))
-    watch(fleet, ORDERS)
-    await ingest.take(delivery(lines([UPDATE.but(sum=2.0)]), request="3"))
+    add_series(fleet, ORDERS)
+    await ingest.ingest(delivery(lines([UPDATE.but(sum=2.0)]), request="3"))
     assert value(fleet, ORDERS) == 2.0
     ingest.close()
 
 
 async def test_a_body_of_which_every_record_is_bad_is_refused_and_its_pieces_kept() -> None:
     ingest = ingest_of(fleet_of())
-    with pytest.raises(Refused, match="every record is bad"):
-        await ingest.take(delivery(b"no metric\n", b"\xff\xfe"))
-    assert [letter.piece for letter in ingest.letters] == ["no metric\n", "\\xff\\xfe"]
-    await ingest.take(delivery(b"no metric\n", lines([UPDATE])))
-    assert ingest.letters.count == 3
-    assert ingest.telemetry.bad.labels("otlp")._value.get() == 3
+    with pytest.raises(EnvelopeError, match="every record is bad"):
+        await ingest.ingest(delivery(b"no metric\n", b"\xff\xfe"))
+    assert [letter.piece for letter in ingest.dead_letters.latest()] == ["\\xff\\xfe", "no metric\n"]
+    await ingest.ingest(delivery(b"no metric\n", lines([UPDATE])))
+    assert ingest.dead_letters.count == 3
+    assert count_of(ingest.telemetry.decode_errors, "otlp") == 3
     ingest.close()
 
 
 async def test_the_loop_goes_on_while_much_is_written() -> None:
-    ingest, turns = ingest_of(fleet_of()), 0
-    decoded = ingest._decode(delivery(lines([UPDATE.but(ago=n % 100) for n in range(20_000)])))
-    assert decoded
-    writing = asyncio.create_task(ingest._writer.write(decoded.points, decoded.names, NOW))
+    writer = FleetWriter(fleet_of(), Telemetries().stream, Discovery())
+    names, turns = NameInterner(DECLARED_METRICS), 0
+    records = [lines([UPDATE.but(ago=n % 100) for n in range(2000)])] * 10
+    points, _ = decode_records(records, names, DECODED_STATISTICS)
+    writing = asyncio.create_task(writer.write(points, names, NOW))
     while not writing.done():
         turns += 1
         await asyncio.sleep(0)
-    assert turns >= 20_000 / SLICE
-    ingest.close()
+    assert turns >= 20_000 / SLICE_POINTS
 
 
 async def test_a_number_that_float32_cannot_hold_is_missing() -> None:
     fleet = fleet_of()
-    ingest = await taken(fleet, UPDATE.but(sum=1e300), UPDATE.but(ago=2, sum=math.nan), UPDATE.but(ago=3))
+    ingest = await ingested(fleet, UPDATE.but(sum=1e300), UPDATE.but(ago=2, sum=math.nan), UPDATE.but(ago=3))
     assert [value(fleet, ORDERS, ago) for ago in (1, 2, 3)] == pytest.approx(
         [math.nan, math.nan, 600], nan_ok=True
     )
-    assert counted(ingest, "missing") == 2
+    assert outcome_count(ingest, "missing") == 2
 
 
-async def test_names_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.stream.names.MOST", 2)
+async def test_names_are_forgotten_when_there_are_too_many() -> None:
     fleet = fleet_of()
-    ingest = ingest_of(fleet)
+    ingest = ingest_of(fleet, options=IngestOptions(max_interner_bytes=2000))
     for turn in range(5):
-        await ingest.take(delivery(lines([UPDATE.but(sum=turn)]), message([UPDATE]), request=str(turn)))
+        await ingest.ingest(delivery(lines([UPDATE.but(sum=turn)]), message([UPDATE]), request=str(turn)))
         assert value(fleet, ORDERS) == 600.0
-        assert ingest._names.spellings <= 3
+        assert len(ingest.names.all) <= 3
     ingest.close()
+
+
+async def test_points_that_a_first_inventory_may_explain_wait_for_its_end() -> None:
+    fleet, going_on = fleet_of(), {"kinesis"}
+    new = written.of(StreamName="new")
+    ingest = ingest_of(fleet, may_discover=lambda cell, service: service in going_on)
+    first, second = (Update(dimensions=new.dimensions, ago=ago, sum=60.0 * ago) for ago in (2, 1))
+    await ingest.ingest(delivery(lines([UPDATE, first])))
+    assert (outcome_count(ingest, "written"), outcome_count(ingest, "unknown")) == (1, 0)
+
+    add_series(fleet, new)
+    await ingest.ingest(delivery(lines([second])))
+    await ingest.ingest(delivery(lines([second.but(sum=30.0)])))  # revised, before the look ended
+    going_on.clear()
+    await ingest.write_early()
+    assert [value(fleet, new, ago) for ago in (2, 1)] == [120.0, 30.0]
+    assert outcome_count(ingest, "unknown") == 0
+
+
+async def test_points_that_the_inventory_did_not_explain_are_counted_once_it_ended() -> None:
+    going_on = {"kinesis"}
+    ingest = ingest_of(fleet_of(), may_discover=lambda cell, service: service in going_on)
+    await ingest.ingest(delivery(lines([Update(dimensions=(("StreamName", "new"),))])))
+    await ingest.write_early()
+    assert outcome_count(ingest, "unknown") == 0
+    going_on.clear()
+    await ingest.write_early()
+    assert outcome_count(ingest, "unknown") == 1
+
+
+async def test_a_request_with_too_many_early_points_is_to_be_sent_again() -> None:
+    ingest = ingest_of(
+        fleet_of(), may_discover=lambda cell, service: True, options=IngestOptions(max_early_points=1)
+    )
+    new = [Update(dimensions=(("StreamName", f"new-{n}"),)) for n in range(2)]
+    with pytest.raises(ByteBudgetExceededError):
+        await ingest.ingest(delivery(lines(new)))

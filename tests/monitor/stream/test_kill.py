@@ -19,12 +19,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.monitor.serve_process import free_port, journal
 from tests.monitor.stream.bodies import NOW, Update, envelope, line, lines
 from tests.monitor.stream.endpoint import KEYS
 from tests.monitor.stream.process import MINUTES, STREAMS
 from tests.monitor.stream.sender import Sender
-from tests.monitor.test_app import free_port, journal
-from tests.processes import eventually, get, headroom, line_of, own_aws, running
+from tests.processes import demo_aws, eventually, get, headroom, read_line, running
 
 COMMAND = (sys.executable, "-m", "tests.monitor.stream.process")
 CLIENT = partial(httpx.AsyncClient, trust_env=False, timeout=30)
@@ -37,24 +37,24 @@ def updates(ago: int) -> list[Update]:
     ]
 
 
-async def test_nothing_is_missing_when_it_is_killed_while_it_takes_points_in() -> None:
+async def test_nothing_is_missing_when_it_is_killed_while_it_ingests() -> None:
     bodies = {f"r-{ago}": envelope([lines(updates(ago))], f"r-{ago}") for ago in range(MINUTES)}
     async with CLIENT() as client, running(*COMMAND, "0") as first, asyncio.TaskGroup() as group:
-        port = await line_of(first, "")
+        port = await read_line(first, "")
         sender = Sender(f"http://127.0.0.1:{port}/firehose/v1", client, bodies)
         group.create_task(sender.send_all())
-        await sender.some.wait()
+        await sender.quarter_accepted.wait()
         first.send_signal(signal.SIGKILL)
         await first.wait()
         sender.alive = 2
         async with running(*COMMAND, port) as second:
-            await line_of(second, port)
-            await eventually(sender.complete)
-            told = await get(f"http://127.0.0.1:{port}/told")
-    assert told
-    assert 2 in sender.taken.values()
-    for ago, held in enumerate(told.json()):
-        if sender.taken[f"r-{ago}"] == 2:
+            await read_line(second, port)
+            await eventually(sender.all_accepted)
+            values = await get(f"http://127.0.0.1:{port}/values")
+    assert values
+    assert 2 in sender.accepted_by.values()
+    for ago, held in enumerate(values.json()):
+        if sender.accepted_by[f"r-{ago}"] == 2:
             assert held == [1000.0 * ago + n for n in range(STREAMS)]
 
 
@@ -109,24 +109,24 @@ async def test_the_whole_service_misses_nothing_and_doubles_nothing(tmp_path: Pa
     others = lines(
         Update(dimensions=(("StreamName", f"s{n}"),)) for n in range(2000)
     )  # to have it take a while
-    async with own_aws() as environ, CLIENT() as client, asyncio.TaskGroup() as group:
+    async with demo_aws() as environ, CLIENT() as client, asyncio.TaskGroup() as group:
         service = Service(tmp_path, environ)
         async with service.running() as first:
-            told = minutes_of(await service.streams() or {})
-            bodies = {request: envelope([others + line(one)], request) for request, one in told.items()}
+            pending = minutes_of(await service.streams() or {})
+            bodies = {request: envelope([others + line(one)], request) for request, one in pending.items()}
             sender = Sender(f"{service.url}/firehose/v1", client, bodies)
             group.create_task(sender.send_all())
-            await sender.some.wait()
+            await sender.quarter_accepted.wait()
             first.send_signal(signal.SIGKILL)
             await first.wait()
         sender.alive = 2
         async with service.running():
-            await eventually(sender.complete)
-            again = [request for request, process in sender.taken.items() if process == 2]
+            await eventually(sender.all_accepted)
+            again = [request for request, process in sender.accepted_by.items() if process == 2]
             assert again
             assert {await sender.post(request) for request in again} == {200}  # its answers got lost
             assert await service.written() == len(again)
             ids = await service.streams() or {}
-            for one in (told[request] for request in again):
+            for one in (pending[request] for request in again):
                 usage = await service.usage(ids[one.dimensions[0][1]])
                 assert usage[one.start / 1000] == pytest.approx(one.sum / 60)

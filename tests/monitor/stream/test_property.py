@@ -7,12 +7,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.fleet import Fleet
-from monitor.judge import judge
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.judge import judge
 from tests.monitor.stream.bodies import Update, delivery, lines, message
 from tests.monitor.stream.fleets import METRICS, MINUTE, fleet_of, ingest_of
 
-COLUMNS = ("read", "newest", "known", "last", "recent", "by_stream")
+COLUMNS = ("window_end", "newest_point", "latest_minute", "latest_value", "recent_max", "by_stream")
 
 FORMS: list[Callable[[Sequence[Update]], bytes]] = [lines, message, lambda some: message(some, old=True)]
 
@@ -45,7 +45,7 @@ async def streamed(bodies: list[tuple[list[bytes], bool]]) -> Fleet:
     fleet = fleet_of()
     ingest = ingest_of(fleet)
     for n, (records, zipped) in enumerate(bodies):
-        await ingest.take(delivery(*records, request=str(n), zipped=zipped))
+        await ingest.ingest(delivery(*records, request=str(n), zipped=zipped))
     ingest.close()
     judge(fleet, MINUTE)
     return fleet

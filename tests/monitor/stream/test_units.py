@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from monitor.stream.units import factor
+from monitor.stream.units import conversion_factor
 
 AGE, BYTES = "GetRecords.IteratorAgeMilliseconds", "IncomingBytes"
 
@@ -10,7 +10,7 @@ AGE, BYTES = "GetRecords.IteratorAgeMilliseconds", "IncomingBytes"
 @pytest.mark.parametrize("unit", ["", "None", "1", "Count", "{Count}", "Furlongs"])
 @pytest.mark.parametrize("metric", [AGE, BYTES, "IncomingRecords"])
 def test_plain_numbers_and_unknown_units_are_taken_as_they_are(metric: str, unit: str) -> None:
-    assert factor("AWS/Kinesis", metric, "Sum", unit) == 1.0
+    assert conversion_factor("AWS/Kinesis", metric, "Sum", unit) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,11 @@ def test_scales_are_converted_and_others_contradict(
     metric: str, units: tuple[str, ...], expected: float
 ) -> None:
     for unit in units:
-        assert factor("AWS/Kinesis", metric, "Maximum", unit) == pytest.approx(expected, nan_ok=True)
+        assert conversion_factor("AWS/Kinesis", metric, "Maximum", unit) == pytest.approx(
+            expected, nan_ok=True
+        )
 
 
 def test_a_count_of_samples_has_no_scale() -> None:
-    assert factor("AWS/Kinesis", BYTES, "SampleCount", "Kilobytes") == 1.0
-    assert math.isnan(factor("AWS/Kinesis", BYTES, "SampleCount", "Percent"))
+    assert conversion_factor("AWS/Kinesis", BYTES, "SampleCount", "Kilobytes") == 1.0
+    assert math.isnan(conversion_factor("AWS/Kinesis", BYTES, "SampleCount", "Percent"))

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.monitor.top.stage import Headroom
+from tests.monitor.top.harness import Headroom
 
 
 @pytest.fixture
 async def headroom(tmp_path: Path) -> AsyncIterator[Headroom]:
-    async with Headroom.opened(tmp_path) as headroom:
+    async with Headroom.run(tmp_path) as headroom:
         yield headroom

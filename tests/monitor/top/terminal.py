@@ -1,4 +1,4 @@
-"""The command in a terminal of its own, as a process."""
+"""The command as a process in a pseudo-terminal."""
 
 import asyncio
 import os
@@ -7,13 +7,13 @@ import termios
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from tests.processes import BARE, COMMAND, PATIENCE, ROOT
+from tests.processes import COMMAND, ENVIRONMENT, PROCESS_TIMEOUT, ROOT
 
 SIZE = 24, 80  # lines, columns
 
 
 class Terminal:
-    """What a process wrote to its terminal, and what is typed there."""
+    """The output of a process in a terminal, and its keyboard."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -30,7 +30,7 @@ class Terminal:
         os.write(self._descriptor, keys.encode())
 
     async def until(self, word: str) -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PROCESS_TIMEOUT):
             while word.encode() not in self.written:
                 self._more.clear()
                 await self._more.wait()
@@ -40,10 +40,10 @@ class Terminal:
 async def terminal(
     *arguments: str, environ: Mapping[str, str]
 ) -> AsyncIterator[tuple[Terminal, asyncio.subprocess.Process]]:
-    """The command and its terminal; it is killed at the end if it still runs."""
+    """Run the command; yields its terminal and its process, which is killed at the end."""
     ours, its = pty.openpty()
     termios.tcsetwinsize(its, SIZE)
-    settings = {**BARE, "TERM": "xterm-256color", "COLORTERM": "truecolor", **environ}
+    settings = {**ENVIRONMENT, "TERM": "xterm-256color", "COLORTERM": "truecolor", **environ}
     process = await asyncio.create_subprocess_exec(
         *COMMAND, *arguments, cwd=ROOT, env=settings, stdin=its, stdout=its, stderr=its
     )

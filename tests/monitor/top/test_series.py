@@ -1,16 +1,16 @@
-"""One series in full: its chart and what is said of it."""
+"""The screen of one series: its chart and its text."""
 
 import time
 
 import pytest
 
 from collectors.base import Unobservable
-from monitor.alerting.notice import Severity
-from monitor.fleet import Ruling
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.notifiers.notice import Severity
 from rules.band import Zone
-from rules.limits import Band, Limit, Source
-from tests.monitor.fleets import add, judged, key
-from tests.monitor.top.stage import NARROW, OFTEN, SIZE, Headroom, at
+from rules.limits import Band, Limit, LimitSource
+from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.top.harness import FAST_REFRESH, NARROW, SIZE, Headroom, run_top
 from tests.monitor.web.pages import feed
 
 
@@ -18,48 +18,48 @@ from tests.monitor.web.pages import feed
 async def test_enter_opens_it_with_its_chart_and_escape_leads_back(
     headroom: Headroom, size: tuple[int, int]
 ) -> None:
-    clicks, _ = await headroom.stand(("clicks", Zone.SATURATED, 0.8), ("orders", Zone.ABOVE, 0.8))
+    clicks, _ = await headroom.publish_streams(("clicks", Zone.SATURATED, 0.8), ("orders", Zone.ABOVE, 0.8))
     feed(headroom.server.fleet, clicks, [500.0] * 60 + [800.0] * 30, [0.0] * 85 + [5.0] * 5)
-    async with at(headroom.address, size=size) as user:
+    async with run_top(headroom.address, size=size) as user:
         await user.press("enter")
-        screen = await user.sees("clicks Bytes written to a provisioned stream", "demand refused")
+        screen = await user.wait_for("clicks Bytes written to a provisioned stream", "throttled")
         assert "production · eu-west-1 · kinesis.stream_write_bytes" in screen
-        assert "saturated for 4 min: 80 %, 800 B/s of 1000 B/s; 200 B/s left; refused 5 /s" in " ".join(
+        assert "saturated for 4 min: 80 %, 800 B/s of 1000 B/s; headroom 200 B/s; throttled 5 /s" in " ".join(
             screen.split()
         )
         chart = {line.split("│")[0].strip(): line.split("│")[1] for line in user.lines if "│" in line}
         assert "──────" in chart["1000 B/s"] and "╌╌╌" in chart["900 B/s"]
         assert "┈┈┈┈┈┈" in chart["700 B/s"] and "┈┈┈┈" in chart["400 B/s"]
-        assert chart["refused"].rstrip().endswith("!") and "···" in chart["refused"]
+        assert chart["throttled"].rstrip().endswith("!") and "···" in chart["throttled"]
         assert any(0x2800 < ord(character) < 0x2900 for line in chart.values() for character in line)
         await user.press("escape")
-        await user.sees("2 series")
+        await user.wait_for("2 series")
 
 
 async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
-    ruling = Ruling(
-        limit=Limit(950.0, Source.APPLIED, time.time() - 600),
-        band=Band(low=0.3, high=0.6, critical=0.8),
+    ruling = SeriesSettings(
+        limit=Limit(950.0, LimitSource.APPLIED, time.time() - 600),
+        band=Band(low=0.3, high=0.6, near=0.8),
         tags={"team": "web [x]\x1b[2J"},
     )
-    series = add(headroom.server.fleet, key("account", "lambda.account_concurrency"), ruling)
-    place = series.place
+    series = add(headroom.server.fleet, key("", "lambda.account_concurrency"), ruling)
+    place = series.slot
     headroom.server.fleet.usage[place], headroom.server.fleet.utilization[place] = 900.0, 900 / 950
-    headroom.server.fleet.zone[place] = Zone.CRITICAL
+    headroom.server.fleet.zone[place] = Zone.NEAR
     await headroom.server.publish()
-    headroom.fire(series, since=time.time() - 600, links={"runbook": "https://wiki.example/[red]"})
-    async with at(headroom.address, size=(200, 100)) as user:
+    headroom.fire_alert(series, since=time.time() - 600, links={"runbook": "https://wiki.example/[red]"})
+    async with run_top(headroom.address, size=(200, 100)) as user:
         await user.press("enter")
-        screen = await user.sees("Why this limit", "Its alert", "firing, warning")
+        screen = await user.wait_for("Limit", "Alert", "firing, warning")
     for said in (
         "whole account Concurrent executions",
-        "critical for 10 min: 95 %, 900 of 950 concurrent executions; 50 concurrent executions left",
+        "near for 10 min: 95 %, 900 of 950 concurrent executions; headroom 50 concurrent executions",
         "950 concurrent executions (quota): the value that Service Quotas applies to this account",
         "Source: quota_applied, read ",
-        "Target band: 30 % (285 concurrent executions) to 60 % (570 concurrent executions); critical from ",
+        "Target band: 30 % (285 concurrent executions) to 60 % (570 concurrent executions); near ",
         "Newest sample: never",
         r"Tags: team=web [x]\x1b[2J",
-        "How refusals show: ",
+        "Throttling: ",
         "\n1. ",
         "\naws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384",
         "alert firing, warning\n",
@@ -71,23 +71,23 @@ async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
 
 async def test_why_it_cannot_be_seen_and_how_it_could(headroom: Headroom) -> None:
     hidden = Unobservable("request metrics are not enabled", "aws s3api put-bucket-metrics-configuration")
-    series = add(headroom.server.fleet, key("backups", "s3.prefix_read_rate"), usage=hidden, refused=None)
+    series = add(headroom.server.fleet, key("backups", "s3.prefix_read_rate"), usage=hidden, throttled=None)
     judged(headroom.server.fleet, series, Zone.UNOBSERVABLE)
     await headroom.server.publish()
-    async with at(headroom.address) as user:
+    async with run_top(headroom.address) as user:
         await user.press("enter")
-        screen = await user.sees("Not judged")
+        screen = await user.wait_for("Unobservable")
     assert "request metrics are not enabled\naws s3api put-bucket-metrics-configuration\n" in screen
 
 
 async def test_it_follows_what_happens(headroom: Headroom) -> None:
-    clicks, _ = await headroom.stand(("clicks", Zone.CRITICAL, 0.95), ("orders", Zone.ABOVE, 0.8))
-    async with at(headroom.address, OFTEN) as user:
+    clicks, _ = await headroom.publish_streams(("clicks", Zone.NEAR, 0.95), ("orders", Zone.ABOVE, 0.8))
+    async with run_top(headroom.address, FAST_REFRESH) as user:
         await user.press("enter")
-        await user.sees("critical for over 3 h: 95 %", "no alert")
-        headroom.fire(clicks, Severity.CRITICAL)
-        await headroom.stand(("clicks", Zone.SATURATED, 1.0))
-        await user.sees("refused 5 /s", "alert firing, critical")
+        await user.wait_for("near for over 3 h: 95 %", "no alert")
+        headroom.fire_alert(clicks, Severity.CRITICAL)
+        await headroom.publish_streams(("clicks", Zone.SATURATED, 1.0))
+        await user.wait_for("throttled 5 /s", "alert firing, critical")
         await user.press("j", "j")
         assert user.app.screen.query_one("VerticalScroll").scroll_offset.y == 2
         await user.press("k")

@@ -1,4 +1,4 @@
-"""Reading pages in tests."""
+"""Helpers that read pages and feed series in tests."""
 
 import time
 from html.parser import HTMLParser
@@ -6,13 +6,13 @@ from html.parser import HTMLParser
 import httpx
 import numpy as np
 
-from monitor.fleet import Fleet, Series
+from monitor.fleet.fleet import Fleet, Series
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 
 
 class Page(HTMLParser):
-    """A page that was read: its elements with their attributes, and its words. Raises on a bad nesting."""
+    """A parsed page: its elements with their attributes, and its words. Checks the nesting."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -52,19 +52,19 @@ class Page(HTMLParser):
 
 
 async def page(client: httpx.AsyncClient, path: str, status: int = 200) -> Page:
-    """The page at a path."""
+    """Return the page at a path; the response must have the status."""
     got = await client.get(path)
     assert got.status_code == status, got.text
     assert got.headers["content-type"] == "text/html; charset=utf-8"
     return Page(got.text)
 
 
-def feed(fleet: Fleet, series: Series, values: list[float], refused: list[float] | None = None) -> None:
-    """Samples of a series in the minutes up to now, in its unit; and refusals, per second."""
+def feed(fleet: Fleet, series: Series, values: list[float], throttled: list[float] | None = None) -> None:
+    """Write samples of the minutes up to now: usage in its unit, throttled demand per second."""
     now = int(time.time() // 60)
-    for formulas, told in ((fleet.usages, values), (fleet.refusals, refused or [])):
-        formula = formulas.get(series.place)
-        if formula and told:
-            minutes = np.arange(now - len(told) + 1, now + 1, dtype=np.int32)
-            rows = np.full(len(told), formula.rows[0], np.int32)
-            fleet.rings.write(rows, minutes, np.array(told, np.float32) / np.float32(formula.weights[0]))
+    for formulas, samples in ((fleet.usages, values), (fleet.throttled, throttled or [])):
+        formula = formulas.get(series.slot)
+        if formula and samples:
+            minutes = np.arange(now - len(samples) + 1, now + 1, dtype=np.int32)
+            rows = np.full(len(samples), formula.rows[0], np.int32)
+            fleet.rings.write(rows, minutes, np.array(samples, np.float32) / np.float32(formula.weights[0]))

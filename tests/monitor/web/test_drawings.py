@@ -1,16 +1,17 @@
-"""What is drawn of numbers: bars, sparklines, charts."""
+"""Bars, sparklines and charts."""
 
 import re
 
 import numpy as np
 import pytest
 
-from monitor.columns import Floats
-from monitor.course import Course
-from monitor.rings import WINDOW
-from monitor.strokes import bar, marks, path, spark
-from monitor.web.chart import LEFT, RIGHT, WIDTH, Chart, chart, round_step
+from monitor.fleet.columns import Floats
+from monitor.fleet.rings import WINDOW
+from monitor.render.chart import LEFT, RIGHT, WIDTH, Chart, round_step
+from monitor.render.svg import line_path, run_marks, utilization_bar, utilization_sparkline
+from monitor.web.chart import chart_svg
 from rules.limits import Band
+from tests.monitor.fleet.fleets import course
 
 NAN = np.float32(np.nan)
 END = 30_000_000
@@ -19,56 +20,52 @@ BAND = Band()
 
 def minutes(*runs: tuple[int, float | np.float32]) -> Floats:
     """A value for so many minutes each; nothing is known before."""
-    told = np.concatenate([np.full(length, value, np.float32) for length, value in runs])
-    return np.concatenate([np.full(WINDOW - told.size, NAN), told])
+    known = np.concatenate([np.full(length, value, np.float32) for length, value in runs])
+    return np.concatenate([np.full(WINDOW - known.size, NAN), known])
 
 
 UNKNOWN = np.full(WINDOW, NAN)
 
 
-def course(usage: Floats, limit: Floats, saturation: Floats = UNKNOWN) -> Course:
-    return Course(END, usage, UNKNOWN, saturation, limit)
-
-
 @pytest.mark.parametrize(
     ("utilization", "fill"), [(None, "0.0"), (0.0, "0.0"), (0.5, "50.0"), (1.0, "100.0"), (7.0, "100.0")]
 )
-def test_a_bar_is_as_long_as_the_utilization(utilization: float | None, fill: str) -> None:
-    drawn = bar(utilization, BAND, "within")
+def test_the_length_of_a_bar_is_the_utilization(utilization: float | None, fill: str) -> None:
+    drawn = utilization_bar(utilization, BAND, "within")
     assert f'width="{fill}"' in drawn
     assert 'class="band" x="40.0" width="30.0"' in drawn
 
 
-def test_a_bar_says_in_words_what_it_shows() -> None:
-    assert 'aria-label="92 % of the limit, wanted 40 % to 70 %"' in bar(0.92, BAND, "critical")
+def test_a_bar_has_a_label() -> None:
+    assert 'aria-label="92 % of the limit, target 40 % to 70 %"' in utilization_bar(0.92, BAND, "near")
 
 
-def test_a_sparkline_has_gaps_where_nothing_is_known() -> None:
+def test_a_sparkline_has_gaps_where_the_utilization_is_unknown() -> None:
     usage = minutes((60, 0.5), (30, NAN), (60, 0.9)).astype(np.float32)
-    drawn = spark(usage, np.full(WINDOW, NAN), BAND)
+    drawn = utilization_sparkline(usage, np.full(WINDOW, NAN), BAND)
     line = re.search(r'class="line" d="([^"]*)"', drawn)
     assert line and line[1].count("M") == 2
-    assert "50 % to 90 %" in drawn and "refusals" not in drawn
+    assert "50 % to 90 %" in drawn and "throttled at" not in drawn
 
 
-def test_a_sparkline_marks_refusals() -> None:
-    drawn = spark(
+def test_a_sparkline_marks_throttled_demand() -> None:
+    drawn = utilization_sparkline(
         minutes((180, 0.5)), minutes((180, 0.0), (0, 1.0))[:WINDOW] + minutes((90, 0.0), (90, 1.0)), BAND
     )
-    assert 'class="refused" d="M60 26.5H120"' in drawn and "with refusals" in drawn
+    assert 'class="throttled" d="M60 26.5H120"' in drawn and "throttled at times" in drawn
 
 
-def test_a_sparkline_of_nothing_says_so() -> None:
-    assert "not known" in spark(np.full(WINDOW, NAN), np.full(WINDOW, NAN), BAND)
+def test_a_sparkline_without_known_values_is_the_word_unknown() -> None:
+    assert "unknown" in utilization_sparkline(np.full(WINDOW, NAN), np.full(WINDOW, NAN), BAND)
 
 
-def test_one_point_alone_is_seen() -> None:
-    assert list(path(np.arange(3, dtype=np.float32), np.array([NAN, 5, NAN], np.float32))) == ["M1 5h1"]
+def test_a_single_point_is_visible() -> None:
+    assert list(line_path(np.arange(3, dtype=np.float32), np.array([NAN, 5, NAN], np.float32))) == ["M1 5h1"]
 
 
 def test_runs_are_marked_from_their_first_to_their_last_step() -> None:
     flags = np.array([True, True, False, False, True])
-    assert list(marks(flags, 10, 9.5)) == ["M0 8H20", "M40 8H50"]
+    assert list(run_marks(flags, 10, 9.5)) == ["M0 8H20", "M40 8H50"]
 
 
 @pytest.mark.parametrize(("top", "step"), [(4, 1), (10, 5), (1100, 500), (0.03, 0.01), (8e6, 2e6)])
@@ -84,16 +81,16 @@ def test_grid_lines_are_at_round_numbers(top: float, step: float) -> None:
         ("records/s", 4 * 2.0**20, ["0", "2M", "4M"]),
     ],
 )
-def test_grid_lines_are_at_round_numbers_of_what_they_are_told_in(
+def test_grid_lines_are_at_round_numbers_of_the_unit_shown(
     unit: str, limit: float, labels: list[str]
 ) -> None:
-    drawn = chart(Chart(course(UNKNOWN, minutes((180, limit))), BAND, unit))
+    drawn = chart_svg(Chart(course(UNKNOWN, minutes((180, limit))), BAND, unit))
     assert re.findall(r'text-anchor="end">([^<]*)<', drawn) == labels
 
 
-def test_a_chart_has_the_limits_steps_at_their_minutes() -> None:
+def test_a_chart_shows_each_limit_while_it_was_in_force() -> None:
     limit = minutes((119, 1000.0), (61, 2000.0))
-    drawn = chart(Chart(course(minutes((180, 500.0)), limit), BAND, "records/s"))
+    drawn = chart_svg(Chart(course(minutes((180, 500.0)), limit), BAND, "records/s"))
     line = re.search(r'class="limit" d="M([\d.]+) ([\d.]+)h([\d.]+)L([\d.]+) ([\d.]+)h([\d.]+)"', drawn)
     assert line
     x1, y1, w1, x2, y2, w2 = map(float, line.groups())
@@ -104,19 +101,17 @@ def test_a_chart_has_the_limits_steps_at_their_minutes() -> None:
 
 def test_a_limit_is_drawn_only_where_one_was_known() -> None:
     limit = minutes((60, 1000.0), (60, NAN), (60, 1000.0))
-    drawn = chart(Chart(course(minutes((180, 500.0)), limit), BAND, "records/s"))
+    drawn = chart_svg(Chart(course(minutes((180, 500.0)), limit), BAND, "records/s"))
     assert drawn.count('class="band"') == 2
-    assert chart(Chart(course(minutes((180, 500.0)), UNKNOWN), BAND, "records/s")).count("limit") == 0
+    assert chart_svg(Chart(course(minutes((180, 500.0)), UNKNOWN), BAND, "records/s")).count("limit") == 0
 
 
 @pytest.mark.parametrize("unit", ["bytes/s", "milliseconds", "percent", "records/s"])
 @pytest.mark.parametrize("usage", [NAN, 0.0, 1e-6, 3.0, 7e12])
 @pytest.mark.parametrize("limit", [None, 1e-3, 1000.0, 5e12])
-def test_whatever_the_numbers_are_the_chart_stays_within_its_frame(
-    unit: str, usage: float, limit: float | None
-) -> None:
-    told = course(minutes((100, usage)), minutes((180, limit or NAN)), minutes((50, 1.0)))
-    drawn = chart(Chart(told, BAND, unit))
+def test_a_chart_stays_within_its_frame(unit: str, usage: float, limit: float | None) -> None:
+    history = course(minutes((100, usage)), minutes((180, limit or NAN)), minutes((50, 1.0)))
+    drawn = chart_svg(Chart(history, BAND, unit))
     assert "nan" not in drawn and "inf" not in drawn
     assert drawn.count("<text") < 20
     for height in re.findall(r'<rect class="band" [^>]* height="([^"]*)"', drawn):

@@ -1,4 +1,4 @@
-"""Open pages of a real `headroom serve` that is told to stop."""
+"""Open pages of a real `headroom serve` that stops."""
 
 import asyncio
 import signal
@@ -7,23 +7,23 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.monitor.test_app import serving
+from tests.monitor.serve_process import serving
 
 PAGES = 50
 
 
 async def stay(url: str, opened: asyncio.Semaphore) -> str:
-    """All that an open page is told until the stream ends, which must be in order."""
+    """Return everything that an open page receives until the stream ends, which must be without an error."""
     async with httpx.AsyncClient(trust_env=False) as client, client.stream("GET", f"{url}/live") as got:
         parts = got.aiter_text()
-        told = await anext(parts)
+        received = await anext(parts)
         opened.release()
-        return told + "".join([part async for part in parts])
+        return received + "".join([part async for part in parts])
 
 
-@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
-async def test_open_pages_end_in_order_when_the_server_is_told_to_stop(
-    tmp_path: Path, told: signal.Signals
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_streams_of_open_pages_end_when_the_server_stops(
+    tmp_path: Path, number: signal.Signals
 ) -> None:
     async with serving(tmp_path / "headroom.yaml", "services: [sqs]\n") as (process, url):
         opened = asyncio.Semaphore(0)
@@ -31,7 +31,7 @@ async def test_open_pages_end_in_order_when_the_server_is_told_to_stop(
             pages = [group.create_task(stay(url, opened)) for _ in range(PAGES)]
             for _ in pages:
                 await opened.acquire()
-            process.send_signal(told)
+            process.send_signal(number)
         _, errors = await process.communicate()
     assert process.returncode == 0
     assert all(page.result().startswith("retry: ") for page in pages)

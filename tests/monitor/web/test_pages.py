@@ -1,23 +1,24 @@
-"""The pages: what they say, and what they make of strange names, addresses and moments."""
+"""The pages: their content, and strange names, addresses and states."""
 
 import gzip
 import re
 import time
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
 
 from collectors.base import Unobservable
 from monitor.alerting.links import Links
-from monitor.aws import Failure
-from monitor.inventory import Outcome
-from monitor.judge import judge
-from monitor.status import CellStatus, Told
-from monitor.web.shell import asset
+from monitor.aws.failure import Failure
+from monitor.aws.run_status import RunStatus
+from monitor.aws.status import CellStatus, MonitorStatus
+from monitor.fleet.judge import judge
+from monitor.web.templating import asset, code_spans
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleets import ACCOUNT, REGION, RULING, add, judged, key
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, RULING, add, judged, key
 from tests.monitor.served import Server
 from tests.monitor.web.pages import Page, feed, page
 
@@ -32,33 +33,33 @@ async def filled(server: Server) -> str:
     fleet = server.fleet
     worst = add(fleet, key(HOSTILE))
     judged(fleet, worst, Zone.SATURATED, usage=900.0, saturation=3.0)
-    judged(fleet, add(fleet, key(LONG)), Zone.CRITICAL, usage=950.0)
+    judged(fleet, add(fleet, key(LONG)), Zone.NEAR, usage=950.0)
     why = Unobservable(f"not enabled {HOSTILE}", f"aws enable {HOSTILE}")
-    judged(fleet, add(fleet, key("hidden"), usage=why, refused=None), Zone.UNOBSERVABLE)
-    refused = Outcome(attempted=60.0, failures=[Failure("ListStreams", MARKUP, "AccessDenied", MARKUP)])
+    judged(fleet, add(fleet, key("hidden"), usage=why, throttled=None), Zone.UNOBSERVABLE)
+    refused = RunStatus(started_at=60.0, failures=[Failure("ListStreams", MARKUP, "AccessDenied", MARKUP)])
     cells = [
         CellStatus(
-            account=ACCOUNT, region=REGION, name=MARKUP, collectors={"kinesis": Outcome()}, poll=Outcome()
+            account=ACCOUNT, region=REGION, name=MARKUP, collectors={"kinesis": RunStatus()}, poll=RunStatus()
         ),
         CellStatus(account=ACCOUNT, region="eu-north-1", name="", collectors={"sqs": refused}, poll=refused),
     ]
-    server.told = Told(cells=cells, shut={MARKUP: refused.failures[0]}, waited_for=[MARKUP])
+    server.status = MonitorStatus(
+        cells=cells, inaccessible_accounts={MARKUP: refused.failures[0]}, pending=[MARKUP]
+    )
     one = notice(worst.key.id, resource=HOSTILE, summary=f"{HOSTILE} is busy.")
-    server.alerting.alarm.standing[worst.key.id] = one
+    server.alerting.engine.alerts[worst.key.id] = one
     await server.publish()
     return worst.key.id
 
 
-async def test_every_page_is_well_formed_and_keeps_markup_in_names_apart(
-    server: Server, client: httpx.AsyncClient
-) -> None:
+async def test_every_page_is_well_formed_and_escapes_names(server: Server, client: httpx.AsyncClient) -> None:
     worst = await filled(server)
     for path in (*PATHS, f"/series/{worst}", "/?zone=saturated&resource=%3Cscript%3E"):
         shown = await page(client, path)
         assert [one["src"] for one in shown.all("script")] == [asset("headroom.js")], path
 
 
-async def test_nothing_is_asked_of_other_hosts_and_nothing_runs_inline(
+async def test_pages_load_nothing_from_other_hosts_and_have_no_inline_code(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     worst = await filled(server)
@@ -73,7 +74,7 @@ async def test_nothing_is_asked_of_other_hosts_and_nothing_runs_inline(
         assert all(re.match("/static/[a-z]+", address or "") for address in loaded)
 
 
-async def test_assets_are_there_and_change_their_address_with_their_content(
+async def test_the_address_of_an_asset_changes_with_its_content(
     client: httpx.AsyncClient,
 ) -> None:
     shown = await page(client, "/")
@@ -81,7 +82,7 @@ async def test_assets_are_there_and_change_their_address_with_their_content(
         got = await client.get(address or "")
         assert got.status_code == 200 and "immutable" in got.headers["cache-control"]
         assert re.search(r"\?v=[0-9a-f]{12}$", address or "")
-    assert "not here" in (await page(client, "/static/other.js", 404)).words.lower()
+    assert "does not exist" in (await page(client, "/static/other.js", 404)).words.lower()
 
 
 async def test_the_script_stays_small(client: httpx.AsyncClient) -> None:
@@ -90,18 +91,18 @@ async def test_the_script_stays_small(client: httpx.AsyncClient) -> None:
     assert not re.search(r"https?://", script)
 
 
-async def test_the_overview_says_what_is_refused_what_is_next_and_what_is_not_seen(
+async def test_the_overview_says_what_is_throttled_near_its_limit_and_without_data(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     await filled(server)
     words = " ".join((await page(client, "/")).words.split())
-    assert "Refused now 1saturated" in words and "3 refused/s" in words
-    assert "Next 1critical" in words and "95 % of the limit" in words
-    assert "Not seen 1series" in words and "AccessDenied" in words
-    assert "not seen" in words  # on the map: the cell that nobody is let into
+    assert "Throttled now 1saturated" in words and "3 throttled/s" in words
+    assert "Near their limits 1near" in words and "95 % of the limit" in words
+    assert "Without data 1series" in words and "AccessDenied" in words
+    assert "no data" in words  # on the heatmap: a service that was never read
 
 
-async def test_links_lead_to_what_there_is(server: Server, client: httpx.AsyncClient) -> None:
+async def test_no_link_is_broken(server: Server, client: httpx.AsyncClient) -> None:
     await filled(server)
     shown = await page(client, "/")
     assert {"/metrics", "/api/v1/series", "/docs", "/-/ready"} < {*shown.links}
@@ -110,10 +111,10 @@ async def test_links_lead_to_what_there_is(server: Server, client: httpx.AsyncCl
         assert got.status_code in (200, 503), path  # not ready yet
 
 
-async def test_filters_are_those_of_the_address(server: Server, client: httpx.AsyncClient) -> None:
+async def test_filters_are_in_the_address(server: Server, client: httpx.AsyncClient) -> None:
     for name in ("orders", "orders.fifo", "clicks[1]"):
         judged(server.fleet, add(server.fleet, key(name)), Zone.WITHIN, usage=500.0)
-    judged(server.fleet, add(server.fleet, key("orders-dead")), Zone.CRITICAL, usage=950.0)
+    judged(server.fleet, add(server.fleet, key("orders-dead")), Zone.NEAR, usage=950.0)
     await server.publish()
 
     async def shown(query: str) -> set[str]:
@@ -127,26 +128,26 @@ async def test_filters_are_those_of_the_address(server: Server, client: httpx.As
     assert "clicks[1]" in await shown("resource=s[1]")
     assert "orders" not in await shown("resource=*.fifo")
     assert "orders" in await shown("service=kinesis&account=&region=&zone=&resource=")
-    assert await shown("service=sqs") == set()
+    assert await shown("service=sqs") == {"orders-dead"}  # on the card, which no filter changes
 
 
-async def test_alerts_are_filtered_likewise(server: Server, client: httpx.AsyncClient) -> None:
+async def test_filters_apply_to_alerts(server: Server, client: httpx.AsyncClient) -> None:
     for name in ("orders", "clicks"):
         series = add(server.fleet, key(name))
         alert = notice(series.key.id, resource=name, summary=f"{name} is busy.")
-        server.alerting.alarm.standing[series.key.id] = alert
+        server.alerting.engine.alerts[series.key.id] = alert
     await server.publish()
-    for query, told in {
+    for query, shown in {
         "": {"orders", "clicks"},
         "resource=order": {"orders"},
         "resource=*s": {"orders", "clicks"},
-        "zone=critical": {"orders", "clicks"},
+        "zone=near": {"orders", "clicks"},
         "zone=above": set(),
         "service=sqs": set(),
         f"account={ACCOUNT}": {"orders", "clicks"},
     }.items():
         words = (await page(client, f"/?{query}")).words
-        assert {name for name in ("orders", "clicks") if f"{name} is busy." in words} == told, query
+        assert {name for name in ("orders", "clicks") if f"{name} is busy." in words} == shown, query
 
 
 async def test_a_filter_that_matches_nothing_says_so(server: Server, client: httpx.AsyncClient) -> None:
@@ -155,8 +156,118 @@ async def test_a_filter_that_matches_nothing_says_so(server: Server, client: htt
     assert "No series matches these filters" in shown.words
 
 
+async def test_the_cards_ignore_filters_and_hidden_series_are_counted(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    for number in range(3):
+        worse = add(server.fleet, key(f"refused-{number}"))
+        judged(server.fleet, worse, Zone.SATURATED, usage=900.0, saturation=3.0)
+    judged(server.fleet, add(server.fleet, key("near")), Zone.NEAR, usage=950.0)
+    judged(server.fleet, add(server.fleet, key("well")), Zone.WITHIN, usage=500.0)
+    alert = notice("a" * 16, resource="refused-0", summary="It is refused.")
+    server.alerting.engine.alerts[alert.alert] = alert
+    await server.publish()
+    for query, hidden in {
+        "": "",
+        "resource=nosuch": "This filter hides 3 saturated and 1 near series.",
+        "resource=refused-*": "This filter hides 1 near series.",
+        "zone=within": "This filter hides 3 saturated and 1 near series.",
+        "zone=saturated&zone=near": "",
+        "service=kinesis": "",
+        "service=sqs&zone=saturated": "This filter hides 3 saturated and 1 near series.",
+    }.items():
+        words = " ".join((await page(client, f"/?{query}")).words.split())
+        assert "Throttled now 3saturated" in words and "Near their limits 1near" in words, query
+        assert ("This filter hides" in words) == bool(hidden) and hidden in words, query
+        assert ("1 more firing alert outside this filter" in words) == ("It is refused." not in words), query
+
+
+@pytest.mark.parametrize(("number", "last"), [(99, 2), (3, 2)])
+async def test_a_page_beyond_the_last_says_so(
+    number: int, last: int, server: Server, client: httpx.AsyncClient
+) -> None:
+    for one in range(30):
+        judged(server.fleet, add(server.fleet, key(f"s{one}")), Zone.WITHIN, usage=400.0 + one)
+    await server.publish()
+    shown = await page(client, f"/?page={number}&zone=within")
+    words = " ".join(shown.words.split())
+    assert f"Page {number} of {last}: this page does not exist. Back to page 1" in words
+    assert "No series is monitored" not in words and "/?zone=within" in shown.links
+    assert "Page 1 of 2" in " ".join((await page(client, "/")).words.split())
+
+
+NOTHING = [
+    (
+        {
+            "inaccessible_accounts": {
+                "default": Failure("", "", "NoCredentialsError", "Unable to locate credentials")
+            }
+        },
+        "Headroom cannot access the account default: Unable to locate credentials.",
+        "aws sts get-caller-identity",
+    ),
+    (
+        {"inaccessible_accounts": {"default": Failure("", "", "MissingRegionError", "no region is set")}},
+        "Headroom cannot access the account default: no region is set.",
+        "export AWS_REGION=eu-west-1",
+    ),
+    (
+        {"inaccessible_accounts": {"prod": Failure("AssumeRole", "", "AccessDenied", "not you")}},
+        "AccessDenied of sts:AssumeRole: Headroom cannot access the account prod: not you.",
+        "headroom iam-policy > policy.json",
+    ),
+    ({"pending": ["account prod"]}, "Not read yet: account prod.", ""),
+    ({}, "`exclude` excludes everything that is configured.", "headroom config check"),
+]
+
+
+@pytest.mark.parametrize(("fields", "reason", "command"), NOTHING)
+async def test_nothing_is_green_while_no_series_is_monitored(
+    fields: dict[str, Any], reason: str, command: str, server: Server, client: httpx.AsyncClient
+) -> None:
+    server.status = MonitorStatus(has_data=False, **fields)
+    await server.publish()
+    shown = await page(client, "/")
+    words = " ".join(shown.words.split())
+    assert "No series is monitored" in words and reason in words and command in words
+    assert "No demand is throttled" not in words and "reads of AWS succeed" not in words
+    assert not [one for one in shown.all("div") if "calm" in (one.get("class") or "").split()]
+    status = await page(client, "/status")
+    assert "Everything has been read" not in status.words
+    assert "are observable" not in (await page(client, "/blind")).words
+
+
+async def test_stale_series_are_not_shown_as_good(server: Server, client: httpx.AsyncClient) -> None:
+    judged(server.fleet, add(server.fleet, key("old")), Zone.STALE)
+    await server.publish()
+    words = (await page(client, "/")).words
+    assert "No series has a recent sample" in words
+    assert "No demand is throttled" not in words
+
+
+async def test_failures_with_one_cause_are_one_group(server: Server, client: httpx.AsyncClient) -> None:
+    denied = RunStatus(failures=[Failure("ListStreams", "", "AccessDeniedException", "an explicit deny")])
+    other = RunStatus(failures=[Failure("ListQueues", "", "AccessDenied", "an explicit deny")])
+    well = RunStatus(succeeded_at=60.0)
+    regions = [f"ap-south-{number}" for number in (1, 2, 3, 4)]
+    cells = [
+        CellStatus(account=ACCOUNT, region=one, name="prod", collectors=looks, poll=well)
+        for one in (*regions, REGION)
+        for looks in [{"sqs": well} if one == REGION else {"kinesis": denied, "sqs": other}]
+    ]
+    server.status = MonitorStatus(cells=cells)
+    await server.publish()
+    shown = await page(client, "/blind")
+    assert len(shown.all("article")) == 1
+    words = " ".join(shown.words.split())
+    assert "prod, 4 of 5 regions: AccessDenied, AccessDeniedException never read, 8 failures" in words
+    assert "in 4 of 5 regions of prod (ap-south-1, ap-south-2, ap-south-3 and 1 more)" in words
+    assert all(f"{one}Kinesis Data Streams, Simple Queue Service" in words for one in regions)
+    assert "prod, 4 of 5 regions: AccessDenied" in " ".join((await page(client, "/")).words.split())
+
+
 @pytest.mark.parametrize("query", ["zone=purple", "page=0", f"resource={'x' * 5000}", "page=x"])
-async def test_a_wrong_filter_is_said_in_words(client: httpx.AsyncClient, query: str) -> None:
+async def test_an_invalid_filter_is_named_on_an_error_page(client: httpx.AsyncClient, query: str) -> None:
     shown = await page(client, f"/?{query}", 422)
     assert query.partition("=")[0] in shown.words
 
@@ -171,32 +282,30 @@ async def test_pages_follow_one_another(server: Server, client: httpx.AsyncClien
     assert len(rows[0]) == 25 and len(rows[1]) == 5 and not rows[0] & rows[1]
 
 
-async def test_a_series_shows_its_chart_its_limit_and_what_to_do(
-    server: Server, client: httpx.AsyncClient
-) -> None:
-    series = add(server.fleet, key("account", "lambda.account_concurrency"))
+async def test_a_series_has_its_chart_limit_and_remedy(server: Server, client: httpx.AsyncClient) -> None:
+    series = add(server.fleet, key("", "lambda.account_concurrency"))
     feed(server.fleet, series, [950.0] * 30, [0.0] * 20 + [5.0] * 10)
     judge(server.fleet, int(time.time() // 60))
     await server.publish()
     shown = await page(client, f"/series/{series.key.id}")
     assert "aws service-quotas request-service-quota-increase" in shown.words
     assert "--desired-value 1728" in shown.words  # 950 is 55 % of it
-    assert "read from the resource's or the account's own API" in shown.words
+    assert "read from the service's API" in shown.words
     drawn = [one["class"] for one in shown.all("path") if one.get("class")]
-    assert {"limit", "critical", "line", "refused"} <= set(drawn)
+    assert {"limit", "near", "line", "throttled"} <= set(drawn)
 
 
 async def test_a_series_links_to_runbook_console_and_grafana(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     series = add(server.fleet, key("orders & co"))
-    judged(server.fleet, series, Zone.CRITICAL, usage=950.0)
+    judged(server.fleet, series, Zone.NEAR, usage=950.0)
     links = {
         "runbook": "https://wiki.example.org/{service}.{signal}",
         "grafana": "https://grafana.example.org/d/headroom-series?var-resource={resource}",
     }
-    writer = server.alerting.alarm.writer
-    writer.config = writer.config.model_copy(update={"links": Links.model_validate(links)})
+    writer = server.alerting.engine.notice_builder
+    writer.settings = replace(writer.settings, links=Links.model_validate(links))
     await server.publish()
     found = (await page(client, f"/series/{series.key.id}")).links
     assert "https://wiki.example.org/kinesis.stream_write_bytes" in found
@@ -204,11 +313,11 @@ async def test_a_series_links_to_runbook_console_and_grafana(
     assert [one for one in found if "console.aws.amazon.com/kinesis" in one and "eu-west-1" in one]
 
 
-async def test_what_cannot_be_observed_is_told_with_the_command(
+async def test_unobservable_series_have_their_reason_and_command(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     why = Unobservable("metrics are off", "aws turn --on 'it'")
-    hidden = add(server.fleet, key("hidden"), usage=why, refused=None)
+    hidden = add(server.fleet, key("hidden"), usage=why, throttled=None)
     judged(server.fleet, hidden, Zone.UNOBSERVABLE)
     await server.publish()
     for path in ("/blind", f"/series/{hidden.key.id}"):
@@ -216,39 +325,39 @@ async def test_what_cannot_be_observed_is_told_with_the_command(
         assert "metrics are off" in words and "aws turn --on 'it'" in words
 
 
-async def test_a_series_that_vanishes_becomes_a_page_that_says_so(
+async def test_the_page_of_a_departed_series_is_an_error_page(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     worst = await filled(server)
     await page(client, f"/series/{worst}")
     server.fleet.drop(key(HOSTILE))
     await server.publish()
-    assert "the resource is gone" in (await page(client, f"/series/{worst}", 404)).words
+    assert "its resource may be gone" in (await page(client, f"/series/{worst}", 404)).words
     for path in PATHS:
         await page(client, path)
 
 
-async def test_dropped_between_two_judgements_it_is_left_out(
+async def test_a_series_dropped_after_the_snapshot_is_left_out(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     worst = await filled(server)
     server.fleet.drop(key(HOSTILE))
-    assert "the resource is gone" in (await page(client, f"/series/{worst}", 404)).words
+    assert "its resource may be gone" in (await page(client, f"/series/{worst}", 404)).words
     await page(client, "/")
 
 
 @pytest.mark.parametrize("identity", ["0" * 16, "xyz", "%00", "a" * 3000])
-async def test_an_id_that_no_series_has(client: httpx.AsyncClient, identity: str) -> None:
+async def test_an_unknown_id_is_not_found(client: httpx.AsyncClient, identity: str) -> None:
     await page(client, f"/series/{identity}", 404)
 
 
-async def test_before_anything_is_read_all_pages_are_there(client: httpx.AsyncClient) -> None:
+async def test_all_pages_exist_before_the_first_read(client: httpx.AsyncClient) -> None:
     for path in PATHS:
         await page(client, path)
-    assert "No series is watched yet" in (await page(client, "/")).words
+    assert "No series is monitored." in (await page(client, "/")).words
 
 
-async def test_a_page_is_sent_again_only_when_it_changed(server: Server, client: httpx.AsyncClient) -> None:
+async def test_an_unchanged_page_is_not_sent_again(server: Server, client: httpx.AsyncClient) -> None:
     series = add(server.fleet, key("orders"))
     judged(server.fleet, series, Zone.WITHIN, usage=500.0)
     await server.publish()
@@ -256,7 +365,7 @@ async def test_a_page_is_sent_again_only_when_it_changed(server: Server, client:
     assert first.headers["content-encoding"] == "gzip"
     again = await client.get("/", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    judged(server.fleet, series, Zone.CRITICAL, usage=950.0)
+    judged(server.fleet, series, Zone.NEAR, usage=950.0)
     await server.publish()
     changed = await client.get("/", headers={"If-None-Match": first.headers["etag"]})
     assert changed.status_code == 200 and "95 %" in changed.text
@@ -265,9 +374,98 @@ async def test_a_page_is_sent_again_only_when_it_changed(server: Server, client:
     assert gzip.decompress(raw).decode() == changed.text
 
 
-async def test_an_override_is_told_as_the_limit_it_is(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_series_without_a_limit_says_so(server: Server, client: httpx.AsyncClient) -> None:
     series = add(server.fleet, key("orders"), replace(RULING, limit=None))
     judged(server.fleet, series, Zone.UNOBSERVABLE)
     await server.publish()
     shown = await page(client, f"/series/{series.key.id}")
-    assert "not known" in shown.words and "no limit is known" in shown.words
+    assert "unknown" in shown.words and "no limit is known" in shown.words
+
+
+@pytest.mark.parametrize(
+    ("text", "markup"),
+    [
+        ("run `headroom check` now", "run <code>headroom check</code> now"),
+        ("`a` or `<b>`", "<code>a</code> or <code>&lt;b&gt;</code>"),
+        ("nothing <i>", "nothing &lt;i&gt;"),
+        ("one ` alone", "one <code> alone</code>"),
+        ("", ""),
+    ],
+)
+def test_text_between_backticks_is_code(text: str, markup: str) -> None:
+    assert code_spans(text) == markup
+
+
+@pytest.mark.parametrize("path", ["/series/{}", "/alerts"])
+async def test_an_alert_has_its_time_and_the_present_usage_beside_it(
+    server: Server, client: httpx.AsyncClient, path: str
+) -> None:
+    series = add(server.fleet, key("orders"))
+    judged(server.fleet, series, Zone.WITHIN, usage=480.0, saturation=0.0)
+    firing = notice(series.key.id, resource="orders", summary="orders; 821 throttled/s.")
+    server.alerting.engine.alerts[series.key.id] = firing
+    await server.publish()
+    words = " ".join((await page(client, path.format(series.key.id))).words.split())
+    assert re.search(r"\d\d \w{3} \d\d:\d\d UTC ?: ?orders; 821 throttled/s\.", words)
+    assert re.search(r"Now, as of \d\d \w{3} \d\d:\d\d UTC ?, it writes 480 B/s .*; 0 throttled/s\.", words)
+
+
+async def test_a_series_without_throttled_demand_says_since_when_and_what_an_alert_needs(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    series = add(server.fleet, key("orders"))
+    judged(server.fleet, series, Zone.WITHIN, usage=480.0, saturation=0.0)
+    await server.publish()
+    words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
+    assert re.search(r"Nothing is throttled, as of \d\d \w{3}", words)
+    assert "An alert needs 0.05 throttled records per second in one minute" in words
+
+
+async def test_throttled_demand_within_the_tolerance_is_shown_as_such(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    series = add(server.fleet, key("orders"))
+    judged(server.fleet, series, Zone.WITHIN, usage=480.0, saturation=0.02)
+    await server.publish()
+    words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
+    assert "0.02 /s" in words and "within the tolerance" in words
+
+
+@pytest.mark.parametrize(
+    ("signal", "card", "cell"),
+    [
+        ("lambda.account_concurrency", "Unknown at present.", "unknown"),
+        ("sqs.standard_in_flight", "AWS publishes no metric of it.", "no metric"),
+    ],
+)
+async def test_throttling_that_is_unknown_now_differs_from_throttling_without_a_metric(
+    server: Server, client: httpx.AsyncClient, signal: str, card: str, cell: str
+) -> None:
+    series = add(server.fleet, key("", signal), throttled=None)
+    judged(server.fleet, series, Zone.STALE)
+    await server.publish()
+    assert card in (await page(client, f"/series/{series.key.id}")).words
+    got = (await client.get("/?zone=stale")).text
+    assert f'data-label="Throttled"><span class="muted">{cell}</span>' in got
+
+
+async def test_a_stale_series_says_why_and_links_to_blind_spots(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    read, unread = (add(server.fleet, key(name)) for name in ("orders", "clicks"))
+    for series in (read, unread):
+        judged(server.fleet, series, Zone.STALE)
+    server.fleet.minute[unread.slot] = -1
+    await server.publish()
+    for series, why in ((read, "is too old to judge the present"), (unread, "No sample has been read yet")):
+        words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
+        assert why in words and "Blind spots lists failed reads" in words and "since -" not in words
+
+
+async def test_a_deliberate_cap_is_marked_as_one(server: Server, client: httpx.AsyncClient) -> None:
+    group = key("web", "autoscaling.group_max_size")
+    series = add(server.fleet, group, replace(RULING, deliberate=True))
+    judged(server.fleet, series, Zone.WITHIN, usage=1000.0)
+    await server.publish()
+    words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
+    assert "set on purpose" in words and "near from 90 %" not in words

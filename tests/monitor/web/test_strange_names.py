@@ -1,4 +1,4 @@
-"""Names with markup, halves of surrogate pairs and 1,000 characters: every address answers in order."""
+"""Names with markup, lone surrogates and 1,000 characters: every address responds."""
 
 import json
 import time
@@ -10,17 +10,18 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from collectors.base import Unobservable
-from monitor.aws import Failure
-from monitor.inventory import Outcome
-from monitor.judge import judge
-from monitor.snapshot import ActiveAlert
-from monitor.status import CellStatus, Reload, Told
-from monitor.text import encodable
-from monitor.web.shell import asset
+from collectors.base import Resource, Unobservable
+from monitor.aws.failure import Failure
+from monitor.aws.run_status import RunStatus
+from monitor.aws.status import CellStatus, MonitorStatus, ReloadStatus
+from monitor.fleet.fleet import Key
+from monitor.fleet.judge import judge
+from monitor.fleet.snapshot import ActiveAlert
+from monitor.lib.text import replace_surrogates
+from monitor.web.templating import asset
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleets import ACCOUNT, REGION, add, judged, key
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, judged, key
 from tests.monitor.served import Server, client_of
 from tests.monitor.web.pages import Page, feed
 
@@ -40,22 +41,24 @@ async def named(folder: Path, name: str) -> AsyncIterator[Server]:
     async with Server.opened(folder) as server:
         fleet, now = server.fleet, int(time.time() // 60)
         worst, next_, hidden = (add(fleet, key(f"{name}{number}")) for number in range(3))
+        stage = Resource("stage", (name, f"{name}/"), (name, name)).utf8_safe  # of two ids and two names
+        add(fleet, Key(ACCOUNT, REGION, "apigateway", "rest_stage_method_throttle", stage))
         why = Unobservable(name, name)
-        hidden = add(fleet, hidden.key, usage=why, refused=None)
+        hidden = add(fleet, hidden.key, usage=why, throttled=None)
         feed(fleet, worst, [950.0] * 30, [3.0] * 30)
         feed(fleet, next_, [950.0] * 2)
         judge(fleet, now)
         judged(fleet, hidden, Zone.UNOBSERVABLE)
-        failed = Outcome(attempted=60.0, failures=[Failure(name, name, name, name)])
+        failed = RunStatus(started_at=60.0, failures=[Failure(name, name, name, name)])
         cell = CellStatus(account=ACCOUNT, region=REGION, name=name, collectors={"sqs": failed}, poll=failed)
-        reload = Reload(at=60.0, error=name)
-        server.told = Told(
-            cells=[cell], shut={name: failed.failures[0]}, waited_for=[name], last_reload=reload
+        reload = ReloadStatus(at=60.0, error=name)
+        server.status = MonitorStatus(
+            cells=[cell], inaccessible_accounts={name: failed.failures[0]}, pending=[name], last_reload=reload
         )
-        told = encodable(name)  # what was told was stored, which half of a pair cannot be
-        alert = notice(worst.key.id, resource=told, summary=told, remedy=(told,), links={"runbook": told})
-        server.alerting.alarm.standing[worst.key.id] = alert
-        active = [ActiveAlert(one.place, "warning", state, 60) for one, state in ((worst, 2), (next_, 1))]
+        text = replace_surrogates(name)  # as stored: lone surrogates cannot be
+        alert = notice(worst.key.id, resource=text, summary=text, remedy=(text,), links={"runbook": text})
+        server.alerting.engine.alerts[worst.key.id] = alert
+        active = [ActiveAlert(one.slot, "warning", state, 60) for one, state in ((worst, 2), (next_, 1))]
         await server.exposition.publish({ACCOUNT: name}, active)
         yield server
 
@@ -80,10 +83,10 @@ async def addresses(client: httpx.AsyncClient, server: Server) -> Iterator[str]:
     return iter(sorted({path.replace("{id}", one) for path in read for one in identities}))
 
 
-async def test_every_address_answers(server: Server, client: httpx.AsyncClient) -> None:
+async def test_every_address_responds(server: Server, client: httpx.AsyncClient) -> None:
     for path in await addresses(client, server):
         got = await client.get(path)
-        assert got.status_code == 503 if path == "/-/ready" else got.is_success, f"{path}: {got.text}"
+        assert got.is_success, f"{path}: {got.text}"
         kind = got.headers["content-type"].partition(";")[0]
         if kind == "text/html":
             sources = [one["src"] for one in Page(got.text).all("script")]
@@ -92,6 +95,27 @@ async def test_every_address_answers(server: Server, client: httpx.AsyncClient) 
             assert json.loads(got.content) is not None
 
 
-async def test_what_is_not_found_is_said(client: httpx.AsyncClient, name: str) -> None:
+async def test_unknown_addresses_are_not_found(client: httpx.AsyncClient, name: str) -> None:
     for path in ("/series/", "/static/", "/api/v1/series/", "/nosuch/"):
         assert (await client.get(path + quote(name, errors="replace"))).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/series"])
+@pytest.mark.parametrize(
+    "wanted", ["[" * 4000, "*" + "[" * 4000, "[]" * 2000, "*" + "[!" * 2000, "\\" * 4000]
+)
+async def test_patterns_with_thousands_of_brackets_get_a_response(
+    server: Server, client: httpx.AsyncClient, path: str, wanted: str
+) -> None:
+    await server.publish()
+    got = await client.get(path, params={"resource": wanted})
+    assert got.status_code in (200, 422)
+
+
+async def test_the_page_of_an_api_shows_its_id(tmp_path: Path) -> None:
+    async with Server.opened(tmp_path) as server, client_of(server) as client:
+        stage = Resource("stage", ("a1b2", "prod"), ("orders", "prod"))
+        series = add(server.fleet, Key(ACCOUNT, REGION, "apigateway", "rest_stage_method_throttle", stage))
+        await server.publish()
+        words = Page((await client.get(f"/series/{series.key.id}")).text).words
+        assert "orders/prod" in words and "a1b2/prod" in words

@@ -1,0 +1,172 @@
+"""The cost of starting with many empty accounts: memory, CPU time, and how long the event loop is blocked.
+
+`python bench/cells.py [accounts] [regions]`: each account is accessed through a role, and all services are
+read in each region, from an empty AWS on loopback in another process.
+Target for 30 accounts in 17 regions: at most 1 GiB, at most 60 s of CPU time until everything was read once,
+and the event loop never blocked for more than 50 ms.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+import monitor.cli  # noqa: F401  to load what a real process loads
+from monitor.config.config import Config
+from monitor.fleet.fleet import Fleet
+from monitor.polling.watcher import Watcher
+from tests.telemetries import Telemetries
+
+REGIONS = (
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "ca-central-1",
+    "sa-east-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "eu-central-1",
+    "eu-north-1",
+    "ap-south-1",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-southeast-1",
+    "ap-southeast-2",
+)
+LAG_INTERVAL = 0.005  # seconds between two measurements of the event loop's lag
+
+XML = {
+    "AssumeRole": "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>"
+    "<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
+    "<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>",
+    "DescribeAccountLimits": "<DescribeAccountLimitsResponse><DescribeAccountLimitsResult>"
+    "<MaxNumberOfAutoScalingGroups>500</MaxNumberOfAutoScalingGroups></DescribeAccountLimitsResult>"
+    "</DescribeAccountLimitsResponse>",
+    "DescribeAutoScalingGroups": "<DescribeAutoScalingGroupsResponse><DescribeAutoScalingGroupsResult>"
+    "<AutoScalingGroups/></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>",
+    "": "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>",
+}
+NO_POINTS = {"Timestamps": [], "Values": [], "StatusCode": "Complete"}
+JSON = {
+    "DescribeLimits": {
+        "OpenShardCount": 0,
+        "ShardLimit": 500,
+        "OnDemandStreamCount": 0,
+        "OnDemandStreamCountLimit": 50,
+    },
+    "ListStreams": {"StreamNames": [], "HasMoreStreams": False},
+    "GetServiceQuota": {"Quota": {"Value": 500.0}},
+    "account": {"throttleSettings": {"rateLimit": 10000.0, "burstLimit": 5000}},
+    "account-settings": {"AccountLimit": {"ConcurrentExecutions": 1000}},
+}
+
+
+async def respond(request: web.Request) -> web.Response:
+    """Respond to any service as an empty account does."""
+    text = await request.text()
+    target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+    action = next((one for one in XML if one and f"Action={one}" in text), "")
+    if action or "/s3/" in request.headers.get("Authorization", ""):
+        return web.Response(text=XML[action], content_type="text/xml")
+    if target == "GetMetricData":
+        ids = [query["Id"] for query in json.loads(text)["MetricDataQueries"]]
+        return web.json_response({"MetricDataResults": [NO_POINTS | {"Id": one} for one in ids]})
+    return web.json_response(JSON.get(target or request.path.rstrip("/").rpartition("/")[2], {}))
+
+
+async def serve() -> None:
+    """Serve the empty AWS until killed; the first line of output is the port."""
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", respond)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    print(runner.addresses[0][1], flush=True)
+    await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def empty_aws() -> AsyncIterator[str]:
+    """Start an empty AWS in another process; yield its URL."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, __file__, "serve", stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{int(await process.stdout.readline())}"
+    finally:
+        process.kill()
+        await process.wait()
+
+
+class Lag:
+    """Measures the longest time that the event loop was blocked, in seconds.
+
+    wall: by the clock, which other processes add to. own: CPU time of the loop's thread.
+    """
+
+    def __init__(self) -> None:
+        self.wall = self.own = 0.0
+
+    async def watch(self) -> None:
+        """Measure until cancelled."""
+        while True:
+            wall, own = time.perf_counter(), time.thread_time()
+            await asyncio.sleep(LAG_INTERVAL)
+            self.wall = max(self.wall, time.perf_counter() - wall - LAG_INTERVAL)
+            self.own = max(self.own, time.thread_time() - own)
+
+
+def resident() -> float:
+    """Resident memory of this process, in MiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def config(accounts: int, regions: int, url: str) -> Config:
+    ids = [f"{n:012d}" for n in range(1, accounts + 1)]
+    roles = [{"name": f"a{one}", "role_arn": f"arn:aws:iam::{one}:role/headroom"} for one in ids]
+    settings = {"accounts": roles, "regions": REGIONS[:regions], "endpoint_url": url}
+    return Config.model_validate(settings)
+
+
+async def main(accounts: int, regions: int) -> None:
+    """Start a watcher, and print its cost until everything was read once."""
+    gc.freeze()  # as `headroom serve` does
+    credentials = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    os.environ |= credentials | {"AWS_EC2_METADATA_DISABLED": "true"}
+    lag = Lag()
+    async with empty_aws() as url:
+        telemetry = Telemetries()
+        watcher = Watcher(config(accounts, regions, url), Fleet(), telemetry.process, telemetry.aws)
+        base, start, cpu = resident(), time.perf_counter(), time.process_time()
+        tasks = [asyncio.create_task(one) for one in (lag.watch(), watcher.run())]
+        await watcher.complete.wait()
+        took, cpu = time.perf_counter() - start, time.process_time() - cpu
+        cells, failed = len(watcher.cells), watcher.sentences()
+        print(
+            f"{cells} cells, all read after {took:.1f} s: {cpu:.1f} s of CPU, {resident():.0f} MiB resident"
+        )
+        print(f"event loop blocked for at most {lag.wall * 1000:.0f} ms, CPU time {lag.own * 1000:.0f} ms")
+        print(f"{base:.0f} MiB before; {len(failed)} failures", *failed[:5], sep="\n")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["serve"]:
+        asyncio.run(serve())
+    else:
+        given = [int(one) for one in sys.argv[1:]]
+        asyncio.run(main(*given or (30, 17)))

@@ -1,0 +1,246 @@
+"""Delay from the first throttled second to `/metrics` and to a webhook. `python bench/detection.py`
+
+`headroom serve` runs as users start it, over a CloudWatch on loopback with the delays of AWS's: the point of
+a minute is visible 60 to 180 seconds after the minute began. One point in five first has a part of its
+value; one in fifty comes five minutes later. Each stream is throttled for ten minutes from a random moment.
+
+It runs in real time: `--minutes 15 --interval 60` takes 25 minutes.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import re
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from xml.sax.saxutils import escape
+
+import aiohttp
+from aiohttp import web
+
+from monitor.demo.session import ENVIRONMENT
+from tests.monitor.serve_process import free_port
+from tests.processes import COMMAND, running
+
+Json = dict[str, Any]
+
+ACCOUNT, REGION = "123456789012", "eu-west-1"
+WARM_UP, TAIL = 120, 480  # seconds before the first throttling, and after the last
+THROTTLED_SECONDS = 600  # of each stream
+SHARDS, SHARD_BYTES = 10, 1024**2
+TRAFFIC = 0.6  # fraction of the capacity of the shards
+THROTTLED_RATE = 200.0  # records per second, while a stream is throttled
+MIN_DELAY, MAX_DELAY = 60, 180  # seconds from the start of a minute until its point is visible
+REVISED, FIRST_FRACTION = 0.2, 0.83  # fraction of points that are revised; their first value, as a fraction
+REVISED_AFTER = 60  # seconds
+LATE, LATE_SECONDS = 0.02, 300  # fraction of points that are late, and by how much
+SCRAPE_INTERVAL = 1.0  # seconds
+SATURATED = re.compile(
+    r'^headroom_zone\{.*signal="stream_write_records".*resource="(stream-\d+)".*\} 3$', re.M
+)
+IDENTITY = (
+    '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
+    f"<Arn>{escape('arn:aws:iam::' + ACCOUNT + ':user/bench')}</Arn><UserId>bench</UserId>"
+    f"<Account>{ACCOUNT}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+)
+CONFIG = """
+services: [kinesis]
+regions: [{region}]
+interval: {interval}
+listen: 127.0.0.1:{port}
+journal: {folder}/headroom.db
+receivers:
+  - {{name: hook, type: webhook, url: "{url}/hook", allow_insecure: true, allow_private: true}}
+route: {{group_wait: 0, group_by: [resource], severities: [critical]}}
+"""
+
+
+@dataclass
+class Streams:
+    """The metrics of streams. onsets: by name, when each begins to be throttled, in epoch seconds."""
+
+    onsets: Mapping[str, float]
+
+    def total(self, stream: str, metric: str, minute: int) -> float | None:
+        """The final sum of a metric in a minute; None when nothing is published."""
+        if metric == "IncomingBytes":
+            return SHARDS * SHARD_BYTES * 60 * TRAFFIC
+        if metric == "IncomingRecords":
+            return SHARDS * 1000 * 60 * TRAFFIC
+        if metric == "WriteProvisionedThroughputExceeded":
+            onset = self.onsets[stream]
+            seconds = min(onset + THROTTLED_SECONDS, minute * 60 + 60) - max(onset, minute * 60)
+            return THROTTLED_RATE * seconds if seconds > 0 else None
+        return None
+
+    def visible(self, stream: str, metric: str, minute: int, now: float) -> float | None:
+        """The sum that CloudWatch returns now. In a minute, all metrics of a stream have the same delay."""
+        total = self.total(stream, metric, minute)
+        chance = random.Random(f"{stream}/{minute}")
+        visible_at = (
+            minute * 60
+            + chance.uniform(MIN_DELAY, MAX_DELAY)
+            + (LATE_SECONDS if chance.random() < LATE else 0)
+        )
+        if total is None or now < visible_at:
+            return None
+        is_partial = chance.random() < REVISED and now < visible_at + REVISED_AFTER
+        return total * FIRST_FRACTION if is_partial else total
+
+
+@dataclass
+class FakeAws:
+    """The AWS that Headroom reads, and the webhook. notified: when each stream's alert arrived."""
+
+    streams: Streams
+    notified: dict[str, float] = field(default_factory=dict)
+    metrics_requested: int = 0
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """Serve on loopback; yield the URL."""
+        app = web.Application(client_max_size=2**24)
+        app.router.add_post("/hook", self.hook)
+        app.router.add_post("/{rest:.*}", self.respond)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await runner.cleanup()
+
+    async def hook(self, request: web.Request) -> web.Response:
+        for alert in (await request.json())["data"]["alerts"]:
+            self.notified.setdefault(alert["labels"]["resource"], time.time())
+        return web.Response()
+
+    async def respond(self, request: web.Request) -> web.Response:
+        operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        if not operation:
+            return web.Response(text=IDENTITY, content_type="text/xml")
+        params: Json = json.loads(await request.read() or b"{}")
+        body = getattr(self, f"_{operation}", self._not_authorized)(params)
+        status = 400 if "__type" in body else 200
+        return web.json_response(body, status=status, content_type="application/x-amz-json-1.1")
+
+    def _not_authorized(self, _: Json) -> Json:
+        return {"__type": "AccessDeniedException", "message": "not part of the measurement"}
+
+    def _ListStreams(self, _: Json) -> Json:
+        return {"StreamNames": list(self.streams.onsets), "HasMoreStreams": False}
+
+    def _DescribeLimits(self, _: Json) -> Json:
+        shards = SHARDS * len(self.streams.onsets)
+        return {"ShardLimit": 2 * shards, "OpenShardCount": shards, "OnDemandStreamCountLimit": 50}
+
+    def _DescribeStreamSummary(self, params: Json) -> Json:
+        name = params["StreamName"]
+        summary = {
+            "StreamName": name,
+            "StreamARN": f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}",
+            "StreamStatus": "ACTIVE",
+            "StreamModeDetails": {"StreamMode": "PROVISIONED"},
+            "RetentionPeriodHours": 24,
+            "StreamCreationTimestamp": 1.7e9,
+            "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
+            "EncryptionType": "NONE",
+            "OpenShardCount": SHARDS,
+            "ConsumerCount": 0,
+        }
+        return {"StreamDescriptionSummary": summary}
+
+    def _GetServiceQuota(self, _: Json) -> Json:
+        return {"Quota": {"Value": 20_000.0}}
+
+    def _GetMetricData(self, params: Json) -> Json:
+        self.metrics_requested += len(params["MetricDataQueries"])
+        minutes = range(int(params["StartTime"] // 60), int(-(-params["EndTime"] // 60)))
+        now = time.time()
+        return {"MetricDataResults": [self._result(one, minutes, now) for one in params["MetricDataQueries"]]}
+
+    def _result(self, query: Json, minutes: Iterable[int], now: float) -> Json:
+        metric = query["MetricStat"]["Metric"]
+        stream = {one["Name"]: one["Value"] for one in metric["Dimensions"]}.get("StreamName", "")
+        values = (
+            {minute: self.streams.visible(stream, metric["MetricName"], minute, now) for minute in minutes}
+            if stream in self.streams.onsets
+            else {}
+        )
+        points = {minute: value for minute, value in values.items() if value is not None}
+        return {
+            "Id": query["Id"],
+            "Timestamps": [minute * 60 for minute in points],
+            "Values": list(points.values()),
+            "StatusCode": "Complete",
+        }
+
+
+async def scrape(port: int, seen: dict[str, float]) -> None:
+    """Record when `/metrics` first shows each stream as saturated."""
+    async with aiohttp.ClientSession() as client:
+        while True:
+            try:
+                async with client.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                    found = SATURATED.findall(await answer.text())
+            except aiohttp.ClientError:
+                found = []  # the service does not listen yet
+            for stream in found:
+                seen.setdefault(stream, time.time())
+            await asyncio.sleep(SCRAPE_INTERVAL)
+
+
+def summary(label: str, arrived: Mapping[str, float], onsets: Mapping[str, float]) -> str:
+    took = sorted(arrived[one] - onset for one, onset in onsets.items() if one in arrived)
+    if not took:
+        return f"{label}: never"
+    p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
+    missed, false = len(onsets) - len(took), sum(one < 0 for one in took)
+    return (
+        f"{label}: p50 {p50:.0f} s, p99 {p99:.0f} s, of {len(took)} streams, {missed} missed, {false} false"
+    )
+
+
+async def measure(minutes: float, streams: int, interval: int) -> None:
+    start = time.time() + WARM_UP
+    chance = random.Random(1)
+    onsets = {f"stream-{n}": start + chance.uniform(0, minutes * 60) for n in range(streams)}
+    aws, seen, port = FakeAws(Streams(onsets)), dict[str, float](), free_port()
+    environ = ENVIRONMENT | {"PATH": "", "PYTHONPATH": ":".join(filter(None, sys.path))}
+    with TemporaryDirectory() as folder:
+        async with aws.serving() as url:
+            config = Path(folder) / "headroom.yaml"
+            config.write_text(
+                CONFIG.format(region=REGION, interval=interval, port=port, folder=folder, url=url)
+            )
+            environ["AWS_ENDPOINT_URL"] = url
+            serve = (*COMMAND, "serve", "--config", str(config))
+            async with running(*serve, environ=environ, folder=Path(folder)) as process:
+                drain = asyncio.create_task(process.communicate())
+                scraping = asyncio.create_task(scrape(port, seen))
+                await asyncio.wait([drain, scraping], timeout=WARM_UP + minutes * 60 + TAIL + interval)
+                for task in (scraping, drain):
+                    task.cancel()
+                assert process.returncode is None, await asyncio.gather(drain, return_exceptions=True)
+                process.kill()
+    print(f"interval {interval} s, {aws.metrics_requested} metrics requested")
+    print(summary("  to /metrics", seen, onsets))
+    print(summary("  to a webhook", aws.notified, onsets), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--minutes", type=float, default=15, help="in which the throttling of streams begins")
+    parser.add_argument("--streams", type=int, default=200)
+    parser.add_argument("--interval", type=int, default=60)
+    given = parser.parse_args()
+    asyncio.run(measure(given.minutes, given.streams, given.interval))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Methods and routes of API Gateway's stages: their settings, and which of them detailed metrics count.
+
+The throttle of a stage applies to each of its methods (of an HTTP API: routes). Only detailed metrics count
+the requests to each. The methods are listed from CloudWatch, because a deployed stage may differ from its
+API.
+
+API: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html
+"""
+
+import json
+import shlex
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from collectors.base import Aws, Metric
+from collectors.dimensions import value_problem
+
+RECENTLY_ACTIVE = "PT3H"  # metrics with a point in the last three hours; ListMetrics accepts no other value
+DIMENSIONS = "Stage", "Resource", "Method"
+
+Method = tuple[str, str]  # path and verb
+Settings = Mapping[str, Any]  # of a method or route, as in AWS's responses
+
+EVERY_METHOD: Method = "/*", "*"  # the key of the settings of a whole stage
+
+
+async def list_active_methods(aws: Aws, metric: Metric) -> Mapping[str, Sequence[Method]]:
+    """List the methods of an API that had requests in the last three hours, by the name of their stage.
+
+    metric: the metric whose only dimension is the API. If the API's name is not a valid dimension value, the
+    result is empty.
+    """
+    ((name, value),) = metric.dimensions
+    if value_problem(value):
+        return {}
+    found = defaultdict[str, list[Method]](list)
+    wanted = [{"Name": name, "Value": value}, *({"Name": one} for one in DIMENSIONS)]
+    async for one in aws.list_items(
+        "cloudwatch",
+        "ListMetrics",
+        "Metrics",
+        Namespace=metric.namespace,
+        MetricName=metric.name,
+        Dimensions=wanted,
+        RecentlyActive=RECENTLY_ACTIVE,
+    ):
+        values = {dimension["Name"]: dimension["Value"] for dimension in one.get("Dimensions", ())}
+        if values.keys() == {name, *DIMENSIONS}:
+            found[values["Stage"]].append((values["Resource"], values["Method"]))
+    return {stage: sorted(methods) for stage, methods in found.items()}
+
+
+def without_own_settings(methods: Iterable[Method], own: Collection[Method]) -> list[Method]:
+    """The methods without settings of their own; settings for ANY apply to all methods of a path."""
+    return [(path, verb) for path, verb in methods if not {(path, verb), (path, "ANY")} & {*own}]
+
+
+def default_settings(stage: Mapping[str, Any]) -> Settings:
+    """The settings of a REST API's stage for the methods without settings of their own."""
+    settings = stage.get("methodSettings", {}).items()
+    return next((one for key, one in settings if parse_setting_key(key) == EVERY_METHOD), {})
+
+
+def parse_setting_key(key: str) -> Method:
+    """The method of a key of a stage's `methodSettings`, such as `~1pets~1{id}/GET`."""
+    path, _, verb = key.rpartition("/")
+    return "/" + path.replace("~1", "/").replace("~0", "~").lstrip("/"), verb
+
+
+def enable_method_metrics(region: str, api: str, stage: str, method: Method) -> str:
+    """The command that enables detailed metrics, which CloudWatch charges for, of one or of every method."""
+    path, verb = method
+    pointer = path.lstrip("/") if method == EVERY_METHOD else path.replace("~", "~0").replace("/", "~1")
+    patch = f"op=replace,path=/{pointer}/{verb}/metrics/enabled,value=true"
+    update = ["aws", "apigateway", "update-stage", "--region", region]
+    return shlex.join([*update, "--rest-api-id", api, f"--stage-name={stage}", "--patch-operations", patch])
+
+
+def enable_route_metrics(region: str, api: str, stage: str, route: str, settings: Settings) -> str:
+    """The command that enables detailed metrics of a route and keeps its other settings."""
+    return _update_stage(region, api, stage, "--route-settings", {route: _detailed(settings)})
+
+
+def enable_default_metrics(region: str, api: str, stage: str, settings: Settings) -> str:
+    """The command that enables detailed metrics of all routes and keeps the other default settings."""
+    return _update_stage(region, api, stage, "--default-route-settings", _detailed(settings))
+
+
+def _detailed(settings: Settings) -> Settings:
+    return {**settings, "DetailedMetricsEnabled": True}
+
+
+def _update_stage(region: str, api: str, stage: str, option: str, value: Settings) -> str:
+    update = [
+        "aws",
+        "apigatewayv2",
+        "update-stage",
+        "--region",
+        region,
+        "--api-id",
+        api,
+        f"--stage-name={stage}",
+    ]
+    return shlex.join([*update, option, json.dumps(value, ensure_ascii=False)])

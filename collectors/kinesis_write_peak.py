@@ -1,0 +1,74 @@
+"""The peak write rate of on-demand Kinesis streams, which determines their capacity."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any
+
+from collectors.base import Aws, Metric, epoch_seconds
+
+PEAK_DAYS = 30
+PEAK_PERIOD = 300  # seconds: CloudWatch stores five-minute points for 63 days, one-minute points for 15 days
+HOUR, DAY = 3600, 86_400  # seconds
+
+# Kinesis publishes nothing for minutes without writes.
+incoming_bytes = Metric("AWS/Kinesis", "IncomingBytes", "Sum", zero_when_absent=True)
+
+Summary = dict[str, Any]  # a StreamDescriptionSummary
+
+
+def created_at(summary: Summary) -> float | None:
+    """The time at which a stream was created, in epoch seconds."""
+    return epoch_seconds(summary["StreamCreationTimestamp"])
+
+
+def stream_name(summary: Summary) -> str:
+    """The name of the stream of a summary."""
+    return str(summary["StreamName"])
+
+
+class WritePeaks(dict[str, tuple[object, float]]):
+    """The write peak of each stream, with the time range for which it was read."""
+
+    def retain(self, names: Iterable[str]) -> None:
+        """Remove all streams but these."""
+        for name in self.keys() - set(names):
+            del self[name]
+
+
+async def get_write_peak(aws: Aws, summary: Summary) -> float:
+    """Get the highest five-minute mean of bytes written per second in 30 days; 0 without data.
+
+    An on-demand stream accepts twice its highest write rate of the last 30 days at once:
+    https://docs.aws.amazon.com/streams/latest/dev/how-do-i-size-a-stream.html
+    Points of a former stream of the same name are left out. The range ends at a full hour, so that the peak
+    is requested, and billed, once an hour.
+    """
+    name, peaks = stream_name(summary), aws.state(WritePeaks)
+    end = aws.now // HOUR * HOUR
+    start = max(end - PEAK_DAYS * DAY, ceil((created_at(summary) or 0.0) / PEAK_PERIOD) * PEAK_PERIOD)
+    if start >= end:
+        return 0.0
+    if peaks.get(name, (None, 0.0))[0] != (start, end):
+        peaks[name] = (start, end), await query_write_peak(aws, name, start, end)
+    return peaks[name][1]
+
+
+async def query_write_peak(aws: Aws, name: str, start: float, end: float) -> float:
+    """Get the highest five-minute mean of bytes written per second between two epoch seconds."""
+    metric = {
+        "Namespace": incoming_bytes.namespace,
+        "MetricName": incoming_bytes.name,
+        "Dimensions": [{"Name": "StreamName", "Value": name}],
+    }
+    query = {"Id": "bytes", "MetricStat": {"Metric": metric, "Period": PEAK_PERIOD, "Stat": "Sum"}}
+    results = aws.list_items(
+        "cloudwatch",
+        "GetMetricData",
+        "MetricDataResults",
+        MetricDataQueries=[query],
+        StartTime=datetime.fromtimestamp(start, UTC),
+        EndTime=datetime.fromtimestamp(end, UTC),
+    )
+    values = [value async for result in results for value in result["Values"]]
+    return float(max(values, default=0.0) / PEAK_PERIOD)

@@ -1,0 +1,106 @@
+"""A cache of the concurrency settings of Lambda functions, which chooses the functions to query again.
+
+A function takes two calls, and all tools of an account share 15 calls per second, so results are cached. The
+revision of a function (ListFunctions) changes with the function, but AWS does not document that it changes
+with the reserved or provisioned concurrency, too. So all functions are queried again once the total of the
+reservations changes (GetAccountSettings), and a few of the oldest in each inventory.
+
+Where the total is 0, no function has a reservation, except those that are stopped by a reservation of 0.
+Then the functions are queried gradually, a few in each inventory.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+MIN_CACHE_SECONDS = 3600.0  # until a result expires, unless the function or the total changes
+MIN_REFRESHED_FUNCTIONS = 25  # expired results that are refreshed per inventory, at least
+MAX_INVENTORIES_TO_REFRESH_ALL = 12  # inventories within which all expired results are refreshed
+MAX_ASSUMED_RESERVING = 50  # functions without a result that are assumed to have a reservation
+
+ProvisionedConfig = dict[str, Any]  # a ProvisionedConcurrencyConfigListItem of the API
+
+
+@dataclass(slots=True)
+class FunctionState:
+    """The result of the last query of a function.
+
+    revision: the revision of the function at that time; None: query it again. queried_at: in seconds, as
+    `now` of `to_query`. reserved: its reserved concurrency; None: it has no reservation.
+    """
+
+    revision: str | None
+    queried_at: float
+    reserved: int | None
+    provisioned: Sequence[ProvisionedConfig] = ()
+
+
+@dataclass(slots=True)
+class FunctionCache:
+    """The functions of an account in a region.
+
+    by_name: the results so far. revisions: the revisions of all functions that exist, by name.
+    total_reserved: the reserved concurrency of all functions together. is_complete: whether every function
+    was queried at least once.
+    """
+
+    by_name: dict[str, FunctionState] = field(default_factory=dict)
+    revisions: Mapping[str, str] = field(default_factory=dict)
+    total_reserved: int | None = None
+    is_complete: bool = False
+
+    def set_total_reserved(self, reserved: int | None) -> None:
+        """Set the total of the reservations; None, for one that could not be read, changes nothing."""
+        if reserved is None or reserved == self.total_reserved:
+            return
+        self.total_reserved = reserved
+        for one in self.by_name.values():
+            one.revision = None
+
+    def set_revisions(self, revisions: Mapping[str, str]) -> None:
+        """Set the functions that exist, each with its revision."""
+        self.revisions = revisions
+        self.by_name = {name: one for name, one in self.by_name.items() if name in revisions}
+
+    def to_query(self, now: float) -> Sequence[str]:
+        """The functions to query, new ones first. now: in seconds."""
+        max_old = max(MIN_REFRESHED_FUNCTIONS, -(-len(self.revisions) // MAX_INVENTORIES_TO_REFRESH_ALL))
+        changed = sorted(self._changed(), key=lambda name: name in self.by_name)
+        old = [name for name, one in self.by_name.items() if now - one.queried_at >= MIN_CACHE_SECONDS]
+        old = sorted(set(old) - set(changed), key=lambda name: self.by_name[name].queried_at)
+        if self.total_reserved == 0:
+            return [*changed, *old][:max_old]
+        return [*changed, *old[:max_old]]
+
+    def _changed(self) -> Iterator[str]:
+        for name, revision in self.revisions.items():
+            if name not in self.by_name or self.by_name[name].revision != revision:
+                yield name
+
+    def record_reserved(self, name: str, reserved: int | None, now: float) -> None:
+        """Record the reservation of a function; it is queried again unless `record_provisioned` follows."""
+        before = self.by_name.get(name)
+        self.by_name[name] = FunctionState(None, now, reserved, before.provisioned if before else ())
+
+    def record_provisioned(self, name: str, provisioned: Sequence[ProvisionedConfig]) -> None:
+        """Record the provisioned concurrency of a function."""
+        if one := self.by_name.get(name):
+            one.revision, one.provisioned = self.revisions[name], provisioned
+
+    def known_except(self, names: Iterable[str]) -> Iterator[tuple[str, FunctionState]]:
+        """The results of all functions but these."""
+        excluded = set(names)
+        return ((name, one) for name, one in self.by_name.items() if name not in excluded)
+
+    def reserving(self) -> Sequence[str] | None:
+        """The names of the functions with a reservation, sorted; None while too many are unknown.
+
+        Where the total is not 0, a function that could not be queried is assumed to have one.
+        """
+        own = [name for name, one in self.by_name.items() if one.reserved is not None]
+        if self.total_reserved == 0:
+            return sorted(own)
+        unknown = [name for name in self.revisions if name not in self.by_name]
+        if not self.is_complete or len(unknown) > MAX_ASSUMED_RESERVING:
+            return None
+        return sorted(own + unknown)

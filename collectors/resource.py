@@ -1,0 +1,74 @@
+"""The resources that have limits, with their ids and names."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Resource:
+    """Something that has a limit in an account and region; `ACCOUNT` is the whole account there.
+
+    kind: "stream", "shard", and so on. path: AWS's ids, those of its parents first, as in
+    ("orders", "shardId-000000000000"), which alone identify the resource; that of the whole account is empty.
+    names: a name for each id of the path, if any differs from its id; otherwise empty. Names may change,
+    and several resources may share one. containing_paths: the paths of further resources that it is a part
+    of, as a prefix of keys is a part of all shorter prefixes.
+    """
+
+    kind: str = field(compare=False)
+    path: tuple[str, ...]
+    names: tuple[str, ...] = field(default=(), compare=False)
+    containing_paths: tuple[tuple[str, ...], ...] = field(default=(), compare=False)
+
+    def child(self, kind: str, identity: str, name: str = "") -> "Resource":
+        """A part of this resource. name: where it differs from the id."""
+        named = self.names or name
+        names = (*(self.names or self.path), name or identity) if named else ()
+        return Resource(kind, (*self.path, identity), names)
+
+    @property
+    def display_name(self) -> str:
+        """The names, or else the ids, as in the label `resource`; empty for the whole account."""
+        return "/".join(self.names or self.path)
+
+    @property
+    def id(self) -> str:
+        """The ids as one text, unique among the resources of a kind; empty for the whole account.
+
+        A slash within a parent's id is encoded as %2F.
+        """
+        if len(self.path) <= 1:  # the common case
+            return "".join(self.path)
+        parents = (one.replace("%", "%25").replace("/", "%2F") for one in self.path[:-1])
+        return "/".join((*parents, self.path[-1]))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that identify it among its kind: `resource`, and `resource_id` if it differs.
+
+        The whole account has no labels.
+        """
+        text, identity = self.display_name, self.id
+        if text == identity:
+            return {"resource": text} if text else {}
+        return {"resource": text, "resource_id": identity}
+
+    @property
+    def utf8_safe(self) -> "Resource":
+        """The resource in characters that UTF-8 can encode: JSON may contain half of a surrogate pair."""
+        path, names = (tuple(map(_encodable, part)) for part in (self.path, self.names))
+        same = (path, names) == (self.path, self.names)
+        return self if same else replace(self, path=path, names=names)
+
+    @property
+    def ancestor_paths(self) -> Iterator[tuple[str, ...]]:
+        """The paths of the resources that it is a part of, the whole account first."""
+        yield from (self.path[:end] for end in range(len(self.path)))
+        yield from self.containing_paths
+
+
+def _encodable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
+ACCOUNT = Resource("account", ())

@@ -1,0 +1,48 @@
+"""The tags of resources, of all services of an account and region at once.
+
+API: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from collectors.base import Aws
+
+ACTIONS = ("tag:GetResources",)
+RATES = {"resourcegroupstaggingapi": 5}  # calls per second; the default quota of an account is 15
+PAGE_SIZE = 100  # resources
+
+Tags = Mapping[str, str]
+
+
+async def read(aws: Aws, arns: Collection[str], keys: Collection[str]) -> dict[str, Tags]:
+    """Read the tags of all resources that have any, by ARN.
+
+    arns: the templates of the resources (see `Collector.arn_template`). keys: the keys of the needed tags;
+    for a single key, only resources that have it are requested. Raises as `Aws.list_items` does.
+    """
+    filters: dict[str, Any] = {"TagFilters": [{"Key": key} for key in keys]} if len(keys) == 1 else {}
+    types = sorted(map(resource_type, arns))
+    found = aws.list_items(
+        "resourcegroupstaggingapi",
+        "GetResources",
+        "ResourceTagMappingList",
+        ResourceTypeFilters=types,
+        ResourcesPerPage=PAGE_SIZE,
+        **filters,
+    )
+    return {
+        one["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())} async for one in found
+    }
+
+
+def resource_type(arn: str) -> str:
+    """The resource type of an ARN template, as GetResources filters it: `lambda:function`, `sqs`."""
+    _, _, service, _, _, resource = arn.split(":", 5)
+    kind = resource.partition("{")[0].rstrip(":/")
+    return f"{service}:{kind}" if kind else service
+
+
+def format_arn(template: str, aws: Aws, name: str) -> str:
+    """The ARN of a resource by its name."""
+    return template.format(partition=aws.partition, region=aws.region, account=aws.account, name=name)

@@ -1,0 +1,24 @@
+"""Bearer tokens, compared in constant time."""
+
+import hmac
+from collections.abc import Sequence
+from hashlib import sha256
+
+from monitor.access.settings import TokenConfig
+
+
+class BearerTokens:
+    """The tokens of the settings, stored as digests, which all have the same length."""
+
+    def __init__(self, entries: Sequence[TokenConfig]) -> None:
+        self._entries = [(_digest(one.secret.get_secret_value().encode()), one) for one in entries]
+
+    def find(self, token: bytes) -> TokenConfig | None:
+        """Return the entry with this token, or None."""
+        digest = _digest(token)
+        matching = [entry for known, entry in self._entries if hmac.compare_digest(known, digest)]
+        return matching[0] if matching else None
+
+
+def _digest(token: bytes) -> bytes:
+    return sha256(token).digest()

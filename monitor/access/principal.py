@@ -1,0 +1,61 @@
+"""The principal of a request: the user or program that sends it, and its role."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from monitor.access.roles import Role
+
+SCOPE_KEY = "principal"  # in the scope of an ASGI request
+
+
+def _always(_: "Principal") -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """An authenticated user or program, or an anonymous client where these are allowed.
+
+    name: None when anonymous. granted_by: the entry of the settings that authenticated it. expires_at: epoch
+    seconds. can_log_in: whether an anonymous client could get another role by logging in. check: returns
+    whether the current settings still authenticate a principal.
+    """
+
+    name: str | None = None
+    role: Role = Role.OPERATE
+    granted_by: object = None
+    expires_at: float = inf
+    can_log_in: bool = False
+    check: Callable[["Principal"], bool] = _always
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the principal is still authenticated: its entry has neither expired nor been removed."""
+        return self.check(self)
+
+    @property
+    def can_operate(self) -> bool:
+        """Whether the client has the role operate, or could get another role by logging in."""
+        return self.role.covers(Role.OPERATE) or self.can_log_in
+
+    def author_name(self, author: str) -> str:
+        """Return the author to record for an action.
+
+        author: the name that the client gave. The authenticated name is always included: if ada gives the
+        name bob, `ada (bob)` is recorded.
+        """
+        given = " ".join(author.split())
+        if self.name is None:
+            return given
+        return self.name if given in ("", self.name) else f"{self.name} ({given})"
+
+
+ANONYMOUS = Principal()
+
+
+def principal_of(scope: Mapping[str, Any]) -> Principal:
+    """Return the principal of a request; ANONYMOUS if the request was exempt from authentication."""
+    principal: Principal = scope.get(SCOPE_KEY, ANONYMOUS)
+    return principal

@@ -1,0 +1,135 @@
+"""The texts of blind spots: what failed where, in AWS's words, and what to do about it."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from collectors import COLLECTORS, quotas, tags
+from monitor.alerting.visibility import BlindSpot, ObservationTarget
+from monitor.aws.failure import Failure
+from monitor.aws.failure_class import FailureClass
+from rules.limits import catalogue
+
+METRICS_TITLE = "CloudWatch metrics"  # of a cell
+MAX_REGIONS = 3  # regions that are named; the others are counted
+MAX_SERVICES = 8
+POLICY_REMEDY = (
+    "Allow the missing actions: `headroom iam-policy` prints a policy. Permission boundaries and service "
+    "control policies apply as well."
+)
+EXCLUDE_REMEDY = (
+    "List regions and services that need no monitoring under `exclude`: Headroom does not call them."
+)
+
+REMEDIES: dict[str, tuple[str, ...]] = {
+    FailureClass.DENIED: (POLICY_REMEDY, EXCLUDE_REMEDY),
+    FailureClass.EXPIRED: (
+        "Renew the credentials, or give Headroom a role, whose credentials are renewed automatically.",
+    ),
+    FailureClass.CREDENTIALS: (
+        "Give Headroom valid credentials; `aws sts get-caller-identity` checks those of a shell.",
+    ),
+    FailureClass.THROTTLED: (
+        "Find out what else in the account calls these operations, or lengthen the intervals.",
+    ),
+    FailureClass.UNREACHABLE: (
+        "Check that Headroom reaches the endpoints of AWS: DNS, proxy, firewall, VPC endpoints.",
+    ),
+    FailureClass.CLOCK: (
+        "Synchronize the clock by NTP: AWS refuses requests that are signed more than five minutes off.",
+    ),
+    FailureClass.DISABLED: ("Enable the region in the account, or leave it out of `regions`.",),
+}
+END_TEXTS: dict[str, str] = {
+    FailureClass.DENIED: "nothing is denied any more",
+    FailureClass.EXPIRED: "the credentials are valid again",
+    FailureClass.CREDENTIALS: "the credentials are accepted",
+    FailureClass.THROTTLED: "nothing is throttled any more",
+    FailureClass.UNREACHABLE: "AWS answers again",
+    FailureClass.DISABLED: "all regions that are read are enabled",
+    FailureClass.CLOCK: "its clock agrees with AWS's again",
+    FailureClass.LATE: "reads complete again",
+}
+
+
+def summary(spot: BlindSpot) -> str:
+    """Return a sentence on a blind spot as it is now."""
+    failure = _representative(spot.targets)
+    what = _what(spot, failure)
+    message = f": {failure.message.rstrip('.')}" if failure and failure.message else ""
+    where = _where(spot)
+    if spot.cause == FailureClass.CLOCK and failure:
+        return f"{failure.message[0].upper()}{failure.message[1:]}."
+    if not where:
+        return f"{what}: Headroom cannot access the account {spot.name or spot.account}{message}."
+    return f"{what} {where}{message}. Not monitored there: {affected_services(spot)}."
+
+
+def remedies(spot: BlindSpot) -> tuple[str, ...]:
+    """Return what can be done about a blind spot."""
+    return REMEDIES.get(spot.cause, ())
+
+
+def end_of(cause: str) -> str:
+    """Return what the end of a blind spot of this cause means."""
+    return END_TEXTS.get(cause, f"AWS does not answer {cause} any more")
+
+
+@lru_cache(4096)
+def iam_action(service: str, operation: str) -> str:
+    """Return the IAM action of an operation. service: of the collector that called it; empty: metrics."""
+    if not operation:
+        return ""
+    declared = next((one.iam_actions for one in COLLECTORS if one.service == service), ())
+    known = (
+        *declared,
+        "cloudwatch:GetMetricData",
+        "sts:AssumeRole",
+        "sts:GetCallerIdentity",
+        *quotas.ACTIONS,
+        *tags.ACTIONS,
+    )
+    found = next((one for one in known if one.rpartition(":")[2] == operation), None)
+    return found or (f"{service}:{operation}" if service else operation)
+
+
+def _representative(targets: Iterable[ObservationTarget]) -> Failure | None:
+    """Return the failure whose message is shown: the first by action, so that it seldom changes."""
+    failed = [
+        (iam_action(one.service, failure.operation), failure) for one in targets for failure in one.failures
+    ]
+    return min(failed, key=lambda pair: (not pair[0], pair[0]), default=("", None))[1]
+
+
+def _what(spot: BlindSpot, failure: Failure | None) -> str:
+    if failure is None:
+        return "No read has completed"
+    actions = sorted(
+        {iam_action(one.service, failed.operation) for one in spot.targets for failed in one.failures}
+    )
+    named = [one for one in actions if one]
+    more = f" and {len(named) - 1} more" if len(named) > 1 else ""
+    return f"{failure.code} of {named[0]}{more}" if named else failure.code
+
+
+def _where(spot: BlindSpot) -> str:
+    """Return in which regions it shows; empty for the account as a whole."""
+    regions = sorted({one.region for one in spot.targets if one.region})
+    name = spot.name or spot.account
+    if len(regions) <= 1:
+        return "".join(f"in {region} of {name}" for region in regions)
+    return f"in {len(regions)} of {spot.regions} regions of {name} ({join_limited(regions, MAX_REGIONS)})"
+
+
+def affected_services(spot: BlindSpot, region: str = "") -> str:
+    """Return the titles of the services that cannot be read, in one region or in any."""
+    known, places = catalogue(), (one for one in spot.targets if one.region)
+    names = sorted({one.service for one in places if region in ("", one.region)})
+    return join_limited(
+        [known[one].title if one in known else one or METRICS_TITLE for one in names], MAX_SERVICES
+    )
+
+
+def join_limited(names: Sequence[str], limit: int) -> str:
+    """Return the names as a list in a sentence, with those beyond `limit` counted."""
+    more = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")

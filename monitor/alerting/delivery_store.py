@@ -1,0 +1,44 @@
+"""The store of notices that wait for delivery, and of undeliverable notifications."""
+
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from monitor.alerting.records import PendingNotice
+from monitor.alerting.tables import Key, Row, Table
+from monitor.notifiers.notice import Notice
+
+DeliveryChanges = dict[tuple[Table[Any], Key], msgspec.Struct | None]  # the new row, or None to delete it
+
+
+class DeliveryStore(Protocol):
+    """Stores pending notices, notifications in delivery and dead letters, each in a table.
+
+    `Journal` implements it with SQLite. One transaction moves a notice from one table to the next, so a crash
+    neither loses nor repeats it. `all` contains a change as soon as the call begins; once the call has
+    returned, the change survives a restart. Changes are stored in the order of the calls.
+    """
+
+    def all(self, table: Table[Row]) -> Mapping[Key, Row]:
+        """Return the rows of a table by key, in the order in which they were added."""
+
+    def numbered(self, pending: Iterable[PendingNotice]) -> list[PendingNotice]:
+        """Return the rows with new ids, which are higher than all earlier ones."""
+
+    def commit(
+        self,
+        states: Mapping[str, bytes | None],
+        notices: Sequence[Notice],
+        pending: Sequence[PendingNotice] = (),
+    ) -> Awaitable[None]:
+        """Store states of the alert engine, the history of alerts and pending notices in one transaction.
+
+        states: by key; None deletes a state. pending: rows that `numbered` returned.
+        """
+
+    def write(self, changes: DeliveryChanges) -> Awaitable[None]:
+        """Make several changes in one transaction."""
+
+    def maintain(self) -> Awaitable[None]:
+        """Delete old rows, and recover from failures. Called every few seconds."""

@@ -1,0 +1,208 @@
+"""The alert engine: five stages that lead from samples and read failures to stored notifications.
+
+1. `restore` ends alerts whose series are gone, and continues those of earlier processes.
+2. `evaluate` steps the alert states with new samples, and records a notice of each change.
+3. `observe` does the same for what should be read and cannot be.
+4. `plan` decides which receivers are notified of which alerts now.
+5. `persist` stores all of it in one transaction, and hands the notifications to the delivery.
+
+The stages 4 and 5 run again between evaluations, whenever something may be due. A run may be cancelled
+wherever it waits, or fail: what it found is kept, and the next run goes on.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from math import ceil
+
+from monitor.alerting.delivery import Delivery
+from monitor.alerting.engine_state import JUDGED, EngineState
+from monitor.alerting.evaluate import Evaluator
+from monitor.alerting.lifecycle import Lifecycle
+from monitor.alerting.notice_builder import NoticeBuilder
+from monitor.alerting.notification_plan import NotificationPlanner, PlannedGroup
+from monitor.alerting.observe import Observer
+from monitor.alerting.records import Acknowledgement, PendingNotice, Silence
+from monitor.alerting.restore import Restorer
+from monitor.alerting.routes import Router
+from monitor.alerting.settings import AlertingSettings
+from monitor.alerting.silences import Silences
+from monitor.alerting.state_store import AlertStateStore
+from monitor.aws.status import MonitorStatus
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.snapshot import ActiveAlert
+from monitor.lib.cooperative import cooperative_iter, snapshot_batches
+from monitor.lib.errors import HeadroomError
+from monitor.notifiers.notice import Notice, NoticeKind
+
+MAX_POLL_DELAY = 2  # minutes that a poll may be late
+MAX_SLEEP = 60.0  # seconds; the wall clock, which decides what is due, may be set forward
+MIN_SLEEP = 0.5  # seconds; what becomes due meanwhile is planned together
+
+
+class NotFiringError(HeadroomError, LookupError):
+    """No alert with this id fires."""
+
+
+class AlertEngine:
+    """The alerts of a fleet. silences: acknowledgements and silences; notice_builder: writes the texts."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        store: AlertStateStore,
+        delivery: Delivery,
+        settings: AlertingSettings,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._delivery, self._now = delivery, now
+        self._state = EngineState(store)
+        self.silences = Silences(store)
+        lifecycle = Lifecycle(fleet, self._judged_until())
+        self.notice_builder = NoticeBuilder(fleet, lifecycle, settings, self._highest_number(store))
+        self._lifecycle = lifecycle
+        self._restorer = Restorer(fleet, lifecycle, self._state)
+        self._evaluator = Evaluator(fleet, lifecycle, self.notice_builder, self._state)
+        self._observer = Observer(self.notice_builder, self._state, now())
+        self.wake = asyncio.Event()  # set it to have notifications planned at once
+        self._next_due: float | None = None
+        self._all_read = False  # whether each series could be evaluated up to now
+        self._running = asyncio.Lock()
+        self.configure(settings)
+
+    def configure(self, settings: AlertingSettings) -> None:
+        """Apply new settings. Observation starts again, as reading does."""
+        self.notice_builder.settings = settings
+        self._lifecycle.max_batch_minutes = ceil(settings.poll_interval / 60) + MAX_POLL_DELAY
+        receivers = settings.receivers
+        self._planner = NotificationPlanner(
+            Router(settings.route, [one.name for one in receivers], settings.windows),
+            {one.name: one.keepalive for one in receivers if one.keepalive},
+            self.silences,
+        )
+        self._observer.started = self._now()
+        self._evaluator.rewrite_all()
+        self.wake.set()
+
+    @property
+    def alerts(self) -> dict[str, Notice]:
+        """The last notice of each alert that fires, or whose end must still be notified, by id."""
+        return self._state.alerts
+
+    def firing_alert(self, alert: str) -> Notice:
+        """Return the last notice of a firing alert. Raises NotFiringError when it does not fire."""
+        notice = self.alerts.get(alert)
+        if notice is None or not notice.firing:
+            raise NotFiringError(f"no alert with the id {alert} fires")
+        return notice
+
+    def active_alerts(self) -> list[ActiveAlert]:
+        """Return the alerts of series that are pending or fire, one a series, by its worst rule."""
+        return self._evaluator.active_alerts()
+
+    def blind_places(self) -> dict[tuple[str, ...], float]:
+        """Return how many places are affected by each firing blind spot, by account and cause."""
+        firing = self._state.blind_alerts()
+        return {(one.labels["account"], one.labels.get("cause", "")): float(one.places) for one in firing}
+
+    async def acknowledge(self, acknowledgement: Acknowledgement) -> Acknowledgement:
+        """Store an acknowledgement, and plan notifications anew. Raises InvalidInputError."""
+        stored = await self.silences.acknowledge(acknowledgement)
+        self.wake.set()
+        return stored
+
+    async def silence(self, silence: Silence, now: float) -> Silence:
+        """Store a silence under a new id, and plan notifications anew.
+
+        Raises InvalidInputError and MatcherError.
+        """
+        stored = await self.silences.add(silence, now)
+        self.wake.set()
+        return stored
+
+    async def end_silence(self, silence: str) -> Silence:
+        """End the silence with this id, and plan notifications anew. Raises KeyError when there is none."""
+        ended = await self.silences.end(silence)
+        self.wake.set()
+        return ended
+
+    async def process(self, status: MonitorStatus, account_names: Mapping[str, str]) -> None:
+        """Run all stages, after the fleet was judged. account_names: by 12-digit id."""
+        async with self._running:
+            now, self._all_read = self._now(), not status.pending
+            self._evaluator.name_accounts(account_names)
+            await self._restore(status, now)
+            await self._evaluator.evaluate(now)
+            self._observer.observe(status, now)
+            await self._notify(now)
+            await self.silences.expire(now, [one.alert for one in self.alerts.values() if one.firing])
+
+    async def run(self) -> None:
+        """Plan and persist what becomes due between evaluations, until cancelled."""
+        while True:
+            self.wake.clear()
+            async with self._running:
+                await self._notify(self._now())
+            wait = MAX_SLEEP if self._next_due is None else self._next_due - self._now()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(max(wait, MIN_SLEEP), MAX_SLEEP)):
+                    await self.wake.wait()
+
+    def _judged_until(self) -> int:
+        """Return the last minute that was evaluated by an earlier process; else the present one."""
+        minute = int(self._now() // 60)
+        return minute if self._state.judged is None else min(self._state.judged, minute)
+
+    def _highest_number(self, store: AlertStateStore) -> int:
+        """Return the highest number of all notices: an alert may fire for longer than the history reaches."""
+        return max([store.number, *(one.number for one in self.alerts.values())])
+
+    async def _restore(self, status: MonitorStatus, now: float) -> None:
+        services = self.notice_builder.settings.services
+        for alert in [*self._evaluator.remove_departed(), *self._restorer.lost(status, services)]:
+            self._evaluator.end(alert, now)
+        async for slot in self._restorer.resume(status):
+            self._evaluator.mark_changed(slot)
+
+    async def _notify(self, now: float) -> None:
+        planned = await self._plan(now)
+        pending = await self._pending_notices(planned, now)
+        await self._persist(planned, pending, now)
+
+    async def _plan(self, now: float) -> list[PlannedGroup]:
+        alerts, groups = dict(self._state.alerts), dict(self._state.groups)
+        return await asyncio.to_thread(self._planner.plan, alerts, groups, now)
+
+    async def _pending_notices(self, planned: Iterable[PlannedGroup], now: float) -> list[PendingNotice]:
+        """Return the notices that receivers get; repeats are written anew, with the present usage."""
+        pending = []
+        for batch in snapshot_batches(
+            (plan.decision.group, one) for plan in planned for one in plan.decision.notices
+        ):
+            repeated = [one.notice for _, one in batch if one.notice.kind is NoticeKind.REPEATED]
+            trends = self.notice_builder.trends_of(repeated)
+            async for group, (notice, reason) in cooperative_iter(batch):
+                repeat = notice.kind is NoticeKind.REPEATED
+                pending.append(
+                    PendingNotice(
+                        receiver=group.receiver,
+                        group=dict(group.labels),
+                        due=now,
+                        notice=self.notice_builder.repeat(notice, now, trends) if repeat else notice,
+                        reason=reason,
+                    )
+                )
+        return pending
+
+    async def _persist(
+        self, planned: Sequence[PlannedGroup], pending: Sequence[PendingNotice], now: float
+    ) -> None:
+        """Store what became of alerts and what is notified, in one transaction."""
+        self._state.update_groups(planned)
+        due = (one.decision.next_due for one in planned if one.decision.next_due is not None)
+        self._next_due = min(due, default=None)
+        changes, notices = self._state.take_changes()
+        if changes or pending:
+            judged: dict[str, bytes | None] = {JUDGED: b"%d" % (now // 60)} if self._all_read else {}
+            await self._delivery.commit(changes | judged, notices, pending)

@@ -1,0 +1,167 @@
+"""What the alert engine must remember over a restart, with the changes that are not stored yet.
+
+It is stored as states whose keys begin with their kind: `alert/` the last notice of an alert, `states/` the
+states of a series' rules, `group/` what a receiver was notified of, `account/` the id of a configured
+account, `judged` the last minute evaluated.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+import numpy as np
+
+from monitor.alerting.groups import GroupKey, NotificationGroup
+from monitor.alerting.inhibit import is_blind
+from monitor.alerting.lifecycle import Lifecycle
+from monitor.alerting.notice_builder import key_of
+from monitor.alerting.notification_plan import PlannedGroup
+from monitor.alerting.state_store import AlertStateStore
+from monitor.alerting.tables import STATES
+from monitor.aws.status import AccountStatus
+from monitor.fleet.rows import signal_of
+from monitor.lib.text import replace_surrogates
+from monitor.notifiers.notice import Notice
+from rules.band import ZONES
+
+ALERT, ALERT_STATES, GROUP, ACCOUNT, JUDGED = "alert/", "states/", "group/", "account/", "judged"
+IDENTITY = re.compile("[0-9a-f]{16}")  # of an alert
+ACCOUNT_ID = re.compile("[0-9]{12}")
+UNUSABLE_STATE = (ValueError, LookupError, OverflowError, RecursionError)  # msgspec's errors are ValueErrors
+
+
+class EngineState:
+    """The state of the alert engine.
+
+    alerts: the last notice of each alert that fires, or whose end a receiver must still be notified of.
+    groups: what each receiver was notified of. alert_states: by the id of a series as a number, the states of
+    its rules as they were stored, for series that have not been found since the start. judged: the last
+    minute evaluated by an earlier process. account_ids: of configured accounts, by name; an account that is
+    inaccessible from the start on cannot be asked for its id.
+    """
+
+    def __init__(self, store: AlertStateStore) -> None:
+        saved = _load(store)
+        alerts = (msgspec.json.decode(value, type=Notice) for value in _of_kind(saved, ALERT).values())
+        groups = (
+            msgspec.json.decode(value, type=NotificationGroup) for value in _of_kind(saved, GROUP).values()
+        )
+        self.alerts = {notice.alert: notice for notice in alerts}
+        self.groups = {group.key: group for group in groups}
+        self.alert_states = {int(alert, 16): value for alert, value in _of_kind(saved, ALERT_STATES).items()}
+        self.account_ids = {name: value.decode() for name, value in _of_kind(saved, ACCOUNT).items()}
+        self.judged = int(saved[JUDGED]) if JUDGED in saved else None
+        self._changes: dict[str, bytes | None] = {}
+        self._notices: list[Notice] = []
+
+    def blind_alerts(self) -> list[Notice]:
+        """Return the last notices of the firing alerts of blind spots."""
+        return [one for one in self.alerts.values() if is_blind(one) and one.firing]
+
+    def series_alerts(self) -> list[Notice]:
+        """Return the last notices of all alerts of series."""
+        return [one for one in self.alerts.values() if not is_blind(one)]
+
+    def record(self, notice: Notice) -> None:
+        """Keep a new notice as the last one of its alert, and add it to the history."""
+        self.alerts[notice.alert] = notice
+        self._notices.append(notice)
+        self._changes[ALERT + notice.alert] = msgspec.json.encode(notice)
+
+    def update_accounts(self, accounts: Iterable[AccountStatus]) -> None:
+        """Keep the ids of the configured accounts, and forget those of accounts that are not configured."""
+        known = {replace_surrogates(one.name): one.account for one in accounts}
+        for name in self.account_ids.keys() - known.keys():
+            del self.account_ids[name]
+            self._changes[ACCOUNT + name] = None
+        for name, account in known.items():
+            if account and self.account_ids.get(name) != account:
+                self.account_ids[name] = account
+                self._changes[ACCOUNT + name] = account.encode()
+
+    def save_alert_states(self, alert: str, saved: bytes | None) -> None:
+        """Store the states of a series' rules; None where all of them are inactive."""
+        self._changes[ALERT_STATES + alert] = saved
+
+    def forget_alert_states(self, alert: str) -> None:
+        """Delete the stored states of a series' rules, whether or not the series was found again."""
+        self.alert_states.pop(int(alert, 16), None)
+        self._changes[ALERT_STATES + alert] = None
+
+    def update_groups(self, planned: Iterable[PlannedGroup]) -> None:
+        """Keep the groups as they are once the planned notifications are sent.
+
+        Alerts that ended are forgotten as soon as no receiver must be notified of their end any more.
+        """
+        awaited: set[str] = set()
+        for decision, statuses in planned:
+            awaited |= {one.notice.alert for one in statuses} - set(decision.finished)
+            self._update_group(decision.group)
+        for alert in [one.alert for one in self.alerts.values() if not one.firing]:
+            if alert not in awaited:
+                del self.alerts[alert]
+                self._changes[ALERT + alert] = None
+
+    def _update_group(self, group: NotificationGroup) -> None:
+        before = self.groups.get(group.key)
+        if group != before and (group.notified or before):
+            self._changes[GROUP + _name_of(group.key)] = (
+                msgspec.json.encode(group) if group.notified else None
+            )
+        if group.notified:
+            self.groups[group.key] = group
+        else:
+            self.groups.pop(group.key, None)
+
+    def take_changes(self) -> tuple[dict[str, bytes | None], list[Notice]]:
+        """Return the states that changed and the notices recorded since the last call."""
+        changes, notices = self._changes, self._notices
+        self._changes, self._notices = {}, []
+        return changes, notices
+
+
+def _load(store: AlertStateStore) -> dict[str, bytes]:
+    """Return the stored states; those that cannot be used are rejected."""
+    saved = {}
+    for key, state in [*store.all(STATES).items()]:
+        try:
+            _check(state.key, state.value)
+        except UNUSABLE_STATE as error:
+            store.reject(STATES, key, error)
+        else:
+            saved[state.key] = state.value
+    return saved
+
+
+def _of_kind(saved: Mapping[str, bytes], kind: str) -> dict[str, bytes]:
+    """Return the states of one kind by the rest of their keys."""
+    return {key.removeprefix(kind): value for key, value in saved.items() if key.startswith(kind)}
+
+
+def _name_of(key: GroupKey) -> str:
+    return msgspec.json.encode(key).decode()
+
+
+def _check(key: str, value: bytes) -> None:
+    """Raise one of UNUSABLE_STATE when a state is not what its key says."""
+    kind, slash, name = key.partition("/")
+    kind += slash
+    if kind in (ALERT, ALERT_STATES) and not IDENTITY.fullmatch(name):
+        raise ValueError("its key is no alert's id")
+    if kind == ACCOUNT and not ACCOUNT_ID.fullmatch(value.decode()):
+        raise ValueError("it is no account's id")
+    if kind == JUDGED:
+        np.array(int(value), np.int32)
+    elif kind == ALERT_STATES:
+        Lifecycle.check(value)
+    elif kind == ALERT:
+        _check_notice(msgspec.json.decode(value, type=Notice), name)
+    elif kind == GROUP and _name_of(msgspec.json.decode(value, type=NotificationGroup).key) != name:
+        raise ValueError("it is of another group")
+
+
+def _check_notice(notice: Notice, alert: str) -> None:
+    if notice.alert != alert:
+        raise ValueError("it is of another alert")
+    if not is_blind(notice):
+        _ = signal_of(key_of(notice)), ZONES[notice.zone]

@@ -1,0 +1,130 @@
+"""The stage `evaluate` of the alert engine: from new samples to the notices of what became of alerts."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from monitor.alerting.engine_state import EngineState
+from monitor.alerting.lifecycle import Lifecycle
+from monitor.alerting.notice_builder import NoticeBuilder, key_of
+from monitor.alerting.trend import Trend
+from monitor.fleet.columns import Ints
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.snapshot import ActiveAlert
+from monitor.lib.cooperative import cooperative_iter, snapshot_batches
+from monitor.lib.text import replace_surrogates
+from rules.alerts import AlertState, Rule, Severity
+
+EVALUATION_BATCH = 2048  # series evaluated before other tasks get a turn
+
+
+class ExportedAlert(NamedTuple):
+    """The exported alert of a series: its id, and the worst rule that fires, or else is pending."""
+
+    alert: str
+    rule: Rule
+    severity: Severity
+    state: AlertState
+
+
+class Evaluator:
+    """Steps the alert states of a fleet and records notices. It may be cancelled: the next call goes on."""
+
+    def __init__(
+        self, fleet: Fleet, lifecycle: Lifecycle, notice_builder: NoticeBuilder, state: EngineState
+    ) -> None:
+        self._fleet, self._lifecycle, self._notice_builder = fleet, lifecycle, notice_builder
+        self._state = state
+        self._exported: dict[int, ExportedAlert] = {}  # by slot
+        self._unevaluated: Ints = np.empty(0, np.int32)  # slots with new samples
+        self._changed: dict[int, None] = {}  # slots whose notices may have to change, in order
+        self._rewrite_all = True
+
+    def rewrite_all(self) -> None:
+        """Consider new notices for all alerts, as after a change of the configuration."""
+        self._rewrite_all = True
+
+    def name_accounts(self, names: Mapping[str, str]) -> None:
+        """Use these names of accounts, by id, in notices. Overrides match them as well."""
+        storable = {account: replace_surrogates(name) for account, name in names.items()}
+        if storable != self._notice_builder.names:
+            self._notice_builder.names = storable
+            self.rewrite_all()
+
+    def mark_changed(self, slot: int) -> None:
+        """Consider a new notice for the series in a slot."""
+        self._changed[slot] = None
+
+    def remove_departed(self) -> list[str]:
+        """Forget the series that left the fleet, and return their alerts' ids."""
+        departed = self._fleet.reclaim()
+        self._lifecycle.forget(departed)
+        for series in departed:
+            self._exported.pop(series.slot, None)
+        return [series.key.id for series in departed]
+
+    def end(self, alert: str, now: float) -> None:
+        """End the alert of a series that does not exist any more, if it fires. now: epoch seconds."""
+        self._state.forget_alert_states(alert)
+        before = self._state.alerts.get(alert)
+        if before and before.firing:
+            self._state.record(self._notice_builder.departed(before, now))
+
+    async def evaluate(self, now: float) -> None:
+        """Evaluate new samples and changed limits, and record the notices. now: epoch seconds."""
+        self._unevaluated = np.union1d(self._unevaluated, self._fleet.take_updated()).astype(np.int32)
+        self._save(self._lifecycle.reevaluate_changed())
+        while self._unevaluated.size:
+            batch = self._unevaluated[:EVALUATION_BATCH]
+            self._unevaluated = self._unevaluated[EVALUATION_BATCH:]
+            self._save(self._lifecycle.advance(batch))
+            await asyncio.sleep(0)
+        await self._record_notices(now)
+
+    def active_alerts(self) -> list[ActiveAlert]:
+        """Return the alerts that are pending or fire, one a series, by its worst rule."""
+        return [
+            ActiveAlert(slot, one.severity.value, int(one.state), self._began(slot, one))
+            for slot, one in self._exported.items()
+        ]
+
+    def _began(self, slot: int, one: ExportedAlert) -> int:
+        notice = self._state.alerts.get(one.alert) if one.state is AlertState.FIRING else None
+        return int(notice.since) if notice else self._lifecycle.since(slot, one.rule) * 60
+
+    def _save(self, slots: Ints) -> None:
+        """Store the alert states of series in these slots, which changed."""
+        self._changed |= dict.fromkeys(slots.tolist())
+        for slot, saved in self._lifecycle.save(slots).items():
+            if series := self._fleet.by_slot[slot]:
+                self._state.save_alert_states(series.key.id, saved)
+
+    async def _record_notices(self, now: float) -> None:
+        if self._rewrite_all:
+            alerting = (self._fleet.series.get(key_of(one)) for one in self._state.series_alerts())
+            self._changed |= {series.slot: None for series in alerting if series}
+            self._changed |= dict.fromkeys(self._lifecycle.active().tolist())
+            self._rewrite_all = False
+        for batch in snapshot_batches(self._changed):
+            trends = self._notice_builder.trends(self._lifecycle.firing(np.array(batch, np.int32)))
+            async for slot in cooperative_iter(batch):
+                self._record_notice(slot, now, trends.get(slot))
+                del self._changed[slot]
+
+    def _record_notice(self, slot: int, now: float, trend: Trend | None) -> None:
+        """Record the notice of a series, if it changed, and what is exported of it."""
+        series = self._fleet.by_slot[slot]
+        self._exported.pop(slot, None)
+        if series is None:
+            return
+        before, state = self._state.alerts.get(series.key.id), AlertState.FIRING
+        worst = self._notice_builder.worst_rule(series, state)
+        if notice := self._notice_builder.transition(series, before, worst, now, trend):
+            self._state.record(notice)
+        if not worst:
+            state = AlertState.PENDING
+            worst = self._notice_builder.worst_rule(series, state)
+        if worst:
+            self._exported[slot] = ExportedAlert(series.key.id, worst.rule, worst.severity, state)

@@ -1,0 +1,301 @@
+"""The SQLite file of the journal, in WAL mode. For one thread; each method is one transaction."""
+
+import logging
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+
+from monitor.alerting.schema import MIGRATIONS, statements
+from monitor.alerting.state_store import Changes
+from monitor.alerting.tables import TABLES, UNUSABLE_ROWS, Key, Table
+from monitor.alerting.unusable_rows import ROW_ERRORS, LocatedRow, describe_unusable
+from monitor.lib.errors import HeadroomError
+from monitor.lib.files import ensure_private_file, make_private
+from monitor.notifiers.notice import Notice
+from monitor.schema.annotations import MAX_NUMBER
+
+log = logging.getLogger(__name__)
+
+Rows = Mapping[Table[Any], dict[Key, Any]]
+Connect = Callable[[Path], sqlite3.Connection]
+
+MAX_WAL_BYTES = 16 << 20  # after a checkpoint
+MAX_HISTORY_ROWS = 100_000
+MAX_HISTORY_AGE = 30 * 24 * 3600  # seconds
+MAX_UNUSABLE_ROWS = 1000
+MAX_SCHEMA_VERSION = 1000  # a higher one is a sign of corruption
+
+SELECT_HIGHEST_NUMBER = (
+    "SELECT max(number) FROM history WHERE typeof(number) = 'integer' AND number BETWEEN 0 AND ?"
+)
+
+# One exclusive connection: no reader can prevent a checkpoint, and no shared memory is needed, so that the
+# file may be on a network file system. FULL: what was committed survives a power cut as well.
+PRAGMAS = (
+    "PRAGMA locking_mode = EXCLUSIVE",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    f"PRAGMA journal_size_limit = {MAX_WAL_BYTES}",
+)
+
+
+class NewerSchemaError(HeadroomError):
+    """The file was created by a newer Headroom."""
+
+
+TABLE_ERRORS = (sqlite3.Error, UnicodeError)  # of reading a table
+
+
+class CorruptFileError(HeadroomError, sqlite3.DatabaseError):
+    """The file is a database, but not a journal."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a connection that another thread may use, and that begins transactions only when told to."""
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
+
+
+class JournalFile:
+    """The file, open or closed. An error closes it and rolls back, so that it is always as of a transaction.
+
+    highest_number: of all notices in the history, when the file was read. unusable_rows: those found then.
+    Every method may raise sqlite3.Error, whose `sqlite_errorcode` says why.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        connect: Connect = connect,
+        migrations: Sequence[str] = MIGRATIONS,
+        max_history_rows: int = MAX_HISTORY_ROWS,
+    ) -> None:
+        self.path = Path(os.path.realpath(path))  # the same path for everybody who opens the file
+        self._connect, self._migrations = connect, migrations
+        self._max_history_rows = max_history_rows
+        self._connection: sqlite3.Connection | None = None
+        self.highest_number = 0
+        self.unusable_rows: list[LocatedRow] = []
+
+    def open(self, rows: Rows) -> None:
+        """Open or create the file, and read every table into `rows`.
+
+        Everything is read before anything is written: `rows` has what could be read, even when this raises.
+        Rows that cannot be used are moved to the table `unusable_rows`. Raises OSError and NewerSchemaError.
+        """
+        ensure_private_file(self.path)  # its OSErrors say more than SQLite's "disk I/O error"
+        make_private(with_suffix(self.path, "-wal"))
+        self._connection = connection = self._connect(self.path)
+        connection.text_factory = _text
+        with self._closing_on_error():
+            for pragma in PRAGMAS:
+                connection.execute(pragma).fetchall()
+            version = self._version(connection)
+            error = self._load(connection, rows)
+            if version not in range(MAX_SCHEMA_VERSION):
+                raise CorruptFileError(f"its schema has the version {version}")
+            if error and version == len(self._migrations):
+                raise error
+            self._migrate(version)
+            if error := self._load(connection, rows):
+                raise error
+            self._move_unusable(connection)
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        if len(self._migrations) < version < MAX_SCHEMA_VERSION:
+            raise NewerSchemaError(
+                f"its schema is version {version}, this Headroom knows {len(self._migrations)}"
+            )
+        return version
+
+    def _load(self, connection: sqlite3.Connection, rows: Rows) -> sqlite3.Error | None:
+        """Read every table as far as possible, and return the first error."""
+        self.unusable_rows, failed = [], None
+        for table in TABLES:
+            try:
+                self._load_table(connection, table, rows[table])
+            except TABLE_ERRORS as error:
+                failed = failed or _database_error(error)
+        try:
+            (number,) = connection.execute(SELECT_HIGHEST_NUMBER, [MAX_NUMBER]).fetchone()
+            self.highest_number = number or 0
+        except TABLE_ERRORS as error:
+            failed = failed or _database_error(error)
+        return failed
+
+    def _load_table(self, connection: sqlite3.Connection, table: Table[Any], rows: dict[Key, Any]) -> None:
+        """Read a table into `rows`, in place of what was read before a migration."""
+        found: dict[Key, Any] = {}
+        try:
+            for rowid, *columns in connection.execute(table.select_sql):
+                try:
+                    row = table.decode(columns)
+                    found[table.key_of(row)] = row
+                except ROW_ERRORS as error:
+                    key = dict(zip(table.types, columns, strict=True))[table.key]
+                    self.unusable_rows.append(
+                        LocatedRow(table, rowid, describe_unusable(table, key, columns, error))
+                    )
+            rows.clear()
+        finally:
+            rows.update(found)
+
+    def _move_unusable(self, connection: sqlite3.Connection) -> None:
+        if self.unusable_rows:
+            with self._transaction():
+                for table, rowid, unusable in self.unusable_rows:
+                    connection.execute(f"DELETE FROM {table.name} WHERE rowid = ?", [rowid])
+                    connection.execute(UNUSABLE_ROWS.insert_sql, UNUSABLE_ROWS.encode(unusable))
+
+    def _migrate(self, version: int) -> None:
+        """Run the migrations in one transaction; without any it still proves that the file can be written."""
+        with self._transaction() as connection:
+            for migration in self._migrations[version:]:
+                for statement in statements(migration):
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {len(self._migrations)}")
+
+    def read_copy(self, rows: Rows) -> None:
+        """Read as `open` does, from a temporary copy, so that a file that cannot be written can be read.
+
+        Raises OSError if the copy cannot be made.
+        """
+        with TemporaryDirectory() as directory:
+            for suffix in ("", "-wal"):
+                with suppress(FileNotFoundError):
+                    shutil.copyfile(with_suffix(self.path, suffix), Path(directory, self.path.name + suffix))
+            with closing(JournalFile(Path(directory, self.path.name), migrations=self._migrations)) as copy:
+                copy.open(rows)
+                self.highest_number, self.unusable_rows = copy.highest_number, copy.unusable_rows
+
+    def close(self) -> None:
+        """Close the file, if it is open."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):  # of the last checkpoint: the next start repeats it
+                connection.close()
+
+    def write(self, changes: Changes, notices: Iterable[Notice]) -> None:
+        """Write changes, and add notices to the history."""
+        by_table: dict[Table[Any], tuple[list[Any], list[Any]]] = {table: ([], []) for table in TABLES}
+        for (table, key), row in changes.items():
+            put, gone = by_table[table]
+            if row is None:
+                gone.append((key,))
+            else:
+                put += _encoded(table, [row])
+        with self._transaction() as connection:
+            for table, (put, gone) in by_table.items():
+                connection.executemany(table.delete_sql, gone)
+                connection.executemany(table.insert_sql, put)
+            _add_history(connection, notices)
+
+    def rewrite(self, rows: Rows, notices: Iterable[Notice]) -> None:
+        """Replace all rows of all tables. The history stays, and gets the notices in addition."""
+        with self._transaction() as connection:
+            for table in TABLES:
+                connection.execute(f"DELETE FROM {table.name}")
+                connection.executemany(table.insert_sql, _encoded(table, rows[table].values()))
+            _add_history(connection, notices)
+
+    def history(self, alert: str | None, count: int) -> list[Notice]:
+        """Return the newest notices, of one alert or of all, newest first."""
+        where, values = ("WHERE alert = ?", [alert]) if alert else ("", [])
+        select = f"SELECT notice FROM history {where} ORDER BY id DESC LIMIT ?"
+        with self._closing_on_error():
+            found = self._opened().execute(select, [*values, count]).fetchall()
+        return list(_notices(text for (text,) in found))
+
+    def maintain(self, now: float) -> None:
+        """Delete history that is too old or too long, and truncate the write-ahead log."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM history WHERE at < ?", [now - MAX_HISTORY_AGE])
+            connection.execute(
+                "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?", [self._max_history_rows]
+            )
+            connection.execute(
+                "DELETE FROM unusable_rows WHERE rowid <= (SELECT max(rowid) FROM unusable_rows) - ?",
+                [MAX_UNUSABLE_ROWS],
+            )
+        with self._closing_on_error():
+            self._opened().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def rename_corrupt(self) -> Path:
+        """Rename the file and its log, so that a new one can be created. Raises OSError."""
+        self.close()
+        renamed = with_suffix(self.path, f".corrupt-{time.time_ns()}")
+        for suffix in ("-wal", ""):
+            with suppress(FileNotFoundError):
+                with_suffix(self.path, suffix).rename(with_suffix(renamed, suffix))
+        return renamed
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise sqlite3.OperationalError("it was closed by an earlier failure")
+        return self._connection
+
+    @contextmanager
+    def _closing_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except UnicodeError as error:
+            self.close()
+            raise _database_error(error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._opened()
+        with self._closing_on_error():
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+
+
+def with_suffix(path: Path, suffix: str) -> Path:
+    """Return the path of a file beside another one, whose name it extends."""
+    return path.with_name(path.name + suffix)
+
+
+def _database_error(error: sqlite3.Error | UnicodeError) -> sqlite3.Error:
+    """Return the error as one of sqlite3, which decodes SQLite's message about a broken schema as UTF-8."""
+    return error if isinstance(error, sqlite3.Error) else CorruptFileError("its schema is not UTF-8")
+
+
+def _text(raw: bytes) -> str:
+    """Decode text; invalid UTF-8 is an error of its row (see `Table.decode`), not of the whole table."""
+    return str(raw, "utf-8", "surrogateescape")
+
+
+def _encoded(table: Table[Any], rows: Iterable[Any]) -> Iterator[list[Any]]:
+    """Yield rows as columns. One that cannot be written is logged and left out."""
+    for row in rows:
+        try:
+            yield table.encode(row)
+        except ROW_ERRORS as error:
+            log.error("a row of the journal's table %s cannot be written: %s", table.name, ascii(str(error)))
+
+
+def _notices(texts: Iterable[object]) -> Iterator[Notice]:
+    """Yield the notices that can be read."""
+    for text in texts:
+        with suppress(*ROW_ERRORS):
+            yield msgspec.json.decode(str(text), type=Notice)
+
+
+def _add_history(connection: sqlite3.Connection, notices: Iterable[Notice]) -> None:
+    rows = []
+    for one in notices:
+        with suppress(*ROW_ERRORS):
+            rows.append((one.alert, one.number, one.at, msgspec.json.encode(one).decode()))
+    connection.executemany("INSERT INTO history (alert, number, at, notice) VALUES (?, ?, ?, ?)", rows)

@@ -1,0 +1,168 @@
+"""Builds the notice of an alert when it begins, worsens, eases, is repeated or ends."""
+
+from collections.abc import Iterable, Mapping
+from itertools import count
+from typing import Any, NamedTuple
+
+import numpy as np
+from msgspec.structs import replace
+
+from monitor.alerting import series_notices as sentence
+from monitor.alerting.inhibit import is_blind
+from monitor.alerting.lifecycle import Lifecycle
+from monitor.alerting.series_notices import NoticeDetails
+from monitor.alerting.settings import AlertingSettings
+from monitor.alerting.trend import Trend, find_trends
+from monitor.fleet.columns import Ints
+from monitor.fleet.fleet import LABELS, Fleet, Key, Series
+from monitor.fleet.history import usage_histories
+from monitor.fleet.rows import Row, row_of
+from monitor.lib.text import replace_surrogates
+from monitor.notifiers.notice import Notice, NoticeKind, Severity, resource_of
+from monitor.schema.selector import SelectorLabels
+from rules.alerts import AlertState, Rule
+from rules.band import ZONES, Zone
+
+RESOURCE_GONE = "the resource no longer exists"
+SWITCHED_OFF = "the configuration switches the alert off"
+
+Trends = Mapping[int, Trend | None]  # by slot
+
+
+class BreachedRule(NamedTuple):
+    """A rule on a series, the severity of its alert, and when the breach began, in epoch seconds."""
+
+    severity: Severity
+    rule: Rule
+    since: int
+
+
+class NoticeBuilder:
+    """Builds the notices of a fleet's alerts, with numbers above `number`. names: of accounts, by id."""
+
+    def __init__(self, fleet: Fleet, lifecycle: Lifecycle, settings: AlertingSettings, number: int) -> None:
+        self.settings, self.names = settings, dict[str, str]()
+        self._fleet, self._lifecycle = fleet, lifecycle
+        self._numbers = count(number + 1)
+
+    def next_number(self) -> int:
+        """Return the number of the next notice."""
+        return next(self._numbers)
+
+    def worst_rule(self, series: Series, state: AlertState) -> BreachedRule | None:
+        """Return the worst rule of a series in a state, of those that are not switched off, or None."""
+        account_name = self.names.get(series.key.account, "")
+        labels = SelectorLabels(**series.key.labels, account_name=account_name)
+        for rule, since in self._lifecycle.rules(series.slot, state):
+            if severity := self.settings.severity_of(labels, rule):
+                return BreachedRule(severity, rule, since * 60)
+        return None
+
+    def trends(self, slots: Ints) -> Trends:
+        """Return the trends of the usage of series, by slot; much faster for many at once."""
+        return dict(zip(slots.tolist(), find_trends(*usage_histories(self._fleet, slots)), strict=True))
+
+    def trends_of(self, notices: Iterable[Notice]) -> Trends:
+        """Return the trends of the series that notices are of, by slot."""
+        found = (self._series_of(one) for one in notices)
+        return self.trends(np.array([series.slot for series in found if series], np.int32))
+
+    def transition(
+        self,
+        series: Series,
+        before: Notice | None,
+        worst: BreachedRule | None,
+        at: float,
+        trend: Trend | None,
+    ) -> Notice | None:
+        """Return the notice of how a series' alert changed, or None when it did not.
+
+        before: the last notice. worst: the worst rule that fires now. trend: of the usage, if a rule fires.
+        """
+        lasting = before if before and before.firing else None
+        if worst is None:
+            return self._resolved(series, lasting, at) if lasting else None
+        severity, rule, since = worst
+        zone = ZONES[rule.word]
+        kind = _kind(lasting, severity, zone)
+        if kind is None:
+            return None
+        began = lasting.since if lasting else since
+        more = {"number": self.next_number(), "severity": severity, "zone": zone, "since": began}
+        return self._built(series, self._details(series, kind, at, **more), trend)
+
+    def repeat(self, before: Notice, at: float, trends: Trends) -> Notice:
+        """Return the notice of an unchanged alert with its present usage."""
+        series = self._series_of(before)
+        if series is None:
+            return replace(before, number=self.next_number(), at=at)
+        more = {"severity": before.severity, "zone": ZONES[before.zone], "since": before.since}
+        details = self._details(series, NoticeKind.REPEATED, at, number=self.next_number(), **more)
+        return self._built(series, details, trends.get(series.slot))
+
+    def preview(self, series: Series, at: float) -> Notice | None:
+        """Return what the notice of a pending alert would be if it fired at `at`; it has no number."""
+        worst = self.worst_rule(series, AlertState.PENDING)
+        if worst is None:
+            return None
+        severity, rule, since = worst
+        more = {"number": 0, "severity": severity, "zone": ZONES[rule.word], "since": since}
+        trend = self.trends(np.array([series.slot], np.int32))[series.slot]
+        return self._built(series, self._details(series, NoticeKind.FIRING, at, **more), trend)
+
+    def departed(self, before: Notice, at: float) -> Notice:
+        """Return the notice of the end of an alert whose series left the fleet."""
+        return sentence.ended_notice(key_of(before), before, self.next_number(), at, RESOURCE_GONE)
+
+    def _series_of(self, notice: Notice) -> Series | None:
+        return None if is_blind(notice) else self._fleet.series.get(key_of(notice))
+
+    def _resolved(self, series: Series, before: Notice, at: float) -> Notice:
+        if self._lifecycle.rules(series.slot, AlertState.FIRING):
+            return sentence.ended_notice(series.key, before, self.next_number(), at, SWITCHED_OFF)
+        row = row_of(self._fleet, series)
+        more = {"number": self.next_number(), "severity": before.severity, "since": before.since}
+        zone, reason = max(row.zone, Zone.BELOW), self._limit_change(series.slot, row, before)
+        return sentence.series_notice(
+            row, self._details(series, NoticeKind.RESOLVED, at, zone=zone, resolution_reason=reason, **more)
+        )
+
+    def _limit_change(self, slot: int, row: Row, before: Notice) -> str:
+        """Return how the limit changed, if the alert would have lasted with the limit before; else empty."""
+        if row.usage is None or not before.limit:
+            return ""
+        stays = self._lifecycle.would_stay(slot, Rule[before.zone.upper()], row.usage / before.limit)
+        return sentence.limit_changed(before.limit, row.limit, row.unit) if stays else ""
+
+    def _built(self, series: Series, details: NoticeDetails, trend: Trend | None) -> Notice:
+        return sentence.series_notice(row_of(self._fleet, series), details, trend)
+
+    def _details(self, series: Series, kind: NoticeKind, at: float, **more: Any) -> NoticeDetails:
+        return NoticeDetails(
+            alert=series.key.id,
+            kind=kind,
+            at=at,
+            account_name=self.names.get(series.key.account, ""),
+            tags={
+                replace_surrogates(name): replace_surrogates(tag)
+                for name, tag in series.settings.tags.items()
+            },
+            links=self.settings.links.for_series(series.key),
+            **more,
+        )
+
+
+def key_of(one: Notice) -> Key:
+    """Return the key of the series that an alert is of."""
+    account, region, service, signal = (one.labels[name] for name in LABELS[:-1])
+    return Key(account, region, service, signal, resource_of(one))
+
+
+def _kind(before: Notice | None, severity: Severity, zone: Zone) -> NoticeKind | None:
+    """Return how a firing alert changed since its last notice, or None when it did not."""
+    if before is None:
+        return NoticeKind.FIRING
+    was, now = (before.severity.rank, ZONES[before.zone]), (severity.rank, zone)
+    if was == now:
+        return None
+    return NoticeKind.WORSENED if now > was else NoticeKind.EASED

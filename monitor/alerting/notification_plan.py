@@ -1,0 +1,75 @@
+"""The stage `plan` of the alert engine: which receiver is notified of which alert now."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from monitor.alerting import inhibit
+from monitor.alerting.groups import (
+    AlertStatus,
+    GroupDecision,
+    GroupKey,
+    NotificationGroup,
+    alert_statuses,
+    decide,
+    group_statuses,
+)
+from monitor.alerting.routes import RoutedReceiver, Router
+from monitor.alerting.silences import Silences
+from monitor.notifiers.notice import Notice
+
+MIN_BLIND_REPEAT = 86400.0  # seconds until the alert of a blind spot is repeated, at least
+
+
+class PlannedGroup(NamedTuple):
+    """The decision of one step of a group, and the alert statuses that it is based on."""
+
+    decision: GroupDecision
+    statuses: Sequence[AlertStatus]
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationPlanner:
+    """Decides by routes, silences, acknowledgements and inhibition. Any thread may use it.
+
+    keepalive: by receiver, seconds after which one that forgets alerts must be notified again.
+    """
+
+    router: Router
+    keepalive: Mapping[str, float]
+    silences: Silences
+
+    def plan(
+        self, alerts: Mapping[str, Notice], groups: Mapping[GroupKey, NotificationGroup], now: float
+    ) -> list[PlannedGroup]:
+        """Decide for each group what it is notified of at `now`, in epoch seconds.
+
+        alerts: the last notice of each, by id. groups: what receivers were notified of before.
+        """
+        by_group = group_statuses(self._statuses(alerts, groups, now))
+        return [
+            PlannedGroup(decide(groups.get(key, NotificationGroup(*key)), statuses, now), statuses)
+            for key, statuses in by_group.items()
+        ]
+
+    def _statuses(
+        self, alerts: Mapping[str, Notice], groups: Mapping[GroupKey, NotificationGroup], now: float
+    ) -> Iterator[AlertStatus]:
+        inhibited = inhibit.inhibited(one for one in alerts.values() if one.firing)
+        notified: dict[str, list[NotificationGroup]] = {}
+        for group in groups.values():
+            for alert in group.notified:
+                notified.setdefault(alert, []).append(group)
+        for alert, notice in alerts.items():
+            routes = [self._paced(routed, notice) for routed in self.router.route(notice.labels, now)]
+            suppressed = alert in inhibited or self.silences.matching(notice.labels, now) is not None
+            acknowledged = self.silences.acknowledged_severity(alert, now)
+            for status in alert_statuses(notice, routes, notified.get(alert, ()), suppressed, acknowledged):
+                forgets = status.routed.receiver in self.keepalive
+                yield status._replace(acknowledged=None, keepalive=True) if forgets else status
+
+    def _paced(self, routed: RoutedReceiver, notice: Notice) -> RoutedReceiver:
+        """Repeat sooner for receivers that forget alerts, and later for blind spots that do not change."""
+        interval = MIN_BLIND_REPEAT if inhibit.is_blind(notice) else 0.0
+        keepalive = self.keepalive.get(routed.receiver)
+        return routed._replace(repeat_interval=keepalive or max(routed.repeat_interval, interval))

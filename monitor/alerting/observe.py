@@ -1,0 +1,33 @@
+"""The stage `observe` of the alert engine: alerts on what should be read and cannot be."""
+
+from monitor.alerting.blind_alerts import BlindAlerts
+from monitor.alerting.engine_state import EngineState
+from monitor.alerting.notice_builder import NoticeBuilder
+from monitor.alerting.visibility import observation_targets
+from monitor.aws.status import MonitorStatus
+
+
+class Observer:
+    """Records notices of blind spots. started: since when targets are observed, in epoch seconds."""
+
+    def __init__(self, notice_builder: NoticeBuilder, state: EngineState, started: float) -> None:
+        self._notice_builder, self._state, self.started = notice_builder, state, started
+        self._blind_alerts = BlindAlerts(notice_builder.next_number)
+
+    def observe(self, status: MonitorStatus, now: float) -> None:
+        """Record the notices of blind spots that begin, change or end. now: epoch seconds."""
+        settings = self._notice_builder.settings
+        self._state.update_accounts(status.accounts)
+        targets = list(
+            observation_targets(
+                status,
+                self.started,
+                (settings.inventory_interval, settings.poll_interval),
+                self._state.account_ids,
+            )
+        )
+        firing = {one.alert: one for one in self._state.blind_alerts()}
+        for notice in self._blind_alerts.update(
+            status, targets, firing, now, settings.links.blind_spots_page
+        ):
+            self._state.record(notice)

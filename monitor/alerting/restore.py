@@ -1,0 +1,58 @@
+"""The stage `restore` of the alert engine: alerts of earlier processes go on when their series are found."""
+
+from collections.abc import AsyncIterator, Container
+
+import numpy as np
+
+from monitor.alerting.engine_state import EngineState
+from monitor.alerting.lifecycle import Lifecycle
+from monitor.alerting.notice_builder import key_of
+from monitor.aws.status import MonitorStatus
+from monitor.fleet.fleet import Fleet
+from monitor.lib.cooperative import cooperative_iter
+
+
+class Restorer:
+    """Matches what was stored with the series of the fleet, until nothing stored is left to match."""
+
+    def __init__(self, fleet: Fleet, lifecycle: Lifecycle, state: EngineState) -> None:
+        self._fleet, self._lifecycle, self._state = fleet, lifecycle, state
+        self._unmatched = {one.alert for one in state.series_alerts()}
+        self._fleet_version = -1  # when it was last searched for series of stored states
+
+    def lost(self, status: MonitorStatus, services: Container[str]) -> list[str]:
+        """Return the alerts of earlier processes whose series does not exist any more, each once.
+
+        A series is gone when an inventory of its service succeeded without it, or when its service, region or
+        account is not monitored any more.
+        services: those that are watched.
+        """
+        lost = []
+        for alert in tuple(self._unmatched):
+            notice = self._state.alerts.get(alert)
+            if notice is None or key_of(notice) in self._fleet.series:
+                self._unmatched.discard(alert)
+            elif status.has_inventory_of(notice.labels) or status.is_unmonitored(notice.labels, services):
+                self._unmatched.discard(alert)
+                lost.append(alert)
+        return lost
+
+    async def resume(self, status: MonitorStatus) -> AsyncIterator[int]:
+        """Yield the slots of series whose stored alert states are in force again.
+
+        Once everything was read, the states of series that were not found are deleted.
+        """
+        saved = self._state.alert_states
+        if not saved or (self._fleet_version == self._fleet.version and not status.is_complete):
+            return
+        self._fleet_version = self._fleet.version
+        known = np.array(sorted(saved), np.uint64)
+        identities = self._fleet.id[: self._fleet.size]
+        nearest = known[np.minimum(np.searchsorted(known, identities), known.size - 1)]
+        async for slot in cooperative_iter(np.flatnonzero(nearest == identities).tolist()):
+            if states := saved.pop(int(self._fleet.id[slot]), None):
+                self._lifecycle.restore(slot, states)
+                yield slot
+        if status.is_complete:
+            for identity in tuple(saved):
+                self._state.forget_alert_states(f"{identity:016x}")

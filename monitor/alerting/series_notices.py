@@ -1,0 +1,158 @@
+"""Builds the notices of series, with a summary in absolute numbers and all that is needed to act."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from monitor.alerting.trend import Trend
+from monitor.fleet.fleet import Key
+from monitor.fleet.rows import Row, signal_of
+from monitor.lib.durations import format_duration, format_location
+from monitor.lib.units import format_amount, format_percent, format_range
+from monitor.notifiers.notice import Notice, NoticeKind, Severity
+from rules.band import Zone
+from rules.limits import catalogue
+
+# For usage below the band. The remedies of the catalogue are for usage that is too high.
+IDLE_REMEDY = "Lower the provisioned capacity, or scale it with the load."
+
+PERCENTAGE = "percent", 100.0  # the unit and limit of a percentage: texts omit the limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeDetails:
+    """The contents of a notice that do not come from the row of its series. Times are epoch seconds.
+
+    zone: of the alert, which can differ from the zone of the last sample. resolution_reason: why the alert
+    ended (see `limit_changed`); empty when the usage simply fell.
+    """
+
+    alert: str
+    number: int
+    kind: NoticeKind
+    severity: Severity
+    zone: Zone
+    at: float
+    since: float
+    resolution_reason: str = ""
+    account_name: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+def series_notice(row: Row, details: NoticeDetails, trend: Trend | None = None) -> Notice:
+    """Return the notice of an alert of the series in `row`."""
+    signal = signal_of(row.key)
+    labels = {**details.tags, **row.key.labels, "severity": str(details.severity)}
+    if details.account_name:
+        labels["account_name"] = details.account_name
+    remedy = (IDLE_REMEDY,) if details.zone is Zone.BELOW else signal.remedy
+    return Notice(
+        alert=details.alert,
+        number=details.number,
+        kind=details.kind,
+        severity=details.severity,
+        zone=details.zone.word,
+        summary=_summary(row, details, trend, remedy[0]),
+        labels=labels,
+        at=details.at,
+        since=details.since,
+        usage=row.usage,
+        limit=row.limit,
+        unit=row.unit,
+        source=row.source or "",
+        utilization=row.utilization,
+        refused=row.throttled,
+        sampled=row.sampled,
+        resolution_reason=details.resolution_reason,
+        remedy=remedy,
+        docs=signal.docs[0],
+        links=details.links,
+        subject=row.key.subject,
+    )
+
+
+def current_usage(row: Row) -> str:
+    """Return the present usage of a series, such as `writes 48 B/s of 100 B/s (48 %); 0 throttled/s`."""
+    throttled = "" if row.throttled is None else f"; {format_amount(row.throttled, 'throttled/s')}"
+    return f"{_usage(row)}{throttled}"
+
+
+def limit_changed(before: float | None, after: float | None, unit: str) -> str:
+    """Return how a limit changed, as a `resolution_reason`; empty when it did not."""
+    if before is None or after is None or before == after:
+        return ""
+    how = "raised" if after > before else "lowered"
+    return f"the limit was {how} from {format_amount(before, unit)} to {format_amount(after, unit)}"
+
+
+def ended_notice(key: Key, before: Notice, number: int, at: float, resolution_reason: str) -> Notice:
+    """Return the notice of an alert that ended for another reason than its usage. before: its last notice."""
+    subject = _subject(key, before.labels.get("account_name", ""))
+    duration = format_duration(at - before.since)
+    return replace(
+        before,
+        number=number,
+        kind=NoticeKind.RESOLVED,
+        summary=f"{subject} is no longer alerting after {duration}: {resolution_reason}.",
+        at=at,
+        resolution_reason=resolution_reason,
+    )
+
+
+def _subject(key: Key, account_name: str) -> str:
+    return f"{_resource_name(key)} ({format_location({**key.labels, 'account_name': account_name})})"
+
+
+def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str) -> str:
+    subject = _subject(row.key, details.account_name)
+    if details.kind is NoticeKind.RESOLVED:
+        reason = f"; {details.resolution_reason}" if details.resolution_reason else ""
+        duration = format_duration(details.at - details.since)
+        return f"{subject} recovered after {duration}: it {_usage(row)}{reason}."
+    changes = _trend_text(row, details, trend) + _throttling_text(row, details)
+    return f"{subject} {_usage(row)}{changes}. Remedy: {remedy}"
+
+
+def _resource_name(key: Key) -> str:
+    signal = signal_of(key)
+    noun = signal.noun or catalogue()[key.service].title
+    resource = " ".join(key.resource.replace("`", "'").split())
+    return noun if key.of_account else f"{noun} `{resource}`"
+
+
+def _usage(row: Row) -> str:
+    """Return usage and limit as a verb phrase: `writes 3.6 MiB/s of 4 MiB/s (91 %)`."""
+    if row.usage is None:
+        return "has no sample at the moment"
+    verb, used = signal_of(row.key).verb, format_amount(row.usage, row.unit)
+    if row.limit is None:
+        return f"{verb} {used}, and its limit is not known"
+    if (row.unit, row.limit) == PERCENTAGE:
+        return f"{verb} {used}"
+    limit = format_amount(row.limit, row.unit)
+    if row.bounded:
+        return f"{verb} {format_range(row.usage, row.upper_bound, row.unit, row.bounded)} of {limit}"
+    number, _, unit = used.partition(" ")
+    same = unit == limit.partition(" ")[2] and not row.unit.startswith("bytes")
+    return f"{verb} {number if same else used} of {limit} ({format_percent(row.utilization)})"
+
+
+def _trend_text(row: Row, details: NoticeDetails, trend: Trend | None) -> str:
+    if row.usage is None:
+        when = f"{datetime.fromtimestamp(row.sampled, UTC):%H:%M} UTC" if row.sampled else ""
+        return f", the last one was at {when}" if when else ""
+    if details.zone is Zone.BELOW:
+        return f", below its target band for {format_duration(details.at - details.since)}: paid for and idle"
+    return f", {trend.direction} for {format_duration(trend.minutes * 60)}" if trend else ""
+
+
+def _throttling_text(row: Row, details: NoticeDetails) -> str:
+    """Return the throttled demand as text; empty if CloudWatch does not count it."""
+    if row.throttled is None or details.zone is Zone.BELOW:
+        return ""
+    if row.throttled > 0:
+        return f"; {format_amount(row.throttled, 'throttled/s')}"
+    return "; 0 throttled at the moment" if details.zone is Zone.SATURATED else "; 0 throttled so far"

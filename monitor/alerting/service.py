@@ -1,0 +1,156 @@
+"""The facade of alerting: opens, configures and runs the journal, the alert engine and the deliveries."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from monitor.alerting.delivery import Delivery
+from monitor.alerting.engine import AlertEngine
+from monitor.alerting.journal import Journal
+from monitor.alerting.journal_file import Connect, JournalFile, connect
+from monitor.alerting.records import Acknowledgement, Silence
+from monitor.alerting.sender import DeliveryTarget
+from monitor.alerting.settings import AlertingSettings
+from monitor.alerting.telemetry import DeliveryTelemetry
+from monitor.aws.status import MonitorStatus
+from monitor.fleet.fleet import Fleet
+from monitor.lib.telemetry import SnapshotGauge
+from monitor.notifiers.reachability import ReachabilityProbe
+from monitor.outbound.client import OutboundClient
+
+
+@dataclass(frozen=True, slots=True)
+class Alerting:
+    """Alerting as a whole. `run` until cancelled, `configure` at each reload; now: in epoch seconds."""
+
+    journal: Journal
+    delivery: Delivery
+    engine: AlertEngine
+    client: OutboundClient
+    reachability: ReachabilityProbe
+    blind_places: SnapshotGauge
+    now: Callable[[], float] = time.time
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls,
+        settings: AlertingSettings,
+        fleet: Fleet,
+        registry: CollectorRegistry,
+        connect: Connect = connect,
+    ) -> AsyncIterator["Alerting"]:
+        """Open the journal and everything that works with it. connect: opens the journal's database.
+
+        Raises JournalError when another process holds the journal, or a newer Headroom created it.
+        """
+        path = Path(settings.journal)
+        journal = await Journal.open(path, file=JournalFile(path, connect))
+        _export_health(journal, registry)
+        try:
+            async with OutboundClient(endpoint_url=settings.endpoint_url) as client:
+                delivery = Delivery(journal, DeliveryTelemetry(registry))
+                engine = AlertEngine(fleet, journal, delivery, settings)
+                alerting = cls(
+                    journal, delivery, engine, client, ReachabilityProbe(client), _blind_places(registry)
+                )
+                alerting.configure(settings)
+                yield alerting
+        finally:
+            await journal.close()
+
+    def configure(self, settings: AlertingSettings) -> None:
+        """Apply new settings; only the journal and `endpoint_url` stay as they were when it was opened."""
+        self.delivery.configure(
+            DeliveryTarget(
+                name=one.name,
+                send=partial(one.send, client=self.client),
+                per_alert=one.per_alert,
+                keepalive=one.keepalive,
+            )
+            for one in settings.receivers
+        )
+        self.engine.configure(settings)
+        self.reachability.configure(settings.receivers)
+
+    async def acknowledge(
+        self, alert: str, *, author: str, comment: str, duration: float | None = None
+    ) -> Acknowledgement:
+        """Acknowledge a firing alert at its present severity, so that it is not repeated.
+
+        duration: seconds; None: until it is resolved. Raises NotFiringError when no alert with this id fires,
+        and InvalidInputError for an author, comment or duration that is out of bounds.
+        """
+        now, notice = self.now(), self.engine.firing_alert(alert)
+        acknowledgement = Acknowledgement(
+            alert=alert,
+            severity=notice.severity,
+            author=author,
+            comment=comment,
+            at=now,
+            until=None if duration is None else now + duration,
+        )
+        return await self.engine.acknowledge(acknowledgement)
+
+    async def silence(
+        self, matchers: Iterable[str], *, author: str, comment: str, duration: float
+    ) -> Silence:
+        """Silence all alerts that match every matcher, for `duration` seconds from now on.
+
+        Raises MatcherError for a wrong matcher, and InvalidInputError for anything out of bounds.
+        """
+        now = self.now()
+        silence = Silence(
+            id="", matchers=tuple(matchers), starts=now, ends=now + duration, author=author, comment=comment
+        )
+        return await self.engine.silence(silence, now)
+
+    async def end_silence(self, silence: str) -> Silence:
+        """End the silence with this id before its time. Raises KeyError when there is none."""
+        return await self.engine.end_silence(silence)
+
+    async def process(self, status: MonitorStatus, account_names: Mapping[str, str]) -> None:
+        """Run the alert engine after a judgement (see `AlertEngine.process`), and export blind spots."""
+        await self.engine.process(status, account_names)
+        self.blind_places.replace(self.engine.blind_places())
+
+    async def run(self) -> None:
+        """Deliver notifications, and plan those that become due, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.delivery.run(), name="delivery")
+            tasks.create_task(self.engine.run(), name="alert engine")
+            tasks.create_task(self.reachability.run(), name="reachability")
+
+
+def _blind_places(registry: CollectorRegistry) -> SnapshotGauge:
+    gauge = SnapshotGauge(
+        "headroom_blind_places",
+        "Regions and services of an account that cannot be read, by cause, while an alert on them fires.",
+        ["account", "cause"],
+    )
+    registry.register(gauge)
+    return gauge
+
+
+def _export_health(journal: Journal, registry: CollectorRegistry) -> None:
+    """Export the health of the journal."""
+    health = Gauge(
+        "headroom_journal_healthy",
+        "1 while alerts and notifications survive a restart, 0 while the journal fails.",
+        registry=registry,
+    )
+    health.set_function(lambda: float(journal.healthy))
+    aside = Gauge(
+        "headroom_journal_set_aside",
+        "Rows and whole files of the journal that this process could not use, and set aside.",
+        ["what"],
+        registry=registry,
+    )
+    aside.labels("row").set_function(lambda: float(journal.rejected_count))
+    aside.labels("file").set_function(lambda: float(len(journal.corrupt_files)))

@@ -1,0 +1,139 @@
+"""The settings of alerting, which the configuration assembles: receivers, routes, links and overrides."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from monitor.alerting.links import Links
+from monitor.alerting.routes import RouteConfig
+from monitor.alerting.windows import TimeWindow
+from monitor.notifiers.receivers import Receiver
+from monitor.schema.problems import unexpected
+from monitor.schema.selector import Selector, SelectorLabels
+from monitor.schema.types import ConfigModel, Duration, Number, Ratio
+from rules.alerts import Rule, Severity
+from rules.limits import Tolerance
+
+NO_ALERT = "none"  # instead of a severity
+
+
+def _severity_or_none(value: Any) -> Any:
+    known = [NO_ALERT, *Severity]
+    if value not in known:
+        raise unexpected(f"one of {', '.join(known)}", value, known)
+    return value
+
+
+SeverityOrNone = Annotated[
+    str, BeforeValidator(_severity_or_none), WithJsonSchema({"enum": [NO_ALERT, *Severity]})
+]
+Minutes = Annotated[Duration, AfterValidator(lambda seconds: 60 * round(seconds / 60))]
+
+
+class ToleranceOverride(ConfigModel):
+    """Overrides of the catalogue's tolerance: throttled demand that raises no alert."""
+
+    rate: Number | None = Field(
+        default=None, ge=0, description="Per second, as the mean of a minute: less is tolerated; mostly 0.05."
+    )
+    share: Ratio | None = Field(
+        default=None,
+        description="Of the whole demand of the minute, where CloudWatch counts both in one unit: less is "
+        "tolerated; mostly 0.001. As much as either tolerates is tolerated.",
+    )
+    pending_for: Minutes | None = Field(
+        default=None,
+        alias="for",
+        ge=0,
+        le=86400,
+        description="How long more than that lasts before it fires; mostly 0.",
+    )
+
+
+class AlertOverride(Selector):
+    """Other alerts for some series than those of the catalogue."""
+
+    pending_for: Minutes | None = Field(
+        default=None,
+        alias="for",
+        ge=0,
+        le=86400,
+        description="How long a breach lasts before it fires, in whole minutes: above the band, near the "
+        "limit, and (unless `tolerance` has its own `for`) throttled. Below the band it is always a day.",
+    )
+    tolerance: ToleranceOverride = Field(
+        default=ToleranceOverride(), description="How much throttled demand is no alert."
+    )
+    keep_firing_for: Minutes | None = Field(
+        default=None, ge=0, le=86400, description="How long it must be clear before it is resolved."
+    )
+    below: SeverityOrNone | None = Field(
+        default=None, description="Severity of being below the band, of what is paid for; default info."
+    )
+    above: SeverityOrNone | None = Field(
+        default=None, description="Severity of being above it; default info."
+    )
+    near: SeverityOrNone | None = Field(
+        default=None, description="Severity of being near the limit; default warning."
+    )
+    saturated: SeverityOrNone | None = Field(
+        default=None, description="Severity of throttled demand; default critical. none: no alert."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertingSettings:
+    """Everything that alerting is configured with.
+
+    journal: path of its file. endpoint_url: used instead of AWS's own by receivers in AWS. overrides: of
+    several that match a series and set a value, the last counts. services: those watched in any account.
+    poll_interval, inventory_interval: seconds between two reads of metrics, and of resources.
+    """
+
+    journal: str
+    endpoint_url: str | None = None
+    receivers: tuple[Receiver, ...] = ()
+    route: RouteConfig | None = None
+    windows: tuple[TimeWindow, ...] = ()
+    links: Links
+    overrides: tuple[AlertOverride, ...] = ()
+    services: frozenset[str]
+    poll_interval: float
+    inventory_interval: float
+
+    def severity_of(self, labels: SelectorLabels, rule: Rule) -> Severity | None:
+        """Return the severity of a rule's alert on a series, or None when the rule is switched off there."""
+        override = override_of(self.overrides, labels, rule.word)
+        if override == NO_ALERT:
+            return None
+        return rule.severity if override is None else Severity(override)
+
+
+def override_of(overrides: Sequence[AlertOverride], labels: SelectorLabels, name: str) -> Any:
+    """Return the field `name` of the last override that matches a series and sets it, or None."""
+    return _first(getattr(one, name) for one in reversed(overrides) if one.matches(labels))
+
+
+def tolerance_of(overrides: Sequence[AlertOverride], labels: SelectorLabels, default: Tolerance) -> Tolerance:
+    """Return how much throttled demand of a series is tolerated.
+
+    default: the catalogue's tolerance of the signal, for what no override sets. A `for` of an override that
+    is not inside `tolerance` applies to throttled demand as well.
+    """
+    matching = [one for one in reversed(overrides) if one.matches(labels)]
+    rate, share, pending_for = (
+        _first(getattr(one.tolerance, name) for one in matching) for name in ("rate", "share", "pending_for")
+    )
+    if pending_for is None:
+        pending_for = _first(one.pending_for for one in matching)
+    return Tolerance(
+        rate=default.rate if rate is None else rate,
+        share=default.share if share is None else share,
+        pending_for=default.pending_for if pending_for is None else pending_for // 60,
+    )
+
+
+def _first(values: Iterable[Any]) -> Any:
+    return next((value for value in values if value is not None), None)

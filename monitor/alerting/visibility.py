@@ -1,0 +1,206 @@
+"""Blind spots: what should be read and cannot be. One alert for each account and class of cause.
+
+The identity of an alert is its account and its class of cause, so that it stays one alert while more or fewer
+places are affected. The places are in its text, and never a label.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from itertools import groupby
+from types import MappingProxyType
+from typing import NamedTuple
+
+from monitor.alerting.inhibit import BLIND_SIGNAL
+from monitor.aws.failure import Failure
+from monitor.aws.failure_class import PERMANENT_CLASSES, FailureClass, classify
+from monitor.aws.run_status import FailureStreak, RunStatus
+from monitor.aws.status import AccountStatus, MonitorStatus
+from monitor.lib.text import replace_surrogates
+from monitor.notifiers.notice import Severity
+
+MIN_FAILED_ATTEMPTS = 2  # in a row, so that a single failure notifies nobody
+MIN_BLIND = 300.0  # seconds since the last read of what could be read before
+MAX_UNREAD = 900.0  # seconds without a read after which no second failed attempt is needed
+REPORTED_AT_ONCE = (FailureClass.EXPIRED, FailureClass.CLOCK)
+THIS_MACHINE = "this machine"  # instead of an account: the machine that Headroom runs on
+MAX_ATTEMPT_DURATION = 60.0  # seconds that an attempt may take
+
+Place = tuple[str, str]  # region, service; both empty: the account; the service empty: a cell's metrics
+
+
+class ObservationTarget(NamedTuple):
+    """Something that is read again and again, and one class of cause why reading it failed.
+
+    region, service: as in `Place`. name: the account's. interval: seconds between two attempts. last_seen:
+    when it was last read without this cause, or since when it has been observed. ended: whether an attempt
+    has ended yet. cause: empty when the last attempt succeeded. failures: those of this cause.
+    failed_attempts: in a row, for this cause. never_seen: it was never read without this cause.
+    """
+
+    account: str
+    region: str
+    service: str
+    name: str
+    last_seen: float
+    interval: float
+    ended: bool = True
+    cause: str = ""
+    failures: tuple[Failure, ...] = ()
+    failed_attempts: int = 0
+    never_seen: bool = False
+
+    @property
+    def place(self) -> Place:
+        """The region and the service."""
+        return self.region, self.service
+
+
+class BlindSpot(NamedTuple):
+    """What cannot be read of an account for one class of cause.
+
+    name: the account's. targets: at least one, sorted by place. regions: how many regions of the account are
+    observed.
+    """
+
+    account: str
+    name: str
+    cause: str
+    targets: Sequence[ObservationTarget]
+    regions: int
+
+    @property
+    def alert(self) -> str:
+        """The id of its alert, which restarts and changes of the places do not change."""
+        identity = "\0".join((BLIND_SIGNAL, self.account, self.cause)).encode("utf-8", "surrogatepass")
+        return blake2b(identity, digest_size=8).hexdigest()
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels of its alert, which do not change as long as it lasts."""
+        named = {
+            "account": self.account,
+            "account_name": self.name,
+            "signal": BLIND_SIGNAL,
+            "cause": self.cause,
+            "severity": Severity.WARNING,
+        }
+        return {name: replace_surrogates(label) for name, label in named.items() if label}
+
+    @property
+    def since(self) -> float:
+        """When all of it was last read, in epoch seconds."""
+        return min(one.last_seen for one in self.targets)
+
+    @property
+    def scope(self) -> frozenset[tuple[Place, str]]:
+        """The places and operations that are affected; the notice is written again when they change."""
+        return frozenset((one.place, failed.operation) for one in self.targets for failed in one.failures) | {
+            (one.place, "") for one in self.targets
+        }
+
+    @property
+    def places(self) -> int:
+        """The number of affected places."""
+        return len({one.place for one in self.targets})
+
+
+def observation_targets(
+    status: MonitorStatus,
+    started: float,
+    intervals: tuple[float, float],
+    account_ids: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[ObservationTarget]:
+    """Yield what is read, with the result of reading it.
+
+    started: when reading started, in epoch seconds. intervals: seconds between two attempts of an inventory,
+    and of a poll. account_ids: of configured accounts, by name, for those that AWS cannot be asked for now.
+    """
+    inventory, poll = intervals
+    known = {one.name: one for one in status.accounts}
+    if status.clock.ended_at:
+        yield from _of(
+            status.clock, ObservationTarget(THIS_MACHINE, "", "", THIS_MACHINE, started, MAX_ATTEMPT_DURATION)
+        )
+    for name, failure in status.inaccessible_accounts.items():
+        entry = known.get(name) or AccountStatus(name=name, access=RunStatus(failures=(failure,)))
+        account = entry.account or account_ids.get(replace_surrogates(name), name)
+        target = ObservationTarget(account, "", "", name, started, MAX_ATTEMPT_DURATION)
+        yield from _of(entry.access, target)
+    for cell in status.cells:
+        target = ObservationTarget(cell.account, cell.region, "", cell.name, started, poll)
+        yield from _of(cell.poll, target)
+        for service, run in cell.collectors.items():
+            yield from _of(run, target._replace(service=service, interval=inventory))
+
+
+def _of(run: RunStatus, target: ObservationTarget) -> Iterator[ObservationTarget]:
+    """Yield the target once for each class of cause; without a cause if the last attempt succeeded."""
+    last = run.ended_at or run.succeeded_at
+    if not run.streaks:
+        ended = last is not None
+        yield target._replace(last_seen=last or target.last_seen, ended=ended, never_seen=not ended)
+    for cause, streak in run.streaks.items():
+        yield _failed(target, cause, streak, run.failures)
+
+
+def _failed(
+    target: ObservationTarget, cause: str, streak: FailureStreak, failures: Iterable[Failure]
+) -> ObservationTarget:
+    return target._replace(
+        last_seen=streak.last_clear or target.last_seen,
+        cause=cause,
+        failures=tuple(one for one in failures if classify(one.code) == cause),
+        failed_attempts=streak.failures,
+        never_seen=streak.last_clear is None,
+    )
+
+
+def blind_spots(targets: Sequence[ObservationTarget], now: float) -> list[BlindSpot]:
+    """Return what could not be read for long enough, one for each account and class of cause.
+
+    Once one place is affected for a permanent cause, those that failed once for the same cause belong to it:
+    its first notice names all of them.
+    """
+    blind = [one._replace(cause=one.cause or FailureClass.LATE) for one in targets if _is_blind(one, now)]
+    permanent = {_identity(one) for one in blind if one.cause in PERMANENT_CLASSES}
+    known = {(_identity(one), one.place) for one in blind}
+    more = (
+        one for one in targets if _identity(one) in permanent and (_identity(one), one.place) not in known
+    )
+    return group_targets([*blind, *more], targets)
+
+
+def group_targets(
+    failing: Iterable[ObservationTarget], targets: Iterable[ObservationTarget]
+) -> list[BlindSpot]:
+    """Return the failing targets as blind spots, sorted by account and class of cause."""
+    regions: dict[str, set[str]] = {}
+    for one in targets:
+        regions.setdefault(one.account, set()).add(one.region)
+    return [
+        BlindSpot(account, replace_surrogates(those[0].name), cause, those, len(regions[account] - {""}))
+        for (account, cause), group in groupby(sorted(failing, key=_order), _identity)
+        if (those := list(group))
+    ]
+
+
+def _is_blind(one: ObservationTarget, now: float) -> bool:
+    """Return whether it failed often enough, and for long enough, for an alert."""
+    unseen = now - one.last_seen
+    if one.cause and one.failed_attempts >= MIN_FAILED_ATTEMPTS:
+        return unseen >= _min_blind(one)
+    return unseen > max(MAX_UNREAD, 2 * one.interval + MAX_ATTEMPT_DURATION)
+
+
+def _min_blind(one: ObservationTarget) -> float:
+    """Return for how many seconds it must have failed: 0 for causes that do not go away by waiting."""
+    certain = one.cause in PERMANENT_CLASSES or not one.region
+    return 0.0 if one.cause in REPORTED_AT_ONCE or (one.never_seen and certain) else MIN_BLIND
+
+
+def _identity(one: ObservationTarget) -> tuple[str, str]:
+    return one.account, one.cause
+
+
+def _order(one: ObservationTarget) -> tuple[str, str, str, str]:
+    return one.account, one.cause, one.region, one.service

@@ -1,0 +1,139 @@
+"""The models of requests and responses about alerts, silences and deliveries."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from monitor.schema.types import Duration
+
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class RequestBody(BaseModel):
+    """The base of request bodies. Unknown fields are rejected."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class AcknowledgeRequest(RequestBody):
+    """An acknowledgement. duration: seconds, or text such as 2h; by default as long as the alert fires."""
+
+    author: Text
+    comment: Text
+    duration: Annotated[Duration, Field(gt=0)] | None = None
+
+
+class SilenceRequest(RequestBody):
+    """A silence from now on. matchers: in Alertmanager's syntax. duration: seconds, or text such as 2h."""
+
+    matchers: Annotated[list[str], Field(min_length=1)]
+    duration: Annotated[Duration, Field(gt=0)]
+    author: Text
+    comment: Text
+
+
+class AlertModel(BaseModel):
+    """An alert with its last notice. state: pending or firing.
+
+    utilization: 0.8 for 80 %. saturation: throttled demand per second. silenced_by: the id
+    of the silence that suppresses notifications. inhibited_by: the id of the alert that does.
+    """
+
+    id: str
+    state: str
+    severity: str
+    zone: str
+    summary: str
+    labels: dict[str, str]
+    since: datetime
+    usage: float | None
+    limit: float | None
+    unit: str
+    utilization: float | None
+    saturation: float | None
+    remedy: list[str]
+    docs: str
+    links: dict[str, str]
+    acknowledged_by: str | None = None
+    acknowledged_comment: str | None = None
+    acknowledged_until: datetime | None = None
+    silenced_by: str | None = None
+    inhibited_by: str | None = None
+
+
+class SilenceModel(BaseModel):
+    """A silence that has not ended."""
+
+    id: str
+    matchers: list[str]
+    starts: datetime
+    ends: datetime
+    author: str
+    comment: str
+
+
+class DeadLetterModel(BaseModel):
+    """A notification that could not be delivered.
+
+    status: the HTTP or SMTP status of the last attempt. error: its error, in a sentence. at: when Headroom
+    gave up. reason: why the notification was to be sent.
+    """
+
+    id: str
+    status: int | None
+    error: str
+    at: datetime
+    reason: str
+
+
+class ReceiverStatusModel(BaseModel):
+    """The deliveries to a receiver since the start, and its queue.
+
+    queued: the number of notices that wait for delivery. last_reason: why the last accepted notification was
+    sent. last_error: the error of the last attempt; null if it succeeded. unreachable: why the last check of
+    the receiver could not connect; null if it could, or if the address is known only during a delivery.
+    Receivers are checked at the start and at a reload, and unreachable receivers every minute.
+    """
+
+    receiver: str
+    queued: int
+    oldest_queued: datetime | None
+    dead_letters: list[DeadLetterModel]
+    sent: int
+    failed: int
+    last_accepted: datetime | None
+    last_reason: str | None
+    last_error: str | None
+    unreachable: str | None
+
+
+class AlertList(BaseModel):
+    """A list of alerts, the most urgent first. total: the number of all alerts, listed or not."""
+
+    items: list[AlertModel]
+    total: int
+
+
+class SilenceList(BaseModel):
+    """A list of silences, ordered by their end."""
+
+    items: list[SilenceModel]
+
+
+class ReceiverStatusList(BaseModel):
+    """A list of receivers."""
+
+    items: list[ReceiverStatusModel]
+
+
+class ReplayResult(BaseModel):
+    """The number of notifications that are sent again."""
+
+    replayed: int
+
+
+class NoticeList(BaseModel):
+    """A list of notices, the newest first, including those of which no receiver was notified."""
+
+    items: list[dict[str, Any]]

@@ -1,0 +1,223 @@
+"""The routes of alerts, silences and deliveries."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+
+from monitor.access.principal import principal_of
+from monitor.alerting import inhibit
+from monitor.alerting.delivery import ReceiverStatus
+from monitor.alerting.engine import AlertEngine, NotFiringError
+from monitor.alerting.groups import alert_urgency, urgency
+from monitor.alerting.matchers import MatcherError
+from monitor.alerting.records import Silence
+from monitor.alerting.service import Alerting
+from monitor.alerting.silences import Silences
+from monitor.api import alert_models as models
+from monitor.api.models import ErrorModel
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.snapshot import ActiveAlert
+from monitor.lib.cooperative import cooperative_iter
+from monitor.notifiers.notice import Notice, Severity
+from monitor.schema.annotations import InvalidInputError
+from rules.alerts import AlertState
+
+MAX_ALERTS = 1000  # alerts in one response
+NOT_FOUND_RESPONSE: dict[int | str, dict[str, Any]] = {404: {"model": ErrorModel}}
+
+
+def alerts_router(alerting: Alerting, fleet: Fleet) -> APIRouter:
+    """Return the router of /api/v1/alerts, /api/v1/silences and /api/v1/deliveries."""
+    router = APIRouter(prefix="/api/v1")
+    _add_alert_routes(router, alerting, fleet)
+    _add_silence_routes(router, alerting)
+    _add_delivery_routes(router, alerting)
+    return router
+
+
+def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> None:
+    engine = alerting.engine
+
+    @router.get("/alerts", response_model=models.AlertList)
+    async def alerts(limit: Annotated[int, Query(ge=1, le=MAX_ALERTS)] = MAX_ALERTS) -> Response:
+        """List firing alerts, then pending ones, each the most urgent first. total: the number of both."""
+        firing = [one for one in engine.alerts.values() if one.firing]
+        pending = _pending_alerts(engine, fleet)
+        previews = await _preview_notices(engine, fleet, pending[: max(limit - len(firing), 0)])
+        total = len(firing) + len(pending)
+        body = await asyncio.to_thread(_alert_list_json, firing, previews, engine.silences, limit, total)
+        return Response(body, media_type="application/json")
+
+    @router.post("/alerts/{id}/ack", responses=NOT_FOUND_RESPONSE)
+    async def acknowledge(id: str, body: models.AcknowledgeRequest, request: Request) -> models.AlertModel:
+        """Acknowledge an alert. It is not repeated; its escalation and its resolution are still sent."""
+        author = principal_of(request.scope).author_name(body.author)
+        try:
+            await alerting.acknowledge(id, author=author, comment=body.comment, duration=body.duration)
+        except NotFiringError as error:
+            raise HTTPException(404, str(error)) from None
+        except InvalidInputError as error:
+            raise HTTPException(422, str(error)) from None
+        return _alert_model(engine.alerts[id], AlertState.FIRING, engine.silences)
+
+    @router.get("/alerts/history")
+    async def history(
+        alert: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    ) -> models.NoticeList:
+        """List the notices of alerts, the newest first. The latest 100,000 are stored, for 30 days."""
+        notices = await alerting.journal.history(alert, limit)
+        return models.NoticeList(items=[msgspec.to_builtins(one) for one in notices])
+
+
+def _pending_alerts(engine: AlertEngine, fleet: Fleet) -> list[ActiveAlert]:
+    """Return the pending alerts, the most urgent first."""
+
+    def sort_key(one: ActiveAlert) -> tuple[int, float]:
+        utilization = float(fleet.utilization[one.slot])
+        return alert_urgency(Severity(one.severity), utilization if utilization >= 0 else None)
+
+    return sorted((one for one in engine.active_alerts() if one.state == AlertState.PENDING), key=sort_key)
+
+
+async def _preview_notices(engine: AlertEngine, fleet: Fleet, pending: Sequence[ActiveAlert]) -> list[Notice]:
+    """Return the notices that the pending alerts would have if they fired now."""
+    notices, now = [], time.time()
+    async for one in cooperative_iter(pending):
+        series = fleet.by_slot[one.slot]
+        if series and (notice := engine.notice_builder.preview(series, now)):
+            notices.append(notice)
+    return notices
+
+
+def _alert_list_json(
+    firing: Sequence[Notice], previews: Sequence[Notice], silences: Silences, limit: int, total: int
+) -> str:
+    """Return the JSON of a list of alerts. Call it in a thread: it can take long."""
+    inhibited = inhibit.inhibited(firing)
+    items = [
+        _alert_model(one, AlertState.FIRING, silences, inhibited.get(one.alert))
+        for one in sorted(firing, key=urgency)[:limit]
+    ]
+    items += [_alert_model(one, AlertState.PENDING, silences) for one in previews]
+    return models.AlertList(items=items, total=total).model_dump_json()
+
+
+def _add_silence_routes(router: APIRouter, alerting: Alerting) -> None:
+    @router.get("/silences")
+    async def silences() -> models.SilenceList:
+        """List the silences that have not ended, ordered by their end."""
+        return models.SilenceList(items=[_silence_model(one) for one in alerting.engine.silences.stored])
+
+    @router.post("/silences")
+    async def silence(body: models.SilenceRequest, request: Request) -> models.SilenceModel:
+        """Silence the alerts that match all matchers, for a duration."""
+        author = principal_of(request.scope).author_name(body.author)
+        try:
+            stored = await alerting.silence(
+                body.matchers, author=author, comment=body.comment, duration=body.duration
+            )
+        except (InvalidInputError, MatcherError) as error:
+            raise HTTPException(422, str(error)) from None
+        return _silence_model(stored)
+
+    @router.delete("/silences/{id}", responses=NOT_FOUND_RESPONSE)
+    async def end_silence(id: str) -> models.SilenceModel:
+        """End a silence now."""
+        try:
+            ended = await alerting.end_silence(id)
+        except KeyError:
+            raise HTTPException(404, f"no silence has the id {id}") from None
+        return _silence_model(ended)
+
+
+def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
+    @router.get("/deliveries")
+    async def deliveries() -> models.ReceiverStatusList:
+        """List the receivers, with their queued, sent, failed and undeliverable notifications."""
+        unreachable = alerting.reachability.unreachable
+        return models.ReceiverStatusList(
+            items=[
+                _receiver_status_model(one, unreachable.get(one.receiver))
+                for one in alerting.delivery.statuses()
+            ]
+        )
+
+    @router.post("/deliveries/replay", responses=NOT_FOUND_RESPONSE)
+    async def replay(receiver: str | None = None) -> models.ReplayResult:
+        """Send undeliverable notifications again, to one receiver or to all."""
+        if receiver is not None and receiver not in alerting.delivery.senders:
+            raise HTTPException(404, f"no receiver is called {receiver}")
+        return models.ReplayResult(replayed=await alerting.delivery.replay(receiver))
+
+
+def _alert_model(
+    one: Notice, state: AlertState, silences: Silences, inhibited_by: str | None = None
+) -> models.AlertModel:
+    ack, silence = silences.acknowledgements.get(one.alert), silences.matching(one.labels, time.time())
+    return models.AlertModel(
+        id=one.alert,
+        state=state.word,
+        severity=one.severity,
+        zone=one.zone,
+        summary=one.summary,
+        labels=dict(one.labels),
+        since=_utc(one.since),
+        usage=one.usage,
+        limit=one.limit,
+        unit=one.unit,
+        utilization=one.utilization,
+        saturation=one.refused,
+        remedy=list(one.remedy),
+        docs=one.docs,
+        links=dict(one.links),
+        acknowledged_by=ack.author if ack else None,
+        acknowledged_comment=ack.comment if ack else None,
+        acknowledged_until=_utc(ack.until) if ack and ack.until else None,
+        silenced_by=silence.id if silence else None,
+        inhibited_by=inhibited_by,
+    )
+
+
+def _silence_model(one: Silence) -> models.SilenceModel:
+    return models.SilenceModel(
+        id=one.id,
+        matchers=list(one.matchers),
+        starts=_utc(one.starts),
+        ends=_utc(one.ends),
+        author=one.author,
+        comment=one.comment,
+    )
+
+
+def _receiver_status_model(one: ReceiverStatus, unreachable: str | None) -> models.ReceiverStatusModel:
+    stats = one.stats
+    return models.ReceiverStatusModel(
+        receiver=one.receiver,
+        queued=one.queued,
+        oldest_queued=_utc(one.oldest_queued) if one.oldest_queued else None,
+        dead_letters=[
+            models.DeadLetterModel(
+                id=dead.id,
+                status=dead.status,
+                error=dead.sentence,
+                at=_utc(dead.at),
+                reason=dead.notification.reason,
+            )
+            for dead in one.dead_letters
+        ],
+        sent=stats.sent,
+        failed=stats.failed,
+        last_accepted=_utc(stats.last_accepted) if stats.last_accepted else None,
+        last_reason=stats.last_reason,
+        last_error=stats.last_error,
+        unreachable=unreachable,
+    )
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

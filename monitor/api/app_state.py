@@ -1,0 +1,47 @@
+"""The state that the routes of the HTTP application share."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from monitor.access.form_tokens import FormTokenStore, ProcessFormTokenStore
+from monitor.alerting.service import Alerting
+from monitor.aws.status import MonitorStatus
+from monitor.cost.telemetry import CostTelemetry
+from monitor.exposition.exposition import Exposition
+from monitor.fleet.fleet import Fleet
+from monitor.lib.telemetry import ProcessTelemetry
+
+
+@dataclass(frozen=True, slots=True)
+class EventTiming:
+    """The intervals of the stream of live updates, in seconds.
+
+    check_interval: the time between two checks for a new judgement, the end of access or the server's stop.
+    heartbeat_interval: the time without an event after which a comment keeps the connection open.
+    send_timeout: the time within which the client must read an event.
+    """
+
+    check_interval: float = 1.0
+    heartbeat_interval: float = 15.0
+    send_timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppState:
+    """The state and the functions that the routes of API and pages share.
+
+    monitor_status: returns the present status. reload: reads the configuration again; raises ConfigError if
+    it is invalid. stopping: is set when the server must stop.
+    """
+
+    fleet: Fleet
+    exposition: Exposition
+    telemetry: ProcessTelemetry
+    cost: CostTelemetry
+    monitor_status: Callable[[], MonitorStatus]
+    reload: Callable[[], Awaitable[None]]
+    alerting: Alerting
+    form_tokens: FormTokenStore = field(default_factory=ProcessFormTokenStore)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    event_timing: EventTiming = field(default_factory=EventTiming)

@@ -1,0 +1,210 @@
+"""The JSON models of the API's responses, except those of alerts and of the stream."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from monitor.fleet.query import ZoneWord
+from rules.limits import Band, LimitSource, Service, Signal
+
+Number = Annotated[float | None, Field(allow_inf_nan=False)]
+
+
+class ApiModel(BaseModel):
+    """The base of all models. Unknown values are null."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class ErrorModel(ApiModel):
+    """The body of every error response."""
+
+    error: str = Field(description="What went wrong, in a sentence.")
+
+
+class UnobservableModel(ApiModel):
+    """The reason why a series is unobservable."""
+
+    reason: str
+    enable_command: str | None = Field(
+        description="The command that makes it observable; null when there is none."
+    )
+
+
+class SeriesModel(ApiModel):
+    """A series as judged last."""
+
+    id: str
+    account: str
+    region: str
+    service: str
+    signal: str
+    resource: str = Field(description="The name of the resource; empty for a limit of the whole account.")
+    resource_id: str = Field(description="The AWS ids of the resource, unique within the signal.")
+    zone: ZoneWord
+    bounded: bool = Field(
+        description="Whether the usage is known only within bounds: at least `usage`, at most `upper_bound`."
+    )
+    usage: Number = Field(description="In `unit`; the lower bound if `bounded`.")
+    upper_bound: Number = Field(description="In `unit`, if `bounded`; null when there is no upper bound.")
+    limit: Number = Field(description="In `unit`.")
+    unit: str
+    source: LimitSource | None = Field(description="Where the limit was read.")
+    utilization: Number = Field(description="Usage divided by limit: 0.8 is 80 %.")
+    saturation: Number = Field(description="Throttled or delayed demand, per second.")
+    sampled_at: datetime | None = Field(description="The start of the minute of the newest sample.")
+    tags: dict[str, str] = Field(description="The tags of the resource that are exported as labels.")
+
+
+class SeriesPageModel(ApiModel):
+    """One page of the series that match a query."""
+
+    items: Sequence[SeriesModel] = Field(description="Empty when no series matches or follows the cursor.")
+    next: str | None = Field(description="The cursor of the next page; null on the last page.")
+    total: int = Field(description="The number of series that match, on all pages.")
+    zones: Mapping[str, int] = Field(
+        description="The number of series in each zone, worst zone first; the filter `zone` does not apply."
+    )
+    newest_sample_at: datetime | None = Field(
+        description="The newest sample of all series; null before the first."
+    )
+
+
+class SampleModel(ApiModel):
+    """The sample of a series in one minute."""
+
+    minute: datetime
+    usage: Number
+    upper_bound: Number
+    saturation: Number
+    excess: Number = Field(description="The part of `saturation` that exceeds the tolerance.")
+    doubted: bool = Field(
+        description="Whether the minute is not judged, as its usage proves that the known limit is outdated."
+    )
+
+
+class LimitChangeModel(ApiModel):
+    """A limit, which was in force from `since` until the next limit of the list."""
+
+    since: datetime | None = Field(
+        description="When it came into force; null when that is over three hours ago or unknown."
+    )
+    limit: Number = Field(description="In `unit`.")
+
+
+class SeriesDetailModel(SeriesModel):
+    """A series, its settings, its limits and its last three hours."""
+
+    account_name: str
+    resource_kind: str = Field(description="For example stream or shard; account for the whole account.")
+    resource_path: Sequence[str] = Field(description="The AWS ids, those of the parents first.")
+    limit_read_at: datetime | None
+    band: Band
+    deliberate: bool = Field(
+        description="Whether the limit is set on purpose: no warning near it unless demand is throttled."
+    )
+    unobservable: UnobservableModel | None
+    sample_source: Literal["stream", "poll"] | None = Field(description="How the newest sample was read.")
+    catalogue_entry: Signal = Field(description="The signal: why it matters, caveats, remedy, documentation.")
+    limits: Sequence[LimitChangeModel] = Field(
+        description="The limits of the last three hours, oldest first; those before a restart are unknown."
+    )
+    history: Sequence[SampleModel] = Field(description="The last three hours, oldest minute first.")
+
+
+class CatalogueModel(ApiModel):
+    """All signals of all services."""
+
+    services: Sequence[Service]
+
+
+class FailureModel(ApiModel):
+    """A failed read of AWS."""
+
+    operation: str = Field(description="The AWS operation that failed; empty if none did.")
+    resource: str = Field(
+        description="The resource that could not be read; empty if the failure concerns none in particular."
+    )
+    code: str
+    message: str
+
+
+class RunStatusModel(ApiModel):
+    """The status of a read that is repeated. Times are null before the first attempt or success."""
+
+    last_attempt: datetime | None
+    last_success: datetime | None
+    failures: Sequence[FailureModel] = Field(description="The failures of the last attempt.")
+
+
+class UnobservableSeriesModel(UnobservableModel):
+    """A series that is unobservable."""
+
+    id: str
+    signal: str
+    resource: str
+
+
+class CollectorModel(ApiModel):
+    """The status of one service in one account and region."""
+
+    service: str
+    inventory: RunStatusModel
+    unobservable_total: int
+    unobservable: Sequence[UnobservableSeriesModel] = Field(description="The first hundred.")
+
+
+class CellModel(ApiModel):
+    """The status of one account in one region."""
+
+    account: str
+    region: str
+    name: str = Field(description="The name of the account.")
+    poll: RunStatusModel
+    collectors: Sequence[CollectorModel]
+
+
+class InaccessibleAccountModel(ApiModel):
+    """An account that Headroom cannot access."""
+
+    account: str
+    failure: FailureModel
+
+
+class ReloadModel(ApiModel):
+    """The last reload of the configuration."""
+
+    at: datetime
+    error: str | None = Field(description="Why the new configuration was rejected; null when it is in force.")
+
+
+class StatusModel(ApiModel):
+    """The status of Headroom, and of all accounts, regions and services."""
+
+    version: str
+    ready: bool
+    pending: Sequence[str] = Field(description="What has not been read yet.")
+    last_reload: ReloadModel | None
+    inaccessible_accounts: Sequence[InaccessibleAccountModel]
+    cells: Sequence[CellModel]
+
+
+class ReloadedModel(ApiModel):
+    """The response to a reload whose configuration is now in force."""
+
+    reloaded: Literal[True] = True
+
+
+class HealthyModel(ApiModel):
+    """The response of a live process."""
+
+    healthy: Literal[True] = True
+
+
+class ReadyModel(ApiModel):
+    """The response once Headroom has read and judged something."""
+
+    ready: Literal[True] = True
+    pending: list[str] = Field(default=[], description="What has not been read yet.")

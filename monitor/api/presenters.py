@@ -1,0 +1,198 @@
+"""Builds the responses of the API from a snapshot of the fleet and from the status."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from collectors.base import Unobservable
+from monitor.api import models
+from monitor.aws.failure import Failure
+from monitor.aws.run_status import RunStatus
+from monitor.aws.status import CellStatus, MonitorStatus
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.history import SeriesHistory, newest_minute
+from monitor.fleet.limits import limits_since, why_unobservable_now
+from monitor.fleet.origin import source_of
+from monitor.fleet.query import Query, run_query
+from monitor.fleet.rings import NEVER, WINDOW
+from monitor.fleet.rows import signal_of
+from monitor.fleet.snapshot import Snapshot
+from monitor.lib.telemetry import VERSION
+from monitor.lib.text import replace_surrogates
+from rules.band import Zone
+
+MAX_UNOBSERVABLE_LISTED = 100  # series of one service in one cell
+
+CellService = tuple[str, str, str]  # account, region, service
+
+
+def series_page_json(snapshot: Snapshot, query: Query) -> bytes:
+    """Return one page of series as JSON. Raises CursorError. Call it in a thread: it can take long."""
+    result = run_query(snapshot, query)
+    items = [models.SeriesModel(**_series_fields(snapshot, snapshot.series[slot])) for slot in result.slots]
+    newest = int(snapshot.minute.max(initial=NEVER))
+    page = models.SeriesPageModel(
+        items=items,
+        next=result.next,
+        total=result.total,
+        zones={zone.word: count for zone, count in result.zones.items()},
+        newest_sample_at=_time(newest * 60) if newest > NEVER else None,
+    )
+    return page.model_dump_json().encode()
+
+
+def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.SeriesDetailModel:
+    """Return one series with its history. Call it in the event loop, as polls write the history there."""
+    limit, cause = series.settings.limit, why_unobservable_now(fleet, series)
+    return models.SeriesDetailModel(
+        **_series_fields(snapshot, series),
+        resource_kind=series.key.subject.kind,
+        resource_path=[*map(replace_surrogates, series.key.subject.path)],
+        account_name=replace_surrogates(snapshot.names.get(series.key.account, "")),
+        limit_read_at=_time(limit.read_at) if limit else None,
+        band=series.settings.band,
+        deliberate=series.settings.deliberate,
+        unobservable=_unobservable(cause) if cause else None,
+        sample_source=source_of(fleet, series),
+        catalogue_entry=signal_of(series.key),
+        limits=list(_limits(fleet, series)),
+        history=list(_history(fleet, series)),
+    )
+
+
+def _series_fields(snapshot: Snapshot, series: Series) -> dict[str, Any]:
+    """Return the fields of SeriesModel."""
+    slot, settings = series.slot, series.settings
+    minute = snapshot.minute[slot].item()
+    return {
+        "id": series.key.id,
+        "resource_id": replace_surrogates(series.key.subject.id),
+        **{name: replace_surrogates(value) for name, value in series.key.labels.items()},
+        "zone": Zone(snapshot.zone[slot]).word,
+        "bounded": bool(snapshot.bounded[slot]),
+        "usage": _number(snapshot.usage[slot]),
+        "upper_bound": _number(snapshot.upper_bound[slot]),
+        "limit": _number(snapshot.limit[slot]),
+        "utilization": _number(snapshot.utilization[slot]),
+        "saturation": _number(snapshot.saturation[slot]),
+        "unit": signal_of(series.key).unit,
+        "source": settings.source,
+        "sampled_at": _time(minute * 60) if minute >= 0 else None,
+        "tags": {label: replace_surrogates(value) for label, value in settings.tags.items()},
+    }
+
+
+def _history(fleet: Fleet, series: Series) -> Iterator[models.SampleModel]:
+    end = newest_minute(fleet, series)
+    history = SeriesHistory.of(fleet, series, end)
+    columns = history.usage, history.upper_bound, history.throttled, history.excess
+    doubted = history.doubted.tolist()
+    for index in range(WINDOW if end > NEVER else 0):
+        usage, upper_bound, throttled, excess = (_number(column[index]) for column in columns)
+        yield models.SampleModel(
+            minute=_time((history.start + index) * 60),
+            usage=usage,
+            upper_bound=upper_bound,
+            saturation=throttled,
+            excess=excess,
+            doubted=doubted[index],
+        )
+
+
+def _limits(fleet: Fleet, series: Series) -> Iterator[models.LimitChangeModel]:
+    for minute, limit in limits_since(fleet, series.slot):
+        since = None if minute is None else _time(minute * 60)
+        yield models.LimitChangeModel(since=since, limit=_number(limit))
+
+
+def status_json(status: MonitorStatus, snapshot: Snapshot) -> bytes:
+    """Return the status as JSON. Call it in a thread: it can take long."""
+    unobservable, reload = _unobservable_by_service(snapshot), status.last_reload
+    inaccessible = status.inaccessible_accounts.items()
+    model = models.StatusModel(
+        version=VERSION,
+        ready=status.ready,
+        pending=[*map(replace_surrogates, status.pending)],
+        last_reload=models.ReloadModel(at=_time(reload.at), error=_text(reload.error)) if reload else None,
+        inaccessible_accounts=[
+            models.InaccessibleAccountModel(account=replace_surrogates(name), failure=_failure(failure))
+            for name, failure in inaccessible
+        ],
+        cells=[_cell(cell, unobservable) for cell in status.cells],
+    )
+    return model.model_dump_json().encode()
+
+
+def _unobservable_by_service(snapshot: Snapshot) -> Mapping[CellService, Sequence[Series]]:
+    by_service = defaultdict[CellService, list[Series]](list)
+    for slot in np.flatnonzero(snapshot.zone == Zone.UNOBSERVABLE).tolist():
+        series = snapshot.series[slot]
+        by_service[series.key[:3]].append(series)
+    return by_service
+
+
+def _cell(cell: CellStatus, unobservable: Mapping[CellService, Sequence[Series]]) -> models.CellModel:
+    collectors = [
+        _collector(service, run, unobservable.get((cell.account, cell.region, service), ()))
+        for service, run in cell.collectors.items()
+    ]
+    poll, name = _run_status(cell.poll), replace_surrogates(cell.name)
+    return models.CellModel(
+        account=cell.account, region=cell.region, name=name, poll=poll, collectors=collectors
+    )
+
+
+def _collector(service: str, run: RunStatus, unobservable: Sequence[Series]) -> models.CollectorModel:
+    return models.CollectorModel(
+        service=service,
+        inventory=_run_status(run),
+        unobservable_total=len(unobservable),
+        unobservable=[
+            models.UnobservableSeriesModel(
+                id=series.key.id,
+                signal=series.key.signal,
+                resource=replace_surrogates(series.key.resource),
+                **_unobservable(cause).model_dump(),
+            )
+            for series in unobservable[:MAX_UNOBSERVABLE_LISTED]
+            if (cause := series.unobservable)
+        ],
+    )
+
+
+def _run_status(run: RunStatus) -> models.RunStatusModel:
+    attempt, success = run.started_at, run.succeeded_at
+    return models.RunStatusModel(
+        last_attempt=None if attempt is None else _time(attempt),
+        last_success=None if success is None else _time(success),
+        failures=[*map(_failure, run.failures)],
+    )
+
+
+def _failure(failure: Failure) -> models.FailureModel:
+    texts = (failure.operation, failure.resource, failure.code, failure.message)
+    operation, resource, code, message = map(replace_surrogates, texts)
+    return models.FailureModel(operation=operation, resource=resource, code=code, message=message)
+
+
+def _unobservable(cause: Unobservable) -> models.UnobservableModel:
+    return models.UnobservableModel(
+        reason=replace_surrogates(cause.reason), enable_command=_text(cause.enable_command)
+    )
+
+
+def _number(value: float) -> float | None:
+    """Round to the digits that a float32 holds. Returns None for NaN and infinities."""
+    return float(str(np.float32(value))) if isfinite(value) else None
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _text(text: str | None) -> str | None:
+    return None if text is None else replace_surrogates(text)

@@ -1,0 +1,117 @@
+"""The routes of /metrics, the series, the catalogue, the status and the probes."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from monitor.api import models, presenters
+from monitor.api.app_state import AppState
+from monitor.exposition.scrape import scrape
+from monitor.fleet.query import CursorError, series_by_id
+from monitor.fleet.query import Query as SeriesQuery
+from monitor.http.errors import error_response
+from monitor.lib.text import replace_surrogates
+from monitor.schema.problems import ConfigError
+from rules.limits import catalogue
+
+OpenApiResponses = dict[int | str, dict[str, Any]]
+
+ERROR_RESPONSES: OpenApiResponses = {status: {"model": models.ErrorModel} for status in (401, 403, 422, 500)}
+METRICS_RESPONSES: OpenApiResponses = {
+    200: {"content": {"text/plain": {}, "application/openmetrics-text": {}}}
+}
+
+
+def metrics_router(state: AppState) -> APIRouter:
+    """Return the route of /metrics."""
+    router = APIRouter()
+
+    @router.get("/metrics", response_class=Response, responses=METRICS_RESPONSES, summary="Metrics")
+    async def metrics(request: Request) -> Response:
+        """All metrics in the Prometheus text format 0.0.4 or in OpenMetrics 1.0, by the Accept header."""
+        return await scrape(request, state.exposition.body, state.telemetry.registry)
+
+    return router
+
+
+def series_router(state: AppState) -> APIRouter:
+    """Return the routes of the series."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.get("/series", response_model=models.SeriesPageModel, summary="List series")
+    async def series(query: Annotated[SeriesQuery, Query()]) -> Response:
+        """The series as judged last, in pages; by default the most urgent first."""
+        try:
+            page = await asyncio.to_thread(presenters.series_page_json, state.exposition.snapshot, query)
+        except CursorError:
+            return error_response(422, "cursor: expected `next` of a response with the same sort and order")
+        return Response(page, media_type="application/json")
+
+    @router.get("/series/{id}", responses={404: {"model": models.ErrorModel}}, summary="Get a series")
+    async def one_series(id: str) -> models.SeriesDetailModel:
+        """One series with its last three hours, its limits and their source, caveats and remedy."""
+        snapshot, fleet = state.exposition.snapshot, state.fleet
+        found = series_by_id(snapshot, id)
+        if found is None or found.key not in fleet.series:
+            raise HTTPException(404, f"no series has the id {id}")
+        return presenters.series_detail(snapshot, fleet, fleet.series[found.key])
+
+    return router
+
+
+def status_router(state: AppState) -> APIRouter:
+    """Return the routes of the catalogue and of the status."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.get("/catalogue", summary="List signals")
+    async def signals() -> models.CatalogueModel:
+        """All signals of all services: limit, why it matters, how it is measured, caveats and remedy."""
+        return models.CatalogueModel(services=list(catalogue().values()))
+
+    @router.get("/status", response_model=models.StatusModel, summary="Get the status")
+    async def status() -> Response:
+        """The last reads of each account, region and service, their failures, and unobservable series."""
+        content = await asyncio.to_thread(
+            presenters.status_json, state.monitor_status(), state.exposition.snapshot
+        )
+        return Response(content, media_type="application/json")
+
+    return router
+
+
+def probes_router(state: AppState) -> APIRouter:
+    """Return the routes of the probes and of the reload."""
+    router = APIRouter(prefix="/-")
+
+    @router.get("/healthy", summary="Liveness probe")
+    async def healthy() -> models.HealthyModel:
+        """200 while the process answers."""
+        return models.HealthyModel()
+
+    @router.get(
+        "/ready",
+        response_model=models.ReadyModel,
+        responses={503: {"model": models.ErrorModel}},
+        summary="Readiness probe",
+    )
+    async def ready() -> models.ReadyModel | JSONResponse:
+        """200 once something was read and judged, with what is still pending; else 503 with the reason."""
+        status = state.monitor_status()
+        if reason := state.alerting.journal.failure or status.not_ready_reason:
+            return error_response(503, reason)
+        return models.ReadyModel(pending=[*map(replace_surrogates, status.pending)])
+
+    @router.post("/reload", responses={413: {"model": models.ErrorModel}}, summary="Reload the configuration")
+    async def reload(request: Request) -> models.ReloadedModel:
+        """Read the configuration again. An invalid one is rejected (422), and the old one stays in force."""
+        if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
+            raise HTTPException(413, "expected no body")
+        try:
+            await state.reload()
+        except ConfigError as error:
+            raise HTTPException(422, "; ".join(error.problems)) from None
+        return models.ReloadedModel()
+
+    return router

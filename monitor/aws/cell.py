@@ -1,0 +1,153 @@
+"""A cell, one account in one region: its clients, rate limits and call counters."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from random import uniform
+from typing import Any, TypeVar
+
+from aiobotocore.config import AioConfig
+from botocore import xform_name
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import ClientError
+
+from monitor.aws import pagination
+from monitor.aws.clients import CLIENT_CONFIG, ClientCache, sign_with
+from monitor.aws.clock import AwsClock, date_header
+from monitor.aws.credentials import Credentials
+from monitor.aws.failure import (
+    CALL_TIMEOUT,
+    error_code,
+    is_credentials_error,
+    is_retryable,
+    with_operation_name,
+)
+from monitor.aws.not_found import not_found_error
+from monitor.aws.rate_limiter import RateLimiter
+from monitor.aws.telemetry import AwsTelemetry
+
+Response = TypeVar("Response")
+
+DEFAULT_RATE = 10.0  # calls per second to a service that declares no rate
+MAX_ATTEMPTS = 4  # at one call, the first one included
+MAX_BACKOFF = 20.0  # seconds before another attempt
+
+# Services whose call limits hold for an account in all regions together: STS and S3's list of buckets are
+# global, and API Gateway's management calls are limited "per account".
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+ACCOUNT_WIDE_SERVICES = frozenset({"apigateway", "apigatewayv2", "s3", "sts"})
+
+
+@dataclass(eq=False)
+class Cell:
+    """One account in one region: signs, limits, retries and counts the calls to AWS there.
+
+    credentials: what its calls are signed with. rates: calls per second by `service` or `service:Operation`,
+    from the collectors' declarations. clients: may be shared with other cells. account_limiters: by service,
+    shared by all cells of the account. max_attempts: attempts at one call, the first one included.
+    collector_states: what collectors keep from one inventory to the next, by class.
+    clock: the time by the responses of GetMetricData, and by error responses of all calls.
+    """
+
+    credentials: Credentials
+    account: str
+    region: str
+    telemetry: AwsTelemetry
+    rates: Mapping[str, float]
+    endpoint_url: str | None = None
+    clients: ClientCache = field(default_factory=ClientCache)
+    account_limiters: dict[str, RateLimiter] = field(default_factory=dict)
+    max_attempts: int = MAX_ATTEMPTS
+    collector_states: dict[type[Any], Any] = field(default_factory=dict, init=False)
+    clock: AwsClock = field(default_factory=AwsClock, init=False)
+    _limiters: dict[str, RateLimiter] = field(default_factory=dict, init=False)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The account's id and the region."""
+        return self.account, self.region
+
+    async def client(self, service: str, config: AioConfig = CLIENT_CONFIG) -> Any:
+        """The client of a service in the cell's region, for calls through `call_with_retries` only."""
+        return await self.clients.get(service, self.region, self.endpoint_url, config)
+
+    async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        """Make one call: rate limited, retried where that may help, and counted.
+
+        Raises one of AWS_ERRORS; ResourceNotFoundError when the resource that it names does not exist.
+        """
+        with with_operation_name(operation):
+            method = getattr(await self.client(service), xform_name(operation))
+        return await self.call_with_retries(service, operation, partial(method, **params))
+
+    async def paginate(
+        self, service: str, operation: str, first: Mapping[str, Any] | None = None, **params: Any
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield the responses of all pages; `first` as in `collectors.base.Aws`. Raises as `call` does."""
+        call = partial(self.call, service, operation)
+        with with_operation_name(operation):
+            tokens = await self.clients.pagination(service, operation)
+            async for response in pagination.paginate(call, tokens, first or {}, params):
+                yield response
+
+    async def list_items(
+        self, service: str, operation: str, key: str, first: Mapping[str, Any] | None = None, **params: Any
+    ) -> AsyncIterator[Any]:
+        """Yield the items under `key` of every page; otherwise as `paginate`."""
+        async for response in self.paginate(service, operation, first, **params):
+            for item in response.get(key) or ():
+                yield item
+
+    async def call_with_retries(
+        self, service: str, operation: str, send: Callable[[], Awaitable[Response]]
+    ) -> Response:
+        """Send a request, up to `max_attempts` times; each attempt is rate limited, signed and counted.
+
+        CALL_TIMEOUT holds for all attempts together, without the waits between them and for the limiter.
+        Raises one of AWS_ERRORS, or what `send` raises for a response of an unexpected form.
+        """
+        clock, in_flight = asyncio.get_running_loop().time, 0.0
+        for attempt in range(1, self.max_attempts + 1):
+            await self._limiter(service, operation).acquire()
+            credentials = await self.credentials.frozen()
+            started_at = clock()
+            try:
+                with with_operation_name(operation), sign_with(credentials):
+                    async with asyncio.timeout(CALL_TIMEOUT - in_flight):
+                        response = await send()
+            except Exception as error:
+                self.telemetry.calls.labels(service, operation, error_code(error)).inc()
+                if isinstance(error, ClientError):
+                    self.clock.observe(date_header(error.response))
+                if not_found := not_found_error(service, error):
+                    raise not_found from error
+                in_flight += clock() - started_at
+                is_last = attempt == self.max_attempts or in_flight >= CALL_TIMEOUT
+                if is_last or not await self._should_retry(error, credentials, attempt):
+                    raise
+            else:
+                self.telemetry.calls.labels(service, operation, "").inc()
+                return response
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _should_retry(self, error: Exception, credentials: ReadOnlyCredentials, attempt: int) -> bool:
+        """Whether another attempt may succeed; returns when it may be made."""
+        if is_credentials_error(error):
+            return await self.credentials.refresh(credentials, self.region)
+        if not is_retryable(error):
+            return False
+        await asyncio.sleep(min(MAX_BACKOFF, 2**attempt) * uniform(0.25, 0.5))
+        return True
+
+    def _limiter(self, service: str, operation: str) -> RateLimiter:
+        of_operation = f"{service}:{operation}"
+        key = of_operation if of_operation in self.rates else service
+        limiters = self.account_limiters if service in ACCOUNT_WIDE_SERVICES else self._limiters
+        if key not in limiters:
+            limiters[key] = RateLimiter(self.rates.get(key, DEFAULT_RATE))
+        return limiters[key]
+
+    async def close(self) -> None:
+        """Close the clients; other cells that share them create new ones."""
+        await self.clients.aclose()

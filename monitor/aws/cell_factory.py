@@ -1,0 +1,120 @@
+"""Opens the configured accounts: finds credentials, the account's id and its regions, creates the cells."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError
+
+from collectors import COLLECTORS, quotas, tags
+from monitor.aws.account import Account
+from monitor.aws.cell import Cell
+from monitor.aws.clients import ClientCache
+from monitor.aws.credentials import Credentials, EnvironmentCredentials, RoleCredentials
+from monitor.aws.partitions import Partition, partition_of, partition_of_arn
+from monitor.aws.rate_limiter import RateLimiter
+from monitor.aws.telemetry import AwsTelemetry
+from monitor.lib.errors import HeadroomError
+from monitor.schema.types import ALL_REGIONS
+
+RATES: Mapping[str, float] = {"cloudwatch": 40, **quotas.RATES, **tags.RATES} | {
+    key: rate for collector in COLLECTORS for key, rate in collector.call_rates.items()
+}
+
+
+class MissingRegionError(HeadroomError, BotoCoreError):
+    """Neither the configuration nor the environment names a region."""
+
+    fmt = "no region is set: name one in `regions` of the configuration, or in AWS_REGION"
+
+
+@dataclass(frozen=True, slots=True)
+class AwsEnvironment:
+    """What all accounts of a process share.
+
+    clients: botocore's. credentials: those that roles are assumed with. account_limiters: by account id, the
+    limiters of services whose limits hold for the whole account.
+    """
+
+    clients: ClientCache = field(default_factory=ClientCache)
+    credentials: EnvironmentCredentials = field(default_factory=EnvironmentCredentials)
+    account_limiters: dict[str, dict[str, RateLimiter]] = field(default_factory=dict)
+
+
+async def open_cells(
+    account: Account,
+    endpoint_url: str | None,
+    telemetry: AwsTelemetry,
+    environment: AwsEnvironment | None = None,
+) -> list[Cell]:
+    """Create the cells of an account, one for each of its regions.
+
+    environment: shared with other accounts; without it, closing any of the cells closes all of them.
+    Raises one of AWS_ERRORS when the account cannot be accessed, MissingRegionError when no region is named.
+    """
+    if environment:
+        return await _open(account, endpoint_url, telemetry, environment)
+    environment = AwsEnvironment()
+    try:
+        return await _open(account, endpoint_url, telemetry, environment)
+    except BaseException:
+        await environment.clients.aclose()
+        raise
+
+
+async def _open(
+    account: Account, endpoint_url: str | None, telemetry: AwsTelemetry, environment: AwsEnvironment
+) -> list[Cell]:
+    def cell(credentials: Credentials, account_id: str, region: str) -> Cell:
+        limiters = environment.account_limiters.setdefault(account_id, {})
+        return Cell(
+            credentials, account_id, region, telemetry, RATES, endpoint_url, environment.clients, limiters
+        )
+
+    home = _home_region(await environment.credentials.region(), account)
+    named = [region for region in account.regions if region != ALL_REGIONS]
+    first = named[0] if named else home or (_partition(account).first_region if account.regions else "")
+    if not first:
+        raise MissingRegionError
+    own = environment.credentials
+    credentials = _credentials(account, own, cell(own, "", home or first))
+    await credentials.frozen()  # one error here instead of one for every call
+    first_cell = cell(credentials, account.id or "", first)
+    account_id = account.id or str((await first_cell.call("sts", "GetCallerIdentity"))["Account"])
+    regions = await _enabled_regions(first_cell) if ALL_REGIONS in account.regions else named or [first]
+    return [cell(credentials, account_id, region) for region in regions]
+
+
+def _credentials(account: Account, own: Credentials, caller: Cell) -> Credentials:
+    """The credentials of the account's role, which `caller` assumes; without a role, `own`."""
+    if not account.role_arn:
+        return own
+    params = {"RoleArn": account.role_arn, "RoleSessionName": "headroom"}
+    if account.external_id_secret:
+        params["ExternalId"] = account.external_id_secret.get_secret_value()
+
+    async def assume() -> Mapping[str, Any]:
+        response = await caller.call("sts", "AssumeRole", **params)
+        credentials: Mapping[str, Any] = response["Credentials"]
+        return credentials
+
+    return RoleCredentials(assume)
+
+
+async def _enabled_regions(cell: Cell) -> Sequence[str]:
+    """The enabled regions of the account: without `AllRegions`, DescribeRegions leaves the others out."""
+    return sorted(one["RegionName"] for one in (await cell.call("ec2", "DescribeRegions"))["Regions"])
+
+
+def _partition(account: Account) -> Partition:
+    """The partition of the account's role; the commercial one without a role."""
+    return partition_of_arn(account.role_arn or "")
+
+
+def _home_region(region: str | None, account: Account) -> str:
+    """The region that the environment names; empty where it is of another partition than the role.
+
+    STS of one partition does not know the credentials of another.
+    """
+    is_foreign = account.role_arn and partition_of(region or "") != _partition(account)
+    return "" if is_foreign else region or ""

@@ -1,0 +1,179 @@
+"""botocore's clients: one for each service and region, shared by all accounts.
+
+A client takes a megabyte and tens of milliseconds, and 30 accounts in 17 regions would need 4,600 of them,
+which differ in nothing but their credentials. So a client has no credentials of its own: it signs with those
+of a context variable, which `sign_with` sets for one call, and raises where that is not set. Models are
+loaded once, clients are created in a thread, and all of them share one pool of connections.
+"""
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import Hashable, Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioCredentials
+from aiobotocore.httpsession import AIOHTTPSession
+from aiobotocore.session import AioSession
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import UnknownServiceError
+from botocore.loaders import create_loader
+
+from monitor.aws.pagination import Pagination
+from monitor.lib.telemetry import VERSION
+
+MAX_CONNECTIONS = 256  # to all of AWS at once
+
+CLIENT_CONFIG = AioConfig(
+    retries={"mode": "standard", "total_max_attempts": 1},  # `Cell` retries, and counts each attempt
+    connect_timeout=5,
+    read_timeout=30,
+    max_pool_connections=MAX_CONNECTIONS,
+    user_agent_extra=f"headroom/{VERSION}",
+)
+
+# Operations with pages for which botocore has no paginator, from the API reference.
+EXTRA_PAGINATIONS: Mapping[tuple[str, str], Pagination] = {
+    ("s3", "ListBucketMetricsConfigurations"): Pagination(
+        "ContinuationToken", "NextContinuationToken", "IsTruncated"
+    )
+}
+
+_signing: ContextVar[ReadOnlyCredentials] = ContextVar("the credentials that sign the present call")
+
+
+@contextlib.contextmanager
+def sign_with(credentials: ReadOnlyCredentials) -> Iterator[None]:
+    """Sign the calls made within the context with these credentials."""
+    token = _signing.set(credentials)
+    try:
+        yield
+    finally:
+        _signing.reset(token)
+
+
+class CallCredentials(AioCredentials):
+    """The credentials of every client: those that `sign_with` sets where a call is made."""
+
+    def __init__(self) -> None:
+        super().__init__(access_key="none", secret_key="none")
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:  # type: ignore[override]
+        """The credentials of the present call. Raises LookupError outside of `sign_with`."""
+        return _signing.get()
+
+    async def load_credentials(self) -> "CallCredentials":
+        """The object itself, which is registered as its own provider."""
+        return self
+
+
+class HttpSessions:
+    """HTTP sessions that clients share: one for each set of options."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.AsyncExitStack()
+        self._sessions: dict[Hashable, AIOHTTPSession] = {}
+        self._lock = asyncio.Lock()
+
+    async def get(self, options: Mapping[str, Any]) -> AIOHTTPSession:
+        """The session with these options, named as botocore does; opened when it is first needed."""
+        key = repr(sorted(options.items()))
+        async with self._lock:
+            if key not in self._sessions:
+                opened = await self._stack.enter_async_context(AIOHTTPSession(**options))
+                self._sessions[key] = opened
+        return self._sessions[key]
+
+    async def close(self) -> None:
+        """Close all sessions."""
+        self._sessions.clear()
+        await self._stack.aclose()
+
+
+def shared_session_class(sessions: HttpSessions) -> type[AIOHTTPSession]:
+    """A class for botocore's `http_session_cls` whose instances send through the shared sessions."""
+
+    class SharedSession(AIOHTTPSession):
+        """A session that opens and closes nothing of its own."""
+
+        def __init__(self, **options: Any) -> None:
+            self._options = options
+
+        async def __aenter__(self) -> "SharedSession":
+            return self
+
+        async def __aexit__(self, *_: object) -> None:
+            pass
+
+        async def close(self) -> None:
+            pass
+
+        async def send(self, request: Any) -> Any:
+            return await (await sessions.get(self._options)).send(request)
+
+    return SharedSession
+
+
+class ClientCache:
+    """The clients of a process by service, region, endpoint (None: the region's own) and configuration.
+
+    They are never evicted, as an unused client holds no connection.
+    """
+
+    def __init__(self) -> None:
+        self._http_sessions = HttpSessions()
+        self._clients: dict[tuple[str, str, str | None, AioConfig], Any] = {}
+        self._paginations: dict[tuple[str, str], Pagination | None] = dict(EXTRA_PAGINATIONS)
+        self._lock = asyncio.Lock()
+        self._loader = create_loader()
+        self._session: AioSession | None = None
+
+    async def get(
+        self, service: str, region: str, endpoint_url: str | None, config: AioConfig = CLIENT_CONFIG
+    ) -> Any:
+        """The client of a service in a region. Raises one of AWS_ERRORS when it cannot be created."""
+        key = service, region, endpoint_url, config
+        if key not in self._clients:
+            async with self._lock:
+                if key not in self._clients:
+                    self._clients[key] = await asyncio.to_thread(self._create, *key)
+        return self._clients[key]
+
+    def _create(self, service: str, region: str, endpoint_url: str | None, config: AioConfig) -> Any:
+        """Create a client. Loading its model may take a second: not for the event loop."""
+        if self._session is None:
+            self._session = AioSession()
+            self._session.register_component("credential_provider", CallCredentials())
+            self._session.register_component("data_loader", self._loader)
+        shared = config.merge(AioConfig(http_session_cls=shared_session_class(self._http_sessions)))
+        context = self._session.create_client(
+            service, region_name=region, endpoint_url=endpoint_url, config=shared
+        )
+        client = asyncio.run(context.__aenter__())  # nothing is open yet: see `SharedSession`
+        gc.freeze()  # it is never freed, and collecting garbage among models blocked the loop for 250 ms
+        return client
+
+    async def pagination(self, service: str, operation: str) -> Pagination | None:
+        """Return how the pages of an operation are requested; None when it has none."""
+        if (service, operation) not in self._paginations:
+            self._paginations[service, operation] = await asyncio.to_thread(
+                self._load_pagination, service, operation
+            )
+        return self._paginations[service, operation]
+
+    def _load_pagination(self, service: str, operation: str) -> Pagination | None:
+        try:
+            paginators = self._loader.load_service_model(service, "paginators-1")["pagination"]
+        except UnknownServiceError:
+            return None
+        found = paginators.get(operation)
+        return found and Pagination(
+            found["input_token"], found["output_token"], found.get("more_results", "")
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections; clients are created again when they are needed."""
+        self._clients.clear()
+        await self._http_sessions.close()

@@ -1,0 +1,59 @@
+"""The time by AWS, taken from the `Date` header of its responses.
+
+Polls request minutes by AWS's time where this machine's clock differs from it. Between two responses the time
+advances with the monotonic clock, so that a step of the wall clock is noticed at once.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+MAX_SKEW = 60.0  # seconds by which the clocks may differ
+
+
+class AwsClock:
+    """The time by the responses of one cell; until the first one, by this machine's clock.
+
+    wall: epoch seconds. steady: seconds, monotonic.
+    """
+
+    def __init__(
+        self, wall: Callable[[], float] | None = None, steady: Callable[[], float] | None = None
+    ) -> None:
+        self._wall, self._steady = wall or _wall_clock, steady or time.monotonic
+        self._ahead: float | None = None  # AWS's epoch seconds less the steady clock's
+
+    @property
+    def skew(self) -> float | None:
+        """Seconds by which this machine's clock is ahead of AWS's (negative: behind); None: not known."""
+        if self._ahead is None:
+            return None
+        return self._wall() - (self._steady() + self._ahead)
+
+    def observe(self, date: str | None) -> None:
+        """Record the `Date` header of a response that was received just now; an invalid one is ignored."""
+        try:
+            now = parsedate_to_datetime(date or "").timestamp()
+        except (ValueError, OverflowError):
+            return
+        self._ahead = now - self._steady()
+
+    def now(self) -> float:
+        """The time in epoch seconds: AWS's where this machine's differs by more than MAX_SKEW."""
+        skew, wall = self.skew, self._wall()
+        return wall if skew is None or abs(skew) <= MAX_SKEW else wall - skew
+
+    def minute(self) -> int:
+        """The current minute, in minutes since the epoch."""
+        return int(self.now() // 60)
+
+
+def _wall_clock() -> float:
+    return time.time()
+
+
+def date_header(response: Mapping[str, Any]) -> str | None:
+    """The `Date` header of a response, as botocore returns it; None when it has none."""
+    date: str | None = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    return date

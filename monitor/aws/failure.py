@@ -1,0 +1,92 @@
+"""Failed calls to AWS: the errors that a call may raise, and the record of one."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from collectors.base import ACCOUNT, Resource
+from monitor.aws.failure_class import FailureClass, classify
+from monitor.lib.text import replace_surrogates
+
+log = logging.getLogger(__name__)
+
+
+CALL_TIMEOUT = 90.0  # seconds, for all attempts at one call
+RETRYABLE_CLASSES = frozenset({FailureClass.THROTTLED, FailureClass.UNREACHABLE})
+CREDENTIALS_CLASSES = frozenset({FailureClass.EXPIRED, FailureClass.CREDENTIALS})
+AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError, TimeoutError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call to AWS that failed.
+
+    operation: as AWS names it. resource: the display name of the resource that the call was about; empty when
+    it was about the whole account or region. code, message: of the error. resource_path: the resource's path.
+    """
+
+    operation: str
+    resource: str
+    code: str
+    message: str
+    resource_path: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """One line for people: `ListShards of orders: not authorized (AccessDenied)`."""
+        about = " of ".join(filter(None, (self.operation, self.resource)))
+        return f"{about}: {self.message} ({self.code})".removeprefix(": ")
+
+
+def error_code(error: BaseException) -> str:
+    """The code of an error response (`AccessDenied`); without a response, the name of the exception."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "Unknown"))
+    return type(error).__name__
+
+
+def error_message(error: BaseException) -> str:
+    """The message of an error in one line: AWS's own where the error is a response."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {CALL_TIMEOUT:.0f} s"
+    message = error.response.get("Error", {}).get("Message") if isinstance(error, ClientError) else None
+    return " ".join(str(message or error).split()) or type(error).__name__
+
+
+def is_retryable(error: Exception) -> bool:
+    """Whether the same call may succeed a little later: it was throttled, or AWS was not reached."""
+    response = error.response if isinstance(error, ClientError) else {}
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or classify(error_code(error)) in RETRYABLE_CLASSES
+
+
+def is_credentials_error(error: Exception) -> bool:
+    """Whether AWS rejects the credentials as unknown or expired."""
+    return isinstance(error, ClientError) and classify(error_code(error)) in CREDENTIALS_CLASSES
+
+
+@contextmanager
+def with_operation_name(operation: str) -> Iterator[None]:
+    """Set `operation_name` on errors that lack it, such as time-outs; botocore's ClientError has it."""
+    try:
+        yield
+    except Exception as error:
+        vars(error).setdefault("operation_name", operation)
+        raise
+
+
+def failure_from(error: Exception, operation: str = "", resource: Resource = ACCOUNT) -> Failure:
+    """The record of an error. One that is not among AWS_ERRORS is logged with its traceback."""
+    if not isinstance(error, AWS_ERRORS):
+        log.error("unexpected answer for %s %s", operation, resource.display_name, exc_info=error)
+    operation = operation or getattr(error, "operation_name", "")
+    safe, (code, message) = (
+        resource.utf8_safe,
+        map(replace_surrogates, (error_code(error), error_message(error))),
+    )
+    return Failure(operation, safe.display_name, code, message, safe.path)

@@ -1,0 +1,95 @@
+"""Classes of failures: AWS's services have different codes for the same error."""
+
+import builtins
+from enum import StrEnum
+from functools import lru_cache
+
+from botocore import exceptions
+
+
+class FailureClass(StrEnum):
+    """The class of a failed read, independent of the service's error code."""
+
+    DENIED = "denied"  # a policy, a permissions boundary or a service control policy denies the call
+    EXPIRED = "expired"  # the credentials have expired
+    CREDENTIALS = "credentials"  # there are none, or AWS does not know them
+    THROTTLED = "throttled"  # too many calls, of Headroom or of the account's other tools
+    UNREACHABLE = "unreachable"  # no response: time-outs, connections, name resolution, HTTP status 5xx
+    DISABLED = "disabled"  # the region or the service is not enabled in the account
+    CLOCK = "clock"  # this machine's clock differs from AWS's
+    LATE = "late"  # the first run has neither failed nor ended in time
+
+
+PERMANENT_CLASSES = frozenset({FailureClass.DENIED, FailureClass.EXPIRED, FailureClass.CREDENTIALS})
+
+# Parts of codes; the first one that a code contains decides. Sources: the common errors in the services' API
+# references, as in https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, and botocore's
+# exceptions.
+CODE_PARTS: tuple[tuple[str, FailureClass], ...] = (
+    ("ClockSkew", FailureClass.CLOCK),
+    ("ExpiredToken", FailureClass.EXPIRED),
+    ("TokenRefreshRequired", FailureClass.EXPIRED),
+    ("RequestExpired", FailureClass.EXPIRED),
+    ("SSOToken", FailureClass.EXPIRED),
+    ("TokenRetrieval", FailureClass.EXPIRED),
+    ("OptInRequired", FailureClass.DISABLED),
+    ("RegionDisabled", FailureClass.DISABLED),
+    ("SubscriptionRequired", FailureClass.DISABLED),
+    ("AccessDenied", FailureClass.DENIED),
+    ("Unauthorized", FailureClass.DENIED),
+    ("NotAuthorized", FailureClass.DENIED),
+    ("AuthorizationError", FailureClass.DENIED),
+    ("AllAccessDisabled", FailureClass.DENIED),
+    ("Forbidden", FailureClass.DENIED),
+    ("InvalidClientTokenId", FailureClass.CREDENTIALS),
+    ("UnrecognizedClient", FailureClass.CREDENTIALS),
+    ("InvalidAccessKeyId", FailureClass.CREDENTIALS),
+    ("InvalidToken", FailureClass.CREDENTIALS),
+    ("SignatureDoesNotMatch", FailureClass.CREDENTIALS),
+    ("InvalidSignature", FailureClass.CREDENTIALS),
+    ("IncompleteSignature", FailureClass.CREDENTIALS),
+    ("MissingAuthenticationToken", FailureClass.CREDENTIALS),
+    ("AuthFailure", FailureClass.CREDENTIALS),
+    ("Credential", FailureClass.CREDENTIALS),
+    ("ProfileNotFound", FailureClass.CREDENTIALS),
+    ("Throttl", FailureClass.THROTTLED),
+    ("ThroughputExceeded", FailureClass.THROTTLED),
+    ("TooManyRequests", FailureClass.THROTTLED),
+    ("SlowDown", FailureClass.THROTTLED),
+    ("RequestLimitExceeded", FailureClass.THROTTLED),
+    ("LimitExceeded", FailureClass.THROTTLED),
+    ("PriorRequestNotComplete", FailureClass.THROTTLED),
+    ("ServiceUnavailable", FailureClass.UNREACHABLE),
+    ("ServiceFailure", FailureClass.UNREACHABLE),
+    ("InternalFailure", FailureClass.UNREACHABLE),
+    ("InternalError", FailureClass.UNREACHABLE),
+    ("InternalService", FailureClass.UNREACHABLE),
+    ("InternalServer", FailureClass.UNREACHABLE),
+    ("RequestTimeout", FailureClass.UNREACHABLE),
+    ("gaierror", FailureClass.UNREACHABLE),
+)
+STATUS_CLASSES = {  # of an error response without a body, whose code is the HTTP status
+    "401": FailureClass.CREDENTIALS,
+    "403": FailureClass.DENIED,
+    "429": FailureClass.THROTTLED,
+    "500": FailureClass.UNREACHABLE,
+    "502": FailureClass.UNREACHABLE,
+    "503": FailureClass.UNREACHABLE,
+    "504": FailureClass.UNREACHABLE,
+}
+CONNECTION_ERRORS = (OSError, exceptions.ConnectionError, exceptions.HTTPClientError)
+
+
+@lru_cache(1024)
+def classify(code: str) -> str:
+    """The class of an `error_code`; the code itself where it belongs to no class."""
+    if code in STATUS_CLASSES:
+        return STATUS_CLASSES[code]
+    found = next((kind for part, kind in CODE_PARTS if part in code), None)
+    return found or (FailureClass.UNREACHABLE if _is_connection_error(code) else code)
+
+
+def _is_connection_error(name: str) -> bool:
+    """Whether a name is that of an exception for a request without a response."""
+    kinds = (getattr(module, name, None) for module in (exceptions, builtins))
+    return any(isinstance(kind, type) and issubclass(kind, CONNECTION_ERRORS) for kind in kinds)

@@ -1,0 +1,33 @@
+"""The least-privilege IAM policy for the collectors that are on, computed from their declarations."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from collectors import COLLECTORS, quotas, tags
+from collectors.base import Collector
+
+BASE_ACTIONS = ("cloudwatch:GetMetricData", *quotas.ACTIONS)
+
+
+def policy(
+    services: Collection[str],
+    all_regions: bool = False,
+    with_tags: bool = False,
+    collectors: Iterable[Collector] = COLLECTORS,
+) -> dict[str, Any]:
+    """The policy document that monitoring these services needs; all of its actions are read-only.
+
+    all_regions: whether the regions of an account are listed. with_tags: whether the tags of resources are
+    read. `sts:GetCallerIdentity` needs no permission.
+    """
+    more = [*(["ec2:DescribeRegions"] if all_regions else ()), *(tags.ACTIONS if with_tags else ())]
+    actions = {"Headroom": {*BASE_ACTIONS, *more}}
+    for collector in collectors:
+        if collector.service in services:
+            actions[f"Headroom{collector.service.capitalize()}"] = {*collector.iam_actions} - {*BASE_ACTIONS}
+    statements = [_statement(name, some) for name, some in actions.items() if some]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _statement(name: str, actions: Iterable[str]) -> dict[str, Any]:
+    return {"Sid": name, "Effect": "Allow", "Action": sorted(actions), "Resource": "*"}

@@ -1,0 +1,48 @@
+"""The time by the clocks of all cells, and whether this machine's clock agrees with it."""
+
+import time
+from collections.abc import Callable, Iterable
+from statistics import median
+
+from monitor.aws.clock import MAX_SKEW, AwsClock
+from monitor.aws.failure import Failure
+from monitor.aws.run_status import RunStatus
+
+CLOCK_SKEW = "ClockSkew"  # the code of a failure
+
+
+class MedianClock:
+    """The median of several clocks, which a single wrong one does not change.
+
+    status: the checks of this machine's clock.
+    """
+
+    def __init__(self, clocks: Callable[[], Iterable[AwsClock]]) -> None:
+        self._clocks, self.status = clocks, RunStatus()
+
+    @property
+    def skew(self) -> float | None:
+        """Seconds by which this machine's clock is ahead (negative: behind); None: not known."""
+        known = [skew for clock in self._clocks() if (skew := clock.skew) is not None]
+        return median(known) if known else None
+
+    def now(self) -> float:
+        """The time in epoch seconds: AWS's where this machine's differs by more than MAX_SKEW."""
+        skew = self.skew
+        return time.time() - (skew if skew is not None and abs(skew) > MAX_SKEW else 0)
+
+    def check(self) -> None:
+        """Check whether this machine's clock agrees with AWS's, and record the result."""
+        if (skew := self.skew) is not None:
+            self.status.end(skew_failures(skew), time.time())
+
+
+def skew_failures(skew: float) -> list[Failure]:
+    """The failure of a check with this skew in seconds; none within MAX_SKEW."""
+    if abs(skew) <= MAX_SKEW:
+        return []
+    direction = "ahead of" if skew > 0 else "behind"
+    message = (
+        f"this machine's clock is {abs(skew) / 60:.0f} min {direction} AWS's, whose time is taken instead"
+    )
+    return [Failure("", "", CLOCK_SKEW, message)]

@@ -1,0 +1,66 @@
+"""Pages of responses: how the next one is requested, and the most that are accepted."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import PaginationError
+
+MAX_PAGES = 2_000  # of one request; the smallest pages have 50 items
+
+Page = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Pagination:
+    """How the next page of an operation is requested, in botocore's terms.
+
+    input_token: the parameter that takes the token. output_token: the response's member that holds it.
+    more_results: the member that says whether there is another page; empty where the token alone does.
+    """
+
+    input_token: str
+    output_token: str
+    more_results: str = ""
+
+    def next_token(self, page: Mapping[str, Any]) -> str | None:
+        """The token of the page after this one; None at the end."""
+        token = page.get(self.output_token)
+        return token if token and page.get(self.more_results, True) else None
+
+
+class PageTokens:
+    """The page tokens of one request, each of which may be received once."""
+
+    def __init__(self, max_pages: int = MAX_PAGES) -> None:
+        self._max_pages, self._received = max_pages, set[str]()
+
+    def check(self, token: str) -> None:
+        """Record a token. Raises PaginationError for a repeated one, or for one too many."""
+        if token in self._received:
+            raise PaginationError(message="a token of the next page was received twice")
+        self._received.add(token)
+        if len(self._received) >= self._max_pages:
+            raise PaginationError(
+                message=f"expected at most {self._max_pages} pages, and there is another one"
+            )
+
+
+async def paginate(
+    call: Callable[..., Awaitable[Page]],
+    paging: Pagination | None,
+    first: Mapping[str, Any],
+    params: Mapping[str, Any],
+) -> AsyncIterator[Page]:
+    """Yield the responses of all pages.
+
+    first: parameters of the first page alone; `params` go with every page. Raises as `call` does, and
+    PaginationError when the pages do not end.
+    """
+    tokens = PageTokens()
+    page = await call(**first, **params)
+    yield page
+    while paging and (token := paging.next_token(page)):
+        tokens.check(token)
+        page = await call(**params, **{paging.input_token: token})
+        yield page

@@ -1,0 +1,120 @@
+"""One run of a collector's scan function in a cell: the calls that it makes, and the failures among them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from collectors.base import Resource
+from monitor.aws.cell import Cell
+from monitor.aws.failure import (
+    AWS_ERRORS,
+    Failure,
+    failure_from,
+)
+from monitor.aws.not_found import ResourceNotFoundError
+from monitor.aws.partitions import partition_of
+from monitor.lib.batches import in_batches
+
+Item = TypeVar("Item")
+Response = TypeVar("Response")
+State = TypeVar("State")
+
+MAX_CONCURRENT_ITEMS = 8  # per scan
+
+
+@dataclass(slots=True)
+class Scan:
+    """Implements `collectors.base.Aws` for one scan of a cell, and collects its failures.
+
+    service: of the collector; the metrics that the scan requests are counted for it. not_found: the paths of
+    resources that were deleted after they were listed. includes: see `collectors.base.Aws`.
+    """
+
+    cell: Cell
+    service: str = ""
+    failures: list[Failure] = field(default_factory=list)
+    not_found: set[tuple[str, ...]] = field(default_factory=set)
+    includes: Callable[[str, Resource], bool] = lambda signal, resource: True
+
+    @property
+    def account(self) -> str:
+        """The account's 12-digit id."""
+        return self.cell.account
+
+    @property
+    def region(self) -> str:
+        """The region's name."""
+        return self.cell.region
+
+    @property
+    def partition(self) -> str:
+        """The partition as in ARNs."""
+        return partition_of(self.cell.region).name
+
+    @property
+    def now(self) -> float:
+        """The time in epoch seconds, by the cell's clock."""
+        return self.cell.clock.now()
+
+    def state(self, kind: type[State]) -> State:
+        """The object of a class that the scans of the cell share; created at first use."""
+        state: State = self.cell.collector_states.setdefault(kind, kind())
+        return state
+
+    async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        """Make one call; the metrics of a GetMetricData are counted for `service`."""
+        self._count_metrics(operation, params)
+        return await self.cell.call(service, operation, **params)
+
+    def paginate(
+        self, service: str, operation: str, first: Mapping[str, Any] | None = None, **params: Any
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield the response of every page."""
+        return self.cell.paginate(service, operation, first, **params)
+
+    def list_items(
+        self, service: str, operation: str, key: str, first: Mapping[str, Any] | None = None, **params: Any
+    ) -> AsyncIterator[Any]:
+        """Yield the items under `key` of every page; counts the metrics of a GetMetricData."""
+        self._count_metrics(operation, params)
+        return self.cell.list_items(service, operation, key, first, **params)
+
+    def _count_metrics(self, operation: str, params: Mapping[str, Any]) -> None:
+        """Count the metrics of a GetMetricData, which AWS bills; the pages of one request are billed once."""
+        if operation == "GetMetricData":
+            number = len(params["MetricDataQueries"])
+            self.cell.telemetry.count_requested_metrics(*self.cell.key, self.service, number)
+
+    async def try_call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        """Make one call; a failure is recorded, and `{}` is returned."""
+        try:
+            return await self.call(service, operation, **params)
+        except ResourceNotFoundError:
+            return {}
+        except AWS_ERRORS as error:
+            self.failures.append(failure_from(error, operation))
+            return {}
+
+    async def map(
+        self,
+        items: Iterable[Item] | AsyncIterator[Item],
+        call: Callable[[Item], Awaitable[Response]],
+        resource: Callable[[Item], Resource],
+    ) -> AsyncIterator[tuple[Item, Response]]:
+        """Yield each item with the result of its call; failures are recorded, see `collectors.base.Aws`."""
+
+        async def call_one(item: Item) -> tuple[Item, Response] | None:
+            try:
+                return item, await call(item)
+            except ResourceNotFoundError:
+                self.not_found.add(resource(item).utf8_safe.path)
+                return None
+            except Exception as error:
+                self.failures.append(failure_from(error, resource=resource(item)))
+                return None
+
+        async for batch in in_batches(items, MAX_CONCURRENT_ITEMS):
+            for result in await asyncio.gather(*map(call_one, batch)):
+                if result:
+                    yield result

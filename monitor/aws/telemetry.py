@@ -1,0 +1,68 @@
+"""Metrics about the calls to AWS, the clocks, the inventories and the polls."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from monitor.lib.label_names import exported_names
+from monitor.lib.telemetry import SnapshotGauge
+
+CELL_LABELS = exported_names(("account", "region"))
+SERVICE_LABELS = exported_names(("account", "region", "service"))
+
+
+class AwsTelemetry:
+    """Counters and gauges about reading from AWS."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        self.calls = counter(
+            "headroom_aws_calls",
+            "Calls to AWS, retries included, by service, operation and error code (empty without an error).",
+            exported_names(("service", "operation", "code")),
+        )
+        self.metrics_requested = counter(
+            "headroom_metrics_requested",
+            "CloudWatch metrics requested with GetMetricData, the unit that AWS bills.",
+            SERVICE_LABELS,
+        )
+        self.decode_errors = counter(
+            "headroom_decode_errors", "Results of CloudWatch that could not be used, by reason.", ["reason"]
+        )
+        self.points = counter(
+            "headroom_points",
+            "Points of metrics by source (stream, poll) and outcome: written, late (before the window), "
+            "future, unused (no signal uses the metric), unknown (no such series), unit (not the metric's), "
+            "missing (not a number).",
+            ["source", "outcome"],
+        )
+        self.inventory_time = gauge(
+            "headroom_inventory_timestamp_seconds",
+            "When the inventory of a service last ended without a failure.",
+            SERVICE_LABELS,
+        )
+        self.poll_time = gauge(
+            "headroom_poll_timestamp_seconds",
+            "When the metrics of a cell were last read without a failure.",
+            CELL_LABELS,
+        )
+        self.clock_skew = gauge(
+            "headroom_clock_skew_seconds",
+            "Seconds by which this machine's clock is ahead of AWS's; negative: behind.",
+            CELL_LABELS,
+        )
+        self.account_up = SnapshotGauge(
+            "headroom_account_up",
+            "Whether an account can be read: 0 without access, or when all of its regions failed twice.",
+            ["account"],
+        )
+        registry.register(self.account_up)
+
+    def set_accounts_up(self, accounts_up: Mapping[str, bool]) -> None:
+        """Export for each account whether it can be read; other accounts are no longer exported."""
+        self.account_up.replace({(account,): float(up) for account, up in accounts_up.items()})
+
+    def count_requested_metrics(self, account: str, region: str, service: str, metrics: int) -> None:
+        """Count metrics requested of GetMetricData on behalf of a service."""
+        self.metrics_requested.labels(account, region, service).inc(metrics)

@@ -1,0 +1,1 @@
+"""The command line: `headroom` and its subcommands."""

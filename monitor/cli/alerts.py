@@ -1,0 +1,178 @@
+"""`headroom alerts`: alerts and silences of a running Headroom, and tests of receivers."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from os import environ
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from monitor.api import client
+from monitor.api.client import DEFAULT_ADDRESS, quote_segment
+from monitor.cli.exit_codes import FAILED
+from monitor.cli.options import Address
+from monitor.config.config import Config
+from monitor.config.file import read_config
+from monitor.lib.current_user import current_user
+from monitor.lib.text import escape_unprintable
+from monitor.notifiers.receiver import BaseReceiver
+from monitor.notifiers.test_notification import send_test
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.result import DeliveryOutcome
+from monitor.render.text import HANDLING_TEXTS
+from monitor.schema.problems import ConfigError
+
+REJECTED = 1  # exit code: Headroom rejected the request, or the receiver rejected the test
+
+app = typer.Typer(help="List, acknowledge and silence alerts of a running Headroom.", no_args_is_help=True)
+
+
+Author = Annotated[str, typer.Option(help="Your name; default: your user name.")]
+Comment = Annotated[str, typer.Option(help="The reason, for others to read.")]
+AlertId = Annotated[str, typer.Argument(help="The alert's id, as `headroom alerts list` shows it.")]
+SilenceId = Annotated[str, typer.Argument(help="The silence's id, as `headroom alerts silence` prints it.")]
+
+
+def request_or_exit(
+    address: str, method: str, path: str, body: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the response of a running Headroom; print the error and exit if the request fails."""
+    try:
+        return client.request(address, method, path, body)
+    except client.ApiStatusError as error:
+        exit_with(str(error), REJECTED)
+    except client.ApiTransportError as error:
+        exit_with(str(error), FAILED)
+
+
+def exit_with(sentence: str, code: int) -> NoReturn:
+    """Print an error and exit."""
+    typer.echo(escape_unprintable(sentence), err=True)
+    raise typer.Exit(code)
+
+
+@app.command("list", epilog="Example: headroom alerts list")
+def list_(address: Address = DEFAULT_ADDRESS) -> None:
+    """List firing and pending alerts, the most urgent first."""
+    listed = request_or_exit(address, "GET", "/api/v1/alerts")
+    rows = [[escape_unprintable(cell) for cell in list_row(one)] for one in listed["items"]]
+    if more := listed["total"] - len(rows):
+        typer.echo(f"{more} more alerts are not shown", err=True)
+    if not sys.stdout.isatty():
+        sys.stdout.writelines("\t".join(cells) + "\n" for cells in rows)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("id", "state", "severity", "alert", "handling"):
+        table.add_column(column, overflow="fold")
+    for cells in rows:
+        table.add_row(*map(Text, cells))
+    Console(highlight=False).print(table)
+
+
+def list_row(alert: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of an alert of the API."""
+    handling = [f"{phrase} {alert[key]}" for key, phrase in HANDLING_TEXTS.items() if alert[key]]
+    return alert["id"], alert["state"], alert["severity"], alert["summary"], ", ".join(handling)
+
+
+@app.command(epilog='Example: headroom alerts ack 0f3c9d7a1b2e4f56 --duration 2h --comment "adding shards"')
+def ack(
+    alert: AlertId,
+    comment: Comment,
+    duration: Annotated[
+        str, typer.Option(help="For how long: 30m, 2h, 1d; default: as long as it fires.")
+    ] = "",
+    author: Author = "",
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Acknowledge an alert: it is not repeated, but its escalation and its resolution are sent."""
+    body = {"author": author or current_user(), "comment": comment, "duration": duration or None}
+    typer.echo(
+        escape_unprintable(
+            request_or_exit(address, "POST", f"/api/v1/alerts/{quote_segment(alert)}/ack", body)["summary"]
+        )
+    )
+
+
+@app.command(epilog='Example: headroom alerts silence \'service="s3"\' --duration 2h --comment "load test"')
+def silence(
+    matchers: Annotated[list[str], typer.Argument(help='Matchers as in Alertmanager: service="s3".')],
+    duration: Annotated[str, typer.Option(help="For how long: 30m, 2h, 1d.")],
+    comment: Comment,
+    author: Author = "",
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Silence the alerts that match all matchers, for a duration."""
+    body = {
+        "matchers": matchers,
+        "duration": duration,
+        "author": author or current_user(),
+        "comment": comment,
+    }
+    stored = request_or_exit(address, "POST", "/api/v1/silences", body)
+    typer.echo(f"{stored['id']} until {stored['ends']}")
+
+
+@app.command(epilog="Example: headroom alerts end-silence 5f0c7f0a3a8e4a7cb9f6d1a2c3e4b5d6")
+def end_silence(silence: SilenceId, address: Address = DEFAULT_ADDRESS) -> None:
+    """End a silence before its time."""
+    ended = request_or_exit(address, "DELETE", f"/api/v1/silences/{quote_segment(silence)}")
+    typer.echo(escape_unprintable(f"{', '.join(ended['matchers'])} is no longer silenced"))
+
+
+@app.command(epilog="Example: headroom alerts replay --receiver on-call")
+def replay(
+    receiver: Annotated[str, typer.Option(help="Only to this receiver.")] = "",
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Send undeliverable notifications again."""
+    query = f"?receiver={quote_segment(receiver)}" if receiver else ""
+    response = request_or_exit(address, "POST", f"/api/v1/deliveries/replay{query}")
+    typer.echo(f"notifications sent again: {response['replayed']}")
+
+
+@app.command("test-receiver", epilog="Example: headroom alerts test-receiver on-call")
+def test_receiver(
+    name: Annotated[str, typer.Argument(help="The receiver's name in the configuration.")],
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")] = None,
+) -> None:
+    """Send a test alert and its resolution to a receiver; exit with 1 when that fails."""
+    settings = load_config_or_exit(config)
+    if not asyncio.run(send_test_notifications(find_receiver(settings, name), settings.endpoint_url)):
+        raise typer.Exit(REJECTED)
+
+
+def load_config_or_exit(file: Path | None) -> Config:
+    """Return the configuration; print its problems and exit when it is invalid."""
+    try:
+        return read_config(file, environ)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(FAILED) from None
+
+
+def find_receiver(config: Config, name: str) -> BaseReceiver:
+    """Return the receiver of that name; print an error and exit when there is none."""
+    for receiver in config.receivers:
+        if receiver.name == name:
+            return receiver
+    known = ", ".join(one.name for one in config.receivers) or "none"
+    exit_with(f"no receiver is called {name}; configured receivers: {known}", FAILED)
+
+
+async def send_test_notifications(receiver: BaseReceiver, endpoint_url: str | None) -> bool:
+    """Send both test notifications, print the results, and return whether both were accepted.
+
+    endpoint_url: the URL to call instead of AWS.
+    """
+    outcomes = []
+    async with OutboundClient(endpoint_url=endpoint_url) as client:
+        async for kind, result in send_test(receiver, client):
+            typer.echo(f"{kind.value}: {result.outcome.value}: {result.sentence}")
+            outcomes.append(result.outcome)
+    return all(outcome is DeliveryOutcome.DELIVERED for outcome in outcomes)

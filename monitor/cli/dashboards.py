@@ -1,0 +1,60 @@
+"""The commands `headroom dashboards`: they write Prometheus rules, Grafana dashboards and the runbook."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.exit_codes import FAILED
+from monitor.dashboards import prometheus as rules
+from monitor.dashboards import runbook as runbooks
+
+app = typer.Typer(
+    help="Generate alerting rules, dashboards and the runbook from the catalogue.", no_args_is_help=True
+)
+
+
+@app.command(epilog="Example: headroom dashboards prometheus --out /etc/prometheus/rules")
+def prometheus(
+    out: Annotated[Path, typer.Option(help="Output directory.")] = Path("dashboards/prometheus"),
+    runbook: Annotated[
+        str, typer.Option(help="Address of the runbook that the alerts link to.")
+    ] = rules.RUNBOOK,
+) -> None:
+    """Write recording and alerting rules for Prometheus: a file per service, and one for Headroom itself."""
+    write_files(out, rules.files(runbook))
+
+
+@app.command(epilog="Example: headroom dashboards grafana --out /var/lib/grafana/dashboards")
+def grafana(
+    out: Annotated[Path, typer.Option(help="Output directory.")] = Path("dashboards/grafana"),
+) -> None:
+    """Write Grafana dashboards: overview, one per service, a single series, and Headroom itself."""
+    if find_spec("grafana_foundation_sdk") is None:
+        typer.echo("This needs the extra `dashboards`: pip install 'aws-headroom[dashboards]'", err=True)
+        raise typer.Exit(FAILED)
+    from monitor.dashboards.grafana import boards  # noqa: PLC0415 - needs the extra
+
+    write_files(out, boards.files())
+
+
+@app.command(epilog="Example: headroom dashboards runbook --out runbook.md")
+def runbook(
+    out: Annotated[Path, typer.Option(help="Output file.")] = Path(rules.RUNBOOK),
+) -> None:
+    """Write the runbook: what each alert means and what to do about it, with one heading per signal."""
+    write_files(out.parent, {out.name: runbooks.runbook()})
+
+
+def write_files(directory: Path, files: Mapping[str, str]) -> None:
+    """Write the files and print their paths. Prints the error and exits when one cannot be written."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (directory / name).write_text(text, "utf-8")
+            typer.echo(directory / name)
+    except OSError as error:
+        typer.echo(f"cannot write {error.filename}: {error.strerror}", err=True)
+        raise typer.Exit(FAILED) from None

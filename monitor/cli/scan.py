@@ -1,0 +1,41 @@
+"""Runs the scan of `headroom check` and `headroom report`, and derives the exit code from it."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress
+
+from monitor.cli.exit_codes import FAILED, INCOMPLETE, SERIES_IN_ZONE
+from monitor.config.config import Config
+from monitor.report.check_formats import Report
+from monitor.report.scan import ScanReport, limit_to_requested_services, parse_selectors, scan_once
+from rules.band import Zone
+
+
+def run_scan(config: Config, patterns: Mapping[str, Sequence[str] | None]) -> ScanReport:
+    """Scan once what the patterns select. Raises ConfigError before any call to AWS."""
+    selectors = parse_selectors(patterns)
+    config = limit_to_requested_services(config, selectors)
+    with progress_bar() as report_progress:
+        return asyncio.run(scan_once(config, selectors, report_progress))
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on standard error if that is a terminal; yields the function that advances it."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Reading", total=None)
+        yield lambda done, steps: bar.update(task, completed=done, total=steps)
+
+
+def exit_code(report: Report, fail_on: str, allow_blind: bool = False) -> int:
+    """Return the exit code of a scan; a series in a bad zone takes precedence over an incomplete scan."""
+    if not any(row.zone > Zone.STALE for row in report.rows) and (report.failures or not report.rows):
+        return FAILED
+    worst = max((row.zone for row in report.rows), default=Zone.STALE)
+    if fail_on != "none" and worst >= Zone[fail_on.upper()]:
+        return SERIES_IN_ZONE
+    return INCOMPLETE if report.requested_failures and not allow_blind else 0

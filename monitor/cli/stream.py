@@ -1,0 +1,48 @@
+"""`headroom stream`: the setup of metric streams, and records that could not be decoded."""
+
+import json
+from typing import Annotated, Literal
+
+import typer
+
+from monitor.api.client import DEFAULT_ADDRESS, ApiStatusError, ApiTransportError, request
+from monitor.cli.exit_codes import FAILED
+from monitor.cli.options import Address
+from monitor.schema.types import known_services
+from monitor.stream import aws_setup
+
+app = typer.Typer(
+    help="Set up CloudWatch metric streams, and list undecodable records.", no_args_is_help=True
+)
+
+DEAD_LETTERS_PATH = "/api/v1/stream/dead-letters"
+
+
+@app.command(epilog="Example: headroom stream setup --format terraform --service kinesis > stream.tf")
+def setup(
+    format: Annotated[Literal["terraform", "cloudformation"], typer.Option(help="Output format.")],
+    service: Annotated[
+        list[str] | None, typer.Option(help="Include only the metrics of this service. Can be repeated.")
+    ] = None,
+) -> None:
+    """Print a template of a metric stream, to apply in each monitored account and region."""
+    services = service or known_services()
+    if unknown := set(services) - set(known_services()):
+        typer.echo(f"expected services of {', '.join(known_services())}; found {min(unknown)}", err=True)
+        raise typer.Exit(FAILED)
+    typer.echo(aws_setup.FORMATS[format](aws_setup.filters_for(services)), nl=False)
+
+
+@app.command("dead-letters", epilog="Example: headroom stream dead-letters --address 127.0.0.1:4070")
+def dead_letters(
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Print the latest records that a running Headroom could not decode, with the reason."""
+    try:
+        response = request(address, "GET", DEAD_LETTERS_PATH)
+    except (ApiTransportError, ApiStatusError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(FAILED) from None
+    for record in response["items"]:
+        typer.echo(json.dumps(record, ensure_ascii=True))
+    typer.echo(f"{response['total']} since the start", err=True)

@@ -1,0 +1,23 @@
+"""The command `headroom top`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from monitor.api.client import DEFAULT_ADDRESS
+from monitor.cli.exit_codes import FAILED
+from monitor.cli.options import Address
+
+
+def top(
+    address: Address = DEFAULT_ADDRESS,
+    every: Annotated[float, typer.Option(min=1, max=3600, help="Seconds between two refreshes.")] = 5,
+) -> None:
+    """Show a running Headroom in the terminal, live: sort, filter, open a series, acknowledge, silence."""
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        typer.echo("headroom top needs a terminal; without one, use headroom check or the API", err=True)
+        raise typer.Exit(FAILED)
+    from monitor.top.app import Top  # noqa: PLC0415 - importing textual is slow; other commands need not
+
+    Top(address, every).run()

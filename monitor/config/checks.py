@@ -1,0 +1,95 @@
+"""Checks of the configuration that involve several entries."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from monitor.alerting.settings import AlertOverride, ToleranceOverride
+from monitor.aws.account import Account, account_name
+from monitor.config.override_settings import DEFAULT_BAND, BandOverride, PartialBand
+from monitor.schema.problems import Problem, Where
+from rules.limits import Band, LimitKind, signals
+
+
+def duplicate_accounts(accounts: Sequence[Account]) -> Iterator[Problem]:
+    """Yield a problem for each entry with the account or the name of an earlier entry.
+
+    Entries without a role are the same account. The name of an entry defaults to its id, or to `default`.
+    """
+    by_id, by_name = dict[str, int](), dict[str, int]()
+    for index, account in enumerate(accounts):
+        same = by_id.setdefault(account.id or "", index)
+        if same != index:
+            yield _same("account", same, ("accounts", index, "role_arn"))
+        other = by_name.setdefault(account_name(account), index)
+        if other != index and (account.name or accounts[other].name):
+            yield _same("name", other, ("accounts", index, "name"))
+
+
+def _same(what: str, first: int, where: Where) -> Problem:
+    return Problem(where, f"expected another {what} than in accounts[{first}], found the same")
+
+
+def duplicate_labels(labels: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem for each tag that has the exported label of an earlier tag."""
+    tag_of: dict[str, str] = {}
+    for index, (tag, label) in enumerate(labels.items()):
+        if tag_of.setdefault(label, tag) != tag:
+            yield Problem(
+                ("tags", index), f"expected a label of its own, found {label}, that of {tag_of[label]!r}"
+            )
+
+
+def unordered_bands(band: PartialBand, overrides: Sequence[BandOverride]) -> Iterator[Problem]:
+    """Yield a problem for each band that is not low < high < near once applied to its base.
+
+    The base is the default band, or that of the signal in the catalogue.
+    """
+    default = DEFAULT_BAND
+    try:
+        default = band.apply_to(default)
+    except ValueError as error:
+        yield Problem(("band",), str(error))
+    for index, override in enumerate(overrides):
+        changed = _changed(override, default)
+        if override.signal and not changed:
+            sentence = "expected the exact name of a signal, as every matching one has its own band"
+            yield Problem(("bands", index, "signal"), f"{sentence}, found {override.signal}")
+        for name, base in changed.items():
+            try:
+                override.apply_to(base)
+            except ValueError as error:
+                yield Problem(("bands", index), f"{error}{name and f' for {name}'}")
+
+
+def _changed(override: BandOverride, default: Band) -> dict[str, Band]:
+    """Return the bands that an override may change, by signal; the default band has an empty key."""
+    matching = (signal for signal in signals() if override.matches_signal(signal.service, signal.name))
+    return {
+        signal.id if signal.band else "": signal.band or default
+        for signal in matching
+        if override.may_change(signal.band)
+    }
+
+
+def ineffective_alerts(overrides: Sequence[AlertOverride]) -> Iterator[Problem]:
+    """Yield a problem for each key that has no effect on any signal that its entry matches.
+
+    Only provisioned limits have an alert below their band; CloudWatch counts throttling of some signals only.
+    """
+    for index, override in enumerate(overrides):
+        matching = [one for one in signals() if override.matches_signal(one.service, one.name)]
+        if override.below and not any(one.kind is LimitKind.PROVISIONED for one in matching):
+            sentence = "expected a signal with a provisioned limit: others have no alert below the band"
+            yield Problem(("alerts", index, "below"), sentence)
+        for key in _throttling_keys(override) if not any(one.throttled_unit for one in matching) else ():
+            sentence = (
+                "expected a signal whose throttled demand CloudWatch counts: it counts none of this one"
+            )
+            yield Problem(("alerts", index, key), sentence)
+
+
+def _throttling_keys(override: AlertOverride) -> Iterator[str]:
+    """Yield the keys of an entry that affect only signals with throttled demand."""
+    if override.saturated:
+        yield "saturated"
+    if override.tolerance != ToleranceOverride():
+        yield "tolerance"

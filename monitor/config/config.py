@@ -1,0 +1,308 @@
+"""The model of the configuration file, in which every key is optional."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from monitor.access.settings import (
+    EXAMPLE_AUTH,
+    EXAMPLE_TLS,
+    AccessSettings,
+    AuthConfig,
+    TlsConfig,
+    exposed_without_auth,
+)
+from monitor.alerting.links import Links
+from monitor.alerting.routes import RouteConfig, route_problems
+from monitor.alerting.settings import AlertingSettings, AlertOverride, override_of, tolerance_of
+from monitor.alerting.windows import TimeWindow
+from monitor.aws.account import EXAMPLES, Account
+from monitor.config.checks import duplicate_accounts, duplicate_labels, ineffective_alerts, unordered_bands
+from monitor.config.exclude import excludes_all_of, remove_excluded
+from monitor.config.override_settings import DEFAULT_BAND, BandOverride, LimitOverride, PartialBand
+from monitor.notifiers.receivers import RECEIVER_BY_TYPE, Receiver
+from monitor.push.settings import PushConfig
+from monitor.push.settings import duplicate_names as duplicate_push_names
+from monitor.schema.problems import ConfigError, problem_lines, to_validation_error
+from monitor.schema.selector import Location, Selector, SelectorLabels
+from monitor.schema.types import (
+    ConfigModel,
+    Duration,
+    FileName,
+    Listen,
+    Regions,
+    Services,
+    Tags,
+    Url,
+    known_services,
+    parse_address,
+)
+from monitor.stream.settings import EXAMPLE, StreamConfig
+from rules.limits import Band, Tolerance
+
+
+class Config(ConfigModel):
+    """The configuration. If several overrides match a series, the last one in the file applies."""
+
+    accounts: tuple[Account, ...] = Field(
+        default=(),
+        description="Accounts to monitor. Default: the account of the credentials in the environment.",
+        examples=[EXAMPLES],
+    )
+    regions: Regions = Field(
+        default=(),
+        description="Regions to monitor: a list, or the word all for those enabled in the account. "
+        "Default: the region of the environment.",
+        examples=[["eu-west-1", "us-east-1"]],
+    )
+    services: Services = Field(
+        default=(),
+        description=f"Services to monitor. Default: all of {', '.join(known_services())}.",
+        examples=[["kinesis"]],
+    )
+    band: PartialBand = Field(
+        default=PartialBand(),
+        description="The target band of utilization, as ratios: 0.4 is 40 %. low < high < near.",
+        examples=[DEFAULT_BAND.model_dump()],
+    )
+    bands: tuple[BandOverride, ...] = Field(
+        default=(),
+        description="Bands of selected series; if several match, the last applies. A signal with its own "
+        "band in the catalogue needs an entry with its exact name.",
+        examples=[
+            [{"signal": "kinesis.stream_*", "resource": "orders-*", "low": 0.2, "high": 0.5, "near": 0.8}]
+        ],
+    )
+    limits: tuple[LimitOverride, ...] = Field(
+        default=(),
+        description="Limits of selected series, instead of those read from AWS; if several match, "
+        "the last applies.",
+        examples=[
+            [
+                {
+                    "signal": "kinesis.shards_per_region",
+                    "account": "production",
+                    "region": "eu-west-1",
+                    "limit": 500,
+                }
+            ]
+        ],
+    )
+    exclude: tuple[Selector, ...] = Field(
+        default=(),
+        description="Series not to monitor. AWS is not called for a region, service or account that is "
+        "wholly excluded; of other excluded series no metric is read.",
+        examples=[[{"region": "ap-*"}, {"service": "kinesis", "resource": "test-*"}]],
+    )
+    alerts: tuple[AlertOverride, ...] = Field(
+        default=(),
+        description="Alert settings of selected series; if several match and set a key, the last applies.",
+        examples=[
+            [
+                {"signal": "sqs.fifo_message_rate_batched", "for": "10m", "near": "critical"},
+                {
+                    "signal": "kinesis.stream_write_*",
+                    "tolerance": {"rate": 1, "share": 0.01, "for": "2m"},
+                },
+            ]
+        ],
+    )
+    receivers: tuple[Receiver, ...] = Field(
+        default=(),
+        description=f"Receivers of notifications; types: {', '.join(RECEIVER_BY_TYPE)}. A secret may be "
+        "given as <key>_env or <key>_file instead.",
+        examples=[[{"name": "on-call", "type": "pagerduty", "routing_key_file": "pagerduty-key"}]],
+    )
+    route: RouteConfig | None = Field(
+        default=None,
+        description="Which receivers are notified of which alerts. Default: all receivers, of the severities "
+        "warning and critical.",
+        examples=[{"receiver": "on-call", "routes": [{"matchers": 'service="s3"', "receiver": []}]}],
+    )
+    windows: tuple[TimeWindow, ...] = Field(
+        default=(),
+        description="Time windows for routes.",
+        examples=[[{"name": "nights", "times": ["20:00-08:00"], "zone": "Europe/Berlin"}]],
+    )
+    links: Links = Field(
+        default=Links(),
+        description="URLs in notifications.",
+        examples=[{"headroom": "https://headroom.example.org"}],
+    )
+    stream: StreamConfig = Field(
+        default=StreamConfig(),
+        description="CloudWatch Metric Streams, delivered by Firehose to /firehose/v1.",
+        examples=[EXAMPLE],
+    )
+    push: tuple[PushConfig, ...] = Field(
+        default=(),
+        description="Receivers of all samples with their own timestamps, by Prometheus remote write or OTLP.",
+        examples=[
+            [{"name": "mimir", "type": "remote_write", "url": "https://mimir.example.org/api/v1/push"}]
+        ],
+    )
+    journal: FileName = Field(
+        default="data/headroom.db",
+        description="File that stores alerts and undelivered notifications across restarts.",
+    )
+    tags: Tags = Field(
+        default=(),
+        description="Tags of resources to export as labels and to route alerts by: cost-center becomes the "
+        "label tag_cost_center. Reading them needs the permission tag:GetResources.",
+        examples=[["team", "cost-center"]],
+    )
+    interval: Duration = Field(
+        default=300,
+        ge=10,
+        le=3600,
+        description="Interval between two polls of CloudWatch: seconds, or text such as 5m; 10 s to 1 h.",
+    )
+    inventory_interval: Duration = Field(
+        default=600,
+        ge=60,
+        le=86400,
+        description="Interval between two inventories of resources and limits; 1 m to 1 d.",
+    )
+    judge_interval: Duration = Field(
+        default=15, ge=1, le=300, description="Interval between two judgements of the series; 1 s to 5 m."
+    )
+    listen: Listen = Field(
+        default="127.0.0.1:4070",
+        description="Address of the HTTP server: host:port or [ipv6]:port; others than loopback need `auth`.",
+    )
+    auth: AuthConfig | None = Field(
+        default=None,
+        description="Authentication, by one or several of these methods. Roles: metrics (only /metrics), "
+        "read, and operate (acknowledge, silence, replay, reload). Default: everybody may do everything, "
+        "on loopback only. Exempt from authentication: /-/healthy, /-/ready and /firehose/v1.",
+        examples=[EXAMPLE_AUTH],
+    )
+    tls: TlsConfig | None = Field(
+        default=None,
+        description="Certificate of the HTTP server, for https; it is reloaded when its files change.",
+        examples=[EXAMPLE_TLS],
+    )
+    endpoint_url: Url | None = Field(
+        default=None,
+        description="URL to call instead of AWS, for emulators. Default: AWS_ENDPOINT_URL, if set.",
+        examples=["http://127.0.0.1:4566"],
+    )
+
+    @property
+    def listen_address(self) -> tuple[str, int]:
+        """Host and port of `listen`."""
+        return parse_address(self.listen)
+
+    def with_listen(self, listen: str) -> "Config":
+        """Return a copy with another `listen`. Raises ConfigError when it is no address or needs `auth`."""
+        try:
+            parse_address(listen)
+        except ValueError:
+            raise ConfigError(
+                [f"listen: expected host:port such as 127.0.0.1:4070, found {listen!r}"]
+            ) from None
+        if problems := problem_lines("", exposed_without_auth(listen, self.auth)):
+            raise ConfigError(problems)
+        return self.model_copy(update={"listen": listen})
+
+    @property
+    def tag_labels(self) -> Mapping[str, str]:
+        """The exported label of each tag; label names in Prometheus contain letters, digits and `_` only."""
+        return {tag: "tag_" + re.sub(r"\W", "_", tag, flags=re.ASCII) for tag in self.tags}
+
+    def monitored_accounts(self) -> tuple[Account, ...]:
+        """Return the accounts with their regions and services, except excluded ones.
+
+        Empty regions mean the region of the environment, ALL_REGIONS all enabled regions. The latter are
+        known once AWS has listed them, so `excludes_all_of` is applied to them later.
+        """
+        remaining = (remove_excluded(self.exclude, account) for account in self.configured_accounts())
+        return tuple(account for account in remaining if account)
+
+    def configured_accounts(self) -> tuple[Account, ...]:
+        """Return the accounts, at least one, with their regions and services."""
+        services = self.services or known_services()
+        return tuple(
+            account.model_copy(
+                update={
+                    "regions": account.regions or self.regions,
+                    "services": account.services or services,
+                }
+            )
+            for account in self.accounts or (Account(),)
+        )
+
+    def access_settings(self) -> AccessSettings:
+        """Return the settings of access control."""
+        return AccessSettings(self.listen, self.auth, self.tls)
+
+    def alerting_settings(self) -> AlertingSettings:
+        """Return the settings of alerting."""
+        return AlertingSettings(
+            journal=self.journal,
+            endpoint_url=self.endpoint_url,
+            receivers=self.receivers,
+            route=self.route,
+            windows=self.windows,
+            links=self.links,
+            overrides=self.alerts,
+            services=frozenset(
+                service for account in self.monitored_accounts() for service in account.services
+            ),
+            poll_interval=self.interval,
+            inventory_interval=self.inventory_interval,
+        )
+
+    def alert_override(self, labels: SelectorLabels, name: str) -> Any:
+        """Return a key of the last entry of `alerts` that matches a series and sets the key, or None."""
+        return override_of(self.alerts, labels, name)
+
+    def tolerance_for(self, labels: SelectorLabels, own: Tolerance) -> Tolerance:
+        """Return the tolerated throttling of a series; `own` is its signal's default."""
+        return tolerance_of(self.alerts, labels, own)
+
+    def is_excluded(self, labels: SelectorLabels) -> bool:
+        """Return whether a series is excluded."""
+        return any(selector.matches(labels) for selector in self.exclude)
+
+    def excludes_all_of(self, location: Location) -> bool:
+        """Return whether all series of a service in a region are excluded, so that AWS need not be called."""
+        return excludes_all_of(self.exclude, location)
+
+    def limit_override(self, labels: SelectorLabels) -> float | None:
+        """Return the configured limit of a series in the signal's unit, or None."""
+        return next((override.limit for override in reversed(self.limits) if override.matches(labels)), None)
+
+    def band_for(self, labels: SelectorLabels, own: Band | None = None) -> Band:
+        """Return the band of a series.
+
+        own: the band of its signal in the catalogue, if any. It is changed only by entries with the exact
+        name of the signal: see `may_change`.
+        """
+        base = own or self.band.apply_to(DEFAULT_BAND)
+        overrides = (override for override in reversed(self.bands) if override.may_change(own))
+        return interned(next((one.apply_to(base) for one in overrides if one.matches(labels)), base))
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        problems = [
+            *duplicate_accounts(self.accounts),
+            *duplicate_labels(self.tag_labels),
+            *unordered_bands(self.band, self.bands),
+            *ineffective_alerts(self.alerts),
+            *duplicate_push_names(self.push),
+            *exposed_without_auth(self.listen, self.auth),
+            *route_problems(self.route, [receiver.name for receiver in self.receivers], self.windows),
+        ]
+        if problems:
+            raise to_validation_error("configuration", problems)
+        return self
+
+
+@cache
+def interned(band: Band) -> Band:
+    """Return the same object for equal bands: 100,000 series share a few of them."""
+    return band

@@ -1,0 +1,56 @@
+"""Finds, reads and parses the configuration file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from monitor.config.config import Config
+from monitor.lib.files import read_file
+from monitor.schema.problems import ConfigError, Problem, problem_lines, problems_from_pydantic
+from monitor.schema.types import SecretSources
+from rules.strict_yaml import parse
+
+DEFAULT_FILE = Path("headroom.yaml")
+PATH_VARIABLE = "HEADROOM_CONFIG"
+MAX_FILE_SIZE = 1024**2  # bytes of a file
+
+
+def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read the configuration from `path`, else from $HEADROOM_CONFIG, else from ./headroom.yaml.
+
+    A file given by path or variable must exist. Without any file all keys have their defaults. Secrets are
+    read immediately, from `environ` and files. Blocks. Raises ConfigError with all problems.
+    """
+    file = path or (Path(environ[PATH_VARIABLE]) if environ.get(PATH_VARIABLE) else None)
+    if file is None and not DEFAULT_FILE.exists():
+        return Config()
+    file = file or DEFAULT_FILE
+    return parse_config(_content(file), str(file), SecretSources(environ, file.parent))
+
+
+def parse_config(content: bytes, file: str, sources: SecretSources) -> Config:
+    """Parse the content of a file; `file` is its name in messages. Raises ConfigError with all problems."""
+    try:
+        data, yaml_problems = parse(content)
+    except ValueError as error:
+        raise ConfigError([f"{file}: {error}"]) from None
+    problems = [Problem(*one) for one in yaml_problems]
+    try:
+        config = Config.model_validate({} if data is None else data, context=sources)
+    except ValidationError as error:
+        raise ConfigError(problem_lines(file, [*problems, *problems_from_pydantic(error, Config)])) from None
+    if problems:
+        raise ConfigError(problem_lines(file, problems))
+    return config
+
+
+def _content(file: Path) -> bytes:
+    try:
+        content = read_file(file, MAX_FILE_SIZE + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError([f"{file}: cannot be read: {reason}"]) from None
+    if len(content) > MAX_FILE_SIZE:
+        raise ConfigError([f"{file}: expected at most 1 MiB, found more"])
+    return content

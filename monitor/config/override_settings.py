@@ -1,0 +1,58 @@
+"""Overrides of the band or the limit of selected series."""
+
+from pydantic import Field
+
+from monitor.schema.problems import shown_value
+from monitor.schema.selector import Selector
+from monitor.schema.types import ConfigModel, Number, Ratio
+from rules.limits import Band
+
+DEFAULT_BAND = Band()
+
+
+class PartialBand(ConfigModel):
+    """A target band, of which only the bounds that differ from a base need be set."""
+
+    low: Ratio | None = Field(
+        default=None, description="Below this utilization, capacity that is paid for is idle; default 0.4."
+    )
+    high: Ratio | None = Field(
+        default=None, description="Above this utilization, headroom is getting scarce; default 0.7."
+    )
+    near: Ratio | None = Field(
+        default=None, description="From this utilization on, usage is near the limit; default 0.9."
+    )
+
+    def apply_to(self, base: Band) -> Band:
+        """Return `base` with the bounds that are set here. Raises ValueError when they are not ordered."""
+        own = {name: getattr(self, name) for name in PartialBand.model_fields}
+        bounds = base.model_dump() | {name: bound for name, bound in own.items() if bound is not None}
+        if not bounds["low"] < bounds["high"] < bounds["near"]:
+            raise ValueError(
+                f"expected low < high < near, found {', '.join(map(shown_value, bounds.values()))}"
+            )
+        return Band(**bounds)
+
+
+WILDCARDS = {*"*?["}
+
+
+class BandOverride(Selector, PartialBand):
+    """A band for selected series."""
+
+    def may_change(self, own: Band | None) -> bool:
+        """Return whether this override may change the band of a signal.
+
+        own: the band of the signal in the catalogue, if any. Its bounds have a meaning of their own, so only
+        an entry with the signal's exact name may change them: a pattern could match signals of a later
+        version, which the author of the entry did not know.
+        """
+        return own is None or bool(self.signal and not WILDCARDS & {*self.signal})
+
+
+class LimitOverride(Selector):
+    """A limit for selected series."""
+
+    limit: Number = Field(
+        gt=0, description="The limit in the signal's unit, which `headroom catalogue` shows."
+    )

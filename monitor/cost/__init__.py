@@ -1,0 +1,1 @@
+"""The cost of monitoring, and provisioned limits that are paid for and idle."""

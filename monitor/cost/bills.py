@@ -1,0 +1,139 @@
+"""The cost of monitoring, by service and by cell: measured so far, and projected for a month."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.cost.prices import DOLLARS_PER_METRIC, DOLLARS_PER_UPDATE, MONTH
+from monitor.cost.telemetry import LabelValues, MeasuredCost
+from monitor.fleet.columns import Flags, Ints
+from monitor.fleet.fleet import CellKey, Fleet
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectedCost:
+    """The numbers of metrics polled and streamed now, and their cost in a month in US dollars."""
+
+    polled_metrics: int = 0
+    streamed_metrics: int = 0
+    month: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """The cost of one service, or of one cell.
+
+    labels: the service; or the account's id and the region. All labels are empty for streamed updates
+    that no series uses.
+    """
+
+    labels: LabelValues
+    projected: ProjectedCost
+    measured: MeasuredCost
+
+
+def project(polled: int, streamed: int, interval: float) -> ProjectedCost:
+    """The monthly cost of `polled` metrics, read every `interval` seconds, and `streamed` metrics."""
+    month = polled * DOLLARS_PER_METRIC * MONTH / interval + streamed * DOLLARS_PER_UPDATE * MONTH / 60
+    return ProjectedCost(polled_metrics=polled, streamed_metrics=streamed, month=month)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricUse:
+    """The metrics that are read for each service and cell, copied for use in another thread.
+
+    cells: the rows that are polled or streamed, by cell. services: their names. blocks: for each series, the
+    index of its service and the rows of its formula. streamed: whether a row is streamed, by row.
+    """
+
+    cells: Mapping[CellKey, Ints]
+    services: Sequence[str]
+    blocks: Sequence[tuple[Numbers, Ints]]
+    streamed: Flags
+
+    @classmethod
+    def of(cls, fleet: Fleet) -> "MetricUse":
+        """Copy the present state of a fleet, in the event loop."""
+        rows = np.arange(fleet.rings.size, dtype=np.int32)
+        cells, services = {group[:2] for group in fleet.groups}, sorted({group[2] for group in fleet.groups})
+        service_of_group = np.array([services.index(group[2]) for group in fleet.groups], np.int64)
+        blocks = [
+            (service_of_group[fleet.group[block.series]], block.rows.copy())
+            for formulas in (fleet.usages, fleet.upper_bounds, fleet.throttled)
+            for block in formulas
+        ]
+        requested = {cell: np.fromiter(fleet.metrics(cell).values(), np.int32) for cell in cells}
+        return cls(requested, services, blocks, fleet.rings.is_streamed(rows, int(time.time() // 60)))
+
+
+def bills(
+    use: MetricUse, measured: Mapping[LabelValues, MeasuredCost], interval: float
+) -> tuple[Sequence[Bill], Sequence[Bill]]:
+    """The bills by service and by cell, each with the highest first.
+
+    measured: by account, region and service. interval: seconds between two polls. A metric that several
+    services read is in the projection of each of them, and once in that of its cell. This may take long:
+    not for the event loop.
+    """
+    services = _bills(_project_services(use, interval), _sums(measured, _service_of))
+    return services, _bills(_project_cells(use, interval), _sums(measured, _cell_of))
+
+
+def _bills(
+    projected: Mapping[LabelValues, ProjectedCost], measured: Mapping[LabelValues, MeasuredCost]
+) -> Sequence[Bill]:
+    made = [
+        Bill(labels, projected.get(labels, ProjectedCost()), measured.get(labels, MeasuredCost()))
+        for labels in {*projected, *measured}
+    ]
+    return sorted(made, key=lambda one: (-one.projected.month, -one.measured.dollars, one.labels))
+
+
+def _project_services(use: MetricUse, interval: float) -> Mapping[LabelValues, ProjectedCost]:
+    is_billed = np.zeros(use.streamed.size, np.bool_)  # numbers that an API returned have rows, but no bill
+    for rows in use.cells.values():
+        is_billed[rows] = True
+    by_service = _rows_by_service(use)
+    return {(service,): _project_rows(use, rows[is_billed[rows]], interval) for service, rows in by_service}
+
+
+def _project_cells(use: MetricUse, interval: float) -> Mapping[LabelValues, ProjectedCost]:
+    return {cell: _project_rows(use, rows, interval) for cell, rows in use.cells.items()}
+
+
+def _project_rows(use: MetricUse, rows: Ints, interval: float) -> ProjectedCost:
+    streamed = int(np.count_nonzero(use.streamed[rows]))
+    return project(rows.size - streamed, streamed, interval)
+
+
+def _rows_by_service(use: MetricUse) -> Iterator[tuple[str, Ints]]:
+    """The rings' rows that the series of each service use, each once."""
+    pairs = [(numbers << 32 | rows).ravel() for numbers, rows in use.blocks]
+    distinct = np.unique(np.concatenate([np.empty(0, np.int64), *pairs]))
+    for number, service in enumerate(use.services):
+        yield service, (distinct[distinct >> 32 == number] & (2**32 - 1)).astype(np.int32)
+
+
+def _service_of(labels: LabelValues) -> LabelValues:
+    """The service; empty for updates that no series uses."""
+    return labels[2:] if all(labels) else ("",)
+
+
+def _cell_of(labels: LabelValues) -> LabelValues:
+    """The account and the region; empty for updates that no series uses."""
+    return labels[:2] if all(labels) else ("", "")
+
+
+def _sums(
+    measured: Mapping[LabelValues, MeasuredCost], group_of: Callable[[LabelValues], LabelValues]
+) -> Mapping[LabelValues, MeasuredCost]:
+    found: dict[LabelValues, MeasuredCost] = {}
+    for labels, one in measured.items():
+        group = group_of(labels)
+        found[group] = found.get(group, MeasuredCost()) + one
+    return found

@@ -1,0 +1,84 @@
+"""The cost of monitoring so far, derived from the counters of what AWS bills."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+from monitor.aws.telemetry import SERVICE_LABELS
+from monitor.cost.prices import DOLLARS_PER_METRIC, DOLLARS_PER_UPDATE, HOUR, MONTH
+
+LabelValues = tuple[str, ...]  # a service; or an account and a region; or all three
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredCost:
+    """Metrics requested, updates streamed and their dollars, since an epoch second."""
+
+    requested: float = 0.0
+    updates: float = 0.0
+    since: float | None = None
+
+    @property
+    def dollars(self) -> float:
+        """The list price of both, in US dollars."""
+        return self.requested * DOLLARS_PER_METRIC + self.updates * DOLLARS_PER_UPDATE
+
+    @property
+    def month(self) -> float | None:
+        """US dollars of a month at the rate so far; None during the first hour."""
+        watched = time.time() - self.since if self.since else 0.0
+        return self.dollars / watched * MONTH if watched >= HOUR else None
+
+    def __add__(self, other: "MeasuredCost") -> "MeasuredCost":
+        return MeasuredCost(
+            requested=self.requested + other.requested,
+            updates=self.updates + other.updates,
+            since=min(filter(None, (self.since, other.since)), default=None),
+        )
+
+
+class CostTelemetry(Collector):
+    """Exports the estimated cost of the metrics requested and of the updates streamed.
+
+    Both counters have the labels SERVICE_LABELS. updates: None where nothing is streamed.
+    """
+
+    def __init__(
+        self, registry: CollectorRegistry, requested: Counter, updates: Counter | None = None
+    ) -> None:
+        self._requested, self._updates = requested, updates
+        registry.register(self)
+
+    def measured(self) -> Mapping[LabelValues, MeasuredCost]:
+        """The counters' values by account, region and service."""
+        found: dict[LabelValues, MeasuredCost] = {}
+        for names, value, since in _samples(self._requested):
+            found[names] = MeasuredCost(requested=value, since=since)
+        for names, value, since in _samples(self._updates) if self._updates else ():
+            found[names] = found.get(names, MeasuredCost()) + MeasuredCost(updates=value, since=since)
+        return found
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """The family of dollars."""
+        family = CounterMetricFamily(
+            "headroom_estimated_cost_dollars",
+            "Estimated cost of the metrics requested and of the updates streamed, in US dollars.",
+            labels=SERVICE_LABELS,
+        )
+        for names, one in self.measured().items():
+            family.add_metric(names, one.dollars, created=one.since)
+        yield family
+
+
+def _samples(counter: Counter) -> Iterator[tuple[LabelValues, float, float]]:
+    """Yield the series of a counter: label values, value, and creation time in epoch seconds."""
+    samples = [sample for family in counter.collect() for sample in family.samples]
+    created = {tuple(one.labels.values()): one.value for one in samples if one.name.endswith("_created")}
+    for one in samples:
+        if one.name.endswith("_total"):
+            names = tuple(one.labels.values())
+            yield names, one.value, created[names]

@@ -1,0 +1,103 @@
+"""The HTTP server of the simulated AWS: it answers simulated operations, and moto answers all others."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import orjson
+from moto.core.request import Request as MotoRequest
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from werkzeug.wrappers import Response as WsgiResponse
+
+from monitor.demo.call import Call, parse_call
+from monitor.demo.cloudwatch import DemoCloudWatch
+from monitor.demo.region import AwsResponseError, DemoRegion, OperationHandler
+from monitor.demo.services import SERVICES
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+DENIAL_CODES = {"ec2": "UnauthorizedOperation", "query": "AccessDenied", "rest-xml": "AccessDenied"}
+IAM_PREFIXES = {"service-quotas": "servicequotas", "resourcegroupstaggingapi": "tag"}
+IAM_ACTIONS = {  # operations whose action has another name; source: the Service Authorization Reference
+    ("s3", "ListBuckets"): "s3:ListAllMyBuckets",
+    ("s3", "ListBucketMetricsConfigurations"): "s3:GetMetricsConfiguration",
+}
+NOT_ENABLED = DemoRegion("", denied=True)  # used for every region that is not in the world
+ALWAYS_ALLOWED = ("sts", "GetCallerIdentity")  # AWS allows it whatever the policies say
+GET_METRIC_DATA = ("cloudwatch", "GetMetricData")
+LIST_METRICS = ("cloudwatch", "ListMetrics")
+OPERATIONS: Mapping[tuple[str, str], OperationHandler] = {
+    (service.name, operation): handler
+    for service in SERVICES
+    for operation, handler in service.operations.items()
+}
+SIMULATED = {GET_METRIC_DATA, LIST_METRICS, *OPERATIONS}
+
+
+class DemoAws:
+    """Answers requests to the regions of a world, in threads, so that the event loop is not blocked."""
+
+    def __init__(self, world: Mapping[str, DemoRegion]) -> None:
+        self.world = world
+        self.metrics = {name: DemoCloudWatch(region) for name, region in world.items()}
+        self.moto = DomainDispatcherApplication(create_backend_app)
+
+    async def __call__(self, request: Request) -> Response:
+        arguments = (request.method, str(request.url), dict(request.headers), await request.body())
+        return await asyncio.to_thread(self.respond, *arguments)
+
+    def respond(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """Return the response to a request. Blocks."""
+        call = parse_call(MotoRequest.from_primitives(method, url, headers, body))
+        if call:
+            region = self.world.get(call.region, NOT_ENABLED)
+            if region.denied and call.name != ALWAYS_ALLOWED:
+                return call.respond(access_denied(call), 403)
+            if call.name in SIMULATED:
+                return self.simulate(call, region, body)
+        return self.forward_to_moto(MotoRequest.from_primitives(method, url, headers, body))
+
+    def simulate(self, call: Call, region: DemoRegion, body: bytes) -> Response:
+        """Return the response of an operation that the demo simulates."""
+        now = time.time()
+        try:
+            if call.name == GET_METRIC_DATA:
+                data = self.metrics[region.name].get_metric_data(orjson.loads(body), now)
+                return Response(data, media_type="application/x-amz-json-1.0")
+            if call.name == LIST_METRICS:
+                return call.respond(self.metrics[region.name].list_metrics(call.params()))
+            return call.respond(OPERATIONS[call.name](region, call.params(), now))
+        except AwsResponseError as error:
+            return call.respond(error)
+
+    def forward_to_moto(self, request: MotoRequest) -> Response:
+        """Return the response of moto."""
+        response = WsgiResponse.from_app(self.moto, request.environ, buffered=True)
+        return Response(response.data, response.status_code, dict(response.headers))
+
+
+def access_denied(call: Call) -> AwsResponseError:
+    """Return the error with which AWS denies a call in its protocol."""
+    message = f"User is not authorized to perform: {iam_action(call)} with an explicit deny"
+    return AwsResponseError(DENIAL_CODES.get(call.protocol, "AccessDeniedException"), message)
+
+
+def iam_action(call: Call) -> str:
+    """Return the IAM action that allows a call. API Gateway names its actions after HTTP methods."""
+    service, operation = call.name
+    if service in ("apigateway", "apigatewayv2"):
+        return f"apigateway:{call.request.method}"
+    return IAM_ACTIONS.get(call.name, f"{IAM_PREFIXES.get(service, service)}:{operation}")
+
+
+def create_app(world: Mapping[str, DemoRegion]) -> Starlette:
+    """Return the ASGI application of a seeded world."""
+    aws = DemoAws(world)
+
+    async def endpoint(request: Request) -> Response:
+        return await aws(request)
+
+    return Starlette(routes=[Route("/{path:path}", endpoint, methods=METHODS)])

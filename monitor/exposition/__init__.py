@@ -1,0 +1,1 @@
+"""The fleet in Prometheus' text format and OpenMetrics."""

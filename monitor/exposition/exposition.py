@@ -1,0 +1,175 @@
+"""The exposition of the fleet for Prometheus. Each judgement renders only the parts that changed.
+
+Every family is a gauge, whose lines are the same in Prometheus' text format 0.0.4 and in OpenMetrics 1.0.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import compress
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from monitor.exposition.body import CompressedPiece, ExpositionBody
+from monitor.exposition.families import FAMILIES, Family, Numbers
+from monitor.exposition.labels import (
+    CLOSE,
+    Labels,
+    render_first,
+    render_group,
+    render_last,
+    render_series,
+)
+from monitor.fleet.columns import Objects
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.snapshot import ActiveAlert, Snapshot
+from monitor.lib.label_names import exported_labels
+from rules.band import Zone
+
+CHUNK = 4096  # slots that are compared and rendered together
+
+
+def render_samples(
+    name: str, first: Iterable[bytes], last: Iterable[bytes], values: npt.NDArray[Any]
+) -> bytes:
+    """Render the samples of a family. first, last: the rendered labels; values: finite."""
+    if not values.size:
+        return b""
+    parts = [name.encode(), b"", b"", b"", b"\n"] * values.size
+    parts[1::5] = first
+    parts[2::5] = last
+    parts[3::5] = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+    return b"".join(parts)
+
+
+def render_header(name: str, help_: str) -> CompressedPiece:
+    """Render the HELP and TYPE lines of a gauge."""
+    return CompressedPiece.of(f"# HELP {name} {help_}\n# TYPE {name} gauge\n".encode())
+
+
+ACCOUNT_INFO = "headroom_account_info"
+SERIES_COUNT = "headroom_series"
+ALERT_STATE, ALERT_SINCE = "headroom_alert_state", "headroom_alert_since_seconds"
+HEADERS = {family.name: render_header(family.name, family.help) for family in FAMILIES}
+HEADERS[ACCOUNT_INFO] = render_header(ACCOUNT_INFO, "The configured name of an account.")
+HEADERS[SERIES_COUNT] = render_header(SERIES_COUNT, "Series in each zone.")
+HEADERS[ALERT_STATE] = render_header(ALERT_STATE, "Alerts: 1 pending, 2 firing; no sample when inactive.")
+HEADERS[ALERT_SINCE] = render_header(
+    ALERT_SINCE, "Start of the breach in epoch seconds, of alerts that are pending or firing."
+)
+
+
+class Chunk:
+    """The labels of CHUNK slots, rendered when the series change, and the pieces of their values."""
+
+    def __init__(self) -> None:
+        self._series: list[Series | None] = []
+        self._labels: list[bytes] = []
+        self._family_labels: dict[Callable[[Series], Labels], list[bytes]] = {}
+        self._pieces: dict[str, tuple[bytes, CompressedPiece]] = {}
+
+    def set_series(self, series: list[Series | None]) -> None:
+        """Set the series of the slots; None for an empty slot."""
+        if series == self._series:
+            return
+        self._series, self._pieces = series, {}
+        self._labels = [render_series(one) if one else b"" for one in series]
+        for labels in {family.labels for family in FAMILIES}:
+            self._family_labels[labels] = [render_last(labels(one)) if one else b"" for one in series]
+
+    def piece(self, family: Family, values: Numbers) -> CompressedPiece:
+        """The samples of a family; rendered again only when they changed."""
+        present = ~np.ma.getmaskarray(values)
+        finite = values.compressed()
+        state = present.tobytes() + finite.tobytes()
+        before, piece = self._pieces.get(family.name, (None, None))
+        if piece is None or state != before:
+            chosen = present.tolist()
+            first, rest = compress(self._labels, chosen), compress(self._family_labels[family.labels], chosen)
+            piece = CompressedPiece.of(render_samples(family.name, first, rest, finite))
+            self._pieces[family.name] = state, piece
+        return piece
+
+
+class Exposition:
+    """The exposition of one fleet. snapshot, body: of the last judgement that was published."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._chunks: list[Chunk] = []
+        self._rendering = Lock()
+        self._labelled_series: Objects | None = None
+        self.snapshot = Snapshot.of(fleet, {})
+        self.body = ExpositionBody()
+
+    async def publish(self, names: Mapping[str, str], alerts: Sequence[ActiveAlert] = ()) -> None:
+        """Publish the last judgement. names: of accounts, by id."""
+        self.snapshot = Snapshot.of(self._fleet, names, self.snapshot, alerts)
+        self.body = await asyncio.to_thread(self._render_newest)
+
+    def _render_newest(self) -> ExpositionBody:
+        with self._rendering:  # the thread of a cancelled `publish` may still run
+            return self._render(self.snapshot)
+
+    def _render(self, snapshot: Snapshot) -> ExpositionBody:
+        if snapshot.series is not self._labelled_series:
+            self._update_labels(snapshot)
+        first = HEADERS[ACCOUNT_INFO], _names(snapshot), HEADERS[SERIES_COUNT], _counts(snapshot)
+        pieces = (*first, *_alerts(snapshot), *self._samples(snapshot))
+        return self.body if pieces == self.body.pieces else ExpositionBody.from_pieces(pieces)
+
+    def _update_labels(self, snapshot: Snapshot) -> None:
+        self._labelled_series = None  # until all chunks are updated
+        starts = range(0, snapshot.zone.size, CHUNK)
+        self._chunks += [Chunk() for _ in starts[len(self._chunks) :]]
+        for chunk, start in zip(self._chunks, starts, strict=True):
+            chunk.set_series(snapshot.series[start : start + CHUNK].tolist())
+        self._labelled_series = snapshot.series
+
+    def _samples(self, snapshot: Snapshot) -> Iterator[CompressedPiece]:
+        for family in FAMILIES:
+            yield HEADERS[family.name]
+            values = family.values(snapshot)
+            for number, chunk in enumerate(self._chunks):
+                yield chunk.piece(family, values[number * CHUNK : (number + 1) * CHUNK])
+
+
+def _names(snapshot: Snapshot) -> CompressedPiece:
+    first = [
+        render_first([*exported_labels({"account": account}).items(), ("name", name)])
+        for account, name in snapshot.names.items()
+    ]
+    return CompressedPiece.of(
+        render_samples(ACCOUNT_INFO, first, [CLOSE] * len(first), np.ones(len(first), np.int8))
+    )
+
+
+def _alerts(snapshot: Snapshot) -> Iterator[CompressedPiece]:
+    active = [(snapshot.series[one.slot], one) for one in snapshot.alerts]
+    active = [(series, one) for series, one in active if series]
+    first = [render_series(series) for series, _ in active]
+    rest = [render_last((("severity", one.severity),)) for _, one in active]
+    for name in (ALERT_STATE, ALERT_SINCE):
+        values = [one.state if name == ALERT_STATE else one.since for _, one in active]
+        yield HEADERS[name]
+        yield CompressedPiece.of(render_samples(name, first, rest, np.array(values, np.int64)))
+
+
+def _counts(snapshot: Snapshot) -> CompressedPiece:
+    """The number of series in each zone, for each group that has series."""
+    taken = snapshot.group >= 0
+    width, lowest = len(Zone), min(Zone)
+    cells = snapshot.group[taken].astype(np.int64) * width + (snapshot.zone[taken] - lowest)
+    counts = np.bincount(cells, minlength=len(snapshot.groups) * width).reshape(-1, width)
+    groups = np.flatnonzero(counts.any(axis=1))
+    first = [render_group(snapshot.groups[group]) for group in groups.tolist()]
+    return CompressedPiece.of(
+        b"".join(_zone_lines(first, zone, counts[groups, zone - lowest]) for zone in Zone)
+    )
+
+
+def _zone_lines(first: Sequence[bytes], zone: Zone, counts: npt.NDArray[np.int64]) -> bytes:
+    return render_samples(SERIES_COUNT, first, [render_last((("zone", zone.word),))] * len(first), counts)

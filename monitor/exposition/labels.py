@@ -1,0 +1,93 @@
+"""The labels of exported samples, and their text in Prometheus' format.
+
+Labels are pairs of name and value. The text is rendered of these pairs, and `monitor.push` encodes the same
+pairs, so that what is scraped and what is pushed is one series.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from monitor.fleet.fleet import LABELS, Group, Series
+from monitor.lib.label_names import exported_names
+from rules.limits import catalogue
+
+Labels = tuple[tuple[str, str], ...]
+
+CLOSE = b"} "
+LABEL_CACHE_SIZE = 4096  # groups and signals, whose labels many series have in common
+ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+
+@lru_cache(LABEL_CACHE_SIZE)
+def group_labels(group: Group) -> Labels:
+    """Account, region, service and signal of a series, under their exported names."""
+    return tuple(zip(exported_names(LABELS), group, strict=False))
+
+
+def resource_labels(series: Series) -> Labels:
+    """The labels that distinguish a series from the others of its group."""
+    return tuple(series.key.subject.labels.items())
+
+
+def tag_labels(series: Series) -> Labels:
+    """The labels made of a series' tags, which may be empty."""
+    return tuple(series.settings.tags.items())
+
+
+def no_labels(_: Series) -> Labels:
+    """No labels: of a family that adds none to those of the series."""
+    return ()
+
+
+def unit_labels(series: Series) -> Labels:
+    """The unit of a series' usage and limit."""
+    return _unit_labels(series.key.service, series.key.signal)
+
+
+def unit_and_source_labels(series: Series) -> Labels:
+    """The unit, and where the limit was read."""
+    limit = series.settings.limit
+    return _limit_labels(series.key.service, series.key.signal, limit.source.value if limit else "")
+
+
+@lru_cache(LABEL_CACHE_SIZE)
+def _unit_labels(service: str, signal: str) -> Labels:
+    return (("unit", catalogue()[service].signals[signal].unit),)
+
+
+@lru_cache(LABEL_CACHE_SIZE)
+def _limit_labels(service: str, signal: str, source: str) -> Labels:
+    return (*_unit_labels(service, signal), ("source", source))
+
+
+def render(name: str, value: str) -> str:
+    """Return the text of one label."""
+    return f'{name}="{value.translate(ESCAPES)}"'
+
+
+def render_first(labels: Iterable[tuple[str, str]]) -> bytes:
+    """Return the text of the first labels, without the closing brace. What is not Unicode becomes `?`."""
+    return ("{" + ",".join(render(*label) for label in labels)).encode(errors="replace")
+
+
+def render_further(labels: Iterable[tuple[str, str]]) -> bytes:
+    """Return the text of labels that follow others."""
+    return "".join("," + render(*label) for label in labels).encode(errors="replace")
+
+
+@lru_cache(LABEL_CACHE_SIZE)
+def render_last(labels: Labels) -> bytes:
+    """Return the text of the last labels, of which there may be none, and the closing brace."""
+    return render_further(labels) + CLOSE
+
+
+@lru_cache(LABEL_CACHE_SIZE)
+def render_group(group: Group) -> bytes:
+    """Return the text of the labels of a group, without the closing brace."""
+    return render_first(group_labels(group))
+
+
+def render_series(series: Series) -> bytes:
+    """Return the text of the labels that all samples of a series have, without the closing brace."""
+    own = *resource_labels(series), *tag_labels(series)
+    return render_group(series.key[:4]) + render_further(own)

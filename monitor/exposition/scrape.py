@@ -1,0 +1,62 @@
+"""The response to a scrape: the rendered fleet, then the families of the process, sent in parts."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import partial
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+from starlette.types import Receive, Scope, Send
+
+from monitor.exposition.body import ExpositionBody
+from monitor.http.negotiation import (
+    OPENMETRICS,
+    PROMETHEUS_TEXT,
+    ExpositionFormat,
+    accepts_gzip,
+    exposition_format,
+)
+
+READ_TIMEOUT = 60  # seconds in which a client must read the whole response
+
+GENERATE: Mapping[ExpositionFormat, Callable[[CollectorRegistry], bytes]] = {
+    PROMETHEUS_TEXT: generate_latest,
+    OPENMETRICS: partial(openmetrics.generate_latest, version=OPENMETRICS.version),
+}
+
+
+class TimedStreamingResponse(StreamingResponse):
+    """A response that closes the connection when the client does not read it within READ_TIMEOUT."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with asyncio.timeout(READ_TIMEOUT):
+                await super().__call__(scope, receive, send)
+        except TimeoutError:
+            return
+
+
+async def scrape(
+    request: Request, body: ExpositionBody, registry: CollectorRegistry
+) -> TimedStreamingResponse:
+    """Return all families in the format that the request's headers prefer."""
+    wanted = exposition_format(request.headers.get("accept", ""))
+    gzip = accepts_gzip(request.headers.get("accept-encoding", ""))
+    own = await asyncio.to_thread(GENERATE[wanted], registry)
+    length, parts = body.gzipped(own) if gzip else body.plain(own)
+    headers = {
+        "content-type": wanted.content_type,
+        "content-length": str(length),
+        "vary": "Accept, Accept-Encoding",
+        **({"content-encoding": "gzip"} if gzip else {}),
+    }
+    return TimedStreamingResponse(_with_yields(parts), headers=headers)
+
+
+async def _with_yields(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield to the event loop after each part, so that a fast client does not delay other requests."""
+    for part in parts:
+        yield part
+        await asyncio.sleep(0)

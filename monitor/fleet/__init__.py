@@ -1,0 +1,1 @@
+"""Series in columns: their points, formulas and limits, and their judgement."""

@@ -1,0 +1,60 @@
+"""Named arrays of equal length that grow together: the storage of the fleet."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.int8]
+Objects = npt.NDArray[np.object_]
+Ids = npt.NDArray[np.uint64]
+
+INITIAL_CAPACITY = 1024  # slots to begin with; doubled when full
+
+
+class Columns:
+    """Arrays declared by a subclass as `{name: (dtype, fill, *width)}`; a freed slot is reused.
+
+    Attributes named as declared hold the arrays; slots from `size` on were never used.
+    """
+
+    declared: ClassVar[dict[str, tuple[Any, ...]]]
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._capacity = INITIAL_CAPACITY
+        self._free: list[int] = []
+        for name, (dtype, _, *width) in self.declared.items():
+            setattr(self, name, np.empty((INITIAL_CAPACITY, *width), dtype))
+
+    def allocate(self) -> int:
+        """Return a free slot, with every column set to its declared value."""
+        slot = self._free.pop() if self._free else self._next()
+        self.clear(slot)
+        return slot
+
+    def free(self, slot: int) -> None:
+        """Clear a slot and let it be reused."""
+        self.clear(slot)
+        self._free.append(slot)
+
+    def _next(self) -> int:
+        if self.size == self._capacity:
+            self._grow()
+        self.size += 1
+        return self.size - 1
+
+    def _grow(self) -> None:
+        self._capacity *= 2
+        for name, (dtype, _, *width) in self.declared.items():
+            grown = np.empty((self._capacity, *width), dtype)  # memory is touched, and resident, when filled
+            grown[: self.size] = getattr(self, name)
+            setattr(self, name, grown)
+
+    def clear(self, slot: int) -> None:
+        """Set every column of a slot to its declared value."""
+        for name, (_, fill, *_) in self.declared.items():
+            getattr(self, name)[slot] = fill

@@ -1,0 +1,303 @@
+"""The fleet: every series as columns, fed by metrics, ready to be judged (design, section 5)."""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from collectors.base import Observed, Op, Unobservable, Usage
+from collectors.dimensions import without_invalid_metrics
+from monitor.fleet.columns import Ints
+from monitor.fleet.formulas import Formula, Formulas, Slots
+from monitor.fleet.judged import Judged, judged_at, sample_minutes
+from monitor.fleet.key import ALL_LABELS, LABELS, WHOLE_ACCOUNT, CellKey, Group, Key
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.purchases import Purchase, PurchaseMembers, group_purchases
+from monitor.fleet.rings import NEVER
+from monitor.fleet.series_columns import SeriesColumns
+from monitor.fleet.series_settings import SeriesSettings
+from rules.limits import LimitSource
+
+READ_SOURCES = (
+    LimitSource.METRIC,
+    LimitSource.API,
+    LimitSource.APPLIED,
+)  # what AWS tells of this account, not of any account
+
+__all__ = [
+    "ALL_LABELS",
+    "LABELS",
+    "WHOLE_ACCOUNT",
+    "CellKey",
+    "Fleet",
+    "Group",
+    "Key",
+    "Series",
+]
+
+NO_MEMBERS = group_purchases(np.empty(0, np.int32), np.empty(0, np.uint64), 0)
+MetricRows = dict[bytes, int]  # metrics and their rows in the rings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """A series; its numbers are in the columns of the fleet, at `slot`.
+
+    names: of its resource. A renamed resource has the same key and another Series.
+    """
+
+    key: Key
+    slot: int
+    settings: SeriesSettings
+    unobservable: Unobservable | None
+    names: tuple[str, ...] = ()
+
+
+BOUNDED = Unobservable("CloudWatch bounds the usage, it does not tell it")
+
+
+def created_minute(observed: Observed) -> int:
+    """Return the minute when a resource was created; NEVER if that is unknown."""
+    return NEVER if observed.created_at is None else int(observed.created_at // 60)
+
+
+def why_unobservable(observed: Observed, settings: SeriesSettings) -> Unobservable | None:
+    """Return why a series cannot be judged; None if it can."""
+    if isinstance(observed.usage, Unobservable):
+        return observed.usage
+    if observed.upper_bound is not None or observed.bound_reason:
+        return observed.bound_reason or BOUNDED
+    if settings.limit is None:
+        return Unobservable("no limit is known: AWS tells none and none is documented; set one in `limits`")
+    return None
+
+
+class Fleet(SeriesColumns):
+    """The series with their columns.
+
+    Written by inventory and polls, read by judge, exposition and API, in one thread.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.series: dict[Key, Series] = {}
+        self.groups: dict[Group, int] = {}
+        self.version = 0  # grows when a series comes, goes, or changes what is said of it
+        self.departed: list[Series] = []  # dropped, with their slots not yet used again
+        self._polled: dict[CellKey, MetricRows] = {}
+        self._refused: dict[CellKey, dict[bytes, str]] = {}  # metrics that CloudWatch refuses, and why
+        self._purchases, self._purchases_of = NO_MEMBERS, 0  # and the version that they are of
+        self._told: MetricRows = {}  # usages that an API tells, by the series' id
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def set_stream_gap(self, minutes: int) -> None:
+        """Set after how many minutes without a point from a stream a metric is polled again."""
+        self.rings.stream_gap = minutes
+
+    def metrics(self, cell: CellKey) -> Mapping[bytes, int]:
+        """The metrics of a cell that must be polled, as `fragment`s, with their rows in the rings."""
+        return self._polled.get(cell, {})
+
+    def put(self, key: Key, observed: Observed, settings: SeriesSettings, minute: int) -> Series:
+        """Add a series, or update it, as an inventory observed it at `minute`; return it.
+
+        It is unobservable if CloudWatch refuses requests for its metrics.
+        """
+        observed = without_invalid_metrics(observed)
+        before = self.series.get(key)
+        if before and NEVER < self.created[before.slot] < created_minute(observed) - 1:
+            self.drop(
+                key
+            )  # another resource of the same name: alerts and limits of the former are not its own
+            before = None
+        series = Series(
+            key=key,
+            slot=before.slot if before else self.allocate(),
+            settings=settings,
+            unobservable=why_unobservable(observed, settings) or self._refusal(key.cell, observed.usage),
+            names=key.subject.names,
+        )
+        self._renew_limit(series, observed, minute, known=before is not None)
+        self._renew_columns(series, observed, minute)
+        self._replace(self.usages, series, self._usage(series, observed.usage, minute))
+        self._replace(self.throttled, series, self._formula(series, observed.throttled))
+        self._replace(self.served, series, self._formula(series, observed.served))
+        self._replace(self.upper_bounds, series, self._formula(series, observed.upper_bound))
+        published = observed.published_limit if settings.source is LimitSource.METRIC else None
+        self._replace(self.published_limits, series, self._formula(series, published))
+        if before != series:
+            self.version += 1
+        if before and before.names != series.names:
+            del self.series[key]  # whose resource has another name
+        self.series[key] = self.by_slot[series.slot] = series
+        return series
+
+    def retag(self, key: Key, settings: SeriesSettings) -> None:
+        """Give a series other tags. settings: what holds for it, as before but for the tags."""
+        before = self.series[key]
+        if settings.tags != before.settings.tags:
+            series = replace(before, settings=settings)
+            self.series[key] = self.by_slot[series.slot] = series
+            self.version += 1
+
+    def drop(self, key: Key) -> None:
+        """Remove a series, and the metrics that no other series uses."""
+        series = self.series.pop(key)
+        usages = self.usages, self.upper_bounds, self.published_limits
+        for formulas in (*usages, self.throttled, self.served):
+            self._replace(formulas, series, None)
+        self.past_limits.forget(series.slot)
+        self.clear(series.slot)
+        self.departed.append(series)
+        self.version += 1
+
+    def mark_refused(self, cell: CellKey, metric: bytes, reason: str) -> None:
+        """Make series whose usage needs a metric of a cell unobservable, for this reason.
+
+        They stay so until `keep_refused` leaves the metric out and an inventory updates them.
+        """
+        self._refused.setdefault(cell, {})[metric] = reason
+        row = self.metrics(cell).get(metric)
+        for block in self.usages if row is not None else ():
+            for slot in block.series[(block.rows == row).any(axis=0)].tolist():
+                self._hide(self.by_slot[slot], reason)
+
+    def keep_refused(self, cell: CellKey, refused: Set[bytes]) -> None:
+        """Keep only these of the metrics of a cell that CloudWatch was marked to refuse."""
+        known = self._refused.get(cell, {})
+        for metric in known.keys() - refused:
+            del known[metric]
+
+    def _hide(self, series: Series, reason: str) -> None:
+        hidden = replace(series, unobservable=series.unobservable or Unobservable(reason))
+        self.series[series.key] = self.by_slot[series.slot] = hidden
+        self.observable[series.slot] = False
+        self.version += 1
+
+    def judged_at(self, slots: Slots, minutes: Ints) -> Judged:
+        """Judge some series, each in its minute (see `monitor.fleet.judged`)."""
+        return judged_at(self, slots, minutes)
+
+    @property
+    def purchases(self) -> PurchaseMembers:
+        """The series that share a purchase with others; recomputed when series change."""
+        if self._purchases_of != self.version:
+            paid = np.flatnonzero(self.paid[: self.size]).astype(np.int32)
+            self._purchases = group_purchases(paid, self.purchase[paid], self.size)
+            self._purchases_of = self.version
+        return self._purchases
+
+    def reclaim(self) -> list[Series]:
+        """Return the series removed since the last call; their slots can be reused from now on."""
+        gone, self.departed = self.departed, []
+        for series in gone:
+            self.free(series.slot)
+        return gone
+
+    def take_updated(self) -> Ints:
+        """Return the slots of series whose metrics were written or read since the last call."""
+        fresh = np.zeros(self.size, np.bool_)
+        for block in (*self.usages, *self.published_limits, *self.throttled, *self.served):
+            fresh[block.series] |= self.rings.dirty[block.rows].any(axis=0)
+        self.rings.dirty[: self.rings.size] = False
+        return np.flatnonzero(fresh).astype(np.int32)
+
+    def _renew_limit(self, series: Series, observed: Observed, minute: int, known: bool) -> None:
+        """Store the limit that an inventory read; if it is unchanged though doubted, it is exceeded."""
+        slot, settings = series.slot, series.settings
+        before = self.read_limit[slot]
+        now = np.float32(settings.limit.value if settings.limit else np.nan)
+        if known and (before != now or slot in self.past_limits):
+            self.past_limits.record(slot, before, now, self._begins(slot, minute))
+        if before != now:
+            self.read_limit[slot] = self.limit[slot] = now
+            self.limited_since[slot], self.exceeded[slot] = minute, False
+        elif self.doubted[slot] and settings.source in READ_SOURCES:
+            self.exceeded[slot] |= self.minute[slot] >= self.limited_since[slot]
+        self.hard_limit[slot] = observed.hard_limit and settings.source is not LimitSource.OVERRIDE
+
+    def _begins(self, slot: int, seen_at: int) -> int:
+        """The first minute that is judged by a limit which an inventory saw at `seen_at`.
+
+        That is the minute of the newest sample, which is some minutes old, as long as it counts.
+        """
+        sampled_at = int(sample_minutes(self, np.array([slot], np.int32))[0])
+        oldest = max(seen_at - int(self.stale_after[slot]), int(self.created[slot]))
+        return sampled_at if oldest <= sampled_at <= seen_at else seen_at
+
+    def _refusal(self, cell: CellKey, usage: Usage | float | Unobservable) -> Unobservable | None:
+        """Return why a usage cannot be read, if it needs a metric that CloudWatch rejects."""
+        refused = self._refused.get(cell)
+        terms = usage.terms if refused and isinstance(usage, Usage) else ()
+        reasons = (refused.get(metric_query(metric)) for metric, _ in terms) if refused else ()
+        return next((Unobservable(reason) for reason in reasons if reason), None)
+
+    def _renew_columns(self, series: Series, observed: Observed, minute: int) -> None:
+        slot, settings = series.slot, series.settings
+        self.id[slot] = int(series.key.id, 16)
+        self.low[slot], self.high[slot] = settings.band.low, settings.band.high
+        self.near[slot] = settings.band.near
+        self.stale_after[slot] = settings.stale_after
+        self.pending_for[slot], self.paid[slot] = settings.pending_for, settings.paid
+        self.purchase[slot] = Purchase.of(series.key).id if settings.paid else 0
+        self.throttled_pending_for[slot] = settings.tolerance.pending_for
+        self.tolerated_rate[slot] = settings.tolerance.rate
+        self.tolerated_share[slot] = settings.tolerance.share
+        self.keep_firing_for[slot] = -1 if settings.keep_firing_for is None else settings.keep_firing_for
+        self.confirmed[slot] = minute
+        self.created[slot] = created_minute(observed)
+        self.observable[slot] = series.unobservable is None
+        self.bounded[slot] = observed.upper_bound is not None or observed.bound_reason is not None
+        group: Group = series.key[:4]
+        self.group[slot] = self.groups.setdefault(group, len(self.groups))
+
+    def _usage(self, series: Series, usage: Usage | float | Unobservable, minute: int) -> Formula | None:
+        if isinstance(usage, Unobservable):
+            return None
+        if isinstance(usage, Usage):
+            return self._formula(series, usage)
+        row = self._row(self._told, series.key.id.encode())
+        self.rings.write(np.array([row]), np.array([minute]), np.array([usage], np.float32))
+        self.rings.mark_read(np.array([row]), minute)
+        return Formula(Op.SUM, (row,), (1.0,))
+
+    def _formula(self, series: Series, usage: Usage | None) -> Formula | None:
+        if usage is None:
+            return None
+        pool = self._polled.setdefault(series.key.cell, {})
+        rows = []
+        for metric, _ in usage.terms:
+            row = self._row(pool, metric_query(metric))
+            namespace = self.rings.namespaces.number_of((series.key.cell, metric.namespace))
+            self.rings.declare(row, namespace, metric.zero_when_absent)
+            self.rings.delay[row] = max(self.rings.delay[row], series.settings.delay)
+            rows.append(row)
+        weights = np.array([weight for _, weight in usage.terms], np.float32)
+        return Formula(usage.op, tuple(rows), tuple(weights.tolist()))
+
+    def _row(self, pool: MetricRows, metric: bytes) -> int:
+        if metric not in pool:
+            row = pool[metric] = self.rings.allocate()
+            self.rings.metric[row], self.rings.metric_rows[row] = metric, pool
+        return pool[metric]
+
+    def _replace(self, formulas: Formulas, series: Series, formula: Formula | None) -> None:
+        before = formulas.get(series.slot)
+        if formula == before:
+            return
+        for row in formula.rows if formula else ():
+            self.rings.use_count[row] += 1
+        formulas.put(series.slot, formula)
+        if before and formula and before.op is formula.op:
+            rows = np.array(formula.rows, np.int32)
+            self.rings.join_through(rows, int(self.rings.proven_through[list(before.rows)].min()))
+        for row in before.rows if before else ():
+            self._release(row)
+
+    def _release(self, row: int) -> None:
+        self.rings.use_count[row] -= 1
+        if not self.rings.use_count[row]:
+            del self.rings.metric_rows[row][self.rings.metric[row]]
+            self.rings.free(row)

@@ -1,0 +1,270 @@
+"""Usage formulas of many series at once, grouped so that each group is a few array expressions."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from collectors.base import Op
+from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.fleet.namespaces import ALWAYS
+from monitor.fleet.operations import NAN, SETTLED, SILENCE_OPS, FormulaTerms
+from monitor.fleet.rings import NEVER, RECENT, Rings
+
+Index = npt.NDArray[np.integer[Any]] | slice
+Places = npt.NDArray[np.intp]  # numpy scatters by these twice as fast as by int32
+Slots = Ints | slice  # of series; a slice stands for all of a fleet and begins with the first one
+
+NO_BLOCK = -1
+INITIAL_CAPACITY = 1024  # series to begin with; doubled when they do not suffice
+DIFFERENCES = (Op.DIFFERENCE, Op.COUNT_DIFFERENCE)
+FALLING = (*DIFFERENCES, Op.RISE, *SILENCE_OPS)  # results that may fall when a metric grows
+
+
+def count(slots: Slots) -> int:
+    """Return the number of slots."""
+    return int(slots.stop) if isinstance(slots, slice) else slots.size
+
+
+def chosen(slots: Slots, some: Ints) -> Ints:
+    """Return the slots at some indices."""
+    return some if isinstance(slots, slice) else slots[some]
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """`op` over the rings' rows, each times its weight in float32 (see `collectors.base.Usage`)."""
+
+    op: Op
+    rows: tuple[int, ...]
+    weights: tuple[float, ...]
+
+
+class Block:
+    """The formulas with one operation and one number of terms; `rows` and `weights` are [term, position].
+
+    lower_bounds: a sum whose terms are only partly known counts as the lower bound that it is.
+    """
+
+    def __init__(self, op: Op, terms: int, lower_bounds: bool = False) -> None:
+        self.op, self.size, self.lower_bounds = op, 0, lower_bounds
+        self._series = np.empty(16, np.intp)
+        self._rows = np.empty((terms, 16), np.int32)
+        self._weights = np.empty((terms, 16), np.float32)
+
+    @property
+    def series(self) -> Places:
+        """The slot of each formula's series."""
+        return self._series[: self.size]
+
+    @property
+    def rows(self) -> Ints:
+        """The rows of the terms: one line per term, one column per formula."""
+        return self._rows[:, : self.size]
+
+    @property
+    def weights(self) -> Floats:
+        """The weights of the terms, shaped as `rows`."""
+        return self._weights[:, : self.size]
+
+    def add(self, series: int, formula: Formula) -> int:
+        """Append a formula and return its position."""
+        if self.size == self._series.size:
+            self._series = np.concatenate([self._series, np.empty_like(self._series)])
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)], axis=1)
+            self._weights = np.concatenate([self._weights, np.empty_like(self._weights)], axis=1)
+        self._series[self.size] = series
+        self._rows[:, self.size] = formula.rows
+        self._weights[:, self.size] = formula.weights
+        self.size += 1
+        return self.size - 1
+
+    def remove(self, position: int) -> int:
+        """Remove a formula, move the last one to its position, and return the slot of that one."""
+        self.size -= 1
+        for column in (self._series, self._rows, self._weights):
+            column[..., position] = column[..., self.size]
+        return int(self._series[position])
+
+    def newest_minutes(self, rings: Rings, positions: Index = slice(None)) -> Ints:
+        """Return the newest minute that has a result, for some of the formulas or all.
+
+        With several metrics, each must have a point in it or be proven to have none. A provisional minute is
+        taken only if its result is no lower than that of the newest complete one. A result that may fall when
+        a metric grows waits until the minute is complete.
+        """
+        rows = self.rows[:, positions]
+        known = rings.latest_minute.take(rows)
+        if self.op in FALLING:
+            newest = known.min(axis=0) if self.op in DIFFERENCES else known.max(axis=0)
+            newest_known: Ints = np.minimum(newest, rings.complete_through(rows).min(axis=0))
+        elif len(known) == 1:
+            newest_known = known[0]
+        else:
+            newest_known = self._whole(rings, positions, known.max(axis=0))
+        return newest_known
+
+    def _whole(self, rings: Rings, positions: Index, newest: Ints) -> Ints:
+        """Return the newest minutes up to `newest` in which every metric is known."""
+        rows, weights = self.rows[:, positions], self.weights[:, positions]
+        proved = rings.proven_through[rows]
+        complete: Ints = np.minimum(newest, proved.min(axis=0))
+        ahead = np.flatnonzero(newest > complete)
+        if not ahead.size:
+            return complete
+        formulas = FormulaTerms(self.op, rows[:, ahead], weights[:, ahead])
+        newest_known, newest = complete[ahead], newest[ahead]
+        least = formulas.result(rings, newest_known)
+        reached = np.maximum(proved[:, ahead], rings.newest_point[formulas.rows]).min(axis=0)
+        for minutes in (np.minimum(newest, reached), newest):
+            found = formulas.result(rings, minutes)
+            newest_known = np.where(np.isnan(found) | (found < least), newest_known, minutes)
+        complete[ahead] = newest_known
+        return complete
+
+    def complete_through(self, rings: Rings, positions: Index = slice(None)) -> Ints:
+        """Return the minute up to which results are complete, for some of the formulas or all."""
+        final: Ints = rings.complete_through(self.rows[:, positions]).min(axis=0)
+        return final
+
+    def worst_recent(self, rings: Rings) -> tuple[Ints, Floats]:
+        """Return the newest minute known, and the highest result of the recent minutes up to it (NaN: none).
+
+        The recent minutes are `RingColumns.recent_minutes`, of the term with the most. A sum includes the
+        metrics that are known: it is throttled demand, which a late metric cannot reduce.
+        """
+        known = rings.latest_minute.take(self.rows)
+        if len(known) == 1:
+            return known[0], rings.recent_max.take(self.rows[0]) * self.weights[0]
+        minutes: Ints = known.min(axis=0) if self.op in DIFFERENCES else known.max(axis=0)
+        recent = [self.at(rings, slice(None), minutes - back) for back in range(RECENT)]
+        worst: Floats = np.fmax.reduce(recent)
+        self._look_back(rings, minutes, worst)
+        if self.op is Op.COUNT_DIFFERENCE:
+            unsettled: Flags = np.logical_or.reduce(np.isnan(recent))
+            self._look_at_settled(rings, minutes, worst, unsettled)
+        return minutes, worst
+
+    def _look_at_settled(self, rings: Rings, minutes: Ints, worst: Floats, unsettled: Flags) -> None:
+        """Raise `worst` to the last settled results where the recent minutes are not settled yet."""
+        some = np.flatnonzero(unsettled)
+        for back in range(RECENT, SETTLED + RECENT) if some.size else ():
+            worst[some] = np.fmax(worst[some], self.at(rings, some, minutes[some] - back))
+
+    def _look_back(self, rings: Rings, minutes: Ints, worst: Floats) -> None:
+        """Raise `worst` to earlier results where more minutes are recent and a term is above 0."""
+        positive = (rings.recent_max[self.rows] * self.weights > 0).any(axis=0)
+        span = rings.recent_minutes[self.rows].max(axis=0) * positive
+        for back in range(RECENT, int(span.max(initial=0))):
+            some = np.flatnonzero(span > back)
+            worst[some] = np.fmax(worst[some], self.at(rings, some, minutes[some] - back))
+
+    def at(self, rings: Rings, positions: Index, minutes: Ints) -> Floats:
+        """Return the results of some of the formulas, each in its minute; NaN where there is none."""
+        terms = FormulaTerms(self.op, self.rows[:, positions], self.weights[:, positions], self.lower_bounds)
+        return terms.result(rings, minutes)
+
+    def formula(self, position: int) -> Formula:
+        """Return the formula at a position."""
+        rows, weights = self.rows[:, position], self.weights[:, position]
+        return Formula(self.op, tuple(rows.tolist()), tuple(weights.tolist()))
+
+
+class Formulas:
+    """One formula for each series that has one, in blocks by operation and number of terms."""
+
+    def __init__(self, lower_bounds: bool = False) -> None:
+        self._lower_bounds = lower_bounds
+        self._blocks: list[Block] = []
+        self._numbers: dict[tuple[Op, int], int] = {}  # of the blocks
+        self._of = np.full(INITIAL_CAPACITY, NO_BLOCK, np.int16)  # by series: the number of its block
+        self._positions = np.zeros(INITIAL_CAPACITY, np.int32)  # by series: where in its block
+
+    def __iter__(self) -> Iterator[Block]:
+        return iter(self._blocks)
+
+    def __bool__(self) -> bool:
+        """Whether any series has, or had, a formula here."""
+        return bool(self._blocks)
+
+    def get(self, series: int) -> Formula | None:
+        """Return the formula of a series; None if it has none."""
+        number = self._of[series] if series < self._of.size else NO_BLOCK
+        return None if number == NO_BLOCK else self._blocks[number].formula(int(self._positions[series]))
+
+    def put(self, series: int, formula: Formula | None) -> None:
+        """Set, replace or (None) remove the formula of a series."""
+        if formula == self.get(series):
+            return
+        self._reach(series)
+        self._remove(series)
+        if formula:
+            number = self._number(formula)
+            self._of[series] = number
+            self._positions[series] = self._blocks[number].add(series, formula)
+
+    def newest_minutes(self, rings: Rings, series: Slots) -> Ints:
+        """Return the newest minute that has a result, for each series; NEVER without a formula or a point."""
+        found = np.full(count(series), NEVER, np.int32)
+        for block, chosen, positions in self._parts(series):
+            found[chosen] = block.newest_minutes(rings, positions)
+        return found
+
+    def has(self, series: Ints) -> Flags:
+        """Return which of some series have a formula."""
+        self._reach(int(series.max(initial=0)))
+        found: Flags = self._of[series] != NO_BLOCK
+        return found
+
+    def recent_minutes(self, rings: Rings, series: Ints) -> Ints:
+        """Return how many minutes of each series are recent; 0 without a formula."""
+        found = np.zeros(series.size, np.int32)
+        for block, chosen, positions in self._parts(series):
+            found[chosen] = rings.recent_minutes[block.rows[:, positions]].max(axis=0)
+        return found
+
+    def complete_through(self, rings: Rings, series: Ints) -> Ints:
+        """Return the minute up to which results are complete, for each series; ALWAYS without a formula."""
+        found = np.full(series.size, ALWAYS, np.int32)
+        for block, chosen, positions in self._parts(series):
+            found[chosen] = block.complete_through(rings, positions)
+        return found
+
+    def at(self, rings: Rings, series: Slots, minutes: Ints) -> Floats:
+        """Return the result for each series in its minute; NaN where there is none."""
+        found = np.full(minutes.size, NAN)
+        for block, chosen, positions in self._parts(series):
+            found[chosen] = block.at(rings, positions, minutes.take(chosen))
+        return found
+
+    def _parts(self, series: Slots) -> Iterator[tuple[Block, Places, Index]]:
+        """Yield the blocks of some series, with the indices and positions of those in each."""
+        if isinstance(series, slice):
+            yield from ((block, block.series, slice(None)) for block in self._blocks)
+            return
+        self._reach(int(series.max(initial=0)))
+        numbers = self._of[series]
+        for number in range(int(numbers.max(initial=NO_BLOCK)) + 1):
+            chosen = np.flatnonzero(numbers == number)
+            if chosen.size:
+                yield self._blocks[number], chosen, self._positions[series[chosen]]
+
+    def _number(self, formula: Formula) -> int:
+        key = formula.op, len(formula.rows)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._blocks)
+            self._blocks.append(Block(*key, self._lower_bounds))
+        return self._numbers[key]
+
+    def _remove(self, series: int) -> None:
+        if self._of[series] != NO_BLOCK:
+            position = int(self._positions[series])
+            self._positions[self._blocks[self._of[series]].remove(position)] = position
+            self._of[series] = NO_BLOCK
+
+    def _reach(self, series: int) -> None:
+        while series >= self._of.size:
+            self._of = np.concatenate([self._of, np.full_like(self._of, NO_BLOCK)])
+            self._positions = np.concatenate([self._positions, np.zeros_like(self._positions)])

@@ -1,0 +1,48 @@
+"""The judgement of a whole fleet at its newest minutes, written to its columns to be exported.
+
+It depends on the samples and the minute only, never on earlier runs, and computes all series at once.
+"""
+
+import numpy as np
+
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.idleness import find_idle
+from monitor.fleet.judged import judged_at, sample_minutes
+from monitor.fleet.rings import NEVER, WINDOW
+from monitor.fleet.throttling import recent_throttling
+
+CONFIRMED_FOR = 60  # minutes that a series counts without an inventory having seen it
+
+
+def judge(fleet: Fleet, now: int) -> None:
+    """Judge every series at the minute `now`, and write usage, saturation, zone and so on to its columns.
+
+    A series is judged in the minute of its newest sample, with the throttled demand of recent minutes, so
+    that no scrape misses it. A series without a current sample has the limit that is in force now.
+    """
+    size = fleet.size
+    used_at = sample_minutes(fleet, slice(size))
+    throttling, newest = recent_throttling(fleet, used_at)
+    minute = used_at.copy()
+    np.copyto(minute, newest, where=throttling.excess > 0)
+    oldest = np.maximum(now - fleet.stale_after[:size], np.maximum(fleet.created[:size], NEVER + WINDOW))
+    unconfirmed = fleet.confirmed[:size] < now - CONFIRMED_FOR
+    outdated = (used_at < oldest) | unconfirmed
+    sampled_at = used_at
+    sampled_at[outdated] = now
+    judged = judged_at(fleet, slice(size), sampled_at, throttling)
+    judged.clear(usage=outdated, throttled=(minute < oldest) | unconfirmed)
+    zone = judged.zone
+    columns = {
+        "limit": judged.limit,
+        "usage": judged.usage,
+        "upper_bound": judged.upper_bound,
+        "utilization": judged.utilization,
+        "saturation": judged.throttled,
+        "minute": minute,
+        "zone": zone,
+        "idle": find_idle(fleet, zone, judged.throttled),
+        "doubted": judged.doubted,
+    }
+    for name, column in columns.items():
+        getattr(fleet, name)[:size] = column

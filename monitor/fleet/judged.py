@@ -1,0 +1,144 @@
+"""The judgement of series in given minutes, shared by exports, alerts, pushes, charts and the API."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.fleet.formulas import Slots, chosen
+from monitor.fleet.operations import NAN, ROUNDING
+from monitor.fleet.rings import RECENT
+from monitor.fleet.series_columns import SeriesColumns
+from monitor.fleet.throttling import Throttling, throttling_at
+from rules.band import Zone, Zones, bounded_zones, zones
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The numbers of some series, each in its minute, and the zones that follow; NaN is unknown.
+
+    usage: a lower bound where it is only `bounded`, and `upper_bound` is the upper one.
+    throttled: refused or delayed demand per second; excess: of that, what is worth an alert.
+    limit: the one in force in that minute. low, high, near: the band. doubted: the usage proves that the
+    limit is outdated (see `monitor.fleet.limits`). observable: the series can be judged at present.
+    """
+
+    usage: Floats
+    upper_bound: Floats
+    throttled: Floats
+    excess: Floats
+    limit: Floats
+    low: Floats
+    high: Floats
+    near: Floats
+    bounded: Flags
+    doubted: Flags
+    observable: Flags
+
+    @cached_property
+    def _ratio(self) -> Floats:
+        """Usage divided by limit; NaN where the limit is doubted."""
+        ratio = self.usage / self.limit
+        ratio[self.doubted] = NAN
+        return ratio
+
+    @property
+    def utilization(self) -> Floats:
+        """Usage divided by limit; NaN where the usage is only bounded, or the limit doubted."""
+        utilization = self._ratio.copy()
+        utilization[self.bounded] = NAN
+        return utilization
+
+    @property
+    def utilization_lower_bound(self) -> Floats:
+        """The utilization, or a lower bound of it; NaN where it must not be judged."""
+        utilization = self._ratio.copy()
+        utilization[~(self.observable | self.bounded)] = NAN
+        return utilization
+
+    @property
+    def utilization_upper_bound(self) -> Floats:
+        """The utilization, or an upper bound of it; NaN where it must not be judged."""
+        return np.where(self.bounded, self.upper_bound / self.limit, self.utilization_lower_bound)
+
+    @property
+    def zone(self) -> Zones:
+        """The zone by the utilization or, where that is only bounded, by its bounds."""
+        return self.zone_of(self.excess > 0)
+
+    def zone_of(self, saturated: Flags) -> Zones:
+        """Return the zones if these series count as saturated."""
+        band = self.low, self.high, self.near
+        zone, some = zones(self._ratio, saturated, *band), np.flatnonzero(self.bounded)
+        if some.size:
+            most = self.upper_bound[some] / self.limit[some]
+            edges = [edge[some] for edge in band]
+            zone[some] = bounded_zones(self._ratio[some], most, saturated[some], edges)
+        hidden = np.flatnonzero(~self.observable | self.doubted)
+        shown = self.bounded[hidden] & ~self.doubted[hidden] & (zone[hidden] != Zone.STALE)
+        zone[hidden[~(shown | saturated[hidden])]] = Zone.UNOBSERVABLE
+        return zone
+
+    def clear(self, usage: Flags, throttled: Flags) -> None:
+        """Make the usage of some series and the throttled demand of some unknown, in place."""
+        for unknown, columns in (
+            (np.flatnonzero(usage), (self.usage, self.upper_bound)),
+            (np.flatnonzero(throttled), (self.throttled, self.excess)),
+        ):
+            for column in columns if unknown.size else ():
+                column[unknown] = NAN
+        self.doubted[usage] = False
+
+
+def judged_at(
+    columns: SeriesColumns, slots: Slots, minutes: Ints, throttling: Throttling | None = None
+) -> Judged:
+    """Judge slots, each in its minute. Minutes before the creation of a resource have no numbers.
+
+    throttling: the throttled demand to judge by; by default that of the minute.
+    """
+    usage, upper = (one.at(columns.rings, slots, minutes) for one in (columns.usages, columns.upper_bounds))
+    before = np.flatnonzero(minutes < columns.created[slots])
+    usage[before] = upper[before] = NAN
+    throttled, excess = throttling or throttling_at(columns, slots, minutes)
+    limit = columns.limits_at(slots, minutes)
+    return Judged(
+        usage=usage,
+        upper_bound=upper,
+        throttled=throttled,
+        excess=excess,
+        limit=limit,
+        low=columns.low[slots],
+        high=columns.high[slots],
+        near=columns.near[slots],
+        bounded=columns.bounded[slots],
+        doubted=_doubted(columns, slots, minutes, usage, limit),
+        observable=columns.observable[slots],
+    )
+
+
+def _doubted(columns: SeriesColumns, slots: Slots, minutes: Ints, usage: Floats, limit: Floats) -> Flags:
+    """Return whether each usage proves its limit outdated: it exceeds it, and nothing is throttled."""
+    doubted = columns.hard_limit[slots] & ~columns.exceeded[slots]
+    some = np.flatnonzero(doubted).astype(np.int32)
+    if not some.size:
+        return doubted
+    exceeds = usage[some] > limit[some] + limit[some] * ROUNDING
+    doubted[some], some = exceeds, some[exceeds]
+    doubted[some] = ~(columns.throttled.at(columns.rings, chosen(slots, some), minutes[some]) > 0)
+    return doubted
+
+
+def sample_minutes(columns: SeriesColumns, slots: Slots) -> Ints:
+    """Return the newest minute in which the usage of each slot can be judged; NEVER if there is none.
+
+    Both bounds of a usage are taken from one minute: where the upper one is published a little later, that is
+    the newest minute that has both.
+    """
+    used_at = columns.usages.newest_minutes(columns.rings, slots)
+    if columns.upper_bounds:
+        bounded_at = columns.upper_bounds.newest_minutes(columns.rings, slots)
+        both = (bounded_at < used_at) & (bounded_at > used_at - RECENT)
+        used_at[both] = bounded_at[both]
+    return used_at

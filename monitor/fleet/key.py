@@ -1,0 +1,69 @@
+"""The identity of a series and its labels."""
+
+from hashlib import blake2b
+from typing import NamedTuple, Self
+
+from collectors.base import Resource
+
+CellKey = tuple[str, str]  # account, region
+Group = tuple[str, str, str, str]  # account, region, service, signal
+
+LABELS = ("account", "region", "service", "signal", "resource")  # of every series, in their order
+ALL_LABELS = (*LABELS, "resource_id")  # of which the last is there only where it is needed
+WHOLE_ACCOUNT = "whole account"  # shown where a series is of no single resource; never a label's value
+
+
+class _Identity(NamedTuple):
+    account: str
+    region: str
+    service: str
+    signal: str
+    subject: Resource
+
+
+class Key(_Identity):
+    """The identity of a series: the signal and the resource (`subject`), without the resource's name.
+
+    A string stands for a resource without a parent.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, account: str, region: str, service: str, signal: str, resource: Resource | str) -> Self:
+        subject = Resource("", (resource,)) if isinstance(resource, str) else resource
+        return super().__new__(cls, account, region, service, signal, subject)
+
+    @property
+    def resource(self) -> str:
+        """The name of the resource; empty for the whole account."""
+        return self.subject.display_name
+
+    @property
+    def shown(self) -> str:
+        """The name of the resource on pages and in tables."""
+        return self.resource or WHOLE_ACCOUNT
+
+    @property
+    def of_account(self) -> bool:
+        """Whether the series is of a whole account in a region."""
+        return not self.subject.path
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels of the series, in the order of `LABELS`.
+
+        `resource_id` follows if the name of the resource is not unique.
+        """
+        return dict(zip(LABELS, (*self[:4], ""), strict=True)) | self.subject.labels
+
+    @property
+    def cell(self) -> CellKey:
+        """The account and region of the series."""
+        return self.account, self.region
+
+    @property
+    def id(self) -> str:
+        """A short id that is the same after a restart, for URLs."""
+        path = (one.replace("\\", r"\\").replace("\0", r"\0") for one in self.subject.path)
+        identity = "\0".join((*self[:4], *path)).encode("utf-8", "surrogatepass")
+        return blake2b(identity, digest_size=8).hexdigest()

@@ -1,0 +1,73 @@
+"""Limits that the usage proves to be outdated.
+
+A limit that CloudWatch publishes is known for each minute. A limit that an inventory read may have changed
+since. Where usage cannot exceed a limit (`hard_limit`) but does, while nothing is throttled, the limit must
+be outdated: it is doubted, the service is scanned again, and the series is not judged meanwhile. If a scan
+reads the same limit again, and the usage is of a minute in which that limit was already in force, the limit
+really is exceeded; the series is then judged until the limit changes.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from collectors.base import Unobservable
+from monitor.fleet.columns import Ints
+from monitor.fleet.fleet import READ_SOURCES, CellKey, Fleet, Series
+from monitor.fleet.rings import NEVER, WINDOW
+
+Service = tuple[CellKey, str]  # a service of a cell
+SlotArray = Ints | slice
+
+RESCAN_INTERVAL = 5  # minutes between two scans of a service because of doubted limits
+
+LIMIT_CHANGED = Unobservable(
+    "the usage exceeds the limit and nothing is refused, so the limit has changed: it is read again"
+)
+NOT_THE_DEFAULT = Unobservable(
+    "the usage exceeds the limit and nothing is refused, so this account has another limit than the default; "
+    "let Headroom read it, or set it in `limits`"
+)
+
+
+def why_unobservable_now(fleet: Fleet, series: Series) -> Unobservable | None:
+    """Return why a series is not judged now; None if it is."""
+    if series.unobservable is None and fleet.doubted[series.slot]:
+        return LIMIT_CHANGED if series.settings.source in READ_SOURCES else NOT_THE_DEFAULT
+    return series.unobservable
+
+
+def limits_since(fleet: Fleet, slot: int) -> Iterator[tuple[int | None, float]]:
+    """Yield each limit of a series and the minute since which it was in force, the oldest (None) first."""
+    if fleet.published_limits.get(slot) is None:
+        yield from fleet.past_limits.since(slot, float(fleet.read_limit[slot]))
+        return
+    slots = np.full(WINDOW, slot, np.int32)
+    minutes = (fleet.usages.newest_minutes(fleet.rings, slots) + np.arange(1 - WINDOW, 1)).astype(np.int32)
+    limits = fleet.limits_at(slots, minutes)
+    changed = np.flatnonzero(limits[1:] != limits[:-1]) + 1
+    yield None, float(limits[0])
+    yield from zip(minutes[changed].tolist(), limits[changed].tolist(), strict=True)
+
+
+class LimitVerifier:
+    """Requests scans of services whose limits are doubted, each at most once in RESCAN_INTERVAL minutes."""
+
+    def __init__(self, request_scan: Callable[[CellKey, str], None]) -> None:
+        self._request_scan = request_scan
+        self._requested_at: dict[Service, int] = {}
+
+    def request_scans(self, fleet: Fleet, now: int) -> None:
+        """Request the scans that are due, after a judgement at the minute `now`."""
+        for service in set(_services(fleet)):
+            if now - self._requested_at.get(service, NEVER) >= RESCAN_INTERVAL:
+                self._requested_at[service] = now
+                self._request_scan(*service)
+
+
+def _services(fleet: Fleet) -> Iterator[Service]:
+    """Yield the services that have a doubted limit which another scan can correct."""
+    for slot in np.flatnonzero(fleet.doubted[: fleet.size]).tolist():
+        series: Series | None = fleet.by_slot[slot]
+        if series and series.settings.source in READ_SOURCES:
+            yield series.key.cell, series.key.service

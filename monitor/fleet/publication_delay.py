@@ -1,0 +1,55 @@
+"""The publication delay of each namespace of a cell: minutes until a minute is complete in CloudWatch.
+
+Polls request recent minutes again. A point that is new or changed since the previous request shows that its
+minute was incomplete then. The delay is the lowest age beyond which hardly any point changes. Minutes that
+were not requested before, as the metric is new or calls were denied, are ignored.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.fleet.columns import Flags, Ints
+from monitor.fleet.namespaces import NamespaceStates
+
+MIN_DELAY, MAX_DELAY = 1, 10  # minutes
+MAX_CHANGED = 0.02  # of the points of an age that counts as complete
+MIN_POLLS = 5  # before anything is learnt; until then the delay is the one declared
+MEMORY = 0.95  # weight of what was seen until a poll, at the next one
+
+Counts = npt.NDArray[np.float64]
+
+
+class PublicationDelays:
+    """The publication delays of the namespaces of one cell."""
+
+    def __init__(self, states: NamespaceStates) -> None:
+        self._states = states
+        self._counts: dict[int, Counts] = {}  # by namespace: [all, those that changed] by age
+        self._polls: dict[int, int] = {}
+        self._observed: set[int] = set()  # namespaces, by the poll that is going on
+
+    def observe(self, namespaces: Ints, ages: Ints, changed: Flags) -> None:
+        """Count points of a poll, each with its namespace and whether it is new or changed.
+
+        ages: minutes from the point to the last minute of the previous request for its metric; negative if
+        that request did not include the point.
+        """
+        known = (ages >= 0) & (ages < MAX_DELAY)
+        namespaces, ages, changed = namespaces[known], ages[known], changed[known]
+        for namespace in np.unique(namespaces).tolist():
+            mine = namespaces == namespace
+            counts = self._counts.setdefault(namespace, np.zeros((2, MAX_DELAY)))
+            counts[0] += np.bincount(ages[mine], minlength=MAX_DELAY)
+            counts[1] += np.bincount(ages[mine & changed], minlength=MAX_DELAY)
+            self._observed.add(namespace)
+
+    def learn(self) -> None:
+        """Update the delays, at the end of a poll."""
+        for namespace in self._observed:
+            counts = self._counts[namespace]
+            self._polls[namespace] = self._polls.get(namespace, 0) + 1
+            if self._polls[namespace] >= MIN_POLLS:
+                late = np.flatnonzero(counts[1] > MAX_CHANGED * counts[0])
+                self._states.delay[namespace] = max(int(late.max(initial=-1)) + 1, MIN_DELAY)
+            self._counts[namespace] = MEMORY * counts
+        self._observed.clear()

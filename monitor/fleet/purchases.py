@@ -1,0 +1,60 @@
+"""Purchases that series share: one shard provides bytes written, records written and bytes read."""
+
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+
+from monitor.fleet.columns import Ids, Ints
+from monitor.fleet.key import Key
+from rules.limits import catalogue
+
+
+class Purchase(NamedTuple):
+    """The purchase of a limit: an item for a resource, or (without an item) the limit of one series."""
+
+    account: str
+    region: str
+    service: str
+    resource: str
+    item: str
+
+    @classmethod
+    def of(cls, key: Key) -> "Purchase":
+        """Return the purchase of a series' limit (see `rules.limits.Price`)."""
+        price = catalogue()[key.service].signals[key.signal].price
+        if price is None:
+            return cls(*key[:3], key.id, "")
+        return cls(*key[:3], "\0".join(key.subject.path[:1]), price.item)
+
+    @property
+    def id(self) -> int:
+        """A short number that is the same after a restart."""
+        named = "\0".join(self).encode("utf-8", "surrogatepass")
+        return int.from_bytes(blake2b(named, digest_size=8).digest())
+
+
+class PurchaseMembers(NamedTuple):
+    """The series that share a purchase, purchase by purchase.
+
+    slots: of all these series. starts, counts: where each purchase begins in `slots`, and its size.
+    first, size: the same two for each slot of the fleet; 0 if it shares its purchase with no other.
+    """
+
+    slots: Ints
+    starts: Ints
+    counts: Ints
+    first: Ints
+    size: Ints
+
+
+def group_purchases(paid: Ints, purchases: Ids, size: int) -> PurchaseMembers:
+    """Group the slots whose limits were purchased by their purchases, in a fleet of this size."""
+    _, which, count = np.unique(purchases, return_inverse=True, return_counts=True)
+    shared = np.flatnonzero(count[which] > 1)
+    order = shared[np.argsort(which[shared], kind="stable")]
+    counts = count[count > 1].astype(np.int32)
+    starts = (np.cumsum(counts) - counts).astype(np.int32)
+    first, sizes = np.zeros((2, size), np.int32)
+    first[paid[order]], sizes[paid[order]] = np.repeat(starts, counts), np.repeat(counts, counts)
+    return PurchaseMembers(paid[order], starts, counts, first, sizes)

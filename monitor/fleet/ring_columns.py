@@ -1,0 +1,158 @@
+"""Three hours of one-minute points for each metric, with columns about its state.
+
+Minutes are counted from the epoch. A point replaces an earlier one of the same minute; NaN is a missing one.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+
+from monitor.fleet.columns import Columns, Flags, Floats, Ints, Objects
+from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
+
+WINDOW = 180  # minutes of points that are stored
+RECENT = 5  # minutes for which throttled demand is exported at least
+
+
+class RingColumns(Columns):
+    """Columns by metric, a row each; `values[row, minute % WINDOW]` holds the points.
+
+    window_end: the last minute of the window.
+    read_through: every minute up to this one was read and is complete; later points are provisional (see
+        `Rings.complete_through`).
+    newest_point: the newest minute that has a point.
+    zero_when_absent: a minute without a point is 0 once that is proven (see `collectors.base.Metric`).
+    namespace: index in `namespaces`, of the metric's namespace in its cell.
+    proven_through: up to this minute a missing point is a fact: the minute was read and, where
+        `zero_when_absent`, AWS has published something later, or the namespace is silent and the metric was
+        idle before; derived.
+    joined_through: up to this minute a missing point is a fact as well: a formula that the metric was added
+        to later had a result without it.
+    idle: whether nothing happened in the IDLE_FOR minutes before the namespace fell silent.
+    delay: minutes after its end until a minute counts as complete, unless another delay was learnt.
+    latest_minute, latest_value: the newest minute that has a value, and the value; derived. A provisional
+        value below that of the newest complete minute is left out, as it may still grow.
+    last_known_value: the latest value, even if its minute has left the window.
+    recent_minutes: how many minutes up to `latest_minute` are recent: those that the last poll brought,
+        RECENT at least.
+    recent_max: the highest value of those minutes; derived.
+    oldest_rise: the oldest minute that became greater than 0 since the last poll.
+    dirty: written or read since the last `Fleet.take_updated`.
+    polled_through: no minute up to this one was left out: it was polled, or the stream had no gap.
+    requested_through: the last minute of the newest request that CloudWatch answered, completely or not.
+    last_streamed: the minute of the clock when the stream last delivered the metric.
+    stream_started: the first minute that the stream delivered completely since its last gap.
+    by_stream: the newest point came by stream.
+    metric, metric_rows, use_count: kept by the fleet: what is read, where it is listed, and how many formulas
+        use it.
+
+    `layout` grows when a row is allocated, freed or declared: a row that was looked up before may be another
+    metric's by now.
+    """
+
+    declared: ClassVar = {
+        "values": (np.float32, np.nan, WINDOW),
+        "window_end": (np.int32, NEVER),
+        "read_through": (np.int32, NEVER),
+        "newest_point": (np.int32, NEVER),
+        "zero_when_absent": (np.bool_, False),
+        "namespace": (np.int32, NO_NAMESPACE),
+        "proven_through": (np.int32, NEVER),
+        "joined_through": (np.int32, NEVER),
+        "idle": (np.bool_, False),
+        "delay": (np.int32, 0),
+        "latest_minute": (np.int32, NEVER),
+        "latest_value": (np.float32, np.nan),
+        "last_known_value": (np.float32, np.nan),
+        "recent_minutes": (np.int32, RECENT),
+        "recent_max": (np.float32, np.nan),
+        "oldest_rise": (np.int32, -NEVER),
+        "dirty": (np.bool_, False),
+        "polled_through": (np.int32, NEVER),
+        "requested_through": (np.int32, NEVER),
+        "last_streamed": (np.int32, NEVER),
+        "stream_started": (np.int32, NEVER),
+        "by_stream": (np.bool_, False),
+        "metric": (np.object_, None),
+        "metric_rows": (np.object_, None),
+        "use_count": (np.int32, 0),
+    }
+    values: Floats
+    window_end: Ints
+    read_through: Ints
+    newest_point: Ints
+    zero_when_absent: Flags
+    namespace: Ints
+    proven_through: Ints
+    joined_through: Ints
+    idle: Flags
+    delay: Ints
+    latest_minute: Ints
+    latest_value: Floats
+    last_known_value: Floats
+    recent_minutes: Ints
+    recent_max: Floats
+    oldest_rise: Ints
+    dirty: Flags
+    polled_through: Ints
+    requested_through: Ints
+    last_streamed: Ints
+    stream_started: Ints
+    by_stream: Flags
+    metric: Objects
+    metric_rows: Objects
+    use_count: Ints
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layout = 0
+
+    def allocate(self) -> int:
+        """Allocate a row; the layout changes."""
+        self.layout += 1
+        return super().allocate()
+
+    def free(self, slot: int) -> None:
+        """Free a row; the layout changes."""
+        self.layout += 1
+        super().free(slot)
+
+    def declare(self, row: int, namespace: int, zero: bool) -> None:
+        """Set the namespace of a row's metric, and whether it is zero when absent, which cannot be undone."""
+        if namespace != self.namespace[row] or zero > self.zero_when_absent[row]:
+            self.namespace[row] = namespace
+            self.zero_when_absent[row] |= zero
+            self.layout += 1
+
+    def at(self, rows: Ints, minutes: Ints) -> Floats:
+        """Return the value of each row in its minute; NaN if it is missing or outside the window."""
+        end = self.window_end[rows]
+        inside = (minutes <= end) & (minutes > np.maximum(end - WINDOW, NEVER))
+        found: Floats = np.where(inside, self.values[rows, minutes % WINDOW], np.float32(np.nan))
+        missing = np.nonzero(inside & self.zero_when_absent[rows] & np.isnan(found))
+        found[missing] = self._absent(rows[missing], np.broadcast_to(minutes, found.shape)[missing])
+        return found
+
+    def _absent(self, rows: Ints, minutes: Ints) -> Floats:
+        """Return 0 for missing points whose minute is proven and was polled or streamed, else NaN."""
+        requested = (minutes >= self.stream_started[rows]) | (minutes <= self.polled_through[rows])
+        return np.where((minutes <= self.proven_through[rows]) & requested, np.float32(0), np.float32(np.nan))
+
+    def history(self, row: int) -> tuple[Ints, Floats]:
+        """Return the minutes of the window, ascending, and the values."""
+        minutes = np.arange(self.window_end[row] - WINDOW + 1, self.window_end[row] + 1, dtype=np.int32)
+        return minutes, self.at(np.full(WINDOW, row, np.int32), minutes)
+
+    def _advance(self, rows: Ints, to: Ints) -> None:
+        """Move the end of the window to a later minute, and clear the points of minutes that leave it."""
+        gap = np.minimum(to - self.window_end[rows], WINDOW)
+        for step in range(1, int(gap.max(initial=0)) + 1):
+            behind = gap >= step
+            self.values[rows[behind], (to[behind] - step + 1) % WINDOW] = np.nan
+        self.window_end[rows] = np.maximum(self.window_end[rows], to)
+
+    def _put(self, rows: Ints, minutes: Ints, values: Floats) -> None:
+        cells = rows, minutes % WINDOW
+        risen = np.flatnonzero((values > 0) & ~(self.values[cells] > 0))
+        np.minimum.at(self.oldest_rise, rows[risen], minutes[risen])
+        self.values[cells] = values

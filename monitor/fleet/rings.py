@@ -1,0 +1,231 @@
+"""The points of all metrics, written by polls and streams."""
+
+import numpy as np
+
+from monitor.fleet import namespaces, ring_columns
+from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.fleet.namespaces import NO_NAMESPACE, NamespaceStates
+from monitor.fleet.ring_columns import RingColumns
+
+NEVER, WINDOW, RECENT = namespaces.NEVER, ring_columns.WINDOW, ring_columns.RECENT
+PROVISIONAL_FOR = 15  # minutes until a point counts as complete although its minute was not read completely
+IDLE_FOR = 5  # minutes without demand before a namespace fell silent after which a metric of it is idle
+STREAM_LAG = 2  # minutes until a stream has delivered a minute completely
+STREAM_GAP = 5  # minutes without a streamed point of a metric before it is polled
+
+
+class Rings(RingColumns):
+    """The points of all metrics, with the states of their namespaces.
+
+    stream_gap: as configured (see STREAM_GAP).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stream_gap = STREAM_GAP
+        self.namespaces = NamespaceStates()
+        self._zero_rows: dict[int, tuple[int, Ints]] = {}  # by namespace, with the layout they are of
+
+    def write(self, rows: Ints, minutes: Ints, values: Floats, marked_next: bool = False) -> int:
+        """Write points in any order; return the number of points that were too old or not finite.
+
+        marked_next: `mark_read` of all these rows follows at once and updates the derived columns.
+        """
+        kept, touched, _ = self._write(rows, minutes, values, by_stream=False)
+        if not marked_next:
+            self._derive(touched)
+        return rows.size - kept
+
+    def _write(self, rows: Ints, minutes: Ints, values: Floats, by_stream: bool) -> tuple[int, Ints, Ints]:
+        """Write points; return how many were stored, the rows, each once, and the newest minute of each."""
+        usable = np.isfinite(values)
+        rows, minutes, values = rows[usable], minutes[usable], values[usable]
+        touched, where = np.unique(rows, return_inverse=True)
+        newest = np.full(touched.size, NEVER, np.int32)
+        np.maximum.at(newest, where, minutes)
+        self._advance(touched, newest)
+        self.by_stream[touched[newest >= self.newest_point[touched]]] = by_stream
+        self.newest_point[touched] = np.maximum(self.newest_point[touched], newest)
+        kept = np.flatnonzero(minutes > self.window_end[rows] - WINDOW)
+        self._put(rows[kept], minutes[kept], values[kept])
+        self.advance_watermarks(self.namespace[touched], newest)
+        return kept.size, touched, newest
+
+    def advance_watermarks(self, namespaces: Ints, minutes: Ints) -> None:
+        """Raise the watermarks of namespaces to minutes that AWS published; derive zeros until then."""
+        belonging = namespaces != NO_NAMESPACE
+        moved = self.namespaces.advance(namespaces[belonging], minutes[belonging])
+        for namespace, was_late in moved.items():
+            if was_late:
+                self._poll_again(namespace)
+            rows = self._zero_rows_of(namespace)
+            proven = np.maximum(self._proven_through(rows), self.joined_through[rows])
+            changed = np.flatnonzero(proven != self.proven_through[rows])
+            if changed.size:
+                self._derive(rows[changed])
+
+    def _poll_again(self, namespace: int) -> None:
+        """Have the minutes of a late namespace polled again: their points may be published now."""
+        rows = np.flatnonzero(self.namespace[: self.size] == namespace)
+        self.polled_through[rows] = np.minimum(
+            self.polled_through[rows], self.namespaces.resume_from[namespace]
+        )
+
+    def mark_requested(self, rows: Ints, minute: int) -> None:
+        """Record that CloudWatch was asked for `rows` up to a minute."""
+        self.requested_through[rows] = minute
+
+    def mark_read(self, rows: Ints, minutes: Ints | int, requested_from: int = NEVER) -> None:
+        """Mark rows as polled completely up to a minute (each): points missing until then do not exist.
+
+        requested_from: the first minute of the request; by default all of the window. If a namespace is late,
+        its minutes are requested again until AWS has published later ones. The minutes of this poll are
+        recent until the next one: those since the previous poll, and older ones that came late; but not the
+        hours of history of a first poll.
+        """
+        to = np.broadcast_to(np.asarray(minutes, np.int32), rows.shape)
+        namespaces, read = self.namespace[rows], self.read_through[rows]
+        first = np.minimum(read + 1, self.oldest_rise[rows])
+        brought = np.where(read == NEVER, RECENT, np.maximum(to, self.newest_point[rows]) + 1 - first)
+        self.recent_minutes[rows], self.oldest_rise[rows] = np.clip(brought, RECENT, WINDOW), -NEVER
+        self.namespaces.note_read(namespaces, to)
+        self._advance_read(rows, to)
+        done = self.namespaces.complete_through(namespaces, to)
+        joined = requested_from <= self.polled_through[rows] + 1
+        self.polled_through[rows] = np.maximum(self.polled_through[rows], np.where(joined, done, NEVER))
+        self._derive(rows)
+
+    def join_through(self, rows: Ints, minute: int) -> None:
+        """Let missing points of rows that were never read be facts up to a minute.
+
+        So the formulas that they were added to keep their results; the minutes are polled all the same.
+        """
+        rows = rows[self.read_through[rows] == NEVER]
+        self._advance(rows, np.full(rows.size, minute, np.int32))
+        self.joined_through[rows] = minute
+        self._derive(rows)
+
+    def write_streamed(self, rows: Ints, minutes: Ints, values: Floats, now: int) -> int:
+        """Write points that were streamed at the minute `now`; the newest of a row may still grow.
+
+        After a gap, minutes are incomplete until a poll fills it, or until PROVISIONAL_FOR minutes passed.
+        """
+        kept, touched, newest = self._write(rows, minutes, values, by_stream=True)
+        whole = self._note_streamed(touched, newest, now)
+        certain = np.flatnonzero(whole | (newest - self.stream_started[touched] >= PROVISIONAL_FOR))
+        self._advance_read(touched[certain], newest[certain] - 1)
+        self._derive(touched)
+        return rows.size - kept
+
+    def mark_streamed(self, rows: Ints, minutes: Ints, now: int) -> None:
+        """Mark rows as streamed completely up to a minute each, at the minute `now`."""
+        self._note_streamed(rows, minutes, now)
+        self._advance_read(rows, minutes)
+        self._derive(rows)
+
+    def is_streamed(self, rows: Ints, now: int) -> Flags:
+        """Return which rows are streamed without a gap, so that they need not be polled.
+
+        A stream has no points from before it began, nor from a gap longer than `stream_gap`: a row is polled
+        until `polled_through` reaches the first minute of the stream.
+        """
+        has_no_gap = self.polled_through[rows] >= self.stream_started[rows] - 1
+        streamed: Flags = has_no_gap & (self.last_streamed[rows] >= now - self.stream_gap)
+        return streamed
+
+    def delays(self, rows: Ints) -> Ints:
+        """Return the publication delay of each row in minutes: learnt, or else declared."""
+        learnt = self.namespaces.delay[self.namespace[rows]]
+        return np.where(learnt >= 0, learnt, self.delay[rows])
+
+    def complete_through(self, rows: Ints) -> Ints:
+        """Return the minute up to which the values of rows are complete; newer ones may still grow.
+
+        A point that was not confirmed for PROVISIONAL_FOR minutes counts as complete: its metric is not read.
+        """
+        read, newest = np.maximum(self.read_through[rows], self.joined_through[rows]), self.newest_point[rows]
+        return np.where(newest - read > PROVISIONAL_FOR, newest, read)
+
+    def _advance_read(self, rows: Ints, to: Ints) -> None:
+        self._advance(rows, to)
+        self.read_through[rows] = np.maximum(self.read_through[rows], to)
+
+    def _note_streamed(self, rows: Ints, newest: Ints, now: int) -> Flags:
+        """Note that the stream delivered rows up to `newest`. Return which rows had no gap before."""
+        began = self.last_streamed[rows] < now - self.stream_gap
+        self.stream_started[rows[began]] = now - STREAM_LAG
+        self.last_streamed[rows] = now
+        gapless = self.is_streamed(rows, now)
+        self.recent_minutes[rows[gapless]] = RECENT
+        through = np.minimum(newest[gapless], now - 1 - self.delay[rows[gapless]])
+        self.polled_through[rows[gapless]] = np.maximum(self.polled_through[rows[gapless]], through)
+        return gapless
+
+    def _zero_rows_of(self, namespace: int) -> Ints:
+        layout, rows = self._zero_rows.get(namespace, (-1, np.empty(0, np.int32)))
+        if layout != self.layout:
+            belonging = (self.namespace[: self.size] == namespace) & self.zero_when_absent[: self.size]
+            rows = np.flatnonzero(belonging).astype(np.int32)
+            self._zero_rows[namespace] = self.layout, rows
+        return rows
+
+    def _proven_through(self, rows: Ints) -> Ints:
+        """Return the minute up to which a missing point of each row is a fact."""
+        namespaces, read = self.namespace[rows], self.read_through[rows]
+        late = np.flatnonzero(self.zero_when_absent[rows] & (self.namespaces.watermark[namespaces] < read))
+        proven = read
+        if late.size:
+            proven = read.copy()
+            watermark = self.namespaces.watermark[namespaces[late]]
+            silent = self.namespaces.are_silent(namespaces[late], read[late])
+            idle = np.zeros(late.size, np.bool_)
+            idle[silent] = self._was_idle(rows[late[silent]], watermark[silent])
+            proven[late] = np.where(idle, read[late], watermark)
+        return proven
+
+    def _was_idle(self, rows: Ints, fell_silent: Ints) -> Flags:
+        """Return whether rows were idle when their namespace fell silent, as far as is known."""
+        ago = np.arange(IDLE_FOR, dtype=np.int32)
+        minutes = fell_silent[:, None] - ago
+        found = self.values[rows[:, None], minutes % WINDOW]
+        inside = minutes > self.window_end[rows][:, None] - WINDOW
+        busy = (inside & (found > 0)).any(axis=1)
+        quiet = self.newest_point[rows] <= np.maximum(fell_silent - IDLE_FOR, NEVER)
+        self.idle[rows] = np.where(inside.all(axis=1), ~busy, quiet | self.idle[rows])
+        return self.idle[rows]
+
+    def _derive(self, rows: Ints) -> None:
+        self.proven_through[rows] = proven = np.maximum(self._proven_through(rows), self.joined_through[rows])
+        newest = self._without_drops(rows, self.newest_point[rows])
+        known = np.where(self.zero_when_absent[rows], np.maximum(newest, proven), newest)
+        self.latest_minute[rows], self.dirty[rows] = known, True
+        self.latest_value[rows] = last = self.at(rows, known)
+        inside = np.flatnonzero(~np.isnan(last))
+        self.last_known_value[rows[inside]] = last[inside]
+        long = self.recent_minutes[rows] > RECENT
+        for chosen in filter(np.size, (np.flatnonzero(~long), np.flatnonzero(long))):
+            self.recent_max[rows[chosen]] = self._worst(rows[chosen], known[chosen])
+
+    def _worst(self, rows: Ints, known: Ints) -> Floats:
+        """The highest value of each row in its `span` up to the minute `known`."""
+        ago = np.arange(self.recent_minutes[rows].max(), dtype=np.int32)
+        found = self.at(np.repeat(rows, ago.size), (known[:, None] - ago).ravel()).reshape(-1, ago.size)
+        found[ago >= self.recent_minutes[rows][:, None]] = np.nan
+        worst: Floats = np.fmax.reduce(found, axis=1)
+        return worst
+
+    def _without_drops(self, rows: Ints, newest: Ints) -> Ints:
+        """Return the newest minutes, without provisional ones below the value of the last complete one."""
+        ahead = newest - self.read_through[rows]
+        some = np.flatnonzero((ahead > 0) & (ahead <= PROVISIONAL_FOR))
+        if not some.size:
+            return newest
+        rows, read = rows[some], self.read_through[rows[some]]
+        steps = np.arange(1, ahead[some].max() + 1, dtype=np.int32)
+        found = self.values[rows[:, None], (read[:, None] + steps) % WINDOW]
+        complete = self.at(rows, read)
+        enough = (found >= complete[:, None]) & (steps <= ahead[some][:, None])
+        steady = read + np.where(enough, steps, 0).max(axis=1)
+        shown = newest.copy()
+        shown[some] = np.where(np.isnan(complete), newest[some], steady)
+        return shown

@@ -1,0 +1,89 @@
+"""The series of a fleet as rows of a table, the most urgent first."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+
+from collectors.base import Unobservable
+from monitor.fleet.fleet import Fleet, Key, Series
+from monitor.fleet.limits import why_unobservable_now
+from monitor.fleet.rings import NEVER
+from monitor.fleet.urgency import urgency_key
+from rules.band import Zone
+from rules.limits import Band, LimitSource, Signal, catalogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One series after the last judgement; None is unknown.
+
+    usage, upper_bound and limit in `unit`; sampled in epoch seconds; band: the target band, of utilization.
+    bounded: usage is only a lower bound, and upper_bound the upper one, if there is one. idle: all that was
+    bought with its limit is below its band.
+    """
+
+    key: Key
+    zone: Zone
+    usage: float | None
+    upper_bound: float | None
+    limit: float | None
+    source: LimitSource | None
+    unit: str
+    utilization: float | None
+    throttled: float | None
+    sampled: int | None
+    unobservable: Unobservable | None
+    band: Band = field(default_factory=Band)
+    bounded: bool = False
+    idle: bool = False
+
+    @property
+    def urgency(self) -> tuple[int, float]:
+        """A sort key: the most urgent first, by zone and then by utilization."""
+        return urgency_key(self.zone, self.utilization)
+
+    @property
+    def sampled_at(self) -> str:
+        """The sample's minute, as ISO 8601 in UTC; empty when there is none."""
+        if self.sampled is None:
+            return ""
+        return datetime.fromtimestamp(self.sampled, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def signal_of(key: Key) -> Signal:
+    """Return the signal of a series from the catalogue."""
+    return catalogue()[key.service].signals[key.signal]
+
+
+def row_of(fleet: Fleet, series: Series) -> Row:
+    """Return the row of one series, as judged last."""
+    slot = series.slot
+    minute = int(fleet.minute[slot])
+    return Row(
+        key=series.key,
+        zone=Zone(int(fleet.zone[slot])),
+        usage=_number(fleet.usage[slot]),
+        upper_bound=_number(fleet.upper_bound[slot]),
+        limit=_number(fleet.limit[slot]),
+        source=series.settings.source,
+        unit=signal_of(series.key).unit,
+        utilization=_number(fleet.utilization[slot]),
+        throttled=_number(fleet.saturation[slot]),
+        sampled=minute * 60 if minute > NEVER else None,
+        unobservable=why_unobservable_now(fleet, series),
+        band=series.settings.band,
+        bounded=bool(fleet.bounded[slot]),
+        idle=bool(fleet.idle[slot]),
+    )
+
+
+def rows_of(fleet: Fleet, wanted: Callable[[Key], bool] = lambda key: True) -> list[Row]:
+    """Return the rows of all wanted series, the most urgent first."""
+    rows = (row_of(fleet, series) for key, series in fleet.series.items() if wanted(key))
+    return sorted(rows, key=lambda row: (row.urgency, row.key))
+
+
+def _number(value: np.float32) -> float | None:
+    return None if np.isnan(value) else float(str(value))  # the shortest text of this float32, such as 0.9

@@ -1,0 +1,114 @@
+"""The columns of all series, and the formulas that compute their usage."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from monitor.fleet.columns import Bytes, Columns, Flags, Floats, Ids, Ints, Objects
+from monitor.fleet.formulas import Formulas, Slots
+from monitor.fleet.limit_history import PastLimits
+from monitor.fleet.rings import NEVER, Rings
+from rules.band import Zone
+
+
+class SeriesColumns(Columns):
+    """Columns by series, the metrics that they read, and their formulas.
+
+    id: that of the key, as a number. low, high, near: NaN where there is none.
+    read_limit: the limit that an inventory read last, NaN if there is none; limited_since: the minute when
+    it was first seen. hard_limit, exceeded: see `monitor.fleet.limits`.
+    stale_after: minutes that a sample counts. confirmed: the minute of the last inventory that contained it.
+    pending_for, keep_firing_for, paid: as in the settings; -1 is the default of each rule. purchase: id of
+    the purchase that the limit belongs to (see `monitor.fleet.purchases`), 0 without one.
+    tolerated_rate, tolerated_share, throttled_pending_for: see `rules.limits.Tolerance`.
+    bounded: usage is only a lower bound, `upper_bound` the upper one. group: index in `groups`.
+    created: the minute when the resource was created, NEVER where that is not known; samples before it belong
+    to an earlier resource of the same name and are ignored.
+    limit, usage, upper_bound, utilization, saturation, minute, zone, idle, doubted: the last judgement, of
+    the sample of `minute`.
+    by_slot: the `Series`; None where there is none.
+    """
+
+    declared: ClassVar = {
+        "id": (np.uint64, 0),
+        "read_limit": (np.float32, np.nan),
+        "limited_since": (np.int32, NEVER),
+        "hard_limit": (np.bool_, False),
+        "exceeded": (np.bool_, False),
+        "low": (np.float32, np.nan),
+        "high": (np.float32, np.nan),
+        "near": (np.float32, np.nan),
+        "stale_after": (np.int32, 0),
+        "pending_for": (np.int32, 0),
+        "tolerated_rate": (np.float32, 0),
+        "tolerated_share": (np.float32, 0),
+        "throttled_pending_for": (np.int32, 0),
+        "keep_firing_for": (np.int32, -1),
+        "paid": (np.bool_, False),
+        "purchase": (np.uint64, 0),
+        "confirmed": (np.int32, NEVER),
+        "created": (np.int32, NEVER),
+        "observable": (np.bool_, False),
+        "bounded": (np.bool_, False),
+        "group": (np.int32, -1),
+        "limit": (np.float32, np.nan),
+        "usage": (np.float32, np.nan),
+        "upper_bound": (np.float32, np.nan),
+        "utilization": (np.float32, np.nan),
+        "saturation": (np.float32, np.nan),
+        "minute": (np.int32, NEVER),
+        "zone": (np.int8, Zone.STALE),
+        "idle": (np.bool_, False),
+        "doubted": (np.bool_, False),
+        "by_slot": (np.object_, None),
+    }
+    id: Ids
+    read_limit: Floats
+    limited_since: Ints
+    hard_limit: Flags
+    exceeded: Flags
+    low: Floats
+    high: Floats
+    near: Floats
+    stale_after: Ints
+    pending_for: Ints
+    tolerated_rate: Floats
+    tolerated_share: Floats
+    throttled_pending_for: Ints
+    keep_firing_for: Ints
+    paid: Flags
+    purchase: Ids
+    confirmed: Ints
+    created: Ints
+    observable: Flags
+    bounded: Flags
+    group: Ints
+    limit: Floats
+    usage: Floats
+    upper_bound: Floats
+    utilization: Floats
+    saturation: Floats
+    minute: Ints
+    zone: Bytes
+    idle: Flags
+    doubted: Flags
+    by_slot: Objects
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rings = Rings()
+        self.usages, self.upper_bounds, self.published_limits = Formulas(), Formulas(), Formulas()
+        self.throttled, self.served = Formulas(lower_bounds=True), Formulas()
+        self.past_limits = PastLimits()
+
+    def limits_at(self, slots: Slots, minutes: Ints) -> Floats:
+        """Return the limit of each slot in its minute, as far as it is known; NaN if there was none."""
+        read = self.past_limits.at(slots, minutes, self.read_limit[slots])
+        return self._published_at(slots, minutes, read)
+
+    def _published_at(self, slots: Slots, minutes: Ints, read: Floats) -> Floats:
+        """Return the limit that CloudWatch published for each slot in its minute, or else that of `read`."""
+        if not self.published_limits:
+            return read
+        published = self.published_limits.at(self.rings, slots, minutes)
+        return np.where(published > 0, published, read)

@@ -1,0 +1,41 @@
+"""The settings of one series: limit, band and alerting."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+
+from rules.limits import DEFAULT_TOLERANCE, Band, Limit, LimitSource, Tolerance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesSettings:
+    """The settings of a series.
+
+    limit: the one in force; None if it is unknown. delay: minutes until its metrics are complete.
+    stale_after: for how many minutes a sample counts. pending_for, keep_firing_for: minutes, of its alerts
+    (None: each rule's own, see `rules.alerts`). tolerance: of refused demand. paid: the limit was bought, so
+    being below the band is a finding. tags: those to export. deliberate: the limit is a cap set on purpose
+    (see `collectors.base.Observed`).
+    """
+
+    limit: Limit | None
+    band: Band
+    delay: int = 3
+    stale_after: int = 15
+    pending_for: int = 5
+    tolerance: Tolerance = DEFAULT_TOLERANCE
+    keep_firing_for: int | None = None
+    paid: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    deliberate: bool = False
+
+    @property
+    def source(self) -> LimitSource | None:
+        """The source of the limit; None when it is unknown."""
+        return self.limit.source if self.limit else None
+
+    @property
+    def content(self) -> Hashable:
+        """A hashable value that is equal for equal settings, including when the limit was read."""
+        limit = (self.limit, self.limit and self.limit.read_at, self.band, *sorted(self.tags.items()))
+        alerts = self.pending_for, self.tolerance, self.keep_firing_for, self.paid, self.deliberate
+        return (*limit, self.delay, self.stale_after, *alerts)

@@ -1,0 +1,75 @@
+"""Copies of the fleet after a judgement, for threads that read while the fleet changes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from monitor.fleet.columns import Bytes, Flags, Floats, Ids, Ints, Objects
+from monitor.fleet.fleet import Fleet, Group
+
+
+class ActiveAlert(NamedTuple):
+    """A pending (1) or firing (2) alert of the series in a slot; since: epoch seconds."""
+
+    slot: int
+    severity: str
+    state: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Copies of the fleet's columns, named as there; `series` is `by_slot`.
+
+    groups: in the order that `group` counts them. names: of accounts, by the 12-digit id.
+    alerts: those that are active.
+    """
+
+    version: int
+    series: Objects
+    groups: tuple[Group, ...]
+    names: Mapping[str, str]
+    id: Ids
+    group: Ints
+    bounded: Flags
+    limit: Floats
+    usage: Floats
+    upper_bound: Floats
+    utilization: Floats
+    saturation: Floats
+    minute: Ints
+    zone: Bytes
+    paid: Flags
+    idle: Flags
+    alerts: Sequence[ActiveAlert] = ()
+
+    @classmethod
+    def of(
+        cls,
+        fleet: Fleet,
+        names: Mapping[str, str],
+        before: Self | None = None,
+        alerts: Sequence[ActiveAlert] = (),
+    ) -> Self:
+        """Copy the fleet; data unchanged since the snapshot `before` is shared with it."""
+        unchanged = before is not None and before.version == fleet.version
+        size = fleet.size
+        return cls(
+            version=fleet.version,
+            series=before.series if before and unchanged else fleet.by_slot[:size].copy(),
+            groups=tuple(fleet.groups),
+            names=dict(names),
+            id=fleet.id[:size].copy(),
+            group=fleet.group[:size].copy(),
+            bounded=fleet.bounded[:size].copy(),
+            limit=fleet.limit[:size].copy(),
+            usage=fleet.usage[:size].copy(),
+            upper_bound=fleet.upper_bound[:size].copy(),
+            utilization=fleet.utilization[:size].copy(),
+            saturation=fleet.saturation[:size].copy(),
+            minute=fleet.minute[:size].copy(),
+            zone=fleet.zone[:size].copy(),
+            paid=fleet.paid[:size].copy(),
+            idle=fleet.idle[:size].copy(),
+            alerts=alerts,
+        )

@@ -1,0 +1,133 @@
+"""Throttled demand: demand that was refused or delayed, and the part that exceeds the tolerance."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from collectors.base import Op
+from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.fleet.formulas import Slots, chosen
+from monitor.fleet.operations import NAN
+from monitor.fleet.rings import NEVER, RECENT, WINDOW
+from monitor.fleet.series_columns import SeriesColumns
+from rules.band import excess
+
+
+class Throttling(NamedTuple):
+    """Throttled demand of some slots, per second; NaN is missing.
+
+    excess: the demand where it is more than is tolerated, else 0 (see `rules.band.excess`).
+    """
+
+    throttled: Floats
+    excess: Floats
+
+
+def throttling_at(columns: SeriesColumns, slots: Slots, minutes: Ints) -> Throttling:
+    """Return the throttled demand of slots, each in its minute; NaN before the resource was created."""
+    throttled = columns.throttled.at(columns.rings, slots, minutes)
+    throttled[minutes < columns.created[slots]] = NAN
+    found, some = throttled.copy(), np.flatnonzero(throttled > 0).astype(np.int32)
+    if some.size:
+        found[some] = _excess(columns, chosen(slots, some), minutes[some], throttled[some])
+    return Throttling(throttled, found)
+
+
+def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling, Ints]:
+    """Return the highest throttled demand of each series in its recent minutes, and the newest minute known.
+
+    The recent minutes (see `RingColumns`) end with the newest minute of the usage (`used_at`) or of the
+    throttled demand, whichever is later, and begin no earlier than the resource was created.
+    """
+    size = columns.size
+    worst, throttled_at = np.full(size, NAN), np.full(size, NEVER, np.int32)
+    for block in columns.throttled:
+        throttled_at[block.series], worst[block.series] = block.worst_recent(columns.rings)
+    newest = np.maximum(used_at, throttled_at)
+    end = _recent_end(columns, throttled_at, newest)
+    _leave_out_older(columns, worst, throttled_at, end)
+    excessive = _is_excessive(columns, worst, throttled_at, end)
+    return Throttling(worst, worst * excessive), newest
+
+
+def _recent_end(columns: SeriesColumns, throttled_at: Ints, newest: Ints) -> Ints:
+    """Return the last of the recent minutes of each series.
+
+    For a difference of counts that is the newest minute of the difference itself, which already looks back to
+    settled counts.
+    """
+    end = newest
+    for block in columns.throttled:
+        if block.op is Op.COUNT_DIFFERENCE:
+            end = newest.copy() if end is newest else end
+            known, last = throttled_at[block.series], newest[block.series]
+            end[block.series] = np.where(known > last - RECENT, known, last)
+    return end
+
+
+def _excess(columns: SeriesColumns, slots: Ints, minutes: Ints, throttled: Floats) -> Floats:
+    demand = throttled + _served(columns, slots, minutes)
+    return excess(throttled, demand, columns.tolerated_rate[slots], columns.tolerated_share[slots])
+
+
+def _served(columns: SeriesColumns, slots: Ints, minutes: Ints) -> Floats:
+    """Return the served demand of slots, each in its minute; NaN if CloudWatch does not publish it.
+
+    Its metrics may be later than those of the throttled demand: for a few minutes its newest value is used.
+    """
+    newest = columns.served.newest_minutes(columns.rings, slots)
+    late = (minutes > newest) & (minutes - newest < RECENT)
+    return columns.served.at(columns.rings, slots, np.where(late, newest, minutes))
+
+
+def _leave_out_older(columns: SeriesColumns, worst: Floats, throttled_at: Ints, end: Ints) -> None:
+    """Recompute `worst` where it includes a minute that is not recent, or before the resource's creation."""
+    young = columns.created[: worst.size] > end - WINDOW
+    slots = np.flatnonzero(young | (throttled_at < end)).astype(np.int32)
+    if not slots.size:
+        return
+    calm = slots[(throttled_at[slots] <= end[slots] - RECENT) & ~(worst[slots] > 0)]
+    worst[calm] = NAN
+    slots = slots[(worst[slots] > 0) | (young[slots] & ~np.isnan(worst[slots]))]
+    first = _first_recent(columns, slots, end[slots])
+    older = throttled_at[slots] - columns.throttled.recent_minutes(columns.rings, slots) + 1 < first
+    slots, first = slots[older], first[older]
+    worst[slots] = NAN
+    for some, minutes in _recent_minutes(throttled_at[slots], first):
+        found = columns.throttled.at(columns.rings, slots[some], minutes)
+        worst[slots[some]] = np.fmax(worst[slots[some]], found)
+
+
+def _is_excessive(columns: SeriesColumns, worst: Floats, throttled_at: Ints, end: Ints) -> Flags:
+    """Return which series were throttled beyond the tolerance in one of their recent minutes."""
+    size = worst.size
+    found = (worst > 0) & (worst >= columns.tolerated_rate[:size])
+    if not columns.served:
+        return found
+    slots = np.flatnonzero(found).astype(np.int32)
+    slots = slots[(columns.tolerated_share[slots] > 0) & columns.served.has(slots)]
+    if not slots.size:
+        return found
+    found[slots] = False
+    first = _first_recent(columns, slots, end[slots])
+    for some, minutes in _recent_minutes(throttled_at[slots], first):
+        left = ~found[slots[some]]
+        each, at = slots[some][left], minutes[left]
+        found[each] = _excess(columns, each, at, columns.throttled.at(columns.rings, each, at)) > 0
+    return found
+
+
+def _first_recent(columns: SeriesColumns, slots: Ints, end: Ints) -> Ints:
+    """Return the first of the recent minutes, which last until `end`."""
+    first: Ints = np.maximum(
+        end - columns.throttled.recent_minutes(columns.rings, slots) + 1, columns.created[slots]
+    )
+    return first
+
+
+def _recent_minutes(newest: Ints, first: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Yield indices and minutes, from `newest` back to `first`, of the slots that reach that far."""
+    for ago in range(int((newest - first).max(initial=-1)) + 1):
+        some = np.flatnonzero(newest - ago >= first).astype(np.int32)
+        yield some, newest[some] - np.int32(ago)

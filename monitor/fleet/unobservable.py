@@ -1,0 +1,56 @@
+"""Series that cannot be observed, grouped by the reason."""
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from collectors.base import Unobservable
+from monitor.fleet.fleet import Key, Series
+from monitor.fleet.snapshot import Snapshot
+from rules.band import Zone
+
+Scope = TypeVar("Scope", bound=Hashable)
+
+
+@dataclass(slots=True)
+class UnobservableGroup(Generic[Scope]):
+    """The series that are unobservable for one reason, by the command that makes them observable.
+
+    scope: what else the series have in common, as the caller chose. The command is empty where none helps.
+    """
+
+    scope: Scope
+    reason: str
+    keys_by_command: dict[str, list[Key]] = field(default_factory=dict)
+
+    @property
+    def series_count(self) -> int:
+        """The number of series."""
+        return sum(map(len, self.keys_by_command.values()))
+
+    @property
+    def members(self) -> Iterator[tuple[Key, str]]:
+        """Each series with its command."""
+        for command, keys in self.keys_by_command.items():
+            yield from ((key, command) for key in keys)
+
+
+def unobservable_series(snapshot: Snapshot) -> Iterator[tuple[Series, Unobservable]]:
+    """Yield the series of a snapshot that are unobservable, with the cause."""
+    for slot in np.flatnonzero((snapshot.zone == Zone.UNOBSERVABLE) & (snapshot.group >= 0)).tolist():
+        series = snapshot.series[slot]
+        if series.unobservable is not None:
+            yield series, series.unobservable
+
+
+def group_unobservable(
+    found: Iterable[tuple[Scope, Key, Unobservable]],
+) -> list[UnobservableGroup[Scope]]:
+    """Group series by scope and reason; the largest group comes first, equal ones in the order of both."""
+    groups: dict[tuple[Scope, str], UnobservableGroup[Scope]] = {}
+    for scope, key, cause in found:
+        group = groups.setdefault((scope, cause.reason), UnobservableGroup(scope, cause.reason))
+        group.keys_by_command.setdefault(cause.enable_command or "", []).append(key)
+    return sorted(groups.values(), key=lambda one: (-one.series_count, str(one.scope), one.reason))

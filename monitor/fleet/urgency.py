@@ -1,0 +1,44 @@
+"""The order of urgency: the worst zone first, then the highest utilization."""
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.fleet.columns import Flags
+from monitor.fleet.snapshot import Snapshot
+from rules.band import Zone
+
+Numbers = npt.NDArray[np.float64]
+Slots = npt.NDArray[np.intp]
+
+ZONE_SPACING = np.float32(10)  # between the scores of two zones; a utilization adds at most half of it
+
+
+def urgency_key(zone: Zone, utilization: float | None) -> tuple[int, float]:
+    """Return a sort key for single series, the most urgent first; an unknown utilization counts as 0."""
+    return -zone, -(utilization or 0.0)
+
+
+def urgency_columns(snapshot: Snapshot, slots: Slots, *, descending: bool = True) -> list[Numbers]:
+    """Return the columns to sort series by, the most significant first.
+
+    Series whose utilization is unknown come last within their zone. In ascending order, stale and
+    unobservable series come last as well.
+    """
+    zone = snapshot.zone[slots].astype(np.float64)
+    utilization = snapshot.utilization[slots].astype(np.float64)
+    if not descending:
+        zone[zone < Zone.BELOW] *= -len(Zone)
+    utilization[~(utilization >= 0)] = -np.inf if descending else np.inf
+    return [zone, utilization]
+
+
+def most_urgent(snapshot: Snapshot, selected: Flags, limit: int) -> list[int]:
+    """Return the slots of at most `limit` of the selected series, the most urgent first, ties by slot."""
+    slots = np.flatnonzero(selected)
+    if slots.size > limit:  # sort only those that can be among the first
+        known = np.nan_to_num(snapshot.utilization[slots], nan=-1.0)
+        score = snapshot.zone[slots] * ZONE_SPACING + np.minimum(known, ZONE_SPACING / 2)
+        slots = slots[score >= np.partition(score, slots.size - limit)[slots.size - limit]]
+    zone, utilization = urgency_columns(snapshot, slots)
+    order = np.lexsort((slots, -utilization, -zone))[:limit]
+    return [int(slot) for slot in slots[order]]

@@ -1,0 +1,1 @@
+"""HTTP for every server of the process: connections, content negotiation, errors."""

@@ -1,0 +1,101 @@
+"""Closes connections of clients that are too slow; uvicorn would wait forever."""
+
+import asyncio
+from typing import Final
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from monitor.http.connection_limiter import ConnectionSlot, ConnectionState
+
+MAX_HEAD_SIZE: Final = 128 * 1024  # bytes; Firehose may send 70 KB, mostly common attributes
+
+
+class HttpConnection(H11Protocol):
+    """An HTTP/1.1 connection with timeouts, in seconds; a subclass may have others.
+
+    head_timeout: from when the connection is idle until the client has sent the head of a request.
+    body_timeout: until the client has sent the body; the handler may have a shorter timeout. write_timeout:
+    until the client has read a part of the buffered response. slot: the connection's entry in the server's
+    limiter, if any.
+
+    uvicorn's "auto" would choose the parser by what is installed; this class is always based on h11.
+    """
+
+    head_timeout: float = 20.0
+    body_timeout: float = 90.0
+    write_timeout: float = 60.0
+    slot: ConnectionSlot | None = None
+    _timeout: float | None = None  # of the running timer, in seconds
+    _timer: asyncio.TimerHandle | None = None
+    _has_input = False  # whether a part of the next request has arrived
+    _unread = 0  # bytes in the write buffer when the timer last expired
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start waiting for a request."""
+        super().connection_made(transport)
+        self._update()
+
+    def data_received(self, data: bytes) -> None:
+        """Handle data of the client."""
+        self._has_input = True
+        super().data_received(data)
+        self._update()
+
+    def on_response_complete(self) -> None:
+        """Start waiting for the next request."""
+        self._has_input = bool(self.conn.trailing_data[0])
+        super().on_response_complete()
+        self._update()
+
+    def pause_writing(self) -> None:
+        """Start waiting for the client to read."""
+        super().pause_writing()
+        self._update()
+
+    def resume_writing(self) -> None:
+        """Stop waiting for the client to read."""
+        super().resume_writing()
+        self._update()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the timer and release the slot."""
+        super().connection_lost(exc)
+        self._start_timer(None)
+        if self.slot:
+            self.slot.release()
+
+    def _update(self) -> None:
+        """Restart the timer when another timeout applies; received data does not extend a timeout."""
+        timeout = self._applicable_timeout()
+        if timeout != self._timeout:
+            self._start_timer(timeout)
+        if self.slot and self.slot.state is not (state := self._state()):
+            self.slot.set_state(state)
+
+    def _state(self) -> ConnectionState:
+        if self.cycle is None or self.cycle.response_complete:
+            return ConnectionState.READING_HEAD if self._has_input else ConnectionState.IDLE
+        return ConnectionState.READING_BODY if self.cycle.more_body else ConnectionState.RESPONDING
+
+    def _applicable_timeout(self) -> float | None:
+        """Return the timeout that applies now; None while the client waits for the response."""
+        if self.flow.write_paused:
+            return self.write_timeout
+        if self.cycle is None or self.cycle.response_complete:
+            return self.head_timeout
+        return self.body_timeout if self.cycle.more_body else None
+
+    def _start_timer(self, timeout: float | None) -> None:
+        self._timeout = timeout
+        if self._timer:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(timeout, self._expire) if timeout is not None else None
+
+    def _expire(self) -> None:
+        """Close the connection, unless the client has read some of the response since the last expiry."""
+        unread = self.transport.get_write_buffer_size()
+        if unread == self._unread:
+            self.transport.abort()
+        else:
+            self._unread = unread
+            self._start_timer(self._timeout)

@@ -1,0 +1,179 @@
+"""Limits how many connections a server holds, and closes idle ones to admit new ones.
+
+Each connection takes a file descriptor; calls to AWS and to receivers and the journal need some, too.
+"""
+
+import logging
+import resource
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from enum import IntEnum
+from itertools import islice
+from math import inf
+from typing import Final
+
+import prometheus_client
+
+log = logging.getLogger(__name__)
+
+MAX_FILES: Final = 65_536  # highest limit of open files that is requested
+MAX_CONNECTIONS: Final = 4096  # some 20 KiB each
+FILES_PER_CONNECTION: Final = 2  # half of the files are left for everything else
+MIN_CONNECTIONS: Final = 16
+MIN_AGE: Final = 1.0  # seconds; connections younger than this are closed last
+MAX_CANDIDATES: Final = 64  # oldest connections of a state that are considered for closing
+LOG_INTERVAL: Final = 60.0  # seconds
+
+
+class ConnectionState(IntEnum):
+    """The state of a connection. Connections in lower states are closed first to admit new ones."""
+
+    IDLE = 0  # waits for a request
+    READING_HEAD = 1  # waits for the rest of a request's head
+    READING_BODY = 2  # waits for the rest of a request's body
+    RESPONDING = 3  # the client waits for the response
+
+
+def raise_file_limit() -> None:
+    """Raise this process's soft limit of open files to its hard limit, at most to MAX_FILES."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # some systems reject values that their hard limit allows
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def default_max_connections() -> int:
+    """Return how many connections a server may hold, given the limit of open files."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = MAX_FILES if soft == resource.RLIM_INFINITY else soft
+    return max(min(files // FILES_PER_CONNECTION, MAX_CONNECTIONS), MIN_CONNECTIONS)
+
+
+class ConnectionSlot:
+    """The entry of one connection in a limiter.
+
+    close: closes the connection at once; its file descriptor is free a moment later. state_since: when the
+    connection entered its state, by the limiter's clock.
+    """
+
+    def __init__(
+        self, limiter: "ConnectionLimiter", address: str, close: Callable[[], None], since: float
+    ) -> None:
+        self.address, self.close, self.state_since = address, close, since
+        self.state = ConnectionState.IDLE
+        self._limiter = limiter
+
+    def set_state(self, state: ConnectionState) -> None:
+        """Record that the connection enters a state now."""
+        self._limiter.set_state(self, state)
+
+    def release(self) -> None:
+        """Remove the connection from its limiter; further calls do nothing."""
+        self._limiter.remove(self)
+
+
+class ConnectionLimiter:
+    """The open connections of a server, at most max_connections.
+
+    When the limit is reached, a new connection takes the place of one that has been longest in the lowest
+    state, from the address with the most connections. A connection in the state RESPONDING is closed
+    only for another address, and only if its own address has more than half of max_connections. If none may
+    be closed, the new connection is refused.
+    """
+
+    def __init__(
+        self,
+        registry: prometheus_client.CollectorRegistry | None = None,
+        max_connections: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.max_connections = default_max_connections() if max_connections is None else max_connections
+        self._slots: dict[ConnectionState, OrderedDict[ConnectionSlot, None]] = {
+            state: OrderedDict() for state in ConnectionState
+        }
+        self._counts = Counter[str]()  # open connections by address
+        self._clock, self._logged_at, self._unlogged = clock, -LOG_INTERVAL, 0
+        self._refused = prometheus_client.Counter(
+            "headroom_http_connections_refused",
+            "Connections that were closed while idle to admit others (idle), refused at the limit (full), or "
+            "refused for lack of a file descriptor (files).",
+            ["reason"],
+            registry=registry,
+        )
+        for reason in ("idle", "full", "files"):
+            self._refused.labels(reason)
+        open_connections = prometheus_client.Gauge(
+            "headroom_http_connections", "Open HTTP connections.", registry=registry
+        )
+        open_connections.set_function(lambda: float(len(self)))
+
+    def __len__(self) -> int:
+        return self._counts.total()
+
+    def admit(self, address: str, close: Callable[[], None]) -> ConnectionSlot | None:
+        """Return a slot for a new connection from an address; None when it is refused."""
+        if len(self) >= self.max_connections and not self.evict(address):
+            self.count_refusal("full")
+            return None
+        slot = ConnectionSlot(self, address, close, self._clock())
+        self._counts[address] += 1
+        self._slots[slot.state][slot] = None
+        return slot
+
+    def evict(self, address: str = "") -> bool:
+        """Close one connection for a new one from an address; return whether one could be closed."""
+        slot = self._eviction_candidate(address)
+        if slot is None:
+            return False
+        self.remove(slot)
+        slot.close()
+        self.count_refusal("idle")
+        return True
+
+    def set_state(self, slot: ConnectionSlot, state: ConnectionState) -> None:
+        """Record that a connection enters a state now."""
+        if slot in self._slots[slot.state]:
+            del self._slots[slot.state][slot]
+            self._slots[state][slot] = None
+        slot.state, slot.state_since = state, self._clock()
+
+    def remove(self, slot: ConnectionSlot) -> None:
+        """Remove a connection; one that was removed before is ignored."""
+        if slot in self._slots[slot.state]:
+            del self._slots[slot.state][slot]
+            self._counts[slot.address] -= 1
+            if not self._counts[slot.address]:
+                del self._counts[slot.address]
+
+    def count_refusal(self, reason: str) -> None:
+        """Count a closed or refused connection, and log the number at most once per LOG_INTERVAL."""
+        self._refused.labels(reason).inc()
+        self._unlogged += 1
+        now = self._clock()
+        if now - self._logged_at >= LOG_INTERVAL:
+            log.warning(
+                "HTTP connections closed or refused: %d (open: %d, limit: %d)",
+                self._unlogged,
+                len(self),
+                self.max_connections,
+            )
+            self._logged_at, self._unlogged = now, 0
+
+    def _eviction_candidate(self, address: str) -> ConnectionSlot | None:
+        """Return the connection to close for a new one from `address`; None if none may be closed."""
+        for latest in (self._clock() - MIN_AGE, inf):  # young connections are closed last
+            for state, slots in self._slots.items():
+                oldest = (slot for slot in islice(slots, MAX_CANDIDATES) if slot.state_since <= latest)
+                slot = max(oldest, key=lambda slot: self._counts[slot.address], default=None)
+                if slot and (
+                    state is not ConnectionState.RESPONDING or self._must_yield(slot.address, address)
+                ):
+                    return slot
+        return None
+
+    def _must_yield(self, holder: str, newcomer: str) -> bool:
+        """Return whether `holder` has so many connections that it must yield one to `newcomer`."""
+        return holder != newcomer and 2 * self._counts[holder] > self.max_connections

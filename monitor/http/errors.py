@@ -1,0 +1,117 @@
+"""The error responses of the API, {"error": "sentence"}, and middleware that rejects requests."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from monitor.lib.text import replace_surrogates
+
+NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+MAX_BODY_BYTES = 1024**2  # of a request
+
+
+class BodyLimitMiddleware:
+    """Answers 413 to bodies over 1 MiB, with a Content-Length or without.
+
+    exempt_paths: paths whose handlers limit bodies themselves.
+    """
+
+    def __init__(self, app: ASGIApp, exempt_paths: Collection[str] = ()) -> None:
+        self._app, self._exempt_paths = app, exempt_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received_bytes = 0
+
+        async def bounded() -> Message:
+            nonlocal received_bytes
+            message = await receive()
+            received_bytes += len(message.get("body", b""))
+            if received_bytes > MAX_BODY_BYTES:
+                raise HTTPException(413, "expected a body of at most 1 MiB")
+            return message
+
+        exempt = scope["type"] != "http" or scope["path"] in self._exempt_paths
+        await self._app(scope, receive if exempt else bounded, send)
+
+
+class CsrfMiddleware:
+    """Answers 403 to unsafe requests that a page of another site causes a browser to send.
+
+    Browsers name the site of the page in Sec-Fetch-Site, older ones in Origin; other clients send neither.
+    https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http" and scope["method"] not in SAFE_METHODS and _is_cross_site(scope):
+            app = error_response(403, "this request comes from a page of another site")
+        await app(scope, receive, send)
+
+
+def _is_cross_site(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    try:
+        return origin is not None and urlsplit(origin).netloc != headers.get("host")
+    except ValueError:
+        return True
+
+
+def error_response(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Return the response of an error. sentence: what went wrong."""
+    return JSONResponse({"error": replace_surrogates(sentence)}, status, headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Register handlers that turn each exception into an error response."""
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(Exception, _on_unexpected_error)
+
+
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    return error_response(error.status_code, _sentence(request, error), error.headers)
+
+
+def _sentence(request: Request, error: HTTPException) -> str:
+    path = request.url.path
+    if error.status_code == NOT_FOUND and error.detail == "Not Found":
+        return f"{path} does not exist; / has links to all pages"
+    if error.status_code == METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return f"{path} allows {allowed}, not {request.method}"
+    return str(error.detail)
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    return error_response(422, "; ".join(f"{_location(one['loc'])}: {one['msg']}" for one in error.errors()))
+
+
+def _location(path: tuple[Any, ...]) -> str:
+    """Return the name of an invalid parameter or field; `body` for a body that is invalid as a whole.
+
+    path: as pydantic gives it, such as `(query, name)` or `(body, name, index)`.
+    """
+    names = [str(part) for part in path[1:]]
+    return names[0] if names and not isinstance(path[1], int) else str(path[0])
+
+
+async def _on_unexpected_error(request: Request, error: Exception) -> JSONResponse:
+    return error_response(500, "internal error; the log has the details")

@@ -1,0 +1,1 @@
+"""General tools that depend on no other package of the monitor."""

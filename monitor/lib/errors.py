@@ -1,0 +1,36 @@
+"""The hierarchy of all exceptions that Headroom defines.
+
+HeadroomError
+├── AccessDeniedError                a request is not allowed (access)
+├── ApiError                         a request to a running Headroom failed (api)
+│   ├── ApiStatusError               it was answered with an error status
+│   └── ApiTransportError            it was not answered, or not by Headroom
+├── AwsResponseError                 an error response of the demo's AWS (demo)
+├── ByteBudgetExceededError          too many bytes are being received at once (stream)
+├── ConfigError                      the configuration cannot be used (schema)
+├── CorruptFileError                 a journal's file is corrupt (alerting; an sqlite3.DatabaseError)
+├── CursorError                      a cursor does not belong to this query (fleet; a ValueError)
+├── DecodeBudgetExceededError        a delivery is too expensive to decode (stream)
+├── EnvelopeError                    a delivery of Firehose is malformed (stream)
+├── FileKindError                    a path is no regular file, or has hard links (lib; an OSError)
+├── FilterError                      a filter of `headroom top` is wrong (top; a ValueError)
+├── InvalidInputError                an author, comment or time is not accepted (schema; a ValueError)
+├── InvalidRequestError              CloudWatch rejects a request for its content (polling)
+├── JournalError                     the journal cannot be used (alerting)
+├── MatcherError                     a matcher cannot be parsed (alerting; a ValueError)
+├── MissingRegionError               no region is configured (aws; a botocore.exceptions.BotoCoreError)
+├── NewerSchemaError                 a journal was written by a newer version (alerting)
+├── NotFiringError                   an alert does not fire (alerting; a LookupError)
+├── PrivateAddressError              an address is not public (outbound; an OSError)
+├── ProtobufError                    bytes are no valid protobuf message (stream; a ValueError)
+├── PushQueueError                   the push queue cannot be used (push)
+├── QueueFullError                   too many passwords wait to be checked (access)
+├── RequestError                     `headroom top` got no usable answer (top)
+├── RequestRejectedError             a delivery is answered with an error status (stream)
+├── ResourceNotFoundError            AWS does not know the resource of a call (aws; a botocore ClientError)
+└── TooManyNamesError                a delivery has too many new metric names (stream)
+"""
+
+
+class HeadroomError(Exception):
+    """The base class of all exceptions that Headroom defines."""

@@ -1,0 +1,71 @@
+"""The registry of the process, with metrics about its build, its loops and its reloads."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from monitor.lib.label_names import exported_names
+
+VERSION = version("aws-headroom")
+DURATION_BUCKETS = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)  # seconds
+
+
+class SnapshotGauge(Collector):
+    """A gauge whose series are all replaced at once.
+
+    labels: the names of its labels, which are exported as `monitor.lib.label_names` says.
+    """
+
+    def __init__(self, name: str, documentation: str, labels: Sequence[str]) -> None:
+        self._name, self._documentation, self._labels = name, documentation, labels
+        self._values: Mapping[tuple[str, ...], float] = {}
+
+    def replace(self, values: Mapping[tuple[str, ...], float]) -> None:
+        """Replace all series. values: the value of each series, by its label values."""
+        self._values = values
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the metric with its current series."""
+        family = GaugeMetricFamily(self._name, self._documentation, labels=exported_names(self._labels))
+        for labels, value in self._values.items():
+            family.add_metric(labels, value)
+        yield family
+
+
+class ProcessTelemetry:
+    """The registry of one process, and the metrics about the process itself."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        gauge, counter = partial(Gauge, registry=self.registry), partial(Counter, registry=self.registry)
+        gauge("headroom_build_info", "The version of this process.", ["version"]).labels(VERSION).set(1)
+        self.reloads = counter("headroom_config_reloads", "Reloads of the configuration.", ["outcome"])
+        self.ticks = counter("headroom_ticks", "Runs of a loop.", ["loop"])
+        self.missed_ticks = counter(
+            "headroom_missed_ticks",
+            "Runs of a loop skipped because the run before took too long.",
+            ["loop"],
+        )
+        self.tick_failures = counter(
+            "headroom_tick_failures", "Runs of a loop that ended with an unexpected error.", ["loop"]
+        )
+        self.tick_durations = Histogram(
+            "headroom_tick_duration_seconds",
+            "Duration of a run of a loop.",
+            ["loop"],
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )

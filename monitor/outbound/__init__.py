@@ -1,0 +1,1 @@
+"""Outgoing HTTP: one client with guarded addresses, for notifiers and pushes."""

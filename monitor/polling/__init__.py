@@ -1,0 +1,1 @@
+"""Polls AWS: inventories of resources, and GetMetricData, both into the fleet."""

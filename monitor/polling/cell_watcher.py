@@ -1,0 +1,187 @@
+"""Watches one cell: runs its inventories and its polls, each on its own schedule."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+
+from collectors.base import Collector
+from monitor.aws.run_status import RunStatus
+from monitor.aws.status import TAGS, CellStatus
+from monitor.config.config import Config
+from monitor.lib.schedule import Schedule, repeat, run_guarded
+from monitor.lib.telemetry import ProcessTelemetry
+from monitor.polling.inventory import Inventory
+from monitor.polling.reader import MetricReader
+from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
+
+MAX_REQUESTED_INVENTORIES = 16  # services that may be queued for an unscheduled inventory
+
+
+class CellWatcher:
+    """Runs the inventories and polls of one cell, and holds their status.
+
+    inventoried_once: set after the first inventory of every service. polled_once: set after the first poll of
+    all metrics that these inventories found.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        reader: MetricReader,
+        collectors: Iterable[Collector],
+        telemetry: ProcessTelemetry,
+        timings: PollingTimings = DEFAULT_TIMINGS,
+    ) -> None:
+        self.cell, self.inventory, self._reader = inventory.cell, inventory, reader
+        self._telemetry, self._timings = telemetry, timings
+        self._collectors = tuple(collectors)
+        self.services = {collector.service for collector in self._collectors}
+        self._not_inventoried = {*self.services, TAGS}
+        self.poll_status = RunStatus()
+        self.inventoried_once, self.polled_once = asyncio.Event(), asyncio.Event()
+        self._has_new_services, self._tags_read, self._is_first_poll = asyncio.Event(), asyncio.Event(), True
+        self._requested_services = asyncio.Queue[str](MAX_REQUESTED_INVENTORIES)
+        self._poll_lock, self._poll_requested = asyncio.Lock(), asyncio.Event()
+        self._inventory_locks = {service: asyncio.Lock() for service in self.services}
+
+    async def run_inventory(self) -> None:
+        """Run one inventory of all services concurrently, and read the tags of their resources."""
+        await asyncio.gather(*map(self._inventory_service, self._collectors), self._read_tags())
+
+    async def _read_tags(self) -> None:
+        try:
+            await self.inventory.read_tags(self._collectors)
+        finally:
+            self._tags_read.set()
+            self._mark_inventoried(TAGS)
+
+    async def _inventory_service(self, collector: Collector) -> None:
+        try:
+            async with self._inventory_locks[collector.service]:
+                status = await self.inventory.run(collector)
+            self._schedule_confirmation(status, partial(self.request_inventory, collector.service))
+        finally:
+            self._mark_inventoried(collector.service)
+
+    def _mark_inventoried(self, service: str) -> None:
+        if service in self._not_inventoried:
+            self._not_inventoried.discard(service)
+            self._has_new_services.set()
+        if not self._not_inventoried:
+            self.inventoried_once.set()
+
+    def status(self) -> CellStatus:
+        """A copy of the present status."""
+        return CellStatus(
+            account=self.cell.account,
+            region=self.cell.region,
+            name=self.inventory.account_name,
+            collectors={name: replace(one) for name, one in self.inventory.statuses.items()},
+            poll=replace(self.poll_status),
+        )
+
+    @property
+    def pending(self) -> list[str]:
+        """The services without an inventory yet, sorted; "metrics" when only their first poll is missing."""
+        services = sorted(self._not_inventoried - {TAGS})
+        return services or ([] if self.polled_once.is_set() else ["metrics"])
+
+    def may_discover(self, service: str) -> bool:
+        """Whether the first inventory of a service has not ended."""
+        return service in self._not_inventoried
+
+    def request_inventory(self, service: str) -> None:
+        """Have the inventory of a service run soon; the request is dropped when too many are queued."""
+        with suppress(asyncio.QueueFull):
+            self._requested_services.put_nowait(service)
+
+    async def _run_requested_inventories(self) -> None:
+        collectors = {one.service: one for one in self._collectors}
+        while True:
+            if collector := collectors.get(await self._requested_services.get()):
+                await self._run_once("inventory", partial(self._inventory_service, collector))
+
+    async def _run_requested_polls(self) -> None:
+        while True:
+            await self._poll_requested.wait()
+            self._poll_requested.clear()
+            await self._run_once("poll", self.run_poll)
+
+    async def _run_once(self, loop: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run an unscheduled inventory or poll, guarded like a scheduled one."""
+        await run_guarded(loop, "/".join(self.cell.key), work, self._telemetry)
+
+    def _schedule_confirmation(self, status: RunStatus, again: Callable[[], None]) -> None:
+        """Schedule another run soon if it can show whether the first failure was permanent."""
+        if status.needs_confirmation:
+            asyncio.get_running_loop().call_later(self._timings.confirmation_delay, again)
+
+    async def run_poll(self) -> None:
+        """Poll all metrics that are due."""
+        async with self._poll_lock:
+            await self._poll_metrics()
+
+    async def _poll_metrics(self, *, only_new: bool = False) -> None:
+        is_full = self.inventoried_once.is_set()
+        self.poll_status.started_at = time.time()
+        failures = await self._reader.read(self.cell.clock.minute(), only_new=only_new)
+        now = time.time()
+        self.poll_status.end(failures, now)
+        if not failures:
+            self.cell.telemetry.poll_time.labels(*self.cell.key).set(now)
+        if is_full:
+            self.polled_once.set()
+        self._schedule_confirmation(self.poll_status, self._poll_requested.set)
+
+    async def _poll_new_metrics(self) -> None:
+        """Poll the metrics that no poll has requested yet; does nothing while there are none.
+
+        Once every service was inventoried it polls in any case, to set `polled_once`. It first waits for
+        tags, up to a time-out, as alerts are routed by them.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timings.tags_timeout):
+                await self._tags_read.wait()
+        self._tags_read.set()
+        async with self._poll_lock:
+            if self._reader.has_new_metrics or self.inventoried_once.is_set():
+                await self._poll_metrics(only_new=True)
+
+    async def _poll_first_inventory(self) -> None:
+        """Poll what the first inventory has found so far, so that no service waits for a slower one.
+
+        Only new metrics are requested, as AWS bills each.
+        """
+        while not self.polled_once.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._timings.first_polls_interval):
+                    await self._has_new_services.wait()
+            self._has_new_services.clear()
+            await self._run_once("poll", self._poll_new_metrics)
+        self._reader.finish_first_polls()
+
+    async def run(self, config: Config) -> None:
+        """Run inventories and polls until cancelled; no service waits for another one."""
+        name, telemetry = "/".join(self.cell.key), self._telemetry
+        inventories: dict[str, Callable[[], Awaitable[None]]] = {TAGS: self._read_tags}
+        inventories |= {one.service: partial(self._inventory_service, one) for one in self._collectors}
+        async with asyncio.TaskGroup() as loops:
+            for service, run in inventories.items():
+                tick = f"{name}/{service}"
+                loops.create_task(
+                    repeat("inventory", Schedule(tick, config.inventory_interval), run, telemetry)
+                )
+            loops.create_task(self._run_requested_inventories())
+            loops.create_task(self._run_requested_polls())
+            loops.create_task(self._poll_first_inventory())
+            loops.create_task(
+                repeat("poll", Schedule(name, config.interval), self._poll_on_schedule, telemetry)
+            )
+
+    async def _poll_on_schedule(self) -> None:
+        """Poll all metrics; the first run, right after the start, polls only metrics not requested yet."""
+        is_first, self._is_first_poll = self._is_first_poll, False
+        await (self._poll_new_metrics() if is_first else self.run_poll())

@@ -1,0 +1,110 @@
+"""A fast codec for GetMetricData: JSON without botocore's recursive serializer and parser.
+
+It hooks into two public botocore events of one operation; signing, endpoints and errors stay botocore's. The
+hooks fit the `json` protocol only: a client of another protocol is used without them.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from monitor.aws.clock import date_header
+
+OPERATION = "cloudwatch.GetMetricData"
+ERROR_STATUS = 300  # HTTP statuses below are of successful responses
+
+NonFinite = Literal["NaN", "Infinity", "-Infinity"]
+
+_body: ContextVar[bytes] = ContextVar("GetMetricData's request body")
+
+
+class MetricResult(msgspec.Struct, rename="pascal"):
+    """One metric of a response: `timestamps` in epoch seconds, `values` in the same order.
+
+    Values that JSON has no number for are text.
+    """
+
+    id: str
+    timestamps: list[float] = []
+    values: list[float | NonFinite] = []
+    status_code: str = "Complete"
+
+
+class MetricPage(msgspec.Struct, rename="pascal"):
+    """One page of GetMetricData's response; `date` is its `Date` header."""
+
+    metric_data_results: list[MetricResult] = []
+    next_token: str | None = None
+    date: str | None = None
+
+
+_decoder = msgspec.json.Decoder(MetricPage)
+
+
+def install(client: Any) -> bool:
+    """Install the hooks on a CloudWatch client, at most once; False when its protocol is another one."""
+    if client.meta.service_model.resolved_protocol != "json":
+        return False
+    client.meta.events.register(f"before-call.{OPERATION}", _swap_body, unique_id="headroom-body")
+    client.meta.events.register(f"before-parse.{OPERATION}", _parse, unique_id="headroom-parse")
+    return True
+
+
+def _swap_body(params: dict[str, Any], **_: Any) -> None:
+    params["body"] = _body.get()
+
+
+def _parse(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    if response_dict["status_code"] < ERROR_STATUS:
+        customized_response_dict["page"] = _decoder.decode(response_dict["body"])
+        response_dict["body"] = b"{}"
+
+
+def query_id(n: int) -> str:
+    """The id of the n-th query of a call; GetMetricData wants it to begin with a lower-case letter."""
+    return f"m{n}"
+
+
+def request_body(metrics: Mapping[int, bytes], minutes: range, token: str | None) -> bytes:
+    """The JSON body of a request for metrics over a range of minutes.
+
+    metrics: the JSON of each `MetricStat`, by number.
+    """
+    queries = b",".join(b'{"Id":"%s","MetricStat":%s}' % (query_id(n).encode(), metrics[n]) for n in metrics)
+    paging = b',"NextToken":%s' % msgspec.json.encode(token) if token else b""
+    start, end = minutes.start * 60, minutes.stop * 60
+    return b'{"MetricDataQueries":[%s],"StartTime":%d,"EndTime":%d%s}' % (queries, start, end, paging)
+
+
+async def get_metric_data(
+    client: Any, metrics: Mapping[int, bytes], minutes: range, token: str | None
+) -> MetricPage:
+    """Request one page of metrics, by number, over a range of minutes, through the hooks."""
+    _body.set(request_body(metrics, minutes, token))
+    response = await client.get_metric_data(MetricDataQueries=[], StartTime=0, EndTime=0)
+    page: MetricPage = response["page"]
+    page.date = date_header(response)
+    return page
+
+
+async def get_metric_data_by_botocore(
+    client: Any, metrics: Mapping[int, bytes], minutes: range, token: str | None
+) -> MetricPage:
+    """Request the same as `get_metric_data` through botocore's own serializer and parser."""
+    queries = [
+        {"Id": query_id(n), "MetricStat": msgspec.json.decode(metric)} for n, metric in metrics.items()
+    ]
+    paging = {"NextToken": token} if token else {}
+    start, end = (datetime.fromtimestamp(minute * 60, UTC) for minute in (minutes.start, minutes.stop))
+    answer = await client.get_metric_data(MetricDataQueries=queries, StartTime=start, EndTime=end, **paging)
+    results = [_result(one) for one in answer.get("MetricDataResults", ())]
+    return MetricPage(results, answer.get("NextToken"), date_header(answer))
+
+
+def _result(one: Mapping[str, Any]) -> MetricResult:
+    times = [moment.timestamp() for moment in one.get("Timestamps", ())]
+    values: Sequence[float] = one.get("Values", ())
+    return MetricResult(one["Id"], times, list(values), one.get("StatusCode", "Complete"))

@@ -1,0 +1,228 @@
+"""The inventory of a cell: runs collectors, registers the series they find, drops those that are missing."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Hashable, Iterable, Mapping, Set
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from collectors import quotas
+from collectors.base import Collector, Observed, Resource, ScanFunction
+from monitor.aws.cell import Cell
+from monitor.aws.failure import Failure, failure_from
+from monitor.aws.run_status import RunStatus
+from monitor.aws.scan import Scan
+from monitor.aws.status import TAGS
+from monitor.config.config import Config
+from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.polling.tags import TagLabels
+from monitor.schema.selector import SelectorLabels
+from rules.limits import (
+    DELIBERATE_CAP_BAND,
+    Limit,
+    LimitKind,
+    LimitSource,
+    Quota,
+    Signal,
+    catalogue,
+    effective_limit,
+)
+
+ResourcePath = tuple[str, ...]  # of a resource
+
+YIELD_EVERY = 100  # series handled before yielding to other tasks
+ACTUAL_SOURCES = (LimitSource.METRIC, LimitSource.API)  # of limits read from the resource or account itself
+
+
+@dataclass(slots=True)
+class ScanResult:
+    """The result of one scan.
+
+    source: the collector's service and the scan. started_at: in epoch seconds. failures: of single
+    resources, or of the scan itself. not_found: the paths of resources that were deleted meanwhile. keys: of
+    the series found. settings_cache: by content, so that series with equal settings share one object.
+    is_complete: whether the scan ended without a failure of its own.
+    """
+
+    source: tuple[str, str]
+    started_at: float
+    failures: list[Failure]
+    not_found: set[ResourcePath]
+    keys: set[Key] = field(default_factory=set)
+    settings_cache: dict[object, SeriesSettings] = field(default_factory=dict)
+    is_complete: bool = False
+
+    def missing_predicate(self) -> Callable[[Key], bool]:
+        """Return a predicate: whether to drop a series that the same scan found earlier.
+
+        Series of a resource whose call failed are kept; when the scan is incomplete, all are kept.
+        """
+        failed = {one.resource_path for one in self.failures if one.resource_path}
+
+        def is_missing(key: Key) -> bool:
+            is_kept = key in self.keys or not self.is_complete or _belongs_to(key, failed)
+            return not is_kept or _belongs_to(key, self.not_found)
+
+        return is_missing
+
+
+def _belongs_to(key: Key, paths: Set[ResourcePath]) -> bool:
+    """Whether a series belongs to one of these resources or to a child of one."""
+    return key.subject.path in paths or not paths.isdisjoint(key.subject.ancestor_paths)
+
+
+class Inventory:
+    """Keeps the series of a cell in the fleet up to date with what its collectors find.
+
+    account_name: as configured; may be empty. statuses: by service; TAGS for the reading of tags.
+    discovered: for each series, the `ScanResult.source` that found it last.
+    """
+
+    def __init__(self, cell: Cell, fleet: Fleet, config: Config, account_name: str = "") -> None:
+        self.cell, self._fleet, self._config, self.account_name = cell, fleet, config, account_name
+        self.statuses: dict[str, RunStatus] = {}
+        self.discovered: dict[Key, tuple[str, str]] = {}
+        self._tags = TagLabels(cell, config.tag_labels)
+        self._quotas: dict[Quota | None, tuple[quotas.QuotaValues, float]] = {}  # with the epoch second read
+
+    async def run(self, collector: Collector) -> RunStatus:
+        """Run the inventory of a service; return its status, which holds the errors of AWS.
+
+        The series of a failed scan are kept, as are those of a resource whose call failed, with the limits
+        read last.
+        """
+        status = self.statuses.setdefault(collector.service, RunStatus())
+        status.started_at = time.time()
+        failures = await self._read_quotas(collector.service)
+        for result in await asyncio.gather(*(self._scan(collector, scan) for scan in collector.scans)):
+            await self._drop_missing(result)
+            failures += result.failures
+        now = time.time()
+        status.end(failures, now)
+        if not failures:
+            self.cell.telemetry.inventory_time.labels(*self.cell.key, collector.service).set(now)
+        return status
+
+    async def read_tags(self, collectors: Iterable[Collector]) -> None:
+        """Read the tags of all resources, if the configuration uses any, and relabel the known series."""
+        chosen = self._tags.with_arn(collectors)
+        if not chosen:
+            return
+        status = self.statuses.setdefault(TAGS, RunStatus())
+        status.started_at = time.time()
+        status.end(await self._tags.read(chosen), time.time())
+        if not status.failures:
+            await self._relabel({one.service: one for one in chosen})
+
+    async def _relabel(self, collectors: Mapping[str, Collector]) -> None:
+        """Set the labels of the known series to the tags that were just read."""
+        settings_cache: dict[Hashable, SeriesSettings] = {}
+        for number, key in enumerate(tuple(self.discovered)):
+            series, collector = self._fleet.series.get(key), collectors.get(key.service)
+            if series and collector:
+                settings = replace(series.settings, tags=self._tags.labels_of(collector, key, {}, {}))
+                self._fleet.retag(key, settings_cache.setdefault(settings.content, settings))
+            if number % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+
+    async def _read_quotas(self, service: str) -> list[Failure]:
+        wanted = {signal.quota for signal in catalogue()[service].signals.values() if signal.quota}
+        scan, now = Scan(self.cell), time.time()
+        self._quotas |= {quota: (values, now) for quota, values in (await quotas.read(scan, wanted)).items()}
+        return scan.failures
+
+    async def _scan(self, collector: Collector, function: ScanFunction) -> ScanResult:
+        scan = Scan(self.cell, collector.service, includes=partial(self._includes, collector.service))
+        source = collector.service, function.__name__
+        result = ScanResult(source, time.time(), scan.failures, scan.not_found)
+        try:
+            async for observed in function(scan):
+                if key := self._register(collector, observed, result):
+                    result.keys.add(key)
+                if len(result.keys) % YIELD_EVERY == 0:
+                    await asyncio.sleep(0)
+            result.is_complete = True
+        except Exception as error:  # of AWS or of an unexpected response; other scans go on
+            result.failures.append(failure_from(error))
+        return result
+
+    def _includes(self, service: str, signal: str, resource: Resource) -> bool:
+        key = Key(*self.cell.key, service, signal, resource.utf8_safe)
+        return not self._config.is_excluded(self._labels(key))
+
+    def _register(self, collector: Collector, observed: Observed, result: ScanResult) -> Key | None:
+        key = Key(*self.cell.key, collector.service, observed.signal, observed.resource.utf8_safe)
+        if self._config.is_excluded(self._labels(key)):
+            return None
+        settings = self._settings(collector, key, observed, result)
+        self._fleet.put(key, observed, settings, self.cell.clock.minute())
+        self.discovered[key] = result.source
+        return key
+
+    def _labels(self, key: Key) -> SelectorLabels:
+        return SelectorLabels(**key.labels, account_name=self.account_name)
+
+    def _settings(
+        self, collector: Collector, key: Key, observed: Observed, result: ScanResult
+    ) -> SeriesSettings:
+        labels = self._labels(key)
+        signal = catalogue()[key.service].signals[key.signal]
+        is_number = isinstance(observed.usage, float | int)  # read by inventories, not by polls
+        interval = self._config.inventory_interval if is_number else self._config.interval
+        pending, keep = (
+            self._config.alert_override(labels, name) for name in ("pending_for", "keep_firing_for")
+        )
+        tolerance = self._config.tolerance_for(labels, signal.tolerance)
+        before = self._fleet.series.get(key)
+        settings = SeriesSettings(
+            limit=self._limit(key, signal, observed, result),
+            band=self._config.band_for(labels, DELIBERATE_CAP_BAND if observed.deliberate else signal.band),
+            delay=collector.publication_delay,
+            stale_after=stale_after(interval, collector.publication_delay),
+            pending_for=signal.pending_for if pending is None else pending // 60,
+            tolerance=tolerance,
+            keep_firing_for=None if keep is None else keep // 60,
+            paid=signal.kind is LimitKind.PROVISIONED,
+            deliberate=observed.deliberate,
+            tags=self._tags.labels_of(collector, key, observed.tags, before.settings.tags if before else {}),
+        )
+        return result.settings_cache.setdefault(settings.content, settings)
+
+    def _limit(self, key: Key, signal: Signal, observed: Observed, result: ScanResult) -> Limit | None:
+        """The effective limit. While the scan has a failed call, the API's last value outranks defaults."""
+        quota, read_at = self._quotas.get(signal.quota, ({}, result.started_at))
+        candidates = {
+            LimitSource.OVERRIDE: self._config.limit_override(self._labels(key)),
+            LimitSource.METRIC: observed.limit if observed.published_limit else None,
+            LimitSource.API: observed.limit,
+            **quota,
+            LimitSource.DOCUMENTED: signal.default_limit(key.region),
+        }
+        limit, before = effective_limit(candidates, result.started_at), self._fleet.series.get(key)
+        last = before.settings.limit if before else None
+        is_default = not limit or limit.source not in (LimitSource.OVERRIDE, *ACTUAL_SOURCES)
+        has_failed = any(not one.resource_path for one in result.failures)
+        if has_failed and is_default and last and last.source in ACTUAL_SOURCES:
+            return last
+        return replace(limit, read_at=read_at) if limit and limit.source in quota else limit
+
+    async def _drop_missing(self, result: ScanResult) -> None:
+        """Drop the series that the same scan found earlier and that are missing now."""
+        is_missing = result.missing_predicate()
+        for number, (key, source) in enumerate(tuple(self.discovered.items())):
+            if source == result.source and is_missing(key):
+                del self.discovered[key]
+                if key in self._fleet.series:  # a reload may have dropped it
+                    self._fleet.drop(key)
+            if number % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+
+
+def stale_after(interval: float, delay: int) -> int:
+    """The age in minutes at which a sample is stale, for metrics that are polled every `interval` seconds.
+
+    One poll may fail. At least 15, as EC2's basic monitoring publishes a point every five.
+    """
+    return max(15, delay + 2 + 2 * math.ceil(interval / 60))

@@ -1,0 +1,56 @@
+"""Joins the pages of one GetMetricData response, and limits their number."""
+
+from collections.abc import Mapping
+from math import ceil
+
+from botocore.exceptions import PaginationError
+
+from monitor.aws.pagination import PageTokens
+from monitor.polling import codec
+from monitor.polling.codec import MetricPage, MetricResult
+
+MAX_POINTS_PER_PAGE = 100_800  # of GetMetricData
+SPARE_PAGES = 10  # as a page with a token may have few points or none
+
+
+class MetricPages:
+    """The results received so far for a request.
+
+    metrics: requested, by number. minutes: the length of the range. results: by the number of the metric.
+    token: of the next page. max_points: of the whole response.
+    """
+
+    def __init__(self, metrics: Mapping[int, bytes], minutes: int) -> None:
+        self.results: dict[int, MetricResult] = {}
+        self.token: str | None = None
+        self.max_points = len(metrics) * minutes
+        self._numbers = {codec.query_id(n): n for n in metrics}
+        self._tokens = PageTokens(ceil(self.max_points / MAX_POINTS_PER_PAGE) + SPARE_PAGES)
+        self._received = 0
+
+    def add(self, page: MetricPage) -> bool:
+        """Add a page; True when it is the last one.
+
+        Raises PaginationError when there are more points or pages than the request can have.
+        """
+        for result in page.metric_data_results:
+            self._received += len(result.values)
+            if result.id in self._numbers:
+                self._join(self._numbers[result.id], result)
+        if self._received > self.max_points and page.next_token:
+            raise PaginationError(
+                message=f"expected at most {self.max_points} points, found {self._received}"
+            )
+        if page.next_token:
+            self._tokens.check(page.next_token)
+        self.token = page.next_token
+        return not self.token
+
+    def _join(self, n: int, page: MetricResult) -> None:
+        """Add the part of a metric's result in one page; the status is that of its last page."""
+        if before := self.results.get(n):
+            before.timestamps += page.timestamps
+            before.values += page.values
+            before.status_code = page.status_code
+        else:
+            self.results[n] = page

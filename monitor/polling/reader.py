@@ -1,0 +1,209 @@
+"""Reads the metrics of a cell with GetMetricData, 500 a call, into the fleet's rings."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+
+import numpy as np
+from aiobotocore.config import AioConfig
+
+from collectors.base import Metric
+from monitor.aws.cell import Cell
+from monitor.aws.clients import CLIENT_CONFIG
+from monitor.aws.failure import AWS_ERRORS, Failure, failure_from
+from monitor.aws.rate_limiter import RateLimiter
+from monitor.cost.prices import METRIC_OWNERS
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.publication_delay import PublicationDelays
+from monitor.fleet.rings import NEVER, WINDOW
+from monitor.polling import codec, plan
+from monitor.polling.codec import MetricResult
+from monitor.polling.metric_pages import MetricPages
+from monitor.polling.rejected_metrics import InvalidRequestError, RejectedMetrics, is_validation_error
+
+MAX_CONCURRENT_CALLS = 4  # per cell
+POINTS_PER_SECOND = 90_000  # AWS allows 180,000 of the last three hours, and one request may have 90,000
+MAX_REQUESTS_PER_METRIC = 3  # in one poll, while its result is incomplete
+# Validation is left out, as the queries were built from checked metrics.
+CLIENT_CONFIG_WITHOUT_VALIDATION = CLIENT_CONFIG.merge(AioConfig(parameter_validation=False))
+
+DIMENSIONS = b'"Dimensions"'
+SERVICE_BY_METRIC = {
+    metric_query(Metric(*metric, stat="")).partition(DIMENSIONS)[0]: service
+    for metric, service in METRIC_OWNERS.items()
+}
+
+
+class MetricReader:
+    """Reads the metrics of one cell into the fleet, one `read` at a time.
+
+    polled: set at the end of each. rejected: the metrics to leave out.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        fleet: Fleet,
+        polled: asyncio.Event | None = None,
+        rejected: RejectedMetrics | None = None,
+    ) -> None:
+        self._cell, self._fleet, self._polled = cell, fleet, polled or asyncio.Event()
+        self._delays = PublicationDelays(fleet.rings.namespaces)
+        self._point_limiter = RateLimiter(POINTS_PER_SECOND)
+        self._semaphore = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
+        self._rejected = rejected or RejectedMetrics()
+        self._requested: set[bytes] | None = set()
+
+    @property
+    def has_new_metrics(self) -> bool:
+        """Whether there are metrics that were not requested yet; False after `finish_first_polls`."""
+        return bool(self._new_metrics())
+
+    def _new_metrics(self) -> Mapping[bytes, int]:
+        if (requested := self._requested) is None:
+            return {}
+        listed = self._fleet.metrics(self._cell.key).items()
+        return {metric: row for metric, row in listed if metric not in requested}
+
+    def finish_first_polls(self) -> None:
+        """Stop recording which metrics were requested, once all of the first inventory were."""
+        self._requested = None
+
+    async def read(self, now: int, *, only_new: bool = False) -> list[Failure]:
+        """Read all metrics that are due at the minute `now`, and return the failures.
+
+        only_new: only metrics that were not requested yet. A failure affects the metrics of its call only.
+        """
+        self._rejected.start_poll()
+        listed = self._new_metrics() if only_new else self._fleet.metrics(self._cell.key)
+        if self._requested is not None:
+            self._requested.update(listed)
+        accepted, retried = self._rejected.partition(listed)
+        self._fleet.keep_refused(self._cell.key, self._rejected.metrics)
+        rings = self._fleet.rings
+        requests = chain(*(plan.plan_requests(rings, metrics, now) for metrics in (accepted, retried)))
+        failed = await asyncio.gather(*map(self._read, requests))
+        self._delays.learn()
+        if (skew := self._cell.clock.skew) is not None:
+            self._cell.telemetry.clock_skew.labels(*self._cell.key).set(skew)
+        self._polled.set()
+        return [one for failures in failed for one in failures]
+
+    async def _read(self, request: plan.MetricRequest) -> list[Failure]:
+        """Send a request; in halves when CloudWatch rejects all of it because of one metric."""
+        try:
+            failed = await self._fetch(request)
+        except InvalidRequestError as error:
+            if len(request.metrics) > 1 and self._rejected.may_split():
+                first, second = halves(request)  # one after the other, as the splits are limited
+                return await self._read(first) + await self._read(second)
+            failed = error.failure
+            if len(request.metrics) == 1:
+                self._reject(request.metrics[0], failed)
+        return [failed] if failed else []
+
+    def _reject(self, metric: bytes, error: Failure) -> None:
+        """Leave a metric out for a while, and make its series unobservable."""
+        self._rejected.add(metric)
+        self._fleet.mark_refused(self._cell.key, metric, f"CloudWatch rejects the metric: {error.message}")
+
+    async def _fetch(self, request: plan.MetricRequest) -> Failure | None:
+        """Send a request until all of its results are complete; return the failure, if any.
+
+        Raises InvalidRequestError when CloudWatch rejects its content.
+        """
+        missing = dict(enumerate(request.metrics))
+        async with self._semaphore:
+            try:
+                for _ in range(MAX_REQUESTS_PER_METRIC):
+                    results = await self._fetch_pages(missing, request)
+                    done = {n: result for n, result in results.items() if is_usable(result)}
+                    self._write(request, done)
+                    missing = {n: metric for n, metric in missing.items() if n not in done}
+                    if not missing:
+                        return None
+            except Exception as error:
+                if not isinstance(error, AWS_ERRORS):  # a response of an unexpected form
+                    self._cell.telemetry.decode_errors.labels("answer").inc()
+                failed = failure_from(error, "GetMetricData")
+                if is_validation_error(error):
+                    raise InvalidRequestError(failed) from error
+                return failed
+        self._cell.telemetry.decode_errors.labels("incomplete").inc(len(missing))
+        example = next(iter(missing.values())).decode()
+        requests = f"{MAX_REQUESTS_PER_METRIC} requests"
+        sentence = f"{len(missing)} metrics stayed incomplete after {requests}, among them {example}"
+        return Failure("GetMetricData", "", "Incomplete", sentence)
+
+    async def _fetch_pages(
+        self, metrics: Mapping[int, bytes], request: plan.MetricRequest
+    ) -> dict[int, MetricResult]:
+        """Request all pages of metrics by number, and return their results by number.
+
+        Raises one of AWS_ERRORS, among them PaginationError when there are more points than there can be.
+        """
+        client = await self._cell.client("cloudwatch", CLIENT_CONFIG_WITHOUT_VALIDATION)
+        send = codec.get_metric_data if codec.install(client) else codec.get_metric_data_by_botocore
+        pages = MetricPages(metrics, len(request.minutes))
+        await self._point_limiter.acquire(pages.max_points)
+        while True:
+            send_page = partial(send, client, metrics, request.minutes, pages.token)
+            page = await self._cell.call_with_retries("cloudwatch", "GetMetricData", send_page)
+            self._cell.clock.observe(page.date)
+            if pages.token is None:  # AWS bills successful requests, all pages together
+                for service, number in count_by_service(metrics.values()).items():
+                    self._cell.telemetry.count_requested_metrics(*self._cell.key, service, number)
+            if pages.add(page):
+                return pages.results
+
+    def _write(self, request: plan.MetricRequest, results: Mapping[int, MetricResult]) -> None:
+        """Write complete results to the rings, and mark their minutes as read.
+
+        A metric that an inventory has dropped is left out, as another metric may have its row now.
+        Points of future minutes by AWS's clock are discarded, and a minute without a point
+        counts as read only after the publication delay.
+        """
+        rings, listed = self._fleet.rings, self._fleet.metrics(self._cell.key)
+        still_listed = {
+            n: one for n, one in results.items() if listed.get(request.metrics[n]) == request.rows[n]
+        }
+        rows = request.rows[np.fromiter(still_listed, np.int32, len(still_listed))]
+        points = [len(result.values) for result in still_listed.values()]
+        times = np.array([time for result in still_listed.values() for time in result.timestamps], np.float64)
+        values = np.array([value for result in still_listed.values() for value in result.values], np.float64)
+        minutes = times // 60
+        stop = min(request.minutes.stop, self._cell.clock.minute())
+        in_range = (minutes >= request.minutes.start) & (minutes < stop)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which `write` discards
+            new = values[in_range].astype(np.float32)
+        point_rows, at = rows.repeat(points)[in_range], minutes[in_range].astype(np.int32)
+        has_changed = rings.at(point_rows, at) != new
+        requested_before = rings.requested_through[point_rows] - at
+        self._delays.observe(rings.namespace[point_rows], requested_before, has_changed)
+        rings.mark_requested(rows, stop - 1)
+        unusable = rings.write(point_rows, at, new, marked_next=True)
+        self._cell.telemetry.points.labels("poll", "written").inc(new.size - unusable)
+        self._cell.telemetry.decode_errors.labels("point").inc(unusable + int(np.count_nonzero(~in_range)))
+        requested_from = NEVER if len(request.minutes) >= WINDOW else request.minutes.start
+        rings.mark_read(rows, stop - 1 - rings.delays(rows), requested_from)
+
+
+def count_by_service(metrics: Iterable[bytes]) -> Mapping[str, int]:
+    """Count the metrics, given as JSON, by the service that they are read for."""
+    return Counter(SERVICE_BY_METRIC.get(metric.partition(DIMENSIONS)[0], "") for metric in metrics)
+
+
+def halves(request: plan.MetricRequest) -> list[plan.MetricRequest]:
+    """Two requests with half of the metrics each."""
+    middle = len(request.metrics) // 2
+    parts = slice(middle), slice(middle, None)
+    return [replace(request, metrics=request.metrics[part], rows=request.rows[part]) for part in parts]
+
+
+def is_usable(result: MetricResult) -> bool:
+    """Whether a result is complete and each of its values has a timestamp."""
+    return result.status_code == "Complete" and len(result.timestamps) == len(result.values)

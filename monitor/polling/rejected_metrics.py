@@ -1,0 +1,79 @@
+"""Metrics that CloudWatch rejects: found by halving the rejected request, then left out of the others."""
+
+import time
+from collections.abc import Callable, Mapping, Set
+
+from botocore.exceptions import ClientError
+
+from monitor.aws.failure import Failure, error_code
+from monitor.lib.errors import HeadroomError
+
+RETRY_INTERVAL = 3600.0  # seconds until a rejected metric is requested again
+MAX_SPLITS = 200  # requests split in one poll; one rejected metric among 500 takes up to nine
+
+# Errors about the content of a request, which is rejected however often it is sent. From the model of
+# GetMetricData, and
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CommonErrors.html
+VALIDATION_CODES = frozenset(
+    {
+        "InvalidParameterCombination",
+        "InvalidParameterCombinationException",
+        "InvalidParameterValue",
+        "InvalidParameterValueException",
+        "MissingParameter",
+        "MissingRequiredParameterException",
+        "ValidationError",
+        "ValidationException",
+    }
+)
+
+
+class InvalidRequestError(HeadroomError):
+    """CloudWatch rejected the content of a request."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.sentence)
+        self.failure = failure
+
+
+class RejectedMetrics:
+    """The metrics of a cell that CloudWatch rejects. clock: seconds, monotonic."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: dict[bytes, float] = {}
+        self._splits = 0
+
+    @property
+    def metrics(self) -> Set[bytes]:
+        """The metrics that are left out now."""
+        return self._since.keys()
+
+    def start_poll(self) -> None:
+        """Start a poll, which may split MAX_SPLITS requests."""
+        self._splits = 0
+
+    def may_split(self) -> bool:
+        """Count a split; return whether this poll may still make it."""
+        self._splits += 1
+        return self._splits <= MAX_SPLITS
+
+    def add(self, metric: bytes) -> None:
+        """Leave a metric out from now on."""
+        self._since[metric] = self._clock()
+
+    def partition(self, listed: Mapping[bytes, int]) -> tuple[Mapping[bytes, int], Mapping[bytes, int]]:
+        """Split metrics, with their rows, into those not rejected and those to retry; omits the others."""
+        if not self._since:
+            return listed, {}
+        oldest = self._clock() - RETRY_INTERVAL
+        plain = {metric: row for metric, row in listed.items() if metric not in self._since}
+        again = [metric for metric, since in self._since.items() if since <= oldest]
+        for metric in again:
+            del self._since[metric]
+        return plain, {metric: listed[metric] for metric in again if metric in listed}
+
+
+def is_validation_error(error: Exception) -> bool:
+    """Whether CloudWatch rejected the content of a request, and not its sender, time or rate."""
+    return isinstance(error, ClientError) and error_code(error) in VALIDATION_CODES

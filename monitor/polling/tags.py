@@ -1,0 +1,54 @@
+"""The tags of a cell's resources, as labels of their series.
+
+They are read for all services at once, and only if the configuration uses tags. Where they cannot be read,
+the labels stay as they were.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from collectors import tags
+from collectors.base import Collector
+from monitor.aws.cell import Cell
+from monitor.aws.failure import Failure, failure_from
+from monitor.aws.scan import Scan
+from monitor.fleet.fleet import Key
+from monitor.lib.text import replace_surrogates
+
+
+class TagLabels:
+    """The tags of a cell's resources. labels: the label of each tag that the configuration uses."""
+
+    def __init__(self, cell: Cell, labels: Mapping[str, str]) -> None:
+        self._cell, self._labels = cell, labels
+        self._found: Mapping[str, tags.Tags] | None = None  # by ARN; None until they were read
+
+    def with_arn(self, collectors: Iterable[Collector]) -> list[Collector]:
+        """The collectors whose tags are read by ARN; none when the configuration uses no tags."""
+        return [one for one in collectors if one.arn_template] if self._labels else []
+
+    async def read(self, collectors: Iterable[Collector]) -> list[Failure]:
+        """Read the tags of the collectors' resources; the tags stay as they were when there are failures."""
+        scan = Scan(self._cell)
+        try:
+            self._found = await tags.read(scan, [one.arn_template for one in collectors], self._labels.keys())
+        except Exception as error:  # of AWS, or for a response of an unexpected form
+            return [failure_from(error, "GetResources")]
+        return []
+
+    def labels_of(self, collector: Collector, key: Key, observed: tags.Tags, before: tags.Tags) -> tags.Tags:
+        """The labels of a series.
+
+        observed: the tags that its collector read. before: the labels that it had, which it keeps until tags
+        were read once, as after a reload.
+        """
+        if collector.arn_template and self._found is None:
+            return {label: before[label] for label in self._labels.values() if label in before}
+        found = {**self._by_arn(collector, key), **observed} if self._labels else {}
+        return {label: replace_surrogates(found[tag]) for tag, label in self._labels.items() if tag in found}
+
+    def _by_arn(self, collector: Collector, key: Key) -> tags.Tags:
+        if not collector.arn_template or not self._found or key.of_account:
+            return {}
+        return self._found.get(
+            tags.format_arn(collector.arn_template, Scan(self._cell), key.subject.path[0]), {}
+        )

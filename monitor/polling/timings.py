@@ -1,0 +1,22 @@
+"""The intervals and time-outs of polling that no user configures."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollingTimings:
+    """Intervals and time-outs in seconds.
+
+    open_retry_interval: between two attempts to open an account. confirmation_delay: before a denied call is
+    repeated, as a single denial raises no alert. tags_timeout: how long the first poll of a cell waits for
+    the tags of its resources. first_polls_interval: between two polls while a cell's first
+    inventory runs.
+    """
+
+    open_retry_interval: float = 60.0
+    confirmation_delay: float = 60.0
+    tags_timeout: float = 10.0
+    first_polls_interval: float = 10.0
+
+
+DEFAULT_TIMINGS = PollingTimings()

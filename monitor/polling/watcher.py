@@ -1,0 +1,234 @@
+"""Watches the configured accounts: opens them, and runs the watchers of their cells."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+
+from collectors import COLLECTORS
+from collectors.base import Collector
+from monitor.aws.account import Account, account_name
+from monitor.aws.cell import Cell
+from monitor.aws.cell_factory import AwsEnvironment, open_cells
+from monitor.aws.clients import ClientCache
+from monitor.aws.failure import Failure, failure_from
+from monitor.aws.rate_limiter import RateLimiter
+from monitor.aws.run_status import RunStatus
+from monitor.aws.status import AccountStatus, CellStatus, describe_failure
+from monitor.aws.telemetry import AwsTelemetry
+from monitor.config.config import Config
+from monitor.fleet.fleet import CellKey, Fleet, Key
+from monitor.lib.schedule import Schedule
+from monitor.lib.telemetry import ProcessTelemetry
+from monitor.polling.cell_watcher import CellWatcher
+from monitor.polling.inventory import YIELD_EVERY, Inventory
+from monitor.polling.reader import MetricReader
+from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
+from monitor.schema.selector import Location, SelectorLabels
+
+log = logging.getLogger(__name__)
+
+MAX_CELL_STARTS_PER_SECOND = 40.0  # hundreds at once blocked the event loop for 250 ms
+UNKNOWN_ACCOUNT = ""  # the id of an account without a role that was not opened yet
+DUPLICATE_ENTRY = Failure(
+    "", "", "Repeated", "another entry of `accounts` watches the same account and regions"
+)
+
+
+@dataclass
+class Watcher:
+    """Watches all cells of a configuration, and writes what they hold to one fleet.
+
+    inherited: what the inventories of the watcher before this one discovered. polled: set after each poll.
+    clients: shared with a later watcher; None: it closes its own when it ends.
+    cells: those that could be opened. inaccessible_accounts: why an account could not be opened, by its name.
+    open_attempted: by account, set after the first attempt to open it. accounts: their status, by name.
+    complete: set once opening every account was attempted and every cell had its first full poll.
+    """
+
+    config: Config
+    fleet: Fleet
+    telemetry: ProcessTelemetry
+    aws_telemetry: AwsTelemetry
+    inherited: Mapping[CellKey, Mapping[Key, tuple[str, str]]] = field(default_factory=dict)
+    polled: asyncio.Event = field(default_factory=asyncio.Event)
+    clients: ClientCache | None = None
+    timings: PollingTimings = DEFAULT_TIMINGS
+    cells: dict[CellKey, CellWatcher] = field(default_factory=dict, init=False)
+    inaccessible_accounts: dict[str, Failure] = field(default_factory=dict, init=False)
+    open_attempted: dict[str, asyncio.Event] = field(init=False)
+    accounts: dict[str, AccountStatus] = field(init=False)
+    complete: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    environment: AwsEnvironment = field(init=False)
+    _start_limiter: RateLimiter = field(
+        default_factory=lambda: RateLimiter(MAX_CELL_STARTS_PER_SECOND), init=False
+    )
+
+    def __post_init__(self) -> None:
+        self.environment = AwsEnvironment(self.clients or ClientCache())
+        names = {account_name(account): account.id or "" for account in self.config.monitored_accounts()}
+        self.open_attempted = {name: asyncio.Event() for name in names}
+        self.accounts = {
+            name: AccountStatus(name=name, account=id_, access=RunStatus()) for name, id_ in names.items()
+        }
+
+    async def open_account(self, account: Account) -> list[CellWatcher]:
+        """Open an account, and return its cells that are not excluded and not watched yet.
+
+        When it cannot be accessed, there are none, and the reason is in `inaccessible_accounts`.
+        """
+        name = account_name(account)
+        fresh, reason = await self._open_cells(account)
+        if reason is None:
+            self.inaccessible_accounts.pop(name, None)
+        elif self.inaccessible_accounts.get(name) != reason:
+            self.inaccessible_accounts[name] = reason
+            log.warning("account %s: %s", name, reason.sentence)
+        opened = [self._add_cell(account, cell) for cell in fresh]
+        self._record_access(name, fresh)
+        self.open_attempted[name].set()
+        return opened
+
+    async def _open_cells(self, account: Account) -> tuple[list[Cell], Failure | None]:
+        """The cells of an account that are not watched yet, or why there are none."""
+        try:
+            cells = await open_cells(account, self.config.endpoint_url, self.aws_telemetry, self.environment)
+        except Exception as error:  # a wrong AWS_ENDPOINT_URL, too, affects this account only
+            return [], failure_from(error)
+        wanted = [cell for cell in cells if self._collectors(account, cell)]
+        fresh = [cell for cell in wanted if cell.key not in self.cells]
+        return fresh, DUPLICATE_ENTRY if wanted and not fresh else None
+
+    def _collectors(self, account: Account, cell: Cell) -> list[Collector]:
+        """The collectors of the account's services that are not excluded in a cell."""
+        location = Location(cell.account, account.name or "", cell.region)
+        services = {
+            one for one in account.services if not self.config.excludes_all_of(location._replace(service=one))
+        }
+        return [one for one in COLLECTORS if one.service in services]
+
+    def _record_access(self, name: str, cells: Sequence[Cell]) -> None:
+        """Record how an attempt to open an account ended."""
+        before = self.accounts[name]
+        before.access.end(
+            (self.inaccessible_accounts[name],) if name in self.inaccessible_accounts else (), time.time()
+        )
+        if cells:
+            self.accounts[name] = replace(before, account=cells[0].account)
+
+    def _add_cell(self, account: Account, cell: Cell) -> CellWatcher:
+        inventory = Inventory(cell, self.fleet, self.config, account.name or "")
+        inventory.discovered |= self.inherited.get(cell.key, {})
+        collectors = self._collectors(account, cell)
+        reader = MetricReader(cell, self.fleet, self.polled)
+        self.cells[cell.key] = CellWatcher(inventory, reader, collectors, self.telemetry, self.timings)
+        return self.cells[cell.key]
+
+    def request_inventory(self, cell: CellKey, service: str) -> None:
+        """Have the inventory of a service run soon, if the cell is watched."""
+        if watched := self.cells.get(cell):
+            watched.request_inventory(service)
+
+    def discovered(self) -> Mapping[CellKey, Mapping[Key, tuple[str, str]]]:
+        """Return the keys that the inventories discovered, for `inherited` of the next watcher."""
+        return dict(self.inherited) | {key: cell.inventory.discovered for key, cell in self.cells.items()}
+
+    async def _drop_unmonitored(self) -> None:
+        """Drop the series of cells and services that only an earlier configuration had."""
+        names = {one.account: one.name for one in self.accounts.values()}
+        inaccessible = {self.accounts[name].account for name in self.inaccessible_accounts}
+        for number, key in enumerate(tuple(self.fleet.series)):
+            if key in self.fleet.series and not self._monitors(key, names.get(key.account, ""), inaccessible):
+                self.fleet.drop(key)
+            if number % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+
+    def _monitors(self, key: Key, account_name: str, inaccessible: Set[str]) -> bool:
+        """Whether a series is of this configuration. inaccessible: the ids of such accounts."""
+        if self.config.is_excluded(SelectorLabels(**key.labels, account_name=account_name)):
+            return False
+        if cell := self.cells.get(key.cell):
+            return key.service in cell.services
+        return key.account in inaccessible or UNKNOWN_ACCOUNT in inaccessible
+
+    async def run(self) -> None:
+        """Watch all accounts until cancelled, and close the clients at the end.
+
+        It ends by itself only when everything is excluded.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for account in self.config.monitored_accounts():
+                    tasks.create_task(self._run_account(account))
+                for attempted in self.open_attempted.values():
+                    await attempted.wait()
+                for cell in tuple(self.cells.values()):
+                    await cell.polled_once.wait()
+                await self._drop_unmonitored()
+                self.complete.set()
+        finally:
+            await self.close()
+
+    async def _run_account(self, account: Account) -> None:
+        async for _ in Schedule(account_name(account), self.timings.open_retry_interval).ticks():
+            cells = await self.open_account(account)
+            if account_name(account) not in self.inaccessible_accounts:
+                break
+        async with asyncio.TaskGroup() as loops:
+            for cell in cells:
+                await self._start_limiter.acquire()
+                loops.create_task(cell.run(self.config))
+
+    async def run_once(self, report: Callable[[int, int], None]) -> None:
+        """Run one inventory and one poll of every cell. report: called with the steps done and all steps."""
+        accounts = self.config.monitored_accounts()
+        opened = [cell for cells in await asyncio.gather(*map(self.open_account, accounts)) for cell in cells]
+        steps, done = 2 * len(opened), 0
+
+        async def run_both(cell: CellWatcher) -> None:
+            nonlocal done
+            for run in (cell.run_inventory, cell.run_poll):
+                await run()
+                done += 1
+                report(done, steps)
+
+        await asyncio.gather(*map(run_both, opened))
+
+    def cell_statuses(self) -> list[CellStatus]:
+        """Copies of the present status of all cells."""
+        return [cell.status() for cell in self.cells.values()]
+
+    def account_statuses(self) -> list[AccountStatus]:
+        """Copies of the present status of all accounts."""
+        return [replace(one, access=replace(one.access)) for one in self.accounts.values()]
+
+    def pending(self) -> list[str]:
+        """The accounts that were not opened and the services that were not read yet, in words."""
+        accounts = [f"account {name}" for name, done in self.open_attempted.items() if not done.is_set()]
+        cells = [(key, cell.pending) for key, cell in self.cells.items()]
+        return accounts + [f"{'/'.join(key)} ({', '.join(services)})" for key, services in cells if services]
+
+    def may_discover(self, cell: CellKey, service: str) -> bool:
+        """Whether an inventory may still discover series of a service of a cell for the first time."""
+        if watched := self.cells.get(cell):
+            return watched.may_discover(service)
+        return not all(attempted.is_set() for attempted in self.open_attempted.values())
+
+    async def close(self) -> None:
+        """Close the clients, unless they are shared with another watcher."""
+        if self.clients is None:
+            await self.environment.clients.aclose()
+
+    def failures(self) -> Iterator[tuple[Location, Failure]]:
+        """The failures of the last inventories and polls, with their locations; a poll has no service."""
+        for name, failed in self.inaccessible_accounts.items():
+            yield Location(self.accounts[name].account, name), failed
+        for (account, region), cell in self.cells.items():
+            location = Location(account, cell.inventory.account_name, region)
+            for service, status in {**cell.inventory.statuses, "": cell.poll_status}.items():
+                yield from ((location._replace(service=service), failed) for failed in status.failures)
+
+    def sentences(self) -> list[str]:
+        """The failures as sentences for people."""
+        return [describe_failure(*one) for one in self.failures()]

@@ -1,0 +1,57 @@
+"""Encodes the labels of samples for push protocols: sorted by name, without empty ones."""
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from monitor.exposition.families import Family
+from monitor.exposition.labels import LABEL_CACHE_SIZE, Labels, group_labels, resource_labels, tag_labels
+from monitor.fleet.fleet import Series
+
+EncodeLabel = Callable[[str, str], bytes]  # name, value
+
+METRIC_NAME = "__name__"
+TAG_PREFIX = "tag_"  # tags sort after the labels of the resource, and before `unit`
+
+
+def sorted_labels(family: Family, series: Series) -> Labels:
+    """Return all labels of a sample, including `__name__`, sorted by name."""
+    return _sorted(
+        ((METRIC_NAME, family.name), *_identity(series), *tag_labels(series), *family.labels(series))
+    )
+
+
+def _identity(series: Series) -> Labels:
+    return group_labels(series.key[:4]) + resource_labels(series)
+
+
+def _sorted(labels: Iterable[tuple[str, str]]) -> Labels:
+    return tuple(sorted(label for label in labels if label[1]))
+
+
+class LabelEncoder:
+    """Encodes the labels of samples. Caches the labels that all samples of a series share."""
+
+    def __init__(self, encode_label: EncodeLabel) -> None:
+        self._encode_label = encode_label
+        self._series: dict[int, tuple[Series, bytes, bytes]] = {}  # by slot
+        self._around_tags = lru_cache(LABEL_CACHE_SIZE)(self._encode_around_tags)
+
+    def encode(self, family: Family, series: Series) -> bytes:
+        """Return `sorted_labels` without `__name__`, encoded."""
+        cached = self._series.get(series.slot)
+        if cached is None or cached[0] is not series:
+            identity, tags = (
+                self._encode(_sorted(_identity(series))),
+                self._encode(_sorted(tag_labels(series))),
+            )
+            cached = self._series[series.slot] = series, identity, tags
+        before, after = self._around_tags(family.labels(series))
+        return cached[1] + before + cached[2] + after
+
+    def _encode_around_tags(self, labels: Labels) -> tuple[bytes, bytes]:
+        before = [label for label in _sorted(labels) if label[0] < TAG_PREFIX]
+        after = [label for label in _sorted(labels) if label[0] >= TAG_PREFIX]
+        return self._encode(before), self._encode(after)
+
+    def _encode(self, labels: Iterable[tuple[str, str]]) -> bytes:
+        return b"".join(self._encode_label(*label) for label in labels)

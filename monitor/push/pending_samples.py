@@ -1,0 +1,137 @@
+"""Selects the samples to queue next: new minutes, each once and in order, then revised samples.
+
+A time series database that rejects samples out of order does so per series, but it also rejects any sample
+an hour older than the newest one of all series (Prometheus: half of a chunk's range). So samples are selected
+in slices of time, the oldest first; within a slice, they are ordered by series.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.operations import NAN
+from monitor.fleet.rings import WINDOW
+from monitor.fleet.snapshot import Snapshot
+from monitor.push.samples import newest_minutes, samples_at
+from monitor.push.watermarks import CHUNK_SIZE, SOURCE_COUNT, Watermarks
+from rules.band import Zone
+
+SLICE_MINUTES: Final = 30
+LATE_MINUTES: Final = 30  # older late or revised samples are not sent
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBatch:
+    """Samples of the series of one chunk, ordered by slot and then minute.
+
+    chunk: the slots of the chunk. slots: the slot of each sample. selected: whether to send a sample,
+    [kind, sample]. queued_through: the watermarks of the chunk before this batch, [kind, slot].
+    """
+
+    chunk: slice
+    slots: Ints
+    snapshot: Snapshot
+    selected: Flags
+    queued_through: Ints
+
+
+class PendingSamples:
+    """The samples of a fleet that are beyond the watermarks of a receiver. Examines the fleet once."""
+
+    def __init__(self, fleet: Fleet, watermarks: Watermarks) -> None:
+        self._fleet, self._watermarks = fleet, watermarks
+        watermarks.sync(fleet)
+        self._newest = newest_minutes(fleet)  # [source, slot]
+        changed = (self._newest > watermarks.examined_through).any(axis=0)
+        self._changed = np.flatnonzero(changed).astype(np.int32)  # slots
+
+    def batches(self) -> Iterator[SampleBatch]:
+        """Yield all pending samples, the revised ones last.
+
+        Call `mark_queued` for each batch before taking the next one.
+        """
+        if not self._changed.size:
+            return
+        newest = self._newest[:, self._changed]
+        queued = self._watermarks.queued_through[:SOURCE_COUNT, self._changed]
+        end = int(newest.max())
+        oldest = np.maximum(queued + 1, end - WINDOW + 1)
+        first = int(oldest.min(where=oldest <= newest, initial=end))
+        yield from self._slices(first, end, revised=False)
+        if self._watermarks.late_minutes:
+            yield from self._slices(end - WINDOW + 1, end, revised=True)
+        self._watermarks.examined_through[:, self._changed] = newest
+
+    def _slices(self, first: int, last: int, revised: bool) -> Iterator[SampleBatch]:
+        for start in range(first // SLICE_MINUTES * SLICE_MINUTES, last + 1, SLICE_MINUTES):
+            yield from self._slice(range(max(start, first), start + SLICE_MINUTES), revised)
+
+    def _slice(self, minutes: range, revised: bool) -> Iterator[SampleBatch]:
+        watermarks, changed = self._watermarks, self._changed
+        queued = watermarks.queued_through[:SOURCE_COUNT, changed]
+        before, last = queued, self._newest[:, changed]
+        if revised:
+            before, last = queued - watermarks.late_minutes, queued - 1
+        first, last = np.maximum(before + 1, minutes.start), np.minimum(last, minutes.stop - 1)
+        first = np.where(first <= last, first, minutes.stop).min(axis=0)
+        last = last.max(axis=0)
+        busy = np.flatnonzero(first <= last)
+        chunks = changed[busy] // CHUNK_SIZE
+        for number in np.unique(chunks).tolist():
+            columns = busy[chunks == number]
+            in_place = self._fleet.id[changed[columns]] == watermarks.ids[changed[columns]]
+            columns = columns[in_place]  # other series may have got the slots since the fleet was examined
+            slots, sample_minutes = expand_ranges(changed[columns], first[columns], last[columns])
+            chunk = slice(number * CHUNK_SIZE, (number + 1) * CHUNK_SIZE)
+            yield self._batch(chunk, slots, sample_minutes, revised)
+
+    def _batch(self, chunk: slice, slots: Ints, minutes: Ints, revised: bool) -> SampleBatch:
+        queued = self._watermarks.queued_through
+        snapshot = samples_at(self._fleet, slots, minutes, self._newest[:, slots])
+        if revised:
+            selected = self._is_revised(slots, snapshot, queued[:, slots])
+        else:
+            selected = snapshot.minute > queued[:, slots]
+        return SampleBatch(chunk, slots, snapshot, selected, queued[:, chunk].copy())
+
+    def _is_revised(self, slots: Ints, snapshot: Snapshot, queued: Ints) -> Flags:
+        """Return whether samples differ from the queued ones of the same minutes.
+
+        The newest queued minute is left out, as receivers reject a second value for their newest sample.
+        """
+        late, minutes = self._watermarks.late_minutes, snapshot.minute
+        in_window = (minutes > queued - late) & (minutes < queued)
+        values, before = _values(snapshot), self._watermarks.last_values[:, slots, minutes % late]
+        differs: Flags = np.isfinite(values) & (values != before)
+        return in_window & differs
+
+    def mark_queued(self, batch: SampleBatch, queued_through: Ints) -> None:
+        """Set the watermarks of the chunk after a batch was queued. queued_through: [kind, slot]."""
+        watermarks, minutes = self._watermarks, batch.snapshot.minute
+        watermarks.queued_through[:, batch.chunk], watermarks.has_departed = queued_through, False
+        if watermarks.late_minutes:
+            queued = batch.selected & (minutes <= queued_through[:, batch.slots - batch.chunk.start])
+            kind, sample = np.nonzero(queued)
+            index = kind, batch.slots[sample], minutes[sample] % watermarks.late_minutes
+            watermarks.last_values[index] = _values(batch.snapshot)[queued]
+
+
+def _values(snapshot: Snapshot) -> Floats:
+    """Return the values that are compared to find revised samples, by kind.
+
+    A changed band may change the zone, and so revises a sample.
+    """
+    zone = np.where(snapshot.zone >= Zone.BELOW, snapshot.zone, NAN)
+    return np.stack([snapshot.usage, snapshot.saturation, zone.astype(np.float32)])
+
+
+def expand_ranges(slots: Ints, first: Ints, last: Ints) -> tuple[Ints, Ints]:
+    """Return each slot with every minute from its first to its last, as two columns."""
+    counts = last - first + 1
+    offsets = np.cumsum(counts) - counts
+    minutes = np.arange(counts.sum()) - np.repeat(offsets - first, counts)
+    return np.repeat(slots, counts), minutes.astype(np.int32)

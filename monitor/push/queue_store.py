@@ -1,0 +1,95 @@
+"""The store of requests that wait to be sent, as a protocol that any database can implement."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from monitor.lib.errors import HeadroomError
+from monitor.push.watermarks import WatermarkRows
+
+
+class PushQueueError(HeadroomError):
+    """The queue cannot be used at the moment; the text is a sentence with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushRequest:
+    """A request with samples. samples: the number of samples. newest: the minute of the newest one."""
+
+    samples: int
+    newest: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRequest:
+    """A request in the store. protocol: the key of its encoding. queued_at: epoch seconds."""
+
+    id: int
+    protocol: str
+    queued_at: float
+    request: PushRequest
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSize:
+    """The number of samples in the queue of a receiver, and the bytes of their requests."""
+
+    samples: int = 0
+    bytes: int = 0
+
+
+class PushQueueStore(Protocol):
+    """The requests that wait for each receiver, and the watermarks of its series.
+
+    Methods may block; they are called from one thread, one at a time. Each is atomic: one that raises
+    PushQueueError has changed nothing.
+    """
+
+    @property
+    def location(self) -> str:
+        """The location of the store, such as a path, for error messages."""
+        ...
+
+    @property
+    def sizes(self) -> Mapping[str, QueueSize]:
+        """The size of each receiver's queue. May be read from any thread."""
+        ...
+
+    def append(
+        self,
+        receiver: str,
+        protocol: str,
+        requests: Iterable[PushRequest],
+        watermarks: Mapping[int, WatermarkRows],
+        max_bytes: int,
+    ) -> int:
+        """Queue requests, and save the watermarks that hold once they are queued, by chunk number.
+
+        If more than `max_bytes` are queued, the oldest requests are dropped, except the first, which may be
+        in flight. Returns the number of dropped samples.
+        """
+        ...
+
+    def first(self, receiver: str) -> QueuedRequest | None:
+        """Return the oldest request of a receiver, None if there is none."""
+        ...
+
+    def remove(self, receiver: str, queued: QueuedRequest) -> None:
+        """Remove a request, if it is still queued."""
+        ...
+
+    def load_watermarks(self, receiver: str) -> WatermarkRows:
+        """Return the newest watermarks of all series that earlier processes saved for a receiver.
+
+        They become the rows of DEPARTED_CHUNK, as series have other slots in this process.
+        """
+        ...
+
+    def retain_receivers(self, receivers: Iterable[str]) -> Mapping[str, int]:
+        """Delete the data of all other receivers. Return the number of dropped samples of each of these."""
+        ...
+
+    def close(self) -> None:
+        """Release the resources of the store; the next method call opens it again."""
+        ...

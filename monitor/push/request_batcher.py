@@ -1,0 +1,86 @@
+"""Packs the samples of many series into requests of a bounded size."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from monitor.exposition.families import Family
+from monitor.fleet.columns import Ints
+from monitor.fleet.snapshot import Snapshot
+from monitor.push.encodings import Doubles, Encoding, MessageWriter
+from monitor.push.label_encoder import LabelEncoder
+from monitor.push.pending_samples import SampleBatch
+from monitor.push.queue_store import PushRequest
+from monitor.push.samples import PUSHED_FAMILIES
+
+MAX_SAMPLES: Final = 2000  # per request
+FULL_BYTES: Final = 900_000  # a request of this size gets no further series
+
+Indices = npt.NDArray[np.intp]
+
+
+def shortest_decimals(values: npt.NDArray[Any]) -> Doubles:
+    """Return the numbers that the exposition shows: the shortest decimals that round to `values`."""
+    return np.array(orjson.loads(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)), np.float64)
+
+
+class RequestBatcher:
+    """Writes samples into requests, one request after the other."""
+
+    def __init__(self, encoding: Encoding, labels: LabelEncoder) -> None:
+        self._encoding, self._labels = encoding, labels
+        self._reset()
+
+    def _reset(self) -> None:
+        self._writer: MessageWriter = self._encoding.writer(self._labels)
+        self._samples = self._newest = 0
+
+    def add(
+        self, family: Family, snapshot: Snapshot, selected: Indices, values: npt.NDArray[Any]
+    ) -> Iterator[PushRequest]:
+        """Add the samples of a snapshot that `selected` lists, with their values; yield full requests.
+
+        The samples are ordered by series and then minute.
+        """
+        ids, minutes = snapshot.id[selected], snapshot.minute[selected]
+        encoded = self._encoding.encode_points(minutes, shortest_decimals(values))
+        points, width = memoryview(encoded.tobytes()), encoded.itemsize
+        starts = np.flatnonzero(np.diff(ids, prepend=~ids[:1]))
+        ends = np.append(starts[1:], ids.size)
+        series_of_run = snapshot.series[selected[starts]]
+        runs = series_of_run, starts.tolist(), ends.tolist(), minutes[ends - 1].tolist()
+        for series, start, end, newest in zip(*runs, strict=True):
+            if self._samples + end - start > MAX_SAMPLES or self._writer.size >= FULL_BYTES:
+                yield from self.finish()
+            self._writer.add(family, series, points[start * width : end * width])
+            self._samples += end - start
+            self._newest = max(self._newest, newest)
+
+    def finish(self) -> Iterator[PushRequest]:
+        """Yield the last request, unless it is empty."""
+        if self._samples:
+            body = self._encoding.compress(self._writer.message())
+            yield PushRequest(self._samples, self._newest, body)
+            self._reset()
+
+
+def build_requests(
+    batch: SampleBatch, encoding: Encoding, labels: LabelEncoder
+) -> tuple[list[PushRequest], Ints]:
+    """Return the requests of a batch, and the watermarks of its chunk once they are queued, [kind, slot].
+
+    May run in any thread, but threads must not share `labels` at the same time.
+    """
+    batcher, requests = RequestBatcher(encoding, labels), list[PushRequest]()
+    queued_through = batch.queued_through.copy()
+    for family, kind in PUSHED_FAMILIES:
+        values = family.values(batch.snapshot)
+        selected = np.flatnonzero(~np.ma.getmaskarray(values) & batch.selected[kind])
+        if selected.size:
+            requests += batcher.add(family, batch.snapshot, selected, values.data[selected])
+            slots = batch.slots[selected] - batch.chunk.start
+            np.maximum.at(queued_through[kind], slots, batch.snapshot.minute[selected])
+    return [*requests, *batcher.finish()], queued_through

@@ -1,0 +1,88 @@
+"""The newest minutes of each series that are queued for one receiver."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.fleet.columns import Floats, Ids, Ints
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.rings import NEVER, WINDOW
+from monitor.push.samples import SampleKind
+
+WATERMARK_DTYPE: Final = np.dtype([("id", "<u8"), ("minutes", "<i4", len(SampleKind))])
+WatermarkRows = npt.NDArray[np.void]
+SOURCE_COUNT: Final = 2  # kinds of samples that are read, not derived: usage and throttling
+CHUNK_SIZE: Final = 2048  # slots examined and saved at once; bounds how long the event loop is blocked
+DEPARTED_CHUNK: Final = -1  # the chunk number of the rows of series that are in no slot
+
+
+def merge_rows(rows: WatermarkRows) -> WatermarkRows:
+    """Return one row per series, with its newest minutes; drop rows older than the rings' window."""
+    ids, row_of_id = np.unique(rows["id"], return_inverse=True)
+    merged = np.empty(ids.size, WATERMARK_DTYPE)
+    merged["id"], merged["minutes"] = ids, NEVER
+    np.maximum.at(merged["minutes"], row_of_id, rows["minutes"])
+    newest = merged["minutes"].max(axis=1, initial=NEVER)
+    in_window: WatermarkRows = merged[newest > newest.max(initial=NEVER) - WINDOW]
+    return in_window
+
+
+class Watermarks:
+    """Columns by slot of the fleet.
+
+    ids: the ids of the series in the slots. queued_through: the newest queued minute, [kind, slot].
+    examined_through: the newest minute of usage and of throttling when a series was last examined,
+    [source, slot]. last_values: the queued values of the last `late_minutes`, compared to find revised
+    samples, [kind, slot, minute % late_minutes]. late_minutes: 0 if revised samples are not sent.
+    has_departed: whether series left their slots since the watermarks were last saved.
+    """
+
+    def __init__(self, departed: WatermarkRows, late_minutes: int) -> None:
+        """departed: the watermarks of series that are in no slot yet."""
+        self.late_minutes, self._departed, self.has_departed = late_minutes, merge_rows(departed), False
+        self.ids: Ids = np.empty(0, np.uint64)
+        self.queued_through: Ints = np.empty((len(SampleKind), 0), np.int32)
+        self.examined_through: Ints = np.empty((SOURCE_COUNT, 0), np.int32)
+        self.last_values: Floats = np.empty((len(SampleKind), 0, late_minutes), np.float32)
+
+    def sync(self, fleet: Fleet) -> None:
+        """Update the columns for series that joined or left the fleet. Call before examining the fleet."""
+        self._grow(fleet.size - self.ids.size)
+        changed = np.flatnonzero(self.ids != fleet.id[: fleet.size])
+        if not changed.size:
+            return
+        departed = changed[self.ids[changed] != 0]
+        rows = self._rows(departed, self.queued_through[:, departed])
+        self._departed = merge_rows(np.concatenate([self._departed, rows]))
+        self.has_departed = self.has_departed or bool(departed.size)
+        self.ids[changed] = fleet.id[changed]
+        self.queued_through[:, changed] = self._departed_minutes(self.ids[changed])
+        self.examined_through[:, changed], self.last_values[:, changed] = NEVER, np.nan
+
+    def _grow(self, more: int) -> None:
+        if more > 0:
+            self.ids = np.concatenate([self.ids, np.zeros(more, np.uint64)])
+            never = np.full((len(SampleKind), more), NEVER, np.int32)
+            self.queued_through = np.concatenate([self.queued_through, never], axis=1)
+            self.examined_through = np.concatenate([self.examined_through, never[:SOURCE_COUNT]], axis=1)
+            unknown = np.full((len(SampleKind), more, self.late_minutes), np.nan, np.float32)
+            self.last_values = np.concatenate([self.last_values, unknown], axis=1)
+
+    def _departed_minutes(self, ids: Ids) -> Ints:
+        minutes = np.full((len(SampleKind), ids.size), NEVER, np.int32)
+        if self._departed.size:
+            nearest = np.minimum(np.searchsorted(self._departed["id"], ids), self._departed.size - 1)
+            same = self._departed["id"][nearest] == ids
+            minutes[:, same] = self._departed["minutes"][nearest[same]].T
+        return minutes
+
+    def _rows(self, slots: npt.NDArray[np.intp] | slice, queued_through: Ints) -> WatermarkRows:
+        rows = np.empty(queued_through.shape[1], WATERMARK_DTYPE)
+        rows["id"], rows["minutes"] = self.ids[slots], queued_through.T
+        return rows
+
+    def rows_by_chunk(self, chunk: slice, queued_through: Ints) -> dict[int, WatermarkRows]:
+        """Return the rows to store, by chunk number, once `chunk` is queued up to `queued_through`."""
+        rows = {chunk.start // CHUNK_SIZE: self._rows(chunk, queued_through)}
+        return rows | ({DEPARTED_CHUNK: self._departed} if self.has_departed else {})

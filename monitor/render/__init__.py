@@ -1,0 +1,1 @@
+"""Series as text, SVG and AWS commands, for pages, reports and terminals."""

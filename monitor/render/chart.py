@@ -1,0 +1,59 @@
+"""The geometry of the chart of a series: usage, limit and target band over three hours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, log10
+
+import numpy as np
+
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.rings import WINDOW
+from rules.limits import Band
+
+WIDTH, HEIGHT = 960, 260  # in user units of the SVG
+NARROW_WIDTH = 400  # for small screens
+LEFT, RIGHT, TOP, BOTTOM = 76, 12, 12, 28  # margins around the plot
+PLOT_HEIGHT = HEIGHT - TOP - BOTTOM
+GRID_LINES = 4  # roughly
+MARGIN_ABOVE = 1.1  # the axis ends this much above the highest value
+MIN_TOP = 1e-9
+
+
+LimitSpans = Sequence[tuple[float, float, float]]  # x where a limit begins, the width, and the limit
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart: the history of a series, its target band, its unit, and the width in user units."""
+
+    history: SeriesHistory
+    band: Band
+    unit: str
+    width: int = WIDTH
+
+    @property
+    def plot_width(self) -> int:
+        """The width between the margins."""
+        return self.width - LEFT - RIGHT
+
+    @property
+    def top(self) -> float:
+        """The highest value of the axis."""
+        values = np.concatenate([self.history.usage, self.history.upper_bound, self.history.limit])
+        known = values[np.isfinite(values)]
+        return max(float(known.max(initial=0.0)) * MARGIN_ABOVE, MIN_TOP)
+
+    def x(self, minute: float) -> float:
+        """Return the x coordinate of a minute."""
+        return LEFT + self.plot_width * (minute - self.history.start) / (WINDOW - 1)
+
+    def y(self, value: float) -> float:
+        """Return the y coordinate of a value."""
+        return TOP + PLOT_HEIGHT * (1 - value / self.top)
+
+
+def round_step(top: float, lines: int = GRID_LINES) -> float:
+    """Return a distance between grid lines up to `top` that is 1, 2 or 5 times a power of ten."""
+    rough = top / lines
+    power: float = 10.0 ** floor(log10(rough))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)

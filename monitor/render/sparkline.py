@@ -1,0 +1,33 @@
+"""Sparklines of three hours in a few characters, for terminals and plain text."""
+
+import numpy as np
+
+from monitor.fleet.columns import Floats
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.rings import WINDOW
+
+LENGTH = 18  # characters
+BUCKET = WINDOW // LENGTH  # minutes per character, which shows their highest value
+BLOCKS = "▁▂▃▄▅▆▇█"  # the last one at the limit and above
+GAP, THROTTLED = " ", "!"
+LEGEND = (
+    f"Three hours, the highest of {BUCKET} minutes per character: from {BLOCKS[0]} no usage to "
+    f"{BLOCKS[-1]} the limit, {THROTTLED} throttled demand, blank where unknown."
+)
+
+
+def sparkline(history: SeriesHistory) -> str:
+    """Return the utilization as blocks, on the same scale for all series; blank where it is unknown."""
+    utilization, throttled = _bucket_max(history.utilization), _bucket_max(history.throttled) > 0
+    top = len(BLOCKS) - 1
+    heights = np.floor(np.nan_to_num(utilization) * top).clip(0, top).astype(int)
+    return "".join(
+        THROTTLED if flag else BLOCKS[height] if known else GAP
+        for height, known, flag in zip(heights, np.isfinite(utilization), throttled, strict=True)
+    )
+
+
+def _bucket_max(values: Floats) -> Floats:
+    """Return the highest known value of each bucket; NaN where none is known."""
+    highest: Floats = np.fmax.reduce(values.reshape(LENGTH, BUCKET), axis=1)
+    return highest

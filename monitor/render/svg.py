@@ -1,0 +1,84 @@
+"""Small SVG drawings: the bar of a utilization with its target band, and the sparkline of three hours.
+
+Colours come from the style sheet, by class.
+"""
+
+from collections.abc import Iterator
+from math import isfinite
+
+import numpy as np
+from markupsafe import Markup
+
+from monitor.fleet.columns import Flags, Floats
+from monitor.lib.units import format_percent
+from rules.limits import Band
+
+BUCKET = 3  # minutes per step of a sparkline, which shows their highest value
+WIDTH, HEIGHT = 120, 28  # of a sparkline, in user units of the SVG
+BAR_WIDTH = 100  # at the limit
+MARGIN_ABOVE = 1.08  # the scale of a sparkline ends this much above the highest value
+
+BAR = Markup(
+    '<svg class="bar" viewBox="0 0 100 12" preserveAspectRatio="none" role="img" aria-label="{label}">'
+    '<rect class="track" width="100" height="12"/>'
+    '<rect class="fill {zone}" y="2" width="{fill:.1f}" height="8"/>'
+    '<rect class="band" x="{low:.1f}" width="{width:.1f}" height="12"/></svg>'
+)
+SPARKLINE = Markup(
+    '<svg class="spark" viewBox="0 0 120 28" preserveAspectRatio="none" role="img" aria-label="{label}">'
+    '<rect class="band" y="{top:.1f}" width="120" height="{height:.1f}"/>'
+    '<path class="limit" d="M0 {limit:.1f}H120"/>'
+    '<path class="line" d="{line}"/><path class="throttled" d="{throttled}"/></svg>'
+)
+
+
+def utilization_bar(utilization: float | None, band: Band, zone: str) -> Markup:
+    """Return a bar whose full width is the limit, with the target band marked. zone: the word of its zone."""
+    target = f"{format_percent(band.low)} to {format_percent(band.high)}"
+    label = f"{format_percent(utilization)} of the limit, target {target}"
+    low, high = min(band.low, 1.0) * BAR_WIDTH, min(band.high, 1.0) * BAR_WIDTH
+    fill = min(utilization or 0.0, 1.0) * BAR_WIDTH
+    return BAR.format(label=label, zone=zone, fill=fill, low=low, width=high - low)
+
+
+def utilization_sparkline(utilization: Floats, throttled: Floats, band: Band) -> Markup:
+    """Return three hours of utilization over the target band, with throttled minutes marked at the bottom."""
+    steps = np.fmax.reduce(utilization.reshape(-1, BUCKET), axis=1)
+    known = steps[np.isfinite(steps)]
+    if not known.size:
+        return Markup('<span class="muted">unknown</span>')
+    top = max(1.0, float(known.max())) * MARGIN_ABOVE
+    lowest, highest = format_percent(float(known.min())), format_percent(float(known.max()))
+    label = f"three hours: {lowest} to {highest} of the limit"
+    xs = np.arange(steps.size, dtype=np.float32) * np.float32(WIDTH / steps.size)
+    line = " ".join(line_path(xs, HEIGHT - HEIGHT * np.minimum(steps, top) / np.float32(top)))
+    marked = np.fmax.reduce(throttled.reshape(-1, BUCKET), axis=1) > 0
+    return SPARKLINE.format(
+        label=label + (", throttled at times" if marked.any() else ""),
+        top=_y(band.high, top),
+        height=_y(band.low, top) - _y(band.high, top),
+        limit=_y(1.0, top),
+        line=line,
+        throttled=" ".join(run_marks(marked, WIDTH / marked.size, HEIGHT)),
+    )
+
+
+def _y(ratio: float, top: float) -> float:
+    return HEIGHT - HEIGHT * min(ratio, top) / top
+
+
+def line_path(xs: Floats, ys: Floats) -> Iterator[str]:
+    """Yield the path commands of a line through points, with gaps where y is NaN."""
+    drawing = False
+    for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
+        known = isfinite(y)
+        if known:
+            yield f"{'L' if drawing else 'M'}{x:.4g} {y:.3g}" + ("" if drawing else "h1")
+        drawing = known
+
+
+def run_marks(flags: Flags, step: float, bottom: float) -> Iterator[str]:
+    """Yield the path commands of a stroke under each run of flags. step: the width of one flag."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))).tolist()
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        yield f"M{start * step:.4g} {bottom - 1.5:.4g}H{end * step:.4g}"

@@ -1,0 +1,58 @@
+"""Times, amounts of money, names and sources as text for pages, reports and terminals."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from markupsafe import Markup
+
+from monitor.lib.units import format_amount
+from rules.limits import LimitSource
+
+SOURCE_TEXTS: Mapping[LimitSource, str] = {
+    LimitSource.OVERRIDE: "set in Headroom's configuration",
+    LimitSource.METRIC: "published by CloudWatch, for each minute",
+    LimitSource.API: "read from the service's API",
+    LimitSource.APPLIED: "the value that Service Quotas applies to this account",
+    LimitSource.DEFAULT: "Service Quotas' default for new accounts",
+    LimitSource.DOCUMENTED: "documented by AWS; no closer source could be read",
+}
+
+
+def time_element(seconds: float | None) -> str:
+    """Return a time element of epoch seconds, in UTC; the pages' script shows it in the viewer's zone."""
+    if seconds is None:
+        return "never"
+    at = datetime.fromtimestamp(seconds, UTC)
+    return Markup('<time datetime="{:%Y-%m-%dT%H:%M:%SZ}">{:%d %b %H:%M} UTC</time>').format(at, at)
+
+
+def dollars(amount: float) -> str:
+    """Return an amount of US dollars: in cents, below one dollar with three significant digits."""
+    return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.3g}"
+
+
+HANDLING_TEXTS = {
+    "acknowledged_by": "acknowledged by",
+    "silenced_by": "silenced by",
+    "inhibited_by": "inhibited by",
+}
+MAX_NAME_LENGTH = 96  # characters of a resource's name in a list
+
+
+OptionalNumber = float | None
+
+
+def shorten(name: str, limit: int = MAX_NAME_LENGTH) -> str:
+    """Return a name of about `limit` characters at most, without its middle when it is longer."""
+    half = limit // 2
+    return name if len(name) <= limit else f"{name[:half]} … {name[-half:]}"
+
+
+def usage_of_limit(usage: str, limit: float | None, unit: str) -> str:
+    """Return usage and limit as text; a unit that both have is written once: `3.5k of 4k requests/s`."""
+    if limit is None:
+        return f"{usage} of an unknown limit"
+    limit_text = format_amount(limit, unit)
+    number, _, usage_unit = usage.partition(" ")
+    same_unit = usage_unit == limit_text.partition(" ")[2] and not unit.startswith("bytes")
+    return f"{number if same_unit else usage} of {limit_text}"

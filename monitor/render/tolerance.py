@@ -1,0 +1,15 @@
+"""The throttled demand that a signal tolerates, in words."""
+
+from monitor.lib.units import format_percent
+from rules.limits import Signal, Tolerance
+
+
+def tolerance_text(signal: Signal, tolerance: Tolerance) -> str:
+    """Return what it takes for an alert; empty for a signal without a metric of throttled demand."""
+    if not signal.throttled_unit:
+        return ""
+    duration = f"for {tolerance.pending_for} minutes" if tolerance.pending_for else "in one minute"
+    return (
+        f"An alert needs {tolerance.rate:g} throttled {signal.throttled_unit} per second {duration}, and "
+        f"{format_percent(tolerance.share)} of the demand where that is counted; less raises no alert."
+    )

@@ -1,0 +1,1 @@
+"""The output of `headroom check`, `report` and `catalogue`: the scan and its formats."""

@@ -1,0 +1,45 @@
+"""The catalogue of signals as text, a Markdown table or JSON."""
+
+from collections.abc import Iterable
+
+import orjson
+
+from monitor.lib.units import format_amount
+from rules.limits import Signal
+
+
+def default_limit_text(signal: Signal) -> str:
+    """Return the documented default limit, as a range where it differs by region."""
+    default = signal.default
+    if default is None:
+        return "set by the customer"
+    values = [default.value, *default.by_region.values()]
+    lowest, highest = (format_amount(value, signal.unit) for value in (min(values), max(values)))
+    return lowest if lowest == highest else f"{lowest} to {highest}, by region"
+
+
+def as_text(signals: Iterable[Signal]) -> str:
+    """Return one paragraph per signal."""
+    return "\n\n".join(map(_paragraph, signals))
+
+
+def _paragraph(signal: Signal) -> str:
+    lines = [signal.id, signal.title, f"limit: {default_limit_text(signal)}, {signal.kind.value}"]
+    lines += [f"quota: {signal.quota.code}"] if signal.quota else []
+    return "\n  ".join([*lines, *(f"remedy: {remedy}" for remedy in signal.remedy), *signal.docs])
+
+
+def as_markdown(signals: Iterable[Signal]) -> str:
+    """Return a table with one row per signal."""
+    rows = [("signal", "usage", "default limit", "kind"), ("--",) * 4]
+    rows += [(f"`{one.id}`", one.title, default_limit_text(one), one.kind.value) for one in signals]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def as_json(signals: Iterable[Signal]) -> str:
+    """Return every field of every signal."""
+    entries = [signal.model_dump(mode="json", by_alias=True) for signal in signals]
+    return orjson.dumps(entries, option=orjson.OPT_INDENT_2).decode()
+
+
+FORMATS = {"text": as_text, "markdown": as_markdown, "json": as_json}

@@ -1,0 +1,183 @@
+"""The summary as Markdown, with tables as GitHub renders them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from monitor.fleet.fleet import Key
+from monitor.fleet.rows import Row, signal_of
+from monitor.lib.telemetry import VERSION
+from monitor.lib.units import format_amount, format_percent
+from monitor.render.markdown import code_span, escape_markdown
+from monitor.render.sparkline import LEGEND, sparkline
+from monitor.render.text import dollars
+from monitor.report.check_formats import usage_text
+from monitor.report.html import long_timestamp
+from monitor.report.summary import Summary, SummaryRow, resource_name
+
+SERIES_COLUMNS = ("zone", "resource", "location", "utilization", "usage", "limit", "three hours")
+NUMERIC_COLUMNS = ("utilization", "usage", "limit", "per month")
+MAX_SERIES_PER_COMMAND = 5  # series listed for one command
+
+
+def as_markdown(summary: Summary) -> str:
+    """Return the Markdown document."""
+    parts = (_head, _worst, _newly_above, _idle, _blind_spots, _foot)
+    return "\n\n".join("\n".join(part(summary)) for part in parts) + "\n"
+
+
+def table_lines(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[str] = ()
+) -> Iterator[str]:
+    """Yield the lines of a table. The cells are Markdown."""
+    ruler = ["---:" if column in numbers else "---" for column in columns]
+    for row in (columns, ruler, *rows):
+        yield f"| {' | '.join(row)} |"
+
+
+def _omitted(number: int) -> list[str]:
+    return ["", f"{number} more are not listed."] if number else []
+
+
+def _head(summary: Summary) -> Iterator[str]:
+    yield "# AWS limits"
+    yield ""
+    at = long_timestamp(summary.scan.finished_at)
+    text = f"Generated on {at} by Headroom {VERSION} from the last three hours"
+    accounts = "; ".join(
+        f"{account} in {', '.join(regions)}" for account, regions in summary.regions_by_account.items()
+    )
+    if accounts:
+        text += f", for {escape_markdown(accounts)}"
+    requested = ", ".join(f"{label} {' or '.join(patterns)}" for label, patterns in summary.requested.items())
+    if requested:
+        text += f"; only {escape_markdown(requested)}"
+    yield f"{text}."
+    yield ""
+    counts = {zone.word: str(number) for zone, number in summary.counts.items()}
+    yield from table_lines(list(counts), [list(counts.values())], list(counts))
+
+
+def _worst(summary: Summary) -> Iterator[str]:
+    yield "## Most urgent"
+    yield ""
+    if not summary.worst.items:
+        yield "No series could be judged."
+        return
+    rows = [[*_series_cells(summary, line), _since(line), _remedy(line.row)] for line in summary.worst.items]
+    yield from table_lines([*SERIES_COLUMNS, "since", "first remedy"], rows, NUMERIC_COLUMNS)
+    yield from ["", LEGEND]
+    if more := summary.worst.omitted:
+        yield from ["", f"{more} more series are above their target bands."]
+
+
+def _series_cells(summary: Summary, line: SummaryRow) -> list[str]:
+    row = line.row
+    throttled = f" ({row.throttled:.3g}/s throttled)" if row.throttled else ""
+    limit = "unknown" if row.limit is None else format_amount(row.limit, row.unit)
+    texts = (
+        row.zone.word + throttled,
+        _series_title(row.key),
+        summary.location(row.key),
+        format_percent(row.utilization),
+    )
+    return [*map(escape_markdown, (*texts, usage_text(row), limit)), code_span(sparkline(line.history))]
+
+
+def _series_title(key: Key) -> str:
+    return f"{resource_name(key)}: {signal_of(key).title}"
+
+
+def _since(line: SummaryRow) -> str:
+    if line.since is None:
+        return "over three hours"
+    return f"{datetime.fromtimestamp(line.since, UTC):%d %b %H:%M} UTC"
+
+
+def _remedy(row: Row) -> str:
+    return escape_markdown(signal_of(row.key).remedy[0])
+
+
+def _newly_above(summary: Summary) -> Iterator[str]:
+    yield "## Newly above the target band"
+    yield ""
+    yield "Series that left their target band upwards within the last three hours and are still above it."
+    if summary.newly_above.items:
+        yield ""
+        rows = [
+            [_since(line) + (", again" if line.repeated else ""), *_series_cells(summary, line)]
+            for line in summary.newly_above.items
+        ]
+        yield from table_lines(["since", *SERIES_COLUMNS], rows, NUMERIC_COLUMNS)
+        yield from _omitted(summary.newly_above.omitted)
+    else:
+        yield "None."
+
+
+def _idle(summary: Summary) -> Iterator[str]:
+    yield "## Idle capacity"
+    yield ""
+    if not summary.idle.items:
+        yield "No provisioned capacity is below its target band."
+        return
+    yield (
+        "Provisioned capacity below its target band. After the proposed reduction, the highest minute of the "
+        "last three hours would be in the middle of the band; daily or monthly peaks outside these hours are "
+        "not considered."
+    )
+    yield ""
+    columns = ("resource", "location", "provisioned", "peak usage", "can be reduced by", "per month", "price")
+    rows = [
+        (
+            f"{one.name}: {signal_of(one.key).title}",
+            summary.location(one.key),
+            one.bought_text,
+            one.peak_text,
+            one.spare_text or "unknown",
+            "unknown" if one.monthly_dollars is None else dollars(one.monthly_dollars),
+            one.price_text,
+        )
+        for one in summary.idle.items
+    ]
+    yield from table_lines(columns, [list(map(escape_markdown, row)) for row in rows], NUMERIC_COLUMNS)
+    yield from _omitted(summary.idle.omitted)
+    yield ""
+    yield _idle_total(summary)
+
+
+def _idle_total(summary: Summary) -> str:
+    if summary.unpriced == len(summary.idle.items) + summary.idle.omitted:
+        return "No total is given, because none of these prices is known."
+    without = f" (without {summary.unpriced} of unknown price)" if summary.unpriced else ""
+    return (
+        f"**{dollars(summary.idle_dollars_per_month)} per month in total**{without}. "
+        f"List prices, without discounts and taxes: {', '.join(summary.price_sources)}"
+    )
+
+
+def _blind_spots(summary: Summary) -> Iterator[str]:
+    yield "## Blind spots"
+    yield ""
+    for cause in summary.blind_spots.items:
+        yield f"- {escape_markdown(cause.reason)}: {cause.series_count} series"
+        for keys, enable in cause.commands.items:
+            names = "; ".join(
+                f"{_series_title(key)} ({summary.location(key)})" for key in keys[:MAX_SERIES_PER_COMMAND]
+            )
+            omitted = len(keys) - MAX_SERIES_PER_COMMAND
+            rest = f" and {omitted} more" if omitted > 0 else ""
+            yield f"  - {escape_markdown(names)}{rest}" + (f": {code_span(enable)}" if enable else "")
+        if cause.commands.omitted:
+            yield f"  - {cause.commands.omitted} more are not listed."
+    yield from (f"- Failed read of AWS: {escape_markdown(sentence)}" for sentence in summary.failures.items)
+    if not summary.blind_spots.items and not summary.failures.items:
+        yield "None."
+    yield from (*_omitted(summary.blind_spots.omitted), *_omitted(summary.failures.omitted))
+
+
+def _foot(summary: Summary) -> Iterator[str]:
+    scan = summary.scan
+    yield f"Series read: {len(scan.rows)}."
+    yield (
+        f"Cost of this scan: {dollars(scan.cost_dollars)} for {scan.metrics_requested} metrics requested of "
+        "CloudWatch's GetMetricData."
+    )

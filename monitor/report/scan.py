@@ -1,0 +1,140 @@
+"""Scans all configured accounts once: reads limits and metrics, and judges every series."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from monitor.aws.failure import Failure
+from monitor.aws.failure_class import FailureClass, classify
+from monitor.aws.status import describe_failure
+from monitor.aws.telemetry import AwsTelemetry
+from monitor.config.config import Config
+from monitor.cost.telemetry import CostTelemetry, MeasuredCost
+from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.judge import judge
+from monitor.fleet.rows import rows_of
+from monitor.lib.telemetry import ProcessTelemetry
+from monitor.polling.watcher import DUPLICATE_ENTRY, Watcher
+from monitor.report.check_formats import Report
+from monitor.schema.problems import ConfigError, problem_lines, problems_from_pydantic
+from monitor.schema.selector import Location, Selector, SelectorLabels
+from rules.limits import signals
+
+SeriesFilter = Callable[[Key], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanReport(Report):
+    """The result of one scan.
+
+    finished_at: epoch seconds. cells: account id, region and account name of each cell that was read.
+    metrics_requested: metrics requested of GetMetricData. cost_dollars: the list price of these requests.
+    """
+
+    history_of: Callable[[Key], SeriesHistory]
+    finished_at: float
+    cells: Sequence[tuple[str, str, str]]
+    metrics_requested: int
+    cost_dollars: float
+
+
+def parse_selectors(patterns_by_label: Mapping[str, Sequence[str] | None]) -> list[list[Selector]]:
+    """Return a list of selectors for each label that has patterns; a series must match one of each list.
+
+    The patterns are those of the configuration: a signal may be prefixed with its service, and an account
+    may be given by name. Raises ConfigError.
+    """
+    given = {label: patterns for label, patterns in patterns_by_label.items() if patterns}
+    try:
+        return [
+            [Selector.model_validate({label: pattern}) for pattern in patterns]
+            for label, patterns in given.items()
+        ]
+    except ValidationError as error:
+        raise ConfigError(problem_lines("headroom", problems_from_pydantic(error, Selector))) from None
+
+
+def series_filter(config: Config, selectors: Iterable[Iterable[Selector]]) -> SeriesFilter:
+    """Return a predicate: whether the selectors match a series."""
+    names = {account.id: account.name or "" for account in config.monitored_accounts()}
+
+    def matches(key: Key) -> bool:
+        # At most one entry has no id before the first call.
+        name = names.get(key.account, names.get(None, ""))
+        labels = SelectorLabels(**key.labels, account_name=name)
+        return all(any(selector.matches(labels) for selector in some) for some in selectors)
+
+    return matches
+
+
+def requested_failures(
+    failures: Iterable[tuple[Location, Failure]], selectors: Iterable[Iterable[Selector]]
+) -> list[str]:
+    """Return a sentence for each failure that concerns something the selectors match.
+
+    Regions that are not enabled are left out, since they hold no resources, and so is the second entry of an
+    account that is configured twice.
+    """
+    groups = [list(some) for some in selectors]
+    return [
+        describe_failure(location, failure)
+        for location, failure in failures
+        if classify(failure.code) != FailureClass.DISABLED
+        and failure != DUPLICATE_ENTRY
+        and all(any(one.may_match(location) for one in some) for some in groups)
+    ]
+
+
+def limit_to_requested_services(config: Config, selectors: Iterable[Iterable[Selector]]) -> Config:
+    """Return the configuration without the services that no selector matches: reading them costs money.
+
+    Raises ConfigError when no service is left.
+    """
+    requested = {
+        signal.service
+        for signal in signals()
+        if all(any(one.matches_signal(signal.service, signal.name) for one in some) for some in selectors)
+    }
+    accounts = [
+        account.model_copy(update={"services": tuple(one for one in account.services if one in requested)})
+        for account in config.monitored_accounts()
+    ]
+    left = tuple(account for account in accounts if account.services)
+    if not left:
+        raise ConfigError(["headroom: none of the requested services is configured"])
+    return config.model_copy(update={"accounts": left})
+
+
+async def scan_once(
+    config: Config, selectors: Sequence[Sequence[Selector]], report_progress: Callable[[int, int], None]
+) -> ScanReport:
+    """Read and judge everything once. Errors of AWS are part of the report.
+
+    report_progress: called with the number of steps done and the number of all steps.
+    """
+    matches = series_filter(config, selectors)
+    fleet, telemetry = Fleet(), ProcessTelemetry()
+    aws_telemetry = AwsTelemetry(telemetry.registry)
+    cost = CostTelemetry(telemetry.registry, aws_telemetry.metrics_requested)
+    watcher = Watcher(config, fleet, telemetry, aws_telemetry)
+    try:
+        await watcher.run_once(report_progress)
+    finally:
+        await watcher.close()
+    finished_at = time.time()
+    now = int(finished_at // 60)
+    judge(fleet, now)
+    spent = sum(cost.measured().values(), MeasuredCost())
+    return ScanReport(
+        rows=rows_of(fleet, matches),
+        failures=watcher.sentences(),
+        requested_failures=requested_failures(watcher.failures(), selectors),
+        history_of=lambda key: SeriesHistory.of(fleet, fleet.series[key], now),
+        finished_at=finished_at,
+        cells=[(*key, cell.inventory.account_name) for key, cell in sorted(watcher.cells.items())],
+        metrics_requested=int(spent.requested),
+        cost_dollars=spent.dollars,
+    )

@@ -1,0 +1,153 @@
+"""The content of `headroom report`, independent of its format."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from monitor.cost.idle import IdlePurchase, find_idle
+from monitor.fleet.fleet import Key
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.rows import Row
+from monitor.report.blind_spots import unobservable_by_reason
+from monitor.report.scan import ScanReport
+from rules.band import Zone
+
+MAX_WORST = MAX_NEWLY_ABOVE = MAX_IDLE = MAX_BLIND_SPOTS = 12  # entries of each section
+MAX_COMMANDS = 4  # of one blind spot
+MAX_FAILURES = 6
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Truncated(Generic[Item]):
+    """The first items of a list, and the number of items that were left out."""
+
+    items: Sequence[Item]
+    omitted: int
+
+    @classmethod
+    def of(cls, items: Sequence[Item], limit: int) -> "Truncated[Item]":
+        """Return the first `limit` items."""
+        return cls(items[:limit], max(len(items) - limit, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    """A series and its last three hours.
+
+    since: when it entered its zone, in epoch seconds; None: before these hours. repeated: whether it was
+    above its target band earlier in these hours, too.
+    """
+
+    row: Row
+    history: SeriesHistory
+    since: int | None
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportBlindSpot:
+    """A reason why series are unobservable, and how many have it.
+
+    commands: some of the series, and the command that makes them observable; empty when there is none.
+    """
+
+    reason: str
+    series_count: int
+    commands: Truncated[tuple[Sequence[Key], str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The content of a report, whatever its format.
+
+    requested: the requested patterns by label. counts: the number of series in each zone. worst: the most
+    urgent series; `omitted` counts those above their target bands. newly_above: the series that left their
+    target bands upwards within the last three hours. idle_dollars_per_month: the list price of all idle
+    capacity whose price is known; unpriced: the number of idle purchases without a known price.
+    """
+
+    scan: ScanReport
+    requested: Mapping[str, Sequence[str]]
+    counts: Mapping[Zone, int]
+    worst: Truncated[SummaryRow]
+    newly_above: Truncated[SummaryRow]
+    idle: Truncated[IdlePurchase]
+    idle_dollars_per_month: float
+    unpriced: int
+    blind_spots: Truncated[ReportBlindSpot]
+    failures: Truncated[str]
+
+    @property
+    def regions_by_account(self) -> Mapping[str, Sequence[str]]:
+        """The regions that were read, by account name and id."""
+        regions = defaultdict[str, list[str]](list)
+        for account, region, name in self.scan.cells:
+            regions[f"{name} ({account})" if name else account].append(region)
+        return regions
+
+    @property
+    def price_sources(self) -> Sequence[str]:
+        """The addresses at which AWS publishes the prices in use."""
+        return sorted({one.price_source for one in self.idle.items if one.price_source})
+
+    def location(self, key: Key) -> str:
+        """Return the name of the account, or else its id, and the region."""
+        names = {account: name for account, _, name in self.scan.cells}
+        return f"{names.get(key.account) or key.account}, {key.region}"
+
+
+def resource_name(key: Key) -> str:
+    """Return the resource's name, or `whole account`."""
+    return key.shown
+
+
+def summarize(scan: ScanReport, patterns: Mapping[str, Sequence[str] | None]) -> Summary:
+    """Summarize a scan of what the patterns select."""
+    judged = [row for row in scan.rows if row.zone > Zone.STALE]
+    above = [_summary_row(scan, row, Zone.ABOVE) for row in judged if row.zone >= Zone.ABOVE]
+    worst = [_summary_row(scan, row, row.zone) for row in judged[:MAX_WORST]]
+    newly_above = sorted((row for row in above if row.since), key=_newest_first)
+    findings = find_idle(scan.rows, scan.history_of)
+    return Summary(
+        scan=scan,
+        requested={label: given for label, given in patterns.items() if given},
+        counts={zone: sum(row.zone is zone for row in scan.rows) for zone in sorted(Zone, reverse=True)},
+        worst=Truncated(worst, max(len(above) - MAX_WORST, 0)),
+        newly_above=Truncated.of(newly_above, MAX_NEWLY_ABOVE),
+        idle=Truncated.of(findings, MAX_IDLE),
+        idle_dollars_per_month=sum(
+            one.monthly_dollars for one in findings if one.monthly_dollars is not None
+        ),
+        unpriced=sum(one.monthly_dollars is None for one in findings),
+        blind_spots=Truncated.of(_blind_spots(scan.rows), MAX_BLIND_SPOTS),
+        failures=Truncated.of([*dict.fromkeys(scan.failures)], MAX_FAILURES),
+    )
+
+
+def _summary_row(scan: ScanReport, row: Row, zone: Zone) -> SummaryRow:
+    history = scan.history_of(row.key)
+    minute = history.since(zone)
+    if minute is None:
+        return SummaryRow(row, history, None, False)
+    earlier = history.zones[: minute - history.start]
+    return SummaryRow(row, history, minute * 60, bool((earlier >= Zone.ABOVE).any()))
+
+
+def _newest_first(row: SummaryRow) -> tuple[bool, int]:
+    """Return a sort key: first the series that were not above their band before, then the latest."""
+    return row.repeated, -(row.since or 0)
+
+
+def _blind_spots(rows: Iterable[Row]) -> list[ReportBlindSpot]:
+    """Return the reasons why series are unobservable, the most frequent first."""
+    return [
+        ReportBlindSpot(
+            group.reason,
+            group.series_count,
+            Truncated.of([(keys, command) for command, keys in group.keys_by_command.items()], MAX_COMMANDS),
+        )
+        for group in unobservable_by_reason(rows)
+    ]

@@ -1,0 +1,42 @@
+"""Types of configuration values: flags, ports and choices."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+
+from monitor.schema.problems import problem, unexpected
+from monitor.schema.types import MAX_PORT
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise unexpected("true or false", value)
+    return value
+
+
+def _port(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= MAX_PORT:
+        raise unexpected(f"a port from 1 to {MAX_PORT}", value)
+    return value
+
+
+def _non_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:
+        raise problem("expected at least one, found none")
+    return values
+
+
+def choice(*names: str) -> BeforeValidator:
+    """Return a validator that accepts only these words."""
+
+    def validate(value: Any) -> Any:
+        if value not in names:
+            raise unexpected(f"one of {', '.join(names)}", value, names)
+        return value
+
+    return BeforeValidator(validate)
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Port = Annotated[int, BeforeValidator(_port), WithJsonSchema({"type": "integer"})]
+NON_EMPTY = AfterValidator(_non_empty)

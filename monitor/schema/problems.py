@@ -1,0 +1,167 @@
+"""Problems of a configuration, one line each: the place, the expected and the found value."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from monitor.lib.errors import HeadroomError
+from monitor.lib.text import replace_surrogates
+
+MAX_SHOWN_LENGTH = 60  # characters of a key or value in an error
+MAX_PROBLEMS = 50  # shown; the rest is counted
+
+Where = tuple[int | str, ...]
+
+CONTAINER_NAMES = {"tuple_type": "a list", "model_type": "a mapping"}
+SCALAR_NAMES = {
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than_equal": "at most {le:g}",
+    "string_type": "text",
+    "too_short": "text",
+}
+
+
+class Problem(NamedTuple):
+    """A problem at one place of the file; `what` is a sentence without a capital."""
+
+    where: Where
+    what: str
+
+
+class ConfigError(HeadroomError):
+    """The configuration cannot be used. problems: lines to show; none contains a secret."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        hidden = len(problems) - MAX_PROBLEMS
+        self.problems = [*problems[:MAX_PROBLEMS], *([f"and {hidden} more problems"] if hidden > 0 else [])]
+        super().__init__("\n".join(self.problems))
+
+
+def problem(what: str) -> PydanticCustomError:
+    """Return the error for a field's validator to raise; `what` is shown unchanged."""
+    return PydanticCustomError("problem", "{what}", {"what": what})
+
+
+def unexpected(expected: str, value: Any, known: Iterable[str] = ()) -> PydanticCustomError:
+    """Return the error for a value that may be shown. known: valid names to suggest."""
+    what, word = f"expected {expected}, found {shown_value(value)}", replace_surrogates(str(value))
+    return PydanticCustomError("problem", "{what}", {"what": what, "word": word, "known": known})
+
+
+def to_validation_error(title: str, problems: Iterable[Problem]) -> ValidationError:
+    """Return one error with all problems, for a model's validator to raise. title: not shown."""
+    errors: list[InitErrorDetails] = [
+        {"type": problem(what), "loc": place, "input": None} for place, what in problems
+    ]
+    return ValidationError.from_exception_data(title, errors)
+
+
+def problem_lines(file: str, problems: Iterable[Problem]) -> list[str]:
+    """Return one line per problem: file, place and sentence."""
+    return [": ".join(filter(None, (file, key_path(where), what))) for where, what in problems]
+
+
+def problems_from_pydantic(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """Return the problems of a pydantic error about the data of `model`."""
+    details = error.errors(include_url=False)
+    shown = [Problem(one["loc"], _what(one, model)) for one in details[:MAX_PROBLEMS]]
+    return shown + [Problem(one["loc"], one["msg"]) for one in details[MAX_PROBLEMS:]]
+
+
+def _what(error: ErrorDetails, model: type[BaseModel]) -> str:
+    kind, value = error["type"], error["input"]
+    if kind == "extra_forbidden":
+        *parents, key = error["loc"]
+        return f"unknown key{suggestion(str(key), _keys(model, parents))}"
+    if kind == "missing":
+        return "missing"
+    if kind in CONTAINER_NAMES:  # the value may contain a secret
+        return f"expected {CONTAINER_NAMES[kind]}, found {_kind(value)}"
+    if kind in SCALAR_NAMES:
+        return f"expected {SCALAR_NAMES[kind].format(**error.get('ctx', {}))}, found {shown_value(value)}"
+    context = error.get("ctx", {})  # names are compared only for the problems that are shown
+    return error["msg"] + suggestion(context.get("word", ""), context.get("known", ()))
+
+
+def _keys(model: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
+    for parent in parents:
+        if isinstance(parent, str):
+            model = nested_model(model.model_fields[parent].annotation) or model
+    return list(model.model_fields)
+
+
+def nested_model(annotation: Any) -> type[BaseModel] | None:
+    """Return the model in a field's annotation, or in its list items; None if there is none."""
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def duplicate_values(
+    where: Where, key: str, values: Sequence[object], parent: Where = ()
+) -> Iterator[Problem]:
+    """Yield a problem for each entry of a list with the same value of `key` as an earlier entry.
+
+    where: the place of the list in its model. parent: the place of the model, for full places in messages.
+    """
+    first: dict[object, int] = {}
+    for index, value in enumerate(values):
+        if first.setdefault(value, index) != index:
+            earlier = key_path((*parent, *where, first[value]))
+            yield Problem((*where, index, key), f"expected another {key} than in {earlier}, found the same")
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean NAME?` with the most similar known name, or nothing."""
+    near = get_close_matches(word[:MAX_SHOWN_LENGTH], list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def key_path(where: Where) -> str:
+    """Return a place in the file as text: `accounts[0].role_arn`."""
+    return "".join(_step(step) for step in where).removeprefix(".")
+
+
+def _step(step: int | str) -> str:
+    if isinstance(step, str) and re.fullmatch(r"[\w-]+", step) and len(step) <= MAX_SHOWN_LENGTH:
+        return f".{step}"
+    return f"[{step if isinstance(step, int) else shown_value(step)}]"
+
+
+def shown_value(value: Any) -> str:
+    """Return a value for an error: on one line and truncated; only the kind of a list or mapping."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case int():
+            return str(value)
+        case float():
+            return f"{value:.15g}"
+        case str() if len(value) > MAX_SHOWN_LENGTH:
+            return f"{value[:MAX_SHOWN_LENGTH]!r}..."
+        case str():
+            return repr(value)
+    return _kind(value)
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+    return (
+        "a number" if isinstance(value, int | float) and not isinstance(value, bool) else shown_value(value)
+    )

@@ -1,0 +1,119 @@
+"""Secrets in the configuration, from plain text, an environment variable or a file; never shown."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo, WithJsonSchema
+
+from monitor.lib.files import read_file
+from monitor.schema.problems import problem
+from monitor.schema.types import MAX_SECRET_BYTES, ConfigModel, SecretSources
+
+MIN_SECRET_SEGMENT = 8  # characters; shorter segments of a URL's path are taken for words of an API
+
+
+def _url(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    try:
+        url = urlsplit(text)
+        good = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:
+        good = False
+    if not good or " " in text:
+        raise problem("expected a URL such as https://example.com/hook (value not shown)")
+    return value
+
+
+def _one_line(value: Any) -> Any:
+    """Convert an integer to text, as passwords may consist of digits. Errors do not show the value."""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    text = str(text) if isinstance(text, int) and not isinstance(text, bool) else text
+    if not (isinstance(text, str) and text and text.isprintable()):
+        raise problem("expected one line of printable text (value not shown)")
+    return text
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_one_line)]
+SecretUrl = Annotated[Secret, AfterValidator(_url)]
+
+
+def from_environment(name: Any, sources: SecretSources) -> str:
+    """Return the value of a variable. Raises PydanticCustomError, which does not show the value."""
+    value = sources.environ.get(name) if isinstance(name, str) else None
+    if not value:
+        raise problem("expected the name of an environment variable that is set (value not shown)")
+    return value
+
+
+def from_file(name: Any, sources: SecretSources) -> str:
+    """Return the content of a file, stripped. Raises PydanticCustomError, which does not show the content."""
+    try:
+        value = str(read_file(sources.folder / name, MAX_SECRET_BYTES), "utf-8").strip()
+    except (OSError, ValueError, TypeError):
+        value = ""
+    if not value:
+        raise problem("expected the name of a readable text file (value not shown)")
+    return value
+
+
+READERS: Final[Mapping[str, Callable[[Any, SecretSources], str]]] = {
+    "_env": from_environment,
+    "_file": from_file,
+}
+
+
+def _read_secret(read: Callable[[Any, SecretSources], str], name: Any, info: ValidationInfo) -> str:
+    return read(name, info.context or SecretSources())
+
+
+NAME_SCHEMA = WithJsonSchema({"type": "string"})
+SecretEnv = Annotated[Secret, BeforeValidator(partial(_read_secret, from_environment)), NAME_SCHEMA]
+SecretFile = Annotated[Secret, BeforeValidator(partial(_read_secret, from_file)), NAME_SCHEMA]
+
+
+def given_secret(model: ConfigModel, name: str) -> SecretStr | None:
+    """Return the secret of a model from its keys `name`, `name`_env or `name`_file; None if none is set.
+
+    Raises PydanticCustomError when several are set.
+    """
+    keys = [key for key in (name, *(name + suffix for suffix in READERS)) if getattr(model, key)]
+    if len(keys) > 1:
+        raise problem(f"expected one {name}, found {' and '.join(keys)}")
+    secret: SecretStr | None = getattr(model, keys[0]) if keys else None
+    return secret
+
+
+def check_authorization(urls: Iterable[SecretStr], *others: SecretStr | None) -> None:
+    """Raise PydanticCustomError when a URL contains a user, and there are other credentials, too."""
+    has_user = any("@" in urlsplit(url.get_secret_value()).netloc for url in urls)
+    if has_user and any(others):
+        raise problem("expected user and password in the URL, or an authorization, not both (not shown)")
+
+
+def secret_values(value: object) -> Iterator[str]:
+    """Yield the secrets in a field's value."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from secret_values(item)
+    elif isinstance(value, SecretStr):
+        yield value.get_secret_value()
+
+
+def hidden_texts(value: object) -> Iterator[str]:
+    """Yield the texts in a field's value that must not be shown: secrets, their words, and parts of URLs."""
+    for secret in secret_values(value):
+        yield from (secret, *secret.split())
+        yield from _parts(secret)
+
+
+def _parts(text: str) -> Iterator[str]:
+    if "://" not in text:
+        return
+    url = urlsplit(text)
+    yield from filter(None, (url.username, url.password, url.query))
+    yield from (value for _, value in parse_qsl(url.query))
+    for segment in url.path.split("/"):
+        if len(segment) >= MIN_SECRET_SEGMENT:
+            yield from (segment, unquote(segment))

@@ -1,0 +1,247 @@
+"""Types of configuration values. Errors name the expected and the found value, but show no secret."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache, partial
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import botocore.session
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+
+from collectors import COLLECTORS
+from monitor.lib.files import read_file
+from monitor.schema.problems import problem, shown_value, unexpected
+from rules.limits import signals
+
+ALL_REGIONS = "all"  # instead of a list: every region that is enabled in the account
+MAX_SECRET_BYTES = 64 * 1024  # of a file with a secret
+SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+MAX_PORT = 65535
+
+Names = Callable[[], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSources:
+    """The places that secrets are read from: an environment, and the folder of relative file names."""
+
+    environ: Mapping[str, str] = field(default_factory=dict)
+    folder: Path = Path()
+
+
+class ConfigModel(BaseModel):
+    """Base of all models of the configuration file: immutable, without unknown keys.
+
+    Keys without a value are ignored.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+
+
+@cache
+def known_services() -> tuple[str, ...]:
+    """Return the services that have a collector."""
+    return tuple(collector.service for collector in COLLECTORS)
+
+
+@cache
+def known_signals() -> tuple[str, ...]:
+    """Return the signals of the catalogue, as `name` and as `service.name`."""
+    return tuple(name for signal in signals() for name in (signal.name, signal.id))
+
+
+@cache
+def known_regions() -> tuple[str, ...]:
+    """Return the regions of every partition that the installed botocore knows."""
+    session = botocore.session.get_session()
+    partitions = session.get_available_partitions()
+    return tuple(name for partition in partitions for name in session.get_available_regions("ec2", partition))
+
+
+def _text(value: Any) -> Any:
+    """Convert an integer to text: account ids and queue names may consist of digits."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _one_of(expected: str, names: Names, value: str) -> str:
+    return _checked(expected, names, value, is_valid=value in names())
+
+
+def _pattern_of(expected: str, names: Names, value: str) -> str:
+    return _checked(expected, names, value, is_valid=any(fnmatchcase(name, value) for name in names()))
+
+
+def _checked(expected: str, names: Names, value: str, is_valid: bool) -> str:
+    if not is_valid:
+        raise unexpected(expected, value, names())
+    return value
+
+
+def _all_or_list(value: Any) -> Any:
+    if isinstance(value, str) and value != ALL_REGIONS:
+        raise unexpected(f"a list of regions or the word {ALL_REGIONS}", value)
+    return (value,) if value == ALL_REGIONS else value
+
+
+def _file_name(value: str) -> str:
+    if "\0" in value:
+        raise unexpected("the name of a file", value)
+    return value
+
+
+def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
+    duplicates = [value for value, count in Counter(values).items() if count > 1]
+    if duplicates:
+        raise problem(f"expected each once, found {shown_value(duplicates[0])} again")
+    return values
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _finite(value)
+    given = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd]?)", value) if isinstance(value, str) else None
+    if not given:
+        raise unexpected("a duration such as 300, 15s, 5m or 1h", value)
+    return float(given[1]) * SECONDS_PER_UNIT.get(given[2], 1)
+
+
+def _finite(value: float) -> float:
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond the range of floats
+        number = math.inf
+    if not math.isfinite(number):
+        raise problem("expected a finite number of seconds")
+    return number
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Parse `host:port`, `1.2.3.4:port` or `[ipv6]:port`. Raises ValueError."""
+    given = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([a-zA-Z0-9.-]+)):([0-9]{1,5})", text)
+    if not given or int(given[3]) > MAX_PORT:
+        raise ValueError(text)
+    if given[1]:
+        IPv6Address(given[1])
+    elif re.fullmatch(r"[0-9.]+", given[2]):
+        IPv4Address(given[2])
+    return given[1] or given[2], int(given[3])
+
+
+def _address(text: str) -> str:
+    try:
+        parse_address(text)
+    except ValueError:
+        raise unexpected("host:port such as 127.0.0.1:4070 or [::1]:4070", text) from None
+    return text
+
+
+def _url(value: Any) -> str:
+    """Validate a URL. The error does not show it, as it may contain a password."""
+    try:
+        url = urlsplit(value) if isinstance(value, str) else None
+        good = (
+            url
+            and url.scheme in ("http", "https")
+            and url.hostname
+            and url.port != 0
+            and "@" not in url.netloc
+        )
+    except ValueError:
+        good = False
+    if not good:
+        raise problem("expected a URL such as http://127.0.0.1:4566, without user and password")
+    return str(value)
+
+
+def _role(value: str) -> str:
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+    if not re.fullmatch(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/([!-~]{1,510}/)?[\w+=,.@-]{1,64}", value, re.A):
+        raise unexpected("a role such as arn:aws:iam::123456789012:role/headroom", value)
+    return value
+
+
+def _external_id(value: Any) -> str:
+    # Length and characters as in the model of sts:AssumeRole.
+    value = _text(value)
+    if not (isinstance(value, str) and re.fullmatch(r"[\w+=,.@:/-]{2,1224}", value, re.A)):
+        raise problem("expected an external id: 2 to 1224 letters, digits or +=,.@:/-_ (value not shown)")
+    return value
+
+
+def _external_id_env(name: Any, info: ValidationInfo) -> str:
+    sources = info.context or SecretSources()
+    value = sources.environ.get(name) if isinstance(name, str) else None
+    if not value:
+        raise problem("expected the name of an environment variable that is set (value not shown)")
+    return _external_id(value)
+
+
+def _external_id_file(name: Any, info: ValidationInfo) -> str:
+    sources = info.context or SecretSources()
+    try:
+        value = read_file(sources.folder / name, MAX_SECRET_BYTES).decode()
+    except (OSError, ValueError, TypeError):
+        raise problem("expected the name of a readable text file (value not shown)") from None
+    return _external_id(value.strip())
+
+
+Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Ratio = Annotated[Number, Field(ge=0, le=1)]
+Duration = Annotated[float, BeforeValidator(_seconds), WithJsonSchema({"type": ["number", "string"]})]
+
+KNOWN_SERVICE = f"one of {', '.join(known_services())}"
+Service = Annotated[
+    Text,
+    AfterValidator(partial(_one_of, KNOWN_SERVICE, known_services)),
+    WithJsonSchema({"type": "string", "enum": list(known_services())}),
+]
+Services = Annotated[tuple[Service, ...], AfterValidator(_unique)]
+Region = Annotated[
+    Text, AfterValidator(partial(_one_of, "an AWS region", lambda: (*known_regions(), ALL_REGIONS)))
+]
+Regions = Annotated[
+    tuple[Region, ...],
+    BeforeValidator(_all_or_list),
+    AfterValidator(_unique),
+    WithJsonSchema({"anyOf": [{"const": ALL_REGIONS}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+ServicePattern = Annotated[Text, AfterValidator(partial(_pattern_of, KNOWN_SERVICE, known_services))]
+SignalPattern = Annotated[
+    Text, AfterValidator(partial(_pattern_of, "a signal of the catalogue", known_signals))
+]
+RegionPattern = Annotated[Text, AfterValidator(partial(_pattern_of, "an AWS region", known_regions))]
+
+Tags = Annotated[tuple[Text, ...], AfterValidator(_unique)]
+FileName = Annotated[Text, AfterValidator(_file_name)]
+Listen = Annotated[Text, AfterValidator(_address)]
+Url = Annotated[str, BeforeValidator(_url)]
+Role = Annotated[Text, AfterValidator(_role)]
+ExternalId = Annotated[SecretStr, BeforeValidator(_external_id)]
+ExternalIdEnv = Annotated[SecretStr, BeforeValidator(_external_id_env), WithJsonSchema({"type": "string"})]
+ExternalIdFile = Annotated[SecretStr, BeforeValidator(_external_id_file), WithJsonSchema({"type": "string"})]

@@ -1,0 +1,1 @@
+"""The HTTP server: its listener, and the ASGI application."""

@@ -1,0 +1,172 @@
+"""The HTTP server. It accepts the connections that its limiter admits.
+
+It also works when the process runs out of file descriptors: asyncio's own server accepts every connection,
+and then logs a traceback each second.
+"""
+
+import asyncio
+import errno
+import select
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Final
+
+import uvicorn
+
+from monitor.http.connection import HttpConnection
+from monitor.http.connection_limiter import ConnectionLimiter, ConnectionSlot
+
+HANDSHAKE_TIMEOUT: Final = 10.0  # seconds for the TLS handshake
+RESOURCE_ERRORS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+BACKLOG: Final = 128  # connections that the system queues until they are accepted
+ACCEPT_RETRY_INTERVAL: Final = 0.05  # seconds, after a connection could not be accepted
+
+
+class Listener:
+    """Accepts the connections to one socket.
+
+    create_protocol: is called for each connection. tls: None for plain HTTP.
+    """
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        create_protocol: Callable[[], HttpConnection],
+        limiter: ConnectionLimiter,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self._socket, self._create_protocol, self._limiter, self._tls = (
+            listening,
+            create_protocol,
+            limiter,
+            tls,
+        )
+        self._opening: set[asyncio.Task[None]] = set()
+        listening.setblocking(False)
+        self._task = asyncio.create_task(self._accept_all(), name="listener")
+
+    async def close(self) -> None:
+        """Stop accepting connections; open ones stay open."""
+        tasks = [self._task, *self._opening]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def check(self) -> None:
+        """Raise the exception that ended the listener, if any did."""
+        if self._task.done():
+            self._task.result()
+
+    async def _accept_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, peer = await loop.sock_accept(self._socket)
+            except OSError as error:
+                if error.errno in RESOURCE_ERRORS and self._has_pending():
+                    self._limiter.evict()
+                    self._limiter.count_refusal("files")
+                await asyncio.sleep(ACCEPT_RETRY_INTERVAL)
+            else:
+                try:
+                    self._admit(accepted, peer[0])
+                except BaseException:
+                    accepted.close()
+                    raise
+                await asyncio.sleep(0)  # let other tasks run between many connections
+
+    def _has_pending(self) -> bool:
+        """Return whether a connection waits to be accepted: accept fails with EMFILE even if none does."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def _admit(self, accepted: socket.socket, address: str) -> None:
+        slot = self._limiter.admit(address, accepted.close)
+        if slot is None:
+            accepted.close()
+            return
+        task = asyncio.create_task(self._open(accepted, slot))
+        self._opening.add(task)
+        slot.close = partial(_cancel, task)
+        task.add_done_callback(lambda _: self._on_opened(task, accepted, slot))
+
+    async def _open(self, accepted: socket.socket, slot: ConnectionSlot) -> None:
+        """Do the TLS handshake, if any, and attach a protocol to the socket."""
+        protocol = self._create_protocol()
+        protocol.slot = slot
+        transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: protocol,
+            accepted,
+            ssl=self._tls,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT if self._tls else None,
+        )
+        slot.close = transport.abort
+
+    def _on_opened(self, task: asyncio.Task[None], accepted: socket.socket, slot: ConnectionSlot) -> None:
+        self._opening.discard(task)
+        if task.cancelled() or task.exception():
+            accepted.close()
+            slot.release()
+
+
+def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn with a `Listener` per socket and without signal handlers: the composition root stops it.
+
+    limiter: None for one with the default limit. protocol: the class of connections, with their timeouts.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        limiter: ConnectionLimiter | None = None,
+        protocol: type[HttpConnection] = HttpConnection,
+    ) -> None:
+        super().__init__(config)
+        self._limiter = ConnectionLimiter() if limiter is None else limiter
+        self._protocol = protocol
+        self._listeners: list[Listener] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start accepting connections."""
+        self.servers = []
+        self._listeners = [
+            Listener(listening, self._create_protocol, self._limiter, self.config.ssl)
+            for listening in sockets or ()
+        ]
+        self.started = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether to stop. Raises the exception of a listener that failed."""
+        for listener in self._listeners:
+            listener.check()
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting connections, and close the open ones."""
+        for listener in self._listeners:
+            await listener.close()
+        await super().shutdown(sockets)
+
+    def _create_protocol(self) -> HttpConnection:
+        return self._protocol(self.config, self.server_state, app_state={})
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Install no signal handlers."""
+        yield
+
+
+def bind_socket(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises OSError when the address is in use or not local."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited: do not delay small responses
+    return listening

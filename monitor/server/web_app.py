@@ -1,0 +1,45 @@
+"""The ASGI application: /metrics, the JSON API, the probes and the pages."""
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import HTMLResponse
+
+from monitor.api.alerts import alerts_router
+from monitor.api.app_state import AppState
+from monitor.api.routes import ERROR_RESPONSES, metrics_router, probes_router, series_router, status_router
+from monitor.http.errors import BodyLimitMiddleware, CsrfMiddleware, install_error_handlers
+from monitor.lib.telemetry import VERSION
+from monitor.stream.firehose import FIREHOSE_PATH
+from monitor.web.api_docs import render_operations
+from monitor.web.router import web_router
+from monitor.web.templating import PAGE_HEADERS
+
+
+def create_app(state: AppState) -> FastAPI:
+    """Return the application, which keeps no state of its own and starts no task."""
+    app = FastAPI(
+        title="Headroom",
+        version=VERSION,
+        description="The utilization of AWS limits, and the alerts about them.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=ERROR_RESPONSES,
+    )
+    install_error_handlers(app)
+    for create_router in (web_router, metrics_router, series_router, status_router, probes_router):
+        app.include_router(create_router(state))
+    app.include_router(_docs_router(app))
+    app.include_router(alerts_router(state.alerting, state.fleet))
+    app.add_middleware(BodyLimitMiddleware, exempt_paths=(FIREHOSE_PATH,))
+    app.add_middleware(CsrfMiddleware)
+    return app
+
+
+def _docs_router(app: FastAPI) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/docs")
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(render_operations(app.openapi()), headers=PAGE_HEADERS)
+
+    return router

@@ -1,0 +1,93 @@
+"""Generates Terraform or CloudFormation for the metric stream of an account and region.
+
+The filters include exactly the metrics that the collectors read, as AWS bills a stream by metric update.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from collectors import COLLECTORS
+from collectors.base import Collector
+from monitor.stream.cloudformation import PropertyValue, template
+from monitor.stream.declared_metrics import additional_statistics, statistics_by_metric
+
+TERRAFORM_TEMPLATE = Path(__file__).with_name("terraform.tf")
+FILTERS_PLACEHOLDER = "  # FILTERS\n"
+
+MetricId = tuple[str, str]  # namespace, name
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFilters:
+    """The filters of a metric stream.
+
+    names: the metrics to include, by namespace. additional: the metrics with additional statistics, by
+    these statistics.
+    """
+
+    names: Mapping[str, list[str]]
+    additional: Mapping[tuple[str, ...], list[MetricId]]
+
+
+def filters_for(services: Collection[str], collectors: Iterable[Collector] = COLLECTORS) -> StreamFilters:
+    """Return the filters for the metrics that the collectors of these services read."""
+    names = defaultdict[str, list[str]](list)
+    additional = defaultdict[tuple[str, ...], list[MetricId]](list)
+    selected = (one for one in collectors if one.service in services)
+    for metric, statistics in statistics_by_metric(selected).items():
+        names[metric[0]].append(metric[1])
+        if extra := additional_statistics(statistics):
+            additional[extra].append(metric)
+    return StreamFilters(names, additional)
+
+
+def terraform(filters: StreamFilters) -> str:
+    """Return a Terraform module for one account and region."""
+    blocks = [_include(namespace, names) for namespace, names in filters.names.items()]
+    blocks += [_statistics(statistics, metrics) for statistics, metrics in filters.additional.items()]
+    return TERRAFORM_TEMPLATE.read_text("utf-8").replace(FILTERS_PLACEHOLDER, "\n".join(blocks))
+
+
+def _include(namespace: str, names: Iterable[str]) -> str:
+    return (
+        f"  include_filter {{\n    namespace    = {json.dumps(namespace)}\n"
+        f"    metric_names = {json.dumps(list(names))}\n  }}\n"
+    )
+
+
+def _statistics(statistics: Iterable[str], metrics: Iterable[MetricId]) -> str:
+    included = "".join(
+        f"    include_metric {{\n      namespace   = {json.dumps(namespace)}\n"
+        f"      metric_name = {json.dumps(name)}\n    }}\n"
+        for namespace, name in metrics
+    )
+    names = json.dumps(list(statistics))
+    return f"  statistics_configuration {{\n    additional_statistics = {names}\n{included}  }}\n"
+
+
+def cloudformation(filters: StreamFilters) -> str:
+    """Return a CloudFormation template in JSON, for a stack or a stack set."""
+    stream: dict[str, PropertyValue] = {
+        "IncludeFilters": [{"Namespace": one, "MetricNames": names} for one, names in filters.names.items()]
+    }
+    if filters.additional:
+        stream["StatisticsConfigurations"] = [
+            {
+                "AdditionalStatistics": list(statistics),
+                "IncludeMetrics": [{"Namespace": one, "MetricName": name} for one, name in metrics],
+            }
+            for statistics, metrics in filters.additional.items()
+        ]
+    return orjson.dumps(template(stream), option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+FORMATS: Final[Mapping[str, Callable[[StreamFilters], str]]] = {
+    "terraform": terraform,
+    "cloudformation": cloudformation,
+}

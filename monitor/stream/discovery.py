@@ -1,0 +1,31 @@
+"""The interface of the stream to inventories, which discover the resources of its points."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from monitor.fleet.fleet import CellKey
+
+CellService = tuple[CellKey, str]
+RequestInventory = Callable[[CellKey, str], None]
+MayDiscover = Callable[[CellKey, str], bool]
+
+
+def request_nothing(_: CellKey, __: str) -> None:
+    """Request no inventory."""
+
+
+def discovers_nothing(_: CellKey, __: str) -> bool:
+    """Return False: no inventory runs."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """The inventories, by cell and service.
+
+    request_inventory: requests one; called for points of an unknown resource. may_discover: returns whether
+    the first inventory still runs, and so may discover the resource.
+    """
+
+    request_inventory: RequestInventory = request_nothing
+    may_discover: MayDiscover = discovers_nothing

@@ -1,0 +1,48 @@
+"""Holds streamed points of unknown resources, which the first inventory may still discover."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from monitor.stream.byte_budget import ByteBudgetExceededError
+from monitor.stream.discovery import CellService, MayDiscover
+from monitor.stream.interner import NameInterner
+from monitor.stream.points import Numbers, Values
+
+MAX_EARLY_POINTS = 200_000  # some 60 bytes each
+
+
+class NamedPoints(NamedTuple):
+    """Points with the names of their `numbers`; the other columns are those of `Points`."""
+
+    names: NameInterner
+    numbers: Numbers
+    times: Numbers
+    values: Values
+
+
+class EarlyPoints:
+    """Points in order of arrival, and the inventories that may discover their resources."""
+
+    def __init__(self, may_discover: MayDiscover, max_points: int = MAX_EARLY_POINTS) -> None:
+        self.may_discover, self._max_points = may_discover, max_points
+        self._parts: list[NamedPoints] = []
+        self._awaited: set[CellService] = set()
+        self._count = 0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether an inventory that points wait for has ended."""
+        return any(not self.may_discover(*one) for one in self._awaited)
+
+    def add(self, part: NamedPoints, awaited: set[CellService]) -> None:
+        """Hold points until an inventory of these services has ended. Raises ByteBudgetExceededError."""
+        if self._count + part.numbers.size > self._max_points:
+            raise ByteBudgetExceededError
+        self._parts.append(part)
+        self._awaited |= awaited
+        self._count += part.numbers.size
+
+    def take_all(self) -> Iterator[NamedPoints]:
+        """Remove all points, and return them in order of arrival."""
+        parts, self._parts, self._awaited, self._count = self._parts, [], set(), 0
+        return iter(parts)

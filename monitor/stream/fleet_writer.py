@@ -1,0 +1,157 @@
+"""Writes decoded points to the fleet's rings, on the event loop, in slices that do not block it for long."""
+
+import asyncio
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Ints
+from monitor.fleet.fleet import CellKey, Fleet
+from monitor.fleet.rings import NEVER, WINDOW
+from monitor.stream.declared_metrics import DECODED_STATISTICS, MAX_STATISTICS, SERVICES_BY_NAMESPACE
+from monitor.stream.discovery import CellService, Discovery
+from monitor.stream.early_points import MAX_EARLY_POINTS, EarlyPoints, NamedPoints
+from monitor.stream.implied_zeros import ImpliedZeros
+from monitor.stream.interner import NameInterner
+from monitor.stream.points import Numbers, Points, Values
+from monitor.stream.row_index import NO_ROW, CellMetric, RowIndex
+from monitor.stream.telemetry import UNMONITORED_CELL, StreamTelemetry
+
+SLICE_POINTS = 2500  # some 20 ms if all names are new, 1 ms if they are known
+MS_PER_MINUTE = 60_000
+MAX_CLOCK_SKEW = 5 * MS_PER_MINUTE  # points further ahead of the clock are dropped
+INVENTORY_REQUEST_INTERVAL = 60.0  # seconds between two requests for an inventory of a cell's service
+
+
+class FleetWriter:
+    """Writes points to a fleet. Points of unknown resources wait for a running first inventory."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        telemetry: StreamTelemetry,
+        discovery: Discovery,
+        max_early_points: int = MAX_EARLY_POINTS,
+    ) -> None:
+        self._fleet, self._telemetry, self._discovery = fleet, telemetry, discovery
+        self._index = RowIndex(fleet, NameInterner())
+        self._zeros = ImpliedZeros(fleet)
+        self._requested: dict[CellService, float] = {}  # time of the last request, epoch seconds
+        self._early = EarlyPoints(discovery.may_discover, max_early_points)
+        self._lock = asyncio.Lock()
+
+    async def write(self, points: Points, names: NameInterner, now: float) -> None:
+        """Write all points; the last point of a minute wins. now: epoch seconds.
+
+        Raises ByteBudgetExceededError when too many points wait for an inventory.
+        """
+        await self.write_early(now)
+        async with self._lock:
+            await self._write_part(NamedPoints(names, *points.columns()), now)
+            self._count_updates(self._index_of(names), points.columns()[0])
+
+    async def write_early(self, now: float) -> None:
+        """Write the points that wait for an inventory, if one of these inventories has ended."""
+        async with self._lock:
+            if self._early.is_ready:
+                for part in self._early.take_all():
+                    await self._write_part(part, now)
+
+    def _index_of(self, names: NameInterner) -> RowIndex:
+        if self._index.names is not names:
+            self._index = RowIndex(self._fleet, names)
+        return self._index
+
+    async def _write_part(self, part: NamedPoints, now: float) -> None:
+        index = self._index_of(part.names)
+        for start in range(0, part.numbers.size, SLICE_POINTS):
+            rows = slice(start, start + SLICE_POINTS)
+            self._write_slice(index, part.numbers[rows], part.times[rows], part.values[:, rows], now)
+            await asyncio.sleep(0)
+
+    def _count_updates(self, index: RowIndex, numbers: Numbers) -> None:
+        """Count the updates that AWS bills, by the service that declares the metric."""
+        updates = np.bincount(index.owner[numbers])
+        for owner in np.flatnonzero(updates).tolist():
+            cell, service = index.owners[owner]
+            account, region = cell if self._fleet.metrics(cell) else UNMONITORED_CELL
+            self._telemetry.count_updates(account, region, service, int(updates[owner]))
+
+    def _write_slice(
+        self, index: RowIndex, numbers: Numbers, times: Numbers, values: Values, now: float
+    ) -> None:
+        unknown = index.refresh(numbers)
+        if (early := self._hold_early(NamedPoints(index.names, numbers, times, values), unknown)).any():
+            numbers, times, values = numbers[~early], times[~early], values[:, ~early]
+        self._request_inventories(index, np.intersect1d(unknown, numbers), now)
+        late = times // MS_PER_MINUTE <= now // 60 - WINDOW
+        future = times > now * 1000 + MAX_CLOCK_SKEW
+        known = (index.row[numbers] != NO_ROW).any(axis=1)
+        timely = ~(late | future)
+        self._count(late=late, future=future, unknown=timely & ~known)
+        minutes = np.where(timely, times // MS_PER_MINUTE, NEVER).astype(np.int32)
+        usable = timely & known
+        self._write_rows(index, numbers[usable], minutes[usable], values[:, usable], int(now // 60))
+        self._zeros.observe(_newest(index, numbers[timely], minutes[timely]), int(now // 60))
+        metrics = np.unique(index.metric[numbers[usable]]).tolist()
+        for cell in {index.metrics[metric].cell for metric in metrics}:
+            self._telemetry.newest_delivery.labels(*cell).set(now)
+
+    def _hold_early(self, part: NamedPoints, unknown: Numbers) -> Flags:
+        """Hold points whose resources an inventory may still discover; return a mask of these points."""
+        early, awaited = list[int](), set[CellService]()
+        for number in unknown.tolist():
+            name = part.names.all[number]
+            services = {(name.cell, one) for one in SERVICES_BY_NAMESPACE[name.namespace]}
+            if discovering := {one for one in services if self._early.may_discover(*one)}:
+                early.append(number)
+                awaited |= discovering
+        held: Flags = np.isin(part.numbers, early)
+        if early:
+            numbers, times, values = part.numbers[held], part.times[held], part.values[:, held]
+            self._early.add(NamedPoints(part.names, numbers, times, values), awaited)
+        return held
+
+    def _write_rows(
+        self, index: RowIndex, numbers: Numbers, minutes: Ints, values: Values, minute: int
+    ) -> None:
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            average = values[DECODED_STATISTICS.index("sum")] / values[DECODED_STATISTICS.index("count")]
+            statistics = np.vstack([values, average])  # the rows are STATISTICS
+            for n in range(MAX_STATISTICS):
+                has_row = index.row[numbers, n] != NO_ROW
+                with_row = numbers[has_row]
+                factors = index.conversion[with_row, n]
+                converted = statistics[index.statistic[with_row, n], np.flatnonzero(has_row)] * factors
+                samples = converted.astype(np.float32)  # infinite where too large
+                self._fleet.rings.write_streamed(index.row[with_row, n], minutes[has_row], samples, minute)
+                wrong_unit, written = np.isnan(factors), np.isfinite(samples)
+                self._count(unit=wrong_unit, missing=~(wrong_unit | written), written=written)
+
+    def _request_inventories(self, index: RowIndex, unknown: Numbers, now: float) -> None:
+        """Request an inventory once for each name of an unknown resource, at a limited rate."""
+        for number in unknown[~index.inventory_requested[unknown]].tolist():
+            name = index.names.all[number]
+            if self._fleet.metrics(name.cell):  # else the cell is not monitored, or nothing was found yet
+                services = SERVICES_BY_NAMESPACE[name.namespace]
+                requested = [self._request(name.cell, service, now) for service in services]
+                index.inventory_requested[number] = any(requested)
+
+    def _request(self, cell: CellKey, service: str, now: float) -> bool:
+        """Request an inventory unless one was requested recently; return whether one was requested now."""
+        last = self._requested.get((cell, service), 0.0)
+        if last != now and now - last >= INVENTORY_REQUEST_INTERVAL:
+            self._requested[cell, service] = now
+            self._discovery.request_inventory(cell, service)
+        return self._requested[cell, service] == now
+
+    def _count(self, **outcomes: Flags) -> None:
+        for outcome, points in outcomes.items():
+            self._telemetry.count_points(outcome, int(np.count_nonzero(points)))
+
+
+def _newest(index: RowIndex, numbers: Numbers, minutes: Ints) -> dict[CellMetric, int]:
+    """Return the newest minute of each metric."""
+    metrics, metric_of_point = np.unique(index.metric[numbers], return_inverse=True)
+    newest = np.full(metrics.size, NEVER, np.int32)
+    np.maximum.at(newest, metric_of_point, minutes)
+    return {index.metrics[one]: minute for one, minute in zip(metrics.tolist(), newest.tolist(), strict=True)}

@@ -1,0 +1,109 @@
+"""Infers zeros for metrics that AWS does not publish when nothing happened.
+
+A stream delivers no point of such a metric for a minute without events. Its zero is inferred from other
+metrics (`monitor.fleet.namespaces`): once points of the same namespace and cell arrived for a minute, a
+metric without a point ABSENT_AFTER minutes earlier was zero then. This holds only for metrics that the stream
+carries, as its filters may exclude metrics. If no resource had a point of a metric within the window, the
+metric is left to polling. A point that arrives later replaces the zero.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from collectors.base import Metric
+from monitor.fleet.columns import Ints
+from monitor.fleet.fleet import CellKey, Fleet
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.rings import NEVER, WINDOW
+from monitor.stream.declared_metrics import DECLARED_METRICS
+from monitor.stream.row_index import CellMetric
+
+ABSENT_AFTER = 2  # minutes; the points of one minute arrive within one or two minutes
+DIMENSIONS = b',"Dimensions":'
+METRIC_BY_QUERY_HEAD: Mapping[bytes, tuple[str, str]] = {
+    metric_query(Metric(*metric, stat="")).partition(DIMENSIONS)[0]: metric for metric in DECLARED_METRICS
+}
+
+ZeroRows = Mapping[str, Ints]  # by metric
+
+
+@dataclass(slots=True)
+class CarriedMetrics:
+    """The metrics of one namespace of a cell that a stream carries.
+
+    last_received: by metric, the minute of the clock when its last point arrived. marked_through: the minute
+    up to which absent metrics were marked as zero.
+    """
+
+    last_received: dict[str, int] = field(default_factory=dict)
+    marked_through: int = NEVER
+
+    def includes(self, metric: str, now: int) -> bool:
+        """Return whether a point of a metric arrived within the window, for any resource."""
+        return self.last_received.get(metric, NEVER) > now - WINDOW
+
+
+class ImpliedZeros:
+    """Marks minutes of metrics as zero, where a stream carries the metric but delivered no point.
+
+    The watermarks of namespaces are those of the rings, which polls advance, too.
+    """
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._carried = defaultdict[tuple[CellKey, str], CarriedMetrics](CarriedMetrics)
+        self._zero_rows: dict[
+            CellKey, tuple[int, Mapping[str, ZeroRows]]
+        ] = {}  # with the layout of the rings for which the rows are valid
+
+    def observe(self, newest: Mapping[CellMetric, int], now: int) -> None:
+        """Record delivered metrics, each with its newest minute, and mark zeros. now: current minute."""
+        states, advanced = self._fleet.rings.namespaces, set[tuple[CellKey, str]]()
+        monitored = {one: minute for one, minute in newest.items() if self._fleet.metrics(one.cell)}
+        if not monitored:
+            return
+        numbers = [states.number_of((one.cell, one.namespace)) for one in monitored]
+        minutes = np.array([*monitored.values()], np.int32)
+        self._fleet.rings.advance_watermarks(np.array(numbers, np.int32), minutes)
+        for one, number in zip(monitored, numbers, strict=True):
+            carried = self._carried[one.cell, one.namespace]
+            complete = int(states.watermark[number]) - ABSENT_AFTER
+            if complete > carried.marked_through or not carried.includes(one.metric, now):
+                advanced.add((one.cell, one.namespace))
+            carried.marked_through = max(carried.marked_through, complete)
+            carried.last_received[one.metric] = now
+        self._mark(
+            [part for namespace in sorted(advanced) for part in self._rows_to_mark(*namespace, now)], now
+        )
+
+    def _mark(self, parts: list[tuple[Ints, int]], now: int) -> None:
+        if parts:
+            rows = np.concatenate([rows for rows, _ in parts])
+            minutes = np.repeat([minute for _, minute in parts], [rows.size for rows, _ in parts])
+            self._fleet.rings.mark_streamed(rows, minutes.astype(np.int32), now)
+
+    def _rows_to_mark(self, cell: CellKey, namespace: str, now: int) -> Iterator[tuple[Ints, int]]:
+        """Yield the rows of carried metrics, and the minute up to which to mark them."""
+        carried, zeros = self._carried[cell, namespace], self._zero_rows_of(cell).get(namespace, {})
+        for metric, rows in zeros.items():
+            if carried.includes(metric, now):
+                yield rows, carried.marked_through
+
+    def _zero_rows_of(self, cell: CellKey) -> Mapping[str, ZeroRows]:
+        """Return the rows of a cell for which a missing point means zero, by namespace and metric."""
+        rings, (layout, zeros) = self._fleet.rings, self._zero_rows.get(cell, (NEVER, {}))
+        if layout != rings.layout:
+            found = defaultdict[str, dict[str, list[int]]](lambda: defaultdict(list))
+            for query, row in self._fleet.metrics(cell).items():
+                metric = METRIC_BY_QUERY_HEAD.get(query.partition(DIMENSIONS)[0])
+                if metric and rings.zero_when_absent[row]:
+                    found[metric[0]][metric[1]].append(row)
+            zeros = {
+                namespace: {name: np.array(rows, np.int32) for name, rows in metrics.items()}
+                for namespace, metrics in found.items()
+            }
+            self._zero_rows[cell] = rings.layout, zeros
+        return zeros

@@ -1,0 +1,115 @@
+"""Maps the names of streamed points to rows of the rings."""
+
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from collectors.base import Metric
+from monitor.cost.prices import METRIC_OWNERS
+from monitor.fleet.columns import Columns, Flags, Ints
+from monitor.fleet.fleet import CellKey, Fleet
+from monitor.fleet.metric_query import metric_query
+from monitor.stream.declared_metrics import (
+    AVERAGE,
+    DECLARED_METRICS,
+    DECODED_STATISTICS,
+    MAX_STATISTICS,
+    STATISTIC_FIELDS,
+)
+from monitor.stream.interner import MetricName, NameInterner
+from monitor.stream.points import Numbers
+from monitor.stream.units import conversion_factor
+
+Item = TypeVar("Item")
+
+NO_ROW = -1
+STATISTICS = (*DECODED_STATISTICS, AVERAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class CellMetric:
+    """A metric of a cell, with any dimensions."""
+
+    cell: CellKey
+    namespace: str
+    metric: str
+
+
+class RowIndex(Columns):
+    """Columns by the number of a name. Two-dimensional ones are [name, declared statistic of the metric].
+
+    layout: the rings' layout for which `row` is valid. row: NO_ROW where no series uses the metric.
+    statistic: index in STATISTICS. conversion: factor to the metric's unit, NaN if the units are
+    incompatible. metric: index in `metrics`. owner: index in `owners`, pairs of cell and service.
+    inventory_requested: whether an inventory was requested for the name.
+    """
+
+    declared: ClassVar = {
+        "layout": (np.int64, -1),
+        "row": (np.int32, NO_ROW, MAX_STATISTICS),
+        "statistic": (np.int8, 0, MAX_STATISTICS),
+        "conversion": (np.float64, np.nan, MAX_STATISTICS),
+        "metric": (np.int32, -1),
+        "owner": (np.int32, -1),
+        "inventory_requested": (np.bool_, False),
+    }
+    layout: Numbers
+    row: Ints
+    statistic: npt.NDArray[np.int8]
+    conversion: npt.NDArray[np.float64]
+    metric: Ints
+    owner: Ints
+    inventory_requested: Flags
+
+    def __init__(self, fleet: Fleet, names: NameInterner) -> None:
+        super().__init__()
+        self.names, self._fleet = names, fleet
+        self.metrics: list[CellMetric] = []
+        self._metric_numbers: dict[CellMetric, int] = {}
+        self.owners: list[tuple[CellKey, str]] = []
+        self._owner_numbers: dict[tuple[CellKey, str], int] = {}
+        self._queries: list[tuple[bytes, ...]] = []  # by number of the name: one query per declared statistic
+
+    def refresh(self, numbers: Numbers) -> Numbers:
+        """Update the rows of names; return the numbers of names that no series uses, ascending."""
+        while self.size <= numbers.max(initial=-1):
+            self._add(self.names.all[self.size])
+        layout = self._fleet.rings.layout
+        for number in np.unique(numbers[self.layout[numbers] != layout]).tolist():
+            self._find_rows(number)
+            self.layout[number] = layout
+        unknown: Numbers = np.unique(numbers[(self.row[numbers] == NO_ROW).all(axis=1)])
+        return unknown
+
+    def _add(self, name: MetricName) -> None:
+        number, statistics = self.allocate(), DECLARED_METRICS[name.namespace, name.metric]
+        metrics = [
+            Metric(name.namespace, name.metric, stat, dimensions=name.dimensions) for stat in statistics
+        ]
+        self._queries.append(tuple(map(metric_query, metrics)))
+        for n, statistic in enumerate(statistics):
+            self.statistic[number, n] = STATISTICS.index(STATISTIC_FIELDS.get(statistic, statistic))
+            self.conversion[number, n] = conversion_factor(name.namespace, name.metric, statistic, name.unit)
+        metric = CellMetric(name.cell, name.namespace, name.metric)
+        self.metric[number] = _index(self._metric_numbers, self.metrics, metric)
+        owner = name.cell, METRIC_OWNERS[name.namespace, name.metric]
+        self.owner[number] = _index(self._owner_numbers, self.owners, owner)
+
+    def _find_rows(self, number: int) -> None:
+        rings, row_by_query = self._fleet.rings, self._fleet.metrics(self.names.all[number].cell)
+        rows = [row_by_query.get(query, NO_ROW) for query in self._queries[number]]
+        self.row[number, : len(rows)] = rows
+        self._queries[number] = tuple(  # reuse the objects of the rings to save memory
+            query if row == NO_ROW else rings.metric[row]
+            for query, row in zip(self._queries[number], rows, strict=True)
+        )
+
+
+def _index(numbers: dict[Item, int], items: list[Item], item: Item) -> int:
+    """Return the index of an item in a list; append it if it is new."""
+    number = numbers.setdefault(item, len(items))
+    if number == len(items):
+        items.append(item)
+    return number

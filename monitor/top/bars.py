@@ -1,0 +1,43 @@
+"""Utilization as bars and sparklines of characters."""
+
+import numpy as np
+from rich.text import Text
+
+from monitor.fleet.columns import Floats
+from monitor.fleet.history import SeriesHistory
+from monitor.render.sparkline import THROTTLED, sparkline
+from monitor.render.styles import STYLES
+from rules.band import Zone
+from rules.limits import Band
+
+ERROR_STYLE = STYLES[Zone.SATURATED]
+USED, USED_IN_BAND, FREE, FREE_IN_BAND = "█", "▓", "·", "░"
+THROTTLED_STYLE = STYLES[Zone.NEAR]
+
+
+def bar(utilization: float | None, band: Band | None, zone: Zone, width: int) -> Text:
+    """Return a bar whose full width is the limit, with the target band marked once it is known."""
+    used = round(min(utilization or 0.0, 1.0) * width)
+    low, high = (round(min(edge, 1.0) * width) for edge in ((band.low, band.high) if band else (0, 0)))
+    cells = [((FREE, FREE_IN_BAND), (USED, USED_IN_BAND))[n < used][low <= n < high] for n in range(width)]
+    return Text.assemble(("".join(cells[:used]), foreground(zone)), ("".join(cells[used:]), "dim"))
+
+
+def foreground(zone: Zone) -> str:
+    """Return the colour of a zone for graphics: the background of its word if it has one, else its colour."""
+    return STYLES[zone].partition(" on ")[2] or STYLES[zone]
+
+
+def sparkline_text(history: SeriesHistory, zone: Zone) -> Text:
+    """Return the same sparkline as `headroom check` shows, in the colour of the zone."""
+    text = Text(sparkline(history), foreground(zone))
+    text.highlight_words([THROTTLED], THROTTLED_STYLE)
+    return text
+
+
+def downsample(values: Floats, buckets: int) -> Floats:
+    """Return the highest value of each of `buckets` equal spans; values are repeated if there are fewer."""
+    edges = np.arange(buckets + 1) * values.size // buckets
+    starts, ends = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
+    highest = [np.fmax.reduce(values[start:end]) for start, end in zip(starts, ends, strict=True)]
+    return np.array(highest, np.float32)

@@ -1,0 +1,172 @@
+"""The chart of a series in characters: three hours of usage, limit and target band, and throttled demand.
+
+A character of a curve holds 2 x 4 dots of Braille: https://www.unicode.org/charts/PDF/U2800.pdf
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from math import isfinite
+
+import numpy as np
+from rich.text import Text
+
+from monitor.fleet.columns import Floats
+from monitor.fleet.rings import WINDOW
+from monitor.lib.text import escape_unprintable
+from monitor.lib.units import format_amount
+from monitor.render.chart import Chart, round_step
+from monitor.render.sparkline import THROTTLED
+from monitor.top.bars import THROTTLED_STYLE, downsample, foreground
+from rules.band import Zone
+
+LABEL_WIDTH = 13  # characters left of the chart
+FOOTER_HEIGHT = 3  # lines below the chart: throttled demand, times, legend
+MIN_SIZE = 4  # lines, and characters per line, of the chart itself
+DOTS_ACROSS, DOTS_DOWN = 2, 4  # dots of a character
+BLANK_BRAILLE = 0x2800  # Braille without a dot
+DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # by column, from the top
+USAGE_STYLE, BOUND_STYLE = "bold cyan", "dim cyan"
+GRID_STYLE = ("┈", "dim")
+MARK_STYLES = {  # of lines at a share of the limit; later ones are drawn on top
+    "target band": ("┈", foreground(Zone.WITHIN)),
+    "near the limit": ("╌", foreground(Zone.ABOVE)),
+    "limit": ("─", foreground(Zone.NEAR)),
+}
+HOUR, HALF_HOUR = 60, 30  # minutes between two time marks
+WIDE = 90  # characters: a wider chart has a mark every half hour
+
+Cell = tuple[str, str]  # a character and its style
+
+
+def plot(chart: Chart, width: int, height: int) -> Text:
+    """Return the chart in `height` lines of `width` characters, or in the minimum size if that is larger."""
+    drawn = TextChart(chart, max(width - LABEL_WIDTH, MIN_SIZE), max(height - FOOTER_HEIGHT, MIN_SIZE))
+    lines = [*drawn.chart_lines(), drawn.throttled_line(), drawn.time_line(), drawn.legend_line()]
+    return Text("\n", no_wrap=True).join(lines)
+
+
+@dataclass(frozen=True)
+class TextChart:
+    """A chart of `rows` lines of `columns` characters."""
+
+    chart: Chart
+    columns: int
+    rows: int
+
+    @cached_property
+    def limits(self) -> Floats:
+        """The limit in each column; NaN where it is unknown."""
+        return downsample(self.chart.history.limit, self.columns)
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether the limit is known in any column."""
+        return bool(np.isfinite(self.limits).any())
+
+    def row(self, value: float) -> int:
+        """Return the line that shows a value; 0 is the top."""
+        return min(max(int((1 - value / self.chart.top) * self.rows), 0), self.rows - 1)
+
+    def chart_lines(self) -> Iterator[Text]:
+        """Yield the lines from the top, each with its label if it has one."""
+        cells, labels = self._cells(), self._labels()
+        for row in range(self.rows):
+            line = label_text(labels.get(row, ""))
+            for character, style in (cells.get((row, column), (" ", "")) for column in range(self.columns)):
+                line.append(character, style)
+            yield line
+
+    def _cells(self) -> Mapping[tuple[int, int], Cell]:
+        cells: dict[tuple[int, int], Cell] = {}
+        for name, value in self._marks():
+            values = self.limits * value if name else np.full(self.columns, value)
+            for column, at in enumerate(values.tolist()):
+                if isfinite(at):
+                    cells[self.row(at), column] = MARK_STYLES.get(name, GRID_STYLE)
+        for curve, style in (
+            (self.chart.history.upper_bound, BOUND_STYLE),
+            (self.chart.history.usage, USAGE_STYLE),
+        ):
+            cells |= {cell: (chr(BLANK_BRAILLE + dots), style) for cell, dots in self._curve(curve).items()}
+        return cells
+
+    def _marks(self) -> Iterator[tuple[str, float]]:
+        """Yield the horizontal lines: name and share of the limit; without a limit, "" and round values."""
+        if not self.has_limit:
+            step = round_step(self.chart.top)
+            yield from (("", step * number) for number in range(1, int(self.chart.top / step) + 1))
+            return
+        band = self.chart.band
+        for name, shares in zip(MARK_STYLES, ((band.low, band.high), (band.near,), (1.0,)), strict=True):
+            yield from ((name, share) for share in shares)
+
+    def _labels(self) -> Mapping[int, str]:
+        unit, labels = self.chart.unit, {self.rows - 1: "0"}
+        for name, value in self._marks():
+            at = value * float(self.limits[-1]) if name else value
+            if isfinite(at):
+                labels[self.row(at)] = short_amount(at, unit)
+        return labels
+
+    def _curve(self, values: Floats) -> Mapping[tuple[int, int], int]:
+        """Return the dots of each character of a curve; neighbouring known values are connected."""
+        cells: defaultdict[tuple[int, int], int] = defaultdict(int)
+        bottom, previous = self.rows * DOTS_DOWN - 1, None
+        for x, value in enumerate(downsample(values, self.columns * DOTS_ACROSS).tolist()):
+            y = round((1 - value / self.chart.top) * bottom) if isfinite(value) else None
+            for dot in dots_between(previous, y):
+                cells[dot // DOTS_DOWN, x // DOTS_ACROSS] |= DOTS[x % DOTS_ACROSS][dot % DOTS_DOWN]
+            previous = y
+        return cells
+
+    def throttled_line(self) -> Text:
+        """Return the line that marks columns with throttled demand, and columns known to have none."""
+        line = label_text("throttled")
+        rates = downsample(self.chart.history.throttled, self.columns).tolist()
+        if not any(map(isfinite, rates)):
+            return line.append("not reported", "dim")
+        for rate in rates:
+            mark = (THROTTLED, THROTTLED_STYLE) if rate > 0 else ("·" if rate == 0 else " ", "dim")
+            line.append(*mark)
+        return line
+
+    def time_line(self) -> Text:
+        """Return the line of local times, one at each full hour or half hour."""
+        line = [" "] * (LABEL_WIDTH + self.columns + MIN_SIZE)
+        history, step = self.chart.history, HALF_HOUR if self.columns > WIDE else HOUR
+        for minute in range(-(-history.start // step) * step, history.end + 1, step):
+            at = LABEL_WIDTH + int((minute - history.start) * self.columns / WINDOW)
+            line[at : at + 5] = f"{datetime.fromtimestamp(minute * 60):%H:%M}"
+        return Text("".join(line)[: LABEL_WIDTH + self.columns], "dim")
+
+    def legend_line(self) -> Text:
+        """Return the legend."""
+        known = dict(reversed(MARK_STYLES.items())) if self.has_limit else {}
+        drawn = {"usage": ("⠒", USAGE_STYLE), **known, "throttled": (THROTTLED, THROTTLED_STYLE)}
+        line = Text()
+        for name, (character, style) in drawn.items():
+            line.append(f" {character * 2}", style).append(f" {name}")
+        return line
+
+
+def label_text(text: str) -> Text:
+    """Return the label of a line, right-aligned and truncated to LABEL_WIDTH."""
+    return Text.assemble((f"{escape_unprintable(text)[: LABEL_WIDTH - 1]:>{LABEL_WIDTH - 1}}│", "dim"))
+
+
+def dots_between(previous: int | None, y: int | None) -> range:
+    """Return the dots of a column that connect `y` with `previous`, the dot of the column to the left."""
+    if y is None:
+        return range(0)
+    if previous is None or previous == y:
+        return range(y, y + 1)
+    return range(previous + 1, y + 1) if previous < y else range(y, previous)
+
+
+def short_amount(value: float, unit: str) -> str:
+    """Return an amount without the name of its unit, except units that are part of the number (MiB, %)."""
+    text = format_amount(value, unit)
+    return text if unit.startswith(("bytes", "milli", "percent")) else text.partition(" ")[0]

@@ -1,0 +1,115 @@
+"""One series in detail: the API's response, converted to the types that rendering needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from collectors.base import Resource
+from monitor.api.models import SampleModel, SeriesDetailModel
+from monitor.fleet.columns import Floats
+from monitor.fleet.fleet import Key, Series
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.rings import WINDOW
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.notifiers.notice import Notice
+from monitor.render.chart import Chart
+from monitor.render.commands import increase_command
+from rules.band import ZONES, Zone
+from rules.limits import Limit
+
+NO_SLOT = -1  # the slot of a series that is in no fleet
+
+
+@dataclass(frozen=True)
+class SeriesDetail:
+    """One series as the API returned it at `fetched_at`, in epoch seconds.
+
+    notifications: of its alert, the newest first.
+    """
+
+    model: SeriesDetailModel
+    fetched_at: float
+    notifications: Sequence[Notice] = ()
+
+    @property
+    def zone(self) -> Zone:
+        """The zone of the series."""
+        return ZONES[self.model.zone]
+
+    @property
+    def limit(self) -> Limit | None:
+        """The limit in force; None when it is unknown."""
+        model = self.model
+        if model.limit is None or model.source is None or model.limit_read_at is None:
+            return None
+        return Limit(model.limit, model.source, model.limit_read_at.timestamp())
+
+    @cached_property
+    def history(self) -> SeriesHistory:
+        """The three hours until the fetch, or until the newest sample if that is later (clocks differ)."""
+        model = self.model
+        end = max([int(self.fetched_at // 60), *(_minute(one.minute) for one in model.history[-1:])])
+        usage, upper_bound, throttled, excess, doubted = (
+            _column(model.history, name, end)
+            for name in ("usage", "upper_bound", "saturation", "excess", "doubted")
+        )
+        edges = model.band.model_dump().items()
+        band: dict[str, Any] = {name: np.full(WINDOW, edge, np.float32) for name, edge in edges}
+        return SeriesHistory(
+            end=end,
+            usage=usage,
+            upper_bound=upper_bound,
+            throttled=throttled,
+            excess=excess,
+            limit=_limits(model, end),
+            **band,
+            bounded=np.full(WINDOW, model.bounded),
+            doubted=doubted > 0,
+            observable=np.full(WINDOW, model.unobservable is None or bool((doubted > 0).any())),
+        )
+
+    @property
+    def chart(self) -> Chart:
+        """The chart of the last three hours."""
+        return Chart(self.history, self.model.band, self.model.unit)
+
+    @cached_property
+    def since(self) -> float | None:
+        """The time at which the series entered its zone, in epoch seconds; None: before the known history."""
+        minute = self.history.since(self.zone)
+        return minute * 60 if minute else None
+
+    @property
+    def command(self) -> str | None:
+        """The command that raises the limit; None when no single command does."""
+        model = self.model
+        resource = Resource(model.resource_kind, tuple(model.resource_path))
+        key = Key(model.account, model.region, model.service, model.signal, resource)
+        settings = SeriesSettings(limit=self.limit, band=model.band)
+        series = Series(key=key, slot=NO_SLOT, settings=settings, unobservable=None)
+        return increase_command(model.catalogue_entry, series, model.utilization)
+
+
+def _minute(moment: datetime) -> int:
+    return int(moment.timestamp() // 60)
+
+
+def _column(samples: Sequence[SampleModel], name: str, end: int) -> Floats:
+    column = np.full(WINDOW, np.nan, np.float32)
+    for one in samples:
+        index, value = _minute(one.minute) - end + WINDOW - 1, getattr(one, name)
+        if 0 <= index < WINDOW and value is not None:
+            column[index] = value
+    return column
+
+
+def _limits(model: SeriesDetailModel, end: int) -> Floats:
+    limits = np.full(WINDOW, np.nan, np.float32)
+    for one in model.limits:
+        first = _minute(one.since) - end + WINDOW - 1 if one.since else 0
+        limits[max(first, 0) :] = np.nan if one.limit is None else one.limit
+    return limits

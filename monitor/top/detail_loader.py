@@ -1,0 +1,59 @@
+"""Loads the details of the series on the screen, for their bands, sparklines and ages."""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping
+
+from monitor.top.client import HeadroomClient, RequestError
+from monitor.top.detail import SeriesDetail
+
+MAX_AGE = 60.0  # seconds: there is one sample per minute
+
+
+class DetailLoader:
+    """Fetches details one after the other, and again once they are older than `max_age` seconds.
+
+    on_change: called with all details, by series id, whenever one was loaded.
+    """
+
+    def __init__(
+        self,
+        client: HeadroomClient,
+        on_change: Callable[[Mapping[str, SeriesDetail]], None],
+        max_age: float = MAX_AGE,
+    ) -> None:
+        self._client, self._on_change, self._max_age = client, on_change, max_age
+        self._details: dict[str, SeriesDetail] = {}
+        self._requested_at: dict[str, float] = {}
+        self._requested: Collection[str] = ()
+        self._request_changed = asyncio.Event()
+
+    def request(self, identities: Collection[str]) -> None:
+        """Load the details of these series from now on, and of no others."""
+        self._requested = identities
+        self._request_changed.set()
+
+    def retain(self, identities: Collection[str]) -> Mapping[str, SeriesDetail]:
+        """Drop the details of all other series; return the remaining ones."""
+        for by_id in (self._details, self._requested_at):
+            for dropped in by_id.keys() - set(identities):
+                del by_id[dropped]
+        return dict(self._details)
+
+    async def run(self) -> None:
+        """Load the requested details until cancelled."""
+        while True:
+            await self._request_changed.wait()
+            self._request_changed.clear()
+            while identity := self._next():
+                self._requested_at[identity] = time.monotonic()
+                try:
+                    detail = SeriesDetail(await self._client.get_series(identity), time.time())
+                except RequestError:  # polling the list fails as well, and shows the error
+                    break
+                self._details[identity] = detail
+                self._on_change(dict(self._details))
+
+    def _next(self) -> str | None:
+        due = time.monotonic() - self._max_age
+        return next((one for one in self._requested if self._requested_at.get(one, due) <= due), None)

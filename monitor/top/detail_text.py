@@ -1,0 +1,122 @@
+"""One series as text: its state, the source of its limit, remedies, and its alert."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from monitor.api.alert_models import AlertModel
+from monitor.lib.text import escape_unprintable
+from monitor.lib.units import format_amount, format_percent
+from monitor.render.styles import STYLES
+from monitor.render.text import HANDLING_TEXTS, SOURCE_TEXTS
+from monitor.top.detail import SeriesDetail
+from monitor.top.text import duration_text, resource_name, throttled_text, time_and_age, usage_text
+
+HEADING_STYLE = "bold underline"
+MAX_NOTIFICATIONS = 10  # shown for the alert
+SAMPLE_SOURCES = {"stream": ", by stream", "poll": ", by poll", None: ""}
+
+
+def heading_text(detail: SeriesDetail, alert: AlertModel | None) -> Text:
+    """Return the name of the series and its present state."""
+    model = detail.model
+    location = f"{model.account_name or model.account} · {model.region} · {model.service}.{model.signal}"
+    since = alert.since.timestamp() if alert else detail.since
+    now = (
+        f" for {duration_text(since, detail.zone)}: {format_percent(model.utilization)}, {usage_text(model)}"
+    )
+    return Text.assemble(
+        (resource_name(model), "bold"),
+        f"  {escape_unprintable(model.catalogue_entry.title)}\n",
+        (escape_unprintable(location), "dim"),
+        "\n",
+        (model.zone, STYLES[detail.zone]),
+        escape_unprintable(f"{now}{headroom_text(detail)}; throttled {throttled_text(model)}"),
+        "\n",
+        escape_unprintable(
+            ", ".join([f"alert {alert.state}", alert.severity, *handling(alert)]) if alert else "no alert"
+        ),
+    )
+
+
+def headroom_text(detail: SeriesDetail) -> str:
+    """Return the headroom, limit minus usage, as a phrase; empty when either is unknown."""
+    model = detail.model
+    if model.utilization is None or model.limit is None or model.usage is None:
+        return ""
+    headroom = model.limit - model.usage
+    return f"; headroom {format_amount(headroom, model.unit) if headroom > 0 else '0'}"
+
+
+@dataclass(frozen=True, slots=True)
+class DetailSection:
+    """A heading and the text below it. Each command has a line of its own, so that it can be copied."""
+
+    heading: str
+    lines: Sequence[str]
+    commands: Sequence[str] = ()
+
+
+def detail_text(detail: SeriesDetail, alert: AlertModel | None) -> Text:
+    """Return the remedies, limit, caveats, alert and links of a series."""
+    text = Text()
+    for section in _sections(detail, alert):
+        text.append(f"{section.heading}\n", HEADING_STYLE)
+        for line in section.lines:
+            text.append(f"{escape_unprintable(line)}\n")
+        for command in section.commands:
+            text.append(f"  {escape_unprintable(command)}\n", "bold")
+        text.append("\n")
+    return text
+
+
+def _sections(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[DetailSection]:
+    model, entry = detail.model, detail.model.catalogue_entry
+    if cause := model.unobservable:
+        yield DetailSection(
+            "Usage is only bounded" if model.bounded else "Unobservable",
+            [cause.reason],
+            [cause.enable_command] if cause.enable_command else [],
+        )
+    remedy = [f"{number}. {one}" for number, one in enumerate(entry.remedy, 1)]
+    yield DetailSection("Remedies", [entry.why, *remedy], [detail.command] if detail.command else [])
+    yield DetailSection("Limit", list(_limit(detail)))
+    if entry.caveats:
+        yield DetailSection("Caveats", [f"- {one}" for one in entry.caveats])
+    yield DetailSection("Alert", list(_alert(detail, alert)))
+    links = {
+        **(alert.links if alert else {}),
+        **{f"AWS documentation {number}": url for number, url in enumerate(entry.docs, 1)},
+    }
+    yield DetailSection("Links", [f"{name}: {url}" for name, url in links.items()])
+
+
+def _limit(detail: SeriesDetail) -> Iterator[str]:
+    model, limit, band = detail.model, detail.limit, detail.model.band
+    if limit:
+        value, kind = format_amount(limit.value, model.unit), model.catalogue_entry.kind
+        yield f"{value} ({kind}): {SOURCE_TEXTS[limit.source]}"
+        yield f"Source: {limit.source}, read {time_and_age(limit.read_at)}"
+        low, high, near = (
+            f"{format_percent(edge)} ({format_amount(limit.value * edge, model.unit)})"
+            for edge in (band.low, band.high, band.near)
+        )
+        yield f"Target band: {low} to {high}; near the limit from {near}"
+    else:
+        yield "The limit is unknown."
+    yield f"Newest sample: {time_and_age(model.sampled_at)}{SAMPLE_SOURCES[model.sample_source]}"
+    yield f"Throttling: {model.catalogue_entry.saturation}"
+    if model.tags:
+        yield "Tags: " + ", ".join(f"{name}={value}" for name, value in model.tags.items())
+
+
+def _alert(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[str]:
+    yield f"{alert.state} since {time_and_age(alert.since)}" if alert else "No alert."
+    for one in detail.notifications[:MAX_NOTIFICATIONS]:
+        yield f"{time_and_age(one.at)}: {one.kind}: {one.summary}"
+
+
+def handling(alert: AlertModel) -> list[str]:
+    """Return phrases for what suppresses the alert, such as `acknowledged by ada`."""
+    return [f"{phrase} {value}" for name, phrase in HANDLING_TEXTS.items() if (value := getattr(alert, name))]

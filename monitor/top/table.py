@@ -1,0 +1,216 @@
+"""A table with a cursor. Only the visible rows are rendered, so that hundreds of rows cost little.
+
+Textual's DataTable is not used: its columns do not adapt to the width of the terminal, and replacing its rows
+at each poll would lose the cursor and the scroll position.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+GAP = 1  # characters between two columns
+
+
+class HasId(Protocol):
+    """An item of a table; its id identifies it after an update."""
+
+    @property
+    def id(self) -> str:
+        """The identity of the item."""
+
+
+Item = TypeVar("Item", bound=HasId)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column(Generic[Item]):
+    """A column of a table.
+
+    render: returns the text of an item for a width. rank: when not all columns fit, those of the lowest ranks
+    are shown. width: the minimum width. max_width: the maximum useful width. All widths are in characters.
+    """
+
+    name: str
+    render: Callable[[Item, int], Text]
+    rank: int
+    width: int
+    max_width: int = 0
+    align_right: bool = False
+
+
+def fit_columns(columns: Sequence[Column[Item]], width: int) -> list[Column[Item]]:
+    """Return the columns that fit into a width, in their order, widened up to their maximum if possible."""
+    free, chosen = width, []
+    for column in sorted(columns, key=lambda one: one.rank):
+        if column.width + GAP > free:
+            break
+        chosen.append(column)
+        free -= column.width + GAP
+    widths = {}
+    for column in chosen:
+        extra = min(free, max(column.max_width - column.width, 0))
+        widths[column.name] = column.width + extra
+        free -= extra
+    return [replace(one, width=widths[one.name]) for one in columns if one.name in widths]
+
+
+def ellipsize_middle(text: str, width: int) -> str:
+    """Return the text, with an ellipsis in place of its middle if it is wider than `width`."""
+    if cell_len(text) <= width:
+        return text
+    tail = text[-(width // 2) :]
+    head = set_cell_size(text, max(width - 1 - cell_len(tail), 0))
+    return set_cell_size(f"{head}…{tail}", width)
+
+
+class ItemTable(ScrollView, Generic[Item], can_focus=True):
+    """A list of items, one of which has the cursor.
+
+    Until the user moves it, the cursor is on the first item. After that it follows its item when the order
+    changes.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"item-table--header", "item-table--cursor"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "Open"),
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
+        Binding("home,g", "first", "First", show=False),
+        Binding("end,G", "last", "Last", show=False),
+    ]
+    cursor: reactive[int] = reactive(0)
+
+    class Opened(Message):
+        """Sent when the user presses Enter, or clicks on the item that has the cursor."""
+
+    class Moved(Message):
+        """Sent when the cursor moved, or other items became visible."""
+
+    def __init__(self, columns: Sequence[Column[Item]]) -> None:
+        super().__init__()
+        self._columns, self._items = columns, list[Item]()
+        self._sorted, self._moved = ("", ""), False
+
+    @property
+    def current(self) -> Item | None:
+        """The item that has the cursor; None when there are no items."""
+        return self._items[self.cursor] if self.cursor < len(self._items) else None
+
+    @property
+    def visible_items(self) -> list[Item]:
+        """The items on the screen."""
+        top = self.scroll_offset.y
+        return self._items[top : top + self._height]
+
+    @property
+    def _height(self) -> int:
+        return max(self.size.height - 1, 1)  # the first line is the header
+
+    def show(self, items: Sequence[Item], sorted_by: tuple[str, str] = ("", "")) -> None:
+        """Replace the items. sorted_by: the name of a column, and the symbol of its order."""
+        previous, cursor_was_visible = self.current, self.cursor_is_visible
+        self._items, self._sorted = list(items), sorted_by
+        self.virtual_size = Size(self.size.width, len(self._items) + 1)
+        rows = {item.id: row for row, item in enumerate(self._items)}
+        row = rows.get(previous.id, self.cursor) if previous and self._moved else self.cursor
+        self.set_reactive(ItemTable.cursor, max(min(row, len(self._items) - 1), 0))
+        if cursor_was_visible:
+            self._scroll_to_cursor()
+        self._update()
+
+    def on_resize(self) -> None:
+        self.virtual_size = Size(self.size.width, len(self._items) + 1)
+        self._scroll_to_cursor()
+        self._update()
+
+    def watch_cursor(self) -> None:
+        self._scroll_to_cursor()
+        self._update()
+
+    def _update(self) -> None:
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self.post_message(self.Moved())
+
+    @property
+    def cursor_is_visible(self) -> bool:
+        """Whether the cursor is on the screen: the mouse wheel scrolls without moving it."""
+        return 0 <= self.cursor - self.scroll_offset.y < self._height
+
+    def _scroll_to_cursor(self) -> None:
+        top = min(self.scroll_offset.y, self.cursor)
+        self.scroll_to(y=max(top, self.cursor - self._height + 1), animate=False)
+
+    def action_move(self, by: int) -> None:
+        self._move(self.cursor + by)
+
+    def action_page(self, by: int) -> None:
+        self._move(self.cursor + by * self._height)
+
+    def action_first(self) -> None:
+        self._moved, self.cursor = False, 0
+
+    def action_last(self) -> None:
+        self._move(len(self._items) - 1)
+
+    def _move(self, row: int) -> None:
+        self._moved, self.cursor = True, max(min(row, len(self._items) - 1), 0)
+
+    def action_open(self) -> None:
+        if self.current:
+            self.post_message(self.Opened())
+
+    def on_click(self, event: events.Click) -> None:
+        row = event.y - 1 + self.scroll_offset.y
+        if event.y and row == self.cursor:
+            self.action_open()
+        elif event.y and row < len(self._items):
+            self._move(row)
+
+    def render_line(self, y: int) -> Strip:
+        width, row = self.size.width, y - 1 + self.scroll_offset.y
+        style = self.rich_style
+        if y == 0:
+            line, style = self._header(width), self.get_component_rich_style("item-table--header")
+        elif row < len(self._items):
+            line = self._line(self._items[row], width)
+            if row == self.cursor:
+                style = self.get_component_rich_style("item-table--cursor")
+        else:
+            return Strip.blank(width, style)
+        return Strip(line.render(self.app.console)).adjust_cell_length(width, style).apply_style(style)
+
+    def _header(self, width: int) -> Text:
+        name, symbol = self._sorted
+        columns = fit_columns(self._columns, width)
+        return _joined([(one, Text(one.name + (symbol if one.name == name else ""))) for one in columns])
+
+    def _line(self, item: Item, width: int) -> Text:
+        return _joined(
+            [(column, column.render(item, column.width)) for column in fit_columns(self._columns, width)]
+        )
+
+
+def _joined(cells: Sequence[tuple[Column[Item], Text]]) -> Text:
+    line = Text(no_wrap=True, end="")
+    for column, cell in cells:
+        cell.truncate(column.width, overflow="ellipsis")
+        line.append(" " * (column.width - cell.cell_len if column.align_right else 0))
+        line.append_text(cell)
+        line.append(" " * (GAP if column.align_right else column.width - cell.cell_len + GAP))
+    return line

@@ -1,0 +1,66 @@
+"""Numbers, names and times as text; control characters in names are escaped."""
+
+import time
+from datetime import datetime
+
+from monitor.api.models import SeriesModel
+from monitor.fleet.fleet import WHOLE_ACCOUNT
+from monitor.lib.durations import format_duration
+from monitor.lib.text import escape_unprintable
+from monitor.lib.units import format_amount, format_range
+from monitor.render.text import shorten, usage_of_limit
+from rules.band import Zone
+
+
+def usage_text(series: SeriesModel) -> str:
+    """Return usage and limit, such as `3.5k of 4k requests/s`."""
+    usage = format_range(series.usage, series.upper_bound, series.unit, series.bounded)
+    return escape_unprintable(usage_of_limit(usage, series.limit, series.unit))
+
+
+def throttled_text(series: SeriesModel) -> str:
+    """Return the throttled or delayed demand per second."""
+    if series.saturation is None:
+        return "unknown"
+    return format_amount(series.saturation, "/s") if series.saturation else "0"
+
+
+def resource_name(series: SeriesModel) -> str:
+    """Return the name of the resource, or words for a limit of the whole account."""
+    return escape_unprintable(series.resource) or WHOLE_ACCOUNT
+
+
+def series_name(series: SeriesModel) -> str:
+    """Return signal and resource, with a long name shortened to about one line."""
+    return f"{signal_name(series)} of {shorten(resource_name(series))}"
+
+
+def signal_name(series: SeriesModel) -> str:
+    """Return the signal with its service, such as `kinesis.stream_write_bytes`."""
+    return escape_unprintable(f"{series.service}.{series.signal}")
+
+
+def duration_text(since: float | None, zone: Zone) -> str:
+    """Return how long a series has been in its zone."""
+    if since is None:
+        return "over 3 h" if zone > Zone.STALE else "-"
+    return format_duration(time.time() - since)
+
+
+def time_and_age(at: datetime | float | None) -> str:
+    """Return a time, or epoch seconds, in local time and with its age."""
+    if at is None:
+        return "never"
+    seconds = at.timestamp() if isinstance(at, datetime) else at
+    return f"{time_text(seconds)}, {format_duration(time.time() - seconds)} ago"
+
+
+def time_text(seconds: float) -> str:
+    """Return the local time of day, with the date unless it is today."""
+    at, now = datetime.fromtimestamp(seconds), datetime.now()
+    return f"{at:%H:%M}" if at.date() == now.date() else f"{at:%d %b %H:%M}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as `2 alerts`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,41 @@
+"""Threads for blocking calls that do not delay the exit of the process."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+MAX_THREADS = 4
+Result = TypeVar("Result")
+Job = tuple[Future[Any], Callable[[], Any]]
+
+
+class DaemonThreadPool:
+    """A few daemon threads: unlike those of an executor, they do not delay the exit of the process."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        for _ in range(MAX_THREADS):
+            Thread(target=self._work, daemon=True).start()
+
+    async def run(self, job: Callable[[], Result]) -> Result:
+        """Run a job in a thread; return its result or raise its exception. Queued jobs can be cancelled."""
+        done: Future[Result] = Future()
+        self._jobs.put((done, job))
+        return await asyncio.wrap_future(done)
+
+    def close(self) -> None:
+        """Stop each thread after its current job."""
+        for _ in range(MAX_THREADS):
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (taken := self._jobs.get()) is not None:
+            done, job = taken
+            if done.set_running_or_notify_cancel():
+                try:
+                    done.set_result(job())
+                except Exception as error:
+                    done.set_exception(error)

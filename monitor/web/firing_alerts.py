@@ -1,0 +1,88 @@
+"""Firing alerts as the pages show them: with their acknowledgement, silence and inhibiting alert."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from monitor.alerting import inhibit
+from monitor.alerting.engine import AlertEngine
+from monitor.alerting.groups import urgency
+from monitor.alerting.records import Acknowledgement, Silence
+from monitor.alerting.series_notices import current_usage
+from monitor.alerting.silences import Silences
+from monitor.fleet.fleet import LABELS, Fleet, Key
+from monitor.fleet.rows import row_of
+from monitor.notifiers.notice import Notice
+
+
+@dataclass(frozen=True, slots=True)
+class FiringAlert:
+    """A firing alert.
+
+    notice: its last one. inhibited_by: the last notice of the alert that inhibits it. current: the usage now,
+    in words; empty for an alert that is not about a series. sampled: when it was, in epoch seconds.
+    """
+
+    notice: Notice
+    ack: Acknowledgement | None
+    silence: Silence | None
+    inhibited_by: Notice | None
+    current: str = ""
+    sampled: int | None = None
+
+    @property
+    def has_series(self) -> bool:
+        """Whether it is about a series, not about a blind spot."""
+        return not inhibit.is_blind(self.notice)
+
+    @property
+    def unhandled(self) -> bool:
+        """Whether it is neither acknowledged nor silenced nor inhibited."""
+        return not (self.ack or self.silence or self.inhibited_by)
+
+
+async def firing_alerts(engine: AlertEngine) -> list[FiringAlert]:
+    """Return all firing alerts: the unhandled ones first, then by urgency."""
+    notices = [one for one in engine.alerts.values() if one.firing]
+    return await asyncio.to_thread(_firing_alerts, notices, engine.silences)
+
+
+def _firing_alerts(notices: Sequence[Notice], silences: Silences) -> list[FiringAlert]:
+    now, inhibited = time.time(), inhibit.inhibited(notices)
+    by_id = {one.alert: one for one in notices}
+    alerts = [
+        FiringAlert(
+            one,
+            silences.acknowledgements.get(one.alert),
+            silences.matching(one.labels, now),
+            by_id.get(inhibited.get(one.alert, "")),
+        )
+        for one in sorted(notices, key=urgency)
+    ]
+    return sorted(alerts, key=lambda one: not one.unhandled)
+
+
+def with_current_usage(alerts: Iterable[FiringAlert], fleet: Fleet) -> list[FiringAlert]:
+    """Return the alerts with the usage as last judged; those of departed series stay as they are.
+
+    For the event loop: it reads what judgements write.
+    """
+    return [_with_current_usage(one, fleet) for one in alerts]
+
+
+def _with_current_usage(alert: FiringAlert, fleet: Fleet) -> FiringAlert:
+    key = _series_key(alert.notice)
+    series = fleet.series.get(key) if key else None
+    if series is None:
+        return alert
+    row = row_of(fleet, series)
+    return replace(alert, current=current_usage(row), sampled=row.sampled)
+
+
+def _series_key(notice: Notice) -> Key | None:
+    """Return the key of the series that an alert is about; None when it is about a blind spot."""
+    if notice.subject is None or inhibit.is_blind(notice):
+        return None
+    account, region, service, signal = (notice.labels.get(name, "") for name in LABELS[:4])
+    return Key(account, region, service, signal, notice.subject)

@@ -1,0 +1,78 @@
+"""Pages, rendered once after each judgement and shared by all clients."""
+
+import asyncio
+import gzip
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from fastapi import Request, Response
+
+from monitor.http.negotiation import accepts_gzip
+from monitor.web.templating import PAGE_HEADERS
+
+MAX_PAGES = 64
+MAX_AGE = 15.0  # seconds
+GZIP_LEVEL = 1
+NOT_MODIFIED = 304
+
+Renderer = Callable[[], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class CachedPage:
+    """A rendered page, plain and compressed, and its entity tag."""
+
+    body: bytes
+    gzipped: bytes
+    etag: str
+
+    @classmethod
+    def from_body(cls, body: bytes) -> "CachedPage":
+        """Compress a rendered page and compute its tag. Takes long: not for the event loop."""
+        return cls(body, gzip.compress(body, GZIP_LEVEL, mtime=0), f'W/"{sha256(body).hexdigest()[:20]}"')
+
+    def response(self, request: Request) -> Response:
+        """Return the page in the encoding that the request prefers, or 304 when the client has it."""
+        headers = {**PAGE_HEADERS, "ETag": self.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        if request.headers.get("if-none-match") == self.etag:
+            return Response(status_code=NOT_MODIFIED, headers=headers)
+        if accepts_gzip(request.headers.get("accept-encoding", "")):
+            headers["Content-Encoding"] = "gzip"
+        body = self.gzipped if "Content-Encoding" in headers else self.body
+        return Response(body, headers=headers, media_type="text/html")
+
+
+class PageCache:
+    """The pages by address, the most recently used ones.
+
+    version: returns what the pages depend on; when it changes, all pages are dropped. max_age: in seconds,
+    after which all pages are dropped even if the version is the same.
+    """
+
+    def __init__(
+        self, version: Callable[[], Hashable], *, max_pages: int = MAX_PAGES, max_age: float = MAX_AGE
+    ) -> None:
+        self._version, self._max_pages, self._max_age = version, max_pages, max_age
+        self._cached_version: Hashable = None
+        self._tasks: OrderedDict[str, asyncio.Task[CachedPage]] = OrderedDict()
+
+    async def get(self, address: str, render: Renderer) -> CachedPage:
+        """Return the page of an address; concurrent calls share one rendering, and what it raises."""
+        version = self._version(), int(time.time() // self._max_age)
+        if version != self._cached_version:
+            self._cached_version = version
+            self._tasks.clear()
+        task = self._tasks.get(address)
+        if task is None or (task.done() and (task.cancelled() or task.exception())):
+            task = asyncio.create_task(self._render(render), name=f"page {address[:80]}")
+            self._tasks[address] = task
+        self._tasks.move_to_end(address)
+        while len(self._tasks) > self._max_pages:
+            self._tasks.popitem(last=False)
+        return await asyncio.shield(task)
+
+    async def _render(self, render: Renderer) -> CachedPage:
+        return await asyncio.to_thread(CachedPage.from_body, await render())

@@ -1,0 +1,73 @@
+"""The page of one series: its chart, its limit and where that comes from, and the remedy."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.limits import why_unobservable_now
+from monitor.fleet.rows import signal_of
+from monitor.fleet.snapshot import Snapshot
+from monitor.lib.units import format_amount
+from monitor.notifiers.notice import Notice
+from monitor.render.chart import NARROW_WIDTH, WIDTH, Chart
+from monitor.render.commands import increase_command
+from monitor.render.text import SOURCE_TEXTS
+from monitor.render.tolerance import tolerance_text
+from monitor.web.chart import chart_svg
+from monitor.web.series_rows import SeriesTableRow, finite_or_none, series_row
+from rules.limits import Signal
+
+
+def series_page(
+    snapshot: Snapshot, fleet: Fleet, series: Series, now: int, history: Sequence[Notice]
+) -> dict[str, Any]:
+    """Return the variables of the template. For the event loop: it reads what polls write.
+
+    now: a minute. history: the notices of the alert of this series, the newest first.
+    """
+    alert_starts = {one.slot: one.since for one in snapshot.alerts}
+    row, signal = series_row(snapshot, fleet, series, now, alert_starts), signal_of(series.key)
+    limit, band, course = series.settings.limit, series.settings.band, SeriesHistory.of(fleet, series, now)
+    minute, in_force = int(snapshot.minute[series.slot]), finite_or_none(snapshot.limit[series.slot])
+    return {
+        "row": row,
+        "unobservable": why_unobservable_now(fleet, series),
+        "bounded": bool(snapshot.bounded[series.slot]),
+        "signal": signal,
+        "limit": limit,
+        "source": SOURCE_TEXTS[limit.source] if limit else "",
+        "band": band,
+        "deliberate": series.settings.deliberate,
+        "edges": [
+            format_amount(in_force * edge, signal.unit) if in_force else ""
+            for edge in (band.low, band.high, band.near)
+        ],
+        "headroom": headroom_text(row, snapshot, series, signal),
+        "charts": [chart_svg(Chart(course, band, signal.unit, width)) for width in (WIDTH, NARROW_WIDTH)],
+        "sampled": minute * 60 if minute >= 0 else None,
+        "sample_source": sample_source(fleet, series),
+        "command": increase_command(signal, series, row.utilization, in_force),
+        "history": history,
+        "tolerance": tolerance_text(signal, series.settings.tolerance),
+    }
+
+
+def headroom_text(row: SeriesTableRow, snapshot: Snapshot, series: Series, signal: Signal) -> str:
+    """Return the limit less the usage; empty when one of them is unknown."""
+    if row.utilization is None:
+        return ""
+    left = float(snapshot.limit[series.slot] - snapshot.usage[series.slot])
+    return format_amount(left, signal.unit) if left > 0 else "nothing"
+
+
+def sample_source(fleet: Fleet, series: Series) -> str:
+    """Return how the samples of a series are read, in words."""
+    formula = fleet.usages.get(series.slot)
+    if formula is None:
+        return "not read"
+    rings = fleet.rings
+    if not any(rings.metric_rows[row] is fleet.metrics(series.key.cell) for row in formula.rows):
+        return "read from the service's API at each inventory"
+    streamed = rings.by_stream[list(formula.rows)]
+    return "streamed" if streamed.all() else "streamed and polled" if streamed.any() else "polled"

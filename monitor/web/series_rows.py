@@ -1,0 +1,99 @@
+"""Series as rows of the pages' tables."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+from markupsafe import Markup
+
+from monitor.fleet.fleet import Fleet, Key, Series
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.rows import signal_of
+from monitor.fleet.snapshot import Snapshot
+from monitor.lib.units import format_amount, format_range
+from monitor.render.svg import utilization_bar, utilization_sparkline
+from monitor.render.text import OptionalNumber, shorten
+from rules.band import Zone
+
+MAX_ACCOUNT_LENGTH = 40  # characters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesTableRow:
+    """One series as a row of a table.
+
+    throttled: per second; None when unknown. since: when it entered its zone, in epoch seconds; None when
+    that was longer than three hours ago.
+    """
+
+    series: Series
+    zone: Zone
+    account: str
+    usage: str
+    limit: str
+    utilization: OptionalNumber
+    throttled: OptionalNumber
+    since: int | None
+    bar: Markup
+    sparkline: Markup
+
+    @property
+    def key(self) -> Key:
+        """The key of the series."""
+        return self.series.key
+
+    @property
+    def name(self) -> str:
+        """The resource's name, shortened."""
+        return shorten(self.key.shown)
+
+    @property
+    def title(self) -> str:
+        """The signal's title."""
+        return signal_of(self.key).title
+
+    @property
+    def reports_throttling(self) -> bool:
+        """Whether AWS publishes a metric of throttled demand for this signal."""
+        return signal_of(self.key).throttled_unit is not None
+
+
+def series_rows(snapshot: Snapshot, fleet: Fleet, slots: Iterable[int], now: int) -> list[SeriesTableRow]:
+    """Return the rows of the series at these slots, without those that left the fleet since the snapshot.
+
+    now: a minute. For the event loop: it reads what polls write.
+    """
+    alert_starts = {one.slot: one.since for one in snapshot.alerts}
+    series = [snapshot.series[slot] for slot in slots]
+    return [series_row(snapshot, fleet, one, now, alert_starts) for one in series if one.key in fleet.series]
+
+
+def series_row(
+    snapshot: Snapshot, fleet: Fleet, series: Series, now: int, alert_starts: Mapping[int, int]
+) -> SeriesTableRow:
+    """Return the row of one series. alert_starts: when the alert of a slot began, in epoch seconds."""
+    slot, signal, band = series.slot, signal_of(series.key), series.settings.band
+    zone, utilization = Zone(int(snapshot.zone[slot])), finite_or_none(snapshot.utilization[slot])
+    usage, upper_bound, limit, throttled = (
+        finite_or_none(column[slot])
+        for column in (snapshot.usage, snapshot.upper_bound, snapshot.limit, snapshot.saturation)
+    )
+    course = SeriesHistory.of(fleet, series, now)
+    minute = course.since(zone)
+    return SeriesTableRow(
+        series=series,
+        zone=zone,
+        account=shorten(snapshot.names.get(series.key.account, series.key.account), MAX_ACCOUNT_LENGTH),
+        usage=format_range(usage, upper_bound, signal.unit, bool(snapshot.bounded[slot])),
+        limit=format_amount(limit, signal.unit) if limit is not None else "unknown",
+        utilization=utilization,
+        throttled=throttled,
+        since=alert_starts.get(slot) or (minute * 60 if minute else None),
+        bar=utilization_bar(utilization, band, zone.word),
+        sparkline=utilization_sparkline(course.utilization, course.throttled, band),
+    )
+
+
+def finite_or_none(value: float) -> OptionalNumber:
+    """Return a column's value as a float; None for NaN and infinities."""
+    return float(value) if isfinite(value) else None

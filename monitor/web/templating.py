@@ -1,0 +1,119 @@
+"""The templates of the pages, their filters and globals, the response headers, and the assets."""
+
+import time
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from monitor.lib.durations import format_duration
+from monitor.lib.telemetry import VERSION
+from monitor.lib.text import replace_surrogates
+from monitor.lib.units import format_amount, format_percent
+from monitor.render.text import dollars, time_element
+from rules.band import Zone
+from rules.limits import catalogue
+
+PACKAGE_DIR = Path(__file__).parent
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+NO_DATA = "no data"  # in place of a zone's word: the service was never read
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'self'",
+        "script-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+PAGE_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # with a stricter one, browsers do not send the Origin of a form
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+ZONES_WORST_FIRST = tuple(sorted(Zone, reverse=True))
+
+
+@cache
+def assets() -> Mapping[str, tuple[bytes, str]]:
+    """Return the content and the media type of each asset, by its name."""
+    files = (path for path in (PACKAGE_DIR / "static").iterdir() if path.suffix in MEDIA_TYPES)
+    return {path.name: (path.read_bytes(), MEDIA_TYPES[path.suffix]) for path in files}
+
+
+@cache
+def asset(name: str) -> str:
+    """Return the address of an asset, which changes with its content."""
+    return f"/static/{name}?v={sha256(assets()[name][0]).hexdigest()[:12]}"
+
+
+def code_spans(text: str) -> Markup:
+    """Return a text with what is between backticks as code elements."""
+    parts = text.split("`")
+    formats = (Markup("<code>{}</code>") if number % 2 else Markup("{}") for number in range(len(parts)))
+    return Markup("").join(one.format(part) for one, part in zip(formats, parts, strict=True))
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number and its noun: `1 cell`, `2 cells`, `1,200 series`."""
+    singular = number == 1 or noun.endswith("s")
+    return f"{number:,} {noun}{'' if singular else 's'}"
+
+
+def service_title(service: str) -> str:
+    """Return AWS's name of a service."""
+    known = catalogue().get(service)
+    return known.title if known else service
+
+
+def doc_title(url: str) -> str:
+    """Return a title for a page of AWS's documentation, from its address: `http api throttling`."""
+    return url.rstrip("/").rpartition("/")[2].removesuffix(".html").replace("-", " ").replace("_", " ")
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates, with automatic escaping."""
+    env = Environment(
+        loader=FileSystemLoader(PACKAGE_DIR / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    env.filters |= {
+        "amount": format_amount,
+        "percent": format_percent,
+        "time": time_element,
+        "code_spans": code_spans,
+        "duration": format_duration,
+        "dollars": dollars,
+        "plural": plural,
+        "service_title": service_title,
+        "doc_title": doc_title,
+    }
+    env.globals |= {
+        "now": lambda: int(time.time()),
+        "asset": asset,
+        "zones": ZONES_WORST_FIRST,
+        "version": VERSION,
+        "NO_DATA": NO_DATA,
+    }
+    return env
+
+
+def render(template: str, **variables: Any) -> bytes:
+    """Render a page."""
+    return replace_surrogates(environment().get_template(template).render(variables)).encode()

@@ -1,0 +1,317 @@
+"""The states of all alerts as columns. The order in which samples arrive does not affect the states.
+
+CloudWatch revises a minute for about ten minutes. So two states of each series are stored: the `current` one,
+after its newest sample, and the `settled` one, some minutes older, which revisions no longer affect. When
+samples arrive, a series is evaluated again from its settled state, minute by minute.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from itertools import accumulate
+from typing import NamedTuple
+
+import numpy as np
+
+from rules.alerts import (
+    MARGIN,
+    NEVER,
+    Alert,
+    AlertCriteria,
+    AlertState,
+    Bytes,
+    ColumnGroup,
+    Index,
+    Ints,
+    Rule,
+    Samples,
+    breaches,
+)
+from rules.band import Flags
+
+REVISION_MINUTES = 10  # minutes before the newest sample of a series that can still change
+INITIAL_CAPACITY = 1024  # slots; doubled as needed
+SAMPLES_AT_ONCE = 1 << 14  # which are read together: few calls for few series, little memory for many
+
+# The rules that a sample of an incomplete minute cannot clear, because its sums may still grow into a breach.
+# Growing sums can clear `below`, but not breach it.
+NEEDS_COMPLETE_MINUTE = np.array([rule is not Rule.BELOW for rule in Rule])[:, None]
+
+SamplesAt = Callable[[Ints, Ints], Samples]  # from slots, and the minute of each; NaN: no sample
+
+
+@dataclass(frozen=True, slots=True)
+class AlertColumns(ColumnGroup):
+    """The alerts of many series, one row per rule (see `Alert`); `last_sample` is the same for all rules."""
+
+    state: Bytes
+    since: Ints
+    clear_since: Ints
+    last_sample: Ints
+
+
+def inactive_alerts(size: int, last_sample: int = NEVER) -> AlertColumns:
+    """Return the inactive alerts of `size` series. last_sample: the minute of their last sample."""
+    shape = len(Rule), size
+    return AlertColumns(
+        state=np.zeros(shape, np.int8),
+        since=np.full(shape, NEVER, np.int32),
+        clear_since=np.full(shape, NEVER, np.int32),
+        last_sample=np.full(size, last_sample, np.int32),
+    )
+
+
+def step_many(alerts: AlertColumns, minutes: Ints, samples: Samples, criteria: AlertCriteria) -> None:
+    """Apply `rules.alerts.step` to every rule and series, in place. minutes, samples: one for each series."""
+    known = samples.known
+    enter = breaches(samples, criteria)
+    busy = np.flatnonzero(known & (enter.any(axis=0) | alerts.state.any(axis=0)))
+    if busy.size:
+        before, busy_criteria = alerts.take(busy), criteria.take(busy)
+        breach = enter[:, busy], breaches(samples.take(busy), busy_criteria, MARGIN)
+        stepped = _stepped(before, minutes[busy], breach, busy_criteria)
+        undecided = samples.provisional[busy] & NEEDS_COMPLETE_MINUTE & ~_is_breached(before, *breach)
+        _restore_where(undecided, stepped, before)
+        alerts.put(busy, stepped)
+    np.copyto(alerts.last_sample, minutes, where=known)
+
+
+def _stepped(
+    alerts: AlertColumns, minute: Ints, breach: tuple[Flags, Flags], criteria: AlertCriteria
+) -> AlertColumns:
+    firing = alerts.state == AlertState.FIRING
+    breached = _is_breached(alerts, *breach)
+    recent = minute - alerts.last_sample <= criteria.stale_after
+    continues = firing | ((alerts.state == AlertState.PENDING) & recent)
+    since = np.where(continues, alerts.since, minute)
+    clear_since = np.where(alerts.clear_since == NEVER, minute, alerts.clear_since)
+    stays = firing & (breached | (minute - clear_since < criteria.keep_firing_for))
+    fires = stays | (breached & (minute - since >= criteria.pending_for))
+    active = stays | breached
+    return AlertColumns(
+        state=active.astype(np.int8) + fires,
+        since=np.where(active, since, NEVER),
+        clear_since=np.where(stays & ~breached, clear_since, NEVER),
+        last_sample=minute,
+    )
+
+
+def _is_breached(alerts: AlertColumns, enter: Flags, stay: Flags) -> Flags:
+    breached: Flags = np.where(alerts.state == AlertState.FIRING, stay, enter)
+    return breached
+
+
+def _restore_where(undecided: Flags, stepped: AlertColumns, before: AlertColumns) -> None:
+    """Undo the step of the alerts that a sample of an incomplete minute does not clear."""
+    for name in ("state", "since", "clear_since"):
+        np.copyto(getattr(stepped, name), getattr(before, name), where=undecided)
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions(ColumnGroup):
+    """Changes of alert states, ordered by minute. before, after: an `AlertState`."""
+
+    slot: Ints
+    rule: Bytes
+    before: Bytes
+    after: Bytes
+    minute: Ints
+
+
+NO_TRANSITIONS = Transitions(
+    *np.empty((1, 0), np.int32), *np.empty((3, 0), np.int8), *np.empty((1, 0), np.int32)
+)
+
+
+class SavedAlert(NamedTuple):
+    """The states of one alert that are restored after a restart: the current and the settled one."""
+
+    slot: int
+    rule: Rule
+    current: Alert
+    settled: Alert
+    settled_at: int
+
+
+class AlertStates:
+    """The alert states of all series, by slot. Not thread-safe; grows with the highest slot.
+
+    window: the number of recent minutes whose samples are available; more than REVISION_MINUTES.
+    evaluated_until: the last minute that an earlier process evaluated. A series without saved alerts is
+    taken to have been inactive in it.
+    """
+
+    def __init__(self, window: int, evaluated_until: int = NEVER) -> None:
+        self.current = inactive_alerts(INITIAL_CAPACITY, evaluated_until)
+        self._settled = inactive_alerts(INITIAL_CAPACITY)
+        self._settled_at = np.full(INITIAL_CAPACITY, NEVER, np.int32)
+        self._window, self._evaluated_until = window, evaluated_until
+
+    def advance(
+        self, slots: Ints, newest: Ints, criteria: AlertCriteria, samples_at: SamplesAt
+    ) -> Transitions:
+        """Evaluate series with new or revised samples, and return the transitions of their alerts.
+
+        slots: without duplicates. newest: the minute of the newest sample of each.
+
+        Every change of state in a minute later than the samples evaluated before is a transition. What
+        revised minutes changed is one more transition, at the last minute evaluated before. A sample that is
+        REVISION_MINUTES or more older than the newest one is too late and ignored.
+        """
+        self._grow(slots)
+        first = self._first_minutes(slots, newest)
+        longest_first = np.argsort(first - newest, kind="stable")  # unfinished series stay a prefix
+        order = longest_first[: np.count_nonzero(first <= newest)]
+        span = slots[order], first[order], newest[order]
+        return _joined([NO_TRANSITIONS, *self._replay(*span, criteria.take(order), samples_at)])
+
+    def _replay(
+        self, slots: Ints, first: Ints, newest: Ints, criteria: AlertCriteria, samples_at: SamplesAt
+    ) -> Iterator[Transitions]:
+        replayed, current = self._settled.take(slots), self.current.take(slots)
+        evaluated = np.minimum(current.last_sample, newest)
+        for left, minutes, samples in _samples_by_minute(slots, first, newest, samples_at):
+            part = replayed.take(left)
+            before = np.where(minutes == evaluated[left], current.state[:, left], part.state)
+            step_many(part, minutes, samples, criteria.take(left))
+            settled = np.flatnonzero(minutes == newest[left] - REVISION_MINUTES)
+            self._settle(slots[settled], part.take(settled), minutes[settled])
+            new = np.flatnonzero(minutes >= evaluated[left])
+            yield _transitions(slots[new], before[:, new], part.state[:, new], minutes[new])
+        self.current.put(slots, replayed)
+
+    def reevaluate(self, slots: Ints, criteria: AlertCriteria, samples_at: SamplesAt) -> Transitions:
+        """Evaluate the newest sample of series again because their limit or band changed.
+
+        An alert that is clear by the new criteria ends at once, regardless of `keep_firing_for`, as the usage
+        did not change. The new state is settled, as older samples belong to the old limit.
+        """
+        self._grow(slots)
+        evaluated = np.flatnonzero(self._settled_at[slots] != NEVER)
+        slots, criteria = slots[evaluated], criteria.take(evaluated)
+        alerts = self.current.take(slots)
+        before, minutes = alerts.state.copy(), alerts.last_sample.copy()
+        at_once = replace(criteria, keep_firing_for=np.zeros_like(criteria.keep_firing_for))
+        step_many(alerts, minutes, samples_at(slots, minutes), at_once)
+        self.current.put(slots, alerts)
+        self._settle(slots, alerts, minutes)
+        return _transitions(slots, before, alerts.state, minutes)
+
+    def settle(self, slots: Ints) -> None:
+        """Settle the current state of series, so that changed durations apply to later samples only."""
+        self._grow(slots)
+        evaluated = slots[self._settled_at[slots] != NEVER]
+        current = self.current.take(evaluated)
+        self._settle(evaluated, current, current.last_sample)
+
+    def forget(self, slots: Ints) -> Transitions:
+        """End the alerts of series that left the fleet. Their slots can be reused."""
+        self._grow(slots)
+        before, fresh = self.current.take(slots), inactive_alerts(slots.size, self._evaluated_until)
+        self.current.put(slots, fresh)
+        self._settle(slots, inactive_alerts(slots.size), np.full(slots.size, NEVER, np.int32))
+        return _transitions(slots, before.state, fresh.state, before.last_sample)
+
+    def export(self, slots: Ints) -> list[SavedAlert]:
+        """Return the alerts to store for a restart: those whose current or settled state is not inactive."""
+        self._grow(slots)
+        active = self.current.state[:, slots] | self._settled.state[:, slots]
+        rule, which = np.nonzero(active)
+        slot = slots[which]
+        current, settled = (_alerts(columns, rule, slot) for columns in (self.current, self._settled))
+        settled_at = self._settled_at[slot].tolist()
+        return list(map(SavedAlert, slot.tolist(), map(Rule, rule.tolist()), current, settled, settled_at))
+
+    def restore(self, saved: Iterable[SavedAlert]) -> None:
+        """Restore exported alerts. For each series, either all of its exported alerts are needed, or none."""
+        for row in saved:
+            self._grow(np.array([row.slot], np.int32))
+            _put(self.current, row.rule, row.slot, row.current)
+            _put(self._settled, row.rule, row.slot, row.settled)
+            self._settled_at[row.slot] = row.settled_at
+
+    def _grow(self, slots: Ints) -> None:
+        """Extend the columns to the highest of these slots."""
+        size = self._settled_at.size
+        while size <= slots.max(initial=-1):
+            size *= 2
+        if size > self._settled_at.size:
+            old = np.arange(self._settled_at.size, dtype=np.int32)
+            current, settled, settled_at = self.current, self._settled, self._settled_at
+            self.current = inactive_alerts(size, self._evaluated_until)
+            self._settled = inactive_alerts(size)
+            self._settled_at = np.full(size, NEVER, np.int32)
+            self.current.put(old, current)
+            self._settle(old, settled, settled_at)
+
+    def _first_minutes(self, slots: Ints, newest: Ints) -> Ints:
+        """Return the minute from which to evaluate each series again.
+
+        Where the window no longer reaches back to the settled state, the current state is settled.
+        """
+        oldest = newest - self._window + 1
+        settled_at = self._settled_at[slots]
+        expired = slots[(settled_at != NEVER) & (settled_at < oldest - 1)]
+        self._settle(expired, self.current.take(expired), self.current.last_sample[expired])
+        return np.maximum(self._settled_at[slots] + 1, oldest)
+
+    def _settle(self, slots: Index, alerts: AlertColumns, minutes: Ints) -> None:
+        self._settled.put(slots, alerts)
+        self._settled_at[slots] = minutes
+
+
+def _samples_by_minute(
+    slots: Ints, first: Ints, newest: Ints, samples_at: SamplesAt
+) -> Iterator[tuple[slice, Ints, Samples]]:
+    """Yield the unfinished series, the next minute of each and its sample, until all are finished.
+
+    Series are ordered by how many minutes each has, most first: the unfinished ones are a prefix.
+    """
+    for offsets, sizes in _read_together(newest - first + 1):
+        parts = [(slice(size), first[:size] + offset) for offset, size in zip(offsets, sizes, strict=True)]
+        samples = samples_at(
+            np.concatenate([slots[unfinished] for unfinished, _ in parts]),
+            np.concatenate([minutes for _, minutes in parts]),
+        )
+        for end, (unfinished, minutes) in zip(accumulate(sizes), parts, strict=True):
+            yield unfinished, minutes, samples.take(slice(end - minutes.size, end))
+
+
+def _read_together(lengths: Ints) -> Iterator[tuple[range, list[int]]]:
+    """Yield the offsets of minutes whose samples are read together, and how many series reach each.
+
+    lengths: the number of minutes of each series, in descending order.
+    """
+    start, end = 0, int(lengths.max(initial=0))
+    reaching = np.searchsorted(-lengths, -np.arange(end), side="left").tolist()
+    while start < end:
+        stop = min(end, start + max(1, SAMPLES_AT_ONCE // reaching[start]))
+        yield range(start, stop), reaching[start:stop]
+        start = stop
+
+
+def _transitions(slots: Ints, before: Bytes, after: Bytes, minutes: Ints) -> Transitions:
+    rule, series = np.nonzero(before != after)
+    changed = before[rule, series], after[rule, series]
+    return Transitions(slots[series], rule.astype(np.int8), *changed, minutes[series])
+
+
+def _joined(parts: list[Transitions]) -> Transitions:
+    """Return all transitions, ordered by minute."""
+    names = [field.name for field in fields(Transitions)]
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Transitions(**joined).take(np.argsort(joined["minute"], kind="stable"))
+
+
+def _alerts(columns: AlertColumns, rules: Index, slots: Ints) -> Iterator[Alert]:
+    """Yield the alert of each pair of a rule and a slot."""
+    state, *since = (
+        column[rules, slots].tolist() for column in (columns.state, columns.since, columns.clear_since)
+    )
+    return map(Alert, map(AlertState, state), *since, columns.last_sample[slots].tolist())
+
+
+def _put(columns: AlertColumns, rule: Rule, slot: int, alert: Alert) -> None:
+    columns.state[rule, slot] = alert.state
+    columns.since[rule, slot] = alert.since
+    columns.clear_since[rule, slot] = alert.clear_since
+    columns.last_sample[slot] = alert.last_sample

@@ -1,0 +1,107 @@
+"""The same alerts fire when a ServiceMonitor or a user adds labels to the scrape target."""
+
+import re
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+import yaml
+
+from monitor.dashboards.prometheus import INTERVAL, files
+from tests.monitor.serve_process import free_port
+from tests.processes import eventually, get, headroom, read_line, running
+
+MINUTES = re.compile(r"(\[|offset |for: )(\d+)m")
+TARGET_LABELS = {  # those of a ServiceMonitor, and some that users add
+    "service": "headroom",
+    "namespace": "monitoring",
+    "pod": "headroom-0",
+    "endpoint": "http",
+    "container": "headroom",
+    "region": "eu-central-1",
+    "account": "platform",
+    "cluster": "prod-1",
+}
+IDENTITY = ("alertname", "aws_account", "aws_region", "aws_service", "signal", "resource")
+SATURATED = 'ALERTS{alertname="HeadroomSaturated",alertstate="firing"}'
+
+Alert = tuple[str, ...]  # the values of IDENTITY
+
+
+@asynccontextmanager
+async def prometheus(folder: Path, target: str, labels: Mapping[str, str]) -> AsyncIterator[str]:
+    """Start a Prometheus with our rules, each minute in them a second; yield its URL."""
+    program = shutil.which("prometheus")
+    assert program, "install the Debian package `prometheus`, or run `make acceptance`"
+    folder.mkdir()
+    job = {"job_name": "headroom", "static_configs": [{"targets": [target], "labels": dict(labels)}]}
+    settings = {
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+        "rule_files": ["*.rules.yaml"],
+        "scrape_configs": [job],
+    }
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(settings))
+    for name, rules in files().items():
+        fast = MINUTES.sub(r"\1\2s", rules.replace(INTERVAL, "1s"))
+        (folder / name).with_suffix(".rules.yaml").write_text(fast)
+    address = f"127.0.0.1:{free_port()}"
+    flags = (
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/data",
+        f"--web.listen-address={address}",
+    )
+    async with running(program, *flags):
+        yield f"http://{address}"
+
+
+@pytest.fixture
+async def servers(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
+    """Start two Prometheus servers that scrape one demo, without and with TARGET_LABELS; yield their URLs."""
+    async with headroom("demo", "--port", "0") as process:
+        target = (await read_line(process, "http://")).split("/")[2]
+        async with (
+            prometheus(tmp_path / "plain", target, {}) as plain,
+            prometheus(tmp_path / "operator", target, TARGET_LABELS) as operator,
+        ):
+            yield plain, operator
+
+
+async def metrics_of(server: str, query: str) -> list[Mapping[str, str]] | None:
+    answer = await get(f"{server}/api/v1/query", query=query)
+    result = answer.json()["data"]["result"] if answer else []
+    return [one["metric"] for one in result] or None
+
+
+async def firing(server: str) -> set[Alert] | None:
+    """The firing alerts about limits; None when there are none."""
+    found = await metrics_of(server, f'{SATURATED} or ALERTS{{alertname="HeadroomNear",alertstate="firing"}}')
+    return {tuple(one.get(name, "") for name in IDENTITY) for one in found or ()} or None
+
+
+async def test_the_same_alerts_fire_whatever_labels_the_target_has(servers: tuple[str, str]) -> None:
+    plain, operator = servers
+
+    async def same() -> set[Alert] | None:
+        alerts = await firing(plain)
+        return alerts if alerts == await firing(operator) else None
+
+    alerts = await eventually(same)
+    assert ("HeadroomSaturated", "s3", "media-uploads/uploads/") in {
+        (one[0], one[3], one[5]) for one in alerts
+    }
+    alerting = await eventually(partial(metrics_of, operator, SATURATED))
+    assert all(one["service"] == "headroom" and one["account"] == "platform" for one in alerting)
+    assert not {name for one in alerting for name in one if name.startswith("exported_")}
+
+
+async def test_no_scraped_label_is_renamed(servers: tuple[str, str]) -> None:
+    _, operator = servers
+    await eventually(partial(metrics_of, operator, "headroom_zone"))
+    scraped = await eventually(partial(metrics_of, operator, '{__name__=~"headroom_.*"}'))
+    renamed = {name for one in scraped for name in one if name.startswith("exported_")}
+    assert renamed == set()
+    missing = 'ALERTS{alertname="HeadroomSeriesMissing",alertstate="firing"}'
+    assert await metrics_of(operator, missing) is None

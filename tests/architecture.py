@@ -1,0 +1,234 @@
+"""The rules of the architecture, each a function from sources to the violations that it finds."""
+
+import ast
+import builtins
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOTS = ("monitor", "collectors", "rules")
+ROOT_ERROR = "HeadroomError"
+OLD_WORDS = frozenset(("LONGEST", "MOST", "LARGEST", "LEAST", "SHORTEST", "PATIENCE", "BREATH"))
+PLAIN_BASES = frozenset(("Protocol", "NamedTuple", "Generic", "Enum", "StrEnum", "IntEnum", "BaseModel"))
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Table = Mapping[str, frozenset[str]]
+
+
+class Source(NamedTuple):
+    """One Python file. path: relative to the root, such as monitor/lib/text.py."""
+
+    path: str
+    text: str
+    tree: ast.Module
+
+    @property
+    def package(self) -> str:
+        """The name in the table of imports: `rules`, `lib` for monitor/lib, `app` for monitor/app.py."""
+        parts = Path(self.path).with_suffix("").parts
+        return parts[1] if parts[0] == "monitor" and parts[1] != "__init__" else parts[0]
+
+
+def sources(root: Path) -> list[Source]:
+    """Parse all Python files of the three packages."""
+    paths = sorted(path for name in ROOTS for path in (root / name).rglob("*.py"))
+    texts = [(path.relative_to(root).as_posix(), path.read_text("utf-8")) for path in paths]
+    return [Source(path, text, ast.parse(text, path)) for path, text in texts]
+
+
+def imports(source: Source) -> Iterator[tuple[int, str]]:
+    """Yield line and package of every import of the project's own packages, nested ones too."""
+    for node in ast.walk(source.tree):
+        for module in _imported_modules(source, node):
+            parts = module.split(".")
+            if parts[0] in ROOTS:
+                package = parts[1] if parts[0] == "monitor" and len(parts) > 1 else parts[0]
+                yield getattr(node, "lineno", 0), package
+
+
+def _imported_modules(source: Source, node: ast.AST) -> list[str]:
+    match node:
+        case ast.Import(names=names):
+            return [name.name for name in names]
+        case ast.ImportFrom(names=names, level=level):
+            parents = Path(source.path).parts[:-level] if level else ()
+            start = ".".join([*parents, *([node.module] if node.module else [])])
+            return [f"{start}.{name.name}" for name in names]
+        case ast.Call(
+            func=ast.Name("__import__" | "import_module") | ast.Attribute(attr="import_module"),
+            args=[ast.Constant(value=str(module)), *_],
+        ):
+            return [module]
+    return []
+
+
+def forbidden_imports(files: Sequence[Source], table: Table) -> list[str]:
+    """Imports that the table does not allow. A package that is not in the table may import nothing."""
+    return [
+        f"{source.path}:{line} imports {package}"
+        for source in files
+        for line, package in imports(source)
+        if package not in {source.package, *table.get(source.package, ())}
+    ]
+
+
+def unlisted_packages(files: Sequence[Source], table: Table) -> list[str]:
+    """Packages that are not in the table, and entries of the table that are no package."""
+    return sorted({source.package for source in files if source.package != "monitor"} ^ set(table))
+
+
+def unused_permissions(files: Sequence[Source], table: Table) -> list[str]:
+    """Imports that the table allows and no file needs."""
+    used = import_graph(files)
+    return [f"{one} -> {other}" for one in table for other in sorted(table[one] - used[one])]
+
+
+def import_graph(files: Sequence[Source]) -> dict[str, set[str]]:
+    """Return the packages that each package imports."""
+    edges = defaultdict[str, set[str]](set)
+    for source in files:
+        edges[source.package] |= {package for _, package in imports(source)} - {source.package}
+    return edges
+
+
+def cycles(edges: Mapping[str, set[str]]) -> list[str]:
+    """Packages that import themselves through others."""
+    return sorted(one for one in edges if one in _reachable(edges, one))
+
+
+def _reachable(edges: Mapping[str, set[str]], start: str) -> set[str]:
+    found, new = set[str](), set(edges.get(start, ()))
+    while new:
+        found |= new
+        new = {after for one in new for after in edges.get(one, ())} - found
+    return found
+
+
+def classes(files: Sequence[Source]) -> Iterator[tuple[Source, ast.ClassDef]]:
+    """Yield all classes, nested ones too."""
+    for source in files:
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.ClassDef):
+                yield source, node
+
+
+def repeated_class_names(files: Sequence[Source]) -> list[str]:
+    """Class names that are defined more than once."""
+    places = defaultdict[str, list[str]](list)
+    for source, node in classes(files):
+        places[node.name].append(f"{source.path}:{node.lineno}")
+    return [f"{name}: {' '.join(where)}" for name, where in sorted(places.items()) if len(where) > 1]
+
+
+def _bases(node: ast.ClassDef) -> list[str]:
+    """The names of the bases, without modules and type arguments."""
+    plain = [base.value if isinstance(base, ast.Subscript) else base for base in node.bases]
+    return [ast.unparse(base).rpartition(".")[2] for base in plain]
+
+
+def _ancestors(name: str, bases: Mapping[str, Sequence[str]]) -> set[str]:
+    found, new = set[str](), set(bases.get(name, ()))
+    while new:
+        found |= new
+        new = {base for one in new for base in bases.get(one, ())} - found
+    return found
+
+
+def _is_exception(name: str) -> bool:
+    known = getattr(builtins, name, None)
+    return name.endswith(("Error", "Exception")) or (
+        isinstance(known, type) and issubclass(known, BaseException)
+    )
+
+
+def misnamed_exceptions(files: Sequence[Source]) -> list[str]:
+    """Exceptions without the suffix `Error`, or outside the hierarchy of HeadroomError."""
+    bases = {node.name: _bases(node) for _, node in classes(files)}
+    wrong = []
+    for source, node in classes(files):
+        ancestors = _ancestors(node.name, bases)
+        if not any(map(_is_exception, ancestors)):
+            continue
+        if not node.name.endswith("Error"):
+            wrong.append(f"{source.path}:{node.lineno} {node.name} lacks the suffix Error")
+        if ROOT_ERROR not in {node.name, *ancestors}:
+            wrong.append(f"{source.path}:{node.lineno} {node.name} does not derive from {ROOT_ERROR}")
+    return wrong
+
+
+def exception_parents(files: Sequence[Source]) -> dict[str, str]:
+    """The parent of each exception of the hierarchy, without the root."""
+    bases = {node.name: _bases(node) for _, node in classes(files)}
+    known = {ROOT_ERROR, *(name for name in bases if ROOT_ERROR in _ancestors(name, bases))}
+    return {name: next(one for one in bases[name] if one in known) for name in known - {ROOT_ERROR}}
+
+
+def drawn_parents(text: str) -> dict[str, str]:
+    """The parent of each exception in a tree drawn as text."""
+    parents, path = dict[str, str](), [ROOT_ERROR]
+    for lead, name in re.findall(r"^([│ ]*)[├└]── (\w+)", text, re.MULTILINE):
+        path = [*path[: 1 + len(lead) // 4], name]
+        parents[name] = path[-2]
+    return parents
+
+
+def misnamed_constants(files: Sequence[Source]) -> list[str]:
+    """Constants whose names contain one of OLD_WORDS, in place of MAX, MIN, TIMEOUT or INTERVAL."""
+    return [
+        f"{source.path}:{node.lineno} {node.id}"
+        for source in files
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Name)
+        and isinstance(node.ctx, ast.Store)
+        and re.fullmatch("[A-Z0-9_]+", node.id)
+        and OLD_WORDS & set(node.id.split("_"))
+    ]
+
+
+def undocumented(files: Sequence[Source]) -> list[str]:
+    """Public modules, classes, functions and methods without a docstring; overriding methods need none."""
+    bases = {node.name: _bases(node) for _, node in classes(files)}
+    documented = {
+        (node.name, method.name)
+        for _, node in classes(files)
+        for method in node.body
+        if isinstance(method, Function) and ast.get_docstring(method)
+    }
+
+    def inherits(node: ast.ClassDef, method: str) -> bool:
+        ancestors = _ancestors(node.name, bases)
+        foreign = {one for one in ancestors if one not in bases} - PLAIN_BASES
+        return bool(foreign) or any((one, method) in documented for one in ancestors)
+
+    def public(body: Sequence[ast.stmt], inside: ast.ClassDef | None = None) -> Iterator[ast.AST]:
+        for node in body:
+            if not isinstance(node, Function | ast.ClassDef) or node.name.startswith("_"):
+                continue
+            if isinstance(node, ast.ClassDef):
+                yield node
+                yield from public(node.body, node)
+            elif not (inside and inherits(inside, node.name)):
+                yield node
+
+    return [
+        f"{source.path}:{getattr(node, 'lineno', 1)} {getattr(node, 'name', '')}".rstrip()
+        for source in files
+        for node in (source.tree, *public(source.tree.body))
+        if source.text.strip() and not ast.get_docstring(node)  # type: ignore[arg-type]
+    ]
+
+
+def long_files(files: Sequence[Source], max_lines: int) -> list[str]:
+    """Files of more lines than `max_lines`."""
+    return [source.path for source in files if len(source.text.splitlines()) > max_lines]
+
+
+def long_functions(files: Sequence[Source], max_lines: int) -> list[str]:
+    """Functions of more lines than `max_lines`."""
+    return [
+        f"{source.path}:{node.lineno} {node.name}"
+        for source in files
+        for node in ast.walk(source.tree)
+        if isinstance(node, Function) and (node.end_lineno or 0) - node.lineno + 1 > max_lines
+    ]

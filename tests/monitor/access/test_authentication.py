@@ -1,0 +1,282 @@
+"""Every way in, and every way to be refused."""
+
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from monitor.access.credentials import MAX_HEADER_BYTES
+from tests.monitor.access.authenticated import (
+    AUTH,
+    EXPIRED,
+    HASHED,
+    OPERATOR,
+    READER,
+    SCRAPER,
+    SECRET,
+    AuthenticatedServer,
+    authenticated_server,
+    basic,
+    bearer,
+)
+from tests.monitor.served import refusal
+
+SERIES, RELOAD, METRICS = ("GET", "/api/v1/series"), ("POST", "/-/reload"), ("GET", "/metrics")
+PROXY, MAPPED, STRANGER = "10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1"
+SECRETS = (READER, OPERATOR, SCRAPER, EXPIRED, SECRET, HASHED, "wrong-wrong-wrong")
+
+Call = tuple[str, str]
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[AuthenticatedServer]:
+    async with authenticated_server(tmp_path, AUTH) as server:
+        yield server
+
+
+async def asked(server: AuthenticatedServer, call: Call, peer: str, headers: Any) -> httpx.Response:
+    async with server.client(peer) as client:
+        return await client.request(*call, headers=headers)
+
+
+WAYS_IN: dict[str, tuple[Call, str, dict[str, Any]]] = {
+    "a token that reads": (SERIES, STRANGER, bearer(READER)),
+    "the scheme in capitals": (SERIES, STRANGER, {"Authorization": f"BEARER   {READER} "}),
+    "a token that operates": (RELOAD, STRANGER, bearer(OPERATOR)),
+    "a token that operates and reads": (SERIES, STRANGER, bearer(OPERATOR)),
+    "a token that scrapes": (METRICS, STRANGER, bearer(SCRAPER)),
+    "a token that reads and scrapes": (METRICS, STRANGER, bearer(READER)),
+    "a password": (RELOAD, STRANGER, basic("ada", SECRET)),
+    "a password that is hashed": (SERIES, STRANGER, basic("bob", HASHED)),
+    "the proxy": (SERIES, PROXY, {"X-Forwarded-User": "carol"}),
+    "the proxy over IPv6": (SERIES, "fd00::1", {"X-Forwarded-User": "carol"}),
+    "the proxy, mapped to IPv6": (SERIES, MAPPED, {"X-Forwarded-User": "carol"}),
+    "the proxy, of another alphabet": (SERIES, PROXY, {"X-Forwarded-User": "Ženя".encode()}),
+    "the proxy with a role": (RELOAD, PROXY, {"X-Forwarded-User": "carol", "X-Role": "operate"}),
+    "the proxy rather than what it passes on": (SERIES, PROXY, {"X-Forwarded-User": "c", **bearer("?")}),
+    "a token through the proxy": (RELOAD, PROXY, bearer(OPERATOR)),
+    "a token, whatever a stranger says": (SERIES, STRANGER, {"X-Forwarded-User": "c", **bearer(READER)}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_IN)
+async def test_a_way_in(server: AuthenticatedServer, way: str) -> None:
+    got = await asked(server, *WAYS_IN[way])
+    assert got.status_code == 200, got.text
+    assert server.failures() == {}
+
+
+TWICE = [("Authorization", f"Bearer {READER}"), ("Authorization", f"Bearer {READER}")]
+BOTH = [("X-Forwarded-User", "carol"), ("X-Forwarded-User", "ada")]
+ROLES = [("X-Forwarded-User", "carol"), ("X-Role", "read"), ("X-Role", "operate")]
+LOG_IN = "log in first: expected a user and password or a bearer token or a name in X-Forwarded-User from"
+
+REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
+    "nothing": (SERIES, STRANGER, {}, 401, "missing", LOG_IN),
+    "an empty header": (SERIES, STRANGER, {"Authorization": ""}, 401, "missing", LOG_IN),
+    "a wrong token": (SERIES, STRANGER, bearer("wrong-wrong-wrong"), 401, "token", "this token is unknown"),
+    "no token": (SERIES, STRANGER, {"Authorization": "Bearer"}, 401, "token", "is unknown"),
+    "half a token": (SERIES, STRANGER, bearer(READER[:-1]), 401, "token", "is unknown"),
+    "a token and more": (SERIES, STRANGER, bearer(READER + "x"), 401, "token", "is unknown"),
+    "another alphabet": (SERIES, STRANGER, bearer("tökén".encode()), 401, "token", "is unknown"),
+    "no alphabet": (SERIES, STRANGER, bearer(b"\xff\xfe"), 401, "token", "is unknown"),
+    "an expired token": (SERIES, STRANGER, bearer(EXPIRED), 401, "expired", "of eve has expired"),
+    "a very long token": (
+        SERIES,
+        STRANGER,
+        bearer("x" * MAX_HEADER_BYTES),
+        401,
+        "malformed",
+        f"{MAX_HEADER_BYTES} bytes",
+    ),
+    "two tokens": (SERIES, STRANGER, TWICE, 401, "malformed", "one header Authorization, found 2"),
+    "another scheme": (SERIES, STRANGER, {"Authorization": "Digest a=b"}, 401, "scheme", "another kind"),
+    "a token of no scheme": (SERIES, STRANGER, {"Authorization": READER}, 401, "scheme", "another kind"),
+    "a wrong password": (SERIES, STRANGER, basic("ada", "wrong-wrong-wrong"), 401, "password", "wrong"),
+    "another's password": (SERIES, STRANGER, basic("bob", SECRET), 401, "password", "is wrong"),
+    "an unknown user": (SERIES, STRANGER, basic("ad", SECRET), 401, "password", "is wrong"),
+    "a wrong hashed password": (SERIES, STRANGER, basic("bob", HASHED + " "), 401, "password", "is wrong"),
+    "a hash as password": (
+        SERIES,
+        STRANGER,
+        basic("bob", AUTH["users"][1]["password_hash"]),
+        401,
+        "password",
+        "",
+    ),
+    "no colon": (SERIES, STRANGER, {"Authorization": "Basic YWRh"}, 401, "malformed", "user:password"),
+    "no base64": (SERIES, STRANGER, {"Authorization": "Basic !!!"}, 401, "malformed", "user:password"),
+    "bytes": (SERIES, STRANGER, {"Authorization": b"Basic " + b64encode(b"\xff:\xff")}, 401, "password", ""),
+    "a forged proxy": (
+        SERIES,
+        STRANGER,
+        {"X-Forwarded-User": "ada"},
+        401,
+        "proxy",
+        f"not trusted from {STRANGER}",
+    ),
+    "a forged address": (
+        SERIES,
+        STRANGER,
+        {
+            "X-Forwarded-User": "ada",
+            "X-Forwarded-For": PROXY,
+            "Forwarded": f"for={PROXY}",
+            "X-Real-Ip": PROXY,
+        },
+        401,
+        "proxy",
+        f"not trusted from {STRANGER}",
+    ),
+    "no address": (SERIES, "somewhere", {"X-Forwarded-User": "ada"}, 401, "proxy", "is not trusted"),
+    "nobody at the proxy": (SERIES, PROXY, {"X-Forwarded-User": " "}, 401, "missing", "log in"),
+    "two at the proxy": (SERIES, PROXY, BOTH, 401, "malformed", "one header X-Forwarded-User, found 2"),
+    "a role alone": (SERIES, PROXY, {"X-Role": "operate"}, 401, "missing", "log in first"),
+    "two roles": (SERIES, PROXY, ROLES, 401, "malformed", "one header X-Role, found 2"),
+    "an unknown role": (
+        SERIES,
+        PROXY,
+        {"X-Forwarded-User": "c", "X-Role": "admin"},
+        403,
+        "role",
+        "expected read or operate as header X-Role",
+    ),
+    "no text": (SERIES, PROXY, {"X-Forwarded-User": b"\xff"}, 401, "malformed", "printable text in UTF-8"),
+    "controls": (SERIES, PROXY, {"X-Forwarded-User": b"a\x1b[2J"}, 401, "malformed", "printable text"),
+    "a reader who operates": (RELOAD, STRANGER, bearer(READER), 403, "role", "rita has the role read"),
+    "a user who operates": (RELOAD, STRANGER, basic("bob", HASHED), 403, "role", "bob has the role read"),
+    "one of the proxy who operates": (RELOAD, PROXY, {"X-Forwarded-User": "c"}, 403, "role", "needs operate"),
+    "a scraper who reads": (SERIES, STRANGER, bearer(SCRAPER), 403, "role", "prom has the role metrics"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+async def test_a_refusal(server: AuthenticatedServer, caplog: pytest.LogCaptureFixture, case: str) -> None:
+    call, peer, headers, status, reason, sentence = REFUSALS[case]
+    got = await asked(server, call, peer, headers)
+    assert got.status_code == status
+    assert sentence in refusal(got)
+    assert server.failures() == {reason: 1}
+    assert got.headers["cache-control"] == "no-store"
+    challenges = ['Basic realm="Headroom", charset="UTF-8"', 'Bearer realm="Headroom"']
+    assert got.headers.get_list("www-authenticate") == (challenges if status == 401 else [])
+    assert server.server.reloads == 0
+    assert not any(secret in got.text + caplog.text for secret in SECRETS)
+
+
+async def test_a_browser_gets_a_page_that_can_be_read(server: AuthenticatedServer) -> None:
+    got = await asked(server, ("GET", "/"), STRANGER, {"Accept": "text/html,*/*;q=0.8"})
+    assert (got.status_code, got.headers["content-type"]) == (401, "text/html; charset=utf-8")
+    assert "Basic" in got.headers["www-authenticate"]
+    assert "default-src 'none'" in got.headers["content-security-policy"]
+    assert "log in first" in got.text
+
+
+@pytest.mark.parametrize(("users", "challenges"), [((), 1), (AUTH["users"], 2)])
+async def test_basic_is_offered_where_somebody_has_a_password(
+    server: AuthenticatedServer, users: Any, challenges: int
+) -> None:
+    server.configure({"tokens": AUTH["tokens"], "users": users})
+    got = await asked(server, SERIES, STRANGER, {})
+    assert len(got.headers.get_list("www-authenticate")) == challenges
+
+
+async def test_without_users_no_password_is_right(server: AuthenticatedServer) -> None:
+    server.configure({"tokens": AUTH["tokens"]})
+    got = await asked(server, SERIES, STRANGER, basic("", ""))
+    assert (got.status_code, server.failures()) == (401, {"password": 1})
+
+
+OPEN_CALLS = [
+    ("GET", "/-/healthy", 200),
+    ("GET", "/-/ready", 200),
+    ("HEAD", "/-/healthy", 405),
+    ("GET", "/static/headroom.css", 200),
+    ("GET", "/static/nothing", 404),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), OPEN_CALLS)
+async def test_nobody_is_asked(server: AuthenticatedServer, method: str, path: str, status: int) -> None:
+    got = await asked(server, (method, path), STRANGER, bearer("wrong-wrong-wrong"))
+    assert (got.status_code, server.failures()) == (status, {})
+
+
+async def test_open_metrics(server: AuthenticatedServer) -> None:
+    server.configure(AUTH | {"open_metrics": True})
+    assert (await asked(server, METRICS, STRANGER, {})).status_code == 200
+    assert (await asked(server, ("POST", "/metrics"), STRANGER, {})).status_code == 405
+    assert (await asked(server, SERIES, STRANGER, {})).status_code == 401
+
+
+ANONYMOUS: list[tuple[dict[str, Any], Call, Any, int]] = [
+    ({}, SERIES, {}, 200),
+    ({}, METRICS, {}, 200),
+    ({}, SERIES, bearer("a token for others"), 200),
+    ({}, RELOAD, {}, 403),
+    ({"anonymous_role": "operate"}, RELOAD, {}, 200),
+    ({"anonymous_role": "metrics"}, METRICS, {}, 200),
+    ({"anonymous_role": "metrics"}, SERIES, {}, 403),
+    ({"users": AUTH["users"]}, SERIES, {}, 200),
+    ({"users": AUTH["users"]}, RELOAD, {}, 401),  # so that a browser asks for the password
+    ({"users": AUTH["users"]}, RELOAD, basic("ada", SECRET), 200),
+    ({"users": AUTH["users"]}, SERIES, basic("ada", "wrong"), 401),
+    ({"tokens": AUTH["tokens"]}, SERIES, bearer(EXPIRED), 401),
+    ({"tokens": AUTH["tokens"]}, RELOAD, bearer(READER), 403),
+    ({"proxy": AUTH["proxy"]}, SERIES, {"X-Forwarded-User": "ada"}, 200),
+    ({"proxy": AUTH["proxy"]}, RELOAD, {"X-Forwarded-User": "ada", "X-Role": "operate"}, 401),
+]
+
+
+@pytest.mark.parametrize(("auth", "call", "headers", "status"), ANONYMOUS)
+async def test_anonymous(
+    server: AuthenticatedServer, auth: dict[str, Any], call: Call, headers: Any, status: int
+) -> None:
+    server.configure({"allow_anonymous": True, **auth})
+    assert (await asked(server, call, STRANGER, headers)).status_code == status
+
+
+async def test_without_a_configuration_nobody_is_asked(server: AuthenticatedServer) -> None:
+    server.configure(None)
+    assert (await asked(server, SERIES, STRANGER, {})).status_code == 200
+    assert (await asked(server, RELOAD, STRANGER, bearer("a token for others"))).status_code == 200
+
+
+HOSTS = {
+    "localhost": 200,
+    "LOCALHOST:4070": 200,
+    "127.0.0.1:4070": 200,
+    "[::1]:4070": 200,
+    "": 200,
+    "rebound.example.org": 421,
+    "rebound.example.org:4070": 421,
+    "localhost.example.org": 421,
+    "127.0.0.1.example.org": 421,
+    "10.0.0.1": 421,
+    "[::1": 401,
+    "höst": 401,
+}
+
+
+@pytest.mark.parametrize(("host", "status"), HOSTS.items())
+async def test_without_a_configuration_no_other_name_is_answered(
+    server: AuthenticatedServer, host: str, status: int
+) -> None:
+    """A page of another site can have its name point to this machine."""
+    server.configure(None)
+    assert (await asked(server, SERIES, STRANGER, {"Host": host.encode()})).status_code == status
+    assert (await asked(server, ("GET", "/-/healthy"), STRANGER, {"Host": host.encode()})).status_code == 200
+    server.configure(AUTH)
+    named = {"Host": "rebound.example.org", **bearer(READER)}
+    assert (await asked(server, SERIES, STRANGER, named)).status_code == 200
+
+
+async def test_another_configuration_counts_at_once(server: AuthenticatedServer) -> None:
+    assert (await asked(server, SERIES, STRANGER, basic("bob", HASHED))).status_code == 200
+    server.configure({"users": [{"name": "bob", "password": "another-password"}]})
+    assert (await asked(server, SERIES, STRANGER, basic("bob", HASHED))).status_code == 401
+    assert (await asked(server, SERIES, STRANGER, bearer(READER))).status_code == 401
+    assert (await asked(server, SERIES, STRANGER, basic("bob", "another-password"))).status_code == 200

@@ -1,0 +1,187 @@
+"""Who is recorded, what forms they are offered, and that no other site acts in their name."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from monitor.access.principal import Principal
+from tests.monitor.access.authenticated import (
+    AUTH,
+    HASHED,
+    OPERATOR,
+    READER,
+    SECRET,
+    AuthenticatedServer,
+    authenticated_server,
+    basic,
+    bearer,
+)
+from tests.monitor.alerting.notices import notice
+from tests.monitor.fleet.fleets import add, key
+from tests.monitor.web.pages import Page
+
+PROXY = "10.1.2.3"
+CAROL = {"X-Forwarded-User": "carol", "X-Role": "operate"}
+ADA = basic("ada", SECRET)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[AuthenticatedServer]:
+    async with authenticated_server(tmp_path, AUTH) as server:
+        yield server
+
+
+@pytest.fixture
+async def alert(server: AuthenticatedServer) -> str:
+    """The id of an alert that fires."""
+    one = add(server.server.fleet, key("orders")).key
+    server.server.alerting.engine.alerts[one.id] = notice(one.id, resource=one.resource)
+    await server.server.publish()
+    return one.id
+
+
+async def page(client: httpx.AsyncClient, path: str) -> Page:
+    got = await client.get(path, headers={"Accept": "text/html"})
+    assert got.status_code == 200, got.text
+    return Page(got.text)
+
+
+def fields(page: Page) -> set[str | None]:
+    """What can be filled in."""
+    return {one.get("name") for one in page.all("input") if one.get("type") != "hidden"}
+
+
+def acting(page: Page) -> list[str | None]:
+    """Where the forms that do something send it."""
+    return [one["action"] for one in page.all("form") if one.get("method") == "post"]
+
+
+@pytest.mark.parametrize(
+    ("name", "who", "signed"),
+    [
+        (None, "ann", "ann"),
+        (None, " ann\n b ", "ann b"),
+        ("ann", "", "ann"),
+        ("ann", "ann ", "ann"),
+        ("chatops", "ann", "chatops (ann)"),
+    ],
+)
+def test_nobody_signs_with_another_name(name: str | None, who: str, signed: str) -> None:
+    assert Principal(name).author_name(who) == signed
+
+
+@pytest.mark.parametrize(
+    ("headers", "peer", "who"), [(ADA, "192.0.2.1", "ada"), (CAROL, PROXY, "carol")], ids=["ada", "carol"]
+)
+async def test_on_the_page_who_is_logged_in_acts(
+    server: AuthenticatedServer, alert: str, headers: Any, peer: str, who: str
+) -> None:
+    silences = server.server.alerting.engine.silences
+    async with server.client(peer, **headers) as client:
+        shown = await page(client, "/alerts")
+        assert "comment" in fields(shown) and "author" not in fields(shown)
+        sent = {"token": shown.token, "back": "/alerts", "duration": "1 h"}
+        assert (await client.post(f"/alerts/{alert}/ack", data=sent)).status_code == 303
+        assert silences.acknowledgements[alert].author == who
+        forged = sent | {"author": "the boss"}
+        assert (await client.post(f"/alerts/{alert}/ack", data=forged)).status_code == 303
+        assert silences.acknowledgements[alert].author == f"{who} (the boss)"
+        assert (await client.post(f"/alerts/{alert}/silence", data=sent)).status_code == 303
+        assert [one.author for one in silences.stored] == [who]
+
+
+async def test_over_the_api_too(server: AuthenticatedServer, alert: str) -> None:
+    body = {"author": "ann", "comment": "on it"}
+    silence = {**body, "matchers": ['service="s3"'], "duration": "1h"}
+    async with server.client(**bearer(OPERATOR)) as client:
+        got = await client.post(f"/api/v1/alerts/{alert}/ack", json=body)
+        assert got.json()["acknowledged_by"] == "otto (ann)"
+        made = await client.post("/api/v1/silences", json=silence)
+        assert made.json()["author"] == "otto (ann)"
+        ended = await client.delete(f"/api/v1/silences/{made.json()['id']}")
+        assert ended.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/alerts", "/series/{}"])
+async def test_forms_are_for_those_who_may_act(server: AuthenticatedServer, alert: str, path: str) -> None:
+    """One after the other: what one was shown is not shown to the next."""
+    asked = path.format(alert)
+    for _ in range(2):
+        async with server.client(**bearer(READER)) as client:
+            assert not acting(await page(client, asked))
+        async with server.client(**ADA) as client:
+            shown = await page(client, asked)
+            assert acting(shown) and "author" not in fields(shown)
+    server.configure(None)
+    async with server.client() as client:
+        assert "author" in fields(await page(client, asked))
+
+
+async def test_a_silence_is_ended_only_by_those_who_may(server: AuthenticatedServer, alert: str) -> None:
+    async with server.client(**ADA) as client:
+        token = (await page(client, "/alerts")).token
+        await client.post(f"/alerts/{alert}/silence", data={"token": token, "duration": "1 h"})
+        (silence,) = server.server.alerting.engine.silences.stored
+        assert f"/silences/{silence.id}/end" in acting(await page(client, "/alerts"))
+    async with server.client(**basic("bob", HASHED)) as client:
+        assert "silenced by ada" in " ".join((await page(client, "/alerts")).words.split())
+        assert not acting(await page(client, "/alerts"))
+        got = await client.post(f"/silences/{silence.id}/end", data={"token": token})
+        assert got.status_code == 403
+    assert server.server.alerting.engine.silences.stored == [silence]
+
+
+async def test_who_is_not_logged_in_yet_is_offered_the_form_and_asked_for_the_password(
+    server: AuthenticatedServer, alert: str
+) -> None:
+    server.configure({"allow_anonymous": True, "users": AUTH["users"]})
+    async with server.client() as client:
+        shown = await page(client, "/alerts")
+        assert "author" in fields(shown)
+        sent = {"token": shown.token, "author": "ada"}
+        got = await client.post(f"/alerts/{alert}/ack", data=sent)
+        assert got.status_code == 401 and got.headers["www-authenticate"].startswith("Basic ")
+        assert (await client.post(f"/alerts/{alert}/ack", data=sent, headers=ADA)).status_code == 303
+    assert server.server.alerting.engine.silences.acknowledgements[alert].author == "ada"
+
+
+FOREIGN = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "http://localhost:81"},
+    {"Origin": "null"},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+@pytest.mark.parametrize(
+    ("who", "peer"), [(ADA, "192.0.2.1"), (CAROL, PROXY)], ids=["a password", "the proxy"]
+)
+async def test_another_site_does_nothing_with_what_the_browser_adds(
+    server: AuthenticatedServer, alert: str, headers: dict[str, str], who: Any, peer: str
+) -> None:
+    silences = server.server.alerting.engine.silences
+    ack, silence = (
+        {"author": "x", "comment": "y"},
+        {"matchers": ['service="s3"'], "duration": 60, "author": "x", "comment": "y"},
+    )
+    async with server.client(peer, **who) as client:
+        sent = {"token": (await page(client, "/alerts")).token, "author": "x", "duration": "1 h"}
+        for path, body in (
+            ("/-/reload", {}),
+            ("/api/v1/deliveries/replay", {}),
+            (f"/api/v1/alerts/{alert}/ack", {"json": ack}),
+            ("/api/v1/silences", {"json": silence}),
+            (f"/alerts/{alert}/ack", {"data": sent}),
+            (f"/alerts/{alert}/silence", {"data": sent}),
+        ):
+            got = await client.post(path, headers=headers, **body)
+            assert (path, got.status_code) == (path, 403)
+        got = await client.delete("/api/v1/silences/any", headers=headers)
+        assert got.status_code == 403
+    assert not silences.acknowledgements and not silences.stored and not server.server.reloads

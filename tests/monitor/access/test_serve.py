@@ -1,0 +1,174 @@
+"""The whole service with `auth` and `tls`, as its users run it."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+import trustme
+from typer.testing import CliRunner
+
+from monitor.access.passwords import PasswordHash
+from monitor.api.client import TOKEN_VARIABLE
+from monitor.cli.main import app
+from tests.monitor.serve_process import free_port, journal, serving
+from tests.processes import ENVIRONMENT, demo_aws, eventually, get, headroom
+
+SECRET = "the-secret-of-the-operator"
+AUTH = f"""
+auth:
+  tokens:
+    - {{name: prometheus, role: metrics, token_file: scrape-token}}
+    - {{name: otto, role: operate, token: {SECRET}}}
+  users:
+    - {{name: ada, role: operate, password: "{SECRET}"}}
+  proxy: {{header: X-Forwarded-User, from: [10.0.0.0/8], role: operate}}
+"""
+WATCHED = "services: [kinesis]\nregions: [eu-west-1]\n"
+
+
+async def done(*arguments: str, **environ: str) -> tuple[int | None, str]:
+    """The exit code of a command and what it said."""
+    async with headroom(*arguments, environ=ENVIRONMENT | environ) as process:
+        out, errors = await process.communicate()
+        return process.returncode, (out + errors).decode()
+
+
+async def test_everybody_is_asked_but_probes_and_commands_bring_their_token(tmp_path: Path) -> None:
+    (tmp_path / "scrape-token").write_text("the-secret-of-prometheus\n")
+    config = tmp_path / "headroom.yaml"
+    async with serving(config, WATCHED + AUTH) as (process, url):
+        address = url.removeprefix("http://")
+        scraper = {"Authorization": "Bearer the-secret-of-prometheus"}
+        operator = {"Authorization": f"Bearer {SECRET}"}
+        async with httpx.AsyncClient(trust_env=False, base_url=url) as client:
+            refused = await client.get("/api/v1/series")
+            assert refused.status_code == 401
+            assert refused.json()["error"].startswith("log in first: expected ")
+            forged = {"X-Forwarded-User": "ada", "X-Forwarded-For": "10.1.2.3"}
+            refused = await client.get("/api/v1/series", headers=forged)
+            assert "is not trusted from 127.0.0.1" in refused.json()["error"]
+            page = await client.get("/", headers={"Accept": "text/html"})
+            assert (page.status_code, page.headers["content-type"]) == (401, "text/html; charset=utf-8")
+            assert (await client.get("/", auth=("ada", SECRET))).status_code == 200
+            scraped = await client.get("/metrics", headers=scraper)
+            assert 'headroom_auth_failures_total{reason="missing"} 2.0' in scraped.text
+            assert (await client.post("/-/reload", headers=scraper)).status_code == 403
+            assert (await client.post("/-/reload", headers=operator)).status_code == 200
+            assert (await client.post("/firehose/v1")).json()["errorMessage"].startswith("the access key")
+            async with client.stream("GET", "/live", auth=("ada", SECRET)) as live:
+                assert live.status_code == 200
+                config.write_text(WATCHED + journal(tmp_path) + AUTH.replace("ada", "bob"))
+                assert (await client.post("/-/reload", headers=operator)).status_code == 200
+                async with asyncio.timeout(10):
+                    told = [line async for line in live.aiter_lines()]
+                assert told[-3:] == ["event: ended", "data: 1", ""]
+            assert (await client.get("/", auth=("ada", SECRET))).status_code == 401
+        assert await done("healthcheck", "--address", address) == (0, "")
+        code, said = await done("alerts", "list", "--address", address, **{TOKEN_VARIABLE: SECRET})
+        assert (code, "Remedy: " in said) == (0, True)
+        code, said = await done("alerts", "list", "--address", address)
+        assert (code, "log in first" in said) == (1, True)
+        code, said = await done(
+            "alerts", "list", "--address", address, **{TOKEN_VARIABLE: f"{SECRET} {SECRET}"}
+        )
+        assert (code, SECRET in said) == (2, False)
+        process.terminate()
+        _, errors = await process.communicate()
+        assert SECRET not in errors.decode() and "the-secret-of-prometheus" not in errors.decode()
+
+
+def issue(ca: trustme.CA, folder: Path, name: str) -> None:
+    made = ca.issue_cert(name, "127.0.0.1")
+    made.private_key_pem.write_to_path(folder / "tls.key")
+    made.cert_chain_pems[0].write_to_path(folder / "tls.crt")
+
+
+@asynccontextmanager
+async def secured(config: Path, text: str, ca: Mapping[str, str]) -> AsyncIterator[str]:
+    """`headroom serve` with a certificate; gives its address once it answers."""
+    address = f"127.0.0.1:{free_port()}"
+    config.write_text(text + journal(config.parent))
+    async with demo_aws() as environ:
+        serve = "serve", "--config", str(config), "--listen", address
+        async with headroom(*serve, environ=environ):
+
+            async def healthy() -> bool | None:
+                code, _ = await done("healthcheck", "--address", f"https://{address}", **ca)
+                return True if code == 0 else None
+
+            await eventually(healthy)
+            yield address
+
+
+async def test_it_speaks_https_and_takes_a_new_certificate(tmp_path: Path) -> None:
+    ca, config = trustme.CA(), tmp_path / "headroom.yaml"
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issue(ca, tmp_path, "one.example.org")
+    trusted = {"SSL_CERT_FILE": str(tmp_path / "ca.pem")}
+    context = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    text = WATCHED + AUTH.replace("_file: scrape-token", ": the-secret-of-prometheus")
+    text += "tls: {certificate_file: tls.crt, key_file: tls.key}\n"
+    async with secured(config, text, trusted) as address:
+        assert await done("healthcheck", "--address", address) == (0, "")
+        listing = partial(
+            done, "alerts", "list", "--address", f"https://{address}", **{TOKEN_VARIABLE: SECRET}
+        )
+        assert (await listing(**trusted))[0] == 0
+        code, said = await listing()
+        assert (code, "certificate verify failed" in said) == (2, True)
+        assert await get(f"http://{address}/-/healthy") is None
+        async with httpx.AsyncClient(
+            trust_env=False, verify=context, base_url=f"https://{address}"
+        ) as client:
+            client.headers["Authorization"] = f"Bearer {SECRET}"
+            assert (await client.get("/api/v1/status")).status_code == 200
+            issue(ca, tmp_path, "two.example.org")
+            assert (await client.post("/-/reload")).status_code == 200
+            assert 'headroom_tls_reloads_total{outcome="done"} 1.0' in (await client.get("/metrics")).text
+            (tmp_path / "tls.key").write_text("broken\n")
+            refused = await client.post("/-/reload")
+            assert refused.status_code == 422 and "tls: expected a certificate" in refused.json()["error"]
+            assert (await client.get("/api/v1/status")).status_code == 200
+        host, _, port = address.partition(":")
+        shown = partial(ssl.get_server_certificate, (host, int(port)), ca_certs=trusted["SSL_CERT_FILE"])
+        assert await asyncio.to_thread(shown) == (tmp_path / "tls.crt").read_text()
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:4070", "[::]:4070", "host.example.org:4070"])
+def test_others_are_never_let_in_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listen: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = CliRunner().invoke(app, ["serve", "--listen", listen])
+    assert said.exit_code == 2
+    assert (
+        said.stderr.startswith("listen: expected a loopback address") and len(said.stderr.splitlines()) == 1
+    )
+    (tmp_path / "headroom.yaml").write_text(f'listen: "{listen}"\n')
+    for command in (["config", "check"], ["serve"]):
+        said = CliRunner().invoke(app, command)
+        assert said.exit_code == 2
+        assert said.stderr.startswith("headroom.yaml: listen: expected a loopback address")
+    (tmp_path / "headroom.yaml").write_text(f'listen: "{listen}"\nauth: {{allow_anonymous: true}}\n')
+    assert CliRunner().invoke(app, ["config", "check"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("piped", "password"),
+    [("hunter2\n", b"hunter2"), ("pässwörd\r\n", "pässwörd".encode()), ("two words", b"two words")],
+)
+def test_a_password_is_hashed(piped: str, password: bytes) -> None:
+    told = CliRunner().invoke(app, ["config", "password-hash"], input=piped)
+    assert told.exit_code == 0
+    assert PasswordHash.parse(told.stdout.strip()).matches(password)
+
+
+@pytest.mark.parametrize("piped", ["", "\n", "a\nb\n", "a\x00b"])
+def test_what_is_no_password_is_not(piped: str) -> None:
+    told = CliRunner().invoke(app, ["config", "password-hash"], input=piped)
+    assert (told.exit_code, told.stdout) == (2, "")

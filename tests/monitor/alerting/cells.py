@@ -1,0 +1,69 @@
+"""Simulates how `monitor.polling.watcher` reads the cells of accounts, with the times that a test gives."""
+
+from collections.abc import Callable, Sequence
+
+from monitor.aws.failure import Failure
+from monitor.aws.run_status import RunStatus
+from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus
+from monitor.polling.timings import DEFAULT_TIMINGS
+
+POLL, INVENTORY = 300.0, 600.0  # seconds between two reads
+METRICS = ""  # takes the place of a service for reads of metrics
+FailuresOf = Callable[[str, str, str], Sequence[Failure]]  # takes account, region and service
+
+
+class SimulatedCells:
+    """The cells of accounts. fails: returns the failures of a read.
+
+    name: the name of all accounts; if empty, names are made from the ids.
+    """
+
+    def __init__(
+        self, accounts: Sequence[str], regions: Sequence[str], services: Sequence[str], fails: FailuresOf
+    ) -> None:
+        self.fails, self.name = fails, ""
+        self._runs = {
+            (account, region, service): RunStatus()
+            for account in accounts
+            for region in regions
+            for service in (METRICS, *services)
+        }
+        self._due = dict.fromkeys(self._runs, 0.0)
+
+    def step(self, now: float) -> MonitorStatus:
+        """Read what is due at `now`, in epoch seconds, and return the status after it."""
+        for target, run in self._runs.items():
+            if now >= self._due[target]:
+                run.started_at = now
+                run.end(self.fails(*target), now)
+                interval = INVENTORY if target[2] else POLL
+                self._due[target] = now + (
+                    DEFAULT_TIMINGS.confirmation_delay if run.needs_confirmation else interval
+                )
+        return self.status
+
+    @property
+    def status(self) -> MonitorStatus:
+        """The status after the reads so far."""
+        cells: dict[tuple[str, str], dict[str, RunStatus]] = {}
+        for (account, region, service), run in self._runs.items():
+            cells.setdefault((account, region), {})[service] = run
+        return MonitorStatus(
+            cells=[
+                CellStatus(
+                    account=account,
+                    region=region,
+                    name=self._name_of(account),
+                    collectors={name: one for name, one in runs.items() if name != METRICS},
+                    poll=runs[METRICS],
+                )
+                for (account, region), runs in cells.items()
+            ],
+            accounts=[
+                AccountStatus(name=self._name_of(account), account=account, access=RunStatus())
+                for account in dict.fromkeys(account for account, _ in cells)
+            ],
+        )
+
+    def _name_of(self, account: str) -> str:
+        return self.name or f"name-{account[:3]}"

@@ -1,0 +1,13 @@
+"""The stores on which tests of persistence run: each test runs on both."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.monitor.alerting.memory_store import MemoryStore
+
+
+@pytest.fixture(params=["SQLite", "memory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | MemoryStore:
+    """The place of the state: the folder of a journal, or a store in memory."""
+    return tmp_path if request.param == "SQLite" else MemoryStore()

@@ -1,0 +1,78 @@
+"""A control policy denies most regions of three accounts: what that costs a receiver in simulated hours."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from collectors import COLLECTORS
+from monitor.aws.failure import Failure
+from monitor.config.config import Config
+from monitor.fleet.fleet import Fleet
+from monitor.polling.inventory import Inventory
+from tests.fake_aws import FakeAws, denied
+from tests.monitor.alerting.cells import METRICS, SimulatedCells
+from tests.monitor.alerting.stage import Stage, configuration
+
+ACCOUNTS = ("111111111111", "222222222222", "333333333333")
+SEEN = "eu-west-1"
+DENIED = [f"ap-south-{number}" for number in range(1, 15)]
+SHORT = ("list_queues", "list_buckets", "describe_account_limits", "describe_auto_scaling_groups")
+ROUTES = {"receiver": "pager"}  # as a user has them: gathered, grouped and repeated as usual
+
+
+async def refusals() -> Mapping[str, Sequence[Failure]]:
+    """What a region answers the real collectors where everything is denied, each service in its own code."""
+    answers: dict[str, Any] = {method: denied(method, "AccessDenied") for method in SHORT}
+    aws = FakeAws(**answers)
+    inventory = Inventory(aws.cell, Fleet(), Config())
+    for collector in COLLECTORS:
+        await inventory.run(collector)
+    failures = {name: outcome.failures for name, outcome in inventory.statuses.items()}
+    return {**failures, METRICS: (Failure("GetMetricData", "", "AccessDenied", "not authorized"),)}
+
+
+async def test_each_account_is_told_once_and_names_what_is_denied(tmp_path: Path) -> None:
+    refused = await refusals()
+    assert {one.code for those in refused.values() for one in those} == {
+        "AccessDenied",
+        "AccessDeniedException",
+    }
+    cells = SimulatedCells(
+        ACCOUNTS,
+        [SEEN, *DENIED],
+        [one.service for one in COLLECTORS],
+        lambda account, region, service: () if region == SEEN else refused[service],
+    )
+    async with Stage.opened(tmp_path, configuration(route=ROUTES)) as stage:
+        for _ in range(6 * 60):
+            stage.seconds += 60
+            stage.status = cells.step(stage.seconds)
+            await stage.process()
+        assert len(stage.sent) == len(stage.notices) == len(ACCOUNTS)
+        assert {one.labels["account"] for one in stage.notices} == {*ACCOUNTS}
+        for one in stage.notices:
+            assert "in 14 of 15 regions of name-" in one.summary
+            assert "Lambda" in one.summary and "CloudWatch metrics" in one.summary
+        for _ in range(24 * 12):
+            stage.seconds += 300
+            stage.status = cells.step(stage.seconds)
+            await stage.process()
+        assert len(stage.sent) == 2 * len(ACCOUNTS)  # and once a day
+
+
+async def test_all_of_it_ends_once(tmp_path: Path) -> None:
+    refused = await refusals()
+    cells = SimulatedCells(
+        ACCOUNTS,
+        [SEEN, *DENIED],
+        [one.service for one in COLLECTORS],
+        lambda account, region, service: () if region == SEEN else refused[service],
+    )
+    async with Stage.opened(tmp_path, configuration(route=ROUTES)) as stage:
+        for minute in range(120):
+            if minute == 60:
+                cells.fails = lambda account, region, service: ()
+            stage.seconds += 60
+            stage.status = cells.step(stage.seconds)
+            await stage.process()
+        assert [one.kind.value for one in stage.notices] == ["firing"] * 3 + ["resolved"] * 3

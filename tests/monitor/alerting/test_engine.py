@@ -1,0 +1,250 @@
+"""The alert engine as a whole: who is notified of what, and how often."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.exposition.exposition import Exposition
+from monitor.notifiers.notice import NoticeKind, Severity
+from rules.limits import Limit, LimitSource
+from tests.monitor.alerting.memory_store import MemoryStore
+from tests.monitor.alerting.stage import AT_ONCE, LIMIT, SHORT, Stage, configuration
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, key, text
+
+
+async def test_a_notification_has_everything_that_is_needed(tmp_path: Path) -> None:
+    config = configuration(links={"headroom": "https://headroom.example.org"})
+    async with Stage.opened(tmp_path, config) as stage:
+        await stage.play(orders="..ccc")
+        (sent,) = stage.sent
+        (notice,) = sent.notices
+        assert sent.group == {"account": ACCOUNT, "region": REGION, "service": "kinesis"}
+        assert notice.summary.startswith(
+            "Kinesis stream `orders` (prod, eu-west-1) writes 950 B/s of 1000 B/s (95 %); "
+            "0 throttled so far. "
+            "Remedy: "
+        )
+        assert notice.usage == pytest.approx(950)
+        assert (notice.limit, notice.source) == (LIMIT, "api")
+        assert notice.labels["account_name"] == "prod"
+        assert notice.links["page"].endswith(f"/series/{notice.alert}")
+
+
+async def test_a_group_waits_for_group_wait_and_group_interval(tmp_path: Path) -> None:
+    async with Stage.opened(
+        tmp_path, configuration(route={"group_wait": 30, "group_interval": 300})
+    ) as stage:
+        assert await stage.play(orders="..ccc", clicks="..ccc") == "....."
+        assert await stage.process(29) == []
+        assert [one.kind for one in await stage.process(1)] == [NoticeKind.FIRING] * 2
+        assert len(stage.sent) == 1
+        assert await stage.play(orders="cs", clicks="cc") == ".."
+        (worse,) = await stage.process(30)  # it does not wait for the interval
+        assert (worse.kind, worse.severity) == (NoticeKind.WORSENED, Severity.CRITICAL)
+
+
+async def test_a_repeat_has_the_present_usage(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path, configuration(route={**AT_ONCE, "repeat_interval": 300})) as stage:
+        assert await stage.play(orders="..cccccccss") == "....F....W."
+        assert await stage.play(orders="ss" + "." * 3) == "...r."
+        assert "throttled" in stage.notices[-1].summary
+        assert len({one.number for one in stage.notices}) == len(stage.notices)
+
+
+async def test_each_receiver_is_notified_by_its_route(tmp_path: Path) -> None:
+    routes = [
+        {"receiver": "saturated", "severities": "critical", "continue": True},
+        {"receiver": "streams", "matchers": 'service="kinesis"'},
+    ]
+    config = configuration(
+        ["saturated", "streams", "nobody"], route={**AT_ONCE, "receiver": "nobody", "routes": routes}
+    )
+    async with Stage.opened(tmp_path, config) as stage:
+        assert await stage.play(orders="..cccsc") == "....FFW."
+        assert [(one.receiver, one.notices[0].kind) for one in stage.sent] == [
+            ("streams", NoticeKind.FIRING),
+            ("saturated", NoticeKind.FIRING),
+            ("streams", NoticeKind.WORSENED),
+        ]
+
+
+async def test_a_limit_that_is_raised_resolves_at_once_and_says_so(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..ccc")
+        stage.relimit("orders", 2 * LIMIT)
+        (over,) = await stage.process()
+        assert over.kind is NoticeKind.RESOLVED
+        assert over.resolution_reason == "the limit was raised from 1000 B/s to 1.95 KiB/s"
+        assert over.resolution_reason in over.summary
+
+
+async def test_a_limit_that_was_raised_between_two_processes(place: Path | MemoryStore) -> None:
+    async with Stage.opened(place) as stage:
+        await stage.play(orders="..ccc")
+        minute = stage.minute
+    async with Stage.opened(place, minute=minute) as stage:
+        orders = stage.series("orders", replace(SHORT, limit=Limit(2 * LIMIT, LimitSource.API, 0)))
+        for ago, letter in enumerate("ccc..", 1):
+            stage.write(orders, minute - ago, letter)
+        assert await stage.play(orders="cccc") == "R..."
+        assert stage.notices[-1].resolution_reason.startswith("the limit was raised")
+
+
+async def test_a_usage_that_fell_is_not_explained_by_the_limit(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..ccc")
+        stage.relimit("orders", 1001)
+        assert await stage.play(orders="...") == "..R"
+        assert stage.notices[-1].resolution_reason == ""
+
+
+async def test_a_resource_that_is_gone_resolves_its_alert(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..ccc", clicks="....c")
+        for resource in ("orders", "clicks"):
+            stage.fleet.drop(key(resource))
+        (over,) = await stage.process()
+        subject = "Kinesis stream `orders` (prod, eu-west-1)"
+        assert over.summary == f"{subject} is no longer alerting after 3 min: the resource no longer exists."
+        assert stage.engine.active_alerts() == []
+        assert await stage.play(orders="...") == "..."
+
+
+async def test_a_resource_that_comes_back_at_once_keeps_its_alert(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..ccc")
+        stage.fleet.drop(key("orders"))
+        assert await stage.play(orders="ccc") == "R.F"
+
+
+async def test_a_run_that_is_cancelled_loses_nothing(tmp_path: Path) -> None:
+    names = [f"stream-{n}" for n in range(15)]
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(**dict.fromkeys(names, "..cc"))
+        stage.fleet.drop(key("stream-14"))
+        for name in names[:14]:
+            stage.write(stage.series(name), stage.minute, "c")
+        stage.seconds += 60
+        for waits in range(20):  # it is cancelled wherever it waits, the n-th time
+            turn = asyncio.create_task(stage.process())
+            for _ in range(waits):
+                await asyncio.sleep(0)
+            turn.cancel()
+            await asyncio.gather(turn, return_exceptions=True)
+        await stage.process(60)
+        told = {one.number: one for one in stage.notices}  # an attempt that was cancelled is made again
+        assert sorted(one.labels["resource"] for one in told.values()) == sorted(names[:14])
+        assert {place.key.resource for place in stage.fleet.series.values()} == {*names[:14]}
+
+
+async def test_an_inhibited_alert_is_notified_when_it_outlives_the_inhibiting_one(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        records = key("orders", "kinesis.stream_write_records")
+        for n, letter in enumerate("..s" + "ccccccccccc"):
+            for one in (stage.series("orders"), add(stage.fleet, records, SHORT)):
+                stage.write(one, stage.minute, letter if n < 3 or one.key == records else ".")
+            stage.minute += 1
+            stage.seconds = stage.minute * 60.0
+            stage.set_read_result()
+            await stage.process()
+        told = [(one.labels["signal"], one.kind, one.zone) for one in stage.notices]
+        assert told == [
+            ("stream_write_bytes", NoticeKind.FIRING, "saturated"),
+            ("stream_write_records", NoticeKind.FIRING, "near"),
+            ("stream_write_bytes", NoticeKind.RESOLVED, "within"),
+        ]
+
+
+async def test_a_new_receiver_is_notified_of_what_fires_and_an_old_one_of_its_end(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..ccc")
+        stage.configure(configuration(["pager", "chat"]))
+        assert await stage.play(orders="c") == "F"
+        assert stage.sent[-1].receiver == "chat"
+        stage.configure(configuration(["chat"]))
+        assert await stage.play(orders="...") == "..R"
+        assert stage.sent[-1].receiver == "chat"
+        await stage.process(301)  # a group that nobody asks for any more has the usual interval
+        stage.configure(configuration(["pager"]))  # it comes back within a day
+        await stage.deliver()
+        assert (stage.sent[-1].receiver, stage.sent[-1].notices[0].kind) == ("pager", NoticeKind.RESOLVED)
+
+
+RELOADS: dict[str, tuple[list[dict[str, Any]], list[tuple[NoticeKind, Severity]]]] = {
+    "the same": ([], []),
+    "no alert": (
+        [{"service": "kinesis", "near": "none", "above": "none"}],
+        [(NoticeKind.RESOLVED, Severity.WARNING)],
+    ),
+    "more": ([{"service": "kinesis", "near": "critical"}], [(NoticeKind.WORSENED, Severity.CRITICAL)]),
+    "less": ([{"service": "kinesis", "near": "none"}], [(NoticeKind.EASED, Severity.INFO)]),
+    "by the account's name": (
+        [{"account": "prod", "near": "critical"}],
+        [(NoticeKind.WORSENED, Severity.CRITICAL)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("alerts", "told"), RELOADS.values(), ids=RELOADS)
+async def test_a_reload_applies_to_what_fires_already(
+    alerts: list[dict[str, Any]], told: list[tuple[NoticeKind, Severity]], tmp_path: Path
+) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..ccc")
+        stage.configure(configuration(alerts=alerts))
+        assert [(one.kind, one.severity) for one in await stage.process()] == told
+
+
+async def test_overrides_match_account_names(tmp_path: Path) -> None:
+    overrides = [{"account": "staging", "near": "none", "above": "none"}]
+    async with Stage.opened(tmp_path, configuration(alerts=overrides)) as stage:
+        await stage.play(orders="..ccc")
+        stage.account_names = {ACCOUNT: "staging"}
+        assert [one.kind for one in await stage.process()] == [NoticeKind.RESOLVED]
+
+
+async def test_an_alert_that_is_switched_off_ends_for_that_reason(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..ccc")
+        stage.configure(configuration(alerts=[{"service": "kinesis", "near": "none", "above": "none"}]))
+        (over,) = await stage.process()
+        assert "is no longer alerting after 3 min: the configuration switches the alert off." in over.summary
+        assert stage.states == {}
+
+
+async def test_the_exposition_and_the_alert_engine_agree(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..cccs", clicks="....cc", audit="......")
+        exposition = Exposition(stage.fleet)
+        await exposition.publish({}, stage.engine.active_alerts())
+        lines = [line for line in text(exposition).splitlines() if line.startswith("headroom_alert")]
+        where = f'{{aws_account="{ACCOUNT}",aws_region="{REGION}",aws_service="kinesis",'
+        where += 'signal="stream_write_bytes",'
+        (alert,) = stage.engine.alerts.values()
+        since = f"{alert.since:.0f}"
+        assert sorted(lines) == sorted(
+            [
+                f'headroom_alert_state{where}resource="orders",severity="critical"}} 2',
+                f'headroom_alert_state{where}resource="clicks",severity="warning"}} 1',
+                f'headroom_alert_since_seconds{where}resource="orders",severity="critical"}} {since}',
+                f'headroom_alert_since_seconds{where}resource="clicks",severity="warning"}} '
+                f"{(stage.minute - 2) * 60}",
+            ]
+        )
+
+
+async def test_what_becomes_due_between_evaluations_is_notified(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path, configuration(route={"group_wait": 30})) as stage:
+        await stage.play(orders="..ccc")
+        running = asyncio.create_task(stage.engine.run())
+        stage.seconds += 31
+        stage.engine.wake.set()
+        async with asyncio.timeout(10):
+            while not len(stage.delivery.senders["pager"].outbox):
+                await asyncio.sleep(0.01)
+        running.cancel()
+        await stage.deliver()
+        assert [one.kind for one in stage.notices] == [NoticeKind.FIRING]

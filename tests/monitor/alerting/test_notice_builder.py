@@ -1,0 +1,94 @@
+"""What notices say about the end of an alert, and about a pending one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitor.notifiers.notice import NoticeKind, Severity
+from rules.alerts import AlertState
+from rules.limits import Limit, LimitSource
+from tests.monitor.alerting.stage import LIMIT, SHORT, Stage, configuration
+from tests.monitor.fleet.fleets import key
+
+# What a series did, the limit afterwards, what it does then, and why its alert is over.
+ENDS = {
+    "usage fell": ("..ccc", LIMIT, "...", ""),
+    "the limit was raised": ("..ccc", 2000, "ccc", "the limit was raised from 1000 B/s to 1.95 KiB/s"),
+    "it was raised a little, and usage fell": ("..ccc", 1010, "...", ""),
+    "it was raised, and usage was refused before": (
+        "..sss",
+        4000,
+        "." + "a" * 9,
+        "",
+    ),
+    "it was raised while it was above the band": (
+        "..aaa",
+        2000,
+        "aaa",
+        "the limit was raised from 1000 B/s to 1.95 KiB/s",
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "limit", "after", "reason"), ENDS.values(), ids=ENDS)
+async def test_the_reason_of_a_resolution(
+    before: str, limit: float, after: str, reason: str, tmp_path: Path
+) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders=before)
+        stage.relimit("orders", limit)
+        await stage.play(orders=after)
+        over = stage.notices[-1]
+        assert over.kind is NoticeKind.RESOLVED
+        assert over.resolution_reason == reason
+        assert over.summary.endswith(f"; {reason}." if reason else ").")
+
+
+async def test_a_smaller_limit_ends_what_was_idle(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        paid = replace(SHORT, paid=True)
+        stage.series("orders", paid)
+        await stage.play(orders="b" * (24 * 60 + 2))
+        stage.series("orders", replace(paid, limit=Limit(200.0, LimitSource.API, 0)))
+        (over,) = await stage.process()
+        assert over.resolution_reason == "the limit was lowered from 1000 B/s to 200 B/s"
+
+
+async def test_the_preview_of_a_pending_alert(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..cc")
+        writer, series = stage.engine.notice_builder, stage.series("orders")
+        waiting = writer.preview(series, stage.seconds)
+        assert waiting and waiting.severity is Severity.WARNING
+        assert waiting.since == (stage.minute - 2) * 60
+        assert writer.worst_rule(series, AlertState.FIRING) is None
+        assert writer.preview(stage.series("clicks"), stage.seconds) is None
+
+
+async def test_an_alert_that_gets_worse_keeps_its_start(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..ccccss")
+        first, worse = stage.notices
+        assert (worse.kind, worse.zone) == (NoticeKind.WORSENED, "saturated")
+        assert worse.since == first.since
+        assert worse.number > first.number
+
+
+async def test_a_notice_has_tags_and_links(tmp_path: Path) -> None:
+    links = {"runbook": "https://wiki.example.org/{service}.{signal}", "headroom": "https://h.example.org"}
+    async with Stage.opened(tmp_path, configuration(links=links)) as stage:
+        stage.series("orders", replace(SHORT, tags={"tag_team": "core"}))
+        await stage.play(orders="..ccc")
+        (notice,) = stage.notices
+        assert notice.labels["tag_team"] == "core"
+        assert notice.links["runbook"] == "https://wiki.example.org/kinesis.stream_write_bytes"
+        assert notice.links["page"] == f"https://h.example.org/series/{notice.alert}"
+
+
+async def test_a_departed_series_may_have_any_name(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(**{"a) b": "..ccc"})
+        stage.fleet.drop(key("a) b"))
+        (over,) = await stage.process()
+        assert over.summary.startswith("Kinesis stream `a) b` (prod, eu-west-1) is no longer alerting")

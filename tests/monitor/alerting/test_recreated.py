@@ -1,0 +1,39 @@
+"""Resources created anew under their name: what the former one did is no alert of theirs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rules.band import Zone
+from tests.monitor.alerting.stage import SHORT, Stage
+
+AGO = 30  # minutes of the former one's samples
+
+
+@pytest.mark.parametrize("former", ["s", "c", "a"])
+async def test_what_the_former_resource_did_is_never_told_of_the_new_one(former: str, tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        began = stage.minute
+        await stage.play(other="." * AGO)
+        series = stage.series("orders", replace(SHORT, pending_for=5), created_at=stage.minute * 60.0)
+        for minute in range(began, stage.minute):  # the first poll brings the history of the name
+            stage.write(series, minute, former)
+        assert await stage.play(other="." * 10, orders="." * 10) == "." * 10
+        assert stage.states == {}
+
+
+async def test_what_the_new_resource_does_is_told(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        stage.series("orders", created_at=stage.minute * 60.0)
+        assert await stage.play(orders="cccc....") == "..F...R."
+
+
+async def test_what_was_refused_just_before_the_creation_does_not_show(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        series = stage.series("orders", created_at=stage.minute * 60.0)
+        stage.write(series, stage.minute - 1, "s")
+        await stage.play(orders=".")
+        assert Zone(stage.fleet.zone[series.slot]) is Zone.WITHIN
+        await stage.play(orders="s")
+        assert Zone(stage.fleet.zone[series.slot]) is Zone.SATURATED

@@ -1,0 +1,79 @@
+"""A journal with flipped bits: Headroom starts, and alerting continues from what can be read.
+
+`HEADROOM_FLIPS=1200 pytest tests/monitor/alerting/test_rotten.py` flips more of them.
+"""
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+from monitor.alerting.journal import Journal, JournalError
+from monitor.alerting.records import Acknowledgement, Silence
+from monitor.outbound.result import refused, retry
+from rules.alerts import Severity
+from tests.monitor.alerting.stage import Stage
+
+FLIPS = int(os.environ.get("HEADROOM_FLIPS", "300"))
+NOW = 29_000_000 * 60.0
+
+
+async def made(folder: Path) -> Path:
+    """A journal in which every table has rows."""
+    async with Stage.opened(folder, minute=int(NOW // 60)) as stage:
+        await stage.play(orders="....cccc", clicks="....ssss", names="....aaaa")
+        stage.answer = refused("http_400", "it does not want it")
+        await stage.play(views="....ssss")
+        stage.answer = retry("http_503", "it is away")
+        await stage.play(jobs="....ssss", mails="....cccc")
+        silences = stage.engine.silences
+        asked = Silence(
+            id="", matchers=("service=kinesis",), starts=NOW, ends=NOW + 1e6, author="a", comment="b"
+        )
+        await silences.add(asked, NOW)
+        for alert in stage.engine.alerts:
+            ack = Acknowledgement(
+                alert=alert, severity=Severity.WARNING, author="ana", comment="on it", at=NOW, until=NOW + 1e6
+            )
+            await silences.acknowledge(ack)
+    return folder / "journal.db"
+
+
+async def used(folder: Path) -> None:
+    """Start, and use everything that was read."""
+    async with Stage.opened(folder, minute=int(NOW // 60) + 40) as stage:
+        await stage.play(orders="..cccc", others="..ssss", views="......")
+        assert any(one.firing for one in stage.engine.alerts.values())
+        assert stage.sent
+        await stage.store.maintain()
+        assert isinstance(stage.store, Journal)
+        assert stage.store.healthy, stage.store.failure
+        await stage.store.history()
+        await stage.delivery.replay()
+        await stage.delivery.maintain()
+        await stage.process(60)
+
+
+def flipped(data: bytes, chance: random.Random) -> bytes:
+    """Return the data with one to three of its non-zero bytes changed."""
+    rotten, used = bytearray(data), [place for place, byte in enumerate(data) if byte]
+    for _ in range(chance.randint(1, 3)):
+        rotten[chance.choice(used)] = chance.choice((chance.randrange(256), *b'09-".\xff'))
+    return bytes(rotten)
+
+
+async def test_alerting_continues_whatever_bits_flip_in_a_journal(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    data = (await made(tmp_path / "made")).read_bytes()
+    for seed in range(FLIPS):
+        folder = tmp_path / "flipped"
+        folder.mkdir()
+        (folder / "journal.db").write_bytes(flipped(data, random.Random(seed)))
+        try:
+            await used(folder)
+        except JournalError as error:
+            assert "of a newer Headroom" in str(error)
+        except BaseException:
+            print(f"with the flips of seed {seed}")
+            raise
+        shutil.rmtree(folder)

@@ -1,0 +1,213 @@
+"""What an alert says."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from collectors.base import Resource
+from monitor.alerting.series_notices import IDLE_REMEDY, NoticeDetails, limit_changed, series_notice
+from monitor.alerting.trend import Trend
+from monitor.fleet.fleet import Key
+from monitor.fleet.rows import Row, signal_of
+from monitor.notifiers.notice import NoticeKind, Severity
+from rules.band import Zone
+from rules.limits import LimitSource, signals
+from tests.monitor.alerting.notices import ACCOUNT, REGION
+from tests.resources import resource as of
+
+NOW = 1_764_000_000.0
+MIB = 2**20
+MOMENT = NoticeDetails(
+    alert="a",
+    number=3,
+    kind=NoticeKind.FIRING,
+    severity=Severity.WARNING,
+    zone=Zone.NEAR,
+    at=NOW,
+    since=NOW - 42 * 60,
+    account_name="prod",
+)
+
+
+def row(what: str, resource: str, usage: float | None, limit: float | None, **changes: Any) -> Row:
+    service, signal = what.split(".")
+    key = Key(ACCOUNT, REGION, service, signal, of(resource))
+    given = {
+        "key": key,
+        "zone": Zone.NEAR,
+        "usage": usage,
+        "upper_bound": None,
+        "limit": limit,
+        "source": LimitSource.API,
+        "unit": signal_of(key).unit,
+        "utilization": usage / limit if usage is not None and limit else None,
+        "throttled": None,
+        "sampled": int(NOW) - 120,
+        "unobservable": None,
+    }
+    return Row(**{**given, **changes})
+
+
+CLICKS = row("kinesis.stream_write_bytes", "clicks", 3.64 * MIB, 4 * MIB, throttled=0.0)
+SHARDS = "Raise the shard count (UpdateShardCount, at most double, 10 times in 24 hours)."
+RISING = Trend("rising", 22)
+STREAM, LAMBDA = "Kinesis stream `clicks` (prod, eu-west-1)", "Lambda (prod, eu-west-1)"
+
+SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
+    (
+        row(
+            "s3.prefix_read_rate",
+            "media/x/ (filter latest)",
+            5200.0,
+            5500.0,
+            utilization=None,
+            bounded=True,
+        ),
+        {},
+        None,
+        "S3 prefix `media/x/ (filter latest)` (prod, eu-west-1) is read at at least 5.2k requests/s of "
+        "5.5k requests/s. Remedy: Put CloudFront or another cache in front of hot objects.",
+    ),
+    (
+        CLICKS,
+        {},
+        RISING,
+        f"{STREAM} writes 3.64 MiB/s of 4 MiB/s (91 %), rising for 22 min; "
+        f"0 throttled so far. Remedy: {SHARDS}",
+    ),
+    (
+        replace(CLICKS, throttled=12.5),
+        {"zone": Zone.SATURATED, "account_name": ""},
+        None,
+        f"Kinesis stream `clicks` ({ACCOUNT}, eu-west-1) writes 3.64 MiB/s of 4 MiB/s (91 %); "
+        f"12.5 throttled/s. Remedy: {SHARDS}",
+    ),
+    (
+        CLICKS,
+        {"zone": Zone.SATURATED},
+        None,
+        f"{STREAM} writes 3.64 MiB/s of 4 MiB/s (91 %); 0 throttled at the moment. Remedy: {SHARDS}",
+    ),
+    (
+        row("lambda.account_concurrency", "", 940, 1000, throttled=0.0),
+        {},
+        None,
+        f"{LAMBDA} runs or reserves 940 of 1k concurrent executions (94 %); 0 throttled so far. "
+        "Remedy: Request an increase of Concurrent executions (L-B99A9384).",
+    ),
+    (
+        row("sqs.standard_in_flight", "a`b\nc", 110_000, 120_000),
+        {},
+        Trend("falling", 90),
+        "SQS queue `a'b c` (prod, eu-west-1) has in flight 110k of 120k messages (92 %), "
+        "falling for 1 h 30 min. Remedy: Delete messages as soon as they are processed.",
+    ),
+    (
+        row("kinesis.stream_write_bytes", "clicks", 0.2 * MIB, 4 * MIB, throttled=0.0),
+        {"zone": Zone.BELOW, "since": NOW - 26 * 3600},
+        RISING,
+        f"{STREAM} writes 205 KiB/s of 4 MiB/s (5 %), below its target band for "
+        f"1 d 2 h: paid for and idle. Remedy: {IDLE_REMEDY}",
+    ),
+    (
+        row("kinesis.stream_write_bytes", "clicks", None, 4 * MIB),
+        {"kind": NoticeKind.REPEATED},
+        None,
+        f"{STREAM} has no sample at the moment, the last one was at 15:58 UTC. Remedy: {SHARDS}",
+    ),
+    (
+        row("kinesis.on_demand_write_capacity", "clicks", 3 * MIB, None, throttled=2.0),
+        {"zone": Zone.SATURATED},
+        None,
+        f"{STREAM} writes 3 MiB/s, and its limit is not known; 2 throttled/s. Remedy:",
+    ),
+    (
+        row("kinesis.stream_write_bytes", "clicks", 1.2 * MIB, 4 * MIB, throttled=0.0),
+        {"kind": NoticeKind.RESOLVED},
+        RISING,
+        f"{STREAM} recovered after 42 min: it writes 1.2 MiB/s of 4 MiB/s (30 %).",
+    ),
+    (
+        row("lambda.account_concurrency", "", 940, 2000),
+        {
+            "kind": NoticeKind.RESOLVED,
+            "resolution_reason": limit_changed(1000, 2000, "concurrent executions"),
+        },
+        None,
+        f"{LAMBDA} recovered after 42 min: it runs or reserves 940 of 2k concurrent executions "
+        "(47 %); the limit was raised from 1k concurrent executions to 2k concurrent executions.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("series", "changes", "trend", "said"), SENTENCES)
+def test_the_sentence_says_it_all(
+    series: Row, changes: dict[str, Any], trend: Trend | None, said: str
+) -> None:
+    found = series_notice(series, replace(MOMENT, **changes), trend).summary
+    assert found == said or (said.endswith("Remedy:") and found.startswith(said))
+
+
+def test_the_fields_hold_the_numbers() -> None:
+    told = series_notice(
+        CLICKS, replace(MOMENT, tags={"tag_team": "web"}, links={"page": "https://x/"}), RISING
+    )
+    assert (told.usage, told.limit, told.unit, told.source) == (3.64 * MIB, 4 * MIB, "bytes/s", "api")
+    assert (told.utilization, told.refused, told.sampled) == (0.91, 0.0, int(NOW) - 120)
+    assert (told.alert, told.number, told.kind, told.severity, told.zone) == (
+        "a",
+        3,
+        "firing",
+        "warning",
+        "near",
+    )
+    assert (told.since, told.at, told.links) == (NOW - 42 * 60, NOW, {"page": "https://x/"})
+    assert told.remedy == signal_of(CLICKS.key).remedy
+    assert told.docs.startswith("https://docs.aws.amazon.com/")
+    assert told.labels == {
+        "account": ACCOUNT,
+        "account_name": "prod",
+        "region": REGION,
+        "service": "kinesis",
+        "signal": "stream_write_bytes",
+        "resource": "clicks",
+        "severity": "warning",
+        "tag_team": "web",
+    }
+
+
+def test_a_resource_can_not_rename_its_labels_by_tags() -> None:
+    told = series_notice(CLICKS, replace(MOMENT, tags={"severity": "info", "account": "x"}))
+    assert (told.labels["severity"], told.labels["account"]) == ("warning", ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (1000, 2000, "the limit was raised from 1k requests/s to 2k requests/s"),
+        (2000, 500, "the limit was lowered from 2k requests/s to 500 requests/s"),
+        (1000, 1000, ""),
+        (None, 1000, ""),
+        (1000, None, ""),
+    ],
+)
+def test_a_changed_limit_is_a_reason(before: float | None, after: float | None, said: str) -> None:
+    assert limit_changed(before, after, "requests/s") == said
+
+
+@pytest.mark.parametrize("signal", [signal.id for signal in signals()])
+def test_every_signal_makes_a_sentence(signal: str) -> None:
+    said = series_notice(row(signal, "it", 90, 100, throttled=1.0), MOMENT, RISING).summary
+    assert "`it` (prod, eu-west-1) " in said
+    assert re.search(r" (90 %|\(90 %\)), rising for 22 min; 1 throttled/s\. Remedy: ", said)
+
+
+def test_a_resource_called_as_we_call_the_whole_account_is_named() -> None:
+    for name in ("account", "whole account", "a/b"):
+        told = series_notice(
+            replace(CLICKS, key=CLICKS.key._replace(subject=Resource("stream", (name,)))), MOMENT
+        )
+        assert told.summary.startswith(f"Kinesis stream `{name}` (prod, eu-west-1) ")
+        assert told.labels["resource"] == name

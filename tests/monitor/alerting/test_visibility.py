@@ -1,0 +1,161 @@
+"""When something is a blind spot, and that it is one alert."""
+
+import pytest
+
+from monitor.alerting.visibility import (
+    MAX_UNREAD,
+    MIN_BLIND,
+    ObservationTarget,
+    blind_spots,
+    observation_targets,
+)
+from monitor.aws.failure import Failure
+from monitor.aws.failure_class import FailureClass
+from monitor.aws.run_status import FailureStreak, RunStatus
+from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus
+from tests.monitor.alerting.notices import ACCOUNT, REGION
+
+NOW = 1_000_000.0
+DENIED, EXPIRED, SLOW = FailureClass.DENIED, FailureClass.EXPIRED, FailureClass.UNREACHABLE
+METRICS = ObservationTarget(ACCOUNT, REGION, "", "prod", NOW, 300)
+KINESIS, LAMBDA = (
+    METRICS._replace(service="kinesis", interval=600),
+    METRICS._replace(service="lambda", interval=600),
+)
+SHUT = ObservationTarget("staging", "", "", "staging", NOW, 60, never_seen=True)
+NEVER = METRICS._replace(never_seen=True)
+
+
+def failing(
+    target: ObservationTarget, seconds: float = 5000, cause: str = DENIED, times: int = 2
+) -> ObservationTarget:
+    """A target that could not be read for some seconds, in that many attempts in a row."""
+    failures = (Failure("ListStreams", "", cause, "no"),) if times else ()
+    return target._replace(
+        last_seen=NOW - seconds, cause=cause if times else "", failures=failures, failed_attempts=times
+    )
+
+
+BLIND = [
+    ("one attempt that fails pages nobody", failing(METRICS, 360, times=1), False),
+    ("nor do two within a short time", failing(METRICS, MIN_BLIND - 1), False),
+    ("two are told", failing(METRICS, MIN_BLIND), True),
+    ("so are two inventories", failing(KINESIS, 660), True),
+    ("what expired at once", failing(METRICS, 60, EXPIRED), True),
+    ("but not after one attempt", failing(METRICS, 60, EXPIRED, times=1), False),
+    ("what never let us see it at once", failing(NEVER, 60), True),
+    ("but not what is only out of reach", failing(NEVER, 60, SLOW), False),
+    ("unless for long", failing(NEVER, MIN_BLIND, SLOW), True),
+    ("an account that never let us in at once", failing(SHUT, 60, SLOW), True),
+    ("after the second try", failing(SHUT, 60, SLOW, times=1), False),
+    ("a read that never ends is late", failing(METRICS, MAX_UNREAD + 1, times=0), True),
+    ("after a while", failing(METRICS, MAX_UNREAD, times=0), False),
+    ("which is longer where reads are rare", failing(KINESIS, 1260, times=0), False),
+    ("and ends", failing(KINESIS, 1261, times=0), True),
+]
+
+
+@pytest.mark.parametrize(("target", "told"), [case[1:] for case in BLIND], ids=[case[0] for case in BLIND])
+def test_when_a_target_is_blind(target: ObservationTarget, told: bool) -> None:
+    assert bool(blind_spots([target], NOW)) is told
+
+
+ELSEWHERE = KINESIS._replace(region="us-east-1")
+SPOTS: list[tuple[str, list[ObservationTarget], list[tuple[str, str, int, int]]]] = [
+    ("a cell", [failing(METRICS)], [(ACCOUNT, DENIED, 1, 1)]),
+    ("services of a cell", [failing(KINESIS), failing(LAMBDA)], [(ACCOUNT, DENIED, 2, 1)]),
+    ("regions of an account", [failing(KINESIS), failing(ELSEWHERE)], [(ACCOUNT, DENIED, 2, 2)]),
+    ("one region of two", [failing(KINESIS), ELSEWHERE], [(ACCOUNT, DENIED, 1, 2)]),
+    (
+        "two causes",
+        [failing(KINESIS), failing(LAMBDA, cause=SLOW)],
+        [(ACCOUNT, DENIED, 1, 1), (ACCOUNT, SLOW, 1, 1)],
+    ),
+    (
+        "two causes of one service",
+        [failing(METRICS), failing(METRICS, cause=SLOW)],
+        [(ACCOUNT, DENIED, 1, 1), (ACCOUNT, SLOW, 1, 1)],
+    ),
+    (
+        "two accounts",
+        [failing(KINESIS), failing(KINESIS._replace(account="2"))],
+        [(ACCOUNT, DENIED, 1, 1), ("2", DENIED, 1, 1)],
+    ),
+    (
+        "what failed once for what is certain elsewhere",
+        [failing(KINESIS), failing(LAMBDA, 60, times=1)],
+        [(ACCOUNT, DENIED, 2, 1)],
+    ),
+    (
+        "but not what comes and goes",
+        [failing(KINESIS, cause=SLOW), failing(LAMBDA, 60, cause=SLOW, times=1)],
+        [(ACCOUNT, SLOW, 1, 1)],
+    ),
+    ("nor what failed once alone", [failing(KINESIS, 60, times=1), LAMBDA], []),
+    ("what did not end", [failing(METRICS, times=0)], [(ACCOUNT, FailureClass.LATE, 1, 1)]),
+]
+
+
+@pytest.mark.parametrize(("those", "told"), [case[1:] for case in SPOTS], ids=[case[0] for case in SPOTS])
+def test_a_blind_spot_is_of_one_account_and_cause(
+    those: list[ObservationTarget], told: list[tuple[str, str, int, int]]
+) -> None:
+    for order in (those, those[::-1]):
+        found = blind_spots(order, NOW)
+        assert [(one.account, one.cause, one.places, one.regions) for one in found] == told
+        assert len({one.alert for one in found}) == len(found)
+
+
+def test_an_alert_keeps_its_identity_and_labels_whatever_places_are_affected() -> None:
+    (narrow,) = blind_spots([failing(KINESIS)], NOW)
+    (wide,) = blind_spots([failing(LAMBDA, 6000), failing(KINESIS), failing(ELSEWHERE)], NOW + 60)
+    assert (narrow.alert, narrow.labels) == (wide.alert, wide.labels)
+    assert narrow.labels == {
+        "account": ACCOUNT,
+        "account_name": "prod",
+        "signal": "blind",
+        "cause": "denied",
+        "severity": "warning",
+    }
+    assert wide.since == NOW - 6000
+
+
+def test_targets_are_cells_services_and_accounts() -> None:
+    denied, too, slow = (
+        Failure("ListStreams", "", "AccessDeniedException", "no"),
+        Failure("ListShards", "clicks", "AccessDenied", "no, too"),
+        Failure("", "", "TimeoutError", "no answer"),
+    )
+    kinesis = RunStatus(20.0, 10.0)
+    kinesis.end((denied, too, slow), 25.0)
+    poll = RunStatus()
+    poll.end((), 30.0)
+    cell = CellStatus(
+        account=ACCOUNT,
+        region=REGION,
+        name="prod",
+        collectors={"kinesis": kinesis, "sqs": RunStatus()},
+        poll=poll,
+    )
+    told = MonitorStatus(cells=[cell])
+    once = KINESIS._replace(failed_attempts=1, last_seen=10.0)
+    assert list(observation_targets(told, started=5.0, intervals=(600, 300))) == [
+        METRICS._replace(last_seen=30.0),
+        once._replace(cause=DENIED, failures=(denied, too)),
+        once._replace(cause=SLOW, failures=(slow,)),
+        KINESIS._replace(service="sqs", last_seen=5.0, ended=False, never_seen=True),
+    ]
+
+
+def test_an_inaccessible_account_goes_by_its_id_where_that_is_known() -> None:
+    denied = Failure("AssumeRole", "", "AccessDenied", "not you")
+    entry = AccountStatus(name="staging", account="2" * 12, access=RunStatus())
+    entry.access.end((denied,), 10.0)
+    entry.access.end((denied,), 70.0)
+    plain = ObservationTarget("staging", "", "", "staging", 5.0, 60.0, True, DENIED, (denied,), 1, True)
+    shut = {"staging": denied}
+    assert list(observation_targets(MonitorStatus(inaccessible_accounts=shut), 5.0, (600, 300))) == [plain]
+    assert list(
+        observation_targets(MonitorStatus(inaccessible_accounts=shut, accounts=[entry]), 5.0, (600, 300))
+    ) == [plain._replace(account="2" * 12, failed_attempts=2)]
+    assert entry.access.streaks == {DENIED: FailureStreak(2, None, 70.0)}

@@ -1,0 +1,278 @@
+"""The API of alerts, silences and deliveries."""
+
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from monitor.alerting.sender import DeliveryTarget
+from monitor.fleet.judge import judge
+from monitor.fleet.metric_query import metric_query
+from monitor.notifiers.notice import Notification
+from monitor.outbound.result import DeliveryResult, delivered, refused
+from tests.monitor.alerting.stage import configuration
+from tests.monitor.fleet.fleets import NOW, RULING, add, key, traffic
+from tests.monitor.served import Server, answer, client_of, refusal
+
+ALERTS, SILENCES, DELIVERIES = "/api/v1/alerts", "/api/v1/silences", "/api/v1/deliveries"
+ACK = {"author": "me", "comment": "on it"}
+SILENCE = {"matchers": ['service="kinesis"'], "duration": "2h", "author": "me", "comment": "load test"}
+
+
+async def fire(server: Server, *resources: str, minutes: int = 6) -> list[str]:
+    """Let streams be near their limits for so many minutes, and return the ids of their alerts."""
+    for resource in resources:
+        row = server.fleet.metrics(key(resource).cell).get(
+            metric_query(traffic.of(StreamName=key(resource).id))
+        )
+        if row is None:
+            add(server.fleet, key(resource), RULING)
+            row = server.fleet.metrics(key(resource).cell)[
+                metric_query(traffic.of(StreamName=key(resource).id))
+            ]
+        for minute in range(NOW, NOW + minutes):
+            server.fleet.rings.write(
+                np.array([row]), np.array([minute]), np.array([57_000 + len(resource)], np.float32)
+            )
+    judge(server.fleet, NOW + minutes)
+    await server.alerting.engine.process(server.status, {})
+    return [key(resource).id for resource in resources]
+
+
+async def test_what_fires_and_what_is_pending_is_listed(server: Server, client: httpx.AsyncClient) -> None:
+    (orders,) = await fire(server, "orders")
+    (clicks,) = await fire(server, "clicks", minutes=3)
+    listed = await answer(client, ALERTS)
+    assert listed["total"] == 2
+    first, second = listed["items"]
+    assert (first["id"], first["state"], first["severity"], first["zone"]) == (
+        orders,
+        "firing",
+        "warning",
+        "near",
+    )
+    assert (second["id"], second["state"], second["severity"]) == (clicks, "pending", "warning")
+    assert first["summary"].startswith("Kinesis stream `orders`")
+    assert (first["limit"], first["unit"]) == (1000.0, "bytes/s")
+    assert first["remedy"] and first["docs"].startswith("https://")
+    assert first["acknowledged_by"] is first["silenced_by"] is first["inhibited_by"] is None
+
+
+async def test_a_long_list_is_cut_and_counted(server: Server, client: httpx.AsyncClient) -> None:
+    await fire(server, *(f"stream-{n}" for n in range(5)))
+    await fire(server, *(f"pending-{n}" for n in range(5)), minutes=3)
+    listed = await answer(client, f"{ALERTS}?limit=7")
+    assert (listed["total"], [one["state"] for one in listed["items"]]) == (
+        10,
+        ["firing"] * 5 + ["pending"] * 2,
+    )
+    assert [one["state"] for one in (await answer(client, f"{ALERTS}?limit=2"))["items"]] == ["firing"] * 2
+    assert refusal(await client.get(f"{ALERTS}?limit=0")).startswith("limit: ")
+
+
+async def test_an_acknowledgement(server: Server, client: httpx.AsyncClient) -> None:
+    (alert,) = await fire(server, "orders")
+    got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
+    assert (got.status_code, got.json()["acknowledged_by"]) == (200, "me")
+    listed = (await answer(client, ALERTS))["items"][0]
+    assert (listed["acknowledged_by"], listed["acknowledged_comment"]) == ("me", "on it")
+    assert server.alerting.engine.wake.is_set()
+
+
+async def test_an_acknowledgement_for_a_time(server: Server, client: httpx.AsyncClient) -> None:
+    (alert,) = await fire(server, "orders")
+    before = time.time()
+    got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK | {"duration": "2h"})
+    until = datetime.fromisoformat(got.json()["acknowledged_until"]).timestamp()
+    assert before + 7200 <= until <= time.time() + 7200
+    assert server.alerting.engine.silences.acknowledgements[alert].until == pytest.approx(until)
+
+
+async def test_what_does_not_fire_cannot_be_acknowledged(server: Server, client: httpx.AsyncClient) -> None:
+    (pending,) = await fire(server, "orders", minutes=3)
+    for alert in ("0123456789abcdef", pending, "no id", "%2e%2e"):
+        got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
+        assert got.status_code == 404
+    assert refusal(got) == "no alert with the id .. fires"
+
+
+BODIES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "no comment": (f"{ALERTS}/{{}}/ack", {"author": "me"}, "comment: Field required"),
+    "an empty comment": (f"{ALERTS}/{{}}/ack", {"author": "me", "comment": ""}, "comment: "),
+    "only spaces": (f"{ALERTS}/{{}}/ack", {"author": "me", "comment": "  "}, "expected comment, as text"),
+    "too long": (f"{ALERTS}/{{}}/ack", {"author": "x" * 1001, "comment": "y"}, "author: "),
+    "an unknown field": (f"{ALERTS}/{{}}/ack", ACK | {"until": 1}, "until: "),
+    "no time": (f"{ALERTS}/{{}}/ack", ACK | {"duration": 0}, "duration: "),
+    "a list": (f"{ALERTS}/{{}}/ack", [1], "body: "),  # type: ignore[dict-item]
+    "no matchers": (SILENCES, SILENCE | {"matchers": []}, "matchers: "),
+    "a matcher without a value": (SILENCES, SILENCE | {"matchers": ["service="]}, "column 9: "),
+    "the second matcher": (SILENCES, SILENCE | {"matchers": ['service="s3"', "a=~b("]}, "column 4: "),
+    "one that matches all": (
+        SILENCES,
+        SILENCE | {"matchers": ['service=~".*"']},
+        "does not match everything",
+    ),
+    "no end": (
+        SILENCES,
+        {name: SILENCE[name] for name in SILENCE if name != "duration"},
+        "duration: Field required",
+    ),
+    "an end now": (SILENCES, SILENCE | {"duration": 0}, "duration: "),
+    "one before now": (SILENCES, SILENCE | {"duration": "-1h"}, "duration: "),
+    "no duration": (SILENCES, SILENCE | {"duration": "soon"}, "duration: "),
+    "for ever": (SILENCES, SILENCE | {"duration": 1e300}, "at most a year"),
+    "an unknown field of a silence": (SILENCES, SILENCE | {"created_by": "x"}, "created_by: "),
+}
+
+
+@pytest.mark.parametrize(("path", "body", "sentence"), BODIES.values(), ids=BODIES)
+async def test_what_is_wrong_with_a_body_is_said(
+    server: Server, client: httpx.AsyncClient, path: str, body: dict[str, Any], sentence: str
+) -> None:
+    (alert,) = await fire(server, "orders")
+    got = await client.post(path.format(alert), json=body)
+    assert got.status_code == 422
+    assert sentence in refusal(got)
+    assert not server.alerting.engine.silences.acknowledgements and not server.alerting.engine.silences.stored
+
+
+FOREIGN: dict[str, tuple[dict[str, str], bytes]] = {
+    "a form": ({"content-type": "application/x-www-form-urlencoded"}, b"author=me&comment=x"),
+    "text": ({"content-type": "text/plain"}, b'{"author":"me","comment":"x"}'),
+    "a form with files": ({"content-type": "multipart/form-data; boundary=x"}, b"--x--"),
+    "no type": ({}, b'{"author":"me","comment":"x"}'),
+    "no body": ({}, b""),
+    "no JSON": ({"content-type": "application/json"}, b"{"),
+    "a wrong encoding": ({"content-type": "application/json"}, b'"\xff"'),
+}
+
+
+@pytest.mark.parametrize(("headers", "body"), FOREIGN.values(), ids=FOREIGN)
+async def test_only_json_is_taken(
+    server: Server, client: httpx.AsyncClient, headers: dict[str, str], body: bytes
+) -> None:
+    (alert,) = await fire(server, "orders")
+    got = await client.post(f"{ALERTS}/{alert}/ack", headers=headers, content=body)
+    assert 400 <= got.status_code < 500
+    assert refusal(got)
+    assert not server.alerting.engine.silences.acknowledgements
+
+
+SITES = {
+    "another site's form": ({"sec-fetch-site": "cross-site"}, 403),
+    "a sibling's": ({"sec-fetch-site": "same-site"}, 403),
+    "of an old browser": ({"origin": "https://evil.example"}, 403),
+    "from a sandbox": ({"origin": "null"}, 403),
+    "our own page": ({"sec-fetch-site": "same-origin", "origin": "https://proxied.example"}, 200),
+    "our own page in an old browser": ({"origin": "http://headroom"}, 200),
+    "a script": ({}, 200),
+}
+
+
+@pytest.mark.parametrize(("headers", "status"), SITES.values(), ids=SITES)
+async def test_no_other_site_can_have_a_browser_change_anything(
+    server: Server, client: httpx.AsyncClient, headers: dict[str, str], status: int
+) -> None:
+    for path in (f"{DELIVERIES}/replay", "/-/reload"):
+        got = await client.post(path, headers=headers)
+        assert got.status_code == status, path
+    if status == 403:
+        assert "another site" in refusal(got)
+    assert (await client.get(ALERTS, headers=headers)).status_code == 200
+
+
+async def chunks() -> AsyncIterator[bytes]:
+    for _ in range(20):
+        yield b" " * 100_000
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_over_a_mebibyte(client: httpx.AsyncClient, chunked: bool) -> None:
+    content = chunks() if chunked else b'"' + b"x" * 1024**2 + b'"'
+    got = await client.post(SILENCES, content=content, headers={"content-type": "application/json"})
+    assert got.status_code == 413
+    assert refusal(got) == "expected a body of at most 1 MiB"
+
+
+async def test_a_body_of_a_mebibyte_is_read(client: httpx.AsyncClient) -> None:
+    body = b'{"matchers": ["a=b"], "duration": 60, "author": "me", "comment": "x"'
+    body += b" " * (1024**2 - len(body) - 1) + b"}"
+    got = await client.post(SILENCES, content=body, headers={"content-type": "application/json"})
+    assert got.status_code == 200
+
+
+async def test_a_silence(server: Server, client: httpx.AsyncClient) -> None:
+    await fire(server, "orders")
+    made = (await client.post(SILENCES, json=SILENCE)).json()
+    assert made["matchers"] == ['service="kinesis"']
+    assert (await answer(client, SILENCES))["items"] == [made]
+    assert (await answer(client, ALERTS))["items"][0]["silenced_by"] == made["id"]
+    assert (await client.delete(f"{SILENCES}/{made['id']}")).json() == made
+    assert (await answer(client, SILENCES))["items"] == []
+    got = await client.delete(f"{SILENCES}/{made['id']}")
+    assert (got.status_code, refusal(got)) == (404, f"no silence has the id {made['id']}")
+
+
+async def test_the_history(server: Server, client: httpx.AsyncClient) -> None:
+    orders, clicks = await fire(server, "orders", "clicks")
+    told = (await answer(client, f"{ALERTS}/history"))["items"]
+    assert [one["alert"] for one in told] == [clicks, orders]
+    mine = (await answer(client, f"{ALERTS}/history?alert={orders}"))["items"]
+    assert [(one["alert"], one["kind"]) for one in mine] == [(orders, "firing")]
+    assert len((await answer(client, f"{ALERTS}/history?limit=1"))["items"]) == 1
+    for wrong in ("limit=0", "limit=1001", "limit=x"):
+        assert refusal(await client.get(f"{ALERTS}/history?{wrong}")).startswith("limit: ")
+
+
+async def test_deliveries_and_what_is_sent_again(server: Server, client: httpx.AsyncClient) -> None:
+    answers: list[DeliveryResult] = [refused("http_400", "it answered 400"), delivered("it took it")]
+    sent: list[Notification] = []
+
+    async def send(notification: Notification) -> DeliveryResult:
+        sent.append(notification)
+        return answers[len(sent) - 1]
+
+    alerting = server.alerting
+    alerting.delivery.configure([DeliveryTarget(name="on-call", send=send)])
+    alerting.engine.configure(configuration(["on-call"]).alerting_settings())
+    await fire(server, "orders")
+    sender = alerting.delivery.senders["on-call"]
+    await sender.send_due()
+    alerting.reachability.unreachable["on-call"] = "https://example.org: the connection failed"
+    (standing,) = (await answer(client, DELIVERIES))["items"]
+    assert (standing["receiver"], standing["queued"], standing["failed"]) == ("on-call", 0, 1)
+    assert standing["unreachable"] == alerting.reachability.unreachable.pop("on-call")
+    assert standing["dead_letters"][0]["error"] == "it answered 400"
+    got = await client.post(f"{DELIVERIES}/replay?receiver=nobody")
+    assert (got.status_code, refusal(got)) == (404, "no receiver is called nobody")
+    got = await client.post(f"{DELIVERIES}/replay?receiver=on-call")
+    assert got.json() == {"replayed": 1}
+    await sender.send_due()
+    (standing,) = (await answer(client, DELIVERIES))["items"]
+    assert (standing["dead_letters"], standing["sent"], standing["last_error"]) == ([], 1, None)
+    assert standing["unreachable"] is None
+    assert sent[0].id == sent[1].id
+    assert (await client.post(f"{DELIVERIES}/replay")).json() == {"replayed": 0}
+
+
+async def test_it_is_not_ready_while_the_journal_fails(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    (folder / "headroom.db.lock").mkdir()  # nobody can take the lock
+    async with Server.opened(folder) as server, client_of(server) as client:
+        got = await client.get("/-/ready")
+        assert got.status_code == 503
+        assert "headroom.db cannot be used" in refusal(got)
+        assert (await client.get("/-/healthy")).status_code == 200
+        (orders,) = await fire(server, "orders")  # from memory
+        assert [one["id"] for one in (await answer(client, ALERTS))["items"]] == [orders]
+        assert "headroom_journal_healthy 0.0" in (await client.get("/metrics")).text
+        (folder / "headroom.db.lock").rmdir()
+        await server.alerting.journal.maintain()
+        assert (await client.get("/-/ready")).status_code == 200
+        assert [one["alert"] for one in (await answer(client, f"{ALERTS}/history"))["items"]] == [orders]

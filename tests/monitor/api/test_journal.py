@@ -1,0 +1,109 @@
+"""A disk that fails, as clients of a running Headroom see it, and the recovery."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from monitor.alerting.journal_file import connect
+from monitor.alerting.sender import DeliveryTarget
+from monitor.alerting.tables import STATES
+from monitor.notifiers.notice import Notification
+from monitor.outbound.result import DeliveryResult, delivered
+from tests.monitor.alerting.stage import configuration
+from tests.monitor.api.test_alerts import ALERTS, fire
+from tests.monitor.served import Server, answer, client_of, refusal
+
+
+def full(connection: sqlite3.Connection) -> None:
+    """Allow the file no more pages than it has."""
+    connection.execute("PRAGMA max_page_count = 1")
+
+
+def read_only(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA query_only = ON")
+
+
+FAILURES = {"the disk is full": full, "it is read-only": read_only}
+
+
+class Told:
+    """A receiver that accepts everything."""
+
+    def __init__(self, server: Server) -> None:
+        self.alerts: set[str] = set()
+        self._server = server
+        server.alerting.delivery.configure([DeliveryTarget(name="on-call", send=self._send)])
+        server.alerting.engine.configure(configuration(["on-call"]).alerting_settings())
+
+    async def _send(self, notification: Notification) -> DeliveryResult:
+        self.alerts |= {one.alert for one in notification.notices}
+        return delivered("it took it")
+
+    async def round(self) -> None:
+        await self._server.alerting.delivery.senders["on-call"].send_due()
+
+
+@pytest.mark.parametrize(("why", "fail"), FAILURES.items(), ids=FAILURES)
+async def test_a_disk_that_fails_while_it_runs(
+    why: str, fail: Callable[[sqlite3.Connection], None], tmp_path: Path
+) -> None:
+    connections: list[sqlite3.Connection] = []
+
+    def remembered(path: Path) -> sqlite3.Connection:
+        connections.append(connect(path))
+        return connections[-1]
+
+    async with Server.opened(tmp_path, remembered) as server, client_of(server) as client:
+        assert (await client.get("/-/ready")).status_code == 200
+        fail(connections[-1])
+        told = Told(server)
+        alerts = await fire(server, *(f"stream-{n}" for n in range(200)))
+        got = await client.get("/-/ready")
+        assert got.status_code == 503
+        assert f"headroom.db cannot be used: {why}" in refusal(got)
+        assert (await client.get("/-/healthy")).status_code == 200
+        assert "headroom_journal_healthy 0.0" in (await client.get("/metrics")).text
+        assert (await answer(client, ALERTS))["total"] == len(alerts)
+        await told.round()
+        assert len(told.alerts) == 20  # as many as a notification spells out
+        await server.alerting.journal.maintain()  # with a connection of its own, which does not fail
+        assert (await client.get("/-/ready")).status_code == 200
+        assert "headroom_journal_healthy 1.0" in (await client.get("/metrics")).text
+        history = (await answer(client, f"{ALERTS}/history?limit=1000"))["items"]
+        assert {one["alert"] for one in history} == {*alerts}
+    async with Server.opened(tmp_path) as server, client_of(server) as client:
+        assert (await answer(client, ALERTS))["total"] == len(alerts)
+
+
+async def test_a_file_that_is_corrupt_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "headroom.db").write_bytes(b"nonsense" * 1000)
+    async with Server.opened(tmp_path) as server, client_of(server) as client:
+        got = await client.get("/-/ready")
+        assert got.status_code == 503
+        assert "headroom.db cannot be used: it is no database" in refusal(got)
+        told = Told(server)
+        (orders,) = await fire(server, "orders")
+        await told.round()
+        assert told.alerts == {orders}
+        await server.alerting.journal.maintain()
+        assert (await client.get("/-/ready")).status_code == 200
+    (aside,) = tmp_path.glob("headroom.db.corrupt-*")
+    assert aside.read_bytes() == b"nonsense" * 1000
+    async with Server.opened(tmp_path) as server, client_of(server) as client:
+        assert [one["id"] for one in (await answer(client, ALERTS))["items"]] == [orders]
+
+
+async def test_what_is_set_aside_is_counted_and_on_the_status_page(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    await server.publish()
+    counted = 'headroom_journal_set_aside{what="row"}'
+    assert f"{counted} 0.0" in (await client.get("/metrics")).text
+    journal = server.alerting.journal
+    await journal.commit({"judged": b"tomorrow"}, [])
+    journal.reject(STATES, "judged", ValueError("it is no minute"))
+    assert f"{counted} 1.0" in (await client.get("/metrics")).text
+    assert "1 row of the journal could not be read" in (await client.get("/status")).text

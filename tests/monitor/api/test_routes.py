@@ -1,0 +1,224 @@
+"""The routes of metrics, series, catalogue and status."""
+
+import gzip
+from dataclasses import replace
+
+import httpx
+import numpy as np
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as prometheus
+
+from collectors.base import Unobservable
+from monitor.aws.failure import Failure
+from monitor.aws.run_status import RunStatus
+from monitor.aws.status import CellStatus, MonitorStatus, ReloadStatus
+from monitor.fleet.judge import judge
+from monitor.lib.telemetry import VERSION
+from rules.band import Zone
+from rules.limits import signals
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add, judged, key
+from tests.monitor.served import Server, answer, refusal
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+PLAIN = {"Accept-Encoding": "identity"}
+
+
+async def test_both_formats_have_the_same_samples(server: Server, client: httpx.AsyncClient) -> None:
+    judged(server.fleet, add(server.fleet, key('a "b"\n')), Zone.ABOVE, usage=800.0)
+    await server.publish()
+    text = await client.get("/metrics", headers=PLAIN)
+    other = await client.get("/metrics", headers={**PLAIN, "Accept": OPENMETRICS})
+    assert text.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert other.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert other.text.count("# EOF") == 1 and other.text.endswith("\n# EOF\n")
+    assert "# EOF" not in text.text
+    samples = [
+        {(s.name, *sorted(s.labels.items())): s.value for family in read(got.text) for s in family.samples}
+        for read, got in ((prometheus, text), (openmetrics, other))
+    ]
+    ours = [
+        {sample: value for sample, value in one.items() if "resource" in dict(sample[1:])} for one in samples
+    ]
+    assert ours[0] == ours[1] and len(ours[0]) == 5
+    assert any(name == "headroom_build_info" for name, *_ in samples[0])
+    assert {name for name, *_ in samples[0]} == {name for name, *_ in samples[1]}
+
+
+@pytest.mark.parametrize("accept", ["text/plain", OPENMETRICS])
+async def test_metrics_compressed(server: Server, client: httpx.AsyncClient, accept: str) -> None:
+    add(server.fleet, key("orders"))
+    await server.publish()
+    async with client.stream("GET", "/metrics", headers={"Accept": accept, "Accept-Encoding": "gzip"}) as got:
+        raw = b"".join([part async for part in got.aiter_raw()])
+    assert got.headers["content-encoding"] == "gzip"
+    assert got.headers["vary"] == "Accept, Accept-Encoding"
+    assert int(got.headers["content-length"]) == len(raw)
+    assert b'headroom_limit{aws_account="123456789012"' in gzip.decompress(raw)
+
+
+async def test_metrics_before_the_first_judgement_are_those_of_the_process(client: httpx.AsyncClient) -> None:
+    got = await client.get("/metrics")
+    assert "headroom_build_info" in got.text and "headroom_limit" not in got.text
+
+
+async def test_series_filtered_sorted_and_paged(server: Server, client: httpx.AsyncClient) -> None:
+    for number in range(5):
+        judged(server.fleet, add(server.fleet, key(f"s{number}")), Zone.WITHIN, usage=float(number))
+    judged(server.fleet, add(server.fleet, key("other")), Zone.ABOVE, usage=800.0)
+    await server.publish()
+    names, path = [], "/api/v1/series?resource=s*&zone=within&zone=near&sort=usage&order=asc&limit=2"
+    page = await answer(client, path)
+    assert page["total"] == 5
+    assert sum(page["zones"].values()) == 5 and next(iter(page["zones"])) == "saturated"
+    names += [item["resource"] for item in page["items"]]
+    while page["next"]:
+        page = await answer(client, f"{path}&cursor={page['next']}")
+        names += [item["resource"] for item in page["items"]]
+    assert names == ["s0", "s1", "s2", "s3", "s4"]
+
+
+async def test_an_item(server: Server, client: httpx.AsyncClient) -> None:
+    named = key("orders")
+    series = add(server.fleet, named, replace(RULING, tags={"tag_team": "checkout"}))
+    judged(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
+    await server.publish()
+    (item,) = (await answer(client, "/api/v1/series"))["items"]
+    assert item == {
+        "id": named.id,
+        **named.labels,
+        "resource_id": "orders",
+        "zone": "saturated",
+        "bounded": False,
+        "usage": 750.0,
+        "upper_bound": None,
+        "limit": 1000.0,
+        "unit": "bytes/s",
+        "source": "api",
+        "utilization": 0.75,
+        "saturation": 2.5,
+        "sampled_at": "2027-01-15T08:00:00Z",
+        "tags": {"tag_team": "checkout"},
+    }
+
+
+async def test_unknown_values_are_null(server: Server, client: httpx.AsyncClient) -> None:
+    series = add(server.fleet, key("a\ud800"), replace(RULING, limit=None))
+    server.fleet.usage[series.slot] = np.inf
+    await server.publish()
+    (item,) = (await answer(client, "/api/v1/series"))["items"]
+    unknown = {name for name, value in item.items() if value is None}
+    numbers = {"usage", "upper_bound", "limit", "utilization", "saturation"}
+    assert unknown == {*numbers, "source", "sampled_at"}
+    assert item["resource"] == "a?"
+
+
+async def test_one_series_with_its_last_three_hours(server: Server, client: httpx.AsyncClient) -> None:
+    named = key("orders")
+    add(server.fleet, named)
+    server.fleet.rings.write(np.array([0]), np.array([NOW - 3]), np.array([60 * 950.0], np.float32))
+    server.fleet.rings.mark_read(np.array([0, 1]), NOW - 2)
+    judge(server.fleet, NOW)
+    await server.publish()
+    detail = await answer(client, f"/api/v1/series/{named.id}")
+    assert detail["zone"] == "near"
+    assert detail["account_name"] == "production"
+    assert detail["limit_read_at"] == "2027-01-15T08:00:00Z"
+    assert detail["band"] == {"low": 0.4, "high": 0.7, "near": 0.9}
+    assert detail["unobservable"] is None
+    assert detail["limits"] == [{"since": None, "limit": 1000.0}]
+    about = detail["catalogue_entry"]
+    assert about["name"] == "stream_write_bytes"
+    assert all(about[name] for name in ("why", "caveats", "remedy", "docs", "saturation"))
+    assert len(detail["history"]) == 180
+    first, *_, sampled, last = detail["history"]
+    assert first["minute"] == "2027-01-15T04:59:00Z"
+    usage = pytest.approx(950.0)
+    numbers = {"usage": usage, "upper_bound": None, "saturation": 0.0, "excess": 0.0, "doubted": False}
+    assert sampled == {"minute": "2027-01-15T07:57:00Z", **numbers}
+    assert last == {"minute": "2027-01-15T07:58:00Z", **dict.fromkeys(numbers), "doubted": False}
+
+
+async def test_a_series_has_its_earlier_limits(server: Server, client: httpx.AsyncClient) -> None:
+    named = key("orders")
+    add(server.fleet, named)
+    add(server.fleet, named, replace(RULING, limit=None))
+    await server.publish()
+    detail = await answer(client, f"/api/v1/series/{named.id}")
+    assert detail["limits"] == [
+        {"since": None, "limit": 1000.0},
+        {"since": "2027-01-15T08:00:00Z", "limit": None},
+    ]
+
+
+async def test_an_unobservable_series_has_its_reason(server: Server, client: httpx.AsyncClient) -> None:
+    named = key("photos", "s3.prefix_write_rate")
+    add(server.fleet, named, usage=Unobservable("no request metrics", "aws s3api ..."), throttled=None)
+    judge(server.fleet, NOW)
+    await server.publish()
+    detail = await answer(client, f"/api/v1/series/{named.id}")
+    assert detail["zone"] == "unobservable"
+    assert detail["unobservable"] == {"reason": "no request metrics", "enable_command": "aws s3api ..."}
+    assert detail["history"] == []
+
+
+async def test_a_departed_series_is_not_found(server: Server, client: httpx.AsyncClient) -> None:
+    named = key("orders")
+    add(server.fleet, named)
+    await server.publish()
+    server.fleet.drop(named)
+    got = await client.get(f"/api/v1/series/{named.id}")
+    assert got.status_code == 404
+    assert named.id in refusal(got)
+
+
+async def test_the_catalogue_holds_every_signal(client: httpx.AsyncClient) -> None:
+    catalogue = await answer(client, "/api/v1/catalogue")
+    names = {
+        f"{service['service']}.{name}" for service in catalogue["services"] for name in service["signals"]
+    }
+    assert names == {signal.id for signal in signals()}
+
+
+async def test_status_of_cells_and_collectors(server: Server, client: httpx.AsyncClient) -> None:
+    denied = Failure("ListStreams", "", "AccessDenied", "not allowed")
+    server.status = MonitorStatus(
+        cells=[
+            CellStatus(
+                account=ACCOUNT,
+                region=REGION,
+                name="production",
+                collectors={"s3": RunStatus(60.0, None, (denied,)), "sqs": RunStatus(60.0, 60.0)},
+                poll=RunStatus(),
+            )
+        ],
+        inaccessible_accounts={"staging": denied},
+        pending=["account staging"],
+        last_reload=ReloadStatus(at=0.0, error="headroom.yaml: regoins: unknown"),
+    )
+    named = key("photos", "s3.prefix_write_rate")
+    add(server.fleet, named, usage=Unobservable("no request metrics", "aws s3api ..."))
+    judge(server.fleet, NOW)
+    await server.publish()
+    status = await answer(client, "/api/v1/status")
+    (cell,) = status.pop("cells")
+    failure = {"operation": "ListStreams", "resource": "", "code": "AccessDenied", "message": "not allowed"}
+    assert status == {
+        "version": VERSION,
+        "ready": True,  # something was read
+        "pending": ["account staging"],
+        "last_reload": {"at": "1970-01-01T00:00:00Z", "error": "headroom.yaml: regoins: unknown"},
+        "inaccessible_accounts": [{"account": "staging", "failure": failure}],
+    }
+    assert cell["poll"] == {"last_attempt": None, "last_success": None, "failures": []}
+    s3, sqs = cell["collectors"]
+    assert s3["inventory"] == {
+        "last_attempt": "1970-01-01T00:01:00Z",
+        "last_success": None,
+        "failures": [failure],
+    }
+    reason = {"reason": "no request metrics", "enable_command": "aws s3api ..."}
+    assert s3["unobservable"] == [
+        {"id": named.id, "signal": "prefix_write_rate", "resource": "photos", **reason}
+    ]
+    assert (s3["unobservable_total"], sqs["unobservable_total"]) == (1, 0)

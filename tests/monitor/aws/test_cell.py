@@ -1,0 +1,433 @@
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from selectors import DefaultSelector, SelectorKey
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, PaginationError, ReadTimeoutError
+
+from monitor.aws.cell import DEFAULT_RATE, MAX_ATTEMPTS, Cell
+from monitor.aws.clients import ClientCache
+from monitor.aws.failure import CALL_TIMEOUT, Failure, error_code, error_message, failure_from
+from monitor.aws.pagination import MAX_PAGES
+from monitor.aws.scan import MAX_CONCURRENT_ITEMS, Scan
+from monitor.lib.batches import in_batches
+from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
+from tests.fake_cloudwatch import fake_credentials
+from tests.resources import resource
+from tests.telemetries import Telemetries
+
+LIMITS = {"OpenShardCount": 1, "ShardLimit": 50, "OnDemandStreamCount": 0, "OnDemandStreamCountLimit": 50}
+
+
+class JumpingSelector(DefaultSelector):
+    """A selector whose clock jumps over the time that it is to wait."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
+        """What is ready now; without a timeout, as soon as something is."""
+        self.now += max(timeout or 0.0, 0.0)
+        return super().select(None if timeout is None else 0.0)
+
+
+class QuickLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to the next timer instead of waiting for it."""
+
+    def __init__(self) -> None:
+        self._clock = JumpingSelector()
+        super().__init__(self._clock)
+
+    def time(self) -> float:
+        return self._clock.now
+
+
+def run(main: Coroutine[Any, Any, Any]) -> Any:
+    with asyncio.Runner(loop_factory=QuickLoop) as runner:
+        return runner.run(main)
+
+
+def names(*streams: str, more: bool = False) -> dict[str, Any]:
+    return {"StreamNames": list(streams), "HasMoreStreams": more}
+
+
+def calls(aws: FakeAws, operation: str, code: str = "", service: str = "kinesis") -> float:
+    labels = {"aws_service": service, "operation": operation, "code": code}
+    return aws.registry.get_sample_value("headroom_aws_calls_total", labels) or 0
+
+
+def started(aws: FakeAws, **rates: float) -> list[float]:
+    """The moments of the calls that a cell of these rates makes from now on."""
+    moments = []
+
+    def answer(answered: dict[str, Any]) -> Any:
+        def at(**_: Any) -> dict[str, Any]:
+            moments.append(asyncio.get_running_loop().time())
+            return answered
+
+        return at
+
+    aws.answers = {"describe_limits": answer(LIMITS), "list_streams": answer(names())}
+    aws.cell.rates = {name.replace("__", ":"): rate for name, rate in rates.items()}
+    return moments
+
+
+async def test_a_successful_call_is_counted() -> None:
+    aws = FakeAws(describe_limits=LIMITS)
+    assert await aws.scan.call("kinesis", "DescribeLimits") == LIMITS
+    assert calls(aws, "DescribeLimits") == 1
+    assert (aws.scan.account, aws.scan.region) == (ACCOUNT_ID, "eu-west-1")
+
+
+async def test_a_refused_call_raises_and_is_counted_by_its_code() -> None:
+    aws = FakeAws(describe_limits=denied("DescribeLimits"))
+    with pytest.raises(ClientError):
+        await aws.scan.call("kinesis", "DescribeLimits")
+    assert (calls(aws, "DescribeLimits", "AccessDeniedException"), calls(aws, "DescribeLimits")) == (1, 0)
+
+
+async def test_an_attempt_that_is_refused_is_reported_and_returns_nothing() -> None:
+    aws = FakeAws(list_streams=names("orders"))
+    assert await aws.scan.try_call("kinesis", "DescribeLimits") == {}
+    assert await aws.scan.try_call("kinesis", "ListStreams") == names("orders")
+    assert aws.scan.failures == [
+        Failure("DescribeLimits", "", "AccessDeniedException", "not authorized to perform DescribeLimits")
+    ]
+
+
+async def test_the_items_of_all_pages_come_in_order_and_each_page_is_a_call() -> None:
+    aws = FakeAws(list_streams=[names("a", "b", more=True), names(more=True), names("c")])
+    assert [name async for name in aws.scan.list_items("kinesis", "ListStreams", "StreamNames")] == [
+        "a",
+        "b",
+        "c",
+    ]
+    assert calls(aws, "ListStreams") == 3
+
+
+async def test_an_operation_without_pages_is_one_call() -> None:
+    bucket = {"Name": "logs"}
+    aws = FakeAws(list_bucket_metrics_configurations={"MetricsConfigurationList": [{"Id": "all"}]})
+    found = aws.scan.list_items(
+        "s3", "ListBucketMetricsConfigurations", "MetricsConfigurationList", Bucket=bucket["Name"]
+    )
+    assert [item["Id"] async for item in found] == ["all"]
+    assert calls(aws, "ListBucketMetricsConfigurations", service="s3") == 1
+
+
+async def test_parameters_of_the_first_page_alone_are_not_sent_with_a_token() -> None:
+    asked = []
+
+    def page(**params: Any) -> dict[str, Any]:
+        asked.append(params)
+        return {"Shards": [], **({} if "NextToken" in params else {"NextToken": "2"})}
+
+    found = FakeAws(list_shards=page).scan.list_items(
+        "kinesis", "ListShards", "Shards", {"StreamName": "orders"}
+    )
+    assert [item async for item in found] == []
+    assert asked == [{"StreamName": "orders"}, {"NextToken": "2"}]
+
+
+async def test_a_token_that_comes_back_twice_ends_the_pages() -> None:
+    aws = FakeAws(list_shards={"Shards": [], "NextToken": "again"})
+    with pytest.raises(PaginationError):
+        async for _ in aws.scan.list_items("kinesis", "ListShards", "Shards", {"StreamName": "orders"}):
+            pass
+    assert calls(aws, "ListShards") == 2
+
+
+async def test_a_paginator_may_not_repeat_what_aws_refuses_beside_a_token() -> None:
+    with pytest.raises(AssertionError, match="StreamName"):
+        async for _ in FakeAws(list_shards={}).scan.list_items(
+            "kinesis", "ListShards", "Shards", StreamName="a"
+        ):
+            pass
+
+
+async def test_pages_that_are_refused_half_way_raise_after_what_came_before() -> None:
+    aws = FakeAws(list_streams=[names("a", more=True), denied("ListStreams")])
+    came = []
+    with pytest.raises(ClientError):
+        async for name in aws.scan.list_items("kinesis", "ListStreams", "StreamNames"):
+            came.append(name)
+    assert came == ["a"]
+    assert (calls(aws, "ListStreams"), calls(aws, "ListStreams", "AccessDeniedException")) == (1, 1)
+
+
+async def test_many_are_queried_side_by_side_in_bounded_number_and_in_order() -> None:
+    at_once = most = 0
+
+    async def ask(item: int) -> int:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0)
+        at_once -= 1
+        return -item
+
+    look = FakeAws().scan
+    found = [pair async for pair in look.map(range(50), ask, lambda n: resource(str(n)))]
+    assert found == [(n, -n) for n in range(50)]
+    assert most == MAX_CONCURRENT_ITEMS
+
+
+async def test_one_that_fails_affects_only_itself_and_is_named() -> None:
+    async def ask(item: str) -> str:
+        if item == "b":
+            raise denied("DescribeStreamSummary")
+        return item.upper()
+
+    async def listed() -> AsyncIterator[str]:
+        for item in "abc":
+            yield item
+
+    look = FakeAws().scan
+    assert [pair async for pair in look.map(listed(), ask, lambda item: resource(f"stream {item}"))] == [
+        ("a", "A"),
+        ("c", "C"),
+    ]
+    assert [(one.operation, one.resource, one.code) for one in look.failures] == [
+        ("DescribeStreamSummary", "stream b", "AccessDeniedException")
+    ]
+
+
+async def test_an_unexpected_response_affects_only_its_item_and_is_logged_with_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def ask(item: str) -> Any:
+        return dict[str, Any]()[item]
+
+    look = FakeAws().scan
+    assert [pair async for pair in look.map(["a"], ask, resource)] == []
+    assert [(one.resource, one.code) for one in look.failures] == [("a", "KeyError")]
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.exc_info
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
+async def test_items_in_batches(size: int) -> None:
+    async def listed() -> AsyncIterator[int]:
+        for n in range(7):
+            yield n
+
+    expected = [list(range(7))[first : first + size] for first in range(0, 7, size)]
+    assert [batch async for batch in in_batches(range(7), size)] == expected
+    assert [batch async for batch in in_batches(listed(), size)] == expected
+
+
+def test_an_operation_with_a_rate_of_its_own_keeps_to_it() -> None:
+    async def main() -> None:
+        aws = FakeAws()
+        moments = started(aws, kinesis__DescribeLimits=1.0, kinesis=1000.0)
+        await asyncio.gather(*(aws.cell.call("kinesis", "DescribeLimits") for _ in range(5)))
+        assert moments == pytest.approx([0, 1, 2, 3, 4], abs=0.01)
+
+    run(main())
+
+
+@pytest.mark.parametrize(("rates", "rate"), [({"kinesis": 5.0}, 5.0), ({}, DEFAULT_RATE)])
+def test_the_operations_of_a_service_share_its_rate(rates: dict[str, float], rate: float) -> None:
+    async def main() -> None:
+        aws = FakeAws()
+        moments = started(aws, **rates)
+        operations = ["DescribeLimits", "ListStreams"] * 20
+        await asyncio.gather(*(aws.cell.call("kinesis", operation) for operation in operations))
+        assert len(moments) == 40
+        assert moments[-1] == pytest.approx(39 / rate, abs=0.01)  # nothing is saved up for a start
+
+    run(main())
+
+
+def test_two_cells_do_not_wait_for_each_other() -> None:
+    async def main() -> None:
+        moments = []
+        for aws in (FakeAws(), FakeAws()):
+            moments += started(aws, kinesis=1.0)
+            await aws.cell.call("kinesis", "DescribeLimits")
+        assert asyncio.get_running_loop().time() == 0
+
+    run(main())
+
+
+def test_waiting_for_its_turn_is_no_silence_of_aws() -> None:
+    async def main() -> None:
+        aws = FakeAws()
+        moments = started(aws, kinesis=1.0)
+        await asyncio.gather(*(aws.cell.call("kinesis", "DescribeLimits") for _ in range(200)))
+        assert max(moments) > CALL_TIMEOUT
+        assert calls(aws, "DescribeLimits") == 200
+
+    run(main())
+
+
+class Silent:
+    """A client that is never answered."""
+
+    async def describe_limits(self) -> None:
+        await asyncio.Event().wait()
+
+
+class SilentClients(ClientCache):
+    async def get(self, *_: Any) -> Any:
+        return Silent()
+
+
+def test_a_call_that_gets_no_response_ends_with_the_time_out_and_is_named() -> None:
+    async def main() -> None:
+        clients = SilentClients()
+        look = Scan(Cell(fake_credentials(), ACCOUNT_ID, "eu-west-1", Telemetries().aws, {}, clients=clients))
+
+        async def ask(_: str) -> Any:
+            return await look.call("kinesis", "DescribeLimits")
+
+        assert [one async for one in look.map(["clicks"], ask, resource)] == []
+        assert [one.sentence for one in look.failures] == [
+            "DescribeLimits of clicks: no answer within 90 s (TimeoutError)"
+        ]
+        assert asyncio.get_running_loop().time() == pytest.approx(CALL_TIMEOUT, abs=0.01)
+
+    run(main())
+
+
+# Attempts
+
+
+def failing(*errors: Exception) -> FakeAws:
+    """An AWS that answers once it has raised all of these errors."""
+    left = [*errors]
+
+    def answered(**_: Any) -> Any:
+        return left.pop(0) if left else LIMITS
+
+    aws = FakeAws(describe_limits=answered)
+    aws.cell.max_attempts = MAX_ATTEMPTS
+    return aws
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "DescribeLimits")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal("LimitExceededException"),
+        refusal("ThrottlingException"),
+        refusal("InternalFailure", 500),
+        refusal("503", 503),
+        EndpointConnectionError(endpoint_url="http://a"),
+        ReadTimeoutError(endpoint_url="http://a"),
+    ],
+)
+def test_what_passes_is_attempted_again_and_every_attempt_is_counted(error: Exception) -> None:
+    async def main() -> None:
+        aws = failing(error, error)
+        assert await aws.cell.call("kinesis", "DescribeLimits") == LIMITS
+        assert (calls(aws, "DescribeLimits", error_code(error)), calls(aws, "DescribeLimits")) == (2, 1)
+        assert 0 < asyncio.get_running_loop().time() < CALL_TIMEOUT
+
+    run(main())
+
+
+def test_attempts_keep_to_the_rate_as_calls_do() -> None:
+    async def main() -> None:
+        aws = failing(*[refusal("ThrottlingException")] * 3)
+        aws.cell.rates = {"kinesis:DescribeLimits": 0.05}
+        await aws.cell.call("kinesis", "DescribeLimits")
+        assert asyncio.get_running_loop().time() == pytest.approx(60, abs=0.01)
+
+    run(main())
+
+
+def test_what_does_not_pass_is_given_up_after_the_last_attempt() -> None:
+    async def main() -> None:
+        aws = failing(*[refusal("ThrottlingException")] * 10)
+        with pytest.raises(ClientError):
+            await aws.cell.call("kinesis", "DescribeLimits")
+        assert calls(aws, "DescribeLimits", "ThrottlingException") == MAX_ATTEMPTS
+
+    run(main())
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ExpiredTokenException", "ValidationException"])
+def test_what_another_attempt_would_not_change_is_not_attempted_again(code: str) -> None:
+    async def main() -> None:
+        aws = failing(refusal(code))
+        with pytest.raises(ClientError):
+            await aws.cell.call("kinesis", "DescribeLimits")
+        assert calls(aws, "DescribeLimits", code) == 1
+        assert asyncio.get_running_loop().time() == 0
+
+    run(main())
+
+
+def test_an_error_that_does_not_name_its_operation_is_given_it() -> None:
+    async def main() -> None:
+        aws = failing(*[EndpointConnectionError(endpoint_url="http://a")] * MAX_ATTEMPTS)
+        assert await aws.scan.try_call("kinesis", "DescribeLimits") == {}
+        with pytest.raises(EndpointConnectionError) as raised:
+            aws.answers["describe_limits"] = EndpointConnectionError(endpoint_url="http://a")
+            await aws.scan.call("kinesis", "DescribeLimits")
+        assert failure_from(raised.value).operation == "DescribeLimits"
+
+    run(main())
+
+
+# Pages
+
+
+async def test_pages_whose_token_comes_again_are_ended() -> None:
+    tokens = itertools.cycle(["one", "two"])
+    aws = FakeAws(list_streams=lambda **_: names("a", more=True) | {"NextToken": next(tokens)})
+    found = []
+    with pytest.raises(PaginationError):
+        async for name in aws.scan.list_items("kinesis", "ListStreams", "StreamNames"):
+            found.append(name)
+    assert len(found) == 3
+
+
+def test_pages_without_end_are_ended() -> None:
+    async def main() -> None:
+        numbers = itertools.count()
+        aws = FakeAws(list_streams=lambda **_: names("a", more=True) | {"NextToken": f"t{next(numbers)}"})
+        found = []
+        with pytest.raises(PaginationError, match="pages"):
+            async for name in aws.scan.list_items("kinesis", "ListStreams", "StreamNames"):
+                found.append(name)
+        assert len(found) == MAX_PAGES
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (denied("Look"), "AccessDeniedException", "not authorized to perform Look"),
+        (
+            ClientError({"Error": {"Code": "Denied", "Message": "first line\n\tsecond line"}}, "Look"),
+            "Denied",
+            "first line second line",
+        ),
+        (
+            ClientError({}, "Look"),
+            "Unknown",
+            "An error occurred (Unknown) when calling the Look operation: Unknown",
+        ),
+        (
+            EndpointConnectionError(endpoint_url="http://a"),
+            "EndpointConnectionError",
+            'Could not connect to the endpoint URL: "http://a"',
+        ),
+        (TimeoutError(), "TimeoutError", "no answer within 90 s"),
+        (OSError(), "OSError", "OSError"),
+    ],
+)
+def test_an_error_is_described_by_its_code_and_in_one_line(
+    error: Exception, code: str, sentence: str
+) -> None:
+    assert (error_code(error), error_message(error)) == (code, sentence)

@@ -1,0 +1,291 @@
+"""Opening accounts against an HTTP server that responds as STS and EC2 do."""
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from aiohttp import web
+from botocore.exceptions import ClientError, NoCredentialsError
+from pydantic import SecretStr
+
+from collectors import COLLECTORS, quotas
+from monitor.aws.account import Account
+from monitor.aws.cell import Cell
+from monitor.aws.cell_factory import RATES, AwsEnvironment, MissingRegionError, open_cells
+from monitor.aws.failure import AWS_ERRORS
+from tests.telemetries import Telemetries
+
+ROLE = "arn:aws:iam::210987654321:role/headroom"
+SECRET = "the-external-id"
+
+ASSUMED = """<AssumeRoleResponse><AssumeRoleResult><Credentials>
+<AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>
+<SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>
+</Credentials></AssumeRoleResult></AssumeRoleResponse>"""
+CALLER = """<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>
+</GetCallerIdentityResult></GetCallerIdentityResponse>"""
+REGIONS = """<DescribeRegionsResponse><regionInfo><item><regionName>us-east-1</regionName></item>
+<item><regionName>eu-west-1</regionName></item></regionInfo></DescribeRegionsResponse>"""
+
+
+def refused(code: str) -> str:
+    return f"<ErrorResponse><Error><Code>{code}</Code><Message>no, said AWS</Message></Error></ErrorResponse>"
+
+
+class FakeSts:
+    """Answers by action; remembers who asked what, and for which region the call was signed."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.answers = {"AssumeRole": ASSUMED, "GetCallerIdentity": CALLER, "DescribeRegions": REGIONS}
+        self.asked: list[dict[str, str]] = []
+        self.shared = AwsEnvironment()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        asked = dict(parse_qsl((await request.read()).decode()))
+        key, _, region, *_ = request.headers["Authorization"].split("Credential=")[1].split("/")
+        self.asked.append({**asked, "key": key, "region": region})
+        answer = self.answers[asked["Action"]]
+        return web.Response(text=answer, status=400 if "<Error>" in answer else 200, content_type="text/xml")
+
+    @property
+    def actions(self) -> list[str]:
+        return [one["Action"] for one in self.asked]
+
+
+@pytest.fixture
+async def sts(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSts]:
+    """An AWS on loopback, and an environment with credentials for it, but without a region."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    own = {
+        "AWS_ACCESS_KEY_ID": "AKIABASE",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    fake = FakeSts()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", fake.handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield fake
+    await fake.shared.clients.aclose()
+    await runner.cleanup()
+
+
+async def opened(sts: FakeSts, **account: Any) -> list[Cell]:
+    return await open_cells(Account(**account), sts.url, Telemetries().aws, sts.shared)
+
+
+async def where(sts: FakeSts, **account: Any) -> list[tuple[str, str]]:
+    return [cell.key for cell in await opened(sts, **account)]
+
+
+async def test_without_a_role_aws_returns_the_id_of_the_account(sts: FakeSts) -> None:
+    assert await where(sts, regions=("eu-west-1", "us-east-1")) == [
+        ("123456789012", "eu-west-1"),
+        ("123456789012", "us-east-1"),
+    ]
+    assert sts.actions == ["GetCallerIdentity"]
+    assert sts.asked[0]["region"] == "eu-west-1"  # the first that is told
+
+
+async def test_the_arn_of_a_role_has_the_id_without_a_call(sts: FakeSts) -> None:
+    assert await where(sts, role_arn=ROLE, regions=("eu-west-1",)) == [("210987654321", "eu-west-1")]
+    assert sts.actions == ["AssumeRole"]
+
+
+async def test_the_role_is_assumed_once_for_all_regions_and_its_credentials_used(sts: FakeSts) -> None:
+    cells = await opened(sts, role_arn=ROLE, regions=("eu-west-1", "us-east-1"))
+    for cell in cells:
+        await cell.call("sts", "GetCallerIdentity")
+        await cell.close()
+    assert [(one["Action"], one["key"], one["region"]) for one in sts.asked] == [
+        ("AssumeRole", "AKIABASE", "eu-west-1"),
+        ("GetCallerIdentity", "ASIAROLE", "eu-west-1"),
+        ("GetCallerIdentity", "ASIAROLE", "us-east-1"),
+    ]
+
+
+async def test_two_entries_of_one_account_share_the_limits_that_hold_for_the_account(sts: FakeSts) -> None:
+    other = "arn:aws:iam::210987654321:role/other"
+    (first,) = await opened(sts, role_arn=ROLE, regions=("eu-west-1",))
+    (second,) = await opened(sts, role_arn=other, regions=("us-east-1",))
+    (stranger,) = await opened(sts, regions=("us-east-1",))
+    assert first.account_limiters is second.account_limiters
+    assert first.account_limiters is not stranger.account_limiters
+
+
+@pytest.mark.parametrize("given", ["external_id", "external_id_env", "external_id_file"])
+async def test_the_external_id_is_passed_on_and_never_logged(
+    sts: FakeSts, given: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sts.answers["AssumeRole"] = refused("AccessDenied")
+    account = Account(role_arn=ROLE, regions=("eu-west-1",)).model_copy(update={given: SecretStr(SECRET)})
+    with caplog.at_level(logging.DEBUG, "monitor"), pytest.raises(ClientError) as error:
+        await open_cells(account, sts.url, Telemetries().aws, sts.shared)
+    assert [(one["RoleArn"], one["ExternalId"]) for one in sts.asked] == [(ROLE, SECRET)]
+    assert SECRET not in caplog.text + str(error.value) + repr(error.value) + repr(account)
+
+
+async def test_the_role_is_assumed_where_we_are_at_home(
+    sts: FakeSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A region that is enabled in the account need not be enabled in the one that assumes the role."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    assert await where(sts, role_arn=ROLE, regions=("ap-east-1",)) == [("210987654321", "ap-east-1")]
+    assert [one["region"] for one in sts.asked] == ["eu-west-3"]
+
+
+async def test_without_an_external_id_none_is_sent(sts: FakeSts) -> None:
+    await opened(sts, role_arn=ROLE, regions=("eu-west-1",))
+    assert "ExternalId" not in sts.asked[0]
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "RegionDisabledException"])
+async def test_a_role_that_cannot_be_assumed_is_known_at_once(sts: FakeSts, code: str) -> None:
+    sts.answers["AssumeRole"] = refused(code)
+    with pytest.raises(ClientError) as error:
+        await opened(sts, role_arn=ROLE, regions=("eu-west-1", "us-east-1"))
+    assert error.value.response["Error"]["Code"] == code
+    assert sts.actions == ["AssumeRole"]
+
+
+async def test_expired_credentials_are_known_at_once(sts: FakeSts) -> None:
+    sts.answers["GetCallerIdentity"] = refused("ExpiredToken")
+    with pytest.raises(ClientError) as error:
+        await opened(sts, regions=("eu-west-1",))
+    assert error.value.response["Error"]["Code"] == "ExpiredToken"
+
+
+@pytest.mark.parametrize("role", [None, ROLE])
+async def test_without_credentials_the_error_says_so(
+    sts: FakeSts, role: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(NoCredentialsError):
+        await opened(sts, role_arn=role, regions=("eu-west-1",))
+    assert sts.asked == []
+
+
+async def test_no_server_is_an_error_of_aws() -> None:
+    with pytest.raises(AWS_ERRORS):
+        await open_cells(Account(regions=("eu-west-1",)), "http://127.0.0.1:1", Telemetries().aws)
+
+
+# Regions
+
+
+def role_of(partition: str) -> str:
+    return f"arn:{partition}:iam::210987654321:role/headroom"
+
+
+@pytest.mark.parametrize(
+    ("account", "home", "asked"),
+    [
+        ({"role_arn": role_of("aws-cn"), "regions": ("all",)}, "", "cn-north-1"),
+        ({"role_arn": role_of("aws-cn"), "regions": ("all",)}, "eu-west-1", "cn-north-1"),
+        ({"role_arn": role_of("aws-cn"), "regions": ("cn-northwest-1",)}, "eu-west-1", "cn-northwest-1"),
+        ({"role_arn": role_of("aws-cn"), "regions": ("all",)}, "cn-northwest-1", "cn-northwest-1"),
+        ({"role_arn": role_of("aws-us-gov"), "regions": ("all",)}, "", "us-gov-west-1"),
+        ({"role_arn": role_of("aws"), "regions": ("all",)}, "cn-north-1", "us-east-1"),
+    ],
+)
+async def test_a_role_is_assumed_in_its_own_partition(
+    sts: FakeSts, account: dict[str, Any], home: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", home)
+    await opened(sts, **account)
+    assert {one["region"] for one in sts.asked} == {asked}
+
+
+async def test_a_region_of_another_partition_is_no_region_of_the_role(
+    sts: FakeSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    with pytest.raises(MissingRegionError):
+        await opened(sts, role_arn=role_of("aws-cn"))
+
+
+async def test_all_regions_are_those_enabled_in_the_account(sts: FakeSts) -> None:
+    assert await where(sts, role_arn=ROLE, regions=("all",)) == [
+        ("210987654321", "eu-west-1"),
+        ("210987654321", "us-east-1"),
+    ]
+    assert sts.actions == ["AssumeRole", "DescribeRegions"]
+    assert sts.asked[1]["key"] == "ASIAROLE"
+    assert "AllRegions" not in sts.asked[1]
+
+
+async def test_a_region_beside_all_only_says_where_to_call(sts: FakeSts) -> None:
+    assert len(await where(sts, regions=("all", "eu-west-1"))) == 2
+    assert {one["region"] for one in sts.asked} == {"eu-west-1"}
+
+
+@pytest.mark.parametrize("role", [None, ROLE])
+async def test_without_any_region_the_error_says_what_to_do(sts: FakeSts, role: str | None) -> None:
+    match = r"no region is set: name one in `regions`.*or in AWS_REGION"
+    with pytest.raises(MissingRegionError, match=match):
+        await opened(sts, role_arn=role)
+    assert sts.asked == []
+
+
+CONFIG = "[default]\nregion = ap-south-1\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "region"),
+    [
+        ({"AWS_REGION": "eu-west-3"}, "eu-west-3"),
+        ({"AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
+        ({"AWS_REGION": "eu-west-3", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-3"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
+        ({"AWS_CONFIG_FILE": CONFIG}, "ap-south-1"),
+        ({"AWS_CONFIG_FILE": CONFIG, "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
+        ({"AWS_CONFIG_FILE": CONFIG, "AWS_REGION": "eu-west-3"}, "eu-west-3"),
+    ],
+)
+async def test_the_region_of_the_environment_is_the_one_the_aws_tools_use(
+    sts: FakeSts,
+    environment: dict[str, str],
+    region: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for name, value in environment.items():
+        if name == "AWS_CONFIG_FILE":
+            (tmp_path / "config").write_text(value)
+        monkeypatch.setenv(name, str(tmp_path / "config") if name == "AWS_CONFIG_FILE" else value)
+    assert await where(sts) == [("123456789012", region)]
+    assert sts.asked[0]["region"] == region
+
+
+async def test_the_environment_names_the_address_of_aws_when_the_configuration_does_not(
+    sts: FakeSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", sts.url)
+    (cell,) = await open_cells(
+        Account(role_arn=ROLE, regions=("eu-west-1",)), None, Telemetries().aws, sts.shared
+    )
+    await cell.call("sts", "GetCallerIdentity")
+    await cell.close()
+    assert sts.actions == ["AssumeRole", "GetCallerIdentity"]
+
+
+# Rates
+
+
+def test_every_declared_rate_is_used() -> None:
+    declared = {key: rate for one in COLLECTORS for key, rate in one.call_rates.items()} | quotas.RATES
+    assert {key: RATES[key] for key in declared} == declared

@@ -1,0 +1,70 @@
+"""The skew between this machine's clock and AWS's, and which time is used."""
+
+from email.utils import formatdate
+
+import pytest
+
+from monitor.aws.clock import MAX_SKEW, AwsClock
+from monitor.aws.median_clock import MedianClock, skew_failures
+
+AWS = 1_760_000_000.0  # the time by AWS when an answer came
+
+
+class Machine:
+    """A wall clock that can be set, and one that goes on whatever happens."""
+
+    def __init__(self) -> None:
+        self.passed, self.ahead = 0.0, 0.0
+
+    def wall(self) -> float:
+        return AWS + self.passed + self.ahead
+
+    def steady(self) -> float:
+        return 500.0 + self.passed
+
+    def clock(self, date: float | None = AWS) -> AwsClock:
+        clock = AwsClock(self.wall, self.steady)
+        clock.observe(None if date is None else formatdate(date, usegmt=True))
+        return clock
+
+
+@pytest.mark.parametrize("step", [900.0, 3600.0, -900.0, -3600.0])
+def test_a_clock_that_steps_is_not_believed_from_the_first_moment_on(step: float) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    machine.passed, machine.ahead = 30.0, step
+    assert clock.now() == AWS + 30
+    assert clock.skew == step
+    machine.ahead = 0.0
+    assert clock.now() == AWS + 30
+
+
+@pytest.mark.parametrize("ahead", [0.0, MAX_SKEW, -MAX_SKEW])
+def test_a_clock_that_is_nearly_right_is_believed(ahead: float) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    machine.ahead = ahead
+    assert clock.now() == machine.wall()
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Thu, 99 Foo 2026 00:00:00 GMT", "Mon"])
+def test_what_is_no_date_says_nothing(date: str | None) -> None:
+    machine = Machine()
+    clock = machine.clock(date=None)
+    clock.observe(date)
+    assert clock.skew is None
+    assert clock.now() == machine.wall()
+
+
+def test_one_wrong_clock_is_outvoted() -> None:
+    machine = Machine()
+    clocks = [machine.clock(), machine.clock(), machine.clock(date=0.0)]
+    assert MedianClock(lambda: clocks).skew == 0.0
+    assert MedianClock(lambda: ()).skew is None
+
+
+def test_a_skew_is_a_failure_that_says_which_way_and_how_far() -> None:
+    assert skew_failures(MAX_SKEW) == skew_failures(-MAX_SKEW) == []
+    (ahead,), (behind,) = skew_failures(900.0), skew_failures(-3600.0)
+    assert "15 min ahead of AWS's" in ahead.message
+    assert "60 min behind AWS's" in behind.message

@@ -1,0 +1,328 @@
+"""Credentials that change while the process runs, against an AWS on loopback."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError
+
+from monitor.aws.cell import Cell
+from monitor.aws.clients import ClientCache
+from monitor.aws.credentials import EXPIRY_MARGIN, Credentials, EnvironmentCredentials, RoleCredentials
+from tests.fake_aws import denied
+from tests.telemetries import Telemetries
+
+LIMITS = {"OpenShardCount": 1, "ShardLimit": 50, "OnDemandStreamCount": 0, "OnDemandStreamCountLimit": 50}
+
+
+@dataclass
+class Recorder:
+    """An AWS that remembers the key of each call and the account it says to be of, and knows some keys."""
+
+    url: str = ""
+    known: set[str] | None = None
+    calls: list[tuple[str, str, str]] = field(default_factory=list)  # key, token, what was asked
+
+    async def handle(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        key = request.headers["Authorization"].split("Credential=")[1].split("/")[0]
+        self.calls.append((key, request.headers.get("X-Amz-Security-Token", ""), body.get("StreamName", "")))
+        await asyncio.sleep(0)  # others get their turn
+        if self.known is not None and key not in self.known:
+            expired = {"__type": "ExpiredTokenException", "message": "the token is expired"}
+            return web.json_response(expired, status=400)
+        return web.json_response({"StreamDescriptionSummary": {}} if body else LIMITS)
+
+
+@pytest.fixture
+async def aws() -> AsyncIterator[Recorder]:
+    recorder = Recorder()
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", recorder.handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    recorder.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield recorder
+    await runner.cleanup()
+
+
+class Fixed(Credentials):
+    """Credentials of one account, and others once AWS refused them."""
+
+    def __init__(self, *keys: str) -> None:
+        super().__init__()
+        self._keys = [*keys]
+
+    async def frozen(self) -> ReadOnlyCredentials:
+        return ReadOnlyCredentials(self._keys[0], "secret", f"token of {self._keys[0]}")
+
+    async def _reload(self) -> None:
+        if len(self._keys) > 1:
+            del self._keys[0]
+
+
+def cell_of(credentials: Credentials, aws: Recorder, clients: ClientCache, account: str = "1") -> Cell:
+    rates = {"kinesis": 1e6, "kinesis:DescribeLimits": 1e6}
+    return Cell(credentials, account, "eu-west-1", Telemetries().aws, rates, aws.url, clients)
+
+
+async def test_calls_of_many_accounts_through_one_client_are_each_signed_with_their_own(
+    aws: Recorder,
+) -> None:
+    clients = ClientCache()
+    cells = {f"AKIA{n}": cell_of(Fixed(f"AKIA{n}"), aws, clients, str(n)) for n in range(20)}
+
+    async def ask(key: str) -> None:
+        await cells[key].call("kinesis", "DescribeStreamSummary", StreamName=key)
+
+    await asyncio.gather(*(ask(key) for _ in range(10) for key in cells))
+    used = {id(await cell.client("kinesis")) for cell in cells.values()}
+    await clients.aclose()
+    assert len(used) == 1
+    assert len(aws.calls) == 200
+    assert {(key, token) for key, token, asked in aws.calls if key != asked} == set()
+    assert all(token == f"token of {key}" for key, token, _ in aws.calls)
+
+
+async def test_a_call_outside_of_any_cell_is_not_signed_at_all(aws: Recorder) -> None:
+    clients = ClientCache()
+    client = await clients.get("kinesis", "eu-west-1", aws.url)
+    with pytest.raises(LookupError):
+        await client.describe_limits()
+    await clients.aclose()
+    assert aws.calls == []
+
+
+async def test_what_aws_calls_expired_is_read_again_and_the_call_made_again(aws: Recorder) -> None:
+    clients = ClientCache()
+    cell, aws.known = cell_of(Fixed("AKIAOLD", "AKIANEW"), aws, clients), {"AKIANEW"}
+    answers = await asyncio.gather(*(cell.call("kinesis", "DescribeLimits") for _ in range(5)))
+    await clients.aclose()
+    assert len(answers) == 5
+    assert {key for key, *_ in aws.calls[5:]} == {"AKIANEW"}
+
+
+async def test_credentials_that_stay_expired_are_not_refreshed_again_and_again(aws: Recorder) -> None:
+    clients, aws.known = ClientCache(), set()
+    cell = cell_of(Fixed("AKIAOLD"), aws, clients)
+    for _ in range(3):
+        with pytest.raises(ClientError):
+            await cell.call("kinesis", "DescribeLimits")
+    await clients.aclose()
+    assert len(aws.calls) == 3
+
+
+# Our own
+
+
+@pytest.fixture
+def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The shared credentials file, and nothing else that has any."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    path = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return path
+
+
+def rotate(file: Path, key: str) -> None:
+    file.write_text(f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\naws_session_token=t\n")
+
+
+async def test_a_rotated_file_is_read_again_when_aws_refuses_what_was_in_it(
+    aws: Recorder, file: Path
+) -> None:
+    rotate(file, "AKIAOLD")
+    clients, own = ClientCache(), EnvironmentCredentials()
+    cell = cell_of(own, aws, clients)
+    await cell.call("kinesis", "DescribeLimits")
+    rotate(file, "AKIANEW")
+    aws.known = {"AKIANEW"}
+    await cell.call("kinesis", "DescribeLimits")
+    await clients.aclose()
+    assert [key for key, *_ in aws.calls] == ["AKIAOLD", "AKIAOLD", "AKIANEW"]
+
+
+async def test_credentials_that_come_later_are_found(file: Path) -> None:
+    own = EnvironmentCredentials()
+    with pytest.raises(NoCredentialsError):
+        await own.frozen()
+    rotate(file, "AKIANEW")
+    assert (await own.frozen()).access_key == "AKIANEW"
+
+
+@dataclass
+class HungProcess:
+    """A `credential_process` that answers only when the test has it do so."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        os.mkfifo(self._answers)
+        script = f"echo started >> {self._starts}; cat {self._answers}"
+        self.config = self.folder / "config"
+        self.config.write_text(f"[default]\ncredential_process = sh -c '{script}'\n")
+
+    @property
+    def _answers(self) -> Path:
+        return self.folder / "answers"
+
+    @property
+    def _starts(self) -> Path:
+        return self.folder / "starts"
+
+    @property
+    def starts(self) -> int:
+        return len(self._starts.read_text().splitlines())
+
+    async def answer(self, key: str) -> None:
+        """Answer with this access key; returns once the process has read it."""
+        answer = json.dumps({"Version": 1, "AccessKeyId": key, "SecretAccessKey": "s"})
+        await asyncio.to_thread(self._answers.write_text, answer)
+
+
+async def frozen_at_last(credentials: Credentials) -> ReadOnlyCredentials:
+    """The credentials, once there are any."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(CredentialRetrievalError):
+                return await credentials.frozen()
+            await asyncio.sleep(0.01)
+
+
+async def test_a_credential_process_that_hangs_is_started_once_and_holds_up_no_call_for_good(
+    aws: Recorder, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = HungProcess(file.parent)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(process.config))
+    clients, own = ClientCache(), EnvironmentCredentials(timeout=1.0)
+    cells = [cell_of(own, aws, clients, str(n)) for n in range(3)]
+    calls = [cell.call("kinesis", "DescribeLimits") for cell in cells for _ in range(3)]
+    failed = await asyncio.gather(*calls, return_exceptions=True)
+    assert {str(one) for one in failed} == {
+        "Error when retrieving credentials from the environment: no answer within 1 s"
+    }
+    with pytest.raises(CredentialRetrievalError):  # at once
+        await own.frozen()
+    assert process.starts == 1
+    await process.answer("AKIALATE")
+    assert (await frozen_at_last(own)).access_key == "AKIALATE"
+    assert process.starts == 1
+    await clients.aclose()
+
+
+# A role's
+
+
+def assuming(
+    *outcomes: float | Exception, clock: Callable[[], float] = time.monotonic
+) -> tuple[RoleCredentials, list[int]]:
+    """A role whose credentials last so many seconds at each turn, or are refused; and the turns so far."""
+    turns: list[int] = []
+
+    async def assume() -> dict[str, Any]:
+        turns.append(len(turns))
+        outcome = outcomes[min(len(turns), len(outcomes)) - 1]
+        if isinstance(outcome, Exception):
+            raise outcome
+        expires = datetime.fromtimestamp(time.time() + outcome, UTC)
+        key = f"ASIA{len(turns)}"
+        return {"AccessKeyId": key, "SecretAccessKey": "s", "SessionToken": "t", "Expiration": expires}
+
+    return RoleCredentials(assume, clock), turns
+
+
+async def test_a_role_is_assumed_once_as_long_as_its_credentials_last() -> None:
+    role, turns = assuming(3600)
+    found = await asyncio.gather(*(role.frozen() for _ in range(10)))
+    assert ({one.access_key for one in found}, len(turns)) == ({"ASIA1"}, 1)
+
+
+async def test_a_role_is_assumed_again_before_its_credentials_expire() -> None:
+    role, _ = assuming(EXPIRY_MARGIN - 1, 3600)
+    assert [(await role.frozen()).access_key for _ in range(3)] == ["ASIA1", "ASIA2", "ASIA2"]
+
+
+async def test_a_role_that_cannot_be_renewed_is_used_until_it_expires(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    role, turns = assuming(EXPIRY_MARGIN - 1, denied("AssumeRole"))
+    assert {(await role.frozen()).access_key for _ in range(5)} == {"ASIA1"}
+    assert len(turns) == 2
+    assert len(caplog.records) == 1
+
+
+async def test_a_denied_role_is_one_call_however_many_calls_want_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    role, turns = assuming(denied("AssumeRole"))
+    failed = await asyncio.gather(*(role.frozen() for _ in range(447)), return_exceptions=True)
+    assert {type(one) for one in failed} == {ClientError}
+    assert len(turns) == 1
+    assert not any(record.exc_info for record in caplog.records)
+
+
+async def test_credentials_of_a_role_that_aws_calls_expired_are_renewed() -> None:
+    role, _ = assuming(3600)
+    refused = await role.frozen()
+    assert await role.refresh(refused, "eu-west-1")
+    assert (await role.frozen()).access_key == "ASIA2"
+    assert await role.refresh(refused, "eu-west-1")  # the others who were refused with it
+    assert not await role.refresh(await role.frozen(), "eu-west-1")  # not again so soon
+
+
+async def test_a_region_that_refuses_good_credentials_has_them_renewed_less_and_less_often() -> None:
+    """As a region that is not enabled does, with InvalidClientTokenId."""
+    now, renewals = 0.0, []
+    role, turns = assuming(3600, clock=lambda: now)
+    refused = await role.frozen()
+    for minute in range(0, 24 * 60, 5):
+        now, before = minute * 60.0, len(turns)
+        while await role.refresh(refused, "me-south-1"):
+            refused = await role.frozen()
+        if len(turns) > before:
+            renewals.append(minute)
+    assert renewals[:9] == [0, 5, 10, 15, 20, 30, 50, 85, 145]
+    assert {later - earlier for earlier, later in pairwise(renewals[8:])} == {60}
+
+
+async def test_a_region_that_took_renewed_credentials_has_them_renewed_soon_again() -> None:
+    now = 0.0
+    role, _ = assuming(3600, clock=lambda: now)
+    for minute in (0, 5, 10, 15, 136, 137):
+        now = minute * 60.0
+        assert await role.refresh(await role.frozen(), "eu-west-1")
+
+
+async def test_the_renewals_for_one_region_delay_no_other_one() -> None:
+    now = 0.0
+    role, _ = assuming(3600, clock=lambda: now)
+    for minute in range(0, 20, 5):
+        now = minute * 60.0
+        await role.refresh(await role.frozen(), "me-south-1")
+    now += 60.0
+    refused = await role.frozen()
+    assert not await role.refresh(refused, "me-south-1")
+    assert await role.refresh(refused, "eu-west-1")
+
+
+async def test_credentials_that_one_region_does_not_know_are_kept_for_all_others() -> None:
+    role, turns = assuming(3600, denied("AssumeRole"))
+    refused = await role.frozen()  # as by a region that is not enabled: InvalidClientTokenId
+    assert not await role.refresh(refused, "eu-west-1")
+    assert len(turns) == 2
+    assert await role.frozen() == refused

@@ -1,0 +1,56 @@
+"""The classes of the codes that services have for the same error."""
+
+import pytest
+from botocore import exceptions
+
+from monitor.aws.failure import error_code
+from monitor.aws.failure_class import FailureClass, classify
+
+CODES = {
+    FailureClass.DENIED: [
+        "AccessDenied",
+        "AccessDeniedException",
+        "UnauthorizedOperation",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "NotAuthorized",
+        "NotAuthorizedException",
+        "403",
+    ],
+    FailureClass.EXPIRED: ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"],
+    FailureClass.CREDENTIALS: [
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "InvalidAccessKeyId",
+        "AuthFailure",
+    ],
+    FailureClass.THROTTLED: ["Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown"],
+    FailureClass.UNREACHABLE: ["InternalFailure", "ServiceUnavailable", "503", "gaierror", "RequestTimeout"],
+    FailureClass.DISABLED: ["OptInRequired", "RegionDisabledException"],
+}
+EXCEPTIONS = [
+    (TimeoutError(), FailureClass.UNREACHABLE),
+    (ConnectionResetError(), FailureClass.UNREACHABLE),
+    (exceptions.ConnectTimeoutError(endpoint_url="https://x"), FailureClass.UNREACHABLE),
+    (exceptions.EndpointConnectionError(endpoint_url="https://x"), FailureClass.UNREACHABLE),
+    (exceptions.SSLError(endpoint_url="https://x", error=OSError("no")), FailureClass.UNREACHABLE),
+    (exceptions.ProxyConnectionError(proxy_url="http://x"), FailureClass.UNREACHABLE),
+    (exceptions.NoCredentialsError(), FailureClass.CREDENTIALS),
+    (exceptions.CredentialRetrievalError(provider="x", error_msg="no"), FailureClass.CREDENTIALS),
+    (exceptions.UnauthorizedSSOTokenError(), FailureClass.EXPIRED),
+]
+
+
+@pytest.mark.parametrize(("kind", "code"), [(kind, code) for kind, codes in CODES.items() for code in codes])
+def test_each_service_has_its_own_code_for_the_same(kind: FailureClass, code: str) -> None:
+    assert classify(code) == kind
+
+
+@pytest.mark.parametrize(("error", "kind"), EXCEPTIONS)
+def test_what_fails_before_a_response_has_a_class_too(error: Exception, kind: FailureClass) -> None:
+    assert classify(error_code(error)) == kind
+
+
+@pytest.mark.parametrize("code", ["", "Repeated", "NoSuchBucket", "ValidationException", "x" * 5000])
+def test_what_is_of_no_class_is_one_of_its_own(code: str) -> None:
+    assert classify(code) == code

@@ -1,0 +1,209 @@
+"""Resources that are deleted after they were listed."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.parsers import create_parser
+
+from monitor.aws.not_found import NOT_FOUND_CODES, ResourceNotFoundError, not_found_error
+from tests.fake_aws import SERVICE_MODELS, denied
+from tests.monitor.polling.inventories import (
+    BY_SERVICE,
+    KINESIS,
+    LAMBDA,
+    NO_QUOTAS,
+    SQS,
+    World,
+    functions,
+    queues,
+    quota,
+    settings,
+    stream,
+    streams,
+)
+
+QUOTAS: dict[str, Any] = {"get_service_quota": quota(1000.0)}
+MAY_BE_TOLD = {  # codes that are no error's name in the models, and where they are from
+    "AWS.SimpleQueueService.NonExistentQueue": "the header x-amzn-query-error of SQS",
+}
+NO_SUCH_CODE = "NoSuchResourceException"
+FILTERED = {"MetricsConfigurationList": [{"Id": "logs", "Filter": {"Prefix": "logs/"}}]}
+THROTTLED = {"methodSettings": {"*/*": {"throttlingRateLimit": 100.0}}}
+PLANS = [{"id": one, "name": one, "quota": {"limit": 9, "period": "DAY"}} for one in ("steady", "gone")]
+SHARD = {
+    "ShardId": "shardId-0",
+    "HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "1"},
+    "SequenceNumberRange": {"StartingSequenceNumber": "0"},
+}
+
+
+def nonexistent(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "it does not exist"}}, "Describe")
+
+
+def unless_gone(code: str, answer: Any) -> Any:
+    """The answer about everything but what is called `gone`."""
+
+    def asked(**params: Any) -> Any:
+        return nonexistent(code) if any("gone" in str(value) for value in params.values()) else answer
+
+    return asked
+
+
+def stages(**asked: Any) -> Any:
+    if "gone" in asked.values():
+        return nonexistent("NotFoundException")
+    return {"item": [{"stageName": "prod", **THROTTLED}]} if "restApiId" in asked else {"Items": []}
+
+
+APIS = {
+    "get_account": {"throttleSettings": {"rateLimit": 100.0}},
+    "get_rest_apis": {"items": [{"id": one, "name": one} for one in ("steady", "gone")]},
+    "get_apis": {"Items": []},
+    "get_stages": stages,
+    "get_usage_plans": {"items": PLANS},
+    "get_usage": unless_gone("NotFoundException", {"items": {"key": [[1, 9]]}}),
+}
+WORLDS: list[tuple[str, dict[str, Any]]] = [
+    (
+        "lambda",
+        functions("steady", "gone")
+        | {"get_account_settings": settings(1000)}
+        | {"get_function_concurrency": unless_gone("ResourceNotFoundException", {})},
+    ),
+    (
+        "lambda",  # gone half-way: one of its questions was still answered
+        functions("steady", "gone")
+        | {"get_account_settings": settings(1000)}
+        | {"get_function_concurrency": {"ReservedConcurrentExecutions": 5}}
+        | {
+            "list_provisioned_concurrency_configs": unless_gone(
+                "ResourceNotFoundException", {"ProvisionedConcurrencyConfigs": []}
+            )
+        },
+    ),
+    (
+        "sqs",
+        queues("steady.fifo", "gone.fifo") | {"get_queue_attributes": unless_gone("QueueDoesNotExist", {})},
+    ),
+    (
+        "sqs",
+        queues("steady.fifo", "gone.fifo")
+        | {"get_queue_attributes": unless_gone("AWS.SimpleQueueService.NonExistentQueue", {})},
+    ),
+    (
+        "kinesis",
+        streams(steady=1, gone=1)
+        | {"describe_stream_summary": unless_gone("ResourceNotFoundException", stream("steady", 1))},
+    ),
+    (
+        "kinesis",
+        streams(steady=1, gone=1)
+        | {
+            "describe_stream_summary": lambda StreamName: stream(
+                StreamName, 1, EnhancedMonitoring=[{"ShardLevelMetrics": ["ALL"]}]
+            ),
+            "list_shards": unless_gone("ResourceNotFoundException", {"Shards": [SHARD]}),
+        },
+    ),
+    (
+        "s3",
+        {
+            "list_buckets": {"Buckets": [{"Name": name} for name in ("steady", "gone")]},
+            "get_bucket_location": unless_gone("NoSuchBucket", {"LocationConstraint": "eu-west-1"}),
+            "list_bucket_metrics_configurations": FILTERED,
+        },
+    ),
+    ("apigateway", APIS),
+]
+
+
+def resources(world: World) -> set[str]:
+    """The resources of the world's series, without their parts and without the account."""
+    return {resource.split("/")[0] for _, resource in world.names} - {""}
+
+
+@pytest.mark.parametrize(("service", "answers"), WORLDS, ids=[service for service, _ in WORLDS])
+async def test_what_is_deleted_when_it_is_queried_has_no_series_and_is_no_failure(
+    service: str, answers: dict[str, Any]
+) -> None:
+    world = World(**QUOTAS, **answers)
+    await world.run_inventory(BY_SERVICE[service])
+    outcome = world.inventory.statuses[service]
+    assert {name.removesuffix(".fifo") for name in resources(world)} == {"steady"}
+    assert (outcome.failures, outcome.succeeded_at is not None) == ((), True)
+
+
+async def test_the_series_of_a_resource_are_dropped_by_the_inventory_that_finds_it_deleted() -> None:
+    described: dict[str, Any] = {
+        "describe_stream_summary": unless_gone("ResourceNotFoundException", stream("steady", 1))
+    }
+    world = World(**streams(steady=1, gone=1), **NO_QUOTAS)
+    await world.run_inventory(KINESIS)
+    assert resources(world) == {"steady", "gone"}
+    metrics = len(world.fleet.metrics(world.aws.cell.key))
+    await world.run_inventory(KINESIS, **described)
+    assert resources(world) == {"steady"}
+    assert len(world.fleet.metrics(world.aws.cell.key)) < metrics  # nor is it paid for any more
+
+
+async def test_what_is_deleted_is_dropped_although_the_scan_fails_later() -> None:
+    answers: dict[str, Any] = functions("steady", "gone") | {"get_account_settings": settings(1000)}
+    world = World(**answers, **QUOTAS)
+    await world.run_inventory(LAMBDA)
+    changed = [one | {"RevisionId": "2"} for one in answers["list_functions"]["Functions"]]  # so asked again
+    await world.run_inventory(
+        LAMBDA,
+        list_functions={"Functions": changed},
+        get_function_concurrency=unless_gone("ResourceNotFoundException", {}),
+        list_provisioned_concurrency_configs=denied(),
+    )
+    assert resources(world) == {"steady"}
+    assert {code for _, _, code in world.failures} == {"AccessDeniedException"}
+
+
+async def test_a_list_that_does_not_exist_is_a_failure_and_nothing_is_dropped() -> None:
+    world = World(**streams(orders=1), **NO_QUOTAS)
+    await world.run_inventory(KINESIS)
+    await world.run_inventory(KINESIS, list_streams=nonexistent("ResourceNotFoundException"))
+    assert resources(world) == {"orders"}
+    assert ("Describe", "", "ResourceNotFoundException") in world.failures
+
+
+async def test_a_quota_that_does_not_exist_is_a_failure() -> None:
+    missing = denied("GetServiceQuota", NO_SUCH_CODE)
+    world = World(
+        **queues("jobs"), get_service_quota=missing, get_aws_default_service_quota=nonexistent(NO_SUCH_CODE)
+    )
+    await world.run_inventory(SQS)
+    assert [code for _, _, code in world.failures] == [NO_SUCH_CODE]
+
+
+@pytest.mark.parametrize("service", sorted(NOT_FOUND_CODES))
+def test_every_code_is_one_that_the_service_has(service: str) -> None:
+    model: Any = SERVICE_MODELS.get_service_model(service)
+    named = {shape.error_code for shape in model.error_shapes}
+    assert NOT_FOUND_CODES[service] <= named | MAY_BE_TOLD.keys()
+
+
+def test_sqs_reports_a_missing_queue_by_the_code_of_its_former_protocol() -> None:
+    """As botocore understands the answer, header and body, that SQS gives today."""
+    model: Any = SERVICE_MODELS.get_service_model("sqs")
+    parsed = create_parser("json").parse(
+        {
+            "status_code": 400,
+            "headers": {"x-amzn-query-error": "AWS.SimpleQueueService.NonExistentQueue;Sender"},
+            "body": b'{"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "no such queue"}',
+        },
+        model.operation_model("GetQueueAttributes").output_shape,
+    )
+    told = ClientError(parsed, "GetQueueAttributes")
+    assert isinstance(not_found_error("sqs", told), ResourceNotFoundError)
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "KMSNotFoundException", "ThrottlingException"])
+def test_another_error_says_nothing_about_the_resource(code: str) -> None:
+    assert not_found_error("kinesis", nonexistent(code)) is None
+    assert not_found_error("kinesis", TimeoutError()) is None
+    assert not_found_error("cloudwatch", nonexistent("ResourceNotFoundException")) is None

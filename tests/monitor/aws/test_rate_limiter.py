@@ -1,0 +1,83 @@
+"""Rate limits, against a clock that jumps to the next timer."""
+
+import asyncio
+
+import pytest
+
+from monitor.aws.cell import Cell
+from monitor.aws.rate_limiter import RateLimiter
+from monitor.fleet.rings import WINDOW
+from monitor.polling.plan import MAX_METRICS_PER_CALL
+from monitor.polling.reader import POINTS_PER_SECOND
+from tests.fake_aws import FakeAws, FakeClientCache
+from tests.fake_cloudwatch import fake_credentials
+from tests.monitor.aws.test_cell import run
+from tests.telemetries import Telemetries
+
+DOCUMENTED = 180_000  # points of the last three hours that GetMetricData may have a second
+
+
+def max_per_second(moments: list[float], units: float = 1.0) -> float:
+    return max(units * sum(0 <= other - one < 1 - 1e-6 for other in moments) for one in moments)
+
+
+async def admission_times(limiter: RateLimiter, number: int, units: float = 1.0) -> list[float]:
+    moments = []
+
+    async def one() -> None:
+        await limiter.acquire(units)
+        moments.append(asyncio.get_running_loop().time())
+
+    await asyncio.gather(*(one() for _ in range(number)))
+    return moments
+
+
+@pytest.mark.parametrize("rate", [1.0, 5.0, 20.0])
+def test_no_second_has_more_than_the_rate_not_even_the_first(rate: float) -> None:
+    assert max_per_second(run(admission_times(RateLimiter(rate), 60))) <= rate
+
+
+@pytest.mark.parametrize("metrics", [1, 50, 333, 400, MAX_METRICS_PER_CALL])
+def test_points_stay_below_what_aws_documents(metrics: int) -> None:
+    points = metrics * WINDOW
+    moments = run(admission_times(RateLimiter(POINTS_PER_SECOND), 40, points))
+    assert max_per_second(moments, points) <= DOCUMENTED
+
+
+def test_what_was_not_used_is_not_saved_up() -> None:
+    async def main() -> list[float]:
+        limiter = RateLimiter(10.0)
+        await asyncio.sleep(100)
+        return await admission_times(limiter, 30)
+
+    assert max_per_second(run(main())) <= 10
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "together"), [("s3", "ListBuckets", 9.0), ("sqs", "ListQueues", 4.0)]
+)
+def test_regions_of_an_account_share_the_rate_of_what_is_the_accounts(
+    service: str, operation: str, together: float
+) -> None:
+    """Ten calls at one a second: from one bucket, or from one of each region."""
+
+    async def main() -> float:
+        aws = FakeAws(list_buckets={"Buckets": []}, list_queues={})
+        shared = dict[str, RateLimiter]()
+        cells = [
+            Cell(
+                fake_credentials(),
+                "1",
+                region,
+                Telemetries().aws,
+                {service: 1.0},
+                None,
+                FakeClientCache(aws),
+                shared,
+            )
+            for region in ("eu-west-1", "us-east-1")
+        ]
+        await asyncio.gather(*(cell.call(service, operation) for cell in cells * 5))
+        return asyncio.get_running_loop().time()
+
+    assert run(main()) == pytest.approx(together, abs=0.01)

@@ -1,0 +1,43 @@
+"""Streaks of failed runs, for each class of failure on its own."""
+
+from monitor.aws.failure import Failure
+from monitor.aws.run_status import FailureStreak, RunStatus
+
+DENIED, DENIED_TOO, SLOW = (
+    Failure("ListStreams", "", "AccessDeniedException", "no"),
+    Failure("ListBuckets", "", "AccessDenied", "no"),
+    Failure("GetFunctionConcurrency", "f", "ThrottlingException", "slow down"),
+)
+
+
+def test_attempts_that_fail_in_a_row_are_counted_from_the_last_that_did_not() -> None:
+    status = RunStatus()
+    status.end((), 100.0)
+    status.end((DENIED,), 200.0)
+    status.end((DENIED_TOO, DENIED_TOO), 300.0)  # another word for the same
+    assert status.streaks == {"denied": FailureStreak(2, 100.0, 300.0)}
+    assert (status.succeeded_at, status.ended_at) == (100.0, 300.0)
+
+
+def test_attempts_that_follow_at_once_are_one() -> None:
+    status = RunStatus()
+    for at in (100.0, 101.0, 130.0):
+        status.end((DENIED,), at)
+    assert status.streaks == {"denied": FailureStreak(1, None, 100.0)} and status.needs_confirmation
+    status.end((DENIED,), 160.0)
+    assert status.streaks == {"denied": FailureStreak(2, None, 160.0)} and not status.needs_confirmation
+
+
+def test_one_bad_response_beside_what_fails_all_the_time_is_the_first_of_its_own_kind() -> None:
+    status = RunStatus()
+    for at in (100.0, 200.0, 300.0):
+        status.end((DENIED,), at)
+    status.end((DENIED, SLOW), 400.0)
+    assert status.streaks == {
+        "denied": FailureStreak(4, None, 400.0),
+        "throttled": FailureStreak(1, 300.0, 400.0),
+    }
+    status.end((DENIED,), 500.0)
+    assert status.streaks == {"denied": FailureStreak(5, None, 500.0)}
+    status.end((), 600.0)
+    assert status.streaks == {} and status.succeeded_at == 600.0

@@ -1,0 +1,124 @@
+"""Readiness, and which accounts can be read."""
+
+from collections.abc import Mapping
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from monitor.aws.failure import Failure
+from monitor.aws.run_status import RunStatus
+from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus
+from monitor.aws.telemetry import AwsTelemetry
+
+DENIED = Failure("ListStreams", "", "AccessDenied", "no")
+SLOW = Failure("GetMetricData", "", "Throttling", "slow down")
+NO_KEYS = Failure("", "", "NoCredentialsError", "Unable to locate credentials")
+WELL: tuple[Failure, ...] = ()
+
+
+def run(*ends: tuple[Failure, ...]) -> RunStatus:
+    made = RunStatus()
+    for at, failures in enumerate(ends):
+        made.end(failures, 60.0 * (at + 1))
+    return made
+
+
+def cell(account: str, poll: RunStatus, **collectors: RunStatus) -> CellStatus:
+    return CellStatus(account=account, region="eu-west-1", name="prod", collectors=collectors, poll=poll)
+
+
+def entry(name: str, account: str, *ends: tuple[Failure, ...]) -> AccountStatus:
+    return AccountStatus(name=name, account=account, access=run(*ends))
+
+
+OBSTACLES = [
+    (MonitorStatus(), ""),
+    (MonitorStatus(pending=["account a", "1/r"]), ""),  # of the others, something is said
+    (MonitorStatus(has_data=False, pending=["account a", "1/r"]), "not read yet: account a, 1/r"),
+    (MonitorStatus(is_judged=False), "the first judgement is pending"),
+    (
+        MonitorStatus(has_data=False, inaccessible_accounts={"default": NO_KEYS}),
+        "nothing is watched: account default: Unable to locate credentials (NoCredentialsError)",
+    ),
+    (
+        MonitorStatus(has_data=False, cells=[cell("1", run((SLOW,)), kinesis=run((DENIED,)))]),
+        "nothing is watched: prod, eu-west-1: GetMetricData: slow down (Throttling), and 1 more",
+    ),
+    (MonitorStatus(has_data=False), "nothing is watched: everything that is configured is excluded"),
+]
+
+
+@pytest.mark.parametrize(("status", "why"), OBSTACLES)
+def test_it_is_not_ready_while_nothing_can_be_said(status: MonitorStatus, why: str) -> None:
+    assert (status.not_ready_reason, status.ready) == (why, not why)
+
+
+UP: list[tuple[str, MonitorStatus, Mapping[str, bool]]] = [
+    ("not tried yet", MonitorStatus(accounts=[entry("a", "1")]), {}),
+    ("shut", MonitorStatus(accounts=[entry("a", "1", (DENIED,))]), {"1": False}),
+    ("shut, and no id", MonitorStatus(accounts=[entry("default", "", (NO_KEYS,))]), {"default": False}),
+    ("open", MonitorStatus(accounts=[entry("a", "1", WELL)], cells=[cell("1", run())]), {"1": True}),
+    ("all of it excluded", MonitorStatus(accounts=[entry("a", "1", WELL)]), {}),
+    (
+        "one attempt failed",
+        MonitorStatus(accounts=[entry("a", "1", WELL)], cells=[cell("1", run((DENIED,)))]),
+        {"1": True},
+    ),
+    (
+        "two did",
+        MonitorStatus(accounts=[entry("a", "1", WELL)], cells=[cell("1", run((DENIED,), (DENIED,)))]),
+        {"1": False},
+    ),
+    (
+        "in one region of two",
+        MonitorStatus(
+            accounts=[entry("a", "1", WELL)],
+            cells=[cell("1", run((DENIED,), (DENIED,))), cell("1", run(WELL))],
+        ),
+        {"1": True},
+    ),
+    (
+        "there is nothing to poll, and all services are denied",
+        MonitorStatus(
+            accounts=[entry("a", "1", WELL)],
+            cells=[cell("1", run(WELL), kinesis=run((DENIED,), (DENIED,)))],
+        ),
+        {"1": False},
+    ),
+    (
+        "one service of two is",
+        MonitorStatus(
+            accounts=[entry("a", "1", WELL)],
+            cells=[cell("1", run(WELL), sqs=run(WELL), kinesis=run((DENIED,), (DENIED,)))],
+        ),
+        {"1": True},
+    ),
+    (
+        "some calls are throttled",
+        MonitorStatus(accounts=[entry("a", "1", WELL)], cells=[cell("1", run((SLOW,), (SLOW,)))]),
+        {"1": True},
+    ),
+    (
+        "another entry watches the same",
+        MonitorStatus(
+            accounts=[entry("a", "1", WELL), entry("b", "1", (DENIED,))], cells=[cell("1", run(WELL))]
+        ),
+        {"1": True},
+    ),
+]
+
+
+@pytest.mark.parametrize(("status", "up"), [case[1:] for case in UP], ids=[case[0] for case in UP])
+def test_an_account_is_up_when_something_in_it_can_be_read(
+    status: MonitorStatus, up: Mapping[str, bool]
+) -> None:
+    assert status.accounts_up == up
+
+
+def test_accounts_are_exported_as_they_are_now() -> None:
+    registry = CollectorRegistry()
+    telemetry = AwsTelemetry(registry)
+    telemetry.set_accounts_up({"default": False, "1": True})
+    assert b'headroom_account_up{aws_account="default"} 0.0' in generate_latest(registry)
+    telemetry.set_accounts_up({"1": True})  # the id became known
+    assert b"default" not in generate_latest(registry)

@@ -1,0 +1,246 @@
+"""`headroom alerts` with a running Headroom, and with receivers on loopback."""
+
+import asyncio
+import re
+import signal
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import boto3
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from moto.server import ThreadedMotoServer
+from typer.testing import CliRunner, Result
+
+from monitor.cli.main import app
+from monitor.lib.current_user import current_user
+from tests.monitor.notifiers.loopback import http_server as receiving
+from tests.monitor.serve_process import free_port
+from tests.processes import demo_aws, eventually, get, headroom, read_line
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def alerts(*arguments: str) -> Result:
+    """Run the command in a thread, beside the event loop of the server."""
+    return await asyncio.to_thread(CliRunner().invoke, app, ("alerts", *arguments))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def demo() -> AsyncIterator[str]:
+    """The address of a demo with a firing alert."""
+    async with headroom("demo", "--port", "0") as process:
+        address = (await read_line(process, "http://")).split("/")[2]
+
+        async def fires() -> bool | None:
+            answer = await get(f"http://{address}/api/v1/alerts")
+            return True if answer and answer.json()["items"][:1] else None
+
+        await eventually(fires)
+        yield address
+
+
+async def worst(demo: str) -> list[str]:
+    """Return the cells of the first alert of the list."""
+    listed = await alerts("list", "--address", demo)
+    assert listed.exit_code == 0, listed.output
+    return listed.stdout.splitlines()[0].split("\t")
+
+
+async def test_the_list_begins_with_what_is_refused(demo: str) -> None:
+    identity, state, severity, summary, care = await worst(demo)
+    assert re.fullmatch("[0-9a-f]{16}", identity)
+    assert (state, severity, care) == ("firing", "critical", "")
+    assert "throttled/s" in summary and "Remedy: " in summary
+
+
+async def test_an_acknowledgement_a_silence_and_its_end(demo: str) -> None:
+    identity, _, _, summary, _ = await worst(demo)
+    done = await alerts("ack", identity, "--comment", "on it", "--author", "ann", "--address", demo)
+    assert done.exit_code == 0
+    assert done.stdout.split(" (")[0] == summary.split(" (")[0]
+    made = await alerts("silence", 'region=~".+"', "--duration", "2h", "--comment", "test", "--address", demo)
+    assert made.exit_code == 0
+    silence = made.stdout.split()[0]
+    care = (await worst(demo))[4]
+    assert care.startswith(f"acknowledged by ann, silenced by {silence}")
+    ended = await alerts("end-silence", silence, "--address", demo)
+    assert (ended.exit_code, ended.stdout) == (0, 'region=~".+" is no longer silenced\n')
+    assert "silenced" not in (await worst(demo))[4]
+
+
+async def test_there_are_no_dead_letters(demo: str) -> None:
+    done = await alerts("replay", "--address", demo)
+    assert (done.exit_code, done.stdout) == (0, "notifications sent again: 0\n")
+
+
+REFUSALS: dict[str, tuple[list[str], str]] = {
+    "an unknown alert": (["ack", "0123", "--comment", "x"], "no alert with the id 0123 fires"),
+    "a strange one": (["ack", "x \udcff", "--comment", "x"], "no alert with the id x ? fires"),
+    "an empty comment": (["ack", "0123", "--comment", ""], "comment: "),
+    "a wrong matcher": (["silence", "a==b", "--duration", "1h", "--comment", "x"], "column 3: "),
+    "a wrong duration": (["silence", "a=b", "--duration", "soon", "--comment", "x"], "duration: "),
+    "an unknown silence": (["end-silence", "0123"], "no silence has the id 0123"),
+    "an unknown receiver": (["replay", "--receiver", "a b"], "no receiver is called a b"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), REFUSALS.values(), ids=REFUSALS)
+async def test_what_is_refused_is_one_sentence(demo: str, arguments: list[str], sentence: str) -> None:
+    done = await alerts(*arguments, "--address", demo)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(sentence) and done.stderr.count("\n") == 1
+
+
+@contextmanager
+def speaking(answer: bytes) -> Iterator[str]:
+    """Run a server that responds to one request with these bytes, and yield its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        thread.join(10)
+
+
+STRANGE = {
+    "no JSON": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+    "another JSON": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+    "no HTTP": b"220 smtp.example.org\r\n",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("answer", STRANGE.values(), ids=STRANGE)
+async def test_something_else_listens_there(answer: bytes) -> None:
+    with speaking(answer) as address:
+        done = await alerts("list", "--address", address)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"{address}: ") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:http", "a b", "[::1", ""])
+async def test_nobody_listens_there(address: str) -> None:
+    done = await alerts("list", "--address", address)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"{address}: ") and done.stderr.count("\n") == 1
+
+
+async def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 123_456_789)
+    assert current_user() == "user 123456789"
+
+
+def configured(folder: Path, url: str, **more: str) -> str:
+    lines = [
+        f"journal: {folder}/headroom.db",
+        "receivers:",
+        f"  - {{name: hook, type: webhook, url: {url}, allow_insecure: true, allow_private: true}}",
+        *(f"{key}: {value}" for key, value in more.items()),
+    ]
+    (folder / "headroom.yaml").write_text("\n".join(lines))
+    return str(folder / "headroom.yaml")
+
+
+async def test_a_receiver_proves_that_it_works(tmp_path: Path) -> None:
+    async with receiving() as server:
+        done = await alerts("test-receiver", "hook", "--config", configured(tmp_path, server.url))
+    assert done.exit_code == 0
+    assert [line.partition(": ")[2].partition(":")[0] for line in done.stdout.splitlines()] == [
+        "delivered"
+    ] * 2
+    assert [body["type"] for body in server.bodies] == ["alerts.firing", "alerts.resolved"]
+
+
+async def test_or_that_it_does_not(tmp_path: Path) -> None:
+    async with receiving(web.Response(status=400, text="no such room")) as server:
+        done = await alerts("test-receiver", "hook", "--config", configured(tmp_path, server.url + "/t0ken"))
+    assert done.exit_code == 1
+    assert "answered 400: no such room" in done.stdout
+    assert "t0ken" not in done.output
+
+
+async def test_a_topic_is_told_where_the_configuration_says_that_aws_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    for name, value in {**own, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}.items():
+        monkeypatch.setenv(name, value)
+    aws = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    aws.start()
+    try:
+        url = "http://{}:{}".format(*aws.get_host_and_port())
+        sns = boto3.client("sns", region_name="eu-west-1", endpoint_url=url)
+        topic = sns.create_topic(Name="alerts")["TopicArn"]
+        sns.close()
+        config = tmp_path / "headroom.yaml"
+        config.write_text(
+            f"endpoint_url: {url}\nreceivers: [{{name: topic, type: sns, topic_arn: '{topic}'}}]\n"
+        )
+        done = await alerts("test-receiver", "topic", "--config", str(config))
+    finally:
+        aws.stop()
+    assert done.exit_code == 0, done.output
+    assert done.stdout.count("delivered: SNS accepted it as message ") == 2
+
+
+async def test_a_receiver_that_is_not_configured(tmp_path: Path) -> None:
+    config = configured(tmp_path, "http://127.0.0.1:9")
+    done = await alerts("test-receiver", "hok", "--config", config)
+    assert (done.exit_code, done.stderr) == (2, "no receiver is called hok; configured receivers: hook\n")
+    Path(config).write_text("receivers: [{name: hook, type: webhok}]\nservces: []\n")
+    done = await alerts("test-receiver", "hook", "--config", config)
+    assert done.exit_code == 2
+    assert "webhok" in done.stderr and "servces" in done.stderr
+
+
+async def a_second_one_is_refused(config: str) -> None:
+    async with headroom("serve", "--config", config, "--listen", f"127.0.0.1:{free_port()}") as second:
+        _, errors = await second.communicate()
+    assert second.returncode == 2
+    assert "headroom.db is held by " in errors.decode()
+    assert "Traceback" not in errors.decode()
+
+
+async def test_what_was_given_up_is_sent_again(tmp_path: Path) -> None:
+    """A whole Headroom with throttled S3 requests, whose webhook rejects notifications at first."""
+    url = f"http://127.0.0.1:{free_port()}"
+    address = url.removeprefix("http://")
+    async with receiving(web.Response(status=400), web.Response()) as server, demo_aws() as environ:
+        more = {"services": "[s3]", "judge_interval": "1", "route": "{group_wait: 0}"}
+        config = configured(tmp_path, server.url, **more)
+        serve = "serve", "--config", config, "--listen", address
+        async with headroom(*serve, environ=environ) as process:
+
+            async def has_dead_letter() -> bool | None:
+                answer = await get(f"{url}/api/v1/deliveries")
+                return True if answer and answer.json()["items"][0]["dead_letters"] else None
+
+            await eventually(has_dead_letter)
+            await a_second_one_is_refused(config)
+            done = await alerts("replay", "--receiver", "hook", "--address", address)
+            assert (done.exit_code, done.stdout) == (0, "notifications sent again: 1\n")
+
+            async def sent() -> bool | None:
+                return True if len(server.requests) >= 2 else None
+
+            await eventually(sent)
+            first, again = server.requests[:2]
+            assert first[1]["webhook-id"] == again[1]["webhook-id"]
+            assert server.bodies[1]["data"]["alerts"][0]["zone"] == "saturated"
+            process.send_signal(signal.SIGTERM)
+            assert await process.wait() == 0
+    assert await partial(get, f"{url}/-/healthy")() is None

@@ -1,0 +1,279 @@
+"""`headroom check` against the simulated AWS, in this process or, where that matters, as its own process."""
+
+import csv
+import io
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from monitor.cli.main import app
+from monitor.cli.scan import exit_code
+from monitor.fleet.fleet import Key
+from monitor.fleet.rows import Row
+from monitor.report.check_formats import FIELDS, Report
+from rules.band import Zone
+from tests.monitor.cli.invocation import headroom, written
+from tests.monitor.demo.conftest import demo_process
+
+HEADROOM = str(Path(sys.executable).parent / "headroom")
+DENIED = "ap-southeast-2"
+BOTH = f"{{services: [sqs], regions: [eu-west-1, {DENIED}]}}"
+Check = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with demo_process() as (_, address):
+        yield address
+
+
+def environment(url: str, **more: str) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_REGION": "eu-west-1",
+        **more,
+    }
+
+
+@pytest.fixture
+def check(url: str, elsewhere: Path) -> Check:
+    """Runs `headroom check` in this process against the simulated AWS, by default for SQS only."""
+
+    def run(*arguments: str, config: str = "services: [sqs]", **variables: str) -> Result:
+        command = ["check", "--config", written(elsewhere, config), *arguments]
+        return CliRunner().invoke(app, command, env=environment(url, **variables), catch_exceptions=False)
+
+    return run
+
+
+def real_check(url: str, folder: Path, config: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command as a process."""
+    command = [HEADROOM, "check", "--config", written(folder, config)]
+    env = environment(url, **variables)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def series(result: Result) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(result.stdout)["series"]
+    return found
+
+
+# Exit codes
+
+
+def row(zone: Zone) -> Row:
+    return Row(
+        key=Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", zone.word),
+        zone=zone,
+        usage=None,
+        upper_bound=None,
+        limit=None,
+        source=None,
+        unit="bytes/s",
+        utilization=None,
+        throttled=None,
+        sampled=None,
+        unobservable=None,
+    )
+
+
+REFUSED = ["ListStreams: no (AccessDenied)"]
+
+
+@pytest.mark.parametrize(
+    ("zones", "failures", "codes"),
+    [  # codes for above, near, saturated, none
+        ([], [], (2, 2, 2, 2)),
+        ([], REFUSED, (2, 2, 2, 2)),
+        ([Zone.STALE, Zone.UNOBSERVABLE], REFUSED, (2, 2, 2, 2)),
+        ([Zone.STALE], [], (0, 0, 0, 0)),
+        ([Zone.UNOBSERVABLE], [], (0, 0, 0, 0)),
+        ([Zone.BELOW], [], (0, 0, 0, 0)),
+        ([Zone.WITHIN, Zone.BELOW], REFUSED, (3, 3, 3, 3)),
+        ([Zone.ABOVE, Zone.WITHIN], [], (1, 0, 0, 0)),
+        ([Zone.ABOVE, Zone.NEAR], REFUSED, (1, 1, 3, 3)),  # a series that fails outranks what is not seen
+        ([Zone.SATURATED, Zone.BELOW, Zone.UNOBSERVABLE], [], (1, 1, 1, 0)),
+    ],
+)
+def test_the_exit_code_is_that_of_the_worst_series_and_then_of_what_is_not_seen(
+    zones: list[Zone], failures: list[str], codes: tuple[int, ...]
+) -> None:
+    report = Report([row(zone) for zone in zones], failures, requested_failures=failures)
+    limits = ("above", "near", "saturated", "none")
+    assert tuple(exit_code(report, fail_on) for fail_on in limits) == codes
+    allowed = tuple(exit_code(report, fail_on, allow_blind=True) for fail_on in limits)
+    assert allowed == tuple(0 if code == 3 else code for code in codes)
+
+
+def test_what_nobody_asked_for_may_fail() -> None:
+    report = Report([row(Zone.WITHIN)], REFUSED, requested_failures=[])
+    assert exit_code(report, "above") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "config", "code"),
+    [
+        ([], "services: [sqs]", 1),  # orders.fifo is at its limit
+        (["--fail-on", "none"], "services: [sqs]", 0),
+        (["--fail-on", "saturated"], "services: [sqs]", 0),  # CloudWatch does not show what SQS refuses
+        (["--signal", "standard_in_flight"], "services: [sqs]", 0),
+        ([], f"{{services: [sqs], regions: [{DENIED}]}}", 2),
+        (["--fail-on", "none"], f"{{services: [sqs], regions: [{DENIED}]}}", 2),
+        (["--allow-blind"], f"{{services: [sqs], regions: [{DENIED}]}}", 2),
+        ([], BOTH, 1),
+        (["--fail-on", "none"], BOTH, 3),
+        (["--fail-on", "none", "--allow-blind"], BOTH, 0),
+        (["--fail-on", "none", "--region", "eu-*"], BOTH, 0),
+    ],
+)
+def test_it_ends_with_the_exit_code(arguments: list[str], config: str, code: int, check: Check) -> None:
+    assert check(*arguments, config=config).exit_code == code
+
+
+# Output
+
+
+def test_a_real_command_that_is_piped_prints_no_colours_and_no_progress_bar(
+    url: str, elsewhere: Path
+) -> None:
+    """Failed reads are listed below the table, and only there."""
+    result = real_check(url, elsewhere, f"{{services: [sqs], regions: [eu-west-1, {DENIED}]}}")
+    assert result.returncode == 1
+    assert result.stderr == ""
+    assert "\x1b" not in result.stdout
+    lines = result.stdout.splitlines()
+    assert lines[0].split()[:4] == ["zone", "utilization", "usage", "limit"]
+    assert any("sqs.fifo_message_rate_batched" in line and "orders.fifo" in line for line in lines)
+    refused = result.stdout.partition("Failed reads of AWS\n")[2]
+    assert f"123456789012/{DENIED} sqs: ListQueues: " in refused
+
+
+def test_a_real_command_that_is_kept_out_says_why_in_one_line(url: str, elsewhere: Path) -> None:
+    account = {"name": "prod", "role_arn": "arn:aws:iam::210987654321:role/headroom", "regions": [DENIED]}
+    result = real_check(url, elsewhere, json.dumps({"accounts": [account]}), AWS_REGION="")
+    assert result.returncode == 2
+    assert "account prod: AssumeRole: User is not authorized" in result.stdout
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_what_was_not_seen_is_said_beside_the_exit_code_and_hides_nothing_that_was(
+    check: Check,
+) -> None:
+    result = check("--fail-on", "none", config=BOTH)
+    assert result.exit_code == 3
+    assert result.stderr.endswith(" of AWS failed; exit code 3.\n")
+    assert "orders.fifo" in result.stdout and f"{DENIED} sqs: ListQueues: " in result.stdout
+
+
+def test_the_help_says_what_each_exit_code_means() -> None:
+    told = " ".join(headroom("check", "--help").stdout.split())
+    assert all(f"{code} when" in told for code in range(4)) and "--allow-blind" in told
+
+
+def test_json_is_one_document(check: Check) -> None:
+    result = check("--format", "json")
+    assert {one["service"] for one in series(result)} == {"sqs"}
+    assert result.stderr == ""
+
+
+def test_csv_has_a_record_for_each_series(check: Check) -> None:
+    records = list(csv.DictReader(io.StringIO(check("--format", "csv").stdout)))
+    assert list(records[0]) == list(FIELDS)
+    assert "orders.fifo" in {one["resource"] for one in records}
+
+
+def test_markdown_is_a_table(check: Check) -> None:
+    lines = check("--format", "markdown").stdout.splitlines()
+    assert lines[0].startswith("| zone | utilization |")
+    assert all(line.count("|") == lines[0].count("|") for line in lines if line.startswith("|"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "label", "values"),
+    [
+        (["--service", "sqs"], "service", {"sqs"}),
+        (["--service", "sqs", "--service", "s3"], "service", {"sqs", "s3"}),
+        (["--signal", "sqs.fifo_in_flight"], "signal", {"fifo_in_flight"}),
+        (["--region", "us-east-1"], "region", {"us-east-1"}),
+        (["--account", "123456789012", "--region", "eu-*"], "region", {"eu-west-1"}),
+        (["--account", "mine"], "account", {"123456789012"}),
+    ],
+)
+def test_only_what_is_asked_for_is_shown(
+    arguments: list[str], label: str, values: set[str], check: Check
+) -> None:
+    config = "{services: [sqs, s3], regions: [eu-west-1, us-east-1], accounts: [{name: mine}]}"
+    seen = series(check("--format", "json", *arguments, config=config))
+    assert {one[label] for one in seen} == values
+
+
+def test_to_ask_for_what_is_not_there_is_no_success(check: Check) -> None:
+    result = check("--account", "210987654321")
+    assert result.exit_code == 2
+    assert "No series found" in result.stdout
+
+
+def test_to_ask_for_what_cannot_be_there_is_a_mistake_told_before_aws_is_asked(elsewhere: Path) -> None:
+    result = headroom("check", "--service", "kinesiss", "--signal", "stream_write_byte")
+    assert result.exit_code == 2
+    assert "found 'kinesiss'; did you mean kinesis?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"AWS_REGION": ""},
+            "no region is set: name one in `regions` of the configuration, or in AWS_REGION",
+        ),
+        ({"AWS_ACCESS_KEY_ID": ""}, "Unable to locate credentials"),
+        ({"AWS_PROFILE": "absent"}, "The config profile (absent) could not be found"),
+    ],
+)
+def test_what_keeps_it_out_is_said_and_exits_with_2(
+    variables: dict[str, str], said: str, check: Check
+) -> None:
+    result = check(**variables)
+    assert result.exit_code == 2
+    assert f"account default: {said}" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_on_a_terminal_there_is_a_progress_bar_and_ctrl_c_ends_it_at_once(elsewhere: Path) -> None:
+    """The terminal is a pseudo-terminal; the bar is shown while AWS does not answer."""
+    ours, theirs = pty.openpty()
+    command = [HEADROOM, "check", "--config", written(elsewhere, "regions: [eu-west-1, us-east-1]")]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        env = environment(f"http://127.0.0.1:{silent.getsockname()[1]}", TERM="xterm-256color", COLUMNS="200")
+        process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=theirs, text=True)
+        with process:
+            os.close(theirs)
+            shown = ""
+            while "Reading" not in shown:
+                shown += os.read(ours, 4096).decode()
+            giving_up = Timer(60, process.kill)
+            giving_up.start()
+            process.send_signal(signal.SIGINT)
+            rest = shown
+            with suppress(OSError):  # once nobody has the terminal open any more
+                while rest:  # a terminal that nobody reads would hold up whoever writes to it
+                    rest = os.read(ours, 4096).decode(errors="replace")
+            assert process.wait() == 130
+            giving_up.cancel()
+            os.close(ours)

@@ -1,0 +1,193 @@
+"""The command line, without AWS."""
+
+import json
+import os
+import re
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import Result
+
+from monitor.cli.main import app
+from monitor.lib.telemetry import VERSION
+from rules.limits import signals
+from tests.monitor.cli.invocation import headroom, written
+
+HEADROOM = str(Path(sys.executable).parent / "headroom")
+DENIED = "ap-southeast-2"
+Check = Callable[..., Result]
+
+
+def test_it_tells_its_version() -> None:
+    result = headroom("--version")
+    assert (result.exit_code, result.output) == (0, f"headroom {VERSION}\n")
+
+
+def commands(group: Any, *names: str) -> Iterator[tuple[str, ...]]:
+    """Yield the words of every command."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *names, name)
+        else:
+            yield *names, name
+
+
+@pytest.mark.parametrize("command", [*commands(get_command(app))], ids=" ".join)
+def test_every_command_explains_itself_with_an_example(command: tuple[str, ...]) -> None:
+    for option in ("--help", "-h"):
+        result = headroom(*command, option)
+        assert result.exit_code == 0
+        assert f"Usage: root {' '.join(command)}" in result.output
+        assert f"Example: headroom {' '.join(command)}" in result.output
+
+
+@pytest.mark.parametrize("group", [(), ("config",)], ids=str)
+def test_a_group_of_commands_lists_them(group: tuple[str, ...]) -> None:
+    listed = re.findall(r"^│ ([a-z][a-z-]*)", headroom(*group, "--help").output, re.M)
+    known = [one[len(group)] for one in commands(get_command(app)) if one[: len(group)] == group]
+    assert {*listed} == {*known}
+
+
+def test_without_a_command_it_shows_the_help() -> None:
+    assert "Usage: " in headroom().output
+
+
+def test_an_unknown_command_or_option_is_a_mistake() -> None:
+    for arguments in (["chek"], ["check", "--formt", "json"], ["check", "--format", "xml"]):
+        result = headroom(*arguments)
+        assert result.exit_code == 2
+        assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("command", [["check"], ["iam-policy"], ["config", "check"], ["serve"]], ids=" ".join)
+def test_a_wrong_configuration_is_a_line_for_each_problem(command: list[str], elsewhere: Path) -> None:
+    file = written(elsewhere, "regoins: [eu-west-1]\nband: {low: 2}\n")
+    result = headroom(*command, "--config", file)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [
+        f"{file}: band.low: expected at most 1, found 2",
+        f"{file}: regoins: unknown key; did you mean regions?",
+    ]
+
+
+def test_a_configuration_that_is_not_there_is_one_line() -> None:
+    result = headroom("config", "check", "--config", "absent.yaml")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "absent.yaml: cannot be read: No such file or directory\n",
+    )
+
+
+def test_the_configuration_is_found_where_it_is_expected(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert headroom("config", "check").exit_code == 0
+    (elsewhere / "headroom.yaml").write_text("wrong: 1")
+    assert headroom("config", "check").exit_code == 2
+    monkeypatch.setenv("HEADROOM_CONFIG", written(elsewhere, "services: [sqs]"))
+    assert headroom("config", "check").exit_code == 0
+
+
+def test_the_example_is_a_right_configuration(elsewhere: Path) -> None:
+    example = headroom("config", "example")
+    assert example.exit_code == 0
+    (elsewhere / "external-id").write_text("the-external-id")
+    (elsewhere / "headroom.yaml").write_text(example.output)
+    os.environ["STAGING_EXTERNAL_ID"] = "another-external-id"
+    result = headroom("config", "check")
+    del os.environ["STAGING_EXTERNAL_ID"]
+    assert (result.exit_code, result.output) == (0, "The configuration is valid.\n")
+
+
+def test_the_schema_is_json() -> None:
+    assert "regions" in json.loads(headroom("config", "schema").output)["properties"]
+
+
+def test_the_policy_is_for_the_services_that_are_watched(elsewhere: Path) -> None:
+    def allowed(*arguments: str) -> set[str]:
+        policy = json.loads(headroom("iam-policy", *arguments).output)
+        assert policy["Version"] == "2012-10-17"
+        return {action for statement in policy["Statement"] for action in statement["Action"]}
+
+    one = allowed(
+        "--config", written(elsewhere, "regions: all\nservices: [s3]\naccounts: [{services: [sqs]}]")
+    )
+    assert {"sqs:ListQueues", "ec2:DescribeRegions", "cloudwatch:GetMetricData"} < one
+    assert "s3:ListAllMyBuckets" not in one
+    assert {"s3:ListAllMyBuckets", "kinesis:ListStreams"} < allowed() - {"ec2:DescribeRegions"}
+
+
+def test_the_catalogue_tells_limit_remedy_and_documentation_of_every_signal() -> None:
+    text = headroom("catalogue").output
+    listed = json.loads(headroom("catalogue", "--format", "json").output)
+    assert len(listed) == len(list(signals()))
+    for signal_ in signals():
+        (entry,) = re.findall(rf"^{re.escape(signal_.id)}\n((?:  .*\n?)+)", text, re.M)
+        assert signal_.title in entry
+        assert "limit: " in entry
+        assert "remedy: " in entry
+        assert "https://docs.aws.amazon.com/" in entry
+
+
+def test_the_catalogue_of_some_services() -> None:
+    chosen = json.loads(
+        headroom("catalogue", "--format", "json", "--service", "s3", "--service", "sqs").output
+    )
+    assert {entry["service"] for entry in chosen} == {"s3", "sqs"}
+
+
+def test_the_catalogue_of_an_unknown_service_is_a_mistake() -> None:
+    result = headroom("catalogue", "--service", "s4")
+    assert result.exit_code == 2
+    assert "found 's4'" in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_health_check_of_nobody_fails_in_one_line() -> None:
+    result = headroom("healthcheck", "--address", "127.0.0.1:1")
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """Serve one connection on loopback with this response; yields the address."""
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n", 0),
+        (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", 1),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", 1),
+        (b"", 1),
+    ],
+)
+def test_a_health_check_asks_the_address_itself_and_never_a_proxy(
+    answer: bytes, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with answering(answer) as address:
+        result = headroom("healthcheck", "--address", address)
+    assert result.exit_code == code
+    assert len(result.stderr.splitlines()) == code

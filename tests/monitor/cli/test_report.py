@@ -1,0 +1,112 @@
+"""`headroom report` against the simulated AWS."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from monitor.cli.main import app
+from tests.monitor.demo.conftest import demo_process
+
+DENIED = "ap-southeast-2"
+Reported = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with demo_process() as (_, address):
+        yield address
+
+
+@pytest.fixture
+def reported(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reported:
+    """Runs the command in a temporary folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("AWS_", "HEADROOM_"))]:
+        monkeypatch.delenv(name)
+    env = {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL": url,
+    }
+
+    def run(*arguments: str, config: str = "services: [sqs]", **variables: str) -> Result:
+        (tmp_path / "headroom.yaml").write_text(config)
+        return CliRunner().invoke(app, ["report", *arguments], env=env | variables, catch_exceptions=False)
+
+    return run
+
+
+def test_without_a_file_the_page_is_printed(reported: Reported) -> None:
+    result = reported()
+    assert result.exit_code == 0, "although orders.fifo is at its limit"
+    assert result.stdout.startswith("<!doctype html>") and result.stdout.rstrip().endswith("</html>")
+    assert "orders.fifo" in result.stdout
+    assert result.stderr == ""
+
+
+def test_a_file_gets_it_and_nothing_is_printed(reported: Reported, tmp_path: Path) -> None:
+    (tmp_path / "report.md").write_text("before")
+    result = reported("--format", "markdown", "--out", "report.md")
+    assert (result.exit_code, result.output) == (0, "")
+    text = (tmp_path / "report.md").read_text()
+    assert text.startswith("# AWS limits") and "orders.fifo" in text and "before" not in text.splitlines()
+    assert {one.name for one in tmp_path.iterdir()} == {"report.md", "headroom.yaml"}
+
+
+def test_a_dash_is_standard_output_and_no_file(reported: Reported, tmp_path: Path) -> None:
+    assert reported("--format", "markdown", "--out", "-").stdout.startswith("# AWS limits")
+    assert not (tmp_path / "-").exists()
+
+
+def test_only_what_is_asked_for_is_in_it_and_it_says_so(reported: Reported) -> None:
+    config = "{services: [sqs, s3], accounts: [{name: mine}]}"
+    said = reported("--service", "s3", "--account", "mine", "--format", "markdown", config=config).stdout
+    assert "only service s3, account mine" in said
+    assert "for mine" in said.replace("\\", "") and "s3" in said and "orders.fifo" not in said
+
+
+@pytest.mark.parametrize(
+    ("out", "why"),
+    [
+        ("absent/report.html", "No such file or directory"),
+        (".", "Is a directory"),
+        ("headroom.yaml/report.html", "Not a directory"),
+    ],
+)
+def test_where_it_cannot_write_it_says_so_in_one_sentence_before_it_looks(
+    out: str, why: str, reported: Reported
+) -> None:
+    result = reported("--out", out, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    assert result.exit_code == 2
+    assert result.output == f"headroom cannot write {out}: {why}\n"
+
+
+def test_what_could_not_be_looked_at_is_written_and_exits_with_2(reported: Reported, tmp_path: Path) -> None:
+    result = reported("--out", "report.html", config=f"{{services: [sqs], regions: [{DENIED}]}}")
+    assert result.exit_code == 2
+    page = (tmp_path / "report.html").read_text()
+    assert "No series could be judged." in page and "ListQueues" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--service", "kinesiss"], "did you mean kinesis?"),
+        (["--config", "absent.yaml"], "absent.yaml"),
+        (["--format", "pdf"], "pdf"),
+    ],
+)
+def test_a_wrong_question_is_a_mistake_that_leaves_what_was_there(
+    arguments: list[str], said: str, reported: Reported, tmp_path: Path
+) -> None:
+    (tmp_path / "report.html").write_text("before")
+    result = reported("--out", "report.html", *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert (tmp_path / "report.html").read_text() == "before"
+    assert {one.name for one in tmp_path.iterdir()} == {"report.html", "headroom.yaml"}

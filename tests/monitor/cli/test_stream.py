@@ -1,0 +1,43 @@
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+from typer.testing import CliRunner
+
+from monitor.cli.stream import app
+from tests.monitor.stream.bodies import envelope
+from tests.monitor.stream.endpoint import Endpoint, serving
+from tests.monitor.stream.fleets import fleet_of, ingest_of
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    async with serving(ingest_of(fleet_of())) as one:
+        yield one
+
+
+async def dead_letters(port: int) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error."""
+    command = ["dead-letters", "--address", f"127.0.0.1:{port}"]
+    result = await asyncio.to_thread(lambda: CliRunner().invoke(app, command))
+    return result.exit_code, result.stdout, result.stderr
+
+
+async def test_it_shows_what_a_running_headroom_could_not_decode(endpoint: Endpoint) -> None:
+    await endpoint.post(envelope([b"older \x1b[31m"]))
+    await endpoint.post(envelope([b"newer"]))
+    code, output, remark = await dead_letters(endpoint.port)
+    assert code == 0
+    assert [json.loads(line)["piece"] for line in output.splitlines()] == ["newer", "older \x1b[31m"]
+    assert "\x1b" not in output
+    assert "2 since the start" in remark
+
+
+async def test_where_nobody_listens_it_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    code, _, remark = await dead_letters(port)
+    assert code == 2
+    assert "refused" in remark

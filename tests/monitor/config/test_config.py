@@ -1,0 +1,185 @@
+"""The configuration file: where it is found and what it means."""
+
+from pathlib import Path
+
+import pytest
+
+from monitor.config.config import Config
+from monitor.config.file import parse_config, read_config
+from monitor.schema.problems import ConfigError
+from monitor.schema.selector import SelectorLabels
+from monitor.schema.types import SecretSources, known_services
+from rules.limits import Band
+
+ROLE = "arn:aws:iam::123456789012:role/headroom"
+SECRET = "hunter2-hunter2"
+ORDERS = SelectorLabels("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", "orders", "production")
+
+
+def read(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> Config:
+    return parse_config(text.encode(), "headroom.yaml", SecretSources(environ or {}, folder))
+
+
+WHOLE = f"""
+accounts:
+  - name: production
+    role_arn: {ROLE}
+    external_id: "{SECRET}"
+    regions: [eu-west-1, cn-north-1, us-gov-west-1]
+    services: [kinesis]
+  - role_arn: arn:aws-cn:iam::012345670123:role/team/monitoring/headroom
+regions: all
+services: [kinesis]
+band: {{low: 0.3, high: 0.6, near: 1}}
+bands:
+  - {{signal: kinesis.stream_*, resource: "orders*", near: 0.8}}
+  - {{account: production, region: eu-*, signal: stream_*, low: 0, high: 0.5}}
+limits:
+  - {{service: kinesis, resource: orders, limit: 5000}}
+  - {{account: 123456789012, resource: "orders*", limit: 0.5}}
+exclude:
+  - {{resource: test-*}}
+tags: [team, cost-center]
+interval: 1m
+inventory_interval: 900
+judge_interval: "30s"
+listen: "[::1]:4070"
+endpoint_url: http://127.0.0.1:4566
+"""
+
+
+def test_everything_at_once() -> None:
+    config = read(WHOLE)
+    production, other = config.accounts
+    assert (production.name, production.id, production.role_arn) == ("production", "123456789012", ROLE)
+    assert production.external_id_secret and production.external_id_secret.get_secret_value() == SECRET
+    assert (other.name, other.id, other.external_id_secret) == (None, "012345670123", None)
+    assert (config.interval, config.inventory_interval, config.judge_interval) == (60, 900, 30)
+    assert config.listen_address == ("::1", 4070)
+    assert config.tag_labels == {"team": "tag_team", "cost-center": "tag_cost_center"}
+    assert config.endpoint_url == "http://127.0.0.1:4566"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "{}", "---\n", "accounts:\nband:\ninterval:\n", "accounts: []"]
+)
+def test_nothing_given_is_the_default(text: str) -> None:
+    config = read(text)
+    assert config == Config()
+    assert config.listen_address == ("127.0.0.1", 4070)
+    assert (config.interval, config.inventory_interval, config.judge_interval) == (300, 600, 15)
+    assert config.band_for(ORDERS) == Band.model_validate({"low": 0.40, "high": 0.70, "near": 0.90})
+    assert config.limit_override(ORDERS) is None
+    assert not config.is_excluded(ORDERS)
+
+
+def test_an_account_is_watched_with_its_own_regions_and_services_or_those_of_the_top_level() -> None:
+    watched = read(WHOLE).monitored_accounts()
+    assert [account.regions for account in watched] == [
+        ("eu-west-1", "cn-north-1", "us-gov-west-1"),
+        ("all",),
+    ]
+    assert [account.services for account in watched] == [("kinesis",), ("kinesis",)]
+
+
+def test_without_accounts_the_credentials_of_the_environment_are_watched_with_all_services() -> None:
+    (account,) = read("regions: [eu-west-1]").monitored_accounts()
+    assert (account.role_arn, account.regions, account.services) == (None, ("eu-west-1",), known_services())
+
+
+@pytest.mark.parametrize(
+    ("labels", "band", "limit", "excluded"),
+    [
+        (ORDERS, (0.0, 0.5, 1.0), 0.5, False),
+        (ORDERS._replace(region="us-east-1"), (0.3, 0.6, 0.8), 0.5, False),
+        (ORDERS._replace(account="1", account_name=""), (0.3, 0.6, 0.8), 5000.0, False),
+        (ORDERS._replace(account="1", account_name="", resource="test-1"), (0.3, 0.6, 1.0), None, True),
+    ],
+)
+def test_the_last_override_that_matches_counts(
+    labels: SelectorLabels, band: tuple[float, ...], limit: float | None, excluded: bool
+) -> None:
+    config = read(WHOLE)
+    assert tuple(config.band_for(labels).model_dump().values()) == band
+    assert (config.limit_override(labels), config.is_excluded(labels)) == (limit, excluded)
+
+
+@pytest.mark.parametrize(
+    ("override", "band"),
+    [
+        ("{account: production, low: 0.2}", (0.0, 0.25, 0.5)),
+        ("{signal: stream_*, low: 0.2}", (0.0, 0.25, 0.5)),
+        ("{signal: '*', low: 0.1, high: 0.2, near: 0.3}", (0.0, 0.25, 0.5)),
+        ("{signal: retention_iterator_age, high: 0.3}", (0.0, 0.3, 0.5)),
+        ("{signal: kinesis.retention_iterator_age, high: 0.3}", (0.0, 0.3, 0.5)),
+    ],
+)
+def test_a_signals_own_band_gives_way_only_to_an_override_that_names_the_signal(
+    override: str, band: tuple[float, ...]
+) -> None:
+    own = Band.model_validate({"low": 0.0, "high": 0.25, "near": 0.5})
+    config = read(f"band: {{low: 0.1}}\nbands: [{override}]")
+    age = ORDERS._replace(signal="retention_iterator_age")
+    assert tuple(config.band_for(age, own).model_dump().values()) == band
+
+
+@pytest.mark.parametrize(
+    ("where", "value"), [("external_id", SECRET), ("external_id_env", "ID"), ("external_id_file", "id.txt")]
+)
+def test_a_secret_is_read_and_never_shown(where: str, value: str, tmp_path: Path) -> None:
+    (tmp_path / "id.txt").write_text(f"{SECRET}\n")
+    text = f"accounts: [{{role_arn: '{ROLE}', {where}: '{value}'}}]"
+    config = read(text, {"ID": SECRET}, tmp_path)
+    (account,) = config.monitored_accounts()
+    assert account.external_id_secret and account.external_id_secret.get_secret_value() == SECRET
+    for shown in (
+        repr(config),
+        str(config),
+        config.model_dump_json(),
+        repr(account),
+        str(account.external_id_secret),
+    ):
+        assert "hunter" not in shown
+
+
+def test_the_file_is_the_argument_or_the_variables_or_the_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_config(None, {}) == Config()
+    for name, interval in (("headroom.yaml", "1m"), ("variable.yaml", "2m"), ("argument.yaml", "3m")):
+        (tmp_path / name).write_text(f"interval: {interval}\n")
+    variable = {"HEADROOM_CONFIG": "variable.yaml"}
+    assert read_config(None, {}).interval == 60
+    assert read_config(None, {"HEADROOM_CONFIG": ""}).interval == 60
+    assert read_config(None, variable).interval == 120
+    assert read_config(tmp_path / "argument.yaml", variable).interval == 180
+
+
+def test_a_secrets_file_is_looked_up_beside_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "id").write_text(SECRET)
+    file = tmp_path / "h.yaml"
+    file.write_text(f"accounts: [{{role_arn: '{ROLE}', external_id_file: id}}]")
+    (account,) = read_config(file, {}).accounts
+    assert account.external_id_secret and account.external_id_secret.get_secret_value() == SECRET
+
+
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("big.yaml").write_bytes(b"#" * (1024**2 + 1))
+    Path("just.yaml").write_bytes(b"#" * 1024**2)
+    Path("latin.yaml").write_bytes(b"tags: [caf\xe9]")
+    Path("wrong.yaml").write_text("a: 1")
+    assert read_config(Path("just.yaml"), {}) == Config()
+    told = {}
+    for name in ("none.yaml", ".", "big.yaml", "latin.yaml", "wrong.yaml"):
+        with pytest.raises(ConfigError) as failure:
+            read_config(None, {"HEADROOM_CONFIG": name})
+        (told[name],) = failure.value.problems
+    assert told == {
+        "none.yaml": "none.yaml: cannot be read: No such file or directory",
+        ".": ".: cannot be read: expected a file, found a directory",
+        "big.yaml": "big.yaml: expected at most 1 MiB, found more",
+        "latin.yaml": "latin.yaml: expected UTF-8, found the byte 0xe9 (line 1)",
+        "wrong.yaml": "wrong.yaml: a: unknown key",
+    }

@@ -1,0 +1,77 @@
+"""The example names every key and loads, as it stands and with every key in use."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from pydantic import BaseModel
+
+from monitor.aws.account import Account
+from monitor.config.config import Config
+from monitor.config.example import example_file, json_schema
+from monitor.config.file import parse_config
+from monitor.config.override_settings import PartialBand
+from monitor.schema.problems import nested_model
+from monitor.schema.types import SecretSources, known_services
+from rules.strict_yaml import parse
+
+IN_USE = re.sub(r"^#(?!#)", "", example_file(), flags=re.MULTILINE)
+
+
+def missing(model: type[BaseModel], data: Any, where: str = "") -> list[str]:
+    """The keys of `model` that no entry of `data` has."""
+    entries = data if isinstance(data, list) else [data]
+    lacking = []
+    for name, field in model.model_fields.items():
+        values = [entry[name] for entry in entries if name in entry]
+        inner = nested_model(field.annotation)
+        if not values:
+            lacking.append(where + name)
+        elif inner in (Account, PartialBand):
+            lacking += missing(inner, values[0], f"{where}{name}.")
+    return lacking
+
+
+def test_the_example_as_it_stands_is_the_default() -> None:
+    assert parse_config(example_file().encode(), "headroom.yaml", SecretSources()) == Config()
+
+
+def test_every_key_in_use_loads_and_is_documented(tmp_path: Path) -> None:
+    (tmp_path / "external-id").write_text("from-a-file\n")
+    (tmp_path / "firehose-keys").write_text("a-key-of-firehose\n")
+    (tmp_path / "pagerduty-key").write_text("0123456789abcdef0123456789abcdef\n")
+    (tmp_path / "prometheus-token").write_text("fedcba9876543210fedcba9876543210\n")
+    made = trustme.CA().issue_cert("headroom.example.org")
+    made.private_key_pem.write_to_path(tmp_path / "tls.key")
+    made.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
+    environ = {"STAGING_EXTERNAL_ID": "from-the-environment", "HEADROOM_TOKEN": "0123456789abcdef"}
+    sources = SecretSources(environ, tmp_path)
+    config = parse_config(IN_USE.encode(), "headroom.yaml", sources)
+    secrets = [
+        account.external_id_secret and account.external_id_secret.get_secret_value()
+        for account in config.accounts
+    ]
+    assert secrets == ["from-a-file", "from-the-environment", "headroom-sandbox"]
+
+
+def test_no_key_of_an_account_or_the_top_level_is_left_out() -> None:
+    assert missing(Config, parse(IN_USE.encode())[0]) == []
+
+
+@pytest.mark.parametrize("name", Config.model_fields)
+def test_every_key_is_described(name: str) -> None:
+    field = Config.model_fields[name]
+    inner = nested_model(field.annotation)
+    assert field.description
+    assert all(part.description for part in (inner.model_fields if inner else {}).values())
+
+
+def test_the_schema_is_json_and_allows_no_unknown_key() -> None:
+    document = json.loads(json.dumps(json_schema()))
+    assert document["$schema"].startswith("https://json-schema.org/")
+    assert document["properties"].keys() == Config.model_fields.keys()
+    assert document["additionalProperties"] is False
+    assert document["properties"]["services"]["items"]["enum"] == list(known_services())

@@ -1,0 +1,141 @@
+"""What is excluded as a whole is not asked; of what is excluded in part nothing is paid for."""
+
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from collectors import COLLECTORS
+from monitor.cli.main import app
+from monitor.config.config import Config
+from monitor.config.exclude import ineffective_entries
+from monitor.schema.selector import Location
+from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World, stream
+
+PROD, STAGING = "123456789012", "210987654321"
+SQS = Location(PROD, "prod", "ap-south-1", "sqs")
+SERVICES = tuple(one.service for one in COLLECTORS)
+
+
+def configured(*exclude: dict[str, Any], **more: Any) -> Config:
+    accounts = [
+        {"name": "prod", "role_arn": f"arn:aws:iam::{PROD}:role/headroom"},
+        {"name": "staging", "role_arn": f"arn:aws:iam::{STAGING}:role/headroom"},
+    ]
+    given = {"accounts": accounts, "regions": ["eu-west-1", "ap-south-1"], "exclude": exclude}
+    return Config.model_validate(given | more)
+
+
+LEFT_OUT = [
+    ([{"region": "ap-*"}], True),
+    ([{"region": "eu-*"}], False),
+    ([{"service": "sqs"}], True),
+    ([{"service": "s?s", "region": "ap-south-1"}], True),
+    ([{"service": "kinesis"}], False),
+    ([{"signal": "sqs.*"}], True),
+    ([{"signal": "sqs.standard_*"}], False),
+    ([{"signal": "sqs.standard_*"}, {"signal": "fifo_*"}], True),  # all of them, together
+    ([{"account": "prod"}], True),
+    ([{"account": PROD}], True),
+    ([{"account": "staging"}], False),
+    ([{"resource": "*"}], True),
+    ([{"region": "ap-*", "resource": "test-*"}], False),
+    ([{"region": "ap-*", "service": "s3"}], False),
+    ([], False),
+]
+
+
+@pytest.mark.parametrize(("exclude", "out"), LEFT_OUT)
+def test_a_service_of_a_cell_is_left_out_when_all_its_series_are(
+    exclude: list[dict[str, Any]], out: bool
+) -> None:
+    assert configured(*exclude).excludes_all_of(SQS) is out
+
+
+WATCHED: list[tuple[dict[str, Any], dict[str, tuple[set[str], set[str]]]]] = [
+    ({"region": "ap-*"}, {"prod": ({"eu-west-1"}, {*SERVICES}), "staging": ({"eu-west-1"}, {*SERVICES})}),
+    ({"account": "staging"}, {"prod": ({"eu-west-1", "ap-south-1"}, {*SERVICES})}),
+    (
+        {"account": STAGING, "service": "sqs"},
+        {
+            "prod": ({"eu-west-1", "ap-south-1"}, {*SERVICES}),
+            "staging": ({"eu-west-1", "ap-south-1"}, {*SERVICES} - {"sqs"}),
+        },
+    ),
+    ({"region": "*"}, {}),
+]
+
+
+@pytest.mark.parametrize(("entry", "left"), WATCHED)
+def test_what_is_excluded_is_not_watched(
+    entry: dict[str, Any], left: dict[str, tuple[set[str], set[str]]]
+) -> None:
+    found = configured(entry).monitored_accounts()
+    assert {one.name: ({*one.regions}, {*one.services}) for one in found} == left
+
+
+def test_of_all_regions_aws_has_to_say_first_which_they_are() -> None:
+    watched = configured({"region": "a*"}, regions="all").monitored_accounts()
+    assert [account.regions for account in watched] == [("all",), ("all",)]
+
+
+NOTES = [
+    ({"region": "us-*"}, "no configured region matches 'us-*'"),
+    ({"account": "sandbox"}, "no configured account matches 'sandbox'"),
+    ({"service": "s3"}, "no configured service matches 's3'"),
+    ({"signal": "s3.*"}, "nothing configured matches all of its patterns"),
+    ({"region": "eu-*", "service": "sqs", "signal": "kinesis.*"}, "nothing configured"),
+    ({"region": "ap-*"}, None),
+    ({"resource": "test-*"}, None),
+    ({"account": "prod", "region": "eu-*", "service": "sqs"}, None),
+]
+
+
+@pytest.mark.parametrize(("entry", "said"), NOTES)
+def test_an_entry_without_effect_is_said_in_one_sentence(entry: dict[str, Any], said: str | None) -> None:
+    config = configured(entry, services=["kinesis", "sqs"])
+    notes = list(ineffective_entries(config.exclude, config.configured_accounts()))
+    assert len(notes) == (said is not None)
+    assert all(note.startswith(f"exclude[0] excludes nothing: {said}") for note in notes)
+
+
+@pytest.mark.parametrize("regions", ["all", []])
+def test_what_only_aws_can_tell_is_not_called_without_effect(regions: Any) -> None:
+    config = configured({"region": "us-*"}, {"account": "0" * 12}, regions=regions, accounts=[{}])
+    assert list(ineffective_entries(config.exclude, config.configured_accounts())) == []
+
+
+def test_the_check_of_a_configuration_says_what_has_no_effect(tmp_path: Any) -> None:
+    (tmp_path / "h.yaml").write_text("regions: [eu-west-1]\nexclude: [{region: 'ap-*'}]\n")
+    result = CliRunner().invoke(app, ["config", "check", "--config", str(tmp_path / "h.yaml")])
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "The configuration is valid.",
+        "exclude[0] excludes nothing: no configured region matches 'ap-*'.",
+    ]
+
+
+async def test_of_an_excluded_series_no_metric_is_asked() -> None:
+    def describe(StreamName: str) -> dict[str, Any]:
+        summary = stream(StreamName, 1)["StreamDescriptionSummary"]
+        mode = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
+        return {"StreamDescriptionSummary": summary | mode}
+
+    asked = []
+
+    def metrics(**params: Any) -> dict[str, Any]:
+        asked.append(params["MetricDataQueries"][0]["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
+        return {"MetricDataResults": []}
+
+    names = {"StreamNames": ["orders", "test-1"], "HasMoreStreams": False}
+    world = World(
+        Config.model_validate({"exclude": [{"resource": "test-*"}]}),
+        list_streams=names,
+        describe_stream_summary=describe,
+        get_metric_data=metrics,
+        **NO_QUOTAS,
+    )
+    await world.run_inventory(KINESIS)
+    assert asked == ["orders"]
+    metrics_read = b"".join(name for name in world.fleet.metrics(world.aws.cell.key))
+    assert b"orders" in metrics_read and b"test-1" not in metrics_read

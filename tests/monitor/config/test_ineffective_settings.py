@@ -1,0 +1,50 @@
+"""What is accepted has an effect; what has none is refused, with its place."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from monitor.config.config import Config
+
+BELOW = "others have no alert below the band"
+REFUSED = "it counts none of this one"
+
+
+@pytest.mark.parametrize(
+    ("entry", "place", "said"),
+    [
+        ({"signal": "lambda.account_concurrency", "below": "warning"}, "below", BELOW),
+        ({"service": "s3", "below": "none"}, "below", BELOW),
+        ({"service": "sqs", "saturated": "warning"}, "saturated", REFUSED),
+        ({"signal": "kinesis.efo_read_bytes", "tolerance": {"rate": 1}}, "tolerance", REFUSED),
+        ({"service": "autoscaling", "tolerance": {"for": "2m"}}, "tolerance", REFUSED),
+    ],
+)
+def test_what_has_no_effect_on_any_series_it_means_is_refused(
+    entry: dict[str, Any], place: str, said: str
+) -> None:
+    with pytest.raises(ValidationError) as wrong:
+        Config.model_validate({"alerts": [{"resource": "x", "above": "none"}, entry]})
+    assert f"alerts[1].{place}" in str(wrong.value) or f"'alerts', 1, '{place}'" in str(wrong.value.errors())
+    assert said in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"resource": "batch-*", "below": "none", "saturated": "none"},
+        {"service": "kinesis", "below": "warning", "tolerance": {"rate": 1}},
+        {"service": "sqs", "for": "10m"},
+        {"signal": "s3.prefix_errors", "tolerance": {"share": 0.05}},
+        {"service": "lambda", "saturated": "warning"},
+    ],
+)
+def test_what_has_an_effect_on_some_is_accepted(entry: dict[str, Any]) -> None:
+    assert Config.model_validate({"alerts": [entry]}).alerts
+
+
+@pytest.mark.parametrize("tolerance", [{"rate": -1}, {"share": 2}, {"for": "2d"}, {"rates": 1}])
+def test_a_tolerance_that_is_none_is_refused(tolerance: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Config.model_validate({"alerts": [{"service": "kinesis", "tolerance": tolerance}]})

@@ -1,0 +1,119 @@
+"""The bills of monitoring, by service and by cell."""
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from collectors.base import per_second
+from monitor.cost import bills as cost
+from monitor.cost.bills import Bill, MetricUse
+from monitor.cost.prices import MONTH
+from monitor.cost.telemetry import LabelValues
+from monitor.fleet.fleet import Fleet
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, traffic
+from tests.telemetries import Telemetries
+
+
+def fleet_of_two() -> Fleet:
+    """Two streams that read two metrics each; and a number that an API tells, which costs nothing."""
+    fleet = Fleet()
+    for name in ("orders", "clicks"):
+        add(fleet, key(name))
+    add(fleet, key("", "lambda.account_concurrency"), usage=5.0, throttled=None)
+    return fleet
+
+
+def billed(
+    fleet: Fleet, interval: float = 300, telemetry: Telemetries | None = None
+) -> tuple[Mapping[LabelValues, Bill], Mapping[LabelValues, Bill]]:
+    """By service, and by cell."""
+    measured = (telemetry or Telemetries()).cost.measured()
+    services, cells = cost.bills(MetricUse.of(fleet), measured, interval)
+    return {one.labels: one for one in services}, {one.labels: one for one in cells}
+
+
+CELL = ACCOUNT, REGION
+
+
+def test_what_is_polled_costs_by_how_often() -> None:
+    services, cells = billed(fleet_of_two())
+    plan = cells[CELL].projected
+    assert (plan.polled_metrics, plan.streamed_metrics) == (4, 0)
+    assert plan.month == pytest.approx(4 * 0.01 / 1000 * MONTH / 300)
+    assert {names: one.projected.polled_metrics for names, one in services.items()} == {
+        ("kinesis",): 4,
+        ("lambda",): 0,
+    }
+    _, faster = billed(fleet_of_two(), 60)
+    assert faster[CELL].projected.month == pytest.approx(plan.month * 5)
+
+
+def test_a_metric_that_two_series_share_counts_once() -> None:
+    fleet = fleet_of_two()
+    shared = per_second(traffic.of(StreamName=key("orders").id))
+    add(fleet, key("orders", "kinesis.stream_write_records"), usage=shared, throttled=None)
+    services, cells = billed(fleet)
+    assert (services["kinesis",].projected.polled_metrics, cells[CELL].projected.polled_metrics) == (4, 4)
+
+
+def test_what_is_streamed_costs_by_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = fleet_of_two()
+    monkeypatch.setattr(time, "time", lambda: 60.0 * NOW)
+    rows = np.array(list(fleet.metrics(CELL).values())[:1], np.int32)
+    fleet.rings.write_streamed(rows, np.array([NOW - 1], np.int32), np.ones(1, np.float32), NOW)
+    fleet.rings.mark_read(rows, NOW - 1)
+    plan = billed(fleet)[1][CELL].projected
+    assert (plan.polled_metrics, plan.streamed_metrics) == (3, 1)
+    assert plan.month == pytest.approx(3 * 0.01 / 1000 * MONTH / 300 + 0.003 / 1000 * MONTH / 60)
+
+
+def test_an_empty_fleet_costs_nothing() -> None:
+    assert billed(Fleet()) == ({}, {})
+
+
+def test_what_was_measured_is_summed_by_service_and_by_cell() -> None:
+    telemetry = Telemetries()
+    telemetry.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 500)
+    telemetry.aws.count_requested_metrics(ACCOUNT, "us-east-1", "kinesis", 2000)
+    telemetry.aws.count_requested_metrics(ACCOUNT, REGION, "lambda", 100)
+    telemetry.stream.count_updates(ACCOUNT, REGION, "lambda", 3000)
+    telemetry.stream.count_updates("", "", "", 1000)
+    services, cells = billed(fleet_of_two(), telemetry=telemetry)
+    kinesis, lambda_ = services["kinesis",].measured, services["lambda",].measured
+    assert (kinesis.requested, kinesis.updates) == (2500, 0)
+    assert (lambda_.requested, lambda_.updates) == (100, 3000)
+    assert [one.dollars for one in (kinesis, lambda_)] == pytest.approx([0.025, 0.01])
+    assert cells[CELL].measured.dollars == pytest.approx(0.015)
+    assert cells[ACCOUNT, "us-east-1"].measured.dollars == pytest.approx(0.02)
+    assert services["",].measured == cells["", ""].measured
+    assert services["",].measured.dollars == pytest.approx(0.003)
+    assert list(services) == [("kinesis",), ("lambda",), ("",)]  # the dearest first
+
+
+def test_what_no_series_uses_is_the_same_sum_by_service_and_by_cell() -> None:
+    telemetry = Telemetries()
+    telemetry.stream.count_updates(ACCOUNT, REGION, "lambda", 3000)
+    telemetry.stream.count_updates("", "", "lambda", 500)  # of an account that nobody watches
+    telemetry.stream.count_updates("", "", "", 1000)  # of a metric that no signal reads
+    services, cells = billed(fleet_of_two(), telemetry=telemetry)
+    assert services["",].measured == cells["", ""].measured
+    assert services["",].measured.updates == 1500
+    assert services["lambda",].measured.updates == cells[CELL].measured.updates == 3000
+
+
+def test_a_monthly_rate_is_shown_after_an_hour_from_the_first_that_was_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = Telemetries(), Telemetries()
+    first.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 2000)
+    (one,) = first.cost.measured().values()
+    assert one.since is not None
+    assert one.month is None
+    monkeypatch.setattr(time, "time", lambda: (one.since or 0) + MONTH / 2)
+    assert one.month == pytest.approx(0.04)
+    second.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 2000)
+    (later,) = second.cost.measured().values()
+    assert (one + later).since == one.since
+    assert (one + later).month == pytest.approx(0.08)

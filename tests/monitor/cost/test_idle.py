@@ -1,0 +1,158 @@
+"""Idle purchases, and what of them can be given back."""
+
+from typing import Any
+
+import pytest
+
+from monitor.cost.idle import IdlePurchase, find_idle
+from monitor.fleet.fleet import Fleet, Key
+from rules.limits import LimitSource
+from tests.monitor.fleet.fleets import key
+from tests.monitor.report.scans import scan_report, stream, use
+
+MIB = 2.0**20
+HERE, PRICED = "eu-west-1", "us-east-1"
+HOURS = 365.25 * 24 / 12  # of a month
+
+
+def found(fleet: Fleet) -> list[IdlePurchase]:
+    made = scan_report(fleet)
+    return find_idle(made.rows, made.history_of)
+
+
+def shards(fleet: Fleet, name: str, number: int, *runs: tuple[int, float], region: str = PRICED) -> None:
+    """A stream of so many shards, its bytes used so much; of records it takes half of that."""
+    use(fleet, stream(name, region), *runs, limit=number * MIB)
+    halves = [(length, value / 2) for length, value in runs]
+    use(fleet, stream(name, region, "stream_write_records"), *halves, limit=number * 1000)
+
+
+@pytest.mark.parametrize(
+    ("number", "runs", "spare"),
+    [  # with the shards that are left, the peak is at 55 %, the middle of the band, or below
+        (8, [(180, 0.08)], 6),
+        (8, [(180, 0.30)], 3),
+        (8, [(90, 0.50), (90, 0.08)], 0),  # 8 * 0.5 / 0.55 = 7.3: not one can go
+        (40, [(1, 0.50), (179, 0.08)], 3),
+        (2, [(180, 0.01)], 1),
+        (1, [(180, 0.01)], 0),  # the least that can be bought
+        (8, [(180, 0.45)], 0),  # within the band
+        (8, [(180, 0.0)], 7),
+    ],
+)
+def test_what_can_be_given_back_leaves_the_peak_in_the_middle_of_the_band(
+    number: int, runs: list[tuple[int, float]], spare: int
+) -> None:
+    fleet = Fleet()
+    shards(fleet, "audit", number, *runs)
+    idle = found(fleet)
+    assert [one.spare_text for one in idle] == ([f"{spare} shard{'s' if spare > 1 else ''}"] if spare else [])
+    assert [one.monthly_dollars for one in idle] == ([pytest.approx(spare * 0.015 * HOURS)] if spare else [])
+
+
+def test_signals_of_one_purchase_are_one_finding() -> None:
+    fleet = Fleet()
+    shards(fleet, "audit", 8, (180, 0.08))
+    use(fleet, stream("audit/reader", PRICED, "efo_read_bytes"), (180, 0.3), limit=8 * 2 * MIB)
+    use(fleet, stream("audit/shardId-000000000000", PRICED, "shard_write_bytes"), (180, 0.2), limit=MIB)
+    (idle,) = found(fleet)
+    assert (idle.name, idle.bought_text, idle.peak_text, idle.spare_text) == (
+        "audit",
+        "8 shards",
+        "30 %",
+        "3 shards",
+    )
+    assert idle.price_text == "$0.015 an hour and shard in us-east-1"
+    assert idle.price_source == "https://aws.amazon.com/kinesis/data-streams/pricing/"
+
+
+def test_nothing_is_idle_while_of_a_part_nothing_is_known() -> None:
+    fleet = Fleet()
+    shards(fleet, "audit", 8, (180, 0.08))
+    use(fleet, stream("audit/asleep", PRICED, "efo_read_bytes"), limit=8 * 2 * MIB)
+    assert found(fleet) == []
+
+
+@pytest.mark.parametrize(
+    ("signal", "resource", "limit"),
+    [
+        ("stream_write_records", "audit", 8000.0),
+        ("efo_read_bytes", "audit/reader", 16 * MIB),
+        ("shard_write_bytes", "audit/shardId-000000000000", MIB),
+    ],
+)
+def test_what_one_of_its_series_needs_is_not_idle(signal: str, resource: str, limit: float) -> None:
+    fleet = Fleet()
+    use(fleet, stream("audit", PRICED), (180, 0.08), limit=8 * MIB)
+    use(fleet, stream(resource, PRICED, signal), (180, 0.6), limit=limit)
+    assert found(fleet) == []
+
+
+def test_streams_of_one_name_in_two_regions_are_two() -> None:
+    fleet = Fleet()
+    shards(fleet, "audit", 8, (180, 0.08))
+    shards(fleet, "audit", 4, (180, 0.08), region=HERE)
+    assert [(one.key.region, one.bought_text) for one in found(fleet)] == [
+        (PRICED, "8 shards"),
+        (HERE, "4 shards"),
+    ]
+
+
+def test_where_no_price_is_known_none_is_shown() -> None:
+    fleet = Fleet()
+    shards(fleet, "audit", 8, (180, 0.08), region=HERE)
+    (idle,) = found(fleet)
+    assert (idle.spare_text, idle.monthly_dollars, idle.price_text, idle.price_source) == (
+        "6 shards",
+        None,
+        "price not known for eu-west-1",
+        "",
+    )
+
+
+def of_nobody_knows_what(**more: Any) -> tuple[Key, dict[str, Any]]:
+    return key("etl/live", "lambda.function_provisioned_concurrency"), {"limit": 150.0, **more}
+
+
+def test_what_has_no_price_is_shown_with_its_limit() -> None:
+    fleet = Fleet()
+    named, more = of_nobody_knows_what()
+    use(fleet, named, (180, 0.2), **more)
+    (idle,) = found(fleet)
+    assert (idle.name, idle.bought_text, idle.peak_text) == (
+        "etl/live",
+        "a limit of 150 execution environments",
+        "20 %",
+    )
+    assert (idle.spare_text, idle.monthly_dollars, idle.price_text) == (
+        "",
+        None,
+        "price not known",
+    )
+
+
+def test_a_limit_set_by_hand_says_nothing_of_what_was_bought() -> None:
+    fleet = Fleet()
+    use(fleet, stream("audit", PRICED), (180, 0.08), limit=8 * MIB, source=LimitSource.OVERRIDE)
+    (idle,) = found(fleet)
+    assert (idle.bought_text, idle.monthly_dollars, idle.price_text) == (
+        "a limit of 8 MiB/s",
+        None,
+        "price not known",
+    )
+
+
+def test_quotas_and_what_cannot_be_judged_are_not_money() -> None:
+    fleet = Fleet()
+    use(fleet, key("", "lambda.account_concurrency"), (180, 0.01), limit=1000.0)
+    use(fleet, stream("silent", PRICED), limit=8 * MIB)
+    assert found(fleet) == []
+
+
+def test_the_dearest_come_first_and_those_without_a_price_last() -> None:
+    fleet = Fleet()
+    named, more = of_nobody_knows_what()
+    use(fleet, named, (180, 0.2), **more)
+    shards(fleet, "small", 3, (180, 0.08))
+    shards(fleet, "large", 30, (180, 0.08))
+    assert [one.name for one in found(fleet)] == ["large", "small", "etl/live"]

@@ -1,0 +1,64 @@
+"""The units that AWS bills, and the service to which each is charged."""
+
+from collectors import COLLECTORS
+from collectors.base import Metric
+from monitor.cost.prices import METRIC_OWNERS
+from monitor.fleet.metric_query import metric_query
+from monitor.polling.reader import count_by_service
+from monitor.stream.ingest import Ingest
+from tests.monitor.stream.bodies import ACCOUNT, NOW, REGION, Update, delivery, lines
+from tests.monitor.stream.fleets import fleet_of
+from tests.telemetries import Telemetries
+
+THROTTLES = {"namespace": "AWS/Lambda", "metric": "Throttles", "dimensions": (("FunctionName", "f"),)}
+CPU = {"namespace": "AWS/EC2", "metric": "CPUUtilization", "dimensions": (("AutoScalingGroupName", "web"),)}
+UNWANTED = {"namespace": "AWS/Kinesis", "metric": "PutRecord.Success"}
+
+
+def test_every_metric_that_a_collector_reads_has_one_that_pays() -> None:
+    for collector in COLLECTORS:
+        for metric in collector.metrics:
+            asked = metric_query(metric.of(Name='"Dimensions"'))
+            assert list(count_by_service([asked])) == [METRIC_OWNERS[metric.namespace, metric.name]]
+            assert METRIC_OWNERS[metric.namespace, metric.name] in {one.service for one in COLLECTORS}
+
+
+def test_what_is_requested_counts_for_the_service_that_reads_it() -> None:
+    names = [
+        ("AWS/Kinesis", "IncomingBytes"),
+        ("AWS/Kinesis", "IncomingRecords"),
+        ("AWS/EC2", "CPUUtilization"),
+        ("AWS/Nosuch", "Metric"),
+    ]
+    asked = [metric_query(Metric(*name, stat="Sum").of(Name="x")) for name in names]
+    assert count_by_service(asked) == {"kinesis": 2, "autoscaling": 1, "": 1}
+
+
+async def test_what_is_streamed_counts_once_for_the_service_that_reads_it_or_for_none() -> None:
+    telemetry, update = Telemetries(), Update()
+    ingest = Ingest(fleet_of(), telemetry.stream, clock=lambda: NOW)
+    updates_sent = [
+        update,
+        update.but(dimensions=(("StreamName", "unknown"),)),
+        update.but(ago=10**6),  # too late, and paid for
+        update.but(**THROTTLES),
+        update.but(**CPU),
+        update.but(**UNWANTED),
+        update.but(account="999999999999"),  # nobody watches it
+    ]
+    for _ in range(2):  # sent again, as Firehose does, it is not billed again
+        await ingest.ingest(delivery(lines(updates_sent)))
+    ingest.close()
+
+    def counted(family: str, account: str, region: str, service: str) -> float | None:
+        labels = {"aws_account": account, "aws_region": region, "aws_service": service}
+        return telemetry.registry.get_sample_value(family, labels)
+
+    updates = "headroom_stream_updates_total"
+    told_by_service = {one: counted(updates, ACCOUNT, REGION, one) for one in ("kinesis", "lambda")}
+    assert told_by_service == {"kinesis": 3, "lambda": 1}
+    assert counted(updates, ACCOUNT, REGION, "autoscaling") == 1
+    assert counted(updates, "", "", "") == 1
+    assert counted(updates, "", "", "kinesis") == 1
+    assert counted(updates, "999999999999", REGION, "kinesis") is None
+    assert counted("headroom_estimated_cost_dollars_total", ACCOUNT, REGION, "kinesis") == 3 * 0.003 / 1000

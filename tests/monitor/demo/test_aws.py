@@ -1,0 +1,35 @@
+"""The process of the simulated AWS."""
+
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.monitor.demo.conftest import ROOT, demo_process
+
+
+def test_it_ends_cleanly_when_its_standard_input_ends() -> None:
+    with demo_process() as (process, _):
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
+    with demo_process() as (process, _):
+        process.send_signal(number)
+        assert process.wait(10) == 0
+
+
+def test_a_port_in_use_is_one_clear_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "monitor.demo.aws", "--port", port]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+            assert process.wait(60) == 1
+            assert process.stderr is not None
+            said = process.stderr.read().decode()
+    assert said == f"Cannot listen on 127.0.0.1:{port}: Address already in use\n"

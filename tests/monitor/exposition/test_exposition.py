@@ -1,0 +1,282 @@
+"""What Prometheus reads of a fleet, and that rendering only what changed leaves nothing behind."""
+
+import asyncio
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as prometheus
+
+from collectors.base import Unobservable, per_second
+from monitor.exposition.exposition import CHUNK, Exposition
+from monitor.exposition.families import FAMILIES
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.rings import NEVER
+from monitor.lib.label_names import exported_labels
+from rules.band import Zone
+from rules.limits import Limit, LimitSource
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add, judged, key, text, traffic
+
+Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
+
+WHERE = {
+    "aws_account": ACCOUNT,
+    "aws_region": REGION,
+    "aws_service": "kinesis",
+    "signal": "stream_write_bytes",
+}
+ORDERS = {**WHERE, "resource": "orders"}
+PER_SERIES = {family.name for family in FAMILIES}
+
+
+def parsed(exposition: Exposition) -> Samples:
+    """Every sample by family and labels, as both of Prometheus' formats are read."""
+    told: list[Samples] = []
+    for read, end in ((prometheus, b""), (openmetrics, b"# EOF\n")):
+        samples: Samples = {}
+        for family in read(text(exposition, end)):
+            assert family.type == "gauge" and family.documentation
+            for sample in family.samples:
+                labels = tuple(sorted(sample.labels.items()))
+                assert labels not in samples.setdefault(sample.name, {})
+                samples[sample.name][labels] = sample.value
+        told.append(samples)
+    assert told[0] == told[1]
+    return told[0]
+
+
+def published(fleet: Fleet) -> Samples:
+    exposition = Exposition(fleet)
+    asyncio.run(exposition.publish({}))
+    return parsed(exposition)
+
+
+def labels(**pairs: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(pairs.items()))
+
+
+def of_series(samples: Samples) -> Samples:
+    return {name: found for name, found in samples.items() if name in PER_SERIES}
+
+
+def test_a_judged_series_has_a_sample_in_each_family() -> None:
+    fleet = Fleet()
+    judged(fleet, add(fleet, key("orders")), Zone.SATURATED, usage=750.0, saturation=2.5)
+    assert of_series(published(fleet)) == {
+        "headroom_usage": {labels(**ORDERS, unit="bytes/s"): 750.0},
+        "headroom_limit": {labels(**ORDERS, unit="bytes/s", source="api"): 1000.0},
+        "headroom_utilization_ratio": {labels(**ORDERS): 0.75},
+        "headroom_saturation": {labels(**ORDERS): 2.5},
+        "headroom_zone": {labels(**ORDERS): 3.0},
+        "headroom_sample_timestamp_seconds": {labels(**ORDERS): NOW * 60.0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("zone", "number"),
+    [
+        (Zone.BELOW, -1),
+        (Zone.WITHIN, 0),
+        (Zone.ABOVE, 1),
+        (Zone.NEAR, 2),
+        (Zone.SATURATED, 3),
+        (Zone.STALE, None),
+        (Zone.UNOBSERVABLE, None),
+    ],
+)
+def test_zones_are_numbers_where_there_is_one(zone: Zone, number: float | None) -> None:
+    fleet = Fleet()
+    judged(fleet, add(fleet, key("orders")), zone, usage=1.0)
+    assert published(fleet).get("headroom_zone", {}).get(labels(**ORDERS)) == number
+
+
+def test_a_stale_series_keeps_its_limit_and_when_it_was_last_seen() -> None:
+    fleet = Fleet()
+    judged(fleet, add(fleet, key("orders")), Zone.STALE)
+    assert set(of_series(published(fleet))) == {"headroom_limit", "headroom_sample_timestamp_seconds"}
+
+
+def test_a_series_without_any_sample_ever_only_has_its_limit() -> None:
+    fleet = Fleet()
+    series = add(fleet, key("orders"))
+    assert fleet.minute[series.slot] == NEVER
+    assert set(of_series(published(fleet))) == {"headroom_limit"}
+
+
+def test_a_series_without_a_limit_has_none() -> None:
+    fleet = Fleet()
+    judged(fleet, add(fleet, key("orders"), replace(RULING, limit=None)), Zone.UNOBSERVABLE, usage=5.0)
+    assert set(of_series(published(fleet))) == {"headroom_usage", "headroom_sample_timestamp_seconds"}
+
+
+def test_a_bounded_series_has_a_range_for_its_usage() -> None:
+    fleet = Fleet()
+    named = key("jobs.fifo", "sqs.fifo_api_rate")
+    series = add(fleet, named, upper_bound=per_second(traffic))
+    judged(fleet, series, Zone.UNOBSERVABLE, usage=10.0)
+    fleet.upper_bound[series.slot], fleet.utilization[series.slot] = 100.0, np.nan
+    expected = labels(**exported_labels(named.labels), unit="calls/s")
+    found = of_series(published(fleet))
+    assert found["headroom_usage_lower_bound"] == {expected: 10.0}
+    assert found["headroom_usage_upper_bound"] == {expected: 100.0}
+    assert not {"headroom_usage", "headroom_utilization_ratio", "headroom_zone"} & set(found)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_no_sample(value: float) -> None:
+    fleet = Fleet()
+    judged(fleet, add(fleet, key("orders")), Zone.WITHIN, usage=value)
+    assert "headroom_usage" not in published(fleet)
+
+
+def test_series_are_counted_in_every_zone_of_their_group() -> None:
+    fleet = Fleet()
+    for number, zone in enumerate([Zone.ABOVE, Zone.ABOVE, Zone.STALE]):
+        judged(fleet, add(fleet, key(f"stream-{number}")), zone)
+    add(fleet, key("photos", "s3.prefix_write_rate"), usage=Unobservable("off"))
+    fleet.drop(add(fleet, key("api", "lambda.account_concurrency")).key)
+    counts = published(fleet)["headroom_series"]
+    expected = {zone.word: 0 for zone in Zone} | {"above": 2, "stale": 1}
+    assert {zone: counts[labels(**WHERE, zone=zone)] for zone in expected} == expected
+    assert len(counts) == 2 * len(Zone)
+
+
+def test_accounts_are_named() -> None:
+    exposition = Exposition(Fleet())
+    asyncio.run(exposition.publish({ACCOUNT: 'the "main" one'}))
+    assert parsed(exposition)["headroom_account_info"] == {
+        labels(aws_account=ACCOUNT, name='the "main" one'): 1.0
+    }
+
+
+@given(resource=st.text(min_size=1), tag=st.text())
+def test_any_name_is_read_back(resource: str, tag: str) -> None:
+    fleet = Fleet()
+    judged(
+        fleet,
+        add(fleet, key(resource), replace(RULING, tags={"tag_team": tag})),
+        Zone.WITHIN,
+        usage=1.0,
+        saturation=0.0,
+    )
+    samples = of_series(published(fleet))
+    expected = labels(**WHERE, resource=resource, tag_team=tag)
+    for name, found in samples.items():
+        own = {"unit", "source"} if name in ("headroom_usage", "headroom_limit") else set()
+        assert [tuple(pair for pair in one if pair[0] not in own) for one in found] == [expected]
+
+
+def test_half_of_a_surrogate_pair_does_not_spoil_the_rest() -> None:
+    fleet = Fleet()
+    add(fleet, key("a\ud800b"))
+    (found,) = published(fleet)["headroom_limit"]
+    assert dict(found)["resource"] == "a?b"
+
+
+@given(st.floats(0, width=32, allow_infinity=False))
+def test_numbers_are_exact(value: float) -> None:
+    fleet = Fleet()
+    judged(fleet, add(fleet, key("orders")), Zone.WITHIN, usage=value)
+    (told,) = published(fleet)["headroom_usage"].values()
+    assert np.float32(told) == np.float32(value)
+
+
+class Busy:
+    """A fleet of two chunks, and an exposition of it that has seen all of its past."""
+
+    def __init__(self) -> None:
+        self.fleet = Fleet()
+        self.names = [key(f"stream-{number}") for number in range(CHUNK + 3)]
+        for name in self.names:
+            add(self.fleet, name)
+        self.exposition = Exposition(self.fleet)
+
+    def change(self, number: int, what: str, value: float) -> None:
+        name = self.names[number]
+        series = self.fleet.series.get(name)
+        if what == "drop":
+            if series:
+                self.fleet.drop(name)
+        elif what == "tag":
+            add(self.fleet, name, replace(RULING, tags={"tag_team": str(value)}))
+        elif what == "source":
+            add(self.fleet, name, replace(RULING, limit=Limit(1000.0, LimitSource.OVERRIDE, 0)))
+        elif what == "limit":
+            add(self.fleet, name, replace(RULING, limit=Limit(value, LimitSource.API, 0) if value else None))
+        elif series:
+            zone = [*Zone][int(value) % len(Zone)]
+            judged(self.fleet, series, zone, usage=value or np.nan, saturation=value - 1)
+
+
+busy = Busy()
+changes = st.tuples(
+    st.sampled_from([0, 1, 2, CHUNK - 1, CHUNK, CHUNK + 2]),
+    st.sampled_from(["judge", "judge", "judge", "drop", "tag", "source", "limit"]),
+    st.integers(0, 9).map(float),
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.lists(changes, max_size=4), min_size=1, max_size=3))
+def test_rendering_what_changed_equals_rendering_all_anew(rounds: list[list[tuple[int, str, float]]]) -> None:
+    for changed in rounds:
+        for change in changed:
+            busy.change(*change)
+        asyncio.run(busy.exposition.publish({}))
+    anew = Exposition(busy.fleet)
+    asyncio.run(anew.publish({}))
+    assert busy.exposition.body == anew.body
+
+
+async def test_what_did_not_change_is_not_rendered_again() -> None:
+    own = Busy()
+    await own.exposition.publish({})
+    before = own.exposition.body
+    await own.exposition.publish({})
+    assert own.exposition.body is before
+    own.change(0, "limit", 7.0)
+    await own.exposition.publish({})
+    again = {id(piece) for piece in before.pieces} & {id(piece) for piece in own.exposition.body.pieces}
+    assert len(again) >= len(FAMILIES)  # those of the second chunk, at least
+
+
+async def test_the_newest_judgement_is_published_even_while_another_is() -> None:
+    own = Busy()
+    first = asyncio.create_task(own.exposition.publish({}))
+    await asyncio.sleep(0)  # it is rendering
+    own.change(0, "tag", 1.0)
+    own.change(CHUNK, "drop", 0.0)
+    second = asyncio.create_task(own.exposition.publish({}))
+    await asyncio.sleep(0)
+    first.cancel()
+    await second
+    anew = Exposition(own.fleet)
+    await anew.publish({})
+    assert own.exposition.body == anew.body
+
+
+async def test_the_same_number_of_another_series_is_not_the_same() -> None:
+    fleet = Fleet()
+    first, second = add(fleet, key("first")), add(fleet, key("second"))
+    exposition = Exposition(fleet)
+    for one, other in ((first, second), (second, first)):
+        judged(fleet, one, Zone.ABOVE, usage=800.0)
+        judged(fleet, other, Zone.STALE)
+        await exposition.publish({})
+        ((told, _),) = parsed(exposition)["headroom_usage"].items()
+        assert dict(told)["resource"] == one.key.resource
+
+
+async def test_a_snapshot_does_not_change_with_the_fleet() -> None:
+    fleet = Fleet()
+    series = add(fleet, key("orders"))
+    exposition = Exposition(fleet)
+    await exposition.publish({})
+    told = exposition.snapshot
+    judged(fleet, series, Zone.NEAR, usage=950.0)
+    assert told.zone[series.slot] == Zone.STALE
+    fleet.drop(series.key)
+    assert told.series[series.slot] is series

@@ -1,0 +1,72 @@
+"""Fleets by hand: series whose judgement is written down instead of made."""
+
+from typing import Any
+
+import numpy as np
+
+from collectors.base import Metric, Observed, per_second
+from monitor.exposition.exposition import Exposition
+from monitor.fleet.columns import Floats
+from monitor.fleet.fleet import Fleet, Key, Series
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.rings import WINDOW
+from monitor.fleet.series_settings import SeriesSettings
+from rules.band import Zone
+from rules.limits import Band, Limit, LimitSource
+from tests.resources import resource as of
+
+ACCOUNT, REGION = "123456789012", "eu-west-1"
+NOW = 30_000_000  # minutes
+RULING = SeriesSettings(limit=Limit(1000.0, LimitSource.API, NOW * 60), band=Band())
+
+traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
+refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
+
+
+def key(resource: str, signal: str = "kinesis.stream_write_bytes", account: str = ACCOUNT) -> Key:
+    service, name = signal.split(".")
+    return Key(account, REGION, service, name, of(resource))
+
+
+def add(fleet: Fleet, named: Key, ruling: SeriesSettings = RULING, **seen: Any) -> Series:
+    """Register a series that reads a metric of its own and its refusals, but for what was `seen`."""
+    usual = {
+        "usage": per_second(traffic.of(StreamName=named.id)),
+        "throttled": per_second(refused.of(StreamName=named.id)),
+    }
+    observed = Observed(signal=named.signal, resource=named.subject, **(usual | seen))
+    return fleet.put(named, observed, ruling, NOW)
+
+
+def judged(
+    fleet: Fleet, series: Series, zone: Zone, usage: float = np.nan, saturation: float = np.nan
+) -> None:
+    """Write down how a series was judged, by a sample of the minute NOW."""
+    place = series.slot
+    fleet.zone[place], fleet.usage[place], fleet.saturation[place] = zone, usage, saturation
+    fleet.utilization[place] = usage / fleet.limit[place]
+    fleet.minute[place] = NOW
+
+
+def course(
+    usage: Floats, limit: Floats | float = 1.0, throttled: Floats | float = np.nan, end: int = NOW
+) -> SeriesHistory:
+    """The last hours of a series that is observable, from the numbers of each minute."""
+    band, no = Band(), np.zeros(WINDOW, np.bool_)
+    numbers: dict[str, Any] = {
+        "usage": usage,
+        "upper_bound": np.nan,
+        "throttled": throttled,
+        "excess": throttled,
+        "limit": limit,
+        "low": band.low,
+        "high": band.high,
+        "near": band.near,
+    }
+    columns: dict[str, Any] = {name: np.full(WINDOW, number, np.float32) for name, number in numbers.items()}
+    return SeriesHistory(**columns, bounded=no, doubted=no, observable=~no, end=end)
+
+
+def text(exposition: Exposition, tail: bytes = b"") -> str:
+    """What was rendered."""
+    return b"".join(exposition.body.plain(tail)[1]).decode()

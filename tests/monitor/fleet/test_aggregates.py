@@ -1,0 +1,165 @@
+"""What is made of many metrics: counts that still grow, and members that are new."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.base import Metric, Observed, Usage, count_difference, per_second, total
+from monitor.alerting.lifecycle import Lifecycle
+from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.judge import judge
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.operations import SETTLED, UNFINISHED
+from monitor.fleet.series_settings import SeriesSettings
+from rules.alerts import NEVER, AlertState, Rule
+from rules.band import Zone
+from rules.limits import Band, Limit, LimitSource
+
+NOW = 29_000_000
+KEY = Key("123456789012", "eu-west-1", "test", "concurrency", "account")
+RULING = SeriesSettings(limit=Limit(1000.0, LimitSource.API, 0), band=Band())
+running = Metric("AWS/Test", "Running", "Maximum")
+throttles = Metric("AWS/Test", "Throttles", "Sum", zero_when_absent=True)
+own = [throttles.of(FunctionName=name) for name in "ab"]
+
+
+class World:
+    """An account whose refusals are its throttles less those of some functions."""
+
+    def __init__(self, refused: Usage | None = None, usage: Usage | None = None) -> None:
+        self.fleet = Fleet()
+        self.lifecycle = Lifecycle(self.fleet, NEVER)
+        self.put(refused or count_difference(throttles, *own), usage or total(running))
+
+    def put(self, refused: Usage, usage: Usage) -> None:
+        seen = Observed(signal="concurrency", resource=KEY.subject, usage=usage, throttled=refused)
+        self.fleet.put(KEY, seen, RULING, NOW)
+
+    def write(self, metric: Metric, minute: int, value: float) -> None:
+        self.write_all([(metric, minute, value)])
+
+    def write_all(self, points: Iterable[tuple[Metric, int, float]]) -> None:
+        """Write points of several metrics and minutes at once, as one answer of CloudWatch brings them."""
+        metrics, minutes, values = zip(*points, strict=True)
+        listed = self.fleet.metrics(KEY.cell)
+        rows = np.array([listed[metric_query(one)] for one in metrics], np.int32)
+        self.fleet.rings.write(rows, np.array(minutes, np.int32), np.array(values, np.float32))
+
+    def read(self, minute: int, *metrics: Metric) -> None:
+        listed = self.fleet.metrics(KEY.cell)
+        rows = [listed[metric_query(one)] for one in metrics] if metrics else [*listed.values()]
+        self.fleet.rings.mark_read(np.array(rows, np.int32), minute)
+
+    def saturation(self, now: int) -> float:
+        judge(self.fleet, now)
+        return float(self.fleet.saturation[self.fleet.series[KEY].slot])
+
+    def zone(self, now: int) -> Zone:
+        judge(self.fleet, now)
+        return Zone(int(self.fleet.zone[self.fleet.series[KEY].slot]))
+
+    def fires(self) -> bool:
+        self.lifecycle.advance(self.fleet.take_updated())
+        rules = self.lifecycle.rules(self.fleet.series[KEY].slot, AlertState.FIRING)
+        return any(rule is Rule.SATURATED for rule, _ in rules)
+
+
+growths = st.lists(st.floats(0.3, 1), min_size=3, max_size=9).map(lambda parts: [*sorted(parts), 1.0])
+
+
+def grown(parts: list[float], age: int) -> float:
+    """How much of a count is there when its minute is so old."""
+    return parts[min(age, len(parts) - 1)]
+
+
+@given(st.lists(growths, min_size=3, max_size=3), st.lists(st.integers(300, 600), min_size=25, max_size=25))
+def test_counts_that_grow_each_for_itself_leave_nothing_that_decides(
+    parts: list[list[float]], counts: list[int]
+) -> None:
+    """All that is refused is refused by the functions' own reservations, at every moment."""
+    world = World()
+    for now in range(NOW, NOW + len(counts)):
+        for metric, growth, share in zip((throttles, *own), parts, (2, 1, 1), strict=True):
+            world.write_all(
+                (metric, minute, share * counts[minute - NOW] * grown(growth, now - minute))
+                for minute in range(NOW, now + 1)
+            )
+        world.write(running, now, 10)
+        world.read(now)
+        assert not world.saturation(now) > 0
+        assert not world.fires()
+
+
+@given(st.integers(1, 599))
+def test_what_the_account_refuses_beside_its_functions_is_known_once_it_is_settled(refused: int) -> None:
+    world = World()
+    for minute in range(NOW - SETTLED - 5, NOW + 1):
+        world.write(throttles, minute, 600 + refused)
+        world.write(own[0], minute, 600)
+        world.write(running, minute, 10)
+        world.read(minute)
+    assert world.saturation(NOW) == refused
+    assert world.fires()
+
+
+def test_what_no_revision_explains_is_known_at_once() -> None:
+    world = World()
+    for minute in range(NOW - UNFINISHED, NOW + 1):
+        world.write(throttles, minute, 900)
+        world.write(own[0], minute, 200)
+        world.write(running, minute, 10)
+    world.read(NOW)
+    assert world.saturation(NOW) == 700
+    assert world.fires()
+
+
+def test_without_any_function_of_its_own_every_refusal_counts_at_once() -> None:
+    assert count_difference(throttles) == total(throttles)
+
+
+def test_a_new_member_of_a_sum_does_not_make_it_stale() -> None:
+    first, second = (running.of(FunctionName=name) for name in "ab")
+    world = World(total(throttles), total(first, throttles.of(FunctionName="x")))
+    for minute in range(NOW - 5, NOW + 1):
+        world.write(first, minute, 700)
+    world.read(NOW)
+    assert world.zone(NOW) is Zone.WITHIN
+    world.put(total(throttles), total(first, throttles.of(FunctionName="x"), second))
+    assert world.zone(NOW) is Zone.WITHIN  # of the minute before it was there
+    world.write(first, NOW + 1, 700)
+    world.write(second, NOW + 1, 250)
+    world.read(NOW + 1)
+    assert world.zone(NOW + 1) is Zone.NEAR
+
+
+def test_a_new_member_that_cannot_be_read_makes_the_sum_unknown_in_time() -> None:
+    first, second = (running.of(FunctionName=name) for name in "ab")
+    world = World(total(throttles), total(first))
+    world.write(first, NOW, 700)
+    world.read(NOW)
+    world.put(total(throttles), total(first, second))
+    later = NOW + RULING.stale_after + 1
+    world.write(first, later, 700)
+    world.read(later, first, throttles)
+    assert world.zone(later) is Zone.STALE
+
+
+def test_a_sum_of_which_a_part_was_not_read_is_not_lower() -> None:
+    first, second = (running.of(FunctionName=name) for name in "ab")
+    world = World(total(throttles), total(first, second))
+    for metric, value in ((first, 500), (second, 450)):
+        world.write(metric, NOW, value)
+    world.read(NOW)
+    world.write(first, NOW + 1, 500)
+    world.read(NOW + 1, first)
+    assert world.zone(NOW + 1) is Zone.NEAR
+    assert world.fleet.usage[world.fleet.series[KEY].slot] == pytest.approx(950)
+
+
+def test_a_rate_of_refusals_keeps_its_weights() -> None:
+    terms = count_difference(throttles, *own).scaled(1 / 60).terms
+    assert [weight for _, weight in terms] == [1 / 60, -1 / 60, -1 / 60]
+    assert per_second(throttles) == count_difference(throttles).scaled(1 / 60)

@@ -1,0 +1,205 @@
+"""What is told of minutes whose points come in any order and as late as they like."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.fleet.columns import Floats, Ints
+from monitor.fleet.namespaces import MIN_LATE, NEVER, RESUME_FOR, SILENT_AFTER
+from monitor.fleet.rings import WINDOW, Rings
+
+NOW = 29_000_000
+SPAN = 30  # minutes in which something happens
+BUSY, CALM, STEADY = range(3)  # two metrics that are zero when absent, and one that always has points
+ROWS = np.array([BUSY, CALM, STEADY], np.int32)
+
+Truth = dict[tuple[int, int], float]  # by row and minute ago
+Arrival = tuple[int, int, int]  # how late, row, minute ago
+
+
+def rings_of(zero: Iterable[bool] = (True, True, False)) -> Rings:
+    rings = Rings()
+    namespace = rings.namespaces.number_of("AWS/Lambda")
+    for flag in zero:
+        rings.declare(rings.allocate(), namespace, flag)
+    return rings
+
+
+def write(rings: Rings, row: int, minute: int, value: float) -> None:
+    rings.write(np.array([row]), np.array([minute]), np.array([value], np.float32))
+
+
+def history(rings: Rings, row: int, last: int, minutes: int = SPAN) -> Floats:
+    """The values of the minutes up to one."""
+    at: Ints = np.arange(last - minutes + 1, last + 1, dtype=np.int32)
+    return rings.at(np.full(minutes, row, np.int32), at)
+
+
+points = st.dictionaries(
+    st.tuples(st.sampled_from([BUSY, CALM]), st.integers(0, SPAN - 1)), st.integers(1, 100).map(float)
+)
+
+
+@given(points, st.data())
+def test_once_all_has_come_the_history_is_the_truth_whatever_the_order_and_however_late(
+    happened: Truth, data: st.DataObject
+) -> None:
+    """Polls come meanwhile; none of them says 0 of a minute that AWS did not prove to be published."""
+    truth = happened | {(STEADY, ago): 7.0 for ago in range(SPAN)}
+    arrivals = data.draw(st.permutations(sorted(truth)))
+    lateness = sorted(
+        data.draw(st.lists(st.integers(0, WINDOW - SPAN - 1), min_size=len(truth), max_size=len(truth)))
+    )
+    rings, proved = rings_of(), NOW - SPAN - WINDOW
+    for (row, ago), late in zip(arrivals, lateness, strict=True):
+        rings.mark_read(ROWS, NOW + late)
+        write(rings, row, NOW - ago, truth[row, ago])
+        proved = max(proved, NOW - ago)
+        for one in (BUSY, CALM):
+            told = history(rings, one, NOW + late, minutes=SPAN + late)
+            minutes = np.arange(NOW - SPAN + 1, NOW + late + 1)
+            silent = NOW + late - proved >= SILENT_AFTER
+            assert silent or not (told[minutes > proved] == 0).any()
+    rings.mark_read(ROWS, NOW + lateness[-1])
+    for row in (BUSY, CALM):
+        expected = [truth.get((row, ago), 0.0) for ago in reversed(range(SPAN))]
+        assert history(rings, row, NOW).tolist() == expected
+
+
+@pytest.mark.parametrize("late", [1, 5, 20, SILENT_AFTER - 1])
+def test_a_namespace_of_which_nothing_comes_tells_nothing(late: int) -> None:
+    rings = rings_of()
+    for row in ROWS.tolist():
+        write(rings, row, NOW, 5.0)
+    rings.mark_read(ROWS, NOW + late)
+    assert rings.latest_minute[ROWS].tolist() == [NOW] * 3
+    assert rings.latest_value[ROWS].tolist() == [5.0] * 3
+    assert rings.read_through[ROWS].tolist() == [NOW + late] * 3
+    assert rings.polled_through[ROWS].tolist() == [NOW] * 3  # it is asked for again
+
+
+def test_a_point_of_a_neighbour_proves_that_nothing_happened_and_marks_the_news() -> None:
+    rings = rings_of()
+    write(rings, STEADY, NOW, 5.0)
+    rings.mark_read(ROWS, NOW + 5)
+    rings.dirty[:] = False
+    write(rings, STEADY, NOW + 3, 5.0)
+    assert rings.latest_minute[:2].tolist() == [NOW + 3] * 2
+    assert rings.dirty[:2].all()
+
+
+def test_a_zero_that_was_told_is_replaced_by_the_number_that_comes_later() -> None:
+    rings = rings_of()
+    write(rings, STEADY, NOW, 5.0)
+    rings.mark_read(ROWS, NOW)
+    assert rings.latest_value[BUSY] == 0.0
+    write(rings, BUSY, NOW, 9.0)
+    assert rings.latest_value[BUSY] == 9.0
+
+
+@pytest.mark.parametrize("polled_every", [1, 5, 15])
+def test_silence_for_an_hour_is_idleness_of_what_was_idle_and_of_nothing_else(polled_every: int) -> None:
+    """Also after the window has left the minute in which the namespace fell silent behind."""
+    rings = rings_of()
+    write(rings, STEADY, NOW, 5.0)
+    write(rings, BUSY, NOW - 1, 5.0)
+    write(rings, CALM, NOW - 30, 5.0)
+    for minute in range(NOW, NOW + 3 * WINDOW, polled_every):
+        rings.mark_read(ROWS, minute)
+        idle = minute - NOW >= SILENT_AFTER
+        assert rings.latest_minute[BUSY] == NOW
+        assert rings.latest_minute[CALM] == (minute if idle else NOW)
+    assert rings.latest_value[CALM] == 0.0
+    write(rings, STEADY, minute - 1, 5.0)
+    assert rings.latest_minute[:2].tolist() == [minute - 1] * 2  # proved again
+
+
+def test_a_namespace_of_which_nothing_ever_came_is_late_for_an_hour_and_idle_after_that() -> None:
+    rings = rings_of()
+    rings.mark_read(ROWS, NOW)
+    assert math.isnan(rings.latest_value[CALM])
+    rings.mark_read(ROWS, NOW + SILENT_AFTER - 1)
+    assert math.isnan(rings.latest_value[CALM])
+    rings.mark_read(ROWS, NOW + SILENT_AFTER)
+    assert rings.latest_value[:2].tolist() == [0.0, 0.0]
+    assert math.isnan(rings.latest_value[STEADY])
+
+
+def test_what_an_idle_namespace_kept_back_is_asked_for_once_it_publishes_again() -> None:
+    """While it counts as idle, not all of the window is asked for at every poll."""
+    rings = rings_of()
+    for row in ROWS.tolist():
+        write(rings, row, NOW, 5.0)
+    rings.mark_read(ROWS, NOW)
+    for minute in range(NOW + 1, NOW + 90):
+        rings.mark_read(ROWS, minute, requested_from=int(rings.polled_through[STEADY]) - 9)
+        late = minute - NOW < SILENT_AFTER
+        assert rings.polled_through[ROWS].tolist() == [NOW if late else minute] * 3
+    write(rings, STEADY, minute, 5.0)
+    rings.mark_read(ROWS, minute, requested_from=minute - 10)
+    assert rings.polled_through[ROWS].tolist() == [NOW] * 3
+
+
+@pytest.mark.parametrize("late", [MIN_LATE, 20, 45])
+def test_what_a_late_namespace_kept_back_may_come_in_any_order(late: int) -> None:
+    """The newest minute may come first: those before it are asked for again for a while."""
+    rings = rings_of()
+    for row in ROWS.tolist():
+        write(rings, row, NOW, 5.0)
+    rings.mark_read(ROWS, NOW + late)
+    for minute in range(NOW + late + 1, NOW + late + 2 * RESUME_FOR):
+        write(rings, STEADY, minute, 5.0)
+        rings.mark_read(ROWS, minute, requested_from=int(rings.polled_through[STEADY]) - 9)
+        resuming = minute <= NOW + late + RESUME_FOR
+        assert rings.polled_through[ROWS].tolist() == [NOW if resuming else minute] * 3
+
+
+@pytest.mark.parametrize("interval", [1, 5, 60])
+def test_a_namespace_in_time_is_done_with_at_each_poll(interval: int) -> None:
+    rings = rings_of()
+    for minute in range(NOW, NOW + 5 * interval, interval):
+        for ago in range(interval):
+            write(rings, STEADY, minute - ago, 5.0)
+        rings.mark_read(
+            ROWS, minute - 2, requested_from=int(rings.polled_through[STEADY]) - 9 if minute > NOW else NEVER
+        )
+        assert rings.polled_through[ROWS].tolist() == [minute - 2] * 3
+
+
+def test_a_namespace_proves_nothing_of_another_one() -> None:
+    rings = rings_of()
+    other = rings.allocate()
+    rings.declare(other, rings.namespaces.number_of("AWS/Kinesis"), zero=True)
+    write(rings, STEADY, NOW, 5.0)
+    rings.mark_read(np.array([other], np.int32), NOW)
+    assert math.isnan(rings.latest_value[other])
+
+
+@pytest.mark.parametrize(
+    ("complete", "provisional", "told"),
+    [
+        pytest.param(50, {1: 60}, 1, id="it grew already"),
+        pytest.param(50, {1: 10}, 0, id="it may still grow"),
+        pytest.param(50, {1: 70, 2: 5}, 1, id="the newest may still grow, the one before has"),
+        pytest.param(50, {1: 5, 2: 70}, 2, id="in any order"),
+        pytest.param(None, {1: 5}, 1, id="nothing to hold it against"),
+    ],
+)
+def test_a_provisional_minute_is_told_where_it_says_no_less_than_the_last_complete_one(
+    complete: float | None, provisional: dict[int, float], told: int
+) -> None:
+    rings = rings_of([False])
+    row = np.array([0], np.int32)
+    if complete is not None:
+        write(rings, 0, NOW, complete)
+    rings.mark_read(row, NOW)
+    for ahead, value in provisional.items():
+        write(rings, 0, NOW + ahead, value)
+    assert rings.latest_minute[0] == NOW + told
+    assert rings.complete_through(row) == NOW
+    rings.mark_read(row, NOW + 2)
+    assert rings.latest_minute[0] == NOW + max(provisional)

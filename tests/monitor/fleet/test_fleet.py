@@ -1,0 +1,259 @@
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.base import Metric, Observed, Op, Unobservable, Usage, highest, total
+from monitor.fleet.columns import INITIAL_CAPACITY
+from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.judge import judge
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.rings import NEVER
+from monitor.fleet.series_settings import SeriesSettings
+from rules.band import Zone
+from rules.limits import Band, Limit, LimitSource
+from tests.monitor.fleet.points import OPERATIONS
+from tests.resources import resource
+
+NOW = 29_000_000
+CELL = "123456789012", "eu-west-1"
+OTHER = "123456789012", "us-east-1"
+RULING = SeriesSettings(limit=Limit(100.0, LimitSource.API, 0), band=Band())
+
+METRICS = [Metric("AWS/Test", f"M{n}", "Sum", zero_when_absent=n % 2 == 1) for n in range(5)]
+traffic, refusals = METRICS[0], METRICS[1]
+
+metrics = st.lists(
+    st.tuples(st.sampled_from(METRICS), st.sampled_from([1.0, -1.0, 0.1])), min_size=1, max_size=3
+)
+usages = st.builds(Usage, st.sampled_from(OPERATIONS), metrics.map(tuple))
+keys = st.builds(
+    Key,
+    st.just(CELL[0]),
+    st.sampled_from([CELL[1], OTHER[1]]),
+    st.just("test"),
+    st.just("rate"),
+    st.sampled_from("abc"),
+)
+observations = st.builds(
+    Observed,
+    signal=st.just("rate"),
+    resource=st.just("a"),
+    usage=st.one_of(usages, st.floats(0, 9), st.just(Unobservable("off"))),
+    throttled=st.one_of(st.none(), usages),
+    upper_bound=st.one_of(st.none(), usages),
+)
+
+
+def key(resource: str = "a", cell: tuple[str, str] = CELL) -> Key:
+    return Key(*cell, "test", "rate", resource)
+
+
+def observed(usage: Usage | float | Unobservable, **more: Any) -> Observed:
+    return Observed(signal="rate", resource=resource("a"), usage=usage, **more)
+
+
+def polled(one: Observed) -> set[bytes]:
+    """The metrics that a series needs from CloudWatch."""
+    some = [usage for usage in (one.usage, one.throttled, one.upper_bound) if isinstance(usage, Usage)]
+    return {metric_query(metric) for usage in some for metric, _ in usage.terms}
+
+
+def said(fleet: Fleet, place: int) -> list[tuple[Op, list[bytes], list[float]] | None]:
+    """The formulas of a series, its metrics by fragment."""
+    names = {row: metric for cell in (CELL, OTHER) for metric, row in fleet.metrics(cell).items()}
+    formulas = (some.get(place) for some in (fleet.usages, fleet.throttled, fleet.upper_bounds))
+    return [
+        (one.op, [names.get(row, b"told") for row in one.rows], list(one.weights)) if one else None
+        for one in formulas
+    ]
+
+
+def expected(one: Observed) -> list[tuple[Op, list[bytes], list[float]] | None]:
+    def of(usage: Usage | float | Unobservable | None) -> tuple[Op, list[bytes], list[float]] | None:
+        if isinstance(usage, Usage):
+            weights = [float(np.float32(weight)) for _, weight in usage.terms]
+            return usage.op, [metric_query(metric) for metric, _ in usage.terms], weights
+        return (Op.SUM, [b"told"], [1.0]) if isinstance(usage, float) else None
+
+    return [of(one.usage), of(one.throttled), of(one.upper_bound)]
+
+
+@given(st.lists(st.tuples(keys, st.one_of(st.none(), observations)), max_size=25))
+def test_series_that_come_change_and_go_in_any_order_leave_exactly_what_is_there(
+    turns: list[tuple[Key, Observed | None]],
+) -> None:
+    fleet, there = Fleet(), dict[Key, Observed]()
+    for one, seen in turns:
+        if seen:
+            fleet.put(one, seen, RULING, NOW)
+            there[one] = seen
+        elif one in there:
+            fleet.drop(one)
+            del there[one]
+        assert len(fleet) == len(there)
+        assert {fleet.by_slot[series.slot].key for series in fleet.series.values()} == set(there)
+        for cell in (CELL, OTHER):
+            needed = set[bytes]().union(
+                *(polled(seen) for found, seen in there.items() if found.cell == cell)
+            )
+            assert set(fleet.metrics(cell)) == needed
+        for found in there:
+            assert said(fleet, fleet.series[found].slot) == expected(there[found])
+
+
+@given(st.lists(st.tuples(keys, observations), max_size=12))
+def test_what_is_dropped_leaves_its_rows_and_places_empty_for_others(
+    turns: list[tuple[Key, Observed]],
+) -> None:
+    fleet = Fleet()
+    for one, seen in turns:
+        fleet.put(one, seen, RULING, NOW)
+    rows = np.arange(fleet.rings.size, dtype=np.int32)
+    fleet.rings.write(rows, np.full(rows.size, NOW, np.int32), np.full(rows.size, 50, np.float32))
+    judge(fleet, NOW)
+    for one in list(fleet.series):
+        fleet.drop(one)
+    size, places = fleet.rings.size, fleet.size
+    assert fleet.allocate() == places  # those of the dropped ones are not used until they are released
+    assert len(fleet.reclaim()) == places
+    for _ in range(size):
+        row = fleet.rings.allocate()
+        assert row < size
+        assert np.isnan(fleet.rings.values[row]).all()
+        assert fleet.rings.read_through[row] == fleet.rings.latest_minute[row] == NEVER
+        assert not fleet.rings.zero_when_absent[row]
+    for _ in range(places):
+        place = fleet.allocate()
+        assert place < places
+        assert np.isnan([fleet.usage[place], fleet.limit[place], fleet.saturation[place]]).all()
+
+
+def test_a_metric_that_two_series_use_is_asked_for_once_and_kept_until_both_are_gone() -> None:
+    fleet = Fleet()
+    fleet.put(key("a"), observed(total(traffic), throttled=total(refusals)), RULING, NOW)
+    fleet.put(key("b"), observed(highest(traffic)), RULING, NOW)
+    assert set(fleet.metrics(CELL)) == {metric_query(traffic), metric_query(refusals)}
+    fleet.drop(key("a"))
+    assert set(fleet.metrics(CELL)) == {metric_query(traffic)}
+    fleet.drop(key("b"))
+    assert not fleet.metrics(CELL)
+
+
+def test_a_series_seen_again_keeps_its_points() -> None:
+    fleet = Fleet()
+    fleet.put(key(), observed(total(traffic)), RULING, NOW)
+    row = fleet.metrics(CELL)[metric_query(traffic)]
+    fleet.rings.write(np.array([row]), np.array([NOW]), np.array([50], np.float32))
+    fleet.put(key(), observed(total(traffic), throttled=total(refusals)), RULING, NOW)
+    judge(fleet, NOW)
+    assert fleet.usage[fleet.series[key()].slot] == 50
+
+
+def test_the_same_metric_of_two_cells_is_two_metrics() -> None:
+    fleet = Fleet()
+    fleet.put(key(cell=CELL), observed(total(traffic)), RULING, NOW)
+    fleet.put(key(cell=OTHER), observed(total(traffic)), RULING, NOW)
+    assert set(fleet.metrics(CELL)) == set(fleet.metrics(OTHER))
+    assert set(fleet.metrics(CELL).values()).isdisjoint(fleet.metrics(OTHER).values())
+
+
+def test_a_shared_metric_waits_for_the_most_patient_of_its_series() -> None:
+    fleet = Fleet()
+    fleet.put(key("a"), observed(total(traffic)), SeriesSettings(limit=None, band=Band(), delay=5), NOW)
+    fleet.put(key("b"), observed(total(traffic)), SeriesSettings(limit=None, band=Band(), delay=3), NOW)
+    assert fleet.rings.delay[fleet.metrics(CELL)[metric_query(traffic)]] == 5
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_an_api_that_tells_no_number_is_no_sample(number: float) -> None:
+    fleet = Fleet()
+    fleet.put(key(), observed(number), RULING, NOW)
+    judge(fleet, NOW)
+    assert fleet.zone[0] == Zone.STALE
+
+
+def test_a_usage_told_by_the_api_is_the_sample_of_that_minute() -> None:
+    fleet = Fleet()
+    fleet.put(key(), observed(95.0), RULING, NOW)
+    fleet.put(key(), observed(50.0), RULING, NOW + 1)
+    judge(fleet, NOW + 2)
+    assert (fleet.usage[0], fleet.minute[0], fleet.zone[0]) == (50, NOW + 1, Zone.WITHIN)
+    assert not fleet.metrics(CELL)
+
+
+def test_a_new_limit_holds_from_the_next_judgement() -> None:
+    fleet = Fleet()
+    fleet.put(key(), observed(50.0), RULING, NOW)
+    fleet.put(
+        key(), observed(50.0), SeriesSettings(limit=Limit(50.0, LimitSource.OVERRIDE, 0), band=Band()), NOW
+    )
+    judge(fleet, NOW)
+    assert fleet.zone[0] == Zone.NEAR
+
+
+@pytest.mark.parametrize(
+    ("seen", "ruling", "changes"),
+    [
+        (observed(total(traffic)), RULING, False),
+        (observed(total(refusals)), RULING, False),
+        (observed(Unobservable("off", "turn it on")), RULING, True),
+        (observed(total(traffic), upper_bound=total(traffic)), RULING, True),
+        (observed(total(traffic)), SeriesSettings(limit=None, band=Band()), True),
+        (observed(total(traffic)), SeriesSettings(limit=RULING.limit, band=Band(high=0.8)), True),
+        (observed(total(traffic)), SeriesSettings(limit=RULING.limit, band=Band(), tags={"team": "a"}), True),
+    ],
+)
+def test_the_version_tells_when_what_is_said_of_a_series_changes(
+    seen: Observed, ruling: SeriesSettings, changes: bool
+) -> None:
+    fleet = Fleet()
+    fleet.put(key(), observed(total(traffic)), RULING, NOW)
+    before = fleet.version
+    fleet.put(key(), seen, ruling, NOW)
+    assert (fleet.version != before) is changes
+
+
+def test_the_version_grows_when_a_series_comes_and_when_it_goes() -> None:
+    fleet = Fleet()
+    versions = [fleet.version]
+    fleet.put(key(), observed(total(traffic)), RULING, NOW)
+    versions.append(fleet.version)
+    fleet.drop(key())
+    versions.append(fleet.version)
+    assert versions == sorted(set(versions))
+
+
+def test_the_columns_grow_with_the_series() -> None:
+    fleet = Fleet()
+    for n in range(INITIAL_CAPACITY + 1):
+        fleet.put(key(str(n)), observed(float(n)), RULING, NOW)
+    judge(fleet, NOW)
+    assert fleet.usage[: fleet.size].tolist() == [float(n) for n in range(INITIAL_CAPACITY + 1)]
+
+
+def test_a_metric_is_written_as_get_metric_data_wants_it() -> None:
+    metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName='é"\n\\', ShardId="shardId-0")
+    assert json.loads(metric_query(metric)) == {
+        "Metric": {
+            "Namespace": "AWS/Kinesis",
+            "MetricName": "IncomingBytes",
+            "Dimensions": [
+                {"Name": "ShardId", "Value": "shardId-0"},
+                {"Name": "StreamName", "Value": 'é"\n\\'},
+            ],
+        },
+        "Period": 60,
+        "Stat": "Sum",
+    }
+
+
+def test_an_id_is_stable_fit_for_a_url_and_tells_apart_what_only_looks_alike() -> None:
+    assert key().id == key().id
+    assert key().id.isalnum()
+    assert key("a\ud800").id.isalnum()  # AWS's JSON may hold what UTF-8 cannot
+    assert Key("1", "r", "s", "a", "b").id != Key("1", "r", "s", "ab", "").id

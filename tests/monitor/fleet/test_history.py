@@ -1,0 +1,93 @@
+"""The last hours of a series, and since when it is as it is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from collectors.base import Observed, per_second
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.rings import WINDOW
+from rules.band import Zone
+from rules.limits import Limit, LimitSource
+from tests.monitor.fleet.fleets import NOW, RULING, add, key, traffic
+
+NAN = float("nan")
+
+
+def course(*runs: tuple[int, float], refused: float = NAN) -> tuple[SeriesHistory, Fleet]:
+    """A series of limit 1000 that ends with these minutes and utilizations, and is refused in the last."""
+    fleet = Fleet()
+    series = add(fleet, key("orders"))
+    told = [value * 1000 * 60 for length, value in runs for _ in range(length)]
+    minutes = np.arange(NOW - len(told) + 1, NOW + 1, dtype=np.int32)
+    usage, refusals = fleet.usages.get(series.slot), fleet.throttled.get(series.slot)
+    assert usage and refusals
+    fleet.rings.write(np.full(len(told), usage.rows[0], np.int32), minutes, np.array(told, np.float32))
+    if np.isfinite(refused):
+        fleet.rings.write(np.array(refusals.rows), minutes[-1:], np.array([refused], np.float32))
+    return SeriesHistory.of(fleet, series, NOW), fleet
+
+
+@pytest.mark.parametrize(
+    ("runs", "zone", "minutes"),
+    [
+        ([(50, 0.5), (10, 0.95)], Zone.NEAR, 10),
+        ([(50, 0.5), (5, 0.8), (10, 0.95)], Zone.ABOVE, 15),
+        ([(50, 0.5), (5, 0.95), (10, 0.8)], Zone.ABOVE, 15),
+        ([(50, 0.5), (10, 0.1)], Zone.BELOW, 10),
+        ([(50, 0.9), (10, 0.5)], Zone.WITHIN, 10),
+        ([(50, 0.5), (10, 0.95), (3, NAN), (2, 0.95)], Zone.NEAR, 15),
+        ([(50, 0.5), (30, NAN)], Zone.STALE, 30),
+        ([(100, 0.95)], Zone.NEAR, None),
+        ([(1, NAN)], Zone.STALE, None),
+    ],
+)
+def test_since_when(runs: list[tuple[int, float]], zone: Zone, minutes: int | None) -> None:
+    told, _ = course(*runs)
+    since = told.since(zone)
+    assert since == (None if minutes is None else NOW - minutes + 1)
+
+
+def test_refusals_make_it_saturated_since_they_began() -> None:
+    told, _ = course((60, 0.5), refused=3.0)
+    assert told.since(Zone.SATURATED) == NOW
+
+
+def test_samples_stand_at_their_minutes() -> None:
+    told, _ = course((3, 0.5))
+    assert told.usage.size == WINDOW and told.start == NOW - WINDOW + 1
+    assert np.isnan(told.usage[:-3]).all() and told.usage[-3:].tolist() == pytest.approx([500.0] * 3)
+
+
+def test_samples_from_the_future_are_left_out() -> None:
+    _, fleet = course((3, 0.5))
+    early = SeriesHistory.of(fleet, next(iter(fleet.series.values())), NOW - 1)
+    assert np.isfinite(early.usage).sum() == 2
+
+
+def test_a_usage_that_is_only_bounded_has_no_utilization() -> None:
+    fleet, named = Fleet(), key("orders.fifo", "sqs.fifo_api_rate")
+    least, most = traffic.of(StreamName="least"), traffic.of(StreamName="most")
+    series = add(fleet, named, usage=per_second(least), upper_bound=per_second(most), throttled=None)
+    fleet.rings.write(np.array([0, 1]), np.array([NOW, NOW]), np.array([6000.0, 60_000.0], np.float32))
+    told = SeriesHistory.of(fleet, series, NOW)
+    assert (told.usage[-1], told.upper_bound[-1]) == pytest.approx((100.0, 1000.0))
+    assert np.isnan(told.utilization).all()
+    assert told.since(Zone.UNOBSERVABLE) is None
+
+
+def test_each_minute_is_measured_by_the_limit_of_then() -> None:
+    """A limit that was doubled an hour ago ended the time above the band then, not at a change of usage."""
+    _, fleet = course((180, 0.8))
+    named = key("orders")
+    doubled = replace(RULING, limit=Limit(2000.0, LimitSource.API, 0))
+    observed = Observed(
+        signal=named.signal, resource=named.subject, usage=per_second(traffic.of(StreamName=named.id))
+    )
+    series = fleet.put(named, observed, doubled, NOW - 59)
+    told = SeriesHistory.of(fleet, series, NOW)
+    assert told.limit.tolist() == [1000.0] * 120 + [2000.0] * 60
+    assert told.utilization.tolist() == pytest.approx([0.8] * 120 + [0.4] * 60)
+    assert told.since(Zone.WITHIN) == NOW - 59

@@ -1,0 +1,168 @@
+"""What is paid for and idle: all that was bought together, in judgement and alerts alike."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.base import Metric, Resource, per_second
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.idleness import busiest
+from monitor.fleet.judge import judge
+from monitor.fleet.key import Key
+from monitor.fleet.series_settings import SeriesSettings
+from rules.limits import Limit, LimitSource
+from tests.monitor.alerting.stage import Stage
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add
+
+DAY = 24 * 60
+BYTES, RECORDS = "stream_write_bytes", "stream_write_records"
+SHARD_READ, CONSUMER = "shard_read_bytes", "efo_read_bytes"
+BOUGHT: SeriesSettings = replace(RULING, limit=Limit(100.0, LimitSource.API, 0), paid=True)
+refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
+
+
+def key(signal: str, *path: str) -> Key:
+    return Key(ACCOUNT, REGION, "kinesis", signal, Resource("thing", path))
+
+
+def bought(fleet: Fleet, signal: str, *path: str, ruling: SeriesSettings = BOUGHT) -> Series:
+    """A series of a limit of 100 that was bought, with a metric of its own and refusals of its stream."""
+    own = Metric("AWS/Kinesis", signal, "Sum").of(StreamName="/".join(path))
+    counted = per_second(refused.of(StreamName=path[0]))
+    return add(fleet, key(signal, *path), ruling, usage=per_second(own), throttled=counted)
+
+
+def write(fleet: Fleet, series: Series, minute: int, used: float, throttled: float = 0.0) -> None:
+    """A minute's usage, as a percentage, and its refusals per second."""
+    for formulas, value in ((fleet.usages, used), (fleet.throttled, throttled)):
+        formula = formulas.get(series.slot)
+        assert formula
+        rows, at = np.array(formula.rows), np.array([minute], np.int32)
+        fleet.rings.write(rows, at, np.array([value * 60], np.float32))
+        fleet.rings.mark_read(rows, minute)
+
+
+def idle(*used: tuple[str, float | None], throttled: float = 0.0) -> list[bool]:
+    """Which series of one stream's shards are idle, by what each uses now; None is no sample."""
+    fleet = Fleet()
+    for number, (signal, share) in enumerate(used):
+        path = ("orders",) if signal.startswith("stream") else ("orders", str(number))
+        series = bought(fleet, signal, *path)
+        if share is not None:
+            write(fleet, series, NOW - 3, share, throttled)
+    judge(fleet, NOW)
+    return [bool(one) for one in fleet.idle[: fleet.size]]
+
+
+@pytest.mark.parametrize(
+    ("used", "expected"),
+    [
+        pytest.param([(BYTES, 5), (RECORDS, 5)], True, id="by all"),
+        pytest.param([(BYTES, 5), (RECORDS, 60)], False, id="by one of two"),
+        pytest.param([(BYTES, 5), (RECORDS, 95)], False, id="the other is near its limit"),
+        pytest.param([(BYTES, 5), (RECORDS, None)], False, id="of the other nothing is known"),
+        pytest.param([(BYTES, 60), (SHARD_READ, 5)], False, id="a stream that is written and hardly read"),
+        pytest.param([(BYTES, 60), (CONSUMER, 5)], False, id="a consumer that is hardly pushed anything"),
+        pytest.param(
+            [(BYTES, 5), (CONSUMER, 5), (SHARD_READ, 39)], True, id="written and read, and all is idle"
+        ),
+    ],
+)
+def test_what_was_bought_together_is_idle_together(
+    used: list[tuple[str, float | None]], expected: bool
+) -> None:
+    assert [one for one in idle(*used) if one] == [True] * len(used) * expected
+
+
+def test_what_is_refused_is_not_idle_even_within_the_tolerance() -> None:
+    assert not any(idle((BYTES, 5), (RECORDS, 5), throttled=0.02))
+
+
+def test_other_streams_regions_and_limits_that_cost_nothing_are_no_part_of_it() -> None:
+    fleet = Fleet()
+    alone = bought(fleet, BYTES, "orders")
+    others = [
+        bought(fleet, RECORDS, "clicks"),
+        bought(fleet, RECORDS, "orders", ruling=replace(BOUGHT, paid=False)),
+    ]
+    write(fleet, alone, NOW - 3, 5)
+    for other in others:
+        write(fleet, other, NOW - 3, 90)
+    judge(fleet, NOW)
+    assert fleet.idle[alone.slot]
+
+
+def test_a_series_that_comes_or_goes_counts_at_once() -> None:
+    fleet = Fleet()
+    first = bought(fleet, BYTES, "orders")
+    write(fleet, first, NOW - 3, 5)
+    judge(fleet, NOW)
+    assert fleet.idle[first.slot]
+    second = bought(fleet, RECORDS, "orders")
+    write(fleet, second, NOW - 3, 60)
+    judge(fleet, NOW)
+    assert not fleet.idle[first.slot]
+    fleet.drop(second.key)
+    judge(fleet, NOW)
+    assert fleet.idle[first.slot]
+
+
+shares = st.one_of(st.none(), st.integers(0, 100).map(float))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["orders", "clicks"]), shares), min_size=1, max_size=8))
+def test_an_alert_knows_what_the_judgement_knows(streams: list[tuple[str, float | None]]) -> None:
+    """What decides of one minute in the life of an alert is what the judgement shows of it."""
+    fleet = Fleet()
+    for number, (stream, share) in enumerate(streams):
+        series = bought(fleet, SHARD_READ, stream, str(number))
+        if share is not None:
+            write(fleet, series, NOW - 3, share)
+    judge(fleet, NOW)
+    places = np.arange(fleet.size, dtype=np.int32)
+    others = busiest(fleet, places, np.full(places.size, NOW - 3, np.int32))
+    by_alerts = (fleet.utilization[places] < fleet.low[places]) & ~(others >= 1)
+    assert by_alerts.tolist() == fleet.idle[places].tolist()
+
+
+def test_another_that_was_heard_of_a_moment_ago_still_counts() -> None:
+    """Two metrics do not come in the same minute; only what is stale is unknown."""
+    fleet = Fleet()
+    first, second = bought(fleet, BYTES, "orders"), bought(fleet, RECORDS, "orders")
+    write(fleet, second, NOW - 5, 20)
+    stale_after = int(fleet.stale_after[second.slot])
+    asked = np.array([first.slot] * 3, np.int32)
+    minutes = np.array([NOW - 4, NOW - 5 + stale_after, NOW - 4 + stale_after], np.int32)
+    assert busiest(fleet, asked, minutes).tolist() == [pytest.approx(0.5), pytest.approx(0.5), np.inf]
+
+
+def test_another_that_is_refused_is_busy_however_little_it_uses() -> None:
+    fleet = Fleet()
+    usage = per_second(Metric("AWS/Kinesis", BYTES, "Sum").of(StreamName="orders"))
+    first = add(fleet, key(BYTES, "orders"), BOUGHT, usage=usage, throttled=None)
+    second = bought(fleet, RECORDS, "orders")
+    write(fleet, second, NOW - 3, 5, throttled=0.02)
+    at = np.array([NOW - 3], np.int32)
+    assert busiest(fleet, np.array([first.slot], np.int32), at).tolist() == [np.inf]
+
+
+@pytest.mark.parametrize(("records", "told"), [(60, []), (5, ["below"] * 2)])
+async def test_capacity_that_is_idle_by_one_limit_of_two_is_no_alert(
+    records: float, told: list[str], tmp_path: Path
+) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        fleet, found = stage.fleet, []
+        pair = [(bought(fleet, BYTES, "orders"), 5.0), (bought(fleet, RECORDS, "orders"), records)]
+        for minute in range(stage.minute, stage.minute + DAY + 10, 5):
+            for series, share in pair:
+                for back in range(5):
+                    write(fleet, series, minute - 4 + back, share)
+            stage.minute, stage.seconds = minute, minute * 60.0
+            fleet.confirmed[: fleet.size] = minute
+            stage.set_read_result()
+            found += [one.zone for one in await stage.process()]
+        assert found == told

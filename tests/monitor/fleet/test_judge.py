@@ -1,0 +1,415 @@
+"""The judgement against a plain one of each series alone, and the cases that matter by name."""
+
+import math
+from dataclasses import replace
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.base import Metric, Observed, Op, Unobservable, Usage, highest, total
+from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.judge import CONFIRMED_FOR, judge
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.rings import RECENT, WINDOW
+from monitor.fleet.series_settings import SeriesSettings
+from rules.band import Zone
+from rules.limits import Band, Limit, LimitSource, Tolerance
+from tests.monitor.fleet.points import NAN, OPERATIONS, Model, counts, refused, result, told
+from tests.resources import resource as of
+
+NOW = 29_000_000
+STALE_AFTER = 15
+RULING = SeriesSettings(limit=Limit(100.0, LimitSource.API, 0), band=Band(), stale_after=STALE_AFTER)
+NO_LIMIT = replace(RULING, limit=None)
+
+METRICS = [Metric("AWS/Test", f"M{n}", "Sum", zero_when_absent=n % 2 == 1) for n in range(4)]
+traffic, refusals, more_traffic, _ = METRICS
+COLUMNS = ("usage", "upper_bound", "utilization", "saturation", "minute", "zone")
+
+Write = tuple[int, int, float]  # number of a metric, minutes ago, value
+Read = tuple[int, int]  # number of a metric, minutes ago
+
+numbers = st.integers(0, len(METRICS) - 1)
+writes = st.tuples(numbers, st.integers(0, 25), st.integers(0, 120).map(float))
+reads = st.tuples(numbers, st.integers(0, 25))
+weights = st.sampled_from([1.0, 0.5, -1.0])
+usages = st.builds(
+    Usage,
+    st.sampled_from(OPERATIONS),
+    st.lists(st.tuples(st.sampled_from(METRICS), weights), min_size=1, max_size=3).map(tuple),
+)
+
+
+def refusals_of(usage: Usage) -> Usage:
+    """Refused demand, that is a sum of counts."""
+    return Usage(Op.SUM, tuple((metric, abs(weight)) for metric, weight in usage.terms))
+
+
+def own_refusals_of(usage: Usage) -> Usage:
+    """Refused demand, that is what some counts leave of another one."""
+    first, *others = refusals_of(usage).terms
+    return Usage(Op.COUNT_DIFFERENCE, (first, *((metric, -weight) for metric, weight in others)))
+
+
+observations = st.builds(
+    Observed,
+    signal=st.just("rate"),
+    resource=st.just("a"),
+    usage=st.one_of(usages, st.just(Unobservable("off"))),
+    throttled=st.one_of(st.none(), usages.map(refusals_of), usages.map(own_refusals_of)),
+    served=st.one_of(st.none(), usages.map(lambda usage: replace(usage, op=Op.SUM))),
+    upper_bound=st.one_of(st.none(), st.none(), usages),
+)
+rulings = st.builds(
+    SeriesSettings,
+    limit=st.sampled_from([None, Limit(64.0, LimitSource.API, 0), Limit(100.0, LimitSource.API, 0)]),
+    band=st.sampled_from([Band(), Band(low=0.0, high=0.25, near=0.5)]),
+    stale_after=st.sampled_from([3, STALE_AFTER]),
+    tolerance=st.sampled_from([Tolerance(rate=0, share=0), Tolerance(rate=8, share=0.25)]),
+)
+inventories = st.tuples(observations, rulings, st.integers(0, CONFIRMED_FOR + 5))
+
+
+class Judged(NamedTuple):
+    """The columns of one series after a judgement, in the order of COLUMNS."""
+
+    usage: float
+    upper_bound: float
+    utilization: float
+    saturation: float
+    minute: int
+    zone: Zone
+
+
+def key(resource: object = "a") -> Key:
+    return Key("123456789012", "eu-west-1", "test", "rate", str(resource))
+
+
+def put(
+    fleet: Fleet, observed: Observed, ruling: SeriesSettings = RULING, resource: object = "a", ago: int = 0
+) -> None:
+    fleet.put(key(resource), observed, ruling, NOW - ago)
+
+
+def seen(
+    usage: Usage | float | Unobservable, throttled: Usage | None = None, upper_bound: Usage | None = None
+) -> Observed:
+    return Observed(
+        signal="rate", resource=of("a"), usage=usage, throttled=throttled, upper_bound=upper_bound
+    )
+
+
+def write(fleet: Fleet, turn: Write | Read, model: Model | None = None) -> None:
+    """Write a point, or mark a metric as read; metrics that no series uses do not exist."""
+    row = fleet.metrics(key().cell).get(metric_query(METRICS[turn[0]]))
+    if row is None:
+        return
+    minute = NOW - turn[1]
+    match turn:
+        case (_, _, value):
+            fleet.rings.write(np.array([row]), np.array([minute]), np.array([value], np.float32))
+            if model:
+                model.write([(row, minute, value)])
+        case _:
+            fleet.rings.mark_read(np.array([row]), minute)
+            if model:
+                model.mark_read([row], minute)
+
+
+def read(fleet: Fleet, resource: object = "a") -> Judged:
+    place = fleet.series[key(resource)].slot
+    told = Judged(*(getattr(fleet, name)[place].item() for name in COLUMNS))
+    return told._replace(zone=Zone(told.zone))
+
+
+def judged(fleet: Fleet, *turns: Write | Read, now: int = NOW) -> Judged:
+    for turn in turns:
+        write(fleet, turn)
+    judge(fleet, now)
+    return read(fleet)
+
+
+def alone(fleet: Fleet, model: Model, place: int, now: int) -> Judged:
+    """The judgement of one series, as the design words it."""
+    usages, refusals, bounds = (
+        some.get(place) for some in (fleet.usages, fleet.throttled, fleet.upper_bounds)
+    )
+    oldest, nothing = now - int(fleet.stale_after[place]), NOW - 10 * WINDOW
+    used_at = told(model, usages) if usages else nothing
+    if bounds and used_at - RECENT < told(model, bounds) < used_at:
+        used_at = told(model, bounds)
+    usage = result(model, usages, used_at) if usages else NAN
+    upper_bound = result(model, bounds, used_at) if bounds else NAN
+    refused_at, saturation = refused(model, refusals, used_at) if refusals else (nothing, NAN)
+    tolerated = fleet.tolerated_rate[place].item(), fleet.tolerated_share[place].item()
+    served = fleet.served.get(place)
+    more = bool(refusals and saturation > 0 and counts(model, refusals, used_at, served, tolerated))
+    minute = max(used_at, refused_at) if more else used_at
+    unconfirmed = fleet.confirmed[place] < now - CONFIRMED_FOR
+    if used_at < oldest or unconfirmed:
+        usage = upper_bound = NAN
+    if minute < oldest or unconfirmed:
+        saturation = NAN
+    limit = fleet.limit[place].item()
+    utilization = NAN if bounds else usage / limit
+    zone = by_band(fleet, place, utilization)
+    if saturation > 0 and more:
+        zone = Zone.SATURATED
+    elif bounds and not math.isnan(limit):
+        zone = by_bounds(fleet, place, usage / limit, upper_bound / limit)
+    elif not fleet.observable[place]:
+        zone = Zone.UNOBSERVABLE
+    return Judged(usage, upper_bound, utilization, saturation, minute, zone)
+
+
+def by_band(fleet: Fleet, place: int, utilization: float) -> Zone:
+    """The zone of a utilization, as the glossary words it."""
+    if math.isnan(utilization):
+        return Zone.STALE
+    band = [np.float32(utilization) >= fleet.low[place], np.float32(utilization) > fleet.high[place]]
+    return Zone(sum(band) - 1 + int(np.float32(utilization) >= fleet.near[place]))
+
+
+def by_bounds(fleet: Fleet, place: int, lowest: float, highest: float) -> Zone:
+    """The zone that a lower and an upper bound prove."""
+    least = Zone.BELOW if math.isnan(lowest) else by_band(fleet, place, lowest)
+    most = Zone.NEAR if math.isnan(highest) else by_band(fleet, place, highest)
+    if math.isnan(lowest) and math.isnan(highest):
+        return Zone.UNOBSERVABLE
+    if least > Zone.WITHIN:
+        return least
+    return most if least <= most <= Zone.WITHIN else Zone.UNOBSERVABLE
+
+
+def same(found: Judged, expected: Judged) -> None:
+    assert found.zone is expected.zone
+    if not all(map(math.isnan, expected[:4])):  # without any number the minute tells nothing
+        assert found.minute == expected.minute
+    np.testing.assert_array_equal(np.array(found[:4], np.float32), np.array(expected[:4], np.float32))
+
+
+@given(
+    st.lists(inventories, min_size=1, max_size=4),
+    st.lists(st.one_of(writes, reads), max_size=20),
+    st.integers(0, 20),
+)
+def test_many_series_are_judged_as_each_one_alone(
+    inventory: list[tuple[Observed, SeriesSettings, int]], turns: list[Write | Read], later: int
+) -> None:
+    fleet = Fleet()
+    for resource, (observed, ruling, ago) in enumerate(inventory):
+        put(fleet, observed, ruling, resource, ago)
+    model = Model(fleet.rings.zero_when_absent[: fleet.rings.size].tolist(), share=True)
+    for turn in turns:
+        write(fleet, turn, model)
+    judge(fleet, NOW + later)
+    for resource in range(len(inventory)):
+        same(read(fleet, resource), alone(fleet, model, fleet.series[key(resource)].slot, NOW + later))
+
+
+@given(
+    st.lists(inventories, min_size=1, max_size=4),
+    st.lists(st.one_of(writes, reads), max_size=20, unique_by=lambda turn: (len(turn), *turn[:2])),
+    st.randoms(use_true_random=False),
+    st.lists(st.integers(0, 19), max_size=6),
+)
+def test_a_zone_depends_on_the_samples_and_never_on_when_or_how_often_it_was_judged(
+    inventory: list[tuple[Observed, SeriesSettings, int]],
+    turns: list[Write | Read],
+    random: Random,
+    pauses: list[int],
+) -> None:
+    once, often = Fleet(), Fleet()
+    for fleet in (once, often):
+        for resource, (observed, ruling, ago) in enumerate(inventory):
+            put(fleet, observed, ruling, resource, ago)
+    points, polls = ([turn for turn in turns if len(turn) == size] for size in (3, 2))
+    for turn in points + polls:
+        write(once, turn)
+    for number, turn in enumerate(random.sample(points, len(points)) + polls):
+        write(often, turn)
+        if number in pauses:
+            judge(often, NOW - number)
+    for fleet in (once, often):
+        judge(fleet, NOW)
+    for name in COLUMNS:
+        np.testing.assert_array_equal(getattr(once, name)[: once.size], getattr(often, name)[: once.size])
+
+
+def test_usage_against_the_limit_is_a_utilization_with_a_zone() -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(traffic)))
+    told = judged(fleet, (0, 3, 80.0))
+    assert (told.usage, told.minute) == (80, NOW - 3)
+    assert told.utilization == pytest.approx(0.8)
+    assert told.zone is Zone.ABOVE
+
+
+@pytest.mark.parametrize(("ago", "zone"), [(STALE_AFTER, Zone.WITHIN), (STALE_AFTER + 1, Zone.STALE)])
+def test_a_sample_counts_for_so_long_and_no_longer(ago: int, zone: Zone) -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(traffic)))
+    assert judged(fleet, (0, ago, 50.0)).zone is zone
+    assert math.isnan(read(fleet).usage) is (zone is Zone.STALE)
+    assert read(fleet).minute == NOW - ago  # when the sample was, however old
+
+
+def test_a_series_without_a_sample_is_stale_and_not_0_percent_used() -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(traffic), throttled=total(refusals)))
+    assert judged(fleet, (1, 3)).zone is Zone.STALE  # it was read that nothing was refused
+    assert math.isnan(read(fleet).utilization)
+
+
+@pytest.mark.parametrize(("ago", "zone"), [(CONFIRMED_FOR, Zone.WITHIN), (CONFIRMED_FOR + 1, Zone.STALE)])
+def test_a_series_that_no_inventory_confirms_becomes_stale(ago: int, zone: Zone) -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(traffic)), ago=ago)
+    assert judged(fleet, (0, 3, 50.0)).zone is zone
+
+
+def test_refused_demand_outranks_a_calm_mean() -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(traffic), throttled=total(refusals)))
+    told = judged(fleet, (0, 3, 17.0), (1, 3, 6.0))
+    assert told.zone is Zone.SATURATED
+    assert told.saturation == 6
+    assert told.utilization == pytest.approx(0.17)
+
+
+def test_refusals_show_for_a_few_minutes_so_that_no_poll_misses_them() -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(traffic), throttled=total(refusals)))
+    told = [judged(fleet, (1, 12, 6.0), (0, 12, 17.0)).zone]
+    for ago in range(11, 5, -1):
+        told.append(judged(fleet, (0, ago, 17.0), (1, ago)).zone)
+    assert told == [Zone.SATURATED] * RECENT + [Zone.BELOW] * 2
+
+
+def test_an_old_refusal_says_nothing_of_a_newer_sample() -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(traffic), throttled=total(more_traffic)))  # a metric that is missing when calm
+    assert judged(fleet, (2, 10, 6.0), (0, 11 - RECENT, 17.0)).zone is Zone.SATURATED
+    assert judged(fleet, (0, 10 - RECENT, 17.0)).zone is Zone.BELOW
+
+
+def test_a_refusal_without_usage_is_saturated_all_the_same() -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(traffic), throttled=total(refusals)))
+    assert judged(fleet, (1, 3, 6.0)).zone is Zone.SATURATED
+    assert math.isnan(read(fleet).usage)
+    assert read(fleet).minute == NOW - 3
+
+
+def test_a_refusal_does_not_bring_an_outdated_usage_back() -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(traffic), throttled=total(refusals)))
+    told = judged(fleet, (0, 100, 80.0), (1, 3, 6.0))
+    assert (told.zone, told.minute, told.saturation) == (Zone.SATURATED, NOW - 3, 6)
+    assert math.isnan(told.usage)
+    assert math.isnan(told.utilization)
+
+
+def test_a_series_without_a_known_limit_shows_its_usage_and_cannot_be_judged() -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(traffic)), NO_LIMIT)
+    told = judged(fleet, (0, 3, 80.0))
+    assert (told.zone, told.usage) == (Zone.UNOBSERVABLE, 80)
+    assert math.isnan(told.utilization)
+
+
+def test_a_metric_that_is_zero_when_absent_is_0_once_it_was_read_and_aws_publishes() -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(refusals)))
+    put(fleet, seen(total(traffic)), resource="of the same namespace")
+    assert judged(fleet).zone is Zone.STALE
+    assert judged(fleet, (1, 3)).zone is Zone.STALE  # all of the namespace may be late
+    told = judged(fleet, (0, 3, 50.0))
+    assert (told.usage, told.minute, told.zone) == (0, NOW - 3, Zone.BELOW)
+
+
+def test_what_cannot_be_seen_stays_unobservable_and_never_0() -> None:
+    fleet = Fleet()
+    put(fleet, seen(Unobservable("group metrics are off")))
+    assert judged(fleet).zone is Zone.UNOBSERVABLE
+    assert math.isnan(read(fleet).usage)
+
+
+@pytest.mark.parametrize(
+    ("messages", "zone"),
+    [
+        pytest.param(30.0, Zone.BELOW, id="even the upper bound is below the band"),
+        pytest.param(80.0, Zone.UNOBSERVABLE, id="8 to 80 of 100 may be anything"),
+        pytest.param(699.0, Zone.UNOBSERVABLE, id="the lower bound is in the band"),
+        pytest.param(800.0, Zone.ABOVE, id="even the lower bound is above the band"),
+        pytest.param(1200.0, Zone.NEAR, id="even the lower bound is near the limit"),
+    ],
+)
+def test_a_usage_that_is_only_bounded_is_judged_by_what_its_bounds_prove(messages: float, zone: Zone) -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(traffic).scaled(0.1), upper_bound=total(traffic)))
+    told = judged(fleet, (0, 3, messages))
+    assert told.usage == pytest.approx(messages / 10)
+    assert (told.upper_bound, told.zone) == (messages, zone)
+    assert math.isnan(told.utilization)
+
+
+TOLERANT = replace(RULING, tolerance=Tolerance(rate=2.0, share=0.01))
+
+
+@pytest.mark.parametrize(
+    ("served", "refused", "zone"),
+    [
+        pytest.param(50.0, 1.0, Zone.WITHIN, id="few, though a large share"),
+        pytest.param(10_000.0, 50.0, Zone.NEAR, id="a small share, though many: the band applies"),
+        pytest.param(50.0, 2.0, Zone.SATURATED, id="enough of both"),
+        pytest.param(None, 2.0, Zone.SATURATED, id="the share is not known"),
+    ],
+)
+def test_refused_demand_within_the_tolerance_shows_and_is_not_saturated(
+    served: float | None, refused: float, zone: Zone
+) -> None:
+    fleet = Fleet()
+    seen_now = replace(seen(total(traffic), throttled=total(refusals)), served=total(more_traffic))
+    put(fleet, seen_now, TOLERANT)
+    used = 95.0 if zone is Zone.NEAR else 50.0
+    told = judged(fleet, (0, 3, used), (1, 3, refused), *([(2, 3, served)] if served else []))
+    assert (told.zone, told.saturation) == (zone, refused)
+
+
+def test_a_refusal_is_measured_by_the_demand_of_its_own_minute() -> None:
+    """The worst minute may be tolerable, and a calmer one not."""
+    fleet = Fleet()
+    seen_now = replace(seen(total(traffic), throttled=total(refusals)), served=total(more_traffic))
+    put(fleet, seen_now, TOLERANT)
+    calm, busy = [(1, 4, 5.0), (2, 4, 100.0)], [(1, 3, 6.0), (2, 3, 10_000.0)]
+    assert judged(fleet, (0, 3, 50.0), *calm, *busy).zone is Zone.SATURATED
+
+
+def test_demand_that_is_told_later_than_the_refusals_makes_no_alert_of_one() -> None:
+    fleet = Fleet()
+    seen_now = replace(seen(total(traffic), throttled=total(refusals)), served=total(more_traffic))
+    put(fleet, seen_now, TOLERANT)
+    assert judged(fleet, (0, 3, 50.0), (2, 4, 10_000.0), (1, 3, 5.0)).zone is Zone.WITHIN
+
+
+def test_of_two_metrics_the_one_that_is_there_stands_in_for_the_other() -> None:
+    fleet = Fleet()
+    put(fleet, seen(highest(traffic, more_traffic)))
+    assert judged(fleet, (0, 3, 80.0), (2, 3)).usage == 80
+
+
+def test_freed_places_disturb_no_judgement() -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(traffic)), resource="b")
+    put(fleet, seen(total(traffic), throttled=total(refusals)))
+    fleet.drop(key("b"))
+    assert judged(fleet, (0, 3, 50.0)).zone is Zone.WITHIN
+
+
+def test_an_empty_fleet_is_judged() -> None:
+    judge(Fleet(), NOW)

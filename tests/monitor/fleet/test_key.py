@@ -1,0 +1,73 @@
+"""What identifies a series, and what only names it."""
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from collectors.base import ACCOUNT, Resource
+from monitor.fleet.key import Key
+
+IDS = st.text(min_size=1, max_size=8) | st.sampled_from(["account", "a/b", "a%2Fb", "a\0b", "\\0", "", "/"])
+PATHS = st.lists(IDS, max_size=3).map(tuple)
+
+
+def key(*path: str, names: tuple[str, ...] = ()) -> Key:
+    return Key("123456789012", "eu-west-1", "kinesis", "rate", Resource("thing", path, names))
+
+
+@example(("a\0b",), ("a", "b"))
+@example(("a\\0b",), ("a\0b",))
+@given(PATHS, PATHS)
+def test_two_paths_never_have_one_identity(first: tuple[str, ...], second: tuple[str, ...]) -> None:
+    assert (key(*first).id == key(*second).id) == (first == second) == (key(*first) == key(*second))
+
+
+@given(PATHS, PATHS)
+def test_two_resources_of_a_kind_never_have_one_id(first: tuple[str, ...], second: tuple[str, ...]) -> None:
+    if len(first) == len(second) and first != second:
+        assert key(*first).subject.id != key(*second).subject.id
+
+
+@given(st.lists(IDS, min_size=1, max_size=3).map(tuple), st.lists(IDS, min_size=1, max_size=3).map(tuple))
+def test_the_labels_of_two_resources_of_a_kind_differ_whatever_they_are_called(
+    first: tuple[str, ...], second: tuple[str, ...]
+) -> None:
+    if len(first) == len(second) and first != second:
+        same = ("orders",) * len(first)
+        assert key(*first).labels != key(*second).labels
+        assert key(*first, names=same).labels != key(*second, names=same).labels
+        assert key(*first, names=same).labels != key(*second).labels
+
+
+def test_what_a_resource_is_called_is_no_part_of_its_identity() -> None:
+    before, after = key("a1b2", names=("orders",)), key("a1b2", names=("orders-v2",))
+    assert before == after and hash(before) == hash(after) and before.id == after.id
+    assert (before.resource, after.resource) == ("orders", "orders-v2")
+    assert before.labels["resource_id"] == "a1b2"
+
+
+def test_the_id_is_a_label_only_where_it_says_more() -> None:
+    assert "resource_id" not in key("logs", "2026/11/").labels
+    assert key("logs", "2026/11/").resource == "logs/2026/11/"
+    assert key("we/b", "prod").labels["resource_id"] == "we%2Fb/prod"
+
+
+def test_the_whole_account_is_no_resource_called_account() -> None:
+    whole, named = Key("1", "r", "s", "a", ACCOUNT), Key("1", "r", "s", "a", "account")
+    assert whole != named and whole.id != named.id
+    assert (whole.resource, whole.shown, whole.of_account) == ("", "whole account", True)
+    assert (named.resource, named.shown, named.of_account) == ("account", "account", False)
+
+
+def test_the_identity_of_a_resource_without_a_parent_stays_over_versions() -> None:
+    named = Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", "clicks")
+    assert named.id == "832b69d87f70c497"
+
+
+def test_a_part_is_called_after_what_it_is_a_part_of() -> None:
+    api = Resource("api", ("a1b2",), ("orders",))
+    method = api.child("stage", "prod").child("method", "GET /pets")
+    assert method == Resource("method", ("a1b2", "prod", "GET /pets"))
+    assert (method.display_name, method.id) == ("orders/prod/GET /pets", "a1b2/prod/GET /pets")
+    assert [*method.ancestor_paths] == [(), ("a1b2",), ("a1b2", "prod")]
+    assert Resource("stream", ("s",)).child("shard", "0").names == ()
+    assert Resource("plan", ("p",)).child("key", "k", "gold").display_name == "p/gold"

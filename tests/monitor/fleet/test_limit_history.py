@@ -1,0 +1,113 @@
+"""What a fleet remembers of limits that changed, against a list of every limit that was ever seen."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.base import Observed, per_second
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.limit_history import PastLimits
+from monitor.fleet.rings import WINDOW
+from rules.limits import Limit, LimitSource
+from tests.monitor.fleet.fleets import NOW, RULING, key, traffic
+from tests.resources import resource
+
+NAN = float("nan")
+limits = st.sampled_from([None, 100.0, 0.1, 1e9])
+seen = st.lists(st.tuples(st.integers(0, 90), limits), min_size=1, max_size=40)
+
+
+def see(fleet: Fleet, name: str, limit: float | None, minute: int) -> Series:
+    """An inventory at a minute finds a series with a limit."""
+    named = key(name)
+    observed = Observed(
+        signal=named.signal, resource=resource(name), usage=per_second(traffic.of(StreamName=named.id))
+    )
+    ruling = replace(RULING, limit=None if limit is None else Limit(limit, LimitSource.API, minute * 60))
+    return fleet.put(named, observed, ruling, minute)
+
+
+def at(fleet: Fleet, series: Series, minutes: range) -> list[float]:
+    asked = np.array(minutes, np.int32)
+    return list(fleet.limits_at(np.full(asked.size, series.slot, np.int32), asked))
+
+
+def as_known(told: list[tuple[int, float | None]], minutes: range) -> list[float]:
+    """The last limit seen at each minute, or before the first one that one."""
+    found = []
+    for minute in minutes:
+        before = [limit for seen_at, limit in told if seen_at <= minute]
+        limit = before[-1] if before else told[0][1]
+        found.append(NAN if limit is None else float(np.float32(limit)))
+    return found
+
+
+@given(seen)
+def test_each_minute_of_the_window_has_the_limit_that_was_seen_then(
+    steps: list[tuple[int, float | None]],
+) -> None:
+    fleet, told, minute = Fleet(), [], NOW
+    for later, limit in steps:
+        minute += later
+        told.append((minute, limit))
+        series = see(fleet, "orders", limit, minute)
+    window = range(minute - WINDOW + 1, minute + 1)
+    assert at(fleet, series, window) == pytest.approx(as_known(told, window), nan_ok=True)
+
+
+@given(seen)
+def test_it_remembers_no_more_than_changed_within_the_window(steps: list[tuple[int, float | None]]) -> None:
+    fleet, minute = Fleet(), NOW
+    for later, limit in steps:
+        minute += later
+        series = see(fleet, "orders", limit, minute)
+        told = list(fleet.past_limits.since(series.slot, float(fleet.limit[series.slot])))
+        began = [since or 0 for since, _ in told[1:]]
+        assert told[0][0] is None
+        assert began == sorted(set(began))
+        assert all(minute - WINDOW < since <= minute for since in began)
+        assert len(fleet.past_limits) == (len(told) > 1)
+
+
+def test_series_that_changed_stand_beside_those_that_did_not() -> None:
+    fleet = Fleet()
+    a, b, c = (see(fleet, name, 100.0, NOW - 20) for name in "abc")
+    see(fleet, "b", 200.0, NOW - 10)
+    see(fleet, "c", 300.0, NOW - 5)
+    see(fleet, "c", 400.0, NOW)
+    places = np.array([c.slot, a.slot, b.slot, c.slot, b.slot, c.slot], np.int32)
+    minutes = np.array([NOW - 6, NOW - 6, NOW - 10, NOW - 1, NOW - 11, NOW], np.int32)
+    assert fleet.limits_at(places, minutes).tolist() == [100, 100, 200, 300, 100, 400]
+    assert len(fleet.past_limits) == 2
+
+
+def test_nothing_is_remembered_of_a_fleet_whose_limits_stay() -> None:
+    fleet = Fleet()
+    for minute in range(NOW, NOW + 100, 10):
+        see(fleet, "orders", 0.1, minute)  # which float32 cannot hold exactly
+        see(fleet, "clicks", None, minute)
+    assert len(fleet.past_limits) == 0
+
+
+def test_a_change_is_forgotten_with_its_series_and_says_nothing_of_the_next_one_there() -> None:
+    fleet = Fleet()
+    see(fleet, "orders", 100.0, NOW - 10)
+    gone = see(fleet, "orders", 200.0, NOW)
+    fleet.drop(gone.key)
+    assert len(fleet.past_limits) == 0
+    fleet.reclaim()
+    other = see(fleet, "clicks", 300.0, NOW + 1)
+    assert other.slot == gone.slot
+    assert at(fleet, other, range(NOW - 20, NOW + 2)) == [300.0] * 22
+
+
+def test_a_change_back_within_a_minute_or_by_a_clock_that_went_back_keeps_the_order() -> None:
+    past = PastLimits()
+    one, two, three = map(np.float32, (1, 2, 3))
+    past.record(0, one, two, NOW)
+    past.record(0, two, three, NOW)
+    past.record(0, three, two, NOW - 5)
+    assert list(past.since(0, 2.0)) == [(None, 1.0), (NOW, 2.0)]

@@ -1,0 +1,273 @@
+"""Usage and limit of one minute: published limits, limits that usage proves old, and recreated resources."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.base import Metric, Observed, Usage, highest
+from monitor.alerting.lifecycle import Lifecycle
+from monitor.fleet.fleet import CellKey, Fleet, Key, Series
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.judge import judge
+from monitor.fleet.limits import (
+    LIMIT_CHANGED,
+    NOT_THE_DEFAULT,
+    RESCAN_INTERVAL,
+    LimitVerifier,
+    limits_since,
+    why_unobservable_now,
+)
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.push.samples import newest_minutes, samples_at
+from rules.alerts import NEVER, AlertState, Rule
+from rules.band import Zone
+from rules.limits import Band, Limit, LimitSource
+
+NOW = 29_000_000
+KEY = Key("123456789012", "eu-west-1", "test", "size", "web")
+used, most, refused = (Metric("AWS/Test", name, "Maximum") for name in ("Used", "Most", "Refused"))
+COLUMNS = ("usage", "limit", "utilization", "zone", "minute")
+
+
+class World:
+    """One series of a fleet."""
+
+    def __init__(self, **seen: Any) -> None:
+        self.fleet, self.seen = Fleet(), seen
+        self.lifecycle = Lifecycle(self.fleet, NEVER)
+
+    def put(
+        self, limit: float = 10.0, source: LimitSource = LimitSource.API, at: int = NOW, **seen: Any
+    ) -> Series:
+        """As an inventory does that reads this limit at a minute."""
+        ruling = SeriesSettings(limit=Limit(limit, source, 0), band=Band(), stale_after=30, pending_for=0)
+        told = {"usage": highest(used), "throttled": highest(refused)} | self.seen | seen
+        observed = Observed(signal="size", resource=KEY.subject, limit=limit, **told)
+        return self.fleet.put(KEY, observed, ruling, at)
+
+    def write(self, metric: Metric, values: Iterable[float], end: int = NOW) -> None:
+        """Values of the minutes up to `end`."""
+        row = self.fleet.metrics(KEY.cell)[metric_query(metric)]
+        told = np.array([*values], np.float32)
+        minutes = np.arange(end - told.size + 1, end + 1, dtype=np.int32)
+        self.fleet.rings.write(np.full(told.size, row, np.int32), minutes, told)
+
+    def judge(self, now: int = NOW) -> Zone:
+        judge(self.fleet, now)
+        return Zone(int(self.column("zone")))
+
+    def column(self, name: str) -> float:
+        return float(getattr(self.fleet, name)[self.fleet.series[KEY].slot])
+
+    def near(self) -> bool:
+        """Whether an alert that the limit is near fires, by all news so far."""
+        self.lifecycle.advance(self.fleet.take_updated())
+        place = self.fleet.series[KEY].slot
+        return any(rule is Rule.NEAR for rule, _ in self.lifecycle.rules(place, AlertState.FIRING))
+
+
+def test_usage_is_held_against_the_limit_of_its_own_minute() -> None:
+    world = World(published_limit=highest(most))
+    world.put(6, LimitSource.METRIC)
+    world.write(used, [4, 4, 30, 30])
+    world.write(most, [6, 6, 60, 60])
+    assert world.judge() is Zone.WITHIN
+    assert (world.column("usage"), world.column("limit"), world.column("utilization")) == (30, 60, 0.5)
+    assert not world.near()
+    series = world.fleet.series[KEY]
+    course = SeriesHistory.of(world.fleet, series, NOW)
+    assert course.limit[-4:].tolist() == [6, 6, 60, 60]
+    assert course.utilization[-4:].tolist() == pytest.approx([4 / 6, 4 / 6, 0.5, 0.5])
+    places, minutes = np.full(2, series.slot, np.int32), np.array([NOW - 3, NOW], np.int32)
+    pushed = samples_at(world.fleet, places, minutes, newest_minutes(world.fleet)[:, places])
+    assert pushed.limit.tolist() == [6, 60]
+    assert [*limits_since(world.fleet, series.slot)] == [(None, 6), (NOW - 1, 60)]
+
+
+def test_a_minute_without_a_published_limit_has_the_one_that_was_read_last() -> None:
+    world = World(published_limit=highest(most))
+    world.put(8, LimitSource.METRIC)
+    world.write(used, [4, 4])
+    world.write(most, [16, np.nan])
+    world.judge()
+    assert world.column("limit") == 8
+
+
+def test_a_limit_that_is_published_as_nothing_divides_nothing() -> None:
+    world = World(published_limit=highest(most))
+    world.put(8, LimitSource.METRIC)
+    world.write(used, [0])
+    world.write(most, [0])
+    assert world.judge() is Zone.BELOW
+
+
+def test_an_override_outranks_what_is_published() -> None:
+    world = World(published_limit=highest(most))
+    world.put(5, LimitSource.OVERRIDE)
+    world.write(used, [4])
+    assert metric_query(most) not in world.fleet.metrics(KEY.cell)  # nor is it paid for
+    world.judge()
+    assert world.column("utilization") == pytest.approx(0.8)
+
+
+@given(st.lists(st.integers(0, 40).map(float), min_size=1, max_size=20), st.booleans())
+def test_a_constant_published_limit_is_as_good_as_the_number(values: list[float], firm: bool) -> None:
+    worlds = World(published_limit=highest(most)), World()
+    for world, source in zip(worlds, (LimitSource.METRIC, LimitSource.API), strict=True):
+        world.put(40, source, hard_limit=firm)
+        world.write(used, values)
+    worlds[0].write(most, [40.0] * len(values))
+    assert worlds[0].judge() is worlds[1].judge()
+    assert [worlds[0].column(name) for name in COLUMNS] == [worlds[1].column(name) for name in COLUMNS]
+    assert worlds[0].near() == worlds[1].near()
+
+
+def test_a_usage_above_a_firm_limit_proves_it_old_and_is_not_judged() -> None:
+    world = World(hard_limit=True)
+    series = world.put(6, at=NOW - 5)
+    world.write(used, [4, 30])
+    assert world.judge() is Zone.UNOBSERVABLE
+    assert np.isnan(world.column("utilization")) and world.column("usage") == 30
+    assert why_unobservable_now(world.fleet, series) is LIMIT_CHANGED
+    assert not world.near()
+    assert np.isnan(SeriesHistory.of(world.fleet, series, NOW).utilization[-1])
+    world.put(60)
+    assert world.judge() is Zone.WITHIN
+    assert not world.near()
+
+
+def test_what_is_refused_proves_that_the_limit_holds() -> None:
+    world = World(hard_limit=True)
+    world.put(6)
+    world.write(used, [7])
+    world.write(refused, [3])
+    assert world.judge() is Zone.SATURATED
+    assert world.column("utilization") == pytest.approx(7 / 6)
+
+
+def test_a_look_that_reads_the_same_limit_confirms_that_it_is_exceeded() -> None:
+    world = World(hard_limit=True)
+    series = world.put(6, at=NOW - 5)
+    world.write(used, [7])
+    assert world.judge() is Zone.UNOBSERVABLE
+    world.put(6)
+    assert world.judge() is Zone.NEAR
+    world.write(used, [7], NOW + 1)
+    assert world.judge(NOW + 1) is Zone.NEAR
+    assert world.near()
+    assert why_unobservable_now(world.fleet, series) is None
+
+
+def test_a_limit_that_was_just_lowered_says_nothing_of_the_usage_before() -> None:
+    world = World(hard_limit=True)
+    world.put(60, at=NOW - 9)
+    world.write(used, [30], NOW - 3)  # of before the group shrank
+    world.put(20, at=NOW)
+    assert world.judge() is Zone.UNOBSERVABLE
+    world.put(20, at=NOW + 1)
+    assert world.judge(NOW + 1) is Zone.UNOBSERVABLE
+    world.write(used, [20], NOW + 1)
+    assert world.judge(NOW + 1) is Zone.NEAR
+
+
+def test_an_alert_neither_begins_nor_ends_while_its_limit_is_doubted() -> None:
+    world = World(hard_limit=True)
+    world.put(6, at=NOW - 30)
+    world.write(used, [6, 6], NOW - 20)
+    assert world.near()
+    world.write(used, [30] * 15)
+    assert world.near()
+
+
+def test_a_limit_counts_from_the_newest_sample_that_was_there_when_it_was_first_read() -> None:
+    world = World()
+    series = world.put(60, at=NOW - 20)
+    world.write(used, [30, 30], NOW - 3)
+    world.put(40, at=NOW)
+    assert world.judge() is Zone.ABOVE
+    assert SeriesHistory.of(world.fleet, series, NOW).limit[-6:].tolist() == [60, 60, 40, 40, 40, 40]
+    world.put(50, at=NOW + 30)  # without a sample that still counts: from then on
+    assert SeriesHistory.of(world.fleet, series, NOW + 30).limit[-2:].tolist() == [40, 50]
+
+
+@pytest.mark.parametrize("source", [LimitSource.DOCUMENTED, LimitSource.DEFAULT])
+def test_a_default_that_is_exceeded_is_no_limit_of_this_account(source: LimitSource) -> None:
+    world = World(hard_limit=True)
+    for minute in (NOW - 5, NOW, NOW + 1):
+        series = world.put(6, source, at=minute)
+        world.write(used, [30])
+        assert world.judge() is Zone.UNOBSERVABLE
+    assert why_unobservable_now(world.fleet, series) is NOT_THE_DEFAULT
+
+
+def test_what_exceeds_a_configured_limit_is_judged() -> None:
+    world = World(hard_limit=True)
+    world.put(6, LimitSource.OVERRIDE)
+    world.write(used, [30])
+    assert world.judge() is Zone.NEAR
+
+
+def test_a_service_with_a_doubted_limit_is_looked_at_again_at_once_but_not_all_the_time() -> None:
+    world, looks = World(hard_limit=True), list[tuple[CellKey, str]]()
+    doubts = LimitVerifier(lambda cell, service: looks.append((cell, service)))
+    world.put(6, at=NOW - 5)
+    world.write(used, [30])
+    for minute in range(NOW, NOW + RESCAN_INTERVAL + 1):
+        world.judge(minute)
+        doubts.request_scans(world.fleet, minute)
+    assert looks == [(KEY.cell, "test")] * 2
+    world.put(60, at=NOW + 10)
+    world.judge(NOW + 10)
+    doubts.request_scans(world.fleet, NOW + 20)
+    assert len(looks) == 2
+
+
+def test_no_look_can_settle_a_limit_that_no_look_reads() -> None:
+    world, looks = World(hard_limit=True), list[str]()
+    world.put(6, LimitSource.DOCUMENTED, at=NOW - 5)
+    world.write(used, [30])
+    world.judge()
+    LimitVerifier(lambda cell, service: looks.append(service)).request_scans(world.fleet, NOW)
+    assert looks == []
+
+
+def test_a_resource_that_was_created_anew_has_none_of_the_formers_samples_limits_or_alerts() -> None:
+    world = World()
+    world.put(10, at=NOW - 30, created_at=(NOW - 1000) * 60.0)
+    world.write(used, [10] * 5, NOW - 10)
+    assert world.near()
+    place = world.fleet.series[KEY].slot
+    series = world.put(20, created_at=(NOW - 8) * 60.0)
+    world.lifecycle.forget(world.fleet.reclaim())
+    assert series.slot == place or world.fleet.by_slot[place] is None
+    world.write(used, [10] * 5, NOW - 9)  # CloudWatch still has them under the name
+    assert world.judge() is Zone.STALE
+    assert not world.near()
+    assert np.isnan(SeriesHistory.of(world.fleet, series, NOW).usage).all()
+    assert [*limits_since(world.fleet, series.slot)] == [(None, 20)]
+    world.write(used, [10], NOW - 7)
+    assert world.judge() is Zone.WITHIN
+
+
+@pytest.mark.parametrize("later", [0.0, 60.0])
+def test_a_resource_that_is_as_old_as_before_is_the_same(later: float) -> None:
+    """AWS tells when a stream was created approximately."""
+    world = World()
+    first = world.put(10, created_at=(NOW - 1000) * 60.0)
+    second = world.put(20, created_at=(NOW - 1000) * 60.0 + later)
+    assert first.slot == second.slot
+    assert replace(second, settings=first.settings) == first
+
+
+def test_a_published_limit_that_cannot_be_asked_for_is_left_out() -> None:
+    blank: Usage = highest(most.of(Group=" "))
+    world = World(published_limit=blank)
+    world.put(10, LimitSource.METRIC)
+    world.write(used, [5])
+    assert world.judge() is Zone.WITHIN

@@ -1,0 +1,46 @@
+"""What series used in each minute, of one and of many at once."""
+
+import numpy as np
+
+from collectors.base import Metric, highest, total
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.history import SeriesHistory, newest_minute, usage_histories
+from monitor.fleet.rings import WINDOW
+from tests.monitor.fleet.points import NAN
+from tests.monitor.fleet.test_judge import NOW, Write, key, more_traffic, put, seen, traffic, write
+
+
+def test_history_tells_each_minute_by_the_formula() -> None:
+    fleet = Fleet()
+    put(fleet, seen(total(traffic, more_traffic)))
+    points: list[Write] = [(0, 5, 1.0), (2, 5, 2.0), (2, 4, 3.0), (0, 2, 5.0), (2, 2, 6.0), (2, 1, 9.0)]
+    for point in points:
+        write(fleet, point)
+    for metric in (0, 2):
+        write(fleet, (metric, 3))
+    series = fleet.series[key()]
+    course = SeriesHistory.of(fleet, series, newest_minute(fleet, series))
+    assert (course.start, course.end) == (NOW - WINDOW, NOW - 1)
+    np.testing.assert_array_equal(course.usage[-5:], [3, 3, NAN, 11, NAN])  # the newest may still grow
+    assert np.isnan(course.usage[:-5]).all()
+
+
+def test_many_are_told_as_each_one_alone() -> None:
+    """Up to the newest minute that each one has, which for one without a point is long ago."""
+    fleet = Fleet()
+    put(fleet, seen(total(traffic)), resource="one")
+    put(fleet, seen(highest(traffic, more_traffic)), resource="two")
+    put(fleet, seen(total(Metric("AWS/Test", "Nobody", "Sum"))), resource="none")
+    points: list[Write] = [(0, 5, 1.0), (2, 7, 2.0), (0, 6, 3.0), (0, 200, 9.0), (0, 2, 5.0), (2, 3, 6.0)]
+    for point in points:
+        write(fleet, point)
+    for metric in (0, 2):
+        write(fleet, (metric, 3))
+    places = np.array([fleet.series[key(name)].slot for name in ("two", "none", "one")], np.int32)
+    minutes, values = usage_histories(fleet, places)
+    assert minutes.shape == values.shape == (3, WINDOW)
+    assert np.isnan(values[1]).all()
+    for row in (0, 2):
+        course = SeriesHistory.of(fleet, fleet.by_slot[places[row]], int(minutes[row, -1]))
+        np.testing.assert_array_equal(values[row], course.usage)
+        assert np.isfinite(values[row][-1])

@@ -1,0 +1,46 @@
+"""How late each namespace is, as learnt from what came or changed between two polls."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.fleet.namespaces import NamespaceStates
+from monitor.fleet.publication_delay import MAX_DELAY, MIN_DELAY, MIN_POLLS, PublicationDelays
+
+NOW = 29_000_000
+
+
+def learnt(complete_after: int, interval: int = 1, polls: int = 30, odd: int = 0) -> int:
+    """The delay learnt of metrics that are complete at an age; of 1,000, so many change at every age."""
+    states = NamespaceStates()
+    namespace = states.number_of("AWS/Lambda")
+    delays = PublicationDelays(states)
+    for now in range(NOW, NOW + polls * interval, interval):
+        minutes = np.repeat(np.arange(now - 14, now, dtype=np.int32), 1000)
+        ages = now - interval - 1 - minutes  # when it was asked for before
+        changed = ages < complete_after
+        changed[np.arange(minutes.size) % 1000 < odd] = True
+        delays.observe(np.full(minutes.size, namespace, np.int32), ages, changed)
+        delays.learn()
+    return int(states.delay[namespace])
+
+
+@pytest.mark.parametrize("interval", [1, 5])
+@pytest.mark.parametrize("complete_after", [0, 1, 2, 3, 5])
+def test_the_delay_is_the_age_at_which_minutes_no_longer_change(complete_after: int, interval: int) -> None:
+    assert learnt(complete_after, interval) == max(complete_after, MIN_DELAY)
+
+
+def test_few_points_that_change_late_do_not_delay_all_others() -> None:
+    assert learnt(2, odd=5) == 2
+    assert learnt(2, odd=200) == MAX_DELAY
+
+
+def test_nothing_is_learnt_from_a_few_polls() -> None:
+    assert learnt(1, polls=MIN_POLLS - 1) == -1
+
+
+@given(st.integers(0, 60), st.integers(1, 60))
+def test_the_delay_is_bounded(complete_after: int, interval: int) -> None:
+    assert learnt(complete_after, interval, polls=8) in {-1, *range(MIN_DELAY, MAX_DELAY + 1)}

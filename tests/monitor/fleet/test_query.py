@@ -1,0 +1,222 @@
+"""Finding series: filters, order, and pages that together are the whole."""
+
+import asyncio
+from contextlib import suppress
+from fnmatch import fnmatchcase
+from math import inf, isnan
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from collectors.base import Resource, Unobservable
+from monitor.exposition.exposition import Exposition
+from monitor.fleet.fleet import LABELS, Fleet, Key
+from monitor.fleet.query import CursorError, Query, Sort, ZoneWord, run_query, series_by_id
+from monitor.fleet.snapshot import Snapshot
+from rules.band import ZONES, Zone
+from tests.monitor.fleet.fleets import add, judged, key
+
+SIGNALS = ("kinesis.stream_write_bytes", "kinesis.stream_write_records", "lambda.account_concurrency")
+NUMBERS = {"utilization", "usage", "limit", "saturation"}
+
+keys = st.builds(
+    key,
+    st.sampled_from(["orders", "orders-eu", "Photos", "été", "a\ud800b", "a*b", "z/y [1]"]),
+    st.sampled_from(SIGNALS),
+    st.sampled_from(["111111111111", "222222222222"]),
+)
+judgements = st.tuples(st.sampled_from(Zone), st.sampled_from([np.nan, 0.0, 1.0, 500.0, 950.0]))
+fleets = st.dictionaries(keys, judgements, max_size=20)
+filters = st.fixed_dictionaries(
+    {},
+    optional={
+        "account": st.sampled_from(["111111111111", "333333333333"]),
+        "service": st.sampled_from(["kinesis", "lambda", "sqs"]),
+        "signal": st.sampled_from(["stream_write_bytes", "account_concurrency"]),
+        "resource": st.sampled_from(["orders", "orders*", "?????", "a*b", "*der*", "[*", "*"]),
+        "zone": st.lists(st.sampled_from(list(ZONES)), max_size=3),
+    },
+)
+sorts = st.sampled_from(get_args(Sort))
+orders = st.sampled_from([None, "asc", "desc"])
+
+
+def seen(series: dict[Key, tuple[Zone, float]]) -> Snapshot:
+    fleet = Fleet()
+    gone = add(fleet, key("gone"))
+    for named, (zone, usage) in series.items():
+        judged(fleet, add(fleet, named), zone, usage=usage, saturation=usage)
+    fleet.drop(gone.key)
+    return Snapshot.of(fleet, {})
+
+
+def fits(named: Key, zone: Zone, query: Query) -> bool:
+    """The filters, one series at a time."""
+    equal = ("account", "region", "service", "signal")
+    wanted = query.resource
+    pattern = wanted is not None and ("*" in wanted or "?" in wanted)
+    return (
+        all(getattr(query, name) in (None, getattr(named, name)) for name in equal)
+        and (not query.zone or zone.word in query.zone)
+        and (wanted is None or (fnmatchcase(named.resource, wanted) if pattern else named.resource == wanted))
+    )
+
+
+def pages(snapshot: Snapshot, query: Query) -> list[list[int]]:
+    found = run_query(snapshot, query)
+    all_pages = [found.slots]
+    while found.next and len(all_pages) <= found.total:
+        found = run_query(snapshot, query.model_copy(update={"cursor": found.next}))
+        all_pages.append(found.slots)
+    return all_pages
+
+
+@given(fleets, filters, sorts, orders, st.integers(1, 7))
+def test_pages_follow_one_another_to_the_whole(
+    series: dict[Key, tuple[Zone, float]], chosen: dict[str, Any], sort: str, order: str | None, limit: int
+) -> None:
+    snapshot = seen(series)
+    base = {**chosen, "sort": sort, "order": order}
+    whole = run_query(snapshot, Query(**base, limit=1000))
+    paged = pages(snapshot, Query(**base, limit=limit))
+    assert [place for page in paged for place in page] == whole.slots
+    assert all(len(page) == limit for page in paged[:-1])
+    expected = {named for named, (zone, _) in series.items() if fits(named, zone, Query(**base))}
+    assert {snapshot.series[place].key for place in whole.slots} == expected
+    assert whole.total == len(whole.slots) == len(expected)
+    wide = Query(**base | {"zone": []})
+    located = [zone for named, (zone, _) in series.items() if fits(named, zone, wide)]
+    assert whole.zones == {zone: located.count(zone) for zone in Zone}
+    assert run_query(snapshot, Query(**base, limit=1)).zones == whole.zones
+
+
+@given(fleets, st.sampled_from(sorted(NUMBERS)), st.booleans())
+def test_numbers_in_order_and_the_unknown_last(
+    series: dict[Key, tuple[Zone, float]], sort: Sort, descending: bool
+) -> None:
+    snapshot = seen(series)
+    found = run_query(snapshot, Query(sort=sort, order="desc" if descending else "asc"))
+    values = [getattr(snapshot, sort)[place].item() for place in found.slots]
+    unknown = -inf if descending else inf
+    known = [unknown if isnan(value) else value for value in values]
+    assert known == sorted(known, reverse=descending)
+
+
+@given(fleets, st.sampled_from(LABELS), st.booleans())
+def test_names_in_order(series: dict[Key, tuple[Zone, float]], sort: Sort, descending: bool) -> None:
+    snapshot = seen(series)
+    found = run_query(snapshot, Query(sort=sort, order="desc" if descending else None))
+    names = [getattr(snapshot.series[place].key, sort).replace("\ud800", "?") for place in found.slots]
+    assert names == sorted(names, reverse=descending)
+
+
+def test_the_most_urgent_first_and_what_cannot_be_seen_last() -> None:
+    fleet = Fleet()
+    add(fleet, key("hidden"), usage=Unobservable("off"))
+    judged(fleet, add(fleet, key("hidden")), Zone.UNOBSERVABLE)
+    for name, zone, usage in [
+        ("stale", Zone.STALE, np.nan),
+        ("calm", Zone.WITHIN, 500.0),
+        ("refused", Zone.SATURATED, 100.0),
+        ("idle", Zone.BELOW, 10.0),
+        ("full", Zone.NEAR, 990.0),
+        ("near", Zone.NEAR, 950.0),
+    ]:
+        judged(fleet, add(fleet, key(name)), zone, usage=usage)
+    exposition = Exposition(fleet)
+    asyncio.run(exposition.publish({}))
+    told = exposition.snapshot
+
+    def names(query: Query) -> list[str]:
+        return [told.series[place].key.resource for place in run_query(told, query).slots]
+
+    assert names(Query()) == ["refused", "full", "near", "calm", "idle", "stale", "hidden"]
+    assert names(Query(order="asc")) == ["idle", "calm", "near", "full", "refused", "stale", "hidden"]
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "?",
+        "é",
+        "WzFd",
+        "e30",
+        "bnVsbA",
+        "WyJ1cmdlbmN5Iix0cnVlXQ",  # too short
+        "WyJ1cmdlbmN5Iix0cnVlLCJhIiwiYiIsImMiXQ",  # ["urgency",true,"a","b","c"]
+        "WyJ1cmdlbmN5IixmYWxzZSwxLDEsMV0",  # the other order
+        "WyJsaW1pdCIsdHJ1ZSwxLDEsMV0",  # another sort
+    ],
+)
+def test_a_cursor_that_no_answer_had_is_refused(cursor: str) -> None:
+    snapshot = seen({key("orders"): (Zone.WITHIN, 1.0)})
+    if not cursor:
+        assert run_query(snapshot, Query(cursor=cursor)).slots == run_query(snapshot, Query()).slots
+        return
+    with pytest.raises(CursorError):
+        run_query(snapshot, Query(cursor=cursor))
+
+
+@given(st.text(max_size=40))
+def test_no_cursor_breaks_it(cursor: str) -> None:
+    with suppress(CursorError):
+        run_query(seen({key("orders"): (Zone.WITHIN, 1.0)}), Query(cursor=cursor))
+
+
+@given(fleets)
+def test_every_series_is_found_by_its_id(series: dict[Key, tuple[Zone, float]]) -> None:
+    snapshot = seen(series)
+    for named in series:
+        found = series_by_id(snapshot, named.id)
+        assert found and found.key == named
+
+
+@pytest.mark.parametrize("wanted", ["", "0" * 16, "orders", key("gone").id, key("orders").id.upper() + "0"])
+def test_no_other_id_finds_one(wanted: str) -> None:
+    assert series_by_id(seen({key("orders"): (Zone.WITHIN, 1.0)}), wanted) is None
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"limit": 0}, {"limit": 1001}, {"zone": ["high"]}, {"sort": "name"}, {"zne": "above"}]
+)
+def test_what_is_not_asked_for_rightly_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Query(**wrong)
+
+
+def test_the_zones_are_those_of_the_rules() -> None:
+    assert set(get_args(ZoneWord)) == set(ZONES)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["[" * 4000, "*" + "[" * 4000, "*" + "[!" * 2000, "[]" * 2000, "*a" * 2000, "*" + "[]" * 1000]
+)
+def test_brackets_without_end_cost_little_and_match_themselves(pattern: str) -> None:
+    query = Query(resource=pattern)
+    assert query.resource is not None
+    for name in ("a", pattern.replace("*", "")):
+        assert fnmatchcase(name, query.resource) == fnmatchcase(name, pattern)
+
+
+def test_a_resource_is_found_by_what_it_is_called_and_by_its_id() -> None:
+    fleet = Fleet()
+    for identity in ("a1", "b2"):
+        api = Resource("api", (identity, "prod"), ("orders", "prod"))
+        judged(fleet, add(fleet, key("")._replace(subject=api)), Zone.WITHIN, usage=1.0)
+    judged(fleet, add(fleet, key("")), Zone.WITHIN, usage=1.0)
+    exposition = Exposition(fleet)
+    asyncio.run(exposition.publish({}))
+    told = exposition.snapshot
+
+    def ids(pattern: str) -> set[str]:
+        return {told.series[one].key.subject.id for one in run_query(told, Query(resource=pattern)).slots}
+
+    assert ids("orders/prod") == ids("orders/*") == {"a1/prod", "b2/prod"}
+    assert ids("a1/prod") == ids("a1*") == {"a1/prod"}
+    assert ids("") == {""}  # the whole account
+    assert ids("account") == set()

@@ -1,0 +1,128 @@
+"""Readers that tell nothing: a stream that nobody reads is told, not stale."""
+
+import numpy as np
+import pytest
+
+from collectors.base import Metric, Observed, reader_lag, unread_duration
+from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.judge import judge
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.rings import WINDOW
+from monitor.fleet.series_settings import SeriesSettings
+from rules.band import Zone
+from rules.limits import Band, Limit, LimitSource
+
+NOW = 29_000_000
+MINUTE, HOUR = 60_000.0, 3_600_000.0
+BAND = Band(low=0.0, high=0.25, near=0.5)
+polled, pushed = Metric("AWS/Test", "Age", "Maximum"), Metric("AWS/Test", "Behind", "Maximum")
+calls = Metric("AWS/Test", "Calls", "SampleCount", zero_when_absent=True)
+written = Metric("AWS/Test", "Written", "Sum", zero_when_absent=True)
+USAGES = {
+    "age": reader_lag(polled, pushed, written=written),
+    "unread": unread_duration(calls, pushed, written=written),
+}
+
+
+class Stream:
+    """A stream of which minutes are told, one after the other; limits: a day of age, an hour unread."""
+
+    def __init__(self) -> None:
+        self.fleet, self.minute = Fleet(), NOW
+        for signal, usage in USAGES.items():
+            limit = Limit(24 * HOUR if signal == "age" else HOUR, LimitSource.API, 0)
+            key = Key("123456789012", "eu-west-1", "test", signal, "orders")
+            seen = Observed(signal=signal, resource=key.subject, usage=usage)
+            self.fleet.put(key, seen, SeriesSettings(limit=limit, band=BAND), NOW)
+        self.listed = self.fleet.metrics(key.cell)
+        self.keys = {key.signal: key for key in self.fleet.series}
+
+    def pass_by(self, minutes: int, **values: float) -> None:
+        """Minutes in which these metrics have points, all of them read."""
+        metrics = {one.name.lower(): one for one in (polled, pushed, calls, written)}
+        rings, rows = self.fleet.rings, np.array([*self.listed.values()], np.int32)
+        for _ in range(minutes):
+            self.minute += 1
+            at = np.array([self.minute], np.int32)
+            for name, value in values.items():
+                row = np.array([self.listed[metric_query(metrics[name])]], np.int32)
+                rings.write(row, at, np.array([value], np.float32))
+            rings.mark_read(rows, self.minute)
+            rings.advance_watermarks(rings.namespace[rows[:1]], at)  # other streams tell something
+        for series in self.fleet.series.values():
+            self.fleet.confirmed[series.slot] = self.minute
+        judge(self.fleet, self.minute)
+
+    def usage(self, signal: str) -> float:
+        return float(self.fleet.usage[self.fleet.series[self.keys[signal]].slot])
+
+    def zone(self, signal: str) -> Zone:
+        return Zone(int(self.fleet.zone[self.fleet.series[self.keys[signal]].slot]))
+
+
+def test_while_somebody_reads_the_age_is_what_the_slowest_tells() -> None:
+    stream = Stream()
+    stream.pass_by(5, age=500.0, behind=20 * HOUR, calls=60, written=1000)
+    assert (stream.usage("age"), stream.usage("unread")) == (20 * HOUR, 0)
+    assert stream.zone("age") is Zone.NEAR
+
+
+@pytest.mark.parametrize("reader", [{"age": 0.0, "calls": 60.0}, {"behind": 0.0}], ids=["polling", "pushed"])
+def test_a_reader_that_dies_is_told_within_the_hour(reader: dict[str, float]) -> None:
+    stream = Stream()
+    stream.pass_by(60, written=1000, **reader)
+    assert (stream.usage("age"), stream.usage("unread")) == (0, 0)
+    stream.pass_by(31, written=1000)
+    assert stream.usage("age") == stream.usage("unread") == 30 * MINUTE  # since the first unread record
+    assert stream.zone("unread") is Zone.NEAR
+    stream.pass_by(1, written=1000, **reader)
+    assert (stream.usage("age"), stream.usage("unread")) == (0, 0)
+
+
+def test_what_a_dead_reader_was_behind_gets_older_whatever_is_written() -> None:
+    stream = Stream()
+    stream.pass_by(5, age=11 * HOUR, calls=60, written=1000)
+    stream.pass_by(60)
+    assert stream.usage("age") == pytest.approx(12 * HOUR)
+    assert stream.zone("age") is Zone.NEAR
+    assert stream.usage("unread") == 0  # nothing was written since
+    stream.pass_by(WINDOW)
+    assert stream.usage("age") == pytest.approx(15 * HOUR)  # beyond what the rings hold
+
+
+def test_of_a_reader_that_was_not_behind_the_age_grows_beyond_the_window() -> None:
+    stream = Stream()
+    stream.pass_by(5, age=0.0, calls=60, written=1000)
+    stream.pass_by(2 * WINDOW, written=1000)
+    assert stream.usage("age") == stream.usage("unread") == 2 * WINDOW * MINUTE
+
+
+def test_what_is_written_once_to_a_stream_that_was_idle_is_not_old() -> None:
+    stream = Stream()
+    stream.pass_by(5, age=0.0, calls=60, written=1000)
+    stream.pass_by(2 * WINDOW)
+    stream.pass_by(1, written=1)
+    stream.pass_by(10)
+    assert stream.usage("age") == stream.usage("unread") == 10 * MINUTE
+
+
+def test_a_stream_that_nobody_reads_is_known_for_as_long_as_is_kept() -> None:
+    stream = Stream()
+    stream.pass_by(2 * WINDOW, written=1000)
+    assert stream.usage("unread") == (WINDOW - 1) * MINUTE
+    assert stream.zone("unread") is Zone.NEAR
+
+
+def test_an_idle_stream_is_not_unread_and_of_its_age_nothing_is_known() -> None:
+    stream = Stream()
+    stream.pass_by(60)
+    assert stream.usage("unread") == 0
+    assert np.isnan(stream.usage("age"))
+    assert stream.zone("age") is Zone.STALE
+
+
+def test_a_gap_of_a_minute_is_no_silence_worth_an_alert() -> None:
+    stream = Stream()
+    stream.pass_by(30, age=0.0, calls=60, written=1000)
+    stream.pass_by(1, written=1000)
+    assert stream.usage("age") == stream.usage("unread") == 0

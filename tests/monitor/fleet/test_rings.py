@@ -1,0 +1,199 @@
+"""Rings against a plain model: a dict of points a row, and the minute up to which it was read."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.fleet.columns import INITIAL_CAPACITY, Floats, Ints
+from monitor.fleet.namespaces import NO_NAMESPACE
+from monitor.fleet.rings import NEVER, RECENT, WINDOW, Rings
+from tests.monitor.fleet.points import NAN, Model, Point, Row
+
+START = 29_000_000
+ROWS = 3
+rows = st.integers(0, ROWS - 1)
+minutes = st.one_of(st.integers(START, START + 20), st.integers(START, START + 3 * WINDOW))
+numbers = st.one_of(
+    st.floats(0, 1e9, width=32), st.sampled_from([0.0, NAN, math.inf, -math.inf]), st.just(7.0)
+)
+writes = st.lists(st.tuples(rows, minutes, numbers), max_size=12)
+reads = st.tuples(st.lists(rows, unique=True), minutes)
+frees = rows
+
+
+def ints(*values: int) -> Ints:
+    return np.array(values, np.int32)
+
+
+def floats(*values: float) -> Floats:
+    return np.array(values, np.float32)
+
+
+def write(rings: Rings, points: list[Point]) -> int:
+    columns = list(zip(*points, strict=True)) or [(), (), ()]
+    return rings.write(ints(*columns[0]), ints(*columns[1]), floats(*columns[2]))
+
+
+def rings_of(*zero: bool, share: bool = False) -> Rings:
+    """Rings with a row for each flag, whether an absent point is 0; of one namespace, or each of none."""
+    rings = Rings()
+    namespace = rings.namespaces.number_of("AWS/Test") if share else NO_NAMESPACE
+    for flag in zero:
+        rings.declare(rings.allocate(), namespace, flag)
+    return rings
+
+
+def same(found: Floats, expected: list[float]) -> None:
+    np.testing.assert_array_equal(found, floats(*expected))
+
+
+def agree(rings: Rings, model: Model) -> None:
+    span = range(START - 5, START + 3 * WINDOW + 5)
+    for number, row in enumerate(model.rows):
+        found = rings.at(np.full(len(span), number, np.int32), ints(*span))
+        same(found, [row.at(minute) for minute in span])
+        same(rings.latest_value[[number]], [NAN if row.known is None else row.at(row.known)])
+        same(rings.recent_max[[number]], [row.recent])
+        assert rings.recent_minutes[number] == row.span
+        if row.known is not None:
+            assert rings.latest_minute[number] == row.known
+        assert rings.read_through[number] == row.read
+        assert rings.proven_through[number] == row.proved
+        assert rings.complete_through(ints(number)) == row.final
+
+
+@given(
+    st.lists(st.booleans(), min_size=ROWS, max_size=ROWS),
+    st.booleans(),
+    st.lists(st.one_of(writes, reads, frees), max_size=12),
+)
+def test_any_writes_and_reads_give_what_the_points_say(
+    zero: list[bool], share: bool, turns: list[object]
+) -> None:
+    rings, model = rings_of(*zero, share=share), Model(zero, share)
+    for turn in turns:
+        match turn:
+            case list():
+                assert write(rings, turn) == model.write(turn)
+            case (list() as chosen, int() as minute):
+                rings.mark_read(ints(*chosen), minute)
+                model.mark_read(chosen, minute)
+            case int() as row:
+                rings.free(row)
+                assert rings.allocate() == row
+                rings.declare(
+                    row, rings.namespaces.number_of("AWS/Test") if share else NO_NAMESPACE, zero[row]
+                )
+                model.rows[row] = Row(zero[row], model.namespace)
+        agree(rings, model)
+
+
+@given(st.lists(st.tuples(rows, minutes, st.floats(0, 1e9, width=32)), unique_by=lambda point: point[:2]))
+def test_the_order_of_the_points_does_not_matter(points: list[Point]) -> None:
+    at_once, one_by_one = rings_of(False, True, False), rings_of(False, True, False)
+    write(at_once, points)
+    for point in reversed(points):
+        write(one_by_one, [point])
+    for column in ("read_through", "newest_point", "latest_minute", "latest_value", "recent_max"):
+        np.testing.assert_array_equal(getattr(at_once, column)[:ROWS], getattr(one_by_one, column)[:ROWS])
+
+
+def test_a_later_write_replaces_an_earlier_one_and_a_nan_replaces_nothing() -> None:
+    rings = rings_of(False)
+    assert write(rings, [(0, START, 1.0), (0, START, 2.0), (0, START, NAN)]) == 1
+    assert rings.latest_value[0] == 2.0
+    assert write(rings, [(0, START, 3.0)]) == 0
+    assert rings.latest_value[0] == 3.0
+
+
+def test_a_minute_that_was_read_without_a_point_is_zero_only_where_it_is_declared() -> None:
+    rings = rings_of(True, False)
+    write(rings, [(0, START, 5.0), (1, START, 5.0)])
+    rings.mark_read(ints(0, 1), START + 3)
+    assert rings.latest_minute[:2].tolist() == [START + 3, START]
+    assert rings.latest_value[:2].tolist() == [0.0, 5.0]
+    assert rings.recent_max[:2].tolist() == [5.0, 5.0]
+    rings.mark_read(ints(0, 1), START + RECENT)
+    assert rings.recent_max[0] == 0.0  # what was refused no longer shows
+
+
+@pytest.mark.parametrize("every", [1, 5, 15, 60])
+def test_what_was_refused_since_the_poll_before_shows_until_the_next_poll(every: int) -> None:
+    """However rarely CloudWatch is asked; and no longer than that, or than RECENT minutes."""
+    rings = rings_of(True)
+    rings.mark_read(ints(0), START)
+    write(rings, [(0, START + 1, 50.0)])
+    shown = []
+    for minute in range(START + every, START + every + 2 * 60, every):
+        rings.mark_read(ints(0), minute)
+        shown.append(bool(rings.recent_max[0] > 0))
+    assert shown == [True] * max(RECENT // every, 1) + [False] * (len(shown) - max(RECENT // every, 1))
+
+
+def test_a_poll_after_failed_ones_brings_all_that_they_did_not() -> None:
+    rings = rings_of(True)
+    rings.mark_read(ints(0), START)
+    write(rings, [(0, START + 2, 50.0)])
+    rings.mark_read(ints(0), START + 45)
+    assert rings.recent_max[0] == 50.0
+    rings.mark_read(ints(0), START + 50)
+    assert rings.recent_max[0] == 0.0
+
+
+def test_a_refusal_that_comes_late_shows_until_the_next_poll() -> None:
+    rings = rings_of(True)
+    rings.mark_read(ints(0), START)
+    rings.mark_read(ints(0), START + 10)
+    write(rings, [(0, START + 2, 50.0)])
+    rings.mark_read(ints(0), START + 11)
+    assert rings.recent_max[0] == 50.0
+    rings.mark_read(ints(0), START + 12)
+    assert rings.recent_max[0] == 0.0
+
+
+def test_a_first_poll_brings_history_that_is_not_recent() -> None:
+    rings = rings_of(True)
+    write(rings, [(0, START - 100, 50.0)])
+    rings.mark_read(ints(0), START)
+    assert rings.recent_max[0] == 0.0
+
+
+@pytest.mark.parametrize("zero", [False, True])
+def test_a_metric_that_was_never_read_has_no_history(zero: bool) -> None:
+    _, values = rings_of(zero).history(0)
+    assert np.isnan(values).all()
+
+
+def test_history_is_the_window_up_to_the_last_minute_read() -> None:
+    rings = rings_of(False)
+    write(rings, [(0, START, 1.0), (0, START + 2, 3.0)])
+    rings.mark_read(ints(0), START + 4)
+    found, values = rings.history(0)
+    assert found.tolist() == list(range(START + 5 - WINDOW, START + 5))
+    same(values[-5:], [1.0, NAN, 3.0, NAN, NAN])
+    assert np.isnan(values[:-5]).all()
+
+
+def test_nothing_written_is_no_error() -> None:
+    rings = rings_of(False)
+    assert write(rings, []) == 0
+    rings.mark_read(ints(), START)
+    assert rings.read_through[0] == NEVER
+
+
+def test_rows_keep_their_points_when_the_columns_grow() -> None:
+    rings = rings_of(*[False] * INITIAL_CAPACITY)
+    write(rings, [(0, START, 1.0), (INITIAL_CAPACITY - 1, START, 2.0)])
+    assert rings.allocate() == INITIAL_CAPACITY
+    assert rings.latest_value[[0, INITIAL_CAPACITY - 1]].tolist() == [1.0, 2.0]
+    assert rings.latest_minute[INITIAL_CAPACITY] == NEVER
+    assert np.isnan(rings.values[INITIAL_CAPACITY]).all()
+
+
+def test_a_freed_row_is_used_again_before_a_new_one() -> None:
+    rings = rings_of(False, False)
+    rings.free(0)
+    assert [rings.allocate(), rings.allocate()] == [0, 2]

@@ -1,0 +1,143 @@
+import math
+from typing import Any
+
+import pytest
+
+from collectors.base import Metric, Observed, Unobservable, highest
+from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.rows import Row, row_of, rows_of, signal_of
+from monitor.fleet.series_settings import SeriesSettings
+from rules.band import Zone
+from rules.limits import Band, Limit, LimitSource
+from tests.resources import resource as named
+
+MINUTE = 29_000_000
+METRIC = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
+
+
+def key(resource: str, signal: str = "stream_write_bytes") -> Key:
+    return Key("123456789012", "eu-west-1", "kinesis", signal, resource)
+
+
+def put(fleet: Fleet, resource: str, limit: float | None = 100.0, **columns: float) -> Key:
+    """A series as judged: its columns are given."""
+    usage = highest(METRIC.of(StreamName=resource))
+    ruling = SeriesSettings(limit=Limit(limit, LimitSource.API, 0.0) if limit else None, band=Band())
+    series = fleet.put(
+        key(resource),
+        Observed(signal="stream_write_bytes", resource=named(resource), usage=usage),
+        ruling,
+        MINUTE,
+    )
+    for name, value in columns.items():
+        getattr(fleet, name)[series.slot] = value
+    return series.key
+
+
+def row(fleet: Fleet, wanted: Key) -> Row:
+    return row_of(fleet, fleet.series[wanted])
+
+
+def test_a_row_tells_what_the_columns_hold() -> None:
+    fleet = Fleet()
+    judged = put(
+        fleet, "orders", usage=55.0, utilization=0.55, saturation=0.0, minute=MINUTE, zone=Zone.WITHIN
+    )
+    assert row(fleet, judged) == Row(
+        key=judged,
+        zone=Zone.WITHIN,
+        usage=55.0,
+        upper_bound=None,
+        limit=100.0,
+        source=LimitSource.API,
+        unit="bytes/s",
+        utilization=0.55,
+        throttled=0.0,
+        sampled=MINUTE * 60,
+        unobservable=None,
+        band=Band(),
+    )
+
+
+def test_a_number_is_the_shortest_that_tells_its_column_apart() -> None:
+    fleet = Fleet()
+    judged = row(fleet, put(fleet, "orders", usage=0.1, utilization=0.9))
+    assert (judged.usage, judged.utilization) == (0.1, 0.9)
+
+
+def test_what_was_never_judged_is_not_known() -> None:
+    fleet = Fleet()
+    fresh = row(fleet, put(fleet, "orders", limit=None))
+    assert fresh.zone is Zone.STALE
+    numbers = (fresh.usage, fresh.upper_bound, fresh.limit, fresh.source, fresh.utilization, fresh.throttled)
+    assert set(numbers) == {None}
+    assert fresh.sampled is None
+    assert fresh.sampled_at == ""
+
+
+def test_a_row_says_why_it_is_unobservable() -> None:
+    fleet = Fleet()
+    why = Unobservable("request metrics are not enabled", "aws s3api")
+    observed = Observed(signal="prefix_write_rate", resource=named("media"), usage=why)
+    hidden = Key("123456789012", "eu-west-1", "s3", "prefix_write_rate", "media")
+    fleet.put(hidden, observed, SeriesSettings(limit=None, band=Band()), MINUTE)
+    assert row(fleet, hidden).unobservable == why
+
+
+@pytest.mark.parametrize(
+    ("sampled", "said"),
+    [(0, "1970-01-01T00:00:00Z"), (1_740_000_000, "2025-02-19T21:20:00Z"), (None, "")],
+)
+def test_the_samples_minute_is_said_in_utc(sampled: int | None, said: str) -> None:
+    assert made(sampled=sampled).sampled_at == said
+
+
+def made(resource: str = "orders", **fields: Any) -> Row:
+    known: dict[str, Any] = {
+        "key": key(resource),
+        "zone": Zone.WITHIN,
+        "usage": 1.0,
+        "upper_bound": None,
+        "limit": 2.0,
+        "source": LimitSource.API,
+        "unit": "bytes/s",
+        "utilization": 0.5,
+        "throttled": None,
+        "sampled": 0,
+        "unobservable": None,
+    }
+    return Row(**{**known, **fields})
+
+
+def test_the_worst_zone_comes_first_then_the_highest_utilization_then_the_name() -> None:
+    fleet = Fleet()
+    expected = [
+        put(fleet, "z-saturated", zone=Zone.SATURATED, utilization=0.17),
+        put(fleet, "near", zone=Zone.NEAR, utilization=0.95),
+        put(fleet, "above, high", zone=Zone.ABOVE, utilization=0.89),
+        put(fleet, "a-above, lower", zone=Zone.ABOVE, utilization=0.71),
+        put(fleet, "within", zone=Zone.WITHIN, utilization=0.5),
+        put(fleet, "a-twin", zone=Zone.BELOW, utilization=0.1),
+        put(fleet, "b-twin", zone=Zone.BELOW, utilization=0.1),
+        put(fleet, "idle", zone=Zone.BELOW, utilization=0.0),
+        put(fleet, "stale", zone=Zone.STALE, utilization=math.nan),
+        put(fleet, "hidden", zone=Zone.UNOBSERVABLE, utilization=math.nan),
+    ]
+    assert [row.key for row in rows_of(fleet)] == expected
+    shuffled = Fleet()
+    for one in sorted(expected):
+        place = fleet.series[one].slot
+        put(shuffled, one.resource, zone=fleet.zone[place], utilization=fleet.utilization[place])
+    assert [row.key for row in rows_of(shuffled)] == expected
+
+
+def test_only_wanted_series_have_rows() -> None:
+    fleet = Fleet()
+    put(fleet, "orders")
+    wanted = put(fleet, "clicks")
+    assert [row.key for row in rows_of(fleet, lambda one: one.resource == "clicks")] == [wanted]
+    assert rows_of(Fleet()) == []
+
+
+def test_a_series_is_explained_by_the_catalogue() -> None:
+    assert signal_of(key("orders")).id == "kinesis.stream_write_bytes"

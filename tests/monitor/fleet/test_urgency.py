@@ -1,0 +1,44 @@
+"""The order of urgency: one for columns and for single series."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.query import Query, run_query
+from monitor.fleet.rows import rows_of
+from monitor.fleet.snapshot import Snapshot
+from monitor.fleet.urgency import most_urgent
+from rules.band import Zone
+from tests.monitor.fleet.fleets import add, judged, key
+
+Facts = list[tuple[Zone, float]]
+with_ties = st.lists(st.tuples(st.sampled_from(Zone), st.floats(0, 5000, width=32)), max_size=40)
+without_ties = st.lists(st.tuples(st.sampled_from(Zone), st.integers(0, 5000)), max_size=40, unique=True)
+
+
+def fleet_of(facts: Facts) -> Fleet:
+    fleet = Fleet()
+    for number, (zone, usage) in enumerate(facts):
+        judged(fleet, add(fleet, key(f"s{number}")), zone, usage=float(usage))
+    return fleet
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(Zone), st.floats(0, 5000, width=32)), max_size=40), st.integers(1, 20)
+)
+def test_the_worst_zone_comes_first_then_the_highest_utilization_then_the_slot(
+    facts: Facts, limit: int
+) -> None:
+    snapshot = Snapshot.of(fleet_of(facts), {})
+    order = sorted(range(len(facts)), key=lambda n: (-facts[n][0], -snapshot.utilization[n].item(), n))
+    assert most_urgent(snapshot, np.ones(snapshot.zone.size, np.bool_), limit) == order[:limit]
+
+
+@given(without_ties)
+def test_pages_api_and_tables_have_the_same_order(facts: Facts) -> None:
+    fleet = fleet_of(facts)
+    snapshot = Snapshot.of(fleet, {})
+    slots = most_urgent(snapshot, np.ones(snapshot.zone.size, np.bool_), 100)
+    assert run_query(snapshot, Query()).slots == slots
+    assert [row.key for row in rows_of(fleet)] == [snapshot.series[slot].key for slot in slots]

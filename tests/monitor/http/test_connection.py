@@ -1,0 +1,172 @@
+"""Slow clients, against the composed server on loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from math import prod
+
+import pytest
+import uvicorn
+
+from monitor.http.connection import MAX_HEAD_SIZE, HttpConnection
+from monitor.server.listener import HttpServer, bind_socket
+
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
+Send = Callable[[dict[str, object]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, object]]]
+
+PATIENT = 20.0  # seconds for what must come
+GET = b"GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\n"
+LARGE = 64 * 2**20  # more than any socket takes in
+PIECES = (2**20, LARGE // 2**20)
+SIZES = {"/": (2, 1), "/late": (2, 1), "/large": (LARGE, 1), "/pieces": PIECES, "/slow": PIECES}
+
+
+async def app(scope: dict[str, object], receive: Receive, send: Send) -> None:
+    """Reads a body, but for GET, then answers; of `/large` more than a client takes by the way.
+
+    `/pieces` is as large, but written piece by piece, as fast as it is taken; so is `/slow`, which takes a
+    while for its last one, as does `/late`, which is small.
+    """
+    while scope["method"] != "GET" and (await receive()).get("more_body"):
+        pass
+    size, pieces = SIZES[str(scope["path"])]
+    head = [(b"content-length", str(size * pieces).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": head})
+    for left in reversed(range(pieces)):
+        if not left and scope["path"] in ("/slow", "/late"):
+            await asyncio.sleep(1)
+        await send({"type": "http.response.body", "body": b"." * size, "more_body": left > 0})
+
+
+@asynccontextmanager
+async def connected(
+    protocol: type[HttpConnection] = HttpConnection,
+) -> AsyncIterator[tuple[Reader, Writer, HttpServer]]:
+    listening = bind_socket("127.0.0.1", 0)
+    config = uvicorn.Config(
+        app,
+        http=HttpConnection,
+        h11_max_incomplete_event_size=MAX_HEAD_SIZE,
+        lifespan="off",
+        log_config=None,
+        timeout_graceful_shutdown=1,
+    )
+    server = HttpServer(config, protocol=protocol)
+    serving = asyncio.create_task(server.serve([listening]))
+    reader, writer = await asyncio.open_connection(*listening.getsockname())
+    try:
+        yield reader, writer, server
+    finally:
+        writer.close()
+        server.should_exit = True
+        await serving
+
+
+async def cut_off(reader: Reader) -> bytes:
+    """What came until the server ended the connection."""
+    async with asyncio.timeout(PATIENT):
+        try:
+            return await reader.read()
+        except ConnectionResetError:
+            return b""
+
+
+async def trickle(writer: Writer, piece: bytes) -> None:
+    """One byte now and then, so that there is always something new."""
+    try:
+        while True:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+    except ConnectionError:
+        pass
+
+
+class ImpatientConnection(HttpConnection):
+    """A connection that waits for nothing longer than 0.3 s."""
+
+    head_timeout = body_timeout = write_timeout = 0.3
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"GET / HTTP/1.1\r\nX: ", id="half a head"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n{", id="half a body"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n", id="half a chunk"
+        ),
+    ],
+)
+async def test_a_client_that_does_not_complete_its_request_is_disconnected(sent: bytes) -> None:
+    async with connected(ImpatientConnection) as (reader, writer, _):
+        writer.write(sent)
+        trickling = asyncio.create_task(trickle(writer, b"a" if sent else b""))
+        assert await cut_off(reader) == b""
+        trickling.cancel()
+
+
+async def test_a_client_that_sends_an_unread_body_slowly_is_disconnected() -> None:
+    async with connected(ImpatientConnection) as (reader, writer, _):
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+        async with asyncio.timeout(PATIENT):
+            assert await reader.readline() == OK  # what is there when it is cut off may be lost
+        trickling = asyncio.create_task(trickle(writer, b"a"))
+        await cut_off(reader)
+        trickling.cancel()
+
+
+async def test_an_incomplete_pipelined_request_is_disconnected() -> None:
+    async with connected(ImpatientConnection) as (reader, writer, _):
+        writer.write(GET % b"" + b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+        assert (await cut_off(reader)).startswith(OK)
+
+
+@pytest.mark.parametrize("path", [b"large", b"pieces"])
+async def test_a_client_that_does_not_read_the_response_is_disconnected(path: bytes) -> None:
+    async with connected(ImpatientConnection) as (reader, writer, server):
+        writer.write(GET % path)
+        async with asyncio.timeout(PATIENT):
+            assert await reader.readline() == OK
+            while server.server_state.connections:
+                await asyncio.sleep(0.01)
+        assert len(await cut_off(reader)) < LARGE, "what was under way still comes"
+
+
+@pytest.mark.parametrize("path", [b"large", b"pieces", b"slow", b"late"])
+async def test_a_client_that_reads_slowly_or_waits_gets_the_whole_response(path: bytes) -> None:
+    size = 0
+    async with connected(ImpatientConnection) as (reader, writer, _):
+        writer.write(GET % path)
+        await reader.readuntil(b"\r\n\r\n")
+        while piece := await reader.read(2**20):
+            size += len(piece)
+            await asyncio.sleep(0.002)
+    assert size == prod(SIZES[f"/{path.decode()}"])
+
+
+async def test_pipelined_requests_get_responses_however_they_are_split() -> None:
+    requests = GET % b"" + b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc" + GET % b""
+    async with connected() as (reader, writer, _):
+        for start in range(len(requests)):
+            writer.write(requests[start : start + 1])
+            await asyncio.sleep(0)
+        for _ in range(3):
+            async with asyncio.timeout(PATIENT):
+                assert (await reader.readuntil(b"\r\n\r\n")).startswith(OK)
+                assert await reader.readexactly(2) == b".."
+
+
+async def test_a_head_as_large_as_firehose_may_send_is_accepted() -> None:
+    async with connected() as (reader, writer, _):
+        writer.write((GET % b"")[:-2] + b"X-Amz-Firehose-Common-Attributes: ")
+        for _ in range(7):
+            writer.write(b"a" * 10_000)
+            await asyncio.sleep(0.01)  # so that it is not there as a whole
+        writer.write(b"\r\n\r\n")
+        async with asyncio.timeout(PATIENT):
+            assert await reader.readline() == OK

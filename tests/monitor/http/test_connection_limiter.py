@@ -1,0 +1,247 @@
+"""The limit of connections, and which one is closed at the limit: in memory, and on loopback."""
+
+import asyncio
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import trustme
+import uvicorn
+from prometheus_client import CollectorRegistry
+
+from monitor.http.connection_limiter import (
+    LOG_INTERVAL,
+    MIN_AGE,
+    ConnectionLimiter,
+    ConnectionSlot,
+    ConnectionState,
+)
+from monitor.server.listener import HttpServer, bind_socket
+from tests.monitor.http.test_connection import GET, OK, PATIENT, app
+
+ROOT = Path(__file__).parents[3]
+
+
+class Pool:
+    """Connections by name, of addresses by the name's first letter; `closed` in the order they were."""
+
+    def __init__(self, most: int) -> None:
+        self.now, self.registry = 0.0, CollectorRegistry()
+        self.closed: list[str] = []
+        self.all = ConnectionLimiter(self.registry, most, lambda: self.now)
+
+    def come(self, name: str, waits: ConnectionState = ConnectionState.IDLE) -> ConnectionSlot | None:
+        slot = self.all.admit(name[0], lambda: self.closed.append(name))
+        if slot:
+            slot.set_state(waits)
+        return slot
+
+    def refused(self, reason: str) -> float | None:
+        name = "headroom_http_connections_refused_total"
+        return self.registry.get_sample_value(name, {"reason": reason})
+
+
+def test_the_longest_idle_is_closed_first_then_the_slow_and_never_one_that_waits_for_us() -> None:
+    pool = Pool(4)
+    pool.come("a1", ConnectionState.RESPONDING)
+    pool.come("b1", ConnectionState.READING_BODY)
+    pool.come("c1", ConnectionState.READING_HEAD)
+    pool.come("d1")
+    for name in ("e1", "f1", "g1"):
+        pool.come(name, ConnectionState.RESPONDING)
+    assert pool.closed == ["d1", "c1", "b1"]
+    assert pool.come("h1") is None
+    assert len(pool.all) == 4
+    assert (pool.refused("idle"), pool.refused("full")) == (3, 1)
+    assert pool.registry.get_sample_value("headroom_http_connections") == 4
+
+
+def test_a_connection_that_was_busy_last_is_not_the_longest_idle() -> None:
+    pool = Pool(2)
+    first = pool.come("a1")
+    pool.come("b1")
+    assert first
+    first.set_state(ConnectionState.RESPONDING)
+    first.set_state(ConnectionState.IDLE)
+    pool.come("c1")
+    assert pool.closed == ["b1"]
+
+
+def test_the_address_with_the_most_connections_yields_one() -> None:
+    pool = Pool(10)
+    pool.come("a1")
+    for n in range(30):
+        pool.come(f"b{n}")
+    assert pool.come("c1")
+    assert "a1" not in pool.closed
+    assert len(pool.all) == 10
+
+
+def test_an_address_with_more_than_half_of_all_yields_even_one_that_waits_for_us() -> None:
+    pool = Pool(4)
+    for name in ("a1", "b1", "b2", "b3"):
+        pool.come(name, ConnectionState.RESPONDING)
+    assert pool.come("b4") is None
+    assert pool.come("c1")
+    assert pool.closed == ["b1"]
+
+
+def test_refusals_are_logged_once_a_minute_with_their_number(caplog: pytest.LogCaptureFixture) -> None:
+    pool = Pool(1)
+    for n in range(100):
+        pool.come(f"a{n}")
+    pool.now = LOG_INTERVAL
+    pool.come("b1")
+    assert [one.getMessage() for one in caplog.records] == [
+        "HTTP connections closed or refused: 1 (open: 0, limit: 1)",
+        "HTTP connections closed or refused: 99 (open: 0, limit: 1)",
+    ]
+
+
+def test_a_new_connection_is_closed_after_a_slow_one() -> None:
+    pool = Pool(2)
+    pool.come("a1", ConnectionState.READING_HEAD)
+    pool.now = MIN_AGE
+    pool.come("b1")
+    pool.come("c1")
+    pool.come("d1")
+    assert pool.closed == ["a1", "b1"]
+
+
+def test_a_second_release_does_nothing() -> None:
+    pool = Pool(1)
+    slot = pool.come("a1")
+    assert slot
+    slot.release()
+    slot.release()
+    slot.set_state(ConnectionState.READING_BODY)
+    assert len(pool.all) == 0
+
+
+@contextmanager
+def strangers(many: int, address: tuple[str, int]) -> Iterator[None]:
+    """Connections that say nothing, or half of a head."""
+    with ExitStack() as stack:
+        for n in range(many):
+            one = stack.enter_context(socket.create_connection(address, PATIENT))
+            one.sendall(b"GET / HTTP/1.1\r\nX: " if n % 2 else b"")
+        yield
+
+
+@asynccontextmanager
+async def asking(
+    address: tuple[str, int], path: bytes = b"", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[asyncio.StreamReader]:
+    """What is answered to a request."""
+    reader, writer = await asyncio.open_connection(*address, ssl=tls)
+    writer.write(GET % path)
+    yield reader
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+async def test_idle_connections_do_not_keep_others_out() -> None:
+    connections = ConnectionLimiter(max_connections=8)
+    listening = bind_socket("127.0.0.1", 0)
+    server = HttpServer(
+        uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1), connections
+    )
+    serving = asyncio.create_task(server.serve([listening]))
+    address = listening.getsockname()
+    async with asyncio.timeout(PATIENT), asking(address, b"late") as late:  # it is answered after a second
+        while not server.server_state.connections:
+            await asyncio.sleep(0.01)
+        with strangers(40, address):
+            while len(connections) < 8 or len(server.server_state.connections) > 8:
+                await asyncio.sleep(0.01)
+            async with asking(address) as reader:
+                assert await reader.readline() == OK
+            assert await late.readline() == OK
+    server.should_exit = True
+    await serving
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+async def test_silent_connections_are_limited_and_closed(tls: bool) -> None:
+    """With TLS, a connection counts before its handshake, which may never come."""
+    authority = trustme.CA()
+    server_side, client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server_side)
+    authority.configure_trust(client_side)
+    config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    config.load()
+    config.ssl = server_side if tls else None
+    connections, listening = ConnectionLimiter(max_connections=8), bind_socket("127.0.0.1", 0)
+    server = HttpServer(config, connections)
+    serving = asyncio.create_task(server.serve([listening]))
+    address = listening.getsockname()
+    async with asyncio.timeout(PATIENT):
+        with ExitStack() as stack:
+            for _ in range(40):
+                stack.enter_context(socket.create_connection(address, PATIENT))
+                await asyncio.sleep(0)
+            while len(connections) < 8:
+                await asyncio.sleep(0.01)
+            async with asking(address, tls=client_side if tls else None) as reader:
+                assert await reader.readline() == OK
+            assert len(connections) <= 8
+        while len(connections):
+            await asyncio.sleep(0.01)
+    server.should_exit = True
+    await serving
+
+
+class Broken(ConnectionLimiter):
+    """A limiter that fails unexpectedly."""
+
+    def admit(self, address: str, close: Callable[[], None]) -> ConnectionSlot | None:
+        raise RuntimeError(address)
+
+
+async def test_a_server_whose_listener_fails_ends() -> None:
+    with bind_socket("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        server = HttpServer(uvicorn.Config(app, lifespan="off", log_config=None), Broken(max_connections=8))
+        async with asyncio.timeout(PATIENT):
+            with pytest.raises(RuntimeError, match=r"127\.0\.0\.1"):
+                await server.serve([listening])
+
+
+SCARCE = """
+import asyncio, logging, resource, socket, sys
+import uvicorn
+from monitor.server.listener import HttpServer, bind_socket
+from monitor.http.connection_limiter import ConnectionLimiter
+from tests.monitor.http.test_connection import app
+
+async def main():
+    listening = bind_socket("127.0.0.1", 0)
+    config = uvicorn.Config(app, lifespan="off", log_config=None)
+    server = HttpServer(config, ConnectionLimiter(max_connections=1000))
+    print(listening.getsockname()[1], flush=True)
+    await server.serve([listening])
+
+logging.basicConfig()
+resource.setrlimit(resource.RLIMIT_NOFILE, (48, 48))
+asyncio.run(main())
+"""
+
+
+async def test_without_a_free_file_the_server_goes_on_and_logs_it_once() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SCARCE, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout
+    address = "127.0.0.1", int(await process.stdout.readline())
+    with strangers(100, address):
+        async with asyncio.timeout(PATIENT), asking(address) as reader:
+            assert await reader.readline() == OK
+    process.terminate()
+    _, errors = await process.communicate()
+    assert "Traceback" not in errors.decode()
+    assert errors.count(b"closed or refused") == 1

@@ -1,0 +1,109 @@
+"""Probes, reload, pages and errors of the HTTP application."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from monitor.aws.status import MonitorStatus
+from monitor.schema.problems import ConfigError
+from tests.monitor.served import Server, answer, refusal
+
+
+async def test_probes(server: Server, client: httpx.AsyncClient) -> None:
+    server.status = MonitorStatus(has_data=False, pending=["account staging", "123456789012/eu-west-1"])
+    assert await answer(client, "/-/healthy") == {"healthy": True}
+    got = await client.get("/-/ready")
+    assert got.status_code == 503
+    assert refusal(got) == "not read yet: account staging, 123456789012/eu-west-1"
+    server.status = MonitorStatus(is_judged=False)
+    assert refusal(await client.get("/-/ready")) == "the first judgement is pending"
+    assert (await answer(client, "/api/v1/status"))["ready"] is False
+    server.status = MonitorStatus(has_data=False)
+    got = await client.get("/-/ready")
+    assert got.status_code == 503 and refusal(got).startswith("nothing is watched: ")
+    server.status = MonitorStatus()
+    assert await answer(client, "/-/ready") == {"ready": True, "pending": []}
+    server.status = MonitorStatus(pending=["account staging"])
+    assert await answer(client, "/-/ready") == {"ready": True, "pending": ["account staging"]}
+
+
+async def test_reload(server: Server, client: httpx.AsyncClient) -> None:
+    got = await client.post("/-/reload")
+    assert (got.status_code, got.json(), server.reloads) == (200, {"reloaded": True}, 1)
+
+
+async def test_a_rejected_reload_says_why(server: Server, client: httpx.AsyncClient) -> None:
+    async def refuse() -> None:
+        raise ConfigError(["headroom.yaml: regoins: unknown key", "headroom.yaml: band.low: expected 1"])
+
+    server.reload = refuse
+    got = await client.post("/-/reload")
+    assert got.status_code == 422
+    sentence = "headroom.yaml: regoins: unknown key; headroom.yaml: band.low: expected 1"
+    assert refusal(got) == sentence
+
+
+async def chunks() -> AsyncIterator[bytes]:
+    yield b"some"
+
+
+@pytest.mark.parametrize("body", [b"some", "chunks"])
+async def test_a_body_where_none_is_expected(server: Server, client: httpx.AsyncClient, body: Any) -> None:
+    got = await client.post("/-/reload", content=chunks() if body == "chunks" else body)
+    assert got.status_code == 413
+    assert refusal(got) == "expected no body"
+    assert server.reloads == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "sentence"),
+    [
+        ("GET", "/nothing", 404, "/nothing"),
+        ("GET", "/metrics/", 404, "/metrics/"),
+        ("GET", "/api/v1/series/unknown", 404, "unknown"),
+        ("GET", "/-/reload", 405, "/-/reload allows POST, not GET"),
+        ("POST", "/metrics", 405, "/metrics allows GET, not POST"),
+        ("GET", "/api/v1/series?limit=0", 422, "limit"),
+        ("GET", "/api/v1/series?limit=many", 422, "limit"),
+        ("GET", "/api/v1/series?zone=high", 422, "zone: "),
+        ("GET", "/api/v1/series?sort=name", 422, "sort"),
+        ("GET", "/api/v1/series?zne=above", 422, "zne"),
+        ("GET", "/api/v1/series?cursor=abc", 422, "cursor"),
+    ],
+)
+async def test_errors(client: httpx.AsyncClient, method: str, path: str, status: int, sentence: str) -> None:
+    got = await client.request(method, path)
+    assert got.status_code == status
+    assert sentence in refusal(got)
+
+
+async def test_an_unexpected_exception(server: Server, client: httpx.AsyncClient) -> None:
+    async def fail() -> None:
+        raise RuntimeError("a secret")
+
+    server.reload = fail
+    got = await client.post("/-/reload")
+    assert got.status_code == 500
+    assert "secret" not in refusal(got)
+
+
+async def test_the_docs_list_every_operation(client: httpx.AsyncClient) -> None:
+    docs = (await client.get("/docs")).text
+    described = await answer(client, "/openapi.json")
+    for path, methods in described["paths"].items():
+        for method in methods:
+            assert f"{method.upper()} {path}" in docs
+    assert "saturated, near" in docs
+
+
+async def test_openapi_has_the_model_of_errors(client: httpx.AsyncClient) -> None:
+    described = await answer(client, "/openapi.json")
+    assert "HTTPValidationError" not in described["components"]["schemas"]
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            for status, response in operation["responses"].items():
+                if status >= "400":
+                    reference = response["content"]["application/json"]["schema"]["$ref"]
+                    assert reference == "#/components/schemas/ErrorModel"

@@ -1,0 +1,31 @@
+import pytest
+
+from monitor.lib.durations import format_duration, format_location
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-5, "0 s"),
+        (0, "0 s"),
+        (40, "40 s"),
+        (60, "1 min"),
+        (61, "1 min"),
+        (22 * 60, "22 min"),
+        (3600, "1 h"),
+        (3 * 3600 + 10 * 60 + 5, "3 h 10 min"),
+        (86400, "1 d"),
+        (86400 + 60, "1 d"),
+        (3 * 86400 + 4 * 3600, "3 d 4 h"),
+    ],
+)
+def test_a_span_is_said_in_two_units_at_most(seconds: float, said: str) -> None:
+    assert format_duration(seconds) == said
+
+
+def test_a_place_is_named_as_people_name_it() -> None:
+    assert (
+        format_location({"account": "1", "account_name": "prod", "region": "eu-west-1"}) == "prod, eu-west-1"
+    )
+    assert format_location({"account": "1", "region": "eu-west-1"}) == "1, eu-west-1"
+    assert format_location({"account": "1"}) == "1"

@@ -1,0 +1,75 @@
+"""What is configured as a file and is none: a sentence, at once."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from monitor.access.key_pair import TLS_VERSIONS, KeyPair
+from monitor.config.file import read_config
+from monitor.lib.files import read_file
+from monitor.schema.problems import ConfigError
+from tests.processes import COMMAND, ROOT
+
+
+def _socket(path: Path) -> None:
+    with closing(socket.socket(socket.AF_UNIX)) as server:
+        server.bind(str(path))
+
+
+KINDS: dict[str, Callable[[Path], object]] = {
+    "pipe": os.mkfifo,
+    "socket": _socket,
+    "directory": Path.mkdir,
+    "loop": lambda path: path.symlink_to(path),
+}
+FILES = {
+    "a token": "auth: {tokens: [{name: a, token_file: x}]}",
+    "a password": "auth: {users: [{name: a, password_file: x}]}",
+    "a secret of a receiver": "receivers: [{name: a, type: slack, url_file: x}]",
+    "access keys": "stream: {access_keys_file: x}",
+    "an external id": "accounts: [{role_arn: 'arn:aws:iam::123456789012:role/a', external_id_file: x}]",
+    "a certificate": "tls: {certificate_file: x, key_file: x}",
+}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "x"
+    KINDS[request.param](path)
+    yield path
+
+
+def test_a_configuration_that_is_no_file_is_refused(kind: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_config(kind, {})
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"{kind}: cannot be read: ")
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_whatever_a_configuration_names_that_is_no_file_is_one_problem(kind: Path, what: str) -> None:
+    config = kind.with_name("headroom.yaml")
+    config.write_text(FILES[what])
+    with pytest.raises(ConfigError) as refused:
+        read_config(config, {})
+    assert len(refused.value.problems) == 1
+
+
+def test_a_certificate_that_is_no_file_is_named(kind: Path) -> None:
+    with pytest.raises(ValueError, match=str(kind)):
+        KeyPair(kind, kind).context(TLS_VERSIONS["1.2"])
+
+
+def test_a_pipe_that_a_shell_made_is_read(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_bytes(b"interval: 60")
+    command = [*COMMAND, "config", "check", "--config", "/dev/stdin"]
+    said = subprocess.run(
+        command, input="interval: 60", capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (said.returncode, said.stdout) == (0, "The configuration is valid.\n")
+    assert read_file(tmp_path / "plain", 8) == b"interval"

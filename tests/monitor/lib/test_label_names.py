@@ -1,0 +1,69 @@
+"""No label of ours has a name that a scrape gives its target, or that Prometheus keeps for itself."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
+
+from collectors.base import Resource
+from monitor.access.telemetry import AccessTelemetry
+from monitor.alerting.telemetry import DeliveryTelemetry
+from monitor.dashboards import prometheus
+from monitor.fleet.key import Key
+from monitor.lib.label_names import exported_labels
+from monitor.notifiers.alertmanager_format import labels
+from monitor.push.telemetry import PushTelemetry
+from tests.monitor.alerting.notices import notice
+from tests.telemetries import Telemetries
+
+OF_PROMETHEUS = {"instance", "job", "le", "quantile"}
+OF_OPERATORS = {"service", "namespace", "pod", "endpoint", "container", "prometheus"}
+OF_PEOPLE = {"account", "region", "cluster", "env", "environment", "host", "node", "app", "team"}
+TAKEN = OF_PROMETHEUS | OF_OPERATORS | OF_PEOPLE
+
+TELEMETRY = Telemetries()
+REGISTRY = CollectorRegistry()
+TOLD: tuple[Any, ...] = (
+    TELEMETRY.process,
+    TELEMETRY.aws,
+    TELEMETRY.stream,
+    AccessTelemetry(REGISTRY),
+    DeliveryTelemetry(REGISTRY),
+    PushTelemetry(REGISTRY),
+)
+
+
+def own() -> Iterator[MetricWrapperBase]:
+    """The families that Headroom tells of itself."""
+    for telemetry in TOLD:
+        yield from (one for one in vars(telemetry).values() if isinstance(one, MetricWrapperBase))
+
+
+@pytest.mark.parametrize("family", [*own()], ids=lambda one: one.describe()[0].name)
+def test_what_headroom_tells_of_itself(family: MetricWrapperBase) -> None:
+    assert not TAKEN & set(family._labelnames)
+
+
+def test_what_it_tells_of_series() -> None:
+    key = Key("123456789012", "eu-west-1", "apigateway", "rate", Resource("api", ("a1",), ("orders",)))
+    assert exported_labels(key.labels) == {
+        "aws_account": "123456789012",
+        "aws_region": "eu-west-1",
+        "aws_service": "apigateway",
+        "signal": "rate",
+        "resource": "orders",
+        "resource_id": "a1",
+    }
+    assert not TAKEN & exported_labels(key.labels).keys()
+
+
+def test_what_alertmanager_is_told() -> None:
+    assert not TAKEN & labels(notice()).keys()
+
+
+def test_what_the_rules_select_by() -> None:
+    for text in prometheus.files().values():
+        for name in ("service", "region", "account"):
+            assert f"{{{name}=" not in text and f",{name}=" not in text and f"$labels.{name} " not in text

@@ -1,0 +1,142 @@
+"""A line that comes again and again is counted instead of repeated."""
+
+import io
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from monitor.lib.logs import (
+    MAX_GROUPS,
+    MAX_LINES_PER_LOGGER,
+    MAX_LINES_PER_TEMPLATE,
+    WINDOW,
+    DeduplicatingHandler,
+)
+from tests.processes import ROOT
+
+
+class Log:
+    """A logger with a clock that stands still; `lines` of what it wrote since it was asked last."""
+
+    def __init__(self) -> None:
+        self.now, self.stream = 0.0, io.StringIO()
+        self.handler = DeduplicatingHandler(self.stream, lambda: self.now)
+        self.logger = logging.Logger("test")
+        self.logger.addHandler(self.handler)
+
+    def lines(self) -> list[str]:
+        said = self.stream.getvalue().splitlines()
+        self.stream.seek(0)
+        self.stream.truncate()
+        return said
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    one = Log()
+    yield one
+    one.handler.close()
+
+
+def test_the_same_line_is_written_once_a_minute_and_then_counted(log: Log) -> None:
+    for _ in range(100):
+        log.logger.error("the disk is full")
+    assert log.lines() == ["the disk is full"]
+    log.now = WINDOW
+    log.logger.error("the disk is full")
+    assert log.lines() == ["repeated 99 times, the last: the disk is full", "the disk is full"]
+
+
+def test_what_was_withheld_is_said_when_something_else_is(log: Log) -> None:
+    log.logger.error("the disk is full")
+    log.logger.error("the disk is full")
+    log.now = WINDOW
+    log.logger.info("all is well")
+    assert log.lines() == [
+        "the disk is full",
+        "repeated 1 times, the last: the disk is full",
+        "all is well",
+    ]
+
+
+def test_what_was_withheld_is_said_at_the_end(log: Log) -> None:
+    log.logger.error("the disk is full")
+    log.logger.error("the disk is full")
+    log.handler.close()
+    assert log.lines()[1:] == ["repeated 1 times, the last: the disk is full"]
+
+
+def test_lines_of_one_template_are_all_written_while_they_are_few(log: Log) -> None:
+    for n in range(MAX_LINES_PER_TEMPLATE + 5):
+        log.logger.error("row %s is of no use", n)
+    assert log.lines() == [f"row {n} is of no use" for n in range(MAX_LINES_PER_TEMPLATE)]
+    log.now = WINDOW
+    log.logger.warning("another one")
+    assert log.lines()[0] == f"repeated 5 times, the last: row {MAX_LINES_PER_TEMPLATE + 4} is of no use"
+
+
+def test_of_tracebacks_the_first_is_written(log: Log) -> None:
+    for n in range(3):
+        try:
+            raise ValueError(n)
+        except ValueError:
+            log.logger.exception("turn %s failed", n)
+    written = log.lines()
+    assert [one for one in written if one.startswith("turn")] == [f"turn {n} failed" for n in range(3)]
+    assert sum(one.startswith("Traceback") for one in written) == 1
+
+
+def test_another_level_or_another_fault_is_another_line(log: Log) -> None:
+    log.logger.error("it failed")
+    log.logger.warning("it failed")
+    for fault in (ValueError("a"), KeyError("a")):
+        try:
+            raise fault
+        except Exception:
+            log.logger.exception("it failed")
+    assert [one for one in log.lines() if one == "it failed"] == ["it failed"] * 4
+
+
+def test_a_logger_whose_lines_are_all_different_is_bounded_too(log: Log) -> None:
+    for n in range(MAX_LINES_PER_LOGGER + 50):
+        log.logger.error(f"socket {n} is lost")
+    assert len(log.lines()) == MAX_LINES_PER_LOGGER
+
+
+def test_it_remembers_a_bounded_number_of_kinds(log: Log) -> None:
+    log.logger.error("the disk is full")
+    log.logger.error("the disk is full")
+    for n in range(MAX_GROUPS):
+        log.logger.error(f"socket {n} is lost")
+    assert "repeated 1 times, the last: the disk is full" in log.lines()
+
+
+def test_a_line_with_wrong_arguments_costs_itself(log: Log, capsys: pytest.CaptureFixture[str]) -> None:
+    log.logger.error("%d rows", "no")
+    log.logger.error("all is well")
+    assert log.lines() == ["all is well"]
+    assert "Logging error" in capsys.readouterr().err
+
+
+def test_libraries_say_no_more_than_warnings() -> None:
+    script = """
+import logging
+from monitor.lib import logs
+logs.configure_logging(logging.INFO, "%(name)s %(message)s")
+for name in ("botocore.credentials", "aiobotocore", "aiohttp", "monitor.app"):
+    logging.getLogger(name).info("info")
+    logging.getLogger(name).warning("warning")
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert said.stderr.splitlines() == [
+        "botocore.credentials warning",
+        "aiobotocore warning",
+        "aiohttp warning",
+        "monitor.app info",
+        "monitor.app warning",
+    ]

@@ -1,0 +1,13 @@
+"""Text from elsewhere."""
+
+import pytest
+
+from monitor.lib.text import replace_surrogates
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("orders", "orders"), ("a\udc80\ud800b", "a??b"), ("\U0001f600é\x00", "\U0001f600é\x00")],
+)
+def test_what_utf_8_cannot_carry_becomes_a_question_mark(text: str, told: str) -> None:
+    assert replace_surrogates(text) == told

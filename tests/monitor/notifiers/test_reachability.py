@@ -1,0 +1,289 @@
+"""Unreachable receivers: detected without sending anything, logged once by name, and without secrets."""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trustme
+from aiohttp.abc import ResolveResult
+
+from monitor.notifiers.alertmanager import Alertmanager
+from monitor.notifiers.apprise import Apprise
+from monitor.notifiers.email import Email
+from monitor.notifiers.pagerduty import PagerDuty
+from monitor.notifiers.reachability import ReachabilityProbe, connection_error
+from monitor.notifiers.receiver import BaseReceiver
+from monitor.notifiers.slack import Slack
+from monitor.notifiers.sns import Sns
+from monitor.notifiers.teams import Teams
+from monitor.notifiers.webhook import Webhook
+from monitor.outbound.client import OutboundClient, OutboundPolicy
+from monitor.outbound.resolver import Resolver
+from tests.monitor.notifiers.conftest import authority, client
+from tests.monitor.notifiers.loopback import (
+    build_receiver,
+    http_server,
+    never_responds,
+    server_tls,
+    tcp_server,
+)
+
+__all__ = ["authority", "client"]
+
+OPEN = OutboundPolicy(allow_insecure=True, allow_private=True, timeout=5)
+HOOK = "/services/hunter2hunter2?token=swordfish"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
+MAIL = {"from": "a@example.com", "to": ["b@example.com"]}
+PATIENCE = 20.0
+
+KINDS: dict[str, tuple[type[BaseReceiver], dict[str, Any], list[str]]] = {
+    "webhook": (Webhook, {"url": "http://a.example/x"}, ["http://a.example/x"]),
+    "named like a URL": (Webhook, {"name": "https://b", "url": "http://a.example"}, ["http://a.example"]),
+    "Slack": (Slack, {"url": "https://hooks.example/x"}, ["https://hooks.example/x"]),
+    "Teams": (Teams, {"url": "https://teams.example/x"}, ["https://teams.example/x"]),
+    "PagerDuty": (PagerDuty, {"routing_key": "k"}, ["https://events.pagerduty.com/v2/enqueue"]),
+    "Alertmanagers": (Alertmanager, {"urls": ["https://a", "https://b:1"]}, ["https://a", "https://b:1"]),
+    "e-mail": (Email, {"host": "mail.example", **MAIL}, ["smtp://mail.example:587"]),
+    "e-mail by TLS": (Email, {"host": "mail.example", "tls": "tls", **MAIL}, ["smtps://mail.example:465"]),
+    "e-mail to a number": (Email, {"host": "::1", "port": 25, **MAIL}, ["smtp://[::1]:25"]),
+    "SNS": (Sns, {"topic_arn": TOPIC}, ["https://sns.eu-west-1.amazonaws.com"]),
+    "Apprise": (Apprise, {"url": "json://a.example"}, []),
+}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set invalid credentials, and ignore the AWS and proxy settings of the user."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    proxies = [name + "_proxy" for name in ("http", "https", "all", "no")]
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", *proxies, *map(str.upper, proxies)):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(("kind", "fields", "urls"), KINDS.values(), ids=KINDS)
+async def test_where_each_kind_connects(
+    client: OutboundClient, kind: type[BaseReceiver], fields: dict[str, Any], urls: list[str]
+) -> None:
+    assert list(await build_receiver(kind, **fields).addresses(client)) == urls
+
+
+@pytest.mark.parametrize(
+    ("environ", "known"),
+    [
+        ({"HTTPS_PROXY": "http://127.0.0.1:9"}, False),
+        ({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ".amazonaws.com"}, True),
+        ({"HTTP_PROXY": "http://127.0.0.1:9"}, True),
+        ({"NO_PROXY": "localhost"}, True),
+    ],
+)
+async def test_behind_a_proxy_nobody_can_tell_whether_aws_is_there(
+    client: OutboundClient, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], known: bool
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert len(await build_receiver(Sns, topic_arn=TOPIC).addresses(client)) == known
+
+
+# one address
+
+
+async def test_who_is_there_is_reached_and_told_nothing(
+    client: OutboundClient, authority: trustme.CA
+) -> None:
+    heard: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read())
+
+    async with tcp_server(listen) as port:
+        for scheme in ("http", "smtp"):
+            assert await connection_error(f"{scheme}://127.0.0.1:{port}{HOOK}", client, OPEN) is None
+    assert heard == [b"", b""]
+    async with http_server(tls=server_tls(authority)) as server:
+        for scheme in ("https", "smtps"):
+            assert await connection_error(f"{scheme}://localhost:{server.port}{HOOK}", client, OPEN) is None
+    assert server.requests == []
+
+
+async def gone() -> str:
+    async with http_server() as server:
+        return server.url
+
+
+async def test_nobody_listens(client: OutboundClient) -> None:
+    url = await gone()
+    said = await connection_error(url + HOOK, client, OPEN)
+    assert said and said.startswith(f"{url}: the connection failed (")
+
+
+@pytest.mark.parametrize("scheme", ["https", "smtps"])
+async def test_one_that_says_nothing_is_waited_for_only_so_long(client: OutboundClient, scheme: str) -> None:
+    async with tcp_server(never_responds) as port:
+        url = f"{scheme}://127.0.0.1:{port}"
+        said = await connection_error(url + HOOK, client, OutboundPolicy(allow_private=True, timeout=0.1))
+    assert said == f"{url}: no response within 0.1 s"
+
+
+def of_a_stranger(_: trustme.CA) -> ssl.SSLContext:
+    return server_tls(trustme.CA())
+
+
+def of_another_name(authority: trustme.CA) -> ssl.SSLContext:
+    return server_tls(authority, "other.example.com")
+
+
+@pytest.mark.parametrize("context", [of_a_stranger, of_another_name, None])
+async def test_no_certificate_that_can_be_trusted(
+    client: OutboundClient, authority: trustme.CA, context: Callable[[trustme.CA], ssl.SSLContext] | None
+) -> None:
+    async with http_server(tls=context(authority) if context else None) as server:
+        said = await connection_error(f"https://127.0.0.1:{server.port}{HOOK}", client, OPEN)
+    assert said and "the TLS handshake failed" in said
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::1]"])
+async def test_a_private_address_is_not_even_tried(client: OutboundClient, host: str) -> None:
+    connected = asyncio.Event()
+
+    async def listen(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+        connected.set()
+
+    async with tcp_server(listen) as port:
+        said = await connection_error(f"https://{host}:{port}{HOOK}", client, OutboundPolicy())
+    assert said == f"https://{host}:{port}: its address is private, and allow_private is not set"
+    assert not connected.is_set()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://nobody.invalid", "https://nobody.invalid: its name could not be resolved"),
+        ("https://" + "x" * 64 + ".example", "the address is invalid"),
+    ],
+)
+async def test_what_has_no_address(client: OutboundClient, url: str, said: str) -> None:
+    assert said in ((await connection_error(url + HOOK, client, OPEN)) or "")
+
+
+class OfIpv6(Resolver):
+    """A resolver of names that have only an IPv6 address, on loopback."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        if family == socket.AF_INET:
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return await super().resolve("127.0.0.1", port, family)
+
+
+async def test_a_name_of_ipv6_alone() -> None:
+    async with http_server() as server, OutboundClient(resolver=OfIpv6()) as client:
+        assert await connection_error(f"http://new.example:{server.port}", client, OPEN) is None
+
+
+# all of them
+
+
+@asynccontextmanager
+async def trying(
+    client: OutboundClient, *receivers: BaseReceiver, again: float = 60.0
+) -> AsyncIterator[ReachabilityProbe]:
+    reach = ReachabilityProbe(client, again)
+    reach.configure(receivers)
+    running = asyncio.create_task(reach.run())
+    try:
+        yield reach
+    finally:
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_one_out_of_reach_is_said_once_until_it_is_there(
+    client: OutboundClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    url, there = await gone(), asyncio.Event()
+    receiver = build_receiver(Webhook, name="on-call", url=url + HOOK)
+    async with trying(client, receiver, again=0.01) as reach:
+        await until(lambda: reach.unreachable)
+        tries = len([one for one in caplog.records if one.levelno == logging.WARNING])
+        for _ in range(10):  # as many more of them, or nearly
+            await asyncio.sleep(0.01)
+        assert tries == len(caplog.records) == 1
+        assert reach.unreachable["on-call"].startswith(f"{url}: the connection failed (")
+
+        async def welcome(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            there.set()
+            writer.close()
+
+        server = await asyncio.start_server(welcome, "127.0.0.1", int(url.rpartition(":")[2]))
+        async with server:
+            await until(there.is_set)
+            await until(lambda: not reach.unreachable)
+    warned, back = (one.getMessage() for one in caplog.records)
+    assert warned.startswith(f"receiver on-call cannot be reached: {url}: the connection failed (")
+    assert back == "receiver on-call can be reached again"
+    assert "hunter2" not in caplog.text and "swordfish" not in caplog.text
+
+
+async def test_of_several_addresses_only_those_out_of_reach_are_said(client: OutboundClient) -> None:
+    away = await gone()
+    async with http_server() as server:
+        receiver = build_receiver(Alertmanager, urls=[server.url, away, server.url])
+        async with trying(client, receiver) as reach:
+            await until(lambda: reach.unreachable)
+            assert reach.unreachable["team"].startswith(away)
+            assert server.url not in reach.unreachable["team"]
+
+
+async def test_one_that_does_not_answer_keeps_no_other_one_waiting(client: OutboundClient) -> None:
+    away = await gone()
+    async with tcp_server(never_responds) as port:
+        silent_one = build_receiver(
+            Email, name="silent", host="127.0.0.1", port=port, tls="tls", timeout=60, **MAIL
+        )
+        async with trying(client, silent_one, build_receiver(Webhook, name="away", url=away)) as reach:
+            await until(lambda: reach.unreachable)
+            assert list(reach.unreachable) == ["away"]
+
+
+async def test_a_reload_tries_them_anew(client: OutboundClient, caplog: pytest.LogCaptureFixture) -> None:
+    away = build_receiver(Webhook, name="away", url=await gone())
+    async with http_server() as server, trying(client, away) as reach:
+        await until(lambda: reach.unreachable)
+        reach.configure([build_receiver(Webhook, name="away", url=server.url)])
+        assert reach.unreachable == {}
+        reach.configure([build_receiver(Webhook, name="other", url=await gone()), away])
+        await until(lambda: len(reach.unreachable) == 2)
+    told = [one.getMessage() for one in caplog.records]
+    assert len(told) == 3 and all("cannot be reached" in one for one in told)
+
+
+async def test_aws_out_of_reach_is_where_the_configuration_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = await gone()
+    async with (
+        OutboundClient(endpoint_url=away) as client,
+        trying(client, build_receiver(Sns, topic_arn=TOPIC)) as reach,
+    ):
+        await until(lambda: reach.unreachable)
+        assert reach.unreachable["team"].startswith(f"{away}: the connection failed (")
+
+
+async def test_an_aws_that_is_not_configured_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    async with OutboundClient() as client, trying(client, build_receiver(Sns, topic_arn=TOPIC)) as reach:
+        await until(lambda: reach.unreachable)
+        assert reach.unreachable == {"team": "The config profile (nobody) could not be found"}

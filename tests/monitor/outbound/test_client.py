@@ -1,0 +1,254 @@
+"""The outbound client: what it refuses, its results, and what it never reveals."""
+
+import asyncio
+import gzip
+import socket
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from monitor.outbound.client import MAX_RESPONSE_BYTES, OutboundClient, OutboundPolicy, redacted
+from monitor.outbound.result import DeliveryOutcome
+from tests.monitor.notifiers.conftest import authority, client
+from tests.monitor.notifiers.loopback import http_server, never_responds, responds_with, tcp_server
+
+__all__ = ["authority", "client"]
+
+OPEN = OutboundPolicy(allow_insecure=True, allow_private=True, timeout=5)
+
+
+class Names(AbstractResolver):
+    """Resolves names to given addresses; with several lists, to the next one at each call."""
+
+    def __init__(self, *addresses: list[str]) -> None:
+        self.addresses = list(addresses)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = self.addresses.pop(0) if len(self.addresses) > 1 else self.addresses[0]
+        return [
+            ResolveResult(hostname=host, host=one, port=port, family=0, proto=0, flags=0) for one in found
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://hooks.slack.com/services/T0/B0/secret?x=1#y", "https://hooks.slack.com"),
+        ("http://user:password@example.com:8080/x", "http://example.com:8080"),
+        ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443"),
+        ("https://example.com:99999/secret", "the address"),
+        ("https://[secret", "the address"),
+    ],
+)
+def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
+    assert redacted(url) == shown
+
+
+async def test_what_is_sent(client: OutboundClient) -> None:
+    async with http_server() as server:
+        answer = await client.post(server.url + "/a%2Fb?c=%20d", b"{}", OPEN, {"X-Mine": "1"})
+    assert answer.outcome is DeliveryOutcome.DELIVERED
+    path, headers, body = server.requests[0]
+    assert (path, body) == ("/a%2Fb?c=%20d", b"{}")
+    assert headers["content-type"] == "application/json"
+    assert headers["user-agent"].startswith("headroom/")
+    assert headers["accept-encoding"] == "identity"
+    assert headers["x-mine"] == "1"
+
+
+async def test_user_and_password_of_a_url_are_sent_and_not_shown(client: OutboundClient) -> None:
+    async with http_server(web.Response(status=500)) as server:
+        answer = await client.post(server.url.replace("//", "//me:hunter2@"), b"{}", OPEN)
+    assert server.requests[0][1]["authorization"] == "Basic bWU6aHVudGVyMg=="
+    assert "hunter2" not in answer.sentence
+
+
+# what is refused before anything is sent
+
+
+async def test_unencrypted_addresses_are_refused(client: OutboundClient) -> None:
+    async with http_server() as server:
+        for url in (server.url, server.url.replace("http", "HTTP"), server.url.replace("http:", "ws:")):
+            answer = await client.post(url, b"{}", replace(OPEN, allow_insecure=False))
+            assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "insecure")
+    assert not server.requests
+
+
+PRIVATE_HOSTS = ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "0.0.0.0"]
+NOTATIONS = ["2130706433", "0x7f000001", "0x7f.1", "127.1", "0177.0.0.1", "127.0.0.1.", "①②⑦.0.0.1"]
+
+
+@pytest.mark.parametrize("host", [*PRIVATE_HOSTS, *NOTATIONS])
+async def test_private_addresses_are_refused_in_every_notation(client: OutboundClient, host: str) -> None:
+    async with http_server() as server:
+        policy = replace(OPEN, allow_private=False)
+        answer = await client.post(f"http://{host}:{server.port}/", b"{}", policy)
+    assert answer.outcome is not DeliveryOutcome.DELIVERED
+    assert answer.reason in ("private_address", "address", "dns")
+    assert not server.requests
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "10.1.2.3", "::1", "fd00:ec2::254"])
+async def test_names_of_private_addresses_are_refused(address: str) -> None:
+    async with OutboundClient(resolver=Names([address])) as client:
+        answer = await client.post("https://hooks.example.com/x", b"{}", OutboundPolicy())
+        with pytest.raises(OSError, match="not a public address"):
+            await client.open_socket("smtp.example.com", 25, OutboundPolicy())
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "private_address")
+    said = "https://hooks.example.com: its address is private, and allow_private is not set"
+    assert answer.sentence == said
+
+
+async def test_several_private_addresses_are_refused_as_one_is() -> None:
+    async with OutboundClient(resolver=Names(["127.0.0.1", "::1", "10.0.0.1"])) as client:
+        answer = await client.post("https://hooks.example.com/x", b"{}", OutboundPolicy())
+    assert answer.reason == "private_address"
+
+
+async def test_a_name_that_is_rebound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that resolves to a public address first and to a private one later is not connected to."""
+    dialled: list[Any] = []
+
+    async def connect(self: Any, sock: socket.socket, address: Any) -> None:
+        dialled.append(address[0])
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", connect)
+    async with OutboundClient(resolver=Names(["8.8.8.8"], ["127.0.0.1"])) as client:
+        first = await client.post("https://hooks.example.com/x", b"{}", OutboundPolicy())
+        for session in client._sessions.values():
+            session.connector.clear_dns_cache()  # type: ignore[union-attr]
+        second = await client.post("https://hooks.example.com/x", b"{}", OutboundPolicy())
+    assert (first.reason, second.reason) == ("connection", "private_address")
+    assert dialled == ["8.8.8.8"]
+
+
+async def test_a_connection_to_a_private_address_is_not_shared_with_who_may_not_open_one(
+    client: OutboundClient,
+) -> None:
+    async with http_server() as server:
+        allowed = await client.post(server.url, b"{}", OPEN)
+        denied = await client.post(server.url, b"{}", replace(OPEN, allow_private=False))
+    assert (allowed.outcome, denied.reason) == (DeliveryOutcome.DELIVERED, "private_address")
+
+
+async def test_proxies_of_the_environment_are_not_used(
+    client: OutboundClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with http_server() as server, http_server() as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        await client.post(server.url, b"{}", OPEN)
+    assert (len(server.requests), len(proxy.requests)) == (1, 0)
+
+
+# answers
+
+
+async def test_redirections_are_not_followed(client: OutboundClient) -> None:
+    async with (
+        http_server() as target,
+        http_server(web.Response(status=307, headers={"Location": target.url})) as server,
+    ):
+        answer = await client.post(server.url, b"{}", OPEN)
+    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "http_307")
+    assert not target.requests
+
+
+async def test_cookies_are_not_kept(client: OutboundClient) -> None:
+    async with http_server(web.Response(headers={"Set-Cookie": "a=b"})) as server:
+        for _ in range(2):
+            await client.post(server.url.replace("127.0.0.1", "localhost"), b"{}", OPEN)
+    assert "cookie" not in server.requests[1][1]
+
+
+async def test_retry_after_is_in_the_result(client: OutboundClient) -> None:
+    busy = web.Response(status=429, headers={"Retry-After": "17"})
+    later = web.Response(status=503, headers={"Retry-After": "Fri, 02 Jan 2026 03:05:05 GMT"})
+    async with http_server(busy, later) as server:
+        waits = [(await client.post(server.url, b"{}", OPEN)).retry_after for _ in range(2)]
+    assert waits == [17, 60]
+
+
+async def test_an_answer_repeats_what_was_said_but_no_secret(client: OutboundClient) -> None:
+    said = "invalid hook hunter2hunter2\n<b>gone</b>"
+    async with http_server(web.Response(status=404, text=said)) as server:
+        policy = replace(OPEN, secrets=frozenset(["hunter2hunter2"]))
+        answer = await client.post(server.url, b"{}", policy)
+    assert answer.sentence == f"{server.url} answered 404: invalid hook *** <b>gone</b>"
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_an_endless_answer_is_read_only_at_its_start(client: OutboundClient, status: int) -> None:
+    sent = 0
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %d X\r\nTransfer-Encoding: chunked\r\n\r\n" % status)
+        while True:
+            writer.write(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+            await writer.drain()
+            sent += 4096
+
+    async with tcp_server(endless) as port:
+        answer = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
+    assert answer.status == status
+    assert len(answer.sentence) < 300
+    assert MAX_RESPONSE_BYTES <= sent < 100 * MAX_RESPONSE_BYTES  # the rest are the buffers between the two
+
+
+async def test_a_compressed_answer_is_not_unpacked(client: OutboundClient) -> None:
+    bomb = gzip.compress(b"x" * 10_000_000)
+    async with http_server(
+        web.Response(status=400, body=bomb, headers={"Content-Encoding": "gzip"})
+    ) as server:
+        answer = await client.post(server.url, b"{}", OPEN)
+    assert "xxx" not in answer.sentence
+
+
+async def test_what_was_taken_is_delivered_even_if_the_answer_breaks_off(client: OutboundClient) -> None:
+    broken = b"HTTP/1.1 202 Accepted\r\nContent-Length: 100\r\n\r\nok"
+    async with tcp_server(responds_with(broken)) as port:
+        answer = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
+    assert answer.outcome is DeliveryOutcome.DELIVERED
+
+
+async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok")
+    await never_responds(reader, writer)
+
+
+async def test_what_was_taken_is_delivered_even_if_the_answer_never_ends(client: OutboundClient) -> None:
+    async with tcp_server(slow_body) as port:
+        answer = await client.post(f"http://127.0.0.1:{port}", b"{}", replace(OPEN, timeout=0.3))
+    assert answer.outcome is DeliveryOutcome.DELIVERED
+
+
+GARBAGE = [
+    (b"", "connection"),
+    (b"\x00\xff\x00\xff\r\n\r\n", "protocol"),
+    (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "protocol"),
+    (b"HTTP/1.1 OK\r\n\r\n", "protocol"),
+    (b"HTTP/1.1 200 OK\r\nA: " + b"x" * 100_000 + b"\r\n\r\n", "protocol"),
+    (b"HTTP/1.1 200 OK\r\n" + b"".join(b"A%d: x\r\n" % n for n in range(100_000)), None),
+]
+
+
+@pytest.mark.parametrize(("answer", "reason"), GARBAGE)
+async def test_what_is_not_http_is_tried_again(
+    client: OutboundClient, answer: bytes, reason: str | None
+) -> None:
+    async with tcp_server(responds_with(answer)) as port:
+        told = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
+    assert told.outcome is DeliveryOutcome.RETRY
+    assert reason is None or told.reason == reason

@@ -1,0 +1,51 @@
+"""The resolver: the results of the system, without blocking others."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from monitor.outbound.resolver import MAX_CONCURRENT_LOOKUPS, Resolver
+
+
+@pytest.fixture
+async def resolver() -> AsyncIterator[Resolver]:
+    resolver = Resolver()
+    yield resolver
+    await resolver.close()
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+async def test_what_the_system_knows(resolver: Resolver, name: str) -> None:
+    found = await resolver.resolve(name, 443)
+    assert {one["host"] for one in found} <= {"127.0.0.1", "::1"}
+    assert {(one["hostname"], one["port"]) for one in found} == {(name, 443)}
+
+
+@pytest.mark.parametrize("name", ["nobody.invalid", "x" * 64 + ".example", ""])
+async def test_what_nobody_knows(resolver: Resolver, name: str) -> None:
+    with pytest.raises((socket.gaierror, UnicodeError)):
+        await resolver.resolve(name)
+
+
+async def test_names_that_nobody_answers_for_keep_nothing_else_waiting(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+
+    def wait(*_: Any, **__: Any) -> list[Any]:
+        answered.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    asked = [asyncio.create_task(resolver.resolve(f"{n}.example")) for n in range(5 * MAX_CONCURRENT_LOOKUPS)]
+    try:
+        await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            assert await asyncio.to_thread(int, "1") == 1
+    finally:
+        answered.set()
+    assert await asyncio.gather(*asked) == [[]] * len(asked)

@@ -1,0 +1,107 @@
+"""Cells over tables of answers, each with its inventory and the fleet that it fills."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from collectors import COLLECTORS
+from collectors.base import ACCOUNT, Aws, Collector, Observed, ScanFunction
+from monitor.config.config import Config
+from monitor.fleet.fleet import Fleet, Key
+from monitor.polling.inventory import Inventory
+from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
+from tests.resources import resource as of
+
+BY_SERVICE = {collector.service: collector for collector in COLLECTORS}
+KINESIS, LAMBDA, SQS = (BY_SERVICE[name] for name in ("kinesis", "lambda", "sqs"))
+NO_QUOTAS: dict[str, Any] = {"get_service_quota": denied("GetServiceQuota")}
+SHARDS = {"OpenShardCount": 40, "ShardLimit": 50, "OnDemandStreamCount": 0, "OnDemandStreamCountLimit": 50}
+
+
+class World:
+    """A cell over a table of answers, its inventory, and the fleet that it fills."""
+
+    def __init__(self, config: Config | None = None, account_name: str = "", **answers: Any) -> None:
+        self.aws = FakeAws(**answers)
+        self.fleet = Fleet()
+        self.inventory = Inventory(self.aws.cell, self.fleet, config or Config(), account_name)
+
+    async def run_inventory(self, collector: Collector, **changed: Any) -> None:
+        self.aws.answers |= changed
+        await self.inventory.run(collector)
+
+    @property
+    def names(self) -> set[tuple[str, str]]:
+        return {(key.signal, key.resource) for key in self.fleet.series}
+
+    @property
+    def failures(self) -> list[tuple[str, str, str]]:
+        outcomes = self.inventory.statuses.values()
+        return [(one.operation, one.resource, one.code) for status in outcomes for one in status.failures]
+
+    def limit(self, service: str, signal: str, resource: str = "") -> tuple[float, str] | None:
+        key = Key(ACCOUNT_ID, "eu-west-1", service, signal, of(resource))
+        limit = self.fleet.series[key].settings.limit
+        return (limit.value, limit.source.value) if limit else None
+
+
+def quota(value: float) -> dict[str, Any]:
+    return {"Quota": {"Value": value}}
+
+
+def streams(**shards: int) -> dict[str, Any]:
+    """Answers of a Kinesis that holds these streams, of so many shards each."""
+
+    def describe(**params: Any) -> dict[str, Any]:
+        return stream(params["StreamName"], shards[params["StreamName"]])
+
+    return {
+        "describe_limits": SHARDS,
+        "list_streams": {"StreamNames": [*shards], "HasMoreStreams": False},
+        "describe_stream_summary": describe,
+    }
+
+
+def stream(name: str, shards: int, **more: Any) -> dict[str, Any]:
+    return {
+        "StreamDescriptionSummary": {
+            "StreamName": name,
+            "StreamARN": f"arn:aws:kinesis:eu-west-1:{ACCOUNT_ID}:stream/{name}",
+            "StreamStatus": "ACTIVE",
+            "RetentionPeriodHours": 24,
+            "StreamCreationTimestamp": "2026-01-01T00:00:00Z",
+            "EnhancedMonitoring": [{}],
+            "OpenShardCount": shards,
+            **more,
+        }
+    }
+
+
+def functions(*names: str) -> dict[str, Any]:
+    arn = f"arn:aws:lambda:eu-west-1:{ACCOUNT_ID}:function"
+    return {
+        "list_functions": {
+            "Functions": [{"FunctionName": one, "FunctionArn": f"{arn}:{one}"} for one in names]
+        },
+        "get_function_concurrency": {},
+        "list_provisioned_concurrency_configs": {"ProvisionedConcurrencyConfigs": []},
+    }
+
+
+def settings(concurrency: int) -> dict[str, Any]:
+    return {"AccountLimit": {"ConcurrentExecutions": concurrency}}
+
+
+def queues(*names: str) -> dict[str, Any]:
+    return {
+        "list_queues": {
+            "QueueUrls": [f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT_ID}/{name}" for name in names]
+        }
+    }
+
+
+def collector(*parts: ScanFunction, service: str = "kinesis", delay: int = 3) -> Collector:
+    return Collector(service=service, scans=parts, metrics=(), iam_actions=(), publication_delay=delay)
+
+
+async def steady(aws: Aws) -> AsyncIterator[Observed]:
+    yield Observed(signal="shards_per_region", resource=ACCOUNT, limit=50, usage=40.0)

@@ -1,0 +1,334 @@
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from collectors.base import ACCOUNT, Aws, Observed, Resource, ScanFunction
+from collectors.kinesis import MIB
+from monitor.config.config import Config
+from monitor.fleet.fleet import Fleet, Key
+from monitor.polling.inventory import YIELD_EVERY, Inventory
+from tests.fake_aws import ACCOUNT_ID, denied
+from tests.monitor.polling.inventories import (
+    KINESIS,
+    LAMBDA,
+    NO_QUOTAS,
+    SHARDS,
+    SQS,
+    World,
+    collector,
+    functions,
+    queues,
+    quota,
+    settings,
+    steady,
+    stream,
+    streams,
+)
+from tests.resources import resource as of
+
+ACCOUNT_LIMITS = [
+    # override, API, applied, default; in force
+    (50, 400, 300, 200, (50, "override")),
+    (None, 400, 300, 200, (400, "api")),
+    (None, None, 300, 200, (300, "quota_applied")),
+    (None, None, None, 200, (200, "quota_default")),
+    (None, None, None, None, (1000, "documented")),
+    (50, None, None, None, (50, "override")),
+    (None, 400, None, None, (400, "api")),
+    (None, 0, 300, None, (300, "quota_applied")),
+]
+
+
+@pytest.mark.parametrize(("override", "api", "applied", "default", "in_force"), ACCOUNT_LIMITS)
+async def test_the_limit_in_force_is_that_of_the_first_source_that_has_one(
+    override: float | None,
+    api: int | None,
+    applied: float | None,
+    default: float | None,
+    in_force: tuple[float, str],
+) -> None:
+    limits = [{"signal": "lambda.account_concurrency", "limit": override}] if override else []
+    world = World(
+        Config.model_validate({"limits": limits}),
+        **functions(),
+        get_account_settings=denied("GetAccountSettings") if api is None else settings(api),
+        get_service_quota=quota(applied) if applied else denied("GetServiceQuota", "NoSuchResourceException"),
+        get_aws_default_service_quota=quota(default) if default else denied("GetAWSDefaultServiceQuota"),
+    )
+    await world.run_inventory(LAMBDA)
+    assert world.limit("lambda", "account_concurrency") == in_force
+
+
+async def test_a_series_whose_limit_is_not_known_is_shown_as_unobservable() -> None:
+    async def unlimited(aws: Aws) -> AsyncIterator[Observed]:
+        yield Observed(signal="efo_read_bytes", resource=of("orders/app"), usage=1.0)
+
+    world = World(**NO_QUOTAS)
+    await world.run_inventory(collector(unlimited))
+    (series,) = world.fleet.series.values()
+    assert series.settings.limit is None
+    assert series.unobservable is not None
+
+
+async def test_a_name_that_utf_8_cannot_carry_is_made_one_that_it_can() -> None:
+    async def broken(aws: Aws) -> AsyncIterator[Observed]:
+        yield Observed(signal="efo_read_bytes", resource=of("orders\ud800/app"), usage=1.0)
+
+    world = World(**NO_QUOTAS)
+    await world.run_inventory(collector(broken))
+    assert [key.resource for key in world.fleet.series] == [r"orders\ud800/app"]
+
+
+async def test_a_documented_default_is_that_of_the_region() -> None:
+    world = World(**streams(), **NO_QUOTAS)
+    await world.run_inventory(KINESIS, describe_limits={**SHARDS, "ShardLimit": 0})
+    assert world.limit("kinesis", "shards_per_region") == (20_000, "documented")
+
+
+async def test_an_override_may_name_the_account_as_the_configuration_does() -> None:
+    config = Config.model_validate({"limits": [{"account": "prod*", "limit": 9, "service": "kinesis"}]})
+    world = World(config, "production", **streams(), **NO_QUOTAS)
+    await world.run_inventory(KINESIS)
+    assert world.limit("kinesis", "shards_per_region") == (9, "override")
+
+
+async def test_a_changed_limit_shows_at_the_next_inventory() -> None:
+    world = World(**streams(orders=2), **NO_QUOTAS)
+    await world.run_inventory(KINESIS)
+    place = world.fleet.series[Key(ACCOUNT_ID, "eu-west-1", "kinesis", "stream_write_bytes", "orders")].slot
+    assert world.fleet.limit[place] == 2 * MIB
+    await world.run_inventory(KINESIS, **streams(orders=4))
+    assert world.limit("kinesis", "stream_write_bytes", "orders") == (4 * MIB, "api")
+    assert world.fleet.limit[place] == 4 * MIB
+
+
+async def test_a_quota_that_cannot_be_read_any_more_keeps_the_value_last_read() -> None:
+    world = World(**queues("jobs"), get_service_quota=quota(240_000.0))
+    await world.run_inventory(SQS)
+    (read,) = world.fleet.series.values()
+    await world.run_inventory(SQS, get_service_quota=denied("GetServiceQuota"))
+    assert world.limit("sqs", "standard_in_flight", "jobs") == (240_000, "quota_applied")
+    assert world.fleet.series[read.key].settings.limit == read.settings.limit  # read_at is when it was read
+    assert world.failures == [("GetServiceQuota", "L-C491D5A4", "AccessDeniedException")]
+
+
+async def test_a_limit_that_the_api_fails_to_return_stays_the_last_one() -> None:
+    """A throttled GetAccountSettings must not turn a limit of 10 into the documented 1,000 for a while."""
+    world = World(**functions(), **NO_QUOTAS, get_account_settings=settings(10))
+    await world.run_inventory(LAMBDA)
+    read = world.fleet.series[Key(ACCOUNT_ID, "eu-west-1", "lambda", "account_concurrency", ACCOUNT)]
+    await world.run_inventory(
+        LAMBDA, get_account_settings=denied("GetAccountSettings", "TooManyRequestsException")
+    )
+    assert world.limit("lambda", "account_concurrency") == (10, "api")
+    assert world.fleet.series[read.key].settings.limit == read.settings.limit  # read_at is when it was read
+
+
+async def test_a_limit_that_the_api_does_not_return_any_more_falls_to_the_next_source() -> None:
+    world = World(**functions(), **NO_QUOTAS, get_account_settings=settings(10))
+    await world.run_inventory(LAMBDA)
+    await world.run_inventory(LAMBDA, get_account_settings={"AccountLimit": {}})
+    assert world.limit("lambda", "account_concurrency") == (1000, "documented")
+
+
+async def test_an_override_counts_even_while_the_api_fails() -> None:
+    answers = {**functions(), **NO_QUOTAS, "get_account_settings": settings(10)}
+    world = World(**answers)
+    await world.run_inventory(LAMBDA)
+    config = Config.model_validate({"limits": [{"signal": "lambda.account_concurrency", "limit": 7}]})
+    after_reload = Inventory(world.aws.cell, world.fleet, config)
+    world.aws.answers["get_account_settings"] = denied("GetAccountSettings")
+    await after_reload.run(LAMBDA)
+    assert world.limit("lambda", "account_concurrency") == (7, "override")
+
+
+# What comes and goes
+
+
+async def test_a_resource_that_is_missing_is_dropped_after_one_inventory() -> None:
+    world = World(**streams(orders=2, clicks=1), **NO_QUOTAS)
+    await world.run_inventory(KINESIS)
+    assert {resource for _, resource in world.names} == {"", "orders", "clicks"}
+    metrics = len(world.fleet.metrics(world.aws.cell.key))
+    for _ in range(2):
+        await world.run_inventory(KINESIS, **streams(orders=2))
+        assert {resource for _, resource in world.names} == {"", "orders"}
+    assert len(world.fleet.metrics(world.aws.cell.key)) < metrics  # nor is it paid for any more
+
+
+async def test_a_resource_that_comes_back_is_there_again() -> None:
+    world = World(**streams(orders=2), **NO_QUOTAS)
+    for answers in (streams(orders=2), streams(), streams(orders=3)):
+        await world.run_inventory(KINESIS, **answers)
+    assert world.limit("kinesis", "stream_write_records", "orders") == (3000, "api")
+
+
+async def test_a_scan_that_fails_keeps_its_series_and_affects_no_other_scan() -> None:
+    world = World(**streams(orders=2), **NO_QUOTAS)
+    await world.run_inventory(KINESIS)
+    before = world.names
+    await world.run_inventory(
+        KINESIS, list_streams=denied("ListStreams"), describe_limits={**SHARDS, "ShardLimit": 70}
+    )
+    assert world.names == before
+    assert world.limit("kinesis", "shards_per_region") == (70, "api")
+    assert ("ListStreams", "", "AccessDeniedException") in world.failures
+
+
+async def test_a_collector_that_fails_affects_no_other_collector() -> None:
+    world = World(**streams(orders=2), **NO_QUOTAS)
+    await world.run_inventory(SQS)
+    await world.run_inventory(KINESIS)
+    assert world.inventory.statuses["sqs"].failures
+    assert ("stream_write_bytes", "orders") in world.names
+
+
+async def test_a_missing_series_that_was_dropped_before_is_no_fault() -> None:
+    """As by a reload that excludes it while its scan fails."""
+    world = World(**streams(orders=2, clicks=1), **NO_QUOTAS)
+    await world.run_inventory(KINESIS)
+    for key in [key for key in world.fleet.series if key.resource == "orders"][:1]:
+        world.fleet.drop(key)
+    await world.run_inventory(KINESIS, **streams(clicks=1))
+    assert {resource for _, resource in world.names} == {"", "clicks"}
+
+
+async def test_other_tasks_run_while_an_inventory_drops_thousands_of_series() -> None:
+    counts = []
+
+    async def watch(fleet: Fleet) -> None:
+        while True:
+            counts.append(len(fleet.series))
+            await asyncio.sleep(0)
+
+    world = World(**streams(**{f"s{n}": 1 for n in range(500)}), **NO_QUOTAS)
+    await world.run_inventory(KINESIS)
+    watching = asyncio.create_task(watch(world.fleet))
+    await world.run_inventory(KINESIS, **streams())
+    watching.cancel()
+    counts.append(len(world.fleet.series))
+    assert (counts[0], counts[-1]) == (2501, 1)
+    assert max(before - after for before, after in pairwise(counts)) <= YIELD_EVERY
+
+
+def describing(**broken: Exception) -> Any:
+    def describe(**params: Any) -> dict[str, Any]:
+        name = params["StreamName"]
+        if name in broken:
+            raise broken[name]
+        return stream(name, 2, EnhancedMonitoring=[{"ShardLevelMetrics": ["ALL"]}])
+
+    return describe
+
+
+async def test_a_resource_that_cannot_be_queried_is_kept_with_its_children_while_others_are_dropped() -> None:
+    world = World(
+        **streams(orders=2, clicks=2, orders2=2),
+        **NO_QUOTAS,
+        list_shards={"Shards": [shard("shardId-0")]},
+    )
+    await world.run_inventory(KINESIS, describe_stream_summary=describing())
+    of_orders = {name for name in world.names if name[1].split("/")[0] == "orders"}
+    assert ("shard_write_bytes", "orders/shardId-0") in of_orders
+    await world.run_inventory(
+        KINESIS,
+        list_streams=streams(orders=2)["list_streams"],
+        describe_stream_summary=describing(orders=denied("DescribeStreamSummary")),
+    )
+    assert world.names == of_orders | {("shards_per_region", "")}
+    assert ("DescribeStreamSummary", "orders", "AccessDeniedException") in world.failures
+
+
+def shard(name: str) -> dict[str, Any]:
+    hashes = {"StartingHashKey": "0", "EndingHashKey": "1"}
+    return {"ShardId": name, "HashKeyRange": hashes, "SequenceNumberRange": {"StartingSequenceNumber": "0"}}
+
+
+async def test_a_scan_that_cannot_list_what_it_queries_drops_nothing() -> None:
+    """Whatever else failed for single resources: what was not listed is not known to be gone."""
+    world = World(**streams(orders=2, clicks=2), **NO_QUOTAS)
+    await world.run_inventory(KINESIS)
+    await world.run_inventory(
+        KINESIS, list_streams=[streams(orders=2)["list_streams"], denied("ListStreams")]
+    )
+    assert {resource for _, resource in world.names} == {"", "orders", "clicks"}
+
+
+def odd_after(*resources: str) -> ScanFunction:
+    """A part that sees these streams, then meets an answer nobody foresaw."""
+
+    async def odd(aws: Aws) -> AsyncIterator[Observed]:
+        for resource in resources:
+            yield Observed(signal="stream_write_bytes", resource=of(resource), limit=MIB, usage=0.5)
+        answer: dict[str, Any] = {}
+        yield answer["StreamDescriptionSummary"]
+
+    return odd
+
+
+async def test_an_unexpected_response_affects_only_its_scan_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World(**NO_QUOTAS)
+    await world.run_inventory(collector(odd_after("orders", "clicks"), steady))
+    assert world.names == {
+        ("stream_write_bytes", "orders"),
+        ("stream_write_bytes", "clicks"),
+        ("shards_per_region", ""),
+    }
+    await world.run_inventory(collector(odd_after("orders"), steady))
+    assert ("stream_write_bytes", "clicks") in world.names
+    assert "KeyError" in [code for _, _, code in world.failures]
+    assert world.inventory.statuses["kinesis"].succeeded_at is None
+    assert "unexpected answer" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+async def test_an_inventory_without_a_failure_has_succeeded() -> None:
+    world = World(get_service_quota=quota(100.0))
+    await world.run_inventory(collector(steady))
+    status = world.inventory.statuses["kinesis"]
+    assert status.failures == ()
+    assert status.succeeded_at is not None
+    assert status.started_at is not None
+    assert status.started_at <= status.succeeded_at
+    labels = {"aws_account": ACCOUNT_ID, "aws_region": "eu-west-1", "aws_service": "kinesis"}
+    sampled = world.aws.registry.get_sample_value("headroom_inventory_timestamp_seconds", labels)
+    assert sampled == status.succeeded_at
+
+
+async def test_what_an_earlier_inventory_found_is_dropped_too_when_it_is_handed_over() -> None:
+    """After a reload of the configuration a new inventory continues."""
+    world = World(**streams(orders=2, clicks=2), **NO_QUOTAS)
+    await world.run_inventory(KINESIS)
+    exclude = Config.model_validate({"exclude": [{"resource": "clicks"}]})
+    after = Inventory(world.aws.cell, world.fleet, exclude)
+    after.discovered |= world.inventory.discovered
+    await after.run(KINESIS)
+    assert {resource for _, resource in world.names} == {"", "orders"}
+
+
+async def test_a_resource_that_cannot_be_queried_keeps_its_parts_and_no_other_one() -> None:
+    kept = Resource("stream", ("orders",)).child("consumer", "app")
+    gone = Resource("stream", ("orders/app",))  # no part of it, though it is called so
+
+    async def streams(aws: Aws) -> AsyncIterator[Observed]:
+        async def ask(name: str) -> str:
+            if len(looks) > 1:
+                raise denied("DescribeStreamSummary")
+            return name
+
+        looks.append(1)
+        async for _ in aws.map(["orders"], ask, lambda name: Resource("stream", (name,))):
+            for one in (kept, gone):
+                yield Observed(signal="efo_read_bytes", resource=one, usage=1.0)
+
+    looks: list[int] = []
+    world = World(**NO_QUOTAS)
+    await world.run_inventory(collector(streams))
+    assert {key.subject for key in world.fleet.series} == {kept, gone}
+    await world.run_inventory(collector(streams))
+    assert {key.subject for key in world.fleet.series} == {kept}

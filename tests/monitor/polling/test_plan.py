@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+
+from monitor.fleet.rings import WINDOW, Rings
+from monitor.polling.plan import MAX_METRICS_PER_CALL, REVISED_MINUTES, MetricRequest, plan_requests
+
+NOW = 29_000_000
+
+
+def rings_of(*metrics: tuple[int, int | None]) -> tuple[Rings, dict[bytes, int]]:
+    """Rings with a metric for each (delay, minutes ago it was read up to; None: never), and its fragments."""
+    rings, fragments = Rings(), dict[bytes, int]()
+    for n, (delay, ago) in enumerate(metrics):
+        row = fragments[b"%d" % n] = rings.allocate()
+        rings.delay[row] = delay
+        if ago is not None:
+            rings.mark_read(np.array([row]), NOW - ago)
+    return rings, fragments
+
+
+def requests(*metrics: tuple[int, int | None]) -> list[MetricRequest]:
+    return list(plan_requests(*rings_of(*metrics), NOW))
+
+
+def ago(request: MetricRequest) -> tuple[int, int]:
+    """The oldest and the newest minute asked for, as minutes before now."""
+    return NOW - request.minutes[0], NOW - request.minutes[-1]
+
+
+def test_nothing_is_due_of_nothing() -> None:
+    assert requests() == []
+
+
+@pytest.mark.parametrize(("metrics", "calls"), [(1, 1), (500, 1), (501, 2), (1200, 3)])
+def test_each_call_takes_500_metrics_and_each_metric_is_requested_once(metrics: int, calls: int) -> None:
+    asked = requests(*[(3, 5)] * metrics)
+    assert len(asked) == calls
+    assert max(len(request.metrics) for request in asked) <= MAX_METRICS_PER_CALL
+    assert sorted(metric for request in asked for metric in request.metrics) == sorted(
+        b"%d" % n for n in range(metrics)
+    )
+
+
+def test_a_metric_is_requested_for_its_own_row() -> None:
+    rings, fragments = rings_of((3, 5), (5, 9), (3, None), (3, 70))
+    for request in plan_requests(rings, fragments, NOW):
+        assert request.rows.tolist() == [fragments[metric] for metric in request.metrics]
+
+
+@pytest.mark.parametrize(
+    ("read", "oldest"),
+    [
+        pytest.param(5, 14, id="new minutes, and the last ten again, as CloudWatch revises them"),
+        pytest.param(4, 13, id="at every turn"),
+        pytest.param(0, 10, id="read beyond the end: only what may be revised"),
+        pytest.param(60, 69, id="behind: all that was missed"),
+        pytest.param(500, WINDOW, id="behind by more than the window"),
+        pytest.param(None, WINDOW, id="never read: the whole window"),
+    ],
+)
+def test_the_minutes_requested(read: int | None, oldest: int) -> None:
+    """Down to the one that just ended: what of it is there is taken, whatever delay was declared."""
+    for delay in (0, 3, 5):
+        (request,) = requests((delay, read))
+        assert ago(request) == (oldest, 1)
+
+
+def test_what_is_late_is_requested_until_aws_has_proved_that_it_publishes() -> None:
+    rings, fragments = rings_of((3, None))
+    rings.declare(0, rings.namespaces.number_of("AWS/Lambda"), zero=True)
+    row = np.array([0], np.int32)
+    rings.write(row, np.array([NOW - 40]), np.ones(1, np.float32))
+    rings.mark_read(row, NOW - 4)
+    (request,) = plan_requests(rings, fragments, NOW)
+    assert ago(request) == (39 + REVISED_MINUTES, 1)
+
+
+def test_metrics_that_are_behind_share_a_call_and_make_only_its_others_request_more() -> None:
+    asked = requests((3, 90), *[(3, 5)] * 700, (3, 90), *[(3, 5)] * 698, (3, 90))
+    assert sorted(ago(request)[0] for request in asked) == [14, 14, 99]
+
+
+def test_at_every_poll_all_minutes_are_covered_whatever_the_pause() -> None:
+    rings, fragments = rings_of((3, None))
+    covered: set[int] = set()
+    for now in (NOW, NOW + 1, NOW + 5, NOW + 45, NOW + 45, NOW + 44, NOW + 46):
+        (request,) = plan_requests(rings, fragments, now)
+        assert request.minutes[-1] == now - 1
+        assert len(request.minutes) >= REVISED_MINUTES
+        covered |= set(request.minutes)
+        rings.mark_read(request.rows, request.minutes[-1] - 3)
+    assert covered == set(range(NOW - WINDOW, NOW + 46))

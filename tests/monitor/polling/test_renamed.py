@@ -1,0 +1,97 @@
+"""APIs that share a name or are renamed: a series belongs to the id and shows the name."""
+
+from typing import Any
+
+import numpy as np
+
+from collectors import apigateway
+from monitor.config.config import Config
+from monitor.exposition.exposition import Exposition
+from tests.fake_aws import denied
+from tests.monitor.fleet.fleets import text
+from tests.monitor.polling.inventories import World
+
+STAGE = {
+    "stageName": "prod",
+    "methodSettings": {"*/*": {"throttlingRateLimit": 100.0, "throttlingBurstLimit": 5}},
+}
+SIGNAL = "apigateway.rest_stage_method_throttle"
+ORDERS, SECOND, INTERNAL = ("aaaaaaaaaa", "orders"), ("bbbbbbbbbb", "orders"), ("cccccccccc", "internal")
+
+
+def answers(*apis: tuple[str, str]) -> dict[str, Any]:
+    return {
+        "get_account": {"throttleSettings": {"rateLimit": 10000.0, "burstLimit": 5000}},
+        "get_apis": {"Items": []},
+        "get_rest_apis": {"items": [{"id": identity, "name": name} for identity, name in apis]},
+        "get_usage_plans": {"items": []},
+        "get_stages": lambda **asked: {"item": [STAGE]} if "restApiId" in asked else {"Items": []},
+        "get_service_quota": denied("GetServiceQuota"),
+    }
+
+
+def stages(world: World) -> dict[str, tuple[str, float]]:
+    """The limit of each stage by its id, and what it is called."""
+    found = {}
+    for key, series in world.fleet.series.items():
+        if key.signal == "rest_stage_method_throttle" and series.settings.limit:
+            found[key.subject.id] = key.resource, series.settings.limit.value
+    return found
+
+
+async def looked(world: World, *apis: tuple[str, str]) -> dict[str, tuple[str, float]]:
+    await world.run_inventory(apigateway.COLLECTOR, **answers(*apis))
+    return stages(world)
+
+
+async def test_a_second_api_of_the_same_name_changes_nothing_of_the_first() -> None:
+    given = {
+        "limits": [{"signal": SIGNAL, "resource": "orders/prod", "limit": 50}],
+        "exclude": [{"resource": "internal/*"}],
+    }
+    world = World(Config.model_validate(given), **answers())
+    assert await looked(world, ORDERS, INTERNAL) == {"aaaaaaaaaa/prod": ("orders/prod", 50)}
+    assert await looked(world, ORDERS, INTERNAL, SECOND, ("dddddddddd", "internal")) == {
+        "aaaaaaaaaa/prod": ("orders/prod", 50),
+        "bbbbbbbbbb/prod": ("orders/prod", 50),
+    }
+    assert world.fleet.departed == []
+
+
+async def test_selectors_take_the_id_as_well() -> None:
+    given = {
+        "limits": [{"resource": "aaaaaaaaaa/prod", "limit": 50}],
+        "exclude": [{"resource": "cccccccccc/*"}],
+    }
+    world = World(Config.model_validate(given), **answers())
+    assert await looked(world, ORDERS, SECOND, INTERNAL) == {
+        "aaaaaaaaaa/prod": ("orders/prod", 50),
+        "bbbbbbbbbb/prod": ("orders/prod", 100),
+    }
+
+
+async def test_a_renamed_api_is_the_same_series_by_its_new_name() -> None:
+    world = World(**answers())
+    await looked(world, ORDERS)
+    version = world.fleet.version
+    assert await looked(world, ("aaaaaaaaaa", "orders-v2")) == {"aaaaaaaaaa/prod": ("orders-v2/prod", 100)}
+    assert world.fleet.departed == [] and world.fleet.version > version
+
+
+async def test_the_samples_of_two_apis_of_one_name_differ_and_follow_a_new_name() -> None:
+    world = World(**answers())
+    exposition = Exposition(world.fleet)
+
+    async def samples() -> list[str]:
+        world.fleet.utilization[: world.fleet.size] = np.float32(0.5)
+        await exposition.publish({})
+        found = text(exposition).splitlines()
+        return [one for one in found if one.startswith("headroom_utilization_ratio{") and "rest_stage" in one]
+
+    await looked(world, ORDERS, SECOND)
+    assert len(set(await samples())) == 2
+    assert all('resource="orders/prod",resource_id="' in one for one in await samples())
+    await looked(world, ORDERS, ("bbbbbbbbbb", "green"))
+    assert sorted(
+        'resource="green/prod",resource_id="bbbbbbbbbb/prod"' in one for one in await samples()
+    ) == [False, True]

@@ -1,0 +1,121 @@
+"""A service that never responds beside a stream that is throttled from the start, in a whole process."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+from aiohttp import web
+
+from tests.monitor.serve_process import free_port, journal
+from tests.monitor.stream.bodies import Update, envelope, lines
+from tests.monitor.stream.endpoint import KEYS
+from tests.processes import ENVIRONMENT, PROCESS_TIMEOUT, eventually, get, headroom
+
+CALLER = """<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>
+</GetCallerIdentityResult></GetCallerIdentityResponse>"""
+SUMMARY = {
+    "StreamName": "clicks",
+    "StreamARN": "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks",
+    "StreamStatus": "ACTIVE",
+    "RetentionPeriodHours": 24,
+    "StreamCreationTimestamp": 1700000000,
+    "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
+    "OpenShardCount": 1,
+    "ConsumerCount": 0,
+}
+ANSWERS: dict[str, Any] = {
+    "DescribeLimits": {
+        "OpenShardCount": 4,
+        "ShardLimit": 500,
+        "OnDemandStreamCount": 0,
+        "OnDemandStreamCountLimit": 50,
+    },
+    "ListStreams": {"StreamNames": ["clicks"], "HasMoreStreams": False},
+    "GetServiceQuota": {"Quota": {"Value": 500.0}},
+    "DescribeStreamSummary": {"StreamDescriptionSummary": SUMMARY},
+}
+VALUES = {"WriteProvisionedThroughputExceeded": 60_000.0, "IncomingBytes": 5e7, "IncomingRecords": 6e4}
+
+
+@dataclass
+class SlowAws:
+    """Kinesis, CloudWatch and a receiver of alerts, and a Lambda whose answers never come."""
+
+    url: str = ""
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: list[str] = field(default_factory=list)  # ids of metrics
+
+    async def handle(self, request: web.Request) -> web.Response:
+        text, target = await request.text(), request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        if request.path == "/hook":
+            self.told.set()
+        if "GetCallerIdentity" in text:
+            return web.Response(text=CALLER, content_type="text/xml")
+        if request.path.startswith("/20"):  # Lambda's paths begin with a date
+            await asyncio.Event().wait()
+        answer = self.metrics(json.loads(text)) if target == "GetMetricData" else ANSWERS.get(target, {})
+        return web.json_response(answer)
+
+    def metrics(self, body: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "MetricDataResults": [self.result(one, int(body["EndTime"])) for one in body["MetricDataQueries"]]
+        }
+
+    def result(self, query: dict[str, Any], end: int) -> dict[str, Any]:
+        self.asked.append(json.dumps(query["MetricStat"]))
+        value = VALUES.get(query["MetricStat"]["Metric"]["MetricName"])
+        times = [] if value is None else [end - 60 * ago for ago in range(1, 15)]
+        return {
+            "Id": query["Id"],
+            "Timestamps": times,
+            "Values": [value] * len(times),
+            "StatusCode": "Complete",
+        }
+
+
+@asynccontextmanager
+async def slow_aws() -> AsyncIterator[SlowAws]:
+    aws, app = SlowAws(), web.Application(client_max_size=2**24)
+    app.router.add_route("*", "/{rest:.*}", aws.handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    aws.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield aws
+    await runner.cleanup()
+
+
+def configuration(aws: SlowAws, folder: Path) -> Path:
+    path = folder / "headroom.yaml"
+    (folder / "keys").write_text("\n".join(KEYS))
+    hook = f"{{name: hook, type: webhook, url: '{aws.url}/hook', allow_insecure: true, allow_private: true}}"
+    path.write_text(
+        f"services: [kinesis, lambda]\nregions: [eu-west-1]\nendpoint_url: {aws.url}\n"
+        f"stream: {{access_keys_file: keys}}\nreceivers: [{hook}]\n"
+        f"route: {{receiver: hook, group_wait: 1s}}\n" + journal(folder)
+    )
+    return path
+
+
+async def test_a_service_that_never_responds_holds_up_nothing_else(tmp_path: Path) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    environ = ENVIRONMENT | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    async with slow_aws() as aws:
+        serve = "serve", "--config", str(configuration(aws, tmp_path)), "--listen", listen
+        async with headroom(*serve, environ=environ), httpx.AsyncClient(trust_env=False) as client:
+            async with asyncio.timeout(PROCESS_TIMEOUT):
+                await aws.told.wait()
+            ready = await eventually(partial(get, f"http://{listen}/-/ready"))
+            assert ready.json() == {"ready": True, "pending": ["123456789012/eu-west-1 (lambda)"]}
+            assert len(aws.asked) == len(set(aws.asked))  # nothing was asked, and paid, for twice
+            body = envelope([lines([Update()])], "r-1")
+            headers = {"X-Amz-Firehose-Access-Key": KEYS[0], "X-Amz-Firehose-Request-Id": "r-1"}
+            headers["X-Amz-Firehose-Protocol-Version"] = "1.0"
+            answer = await client.post(f"http://{listen}/firehose/v1", content=body, headers=headers)
+            assert answer.status_code == 200

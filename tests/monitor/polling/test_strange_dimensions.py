@@ -1,0 +1,76 @@
+"""Names that are no valid dimension value: each affects its own series only, in every service."""
+
+import json
+from typing import Any
+
+import pytest
+
+from collectors.base import Unobservable
+from tests.fake_aws import ACCOUNT_ID
+from tests.monitor.polling.inventories import BY_SERVICE, World, functions, queues, quota, settings, streams
+
+CELL = ACCOUNT_ID, "eu-west-1"
+NAMES = ["plain", "two words", " ", "注文", "注文 管理", "two\nlines", "half\ud800", "x" * 2000]
+TAKEN = {"plain", "two words"}
+
+
+def groups(*names: str) -> dict[str, Any]:
+    base = {"MinSize": 0, "MaxSize": 9, "DesiredCapacity": 1, "DefaultCooldown": 0, "HealthCheckType": "EC2"}
+    more = {"AvailabilityZones": ["a"], "CreatedTime": "2026-01-01T00:00:00Z"}
+    found = [{"AutoScalingGroupName": name, **base, **more} for name in names]
+    return {"describe_auto_scaling_groups": {"AutoScalingGroups": found}, "describe_account_limits": {}}
+
+
+def apis(*names: str) -> dict[str, Any]:
+    settings = {"methodSettings": {"*/*": {"throttlingRateLimit": 100.0}}}
+    return {
+        "get_account": {},
+        "get_rest_apis": {"items": [{"id": f"r{n}", "name": name} for n, name in enumerate(names)]},
+        "get_apis": {"Items": []},
+        "get_stages": lambda **_: {"item": [{"stageName": "prod", **settings}]},
+        "get_usage_plans": {"items": []},
+    }
+
+
+def buckets(*names: str) -> dict[str, Any]:
+    found = [{"Name": name, "BucketRegion": "eu-west-1"} for name in names]
+    configurations = [{"Id": "logs", "Filter": {"Prefix": "logs/"}}]
+    return {
+        "list_buckets": {"Buckets": found},
+        "list_bucket_metrics_configurations": {"MetricsConfigurationList": configurations},
+    }
+
+
+WORLDS: dict[str, dict[str, Any]] = {
+    "autoscaling": groups(*NAMES),
+    "apigateway": apis(*NAMES),
+    "kinesis": streams(**dict.fromkeys(NAMES, 1)),
+    "lambda": functions(*NAMES) | {"get_account_settings": settings(1000)},
+    "s3": buckets(*NAMES),
+    "sqs": queues(*NAMES),
+}
+
+
+def taken(value: str) -> bool:
+    """Whether CloudWatch takes a dimension's value."""
+    return bool(value.strip()) and value.isascii() and value.isprintable() and len(value) <= 1024
+
+
+@pytest.mark.parametrize("service", sorted(BY_SERVICE))
+async def test_nothing_is_requested_that_cloudwatch_refuses_and_everything_else_is(service: str) -> None:
+    world = World(get_service_quota=quota(1000.0), **WORLDS[service])
+    await world.run_inventory(BY_SERVICE[service])
+    asked = [json.loads(metric)["Metric"] for metric in world.fleet.metrics(CELL)]
+    values = {one["Value"] for metric in asked for one in metric["Dimensions"]}
+    assert all(map(taken, values))
+    assert values >= TAKEN
+    shown = [key for key, series in world.fleet.series.items() if world.fleet.usages.get(series.slot)]
+    assert {key.resource.split("/")[0] for key in shown} >= TAKEN
+
+
+async def test_why_a_name_cannot_be_requested_is_said() -> None:
+    world = World(get_service_quota=quota(1000.0), **queues("two\nlines"))
+    await world.run_inventory(BY_SERVICE["sqs"])
+    (series,) = world.fleet.series.values()
+    reason = "CloudWatch takes no QueueName that has control characters: 'two\\nlines'"
+    assert series.unobservable == Unobservable(reason)

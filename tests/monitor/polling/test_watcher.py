@@ -1,0 +1,450 @@
+"""Watching the demo's AWS, a process of its own: three regions, one of which denies every call."""
+
+import asyncio
+import gc
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from collectors import sqs
+from collectors.base import Aws, Collector, Observed
+from monitor.aws.cell_factory import open_cells
+from monitor.aws.status import TAGS
+from monitor.config.config import Config
+from monitor.fleet.fleet import Fleet
+from monitor.lib.telemetry import ProcessTelemetry
+from monitor.polling.cell_watcher import CellWatcher
+from monitor.polling.inventory import Inventory
+from monitor.polling.reader import MetricReader
+from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
+from monitor.polling.watcher import Watcher
+from tests.monitor.demo.conftest import demo_process
+from tests.resources import resource
+from tests.telemetries import Telemetries
+
+ID = "123456789012"
+ROLE = "arn:aws:iam::210987654321:role/headroom"
+DENIED = "ap-southeast-2"
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with demo_process() as (_, address):
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials, and nothing else of the user's."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    own = {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+
+
+FAST = PollingTimings(open_retry_interval=0.05, confirmation_delay=0.05, first_polls_interval=0.05)
+
+
+def watching(url: str | None, timings: PollingTimings = DEFAULT_TIMINGS, **config: Any) -> Watcher:
+    given = {"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": url, **config}
+    telemetry = Telemetries()
+    settings = Config.model_validate(given)
+    return Watcher(settings, Fleet(), telemetry.process, telemetry.aws, timings=timings)
+
+
+async def once(watch: Watcher) -> list[tuple[int, int]]:
+    progress: list[tuple[int, int]] = []
+    try:
+        await watch.run_once(lambda done, steps: progress.append((done, steps)))
+    finally:
+        await watch.close()
+    return progress
+
+
+def regions(watch: Watcher) -> set[str]:
+    return {key.region for key in watch.fleet.series}
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+# Once
+
+
+async def test_run_once_inventories_and_polls_every_cell(url: str) -> None:
+    watch = watching(url, regions=["eu-west-1", "us-east-1"])
+    assert watch.pending() == ["account default"]
+    assert await once(watch) == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert watch.pending() == []
+    assert watch.sentences() == []
+    assert regions(watch) == {"eu-west-1", "us-east-1"}
+    read = watch.fleet.rings.read_through[[*watch.fleet.metrics((ID, "eu-west-1")).values()]]
+    assert read.size
+    assert (read > 0).all()
+
+
+async def test_a_region_that_denies_everything_affects_only_itself(url: str) -> None:
+    watch = watching(url, regions=[DENIED, "eu-west-1"])
+    await once(watch)
+    assert regions(watch) == {"eu-west-1"}
+    assert watch.inaccessible_accounts == {}
+    assert all(sentence.startswith(f"{ID}/{DENIED} sqs: ") for sentence in watch.sentences())
+    assert any("ListQueues: User is not authorized" in sentence for sentence in watch.sentences())
+    assert watch.cells[ID, "eu-west-1"].poll_status.succeeded_at
+    assert watch.pending() == []
+
+
+async def test_an_account_that_cannot_be_accessed_is_reported_and_stops_no_other(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    shut = {"name": "shut", "role_arn": ROLE, "regions": [DENIED]}
+    watch = watching(url, accounts=[shut, {"name": "open"}])
+    await once(watch)
+    assert set(watch.inaccessible_accounts) == {"shut"}
+    assert watch.inaccessible_accounts["shut"].operation == "AssumeRole"
+    assert [sentence.split(":")[0] for sentence in watch.sentences()] == ["account shut"]
+    assert regions(watch) == {"eu-west-1"}
+    assert watch.pending() == []
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "account shut: AssumeRole: " in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("variables", "code"),
+    [
+        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, "NoCredentialsError"),
+        ({"AWS_PROFILE": "absent"}, "ProfileNotFound"),
+        ({"AWS_ENDPOINT_URL": "nonsense"}, "ValueError"),
+    ],
+)
+async def test_every_reason_for_missing_access_is_reported(
+    variables: dict[str, str | None], code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        if value is None:
+            monkeypatch.delenv(name)
+        else:
+            monkeypatch.setenv(name, value)
+    watch = watching(None)
+    assert await once(watch) == []
+    assert [failure.code for failure in watch.inaccessible_accounts.values()] == [code]
+    assert watch.sentences()
+    assert watch.pending() == []
+
+
+async def test_no_region_is_reported(url: str) -> None:
+    watch = watching(url, regions=[])
+    await once(watch)
+    assert watch.sentences() == [
+        "account default: no region is set: name one in `regions` of the configuration, "
+        "or in AWS_REGION (MissingRegionError)"
+    ]
+
+
+async def test_an_account_that_another_entry_watches_is_watched_once_and_noted(url: str) -> None:
+    same = {"name": "same", "role_arn": f"arn:aws:iam::{ID}:role/headroom"}
+    watch = watching(url, accounts=[{"name": "own"}, same])
+    await once(watch)
+    assert set(watch.cells) == {(ID, "eu-west-1")}
+    assert [failure.code for failure in watch.inaccessible_accounts.values()] == ["Repeated"]
+
+
+async def test_only_the_services_of_the_account_are_inventoried(url: str) -> None:
+    watch = watching(url, services=["kinesis", "sqs"], accounts=[{"services": ["kinesis"]}])
+    await once(watch)
+    assert {key.service for key in watch.fleet.series} == {"kinesis"}
+    assert watch.cells[ID, "eu-west-1"].services == {"kinesis"}
+
+
+# One cell
+
+
+@pytest.fixture
+def telemetry() -> Telemetries:
+    return Telemetries()
+
+
+@pytest.fixture
+async def cell(url: str, telemetry: Telemetries) -> AsyncIterator[Any]:
+    """Makes the watch of a cell with the given collectors."""
+    fleet, config = Fleet(), Config(interval=3600, inventory_interval=3600)
+    account = Config.model_validate({"regions": ["eu-west-1"]}).monitored_accounts()[0]
+    (opened,) = await open_cells(account, url, telemetry.aws)
+
+    def watch(*collectors: Collector) -> CellWatcher:
+        inventory, reader = Inventory(opened, fleet, config), MetricReader(opened, fleet)
+        return CellWatcher(inventory, reader, collectors, telemetry.process, FAST)
+
+    yield watch
+    await opened.close()
+
+
+async def test_to_read_before_the_first_inventory_is_no_full_read(cell: Callable[..., CellWatcher]) -> None:
+    watch = cell(sqs.COLLECTOR)
+    await watch.run_poll()
+    assert watch.poll_status.succeeded_at
+    assert not watch.polled_once.is_set()
+    await watch.run_inventory()
+    assert watch.inventoried_once.is_set()
+    await watch.run_poll()
+    assert watch.polled_once.is_set()
+
+
+async def test_the_first_poll_waits_a_moment_for_tags_that_alerts_are_routed_by(url: str) -> None:
+    released, fleet, config = asyncio.Event(), Fleet(), Config(tags=("team",))
+
+    class Slow(Inventory):
+        async def read_tags(self, collectors: Iterable[Collector]) -> None:
+            await released.wait()
+            await super().read_tags(collectors)
+
+    account = Config.model_validate({"regions": ["eu-west-1"]}).monitored_accounts()[0]
+    (opened,) = await open_cells(account, url, Telemetries().aws)
+    inventory, reader = Slow(opened, fleet, config), MetricReader(opened, fleet)
+    watch = CellWatcher(inventory, reader, [sqs.COLLECTOR], ProcessTelemetry())
+    running = asyncio.create_task(watch.run(config))
+    await until(lambda: not watch.may_discover("sqs"))
+    assert fleet.series
+    assert watch.poll_status.started_at is None
+    released.set()
+    await until(watch.polled_once.is_set)
+    assert watch.inventory.statuses[TAGS].succeeded_at
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await opened.close()
+
+
+async def test_a_collector_that_takes_its_time_holds_up_no_other_one(
+    cell: Callable[..., CellWatcher],
+) -> None:
+    released = asyncio.Event()
+
+    async def slow(aws: Aws) -> AsyncIterator[Observed]:
+        await released.wait()
+        yield Observed(signal="prefix_read_rate", resource=resource("media"), usage=1.0)
+
+    watch = cell(Collector(service="s3", scans=(slow,), metrics=(), iam_actions=()), sqs.COLLECTOR)
+    task = asyncio.create_task(watch.run(Config(interval=10, inventory_interval=60)))
+    await until(lambda: watch.poll_status.succeeded_at)
+    assert not watch.inventoried_once.is_set()
+    assert not watch.polled_once.is_set()
+    released.set()
+    await until(watch.inventoried_once.is_set)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_collector_with_an_unexpected_error_is_counted_and_stops_no_other_one(
+    cell: Callable[..., CellWatcher], telemetry: Telemetries, caplog: pytest.LogCaptureFixture
+) -> None:
+    unknown = Collector(service="nonsense", scans=(), metrics=(), iam_actions=())
+    watch = cell(unknown, sqs.COLLECTOR)
+    task = asyncio.create_task(watch.run(Config()))
+    async with asyncio.timeout(30):
+        await watch.polled_once.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert watch.inventory.statuses["sqs"].succeeded_at
+    assert telemetry.registry.get_sample_value("headroom_tick_failures_total", {"loop": "inventory"}) == 1
+    assert "the loop inventory failed" in caplog.text
+
+
+# On and on
+
+
+async def running(watch: Watcher) -> "asyncio.Task[None]":
+    task = asyncio.create_task(watch.run())
+    await asyncio.sleep(0)
+    return task
+
+
+async def stopped(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_it_watches_until_cancelled_and_is_complete_after_the_first_full_read(url: str) -> None:
+    watch = watching(url, regions=["eu-west-1", DENIED])
+    task = await running(watch)
+    async with asyncio.timeout(30):
+        await watch.complete.wait()
+    assert watch.pending() == []
+    assert all(cell.polled_once.is_set() for cell in watch.cells.values())
+    await stopped(task)
+
+
+async def test_an_account_is_tried_again_until_it_can_be_accessed(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    watch = watching(url, FAST)
+    task = await running(watch)
+    async with asyncio.timeout(30):
+        await watch.complete.wait()  # what cannot be opened is not waited for
+    assert set(watch.inaccessible_accounts) == {"default"}
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    await until(lambda: watch.cells and watch.cells[ID, "eu-west-1"].polled_once.is_set())
+    assert watch.inaccessible_accounts == {}
+    await stopped(task)
+
+
+async def test_the_reason_for_missing_access_is_logged_once_as_long_as_it_is_the_same(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = watching(url)
+    (account,) = watch.config.monitored_accounts()
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    assert [await watch.open_account(account), await watch.open_account(account)] == [[], []]
+    monkeypatch.setenv("AWS_PROFILE", "absent")
+    assert [await watch.open_account(account), await watch.open_account(account)] == [[], []]
+    assert [record.name for record in caplog.records] == ["monitor.polling.watcher"] * 2
+
+
+@pytest.mark.parametrize("moment", ["opening", "looking", "reading", "resting"])
+async def test_cancelled_at_any_moment_it_leaves_nothing_open(
+    url: str, moment: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = watching(url, services=["kinesis", "sqs"])
+    task = await running(watch)
+    moments = {
+        "opening": lambda: True,
+        "looking": lambda: watch.cells and watch.cells[ID, "eu-west-1"].inventory.statuses,
+        "reading": lambda: watch.cells and watch.cells[ID, "eu-west-1"].poll_status.started_at,
+        "resting": watch.complete.is_set,
+    }
+    await until(moments[moment])
+    await stopped(task)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    gc.collect()
+    await asyncio.sleep(0)
+    assert "nclosed" not in caplog.text
+
+
+async def test_a_watcher_that_replaces_another_drops_what_is_not_watched_any_more(url: str) -> None:
+    first = watching(url, regions=["eu-west-1", "us-east-1"], services=["kinesis", "sqs"])
+    await once(first)
+    second = Watcher(
+        Config(regions=("eu-west-1",), services=("sqs",), endpoint_url=url),
+        first.fleet,
+        first.telemetry,
+        first.aws_telemetry,
+        first.discovered(),
+    )
+    task = await running(second)
+    async with asyncio.timeout(30):
+        await second.complete.wait()
+    assert {(key.region, key.service) for key in second.fleet.series} == {("eu-west-1", "sqs")}
+    await stopped(task)
+
+
+async def test_what_is_denied_is_retried_soon(url: str) -> None:
+    watch = watching(url, FAST, regions=[DENIED])
+    task = await running(watch)
+    await until(lambda: watch.cells and watch.cells[ID, DENIED].inventory.statuses)
+    status = watch.cells[ID, DENIED].inventory.statuses["sqs"]
+    await until(lambda: status.needs_confirmation)
+    first = status.ended_at
+    await until(lambda: status.ended_at != first)  # long before the next inventory
+    await stopped(task)
+
+
+async def test_the_access_status_of_an_account_is_kept(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = watching(url)
+    (account,) = watch.config.monitored_accounts()
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    assert await watch.open_account(account) == []
+    assert watch.accounts["default"].access.streaks["credentials"].failures == 1
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    assert len(await watch.open_account(account)) == 1
+    assert watch.accounts["default"].account == ID
+    assert watch.accounts["default"].access.succeeded_at
+    await watch.close()
+
+
+# What is excluded
+
+
+async def test_a_region_that_is_excluded_is_not_opened(url: str) -> None:
+    watch = watching(url, regions="all", exclude=[{"region": "ap-*"}, {"region": "us-east-1"}])
+    assert await once(watch) == [(1, 2), (2, 2)]
+    assert {region for _, region in watch.cells} == {"eu-west-1"}
+    assert (watch.sentences(), watch.inaccessible_accounts) == ([], {})
+
+
+async def test_a_service_that_is_excluded_in_a_region_is_not_inventoried_there(url: str) -> None:
+    watch = watching(
+        url,
+        regions=["eu-west-1", "us-east-1"],
+        services=["kinesis", "sqs"],
+        exclude=[{"region": "us-*", "service": "sqs"}],
+    )
+    await once(watch)
+    assert watch.cells[ID, "us-east-1"].services == {"kinesis"}
+    assert watch.cells[ID, "eu-west-1"].services == {"kinesis", "sqs"}
+    assert {key.service for key in watch.fleet.series if key.region == "us-east-1"} == {"kinesis"}
+
+
+async def test_an_account_that_is_excluded_is_not_even_entered() -> None:
+    watch = watching("http://127.0.0.1:9", accounts=[{"name": "sandbox"}], exclude=[{"account": "sandbox"}])
+    assert await once(watch) == []
+    assert (watch.inaccessible_accounts, watch.accounts, watch.pending()) == ({}, {}, [])
+
+
+async def test_an_account_all_of_which_is_excluded_is_not_tried_again(url: str) -> None:
+    """Only AWS can say that its regions, `all`, are the excluded ones."""
+    watch = watching(url, FAST, regions="all", exclude=[{"region": "[eua]*"}])
+    task = await running(watch)
+    async with asyncio.timeout(30):
+        await task  # it ends: there is nothing to wait for
+    assert watch.complete.is_set()
+    assert (watch.cells, watch.inaccessible_accounts) == ({}, {})
+    assert watch.accounts["default"].access.succeeded_at
+
+
+async def test_what_a_reload_excludes_is_dropped_though_another_account_is_inaccessible(url: str) -> None:
+    regions = ["eu-west-1", "us-east-1"]
+    first = watching(url, regions=regions)
+    await once(first)
+    shut = {"name": "shut", "role_arn": ROLE, "regions": [DENIED]}
+    settings = {"accounts": [{"name": "own", "regions": regions}, shut], "services": ["sqs"]}
+    config = Config.model_validate(settings | {"exclude": [{"region": "us-*"}], "endpoint_url": url})
+    second = Watcher(config, first.fleet, first.telemetry, first.aws_telemetry, first.discovered())
+    task = await running(second)
+    async with asyncio.timeout(30):
+        await second.complete.wait()
+    assert set(second.inaccessible_accounts) == {"shut"}
+    assert {key.region for key in second.fleet.series} == {"eu-west-1"}
+    await stopped(task)
+
+
+async def test_an_account_that_is_inaccessible_keeps_its_own_series_and_no_other_ones(url: str) -> None:
+    first = watching(url, regions=["eu-west-1", "us-east-1"], services=["sqs"])
+    await once(first)
+    (account,) = {key.account for key in first.fleet.series}
+    shut = {"name": "shut", "role_arn": ROLE, "regions": [DENIED]}
+    assert account not in ROLE
+    settings = {"accounts": [{"name": "own", "regions": ["eu-west-1"]}, shut], "services": ["sqs"]}
+    config = Config.model_validate(settings | {"endpoint_url": url})
+    second = Watcher(config, first.fleet, first.telemetry, first.aws_telemetry, first.discovered())
+    task = await running(second)
+    async with asyncio.timeout(30):
+        await second.complete.wait()
+    assert set(second.inaccessible_accounts) == {"shut"}
+    assert {key.region for key in second.fleet.series} == {"eu-west-1"}
+    await stopped(task)

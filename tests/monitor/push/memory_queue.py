@@ -1,0 +1,71 @@
+"""A push queue without a disk: another implementation of PushQueueStore."""
+
+from collections.abc import Iterable, Mapping
+from itertools import count
+
+import numpy as np
+
+from monitor.push.queue_store import PushQueueStore, PushRequest, QueuedRequest, QueueSize
+from monitor.push.watermarks import DEPARTED_CHUNK, WATERMARK_DTYPE, WatermarkRows, merge_rows
+
+QUEUED_AT = 7.0  # epoch seconds
+
+
+class MemoryQueueStore:
+    """Everything in dictionaries by receiver. queued_at: what all requests are marked with."""
+
+    location = "in memory"
+
+    def __init__(self, queued_at: float = QUEUED_AT) -> None:
+        self._queued_at, self._ids = queued_at, count()
+        self._requests: dict[str, list[QueuedRequest]] = {}
+        self._watermarks: dict[str, dict[int, WatermarkRows]] = {}
+
+    @property
+    def sizes(self) -> Mapping[str, QueueSize]:
+        return {receiver: size_of(requests) for receiver, requests in self._requests.items()}
+
+    def append(
+        self,
+        receiver: str,
+        protocol: str,
+        requests: Iterable[PushRequest],
+        watermarks: Mapping[int, WatermarkRows],
+        max_bytes: int,
+    ) -> int:
+        queued = self._requests.setdefault(receiver, [])
+        queued += [QueuedRequest(next(self._ids), protocol, self._queued_at, one) for one in requests]
+        self._watermarks.setdefault(receiver, {}).update(watermarks)
+        dropped = 0
+        while len(queued) > 1 and size_of(queued).bytes > max_bytes:
+            dropped += queued.pop(1).request.samples
+        return dropped
+
+    def first(self, receiver: str) -> QueuedRequest | None:
+        return next(iter(self._requests.get(receiver, ())), None)
+
+    def remove(self, receiver: str, queued: QueuedRequest) -> None:
+        self._requests[receiver] = [one for one in self._requests[receiver] if one.id != queued.id]
+
+    def load_watermarks(self, receiver: str) -> WatermarkRows:
+        chunks = self._watermarks.get(receiver, {}).values()
+        merged = merge_rows(np.concatenate([np.empty(0, WATERMARK_DTYPE), *chunks]))
+        self._watermarks[receiver] = {DEPARTED_CHUNK: merged}
+        return merged
+
+    def retain_receivers(self, receivers: Iterable[str]) -> Mapping[str, int]:
+        others = (self._requests.keys() | self._watermarks.keys()) - set(receivers)
+        for receiver in others:
+            self._watermarks.pop(receiver, None)
+        return {receiver: size_of(self._requests.pop(receiver, [])).samples for receiver in others}
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def size_of(queued: Iterable[QueuedRequest]) -> QueueSize:
+    requests = [one.request for one in queued]
+    return QueueSize(sum(one.samples for one in requests), sum(len(one.body) for one in requests))
+
+
+_: type[PushQueueStore] = MemoryQueueStore

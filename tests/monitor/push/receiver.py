@@ -1,0 +1,94 @@
+"""Fleets by hand, minute by minute, and what is made of them for a receiver."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from collectors.base import total
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.push.encodings import ENCODINGS
+from monitor.push.label_encoder import METRIC_NAME, LabelEncoder
+from monitor.push.pending_samples import LATE_MINUTES, PendingSamples
+from monitor.push.request_batcher import build_requests
+from monitor.push.watermarks import WATERMARK_DTYPE, WatermarkRows, Watermarks
+from tests.monitor.fleet.fleets import NOW, RULING, add, key, refused, traffic
+from tests.monitor.push.schemas import Sample, parse_remote_write
+
+PROTOCOL = "remote_write 1"
+Point = tuple[str, int, float]  # resource, minute before NOW, value
+
+
+def row(fleet: Fleet, series: Series, of_throttling: bool = False) -> int:
+    """Return the only row of a formula of a series."""
+    formula = (fleet.throttled if of_throttling else fleet.usages).get(series.slot)
+    assert formula and len(formula.rows) == 1
+    return formula.rows[0]
+
+
+def write_usage(
+    fleet: Fleet, series: Series, by_minute: Mapping[int, float], of_throttling: bool = False
+) -> None:
+    """Write usage, or throttled demand, by minute."""
+    rows = np.full(len(by_minute), row(fleet, series, of_throttling), np.int32)
+    values = np.array(list(by_minute.values()), np.float32)
+    fleet.rings.write(rows, np.array(list(by_minute), np.int32), values)
+
+
+def mark_polled(fleet: Fleet, series: Series, minute: int) -> None:
+    """Mark all metrics of a series as polled up to a minute."""
+    rows = [row(fleet, series), *([row(fleet, series, True)] if fleet.throttled.get(series.slot) else [])]
+    fleet.rings.mark_read(np.array(rows, np.int32), minute)
+
+
+def add_stream(
+    fleet: Fleet, name: str = "clicks", ruling: SeriesSettings = RULING, **observed: Any
+) -> Series:
+    """Add a stream with a limit of 1000, whose metrics are in its unit."""
+    named = key(name)
+    used, throttled = traffic.of(StreamName=named.id), refused.of(StreamName=named.id)
+    return add(fleet, named, ruling, **({"usage": total(used), "throttled": total(throttled)} | observed))
+
+
+class ImmediateReceiver:
+    """A receiver that accepts every request at once."""
+
+    def __init__(self, fleet: Fleet, out_of_order: bool = False) -> None:
+        self.fleet, self.late = fleet, LATE_MINUTES if out_of_order else 0
+        self.labels = LabelEncoder(ENCODINGS[PROTOCOL].encode_label)
+        self.watermarks = Watermarks(np.empty(0, WATERMARK_DTYPE), self.late)
+        self.saved: dict[int, WatermarkRows] = {}
+
+    def push(self) -> list[list[Sample]]:
+        """Push what is pending; return the samples, request by request."""
+        pending, found = PendingSamples(self.fleet, self.watermarks), []
+        for batch in pending.batches():
+            requests, queued = build_requests(batch, ENCODINGS[PROTOCOL], self.labels)
+            self.saved |= self.watermarks.rows_by_chunk(batch.chunk, queued)
+            pending.mark_queued(batch, queued)
+            found += [parse_remote_write(one.body) for one in requests]
+            assert [one.samples for one in requests] == [
+                len(one) for one in found[len(found) - len(requests) :]
+            ]
+        return found
+
+    def push_family(self, family: str) -> list[tuple[str, int, float]]:
+        """Push what is pending; return the points of a family, in the order of sending."""
+        return [point for name, point in points_of(self.push()) if name == family]
+
+    def restart(self) -> None:
+        """Start again with the saved watermarks."""
+        self.watermarks = Watermarks(np.concatenate([*self.saved.values()]), self.late)
+
+
+def points_of(requests: Iterable[Iterable[Sample]]) -> list[tuple[str, Point]]:
+    """Return family and point of all samples."""
+    found = []
+    for request in requests:
+        for labels, ms, value in request:
+            named = dict(labels)
+            assert ms % 60_000 == 0
+            name = named[METRIC_NAME].removeprefix("headroom_")
+            found.append((name, (named["resource"], NOW - ms // 60_000, value)))
+    return found

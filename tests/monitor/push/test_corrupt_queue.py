@@ -1,0 +1,76 @@
+"""A queue with bits that flipped: what can be used of it is used, and it always works again."""
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monitor.push.queue_store import PushQueueError, PushRequest
+from monitor.push.sqlite_queue import SqliteQueueStore
+from monitor.push.watermarks import WATERMARK_DTYPE
+
+FLIPS = int(os.environ.get("HEADROOM_FLIPS", "300"))
+BODY = b"samples" * 50
+
+
+def filled_queue(path: Path) -> bytes:
+    store = SqliteQueueStore(path)
+    for receiver in ("tsdb", "other"):
+        for n in range(20):
+            rows = {n: np.zeros(3, WATERMARK_DTYPE)}
+            store.append(receiver, "remote_write 1", [PushRequest(10, 29_000_000 + n, BODY)], rows, 10**6)
+    store.close()
+    return path.read_bytes()
+
+
+def works(store: SqliteQueueStore) -> bool:
+    """Whether it took and gave back what a queue is for; after it failed it may begin anew."""
+    try:
+        store.retain_receivers(["tsdb"])
+        store.load_watermarks("tsdb")
+        nothing = {1: np.empty(0, WATERMARK_DTYPE)}
+        store.append("tsdb", "remote_write 1", [PushRequest(1, 29_000_000, BODY)], nothing, 10**6)
+        while queued := store.first("tsdb"):
+            assert isinstance(queued.request.body, bytes)
+            store.remove("tsdb", queued)
+    except PushQueueError:
+        return False
+    return True
+
+
+def test_whatever_flips_in_a_queue_it_works_again(tmp_path: Path) -> None:
+    data = filled_queue(tmp_path / "made.db")
+    places = [place for place, byte in enumerate(data) if byte]
+    for seed in range(FLIPS):
+        chance, rotten = random.Random(seed), bytearray(data)
+        for _ in range(chance.randint(1, 3)):
+            rotten[chance.choice(places)] = chance.choice((chance.randrange(256), *b"09.\xff"))
+        folder = tmp_path / "flipped"
+        folder.mkdir()
+        (folder / "queue.db").write_bytes(rotten)
+        store = SqliteQueueStore(folder / "queue.db")
+        assert any(works(store) for _ in range(3)), f"the flips of seed {seed}"
+        store.close()
+        shutil.rmtree(folder)
+
+
+def test_a_queue_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "queue.db"
+    path.touch(0o644)
+    filled_queue(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_a_path_that_is_no_regular_file_is_an_error_at_once(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "queue.db"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        (tmp_path / "other.db").touch()
+        path.hardlink_to(tmp_path / "other.db")
+    with pytest.raises(PushQueueError, match="expected a file"):
+        SqliteQueueStore(path).first("tsdb")

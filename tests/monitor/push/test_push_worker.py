@@ -1,0 +1,167 @@
+"""Pushing over a real server: what gets there, and what survives a restart."""
+
+import asyncio
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.push.push_worker import QUEUE_RETRY_INTERVAL
+from monitor.push.service import queue_path
+from tests.monitor.fleet.fleets import NOW
+from tests.monitor.notifiers.loopback import http_server, never_responds, tcp_server
+from tests.monitor.push.memory_queue import MemoryQueueStore
+from tests.monitor.push.push_process import QUEUED_AT, PushProcess, push_config, sent_minutes
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> PushProcess:
+    return PushProcess(tmp_path, MemoryQueueStore(QUEUED_AT) if request.param == "memory" else None)
+
+
+async def test_new_samples_reach_the_receiver(world: PushProcess) -> None:
+    async with http_server() as server, world.pushing(push_config(f"{server.url}/write?a=b")) as push:
+        world.write_usage(5, 4)
+        push.enqueue_new_samples()
+        await world.wait_until(lambda: world.metric("samples_sent_total") == 8)
+        ((path, headers, _),) = server.requests
+        assert path == "/write?a=b"
+        assert headers["content-type"] == "application/x-protobuf"
+        assert headers["content-encoding"] == "snappy"
+        assert headers["x-prometheus-remote-write-version"] == "0.1.0"
+        assert headers["user-agent"].startswith("headroom/")
+        assert sent_minutes(server) == [5, 4]
+        assert world.metric("samples_queued") == 0
+        assert world.metric("sample_timestamp_seconds") == (NOW - 4) * 60
+        world.write_usage(3)
+        push.enqueue_new_samples()
+        await world.wait_until(lambda: world.metric("samples_sent_total") == 12)
+        assert sent_minutes(server) == [5, 4, 3]
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        ({"bearer_token": "abc"}, {"authorization": "Bearer abc"}),
+        ({"username": "me", "password": "pass"}, {"authorization": "Basic bWU6cGFzcw=="}),
+        ({"headers": [{"name": "X-Scope-OrgID", "value": "ops"}]}, {"x-scope-orgid": "ops"}),
+        (
+            {"version": 2},
+            {
+                "content-type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+                "x-prometheus-remote-write-version": "2.0.0",
+            },
+        ),
+        ({"type": "otlp"}, {"content-type": "application/x-protobuf", "content-encoding": "gzip"}),
+    ],
+)
+async def test_headers(world: PushProcess, fields: dict[str, Any], wanted: dict[str, str]) -> None:
+    async with http_server() as server, world.pushing(push_config(server.url, **fields)) as push:
+        world.write_usage(5)
+        push.enqueue_new_samples()
+        await world.wait_until(lambda: bool(server.requests))
+        assert server.requests[0][1].items() >= wanted.items()
+
+
+async def test_an_unavailable_receiver_blocks_nothing_and_loses_nothing(world: PushProcess) -> None:
+    async with (
+        tcp_server(never_responds) as port,
+        world.pushing(push_config(f"http://127.0.0.1:{port}", timeout=1)) as push,
+    ):
+        for count, ago in enumerate((9, 8, 7), 1):
+            world.write_usage(ago)
+            push.enqueue_new_samples()
+            await world.wait_until(partial(world.has_queued, count * 4))
+        await world.wait_until(lambda: world.metric("requests_failed_total", reason="timeout") > 0)
+        assert world.metric("lag_seconds") == 60
+        assert world.metric("queue_bytes") > 0
+    async with http_server() as server, world.pushing(push_config(server.url)) as push:
+        world.write_usage(6)
+        push.enqueue_new_samples()
+        await world.wait_until(
+            lambda: world.metric("samples_sent_total") == 16 and not world.metric("lag_seconds")
+        )
+        assert sent_minutes(server) == [9, 8, 7, 6]
+
+
+async def test_what_the_configuration_forbids_waits_for_another_one(world: PushProcess) -> None:
+    async with http_server() as server, world.pushing(push_config(server.url, allow_private=False)) as push:
+        world.write_usage(5)
+        push.enqueue_new_samples()
+        await world.wait_until(lambda: world.metric("requests_failed_total", reason="private_address") > 0)
+        assert world.metric("samples_queued") == 4
+        push.configure([push_config(server.url)])
+        await world.wait_until(lambda: world.metric("samples_sent_total") == 4)
+
+
+async def test_queued_requests_keep_their_protocol(world: PushProcess) -> None:
+    gone = push_config("http://127.0.0.1:9")
+    async with world.pushing(gone) as push:
+        world.write_usage(5)
+        push.enqueue_new_samples()
+        await world.wait_until(lambda: world.metric("samples_queued") == 4)
+    async with http_server() as server, world.pushing(push_config(server.url, type="otlp")) as push:
+        world.write_usage(4)
+        push.enqueue_new_samples()
+        await world.wait_until(lambda: world.metric("samples_sent_total") == 8)
+        assert [headers["content-encoding"] for _, headers, _ in server.requests] == ["snappy", "gzip"]
+
+
+async def test_the_queue_of_a_receiver_that_is_no_longer_configured_is_dropped(world: PushProcess) -> None:
+    async with world.pushing(push_config("http://127.0.0.1:9")) as push:
+        world.write_usage(5)
+        push.enqueue_new_samples()
+        await world.wait_until(lambda: world.metric("samples_queued") == 4)
+        push.configure([])
+        await world.wait_until(lambda: world.metric("samples_dropped_total", reason="no_such_receiver") == 4)
+    assert world.metric("samples_queued") == 0
+
+
+async def test_receivers_do_not_wait_for_each_other(world: PushProcess) -> None:
+    async with (
+        tcp_server(never_responds) as port,
+        http_server() as server,
+        world.pushing(push_config(f"http://127.0.0.1:{port}"), push_config(server.url, name="other")) as push,
+    ):
+        world.write_usage(5)
+        push.enqueue_new_samples()
+        await world.wait_until(lambda: world.metric("samples_sent_total", "other") == 4)
+        assert world.metric("samples_queued") == 4
+
+
+async def test_a_disk_that_fails_is_tried_again_and_nothing_is_missing(tmp_path: Path) -> None:
+    world = PushProcess(tmp_path)
+    queue_path(world.path).mkdir()
+    async with http_server() as server, world.pushing(push_config(server.url)) as push:
+        world.write_usage(5, 4)
+        push.enqueue_new_samples()
+        await world.wait_until(lambda: world.metric("queue_failures_total") >= 2)
+        assert set(world.sleeps) == {QUEUE_RETRY_INTERVAL}
+        queue_path(world.path).rmdir()
+        await world.wait_until(lambda: world.metric("samples_sent_total") == 8)
+        assert sent_minutes(server) == [5, 4]
+
+
+async def test_without_receivers_there_is_no_file(tmp_path: Path) -> None:
+    world = PushProcess(tmp_path)
+    async with world.pushing() as push:
+        world.write_usage(5)
+        push.enqueue_new_samples()
+        await asyncio.sleep(0)
+    assert list(world.path.parent.iterdir()) == []
+
+
+async def test_a_crash_between_delivery_and_removal_repeats_a_request(world: PushProcess) -> None:
+    """So that nothing is lost; a receiver takes the same samples twice as one."""
+    async with (
+        tcp_server(never_responds) as port,
+        world.pushing(push_config(f"http://127.0.0.1:{port}")) as push,
+    ):
+        world.write_usage(5)
+        push.enqueue_new_samples()
+        await world.wait_until(lambda: world.metric("samples_queued") == 4)
+    async with http_server() as server, world.pushing(push_config(server.url)):
+        await world.wait_until(lambda: world.metric("samples_sent_total") == 4)
+        assert Counter(sent_minutes(server)) == {5: 1}

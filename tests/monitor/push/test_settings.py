@@ -1,0 +1,109 @@
+"""What a receiver of samples may be configured as, and what is wrong otherwise."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from monitor.push.settings import PushConfig, duplicate_names
+from monitor.schema.problems import problems_from_pydantic
+from monitor.schema.types import SecretSources
+
+URL = "https://tsdb.example.com/api/v1/push"
+SECRET = "hunter2-hunter2"
+
+
+def push_config(folder: Path = Path(), **fields: Any) -> PushConfig:
+    sources = SecretSources({"TOKEN": SECRET}, folder)
+    return PushConfig.model_validate({"name": "tsdb", "url": URL} | fields, context=sources)
+
+
+def errors_of(**fields: Any) -> list[str]:
+    with pytest.raises(ValidationError) as raised:
+        push_config(**fields)
+    assert SECRET not in str(raised.value)
+    return [
+        f"{'.'.join(map(str, one.where))}: {one.what}"
+        for one in problems_from_pydantic(raised.value, PushConfig)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "protocol"),
+    [({}, "remote_write 1"), ({"version": 2}, "remote_write 2"), ({"type": "otlp"}, "otlp")],
+)
+def test_protocols(fields: dict[str, Any], protocol: str) -> None:
+    assert push_config(**fields).protocol == protocol
+
+
+def test_secrets_come_from_everywhere_and_are_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    for fields in (
+        {"bearer_token": SECRET},
+        {"bearer_token_env": "TOKEN"},
+        {"bearer_token_file": "secret"},
+        {"headers": [{"name": "Authorization", "value_file": "secret"}]},
+        {"headers": [{"name": "Authorization", "value_env": "TOKEN"}]},
+    ):
+        config = push_config(tmp_path, **fields)
+        assert config.extra_headers["Authorization"].removeprefix("Bearer ") == SECRET
+        assert SECRET not in repr(config)
+        assert SECRET in config.policy.secrets
+    config = push_config(tmp_path, username="me", password_file="secret")
+    assert config.extra_headers["Authorization"].startswith("Basic ")
+    assert SECRET in config.policy.secrets
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"type": "graphite"}, "type: expected one of remote_write, otlp, found 'graphite'"),
+        ({"version": 3}, "version: expected 1 or 2, found 3"),
+        ({"type": "otlp", "version": 1}, ": expected version with type remote_write only"),
+        ({"url": "http://tsdb"}, ": expected https://, or allow_insecure: true beside http://"),
+        ({"url": SECRET}, "url: expected a URL such as https://example.com/hook (value not shown)"),
+        ({"username": "me"}, ": expected username and password together, found one of them"),
+        ({"password": SECRET}, ": expected username and password together, found one of them"),
+        (
+            {"username": "me", "password": SECRET, "bearer_token": SECRET},
+            ": expected a bearer token or a password, found both",
+        ),
+        (
+            {"url": f"https://me:{SECRET}@tsdb", "bearer_token": SECRET},
+            ": expected user and password in the URL, or an authorization, not both (not shown)",
+        ),
+        (
+            {"bearer_token": SECRET, "bearer_token_env": "TOKEN"},
+            ": expected one bearer_token, found bearer_token and bearer_token_env",
+        ),
+        (
+            {"bearer_token_env": "MISSING"},
+            "bearer_token_env: expected the name of an environment variable that is set (value not shown)",
+        ),
+        (
+            {"bearer_token_file": "missing"},
+            "bearer_token_file: expected the name of a readable text file (value not shown)",
+        ),
+        ({"headers": [{"name": "x"}]}, "headers.0: expected value, value_env or value_file, found none"),
+        (
+            {"headers": [{"name": "Content-Type", "value": "x"}]},
+            "headers.0.name: expected the name of a header that the protocol does not set itself, "
+            "found 'Content-Type'",
+        ),
+        (
+            {"headers": [{"name": "x", "value": "a\nb"}]},
+            "headers.0.value: expected one line of printable text (value not shown)",
+        ),
+        ({"queue_megabytes": 0}, "queue_megabytes: expected at least 1, found 0"),
+        ({"out_of_order": "yes"}, "out_of_order: expected true or false, found 'yes'"),
+        ({"frobnicate": 1}, "frobnicate: unknown key"),
+    ],
+)
+def test_invalid_settings_are_errors(fields: dict[str, Any], what: str) -> None:
+    assert errors_of(**fields) == [what]
+
+
+def test_names_are_not_repeated() -> None:
+    (problem,) = duplicate_names([push_config(), push_config(name="other"), push_config()])
+    assert problem == (("push", 2, "name"), "expected another name than in push[0], found the same")

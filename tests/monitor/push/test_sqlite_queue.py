@@ -1,0 +1,107 @@
+"""The push queue on disk: it outlives the process, and begins anew when its file is unusable."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from monitor.push.queue_store import PushQueueError, QueueSize
+from monitor.push.sqlite_queue import SqliteQueueStore
+from tests.monitor.fleet.fleets import NOW
+from tests.monitor.push.test_queue_store import (
+    MAX_BYTES,
+    append,
+    drain,
+    minutes_of,
+    push_request,
+    watermarks,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "new" / "queue.db"
+
+
+def test_it_outlives_the_process(path: Path) -> None:
+    store = SqliteQueueStore(path)
+    append(store, push_request(1), rows=watermarks(a=NOW))
+    append(store, push_request(2))
+    store.close()
+    again = SqliteQueueStore(path)
+    assert again.first("mimir")
+    assert again.sizes == {"mimir": QueueSize(3, 20)}
+    assert drain(again) == [1, 2]
+    assert again.sizes == {"mimir": QueueSize(0, 0)}
+    again.close()
+
+
+def test_watermarks_outlive_the_process(path: Path) -> None:
+    store = SqliteQueueStore(path)
+    append(store, chunk=0, rows=watermarks(a=NOW - 9, b=NOW - 1))
+    append(store, chunk=1, rows=watermarks(a=NOW))
+    store.close()
+    again = SqliteQueueStore(path)
+    assert minutes_of(again.load_watermarks("mimir")) == {"a": NOW, "b": NOW - 1}
+    again.close()
+
+
+@pytest.mark.parametrize(
+    "content", [b"garbage" * 1000, b"SQLite format 3\0" + b"\1" * 4000], ids=["no database", "corrupt"]
+)
+def test_an_unusable_file_is_kept_aside_and_a_new_one_begun(path: Path, content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    store = SqliteQueueStore(path)
+    with pytest.raises(PushQueueError, match="cannot be used"):
+        append(store, push_request(1))
+    assert append(store, push_request(1)) == 0
+    assert drain(store) == [1]
+    store.close()
+    (aside,) = path.parent.glob("queue.db.unusable-*")
+    assert aside.read_bytes() == content
+
+
+def test_a_file_of_another_version_is_kept_aside(path: Path) -> None:
+    path.parent.mkdir()
+    other = sqlite3.connect(path)
+    other.execute("PRAGMA user_version = 99")
+    other.close()
+    store = SqliteQueueStore(path)
+    with pytest.raises(PushQueueError, match="version 99"):
+        store.first("mimir")
+    assert store.first("mimir") is None
+    store.close()
+
+
+def test_a_failure_leaves_everything_as_it_was(path: Path) -> None:
+    store = SqliteQueueStore(path)
+    append(store, push_request(1), rows=watermarks(a=NOW - 1))
+    with pytest.raises(PushQueueError):
+        store.append(
+            "mimir",
+            object(),  # type: ignore[arg-type]
+            [push_request(2)],
+            {0: watermarks(a=NOW)},
+            MAX_BYTES,
+        )
+    assert minutes_of(store.load_watermarks("mimir")) == {"a": NOW - 1}
+    assert store.sizes == {"mimir": QueueSize(1, 10)}
+    assert drain(store) == [1]
+    store.close()
+
+
+def test_a_file_that_cannot_be_opened_is_an_error_not_a_loss(path: Path) -> None:
+    path.mkdir(parents=True)
+    store = SqliteQueueStore(path)
+    with pytest.raises(PushQueueError, match="Is a directory"):
+        append(store, push_request(1))
+    path.rmdir()
+    assert append(store, push_request(1)) == 0
+    store.close()
+
+
+def test_without_a_file_there_is_nothing_to_forget(path: Path) -> None:
+    store = SqliteQueueStore(path)
+    assert store.retain_receivers([]) == {}
+    assert not path.parent.exists()

@@ -1,0 +1,104 @@
+"""Commands that raise limits: exact, of existing AWS operations, and safe to paste."""
+
+import shlex
+from dataclasses import replace
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+from collectors.kinesis import MIB
+from monitor.fleet.fleet import Fleet, Series
+from monitor.render.commands import COMMANDS, increase_command
+from rules.limits import Band, Limit, LimitKind, LimitSource, signals
+from tests.monitor.fleet.fleets import RULING, add, key
+
+SIGNALS = {signal.id: signal for signal in signals()}
+AWS = botocore.session.Session()
+
+
+def test_a_band_that_begins_at_zero_does_not_lead_to_idle_capacity() -> None:
+    ruling = replace(RULING, limit=Limit(30, LimitSource.API, 0), band=Band(low=0.0, high=0.7))
+    full = add(Fleet(), key("render", "autoscaling.group_max_size"), ruling)
+    assert "--max-size 55 " in (increase_command(SIGNALS["autoscaling.group_max_size"], full, 1.0) or "")
+
+
+def made(name: str, limit: float = 1000.0, used: float | None = 0.95, resource: str = "orders/app") -> str:
+    return increase_command(SIGNALS[name], series(name, limit, resource), used) or ""
+
+
+def series(name: str, limit: float, resource: str) -> Series:
+    ruling = replace(RULING, limit=Limit(limit, LimitSource.API, 0))
+    return add(Fleet(), key(resource, name), ruling)
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *(one.id for one in signals() if one.quota)])
+def test_a_command_is_an_aws_operation(name: str) -> None:
+    """The names of operations and options are those of botocore's models, as the CLI's are."""
+    aws, service, operation, *options = shlex.split(made(name, limit=1e9))
+    assert aws == "aws"
+    model = AWS.get_service_model(service)
+    shape = next(
+        model.operation_model(one).input_shape
+        for one in model.operation_names
+        if xform_name(one, "-") == operation
+    )
+    assert shape is not None
+    words = [word for one in options for word in one.split("=", 1 if one.startswith("--") else 0)]
+    given = dict(zip(words[::2], words[1::2], strict=True))
+    assert given.pop("--region") == "eu-west-1"
+    known = {f"--{xform_name(member, '-')}" for member in shape.members}
+    assert set(given) <= known
+    assert {f"--{xform_name(one, '-')}" for one in shape.required_members} <= set(given)
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "used", "command"),
+    [
+        ("kinesis.stream_write_bytes", 4 * MIB, 0.8, "--stream-name=orders --target-shard-count 6 "),
+        ("kinesis.stream_write_bytes", 4 * MIB, 3.0, "--target-shard-count 8 "),  # at most twice as many
+        ("kinesis.stream_write_records", 4000, 0.8, "--target-shard-count 6 "),
+        ("kinesis.retention_iterator_age", 24 * 3.6e6, 0.8, "--retention-period-hours 35 "),
+        ("autoscaling.group_max_size", 12, 1.0, "--max-size 22 "),
+        ("lambda.function_provisioned_concurrency", 50, 1.0, "--qualifier=app --provisioned-concurrent-exec"),
+        ("lambda.account_concurrency", 1000, 0.95, "--quota-code L-B99A9384 --desired-value 1728 "),
+    ],
+)
+def test_the_new_limit_puts_the_usage_in_the_middle_of_the_band(
+    name: str, limit: float, used: float, command: str
+) -> None:
+    resource = "web" if name.startswith("autoscaling") else "orders/app"
+    assert command in made(name, limit, used, resource if "kinesis" not in name else "orders")
+
+
+def test_the_url_of_a_queue_is_of_its_partition() -> None:
+    one = series("sqs.fifo_message_rate_batched", 3000, "orders.fifo")
+    in_china = replace(one, key=one.key._replace(region="cn-north-1"))
+    for where, address in ((one, "eu-west-1.amazonaws.com/"), (in_china, "cn-north-1.amazonaws.com.cn/")):
+        command = increase_command(SIGNALS["sqs.fifo_message_rate_batched"], where, 1.0) or ""
+        assert f"--queue-url https://sqs.{address}123456789012/orders.fifo " in command
+
+
+def test_the_limit_in_force_is_the_basis() -> None:
+    one, signal = series("autoscaling.group_max_size", 6, "web"), SIGNALS["autoscaling.group_max_size"]
+    assert "--max-size 104 " in (increase_command(signal, one, 0.95, in_force=60) or "")
+
+
+@pytest.mark.parametrize("used", [None, 0.0, 0.5, 0.7])
+def test_no_command_without_need(used: float | None) -> None:
+    assert made("kinesis.stream_write_bytes", used=used) == ""
+
+
+def test_no_command_for_a_limit_that_cannot_be_raised() -> None:
+    fixed = [
+        one.id
+        for one in signals()
+        if one.kind is LimitKind.FIXED and one.id not in COMMANDS and not one.quota
+    ]
+    assert fixed and not any(made(one) for one in fixed)
+
+
+def test_names_are_quoted() -> None:
+    hostile = "x; rm -rf ~ $(id) 'y'"
+    words = shlex.split(made("lambda.function_reserved_concurrency", resource=hostile))
+    assert f"--function-name={hostile}" in words

@@ -1,0 +1,63 @@
+"""Sparklines of three hours as text."""
+
+from collections.abc import Sequence
+from math import isnan
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.fleet.columns import Floats
+from monitor.fleet.rings import WINDOW
+from monitor.render.sparkline import BLOCKS, BUCKET, GAP, LENGTH, THROTTLED, sparkline
+from tests.monitor.fleet.fleets import course
+
+NAN = float("nan")
+UNKNOWN = np.full(WINDOW, NAN, np.float32)
+
+
+def minutes(*runs: tuple[int, float]) -> Floats:
+    known = [value for length, value in runs for _ in range(length)]
+    return np.array([NAN] * (WINDOW - len(known)) + known, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("runs", "drawn"),
+    [
+        ([(180, 0.0)], "▁" * 18),
+        ([(180, 0.5)], "▄" * 18),
+        ([(180, 0.99)], "▇" * 18),
+        ([(180, 1.0)], "█" * 18),
+        ([(180, 7.0)], "█" * 18),
+        ([(90, 0.2), (90, 0.8)], "▂" * 9 + "▆" * 9),
+        ([(60, 0.5)], " " * 12 + "▄" * 6),
+        ([(60, 0.5), (60, NAN), (60, 0.5)], "▄" * 6 + " " * 6 + "▄" * 6),
+        ([(1, 1.0), (179, 0.1)], "█" + "▁" * 17),  # the highest of each ten minutes
+        ([(9, NAN), (1, 0.5), (170, NAN)], "▄" + " " * 17),
+        ([], " " * 18),
+    ],
+)
+def test_each_character_is_the_highest_of_its_minutes(runs: Sequence[tuple[int, float]], drawn: str) -> None:
+    assert sparkline(course(minutes(*runs))) == drawn
+
+
+def test_throttled_demand_is_marked_at_any_utilization() -> None:
+    refused = minutes((50, 0.0), (1, 2.0), (99, 0.0), (30, NAN))
+    assert sparkline(course(minutes((180, 0.2)), throttled=refused)) == "▂" * 5 + "!" + "▂" * 12
+    assert sparkline(course(UNKNOWN, throttled=refused)) == " " * 5 + "!" + " " * 12
+
+
+def test_without_a_limit_it_is_blank() -> None:
+    assert sparkline(course(minutes((180, 0.5)), limit=NAN)) == GAP * LENGTH
+
+
+@given(st.lists(st.sampled_from([NAN, 0.0, 1e-9, 0.3, 0.7, 1.0, 1e30]), min_size=WINDOW, max_size=WINDOW))
+def test_its_length_is_fixed_and_each_block_is_no_lower_than_any_of_its_minutes(values: list[float]) -> None:
+    drawn = sparkline(course(np.array(values, np.float32)))
+    assert len(drawn) == LENGTH and THROTTLED not in drawn
+    for position, character in enumerate(drawn):
+        known = [one for one in values[position * BUCKET : (position + 1) * BUCKET] if not isnan(one)]
+        assert (character == GAP) == (not known)
+        if known:
+            assert (character == BLOCKS[-1]) == (max(known) >= 1.0)

@@ -1,0 +1,72 @@
+"""Scan reports of fleets that are built by hand."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from collectors.base import Unobservable
+from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.judge import judge
+from monitor.fleet.rows import rows_of, signal_of
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.report.scan import ScanReport
+from rules.limits import Band, Limit, LimitKind, LimitSource
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key
+
+
+def stream(name: str, region: str = REGION, signal: str = "stream_write_bytes") -> Key:
+    """Return the key of a stream."""
+    return key(name, f"kinesis.{signal}")._replace(region=region)
+
+
+def use(fleet: Fleet, named: Key, *runs: tuple[int, float], limit: float, **more: Any) -> None:
+    """Add a series with a limit. runs: minutes and utilization of each run; the last run ends at NOW."""
+    source = more.pop("source", LimitSource.API)
+    refused = more.pop("refusing", ())
+    ruling = SeriesSettings(
+        limit=Limit(limit, source, NOW * 60),
+        band=more.pop("band", None) or _band(named),
+        paid=signal_of(named).kind is LimitKind.PROVISIONED,
+    )
+    series = add(fleet, named, ruling, **more)
+    told = [limit * value * 60 for length, value in runs for _ in range(length)]
+    _write(fleet, fleet.usages.get(series.slot), told)
+    _write(fleet, fleet.throttled.get(series.slot), [float(count) for count in refused])
+
+
+def _band(named: Key) -> Band:
+    return signal_of(named).band or Band()
+
+
+def _write(fleet: Fleet, formula: Any, told: Sequence[float]) -> None:
+    minutes = np.arange(NOW - len(told) + 1, NOW + 1, dtype=np.int32)
+    fleet.rings.write(np.full(len(told), formula.rows[0], np.int32), minutes, np.array(told, np.float32))
+    fleet.rings.mark_read(np.array(formula.rows, np.int32), NOW)
+
+
+def hide(fleet: Fleet, named: Key, reason: str, enable: str | None = None) -> None:
+    """Add an unobservable series."""
+    add(
+        fleet,
+        named,
+        SeriesSettings(limit=None, band=Band()),
+        usage=Unobservable(reason, enable),
+        throttled=None,
+    )
+
+
+def scan_report(fleet: Fleet, failures: Sequence[str] = (), **more: Any) -> ScanReport:
+    judge(fleet, NOW)
+    known: dict[str, Any] = {
+        "rows": rows_of(fleet),
+        "failures": failures,
+        "history_of": lambda one: SeriesHistory.of(fleet, fleet.series[one], NOW),
+        "finished_at": NOW * 60.0,
+        "cells": [(ACCOUNT, REGION, "production"), (ACCOUNT, "us-east-1", "production")],
+        "metrics_requested": 178,
+        "cost_dollars": 0.00178,
+    }
+    return replace(ScanReport(**known), **more)

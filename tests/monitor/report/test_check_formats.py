@@ -1,0 +1,107 @@
+"""The JSON, CSV and Markdown output of `headroom check`."""
+
+import csv
+import io
+import json
+import re
+
+import pytest
+
+from monitor.report.check_formats import FIELDS, Report
+from tests.monitor.report.test_table import EMPTY, NASTY, STALE, escaped, hidden, printed, row
+
+# JSON
+
+
+def test_json_holds_every_field_unrounded() -> None:
+    document = json.loads(printed("json", Report([row(), hidden("media", "why", "aws s3api")], ["sentence"])))
+    assert document["failures"] == ["sentence"]
+    assert document["series"][0] == {
+        "zone": "above",
+        "account": "123456789012",
+        "region": "eu-west-1",
+        "service": "kinesis",
+        "signal": "stream_write_bytes",
+        "resource": "orders",
+        "resource_id": "orders",
+        "usage": 3.0 * 2**20,
+        "upper_bound": None,
+        "limit": 4.0 * 2**20,
+        "unit": "bytes/s",
+        "utilization": 0.75,
+        "saturation": 0.0,
+        "source": "api",
+        "sampled_at": "2025-02-19T21:20:00Z",
+        "unobservable": None,
+        "enable": None,
+    }
+    seen = document["series"][1]
+    assert (seen["unobservable"], seen["enable"], seen["sampled_at"]) == ("why", "aws s3api", None)
+
+
+def test_json_gives_every_name_back() -> None:
+    document = json.loads(printed("json", Report([row(name) for name in NASTY], NASTY)))
+    assert [one["resource"] for one in document["series"]] == NASTY
+    assert document["failures"] == NASTY
+
+
+# CSV
+
+
+def test_csv_has_a_heading_and_one_record_a_series() -> None:
+    records = list(csv.DictReader(io.StringIO(printed("csv", Report([row(), STALE], [])), newline="")))
+    assert [list(one) for one in records] == [list(FIELDS), list(FIELDS)]
+    assert records[0]["usage"] == "3145728.0"
+    assert records[0]["utilization"] == "0.75"
+    assert records[1]["usage"] == ""
+    assert printed("csv", EMPTY) == ",".join(FIELDS) + "\n"
+
+
+def test_csv_gives_every_name_back_but_for_what_a_spreadsheet_would_evaluate() -> None:
+    text = printed("csv", Report([row(name) for name in NASTY], []))
+    assert len(text.splitlines()) == 1 + len(NASTY)
+    names = [one["resource"] for one in csv.DictReader(io.StringIO(text, newline=""))]
+    formulas = {"=cmd()", "+1", "-1", "@sum"}
+    assert names == [f"'{name}" if name in formulas else escaped(name) for name in NASTY]
+
+
+# Markdown
+
+
+def test_markdown_is_a_table_and_a_list() -> None:
+    report = Report([row(), hidden("media", "not enabled", "aws s3api")], ["ListStreams: no (AccessDenied)"])
+    assert printed("markdown", report) == (
+        "| zone | utilization | usage | limit | source | signal | resource | location | sampled |\n"
+        "| --- | ---: | ---: | ---: | --- | --- | --- | --- | --- |\n"
+        "| above | 75 % | 3 MiB/s | 4 MiB/s | api | kinesis.stream_write_bytes | orders "
+        "| 123456789012/eu-west-1 | 2025-02-19 21:20 |\n"
+        "\n"
+        "- Unobservable: kinesis.stream_write_bytes of media: not enabled: `aws s3api`\n"
+        "- Failed read: ListStreams: no (AccessDenied)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a|b", r"a\|b"),
+        ("back\\slash", r"back\\slash"),
+        ("two\nlines", r"two\\nlines"),
+        ("\x1b[31m", r"\\x1b\[31m"),
+        ("`code`", r"\`code\`"),
+        ("*bold*", r"\*bold\*"),
+        ("_emphasis_", r"\_emphasis\_"),
+        ("snake_case_name", "snake_case_name"),
+        ("<img src=x>", r"\<img src=x\>"),
+        ("[here](https://example.com)", r"\[here\](https://example.com)"),
+        ("注文", "注文"),
+    ],
+)
+def test_markdown_shows_a_name_as_it_is(name: str, written: str) -> None:
+    line = printed("markdown", Report([row(name)], [])).splitlines()[2]
+    assert re.split(r"(?<!\\)\|", line)[7].strip() == written
+
+
+def test_a_command_in_markdown_may_hold_backticks() -> None:
+    said = printed("markdown", Report([hidden("media", "why", "aws `x` ``y``")], []))
+    assert "why: ``` aws `x` ``y`` ```\n" in said

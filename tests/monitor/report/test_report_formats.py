@@ -1,0 +1,164 @@
+"""The HTML and the Markdown report have the same content, and escape every name."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from monitor.cli.output import FORMATS
+from monitor.fleet.fleet import Fleet
+from monitor.report.markdown import as_markdown
+from monitor.report.summary import Summary, summarize
+from tests.monitor.fleet.fleets import ACCOUNT, key
+from tests.monitor.report.scans import hide, scan_report, stream, use
+from tests.monitor.report.test_table import NASTY
+
+VOID = {"meta", "br", "rect", "path"}
+
+
+class Elements(HTMLParser):
+    """The elements of a page with their attributes, its text, and the elements that are still open."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def summary_of(*names: str, region: str = "us-east-1") -> Summary:
+    """Return a summary that has one entry of each kind for each name."""
+    fleet = Fleet()
+    for name in names:
+        use(fleet, stream(f"{name} rises"), (150, 0.5), (20, 0.95), limit=1000, refusing=[1, 2, 0])
+        use(fleet, stream(f"{name} idles", region), (180, 0.08), limit=8 * 2**20)
+        hide(fleet, key(name, "s3.prefix_read_rate"), f"{name} is not enabled", f"aws s3api {name}")
+    made = scan_report(fleet, [f"ListStreams: {name} (AccessDenied)" for name in names])
+    return summarize(made, {"service": names})
+
+
+@pytest.fixture
+def page() -> Elements:
+    return Elements(FORMATS["html"](summary_of("orders")))
+
+
+def test_both_tell_the_same() -> None:
+    page, text = Elements(FORMATS["html"](summary_of("orders"))).text, as_markdown(summary_of("orders"))
+    for fact in (
+        "orders rises",
+        "saturated",
+        "0.0333/s throttled",
+        "95 %",
+        "950 B/s",
+        "Raise the shard count (UpdateShardCount, at most double, 10 times in 24 hours).",
+        "orders idles",
+        "8 shards",
+        "6 shards",
+        "8 %",
+        "$65.7",
+        "$0.015 an hour and shard in us-east-1",
+        "https://aws.amazon.com/kinesis/data-streams/pricing/",
+        "orders is not enabled",
+        "aws s3api orders",
+        "ListStreams: orders (AccessDenied)",
+        "15 January 2027, 08:00 UTC",
+        f"production ({ACCOUNT}) in eu-west-1, us-east-1",
+        "only service orders",
+        "178 metrics",
+        "$0.00178",
+        "Series read: 3.",
+    ):
+        assert fact in page, fact
+        assert fact in text.replace("\\", ""), fact
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_where_no_price_is_known_none_is_invented(format: str) -> None:
+    said = FORMATS[format](summary_of("orders", region="eu-west-1")).replace("\\", "")
+    assert "price not known for eu-west-1" in said
+    assert "No total is given, because none of these prices is known." in said
+    assert not re.search(r"\$[1-9]", said)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_nothing_to_tell_is_said(format: str) -> None:
+    said = FORMATS[format](summarize(scan_report(Fleet()), {}))
+    for sentence in (
+        "No series could be judged.",
+        "None.",
+        "No provisioned capacity is below its target band.",
+    ):
+        assert sentence in said
+    assert said.count("None.") == 2
+    assert "only" not in said.partition("Most urgent")[0].rpartition("Generated on")[2]
+
+
+def test_the_page_asks_for_nothing_and_runs_nothing(page: Elements) -> None:
+    tags = {tag for tag, _ in page.found}
+    assert tags.isdisjoint({"script", "link", "img", "iframe", "object", "form", "base", "use", "image"})
+    loading = {"src", "srcset", "data", "action", "xlink:href", "background", "style"}
+    for tag, attributes in page.found:
+        assert loading.isdisjoint(attributes), (tag, attributes)
+        assert "href" not in attributes or tag == "a"
+        assert not any(name.startswith("on") for name in attributes)
+    policy = next(one for tag, one in page.found if tag == "meta" and "http-equiv" in one)
+    assert policy["content"] == "default-src 'none'; style-src 'unsafe-inline'"
+    style = re.search("<style>(.*)</style>", FORMATS["html"](summary_of("orders")), re.DOTALL)
+    assert style and not re.search(r"url\(|@import", style[1])
+    assert "prefers-color-scheme: dark" in style[1] and "@media print" in style[1]
+
+
+def test_the_page_shows_bars_and_sparklines(page: Elements) -> None:
+    drawn = [attributes.get("class") for tag, attributes in page.found if tag == "svg"]
+    assert drawn.count("bar") == drawn.count("spark") == 3, "two series of which one also rose"
+    labels = {attributes.get("aria-label") for tag, attributes in page.found if tag == "svg"}
+    assert "three hours: 50 % to 95 % of the limit, throttled at times" in labels
+
+
+@pytest.mark.parametrize(
+    "name", [*NASTY, "</style><script>alert(1)</script>", "{{ 7 * 7 }}", "a\udc80\ud800b", "x" * 1000]
+)
+def test_no_name_breaks_out_of_the_page(name: str) -> None:
+    page, plain = Elements(FORMATS["html"](summary_of(name))), Elements(FORMATS["html"](summary_of("plain")))
+    assert page.open == []
+    assert all(character.isprintable() for character in page.text)
+    assert [tag for tag, _ in page.found] == [tag for tag, _ in plain.found]
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    assert " ".join(f"{shown} rises".split()) in page.text
+
+
+@pytest.mark.parametrize("name", [*NASTY, "a\\|b", "| --- |", "# heading", "a\udc80\ud800b", "x" * 1000])
+def test_no_name_breaks_a_table_of_markdown(name: str) -> None:
+    text, plain = as_markdown(summary_of(name)), as_markdown(summary_of("plain"))
+    cells = [
+        len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in text.splitlines() if line.startswith("| ")
+    ]
+    assert cells == [line.count("|") for line in plain.splitlines() if line.startswith("| ")]
+    assert len(text.splitlines()) == len(plain.splitlines())
+
+
+def test_markdown_draws_the_three_hours() -> None:
+    fleet = Fleet()
+    use(fleet, stream("orders"), (90, 0.5), (90, 1.0), limit=1000)
+    assert f"`{'▄' * 9}{'█' * 9}`" in as_markdown(summarize(scan_report(fleet), {}))

@@ -1,0 +1,187 @@
+"""Scanning once, and the selection of what is scanned."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monitor.aws.failure import Failure
+from monitor.config.config import Config
+from monitor.fleet.fleet import Key
+from monitor.polling.watcher import DUPLICATE_ENTRY
+from monitor.report.scan import (
+    limit_to_requested_services,
+    parse_selectors,
+    requested_failures,
+    scan_once,
+    series_filter,
+)
+from monitor.schema.problems import ConfigError
+from monitor.schema.selector import Location
+from rules.band import Zone
+from tests.monitor.demo.conftest import demo_process
+
+ROLE = "arn:aws:iam::210987654321:role/headroom"
+KEY = Key("210987654321", "eu-west-1", "kinesis", "stream_write_bytes", "orders")
+ACCOUNTS = Config.model_validate({"accounts": [{"name": "production", "role_arn": ROLE}, {"name": "own"}]})
+
+
+@pytest.mark.parametrize(
+    ("only", "wanted"),
+    [
+        ({}, True),
+        ({"service": None, "signal": [], "region": None, "account": None}, True),
+        ({"service": ["kinesis"]}, True),
+        ({"service": ["sqs"]}, False),
+        ({"service": ["sqs", "kinesis"]}, True),
+        ({"signal": ["stream_write_bytes"]}, True),
+        ({"signal": ["kinesis.stream_write_bytes"]}, True),
+        ({"signal": ["stream_*"]}, True),
+        ({"signal": ["stream_write_records"]}, False),
+        ({"region": ["eu-west-1"]}, True),
+        ({"region": ["eu-*", "us-east-1"]}, True),
+        ({"region": ["us-east-1"]}, False),
+        ({"account": ["210987654321"]}, True),
+        ({"account": ["production"]}, True),
+        ({"account": ["own"]}, False),
+        ({"service": ["kinesis"], "region": ["us-east-1"]}, False),
+        ({"service": ["kinesis"], "account": ["prod*"], "signal": ["stream_*"]}, True),
+    ],
+)
+def test_a_series_is_wanted_when_one_pattern_of_each_label_fits(
+    only: Mapping[str, Sequence[str] | None], wanted: bool
+) -> None:
+    assert series_filter(ACCOUNTS, parse_selectors(only))(KEY) is wanted
+
+
+@pytest.mark.parametrize(("account", "named"), [("123456789012", True), ("210987654321", False)])
+def test_the_account_without_a_role_has_a_name_before_its_id_is_known(account: str, named: bool) -> None:
+    assert (
+        series_filter(ACCOUNTS, parse_selectors({"account": ["own"]}))(KEY._replace(account=account)) is named
+    )
+
+
+@pytest.mark.parametrize(
+    ("only", "said"),
+    [
+        ({"service": ["kinesiss"]}, "found 'kinesiss'; did you mean kinesis?"),
+        ({"signal": ["stream_write_byte"]}, "found 'stream_write_byte'; did you mean stream_write_bytes?"),
+        ({"region": ["eu-wset-1"]}, "found 'eu-wset-1'; did you mean eu-west-1?"),
+        ({"account": [""]}, "account: expected text"),
+    ],
+)
+def test_what_no_series_can_have_is_a_mistake(only: dict[str, list[str]], said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_selectors(only)
+    (line,) = error.value.problems
+    assert line.startswith(f"headroom: {next(iter(only))}: expected")
+    assert said in line
+
+
+# One full read of the demo's AWS
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with demo_process() as (_, address):
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+
+
+async def test_one_full_read_is_judged(url: str) -> None:
+    settings: dict[str, Any] = {"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": url}
+    config = Config.model_validate(settings)
+    steps: list[tuple[int, int]] = []
+    only = parse_selectors({"signal": ["fifo_*"]})
+    report = await scan_once(config, only, lambda done, of: steps.append((done, of)))
+    assert steps == [(1, 2), (2, 2)]
+    assert report.failures == []
+    assert {row.key.signal.split("_")[0] for row in report.rows} == {"fifo"}
+    judged = [row for row in report.rows if row.upper_bound is None]
+    assert judged
+    assert all(row.zone > Zone.STALE and row.usage is not None for row in judged)
+    assert [row.urgency for row in report.rows] == sorted(row.urgency for row in report.rows)
+
+
+async def test_a_read_tells_its_hours_and_what_it_looked_at(url: str) -> None:
+    settings = {
+        "accounts": [{"name": "own", "regions": ["eu-west-1"], "services": ["sqs"]}],
+        "endpoint_url": url,
+    }
+    report = await scan_once(Config.model_validate(settings), [], lambda done, of: None)
+    assert report.cells == [("123456789012", "eu-west-1", "own")]
+    assert abs(report.finished_at - time.time()) < 60
+    assert report.metrics_requested > len(report.rows) / 2
+    assert report.cost_dollars == pytest.approx(report.metrics_requested * 1e-5)
+    judged = next(row for row in report.rows if row.utilization)
+    course = report.history_of(judged.key)
+    assert np.isfinite(course.utilization).sum() > 170
+    assert judged.utilization in course.utilization
+
+
+async def test_whatever_aws_refuses_is_in_the_report(url: str) -> None:
+    config = Config.model_validate({"regions": ["ap-southeast-2"], "services": ["sqs"], "endpoint_url": url})
+    report = await scan_once(config, [], lambda done, of: None)
+    assert report.rows == []
+    assert any("ListQueues" in sentence for sentence in report.failures)
+    assert report.requested_failures == report.failures
+
+
+SQS = Location("210987654321", "production", "eu-west-1", "sqs")
+UNSEEN: list[tuple[dict[str, list[str]], Location, str, bool]] = [
+    ({}, SQS, "AccessDenied", True),
+    ({"service": ["sqs"], "region": ["eu-*"]}, SQS, "AccessDenied", True),
+    ({"region": ["us-east-1"]}, SQS, "AccessDenied", False),
+    ({"region": ["us-east-1", "eu-*"]}, SQS, "AccessDenied", True),
+    ({"account": ["prod*"]}, SQS, "AccessDenied", True),
+    ({"account": ["staging"]}, SQS, "AccessDenied", False),
+    ({"service": ["sqs"]}, SQS._replace(service=""), "AccessDenied", True),  # the metrics of the cell
+    (
+        {"region": ["us-east-1"]},
+        Location("", "production"),
+        "AccessDenied",
+        True,
+    ),  # nobody knows what is in it
+    ({"account": ["staging"]}, Location("", "production"), "AccessDenied", True),  # nor its id
+    ({"account": ["staging"]}, Location("210987654321", "production"), "AccessDenied", False),
+    ({}, SQS, "Throttling", True),
+    ({}, SQS, "OptInRequired", False),  # nothing is there
+    ({}, SQS, "Repeated", True),
+]
+
+
+@pytest.mark.parametrize(("only", "place", "code", "counts"), UNSEEN)
+def test_what_could_not_be_looked_at_counts_where_it_was_asked_for(
+    only: dict[str, list[str]], place: Location, code: str, counts: bool
+) -> None:
+    failures = [(place, Failure("ListQueues", "", code, "no"))]
+    assert bool(requested_failures(failures, parse_selectors(only))) is counts
+
+
+def test_what_another_entry_watches_is_looked_at() -> None:
+    assert requested_failures([(Location("", "twin"), DUPLICATE_ENTRY)], []) == []
+
+
+def test_services_of_which_nothing_is_asked_for_are_not_looked_at() -> None:
+    accounts = [
+        {"role_arn": "arn:aws:iam::123456789012:role/headroom", "services": ["kinesis", "sqs"]},
+        {"role_arn": "arn:aws:iam::210987654321:role/headroom", "services": ["sqs"]},
+    ]
+    config = Config.model_validate({"accounts": accounts})
+    asked = parse_selectors({"service": ["kin*"], "signal": None})
+    assert [
+        account.services for account in limit_to_requested_services(config, asked).monitored_accounts()
+    ] == [("kinesis",)]
+    assert limit_to_requested_services(config, []).monitored_accounts() == config.monitored_accounts()
+    with pytest.raises(ConfigError, match="none of the requested services is configured"):
+        limit_to_requested_services(config, parse_selectors({"signal": ["lambda.*"]}))

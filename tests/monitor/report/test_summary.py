@@ -1,0 +1,139 @@
+"""The content and the order of a summary."""
+
+import pytest
+
+from monitor.fleet.fleet import Fleet
+from monitor.report.summary import (
+    MAX_BLIND_SPOTS,
+    MAX_COMMANDS,
+    MAX_FAILURES,
+    MAX_WORST,
+    Summary,
+    resource_name,
+    summarize,
+)
+from rules.band import Zone
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, key
+from tests.monitor.report.scans import hide, scan_report, stream, use
+
+
+def of(fleet: Fleet, *failures: str) -> Summary:
+    return summarize(scan_report(fleet, failures), {})
+
+
+def test_the_worst_are_the_most_urgent_whatever_their_zone() -> None:
+    fleet = Fleet()
+    use(fleet, stream("calm"), (180, 0.5), limit=1000)
+    use(fleet, stream("near"), (180, 0.95), limit=1000)
+    use(fleet, stream("refused"), (180, 0.2), limit=1000, refusing=[0, 3, 0])
+    use(fleet, stream("silent"), limit=1000)
+    told = of(fleet)
+    assert [(one.row.key.resource, one.row.zone) for one in told.worst.items] == [
+        ("refused", Zone.SATURATED),
+        ("near", Zone.NEAR),
+        ("calm", Zone.WITHIN),
+    ]
+    assert [one.since for one in told.worst.items] == [(NOW - 1) * 60, None, None]
+    assert {zone: number for zone, number in told.counts.items() if number} == {
+        Zone.SATURATED: 1,
+        Zone.NEAR: 1,
+        Zone.WITHIN: 1,
+        Zone.STALE: 1,
+    }
+
+
+def test_of_many_that_are_above_it_says_how_many_are_not_listed() -> None:
+    fleet = Fleet()
+    for number in range(MAX_WORST + 2):
+        use(fleet, stream(f"s{number}"), (180, 0.8), limit=1000)
+    use(fleet, stream("calm"), (180, 0.5), limit=1000)
+    told = of(fleet)
+    assert (len(told.worst.items), told.worst.omitted) == (MAX_WORST, 2)
+
+
+@pytest.mark.parametrize(
+    ("runs", "minutes", "again"),
+    [
+        ([(150, 0.5), (30, 0.8)], 30, False),
+        ([(150, 0.5), (20, 0.8), (10, 0.95)], 30, False),
+        ([(100, 0.5), (10, 0.8), (50, 0.5), (20, 0.8)], 20, True),
+        ([(10, 0.5), (5, 0.8)], 5, False),  # of which nothing older is known
+        ([(180, 0.8)], None, False),  # as before
+        ([(90, 0.8), (90, 0.5)], None, False),  # no more
+        ([(90, 0.5), (90, 0.1)], None, False),
+    ],
+)
+def test_what_went_above_its_band_within_the_three_hours(
+    runs: list[tuple[int, float]], minutes: int | None, again: bool
+) -> None:
+    fleet = Fleet()
+    use(fleet, stream("orders"), *runs, limit=1000)
+    risen = [(one.since, one.repeated) for one in of(fleet).newly_above.items]
+    assert risen == ([] if minutes is None else [((NOW - minutes + 1) * 60, again)])
+
+
+def test_what_rose_for_the_first_time_comes_first_and_then_the_latest() -> None:
+    fleet = Fleet()
+    use(fleet, stream("again"), (20, 0.8), (155, 0.5), (5, 0.8), limit=1000)
+    use(fleet, stream("early"), (100, 0.5), (80, 0.8), limit=1000)
+    use(fleet, stream("late"), (170, 0.5), (10, 0.8), limit=1000)
+    assert [one.row.key.resource for one in of(fleet).newly_above.items] == ["late", "early", "again"]
+
+
+def test_refusals_alone_lift_a_series_above_its_band() -> None:
+    fleet = Fleet()
+    use(fleet, stream("bursts"), (180, 0.2), limit=1000, refusing=[5, 5])
+    (risen,) = of(fleet).newly_above.items
+    assert risen.since == (NOW - 1) * 60
+
+
+def test_causes_are_told_once_with_each_command_once_the_most_frequent_first() -> None:
+    fleet = Fleet()
+    hide(fleet, stream("one"), "no metric tells it")
+    for number in range(MAX_COMMANDS + 1):
+        for signal in ("s3.prefix_read_rate", "s3.prefix_write_rate"):
+            hide(fleet, key(f"logs{number}", signal), "not enabled", f"aws s3api {number}")
+    causes = of(fleet).blind_spots
+    assert [(one.reason, one.series_count) for one in causes.items] == [
+        ("not enabled", 2 * (MAX_COMMANDS + 1)),
+        ("no metric tells it", 1),
+    ]
+    first = causes.items[0].commands
+    assert first.omitted == 1
+    assert [(len(keys), command) for keys, command in first.items] == [
+        (2, f"aws s3api {number}") for number in range(MAX_COMMANDS)
+    ]
+    assert causes.omitted == 0
+
+
+def test_one_page_stays_one_page() -> None:
+    fleet = Fleet()
+    for number in range(MAX_BLIND_SPOTS + 3):
+        hide(fleet, stream(f"s{number}"), f"reason {number}")
+    told = of(fleet, *(f"sentence {number}" for number in range(MAX_FAILURES + 4)), "sentence 0")
+    assert (len(told.blind_spots.items), told.blind_spots.omitted) == (MAX_BLIND_SPOTS, 3)
+    assert (len(told.failures.items), told.failures.omitted) == (MAX_FAILURES, 4), (
+        "and what is said twice counts once"
+    )
+
+
+def test_it_says_what_it_is_about() -> None:
+    told = summarize(scan_report(Fleet()), {"service": ["kinesis"], "signal": None, "region": []})
+    assert told.requested == {"service": ["kinesis"]}
+    assert told.regions_by_account == {f"production ({ACCOUNT})": ["eu-west-1", "us-east-1"]}
+    assert told.location(stream("a")) == "production, eu-west-1"
+    assert told.location(stream("a")._replace(account="210987654321")) == "210987654321, eu-west-1"
+    assert resource_name(key("", "lambda.account_concurrency")) == "whole account"
+
+
+def test_the_sum_is_of_what_has_a_price() -> None:
+    fleet = Fleet()
+    use(fleet, stream("a", "us-east-1"), (180, 0.08), limit=8 * 2**20)
+    use(fleet, stream("b", "us-east-1"), (180, 0.08), limit=8 * 2**20)
+    use(fleet, stream("c"), (180, 0.08), limit=8 * 2**20)
+    told = of(fleet)
+    assert told.idle_dollars_per_month == pytest.approx(12 * 0.015 * 730.5)
+    assert (told.unpriced, told.price_sources) == (
+        1,
+        ["https://aws.amazon.com/kinesis/data-streams/pricing/"],
+    )

@@ -1,0 +1,279 @@
+"""The table that `headroom check` prints."""
+
+import io
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from collectors.base import Unobservable
+from monitor.fleet.fleet import Key
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.rows import Row
+from monitor.report.check_formats import COLUMNS, COMPACT_COLUMNS, FORMATS, Report, usage_text, write_table
+from rules.band import Zone
+from rules.limits import LimitSource
+from tests.monitor.fleet.fleets import course
+
+NASTY = [
+    'say "hi"',
+    "it's",
+    "two\nlines",
+    "tab\tand\rreturn",
+    "\x1b[31mred\x1b[0m",
+    "\x07bell",
+    "[red]markup[/red]",
+    "[/]",
+    "ends with \\",
+    ":warning:",
+    "a|b",
+    "`code`",
+    "*bold* _emphasis_",
+    "<img src=x>",
+    "=cmd()",
+    "+1",
+    "-1",
+    "@sum",
+    "Bestellungen-größe-注文",
+    "\u202egnp.exe",
+    "comma, separated",
+    "x" * 400,
+    "many words " * 40,
+]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Plain(io.TextIOWrapper):
+    """A terminal whose encoding lacks the characters of sparklines."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="latin-1")
+
+    def isatty(self) -> bool:
+        return True
+
+
+def row(resource: str = "orders", **fields: Any) -> Row:
+    known: dict[str, Any] = {
+        "key": Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", resource),
+        "zone": Zone.ABOVE,
+        "usage": 3.0 * 2**20,
+        "upper_bound": None,
+        "limit": 4.0 * 2**20,
+        "source": LimitSource.API,
+        "unit": "bytes/s",
+        "utilization": 0.75,
+        "throttled": 0.0,
+        "sampled": 1_740_000_000,
+        "unobservable": None,
+    }
+    return Row(**{**known, **fields})
+
+
+def hidden(resource: str, reason: str = "request metrics are not enabled", enable: str | None = None) -> Row:
+    nothing = dict.fromkeys(("usage", "utilization", "throttled", "sampled", "limit", "source"))
+    return row(resource, zone=Zone.UNOBSERVABLE, unobservable=Unobservable(reason, enable), **nothing)
+
+
+BOUNDED = row("b.fifo", zone=Zone.UNOBSERVABLE, usage=12_345.0, upper_bound=123_450.0, unit="calls/s",
+              utilization=None, bounded=True,
+              unobservable=Unobservable("CloudWatch bounds the usage"))  # fmt: skip
+STALE = row("quiet", zone=Zone.STALE, usage=None, utilization=None, throttled=None, sampled=None)
+EMPTY = Report([], [])
+
+
+def unstyled(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def printed(format: str, report: Report, out: io.StringIO | None = None) -> str:
+    out = out or io.StringIO()
+    FORMATS[format](report, out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(
+    "report",
+    [EMPTY, Report([row(name) for name in NASTY] + [hidden(name) for name in NASTY], NASTY)],
+    ids=["empty", "nasty"],
+)
+def test_every_format_takes_every_name(format: str, report: Report) -> None:
+    assert printed(format, report).endswith("\n")
+
+
+# Table
+
+
+def test_piped_each_series_is_one_whole_line_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    printed_lines = printed("table", Report([row(name) for name in NASTY], [])).splitlines()
+    assert printed_lines[0].split() == list(COLUMNS)
+    assert len(printed_lines) == 1 + len(NASTY)
+    for name, line in zip(NASTY, printed_lines[1:], strict=True):
+        assert line.startswith("above")
+        assert escaped(name) in line
+        assert line.rstrip().endswith("123456789012/eu-west-1  2025-02-19 21:20")
+        assert line.isprintable()
+
+
+def escaped(name: str) -> str:
+    return re.sub(r"[\x00-\x1f\u202e]", lambda found: found[0].encode("unicode_escape").decode(), name)
+
+
+def test_the_numbers_have_units_and_the_limit_its_source() -> None:
+    line = printed("table", Report([row()], [])).splitlines()[1]
+    assert re.split(r"  +", line.strip()) == [
+        "above",
+        "75 %",
+        "3 MiB/s",
+        "4 MiB/s",
+        "api",
+        "kinesis.stream_write_bytes",
+        "orders",
+        "123456789012/eu-west-1",
+        "2025-02-19 21:20",
+    ]
+
+
+def test_what_is_not_known_is_a_dash() -> None:
+    line = printed("table", Report([STALE], [])).splitlines()[1]
+    assert re.split(r"  +", line.strip())[:5] == ["stale", "-", "-", "4 MiB/s", "api"]
+    assert line.rstrip().endswith("never")
+
+
+def test_refused_demand_stands_beside_the_zone() -> None:
+    assert "saturated (3.2/s throttled)" in printed(
+        "table", Report([row(zone=Zone.SATURATED, throttled=3.2)], [])
+    )
+
+
+def test_a_usage_that_is_only_bounded_is_a_range() -> None:
+    assert usage_text(BOUNDED) == "12.3k to 123k calls/s"
+    said = printed("table", Report([BOUNDED], []))
+    assert "12.3k to 123k calls/s" in said
+    assert "Unobservable series" not in said
+
+
+def test_on_a_terminal_zones_are_coloured_and_nothing_is_lost_however_narrow_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("COLUMNS", "90")
+    said = printed("table", Report([row("a-rather-long-name-of-a-stream")], []), Terminal())
+    assert "\x1b[33mabove" in said
+    words = unstyled(said).split()
+    assert "…" not in said
+    assert {"a-rather-long-name-of-a-stream:", "75", "kinesis.stream_write_bytes"} <= set(words)
+
+
+def test_on_a_terminal_a_command_is_not_broken_into_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    command = "aws s3api put-bucket-metrics-configuration --bucket media --id PREFIX --region eu-west-1"
+    assert f"    {command}\n" in printed("table", Report([hidden("media", enable=command)], []), Terminal())
+
+
+# Three hours as characters
+
+
+def half(named: Key) -> SeriesHistory:
+    """Half of the limit, in the second half of the three hours."""
+    usage = np.array([np.nan] * 90 + [0.5] * 90, np.float32)
+    return course(usage)
+
+
+DRAWN = " " * 9 + "▄" * 9
+HELD = Report([row(), hidden("media"), STALE], [], half)
+
+
+@pytest.mark.parametrize("width", ["60", "100", "160", "300"])
+def test_on_a_terminal_each_series_has_its_three_hours_however_narrow_it_is(
+    width: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    said = unstyled(printed("table", HELD, Terminal()))
+    assert said.count(DRAWN) == 2
+    assert "10 minutes per character" in " ".join(said.split())
+    lines = [line for line in said.splitlines() if DRAWN in line]
+    one_line_each = int(width) >= 160
+    assert ("three hours" in said.splitlines()[0]) == one_line_each
+    assert all(line.startswith(("above", "stale")) for line in lines) == one_line_each
+
+
+def test_the_hours_are_the_first_to_go_when_width_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal as wide as the table without the hours shows that table, with one line per series."""
+    width = max(map(len, printed("table", Report(HELD.rows, [])).splitlines()[:3]))
+    monkeypatch.setenv("COLUMNS", str(width))
+    said = unstyled(printed("table", HELD, Terminal()))
+    assert said.splitlines()[0].split() == list(COLUMNS)
+    assert DRAWN not in said and "a character" not in said
+
+
+BUSY = row("orders-of-the-shop", zone=Zone.SATURATED, throttled=3.2)
+
+
+def test_a_terminal_of_160_columns_shows_the_three_hours_in_one_line_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The table with all columns is wider, even without the hours."""
+    report = Report([BUSY, row("payments-of-all-the-partners-of-it")], [], half)
+    width = max(map(len, printed("table", Report(report.rows, [])).splitlines()))
+    monkeypatch.setenv("COLUMNS", "160")
+    header, *lines = unstyled(printed("table", report, Terminal())).splitlines()[:3]
+    assert width > 160 and header.split() == [word for name in COMPACT_COLUMNS for word in name.split()]
+    assert all(DRAWN in line for line in lines)
+    assert re.split(r"  +", lines[0].strip())[0] == "saturated" and "3.2/s" in lines[0]
+    assert "3 MiB/s of 4 MiB/s" in lines[0] and lines[0].rstrip().endswith(" eu-west-1")
+
+
+def test_a_long_usage_wraps_in_a_terminal_of_160_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = row(
+        "storefront/prod/POST /checkout", usage=0.083, unit="execution environments per 10 s", limit=1e3
+    )
+    key = Key("123456789012", "us-east-1", "lambda", "function_provisioned_concurrency", "etl:live")
+    monkeypatch.setenv("COLUMNS", "160")
+    said = unstyled(printed("table", Report([long, row(key=key)], [], half), Terminal()))
+    _, first, second, *_ = said.splitlines()
+    assert first.count(DRAWN) == 1 and "storefront/prod/POST /checkout" in first and "eu-west-1" in first
+    assert second.strip().startswith("environments") and len(first.rstrip()) <= 160 and "…" not in said
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_piped_has_no_drawings(format: str) -> None:
+    assert printed(format, HELD) == printed(format, Report(HELD.rows, HELD.failures))
+
+
+def test_a_terminal_that_lacks_the_characters_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    out = Plain()
+    write_table(HELD, out)
+    out.seek(0)
+    assert out.read().isascii()
+
+
+def test_what_cannot_be_observed_is_told_once_a_reason_with_the_command_that_enables_it() -> None:
+    rows = [hidden("media", enable="aws s3api"), hidden("logs", enable="aws s3api"), hidden("keys", "none")]
+    said = printed("table", Report([row(), *rows], []))
+    assert said.partition("\n\n")[2] == (
+        "Unobservable series\n"
+        "- kinesis.stream_write_bytes of media, kinesis.stream_write_bytes of logs: "
+        "request metrics are not enabled\n"
+        "    aws s3api\n"
+        "- kinesis.stream_write_bytes of keys: none\n"
+    )
+
+
+def test_what_aws_refused_comes_last_one_line_each() -> None:
+    said = printed("table", Report([row()], ["ListStreams: no (AccessDenied)", "two\nlines [red]"]))
+    assert said.endswith("\nFailed reads of AWS\n- ListStreams: no (AccessDenied)\n- two\\nlines [red]\n")
+
+
+def test_an_empty_fleet_says_so() -> None:
+    assert "No series found" in printed("table", EMPTY)
+    assert "No series found" not in printed("table", Report([hidden("media")], []))

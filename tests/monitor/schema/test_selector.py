@@ -1,0 +1,58 @@
+"""Which series a selector means."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.schema.selector import Selector, SelectorLabels
+
+ORDERS = SelectorLabels(
+    "123456789012", "eu-west-1", "kinesis", "stream_write_bytes", "orders-eu", "production"
+)
+
+
+@pytest.mark.parametrize(
+    ("selector", "matches"),
+    [
+        ({"service": "kinesis"}, True),
+        ({"service": "kin*"}, True),
+        ({"signal": "stream_write_bytes"}, True),
+        ({"signal": "kinesis.stream_write_bytes"}, True),
+        ({"signal": "stream_write_records"}, False),
+        ({"signal": "stream_*"}, True),
+        ({"signal": "kinesis.shard_*"}, False),
+        ({"resource": "orders-??"}, True),
+        ({"resource": "orders"}, False),
+        ({"resource": "Orders-*"}, False),
+        ({"resource": "[a-o]rders-eu"}, True),
+        ({"account": "123456789012"}, True),
+        ({"account": 123456789012}, True),
+        ({"account": "production"}, True),
+        ({"account": "prod*"}, True),
+        ({"account": "staging"}, False),
+        ({"region": "eu-*"}, True),
+        ({"region": "us-*"}, False),
+        ({"region": "eu-*", "resource": "orders-*", "account": "prod*"}, True),
+        ({"region": "eu-*", "resource": "orders-*", "account": "staging"}, False),
+    ],
+)
+def test_every_pattern_given_must_fit(selector: dict[str, str], matches: bool) -> None:
+    assert Selector.model_validate(selector).matches(ORDERS) is matches
+
+
+@pytest.mark.parametrize(
+    ("selector", "concerns"),
+    [
+        ({"resource": "nothing-like-it"}, True),
+        ({"signal": "kinesis.stream_*"}, True),
+        ({"signal": "kinesis.shard_*"}, False),
+    ],
+)
+def test_a_signal_is_concerned_whatever_its_resources(selector: dict[str, str], concerns: bool) -> None:
+    assert Selector.model_validate(selector).matches_signal("kinesis", "stream_write_bytes") is concerns
+
+
+@given(pattern=st.text(min_size=1), resource=st.text())
+def test_any_text_is_a_pattern(pattern: str, resource: str) -> None:
+    selector = Selector.model_validate({"resource": pattern})
+    assert selector.matches(ORDERS._replace(resource=resource)) in (True, False)

@@ -1,0 +1,41 @@
+"""`headroom serve` as a process, for tests."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from tests.processes import demo_aws, eventually, headroom, nothing_pending
+
+NO_CREDENTIALS = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def journal(folder: Path) -> str:
+    """Return the line of a configuration that puts the journal into a folder."""
+    return f"journal: {folder}/headroom.db\n"
+
+
+@asynccontextmanager
+async def serving(config: Path, text: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Run `headroom serve` with a configuration; give the process and its base URL once all was read."""
+    url = f"http://127.0.0.1:{free_port()}"
+    config.write_text(text + journal(config.parent))
+    async with demo_aws() as environ:
+        listen = url.removeprefix("http://")
+        async with headroom("serve", "--config", str(config), "--listen", listen, environ=environ) as process:
+            await eventually(partial(nothing_pending, url))
+            yield process, url

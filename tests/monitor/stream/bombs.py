@@ -1,0 +1,190 @@
+"""Requests that are small and would be large, or that hold millions of things to make: by name, gzipped."""
+
+import asyncio
+import base64
+import gzip
+import json
+import os
+import resource
+import struct
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from monitor.stream.envelope import MAX_RECORD_BYTES, EnvelopeError
+from monitor.stream.ingest import FirehoseRequest
+from monitor.stream.interner import TooManyNamesError
+from tests.monitor.stream.bodies import SOURCE, Update, line, part, varint
+from tests.monitor.stream.fleets import fleet_of, ingest_of
+
+MIB = 2**20
+RECORDS = 48  # of the largest size that fit into a body
+UPDATE = Update()
+
+
+def zipped(pieces: Iterable[bytes]) -> bytes:
+    """One gzip stream, without all of its content at once in memory."""
+    deflate = zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return b"".join([*map(deflate.compress, pieces), deflate.flush()])
+
+
+def body(record: bytes, records: int = RECORDS) -> bytes:
+    """The same record many times."""
+    one = b'{"data":"%s"}' % base64.b64encode(record)
+    return zipped(
+        [b'{"requestId":"r-1","timestamp":1,"records":[', *[one + b","] * (records - 1), one, b"]}"]
+    )
+
+
+def filled(piece: bytes) -> bytes:
+    """As many of a piece as fit into a record."""
+    return piece * (MAX_RECORD_BYTES // len(piece))
+
+
+def with_length(content: bytes) -> bytes:
+    """One message of OpenTelemetry, with the length before it."""
+    return varint(len(content)) + content
+
+
+def resource_of(account: bytes = b"123456789012") -> bytes:
+    """A resource, which tells its cell."""
+    cell = ((b"cloud.account.id", account), (b"cloud.region", b"eu-west-1"))
+    return part(1, b"".join(part(1, part(1, key) + part(2, part(1, value))) for key, value in cell))
+
+
+def metrics(content: bytes) -> bytes:
+    """A message whose one scope has this content."""
+    return with_length(part(1, resource_of() + part(2, content)))
+
+
+def numbered(form: str, size: int = 60) -> bytes:
+    """Lines that are all different."""
+    return b"".join((form % n).encode() for n in range(MAX_RECORD_BYTES // size))
+
+
+ABOUT = part(7, part(1, b"Namespace") + part(2, part(1, b"AWS/Kinesis"))) + part(
+    7, part(1, b"MetricName") + part(2, part(1, b"IncomingBytes"))
+)
+
+
+def unusual() -> bytes:
+    """Points out of order, each of which is read field by field."""
+    return filled(part(1, struct.pack("<Bd", 0x29, 1.0) + struct.pack("<BQ", 0x11, 60) + ABOUT))
+
+
+def distinct() -> bytes:
+    """Resources that are all different, with no point."""
+    return with_length(b"".join(part(1, resource_of(b"%012d" % n)) for n in range(MAX_RECORD_BYTES // 90)))
+
+
+OPENING = b'{"requestId":"r-1","records":['
+POINT = line(UPDATE).rstrip()
+ENDLESS = POINT.replace(b'{"StreamName":"orders"}', b"[" * 4000) + b"\n"
+NESTED = part(7, part(1, b"Dimensions") + part(2, filled(b"\x32\x00")[:60_000]))
+BOMBS: Mapping[str, Callable[[], bytes]] = {
+    "nothing but zeros": lambda: zipped([b"\0" * MIB] * 70),
+    "one stream of gzip after the other": lambda: gzip.compress(b" " * 2**24) * 50,
+    "deep": lambda: zipped([b'{"requestId":"r-1","records":' + b"[" * (60 * MIB)]),
+    "numbers instead of records": lambda: zipped(
+        [b'{"requestId":"r-1","records":[', *[b"1," * MIB] * 30, b"1]}"]
+    ),
+    "empty records": lambda: zipped([OPENING, *[b"{}," * MIB] * 20, b"{}]}"]),
+    "a member again and again": lambda: zipped([b"{", *[b'"requestId":"r-1",' * MIB] * 3, b'"records":[]}']),
+    "no base64": lambda: zipped([OPENING, b'{"data":"', *[b"%" * MIB] * 60, b'"}]}']),
+    "a record that is too large": partial(body, b"\n" * (40 * MIB), 1),
+    "lines of empty objects": partial(body, filled(b"{}\n")),
+    "blank lines": partial(body, filled(b"\n")[:-9] + b"{\n"),
+    "broken lines": partial(body, filled(b"{\n")),
+    "lines that are no numbers": partial(body, filled(POINT.replace(b"600.0", b"NaN") + b"\n")),
+    "deep lines": partial(body, filled(b'{"account_id":' + b"[" * 5000 + b"\n")),
+    "a huge number": partial(body, b'{"timestamp":' + b"9" * (MAX_RECORD_BYTES - 20) + b"}"),
+    "a huge fraction": partial(body, b'{"value":{"sum":0.' + b"9" * (MAX_RECORD_BYTES - 40) + b"}}"),
+    "a huge name": partial(body, POINT.replace(b"eu-west-1", b"e" * (MAX_RECORD_BYTES - 500))),
+    "new namespaces": partial(
+        body,
+        numbered(
+            '{"account_id":"","region":"","namespace":"%d","metric_name":"","dimensions":0,"timestamp":0,"value":{}}\n',
+            120,
+        ),
+    ),
+    "new dimensions": partial(
+        body,
+        b"".join(POINT.replace(b"orders", b"%d" % n) + b"\n" for n in range(MAX_RECORD_BYTES // 300)),
+    ),
+    "dimensions without end": partial(
+        body, filled(POINT.replace(b'{"StreamName":"orders"}', b"[" * 4000) + b"\n")
+    ),
+    "messages without anything": partial(body, filled(b"\x02\x10\x00")),
+    "broken messages": partial(body, filled(b"\x02\xff\xff")),
+    "empty resources": partial(body, with_length(filled(b"\x0a\x00")[:1_000_000])),
+    "different resources": lambda: body(distinct()),
+    "empty metrics": partial(body, metrics(filled(b"\x12\x00")[:900_000])),
+    "empty summaries": partial(body, metrics(part(2, filled(b"\x5a\x00")[:900_000]))),
+    "empty points": partial(body, metrics(part(2, part(11, filled(b"\x0a\x00")[:900_000])))),
+    "unusual points": partial(body, metrics(part(2, part(11, unusual()[:900_000])))),
+    "quantiles": partial(body, metrics(part(2, part(11, part(1, filled(b"\x32\x00")[:900_000] + ABOUT))))),
+    "labels": partial(body, metrics(part(2, part(11, part(1, filled(b"\x0a\x00")[:60_000]) * 15)))),
+    "attributes in attributes": partial(body, metrics(part(2, part(11, part(1, NESTED) * 15)))),
+    "a number without end": partial(body, filled(b"\x80")),
+    "a field without end": partial(body, with_length(filled(b"\xff")[:900_000])),
+    "packed numbers": partial(body, with_length(part(3, filled(b"\x01")[:900_000]))),
+}
+
+# The same on a small scale, to be varied.
+SMALL = (
+    b"{}\n" * 100,
+    b"\n" * 200 + b"{\n",
+    POINT.replace(b"600.0", b"NaN") + b"\n",
+    POINT.replace(b'{"StreamName":"orders"}', b"[" * 200),
+    b'{"timestamp":' + b"9" * 5000 + b"}",
+    b"\x02\x10\x00" * 100,
+    with_length(b"\x0a\x00" * 100),
+    metrics(b"\x12\x00" * 100),
+    metrics(part(2, b"\x5a\x00" * 200)),
+    metrics(part(2, part(11, part(1, b"\x32\x00" * 100 + ABOUT)))),
+    metrics(part(2, part(11, part(1, b"\x0a\x00" * 100)))),
+    with_length(part(3, b"\x01" * 100)),
+    b"\x80" * 100,
+)
+
+
+def main() -> None:
+    """Ingest each bomb in a process of its own; print the outcome as a line of JSON.
+
+    grown: by how many MiB its memory grew at most.
+    """
+    for name, make in BOMBS.items():
+        bomb = make()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            os.write(writing, outcome(bomb).encode())
+            os._exit(0)
+        os.close(writing)
+        result = os.read(reading, 1000).decode()
+        os.close(reading)
+        _, status, used = os.wait4(child, 0)
+        grown = (used.ru_maxrss - before) * (1 if sys.platform == "darwin" else 1024) / MIB
+        print(json.dumps({"name": name, "outcome": result, "status": status, "grown": grown}), flush=True)
+
+
+def outcome(bomb: bytes) -> str:
+    """Return the error that a bomb causes, or `ingested`."""
+
+    async def ingested() -> str:
+        ingest = ingest_of(fleet_of())
+        try:
+            await ingest.ingest(FirehoseRequest("r-1", SOURCE, bomb, gzipped=True))
+        except (EnvelopeError, TooManyNamesError) as error:
+            return f"{type(error).__name__}: {error}"[:500]
+        finally:
+            ingest.close()
+        return "ingested"
+
+    return asyncio.run(ingested())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The whole service as it is composed, over the demo's AWS, as what Firehose delivers to."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from monitor.app import DEFAULT_SERVER, App, ServerOptions
+from monitor.config.config import Config
+from monitor.server.listener import bind_socket
+from monitor.stream import firehose
+from monitor.stream.settings import ACCESS_KEYS_VARIABLE
+from tests.monitor.stream.bodies import NOW, Update
+from tests.monitor.stream.endpoint import KEYS, headers_of
+from tests.processes import PROCESS_TIMEOUT, demo_aws, get
+
+
+def update_now() -> Update:
+    """An update of this minute, of a stream that the demo has."""
+    return Update(dimensions=(("StreamName", "audit"),), ago=NOW // 60 - int(time.time() // 60))
+
+
+@dataclass
+class ComposedApp:
+    """The app in this process, so that a test may give it time-outs."""
+
+    app: App
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def post(self, content: bytes | AsyncIterator[bytes], **headers: str | None) -> httpx.Response:
+        """The answer to a delivery; a header given as None is left out, `a_b` is the header A-B."""
+        changes = {name.replace("_", "-").title(): value for name, value in headers.items()}
+        sent = {name: value for name, value in (headers_of("r-1") | changes).items() if value is not None}
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            return await client.post(self.url + firehose.FIREHOSE_PATH, content=content, headers=sent)
+
+    async def history(self, **of: str) -> Mapping[str, Any]:
+        """What the API tells of the bytes that are written to a stream."""
+        asked = {"service": "kinesis", "signal": "stream_write_bytes", **of}
+        page = await get(f"{self.url}/api/v1/series", **asked)
+        assert page
+        (one,) = page.json()["items"]
+        answer = await get(f"{self.url}/api/v1/series/{one['id']}")
+        assert answer
+        detail: Mapping[str, Any] = answer.json()
+        return detail
+
+
+@asynccontextmanager
+async def composed_app(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, server: ServerOptions = DEFAULT_SERVER
+) -> AsyncIterator[ComposedApp]:
+    """An app that has read and judged everything."""
+    async with demo_aws() as environ:
+        for name, value in environ.items():
+            if name.startswith("AWS_"):
+                monkeypatch.setenv(name, value)
+        monkeypatch.setenv(ACCESS_KEYS_VARIABLE, ",".join(KEYS))
+        given = {"services": ["kinesis"], "regions": ["eu-west-1"], "journal": f"{folder}/headroom.db"}
+        config = Config.model_validate(given)
+        listening, stop = bind_socket("127.0.0.1", 0), asyncio.Event()
+        async with App.opened(config, lambda: config, server) as app:
+            running = asyncio.create_task(app.run(listening, stop))
+            try:
+                async with asyncio.timeout(PROCESS_TIMEOUT):
+                    await app.judged.wait()
+                yield ComposedApp(app, listening.getsockname()[1])
+            finally:
+                stop.set()
+                await running

@@ -1,0 +1,101 @@
+import json
+from typing import Any
+
+import boto3
+import pytest
+from botocore.validate import validate_parameters
+from typer.testing import CliRunner
+
+from collectors import COLLECTORS
+from collectors.base import Collector, Metric
+from monitor.cli.stream import app
+from monitor.schema.types import known_services
+from monitor.stream.aws_setup import cloudformation, filters_for, terraform
+from monitor.stream.declared_metrics import DECLARED_METRICS
+from monitor.stream.units import METRIC_KINDS
+
+ALL = filters_for(known_services())
+P99 = Collector(
+    service="new",
+    scans=(),
+    metrics=(Metric("AWS/New", "Latency", "p99"), Metric("AWS/New", "Latency", "Sum")),
+    iam_actions=(),
+)
+
+
+def template(text: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(text)
+    return parsed
+
+
+def properties(text: str, resource: str) -> dict[str, Any]:
+    """The properties, with a text where the template refers to something."""
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [resolved(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        if set(value) & {"Ref", "Fn::GetAtt", "Fn::Sub"}:
+            return "arn:aws:iam::123456789012:role/resolved"
+        return {key: resolved(one) for key, one in value.items()}
+
+    parsed: dict[str, Any] = resolved(template(text)["Resources"][resource]["Properties"])
+    return parsed
+
+
+def test_the_filters_are_exactly_the_metrics_that_collectors_declare() -> None:
+    parsed = {(namespace, name) for namespace, names in ALL.names.items() for name in names}
+    assert parsed == {(metric.namespace, metric.name) for one in COLLECTORS for metric in one.metrics}
+    assert sum(map(len, ALL.names.values())) + len(ALL.names) <= 1000  # of one metric stream
+
+
+def test_cloudformation_is_what_the_apis_take() -> None:
+    text = cloudformation(filters_for(["new"], [P99]))
+    stream = properties(text, "MetricStream")
+    assert stream["IncludeFilters"] == [{"Namespace": "AWS/New", "MetricNames": ["Latency"]}]
+    client = boto3.client("cloudwatch", "eu-west-1")
+    validate_parameters(stream, client.meta.service_model.operation_model("PutMetricStream").input_shape)
+    delivery = properties(text, "Firehose")
+    client = boto3.client("firehose", "eu-west-1")
+    validate_parameters(
+        delivery, client.meta.service_model.operation_model("CreateDeliveryStream").input_shape
+    )
+
+
+def test_additional_statistics_are_configured_where_a_collector_reads_them() -> None:
+    some = filters_for(["new"], [P99])
+    (configuration,) = properties(cloudformation(some), "MetricStream")["StatisticsConfigurations"]
+    assert configuration["AdditionalStatistics"] == ["p99"]
+    assert configuration["IncludeMetrics"] == [{"Namespace": "AWS/New", "MetricName": "Latency"}]
+    assert 'additional_statistics = ["p99"]' in terraform(some)
+    assert "statistics_configuration" not in terraform(ALL)
+    assert "StatisticsConfigurations" not in cloudformation(ALL)
+
+
+def test_terraform_has_a_filter_for_each_namespace_and_is_balanced() -> None:
+    text = terraform(ALL)
+    assert text.count("include_filter {") == len(ALL.names)
+    assert all(json.dumps(names) in text for names in ALL.names.values())
+    assert text.count("{") == text.count("}")
+    assert "FILTERS" not in text
+
+
+@pytest.mark.parametrize("form", ["terraform", "cloudformation"])
+def test_the_command_prints_it_for_the_services_asked_for(form: str) -> None:
+    result = CliRunner().invoke(app, ["setup", "--format", form, "--service", "sqs"])
+    assert result.exit_code == 0
+    assert "AWS/SQS" in result.stdout
+    assert "AWS/Kinesis" not in result.stdout
+
+
+def test_an_unknown_service_is_one_sentence() -> None:
+    result = CliRunner().invoke(app, ["setup", "--format", "terraform", "--service", "s4"])
+    assert result.exit_code == 2
+    assert "s4" in result.stderr
+
+
+def test_units_are_declared_for_metrics_that_are_read_and_for_those_whose_name_has_one() -> None:
+    assert set(METRIC_KINDS) <= set(DECLARED_METRICS)
+    named = {metric for metric in DECLARED_METRICS if metric[1].endswith(("Bytes", "Milliseconds"))}
+    assert named <= set(METRIC_KINDS)

@@ -1,0 +1,279 @@
+"""What is exported of a minute, what history shows, a push sends and an alert is judged by are the same."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collectors.base import Metric, Observed, total
+from monitor.alerting.lifecycle import Lifecycle
+from monitor.fleet.fleet import Fleet, Key, Series
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.judge import judge
+from monitor.fleet.judged import sample_minutes
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.rings import PROVISIONAL_FOR
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.fleet.snapshot import Snapshot
+from monitor.push.samples import newest_minutes, samples_at
+from rules.alerts import NEVER, AlertState, Rule
+from rules.band import Zone
+from rules.limits import Band, Limit, LimitSource, Tolerance
+
+START, MINUTES, DELAY = 29_000_000, 24, 3
+NAN = float("nan")
+SERVED_LAG = 0  # what is served is known first: a share that is known later is another one
+ROLES = ("used", "most", "refused", "served", "limit")
+
+# Utilizations that no margin of an alert can be about, with either of the limits.
+amounts = st.sampled_from([NAN, 0.0, 20.0, 50.0, 80.0, 95.0, 160.0, 190.0])
+counts = st.sampled_from([NAN, 0.0, 0.0, 0.0, 6.0, 30.0])
+limits = st.sampled_from([100.0, 200.0])
+
+
+class Points(NamedTuple):
+    """The points of one metric by minute, and by how many minutes it is later than others."""
+
+    values: list[float]
+    lag: int
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happens to one series: its metrics' points, and the limits that an inventory reads, by minute."""
+
+    points: dict[str, Points]
+    bounded: bool
+    hard: bool
+    limits: dict[int, float]
+
+
+def points_of(values: st.SearchStrategy[float], lags: st.SearchStrategy[int]) -> st.SearchStrategy[Points]:
+    return st.builds(Points, st.lists(values, min_size=MINUTES, max_size=MINUTES), lags)
+
+
+lags = st.integers(0, 2)
+stories = st.builds(
+    Story,
+    st.fixed_dictionaries(
+        {
+            "used": points_of(amounts, lags),
+            "most": points_of(amounts, lags),
+            "refused": points_of(counts, lags),
+            "served": points_of(st.sampled_from([0.0, 100.0, 90_000.0]), st.just(SERVED_LAG)),
+            "limit": points_of(st.sampled_from([NAN, NAN, 100.0, 200.0]), st.just(0)),
+        }
+    ),
+    st.booleans(),
+    st.booleans(),
+    st.dictionaries(st.integers(1, MINUTES - 1), limits, max_size=3),
+)
+
+
+class World:
+    """A fleet that is polled, judged and alerted on once a minute."""
+
+    def __init__(self, told: list[Story]) -> None:
+        self.fleet, self.stories = Fleet(), told
+        self.lifecycle = Lifecycle(self.fleet, NEVER)
+        self.now: dict[tuple[int, int], Exported] = {}  # by slot and minute
+        self.exported: dict[tuple[int, int], Exported] = {}  # and those before, the last one of a minute
+        self.limits = [100.0] * len(told)
+        for number in range(len(told)):
+            self.inventory(number, 100.0, START)
+
+    def inventory(self, number: int, limit: float, minute: int) -> Series:
+        """Read a series with a limit, at a minute."""
+        story, key, self.limits[number] = self.stories[number], key_of(number), limit
+        used, most, refused, served, published = (total(metric_of(number, role)) for role in ROLES)
+        seen = Observed(
+            signal=key.signal,
+            resource=key.subject,
+            usage=used,
+            limit=limit,
+            upper_bound=most if story.bounded else None,
+            hard_limit=story.hard,
+            throttled=refused,
+            served=served,
+            published_limit=published if number % 2 else None,
+        )
+        source = LimitSource.METRIC if number % 2 else LimitSource.API
+        tolerance = Tolerance(rate=0.05, share=0.001)
+        ruling = SeriesSettings(
+            limit=Limit(limit, source, 0), band=Band(), pending_for=0, keep_firing_for=0, tolerance=tolerance
+        )
+        return self.fleet.put(key, seen, ruling, minute)
+
+    def poll(self, now: int) -> None:
+        """Read every metric up to the minute that it is known for."""
+        for number, story in enumerate(self.stories):
+            for role, points in story.points.items():
+                row = self.fleet.metrics(key_of(number).cell).get(metric_query(metric_of(number, role)))
+                minute = now - DELAY - points.lag
+                if row is None or minute < START:
+                    continue
+                value = points.values[minute - START]
+                self.fleet.rings.write(np.array([row]), np.array([minute]), np.array([value], np.float32))
+                self.fleet.rings.mark_read(np.array([row]), minute)
+
+    def take_inventory(self, now: int) -> None:
+        """Read the limits of this minute, of series whose metrics are all known equally far.
+
+        An alert may have judged minutes in which only some of them were known, and does not do so again.
+        """
+        for number, story in enumerate(self.stories):
+            limit, before = story.limits.get(now - START - DELAY), self.limits[number]
+            revises = story.hard and limit and limit <= before  # which minutes before are doubted
+            if limit and not revises and self.is_evenly_known(number, story.bounded):
+                self.inventory(number, limit, now)
+
+    def is_evenly_known(self, number: int, bounded: bool) -> bool:
+        slots = np.array([self.fleet.series[key_of(number)].slot], np.int32)
+        formulas = (self.fleet.usages, self.fleet.throttled, *([self.fleet.upper_bounds] if bounded else []))
+        return len({int(one.newest_minutes(self.fleet.rings, slots)[0]) for one in formulas}) == 1
+
+    def judge(self, now: int) -> None:
+        judge(self.fleet, now)
+        self.lifecycle.advance(self.fleet.take_updated())
+        self.lifecycle.reevaluate_changed()
+        self.export()
+
+    def export(self) -> None:
+        snapshot = Snapshot.of(self.fleet, {})
+        used_at = sample_minutes(self.fleet, slice(self.fleet.size))
+        throttled_at, bounded_at = (
+            one.newest_minutes(self.fleet.rings, slice(self.fleet.size))
+            for one in (self.fleet.throttled, self.fleet.upper_bounds)
+        )
+        self.now.clear()
+        for series in self.fleet.series.values():
+            slot = series.slot
+            minute = int(snapshot.minute[slot])
+            self.now[slot, minute] = Exported(
+                has_usage=bool(minute == used_at[slot] and np.isfinite(snapshot.usage[slot])),
+                complete=bool(throttled_at[slot] >= minute)
+                and (not snapshot.bounded[slot] or bool(bounded_at[slot] >= minute)),
+                ahead=bool(throttled_at[slot] > minute),
+                usage=float(snapshot.usage[slot]),
+                upper_bound=float(snapshot.upper_bound[slot]),
+                limit=float(snapshot.limit[slot]),
+                utilization=float(snapshot.utilization[slot]),
+                throttled=float(snapshot.saturation[slot]),
+                zone=Zone(int(snapshot.zone[slot])),
+            )
+        self.exported |= self.now
+
+
+class Exported(NamedTuple):
+    """What was exported of a series in a minute.
+
+    has_usage: the minute is that of the usage. complete: all else was known up to the minute. ahead: the
+    throttled demand was known of later ones.
+    """
+
+    has_usage: bool
+    complete: bool
+    ahead: bool
+    usage: float
+    upper_bound: float
+    limit: float
+    utilization: float
+    throttled: float
+    zone: Zone
+
+
+def key_of(number: int) -> Key:
+    return Key("123456789012", "eu-west-1", "test", "rate", f"r{number}")
+
+
+def metric_of(number: int, role: str) -> Metric:
+    return Metric(f"AWS/Test{number}", role, "Sum", zero_when_absent=role == "refused")
+
+
+def course_of(world: World, slot: int, end: int) -> SeriesHistory:
+    return SeriesHistory.of(world.fleet, world.fleet.by_slot[slot], end)
+
+
+def as_history(course: SeriesHistory, exported: Exported) -> Exported:
+    """The last minute of a history, as it is exported: with the throttled demand of recent minutes.
+
+    Where later minutes without throttled demand were known, those count as recent instead.
+    """
+    recent = float(np.fmax.reduce(course.throttled[-course.recent_minutes :]))
+    zones = course.zone_of(np.zeros_like(course.bounded)) if exported.ahead else course.zones
+    return exported._replace(
+        usage=float(course.usage[-1]),
+        upper_bound=float(course.upper_bound[-1]),
+        limit=float(course.limit[-1]),
+        utilization=float(course.utilization[-1]),
+        throttled=exported.throttled if exported.ahead else recent,
+        zone=Zone(int(zones[-1])),
+    )
+
+
+def check_export(course: SeriesHistory, exported: Exported) -> None:
+    shown = as_history(course, exported)
+    if exported.has_usage:
+        assert [*shown] == pytest.approx([*exported], nan_ok=True), (shown, exported)
+    elif exported.zone is Zone.SATURATED:
+        assert (shown.zone, shown.throttled) == (exported.zone, exported.throttled)
+
+
+def check_push(world: World, slot: int, minute: int, course: SeriesHistory) -> None:
+    slots, minutes = np.array([slot], np.int32), np.array([minute], np.int32)
+    newest = newest_minutes(world.fleet)[:, slots]
+    if not (newest >= minute).all():
+        return  # not all is known yet
+    sent = samples_at(world.fleet, slots, minutes, newest)
+    pushed = sent.usage, sent.upper_bound, sent.utilization, sent.saturation, sent.zone
+    shown = course.usage, course.upper_bound, course.utilization, course.throttled, course.zone
+    assert [one[0] for one in pushed] == pytest.approx([one[-1] for one in shown], nan_ok=True)
+    assert sent.limit[0] == (
+        course.limit[-1] if np.isfinite(course.usage[-1]) else pytest.approx(NAN, nan_ok=True)
+    )
+
+
+def check_alert(world: World, slot: int) -> None:
+    """An alert without delays fires while the zone is bad enough in the last minute that was judged.
+
+    A minute whose numbers may still grow can begin it, and cannot end it.
+    """
+    fleet, slots = world.fleet, np.array([slot], np.int32)
+    both = fleet.usages, fleet.throttled
+    newest = max(int(one.newest_minutes(fleet.rings, slots)[0]) for one in both)
+    course, worst = course_of(world, slot, newest), Zone.STALE
+    complete = min(
+        int(one.complete_through(fleet.rings, slots)[0]) for one in (fleet.usages, fleet.throttled)
+    )
+    has_usage, throttled = np.isfinite(course.utilization_lower_bound), course.throttled > 0
+    judged = has_usage | np.isfinite(course.utilization_upper_bound) | (course.excess > 0)
+    ahead = np.arange(course.start, newest + 1) - complete
+    grows = (ahead > 0) & (ahead <= PROVISIONAL_FOR) & (has_usage | throttled)
+    for at in np.flatnonzero(judged).tolist():
+        zone = Zone(int(course.zone[at]))
+        worst = max(worst, zone) if grows[at] else zone
+    firing = {rule for rule, _ in world.lifecycle.rules(slot, AlertState.FIRING)}
+    assert firing == {rule for rule in (Rule.ABOVE, Rule.NEAR, Rule.SATURATED) if rule <= worst}
+
+
+@settings(max_examples=30)
+@given(st.lists(stories, min_size=1, max_size=3))
+def test_export_history_push_and_alert_of_a_minute_are_the_same(told: list[Story]) -> None:
+    world = World(told)
+    end = START + MINUTES - 1 + DELAY
+    for now in range(START + DELAY, end + 1):
+        for step in (world.take_inventory, world.poll):
+            step(now)
+            world.judge(now)
+            for (slot, minute), exported in world.now.items():
+                check_export(course_of(world, slot, minute), exported)
+        for series in world.fleet.series.values():
+            check_alert(world, series.slot)
+    for (slot, minute), exported in world.exported.items():
+        course = course_of(world, slot, minute)
+        if exported.complete:
+            check_export(course, exported)
+        check_push(world, slot, minute, course)

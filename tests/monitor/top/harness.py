@@ -1,0 +1,161 @@
+"""A simulated user of `headroom top`, and a Headroom on loopback for it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from monitor.alerting.silences import Silences
+from monitor.fleet.fleet import Series
+from monitor.notifiers.notice import Severity
+from monitor.server.listener import HttpServer as WebServer
+from monitor.server.listener import bind_socket
+from monitor.top.app import Top
+from monitor.top.overview import OverviewScreen
+from monitor.top.table import ItemTable
+from rules.band import Zone
+from tests.monitor.alerting.notices import notice
+from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.served import Server
+from tests.processes import PROCESS_TIMEOUT
+
+SIZE, NARROW, WIDE = (120, 40), (80, 24), (200, 60)
+NO_REFRESH, FAST_REFRESH = 3600.0, 0.2  # seconds between two polls
+
+
+@asynccontextmanager
+async def listening(app: Any, port: int = 0) -> AsyncIterator[int]:
+    """Serve an application; yields its port."""
+    with bind_socket("127.0.0.1", port) as socket:
+        config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+        server = WebServer(config)
+        serving = asyncio.create_task(server.serve([socket]))
+        try:
+            yield socket.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await serving
+
+
+class Headroom:
+    """A Headroom on loopback with a fleet that is built by hand; it can be stopped and started again."""
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.port = server, 0
+        self._listening = AsyncExitStack()
+
+    @classmethod
+    @asynccontextmanager
+    async def run(cls, folder: Path) -> AsyncIterator["Headroom"]:
+        async with Server.opened(folder) as server:
+            headroom = cls(server)
+            await headroom.start()
+            try:
+                yield headroom
+            finally:
+                await headroom.stop()
+
+    async def start(self) -> None:
+        self.port = await self._listening.enter_async_context(listening(self.server.app, self.port))
+
+    async def stop(self) -> None:
+        await self._listening.aclose()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def silences(self) -> Silences:
+        return self.server.alerting.engine.silences
+
+    async def publish_streams(self, *zones: tuple[str, Zone, float]) -> list[Series]:
+        """Publish streams with a limit of 1,000 bytes/s, each with a zone and a utilization."""
+        fleet, made = self.server.fleet, []
+        for name, zone, utilization in zones:
+            series = fleet.series.get(key(name)) or add(fleet, key(name))
+            judged(fleet, series, zone, utilization * 1000, 5.0 if zone is Zone.SATURATED else 0.0)
+            made.append(series)
+        await self.server.publish()
+        return made
+
+    def fire_alert(self, series: Series, severity: Severity = Severity.WARNING, **changes: Any) -> str:
+        """Let the alert of a series fire; returns its id."""
+        told = notice(series.key.id, severity, resource=series.key.resource, **changes)
+        self.server.alerting.engine.alerts[series.key.id] = told
+        return series.key.id
+
+
+class User:
+    """A user who presses keys and reads the screen."""
+
+    def __init__(self, pilot: Pilot[None], app: Top) -> None:
+        self.pilot, self.app = pilot, app
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def write(self, text: str) -> None:
+        """Replace the text of the focused field."""
+        field = self.app.focused
+        assert isinstance(field, Input)
+        field.value = text
+        await self.pilot.pause()
+
+    async def wait_until(self, shown: Callable[[], bool]) -> None:
+        """Wait until a condition holds."""
+        async with asyncio.timeout(PROCESS_TIMEOUT):
+            while not shown():
+                await self.pilot.pause(0.01)
+
+    async def wait_for(self, *words: str) -> str:
+        """Wait until all words are on the screen; returns its text."""
+        try:
+            await self.wait_until(lambda: all(word in self.screen for word in words))
+        except TimeoutError:
+            raise AssertionError(f"not all of {words} in:\n{self.screen}") from None
+        return self.screen
+
+    @property
+    def screen(self) -> str:
+        """The text of all lines, with single spaces, and of the toasts above them."""
+        toasts = [str(toast.render()) for toast in self.app.screen.query("Toast")]
+        return "\n".join(" ".join(line.split()) for line in (*self.lines, *toasts))
+
+    @property
+    def lines(self) -> list[str]:
+        """The rendered lines."""
+        return [strip.text for strip in self.app.screen._compositor.render_strips()]
+
+    @property
+    def rows(self) -> list[str]:
+        """The names of the resources in the list."""
+        return [row.model.resource for row in self.table.visible_items]
+
+    @property
+    def current(self) -> str:
+        """The resource under the cursor."""
+        row = self.table.current
+        return row.model.resource if row else ""
+
+    @property
+    def table(self) -> ItemTable[Any]:
+        overview = next(one for one in self.app.screen_stack if isinstance(one, OverviewScreen))
+        return overview.table
+
+
+@asynccontextmanager
+async def run_top(
+    address: str, interval: float = NO_REFRESH, size: tuple[int, int] = SIZE
+) -> AsyncIterator[User]:
+    """Run the application in a terminal of `size` columns and lines until its first poll has ended."""
+    app = Top(address, interval)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        user = User(pilot, app)
+        await user.wait_until(lambda: bool(app.snapshot.complete or app.error))
+        yield user

@@ -1,0 +1,121 @@
+"""Bars and charts of characters."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.fleet.columns import Floats
+from monitor.fleet.rings import WINDOW
+from monitor.render.chart import Chart
+from monitor.top.bars import bar, downsample
+from monitor.top.chart import FOOTER_HEIGHT, LABEL_WIDTH, dots_between, plot
+from rules.band import Zone
+from rules.limits import Band
+from tests.monitor.fleet.fleets import course
+from tests.monitor.web.test_drawings import NAN, UNKNOWN, minutes
+
+BAND = Band()
+LIMIT = np.full(WINDOW, 1000, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("utilization", "drawn"),
+    [
+        (None, "····░░░···"),
+        (0.0, "····░░░···"),
+        (0.2, "██··░░░···"),
+        (0.5, "████▓░░···"),
+        (0.92, "████▓▓▓██·"),
+        (1.0, "████▓▓▓███"),
+        (30.0, "████▓▓▓███"),
+    ],
+)
+def test_a_bar_shows_what_is_used_and_the_band(utilization: float | None, drawn: str) -> None:
+    assert bar(utilization, BAND, Zone.WITHIN, 10).plain == drawn
+
+
+def test_a_bar_without_a_band_that_is_known() -> None:
+    assert bar(0.5, None, Zone.WITHIN, 10).plain == "█████·····"
+    assert bar(0.5, Band(low=0.5, high=3, near=4), Zone.BELOW, 10).plain == "█████░░░░░"
+
+
+def test_values_are_spread_by_their_highest() -> None:
+    values = np.arange(6, dtype=np.float32)
+    assert downsample(values, 3).tolist() == [1, 3, 5]
+    assert downsample(values, 4).tolist() == [0, 2, 3, 5]
+    assert downsample(values, 12).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert downsample(np.array([NAN, 1, NAN, NAN], np.float32), 2).tolist()[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "y", "dots"),
+    [(None, 3, [3]), (3, 3, [3]), (1, 4, [2, 3, 4]), (4, 1, [1, 2, 3]), (3, None, []), (None, None, [])],
+)
+def test_a_curve_has_no_gaps_but_for_what_is_not_known(
+    before: int | None, y: int | None, dots: list[int]
+) -> None:
+    assert list(dots_between(before, y)) == dots
+
+
+def lines(usage: Floats, limit: Floats = LIMIT, saturation: Floats = UNKNOWN) -> list[str]:
+    """Return the chart, 60 columns wide and 20 lines high."""
+    drawn = plot(
+        Chart(course(usage, limit, saturation), BAND, "records/s"), LABEL_WIDTH + 60, 20 + FOOTER_HEIGHT
+    )
+    return drawn.plain.split("\n")
+
+
+def labelled(drawn: list[str]) -> dict[str, str]:
+    """Return the line of each label."""
+    parted = (line.partition("│") for line in drawn if "│" in line)
+    return {label.strip(): line for label, _, line in parted if label.strip()}
+
+
+def test_the_limit_and_the_edges_of_the_band_are_labelled_lines() -> None:
+    told = labelled(lines(minutes((180, 200))))
+    assert [told[value] for value in ("1k", "900", "700", "400")] == ["─" * 60, "╌" * 60, "┈" * 60, "┈" * 60]
+    assert list(told) == ["1k", "900", "700", "400", "0", "throttled"]
+
+
+def test_a_limit_that_was_raised_is_two_lines() -> None:
+    drawn = lines(minutes((180, 100)), minutes((90, 500), (90, 1000)))
+    assert labelled(drawn)["1k"] == " " * 30 + "─" * 30
+    assert any(line[LABEL_WIDTH:] == "─" * 30 + " " * 30 for line in drawn)
+
+
+def test_without_a_limit_there_are_round_numbers() -> None:
+    told = labelled(lines(minutes((180, 900)), UNKNOWN))
+    assert list(told) == ["500", "0", "throttled"] and told["500"] == "┈" * 60
+    assert "limit" not in lines(minutes((180, 900)), UNKNOWN)[-1]
+
+
+def test_usage_is_drawn_where_it_was_known() -> None:
+    drawn = lines(minutes((60, 990), (60, NAN), (60, 5)))
+    curve = [[0x2800 < ord(cell) < 0x2900 for cell in line[LABEL_WIDTH:]] for line in drawn[:20]]
+    rows = [[number for number, line in enumerate(curve) if line[column]] for column in range(60)]
+    assert rows[:20] == [[2]] * 20
+    assert rows[20:40] == [[]] * 20
+    assert rows[40:] == [[19]] * 20
+
+
+def test_refusals_are_marked_where_they_were() -> None:
+    told = labelled(lines(minutes((180, 500)), saturation=minutes((60, 0), (60, 2), (30, 0), (30, NAN))))
+    assert told["throttled"] == "·" * 20 + "!" * 20 + "·" * 10 + " " * 10
+    assert labelled(lines(minutes((180, 500))))["throttled"] == "not reported"
+
+
+numbers = st.floats(min_value=0, max_value=2.0**50, width=32) | st.just(float("nan"))
+runs = st.lists(st.tuples(st.integers(1, 60), numbers), min_size=1, max_size=3).map(
+    lambda told: minutes(*told)
+)
+
+
+@given(runs, runs, runs, st.integers(1, 250), st.integers(1, 60))
+def test_whatever_is_told_the_drawing_fills_its_place(
+    usage: Floats, limit: Floats, saturation: Floats, width: int, height: int
+) -> None:
+    chart = Chart(course(usage, limit, saturation), BAND, "bytes/s")
+    drawn = plot(chart, LABEL_WIDTH + 4 + width, FOOTER_HEIGHT + 4 + height).plain.split("\n")
+    assert len(drawn) == FOOTER_HEIGHT + 4 + height
+    assert {len(line) for line in drawn[: 4 + height]} == {LABEL_WIDTH + 4 + width}

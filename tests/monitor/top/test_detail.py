@@ -1,0 +1,57 @@
+"""A series detail computed from the API equals the one that Headroom computes."""
+
+import time
+
+import numpy as np
+import pytest
+
+from monitor.api import presenters
+from monitor.api.models import SeriesDetailModel
+from monitor.exposition.exposition import Exposition
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.rows import signal_of
+from monitor.render.commands import increase_command
+from monitor.top.detail import SeriesDetail
+from rules.band import Zone
+from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.web.pages import feed
+
+
+async def told(fleet: Fleet, name: str) -> SeriesDetail:
+    exposition = Exposition(fleet)
+    await exposition.publish({})
+    series = fleet.series[key(name)]
+    detail = presenters.series_detail(exposition.snapshot, fleet, series)
+    return SeriesDetail(SeriesDetailModel.model_validate_json(detail.model_dump_json()), time.time())
+
+
+async def test_the_same_hours_the_same_age_and_the_same_command() -> None:
+    fleet = Fleet()
+    series = add(fleet, key("clicks"))
+    feed(fleet, series, [500.0] * 100 + [float("nan")] * 5 + [800.0] * 30, [0.0] * 133 + [4.0] * 2)
+    judged(fleet, series, Zone.SATURATED, 800.0, 4.0)
+    detail = await told(fleet, "clicks")
+    course = SeriesHistory.of(fleet, series, detail.history.end)
+    for name in ("usage", "upper_bound", "throttled", "limit"):
+        np.testing.assert_allclose(getattr(detail.history, name), getattr(course, name), rtol=1e-6)
+    minute = course.since(Zone.SATURATED)
+    assert minute is not None and detail.since == minute * 60
+    assert detail.command == increase_command(signal_of(series.key), series, 0.8)
+
+
+async def test_hours_without_a_sample() -> None:
+    fleet = Fleet()
+    add(fleet, key("clicks"))
+    detail = await told(fleet, "clicks")
+    assert not np.isfinite(detail.history.usage).any()
+    assert detail.since is None
+
+
+@pytest.mark.parametrize("minutes", [-10, 0, 10])
+async def test_clocks_that_differ_lose_no_sample(minutes: int) -> None:
+    fleet = Fleet()
+    feed(fleet, add(fleet, key("clicks")), [500.0] * 30)
+    detail = await told(fleet, "clicks")
+    moved = SeriesDetail(detail.model, detail.fetched_at + minutes * 60)
+    assert np.isfinite(moved.history.usage).sum() == 30

@@ -1,0 +1,89 @@
+"""Errors: no connection, and unexpected responses."""
+
+import json
+from typing import Any
+
+import pytest
+
+from monitor.aws.status import MonitorStatus
+from rules.band import Zone
+from tests.monitor.top.harness import FAST_REFRESH, Headroom, listening, run_top
+
+
+def responding(status: int, told: object) -> Any:
+    """Return an application with the same response to every request."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(told).encode()})
+
+    return app
+
+
+async def test_the_old_rows_stay_and_it_recovers_by_itself(headroom: Headroom) -> None:
+    await headroom.publish_streams(("clicks", Zone.SATURATED, 0.5))
+    async with run_top(headroom.address, FAST_REFRESH) as user:
+        await user.wait_for("clicks")
+        assert not user.app.screen.has_class("outdated")
+        await headroom.stop()
+        screen = await user.wait_for("Connection refused; data is ", " old. Retrying ...")
+        assert "saturated" in screen and user.rows == ["clicks"]
+        assert user.app.screen.has_class("outdated")
+        await user.press("enter")
+        await user.wait_for("Loading kinesis.stream_write_bytes of clicks ...", "Connection refused")
+        await headroom.publish_streams(("clicks", Zone.ABOVE, 0.8))
+        await headroom.start()
+        await user.wait_for("newest sample", "above for over 3 h: 80 %")
+        await user.press("escape")
+        await user.wait_for("newest sample", "above ")
+        assert not user.app.screen.has_class("outdated")
+
+
+async def test_nobody_listens_at_first(headroom: Headroom) -> None:
+    await headroom.stop()
+    async with run_top(headroom.address, FAST_REFRESH) as user:
+        await user.wait_for(f"{headroom.address}: ", "Connection refused. Retrying ...")
+        await user.press("enter", "a", "m", "j", "s", "e", "escape")
+        await headroom.publish_streams(("clicks", Zone.SATURATED, 0.5))
+        await headroom.start()
+        await user.wait_for("clicks", "by utilization")
+
+
+ANSWERS = {
+    "no token": (
+        401,
+        {"error": "a token is needed"},
+        "a token is needed; set $HEADROOM_TOKEN to a valid token.",
+    ),
+    "not allowed": (403, {"error": "you may not"}, "you may not. Retrying"),
+    "another version": (200, {"series": []}, "unexpected response; it may run another version of Headroom"),
+    "something else": (200, ["hi"], "the response (status 200) is not one of Headroom's"),
+    "control characters": (500, {"error": "a\x1b[2Jb"}, r"a\x1b[2Jb"),
+}
+
+
+@pytest.mark.parametrize(("status", "told", "shown"), ANSWERS.values(), ids=ANSWERS)
+async def test_another_answer_is_one_sentence(status: int, told: object, shown: str) -> None:
+    async with listening(responding(status, told)) as port, run_top(f"127.0.0.1:{port}") as user:
+        assert shown in " ".join((await user.wait_for("Retrying")).split())
+
+
+async def test_nothing_is_watched_yet(headroom: Headroom) -> None:
+    headroom.server.status = MonitorStatus(pending=["demo, eu-west-1"])
+    async with run_top(headroom.address, FAST_REFRESH) as user:
+        await user.wait_for("No series yet; not read yet: demo, eu-west-1", "no sample yet")
+        headroom.server.status = MonitorStatus()
+        await user.wait_for("No series yet; see /status for the state of each account")
+
+
+async def test_a_series_that_goes_while_it_is_open(headroom: Headroom) -> None:
+    (series,) = await headroom.publish_streams(("clicks", Zone.SATURATED, 0.5))
+    async with run_top(headroom.address, FAST_REFRESH) as user:
+        await user.press("enter")
+        await user.wait_for("Target band")
+        headroom.server.fleet.drop(series.key)
+        await headroom.server.publish()
+        await user.wait_for("no series has the id", "Target band")
+        await user.press("escape")
+        await user.wait_for("No series yet")

@@ -1,0 +1,57 @@
+"""Counts and heatmap over columns, held against plain loops."""
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.snapshot import Snapshot
+from monitor.web.heatmap import MAX_HEATMAP_ROWS, build_heatmap
+from monitor.web.overview import count_zones
+from rules.band import Zone
+from tests.monitor.fleet.fleets import REGION, add, judged, key
+
+Facts = list[tuple[Zone, float]]
+facts = st.lists(st.tuples(st.sampled_from(Zone), st.floats(0, 5000, width=32)), max_size=40)
+
+
+def snapshot_of(series: Facts, accounts: int = 3) -> Snapshot:
+    fleet = Fleet()
+    for number, (zone, usage) in enumerate(series):
+        judged(fleet, add(fleet, key(f"s{number}", account=f"{number % accounts}")), zone, usage=usage)
+    return Snapshot.of(fleet, {"0": "zero"})
+
+
+@given(facts)
+def test_each_zone_is_counted(series: Facts) -> None:
+    snapshot = snapshot_of(series)
+    counts = count_zones(snapshot, np.ones(snapshot.zone.size, np.bool_))
+    assert counts == {zone: Counter(zone for zone, _ in series)[zone] for zone in Zone}
+
+
+@given(facts)
+def test_the_heatmap_shows_the_worst_zone_of_each_place(series: Facts) -> None:
+    snapshot = snapshot_of(series)
+    found = build_heatmap(snapshot, np.ones(snapshot.zone.size, np.bool_))
+    shown = {row.account: row.zones for row in found.rows}
+    for account in "012":
+        zones = [zone for number, (zone, _) in enumerate(series) if str(number % 3) == account]
+        assert shown.get(account) == ((max(zones).word,) if zones else None)
+
+
+def test_only_the_worst_cells_are_shown_and_the_others_counted() -> None:
+    zones = [Zone.WITHIN] * (MAX_HEATMAP_ROWS + 5) + [Zone.SATURATED]
+    snapshot = snapshot_of([(zone, 1.0) for zone in zones], accounts=len(zones))
+    found = build_heatmap(snapshot, np.ones(len(zones), np.bool_))
+    assert found.rows[0].account == str(len(zones) - 1) and found.more == 6
+
+
+def test_services_that_were_never_read_are_on_the_heatmap() -> None:
+    found = build_heatmap(snapshot_of([(Zone.WITHIN, 1.0)]), np.ones(1, np.bool_), [("9", REGION, "sqs")])
+    assert found.services == ("kinesis", "sqs")
+    assert [(row.name, row.zones) for row in found.rows] == [
+        ("zero", ("within", None)),
+        ("9", (None, "no data")),
+    ]

@@ -1,0 +1,129 @@
+"""Stories: samples of a series, one letter for each minute, and the alerts that they must cause."""
+
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from rules.alert_states import AlertColumns, Transitions
+from rules.alerts import (
+    MARGIN,
+    NEVER,
+    Alert,
+    AlertCriteria,
+    AlertDurations,
+    AlertState,
+    Breach,
+    Ints,
+    Rule,
+    Samples,
+    breaches,
+    step,
+)
+
+NAN = float("nan")
+WINDOW = 180
+SAMPLES: Mapping[str, tuple[float, ...]] = {
+    "b": (0.10, 0.0),  # below the band
+    "l": (0.41, NAN),  # within it, yet not clear of `below`
+    ".": (0.50, NAN),
+    "h": (0.68, 0.0),  # within it, yet not clear of `above`
+    "a": (0.80, 0.0),  # above it
+    "c": (0.95, NAN),
+    "s": (0.50, 1.0),  # throttled in a burst
+    "t": (NAN, 0.1),  # throttled, without a known usage
+    "z": (NAN, 0.0),  # not throttled, and no known usage: no sample
+    "_": (NAN, NAN),
+    "u": (0.50, 2.00, 0.0, NAN),  # 50 to 200 %: the bounds prove nothing
+    "v": (0.95, 9.00, 0.0, NAN),  # even the lower bound is near the limit
+    "i": (0.02, 0.10, 0.0, NAN),  # even the upper bound is below the band
+    "p": (0.10, 0.10, 0.0, 1.50),  # below the band; another series bought with it is not
+    "n": (0.10, 0.10, 0.0, 1.02),  # below the band; another series is barely above its lower bound
+    "P": (0.10, math.inf, 0.0, NAN),  # an incomplete minute, so far below the band
+    "A": (0.80, math.inf, 0.0, NAN),  # an incomplete minute, already above the band
+    "S": (0.50, math.inf, 1.0, NAN),  # an incomplete minute, already throttled
+    "q": (0.10, 0.10, 0.0, math.inf),  # below the band; another series is unknown
+}
+PENDING_FOR = {Rule.BELOW: 3, Rule.ABOVE: 2, Rule.NEAR: 2, Rule.SATURATED: 0}
+KEEP_FIRING_FOR = {Rule.BELOW: 2, Rule.ABOVE: 2, Rule.NEAR: 2, Rule.SATURATED: 3}
+STALE_AFTER = 5
+
+History = Mapping[int, str]  # of one series, by minute
+
+
+def make_criteria(
+    series: int, factor: float = 1, low: float = 0.4, throttled_pending_for: int = 0
+) -> AlertCriteria:
+    """Return the criteria of many series, with the bounds of the default band times `factor`."""
+    band = [np.full(series, bound * factor, np.float32) for bound in (low, 0.7, 0.9)]
+    pending_for = {**PENDING_FOR, Rule.SATURATED: throttled_pending_for}
+    durations = [
+        np.array([[column[rule]] * series for rule in Rule], np.int32)
+        for column in (pending_for, KEEP_FIRING_FOR)
+    ]
+    return AlertCriteria(
+        band[0], band[1], band[2], durations[0], durations[1], np.full(series, STALE_AFTER, np.int32)
+    )
+
+
+def samples(letters: Iterable[str]) -> Samples:
+    """Return the samples of one minute, a letter for each series."""
+    values = [SAMPLES[letter] for letter in letters]
+    rows = [one if len(one) > 2 else (one[0], one[0], one[1], NAN) for one in values]
+    return Samples(*np.array(rows, np.float32).reshape(-1, 4).T)
+
+
+def durations_of(rule: Rule) -> AlertDurations:
+    return AlertDurations(PENDING_FOR[rule], KEEP_FIRING_FOR[rule], STALE_AFTER)
+
+
+def breach(letter: str, rule: Rule) -> Breach | None:
+    """Return whether a sample breaches a rule of the default band; None if there is no sample."""
+    one = samples(letter)
+    if not one.known.all():
+        return None
+    certain = rule is Rule.BELOW or not one.provisional[0]
+    enter, stay = (bool(breaches(one, make_criteria(1), margin)[rule, 0]) for margin in (0, MARGIN))
+    return Breach(enter, stay, certain)
+
+
+def expected_alerts(history: History, rule: Rule) -> list[tuple[int, Alert]]:
+    """Return minute and alert after each sample, computed one by one with `step`."""
+    alert, alerts = Alert(), []
+    for minute in sorted(history):
+        alert = step(alert, minute, breach(history[minute], rule), durations_of(rule))
+        alerts.append((minute, alert))
+    return alerts
+
+
+def alert_of(many: AlertColumns, rule: Rule, slot: int) -> Alert:
+    state, since, clear_since = (int(c[rule, slot]) for c in (many.state, many.since, many.clear_since))
+    return Alert(AlertState(state), since, clear_since, int(many.last_sample[slot]))
+
+
+class SampleHistory:
+    """The samples written so far, to pass as `samples_at` to `AlertStates`."""
+
+    def __init__(self) -> None:
+        self.written: dict[tuple[int, int], str] = {}
+
+    def write(self, slot: int, minute: int, letter: str) -> None:
+        self.written[slot, minute] = letter
+
+    def history(self, slot: int) -> History:
+        return {minute: letter for (at, minute), letter in self.written.items() if at == slot}
+
+    def newest(self, slots: Ints) -> Ints:
+        return np.array([max(self.history(slot), default=NEVER) for slot in slots.tolist()], np.int32)
+
+    def __call__(self, slots: Ints, minutes: Ints) -> Samples:
+        pairs = zip(slots.tolist(), minutes.tolist(), strict=True)
+        return samples(self.written.get(key, "_") for key in pairs)
+
+
+def transition_rows(transitions: Transitions) -> list[tuple[int, Rule, int, AlertState, AlertState]]:
+    """Return the transitions as (slot, rule, minute, before, after)."""
+    columns = (c.tolist() for c in (transitions.slot, transitions.rule, transitions.minute))
+    states = (c.tolist() for c in (transitions.before, transitions.after))
+    rows = zip(*columns, *states, strict=True)
+    return [(slot, Rule(rule), minute, AlertState(b), AlertState(a)) for slot, rule, minute, b, a in rows]

@@ -1,0 +1,196 @@
+"""Many lives at once against each one alone, and in any order against in order."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.alert_states import INITIAL_CAPACITY, REVISION_MINUTES, AlertStates, inactive_alerts, step_many
+from rules.alerts import Alert, AlertState, Ints, Rule, step
+from tests.rules.alert_stories import (
+    SAMPLES,
+    STALE_AFTER,
+    WINDOW,
+    SampleHistory,
+    alert_of,
+    breach,
+    durations_of,
+    expected_alerts,
+    make_criteria,
+    samples,
+    transition_rows,
+)
+
+START = 29_000_000
+PLACES = [0, 3, INITIAL_CAPACITY + 1]  # the last one makes the columns grow
+
+letters = st.sampled_from(list(SAMPLES))
+writes = st.tuples(st.sampled_from(PLACES), st.integers(-STALE_AFTER - 2, REVISION_MINUTES - 1), letters)
+batches = st.lists(writes, max_size=12)
+
+
+def array(places: Sequence[int]) -> Ints:
+    return np.array(places, np.int32)
+
+
+class Watch:
+    """Lives that are fed, with all they told."""
+
+    def __init__(self) -> None:
+        self.past, self.lives = SampleHistory(), AlertStates(WINDOW)
+        self.told: dict[tuple[int, Rule], list[tuple[int, AlertState, AlertState]]] = {}
+
+    def feed(self, batch: Sequence[tuple[int, int, str]]) -> None:
+        """Write samples, so many minutes before the newest one of their series, and judge."""
+        newest = {place: max(self.past.history(place), default=START) for place in PLACES}
+        for place, back, letter in batch:
+            self.past.write(place, newest[place] - back, letter)
+        self.judge({place for place, _, _ in batch})
+
+    def judge(self, places: set[int]) -> None:
+        dirty = array(sorted(places))
+        transitions = self.lives.advance(dirty, self.past.newest(dirty), make_criteria(dirty.size), self.past)
+        assert (np.diff(transitions.minute) >= 0).all()
+        for place, rule, minute, before, after in transition_rows(transitions):
+            self.told.setdefault((place, rule), []).append((minute, before, after))
+
+    def restart(self) -> None:
+        kept = self.lives.export(array(PLACES))
+        self.lives = AlertStates(
+            WINDOW, evaluated_until=max(minute for _, minute in self.past.written or {(0, START): ""})
+        )
+        self.lives.restore(kept)
+
+    def check(self) -> None:
+        self.lives.export(array(PLACES))  # so that all places are there
+        for place in PLACES:
+            for rule in Rule:
+                *_, (_, expected) = [(0, Alert()), *expected_alerts(self.past.history(place), rule)]
+                alert = alert_of(self.lives.current, rule, place)
+                assert (alert.state, alert.since, alert.clear_since) == (
+                    expected.state,
+                    expected.since,
+                    expected.clear_since,
+                )
+                changes = [(0, AlertState.INACTIVE, AlertState.INACTIVE), *self.told.get((place, rule), [])]
+                assert all(earlier[2] is later[1] for earlier, later in pairwise(changes))
+                assert all(before is not after for _, before, after in changes[1:])
+                assert changes[-1][2] is alert.state
+
+
+@given(st.lists(st.lists(letters, min_size=5, max_size=5), max_size=40), st.data())
+def test_many_alerts_are_stepped_as_each_one_alone(rows: list[list[str]], data: st.DataObject) -> None:
+    many, alone = inactive_alerts(5), {(rule, n): Alert() for rule in Rule for n in range(5)}
+    minute = START
+    for row in rows:
+        minute += data.draw(st.integers(1, STALE_AFTER + 2))
+        step_many(many, np.full(5, minute, np.int32), samples(row), make_criteria(5))
+        for (rule, n), alert in alone.items():
+            alone[rule, n] = step(alert, minute, breach(row[n], rule), durations_of(rule))
+            assert alert_of(many, rule, n) == alone[rule, n]
+
+
+@given(st.lists(batches, max_size=10))
+def test_any_order_of_writing_ends_as_the_samples_in_order(feeds: list[list[tuple[int, int, str]]]) -> None:
+    watch = Watch()
+    for batch in feeds:
+        watch.feed(batch)
+        watch.check()
+
+
+@given(st.lists(st.one_of(batches, st.none()), max_size=10))
+def test_restarts_forget_nothing_and_tell_nothing_twice(
+    feeds: list[list[tuple[int, int, str]] | None],
+) -> None:
+    watch = Watch()
+    for batch in feeds:
+        if batch is None:
+            watch.restart()
+        else:
+            watch.feed(batch)
+        watch.check()
+
+
+@given(st.text(st.sampled_from(list(SAMPLES)), max_size=60), st.lists(st.integers(1, 20)))
+def test_every_change_is_told_however_the_minutes_are_batched(story: str, sizes: list[int]) -> None:
+    watch, minutes = Watch(), iter(enumerate(story, START))
+    for size in [*sizes, *[1] * len(story)]:
+        for minute, letter in [each for each, _ in zip(minutes, range(size), strict=False)]:
+            watch.past.write(0, minute, letter)
+        watch.judge({0})
+    for rule in Rule:
+        alerts_lived = [(0, Alert()), *expected_alerts(watch.past.history(0), rule)]
+        changes = [(at, b.state, a.state) for (_, b), (at, a) in pairwise(alerts_lived) if a.state != b.state]
+        assert watch.told.get((0, rule), []) == changes
+
+
+def test_nothing_new_is_nothing_told() -> None:
+    watch = Watch()
+    watch.judge(set())
+    assert watch.told == {}
+
+
+def saturated_at(*minutes: int) -> Watch:
+    watch = Watch()
+    for minute in minutes:
+        watch.past.write(0, minute, "s")
+        watch.judge({0})
+    return watch
+
+
+def test_a_firing_alert_outlives_the_window_without_samples() -> None:
+    watch = saturated_at(START)
+    del watch.past.written[0, START]
+    watch.past.write(0, START + 2 * WINDOW, ".")
+    watch.judge({0})
+    assert alert_of(watch.lives.current, Rule.SATURATED, 0).clear_since == START + 2 * WINDOW
+    watch.past.write(0, START + 2 * WINDOW + 3, ".")
+    watch.judge({0})
+    ended = (START + 2 * WINDOW + 3, AlertState.FIRING, AlertState.INACTIVE)
+    assert watch.told[0, Rule.SATURATED] == [(START, AlertState.INACTIVE, AlertState.FIRING), ended]
+
+
+def test_a_series_without_its_samples_stays_as_it_was_told() -> None:
+    watch = saturated_at(START)
+    watch.past.written.clear()
+    watch.judge({0})
+    assert alert_of(watch.lives.current, Rule.SATURATED, 0) == Alert(
+        AlertState.FIRING, START, last_sample=START
+    )
+
+
+def test_a_series_that_is_gone_ends_its_alerts_and_leaves_its_place_clean() -> None:
+    watch = saturated_at(START, START + 1, START + 2)
+    gone = transition_rows(watch.lives.forget(array([0])))
+    assert gone == [(0, rule, START + 2, AlertState.FIRING, AlertState.INACTIVE) for rule in list(Rule)[1:]]
+    assert watch.lives.export(array([0])) == []
+    watch.past.written.clear()
+    watch.past.write(0, START - 100, "s")
+    watch.judge({0})
+    assert watch.told[0, Rule.SATURATED][-1] == (START - 100, AlertState.INACTIVE, AlertState.FIRING)
+
+
+def test_without_a_memory_the_past_is_not_told_but_known() -> None:
+    watch = Watch()
+    watch.lives = AlertStates(WINDOW, evaluated_until=START + 20)
+    place = PLACES[-1]
+    for minute, letter in enumerate("s...." + "a" * 20, START):
+        watch.past.write(place, minute, letter)
+    watch.lives.reevaluate(array([place]), make_criteria(1), watch.past)
+    watch.judge({place})
+    assert watch.told == {(place, Rule.ABOVE): [(START + 20, AlertState.INACTIVE, AlertState.FIRING)]}
+    assert alert_of(watch.lives.current, Rule.ABOVE, place).since == START + 5
+
+
+def test_an_end_can_be_undone_after_a_restart_even_if_the_beginning_is_out_of_sight() -> None:
+    watch = Watch()
+    for minute, letter in enumerate("aaa" + "h" * WINDOW + "...", START):
+        watch.past.write(0, minute, letter)
+        watch.judge({0})
+    watch.restart()
+    watch.past.write(0, START + WINDOW + 5, "h")
+    watch.judge({0})
+    assert alert_of(watch.lives.current, Rule.ABOVE, 0).since == START
+    assert watch.told[0, Rule.ABOVE][-1] == (START + WINDOW + 5, AlertState.INACTIVE, AlertState.FIRING)

@@ -1,0 +1,72 @@
+"""Which signals explain which: throttle groups, `inhibited_by` and `covered_by`."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from rules.limits import Service
+
+SIGNAL: dict[str, Any] = {
+    "title": "Bytes written",
+    "unit": "bytes/s",
+    "kind": "provisioned",
+    "why": "Producers are refused.",
+    "saturation": "It is counted.",
+    "remedy": ["Add shards."],
+    "docs": ["https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"],
+}
+WRITES = {"throttle_group": "writes"}
+
+
+def service(**signals: dict[str, Any]) -> Service:
+    named = {name: SIGNAL | changes for name, changes in signals.items()}
+    return Service.model_validate({"service": "kinesis", "title": "Kinesis", "signals": named})
+
+
+def test_signals_of_one_throttle_group_explain_each_other_and_no_others() -> None:
+    made = service(records=WRITES, bytes=WRITES, streams=WRITES, reads={})
+    assert made.inhibitors("bytes") == {"records", "streams"}
+    assert made.inhibitors("records") == {"bytes", "streams"}
+    assert made.inhibitors("reads") == made.inhibitors("unknown") == frozenset()
+
+
+@pytest.mark.parametrize("other", ["records", "bytes"])
+def test_a_signal_may_be_inhibited_by_one_of_its_service_and_by_itself(other: str) -> None:
+    assert service(records={}, bytes={"inhibited_by": [other]}).inhibitors("bytes") == {other}
+
+
+def test_a_signal_may_be_inhibited_by_a_throttle_group_that_it_does_not_belong_to() -> None:
+    made = service(records=WRITES, bytes=WRITES, growth={"inhibited_by": ["writes"]})
+    assert made.inhibitors("growth") == {"records", "bytes"}
+    assert made.inhibitors("bytes") == {"records"}
+
+
+def test_a_member_of_a_group_may_name_itself_and_further_signals() -> None:
+    made = service(records=WRITES, bytes=WRITES | {"inhibited_by": ["bytes", "reads"]}, reads={})
+    assert made.inhibitors("bytes") == {"records", "bytes", "reads"}
+
+
+@pytest.mark.parametrize("key", ["inhibited_by", "covered_by"])
+@pytest.mark.parametrize("other", ["recrods", "kinesis.records"])
+def test_an_unknown_signal_is_refused(key: str, other: str) -> None:
+    changes = {key: other if key == "covered_by" else [other]}
+    with pytest.raises(
+        ValidationError, match=f"kinesis.bytes: expected signals of the service, found {other}"
+    ):
+        service(records={}, bytes=changes)
+
+
+def test_a_signal_is_not_covered_by_a_group() -> None:
+    with pytest.raises(ValidationError, match="expected signals of the service, found writes"):
+        service(records=WRITES, bytes=WRITES, growth={"covered_by": "writes"})
+
+
+def test_a_group_of_one_is_a_mistake() -> None:
+    with pytest.raises(ValidationError, match="expected several signals in the throttle group writes"):
+        service(records=WRITES, bytes={"throttle_group": "wirtes"})
+
+
+def test_a_group_has_a_name_of_its_own() -> None:
+    with pytest.raises(ValidationError, match="expected another name for the throttle group records"):
+        service(records={"throttle_group": "records"}, bytes={"throttle_group": "records"})
