@@ -25,7 +25,7 @@ from monitor.fleet.series_settings import SeriesSettings
 from monitor.http import connection
 from monitor.server.listener import bind_socket
 from monitor.stream.declared_metrics import DECLARED_METRICS
-from monitor.stream.firehose import FIREHOSE_PATH, PROTOCOL_VERSION, FirehoseAccess, create_router
+from monitor.stream.firehose import FIREHOSE_PATH, PROTOCOL_VERSION, FirehoseAccess, firehose_router
 from monitor.stream.ingest import FirehoseRequest, Ingest
 from rules.limits import Band, Limit, LimitSource
 from tests.monitor.stream.bodies import NOW, Update, lines, message
@@ -134,7 +134,7 @@ async def in_process(name: str, body: Body, rounds: int = 31) -> None:
 def serve(ready: Connection) -> None:
     """Serve the endpoint over a fleet, and its memory at /resident; send the port."""
     app, ingest = FastAPI(), ingest_of(fleet_of(updates()))
-    app.include_router(create_router(ingest, lambda: FirehoseAccess((KEY,))))
+    app.include_router(firehose_router(ingest, lambda: FirehoseAccess((KEY,))))
 
     @app.get("/resident")
     async def memory() -> float:

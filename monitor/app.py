@@ -184,8 +184,8 @@ class App:
         )
         web = create_app(state)
         timeout = self._server.delivery_timeout
-        web.include_router(firehose.create_router(self.ingest, self._delivery_access, timeout))
-        web.include_router(stream_api.create_router(self.ingest.dead_letters))
+        web.include_router(firehose.firehose_router(self.ingest, self._delivery_access, timeout))
+        web.include_router(stream_api.stream_router(self.ingest.dead_letters))
         self._access.add_middleware(web, error_page)
         return web
 

@@ -171,7 +171,7 @@ def _alert_model(
         limit=one.limit,
         unit=one.unit,
         utilization=one.utilization,
-        saturation=one.refused,
+        saturation=one.throttled,
         remedy=list(one.remedy),
         docs=one.docs,
         links=dict(one.links),

@@ -45,10 +45,10 @@ def request(address: str, method: str, path: str, body: Mapping[str, Any] | None
     """Return the JSON object of a successful response. Blocks for 10 s at most. Raises ApiError."""
     try:
         with closing(_connect(address)) as connection:
-            content = encode_json(body) if body is not None else None
+            content = encode_body(body) if body is not None else None
             connection.request(method, path, content, _headers(body))
             response = connection.getresponse()
-            status, answer = response.status, decode_json(response.read())
+            status, answer = response.status, decode_body(response.read())
     except (OSError, HTTPException, ValueError) as error:
         raise ApiTransportError(f"{address}: {str(error).strip() or type(error).__name__}") from None
     if not isinstance(answer, dict):
@@ -101,12 +101,12 @@ def _headers(body: Mapping[str, Any] | None) -> dict[str, str]:
     return headers | ({"Authorization": f"Bearer {token}"} if token else {})
 
 
-def encode_json(body: Mapping[str, Any]) -> bytes:
+def encode_body(body: Mapping[str, Any]) -> bytes:
     """Encode an object as JSON. Characters that UTF-8 cannot encode become `?`."""
     return json.dumps(body, ensure_ascii=False).encode(errors="replace")
 
 
-def decode_json(content: bytes) -> Any:
+def decode_body(content: bytes) -> Any:
     """Decode JSON. Returns None if it is invalid."""
     try:
         return orjson.loads(content)

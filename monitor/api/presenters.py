@@ -15,6 +15,7 @@ from monitor.aws.run_status import RunStatus
 from monitor.aws.status import CellStatus, MonitorStatus
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory, newest_minute
+from monitor.fleet.key import ServiceKey
 from monitor.fleet.limits import limits_since, why_unobservable_now
 from monitor.fleet.origin import source_of
 from monitor.fleet.query import Query, run_query
@@ -26,8 +27,6 @@ from monitor.lib.text import replace_surrogates
 from rules.band import Zone
 
 MAX_UNOBSERVABLE_LISTED = 100  # series of one service in one cell
-
-CellService = tuple[str, str, str]  # account, region, service
 
 
 def series_page_json(snapshot: Snapshot, query: Query) -> bytes:
@@ -127,15 +126,15 @@ def status_json(status: MonitorStatus, snapshot: Snapshot) -> bytes:
     return model.model_dump_json().encode()
 
 
-def _unobservable_by_service(snapshot: Snapshot) -> Mapping[CellService, Sequence[Series]]:
-    by_service = defaultdict[CellService, list[Series]](list)
+def _unobservable_by_service(snapshot: Snapshot) -> Mapping[ServiceKey, Sequence[Series]]:
+    by_service = defaultdict[ServiceKey, list[Series]](list)
     for slot in np.flatnonzero(snapshot.zone == Zone.UNOBSERVABLE).tolist():
         series = snapshot.series[slot]
         by_service[series.key[:3]].append(series)
     return by_service
 
 
-def _cell(cell: CellStatus, unobservable: Mapping[CellService, Sequence[Series]]) -> models.CellModel:
+def _cell(cell: CellStatus, unobservable: Mapping[ServiceKey, Sequence[Series]]) -> models.CellModel:
     collectors = [
         _collector(service, run, unobservable.get((cell.account, cell.region, service), ()))
         for service, run in cell.collectors.items()

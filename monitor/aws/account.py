@@ -5,16 +5,8 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from monitor.schema.problems import problem
-from monitor.schema.types import (
-    ConfigModel,
-    ExternalId,
-    ExternalIdEnv,
-    ExternalIdFile,
-    Regions,
-    Role,
-    Services,
-    Text,
-)
+from monitor.schema.secrets import ExternalId, ExternalIdEnv, ExternalIdFile
+from monitor.schema.types import ConfigModel, Regions, Role, Services, Text
 
 
 class Account(ConfigModel):

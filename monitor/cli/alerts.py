@@ -3,8 +3,6 @@
 import asyncio
 import sys
 from collections.abc import Mapping
-from os import environ
-from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -14,10 +12,10 @@ from rich.text import Text
 
 from monitor.api import client
 from monitor.api.client import DEFAULT_ADDRESS, quote_segment
-from monitor.cli.exit_codes import FAILED
+from monitor.cli.config_file import ConfigFile, load_config_or_exit
+from monitor.cli.exit_codes import FAILED, REJECTED
 from monitor.cli.options import Address
 from monitor.config.config import Config
-from monitor.config.file import read_config
 from monitor.lib.current_user import current_user
 from monitor.lib.text import escape_unprintable
 from monitor.notifiers.receiver import BaseReceiver
@@ -25,9 +23,6 @@ from monitor.notifiers.test_notification import send_test
 from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryOutcome
 from monitor.render.text import HANDLING_TEXTS
-from monitor.schema.problems import ConfigError
-
-REJECTED = 1  # exit code: Headroom rejected the request, or the receiver rejected the test
 
 app = typer.Typer(help="List, acknowledge and silence alerts of a running Headroom.", no_args_is_help=True)
 
@@ -139,21 +134,12 @@ def replay(
 @app.command("test-receiver", epilog="Example: headroom alerts test-receiver on-call")
 def test_receiver(
     name: Annotated[str, typer.Argument(help="The receiver's name in the configuration.")],
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Send a test alert and its resolution to a receiver; exit with 1 when that fails."""
     settings = load_config_or_exit(config)
     if not asyncio.run(send_test_notifications(find_receiver(settings, name), settings.endpoint_url)):
         raise typer.Exit(REJECTED)
-
-
-def load_config_or_exit(file: Path | None) -> Config:
-    """Return the configuration; print its problems and exit when it is invalid."""
-    try:
-        return read_config(file, environ)
-    except ConfigError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(FAILED) from None
 
 
 def find_receiver(config: Config, name: str) -> BaseReceiver:

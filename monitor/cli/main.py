@@ -22,15 +22,14 @@ from monitor.app import serve as run_server
 from monitor.aws import iam
 from monitor.cli import output
 from monitor.cli.alerts import app as alerts_app
+from monitor.cli.config_file import ConfigFile, exit_on_config_error, load_config, load_config_or_exit
 from monitor.cli.dashboards import app as dashboards_app
-from monitor.cli.exit_codes import FAILED, INCOMPLETE
+from monitor.cli.exit_codes import FAILED, INCOMPLETE, UNHEALTHY
 from monitor.cli.scan import exit_code, run_scan
 from monitor.cli.stream import app as stream_app
 from monitor.cli.top import top
 from monitor.config import example as config_example
-from monitor.config.config import Config
 from monitor.config.exclude import ineffective_entries
-from monitor.config.file import read_config
 from monitor.demo.session import isolate_environment, run_demo
 from monitor.lib import logs
 from monitor.lib.telemetry import VERSION
@@ -38,7 +37,6 @@ from monitor.report import catalogue as catalogue_text
 from monitor.report.check_formats import FORMATS
 from monitor.report.scan import parse_selectors
 from monitor.report.summary import summarize
-from monitor.schema.problems import ConfigError
 from monitor.schema.types import ALL_REGIONS
 from rules.limits import signals
 
@@ -59,14 +57,6 @@ app.add_typer(stream_app, name="stream")
 
 Format = Literal["table", "json", "csv", "markdown"]
 FailOn = Literal["above", "near", "saturated", "none"]
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        help="Configuration file; default: $HEADROOM_CONFIG, else ./headroom.yaml if there is one.",
-    ),
-]
 Patterns = Annotated[
     list[str] | None, typer.Option(help="Include only these: a name or a pattern. Can be repeated.")
 ]
@@ -75,29 +65,6 @@ Patterns = Annotated[
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def load_config_or_exit(file: Path | None, listen: str | None = None) -> Config:
-    """Return the configuration; print its problems and exit when it is invalid."""
-    with exit_on_config_error():
-        return load_config(file, listen)
-
-
-def load_config(file: Path | None, listen: str | None) -> Config:
-    """Return the configuration, with the listen address of the command line if given. Raises ConfigError."""
-    config = read_config(file, environ)
-    return config.with_listen(listen) if listen else config
-
-
-@contextmanager
-def exit_on_config_error() -> Iterator[None]:
-    """Print one line per problem of the configuration and exit."""
-    try:
-        yield
-    except ConfigError as error:
-        for problem in error.problems:
-            typer.echo(problem, err=True)
-        raise typer.Exit(FAILED) from None
 
 
 @contextmanager
@@ -261,7 +228,7 @@ def healthcheck(
         str, typer.Option(help="Address of Headroom: host:port, or an http or https URL.")
     ] = client.DEFAULT_ADDRESS,
 ) -> None:
-    """Check whether a running Headroom is healthy; exits with 1 when it is not.
+    """Probe a running Headroom; exits with 0 when it is healthy, else with 1.
 
     The certificate of a loopback address is not verified, because no secret is sent.
     """
@@ -271,7 +238,7 @@ def healthcheck(
         status = str(error).strip()
     if status != HEALTHY_STATUS:
         typer.echo(f"{address}: {status}", err=True)
-        raise typer.Exit(1)
+        raise typer.Exit(UNHEALTHY)
 
 
 @config_app.command("check", epilog="Example: headroom config check --config headroom.yaml")

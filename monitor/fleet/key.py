@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 from collectors.base import Resource
 
 CellKey = tuple[str, str]  # account, region
+ServiceKey = tuple[str, str, str]  # account, region, service
 Group = tuple[str, str, str, str]  # account, region, service, signal
 
 LABELS = ("account", "region", "service", "signal", "resource")  # of every series, in their order

@@ -72,8 +72,8 @@ KIND_BY_REASON = {
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An alert at one moment, with all that is needed to act on it.
 
-    Times are epoch seconds, utilization is 0.8 for 80 %, usage and limit are in `unit`, refused is demand per
-    second.
+    Times are epoch seconds, utilization is 0.8 for 80 %, usage and limit are in `unit`. throttled: demand per
+    second; in JSON it is `refused`, the name that journals and receivers have.
 
     alert: the id, stable over restarts. number: higher than that of every earlier notice. summary: a sentence
     with absolute numbers. labels of a series: account, region, service, signal, resource, severity and
@@ -98,7 +98,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unit: str = ""
     source: str = ""
     utilization: float | None = None
-    refused: float | None = None
+    throttled: float | None = msgspec.field(default=None, name="refused")
     sampled: EpochSeconds | None = None
     places: int = 0
     resolution_reason: str = ""
@@ -109,7 +109,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def firing(self) -> bool:
-        """Whether the alert fires."""
+        """True unless the alert has ended."""
         return self.kind is not NoticeKind.RESOLVED
 
 
@@ -136,7 +136,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def firing(self) -> bool:
-        """Whether any of its alerts fires."""
+        """True while any of its alerts fires."""
         return any(notice.firing for notice in self.notices)
 
     @property

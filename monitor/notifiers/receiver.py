@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
 
 from msgspec.structs import replace
 from pydantic import (
-    AfterValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -21,18 +20,10 @@ from pydantic_core import PydanticCustomError
 from monitor.notifiers.notice import Notification
 from monitor.outbound.client import OutboundClient, OutboundPolicy
 from monitor.outbound.result import DeliveryResult, delivered
-from monitor.schema.fields import Flag
-from monitor.schema.problems import Problem, problem, problems_from_pydantic, to_validation_error, unexpected
+from monitor.schema.fields import Flag, ReceiverName
+from monitor.schema.problems import Problem, problem, problems_from_pydantic, to_validation_error
 from monitor.schema.secrets import READERS, hidden_texts, secret_values
-from monitor.schema.types import ConfigModel, Duration, SecretSources, Text
-
-MAX_NAME_LENGTH = 64
-
-
-def _name(value: str) -> str:
-    if not value.isprintable() or len(value) > MAX_NAME_LENGTH:
-        raise unexpected(f"at most {MAX_NAME_LENGTH} printable characters", value)
-    return value
+from monitor.schema.types import ConfigModel, Duration, SecretSources
 
 
 def _is_secret(annotation: Any) -> bool:
@@ -61,7 +52,7 @@ class BaseReceiver(ConfigModel):
     per_alert: ClassVar[bool] = False
     keepalive: ClassVar[float | None] = None
 
-    name: Annotated[Text, AfterValidator(_name)] = Field(description="The name that routes refer to.")
+    name: ReceiverName = Field(description="The name that routes refer to.")
     send_resolved: Flag = Field(default=True, description="Whether it is notified when an alert is resolved.")
     allow_insecure: Flag = Field(default=False, description="Whether its address may be unencrypted.")
     allow_private: Flag = Field(

@@ -70,7 +70,7 @@ def facts(notice: Notice) -> dict[str, str]:
     known = {
         "Reason": notice.resolution_reason,
         "Usage": _usage(notice),
-        "Refused": "" if notice.refused is None else format_amount(notice.refused, "per second"),
+        "Throttled": "" if notice.throttled is None else format_amount(notice.throttled, "per second"),
         "Resource": _resource(labels),
         "Account": f"{account_name} ({labels.get('account', '')})"
         if account_name

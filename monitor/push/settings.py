@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from monitor.outbound.client import OutboundPolicy
-from monitor.schema.fields import Flag, choice
+from monitor.schema.fields import Flag, ReceiverName, choice
 from monitor.schema.problems import Problem, duplicate_values, problem, unexpected
 from monitor.schema.secrets import (
     Secret,
@@ -27,14 +27,7 @@ from monitor.schema.secrets import (
 )
 from monitor.schema.types import ConfigModel, Duration, Text
 
-MAX_NAME_LENGTH = 64
 RESERVED_HEADERS = {"content-type", "content-encoding", "content-length", "host", "user-agent"}
-
-
-def _name(value: str) -> str:
-    if not value.isprintable() or len(value) > MAX_NAME_LENGTH:
-        raise unexpected(f"at most {MAX_NAME_LENGTH} printable characters", value)
-    return value
 
 
 def _header(value: str) -> str:
@@ -74,7 +67,7 @@ class Header(ConfigModel):
 class PushConfig(ConfigModel):
     """A receiver of samples: a time series database that supports remote write or OTLP."""
 
-    name: Annotated[Text, AfterValidator(_name)] = Field(
+    name: ReceiverName = Field(
         description="A unique name, which identifies the receiver's queue and metrics."
     )
     type: Annotated[Literal["remote_write", "otlp"], choice("remote_write", "otlp")] = Field(

@@ -8,16 +8,16 @@ import numpy as np
 
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.rings import WINDOW
+from monitor.lib.units import format_amount
 from rules.limits import Band
 
 WIDTH, HEIGHT = 960, 260  # in user units of the SVG
 NARROW_WIDTH = 400  # for small screens
 LEFT, RIGHT, TOP, BOTTOM = 76, 12, 12, 28  # margins around the plot
 PLOT_HEIGHT = HEIGHT - TOP - BOTTOM
-GRID_LINES = 4  # roughly
-MARGIN_ABOVE = 1.1  # the axis ends this much above the highest value
-MIN_TOP = 1e-9
-
+GRID_LINES = 4  # wanted; `round_step` gives up to twice as many, or fewer
+MARGIN_ABOVE = 1.1  # the end of the axis, as a multiple of the highest value
+MIN_TOP = 1e-9  # end of the axis when all values are 0: coordinates are divided by it
 
 LimitSpans = Sequence[tuple[float, float, float]]  # x where a limit begins, the width, and the limit
 
@@ -57,3 +57,9 @@ def round_step(top: float, lines: int = GRID_LINES) -> float:
     rough = top / lines
     power: float = 10.0 ** floor(log10(rough))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+
+
+def axis_label(value: float, unit: str) -> str:
+    """Return an amount without the name of its unit, except units that scale the number (MiB, s, %)."""
+    text = format_amount(value, unit)
+    return text if unit.startswith(("bytes", "milli", "percent")) else text.partition(" ")[0]

@@ -31,6 +31,11 @@ def dollars(amount: float) -> str:
     return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.3g}"
 
 
+def count_of(number: int, noun: str) -> str:
+    """Return a number and its noun: `1 cell`, `2 cells`, `1,200 series`, whose plural is the same word."""
+    return f"{number:,} {noun}{'' if number == 1 or noun.endswith('s') else 's'}"
+
+
 HANDLING_TEXTS = {
     "acknowledged_by": "acknowledged by",
     "silenced_by": "silenced by",

@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from monitor.fleet.rows import Row, signal_of
 from monitor.lib.telemetry import VERSION
 from monitor.lib.text import escape_unprintable
 from monitor.lib.units import format_amount, format_percent
+from monitor.render.jinja import html_environment
 from monitor.render.svg import utilization_bar, utilization_sparkline
 from monitor.render.text import dollars, time_element
 from monitor.report.check_formats import usage_text
@@ -44,14 +45,8 @@ def long_timestamp(seconds: float) -> str:
 
 @cache
 def template_environment() -> Environment:
-    """Return the environment of the template, with automatic escaping."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
+    """Return the Jinja environment of the page, with its filters and globals."""
+    environment = html_environment(Path(__file__).parent)
     filters = (
         format_amount,
         long_timestamp,

@@ -1,11 +1,13 @@
-"""Types of configuration values: flags, ports and choices."""
+"""Types of configuration values: flags, ports, names of receivers, and choices."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from monitor.schema.problems import problem, unexpected
-from monitor.schema.types import MAX_PORT
+from monitor.schema.types import MAX_PORT, Text
+
+MAX_RECEIVER_NAME_LENGTH: Final = 64  # characters
 
 
 def _flag(value: Any) -> bool:
@@ -17,6 +19,12 @@ def _flag(value: Any) -> bool:
 def _port(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= MAX_PORT:
         raise unexpected(f"a port from 1 to {MAX_PORT}", value)
+    return value
+
+
+def _receiver_name(value: str) -> str:
+    if not value.isprintable() or len(value) > MAX_RECEIVER_NAME_LENGTH:
+        raise unexpected(f"at most {MAX_RECEIVER_NAME_LENGTH} printable characters", value)
     return value
 
 
@@ -39,4 +47,5 @@ def choice(*names: str) -> BeforeValidator:
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Port = Annotated[int, BeforeValidator(_port), WithJsonSchema({"type": "integer"})]
+ReceiverName = Annotated[Text, AfterValidator(_receiver_name)]
 NON_EMPTY = AfterValidator(_non_empty)

@@ -1,5 +1,6 @@
 """Secrets in the configuration, from plain text, an environment variable or a file; never shown."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any, Final
@@ -9,19 +10,14 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo,
 
 from monitor.lib.files import read_file
 from monitor.schema.problems import problem
-from monitor.schema.types import MAX_SECRET_BYTES, ConfigModel, SecretSources
+from monitor.schema.types import MAX_SECRET_BYTES, ConfigModel, SecretSources, is_http_url
 
 MIN_SECRET_SEGMENT = 8  # characters; shorter segments of a URL's path are taken for words of an API
 
 
 def _url(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
-    try:
-        url = urlsplit(text)
-        good = url.scheme in ("http", "https") and url.hostname and url.port != 0
-    except ValueError:
-        good = False
-    if not good or " " in text:
+    if not is_http_url(text) or " " in text:
         raise problem("expected a URL such as https://example.com/hook (value not shown)")
     return value
 
@@ -32,6 +28,14 @@ def _one_line(value: Any) -> Any:
     text = str(text) if isinstance(text, int) and not isinstance(text, bool) else text
     if not (isinstance(text, str) and text and text.isprintable()):
         raise problem("expected one line of printable text (value not shown)")
+    return text
+
+
+def _external_id(value: Any) -> str:
+    # Length and characters as in the model of sts:AssumeRole.
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not (isinstance(text, str) and re.fullmatch(r"[\w+=,.@:/-]{2,1224}", text, re.A)):
+        raise problem("expected an external id: 2 to 1224 letters, digits or +=,.@:/-_ (value not shown)")
     return text
 
 
@@ -69,8 +73,13 @@ def _read_secret(read: Callable[[Any, SecretSources], str], name: Any, info: Val
 
 
 NAME_SCHEMA = WithJsonSchema({"type": "string"})
-SecretEnv = Annotated[Secret, BeforeValidator(partial(_read_secret, from_environment)), NAME_SCHEMA]
-SecretFile = Annotated[Secret, BeforeValidator(partial(_read_secret, from_file)), NAME_SCHEMA]
+READ_ENVIRONMENT = BeforeValidator(partial(_read_secret, from_environment))
+READ_FILE = BeforeValidator(partial(_read_secret, from_file))
+SecretEnv = Annotated[Secret, READ_ENVIRONMENT, NAME_SCHEMA]
+SecretFile = Annotated[Secret, READ_FILE, NAME_SCHEMA]
+ExternalId = Annotated[SecretStr, BeforeValidator(_external_id)]
+ExternalIdEnv = Annotated[ExternalId, READ_ENVIRONMENT, NAME_SCHEMA]
+ExternalIdFile = Annotated[ExternalId, READ_FILE, NAME_SCHEMA]
 
 
 def given_secret(model: ConfigModel, name: str) -> SecretStr | None:

@@ -19,14 +19,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    SecretStr,
-    ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
 
 from collectors import COLLECTORS
-from monitor.lib.files import read_file
 from monitor.schema.problems import problem, shown_value, unexpected
 from rules.limits import signals
 
@@ -159,22 +156,20 @@ def _address(text: str) -> str:
     return text
 
 
+def is_http_url(text: str) -> bool:
+    """Return whether text is a URL of http or https with a host and, if any, a valid port."""
+    try:
+        url = urlsplit(text)
+        return url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+
+
 def _url(value: Any) -> str:
     """Validate a URL. The error does not show it, as it may contain a password."""
-    try:
-        url = urlsplit(value) if isinstance(value, str) else None
-        good = (
-            url
-            and url.scheme in ("http", "https")
-            and url.hostname
-            and url.port != 0
-            and "@" not in url.netloc
-        )
-    except ValueError:
-        good = False
-    if not good:
+    if not (isinstance(value, str) and is_http_url(value) and "@" not in urlsplit(value).netloc):
         raise problem("expected a URL such as http://127.0.0.1:4566, without user and password")
-    return str(value)
+    return value
 
 
 def _role(value: str) -> str:
@@ -182,31 +177,6 @@ def _role(value: str) -> str:
     if not re.fullmatch(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/([!-~]{1,510}/)?[\w+=,.@-]{1,64}", value, re.A):
         raise unexpected("a role such as arn:aws:iam::123456789012:role/headroom", value)
     return value
-
-
-def _external_id(value: Any) -> str:
-    # Length and characters as in the model of sts:AssumeRole.
-    value = _text(value)
-    if not (isinstance(value, str) and re.fullmatch(r"[\w+=,.@:/-]{2,1224}", value, re.A)):
-        raise problem("expected an external id: 2 to 1224 letters, digits or +=,.@:/-_ (value not shown)")
-    return value
-
-
-def _external_id_env(name: Any, info: ValidationInfo) -> str:
-    sources = info.context or SecretSources()
-    value = sources.environ.get(name) if isinstance(name, str) else None
-    if not value:
-        raise problem("expected the name of an environment variable that is set (value not shown)")
-    return _external_id(value)
-
-
-def _external_id_file(name: Any, info: ValidationInfo) -> str:
-    sources = info.context or SecretSources()
-    try:
-        value = read_file(sources.folder / name, MAX_SECRET_BYTES).decode()
-    except (OSError, ValueError, TypeError):
-        raise problem("expected the name of a readable text file (value not shown)") from None
-    return _external_id(value.strip())
 
 
 Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
@@ -242,6 +212,3 @@ FileName = Annotated[Text, AfterValidator(_file_name)]
 Listen = Annotated[Text, AfterValidator(_address)]
 Url = Annotated[str, BeforeValidator(_url)]
 Role = Annotated[Text, AfterValidator(_role)]
-ExternalId = Annotated[SecretStr, BeforeValidator(_external_id)]
-ExternalIdEnv = Annotated[SecretStr, BeforeValidator(_external_id_env), WithJsonSchema({"type": "string"})]
-ExternalIdFile = Annotated[SecretStr, BeforeValidator(_external_id_file), WithJsonSchema({"type": "string"})]

@@ -6,7 +6,7 @@ from monitor.lib.errors import HeadroomError
 
 MAX_STEPS: Final = 8_000_000  # some 0.25 µs each; the largest body of AWS takes a quarter of them
 MAX_DECODE_ERRORS: Final = 10_000  # per body; after that the rest of a record is counted as one error
-MAX_NAMESPACES: Final = 1000  # namespaces of undeclared metrics that are counted separately per body
+MAX_NAMESPACES: Final = 1000  # of undeclared metrics, counted by name in one body
 
 
 class DecodeBudgetExceededError(HeadroomError):

@@ -68,10 +68,10 @@ class RequestRejectedError(HeadroomError):
         self.status = status
 
 
-def create_router(
+def firehose_router(
     ingest: Ingest, access: Callable[[], FirehoseAccess], body_timeout: float = BODY_TIMEOUT
 ) -> APIRouter:
-    """Return the endpoint.
+    """Return the router of the endpoint.
 
     access: is called for each request, as the configuration may be reloaded. body_timeout: seconds.
     """
@@ -93,7 +93,7 @@ def create_router(
             status, sentence = HTTPStatus.REQUEST_TIMEOUT, f"expected the body within {body_timeout:.0f} s"
         except Exception:
             log.exception("a delivery of Firehose failed")
-            status, sentence = HTTPStatus.INTERNAL_SERVER_ERROR, "something unexpected went wrong"
+            status, sentence = HTTPStatus.INTERNAL_SERVER_ERROR, "internal error; the log has the details"
         ingest.telemetry.requests.labels(str(status.value)).inc()
         return _response(request, status, sentence)
 

@@ -113,7 +113,7 @@ class Ingest:
         points = decoded.points
         self._record_losses(points, request)
         if not decoded.any_valid and points.errors:
-            raise EnvelopeError(f"every record is bad; the first: {points.errors[0].reason}")
+            raise EnvelopeError(f"no record could be decoded; the first: {points.errors[0].reason}")
         await self._writer.write(points, decoded.names, self._clock())
         self._accepted[decoded.fingerprint] = None
         if len(self._accepted) > MAX_ACCEPTED_REQUESTS:

@@ -79,7 +79,9 @@ def _line_by_line(record: bytes, names: NameInterner, points: Points) -> None:
                 points.add_error(DecodeError(FORMAT, str(error) or type(error).__name__, line))
         if not points.budget.tolerates_errors:
             points.add_error(
-                DecodeError(FORMAT, "too many bad lines, the rest was not decoded", record[match.end() :])
+                DecodeError(
+                    FORMAT, "too many malformed lines; the rest was not decoded", record[match.end() :]
+                )
             )
             break
     _add(decoded, names, points)

@@ -64,7 +64,7 @@ def decode(record: bytes, names: NameInterner, points: Points) -> None:
             return
         if not points.budget.tolerates_errors:
             points.add_error(
-                DecodeError(FORMAT, "too many bad messages, the rest was not decoded", record[at:])
+                DecodeError(FORMAT, "too many malformed messages; the rest was not decoded", record[at:])
             )
             return
         points.budget.spend(MESSAGE_STEPS)

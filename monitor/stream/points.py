@@ -14,7 +14,7 @@ Values = npt.NDArray[np.float64]
 
 MAX_STORED_ERRORS = 100  # per body
 MAX_PIECE_BYTES = 500  # stored of a piece that could not be decoded
-OTHER_NAMESPACES = "other"  # counts namespaces beyond MAX_NAMESPACES
+OTHER_NAMESPACES = "other"  # stands for all namespaces beyond the maximum that is counted by name
 BASE_STATISTICS = ("sum", "max", "min", "count")  # every point has them
 
 

@@ -6,9 +6,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from monitor.aws.telemetry import SERVICE_LABELS
 from monitor.lib.label_names import exported_names
+from monitor.stream.points import OTHER_NAMESPACES
 
-MAX_NAMESPACES = 100  # namespaces exported by name
-OTHER_NAMESPACES = "other"  # label value of all further namespaces
+MAX_EXPORTED_NAMESPACES = 100  # label values; further namespaces are counted as OTHER_NAMESPACES
 # The labels of cells that are not monitored: a sender may name any account.
 UNMONITORED_CELL = ("", "")
 
@@ -76,6 +76,6 @@ class StreamTelemetry:
         """Count points of metrics that no signal uses."""
         self.count_updates(*UNMONITORED_CELL, "", points)
         self.count_points("unused", points)
-        if len(self._namespaces) < MAX_NAMESPACES:
+        if len(self._namespaces) < MAX_EXPORTED_NAMESPACES:
             self._namespaces.add(namespace)
         self.unused.labels(namespace if namespace in self._namespaces else OTHER_NAMESPACES).inc(points)

@@ -12,14 +12,14 @@ from monitor.alerting.inhibit import BLIND_SIGNAL
 from monitor.api.alert_models import AlertModel
 from monitor.lib.text import escape_unprintable
 from monitor.render.styles import STYLES
-from monitor.render.text import shorten
+from monitor.render.text import count_of, shorten
 from monitor.top.detail_text import handling
 from monitor.top.header import StatusHeader
 from monitor.top.screen import AlertTarget, BaseScreen
 from monitor.top.series import SeriesScreen
 from monitor.top.snapshot import TopSnapshot
 from monitor.top.table import Column, ItemTable
-from monitor.top.text import counted, duration_text, time_and_age
+from monitor.top.text import duration_text, time_and_age
 from rules.band import ZONES, Zone
 
 
@@ -88,7 +88,7 @@ class AlertsScreen(BaseScreen):
         """Show the alerts of a snapshot."""
         self.table.show(snapshot.alerts.items)
         shown, total = len(snapshot.alerts.items), snapshot.alerts.total
-        count = counted(total, "alert")
+        count = count_of(total, "alert")
         self._view.update((f"{shown:,} of {count}" if shown < total else count) if total else "No alerts.")
 
     @on(ItemTable.Moved)

@@ -16,8 +16,7 @@ from rich.text import Text
 from monitor.fleet.columns import Floats
 from monitor.fleet.rings import WINDOW
 from monitor.lib.text import escape_unprintable
-from monitor.lib.units import format_amount
-from monitor.render.chart import Chart, round_step
+from monitor.render.chart import Chart, axis_label, round_step
 from monitor.render.sparkline import THROTTLED
 from monitor.top.bars import THROTTLED_STYLE, downsample, foreground
 from rules.band import Zone
@@ -108,7 +107,7 @@ class TextChart:
         for name, value in self._marks():
             at = value * float(self.limits[-1]) if name else value
             if isfinite(at):
-                labels[self.row(at)] = short_amount(at, unit)
+                labels[self.row(at)] = axis_label(at, unit)
         return labels
 
     def _curve(self, values: Floats) -> Mapping[tuple[int, int], int]:
@@ -164,9 +163,3 @@ def dots_between(previous: int | None, y: int | None) -> range:
     if previous is None or previous == y:
         return range(y, y + 1)
     return range(previous + 1, y + 1) if previous < y else range(y, previous)
-
-
-def short_amount(value: float, unit: str) -> str:
-    """Return an amount without the name of its unit, except units that are part of the number (MiB, %)."""
-    text = format_amount(value, unit)
-    return text if unit.startswith(("bytes", "milli", "percent")) else text.partition(" ")[0]

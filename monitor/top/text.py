@@ -59,8 +59,3 @@ def time_text(seconds: float) -> str:
     """Return the local time of day, with the date unless it is today."""
     at, now = datetime.fromtimestamp(seconds), datetime.now()
     return f"{at:%H:%M}" if at.date() == now.date() else f"{at:%d %b %H:%M}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, such as `2 alerts`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -12,7 +12,6 @@ from markupsafe import Markup
 
 from monitor.fleet.columns import Floats
 from monitor.fleet.rings import WINDOW
-from monitor.lib.units import format_amount
 from monitor.render.chart import (
     GRID_LINES,
     HEIGHT,
@@ -23,6 +22,7 @@ from monitor.render.chart import (
     TOP,
     Chart,
     LimitSpans,
+    axis_label,
     round_step,
 )
 from monitor.render.svg import line_path, run_marks
@@ -53,7 +53,7 @@ def _grid(chart: Chart) -> Markup:
             right=chart.width - RIGHT,
             at=LEFT - 8,
             y=chart.y(value),
-            label=_axis_label(value, chart.unit),
+            label=axis_label(value, chart.unit),
         )
         for value in values
     )
@@ -64,12 +64,6 @@ def _scale(chart: Chart) -> float:
     if not chart.unit.startswith("bytes"):
         return 1.0
     return 1024.0 ** max(floor(log(chart.top / GRID_LINES, 1024)), 0)
-
-
-def _axis_label(value: float, unit: str) -> str:
-    """Return a value without the words of its unit, which the title has."""
-    text = format_amount(value, unit)
-    return text if unit.startswith(("bytes", "milli", "percent")) else text.partition(" ")[0]
 
 
 def _ticks(chart: Chart) -> Markup:

@@ -7,11 +7,10 @@ import numpy as np
 
 from monitor.aws.status import CellStatus
 from monitor.fleet.columns import Flags
+from monitor.fleet.key import ServiceKey
 from monitor.fleet.snapshot import Snapshot
 from monitor.web.templating import NO_DATA
 from rules.band import Zone
-
-CellService = tuple[str, str, str]  # account, region, service
 
 NO_ZONE = min(Zone) - 1
 MAX_HEATMAP_ROWS = 24
@@ -39,7 +38,7 @@ class Heatmap:
     more: int
 
 
-def build_heatmap(snapshot: Snapshot, selected: Flags, never_read: Iterable[CellService] = ()) -> Heatmap:
+def build_heatmap(snapshot: Snapshot, selected: Flags, never_read: Iterable[ServiceKey] = ()) -> Heatmap:
     """Return the heatmap of the selected series. never_read: shown as NO_DATA."""
     worst = _worst_zones(snapshot, selected)
     known = {*worst, *never_read}
@@ -64,11 +63,11 @@ def build_heatmap(snapshot: Snapshot, selected: Flags, never_read: Iterable[Cell
     return Heatmap(services, tuple(rows), max(len(cells) - MAX_HEATMAP_ROWS, 0))
 
 
-def _worst_zones(snapshot: Snapshot, selected: Flags) -> dict[CellService, Zone]:
+def _worst_zones(snapshot: Snapshot, selected: Flags) -> dict[ServiceKey, Zone]:
     """Return the worst zone of the selected series of each cell and service that has any."""
     by_group = np.full(len(snapshot.groups), NO_ZONE, np.int8)
     np.maximum.at(by_group, snapshot.group[selected], snapshot.zone[selected])
-    worst: dict[CellService, Zone] = {}
+    worst: dict[ServiceKey, Zone] = {}
     for number in np.flatnonzero(by_group > NO_ZONE).tolist():
         account, region, service, _ = snapshot.groups[number]
         zone = Zone(int(by_group[number]))
@@ -77,12 +76,12 @@ def _worst_zones(snapshot: Snapshot, selected: Flags) -> dict[CellService, Zone]
     return worst
 
 
-def _rank(cell: tuple[str, str], services: Iterable[str], worst: Mapping[CellService, Zone]) -> list[int]:
+def _rank(cell: tuple[str, str], services: Iterable[str], worst: Mapping[ServiceKey, Zone]) -> list[int]:
     """A sort key: the cell with the worst zone first, then by its second worst, and so on."""
     return sorted(-worst.get((*cell, service), NO_ZONE) for service in services)
 
 
-def never_read_services(cells: Iterable[CellStatus]) -> list[CellService]:
+def never_read_services(cells: Iterable[CellStatus]) -> list[ServiceKey]:
     """Return the services whose inventory failed and has never succeeded."""
     return [
         (cell.account, cell.region, service)

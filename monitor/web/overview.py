@@ -8,13 +8,14 @@ import numpy as np
 from monitor.aws.status import MonitorStatus
 from monitor.fleet.columns import Flags
 from monitor.fleet.filters import Filters
+from monitor.fleet.key import ServiceKey
 from monitor.fleet.query import matches
 from monitor.fleet.rows import signal_of
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.urgency import most_urgent
 from monitor.lib.units import format_amount, format_percent
 from monitor.render.text import shorten
-from monitor.web.heatmap import CellService, Heatmap, build_heatmap, never_read_services
+from monitor.web.heatmap import Heatmap, build_heatmap, never_read_services
 from monitor.web.series_rows import finite_or_none
 from rules.band import Zone
 from rules.limits import catalogue
@@ -88,7 +89,7 @@ def count_zones(snapshot: Snapshot, selected: Flags) -> Mapping[Zone, int]:
     return {zone: int(found[zone - lowest]) for zone in Zone}
 
 
-def _never_read(status: MonitorStatus, filters: Filters) -> Iterator[CellService]:
+def _never_read(status: MonitorStatus, filters: Filters) -> Iterator[ServiceKey]:
     """Yield the services that were never read; filters of zones, signals and resources exclude them all."""
     if filters.zone or filters.resource or filters.signal:
         return

@@ -1,4 +1,4 @@
-"""The templates of the pages, their filters and globals, the response headers, and the assets."""
+"""Renders the templates of the pages; their filters and globals, response headers and assets."""
 
 import time
 from collections.abc import Mapping
@@ -7,14 +7,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from monitor.lib.durations import format_duration
 from monitor.lib.telemetry import VERSION
 from monitor.lib.text import replace_surrogates
 from monitor.lib.units import format_amount, format_percent
-from monitor.render.text import dollars, time_element
+from monitor.render.jinja import html_environment
+from monitor.render.text import count_of, dollars, time_element
 from rules.band import Zone
 from rules.limits import catalogue
 
@@ -24,7 +25,7 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-NO_DATA = "no data"  # in place of a zone's word: the service was never read
+NO_DATA = "no data"  # shown instead of a zone where a service was never read
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -60,16 +61,10 @@ def asset(name: str) -> str:
 
 
 def code_spans(text: str) -> Markup:
-    """Return a text with what is between backticks as code elements."""
+    """Return text in which each part between backticks is a code element."""
     parts = text.split("`")
     formats = (Markup("<code>{}</code>") if number % 2 else Markup("{}") for number in range(len(parts)))
     return Markup("").join(one.format(part) for one, part in zip(formats, parts, strict=True))
-
-
-def plural(number: int, noun: str) -> str:
-    """Return a number and its noun: `1 cell`, `2 cells`, `1,200 series`."""
-    singular = number == 1 or noun.endswith("s")
-    return f"{number:,} {noun}{'' if singular else 's'}"
 
 
 def service_title(service: str) -> str:
@@ -85,14 +80,8 @@ def doc_title(url: str) -> str:
 
 @cache
 def environment() -> Environment:
-    """Return the templates, with automatic escaping."""
-    env = Environment(
-        loader=FileSystemLoader(PACKAGE_DIR / "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
+    """Return the Jinja environment of the pages, with their filters and globals."""
+    env = html_environment(PACKAGE_DIR / "templates")
     env.filters |= {
         "amount": format_amount,
         "percent": format_percent,
@@ -100,7 +89,7 @@ def environment() -> Environment:
         "code_spans": code_spans,
         "duration": format_duration,
         "dollars": dollars,
-        "plural": plural,
+        "count_of": count_of,
         "service_title": service_title,
         "doc_title": doc_title,
     }

@@ -155,7 +155,7 @@ def test_the_fields_hold_the_numbers() -> None:
         CLICKS, replace(MOMENT, tags={"tag_team": "web"}, links={"page": "https://x/"}), RISING
     )
     assert (told.usage, told.limit, told.unit, told.source) == (3.64 * MIB, 4 * MIB, "bytes/s", "api")
-    assert (told.utilization, told.refused, told.sampled) == (0.91, 0.0, int(NOW) - 120)
+    assert (told.utilization, told.throttled, told.sampled) == (0.91, 0.0, int(NOW) - 120)
     assert (told.alert, told.number, told.kind, told.severity, told.zone) == (
         "a",
         3,

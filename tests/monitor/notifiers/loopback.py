@@ -54,7 +54,7 @@ def notice(**changes: Any) -> Notice:
         "unit": "bytes/s",
         "source": "DescribeStreamSummary",
         "utilization": 0.9,
-        "refused": 12.0,
+        "throttled": 12.0,
         "sampled": NOW - 60,
         "remedy": ("Add shards.", "Or switch to on-demand."),
         "docs": "https://docs.example.com/kinesis",

@@ -14,7 +14,7 @@ def test_all_of_it_as_text() -> None:
     assert plain_text(notification(notice(), more=4)) == (
         "Firing, warning: Kinesis stream clicks (prod, eu-west-1) writes 3.6 MiB/s of 4 MiB/s (90 %).\n"
         "  Usage: 3.6 MiB/s of 4 MiB/s (90 %)\n"
-        "  Refused: 12 per second\n"
+        "  Throttled: 12 per second\n"
         "  Resource: clicks\n"
         "  Account: prod (123456789012)\n"
         "  Region: eu-west-1\n"

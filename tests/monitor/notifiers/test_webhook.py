@@ -54,7 +54,7 @@ def test_what_is_only_resolved() -> None:
 
 
 def test_what_is_not_known_is_null() -> None:
-    unknown = notice(usage=None, limit=None, utilization=None, refused=None, sampled=None)
+    unknown = notice(usage=None, limit=None, utilization=None, throttled=None, sampled=None)
     [alert] = payload(notification(unknown), PLAIN)["data"]["alerts"]
     assert {name for name, value in alert.items() if value is None} == {
         "usage",

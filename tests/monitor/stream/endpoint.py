@@ -60,8 +60,8 @@ def headers_of(request: str) -> dict[str, str]:
 async def serving(ingest: Ingest, body_timeout: float = BODY_TIMEOUT) -> AsyncIterator[Endpoint]:
     """The endpoint over HTTP on loopback."""
     endpoint, app = Endpoint(ingest), FastAPI(redirect_slashes=False)
-    app.include_router(firehose.create_router(ingest, lambda: endpoint.access, body_timeout))
-    app.include_router(api.create_router(ingest.dead_letters))
+    app.include_router(firehose.firehose_router(ingest, lambda: endpoint.access, body_timeout))
+    app.include_router(api.stream_router(ingest.dead_letters))
     listening = bind_socket("127.0.0.1", 0)
     endpoint.port = listening.getsockname()[1]
     config = uvicorn.Config(

@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from monitor.server.listener import bind_socket
-from monitor.stream.firehose import FirehoseAccess, create_router
+from monitor.stream.firehose import FirehoseAccess, firehose_router
 from tests.monitor.stream.endpoint import KEYS
 from tests.monitor.stream.fleets import MINUTE, fleet_of, ingest_of, written
 
@@ -22,7 +22,7 @@ MINUTES = 100
 async def main(port: int) -> None:
     fleet = fleet_of(*(written.of(StreamName=f"s{n}") for n in range(STREAMS)))
     app = FastAPI()
-    app.include_router(create_router(ingest_of(fleet), lambda: FirehoseAccess(KEYS)))
+    app.include_router(firehose_router(ingest_of(fleet), lambda: FirehoseAccess(KEYS)))
 
     @app.get("/values")
     async def values() -> list[list[float | None]]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from monitor.fleet.fleet import Fleet
 from monitor.stream.decode import decode_records
-from monitor.stream.firehose import FIREHOSE_PATH, FirehoseAccess, create_router
+from monitor.stream.firehose import FIREHOSE_PATH, FirehoseAccess, firehose_router
 from monitor.stream.ingest import Ingest
 from monitor.stream.interner import NameInterner
 from tests.monitor.stream.bodies import Update, delivery, envelope, line, lines, message
@@ -120,7 +120,7 @@ def ingest(fleet: Fleet) -> Iterator[Ingest]:
 @pytest.fixture(scope="module")
 def transport(ingest: Ingest) -> httpx.ASGITransport:
     app = FastAPI()
-    app.include_router(create_router(ingest, lambda: FirehoseAccess(KEYS)))
+    app.include_router(firehose_router(ingest, lambda: FirehoseAccess(KEYS)))
     return httpx.ASGITransport(app)
 
 

@@ -1,0 +1,46 @@
+"""The option --config, and the configuration that it selects."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import environ
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.exit_codes import FAILED
+from monitor.config.config import Config
+from monitor.config.file import read_config
+from monitor.schema.problems import ConfigError
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="Configuration file; default: $HEADROOM_CONFIG, else ./headroom.yaml if there is one.",
+    ),
+]
+
+
+def load_config_or_exit(file: Path | None, listen: str | None = None) -> Config:
+    """Return the configuration; print its problems and exit when it is invalid."""
+    with exit_on_config_error():
+        return load_config(file, listen)
+
+
+def load_config(file: Path | None, listen: str | None) -> Config:
+    """Return the configuration, with the listen address of the command line if given. Raises ConfigError."""
+    config = read_config(file, environ)
+    return config.with_listen(listen) if listen else config
+
+
+@contextmanager
+def exit_on_config_error() -> Iterator[None]:
+    """Print one line per problem of the configuration and exit."""
+    try:
+        yield
+    except ConfigError as error:
+        for problem in error.problems:
+            typer.echo(problem, err=True)
+        raise typer.Exit(FAILED) from None
