@@ -4,7 +4,7 @@ import ast
 import builtins
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ ROOTS = ("monitor", "collectors", "rules")
 ROOT_ERROR = "HeadroomError"
 OLD_WORDS = frozenset(("LONGEST", "MOST", "LARGEST", "LEAST", "SHORTEST", "PATIENCE", "BREATH"))
 PLAIN_BASES = frozenset(("Protocol", "NamedTuple", "Generic", "Enum", "StrEnum", "IntEnum", "BaseModel"))
+# Names that begin with an underscore and are documented: those of named tuples, and one of `os`.
+PUBLIC_UNDERSCORES = frozenset(("_replace", "_asdict", "_fields", "_make", "_field_defaults", "_exit"))
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Table = Mapping[str, frozenset[str]]
 
@@ -30,9 +32,9 @@ class Source(NamedTuple):
         return parts[1] if parts[0] == "monitor" and parts[1] != "__init__" else parts[0]
 
 
-def sources(root: Path) -> list[Source]:
-    """Parse all Python files of the three packages."""
-    paths = sorted(path for name in ROOTS for path in (root / name).rglob("*.py"))
+def sources(root: Path, roots: Sequence[str] = ROOTS) -> list[Source]:
+    """Parse all Python files of the three packages, or of other folders."""
+    paths = sorted(path for name in roots for path in (root / name).rglob("*.py"))
     texts = [(path.relative_to(root).as_posix(), path.read_text("utf-8")) for path in paths]
     return [Source(path, text, ast.parse(text, path)) for path, text in texts]
 
@@ -232,3 +234,66 @@ def long_functions(files: Sequence[Source], max_lines: int) -> list[str]:
         for node in ast.walk(source.tree)
         if isinstance(node, Function) and (node.end_lineno or 0) - node.lineno + 1 > max_lines
     ]
+
+
+def private_names(files: Sequence[Source]) -> list[str]:
+    """Names with one underscore that a file reaches into; its own are those that it defines and `self` has."""
+    return [
+        f"{source.path}:{line} {name}"
+        for source in files
+        for line, name in _reached_names(source.tree, _own_names(source.tree))
+        if re.match("_[^_]", name) and name not in PUBLIC_UNDERSCORES
+    ]
+
+
+def _own_names(tree: ast.Module) -> set[str]:
+    """The attributes that the classes of a file define or assign."""
+    nodes = list(ast.walk(tree))
+    defined = {node.name for node in nodes if isinstance(node, Function)}
+    stored = [node for node in nodes if isinstance(node, ast.Attribute | ast.Name) and _is_stored(node)]
+    return defined | {node.attr if isinstance(node, ast.Attribute) else node.id for node in stored}
+
+
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
+
+
+def _is_stored(node: ast.Attribute | ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Store) and (isinstance(node, ast.Name) or _is_self(node.value))
+
+
+def _reached_names(tree: ast.Module, own: Collection[str]) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=value, attr=name) if not (_is_self(value) and name in own):
+                yield node.lineno, name
+            case ast.ImportFrom(names=names):
+                yield from ((node.lineno, one.name) for one in names)
+            case ast.Call(
+                func=ast.Name("getattr" | "setattr" | "delattr" | "hasattr"),
+                args=[_, ast.Constant(value=str(name)), *_],
+            ):
+                yield node.lineno, name
+            case ast.Subscript(value=ast.Call(func=ast.Name("vars")), slice=ast.Constant(value=str(name))):
+                yield node.lineno, name
+
+
+def patches(files: Sequence[Source]) -> list[str]:
+    """Calls that replace a part of the code under test, and imports of mocks."""
+    return [
+        f"{source.path}:{node.lineno} {ast.unparse(node)}"
+        for source in files
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute | ast.Import | ast.ImportFrom) and _is_patch(node)
+    ]
+
+
+def _is_patch(node: ast.Attribute | ast.Import | ast.ImportFrom) -> bool:
+    match node:
+        case ast.Attribute(value=ast.Name("monkeypatch"), attr="setattr" | "delattr"):
+            return True
+        case ast.Import(names=names):
+            return any(one.name.startswith("unittest.mock") for one in names)
+        case ast.ImportFrom(module=module, names=names):
+            return f"{module}.{names[0].name}".startswith("unittest.mock")
+    return False

@@ -22,6 +22,8 @@ from tests.architecture import (
     long_functions,
     misnamed_constants,
     misnamed_exceptions,
+    patches,
+    private_names,
     repeated_class_names,
     sources,
     undocumented,
@@ -31,6 +33,7 @@ from tests.architecture import (
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sources(ROOT)
+TESTS = sources(ROOT, ("tests", "bench"))
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 500, 45
 
 # The packages that each package of monitor/, collectors and rules may import: only those below it.
@@ -110,6 +113,14 @@ def test_public_names_have_docstrings() -> None:
 def test_files_and_functions_are_short() -> None:
     assert long_files(SOURCES, MAX_FILE_LINES) == []
     assert long_functions(SOURCES, MAX_FUNCTION_LINES) == []
+
+
+def test_no_test_reaches_into_private_names() -> None:
+    assert private_names(TESTS) == []
+
+
+def test_no_test_patches_the_code() -> None:
+    assert patches(TESTS) == []
 
 
 # Each of the following tests finds a violation of a rule.
@@ -288,6 +299,43 @@ def test_a_long_file_and_a_long_function_are_found(tmp_path: Path) -> None:
     assert long_files(sources(tmp_path), 4) == ["rules/new.py"]
     assert long_functions(sources(tmp_path), 4) == ["rules/new.py:1 long"]
     assert long_files(sources(tmp_path), 5) == long_functions(sources(tmp_path), 5) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("app._connections.clear()", [":1 _connections"]),
+        ("import monitor.app\nmonitor.app._PAUSE = 0.1", [":2 _PAUSE"]),
+        ("from monitor.app import _read", [":1 _read"]),
+        ("getattr(app, '_read')()", [":1 _read"]),
+        ("vars(app)['_read']()", [":1 _read"]),
+        ("class Odd(App):\n    def size(self): return self._size", [":2 _size"]),
+        ("class Own:\n    def __init__(self, other):\n        self._n = other._n", [":3 _n"]),
+        ("class Own:\n    def _read(self): ...\n    def read(self): return self._read()", []),
+        ("class Own:\n    _n: int = 0\n    def size(self): return self._n", []),
+        ("key._replace(name='x')\nos._exit(1)\napp.__class__", []),
+    ],
+)
+def test_a_private_name_that_a_test_reaches_into_is_found(
+    tmp_path: Path, text: str, found: list[str]
+) -> None:
+    write(tmp_path, {"tests/test_new.py": text})
+    assert private_names(sources(tmp_path, ("tests",))) == [f"tests/test_new.py{one}" for one in found]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "monkeypatch.setattr(client, 'READ_TIMEOUT', 0.1)",
+        "monkeypatch.delattr('monitor.app.App')",
+        "import unittest.mock",
+        "from unittest import mock",
+        "from unittest.mock import patch",
+    ],
+)
+def test_a_patch_is_found(tmp_path: Path, text: str) -> None:
+    write(tmp_path, {"tests/test_new.py": text, "tests/test_other.py": "monkeypatch.setenv('TZ', 'UTC')"})
+    assert patches(sources(tmp_path, ("tests",))) == [f"tests/test_new.py:1 {text.partition('(')[0]}"]
 
 
 def test_the_sources_are_those_of_this_repository() -> None:

@@ -1,6 +1,5 @@
 """The cost of monitoring, by service and by cell: measured so far, and projected for a month."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -57,8 +56,8 @@ class MetricUse:
     streamed: Flags
 
     @classmethod
-    def of(cls, fleet: Fleet) -> "MetricUse":
-        """Copy the present state of a fleet, in the event loop."""
+    def of(cls, fleet: Fleet, minute: int) -> "MetricUse":
+        """Copy the present state of a fleet, in the event loop. minute: the current one, since the epoch."""
         rows = np.arange(fleet.rings.size, dtype=np.int32)
         cells, services = {group[:2] for group in fleet.groups}, sorted({group[2] for group in fleet.groups})
         service_of_group = np.array([services.index(group[2]) for group in fleet.groups], np.int64)
@@ -68,7 +67,7 @@ class MetricUse:
             for block in formulas
         ]
         requested = {cell: np.fromiter(fleet.metrics(cell).values(), np.int32) for cell in cells}
-        return cls(requested, services, blocks, fleet.rings.is_streamed(rows, int(time.time() // 60)))
+        return cls(requested, services, blocks, fleet.rings.is_streamed(rows, minute))
 
 
 def bills(

@@ -1,6 +1,5 @@
 """The cost of monitoring so far, derived from the counters of what AWS bills."""
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -27,10 +26,9 @@ class MeasuredCost:
         """The list price of both, in US dollars."""
         return self.requested * DOLLARS_PER_METRIC + self.updates * DOLLARS_PER_UPDATE
 
-    @property
-    def month(self) -> float | None:
-        """US dollars of a month at the rate so far; None during the first hour."""
-        watched = time.time() - self.since if self.since else 0.0
+    def month_at(self, now: float) -> float | None:
+        """US dollars of a month at the rate until an epoch second; None during the first hour."""
+        watched = now - self.since if self.since else 0.0
         return self.dollars / watched * MONTH if watched >= HOUR else None
 
     def __add__(self, other: "MeasuredCost") -> "MeasuredCost":

@@ -1,12 +1,21 @@
 """The name of the user who runs the process."""
 
-import getpass
 import os
+import pwd
+
+USER_VARIABLES = "LOGNAME", "USER", "LNAME", "USERNAME"  # those of `getpass.getuser`
 
 
-def current_user() -> str:
-    """Return the name of the user, or `user 1000` for one without a name, as in containers."""
+def current_user(uid: int | None = None) -> str:
+    """Return the name of the user, or `user 1000` for one without a name, as in containers.
+
+    uid: asked for where the environment has no name; by default that of the process.
+    """
+    for variable in USER_VARIABLES:
+        if name := os.environ.get(variable):
+            return name
+    uid = os.getuid() if uid is None else uid
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"

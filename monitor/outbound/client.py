@@ -39,6 +39,7 @@ MAX_RESPONSE_BYTES = 64 * 1024  # of a response; the rest is not read
 CONNECT_TIMEOUT = 5.0  # seconds
 KEEPALIVE_TIMEOUT = 4.0  # seconds; many servers close idle connections after five
 MAX_CONNECTIONS_PER_HOST = 8
+DNS_CACHE_TTL = 10  # seconds
 NEXT_ADDRESS_DELAY = 0.25  # seconds before a host's next address is tried in parallel (RFC 8305)
 AWS_CONFIG = CLIENT_CONFIG.merge(
     AioConfig(
@@ -82,7 +83,8 @@ class OutboundClient:
     """A client for HTTP requests, SMTP sockets and AWS APIs; an async context manager that closes them.
 
     Create it in a running event loop. tls: verifies certificates. endpoint_url: replaces AWS, for emulators.
-    proxies: for HTTP; AWS clients read the environment themselves. now: returns epoch seconds.
+    proxies: for HTTP; AWS clients read the environment themselves. dns_cache_ttl: seconds that addresses of
+    names are reused. now: returns epoch seconds.
     """
 
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
@@ -90,6 +92,7 @@ class OutboundClient:
     aws_session: AioSession = field(default_factory=AioSession)
     endpoint_url: str | None = None
     proxies: Proxies = field(default_factory=Proxies)
+    dns_cache_ttl: int = DNS_CACHE_TTL
     now: Callable[[], float] = time.time
     _resources: AsyncExitStack = field(default_factory=AsyncExitStack, init=False, repr=False)
     _sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = field(
@@ -161,6 +164,7 @@ class OutboundClient:
             connector = aiohttp.TCPConnector(
                 ssl=self.tls,
                 resolver=self.resolver,
+                ttl_dns_cache=self.dns_cache_ttl,
                 limit_per_host=MAX_CONNECTIONS_PER_HOST,
                 keepalive_timeout=KEEPALIVE_TIMEOUT,
                 happy_eyeballs_delay=NEXT_ADDRESS_DELAY,

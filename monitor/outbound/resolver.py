@@ -6,6 +6,7 @@ unresolvable names would delay all other work there.
 
 import asyncio
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -17,9 +18,10 @@ NUMERIC_NAMES = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 
 
 class Resolver(AbstractResolver):
-    """Resolves names with the resolver of the operating system."""
+    """Resolves names with the resolver of the operating system; getaddrinfo: its function, which blocks."""
 
-    def __init__(self) -> None:
+    def __init__(self, getaddrinfo: Callable[..., list[Any]] = socket.getaddrinfo) -> None:
+        self._getaddrinfo = getaddrinfo
         self._threads = ThreadPoolExecutor(MAX_CONCURRENT_LOOKUPS, thread_name_prefix="names")
 
     async def resolve(
@@ -29,17 +31,16 @@ class Resolver(AbstractResolver):
 
         Raises socket.gaierror, and UnicodeError for an invalid name.
         """
-        lookup = partial(_addresses, host, port, family)
+        lookup = partial(self._addresses, host, port, family)
         return await asyncio.get_running_loop().run_in_executor(self._threads, lookup)
 
     async def close(self) -> None:
         """Stop the threads; lookups that have not started are cancelled."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-
-def _addresses(host: str, port: int, family: int) -> list[ResolveResult]:
-    infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-    return [_result(host, family, protocol, address) for family, _, protocol, _, address in infos]
+    def _addresses(self, host: str, port: int, family: int) -> list[ResolveResult]:
+        infos = self._getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        return [_result(host, family, protocol, address) for family, _, protocol, _, address in infos]
 
 
 def _result(name: str, family: int, protocol: int, address: tuple[Any, ...]) -> ResolveResult:

@@ -159,7 +159,7 @@ class PageRenderer:
     async def cost(self) -> bytes:
         """Render the page of CloudWatch's cost."""
         interval = self._engine.notice_builder.settings.poll_interval
-        metric_use, measured = cost.MetricUse.of(self._state.fleet), self._state.cost.measured()
+        metric_use, measured = cost.MetricUse.of(self._state.fleet, _minute()), self._state.cost.measured()
         services, cells = await asyncio.to_thread(cost.bills, metric_use, measured, interval)
         return await self._render(
             "cost.html",

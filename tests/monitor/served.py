@@ -52,14 +52,14 @@ class Server:
                 telemetry=server.telemetry.process,
                 cost=server.telemetry.cost,
                 monitor_status=lambda: server.status,
-                reload=server._reload,
+                reload=server.count_reload,
                 alerting=server.alerting,
                 event_timing=EventTiming(check_interval=0.001),
             )
             server.app = create_app(server.state)
             yield server
 
-    async def _reload(self) -> None:
+    async def count_reload(self) -> None:
         self.reloads += 1
         if self.reload:
             await self.reload()

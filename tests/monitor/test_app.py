@@ -6,19 +6,19 @@ import json
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.alerting.service import Alerting
-from monitor.app import App
+from monitor.app import App, Resources
+from monitor.aws.status import MonitorStatus
 from monitor.config.config import Config
 from monitor.server.listener import bind_socket
 from tests.monitor.serve_process import NO_CREDENTIALS, free_port, journal, serving
@@ -191,13 +191,13 @@ async def test_what_firehose_delivers_is_judged_at_once_and_told_as_streamed(tmp
 
 
 @pytest.fixture
-async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[App]:
-    """Headroom in this process, without credentials."""
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """Of a Headroom in this process, without credentials."""
     for name, value in NO_CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
-    config = Config.model_validate(
+    return Config.model_validate(
         {
             "journal": f"{tmp_path}/headroom.db",
             "regions": ["eu-west-1"],
@@ -205,17 +205,41 @@ async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
             "endpoint_url": "http://127.0.0.1:9",
         }
     )
+
+
+@pytest.fixture
+async def app(config: Config) -> AsyncIterator[App]:
+    """Headroom in this process."""
     async with App.opened(config, lambda: config) as app:
         yield app
 
 
 @dataclass
+class Fault:
+    """Whether the alerting fails."""
+
+    is_present: bool = True
+
+
+@dataclass(frozen=True)
+class FaultyAlerting(Alerting):
+    """Alerting that raises after each judgement while the fault is present."""
+
+    fault: Fault = field(default_factory=Fault)
+
+    async def process(self, status: MonitorStatus, account_names: Mapping[str, str]) -> None:
+        if self.fault.is_present:
+            raise ArithmeticError("a judgement that fails")
+        await super().process(status, account_names)
+
+
+@dataclass
 class Failing:
-    """A running app whose judgements raise while `fails` is set."""
+    """A running app whose judgements raise while the fault is present."""
 
     app: App
     running: asyncio.Task[None]
-    fails: bool = True
+    fault: Fault
 
     def counted(self, family: str) -> float:
         """Return a counter of the loop `judge`."""
@@ -228,24 +252,20 @@ class Failing:
 
 
 @pytest.fixture
-async def failing(app: App, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Failing]:
-    process, stop = Alerting.process, asyncio.Event()
-    running = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
-    failing = Failing(app, running)
-
-    async def fail(*given: Any) -> None:
-        if failing.fails:
-            raise ArithmeticError("a judgement that fails")
-        await process(*given)
-
-    monkeypatch.setattr(Alerting, "process", fail)
-    yield failing
-    stop.set()
-    await running
+async def failing(config: Config) -> AsyncIterator[Failing]:
+    stop, fault = asyncio.Event(), Fault()
+    async with Resources.opened(config) as resources:
+        parts = {one.name: getattr(resources.alerting, one.name) for one in fields(Alerting)}
+        app = App(config, lambda: config, replace(resources, alerting=FaultyAlerting(**parts, fault=fault)))
+        with closing(app.ingest):
+            running = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
+            yield Failing(app, running, fault)
+            stop.set()
+            await running
 
 
 async def test_a_judgement_that_raises_does_not_end_the_process(
-    app: App, failing: Failing, caplog: pytest.LogCaptureFixture
+    failing: Failing, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither when points arrive, nor on schedule, nor the first one; all of them are tried again."""
 
@@ -254,13 +274,14 @@ async def test_a_judgement_that_raises_does_not_end_the_process(
         records = [one for one in caplog.records if one.getMessage() == f"{name}: the loop judge failed"]
         return True if records and all(one.exc_info for one in records) else None
 
+    app = failing.app
     app.ingest.arrived.set()
     for name in ("arrivals", "judge", "first judgement"):
         await eventually(partial(failed, name))
     assert failing.counted("headroom_tick_failures_total") >= 3
     assert "ArithmeticError: a judgement that fails" in caplog.text
     assert not app.judged.is_set()
-    failing.fails = False
+    failing.fault.is_present = False
     async with asyncio.timeout(PROCESS_TIMEOUT):
         await app.judged.wait()
     failures = failing.counted("headroom_tick_failures_total")

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from monitor.access.certificate import Certificate
 from monitor.access.key_pair import KeyPair
 from monitor.access.service import AccessService
-from monitor.access.settings import AccessSettings
+from monitor.access.settings import AccessSettings, TlsConfig
 from monitor.access.telemetry import AccessTelemetry
 from monitor.api import client
 from monitor.config.config import Config
@@ -269,25 +269,31 @@ async def test_other_commands_do(tls: Tls, monkeypatch: pytest.MonkeyPatch, tmp_
         await asyncio.to_thread(client.request, address, "GET", "/")
 
 
-async def test_a_check_of_the_files_does_not_undo_new_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_check_of_the_files_does_not_undo_new_settings(tmp_path: Path) -> None:
     """The check has begun with the old settings, and goes on after the new ones were given."""
     write(tmp_path, "one")
     (tmp_path / "other").mkdir()
     write(tmp_path / "other", "two")
-    old, new = configured(tmp_path).tls, configured(tmp_path / "other").tls
-    assert old and new
+    begun, go_on = threading.Event(), threading.Event()
+    go_on.set()
+
+    class SlowPair(KeyPair):
+        def stamp(self) -> tuple[object, ...]:
+            if not go_on.is_set():
+                begun.set()
+                go_on.wait()
+            return super().stamp()
+
+    class SlowTls(TlsConfig):
+        @property
+        def pair(self) -> KeyPair:
+            return SlowPair(*super().pair)
+
+    given, new = configured(tmp_path).tls, configured(tmp_path / "other").tls
+    assert given and new
+    old = SlowTls.model_construct(**dict(given))
     certificate = Certificate(old, AccessTelemetry(CollectorRegistry()).certificates)
-    stamp, begun, go_on = KeyPair.stamp, threading.Event(), threading.Event()
-
-    def slow(pair: KeyPair) -> tuple[object, ...]:
-        if pair == old.pair and not begun.is_set():
-            begun.set()
-            go_on.wait()
-        return stamp(pair)
-
-    monkeypatch.setattr(KeyPair, "stamp", slow)
+    go_on.clear()
     write(tmp_path, "three")
     checking = asyncio.create_task(asyncio.to_thread(certificate.reload))
     await asyncio.to_thread(begun.wait)

@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
-from monitor.lib.current_user import current_user
+from monitor.lib.current_user import USER_VARIABLES, current_user
 from tests.monitor.notifiers.loopback import http_server as receiving
 from tests.monitor.serve_process import free_port
 from tests.processes import demo_aws, eventually, get, headroom, read_line
@@ -138,10 +138,12 @@ async def test_nobody_listens_there(address: str) -> None:
 
 
 async def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+    for variable in USER_VARIABLES:
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr("os.getuid", lambda: 123_456_789)
-    assert current_user() == "user 123456789"
+    assert current_user(123_456_789) == "user 123456789"
+    assert current_user(0) == "root"
+    monkeypatch.setenv("USER", "ada")
+    assert current_user(123_456_789) == "ada"
 
 
 def configured(folder: Path, url: str, **more: str) -> str:

@@ -1,6 +1,5 @@
 """The bills of monitoring, by service and by cell."""
 
-import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from collectors.base import per_second
 from monitor.cost import bills as cost
 from monitor.cost.bills import Bill, MetricUse
-from monitor.cost.prices import MONTH
+from monitor.cost.prices import HOUR, MONTH
 from monitor.cost.telemetry import LabelValues
 from monitor.fleet.fleet import Fleet
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, traffic
@@ -30,7 +29,7 @@ def billed(
 ) -> tuple[Mapping[LabelValues, Bill], Mapping[LabelValues, Bill]]:
     """By service, and by cell."""
     measured = (telemetry or Telemetries()).cost.measured()
-    services, cells = cost.bills(MetricUse.of(fleet), measured, interval)
+    services, cells = cost.bills(MetricUse.of(fleet, NOW), measured, interval)
     return {one.labels: one for one in services}, {one.labels: one for one in cells}
 
 
@@ -58,9 +57,8 @@ def test_a_metric_that_two_series_share_counts_once() -> None:
     assert (services["kinesis",].projected.polled_metrics, cells[CELL].projected.polled_metrics) == (4, 4)
 
 
-def test_what_is_streamed_costs_by_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_streamed_costs_by_the_update() -> None:
     fleet = fleet_of_two()
-    monkeypatch.setattr(time, "time", lambda: 60.0 * NOW)
     rows = np.array(list(fleet.metrics(CELL).values())[:1], np.int32)
     fleet.rings.write_streamed(rows, np.array([NOW - 1], np.int32), np.ones(1, np.float32), NOW)
     fleet.rings.mark_read(rows, NOW - 1)
@@ -103,17 +101,15 @@ def test_what_no_series_uses_is_the_same_sum_by_service_and_by_cell() -> None:
     assert services["lambda",].measured.updates == cells[CELL].measured.updates == 3000
 
 
-def test_a_monthly_rate_is_shown_after_an_hour_from_the_first_that_was_counted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_monthly_rate_is_shown_after_an_hour_from_the_first_that_was_counted() -> None:
     first, second = Telemetries(), Telemetries()
     first.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 2000)
     (one,) = first.cost.measured().values()
     assert one.since is not None
-    assert one.month is None
-    monkeypatch.setattr(time, "time", lambda: (one.since or 0) + MONTH / 2)
-    assert one.month == pytest.approx(0.04)
+    later = one.since + MONTH / 2
+    assert one.month_at(one.since + HOUR - 1) is None
+    assert one.month_at(later) == pytest.approx(0.04)
     second.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 2000)
-    (later,) = second.cost.measured().values()
-    assert (one + later).since == one.since
-    assert (one + later).month == pytest.approx(0.08)
+    (other,) = second.cost.measured().values()
+    assert (one + other).since == one.since
+    assert (one + other).month_at(later) == pytest.approx(0.08)

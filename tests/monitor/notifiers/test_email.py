@@ -137,21 +137,17 @@ async def mailbox(
     answers: dict[str, str] | None = None,
 ) -> AsyncIterator[Mailbox]:
     box = Mailbox(answers or {})
-    sessions: list[SMTP] = []
 
     def session() -> SMTP:
-        sessions.append(
-            SMTP(
-                box,
-                hostname="localhost",
-                tls_context=None if implicit else tls,
-                require_starttls=bool(tls) and not implicit,
-                auth_required=auth,
-                auth_require_tls=not implicit,
-                authenticator=box.authenticator if auth else None,
-            )
+        return SMTP(
+            box,
+            hostname="localhost",
+            tls_context=None if implicit else tls,
+            require_starttls=bool(tls) and not implicit,
+            auth_required=auth,
+            auth_require_tls=not implicit,
+            authenticator=box.authenticator if auth else None,
         )
-        return sessions[-1]
 
     loop = asyncio.get_running_loop()
     server = await loop.create_server(session, "127.0.0.1", 0, ssl=tls if implicit else None)
@@ -160,8 +156,6 @@ async def mailbox(
         yield box
     finally:
         server.close()
-        handlers = [one._handler_coroutine for one in sessions if one._handler_coroutine]
-        await asyncio.gather(*handlers, return_exceptions=True)
 
 
 PLAIN = {**FIELDS, "tls": "none"}

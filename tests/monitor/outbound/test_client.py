@@ -113,22 +113,31 @@ async def test_several_private_addresses_are_refused_as_one_is() -> None:
     assert answer.reason == "private_address"
 
 
-async def test_a_name_that_is_rebound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that resolves to a public address first and to a private one later is not connected to."""
-    dialled: list[Any] = []
+class OfflineLoop(asyncio.SelectorEventLoop):
+    """An event loop whose sockets are refused by every address. dialled: those addresses."""
 
-    async def connect(self: Any, sock: socket.socket, address: Any) -> None:
-        dialled.append(address[0])
+    def __init__(self) -> None:
+        super().__init__()
+        self.dialled: list[str] = []
+
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        self.dialled.append(address[0])
         raise ConnectionRefusedError(111, "Connection refused")
 
-    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", connect)
-    async with OutboundClient(resolver=Names(["8.8.8.8"], ["127.0.0.1"])) as client:
-        first = await client.post("https://hooks.example.com/x", b"{}", OutboundPolicy())
-        for session in client._sessions.values():
-            session.connector.clear_dns_cache()  # type: ignore[union-attr]
-        second = await client.post("https://hooks.example.com/x", b"{}", OutboundPolicy())
-    assert (first.reason, second.reason) == ("connection", "private_address")
-    assert dialled == ["8.8.8.8"]
+
+def test_a_name_that_is_rebound_is_refused() -> None:
+    """A name that resolves to a public address first and to a private one later is not connected to."""
+
+    async def post_twice() -> list[str]:
+        async with OutboundClient(resolver=Names(["8.8.8.8"], ["127.0.0.1"]), dns_cache_ttl=0) as client:
+            policy = OutboundPolicy()
+            results = [await client.post("https://hooks.example.com/x", b"{}", policy) for _ in range(2)]
+            return [one.reason for one in results]
+
+    loop = OfflineLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        assert runner.run(post_twice()) == ["connection", "private_address"]
+    assert loop.dialled == ["8.8.8.8"]
 
 
 async def test_a_connection_to_a_private_address_is_not_shared_with_who_may_not_open_one(

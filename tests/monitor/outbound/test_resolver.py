@@ -31,16 +31,14 @@ async def test_what_nobody_knows(resolver: Resolver, name: str) -> None:
         await resolver.resolve(name)
 
 
-async def test_names_that_nobody_answers_for_keep_nothing_else_waiting(
-    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_names_that_nobody_answers_for_keep_nothing_else_waiting() -> None:
     answered = threading.Event()
 
     def wait(*_: Any, **__: Any) -> list[Any]:
         answered.wait(30)
         return []
 
-    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    resolver = Resolver(wait)
     asked = [asyncio.create_task(resolver.resolve(f"{n}.example")) for n in range(5 * MAX_CONCURRENT_LOOKUPS)]
     try:
         await asyncio.sleep(0)
@@ -49,3 +47,4 @@ async def test_names_that_nobody_answers_for_keep_nothing_else_waiting(
     finally:
         answered.set()
     assert await asyncio.gather(*asked) == [[]] * len(asked)
+    await resolver.close()

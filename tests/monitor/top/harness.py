@@ -1,12 +1,15 @@
 """A simulated user of `headroom top`, and a Headroom on loopback for it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -25,6 +28,9 @@ from tests.monitor.served import Server
 from tests.processes import PROCESS_TIMEOUT
 
 SIZE, NARROW, WIDE = (120, 40), (80, 24), (200, 60)
+# A text in the SVG of a screenshot: its x, its line, and itself.
+SCREENSHOT_TEXT = re.compile(r'<text class="\S+" x="([\d.]+)"[^>]+-line-(\d+)\)">([^<]*)</text>')
+CHARACTER_WIDTH = 12.2  # in the SVG
 NO_REFRESH, FAST_REFRESH = 3600.0, 0.2  # seconds between two polls
 
 
@@ -129,8 +135,13 @@ class User:
 
     @property
     def lines(self) -> list[str]:
-        """The rendered lines."""
-        return [strip.text for strip in self.app.screen._compositor.render_strips()]
+        """The lines of a screenshot, without spaces at their ends."""
+        lines = [""] * self.app.size.height
+        for x, row, text in SCREENSHOT_TEXT.findall(self.app.export_screenshot(simplify=True)):
+            line, column = lines[int(row)], round(float(x) / CHARACTER_WIDTH)
+            padding = " " * (column - cell_len(line))
+            lines[int(row)] = line + padding + unescape(text).replace("\N{NO-BREAK SPACE}", " ")
+        return [line.rstrip() for line in lines]
 
     @property
     def rows(self) -> list[str]:

@@ -61,7 +61,7 @@ async def test_it_fits(headroom: Headroom, size: tuple[int, int]) -> None:
         await user.wait_for("production", "q Quit")
         lines = user.lines
     assert len(lines) == size[1]
-    assert {len(line) for line in lines} == {size[0]}
+    assert max(len(line) for line in lines) <= size[0]
     (first,) = (line for line in lines if line.startswith("saturated  "))
     told = "three hours", "usage", "since", "region", "account"
     assert all((column in lines[3]) == (size == WIDE) for column in told)
@@ -200,7 +200,7 @@ async def test_names_are_shown_and_do_nothing(headroom: Headroom, name: str, sho
     headroom.fire_alert(series, summary=f"{name} is busy.")
     async with run_top(headroom.address, size=WIDE) as user:
         await user.wait_for(f"kinesis.stream_write_bytes of {shown}\n", "firing", "production")
-        assert {cell_len(line) for line in user.lines} == {WIDE[0]}
+        assert max(cell_len(line) for line in user.lines) <= WIDE[0]
         await user.press("enter")
         await user.wait_for(f"{shown} Bytes written", "Alert")
         await user.press("a")
