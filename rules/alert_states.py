@@ -18,9 +18,9 @@ from rules.alerts import (
     Alert,
     AlertCriteria,
     AlertState,
-    Bytes,
     ColumnGroup,
     Index,
+    Int8s,
     Ints,
     Rule,
     Samples,
@@ -43,7 +43,7 @@ SamplesAt = Callable[[Ints, Ints], Samples]  # from slots, and the minute of eac
 class AlertColumns(ColumnGroup):
     """The alerts of many series, one row per rule (see `Alert`); `last_sample` is the same for all rules."""
 
-    state: Bytes
+    state: Int8s
     since: Ints
     clear_since: Ints
     last_sample: Ints
@@ -111,9 +111,9 @@ class Transitions(ColumnGroup):
     """Changes of alert states, ordered by minute. before, after: an `AlertState`."""
 
     slot: Ints
-    rule: Bytes
-    before: Bytes
-    after: Bytes
+    rule: Int8s
+    before: Int8s
+    after: Int8s
     minute: Ints
 
 
@@ -289,7 +289,7 @@ def _read_together(lengths: Ints) -> Iterator[tuple[range, list[int]]]:
         start = stop
 
 
-def _transitions(slots: Ints, before: Bytes, after: Bytes, minutes: Ints) -> Transitions:
+def _transitions(slots: Ints, before: Int8s, after: Int8s, minutes: Ints) -> Transitions:
     rule, series = np.nonzero(before != after)
     changed = before[rule, series], after[rule, series]
     return Transitions(slots[series], rule.astype(np.int8), *changed, minutes[series])

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from rules.band import Flags, Floats, is_above, is_below, is_near
 
 Ints = npt.NDArray[np.int32]
-Bytes = npt.NDArray[np.int8]
+Int8s = npt.NDArray[np.int8]
 Index = npt.NDArray[np.integer[Any]] | slice
 
 NEVER = -(2**30)  # before every minute; far enough from the smallest int32 to subtract from it
@@ -251,9 +251,9 @@ def _step_firing(alert: Alert, minute: int, stays: bool, keep_firing_for: int) -
     return replace(alert, clear_since=clear_since, last_sample=minute)
 
 
-def worst_firing(states: npt.NDArray[Any]) -> Bytes:
+def worst_firing(states: npt.NDArray[Any]) -> Int8s:
     """Return the worst firing rule of each series, or -1. states: one row per rule, one column per series."""
     firing = states == AlertState.FIRING
     rules = np.arange(len(Rule), dtype=np.int8)[:, None]
-    highest: Bytes = np.where(firing, rules, np.int8(-1)).max(axis=0)
+    highest: Int8s = np.where(firing, rules, np.int8(-1)).max(axis=0)
     return highest

@@ -14,7 +14,7 @@ from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import CellStatus, MonitorStatus
 from monitor.fleet.fleet import Fleet, Series
-from monitor.fleet.history import SeriesHistory, newest_minute
+from monitor.fleet.history import SeriesHistory, last_read_minute
 from monitor.fleet.key import ServiceKey
 from monitor.fleet.limits import limits_since, why_unobservable_now
 from monitor.fleet.origin import source_of
@@ -86,7 +86,7 @@ def _series_fields(snapshot: Snapshot, series: Series) -> dict[str, Any]:
 
 
 def _history(fleet: Fleet, series: Series) -> Iterator[models.SampleModel]:
-    end = newest_minute(fleet, series)
+    end = last_read_minute(fleet, series)
     history = SeriesHistory.of(fleet, series, end)
     columns = history.usage, history.upper_bound, history.throttled, history.excess
     doubted = history.doubted.tolist()

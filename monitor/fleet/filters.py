@@ -1,4 +1,4 @@
-"""The filters of the overview page, as its URL has them."""
+"""The filters of the overview page, which are the query parameters of its URL."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -31,12 +31,12 @@ class Filters(BaseModel):
 
     @field_validator("zone", mode="before")
     @classmethod
-    def _chosen(cls, zones: Any) -> Any:
+    def _without_empty_zones(cls, zones: Any) -> Any:
         return [zone for zone in zones if zone] if isinstance(zones, list) else zones
 
     @property
     def query(self) -> Query:
-        """The query of the API with these filters, but of all zones."""
+        """The query of the API with all of these filters except `zone`."""
         names = ("account", "region", "service", "signal")
         wanted = {name: getattr(self, name) for name in names if getattr(self, name)}
         if self.resource:
@@ -46,20 +46,20 @@ class Filters(BaseModel):
 
     @property
     def is_active(self) -> bool:
-        """Whether any filter is set."""
+        """True if any filter is set."""
         return self.model_copy(update={"page": 1}) != Filters()
 
     def matches(self, labels: Mapping[str, str], zone: str) -> bool:
-        """Return whether an alert with these labels and zone matches; a label that it lacks matches."""
-        wanted = self.query
-        called = (labels.get(name, "") for name in ("resource", "resource_id"))
-        resource = wanted.resource is None or any(fnmatchcase(one, wanted.resource) for one in called)
+        """Return true if an alert with these labels and this zone matches; absent labels match any filter."""
+        pattern = self.query.resource
+        resource_names = (labels.get(label, "") for label in ("resource", "resource_id"))
+        has_resource = pattern is None or any(fnmatchcase(name, pattern) for name in resource_names)
         names = ("account", "region", "service", "signal")
-        same = all(getattr(self, name) in ("", labels.get(name, getattr(self, name))) for name in names)
-        return resource and same and (not self.zone or zone in self.zone)
+        has_labels = all(getattr(self, name) in ("", labels.get(name, getattr(self, name))) for name in names)
+        return has_resource and has_labels and (not self.zone or zone in self.zone)
 
     def url(self, **changes: Any) -> str:
-        """Return the URL of the overview with these filters and some changes, by default its first page."""
+        """Return the URL of the overview with these filters and changes; of its first page without `page`."""
         fields = self.model_dump() | {"page": 1} | changes
         pairs = [(name, value) for name, value in fields.items() if value and (name, value) != ("page", 1)]
         return "/?" + urlencode(pairs, doseq=True, errors="replace") if pairs else "/"

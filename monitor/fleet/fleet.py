@@ -18,11 +18,8 @@ from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.series_settings import SeriesSettings
 from rules.limits import LimitSource
 
-READ_SOURCES = (
-    LimitSource.METRIC,
-    LimitSource.API,
-    LimitSource.APPLIED,
-)  # what AWS tells of this account, not of any account
+# Sources of limits that AWS returns for this account. The other limits hold for any account.
+READ_SOURCES = (LimitSource.METRIC, LimitSource.API, LimitSource.APPLIED)
 
 __all__ = [
     "ALL_LABELS",
@@ -53,7 +50,7 @@ class Series:
     names: tuple[str, ...] = ()
 
 
-BOUNDED = Unobservable("CloudWatch bounds the usage, it does not tell it")
+ONLY_BOUNDED = Unobservable("CloudWatch publishes only bounds of the usage")
 
 
 def created_minute(observed: Observed) -> int:
@@ -66,9 +63,9 @@ def why_unobservable(observed: Observed, settings: SeriesSettings) -> Unobservab
     if isinstance(observed.usage, Unobservable):
         return observed.usage
     if observed.upper_bound is not None or observed.bound_reason:
-        return observed.bound_reason or BOUNDED
+        return observed.bound_reason or ONLY_BOUNDED
     if settings.limit is None:
-        return Unobservable("no limit is known: AWS tells none and none is documented; set one in `limits`")
+        return Unobservable("no limit is known: AWS returns none and documents none; set one in `limits`")
     return None
 
 
@@ -82,12 +79,12 @@ class Fleet(SeriesColumns):
         super().__init__()
         self.series: dict[Key, Series] = {}
         self.groups: dict[Group, int] = {}
-        self.version = 0  # grows when a series comes, goes, or changes what is said of it
-        self.departed: list[Series] = []  # dropped, with their slots not yet used again
+        self.version = 0  # grows when a series is added, dropped or replaced by another `Series`
+        self.departed: list[Series] = []  # dropped series whose slots `reclaim` has not freed yet
         self._polled: dict[CellKey, MetricRows] = {}
-        self._refused: dict[CellKey, dict[bytes, str]] = {}  # metrics that CloudWatch refuses, and why
-        self._purchases, self._purchases_of = NO_MEMBERS, 0  # and the version that they are of
-        self._told: MetricRows = {}  # usages that an API tells, by the series' id
+        self._rejected: dict[CellKey, dict[bytes, str]] = {}  # metrics that CloudWatch rejects, and why
+        self._purchases, self._purchases_version = NO_MEMBERS, 0  # the `version` that `purchases` was made of
+        self._returned_usages: MetricRows = {}  # rows of usages that an API returned, by the series' id
 
     def __len__(self) -> int:
         return len(self.series)
@@ -97,30 +94,29 @@ class Fleet(SeriesColumns):
         self.rings.stream_gap = minutes
 
     def metrics(self, cell: CellKey) -> Mapping[bytes, int]:
-        """The metrics of a cell that must be polled, as `fragment`s, with their rows in the rings."""
+        """The metrics of a cell that must be polled, as `metric_query` encodes them, with their rows."""
         return self._polled.get(cell, {})
 
     def put(self, key: Key, observed: Observed, settings: SeriesSettings, minute: int) -> Series:
-        """Add a series, or update it, as an inventory observed it at `minute`; return it.
+        """Add or update a series that an inventory observed at `minute`, and return it.
 
-        It is unobservable if CloudWatch refuses requests for its metrics.
+        It is unobservable if CloudWatch rejects requests for its metrics.
         """
         observed = without_invalid_metrics(observed)
         before = self.series.get(key)
         if before and NEVER < self.created[before.slot] < created_minute(observed) - 1:
-            self.drop(
-                key
-            )  # another resource of the same name: alerts and limits of the former are not its own
+            # Another resource of the same name. It has neither the alerts nor the limits of the former one.
+            self.drop(key)
             before = None
         series = Series(
             key=key,
             slot=before.slot if before else self.allocate(),
             settings=settings,
-            unobservable=why_unobservable(observed, settings) or self._refusal(key.cell, observed.usage),
+            unobservable=why_unobservable(observed, settings) or self._rejection(key.cell, observed.usage),
             names=key.subject.names,
         )
-        self._renew_limit(series, observed, minute, known=before is not None)
-        self._renew_columns(series, observed, minute)
+        self._update_limit(series, observed, minute, is_new=before is None)
+        self._update_columns(series, observed, minute)
         self._replace(self.usages, series, self._usage(series, observed.usage, minute))
         self._replace(self.throttled, series, self._formula(series, observed.throttled))
         self._replace(self.served, series, self._formula(series, observed.served))
@@ -130,12 +126,12 @@ class Fleet(SeriesColumns):
         if before != series:
             self.version += 1
         if before and before.names != series.names:
-            del self.series[key]  # whose resource has another name
+            del self.series[key]  # assigning alone would keep the old key, which has the old name
         self.series[key] = self.by_slot[series.slot] = series
         return series
 
     def retag(self, key: Key, settings: SeriesSettings) -> None:
-        """Give a series other tags. settings: what holds for it, as before but for the tags."""
+        """Replace the tags of a series. settings: its present settings with the new tags."""
         before = self.series[key]
         if settings.tags != before.settings.tags:
             series = replace(before, settings=settings)
@@ -153,26 +149,27 @@ class Fleet(SeriesColumns):
         self.departed.append(series)
         self.version += 1
 
-    def mark_refused(self, cell: CellKey, metric: bytes, reason: str) -> None:
-        """Make series whose usage needs a metric of a cell unobservable, for this reason.
+    def mark_rejected(self, cell: CellKey, metric: bytes, reason: str) -> None:
+        """Make the series whose usage needs a metric of a cell unobservable, for this reason.
 
-        They stay so until `keep_refused` leaves the metric out and an inventory updates them.
+        They become observable when an inventory updates them after `keep_rejected` was called without the
+        metric.
         """
-        self._refused.setdefault(cell, {})[metric] = reason
+        self._rejected.setdefault(cell, {})[metric] = reason
         row = self.metrics(cell).get(metric)
         for block in self.usages if row is not None else ():
             for slot in block.series[(block.rows == row).any(axis=0)].tolist():
-                self._hide(self.by_slot[slot], reason)
+                self._make_unobservable(self.by_slot[slot], reason)
 
-    def keep_refused(self, cell: CellKey, refused: Set[bytes]) -> None:
-        """Keep only these of the metrics of a cell that CloudWatch was marked to refuse."""
-        known = self._refused.get(cell, {})
-        for metric in known.keys() - refused:
-            del known[metric]
+    def keep_rejected(self, cell: CellKey, rejected: Set[bytes]) -> None:
+        """Forget all metrics of a cell that were marked as rejected, except these."""
+        marked = self._rejected.get(cell, {})
+        for metric in marked.keys() - rejected:
+            del marked[metric]
 
-    def _hide(self, series: Series, reason: str) -> None:
-        hidden = replace(series, unobservable=series.unobservable or Unobservable(reason))
-        self.series[series.key] = self.by_slot[series.slot] = hidden
+    def _make_unobservable(self, series: Series, reason: str) -> None:
+        unobservable = replace(series, unobservable=series.unobservable or Unobservable(reason))
+        self.series[series.key] = self.by_slot[series.slot] = unobservable
         self.observable[series.slot] = False
         self.version += 1
 
@@ -183,10 +180,10 @@ class Fleet(SeriesColumns):
     @property
     def purchases(self) -> PurchaseMembers:
         """The series that share a purchase with others; recomputed when series change."""
-        if self._purchases_of != self.version:
-            paid = np.flatnonzero(self.paid[: self.size]).astype(np.int32)
-            self._purchases = group_purchases(paid, self.purchase[paid], self.size)
-            self._purchases_of = self.version
+        if self._purchases_version != self.version:
+            paid_slots = np.flatnonzero(self.paid[: self.size]).astype(np.int32)
+            self._purchases = group_purchases(paid_slots, self.purchase[paid_slots], self.size)
+            self._purchases_version = self.version
         return self._purchases
 
     def reclaim(self) -> list[Series]:
@@ -198,19 +195,19 @@ class Fleet(SeriesColumns):
 
     def take_updated(self) -> Ints:
         """Return the slots of series whose metrics were written or read since the last call."""
-        fresh = np.zeros(self.size, np.bool_)
+        updated = np.zeros(self.size, np.bool_)
         for block in (*self.usages, *self.published_limits, *self.throttled, *self.served):
-            fresh[block.series] |= self.rings.dirty[block.rows].any(axis=0)
+            updated[block.series] |= self.rings.dirty[block.rows].any(axis=0)
         self.rings.dirty[: self.rings.size] = False
-        return np.flatnonzero(fresh).astype(np.int32)
+        return np.flatnonzero(updated).astype(np.int32)
 
-    def _renew_limit(self, series: Series, observed: Observed, minute: int, known: bool) -> None:
-        """Store the limit that an inventory read; if it is unchanged though doubted, it is exceeded."""
+    def _update_limit(self, series: Series, observed: Observed, minute: int, is_new: bool) -> None:
+        """Store the limit that an inventory read. A doubted limit that is read unchanged is exceeded."""
         slot, settings = series.slot, series.settings
         before = self.read_limit[slot]
         now = np.float32(settings.limit.value if settings.limit else np.nan)
-        if known and (before != now or slot in self.past_limits):
-            self.past_limits.record(slot, before, now, self._begins(slot, minute))
+        if not is_new and (before != now or slot in self.past_limits):
+            self.past_limits.record(slot, before, now, self._limit_start(slot, minute))
         if before != now:
             self.read_limit[slot] = self.limit[slot] = now
             self.limited_since[slot], self.exceeded[slot] = minute, False
@@ -218,23 +215,23 @@ class Fleet(SeriesColumns):
             self.exceeded[slot] |= self.minute[slot] >= self.limited_since[slot]
         self.hard_limit[slot] = observed.hard_limit and settings.source is not LimitSource.OVERRIDE
 
-    def _begins(self, slot: int, seen_at: int) -> int:
-        """The first minute that is judged by a limit which an inventory saw at `seen_at`.
+    def _limit_start(self, slot: int, read_at: int) -> int:
+        """Return the first minute that is judged by a limit which an inventory read at the minute `read_at`.
 
-        That is the minute of the newest sample, which is some minutes old, as long as it counts.
+        That is the minute of the newest sample, which is older than the inventory, unless it is stale.
         """
         sampled_at = int(sample_minutes(self, np.array([slot], np.int32))[0])
-        oldest = max(seen_at - int(self.stale_after[slot]), int(self.created[slot]))
-        return sampled_at if oldest <= sampled_at <= seen_at else seen_at
+        oldest = max(read_at - int(self.stale_after[slot]), int(self.created[slot]))
+        return sampled_at if oldest <= sampled_at <= read_at else read_at
 
-    def _refusal(self, cell: CellKey, usage: Usage | float | Unobservable) -> Unobservable | None:
+    def _rejection(self, cell: CellKey, usage: Usage | float | Unobservable) -> Unobservable | None:
         """Return why a usage cannot be read, if it needs a metric that CloudWatch rejects."""
-        refused = self._refused.get(cell)
-        terms = usage.terms if refused and isinstance(usage, Usage) else ()
-        reasons = (refused.get(metric_query(metric)) for metric, _ in terms) if refused else ()
+        rejected = self._rejected.get(cell)
+        terms = usage.terms if rejected and isinstance(usage, Usage) else ()
+        reasons = (rejected.get(metric_query(metric)) for metric, _ in terms) if rejected else ()
         return next((Unobservable(reason) for reason in reasons if reason), None)
 
-    def _renew_columns(self, series: Series, observed: Observed, minute: int) -> None:
+    def _update_columns(self, series: Series, observed: Observed, minute: int) -> None:
         slot, settings = series.slot, series.settings
         self.id[slot] = int(series.key.id, 16)
         self.low[slot], self.high[slot] = settings.band.low, settings.band.high
@@ -258,7 +255,7 @@ class Fleet(SeriesColumns):
             return None
         if isinstance(usage, Usage):
             return self._formula(series, usage)
-        row = self._row(self._told, series.key.id.encode())
+        row = self._row(self._returned_usages, series.key.id.encode())
         self.rings.write(np.array([row]), np.array([minute]), np.array([usage], np.float32))
         self.rings.mark_read(np.array([row]), minute)
         return Formula(Op.SUM, (row,), (1.0,))
@@ -266,10 +263,10 @@ class Fleet(SeriesColumns):
     def _formula(self, series: Series, usage: Usage | None) -> Formula | None:
         if usage is None:
             return None
-        pool = self._polled.setdefault(series.key.cell, {})
+        metric_rows = self._polled.setdefault(series.key.cell, {})
         rows = []
         for metric, _ in usage.terms:
-            row = self._row(pool, metric_query(metric))
+            row = self._row(metric_rows, metric_query(metric))
             namespace = self.rings.namespaces.number_of((series.key.cell, metric.namespace))
             self.rings.declare(row, namespace, metric.zero_when_absent)
             self.rings.delay[row] = max(self.rings.delay[row], series.settings.delay)
@@ -277,11 +274,11 @@ class Fleet(SeriesColumns):
         weights = np.array([weight for _, weight in usage.terms], np.float32)
         return Formula(usage.op, tuple(rows), tuple(weights.tolist()))
 
-    def _row(self, pool: MetricRows, metric: bytes) -> int:
-        if metric not in pool:
-            row = pool[metric] = self.rings.allocate()
-            self.rings.metric[row], self.rings.metric_rows[row] = metric, pool
-        return pool[metric]
+    def _row(self, metric_rows: MetricRows, metric: bytes) -> int:
+        if metric not in metric_rows:
+            row = metric_rows[metric] = self.rings.allocate()
+            self.rings.metric[row], self.rings.metric_rows[row] = metric, metric_rows
+        return metric_rows[metric]
 
     def _replace(self, formulas: Formulas, series: Series, formula: Formula | None) -> None:
         before = formulas.get(series.slot)

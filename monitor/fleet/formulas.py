@@ -8,29 +8,27 @@ import numpy as np
 import numpy.typing as npt
 
 from collectors.base import Op
-from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.fleet.columns import INITIAL_CAPACITY, Flags, Floats, Indices, Ints
 from monitor.fleet.namespaces import ALWAYS
-from monitor.fleet.operations import NAN, SETTLED, SILENCE_OPS, FormulaTerms
-from monitor.fleet.rings import NEVER, RECENT, Rings
+from monitor.fleet.operations import NAN, SETTLED_AFTER, SILENCE_OPS, FormulaTerms
+from monitor.fleet.rings import NEVER, RECENT_MINUTES, Rings
 
 Index = npt.NDArray[np.integer[Any]] | slice
-Places = npt.NDArray[np.intp]  # numpy scatters by these twice as fast as by int32
-Slots = Ints | slice  # of series; a slice stands for all of a fleet and begins with the first one
+Slots = Ints | slice  # the slots of series; a slice selects all series of a fleet and has no start
 
 NO_BLOCK = -1
-INITIAL_CAPACITY = 1024  # series to begin with; doubled when they do not suffice
 DIFFERENCES = (Op.DIFFERENCE, Op.COUNT_DIFFERENCE)
-FALLING = (*DIFFERENCES, Op.RISE, *SILENCE_OPS)  # results that may fall when a metric grows
+MAY_FALL = (*DIFFERENCES, Op.RISE, *SILENCE_OPS)  # operations whose result may fall when a metric grows
 
 
-def count(slots: Slots) -> int:
+def slot_count(slots: Slots) -> int:
     """Return the number of slots."""
     return int(slots.stop) if isinstance(slots, slice) else slots.size
 
 
-def chosen(slots: Slots, some: Ints) -> Ints:
-    """Return the slots at some indices."""
-    return some if isinstance(slots, slice) else slots[some]
+def select_slots(slots: Slots, indices: Ints) -> Ints:
+    """Return the slots at these indices."""
+    return indices if isinstance(slots, slice) else slots[indices]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Block:
         self._weights = np.empty((terms, 16), np.float32)
 
     @property
-    def series(self) -> Places:
+    def series(self) -> Indices:
         """The slot of each formula's series."""
         return self._series[: self.size]
 
@@ -97,30 +95,30 @@ class Block:
         """
         rows = self.rows[:, positions]
         known = rings.latest_minute.take(rows)
-        if self.op in FALLING:
+        if self.op in MAY_FALL:
             newest = known.min(axis=0) if self.op in DIFFERENCES else known.max(axis=0)
             newest_known: Ints = np.minimum(newest, rings.complete_through(rows).min(axis=0))
         elif len(known) == 1:
             newest_known = known[0]
         else:
-            newest_known = self._whole(rings, positions, known.max(axis=0))
+            newest_known = self._newest_of_all_terms(rings, positions, known.max(axis=0))
         return newest_known
 
-    def _whole(self, rings: Rings, positions: Index, newest: Ints) -> Ints:
-        """Return the newest minutes up to `newest` in which every metric is known."""
+    def _newest_of_all_terms(self, rings: Rings, positions: Index, newest: Ints) -> Ints:
+        """Return the newest minute up to `newest` in which every term is known, for each formula."""
         rows, weights = self.rows[:, positions], self.weights[:, positions]
-        proved = rings.proven_through[rows]
-        complete: Ints = np.minimum(newest, proved.min(axis=0))
+        proven = rings.proven_through[rows]
+        complete: Ints = np.minimum(newest, proven.min(axis=0))
         ahead = np.flatnonzero(newest > complete)
         if not ahead.size:
             return complete
         formulas = FormulaTerms(self.op, rows[:, ahead], weights[:, ahead])
         newest_known, newest = complete[ahead], newest[ahead]
-        least = formulas.result(rings, newest_known)
-        reached = np.maximum(proved[:, ahead], rings.newest_point[formulas.rows]).min(axis=0)
-        for minutes in (np.minimum(newest, reached), newest):
-            found = formulas.result(rings, minutes)
-            newest_known = np.where(np.isnan(found) | (found < least), newest_known, minutes)
+        complete_result = formulas.result(rings, newest_known)
+        known_through = np.maximum(proven[:, ahead], rings.newest_point[formulas.rows]).min(axis=0)
+        for minutes in (np.minimum(newest, known_through), newest):
+            result = formulas.result(rings, minutes)
+            newest_known = np.where(np.isnan(result) | (result < complete_result), newest_known, minutes)
         complete[ahead] = newest_known
         return complete
 
@@ -139,27 +137,29 @@ class Block:
         if len(known) == 1:
             return known[0], rings.recent_max.take(self.rows[0]) * self.weights[0]
         minutes: Ints = known.min(axis=0) if self.op in DIFFERENCES else known.max(axis=0)
-        recent = [self.at(rings, slice(None), minutes - back) for back in range(RECENT)]
+        recent = [self.at(rings, slice(None), minutes - back) for back in range(RECENT_MINUTES)]
         worst: Floats = np.fmax.reduce(recent)
-        self._look_back(rings, minutes, worst)
+        self._include_long_recent(rings, minutes, worst)
         if self.op is Op.COUNT_DIFFERENCE:
             unsettled: Flags = np.logical_or.reduce(np.isnan(recent))
-            self._look_at_settled(rings, minutes, worst, unsettled)
+            self._include_settled(rings, minutes, worst, unsettled)
         return minutes, worst
 
-    def _look_at_settled(self, rings: Rings, minutes: Ints, worst: Floats, unsettled: Flags) -> None:
+    def _include_settled(self, rings: Rings, minutes: Ints, worst: Floats, unsettled: Flags) -> None:
         """Raise `worst` to the last settled results where the recent minutes are not settled yet."""
-        some = np.flatnonzero(unsettled)
-        for back in range(RECENT, SETTLED + RECENT) if some.size else ():
-            worst[some] = np.fmax(worst[some], self.at(rings, some, minutes[some] - back))
+        positions = np.flatnonzero(unsettled)
+        for back in range(RECENT_MINUTES, SETTLED_AFTER + RECENT_MINUTES) if positions.size else ():
+            results = self.at(rings, positions, minutes[positions] - back)
+            worst[positions] = np.fmax(worst[positions], results)
 
-    def _look_back(self, rings: Rings, minutes: Ints, worst: Floats) -> None:
-        """Raise `worst` to earlier results where more minutes are recent and a term is above 0."""
+    def _include_long_recent(self, rings: Rings, minutes: Ints, worst: Floats) -> None:
+        """Raise `worst` where more than RECENT_MINUTES are recent and a term is above 0 in one of them."""
         positive = (rings.recent_max[self.rows] * self.weights > 0).any(axis=0)
         span = rings.recent_minutes[self.rows].max(axis=0) * positive
-        for back in range(RECENT, int(span.max(initial=0))):
-            some = np.flatnonzero(span > back)
-            worst[some] = np.fmax(worst[some], self.at(rings, some, minutes[some] - back))
+        for back in range(RECENT_MINUTES, int(span.max(initial=0))):
+            positions = np.flatnonzero(span > back)
+            results = self.at(rings, positions, minutes[positions] - back)
+            worst[positions] = np.fmax(worst[positions], results)
 
     def at(self, rings: Rings, positions: Index, minutes: Ints) -> Floats:
         """Return the results of some of the formulas, each in its minute; NaN where there is none."""
@@ -178,93 +178,94 @@ class Formulas:
     def __init__(self, lower_bounds: bool = False) -> None:
         self._lower_bounds = lower_bounds
         self._blocks: list[Block] = []
-        self._numbers: dict[tuple[Op, int], int] = {}  # of the blocks
-        self._of = np.full(INITIAL_CAPACITY, NO_BLOCK, np.int16)  # by series: the number of its block
-        self._positions = np.zeros(INITIAL_CAPACITY, np.int32)  # by series: where in its block
+        self._block_numbers: dict[tuple[Op, int], int] = {}  # by operation and number of terms
+        self._block_of = np.full(INITIAL_CAPACITY, NO_BLOCK, np.int16)  # the block's number, by series
+        self._positions = np.zeros(INITIAL_CAPACITY, np.int32)  # the position in the block, by series
 
     def __iter__(self) -> Iterator[Block]:
         return iter(self._blocks)
 
     def __bool__(self) -> bool:
-        """Whether any series has, or had, a formula here."""
+        """Return true if any series has, or had, a formula here."""
         return bool(self._blocks)
 
     def get(self, series: int) -> Formula | None:
         """Return the formula of a series; None if it has none."""
-        number = self._of[series] if series < self._of.size else NO_BLOCK
+        number = self._block_of[series] if series < self._block_of.size else NO_BLOCK
         return None if number == NO_BLOCK else self._blocks[number].formula(int(self._positions[series]))
 
     def put(self, series: int, formula: Formula | None) -> None:
         """Set, replace or (None) remove the formula of a series."""
         if formula == self.get(series):
             return
-        self._reach(series)
+        self._grow_to(series)
         self._remove(series)
         if formula:
-            number = self._number(formula)
-            self._of[series] = number
+            number = self._block_number(formula)
+            self._block_of[series] = number
             self._positions[series] = self._blocks[number].add(series, formula)
 
     def newest_minutes(self, rings: Rings, series: Slots) -> Ints:
         """Return the newest minute that has a result, for each series; NEVER without a formula or a point."""
-        found = np.full(count(series), NEVER, np.int32)
-        for block, chosen, positions in self._parts(series):
-            found[chosen] = block.newest_minutes(rings, positions)
+        found = np.full(slot_count(series), NEVER, np.int32)
+        for block, indices, positions in self._by_block(series):
+            found[indices] = block.newest_minutes(rings, positions)
         return found
 
     def has(self, series: Ints) -> Flags:
-        """Return which of some series have a formula."""
-        self._reach(int(series.max(initial=0)))
-        found: Flags = self._of[series] != NO_BLOCK
+        """Return which of these series have a formula, as flags."""
+        self._grow_to(int(series.max(initial=0)))
+        found: Flags = self._block_of[series] != NO_BLOCK
         return found
 
     def recent_minutes(self, rings: Rings, series: Ints) -> Ints:
-        """Return how many minutes of each series are recent; 0 without a formula."""
+        """Return how many minutes are recent for each series (see `RingColumns`); 0 without a formula."""
         found = np.zeros(series.size, np.int32)
-        for block, chosen, positions in self._parts(series):
-            found[chosen] = rings.recent_minutes[block.rows[:, positions]].max(axis=0)
+        for block, indices, positions in self._by_block(series):
+            found[indices] = rings.recent_minutes[block.rows[:, positions]].max(axis=0)
         return found
 
     def complete_through(self, rings: Rings, series: Ints) -> Ints:
         """Return the minute up to which results are complete, for each series; ALWAYS without a formula."""
         found = np.full(series.size, ALWAYS, np.int32)
-        for block, chosen, positions in self._parts(series):
-            found[chosen] = block.complete_through(rings, positions)
+        for block, indices, positions in self._by_block(series):
+            found[indices] = block.complete_through(rings, positions)
         return found
 
     def at(self, rings: Rings, series: Slots, minutes: Ints) -> Floats:
         """Return the result for each series in its minute; NaN where there is none."""
         found = np.full(minutes.size, NAN)
-        for block, chosen, positions in self._parts(series):
-            found[chosen] = block.at(rings, positions, minutes.take(chosen))
+        for block, indices, positions in self._by_block(series):
+            found[indices] = block.at(rings, positions, minutes.take(indices))
         return found
 
-    def _parts(self, series: Slots) -> Iterator[tuple[Block, Places, Index]]:
-        """Yield the blocks of some series, with the indices and positions of those in each."""
+    def _by_block(self, series: Slots) -> Iterator[tuple[Block, Indices, Index]]:
+        """Yield each block with formulas of these series, and the indices and positions of these series."""
         if isinstance(series, slice):
             yield from ((block, block.series, slice(None)) for block in self._blocks)
             return
-        self._reach(int(series.max(initial=0)))
-        numbers = self._of[series]
+        self._grow_to(int(series.max(initial=0)))
+        numbers = self._block_of[series]
         for number in range(int(numbers.max(initial=NO_BLOCK)) + 1):
-            chosen = np.flatnonzero(numbers == number)
-            if chosen.size:
-                yield self._blocks[number], chosen, self._positions[series[chosen]]
+            indices = np.flatnonzero(numbers == number)
+            if indices.size:
+                yield self._blocks[number], indices, self._positions[series[indices]]
 
-    def _number(self, formula: Formula) -> int:
+    def _block_number(self, formula: Formula) -> int:
         key = formula.op, len(formula.rows)
-        if key not in self._numbers:
-            self._numbers[key] = len(self._blocks)
+        if key not in self._block_numbers:
+            self._block_numbers[key] = len(self._blocks)
             self._blocks.append(Block(*key, self._lower_bounds))
-        return self._numbers[key]
+        return self._block_numbers[key]
 
     def _remove(self, series: int) -> None:
-        if self._of[series] != NO_BLOCK:
+        if self._block_of[series] != NO_BLOCK:
             position = int(self._positions[series])
-            self._positions[self._blocks[self._of[series]].remove(position)] = position
-            self._of[series] = NO_BLOCK
+            moved = self._blocks[self._block_of[series]].remove(position)
+            self._positions[moved] = position
+            self._block_of[series] = NO_BLOCK
 
-    def _reach(self, series: int) -> None:
-        while series >= self._of.size:
-            self._of = np.concatenate([self._of, np.full_like(self._of, NO_BLOCK)])
+    def _grow_to(self, series: int) -> None:
+        while series >= self._block_of.size:
+            self._block_of = np.concatenate([self._block_of, np.full_like(self._block_of, NO_BLOCK)])
             self._positions = np.concatenate([self._positions, np.zeros_like(self._positions)])

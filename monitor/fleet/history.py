@@ -8,7 +8,7 @@ import numpy as np
 from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.judged import Judged
-from monitor.fleet.rings import NEVER, RECENT, WINDOW
+from monitor.fleet.rings import NEVER, RECENT_MINUTES, WINDOW
 from rules.band import Zone, Zones
 
 
@@ -20,7 +20,7 @@ class SeriesHistory(Judged):
     """
 
     end: int
-    recent_minutes: int = RECENT
+    recent_minutes: int = RECENT_MINUTES
 
     @property
     def start(self) -> int:
@@ -32,28 +32,29 @@ class SeriesHistory(Judged):
         """Judge the minutes of a series. Call it in the event loop, where polls write."""
         minutes = np.arange(end - WINDOW + 1, end + 1, dtype=np.int32)
         slots = np.full(WINDOW, series.slot, np.int32)
-        span = int(fleet.throttled.recent_minutes(fleet.rings, slots[:1])[0]) or RECENT
-        return cls(**vars(fleet.judged_at(slots, minutes)), end=end, recent_minutes=span)
+        recent_minutes = int(fleet.throttled.recent_minutes(fleet.rings, slots[:1])[0]) or RECENT_MINUTES
+        return cls(**vars(fleet.judged_at(slots, minutes)), end=end, recent_minutes=recent_minutes)
 
     def since(self, zone: Zone) -> int | None:
-        """Return the minute since which the series is in the zone, or (above the band) in it or a worse one.
+        """Return the minute since which the series has been in the zone; None if it was in all known minutes.
 
-        None if it was so in all minutes that are known.
+        For zones above the band, minutes in a worse zone count as well.
         """
-        out = np.flatnonzero(_outside(self.zones, zone))
-        return int(out[-1]) + self.start + 1 if out.size else None
+        outside = np.flatnonzero(_outside(self.zones, zone))
+        return int(outside[-1]) + self.start + 1 if outside.size else None
 
     @cached_property
     def zones(self) -> Zones:
         """The zone in each minute, with the throttled demand of recent minutes, as the judge exports it."""
-        recent = np.fmax.reduce([_later(self.excess, ago) for ago in range(self.recent_minutes)])
+        recent = np.fmax.reduce([_shifted(self.excess, minutes) for minutes in range(self.recent_minutes)])
         return self.zone_of(recent > 0)
 
 
-def newest_minute(fleet: Fleet, series: Series) -> int:
+def last_read_minute(fleet: Fleet, series: Series) -> int:
     """Return the last minute that any metric of a series was read for; NEVER if none was."""
-    formulas = (of.get(series.slot) for of in (fleet.usages, fleet.upper_bounds, fleet.throttled))
-    rows = [row for formula in formulas if formula for row in formula.rows]
+    columns = (fleet.usages, fleet.upper_bounds, fleet.throttled)
+    formulas = filter(None, (column.get(series.slot) for column in columns))
+    rows = [row for formula in formulas for row in formula.rows]
     return int(fleet.rings.window_end[rows].max(initial=NEVER))
 
 
@@ -66,13 +67,15 @@ def usage_histories(fleet: Fleet, slots: Ints) -> tuple[Ints, Floats]:
 
 
 def _outside(zones: Zones, zone: Zone) -> Flags:
+    """Return which minutes are known to be outside the zone; above the band, worse zones are not outside."""
     known: Flags = zones > Zone.STALE
     if zone is Zone.STALE:
         return known
     return known & (zones < zone) if zone > Zone.WITHIN else known & (zones != zone)
 
 
-def _later(values: Floats, minutes: int) -> Floats:
-    moved = np.full_like(values, np.nan)
-    moved[minutes:] = values[: values.size - minutes]
-    return moved
+def _shifted(values: Floats, minutes: int) -> Floats:
+    """Return the values that were there some minutes earlier; NaN before the first one."""
+    shifted = np.full_like(values, np.nan)
+    shifted[minutes:] = values[: values.size - minutes]
+    return shifted

@@ -28,46 +28,46 @@ def find_idle(fleet: Fleet, zone: Zones, saturation: Floats) -> Flags:
 
 
 def busiest(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
-    """The highest utilization, at a minute each, of the series that share a purchase with each slot.
+    """Return, for each slot and its minute, the highest utilization of the other series of its purchase.
 
-    It is divided by the lower bound of its band. UNKNOWN_UTILIZATION where a utilization is not known or
-    demand was throttled; NaN where a slot shares its purchase with no other. The slot itself does not count.
+    Each utilization is divided by the lower bound of its band. UNKNOWN_UTILIZATION where one is not known or
+    demand was throttled; NaN where the slot shares its purchase with no other series.
     """
-    found, members = np.full(slots.size, NAN), fleet.purchases
+    highest, members = np.full(slots.size, NAN), fleet.purchases
     sharing = np.flatnonzero(members.size[slots])
     if not sharing.size:
-        return found
-    own, size = slots[sharing], members.size[slots[sharing]]
+        return highest
+    sharing_slots, size = slots[sharing], members.size[slots[sharing]]
     begins = np.cumsum(size) - size
     within = np.arange(size.sum()) - np.repeat(begins, size)
-    others = members.slots[np.repeat(members.first[own], size) + within]
-    busy = _busy(fleet, others, np.repeat(minutes[sharing], size))
-    busy[others == np.repeat(own, size)] = NAN
-    found[sharing] = np.fmax.reduceat(busy, begins)
-    return found
+    member_slots = members.slots[np.repeat(members.first[sharing_slots], size) + within]
+    busy = _busy(fleet, member_slots, np.repeat(minutes[sharing], size))
+    busy[member_slots == np.repeat(sharing_slots, size)] = NAN
+    highest[sharing] = np.fmax.reduceat(busy, begins)
+    return highest
 
 
 def _busy(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
     """Return utilization divided by the band's lower bound, in the last minute with a sample of each slot."""
     busy = np.full(slots.size, UNKNOWN_UTILIZATION)
-    for some, at in _last_known(fleet, slots, minutes):
-        slot = slots[some]
-        judged = fleet.judged_at(slot, at)
+    for indices, sampled_at in _last_known(fleet, slots, minutes):
+        sampled = slots[indices]
+        judged = fleet.judged_at(sampled, sampled_at)
         used, low = judged.utilization_upper_bound, judged.low
         calm = ~np.isnan(used) & ~(judged.throttled > 0) & (low > 0)
-        busy[some[calm]] = used[calm] / low[calm]
+        busy[indices[calm]] = used[calm] / low[calm]
     return busy
 
 
 def _last_known(fleet: Fleet, slots: Ints, minutes: Ints) -> Iterator[tuple[Ints, Ints]]:
     """Yield the indices of slots with the minute of their last sample that counts at their minute."""
     newest = fleet.usages.newest_minutes(fleet.rings, slots)
-    at = np.maximum(np.minimum(minutes, newest), NEVER + 1)
+    minute = np.maximum(np.minimum(minutes, newest), NEVER + 1)
     oldest = minutes - fleet.stale_after[slots]
-    left = np.flatnonzero(at >= oldest).astype(np.int32)
-    while left.size:
-        known = ~np.isnan(fleet.usages.at(fleet.rings, slots[left], at[left]))
-        yield left[known], at[left[known]]
-        left = left[~known]
-        at[left] -= 1
-        left = left[at[left] >= oldest[left]]
+    open_indices = np.flatnonzero(minute >= oldest).astype(np.int32)
+    while open_indices.size:
+        known = ~np.isnan(fleet.usages.at(fleet.rings, slots[open_indices], minute[open_indices]))
+        yield open_indices[known], minute[open_indices[known]]
+        open_indices = open_indices[~known]
+        minute[open_indices] -= 1
+        open_indices = open_indices[minute[open_indices] >= oldest[open_indices]]

@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 
 from monitor.fleet.columns import Flags, Floats, Ints
-from monitor.fleet.formulas import Slots, chosen
-from monitor.fleet.operations import NAN, ROUNDING
-from monitor.fleet.rings import RECENT
+from monitor.fleet.formulas import Slots, select_slots
+from monitor.fleet.operations import NAN, ROUNDING_ERROR
+from monitor.fleet.rings import RECENT_MINUTES
 from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.throttling import Throttling, throttling_at
 from rules.band import Zone, Zones, bounded_zones, zones
@@ -19,7 +19,7 @@ class Judged:
     """The numbers of some series, each in its minute, and the zones that follow; NaN is unknown.
 
     usage: a lower bound where it is only `bounded`, and `upper_bound` is the upper one.
-    throttled: refused or delayed demand per second; excess: of that, what is worth an alert.
+    throttled: refused or delayed demand per second. excess: the same, but 0 where it is tolerated.
     limit: the one in force in that minute. low, high, near: the band. doubted: the usage proves that the
     limit is outdated (see `monitor.fleet.limits`). observable: the series can be judged at present.
     """
@@ -70,11 +70,11 @@ class Judged:
     def zone_of(self, saturated: Flags) -> Zones:
         """Return the zones if these series count as saturated."""
         band = self.low, self.high, self.near
-        zone, some = zones(self._ratio, saturated, *band), np.flatnonzero(self.bounded)
-        if some.size:
-            most = self.upper_bound[some] / self.limit[some]
-            edges = [edge[some] for edge in band]
-            zone[some] = bounded_zones(self._ratio[some], most, saturated[some], edges)
+        zone, bounded = zones(self._ratio, saturated, *band), np.flatnonzero(self.bounded)
+        if bounded.size:
+            highest = self.upper_bound[bounded] / self.limit[bounded]
+            edges = [edge[bounded] for edge in band]
+            zone[bounded] = bounded_zones(self._ratio[bounded], highest, saturated[bounded], edges)
         hidden = np.flatnonzero(~self.observable | self.doubted)
         shown = self.bounded[hidden] & ~self.doubted[hidden] & (zone[hidden] != Zone.STALE)
         zone[hidden[~(shown | saturated[hidden])]] = Zone.UNOBSERVABLE
@@ -119,14 +119,16 @@ def judged_at(
 
 
 def _doubted(columns: SeriesColumns, slots: Slots, minutes: Ints, usage: Floats, limit: Floats) -> Flags:
-    """Return whether each usage proves its limit outdated: it exceeds it, and nothing is throttled."""
+    """Return which usages prove their limit outdated: they exceed it while nothing is throttled."""
     doubted = columns.hard_limit[slots] & ~columns.exceeded[slots]
-    some = np.flatnonzero(doubted).astype(np.int32)
-    if not some.size:
+    indices = np.flatnonzero(doubted).astype(np.int32)
+    if not indices.size:
         return doubted
-    exceeds = usage[some] > limit[some] + limit[some] * ROUNDING
-    doubted[some], some = exceeds, some[exceeds]
-    doubted[some] = ~(columns.throttled.at(columns.rings, chosen(slots, some), minutes[some]) > 0)
+    exceeds = usage[indices] > limit[indices] + limit[indices] * ROUNDING_ERROR
+    doubted[indices], indices = exceeds, indices[exceeds]
+    doubted[indices] = ~(
+        columns.throttled.at(columns.rings, select_slots(slots, indices), minutes[indices]) > 0
+    )
     return doubted
 
 
@@ -139,6 +141,6 @@ def sample_minutes(columns: SeriesColumns, slots: Slots) -> Ints:
     used_at = columns.usages.newest_minutes(columns.rings, slots)
     if columns.upper_bounds:
         bounded_at = columns.upper_bounds.newest_minutes(columns.rings, slots)
-        both = (bounded_at < used_at) & (bounded_at > used_at - RECENT)
+        both = (bounded_at < used_at) & (bounded_at > used_at - RECENT_MINUTES)
         used_at[both] = bounded_at[both]
     return used_at

@@ -9,9 +9,9 @@ CellKey = tuple[str, str]  # account, region
 ServiceKey = tuple[str, str, str]  # account, region, service
 Group = tuple[str, str, str, str]  # account, region, service, signal
 
-LABELS = ("account", "region", "service", "signal", "resource")  # of every series, in their order
-ALL_LABELS = (*LABELS, "resource_id")  # of which the last is there only where it is needed
-WHOLE_ACCOUNT = "whole account"  # shown where a series is of no single resource; never a label's value
+LABELS = ("account", "region", "service", "signal", "resource")  # of every series, in this order
+ALL_LABELS = (*LABELS, "resource_id")  # a series has `resource_id` only if its resource's name is not its id
+WHOLE_ACCOUNT = "whole account"  # shown instead of a resource's name for limits of an account; never a label
 
 
 class _Identity(NamedTuple):
@@ -46,7 +46,7 @@ class Key(_Identity):
 
     @property
     def of_account(self) -> bool:
-        """Whether the series is of a whole account in a region."""
+        """True if the series is of a whole account in a region."""
         return not self.subject.path
 
     @property
@@ -65,6 +65,6 @@ class Key(_Identity):
     @property
     def id(self) -> str:
         """A short id that is the same after a restart, for URLs."""
-        path = (one.replace("\\", r"\\").replace("\0", r"\0") for one in self.subject.path)
-        identity = "\0".join((*self[:4], *path)).encode("utf-8", "surrogatepass")
+        escaped_path = (part.replace("\\", r"\\").replace("\0", r"\0") for part in self.subject.path)
+        identity = "\0".join((*self[:4], *escaped_path)).encode("utf-8", "surrogatepass")
         return blake2b(identity, digest_size=8).hexdigest()

@@ -1,9 +1,9 @@
 """The previous limits of the few series whose limit changed.
 
-A limit counts from the newest sample that there was when an inventory first read it: that sample is judged
-by it, those before it are not. What was in force before the process began to watch, or before a series was
-found, is not known: the oldest limit known is taken for all of that time. So for three hours after a restart,
-changes from before it are missing.
+A limit applies from the newest sample that existed when an inventory first read it: that sample is judged by
+it, earlier ones are not. Limits from before the process started, or before a series was found, are unknown:
+the oldest known limit is used for all of that time. So for three hours after a restart, changes from before
+it are missing.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from monitor.fleet.columns import Floats, Ints
-from monitor.fleet.formulas import Slots, chosen
+from monitor.fleet.formulas import Slots, select_slots
 from monitor.fleet.rings import NEVER, WINDOW
 
 
@@ -23,6 +23,9 @@ class PastLimit(NamedTuple):
     limit: float
 
 
+UNKNOWN_LIMIT = PastLimit(NEVER, np.nan)
+
+
 class PastLimits:
     """The previous limits of each slot, the oldest first, as far as the window reaches back.
 
@@ -30,51 +33,51 @@ class PastLimits:
     """
 
     def __init__(self) -> None:
-        self._of: dict[int, list[PastLimit]] = {}
+        self._by_slot: dict[int, list[PastLimit]] = {}
 
     def __len__(self) -> int:
-        return len(self._of)
+        return len(self._by_slot)
 
     def __contains__(self, slot: int) -> bool:
-        """Return whether a limit of the series in a slot changed."""
-        return slot in self._of
+        """Return true if the limit of the series in a slot changed within the window."""
+        return slot in self._by_slot
 
     def record(self, slot: int, before: np.float32, now: np.float32, minute: int) -> None:
-        """Store that a limit, `before` until then, is `now` from `minute` on; both may be the same."""
+        """Store that a limit is `now` from `minute` on and was `before` until then; they may be equal."""
         changed = before != now and not (np.isnan(before) and np.isnan(now))
-        if not changed and slot not in self._of:
+        if not changed and slot not in self._by_slot:
             return
-        kept = [past for past in self._of.get(slot, ()) if past.until > minute - WINDOW]
+        kept = [past for past in self._by_slot.get(slot, ()) if past.until > minute - WINDOW]
         if changed and not (kept and kept[-1].until >= minute):
             kept.append(PastLimit(minute, float(before)))
         if kept:
-            self._of[slot] = kept
+            self._by_slot[slot] = kept
         else:
             self.forget(slot)
 
     def forget(self, slot: int) -> None:
         """Delete the limits of a slot."""
-        self._of.pop(slot, None)
+        self._by_slot.pop(slot, None)
 
     def at(self, slots: Slots, minutes: Ints, now: Floats) -> Floats:
         """Return the limit of each slot in its minute. now: the present limits of these slots."""
-        if not self._of:
+        if not self._by_slot:
             return now
-        found, every = now.copy(), np.arange(now.size, dtype=np.int32)
-        some = np.flatnonzero(np.isin(chosen(slots, every), [*self._of]))
-        each, where = np.unique(chosen(slots, some.astype(np.int32)), return_inverse=True)
-        past = [self._of[slot] for slot in each.tolist()]
-        for back in range(1, max(map(len, past), default=0) + 1):
-            known = [one[-back] if len(one) >= back else PastLimit(NEVER, np.nan) for one in past]
-            until = np.array([one.until for one in known], np.int32)[where]
-            limit = np.array([one.limit for one in known], np.float32)[where]
-            found[some] = np.where(minutes[some] < until, limit, found[some])
-        return found
+        limits, all_indices = now.copy(), np.arange(now.size, dtype=np.int32)
+        indices = np.flatnonzero(np.isin(select_slots(slots, all_indices), [*self._by_slot]))
+        changed_slots, where = np.unique(select_slots(slots, indices.astype(np.int32)), return_inverse=True)
+        histories = [self._by_slot[slot] for slot in changed_slots.tolist()]
+        for back in range(1, max(map(len, histories), default=0) + 1):
+            past = [history[-back] if len(history) >= back else UNKNOWN_LIMIT for history in histories]
+            until = np.array([entry.until for entry in past], np.int32)[where]
+            limit = np.array([entry.limit for entry in past], np.float32)[where]
+            limits[indices] = np.where(minutes[indices] < until, limit, limits[indices])
+        return limits
 
     def since(self, slot: int, now: float) -> Iterator[tuple[int | None, float]]:
         """Yield each limit of a slot and the minute since which it was in force, the oldest (None) first."""
         began: int | None = None
-        for past in self._of.get(slot, ()):
+        for past in self._by_slot.get(slot, ()):
             yield began, past.limit
             began = past.until
         yield began, now

@@ -12,21 +12,19 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from collectors.base import Unobservable
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import READ_SOURCES, CellKey, Fleet, Series
 from monitor.fleet.rings import NEVER, WINDOW
 
 Service = tuple[CellKey, str]  # a service of a cell
-SlotArray = Ints | slice
 
 RESCAN_INTERVAL = 5  # minutes between two scans of a service because of doubted limits
 
 LIMIT_CHANGED = Unobservable(
-    "the usage exceeds the limit and nothing is refused, so the limit has changed: it is read again"
+    "the usage exceeds the limit and nothing is throttled, so the limit has changed; it will be read again"
 )
 NOT_THE_DEFAULT = Unobservable(
-    "the usage exceeds the limit and nothing is refused, so this account has another limit than the default; "
-    "let Headroom read it, or set it in `limits`"
+    "the usage exceeds the limit and nothing is throttled, so this account's limit is not the default; "
+    "allow Headroom to read it, or set it in `limits`"
 )
 
 
@@ -59,13 +57,13 @@ class LimitVerifier:
 
     def request_scans(self, fleet: Fleet, now: int) -> None:
         """Request the scans that are due, after a judgement at the minute `now`."""
-        for service in set(_services(fleet)):
+        for service in set(_doubted_services(fleet)):
             if now - self._requested_at.get(service, NEVER) >= RESCAN_INTERVAL:
                 self._requested_at[service] = now
                 self._request_scan(*service)
 
 
-def _services(fleet: Fleet) -> Iterator[Service]:
+def _doubted_services(fleet: Fleet) -> Iterator[Service]:
     """Yield the services that have a doubted limit which another scan can correct."""
     for slot in np.flatnonzero(fleet.doubted[: fleet.size]).tolist():
         series: Series | None = fleet.by_slot[slot]

@@ -1,8 +1,8 @@
 """The state of each CloudWatch namespace of each cell: up to when AWS published it, and how late.
 
-Some metrics have no points while nothing happens. Whether a missing point is a zero or merely late follows
-from the other metrics of the namespace and cell: a point of theirs, of that minute or a later one, proves
-that AWS has published the minute.
+Some metrics have no points while nothing happens. The other metrics of the namespace and cell show if a
+missing point is a zero or merely late: a point of theirs, of that minute or a later one, proves that AWS has
+published the minute.
 """
 
 from collections.abc import Hashable
@@ -11,10 +11,11 @@ from typing import ClassVar
 import numpy as np
 
 from monitor.fleet.columns import Columns, Flags, Ints
+from rules import alerts
 
-NEVER = -(2**30)  # a minute before all others, far enough from the limits of its type to subtract from
-ALWAYS = -NEVER  # a minute after all others
-NO_NAMESPACE = 0  # the namespace of what belongs to none: what was read of it is a fact at once
+NEVER = alerts.NEVER  # the same minute as in the alert states
+ALWAYS = -NEVER  # after every minute
+NO_NAMESPACE = 0  # of rows that hold no CloudWatch metric: every minute that was read is proven at once
 MIN_LATE = 5  # minutes without a point, though they were read, that make a namespace late
 RESUME_FOR = 30  # minutes after a late namespace published again in which delayed points may still come
 SILENT_AFTER = 60  # minutes without any point after which a namespace counts as idle, no longer as late
@@ -23,13 +24,14 @@ SILENT_AFTER = 60  # minutes without any point after which a namespace counts as
 class NamespaceStates(Columns):
     """Columns by namespace of a cell.
 
-    watermark: the newest minute that has a point, of whatever metric.
-    first_read: up to which minute the namespace was read by the first request. A namespace of which
-        nothing ever came is late for SILENT_AFTER minutes from then on, and idle after that.
-    read: up to which minute it was read, of whatever metric.
-    resume_from, resume_until: when it was late last, the newest minute that it had then, and up to which
-        minute it is requested again from there on, as delayed points may come in any order.
-    delay: minutes after its end until a minute is complete, as learnt; -1: not learnt yet.
+    watermark: the newest minute in which any of its metrics has a point.
+    first_read: the last minute of the first request for any of its metrics. A namespace that never had a
+        point is late for SILENT_AFTER minutes after that, and idle from then on.
+    read: the newest minute up to which any of its metrics was read.
+    resume_from, resume_until: since it was last late: the newest minute that had a point before, and the
+        minute up to which minutes after `resume_from` are requested again, as delayed points may come in any
+        order.
+    delay: the measured publication delay, in minutes after the end of a minute; -1: not measured yet.
     """
 
     declared: ClassVar = {
@@ -53,25 +55,26 @@ class NamespaceStates(Columns):
         self.watermark[self.allocate()] = ALWAYS
 
     def number_of(self, name: Hashable) -> int:
-        """Return the number of a namespace of a cell, by a name of both; allocated if it is new."""
+        """Return the number of a namespace of a cell; a new one is allocated. name: identifies both."""
         if name not in self._numbers:
             self._numbers[name] = self.allocate()
         return self._numbers[name]
 
     def advance(self, namespaces: Ints, minutes: Ints) -> dict[int, bool]:
-        """Raise watermarks to points' minutes; return those that moved, and whether each was late before."""
-        each = np.unique(namespaces)
-        before = self.watermark[each]
+        """Raise watermarks to the minutes of points. Return those that moved, with true if it was late."""
+        unique = np.unique(namespaces)
+        before = self.watermark[unique]
         np.maximum.at(self.watermark, namespaces, minutes)
-        moved = self.watermark[each] > before
-        each, before = each[moved], before[moved]
-        late = (before > NEVER) & (self.read[each] - before >= MIN_LATE)
-        self._resume(each[late], before[late])
-        return dict(zip(each.tolist(), late.tolist(), strict=True))
+        moved = self.watermark[unique] > before
+        unique, before = unique[moved], before[moved]
+        was_late = (before > NEVER) & (self.read[unique] - before >= MIN_LATE)
+        self._resume(unique[was_late], before[was_late])
+        return dict(zip(unique.tolist(), was_late.tolist(), strict=True))
 
     def _resume(self, late: Ints, before: Ints) -> None:
-        lasting = self.resume_until[late] > before
-        self.resume_from[late] = np.where(lasting, np.minimum(self.resume_from[late], before), before)
+        """Have the minutes after `before`, the former watermarks of late namespaces, requested again."""
+        is_resuming = self.resume_until[late] > before
+        self.resume_from[late] = np.where(is_resuming, np.minimum(self.resume_from[late], before), before)
         self.resume_until[late] = self.watermark[late] + RESUME_FOR
 
     def note_read(self, namespaces: Ints, minutes: Ints) -> None:
@@ -81,13 +84,13 @@ class NamespaceStates(Columns):
         np.maximum.at(self.read, namespaces, minutes)
 
     def complete_through(self, namespaces: Ints, read: Ints) -> Ints:
-        """Return the minute up to which namespaces are complete. read: that up to which each was read."""
+        """Return the minute up to which each namespace is complete. read: that up to which it was read."""
         done = np.where(self.are_silent(namespaces, read), read, np.minimum(read, self.watermark[namespaces]))
         resumed = read < self.resume_until[namespaces]
         return np.where(resumed, np.minimum(done, self.resume_from[namespaces]), done)
 
     def are_silent(self, namespaces: Ints, read: Ints) -> Flags:
-        """Return whether namespaces had no points in the SILENT_AFTER minutes before `read`."""
+        """Return which namespaces had no points in the SILENT_AFTER minutes before `read`."""
         watermark = self.watermark[namespaces]
         last = np.where(watermark == NEVER, self.first_read[namespaces], watermark)
         silent: Flags = (last > NEVER) & (read - last >= SILENT_AFTER)

@@ -7,24 +7,23 @@ import numpy as np
 
 from collectors.base import Op
 from monitor.fleet.columns import Flags, Floats, Ints
-from monitor.fleet.reader_silence import ages, unread
+from monitor.fleet.reader_silence import unread_ages, unread_durations
 from monitor.fleet.rings import Rings
 
 NAN = np.float32(np.nan)
-SETTLED = 10  # minutes until CloudWatch has revised a count for the last time, as a rule
-UNFINISHED = 2  # minutes, the newest ones, in which one count may be there before the other
-EXPLAINED = 15  # minutes whose counts say by how much the newest ones may still grow
-GROWTH = np.float32(2.5)  # times a count, that may still be added to it: at first, at least 30 % is there
-ROUNDING = np.float32(1e-5)  # of a number: what float32 sums may be off by
-SILENCE_OPS: Final = {
-    Op.READER_LAG: ages,
-    Op.UNREAD_DURATION: unread,
-}  # operations that understand what a missing point says
+SETTLED_AFTER = 10  # minutes after which CloudWatch usually no longer revises a count
+UNFINISHED_MINUTES = 2  # newest minutes, in which one count may be published before the other
+LOOKBACK_MINUTES = 15  # minutes whose counts bound by how much the newest counts may still grow
+MAX_GROWTH = np.float32(2.5)  # growth of a count, as a multiple of it: at least 30 % is published at first
+ROUNDING_ERROR = np.float32(1e-5)  # relative error of float32 sums
+
+# Operations that interpret missing points themselves.
+SILENCE_OPS: Final = {Op.READER_LAG: unread_ages, Op.UNREAD_DURATION: unread_durations}
 
 
 @dataclass(frozen=True, slots=True)
 class FormulaTerms:
-    """Formulas of one operation: `rows[term, place]`, `weights[term, place]`; `lower_bounds` as a Block's."""
+    """Formulas of one operation. rows, weights: [term, position]. lower_bounds: see `formulas.Block`."""
 
     op: Op
     rows: Ints
@@ -43,56 +42,56 @@ class FormulaTerms:
         terms *= self.weights
         match self.op:
             case Op.SUM:
-                found = _present_sum(terms)
+                result = _present_sum(terms)
             case Op.MAX:
-                found = np.fmax.reduce(terms, axis=0)
+                result = np.fmax.reduce(terms, axis=0)
             case Op.DIFFERENCE:
-                found = _difference(terms)
+                result = _difference(terms)
             case Op.COUNT_DIFFERENCE:
-                found = _difference(terms)
-                is_open |= self._are_unsettled(rings, minutes, found)
+                result = _difference(terms)
+                is_open |= self._are_unsettled(rings, minutes, result)
             case _:  # RISE
                 before, was_open = _terms(rings, self.rows, minutes - 1)
                 risen = _present_sum(terms) - _present_sum(before * self.weights)
-                found = np.maximum(risen, np.float32(0))
+                result = np.maximum(risen, np.float32(0))
                 is_open |= was_open
         if is_open.any():
-            found[is_open & ~(found > 0) if self._may_be_bounds else is_open] = NAN
-        return found
+            result[is_open & ~(result > 0) if self._may_be_bounds else is_open] = NAN
+        return result
 
     @property
     def _may_be_bounds(self) -> bool:
         return self.lower_bounds and self.op is not Op.COUNT_DIFFERENCE
 
-    def _are_unsettled(self, rings: Rings, minutes: Ints, left: Floats) -> Flags:
-        """Return which differences of counts may exist only because the counts grow one after the other.
+    def _are_unsettled(self, rings: Rings, minutes: Ints, difference: Floats) -> Flags:
+        """Return which differences may be above 0 only because the counts are published one after another.
 
-        The subtracted counts are taken to grow by no more than GROWTH times what they came to lately.
+        The subtracted counts are taken to grow by no more than MAX_GROWTH times what they came to lately.
         """
         newest = rings.latest_minute[self.rows].max(axis=0)
-        unsettled: Flags = (left > 0) & (minutes > newest - SETTLED) & (len(self.rows) > 1)
-        some = np.flatnonzero(unsettled)
-        if some.size:
-            others, weights = self.rows[1:, some], self.weights[1:, some]
+        unsettled: Flags = (difference > 0) & (minutes > newest - SETTLED_AFTER) & (len(self.rows) > 1)
+        indices = np.flatnonzero(unsettled)
+        if indices.size:
+            others, weights = self.rows[1:, indices], self.weights[1:, indices]
             lately = [
-                _present_sum(_terms(rings, others, newest[some] - back)[0] * weights)
-                for back in range(EXPLAINED)
+                _present_sum(_terms(rings, others, newest[indices] - back)[0] * weights)
+                for back in range(LOOKBACK_MINUTES)
             ]
-            explained = left[some] <= -np.fmin.reduce(lately) * GROWTH
-            unsettled[some] = explained | (minutes[some] > newest[some] - UNFINISHED)
+            explained = difference[indices] <= -np.fmin.reduce(lately) * MAX_GROWTH
+            unsettled[indices] = explained | (minutes[indices] > newest[indices] - UNFINISHED_MINUTES)
         return unsettled
 
 
 def _difference(terms: Floats) -> Floats:
-    """The sum over the first axis, of which all but the first are negative."""
-    left: Floats = terms.sum(axis=0)
-    least = np.maximum(terms[0], 0) * ROUNDING
-    left[left < least] = 0  # less than nothing, and what rounding leaves of equal numbers
-    return left
+    """Return the sum over the first axis, whose entries but the first are negative; 0 instead of less."""
+    difference: Floats = terms.sum(axis=0)
+    smallest = np.maximum(terms[0], 0) * ROUNDING_ERROR
+    difference[difference < smallest] = 0  # equal numbers may differ by rounding
+    return difference
 
 
 def _terms(rings: Rings, rows: Ints, minutes: Ints) -> tuple[Floats, Flags]:
-    """The value of each metric, and of which formulas one may still come that is not there."""
+    """Return the value of each metric, and which formulas miss a value that may still be published."""
     terms = rings.latest_value.take(rows)  # `take` is twice as fast as an index
     differs = rings.latest_minute.take(rows) != minutes
     if differs.any():
@@ -101,13 +100,13 @@ def _terms(rings: Rings, rows: Ints, minutes: Ints) -> tuple[Floats, Flags]:
     is_open = np.zeros(minutes.shape, np.bool_)
     if len(rows) > 1:
         missing = np.nonzero(np.isnan(terms))
-        yet = minutes[missing[1]] > rings.proven_through[rows[missing]]
-        is_open[missing[1][yet]] = True
+        is_unproven = minutes[missing[1]] > rings.proven_through[rows[missing]]
+        is_open[missing[1][is_unproven]] = True
     return terms, is_open
 
 
 def _present_sum(terms: Floats) -> Floats:
-    """The sum over the first axis of those present; NaN when none is."""
+    """Return the sum over the first axis without NaN; NaN if all are NaN."""
     summed: Floats
     if len(terms) == 1:
         summed = terms[0]

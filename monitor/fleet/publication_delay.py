@@ -12,9 +12,9 @@ from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.namespaces import NamespaceStates
 
 MIN_DELAY, MAX_DELAY = 1, 10  # minutes
-MAX_CHANGED = 0.02  # of the points of an age that counts as complete
-MIN_POLLS = 5  # before anything is learnt; until then the delay is the one declared
-MEMORY = 0.95  # weight of what was seen until a poll, at the next one
+MAX_CHANGED_SHARE = 0.02  # of the points of an age at which minutes count as complete
+MIN_POLLS = 5  # polls until the delay is measured; the collector's declared delay applies before
+DECAY = 0.95  # factor of all counts from one poll to the next, so that old polls weigh less
 
 Counts = npt.NDArray[np.float64]
 
@@ -24,9 +24,9 @@ class PublicationDelays:
 
     def __init__(self, states: NamespaceStates) -> None:
         self._states = states
-        self._counts: dict[int, Counts] = {}  # by namespace: [all, those that changed] by age
-        self._polls: dict[int, int] = {}
-        self._observed: set[int] = set()  # namespaces, by the poll that is going on
+        self._counts: dict[int, Counts] = {}  # by namespace: the points and the changed points, [2, age]
+        self._polls: dict[int, int] = {}  # the number of polls, by namespace
+        self._observed: set[int] = set()  # the namespaces with points in the current poll
 
     def observe(self, namespaces: Ints, ages: Ints, changed: Flags) -> None:
         """Count points of a poll, each with its namespace and whether it is new or changed.
@@ -37,10 +37,10 @@ class PublicationDelays:
         known = (ages >= 0) & (ages < MAX_DELAY)
         namespaces, ages, changed = namespaces[known], ages[known], changed[known]
         for namespace in np.unique(namespaces).tolist():
-            mine = namespaces == namespace
+            is_own = namespaces == namespace
             counts = self._counts.setdefault(namespace, np.zeros((2, MAX_DELAY)))
-            counts[0] += np.bincount(ages[mine], minlength=MAX_DELAY)
-            counts[1] += np.bincount(ages[mine & changed], minlength=MAX_DELAY)
+            counts[0] += np.bincount(ages[is_own], minlength=MAX_DELAY)
+            counts[1] += np.bincount(ages[is_own & changed], minlength=MAX_DELAY)
             self._observed.add(namespace)
 
     def learn(self) -> None:
@@ -49,7 +49,7 @@ class PublicationDelays:
             counts = self._counts[namespace]
             self._polls[namespace] = self._polls.get(namespace, 0) + 1
             if self._polls[namespace] >= MIN_POLLS:
-                late = np.flatnonzero(counts[1] > MAX_CHANGED * counts[0])
+                late = np.flatnonzero(counts[1] > MAX_CHANGED_SHARE * counts[0])
                 self._states.delay[namespace] = max(int(late.max(initial=-1)) + 1, MIN_DELAY)
-            self._counts[namespace] = MEMORY * counts
+            self._counts[namespace] = DECAY * counts
         self._observed.clear()

@@ -37,8 +37,8 @@ class Purchase(NamedTuple):
 class PurchaseMembers(NamedTuple):
     """The series that share a purchase, purchase by purchase.
 
-    slots: of all these series. starts, counts: where each purchase begins in `slots`, and its size.
-    first, size: the same two for each slot of the fleet; 0 if it shares its purchase with no other.
+    slots: of all these series. starts, counts: where each purchase begins in `slots`, and how many slots it
+    has. first, size: by slot of the fleet, start and count of its purchase; 0 if it shares it with no other.
     """
 
     slots: Ints
@@ -48,13 +48,13 @@ class PurchaseMembers(NamedTuple):
     size: Ints
 
 
-def group_purchases(paid: Ints, purchases: Ids, size: int) -> PurchaseMembers:
-    """Group the slots whose limits were purchased by their purchases, in a fleet of this size."""
-    _, which, count = np.unique(purchases, return_inverse=True, return_counts=True)
-    shared = np.flatnonzero(count[which] > 1)
-    order = shared[np.argsort(which[shared], kind="stable")]
-    counts = count[count > 1].astype(np.int32)
+def group_purchases(slots: Ints, purchases: Ids, size: int) -> PurchaseMembers:
+    """Group slots by purchase. purchases: the id of each slot's purchase. size: of the fleet."""
+    _, group, member_counts = np.unique(purchases, return_inverse=True, return_counts=True)
+    shared = np.flatnonzero(member_counts[group] > 1)
+    order = shared[np.argsort(group[shared], kind="stable")]
+    counts = member_counts[member_counts > 1].astype(np.int32)
     starts = (np.cumsum(counts) - counts).astype(np.int32)
     first, sizes = np.zeros((2, size), np.int32)
-    first[paid[order]], sizes[paid[order]] = np.repeat(starts, counts), np.repeat(counts, counts)
-    return PurchaseMembers(paid[order], starts, counts, first, sizes)
+    first[slots[order]], sizes[slots[order]] = np.repeat(starts, counts), np.repeat(counts, counts)
+    return PurchaseMembers(slots[order], starts, counts, first, sizes)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from monitor.fleet.columns import Flags
+from monitor.fleet.columns import Flags, Indices
 from monitor.fleet.fleet import LABELS, Key, Series
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.urgency import urgency_columns
@@ -35,19 +35,18 @@ Sort = Literal[
     "resource",
 ]
 Order = Literal["asc", "desc"]
-SlotArray = npt.NDArray[np.intp]
-Column = npt.NDArray[Any]  # of what slots are sorted by
-Scalar = float | str | None
+Column = npt.NDArray[Any]  # values by which slots are sorted
+Scalar = float | str | None  # one value of a column, in a cursor
 
 MAX_PAGE_SIZE = 1000
 MAX_PATTERN_LENGTH = 8192  # characters of a pattern or cursor; a cursor may hold a resource's name
-MAX_NAME_LENGTH = 2048  # characters of a name; escaped, they take three times as many
+MAX_NAME_LENGTH = 2048  # characters of a name; escaping makes it up to three times as long
 TEXT_FIELDS = LABELS
 WILDCARDS = set("*?")
 
 
-def _closed(pattern: str) -> str:
-    """Escape brackets that are never closed: for each, fnmatch would search the whole rest of the pattern."""
+def _escape_unclosed_brackets(pattern: str) -> str:
+    """Escape brackets that are never closed: fnmatch would search the rest of the pattern for each."""
     end = pattern.rfind("]") + 1
     return pattern[:end] + pattern[end:].replace("[", "[[]") if WILDCARDS & set(pattern) else pattern
 
@@ -61,9 +60,9 @@ class Query(BaseModel):
     region: str | None = Field(default=None, description="For example eu-west-1.")
     service: str | None = Field(default=None, description="For example kinesis.")
     signal: str | None = Field(default=None, description="For example stream_write_bytes.")
-    resource: Annotated[str, Field(max_length=MAX_PATTERN_LENGTH), AfterValidator(_closed)] | None = Field(
-        default=None, description="The name or the id; a shell pattern when it has * or ? in it."
-    )
+    resource: (
+        Annotated[str, Field(max_length=MAX_PATTERN_LENGTH), AfterValidator(_escape_unclosed_brackets)] | None
+    ) = Field(default=None, description="The name or the id; a shell pattern when it has * or ? in it.")
     zone: list[ZoneWord] = Field(default=[], description="Any of these zones; repeatable.")
     sort: Sort = Field(default="urgency", description="urgency is the worst zone first, then utilization.")
     order: Order | None = Field(
@@ -76,14 +75,15 @@ class Query(BaseModel):
 
     @property
     def descending(self) -> bool:
-        """Whether to sort in descending order: as `order` says, by default for numbers only."""
+        """True to sort in descending order, by default if values are numbers."""
         return self.order == "desc" if self.order else self.sort not in TEXT_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """One page of slots, the total number of matches, and the cursor of the next page.
+    """One page of slots.
 
+    total: the number of matches on all pages. next: the cursor of the next page; None on the last one.
     zones: the number of series in each zone that match all other filters.
     """
 
@@ -94,69 +94,71 @@ class QueryResult:
 
 
 class CursorError(HeadroomError, ValueError):
-    """A cursor that no answer to this query ever had."""
+    """The cursor is not one of a page of this query."""
 
 
 def run_query(snapshot: Snapshot, query: Query) -> QueryResult:
     """Return one page of slots. Raises CursorError.
 
-    A cursor holds the sort values of the last series: a series whose values change meanwhile may be on two
-    pages or none; every other one is on exactly one.
+    A cursor holds the sort values of the last series of a page: a series whose values change between two
+    requests may be on two pages or none; every other one is on exactly one.
     """
-    passed = _elsewhere(snapshot, query)
-    matching = np.flatnonzero(passed & _in_zone(snapshot, query))
+    selected = _matches_ignoring_zones(snapshot, query)
+    matching = np.flatnonzero(selected & _is_in_zone(snapshot, query))
     columns = _sort_columns(snapshot, matching, query)
-    kept = _after(columns, _decoded(query, columns), query.descending) if query.cursor else slice(None)
-    left = [column[kept] for column in columns]
-    order = np.lexsort(left[::-1])
+    kept = _after(columns, _decode_cursor(query, columns), query.descending) if query.cursor else slice(None)
+    remaining = [column[kept] for column in columns]
+    order = np.lexsort(remaining[::-1])
     page = order[::-1][: query.limit] if query.descending else order[: query.limit]
     last = page[-1:].tolist() if order.size > query.limit else []
-    cursors = [_encoded(query, [column[n] for column in left]) for n in last]
-    zones = snapshot.zone[passed]
+    cursors = [_encode_cursor(query, [column[index] for column in remaining]) for index in last]
+    zones = snapshot.zone[selected]
     counts = {zone: int(np.count_nonzero(zones == zone)) for zone in sorted(Zone, reverse=True)}
     return QueryResult(matching[kept][page].tolist(), matching.size, cursors[0] if cursors else None, counts)
 
 
 def matches(snapshot: Snapshot, query: Query) -> Flags:
-    """Return which slots have a series that matches the filters of the query."""
-    return _elsewhere(snapshot, query) & _in_zone(snapshot, query)
+    """Return which slots have a series that matches all filters of the query."""
+    return _matches_ignoring_zones(snapshot, query) & _is_in_zone(snapshot, query)
 
 
-def _in_zone(snapshot: Snapshot, query: Query) -> Flags:
+def _is_in_zone(snapshot: Snapshot, query: Query) -> Flags:
     wanted = [ZONES[word] for word in query.zone] if query.zone else [*Zone]
     return np.isin(snapshot.zone, wanted)
 
 
-def _elsewhere(snapshot: Snapshot, query: Query) -> Flags:
-    """Return which slots have a series that matches all filters except zones."""
-    wanted = [
-        (n, value) for n, field in enumerate(TEXT_FIELDS[:4]) if (value := getattr(query, field)) is not None
-    ]
-    fits = [all(group[n] == value for n, value in wanted) for group in snapshot.groups]
-    passed: Flags = np.append(np.array(fits, np.bool_), False)[snapshot.group]  # -1, no series, is the last
+def _matches_ignoring_zones(snapshot: Snapshot, query: Query) -> Flags:
+    """Return which slots have a series that matches all filters except `zone`."""
+    fields = [(index, getattr(query, field)) for index, field in enumerate(TEXT_FIELDS[:4])]
+    wanted = [(index, value) for index, value in fields if value is not None]
+    is_wanted = [all(group[index] == value for index, value in wanted) for group in snapshot.groups]
+    is_wanted.append(False)  # for the group -1 of slots without a series
+    selected: Flags = np.array(is_wanted, np.bool_)[snapshot.group]
     if query.resource is not None:
-        fitting = _resource_test(query.resource)
-        passed[passed] = [fitting(one.key) for one in snapshot.series[passed].tolist()]
-    return passed
+        matches_resource = _resource_predicate(query.resource)
+        selected[selected] = [matches_resource(series.key) for series in snapshot.series[selected].tolist()]
+    return selected
 
 
-def _resource_test(wanted: str) -> Callable[[Key], bool]:
-    """Return a test whether the resource of a key has such a name or id."""
-    fits = _text_test(wanted)
-    return lambda key: fits(key.resource) or (bool(key.subject.names) and fits(key.subject.id))
+def _resource_predicate(pattern: str) -> Callable[[Key], bool]:
+    """Return a predicate of keys: true if the name or the id of the resource matches the pattern."""
+    matches_text = _text_predicate(pattern)
+    return lambda key: (
+        matches_text(key.resource) or (bool(key.subject.names) and matches_text(key.subject.id))
+    )
 
 
-def _text_test(wanted: str) -> Callable[[str], bool]:
-    if not WILDCARDS & set(wanted):
-        return wanted.__eq__
-    part = wanted[1:-1]
-    if wanted == f"*{part}*" and not set("*?[") & set(part):  # what most people look for, and much faster
+def _text_predicate(pattern: str) -> Callable[[str], bool]:
+    if not WILDCARDS & set(pattern):
+        return pattern.__eq__
+    part = pattern[1:-1]
+    if pattern == f"*{part}*" and not set("*?[") & set(part):  # the most common search; faster than a regex
         return lambda name: part in name
-    pattern = re.compile(translate(wanted))
-    return lambda name: pattern.match(name) is not None
+    regex = re.compile(translate(pattern))
+    return lambda name: regex.match(name) is not None
 
 
-def _sort_columns(snapshot: Snapshot, slots: SlotArray, query: Query) -> list[Column]:
+def _sort_columns(snapshot: Snapshot, slots: Indices, query: Query) -> list[Column]:
     """Return the columns to sort by, most significant first; the slot makes the order total.
 
     Unknown values come last in either order.
@@ -169,13 +171,14 @@ def _sort_columns(snapshot: Snapshot, slots: SlotArray, query: Query) -> list[Co
     if query.sort == "urgency":
         return [*urgency_columns(snapshot, slots, descending=query.descending), slots]
     name = {"sampled_at": "minute"}.get(query.sort, query.sort)
-    return [_known(getattr(snapshot, name)[slots], unknown), slots]
+    return [_replace_unknown(getattr(snapshot, name)[slots], unknown), slots]
 
 
-def _known(values: Column, unknown: float) -> Column:
-    known = values.astype(np.float64)
-    known[~(known >= 0)] = unknown
-    return known
+def _replace_unknown(values: Column, unknown: float) -> Column:
+    """Return the values with `unknown` instead of NaN and of negative minutes such as NEVER."""
+    replaced = values.astype(np.float64)
+    replaced[~(replaced >= 0)] = unknown
+    return replaced
 
 
 def _after(columns: list[Column], last: list[Scalar], descending: bool) -> Flags:
@@ -188,23 +191,27 @@ def _after(columns: list[Column], last: list[Scalar], descending: bool) -> Flags
     return after
 
 
-def _encoded(query: Query, values: list[Scalar]) -> str:
-    state = [query.sort, query.descending, *values]  # an infinity, for unknown, becomes null
-    return (
-        base64.urlsafe_b64encode(orjson.dumps(state, option=orjson.OPT_SERIALIZE_NUMPY)).decode().rstrip("=")
-    )
+def _encode_cursor(query: Query, values: list[Scalar]) -> str:
+    fields = [
+        query.sort,
+        query.descending,
+        *values,
+    ]  # orjson encodes the infinity of an unknown value as null
+    encoded = orjson.dumps(fields, option=orjson.OPT_SERIALIZE_NUMPY)
+    return base64.urlsafe_b64encode(encoded).decode().rstrip("=")
 
 
-def _decoded(query: Query, columns: list[Column]) -> list[Scalar]:
+def _decode_cursor(query: Query, columns: list[Column]) -> list[Scalar]:
+    """Return the sort values of a cursor. Raises CursorError."""
     unknown = -np.inf if query.descending else np.inf
     try:
         padded = (query.cursor or "").encode() + b"==="
         sort, descending, *values = orjson.loads(base64.b64decode(padded, b"-_", validate=False))
     except (ValueError, TypeError, binascii.Error):
         raise CursorError from None
-    kinds = [str if column.dtype.kind == "T" else float | int | None for column in columns]
-    fits = len(values) == len(kinds) and all(map(isinstance, values, kinds))
-    if [sort, descending] != [query.sort, query.descending] or not fits:
+    types = [str if column.dtype.kind == "T" else float | int | None for column in columns]
+    has_types = len(values) == len(types) and all(map(isinstance, values, types))
+    if [sort, descending] != [query.sort, query.descending] or not has_types:
         raise CursorError
     return [unknown if value is None else value for value in values]
 

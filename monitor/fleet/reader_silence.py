@@ -1,7 +1,7 @@
 """The age of unread records while readers publish no metrics.
 
-The rows of formulas are [term, formula]: the metrics of the readers, and last the metric of what is written.
-A reader that publishes a point in a minute reads in that minute.
+Rows are [term, formula]: first the metrics of the readers, last the metric of the writes. A reader that
+publishes a point in a minute has read in that minute.
 """
 
 from dataclasses import dataclass
@@ -12,47 +12,50 @@ from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.rings import NEVER, WINDOW, Rings
 
 MINUTE_MS = np.float32(60_000)
-STEADY = 15  # minutes at the far end of the window; what is written there was written before it, too
+# Minutes at the beginning of the window. Records that were written in them and not read are taken to have
+# been written all the time since the last read, even if that was before the window.
+WINDOW_EDGE = 15
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderSilence:
     """The silence of the readers of each formula at its minute; NaN is unknown.
 
-    age: the last age that they published, in milliseconds. ago: the minutes since then. waiting: the minutes
-    for which something that was written since has been unread.
+    last_age: the last age that they published, in milliseconds. silent_minutes: since then. unread_minutes:
+    for how long records that were written since then have not been read.
     """
 
-    age: Floats
-    ago: Floats
-    waiting: Floats
+    last_age: Floats
+    silent_minutes: Floats
+    unread_minutes: Floats
 
 
-def ages(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
+def unread_ages(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
     """Return the age of the oldest unread record, in milliseconds."""
-    found: Floats = np.fmax.reduce(_published(rings, rows[:-1], minutes))
-    some = np.flatnonzero(np.isnan(found))
-    if some.size:
-        silent = _silence(rings, rows[:, some], minutes[some])
-        behind = silent.age + silent.ago * MINUTE_MS
-        since = np.where(np.isnan(silent.waiting), silent.age, silent.waiting * MINUTE_MS)
-        found[some] = np.where(silent.age > 0, behind, since)
-    return found
+    age: Floats = np.fmax.reduce(_published(rings, rows[:-1], minutes))
+    indices = np.flatnonzero(np.isnan(age))
+    if indices.size:
+        silence = _silence(rings, rows[:, indices], minutes[indices])
+        grown_age = silence.last_age + silence.silent_minutes * MINUTE_MS
+        unread = silence.unread_minutes
+        age_of_caught_up = np.where(np.isnan(unread), silence.last_age, unread * MINUTE_MS)
+        age[indices] = np.where(silence.last_age > 0, grown_age, age_of_caught_up)
+    return age
 
 
-def unread(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
+def unread_durations(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
     """Return for how long records have been written but not read, in milliseconds."""
-    read = ~np.isnan(_published(rings, rows[:-1], minutes)).all(axis=0)
-    found = np.where(np.isnan(rings.at(rows[-1], minutes)) & ~read, np.float32(np.nan), np.float32(0))
-    some = np.flatnonzero(~read & (found == 0))
-    if some.size:
-        waiting = _silence(rings, rows[:, some], minutes[some]).waiting
-        found[some] = np.where(np.isnan(waiting), np.float32(0), waiting * MINUTE_MS)
-    return found
+    was_read = ~np.isnan(_published(rings, rows[:-1], minutes)).all(axis=0)
+    duration = np.where(np.isnan(rings.at(rows[-1], minutes)) & ~was_read, np.float32(np.nan), np.float32(0))
+    indices = np.flatnonzero(~was_read & (duration == 0))
+    if indices.size:
+        unread = _silence(rings, rows[:, indices], minutes[indices]).unread_minutes
+        duration[indices] = np.where(np.isnan(unread), np.float32(0), unread * MINUTE_MS)
+    return duration
 
 
 def _published(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
-    """Return what readers publish in a minute each, [term, formula]; NaN if they read nothing."""
+    """Return the values that readers publish in the minute of each formula, [term, formula]; NaN if none."""
     published = np.stack([rings.at(row, minutes) for row in rows])
     published[rings.zero_when_absent[rows] & (published <= 0)] = np.nan
     return published
@@ -60,30 +63,31 @@ def _published(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
 
 def _silence(rings: Rings, rows: Ints, minutes: Ints) -> ReaderSilence:
     """Return the silence of formulas whose readers published nothing in these minutes."""
-    window = np.arange(WINDOW, dtype=np.int32)
-    before = np.repeat(minutes, WINDOW) - np.tile(window, minutes.size)
+    offsets = np.arange(WINDOW, dtype=np.int32)
+    before = np.repeat(minutes, WINDOW) - np.tile(offsets, minutes.size)
     published: Floats = np.fmax.reduce(_published(rings, np.repeat(rows[:-1], WINDOW, axis=1), before))
     published = published.reshape(-1, WINDOW)
-    inside = ~np.isnan(published)
-    ago = np.where(inside.any(axis=1), inside.argmax(axis=1), WINDOW)
-    age = np.where(ago < WINDOW, published[np.arange(ago.size), ago % WINDOW], np.float32(np.nan))
+    has_point = ~np.isnan(published)
+    minutes_ago = np.where(has_point.any(axis=1), has_point.argmax(axis=1), WINDOW)
+    values = published[np.arange(minutes_ago.size), minutes_ago % WINDOW]
+    age_in_window = np.where(minutes_ago < WINDOW, values, np.float32(np.nan))
     written = rings.at(np.repeat(rows[-1], WINDOW), before).reshape(-1, WINDOW) > 0
-    waiting = _oldest(written & (window < ago[:, None]))
-    newest, last = _newest(rings, rows[:-1])
-    out = (ago == WINDOW) & (newest > NEVER) & (newest <= minutes - WINDOW)
-    since = np.where(out, minutes - newest, ago).astype(np.float32)
-    since[(ago == WINDOW) & ~out] = np.nan
-    waiting = np.where(out & (waiting >= WINDOW - STEADY), since, waiting)
-    return ReaderSilence(np.where(out, last, age), since, waiting)
+    unread = _last_set(written & (offsets < minutes_ago[:, None]))
+    newest, last_age = _newest_point(rings, rows[:-1])
+    is_older = (minutes_ago == WINDOW) & (newest > NEVER) & (newest <= minutes - WINDOW)
+    silent = np.where(is_older, minutes - newest, minutes_ago).astype(np.float32)
+    silent[(minutes_ago == WINDOW) & ~is_older] = np.nan
+    unread = np.where(is_older & (unread >= WINDOW - WINDOW_EDGE), silent, unread)
+    return ReaderSilence(np.where(is_older, last_age, age_in_window), silent, unread)
 
 
-def _oldest(flags: Flags) -> Floats:
+def _last_set(flags: Flags) -> Floats:
     """Return the index of the last flag that is set in each row; NaN if none is."""
     last = flags.shape[1] - 1 - flags[:, ::-1].argmax(axis=1)
     return np.where(flags.any(axis=1), last, np.nan).astype(np.float32)
 
 
-def _newest(rings: Rings, rows: Ints) -> tuple[Ints, Floats]:
+def _newest_point(rings: Rings, rows: Ints) -> tuple[Ints, Floats]:
     """Return the newest minute that has a point of any reader, and its value."""
     newest = rings.newest_point[rows]
     which = newest.argmax(axis=0), np.arange(rows.shape[1])

@@ -1,6 +1,6 @@
 """Three hours of one-minute points for each metric, with columns about its state.
 
-Minutes are counted from the epoch. A point replaces an earlier one of the same minute; NaN is a missing one.
+Minutes are counted from the epoch. A point replaces an earlier one of the same minute; NaN is missing.
 """
 
 from typing import ClassVar
@@ -11,11 +11,11 @@ from monitor.fleet.columns import Columns, Flags, Floats, Ints, Objects
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
 
 WINDOW = 180  # minutes of points that are stored
-RECENT = 5  # minutes for which throttled demand is exported at least
+RECENT_MINUTES = 5  # the shortest time for which throttled demand is exported
 
 
 class RingColumns(Columns):
-    """Columns by metric, a row each; `values[row, minute % WINDOW]` holds the points.
+    """Columns with one row per metric; `values[row, minute % WINDOW]` holds the points.
 
     window_end: the last minute of the window.
     read_through: every minute up to this one was read and is complete; later points are provisional (see
@@ -23,31 +23,31 @@ class RingColumns(Columns):
     newest_point: the newest minute that has a point.
     zero_when_absent: a minute without a point is 0 once that is proven (see `collectors.base.Metric`).
     namespace: index in `namespaces`, of the metric's namespace in its cell.
-    proven_through: up to this minute a missing point is a fact: the minute was read and, where
-        `zero_when_absent`, AWS has published something later, or the namespace is silent and the metric was
-        idle before; derived.
-    joined_through: up to this minute a missing point is a fact as well: a formula that the metric was added
-        to later had a result without it.
-    idle: whether nothing happened in the IDLE_FOR minutes before the namespace fell silent.
+    proven_through: up to this minute it is proven that missing points do not exist: the minute was read and,
+        where `zero_when_absent`, AWS has published something later, or the namespace is silent and the metric
+        was idle before; derived.
+    joined_through: missing points are taken as proven up to this minute as well: a formula that the metric
+        was added to later had a result without it.
+    idle: true if all points of the IDLE_FOR minutes before the namespace became silent are 0 or missing.
     delay: minutes after its end until a minute counts as complete, unless another delay was learnt.
     latest_minute, latest_value: the newest minute that has a value, and the value; derived. A provisional
         value below that of the newest complete minute is left out, as it may still grow.
     last_known_value: the latest value, even if its minute has left the window.
     recent_minutes: how many minutes up to `latest_minute` are recent: those that the last poll brought,
-        RECENT at least.
+        RECENT_MINUTES at least.
     recent_max: the highest value of those minutes; derived.
     oldest_rise: the oldest minute that became greater than 0 since the last poll.
-    dirty: written or read since the last `Fleet.take_updated`.
-    polled_through: no minute up to this one was left out: it was polled, or the stream had no gap.
+    dirty: true if the row was written or read since the last `Fleet.take_updated`.
+    polled_through: every minute up to this one was polled or streamed, without a gap.
     requested_through: the last minute of the newest request that CloudWatch answered, completely or not.
     last_streamed: the minute of the clock when the stream last delivered the metric.
     stream_started: the first minute that the stream delivered completely since its last gap.
     by_stream: the newest point came by stream.
-    metric, metric_rows, use_count: kept by the fleet: what is read, where it is listed, and how many formulas
-        use it.
+    metric, metric_rows, use_count: set by the fleet: the metric, the dictionary that maps it to this row, and
+        the number of formulas that use it.
 
-    `layout` grows when a row is allocated, freed or declared: a row that was looked up before may be another
-    metric's by now.
+    `layout` grows when a row is allocated, freed or declared: rows that were looked up before may belong to
+    other metrics now.
     """
 
     declared: ClassVar = {
@@ -64,7 +64,7 @@ class RingColumns(Columns):
         "latest_minute": (np.int32, NEVER),
         "latest_value": (np.float32, np.nan),
         "last_known_value": (np.float32, np.nan),
-        "recent_minutes": (np.int32, RECENT),
+        "recent_minutes": (np.int32, RECENT_MINUTES),
         "recent_max": (np.float32, np.nan),
         "oldest_rise": (np.int32, -NEVER),
         "dirty": (np.bool_, False),
@@ -118,7 +118,7 @@ class RingColumns(Columns):
         super().free(slot)
 
     def declare(self, row: int, namespace: int, zero: bool) -> None:
-        """Set the namespace of a row's metric, and whether it is zero when absent, which cannot be undone."""
+        """Set the namespace of a row's metric, and that it is zero when absent, which cannot be undone."""
         if namespace != self.namespace[row] or zero > self.zero_when_absent[row]:
             self.namespace[row] = namespace
             self.zero_when_absent[row] |= zero
@@ -130,10 +130,10 @@ class RingColumns(Columns):
         inside = (minutes <= end) & (minutes > np.maximum(end - WINDOW, NEVER))
         found: Floats = np.where(inside, self.values[rows, minutes % WINDOW], np.float32(np.nan))
         missing = np.nonzero(inside & self.zero_when_absent[rows] & np.isnan(found))
-        found[missing] = self._absent(rows[missing], np.broadcast_to(minutes, found.shape)[missing])
+        found[missing] = self._proven_zeros(rows[missing], np.broadcast_to(minutes, found.shape)[missing])
         return found
 
-    def _absent(self, rows: Ints, minutes: Ints) -> Floats:
+    def _proven_zeros(self, rows: Ints, minutes: Ints) -> Floats:
         """Return 0 for missing points whose minute is proven and was polled or streamed, else NaN."""
         requested = (minutes >= self.stream_started[rows]) | (minutes <= self.polled_through[rows])
         return np.where((minutes <= self.proven_through[rows]) & requested, np.float32(0), np.float32(np.nan))
@@ -152,7 +152,7 @@ class RingColumns(Columns):
         self.window_end[rows] = np.maximum(self.window_end[rows], to)
 
     def _put(self, rows: Ints, minutes: Ints, values: Floats) -> None:
-        cells = rows, minutes % WINDOW
-        risen = np.flatnonzero((values > 0) & ~(self.values[cells] > 0))
+        places = rows, minutes % WINDOW
+        risen = np.flatnonzero((values > 0) & ~(self.values[places] > 0))
         np.minimum.at(self.oldest_rise, rows[risen], minutes[risen])
-        self.values[cells] = values
+        self.values[places] = values

@@ -7,11 +7,11 @@ from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.namespaces import NO_NAMESPACE, NamespaceStates
 from monitor.fleet.ring_columns import RingColumns
 
-NEVER, WINDOW, RECENT = namespaces.NEVER, ring_columns.WINDOW, ring_columns.RECENT
-PROVISIONAL_FOR = 15  # minutes until a point counts as complete although its minute was not read completely
-IDLE_FOR = 5  # minutes without demand before a namespace fell silent after which a metric of it is idle
+NEVER, WINDOW, RECENT_MINUTES = namespaces.NEVER, ring_columns.WINDOW, ring_columns.RECENT_MINUTES
+PROVISIONAL_FOR = 15  # minutes until a point counts as complete though its minute was not read completely
+IDLE_FOR = 5  # minutes without demand, before a namespace became silent, that make a metric idle
 STREAM_LAG = 2  # minutes until a stream has delivered a minute completely
-STREAM_GAP = 5  # minutes without a streamed point of a metric before it is polled
+STREAM_GAP = 5  # minutes without a streamed point after which a metric is polled
 
 
 class Rings(RingColumns):
@@ -86,8 +86,8 @@ class Rings(RingColumns):
         to = np.broadcast_to(np.asarray(minutes, np.int32), rows.shape)
         namespaces, read = self.namespace[rows], self.read_through[rows]
         first = np.minimum(read + 1, self.oldest_rise[rows])
-        brought = np.where(read == NEVER, RECENT, np.maximum(to, self.newest_point[rows]) + 1 - first)
-        self.recent_minutes[rows], self.oldest_rise[rows] = np.clip(brought, RECENT, WINDOW), -NEVER
+        brought = np.where(read == NEVER, RECENT_MINUTES, np.maximum(to, self.newest_point[rows]) + 1 - first)
+        self.recent_minutes[rows], self.oldest_rise[rows] = np.clip(brought, RECENT_MINUTES, WINDOW), -NEVER
         self.namespaces.note_read(namespaces, to)
         self._advance_read(rows, to)
         done = self.namespaces.complete_through(namespaces, to)
@@ -96,9 +96,9 @@ class Rings(RingColumns):
         self._derive(rows)
 
     def join_through(self, rows: Ints, minute: int) -> None:
-        """Let missing points of rows that were never read be facts up to a minute.
+        """Take missing points of rows that were never read as proven up to a minute.
 
-        So the formulas that they were added to keep their results; the minutes are polled all the same.
+        So the formulas to which they were added keep their results. The minutes are polled nevertheless.
         """
         rows = rows[self.read_through[rows] == NEVER]
         self._advance(rows, np.full(rows.size, minute, np.int32))
@@ -141,7 +141,8 @@ class Rings(RingColumns):
     def complete_through(self, rows: Ints) -> Ints:
         """Return the minute up to which the values of rows are complete; newer ones may still grow.
 
-        A point that was not confirmed for PROVISIONAL_FOR minutes counts as complete: its metric is not read.
+        A point that no read confirmed for PROVISIONAL_FOR minutes counts as complete, as its metric is no
+        longer read.
         """
         read, newest = np.maximum(self.read_through[rows], self.joined_through[rows]), self.newest_point[rows]
         return np.where(newest - read > PROVISIONAL_FOR, newest, read)
@@ -151,12 +152,12 @@ class Rings(RingColumns):
         self.read_through[rows] = np.maximum(self.read_through[rows], to)
 
     def _note_streamed(self, rows: Ints, newest: Ints, now: int) -> Flags:
-        """Note that the stream delivered rows up to `newest`. Return which rows had no gap before."""
+        """Record that the stream delivered rows up to `newest`. Return which rows had no gap before."""
         began = self.last_streamed[rows] < now - self.stream_gap
         self.stream_started[rows[began]] = now - STREAM_LAG
         self.last_streamed[rows] = now
         gapless = self.is_streamed(rows, now)
-        self.recent_minutes[rows[gapless]] = RECENT
+        self.recent_minutes[rows[gapless]] = RECENT_MINUTES
         through = np.minimum(newest[gapless], now - 1 - self.delay[rows[gapless]])
         self.polled_through[rows[gapless]] = np.maximum(self.polled_through[rows[gapless]], through)
         return gapless
@@ -170,7 +171,7 @@ class Rings(RingColumns):
         return rows
 
     def _proven_through(self, rows: Ints) -> Ints:
-        """Return the minute up to which a missing point of each row is a fact."""
+        """Return the minute up to which it is proven that missing points of each row do not exist."""
         namespaces, read = self.namespace[rows], self.read_through[rows]
         late = np.flatnonzero(self.zero_when_absent[rows] & (self.namespaces.watermark[namespaces] < read))
         proven = read
@@ -179,22 +180,27 @@ class Rings(RingColumns):
             watermark = self.namespaces.watermark[namespaces[late]]
             silent = self.namespaces.are_silent(namespaces[late], read[late])
             idle = np.zeros(late.size, np.bool_)
-            idle[silent] = self._was_idle(rows[late[silent]], watermark[silent])
+            idle[silent] = self._update_idle(rows[late[silent]], watermark[silent])
             proven[late] = np.where(idle, read[late], watermark)
         return proven
 
-    def _was_idle(self, rows: Ints, fell_silent: Ints) -> Flags:
-        """Return whether rows were idle when their namespace fell silent, as far as is known."""
+    def _update_idle(self, rows: Ints, silent_since: Ints) -> Flags:
+        """Set and return `idle` of rows whose namespaces have had no point after `silent_since`.
+
+        Where those minutes have left the window, a row without points in them is idle, and others stay as
+        they are.
+        """
         ago = np.arange(IDLE_FOR, dtype=np.int32)
-        minutes = fell_silent[:, None] - ago
+        minutes = silent_since[:, None] - ago
         found = self.values[rows[:, None], minutes % WINDOW]
         inside = minutes > self.window_end[rows][:, None] - WINDOW
         busy = (inside & (found > 0)).any(axis=1)
-        quiet = self.newest_point[rows] <= np.maximum(fell_silent - IDLE_FOR, NEVER)
-        self.idle[rows] = np.where(inside.all(axis=1), ~busy, quiet | self.idle[rows])
+        has_no_points = self.newest_point[rows] <= np.maximum(silent_since - IDLE_FOR, NEVER)
+        self.idle[rows] = np.where(inside.all(axis=1), ~busy, has_no_points | self.idle[rows])
         return self.idle[rows]
 
     def _derive(self, rows: Ints) -> None:
+        """Compute the columns that `RingColumns` calls derived."""
         self.proven_through[rows] = proven = np.maximum(self._proven_through(rows), self.joined_through[rows])
         newest = self._without_drops(rows, self.newest_point[rows])
         known = np.where(self.zero_when_absent[rows], np.maximum(newest, proven), newest)
@@ -202,12 +208,14 @@ class Rings(RingColumns):
         self.latest_value[rows] = last = self.at(rows, known)
         inside = np.flatnonzero(~np.isnan(last))
         self.last_known_value[rows[inside]] = last[inside]
-        long = self.recent_minutes[rows] > RECENT
-        for chosen in filter(np.size, (np.flatnonzero(~long), np.flatnonzero(long))):
-            self.recent_max[rows[chosen]] = self._worst(rows[chosen], known[chosen])
+        long = (
+            self.recent_minutes[rows] > RECENT_MINUTES
+        )  # apart, as `_worst` reads as many for all of its rows
+        for indices in filter(np.size, (np.flatnonzero(~long), np.flatnonzero(long))):
+            self.recent_max[rows[indices]] = self._worst(rows[indices], known[indices])
 
     def _worst(self, rows: Ints, known: Ints) -> Floats:
-        """The highest value of each row in its `span` up to the minute `known`."""
+        """Return the highest value of each row in its recent minutes, which end with the minute `known`."""
         ago = np.arange(self.recent_minutes[rows].max(), dtype=np.int32)
         found = self.at(np.repeat(rows, ago.size), (known[:, None] - ago).ravel()).reshape(-1, ago.size)
         found[ago >= self.recent_minutes[rows][:, None]] = np.nan
@@ -215,17 +223,17 @@ class Rings(RingColumns):
         return worst
 
     def _without_drops(self, rows: Ints, newest: Ints) -> Ints:
-        """Return the newest minutes, without provisional ones below the value of the last complete one."""
+        """Return the newest minutes without provisional ones whose value is below the last complete one."""
         ahead = newest - self.read_through[rows]
-        some = np.flatnonzero((ahead > 0) & (ahead <= PROVISIONAL_FOR))
-        if not some.size:
+        indices = np.flatnonzero((ahead > 0) & (ahead <= PROVISIONAL_FOR))
+        if not indices.size:
             return newest
-        rows, read = rows[some], self.read_through[rows[some]]
-        steps = np.arange(1, ahead[some].max() + 1, dtype=np.int32)
+        rows, read = rows[indices], self.read_through[rows[indices]]
+        steps = np.arange(1, ahead[indices].max() + 1, dtype=np.int32)
         found = self.values[rows[:, None], (read[:, None] + steps) % WINDOW]
         complete = self.at(rows, read)
-        enough = (found >= complete[:, None]) & (steps <= ahead[some][:, None])
-        steady = read + np.where(enough, steps, 0).max(axis=1)
-        shown = newest.copy()
-        shown[some] = np.where(np.isnan(complete), newest[some], steady)
-        return shown
+        is_high_enough = (found >= complete[:, None]) & (steps <= ahead[indices][:, None])
+        without_drops = read + np.where(is_high_enough, steps, 0).max(axis=1)
+        newest = newest.copy()
+        newest[indices] = np.where(np.isnan(complete), newest[indices], without_drops)
+        return newest

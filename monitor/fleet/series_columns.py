@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from monitor.fleet.columns import Bytes, Columns, Flags, Floats, Ids, Ints, Objects
+from monitor.fleet.columns import Columns, Flags, Floats, Ids, Int8s, Ints, Objects
 from monitor.fleet.formulas import Formulas, Slots
 from monitor.fleet.limit_history import PastLimits
 from monitor.fleet.rings import NEVER, Rings
@@ -18,7 +18,7 @@ class SeriesColumns(Columns):
     read_limit: the limit that an inventory read last, NaN if there is none; limited_since: the minute when
     it was first seen. hard_limit, exceeded: see `monitor.fleet.limits`.
     stale_after: minutes that a sample counts. confirmed: the minute of the last inventory that contained it.
-    pending_for, keep_firing_for, paid: as in the settings; -1 is the default of each rule. purchase: id of
+    pending_for, keep_firing_for, paid: see `SeriesSettings`; -1 is the default of each rule. purchase: id of
     the purchase that the limit belongs to (see `monitor.fleet.purchases`), 0 without one.
     tolerated_rate, tolerated_share, throttled_pending_for: see `rules.limits.Tolerance`.
     bounded: usage is only a lower bound, `upper_bound` the upper one. group: index in `groups`.
@@ -89,7 +89,7 @@ class SeriesColumns(Columns):
     utilization: Floats
     saturation: Floats
     minute: Ints
-    zone: Bytes
+    zone: Int8s
     idle: Flags
     doubted: Flags
     by_slot: Objects

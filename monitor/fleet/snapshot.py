@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-from monitor.fleet.columns import Bytes, Flags, Floats, Ids, Ints, Objects
+from monitor.fleet.columns import Flags, Floats, Ids, Int8s, Ints, Objects
 from monitor.fleet.fleet import Fleet, Group
 
 
@@ -38,7 +38,7 @@ class Snapshot:
     utilization: Floats
     saturation: Floats
     minute: Ints
-    zone: Bytes
+    zone: Int8s
     paid: Flags
     idle: Flags
     alerts: Sequence[ActiveAlert] = ()

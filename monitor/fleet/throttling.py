@@ -7,9 +7,9 @@ import numpy as np
 
 from collectors.base import Op
 from monitor.fleet.columns import Flags, Floats, Ints
-from monitor.fleet.formulas import Slots, chosen
+from monitor.fleet.formulas import Slots, select_slots
 from monitor.fleet.operations import NAN
-from monitor.fleet.rings import NEVER, RECENT, WINDOW
+from monitor.fleet.rings import NEVER, RECENT_MINUTES, WINDOW
 from monitor.fleet.series_columns import SeriesColumns
 from rules.band import excess
 
@@ -28,10 +28,12 @@ def throttling_at(columns: SeriesColumns, slots: Slots, minutes: Ints) -> Thrott
     """Return the throttled demand of slots, each in its minute; NaN before the resource was created."""
     throttled = columns.throttled.at(columns.rings, slots, minutes)
     throttled[minutes < columns.created[slots]] = NAN
-    found, some = throttled.copy(), np.flatnonzero(throttled > 0).astype(np.int32)
-    if some.size:
-        found[some] = _excess(columns, chosen(slots, some), minutes[some], throttled[some])
-    return Throttling(throttled, found)
+    excess_demand, indices = throttled.copy(), np.flatnonzero(throttled > 0).astype(np.int32)
+    if indices.size:
+        excess_demand[indices] = _excess(
+            columns, select_slots(slots, indices), minutes[indices], throttled[indices]
+        )
+    return Throttling(throttled, excess_demand)
 
 
 def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling, Ints]:
@@ -62,7 +64,7 @@ def _recent_end(columns: SeriesColumns, throttled_at: Ints, newest: Ints) -> Int
         if block.op is Op.COUNT_DIFFERENCE:
             end = newest.copy() if end is newest else end
             known, last = throttled_at[block.series], newest[block.series]
-            end[block.series] = np.where(known > last - RECENT, known, last)
+            end[block.series] = np.where(known > last - RECENT_MINUTES, known, last)
     return end
 
 
@@ -77,7 +79,7 @@ def _served(columns: SeriesColumns, slots: Ints, minutes: Ints) -> Floats:
     Its metrics may be later than those of the throttled demand: for a few minutes its newest value is used.
     """
     newest = columns.served.newest_minutes(columns.rings, slots)
-    late = (minutes > newest) & (minutes - newest < RECENT)
+    late = (minutes > newest) & (minutes - newest < RECENT_MINUTES)
     return columns.served.at(columns.rings, slots, np.where(late, newest, minutes))
 
 
@@ -87,16 +89,16 @@ def _leave_out_older(columns: SeriesColumns, worst: Floats, throttled_at: Ints, 
     slots = np.flatnonzero(young | (throttled_at < end)).astype(np.int32)
     if not slots.size:
         return
-    calm = slots[(throttled_at[slots] <= end[slots] - RECENT) & ~(worst[slots] > 0)]
+    calm = slots[(throttled_at[slots] <= end[slots] - RECENT_MINUTES) & ~(worst[slots] > 0)]
     worst[calm] = NAN
     slots = slots[(worst[slots] > 0) | (young[slots] & ~np.isnan(worst[slots]))]
     first = _first_recent(columns, slots, end[slots])
     older = throttled_at[slots] - columns.throttled.recent_minutes(columns.rings, slots) + 1 < first
     slots, first = slots[older], first[older]
     worst[slots] = NAN
-    for some, minutes in _recent_minutes(throttled_at[slots], first):
-        found = columns.throttled.at(columns.rings, slots[some], minutes)
-        worst[slots[some]] = np.fmax(worst[slots[some]], found)
+    for indices, minutes in _recent_minutes(throttled_at[slots], first):
+        demand = columns.throttled.at(columns.rings, slots[indices], minutes)
+        worst[slots[indices]] = np.fmax(worst[slots[indices]], demand)
 
 
 def _is_excessive(columns: SeriesColumns, worst: Floats, throttled_at: Ints, end: Ints) -> Flags:
@@ -111,10 +113,10 @@ def _is_excessive(columns: SeriesColumns, worst: Floats, throttled_at: Ints, end
         return found
     found[slots] = False
     first = _first_recent(columns, slots, end[slots])
-    for some, minutes in _recent_minutes(throttled_at[slots], first):
-        left = ~found[slots[some]]
-        each, at = slots[some][left], minutes[left]
-        found[each] = _excess(columns, each, at, columns.throttled.at(columns.rings, each, at)) > 0
+    for indices, minutes in _recent_minutes(throttled_at[slots], first):
+        undecided = ~found[slots[indices]]
+        slot, minute = slots[indices][undecided], minutes[undecided]
+        found[slot] = _excess(columns, slot, minute, columns.throttled.at(columns.rings, slot, minute)) > 0
     return found
 
 
@@ -129,5 +131,5 @@ def _first_recent(columns: SeriesColumns, slots: Ints, end: Ints) -> Ints:
 def _recent_minutes(newest: Ints, first: Ints) -> Iterator[tuple[Ints, Ints]]:
     """Yield indices and minutes, from `newest` back to `first`, of the slots that reach that far."""
     for ago in range(int((newest - first).max(initial=-1)) + 1):
-        some = np.flatnonzero(newest - ago >= first).astype(np.int32)
-        yield some, newest[some] - np.int32(ago)
+        indices = np.flatnonzero(newest - ago >= first).astype(np.int32)
+        yield indices, newest[indices] - np.int32(ago)

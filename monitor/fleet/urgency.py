@@ -3,12 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
-from monitor.fleet.columns import Flags
+from monitor.fleet.columns import Flags, Indices
 from monitor.fleet.snapshot import Snapshot
 from rules.band import Zone
 
-Numbers = npt.NDArray[np.float64]
-Slots = npt.NDArray[np.intp]
+SortColumn = npt.NDArray[np.float64]
 
 ZONE_SPACING = np.float32(10)  # between the scores of two zones; a utilization adds at most half of it
 
@@ -18,7 +17,7 @@ def urgency_key(zone: Zone, utilization: float | None) -> tuple[int, float]:
     return -zone, -(utilization or 0.0)
 
 
-def urgency_columns(snapshot: Snapshot, slots: Slots, *, descending: bool = True) -> list[Numbers]:
+def urgency_columns(snapshot: Snapshot, slots: Indices, *, descending: bool = True) -> list[SortColumn]:
     """Return the columns to sort series by, the most significant first.
 
     Series whose utilization is unknown come last within their zone. In ascending order, stale and

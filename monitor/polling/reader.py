@@ -83,7 +83,7 @@ class MetricReader:
         if self._requested is not None:
             self._requested.update(listed)
         accepted, retried = self._rejected.partition(listed)
-        self._fleet.keep_refused(self._cell.key, self._rejected.metrics)
+        self._fleet.keep_rejected(self._cell.key, self._rejected.metrics)
         rings = self._fleet.rings
         requests = chain(*(plan.plan_requests(rings, metrics, now) for metrics in (accepted, retried)))
         failed = await asyncio.gather(*map(self._read, requests))
@@ -98,7 +98,7 @@ class MetricReader:
         try:
             failed = await self._fetch(request)
         except InvalidRequestError as error:
-            if len(request.metrics) > 1 and self._rejected.may_split():
+            if len(request.metrics) > 1 and self._rejected.try_split():
                 first, second = halves(request)  # one after the other, as the splits are limited
                 return await self._read(first) + await self._read(second)
             failed = error.failure
@@ -109,7 +109,7 @@ class MetricReader:
     def _reject(self, metric: bytes, error: Failure) -> None:
         """Leave a metric out for a while, and make its series unobservable."""
         self._rejected.add(metric)
-        self._fleet.mark_refused(self._cell.key, metric, f"CloudWatch rejects the metric: {error.message}")
+        self._fleet.mark_rejected(self._cell.key, metric, f"CloudWatch rejects the metric: {error.message}")
 
     async def _fetch(self, request: plan.MetricRequest) -> Failure | None:
         """Send a request until all of its results are complete; return the failure, if any.

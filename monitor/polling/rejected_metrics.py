@@ -53,7 +53,7 @@ class RejectedMetrics:
         """Start a poll, which may split MAX_SPLITS requests."""
         self._splits = 0
 
-    def may_split(self) -> bool:
+    def try_split(self) -> bool:
         """Count a split; return whether this poll may still make it."""
         self._splits += 1
         return self._splits <= MAX_SPLITS

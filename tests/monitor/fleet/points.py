@@ -4,10 +4,17 @@ import math
 from dataclasses import dataclass, field
 
 from collectors.base import Op
-from monitor.fleet.formulas import DIFFERENCES, FALLING, Formula
+from monitor.fleet.formulas import DIFFERENCES, MAY_FALL, Formula
 from monitor.fleet.namespaces import ALWAYS, SILENT_AFTER
-from monitor.fleet.operations import EXPLAINED, GROWTH, ROUNDING, SETTLED, SILENCE_OPS, UNFINISHED
-from monitor.fleet.rings import IDLE_FOR, NEVER, PROVISIONAL_FOR, RECENT, WINDOW
+from monitor.fleet.operations import (
+    LOOKBACK_MINUTES,
+    MAX_GROWTH,
+    ROUNDING_ERROR,
+    SETTLED_AFTER,
+    SILENCE_OPS,
+    UNFINISHED_MINUTES,
+)
+from monitor.fleet.rings import IDLE_FOR, NEVER, PROVISIONAL_FOR, RECENT_MINUTES, WINDOW
 
 NAN = float("nan")
 OPERATIONS = [op for op in Op if op not in SILENCE_OPS]  # those have tests of their own
@@ -38,7 +45,7 @@ class Row:
     read: int = NEVER
     newest: int = NEVER
     idle: bool = False
-    span: int = RECENT
+    span: int = RECENT_MINUTES
     risen: int | None = None
     points: dict[int, float] = field(default_factory=dict)
 
@@ -57,7 +64,7 @@ class Row:
             self.namespace.first_read = minute
         if self.read != NEVER:
             oldest = self.read + 1 if self.risen is None else min(self.read + 1, self.risen)
-            self.span = min(max(max(minute, self.newest) + 1 - oldest, RECENT), WINDOW)
+            self.span = min(max(max(minute, self.newest) + 1 - oldest, RECENT_MINUTES), WINDOW)
         self.read, self.risen = max(self.read, minute), None
 
     def note_silence(self) -> None:
@@ -140,7 +147,7 @@ def told(model: Model, formula: Formula) -> int:
     """The newest minute that can be told of a formula."""
     some = [model.rows[row] for row in formula.rows]
     known = [NEVER if row.known is None else row.known for row in some]
-    if formula.op in FALLING:
+    if formula.op in MAY_FALL:
         newest = min(known) if formula.op in DIFFERENCES else max(known)
         return min(newest, *(row.final for row in some))
     if len(some) == 1:
@@ -183,7 +190,7 @@ def _result(model: Model, formula: Formula, minute: int) -> float:
             if len(now) < len(formula.rows):
                 return NAN
             left = sum(now)
-            left = left if left >= max(now[0], 0.0) * float(ROUNDING) else 0.0
+            left = left if left >= max(now[0], 0.0) * float(ROUNDING_ERROR) else 0.0
             if formula.op is Op.COUNT_DIFFERENCE and left > 0 and not settled(model, formula, minute, left):
                 return NAN
             return left
@@ -196,15 +203,15 @@ def _result(model: Model, formula: Formula, minute: int) -> float:
 def settled(model: Model, formula: Formula, minute: int, left: float) -> bool:
     """Whether what is left of counts cannot be because some have grown and others have not yet."""
     newest = max(NEVER if row.known is None else row.known for row in (model.rows[n] for n in formula.rows))
-    if len(formula.rows) == 1 or minute <= newest - SETTLED:
+    if len(formula.rows) == 1 or minute <= newest - SETTLED_AFTER:
         return True
     others = list(zip(formula.rows[1:], formula.weights[1:], strict=True))
     lately = [
         -sum(present([model.rows[row].at(newest - back) * weight for row, weight in others]))
-        for back in range(EXPLAINED)
+        for back in range(LOOKBACK_MINUTES)
         if present([model.rows[row].at(newest - back) for row, _ in others])
     ]
-    return minute <= newest - UNFINISHED and not (lately and left <= max(lately) * float(GROWTH))
+    return minute <= newest - UNFINISHED_MINUTES and not (lately and left <= max(lately) * float(MAX_GROWTH))
 
 
 def refused(model: Model, formula: Formula, used_at: int = NEVER) -> tuple[int, float]:
@@ -214,12 +221,15 @@ def refused(model: Model, formula: Formula, used_at: int = NEVER) -> tuple[int, 
     minute = min(minutes) if formula.op in DIFFERENCES else max(minutes)
     terms = [(model.rows[row], weight) for row, weight in zip(formula.rows, formula.weights, strict=True)]
     positive = len(terms) == 1 or any(row.recent * weight > 0 for row, weight in terms)
-    span = max(row.span for row, _ in terms) if positive else RECENT
+    span = max(row.span for row, _ in terms) if positive else RECENT_MINUTES
     lately = [result(model, formula, minute - back, lower_bounds=True) for back in range(span)]
-    if formula.op is Op.COUNT_DIFFERENCE and len(terms) > 1 and any(map(math.isnan, lately[:RECENT])):
-        lately += [result(model, formula, minute - back) for back in range(RECENT, SETTLED + RECENT)]
+    if formula.op is Op.COUNT_DIFFERENCE and len(terms) > 1 and any(map(math.isnan, lately[:RECENT_MINUTES])):
+        lately += [
+            result(model, formula, minute - back)
+            for back in range(RECENT_MINUTES, SETTLED_AFTER + RECENT_MINUTES)
+        ]
     worst, first = max(present(lately), default=NAN), first_recent(model, formula, minute, used_at)
-    if minute <= used_at - RECENT and not worst > 0:
+    if minute <= used_at - RECENT_MINUTES and not worst > 0:
         return minute, NAN
     if worst > 0 and first > minute - max(row.span for row, _ in terms) + 1:
         lately = [result(model, formula, at, lower_bounds=True) for at in range(first, minute + 1)]
@@ -229,7 +239,7 @@ def refused(model: Model, formula: Formula, used_at: int = NEVER) -> tuple[int, 
 
 def first_recent(model: Model, formula: Formula, minute: int, used_at: int) -> int:
     """The first minute in which refusals known up to `minute` count beside a usage at `used_at`."""
-    ahead = formula.op is not Op.COUNT_DIFFERENCE or minute <= used_at - RECENT
+    ahead = formula.op is not Op.COUNT_DIFFERENCE or minute <= used_at - RECENT_MINUTES
     end = max(minute, used_at) if ahead else minute
     return end - max(model.rows[row].span for row in formula.rows) + 1
 
@@ -244,7 +254,7 @@ def counts(
         passed = NAN
         if served:
             last = told(model, served)
-            passed = result(model, served, last if 0 < minute - last < RECENT else minute)
+            passed = result(model, served, last if 0 < minute - last < RECENT_MINUTES else minute)
         if now > 0 and now >= rate and not now < share * (now + passed):
             return True
     return False

@@ -12,7 +12,7 @@ from monitor.alerting.lifecycle import Lifecycle
 from monitor.fleet.fleet import Fleet, Key
 from monitor.fleet.judge import judge
 from monitor.fleet.metric_query import metric_query
-from monitor.fleet.operations import SETTLED, UNFINISHED
+from monitor.fleet.operations import SETTLED_AFTER, UNFINISHED_MINUTES
 from monitor.fleet.series_settings import SeriesSettings
 from rules.alerts import NEVER, AlertState, Rule
 from rules.band import Zone
@@ -96,7 +96,7 @@ def test_counts_that_grow_each_for_itself_leave_nothing_that_decides(
 @given(st.integers(1, 599))
 def test_what_the_account_refuses_beside_its_functions_is_known_once_it_is_settled(refused: int) -> None:
     world = World()
-    for minute in range(NOW - SETTLED - 5, NOW + 1):
+    for minute in range(NOW - SETTLED_AFTER - 5, NOW + 1):
         world.write(throttles, minute, 600 + refused)
         world.write(own[0], minute, 600)
         world.write(running, minute, 10)
@@ -107,7 +107,7 @@ def test_what_the_account_refuses_beside_its_functions_is_known_once_it_is_settl
 
 def test_what_no_revision_explains_is_known_at_once() -> None:
     world = World()
-    for minute in range(NOW - UNFINISHED, NOW + 1):
+    for minute in range(NOW - UNFINISHED_MINUTES, NOW + 1):
         world.write(throttles, minute, 900)
         world.write(own[0], minute, 200)
         world.write(running, minute, 10)

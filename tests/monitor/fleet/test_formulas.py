@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from collectors.base import Op
 from monitor.fleet.formulas import Formula, Formulas
-from monitor.fleet.rings import NEVER, RECENT, Rings
+from monitor.fleet.rings import NEVER, RECENT_MINUTES, Rings
 from tests.monitor.fleet.points import NAN, OPERATIONS, Model, Point, refused, result, told
 
 START = 29_000_000
@@ -145,10 +145,10 @@ def test_a_metric_that_is_behind_does_not_add_its_old_refusals_to_newer_ones(
     newer: float, worst: float
 ) -> None:
     """What is there is the least that was refused; 0 of one metric says nothing of the other."""
-    rings, _ = both([(1, START, 7.0), (3, START + RECENT, newer)])
+    rings, _ = both([(1, START, 7.0), (3, START + RECENT_MINUTES, newer)])
     some = Formulas(lower_bounds=True)
     some.put(0, Formula(Op.SUM, (1, 3), (1.0, 1.0)))
     (block,) = some
     ((minute,), (found,)) = block.worst_recent(rings)
-    assert minute == START + RECENT
+    assert minute == START + RECENT_MINUTES
     np.testing.assert_array_equal(found, worst)

@@ -14,7 +14,7 @@ from collectors.base import Metric, Observed, Op, Unobservable, Usage, highest, 
 from monitor.fleet.fleet import Fleet, Key
 from monitor.fleet.judge import CONFIRMED_FOR, judge
 from monitor.fleet.metric_query import metric_query
-from monitor.fleet.rings import RECENT, WINDOW
+from monitor.fleet.rings import RECENT_MINUTES, WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource, Tolerance
@@ -140,7 +140,7 @@ def alone(fleet: Fleet, model: Model, place: int, now: int) -> Judged:
     )
     oldest, nothing = now - int(fleet.stale_after[place]), NOW - 10 * WINDOW
     used_at = told(model, usages) if usages else nothing
-    if bounds and used_at - RECENT < told(model, bounds) < used_at:
+    if bounds and used_at - RECENT_MINUTES < told(model, bounds) < used_at:
         used_at = told(model, bounds)
     usage = result(model, usages, used_at) if usages else NAN
     upper_bound = result(model, bounds, used_at) if bounds else NAN
@@ -287,14 +287,14 @@ def test_refusals_show_for_a_few_minutes_so_that_no_poll_misses_them() -> None:
     told = [judged(fleet, (1, 12, 6.0), (0, 12, 17.0)).zone]
     for ago in range(11, 5, -1):
         told.append(judged(fleet, (0, ago, 17.0), (1, ago)).zone)
-    assert told == [Zone.SATURATED] * RECENT + [Zone.BELOW] * 2
+    assert told == [Zone.SATURATED] * RECENT_MINUTES + [Zone.BELOW] * 2
 
 
 def test_an_old_refusal_says_nothing_of_a_newer_sample() -> None:
     fleet = Fleet()
     put(fleet, seen(total(traffic), throttled=total(more_traffic)))  # a metric that is missing when calm
-    assert judged(fleet, (2, 10, 6.0), (0, 11 - RECENT, 17.0)).zone is Zone.SATURATED
-    assert judged(fleet, (0, 10 - RECENT, 17.0)).zone is Zone.BELOW
+    assert judged(fleet, (2, 10, 6.0), (0, 11 - RECENT_MINUTES, 17.0)).zone is Zone.SATURATED
+    assert judged(fleet, (0, 10 - RECENT_MINUTES, 17.0)).zone is Zone.BELOW
 
 
 def test_a_refusal_without_usage_is_saturated_all_the_same() -> None:

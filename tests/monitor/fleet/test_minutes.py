@@ -4,7 +4,7 @@ import numpy as np
 
 from collectors.base import Metric, highest, total
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.history import SeriesHistory, newest_minute, usage_histories
+from monitor.fleet.history import SeriesHistory, last_read_minute, usage_histories
 from monitor.fleet.rings import WINDOW
 from tests.monitor.fleet.points import NAN
 from tests.monitor.fleet.test_judge import NOW, Write, key, more_traffic, put, seen, traffic, write
@@ -19,7 +19,7 @@ def test_history_tells_each_minute_by_the_formula() -> None:
     for metric in (0, 2):
         write(fleet, (metric, 3))
     series = fleet.series[key()]
-    course = SeriesHistory.of(fleet, series, newest_minute(fleet, series))
+    course = SeriesHistory.of(fleet, series, last_read_minute(fleet, series))
     assert (course.start, course.end) == (NOW - WINDOW, NOW - 1)
     np.testing.assert_array_equal(course.usage[-5:], [3, 3, NAN, 11, NAN])  # the newest may still grow
     assert np.isnan(course.usage[:-5]).all()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.fleet.columns import INITIAL_CAPACITY, Floats, Ints
 from monitor.fleet.namespaces import NO_NAMESPACE
-from monitor.fleet.rings import NEVER, RECENT, WINDOW, Rings
+from monitor.fleet.rings import NEVER, RECENT_MINUTES, WINDOW, Rings
 from tests.monitor.fleet.points import NAN, Model, Point, Row
 
 START = 29_000_000
@@ -116,13 +116,13 @@ def test_a_minute_that_was_read_without_a_point_is_zero_only_where_it_is_declare
     assert rings.latest_minute[:2].tolist() == [START + 3, START]
     assert rings.latest_value[:2].tolist() == [0.0, 5.0]
     assert rings.recent_max[:2].tolist() == [5.0, 5.0]
-    rings.mark_read(ints(0, 1), START + RECENT)
+    rings.mark_read(ints(0, 1), START + RECENT_MINUTES)
     assert rings.recent_max[0] == 0.0  # what was refused no longer shows
 
 
 @pytest.mark.parametrize("every", [1, 5, 15, 60])
 def test_what_was_refused_since_the_poll_before_shows_until_the_next_poll(every: int) -> None:
-    """However rarely CloudWatch is asked; and no longer than that, or than RECENT minutes."""
+    """However rarely CloudWatch is asked; and no longer than that, or than RECENT_MINUTES minutes."""
     rings = rings_of(True)
     rings.mark_read(ints(0), START)
     write(rings, [(0, START + 1, 50.0)])
@@ -130,7 +130,9 @@ def test_what_was_refused_since_the_poll_before_shows_until_the_next_poll(every:
     for minute in range(START + every, START + every + 2 * 60, every):
         rings.mark_read(ints(0), minute)
         shown.append(bool(rings.recent_max[0] > 0))
-    assert shown == [True] * max(RECENT // every, 1) + [False] * (len(shown) - max(RECENT // every, 1))
+    assert shown == [True] * max(RECENT_MINUTES // every, 1) + [False] * (
+        len(shown) - max(RECENT_MINUTES // every, 1)
+    )
 
 
 def test_a_poll_after_failed_ones_brings_all_that_they_did_not() -> None:
