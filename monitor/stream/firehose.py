@@ -31,7 +31,7 @@ FIREHOSE_PATH = "/firehose/v1"
 PROTOCOL_VERSION = "1.0"
 BODY_TIMEOUT = 60.0  # seconds for the body to arrive; Firehose gives up after 180 in total
 MAX_MESSAGE_LENGTH = 8192  # characters of an error message; the maximum of Firehose
-MAX_ID_LENGTH = 1024  # characters of a request id in a response
+MAX_ID_LENGTH = 1024  # characters of a request id; Firehose's have 36
 METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 IS_GZIP: Final[Mapping[str, bool]] = {"": False, "identity": False, "gzip": True}  # by Content-Encoding
 
@@ -126,8 +126,9 @@ async def _ingest(request: Request, ingest: Ingest, access: FirehoseAccess, body
     if headers.get("x-amz-firehose-protocol-version") != PROTOCOL_VERSION:
         sentence = f"expected version {PROTOCOL_VERSION} of the protocol"
         raise RequestRejectedError(HTTPStatus.BAD_REQUEST, sentence)
-    if not _request_id(request):
-        raise RequestRejectedError(HTTPStatus.BAD_REQUEST, "expected the header X-Amz-Firehose-Request-Id")
+    if not 0 < len(_request_id(request)) <= MAX_ID_LENGTH:
+        sentence = f"expected the header X-Amz-Firehose-Request-Id, of at most {MAX_ID_LENGTH} characters"
+        raise RequestRejectedError(HTTPStatus.BAD_REQUEST, sentence)
     if encoding not in IS_GZIP:
         raise RequestRejectedError(HTTPStatus.BAD_REQUEST, "expected gzip or no Content-Encoding")
     with ingest.budget.reserve() as reservation:

@@ -23,7 +23,6 @@ PARSE_ERRORS: Final = (msgspec.MsgspecError, ValueError, RecursionError)  # Unic
 MAX_TIMESTAMP = 2**53  # milliseconds, beyond all dates and within int64
 NAN = math.nan
 LINE: Final = re.compile(rb"[^\n]+")
-SLOW_LINE_STEPS: Final = 60  # cost of a line that must be decoded by itself
 MAX_NAME_LENGTH: Final = 1024  # characters; the maximum of CloudWatch is 255
 
 NameText = Annotated[str, msgspec.Meta(max_length=MAX_NAME_LENGTH)]
@@ -72,7 +71,7 @@ def _line_by_line(record: bytes, names: NameInterner, points: Points) -> None:
         try:
             decoded += decode_lines(line)
         except PARSE_ERRORS:
-            points.budget.spend(SLOW_LINE_STEPS)
+            points.budget.spend(len(line))  # a line that must be decoded by itself takes a step per byte
             try:
                 decoded += decode_lines(_finite(line))
             except PARSE_ERRORS as error:

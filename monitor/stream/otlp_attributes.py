@@ -26,10 +26,12 @@ def cell_of(resource: bytes, names: NameInterner, budget: DecodeBudget) -> CellK
                 f"expected a resource of at most {MAX_DIMENSIONS_BYTES} bytes, found {len(resource)}"
             )
         texts = dict[str, str]()
-        for field_tag, at, stop in fields(resource, 0, len(resource)):
+        for field_tag, at, stop in fields(resource, 0, len(resource), budget):
             budget.spend(ATTRIBUTE_STEPS)
-            if field_tag == RESOURCE_ATTRIBUTE and _pair(resource[at:stop])[0] in (ACCOUNT, REGION):
-                texts |= _attribute(resource[at:stop], budget)
+            if field_tag == RESOURCE_ATTRIBUTE:
+                key, value = _pair(resource[at:stop], budget)
+                if key in (ACCOUNT, REGION):
+                    texts |= _text(key, value, budget)
         try:
             cell = names.intern_text(texts[ACCOUNT]), names.intern_text(texts[REGION])
         except KeyError as missing:
@@ -43,45 +45,49 @@ def name_of(raw: bytes, budget: DecodeBudget) -> tuple[str, str, Mapping[str, st
     """Return namespace, metric and dimensions of raw labels or attributes. Raises ProtobufError."""
     if len(raw) > MAX_DIMENSIONS_BYTES:
         raise ProtobufError(f"expected at most {MAX_DIMENSIONS_BYTES} bytes of attributes, found {len(raw)}")
-    texts = dict[str, str]()
-    for field_tag, at, stop in fields(raw, 0, len(raw)):
+    texts, dimensions = dict[str, str](), dict[str, str]()  # a dimension may be called Namespace, too
+    for field_tag, at, stop in fields(raw, 0, len(raw), budget):
         budget.spend(ATTRIBUTE_STEPS)
+        key, value = _pair(raw[at:stop], budget)
         if field_tag == LABEL:
-            texts |= _label(raw[at:stop])
+            texts[key] = str(value, "utf-8")
+        elif field_tag == ATTRIBUTE and key == DIMENSIONS:
+            dimensions |= _dimensions(value, budget)
         elif field_tag == ATTRIBUTE:
-            texts |= _attribute(raw[at:stop], budget)
+            texts |= _text(key, value, budget)
         else:
             raise ProtobufError("expected labels or attributes only")
     try:
-        return texts.pop("Namespace"), texts.pop("MetricName"), texts
+        return texts.pop("Namespace"), texts.pop("MetricName"), texts | dimensions
     except KeyError as missing:
         raise ProtobufError(f"expected a point with the attribute {missing}") from None
 
 
-def _label(raw: bytes) -> Mapping[str, str]:
-    """Decode a label of 0.7: a key and a text."""
-    key, value = _pair(raw)
-    return {key: str(value, "utf-8")}
-
-
-def _attribute(raw: bytes, budget: DecodeBudget) -> Mapping[str, str]:
-    """Decode an attribute of 1.0: a key and a text. The attribute of dimensions contains attributes."""
-    key, value = _pair(raw)
+def _dimensions(value: bytes, budget: DecodeBudget) -> Mapping[str, str]:
+    """Decode the value of the attribute of dimensions, which contains further attributes, all texts."""
     texts = dict[str, str]()
-    for field_tag, at, stop in fields(value, 0, len(value)):
-        budget.spend(1)
-        if field_tag == STRING:
-            texts[key] = str(value[at:stop], "utf-8")
-        elif field_tag == LIST and key == DIMENSIONS:
-            for item, start, end in fields(value, at, stop):
+    for field_tag, at, stop in fields(value, 0, len(value), budget):
+        if field_tag == LIST:
+            for item, start, end in fields(value, at, stop, budget):
                 budget.spend(ATTRIBUTE_STEPS)
                 if item == LIST_ITEM:
-                    texts |= _attribute(value[start:end], budget)
+                    texts |= _text(*_pair(value[start:end], budget), budget)
+        elif field_tag == STRING or field_tag in OTHER_VALUES:
+            raise ProtobufError(f"expected a list as attribute {DIMENSIONS}")
+    return texts
+
+
+def _text(key: str, value: bytes, budget: DecodeBudget) -> Mapping[str, str]:
+    """Decode the value of an attribute that is a text; empty if it has no value."""
+    texts = dict[str, str]()
+    for field_tag, at, stop in fields(value, 0, len(value), budget):
+        if field_tag == STRING:
+            texts[key] = str(value[at:stop], "utf-8")
         elif field_tag in OTHER_VALUES:
             raise ProtobufError(f"expected a text as attribute {key}")
     return texts
 
 
-def _pair(raw: bytes) -> tuple[str, bytes]:
-    parts = {field_tag: raw[at:stop] for field_tag, at, stop in fields(raw, 0, len(raw))}
+def _pair(raw: bytes, budget: DecodeBudget) -> tuple[str, bytes]:
+    parts = {field_tag: raw[at:stop] for field_tag, at, stop in fields(raw, 0, len(raw), budget)}
     return str(parts.get(KEY, b""), "utf-8"), parts.get(VALUE, b"")

@@ -149,6 +149,7 @@ class Message:
         while at < end and data[at] in LABELS:  # labels of 0.7, or attributes that come first
             size, at = varint(data, at + 1, end)
             at += size
+            self._budget.steps_left -= 1
         usual = USUAL_POINT.match(data, at, end) if at <= end else None
         if usual is None:
             self._unusual_point(begin, end)
@@ -166,7 +167,7 @@ class Message:
             self._parts += usual.groups(ZERO)
 
     def _unusual_point(self, at: int, end: int) -> None:
-        data, raw, before = self._data, b"", at
+        data, labels, before = self._data, list[bytes](), at
         fixed, quantiles = {START: ZERO, COUNT: ZERO, SUM: ZERO}, dict[float, bytes]()
         self._budget.spend(UNUSUAL_POINT_STEPS)
         for field_tag, start, stop in fields(data, at, end, self._budget):
@@ -174,12 +175,14 @@ class Message:
                 fixed[field_tag] = data[start:stop]
             elif field_tag == QUANTILE:
                 self._budget.spend(PART_STEPS)
-                parts = {inner: data[first:last] for inner, first, last in fields(data, start, stop)}
+                inner_fields = fields(data, start, stop, self._budget)
+                parts = {inner: data[first:last] for inner, first, last in inner_fields}
                 (quantile,) = struct.unpack("<d", parts.get(QUANTILE_AT, ZERO))
                 quantiles[quantile] = parts.get(QUANTILE_VALUE, ZERO)
             elif field_tag in LABELS:
-                raw += data[before:stop]
+                labels.append(data[before:stop])
             before = stop
+        raw = b"".join(labels)
         number = self._known.get((self._unit, raw))
         number = self._intern(raw) if number is None else number
         if number >= 0:

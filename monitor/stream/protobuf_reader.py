@@ -39,10 +39,10 @@ def varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     raise ProtobufError("a varint does not end")
 
 
-def fields(data: bytes, at: int, end: int, budget: DecodeBudget | None = None) -> Iterator[Field]:
+def fields(data: bytes, at: int, end: int, budget: DecodeBudget) -> Iterator[Field]:
     """Yield the fields of the message from `at` to `end`. Raises ProtobufError or IndexError.
 
-    budget: is charged one step per field; None if the caller charges for the fields.
+    budget: is charged one step per field.
     """
     count = 0
     while at < end:
@@ -68,5 +68,4 @@ def fields(data: bytes, at: int, end: int, budget: DecodeBudget | None = None) -
             raise ProtobufError("a field goes beyond its message")
         yield field_tag, at, stop
         at = stop
-    if budget is not None:
-        budget.steps_left -= count
+    budget.steps_left -= count

@@ -78,6 +78,14 @@ def distinct() -> bytes:
     return with_length(b"".join(part(1, resource_of(b"%012d" % n)) for n in range(MAX_RECORD_BYTES // 90)))
 
 
+def nested(depth: int) -> bytes:
+    """The attribute of dimensions, in itself."""
+    value = part(1, b"orders")
+    for _ in range(depth):
+        value = part(6, part(1, part(1, b"Dimensions") + part(2, value)))
+    return part(7, part(1, b"Dimensions") + part(2, value))
+
+
 OPENING = b'{"requestId":"r-1","records":['
 POINT = line(UPDATE).rstrip()
 ENDLESS = POINT.replace(b'{"StreamName":"orders"}', b"[" * 4000) + b"\n"
@@ -97,6 +105,9 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
     "blank lines": partial(body, filled(b"\n")[:-9] + b"{\n"),
     "broken lines": partial(body, filled(b"{\n")),
     "lines that are no numbers": partial(body, filled(POINT.replace(b"600.0", b"NaN") + b"\n")),
+    "long lines that are no numbers": partial(
+        body, POINT.replace(b"600.0", b"NaN")[:-1] + b',"x":[' + b"[]," * 330_000 + b"[]]}"
+    ),
     "deep lines": partial(body, filled(b'{"account_id":' + b"[" * 5000 + b"\n")),
     "a huge number": partial(body, b'{"timestamp":' + b"9" * (MAX_RECORD_BYTES - 20) + b"}"),
     "a huge fraction": partial(body, b'{"value":{"sum":0.' + b"9" * (MAX_RECORD_BYTES - 40) + b"}}"),
@@ -124,7 +135,12 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
     "empty points": partial(body, metrics(part(2, part(11, filled(b"\x0a\x00")[:900_000])))),
     "unusual points": partial(body, metrics(part(2, part(11, unusual()[:900_000])))),
     "quantiles": partial(body, metrics(part(2, part(11, part(1, filled(b"\x32\x00")[:900_000] + ABOUT))))),
+    "fields of one quantile": partial(
+        body, metrics(part(2, part(11, part(1, part(6, filled(b"\x08\x00")[:880_000])))))
+    ),
+    "labels of one point": partial(body, metrics(part(2, part(11, part(1, filled(b"\x0a\x00")[:900_000]))))),
     "labels": partial(body, metrics(part(2, part(11, part(1, filled(b"\x0a\x00")[:60_000]) * 15)))),
+    "dimensions in dimensions": lambda: body(metrics(part(2, part(11, part(1, ABOUT + nested(2500)) * 15)))),
     "attributes in attributes": partial(body, metrics(part(2, part(11, part(1, NESTED) * 15)))),
     "a number without end": partial(body, filled(b"\x80")),
     "a field without end": partial(body, with_length(filled(b"\xff")[:900_000])),
@@ -144,6 +160,7 @@ SMALL = (
     metrics(part(2, b"\x5a\x00" * 200)),
     metrics(part(2, part(11, part(1, b"\x32\x00" * 100 + ABOUT)))),
     metrics(part(2, part(11, part(1, b"\x0a\x00" * 100)))),
+    metrics(part(2, part(11, part(1, ABOUT + nested(1500))))),
     with_length(part(3, b"\x01" * 100)),
     b"\x80" * 100,
 )

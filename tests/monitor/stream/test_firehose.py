@@ -105,6 +105,14 @@ async def test_what_breaks_the_protocol_is_400(
     conforms(await endpoint.post(body, **headers), 400)
 
 
+async def test_a_request_id_that_is_too_long_is_refused_for_it_would_be_remembered(
+    endpoint: Endpoint,
+) -> None:
+    long = "r" * (firehose.MAX_ID_LENGTH + 1)
+    answer = await endpoint.post(envelope([line(UPDATE)], long), x_amz_firehose_request_id=long)
+    assert "Request-Id" in conforms(answer, 400, long[:-1])["errorMessage"]
+
+
 async def test_without_a_request_id_the_reply_still_conforms(endpoint: Endpoint) -> None:
     conforms(await endpoint.post(GOOD, x_amz_firehose_request_id=None), 400, "")
 
