@@ -41,6 +41,17 @@ class HttpConnection(H11Protocol):
         super().data_received(data)
         self._update()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; for a request in progress its client is gone."""
+        cycle = self.cycle
+        if cycle and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started:
+                self.transport.abort()
+                return
+        super().send_400_response(msg)
+
     def on_response_complete(self) -> None:
         """Start waiting for the next request."""
         self._has_input = bool(self.conn.trailing_data[0])

@@ -1,6 +1,7 @@
 """Slow clients, against the composed server on loopback."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from math import prod
@@ -118,6 +119,35 @@ async def test_a_client_that_sends_an_unread_body_slowly_is_disconnected() -> No
         trickling = asyncio.create_task(trickle(writer, b"a"))
         await cut_off(reader)
         trickling.cancel()
+
+
+CHUNKED = b" /%s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("method", [b"GET", b"POST"], ids=["unread", "read"])
+async def test_a_body_that_is_no_http_is_refused_and_no_error_is_logged(
+    method: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected() as (reader, writer, server):
+        writer.write(method + CHUNKED % b"" + b"zz\r\n")
+        assert (await cut_off(reader)).startswith(b"HTTP/1.1 400 ")
+        while server.server_state.tasks:
+            await asyncio.sleep(0)
+    assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
+
+
+async def test_a_body_that_is_no_http_ends_a_begun_response(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with connected() as (reader, writer, server):
+        writer.write(b"GET" + CHUNKED % b"slow")
+        async with asyncio.timeout(PATIENT):
+            assert await reader.readline() == OK
+        writer.write(b"zz\r\n")
+        assert len(await cut_off(reader)) < LARGE
+        while server.server_state.tasks:
+            await asyncio.sleep(0)
+    assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
 
 
 async def test_an_incomplete_pipelined_request_is_disconnected() -> None:
