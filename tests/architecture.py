@@ -237,7 +237,7 @@ def long_functions(files: Sequence[Source], max_lines: int) -> list[str]:
 
 
 def private_names(files: Sequence[Source]) -> list[str]:
-    """Names with one underscore that a file reaches into; its own are those that it defines and `self` has."""
+    """Private names that a file reaches into; its own are those that it defines and uses as `self._name`."""
     return [
         f"{source.path}:{line} {name}"
         for source in files
