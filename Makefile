@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+# Tests wait for servers and timers about half of the time.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))")
+
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # $(call compile,LOCK,SOURCES): one lock for every platform and Python; no address or path gets into it
@@ -34,7 +37,7 @@ demo: install
 
 ## make test         run all tests but the acceptance tests
 test: install
-	$(BIN)/pytest --numprocesses auto --dist worksteal
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 ## make lint         run ruff, mypy --strict and hadolint
 lint: install
@@ -46,7 +49,7 @@ lint: install
 ## make acceptance   test the whole service with a real Prometheus, Alertmanager and Chromium
 acceptance: install browser $(if $(shell command -v prometheus >/dev/null && command -v promtool),,$(BIN)/prometheus) \
 		$(if $(shell command -v prometheus-alertmanager || command -v alertmanager),,$(BIN)/prometheus-alertmanager)
-	$(BIN)/pytest tests/acceptance
+	$(BIN)/pytest --numprocesses 3 --dist loadfile tests/acceptance
 
 ## make screenshots  take the screenshots of the demo in docs/
 screenshots: install browser

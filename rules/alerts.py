@@ -7,6 +7,7 @@ applies the same state machine to columns of a million alerts.
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum, StrEnum
+from functools import cache
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -96,12 +97,17 @@ class ColumnGroup:
 
     def take(self, index: Index) -> Self:
         """Return the entries of `index`, in its order; a slice returns views."""
-        return replace(self, **{field.name: getattr(self, field.name)[..., index] for field in fields(self)})
+        return type(self)(*[getattr(self, name)[..., index] for name in self._names()])
 
     def put(self, index: Index, other: Self) -> None:
         """Overwrite the entries of `index`."""
-        for field in fields(self):
-            getattr(self, field.name)[..., index] = getattr(other, field.name)
+        for name in self._names():
+            getattr(self, name)[..., index] = getattr(other, name)
+
+    @classmethod
+    @cache
+    def _names(cls) -> tuple[str, ...]:
+        return tuple(field.name for field in fields(cls))
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,9 +148,10 @@ class Block:
     def _include_settled(self, rings: Rings, minutes: Ints, worst: Floats, unsettled: Flags) -> None:
         """Raise `worst` to the last settled results where the recent minutes are not settled yet."""
         positions = np.flatnonzero(unsettled)
-        for back in range(RECENT_MINUTES, SETTLED_AFTER + RECENT_MINUTES) if positions.size else ():
-            results = self.at(rings, positions, minutes[positions] - back)
-            worst[positions] = np.fmax(worst[positions], results)
+        back = np.arange(RECENT_MINUTES, SETTLED_AFTER + RECENT_MINUTES, dtype=np.int32)[:, np.newaxis]
+        earlier = minutes[positions] - back
+        results = self.at(rings, np.tile(positions, len(back)), earlier.ravel()).reshape(earlier.shape)
+        worst[positions] = np.fmax(worst[positions], np.fmax.reduce(results))
 
     def _include_long_recent(self, rings: Rings, minutes: Ints, worst: Floats) -> None:
         """Raise `worst` where more than RECENT_MINUTES are recent and a term is above 0 in one of them."""

@@ -72,11 +72,11 @@ class FormulaTerms:
         unsettled: Flags = (difference > 0) & (minutes > newest - SETTLED_AFTER) & (len(self.rows) > 1)
         indices = np.flatnonzero(unsettled)
         if indices.size:
-            others, weights = self.rows[1:, indices], self.weights[1:, indices]
-            lately = [
-                _present_sum(_terms(rings, others, newest[indices] - back)[0] * weights)
-                for back in range(LOOKBACK_MINUTES)
-            ]
+            earlier = newest[indices] - np.arange(LOOKBACK_MINUTES, dtype=np.int32)[:, np.newaxis]
+            others = np.tile(self.rows[1:, indices], LOOKBACK_MINUTES)
+            weights = np.tile(self.weights[1:, indices], LOOKBACK_MINUTES)
+            counts = _terms(rings, others, earlier.ravel())[0] * weights
+            lately = _present_sum(counts).reshape(earlier.shape)
             explained = difference[indices] <= -np.fmin.reduce(lately) * MAX_GROWTH
             unsettled[indices] = explained | (minutes[indices] > newest[indices] - UNFINISHED_MINUTES)
         return unsettled

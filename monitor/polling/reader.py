@@ -41,7 +41,7 @@ SERVICE_BY_METRIC = {
 class MetricReader:
     """Reads the metrics of one cell into the fleet, one `read` at a time.
 
-    polled: set at the end of each. rejected: the metrics to leave out.
+    polled: set at the end of each. rejected: the metrics to leave out. points_per_second: requested at most.
     """
 
     def __init__(
@@ -50,10 +50,11 @@ class MetricReader:
         fleet: Fleet,
         polled: asyncio.Event | None = None,
         rejected: RejectedMetrics | None = None,
+        points_per_second: float = POINTS_PER_SECOND,
     ) -> None:
         self._cell, self._fleet, self._polled = cell, fleet, polled or asyncio.Event()
         self._delays = PublicationDelays(fleet.rings.namespaces)
-        self._point_limiter = RateLimiter(POINTS_PER_SECOND)
+        self._point_limiter = RateLimiter(points_per_second)
         self._semaphore = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
         self._rejected = rejected or RejectedMetrics()
         self._requested: set[bytes] | None = set()

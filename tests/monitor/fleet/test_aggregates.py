@@ -96,11 +96,13 @@ def test_counts_that_grow_each_for_itself_leave_nothing_that_decides(
 @given(st.integers(1, 599))
 def test_what_the_account_refuses_beside_its_functions_is_known_once_it_is_settled(refused: int) -> None:
     world = World()
-    for minute in range(NOW - SETTLED_AFTER - 5, NOW + 1):
-        world.write(throttles, minute, 600 + refused)
-        world.write(own[0], minute, 600)
-        world.write(running, minute, 10)
-        world.read(minute)
+    counts = {throttles: 600 + refused, own[0]: 600, running: 10}
+    world.write_all(
+        (metric, minute, count)
+        for minute in range(NOW - SETTLED_AFTER - 5, NOW + 1)
+        for metric, count in counts.items()
+    )
+    world.read(NOW)
     assert world.saturation(NOW) == refused
     assert world.fires()
 

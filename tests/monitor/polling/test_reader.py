@@ -100,13 +100,17 @@ def drop(fleet: Fleet, name: object) -> None:
 
 @asynccontextmanager
 async def reading(
-    answer: Callable[[Body], Response], metrics: int, rejected: RejectedMetrics | None = None
+    answer: Callable[[Body], Response],
+    metrics: int,
+    rejected: RejectedMetrics | None = None,
+    points_per_second: float = 1e9,
 ) -> AsyncIterator[Reading]:
     fleet, telemetry = Fleet(), Telemetries()
     put(fleet, *range(metrics))
     async with FakeCloudWatch(answer) as server:
         cell = Cell(fake_credentials(), *CELL, telemetry.aws, {"cloudwatch": 1000.0}, server.url)
-        yield Reading(MetricReader(cell, fleet, rejected=rejected), fleet, telemetry, server, cell)
+        reader = MetricReader(cell, fleet, rejected=rejected, points_per_second=points_per_second)
+        yield Reading(reader, fleet, telemetry, server, cell)
         await cell.close()
 
 

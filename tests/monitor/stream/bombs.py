@@ -10,7 +10,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import cache, partial
 
 from monitor.stream.envelope import MAX_RECORD_BYTES, EnvelopeError
 from monitor.stream.ingest import FirehoseRequest
@@ -24,9 +24,20 @@ UPDATE = Update()
 
 
 def zipped(pieces: Iterable[bytes]) -> bytes:
-    """One gzip stream, without all of its content at once in memory."""
-    deflate = zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    return b"".join([*map(deflate.compress, pieces), deflate.flush()])
+    """One gzip stream, without all of its content at once in memory. A repeated piece is compressed once."""
+    deflate = cache(deflated)
+    stream, checksum, size = [gzip.compress(b"")[:10]], 0, 0
+    for piece in pieces:
+        stream.append(deflate(piece))
+        checksum, size = zlib.crc32(piece, checksum), size + len(piece)
+    end = zlib.compress(b"", wbits=-zlib.MAX_WBITS)
+    return b"".join([*stream, end, struct.pack("<LL", checksum, size)])
+
+
+def deflated(piece: bytes) -> bytes:
+    """Return blocks that may stand anywhere in a stream."""
+    deflate = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return deflate.compress(piece) + deflate.flush(zlib.Z_FULL_FLUSH)
 
 
 def body(record: bytes, records: int = RECORDS) -> bytes:
