@@ -313,7 +313,7 @@ class App:
         )
 
     def _has_data(self) -> bool:
-        """Whether an inventory has succeeded or any series has a sample."""
+        """Return whether an inventory has succeeded or any series has a sample."""
         runs = (one for cell in self.watcher.cells.values() for one in cell.inventory.statuses.values())
         return any(one.succeeded_at for one in runs) or bool(
             (self.fleet.minute[: self.fleet.size] >= 0).any()

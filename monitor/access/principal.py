@@ -19,7 +19,7 @@ class Principal:
     """An authenticated user or program, or an anonymous client where these are allowed.
 
     name: None when anonymous. granted_by: the entry of the settings that authenticated it. expires_at: epoch
-    seconds. can_log_in: whether an anonymous client could get another role by logging in. check: returns
+    seconds. can_log_in: true if an anonymous client could get another role by logging in. check: returns
     whether the current settings still authenticate a principal.
     """
 
@@ -32,12 +32,12 @@ class Principal:
 
     @property
     def is_valid(self) -> bool:
-        """Whether the principal is still authenticated: its entry has neither expired nor been removed."""
+        """True until the entry that authenticated the principal expires or is removed."""
         return self.check(self)
 
     @property
     def can_operate(self) -> bool:
-        """Whether the client has the role operate, or could get another role by logging in."""
+        """True for a client that has the role operate, or could get another role by logging in."""
         return self.role.covers(Role.OPERATE) or self.can_log_in
 
     def author_name(self, author: str) -> str:

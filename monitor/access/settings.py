@@ -202,13 +202,13 @@ class AuthConfig(ConfigModel):
         description="A reverse proxy that authenticates users: header with the name, addresses of the proxy "
         "in `from`, and a role or a role_header.",
     )
-    allow_anonymous: Flag = Field(default=False, description="Whether to allow clients without credentials.")
+    allow_anonymous: Flag = Field(default=False, description="Allow clients without credentials.")
     anonymous_role: Annotated[Role, choice(*ROLES)] = Field(
         default=Role.READ, description="Role of clients without credentials."
     )
     open_metrics: Flag = Field(
         default=False,
-        description="Whether /metrics is exempt from authentication; otherwise it needs the role metrics.",
+        description="Exempt /metrics from authentication; otherwise it needs the role metrics.",
     )
 
     @model_validator(mode="after")

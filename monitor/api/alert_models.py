@@ -76,8 +76,8 @@ class SilenceModel(BaseModel):
 class DeadLetterModel(BaseModel):
     """A notification that could not be delivered.
 
-    status: the HTTP or SMTP status of the last attempt. error: its error, in a sentence. at: when Headroom
-    gave up. reason: why the notification was to be sent.
+    status: the HTTP or SMTP status of the last attempt. error: the error of that attempt, in a sentence. at:
+    when Headroom gave up. reason: why the receiver was to be notified.
     """
 
     id: str
@@ -128,7 +128,7 @@ class ReceiverStatusList(BaseModel):
 
 
 class ReplayResult(BaseModel):
-    """The number of notifications that are sent again."""
+    """The number of dead letters that are sent again."""
 
     replayed: int
 

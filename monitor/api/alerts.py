@@ -77,9 +77,9 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
 def _pending_alerts(engine: AlertEngine, fleet: Fleet) -> list[ActiveAlert]:
     """Return the pending alerts, the most urgent first."""
 
-    def sort_key(one: ActiveAlert) -> tuple[int, float]:
-        utilization = float(fleet.utilization[one.slot])
-        return alert_urgency(Severity(one.severity), utilization if utilization >= 0 else None)
+    def sort_key(alert: ActiveAlert) -> tuple[int, float]:
+        utilization = float(fleet.utilization[alert.slot])
+        return alert_urgency(Severity(alert.severity), utilization if utilization >= 0 else None)
 
     return sorted((one for one in engine.active_alerts() if one.state == AlertState.PENDING), key=sort_key)
 
@@ -87,8 +87,8 @@ def _pending_alerts(engine: AlertEngine, fleet: Fleet) -> list[ActiveAlert]:
 async def _preview_notices(engine: AlertEngine, fleet: Fleet, pending: Sequence[ActiveAlert]) -> list[Notice]:
     """Return the notices that the pending alerts would have if they fired now."""
     notices, now = [], time.time()
-    async for one in cooperative_iter(pending):
-        series = fleet.by_slot[one.slot]
+    async for alert in cooperative_iter(pending):
+        series = fleet.by_slot[alert.slot]
         if series and (notice := engine.notice_builder.preview(series, now)):
             notices.append(notice)
     return notices
@@ -138,7 +138,7 @@ def _add_silence_routes(router: APIRouter, alerting: Alerting) -> None:
 def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
     @router.get("/deliveries")
     async def deliveries() -> models.ReceiverStatusList:
-        """List the receivers, with their queued, sent, failed and undeliverable notifications."""
+        """List the receivers, with their queued, sent and failed notifications, and their dead letters."""
         unreachable = alerting.reachability.unreachable
         return models.ReceiverStatusList(
             items=[
@@ -149,32 +149,32 @@ def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
 
     @router.post("/deliveries/replay", responses=NOT_FOUND_RESPONSE)
     async def replay(receiver: str | None = None) -> models.ReplayResult:
-        """Send undeliverable notifications again, to one receiver or to all."""
+        """Send the dead letters again, to one receiver or to all."""
         if receiver is not None and receiver not in alerting.delivery.senders:
             raise HTTPException(404, f"no receiver is called {receiver}")
         return models.ReplayResult(replayed=await alerting.delivery.replay(receiver))
 
 
 def _alert_model(
-    one: Notice, state: AlertState, silences: Silences, inhibited_by: str | None = None
+    notice: Notice, state: AlertState, silences: Silences, inhibited_by: str | None = None
 ) -> models.AlertModel:
-    ack, silence = silences.acknowledgements.get(one.alert), silences.matching(one.labels, time.time())
+    ack, silence = silences.acknowledgements.get(notice.alert), silences.matching(notice.labels, time.time())
     return models.AlertModel(
-        id=one.alert,
+        id=notice.alert,
         state=state.word,
-        severity=one.severity,
-        zone=one.zone,
-        summary=one.summary,
-        labels=dict(one.labels),
-        since=_utc(one.since),
-        usage=one.usage,
-        limit=one.limit,
-        unit=one.unit,
-        utilization=one.utilization,
-        saturation=one.throttled,
-        remedy=list(one.remedy),
-        docs=one.docs,
-        links=dict(one.links),
+        severity=notice.severity,
+        zone=notice.zone,
+        summary=notice.summary,
+        labels=dict(notice.labels),
+        since=_utc(notice.since),
+        usage=notice.usage,
+        limit=notice.limit,
+        unit=notice.unit,
+        utilization=notice.utilization,
+        saturation=notice.throttled,
+        remedy=list(notice.remedy),
+        docs=notice.docs,
+        links=dict(notice.links),
         acknowledged_by=ack.author if ack else None,
         acknowledged_comment=ack.comment if ack else None,
         acknowledged_until=_utc(ack.until) if ack and ack.until else None,
@@ -183,23 +183,23 @@ def _alert_model(
     )
 
 
-def _silence_model(one: Silence) -> models.SilenceModel:
+def _silence_model(silence: Silence) -> models.SilenceModel:
     return models.SilenceModel(
-        id=one.id,
-        matchers=list(one.matchers),
-        starts=_utc(one.starts),
-        ends=_utc(one.ends),
-        author=one.author,
-        comment=one.comment,
+        id=silence.id,
+        matchers=list(silence.matchers),
+        starts=_utc(silence.starts),
+        ends=_utc(silence.ends),
+        author=silence.author,
+        comment=silence.comment,
     )
 
 
-def _receiver_status_model(one: ReceiverStatus, unreachable: str | None) -> models.ReceiverStatusModel:
-    stats = one.stats
+def _receiver_status_model(receiver: ReceiverStatus, unreachable: str | None) -> models.ReceiverStatusModel:
+    stats = receiver.stats
     return models.ReceiverStatusModel(
-        receiver=one.receiver,
-        queued=one.queued,
-        oldest_queued=_utc(one.oldest_queued) if one.oldest_queued else None,
+        receiver=receiver.receiver,
+        queued=receiver.queued,
+        oldest_queued=_utc(receiver.oldest_queued) if receiver.oldest_queued else None,
         dead_letters=[
             models.DeadLetterModel(
                 id=dead.id,
@@ -208,7 +208,7 @@ def _receiver_status_model(one: ReceiverStatus, unreachable: str | None) -> mode
                 at=_utc(dead.at),
                 reason=dead.notification.reason,
             )
-            for dead in one.dead_letters
+            for dead in receiver.dead_letters
         ],
         sent=stats.sent,
         failed=stats.failed,

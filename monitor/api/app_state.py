@@ -31,7 +31,7 @@ class EventTiming:
 class AppState:
     """The state and the functions that the routes of API and pages share.
 
-    monitor_status: returns the present status. reload: reads the configuration again; raises ConfigError if
+    monitor_status: returns the current status. reload: reads the configuration again; raises ConfigError if
     it is invalid. stopping: is set when the server must stop.
     """
 

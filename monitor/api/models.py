@@ -45,7 +45,7 @@ class SeriesModel(ApiModel):
     resource_id: str = Field(description="The AWS ids of the resource, unique within the signal.")
     zone: ZoneWord
     bounded: bool = Field(
-        description="Whether the usage is known only within bounds: at least `usage`, at most `upper_bound`."
+        description="True if the usage is known only within bounds: at least `usage`, at most `upper_bound`."
     )
     usage: Number = Field(description="In `unit`; the lower bound if `bounded`.")
     upper_bound: Number = Field(description="In `unit`, if `bounded`; null when there is no upper bound.")
@@ -81,7 +81,7 @@ class SampleModel(ApiModel):
     saturation: Number
     excess: Number = Field(description="The part of `saturation` that exceeds the tolerance.")
     doubted: bool = Field(
-        description="Whether the minute is not judged, as its usage proves that the known limit is outdated."
+        description="True if the minute is not judged, because its usage proves the known limit outdated."
     )
 
 
@@ -103,7 +103,7 @@ class SeriesDetailModel(SeriesModel):
     limit_read_at: datetime | None
     band: Band
     deliberate: bool = Field(
-        description="Whether the limit is set on purpose: no warning near it unless demand is throttled."
+        description="True if the limit is set on purpose: no warning near it unless demand is throttled."
     )
     unobservable: UnobservableModel | None
     sample_source: Literal["stream", "poll"] | None = Field(description="How the newest sample was read.")

@@ -125,7 +125,7 @@ def replay(
     receiver: Annotated[str, typer.Option(help="Only to this receiver.")] = "",
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Send undeliverable notifications again."""
+    """Send the dead letters again: notifications that could not be delivered."""
     query = f"?receiver={quote_segment(receiver)}" if receiver else ""
     response = request_or_exit(address, "POST", f"/api/v1/deliveries/replay{query}")
     typer.echo(f"notifications sent again: {response['replayed']}")

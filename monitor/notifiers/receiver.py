@@ -44,7 +44,7 @@ def _add_secret_keys(schema: dict[str, Any], model: type["BaseReceiver"]) -> Non
 class BaseReceiver(ConfigModel):
     """The base of all receivers. A secret can also be given as `<field>_env` or `<field>_file`.
 
-    per_alert: the receiver handles each alert by itself, so every alert must be listed in a notification.
+    per_alert: true if the receiver handles each alert by itself, so that a notification must list all alerts.
     keepalive: seconds after which the receiver forgets a firing alert that is not sent again; None: never.
     """
 
@@ -53,11 +53,11 @@ class BaseReceiver(ConfigModel):
     keepalive: ClassVar[float | None] = None
 
     name: ReceiverName = Field(description="The name that routes refer to.")
-    send_resolved: Flag = Field(default=True, description="Whether it is notified when an alert is resolved.")
-    allow_insecure: Flag = Field(default=False, description="Whether its address may be unencrypted.")
-    allow_private: Flag = Field(
-        default=False, description="Whether its address may be private, loopback or link-local."
+    send_resolved: Flag = Field(
+        default=True, description="Send a notification when an alert is resolved, too."
     )
+    allow_insecure: Flag = Field(default=False, description="Allow an unencrypted address.")
+    allow_private: Flag = Field(default=False, description="Allow a private, loopback or link-local address.")
     timeout: Duration = Field(
         default=10, ge=1, le=60, description="How long an attempt may take; 1 s to 1 m."
     )

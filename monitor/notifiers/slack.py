@@ -32,7 +32,7 @@ MAX_HEADER = 150
 MAX_TEXT = 2500
 MAX_FIELD = 300
 MAX_LINKS = 2000
-MAX_MESSAGE = 10_000
+MAX_MESSAGE = 10_000  # of the JSON of all blocks
 MAX_FIELDS = 10
 
 
@@ -81,14 +81,14 @@ def _characters(blocks: list[dict[str, Any]]) -> int:
     return len(encode_json(blocks).decode())
 
 
-def _plain(text: str, most: int) -> dict[str, Any]:
-    return {"type": "plain_text", "text": _escaped(text, most), "emoji": False}
+def _plain(text: str, max_length: int) -> dict[str, Any]:
+    return {"type": "plain_text", "text": _escaped(text, max_length), "emoji": False}
 
 
-def _escaped(text: str, most: int = MAX_TEXT) -> str:
-    """Escape &, < and > as Slack requires, and truncate to `most` characters without splitting an entity."""
-    text = truncate(text, most)
-    while len(escaped := escape(text, quote=False)) > most:
-        excess = len(escaped) - most
-        text = truncate(text, len(text) - (excess + 4) // 5 - 1)  # a character makes at most five
+def _escaped(text: str, max_length: int = MAX_TEXT) -> str:
+    """Escape &, < and > as Slack requires; truncate to `max_length` characters, but not within an entity."""
+    text = truncate(text, max_length)
+    while len(escaped := escape(text, quote=False)) > max_length:
+        excess = len(escaped) - max_length
+        text = truncate(text, len(text) - (excess + 4) // 5 - 1)  # & becomes &amp;: five characters
     return escaped

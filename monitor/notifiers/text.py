@@ -154,9 +154,9 @@ def build_within(
     notification: Notification,
     build: Callable[[Notification], Built],
     size: Callable[[Built], int],
-    most: int,
+    max_size: int,
 ) -> Built:
-    """Build a message, and omit the last notices if its size exceeds `most`; the first is always listed.
+    """Build a message, and omit the last notices if its size exceeds `max_size`; the first is always listed.
 
     build: makes the message of a notification. size: returns the size of a message.
     """
@@ -167,7 +167,7 @@ def build_within(
         return build(replace(notification, notices=notices[:count], more=more))
 
     complete = build(notification)
-    if size(complete) <= most or len(notices) <= 1:
+    if size(complete) <= max_size or len(notices) <= 1:
         return complete
-    fit = bisect_right(range(1, len(notices)), most, key=lambda count: size(build_with(count)))
+    fit = bisect_right(range(1, len(notices)), max_size, key=lambda count: size(build_with(count)))
     return build_with(max(fit, 1))

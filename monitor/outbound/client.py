@@ -58,8 +58,8 @@ HEADERS = {
 class OutboundPolicy:
     """The rules for connections to one receiver.
 
-    allow_insecure: whether TLS is optional. allow_private: whether addresses outside of the public network
-    are allowed. timeout: seconds for a whole attempt. secrets: texts that are redacted from responses.
+    allow_insecure: permits connections without TLS. allow_private: permits addresses outside of the public
+    network. timeout: seconds for a whole attempt. secrets: texts that are redacted from responses.
     """
 
     allow_insecure: bool = False

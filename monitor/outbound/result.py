@@ -83,6 +83,7 @@ def best_result(results: Iterable[DeliveryResult]) -> DeliveryResult:
     return min(results, key=lambda result: BEST_FIRST.index(result.outcome))
 
 
+# As long as an attempt is worth a retry, what it should deliver is not lost: RETRY is not final, REFUSED is.
 WORST_LAST = (DeliveryOutcome.DELIVERED, DeliveryOutcome.REFUSED, DeliveryOutcome.RETRY)
 BEST_FIRST = (DeliveryOutcome.DELIVERED, DeliveryOutcome.RETRY, DeliveryOutcome.REFUSED)
 

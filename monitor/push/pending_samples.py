@@ -28,7 +28,7 @@ LATE_MINUTES: Final = 30  # older late or revised samples are not sent
 class SampleBatch:
     """Samples of the series of one chunk, ordered by slot and then minute.
 
-    chunk: the slots of the chunk. slots: the slot of each sample. selected: whether to send a sample,
+    chunk: the slots of the chunk. slots: the slot of each sample. selected: true for samples to send,
     [kind, sample]. queued_through: the watermarks of the chunk before this batch, [kind, slot].
     """
 

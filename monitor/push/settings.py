@@ -52,7 +52,7 @@ class Header(ConfigModel):
 
     @property
     def pair(self) -> tuple[str, SecretStr]:
-        """Return name and value. Raises a validation error when there is no value, or more than one."""
+        """The name and the value. Raises PydanticCustomError when there is no value, or more than one."""
         value = given_secret(self, "value")
         if value is None:
             raise problem("expected value, value_env or value_file, found none")
@@ -82,7 +82,7 @@ class PushConfig(ConfigModel):
     )
     out_of_order: Flag = Field(
         default=False,
-        description="Whether to send samples that CloudWatch published late or revised, too. "
+        description="Send samples that CloudWatch published late or revised, too. "
         "The receiver must accept samples that are out of order by up to an hour.",
     )
     headers: tuple[Header, ...] = Field(
@@ -105,10 +105,8 @@ class PushConfig(ConfigModel):
         default=256,
         description="Maximum size of the queue on disk; beyond it the oldest samples are dropped.",
     )
-    allow_insecure: Flag = Field(default=False, description="Whether the URL may be http://.")
-    allow_private: Flag = Field(
-        default=False, description="Whether the receiver's address may be private, loopback or link-local."
-    )
+    allow_insecure: Flag = Field(default=False, description="Allow an http:// URL.")
+    allow_private: Flag = Field(default=False, description="Allow a private, loopback or link-local address.")
     timeout: Duration = Field(
         default=30, ge=1, le=120, description="How long a request may take; 1 s to 2 m."
     )

@@ -35,7 +35,7 @@ class Watermarks:
     examined_through: the newest minute of usage and of throttling when a series was last examined,
     [source, slot]. last_values: the queued values of the last `late_minutes`, compared to find revised
     samples, [kind, slot, minute % late_minutes]. late_minutes: 0 if revised samples are not sent.
-    has_departed: whether series left their slots since the watermarks were last saved.
+    has_departed: true if series left their slots since the watermarks were last saved.
     """
 
     def __init__(self, departed: WatermarkRows, late_minutes: int) -> None:

@@ -1,4 +1,4 @@
-"""AWS commands that raise a limit, so that the present usage is in the middle of the target band.
+"""AWS commands that raise a limit, so that the current usage is in the middle of the target band.
 
 People run them: Headroom itself changes nothing in an account.
 """
@@ -13,7 +13,7 @@ from monitor.aws.partitions import partition_of
 from monitor.fleet.fleet import Series
 from rules.limits import Band, Signal
 
-MAX_BELOW = 0.15  # half the width of the default band, as a utilization
+MAX_BELOW_EDGE = 0.15  # utilization; half the width of the default band
 QUOTA = (
     "service-quotas request-service-quota-increase"
     " --service-code {service} --quota-code {code} --desired-value {number}"
@@ -66,11 +66,11 @@ COMMANDS: Mapping[str, RemedyCommand] = {
 
 
 def target_utilization(band: Band) -> float:
-    """Return the utilization to aim for: the middle of the band, at most MAX_BELOW under its upper edge.
+    """Return the utilization to aim for: the middle of the band, at most MAX_BELOW_EDGE under its upper edge.
 
-    So a band that begins at 0 does not double the capacity.
+    Without that maximum, a band that begins at 0 would double the capacity.
     """
-    return max((band.low + band.high) / 2, band.high - MAX_BELOW)
+    return max((band.low + band.high) / 2, band.high - MAX_BELOW_EDGE)
 
 
 def increase_command(

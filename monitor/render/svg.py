@@ -14,9 +14,9 @@ from monitor.lib.units import format_percent
 from rules.limits import Band
 
 BUCKET = 3  # minutes per step of a sparkline, which shows their highest value
-WIDTH, HEIGHT = 120, 28  # of a sparkline, in user units of the SVG
-BAR_WIDTH = 100  # at the limit
-MARGIN_ABOVE = 1.08  # the scale of a sparkline ends this much above the highest value
+WIDTH, HEIGHT = 120, 28  # of a sparkline, in user units of the SVG, as in SPARKLINE
+BAR_WIDTH = 100  # of a bar, as in BAR; the full width is the limit
+MARGIN_ABOVE = 1.08  # the end of a sparkline's scale, as a multiple of the highest value
 
 BAR = Markup(
     '<svg class="bar" viewBox="0 0 100 12" preserveAspectRatio="none" role="img" aria-label="{label}">'
@@ -25,7 +25,7 @@ BAR = Markup(
     '<rect class="band" x="{low:.1f}" width="{width:.1f}" height="12"/></svg>'
 )
 SPARKLINE = Markup(
-    '<svg class="spark" viewBox="0 0 120 28" preserveAspectRatio="none" role="img" aria-label="{label}">'
+    '<svg class="sparkline" viewBox="0 0 120 28" preserveAspectRatio="none" role="img" aria-label="{label}">'
     '<rect class="band" y="{top:.1f}" width="120" height="{height:.1f}"/>'
     '<path class="limit" d="M0 {limit:.1f}H120"/>'
     '<path class="line" d="{line}"/><path class="throttled" d="{throttled}"/></svg>'

@@ -17,6 +17,15 @@ SOURCE_TEXTS: Mapping[LimitSource, str] = {
     LimitSource.DOCUMENTED: "documented by AWS; no closer source could be read",
 }
 
+HANDLING_TEXTS = {  # by field of an alert in the API
+    "acknowledged_by": "acknowledged by",
+    "silenced_by": "silenced by",
+    "inhibited_by": "inhibited by",
+}
+MAX_NAME_LENGTH = 96  # characters of a resource's name in a list
+
+OptionalNumber = float | None
+
 
 def time_element(seconds: float | None) -> str:
     """Return a time element of epoch seconds, in UTC; the pages' script shows it in the viewer's zone."""
@@ -36,21 +45,10 @@ def count_of(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 or noun.endswith('s') else 's'}"
 
 
-HANDLING_TEXTS = {
-    "acknowledged_by": "acknowledged by",
-    "silenced_by": "silenced by",
-    "inhibited_by": "inhibited by",
-}
-MAX_NAME_LENGTH = 96  # characters of a resource's name in a list
-
-
-OptionalNumber = float | None
-
-
-def shorten(name: str, limit: int = MAX_NAME_LENGTH) -> str:
-    """Return a name of about `limit` characters at most, without its middle when it is longer."""
-    half = limit // 2
-    return name if len(name) <= limit else f"{name[:half]} … {name[-half:]}"
+def shorten(name: str, max_length: int = MAX_NAME_LENGTH) -> str:
+    """Return a name, with an ellipsis in place of its middle if it is longer than `max_length` characters."""
+    half = max_length // 2
+    return name if len(name) <= max_length else f"{name[:half]} … {name[-half:]}"
 
 
 def usage_of_limit(usage: str, limit: float | None, unit: str) -> str:

@@ -5,7 +5,7 @@ from rules.limits import Signal, Tolerance
 
 
 def tolerance_text(signal: Signal, tolerance: Tolerance) -> str:
-    """Return what it takes for an alert; empty for a signal without a metric of throttled demand."""
+    """Return when throttled demand raises an alert; empty for a signal without a metric of it."""
     if not signal.throttled_unit:
         return ""
     duration = f"for {tolerance.pending_for} minutes" if tolerance.pending_for else "in one minute"

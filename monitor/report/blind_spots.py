@@ -7,7 +7,7 @@ from monitor.fleet.unobservable import UnobservableGroup, group_unobservable
 
 
 def has_no_usage(row: Row) -> bool:
-    """Whether the row is unobservable and not even bounds of its usage are known."""
+    """Return whether a row is unobservable and not even bounds of its usage are known."""
     return row.unobservable is not None and row.usage is None
 
 

@@ -23,8 +23,8 @@ from monitor.render.styles import STYLES
 from monitor.render.text import usage_of_limit
 from monitor.report.blind_spots import has_no_usage, unobservable_by_reason
 
-PIPED_WIDTH = 2**20  # characters: without a terminal, no line is wrapped
-FORMULA_PREFIXES = ("=", "+", "-", "@")  # a spreadsheet evaluates a cell that starts so
+PIPED_WIDTH = 2**20  # characters, more than any line has: without a terminal, no line is wrapped
+FORMULA_PREFIXES = ("=", "+", "-", "@")  # a spreadsheet evaluates cells that start with one
 HISTORY, USAGE_OF_LIMIT = "three hours", "usage of limit"
 NUMERIC_COLUMNS = ("utilization", "usage", "limit", "throttled")
 COLUMNS = ("zone", "utilization", "usage", "limit", "source", "signal", "resource", "location", "sampled")
@@ -131,12 +131,15 @@ def write_table(report: Report, out: TextIO) -> None:
     """Write the series, and what could not be read, as text. Without a terminal, each series is one line."""
     terminal = out.isatty()
     console = Console(file=out, highlight=False, soft_wrap=True, width=None if terminal else PIPED_WIDTH)
-    rows, charts = observable_rows(report), sparklines(report, console) if terminal else None
+    rows, sparklines = observable_rows(report), row_sparklines(report, console) if terminal else None
     plain = wide_table(rows)
-    candidates = [wide_table(rows, charts), plain, compact_table(rows, charts)] if charts else [plain]
-    table = next((one for one in candidates if fits(console, one)), None) or narrow_table(rows, charts)
+    candidates = (
+        [wide_table(rows, sparklines), plain, compact_table(rows, sparklines)] if sparklines else [plain]
+    )
+    table = next((table for table in candidates if fits(console, table)), None)
+    table = table or narrow_table(rows, sparklines)
     console.print(table)
-    if charts and table is not plain:
+    if sparklines and table is not plain:
         console.print(Text(LEGEND, "dim"))
     if not report.rows:
         console.print(NO_SERIES)
@@ -155,7 +158,7 @@ def _write_lists(report: Report, console: Console) -> None:
             console.print(Text(escape_unprintable(line)))
 
 
-def sparklines(report: Report, console: Console) -> list[str] | None:
+def row_sparklines(report: Report, console: Console) -> list[str] | None:
     """Return a sparkline per row; None without history or if the terminal cannot show the characters."""
     if report.history_of is None or console.options.ascii_only:
         return None
@@ -163,7 +166,10 @@ def sparklines(report: Report, console: Console) -> list[str] | None:
 
 
 def fits(console: Console, table: Table) -> bool:
-    """Whether a table fits into the terminal without wrapping the cells of its `no_wrap` columns."""
+    """Return whether a table fits into the terminal without wrapping cells of its `no_wrap` columns.
+
+    Sets the minimum width of these columns, as rich would truncate them otherwise.
+    """
     for column in table.columns:
         if column.no_wrap:
             column.min_width = max(console.measure(cell).maximum for cell in (column.header, *column.cells))
@@ -171,16 +177,17 @@ def fits(console: Console, table: Table) -> bool:
     return Measurement.get(console, unlimited, table).minimum <= console.width
 
 
-def wide_table(rows: Sequence[Row], charts: Sequence[str] | None = None) -> Table:
-    """Return a table with all columns and one line per series. charts: the sparkline of each series."""
-    table = _one_line_table((COLUMNS[0], HISTORY, *COLUMNS[1:]) if charts else COLUMNS)
-    for row, chart in zip_longest(rows, charts or ()):
+def wide_table(rows: Sequence[Row], sparklines: Sequence[str] | None = None) -> Table:
+    """Return a table with all columns and one line per series."""
+    table = _one_line_table((COLUMNS[0], HISTORY, *COLUMNS[1:]) if sparklines else COLUMNS)
+    for row, blocks in zip_longest(rows, sparklines or ()):
         zone, *rest = map(escape_unprintable, cells(row))
-        table.add_row(Text(zone, STYLES[row.zone]), *([Text(chart)] if chart else []), *map(Text, rest))
+        line = [Text(blocks)] if blocks else []
+        table.add_row(Text(zone, STYLES[row.zone]), *line, *map(Text, rest))
     return table
 
 
-def compact_table(rows: Sequence[Row], charts: Sequence[str]) -> Table:
+def compact_table(rows: Sequence[Row], sparklines: Sequence[str]) -> Table:
     """Return a table with the most important columns, for a terminal of about 160 characters.
 
     Long usages wrap; all other cells are on one line. Regions are shown without their account when all are
@@ -190,7 +197,7 @@ def compact_table(rows: Sequence[Row], charts: Sequence[str]) -> Table:
     usage = table.columns[COMPACT_COLUMNS.index(USAGE_OF_LIMIT)]
     usage.no_wrap, usage.min_width = False, MIN_USAGE_WIDTH
     single_account = len({row.key.account for row in rows}) == 1
-    for row, chart in zip(rows, charts, strict=True):
+    for row, blocks in zip(rows, sparklines, strict=True):
         key = row.key
         values = (
             f"{row.throttled:.3g}/s" if row.throttled else "",
@@ -201,7 +208,9 @@ def compact_table(rows: Sequence[Row], charts: Sequence[str]) -> Table:
             key.region if single_account else f"{key.account}/{key.region}",
         )
         table.add_row(
-            Text(row.zone.word, STYLES[row.zone]), Text(chart), *map(Text, map(escape_unprintable, values))
+            Text(row.zone.word, STYLES[row.zone]),
+            Text(blocks),
+            *map(Text, map(escape_unprintable, values)),
         )
     return table
 
@@ -213,12 +222,12 @@ def _one_line_table(columns: Sequence[str], gap: int = 2) -> Table:
     return table
 
 
-def narrow_table(rows: Sequence[Row], charts: Sequence[str] | None) -> Table:
+def narrow_table(rows: Sequence[Row], sparklines: Sequence[str] | None) -> Table:
     """Return a table with three or more lines per series, for a terminal that is too narrow for one line."""
     table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(width=LENGTH if charts else len("unobservable"), overflow="fold")
+    table.add_column(width=LENGTH if sparklines else len("unobservable"), overflow="fold")
     table.add_column(overflow="fold")
-    for row, chart in zip_longest(rows, charts or ()):
+    for row, blocks in zip_longest(rows, sparklines or ()):
         zone, ratio, usage, limit, source, signal, resource, location, sampled = map(
             escape_unprintable, cells(row)
         )
@@ -227,7 +236,7 @@ def narrow_table(rows: Sequence[Row], charts: Sequence[str] | None) -> Table:
             f"{signal} in {location}",
             f"limit source {source}, sampled {sampled}",
         )
-        table.add_row(Text.assemble((zone, STYLES[row.zone]), "\n", chart or ""), Text("\n".join(lines)))
+        table.add_row(Text.assemble((zone, STYLES[row.zone]), "\n", blocks or ""), Text("\n".join(lines)))
     return table
 
 

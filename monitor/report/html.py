@@ -33,9 +33,9 @@ def bar_svg(row: Row) -> Markup:
     return utilization_bar(row.utilization, row.band, row.zone.word)
 
 
-def sparkline_svg(line: SummaryRow) -> Markup:
+def sparkline_svg(entry: SummaryRow) -> Markup:
     """Return the last three hours of a series as a small chart."""
-    return utilization_sparkline(line.history.utilization, line.history.throttled, line.row.band)
+    return utilization_sparkline(entry.history.utilization, entry.history.throttled, entry.row.band)
 
 
 def long_timestamp(seconds: float) -> str:

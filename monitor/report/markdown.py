@@ -63,15 +63,17 @@ def _worst(summary: Summary) -> Iterator[str]:
     if not summary.worst.items:
         yield "No series could be judged."
         return
-    rows = [[*_series_cells(summary, line), _since(line), _remedy(line.row)] for line in summary.worst.items]
+    rows = [
+        [*_series_cells(summary, entry), _since(entry), _remedy(entry.row)] for entry in summary.worst.items
+    ]
     yield from table_lines([*SERIES_COLUMNS, "since", "first remedy"], rows, NUMERIC_COLUMNS)
     yield from ["", LEGEND]
     if more := summary.worst.omitted:
         yield from ["", f"{more} more series are above their target bands."]
 
 
-def _series_cells(summary: Summary, line: SummaryRow) -> list[str]:
-    row = line.row
+def _series_cells(summary: Summary, entry: SummaryRow) -> list[str]:
+    row = entry.row
     throttled = f" ({row.throttled:.3g}/s throttled)" if row.throttled else ""
     limit = "unknown" if row.limit is None else format_amount(row.limit, row.unit)
     texts = (
@@ -80,17 +82,20 @@ def _series_cells(summary: Summary, line: SummaryRow) -> list[str]:
         summary.location(row.key),
         format_percent(row.utilization),
     )
-    return [*map(escape_markdown, (*texts, usage_text(row), limit)), code_span(sparkline(line.history))]
+    return [
+        *map(escape_markdown, (*texts, usage_text(row), limit)),
+        code_span(sparkline(entry.history)),
+    ]
 
 
 def _series_title(key: Key) -> str:
     return f"{resource_name(key)}: {signal_of(key).title}"
 
 
-def _since(line: SummaryRow) -> str:
-    if line.since is None:
+def _since(entry: SummaryRow) -> str:
+    if entry.since is None:
         return "over three hours"
-    return f"{datetime.fromtimestamp(line.since, UTC):%d %b %H:%M} UTC"
+    return f"{datetime.fromtimestamp(entry.since, UTC):%d %b %H:%M} UTC"
 
 
 def _remedy(row: Row) -> str:
@@ -104,8 +109,11 @@ def _newly_above(summary: Summary) -> Iterator[str]:
     if summary.newly_above.items:
         yield ""
         rows = [
-            [_since(line) + (", again" if line.repeated else ""), *_series_cells(summary, line)]
-            for line in summary.newly_above.items
+            [
+                _since(entry) + (", again" if entry.repeated else ""),
+                *_series_cells(summary, entry),
+            ]
+            for entry in summary.newly_above.items
         ]
         yield from table_lines(["since", *SERIES_COLUMNS], rows, NUMERIC_COLUMNS)
         yield from _omitted(summary.newly_above.omitted)

@@ -58,7 +58,7 @@ def parse_selectors(patterns_by_label: Mapping[str, Sequence[str] | None]) -> li
 
 
 def series_filter(config: Config, selectors: Iterable[Iterable[Selector]]) -> SeriesFilter:
-    """Return a predicate: whether the selectors match a series."""
+    """Return a predicate of keys that is true for series that the selectors match."""
     names = {account.id: account.name or "" for account in config.monitored_accounts()}
 
     def matches(key: Key) -> bool:

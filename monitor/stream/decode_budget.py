@@ -36,5 +36,5 @@ class DecodeBudget:
 
     @property
     def tolerates_errors(self) -> bool:
-        """Whether errors are left, so that decoding may continue after a malformed piece."""
+        """True while errors are left, so that decoding may continue after a malformed piece."""
         return self._errors_left > 0

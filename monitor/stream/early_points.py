@@ -1,4 +1,4 @@
-"""Holds streamed points of unknown resources, which the first inventory may still discover."""
+"""Holds streamed points of unknown resources until the inventory that may discover these has ended."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -31,7 +31,7 @@ class EarlyPoints:
 
     @property
     def is_ready(self) -> bool:
-        """Whether an inventory that points wait for has ended."""
+        """True once an inventory that points wait for has ended."""
         return any(not self.may_discover(*one) for one in self._awaited)
 
     def add(self, part: NamedPoints, awaited: set[CellService]) -> None:

@@ -43,7 +43,7 @@ class FirehoseRequest:
 class DecodedRequest:
     """The points of a request, with the names of their numbers.
 
-    any_valid: whether any record was decoded or empty.
+    any_valid: true if any record was decoded or empty.
     """
 
     fingerprint: Fingerprint

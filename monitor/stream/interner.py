@@ -66,7 +66,7 @@ class NameInterner:
 
     @property
     def is_full(self) -> bool:
-        """Whether the memory limit is reached, so that an empty interner should replace this one."""
+        """True once the memory limit is reached, so that an empty interner should replace this one."""
         return self._size >= self._max_bytes
 
     def begin_body(self) -> None:

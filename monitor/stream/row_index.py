@@ -43,7 +43,7 @@ class RowIndex(Columns):
     layout: the rings' layout for which `row` is valid. row: NO_ROW where no series uses the metric.
     statistic: index in STATISTICS. conversion: factor to the metric's unit, NaN if the units are
     incompatible. metric: index in `metrics`. owner: index in `owners`, pairs of cell and service.
-    inventory_requested: whether an inventory was requested for the name.
+    inventory_requested: true if an inventory was requested for the name.
     """
 
     declared: ClassVar = {

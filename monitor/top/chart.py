@@ -62,7 +62,7 @@ class TextChart:
 
     @property
     def has_limit(self) -> bool:
-        """Whether the limit is known in any column."""
+        """True if the limit is known in any column."""
         return bool(np.isfinite(self.limits).any())
 
     def row(self, value: float) -> int:

@@ -28,7 +28,7 @@ class FilterError(HeadroomError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SeriesView:
-    """The filters, the sort key, and whether the default order of the key is reversed."""
+    """The filters and the order of the list. reverse: the order is the opposite of the sort key's default."""
 
     filters: Filters = NO_FILTERS
     sort: Sort = "urgency"

@@ -48,8 +48,8 @@ class TopSnapshot:
     """The latest responses: a page of series and the alerts.
 
     pending: what Headroom has not read yet, as a phrase. details: by the ids of series of the page.
-    fetched_at: when the page was fetched, in epoch seconds; 0: never. complete: whether both were fetched at
-    least once.
+    fetched_at: when the page was fetched, in epoch seconds; 0: never. complete: true once both
+    were fetched.
     """
 
     view: SeriesView = DEFAULT_VIEW
@@ -94,7 +94,7 @@ class TopSnapshot:
         return sum(one.zone == BLIND_SIGNAL for one in self.alerts.items)
 
     def is_firing(self, identity: str) -> bool | None:
-        """Whether an alert fires; None when that is unknown because not all alerts were fetched."""
+        """Return whether an alert fires; None when that is unknown because not all alerts were fetched."""
         if one := self.alerts_by_series.get(identity):
             return one.state == AlertState.FIRING.word
         return False if self.complete and self.alerts.total == len(self.alerts.items) else None

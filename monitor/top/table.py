@@ -149,7 +149,7 @@ class ItemTable(ScrollView, Generic[Item], can_focus=True):
 
     @property
     def cursor_is_visible(self) -> bool:
-        """Whether the cursor is on the screen: the mouse wheel scrolls without moving it."""
+        """True while the cursor is on the screen: the mouse wheel scrolls without moving it."""
         return 0 <= self.cursor - self.scroll_offset.y < self._height
 
     def _scroll_to_cursor(self) -> None:

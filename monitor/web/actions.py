@@ -28,7 +28,8 @@ MAX_FIELDS = 16
 class FormOptions:
     """The forms that a client gets.
 
-    enabled: whether any. has_name: whether its name is known from authentication, so that none is asked for.
+    enabled: false for a client that may not operate, which gets no forms. has_name: true if authentication
+    gives the client's name; otherwise the forms have a field for it.
     """
 
     enabled: bool

@@ -13,7 +13,7 @@ def render_operations(openapi: Mapping[str, Any]) -> bytes:
         for path, methods in openapi["paths"].items()
         for method, operation in methods.items()
     ]
-    return render("docs.html", here="/docs", operations=operations)
+    return render("docs.html", current_path="/docs", operations=operations)
 
 
 def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Mapping[str, Any]:

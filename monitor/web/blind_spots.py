@@ -1,4 +1,4 @@
-"""The content of the page of blind spots: failed reads of AWS, and unobservable series."""
+"""The content of the page of blind spots: failed reads of AWS and unobservable series."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class FailureGroup:
     """The failed reads of one account that have one cause.
 
     cause: a FailureClass, else an error code. location: the account, and the region or the number of regions.
-    failure_count: failures of the last attempts. never_succeeded: whether any of it was never read.
-    services_by_region: the names of the services, in one text for each region.
+    failure_count: failures of the last attempts. never_succeeded: true if any of these reads has never
+    succeeded. services_by_region: the names of the affected services, as one text for each region.
     """
 
     cause: str
@@ -42,6 +42,7 @@ def unobservable_groups(snapshot: Snapshot) -> list[UnobservableGroup[str]]:
 
 def failure_groups(status: MonitorStatus) -> list[FailureGroup]:
     """Return the failed reads by account and cause; what was never read comes first."""
+    # Start and intervals only decide which targets are late, and the page lists failures only.
     targets = list(observation_targets(status, started=0.0, intervals=(0.0, 0.0)))
     groups = map(_failure_group, group_targets((one for one in targets if one.cause), targets))
     return sorted(groups, key=lambda one: (not one.never_succeeded, one.location, one.cause))

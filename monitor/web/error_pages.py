@@ -45,5 +45,5 @@ class PageRoute(APIRoute):
 def error_page(status: int, sentence: str) -> HTMLResponse:
     """Return the page of an error. sentence: what went wrong, without a full stop."""
     title = TITLES.get(status, "Error")
-    body = render("error.html", title=title, sentence=sentence, here="")
+    body = render("error.html", title=title, sentence=sentence, current_path="")
     return HTMLResponse(body, status, {**PAGE_HEADERS, "Cache-Control": "no-store"})

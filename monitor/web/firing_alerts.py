@@ -21,11 +21,11 @@ class FiringAlert:
     """A firing alert.
 
     notice: its last one. inhibited_by: the last notice of the alert that inhibits it. current: the usage now,
-    in words; empty for an alert that is not about a series. sampled: when it was, in epoch seconds.
+    in words; empty for an alert that is not about a series. sampled: when that was, in epoch seconds.
     """
 
     notice: Notice
-    ack: Acknowledgement | None
+    acknowledgement: Acknowledgement | None
     silence: Silence | None
     inhibited_by: Notice | None
     current: str = ""
@@ -33,13 +33,13 @@ class FiringAlert:
 
     @property
     def has_series(self) -> bool:
-        """Whether it is about a series, not about a blind spot."""
+        """True for an alert about a series, False for a blind spot."""
         return not inhibit.is_blind(self.notice)
 
     @property
     def unhandled(self) -> bool:
-        """Whether it is neither acknowledged nor silenced nor inhibited."""
-        return not (self.ack or self.silence or self.inhibited_by)
+        """True if it is neither acknowledged nor silenced nor inhibited."""
+        return not (self.acknowledgement or self.silence or self.inhibited_by)
 
 
 async def firing_alerts(engine: AlertEngine) -> list[FiringAlert]:

@@ -18,9 +18,9 @@ MAX_HEATMAP_ROWS = 24
 
 @dataclass(frozen=True, slots=True)
 class HeatmapRow:
-    """One cell. name: of the account. zones: the worst zone's word of each service.
+    """One cell. name: of the account. zones: for each service, the word of the worst zone of its series.
 
-    A zone is None where the service has no series in the cell, and NO_DATA where it was never read.
+    None where the service has no series in the cell, NO_DATA where it was never read.
     """
 
     account: str
@@ -31,11 +31,11 @@ class HeatmapRow:
 
 @dataclass(frozen=True, slots=True)
 class Heatmap:
-    """The columns, the cells with the worst zones, and the number of cells that are left out."""
+    """The services as columns, the cells with the worst zones as rows, and the number of omitted cells."""
 
     services: tuple[str, ...]
     rows: tuple[HeatmapRow, ...]
-    more: int
+    omitted: int
 
 
 def build_heatmap(snapshot: Snapshot, selected: Flags, never_read: Iterable[ServiceKey] = ()) -> Heatmap:

@@ -100,7 +100,7 @@ def _never_read(status: MonitorStatus, filters: Filters) -> Iterator[ServiceKey]
 
 
 def headline(snapshot: Snapshot, slot: int) -> dict[str, str]:
-    """Return a series in a few words: id, name, signal and how it is."""
+    """Return the id, name and signal of a series, and its throttling or else its utilization as text."""
     series = snapshot.series[slot]
     throttled = finite_or_none(snapshot.saturation[slot])
     used = f"{format_percent(finite_or_none(snapshot.utilization[slot]))} of the limit"

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from monitor.api.app_state import AppState
-from monitor.cost import bills as cost
+from monitor.cost.bills import MetricUse, bills
 from monitor.cost.telemetry import MeasuredCost
 from monitor.fleet.filters import Filters
 from monitor.fleet.query import series_by_id
@@ -31,7 +31,7 @@ MAX_ALERTS = 200
 MAX_SILENCES = 200
 MAX_PENDING = 100
 MAX_HISTORY = 100
-MAX_CELLS = 200
+MAX_CELLS = MAX_BILLS = MAX_BLIND_SPOTS = 200
 MAX_ID_LENGTH = 64  # of a series, in the addresses of cached pages
 ASSET_HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",
@@ -59,7 +59,7 @@ def web_router(state: AppState) -> APIRouter:
 
 
 def _pages(router: APIRouter, renderer_for: "Callable[[FormOptions], PageRenderer]") -> None:
-    static_pages = {
+    renderers = {
         "/cost": PageRenderer.cost,
         "/blind": PageRenderer.blind_spots,
         "/status": PageRenderer.status,
@@ -84,7 +84,7 @@ def _pages(router: APIRouter, renderer_for: "Callable[[FormOptions], PageRendere
     @router.get("/alerts")
     async def page(request: Request) -> Response:
         renderer, path = renderer_for(FormOptions.from_request(request)), request.url.path
-        return (await renderer.cache.get(path, partial(static_pages[path], renderer))).response(request)
+        return (await renderer.cache.get(path, partial(renderers[path], renderer))).response(request)
 
 
 class PageRenderer:
@@ -102,11 +102,11 @@ class PageRenderer:
         silences = self._engine.silences
         return self._judgements, *silences.acknowledgements.values(), *silences.stored
 
-    async def _render(self, template: str, here: str, **variables: Any) -> bytes:
+    async def _render(self, template: str, current_path: str, **variables: Any) -> bytes:
         snapshot = self._state.exposition.snapshot
         newest = int(snapshot.minute.max(initial=-1))
         common = {
-            "here": here,
+            "current_path": current_path,
             "newest": newest * 60 if newest >= 0 else None,
             "pending_reads": self._state.monitor_status().pending,
             "names": snapshot.names,
@@ -159,8 +159,8 @@ class PageRenderer:
     async def cost(self) -> bytes:
         """Render the page of CloudWatch's cost."""
         interval = self._engine.notice_builder.settings.poll_interval
-        metric_use, measured = cost.MetricUse.of(self._state.fleet, _minute()), self._state.cost.measured()
-        services, cells = await asyncio.to_thread(cost.bills, metric_use, measured, interval)
+        metric_use, measured = MetricUse.of(self._state.fleet, _minute()), self._state.cost.measured()
+        services, cells = await asyncio.to_thread(bills, metric_use, measured, interval)
         return await self._render(
             "cost.html",
             "/cost",
@@ -168,7 +168,7 @@ class PageRenderer:
             cells=cells,
             total=sum(measured.values(), MeasuredCost()),
             interval=interval,
-            max_rows=MAX_CELLS,
+            max_rows=MAX_BILLS,
         )
 
     async def blind_spots(self) -> bytes:
@@ -180,7 +180,7 @@ class PageRenderer:
             groups=await asyncio.to_thread(unobservable_groups, snapshot),
             failure_groups=failure_groups(self._state.monitor_status()),
             has_series=len(snapshot.series) > 0,
-            max_groups=MAX_CELLS,
+            max_groups=MAX_BLIND_SPOTS,
             max_examples=MAX_EXAMPLES,
         )
 

@@ -20,15 +20,15 @@ from rules.limits import Signal
 
 
 def series_page(
-    snapshot: Snapshot, fleet: Fleet, series: Series, now: int, history: Sequence[Notice]
+    snapshot: Snapshot, fleet: Fleet, series: Series, now: int, notices: Sequence[Notice]
 ) -> dict[str, Any]:
-    """Return the variables of the template. For the event loop: it reads what polls write.
+    """Return the variables of the template. Call it on the event loop, as polls write what it reads.
 
-    now: a minute. history: the notices of the alert of this series, the newest first.
+    now: the current minute, since the epoch. notices: of the alert of this series, the newest first.
     """
     alert_starts = {one.slot: one.since for one in snapshot.alerts}
     row, signal = series_row(snapshot, fleet, series, now, alert_starts), signal_of(series.key)
-    limit, band, course = series.settings.limit, series.settings.band, SeriesHistory.of(fleet, series, now)
+    limit, band, history = series.settings.limit, series.settings.band, SeriesHistory.of(fleet, series, now)
     minute, in_force = int(snapshot.minute[series.slot]), finite_or_none(snapshot.limit[series.slot])
     return {
         "row": row,
@@ -39,16 +39,16 @@ def series_page(
         "source": SOURCE_TEXTS[limit.source] if limit else "",
         "band": band,
         "deliberate": series.settings.deliberate,
-        "edges": [
+        "band_amounts": [
             format_amount(in_force * edge, signal.unit) if in_force else ""
             for edge in (band.low, band.high, band.near)
         ],
         "headroom": headroom_text(row, snapshot, series, signal),
-        "charts": [chart_svg(Chart(course, band, signal.unit, width)) for width in (WIDTH, NARROW_WIDTH)],
+        "charts": [chart_svg(Chart(history, band, signal.unit, width)) for width in (WIDTH, NARROW_WIDTH)],
         "sampled": minute * 60 if minute >= 0 else None,
         "sample_source": sample_source(fleet, series),
         "command": increase_command(signal, series, row.utilization, in_force),
-        "history": history,
+        "history": notices,
         "tolerance": tolerance_text(signal, series.settings.tolerance),
     }
 

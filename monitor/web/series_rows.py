@@ -22,8 +22,8 @@ MAX_ACCOUNT_LENGTH = 40  # characters
 class SeriesTableRow:
     """One series as a row of a table.
 
-    throttled: per second; None when unknown. since: when it entered its zone, in epoch seconds; None when
-    that was longer than three hours ago.
+    throttled: demand per second; None when unknown. since: when it entered its zone, in epoch seconds; None
+    when that was over three hours ago. bar, sparkline: SVG drawings of the utilization.
     """
 
     series: Series
@@ -54,14 +54,14 @@ class SeriesTableRow:
 
     @property
     def reports_throttling(self) -> bool:
-        """Whether AWS publishes a metric of throttled demand for this signal."""
+        """True if AWS publishes a metric of throttled demand for this signal."""
         return signal_of(self.key).throttled_unit is not None
 
 
 def series_rows(snapshot: Snapshot, fleet: Fleet, slots: Iterable[int], now: int) -> list[SeriesTableRow]:
     """Return the rows of the series at these slots, without those that left the fleet since the snapshot.
 
-    now: a minute. For the event loop: it reads what polls write.
+    now: the current minute, since the epoch. Call it on the event loop, as polls write what it reads.
     """
     alert_starts = {one.slot: one.since for one in snapshot.alerts}
     series = [snapshot.series[slot] for slot in slots]
@@ -78,8 +78,8 @@ def series_row(
         finite_or_none(column[slot])
         for column in (snapshot.usage, snapshot.upper_bound, snapshot.limit, snapshot.saturation)
     )
-    course = SeriesHistory.of(fleet, series, now)
-    minute = course.since(zone)
+    history = SeriesHistory.of(fleet, series, now)
+    minute = history.since(zone)
     return SeriesTableRow(
         series=series,
         zone=zone,
@@ -90,7 +90,7 @@ def series_row(
         throttled=throttled,
         since=alert_starts.get(slot) or (minute * 60 if minute else None),
         bar=utilization_bar(utilization, band, zone.word),
-        sparkline=utilization_sparkline(course.utilization, course.throttled, band),
+        sparkline=utilization_sparkline(history.utilization, history.throttled, band),
     )
 
 

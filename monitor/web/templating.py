@@ -97,6 +97,7 @@ def environment() -> Environment:
         "now": lambda: int(time.time()),
         "asset": asset,
         "zones": ZONES_WORST_FIRST,
+        "Zone": Zone,
         "version": VERSION,
         "NO_DATA": NO_DATA,
     }

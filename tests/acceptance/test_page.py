@@ -114,7 +114,7 @@ async def test_a_filter_is_in_the_address(visit: Visit) -> None:
 async def test_the_map_filters(visit: Visit) -> None:
     page = visit.page
     await visit.go("/")
-    await page.locator("#heat td a").get_by_text("saturated").first.click()
+    await page.locator("#heatmap td a").get_by_text("saturated").first.click()
     await page.wait_for_url("**/?account=*&region=*&service=*")
     await expect(page.locator("#worst tbody .zone").first).to_have_text("saturated")
 
@@ -259,10 +259,10 @@ async def test_without_credentials_the_page_says_that_no_series_is_monitored(
         page = await context.new_page()
         await page.set_viewport_size({"width": width, "height": 900})
         await page.goto(f"http://{serve[-1]}")
-        card = page.locator("#answers .answer")
+        card = page.locator("#summary .card")
         await expect(card).to_contain_text("Unable to locate credentials")
         await expect(card).to_contain_text("aws sts get-caller-identity")
-        assert await page.locator(".calm").count() == 0
+        assert await page.locator(".healthy").count() == 0
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         await page.screenshot(path=SCREENSHOTS / f"no-series-{width}.png")
 

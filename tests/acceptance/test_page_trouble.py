@@ -105,7 +105,7 @@ async def test_a_series_that_vanishes_while_its_page_is_open(server: Headroom, p
         await server.open(page, "audit")
         server.write(KINESIS + "exclude: [{resource: audit}]\n")
         process.send_signal(signal.SIGHUP)
-        await said(page, "gone", "its resource may be gone")
+        await said(page, "ended", "its resource may be gone")
         await expect(page.locator("svg.chart").first).to_be_visible()  # what was last known stays
         server.write(KINESIS)
         process.send_signal(signal.SIGHUP)
@@ -117,7 +117,7 @@ async def test_a_token_that_ends_while_the_page_is_open(server: Headroom, page: 
         await server.open(page, "audit")
         server.write(KINESIS + AUTH % "another-token-of-the-test")
         process.send_signal(signal.SIGHUP)
-        await said(page, "gone", "Access has ended: reload the page to log in")
+        await said(page, "ended", "Access has ended: reload the page to log in")
 
 
 async def test_a_token_that_ended_while_the_server_was_away(server: Headroom, page: Page) -> None:
@@ -126,7 +126,7 @@ async def test_a_token_that_ended_while_the_server_was_away(server: Headroom, pa
         await server.open(page, "audit")
     await said(page, "lost", "Connection lost, trying again")
     async with server.running(KINESIS + AUTH % "another-token-of-the-test"):
-        await said(page, "gone", "Access has ended: reload the page to log in")
+        await said(page, "ended", "Access has ended: reload the page to log in")
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         await page.clock.fast_forward(600_000)

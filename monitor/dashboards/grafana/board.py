@@ -53,7 +53,7 @@ class Board:
     """A dashboard.
 
     name: the name of its file, and a part of its uid. matchers: a variable is added for each matcher that
-    refers to one. has_zone_variable: whether the queries use the variable of the mildest zone to show.
+    refers to one. has_zone_variable: true if the queries use the variable of the mildest zone to show.
     """
 
     name: str
@@ -94,7 +94,7 @@ def _with_annotations(built: Dashboard, matchers: Matchers) -> Dashboard:
 
 
 def _is_multi_value(match: str) -> bool:
-    """Whether a matcher accepts several values."""
+    """Return whether a matcher accepts several values."""
     return match.startswith("=~")
 
 

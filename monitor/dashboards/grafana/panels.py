@@ -76,9 +76,9 @@ def query(expr: str, legend: str = "", ref: str = "A", instant: bool = False) ->
     return built.instant().format(PromQueryFormat.TABLE) if instant else built.range()
 
 
-def link(title: str, url: str, blank: bool = False) -> Builder[DashboardLink]:
-    """Return a link. blank: whether it opens in a new tab."""
-    return dashboard.DashboardLink(title).url(url).target_blank(blank)
+def link(title: str, url: str, new_tab: bool = False) -> Builder[DashboardLink]:
+    """Return a link, which opens in a new tab if `new_tab` is true."""
+    return dashboard.DashboardLink(title).url(url).target_blank(new_tab)
 
 
 def series_links(labels_variable: str) -> list[Builder[DashboardLink]]:
@@ -88,7 +88,7 @@ def series_links(labels_variable: str) -> list[Builder[DashboardLink]]:
     filters = "&".join(f"{name}={value}" for name, value in values.items())
     return [
         link("Series detail", f"{SERIES_PAGE}var-headroom=${{headroom:percentencode}}&{variables}"),
-        link("Headroom's page", f"${{headroom}}/?{filters}", blank=True),
+        link("Headroom's page", f"${{headroom}}/?{filters}", new_tab=True),
     ]
 
 

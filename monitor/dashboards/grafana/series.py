@@ -76,7 +76,7 @@ def _over_time() -> list[AnyPanel]:
     ]
     usage = (
         chart_panel("Usage and limit", "In the unit of the signal.", targets)
-        .links([link("Headroom's page", PAGE, blank=True)])
+        .links([link("Headroom's page", PAGE, new_tab=True)])
         .span(24)
     )
     for unit in sorted({signal.unit for signal in signals()}):

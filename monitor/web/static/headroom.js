@@ -2,7 +2,7 @@
 "use strict";
 
 const MAX_UPDATE_DELAY = 1500; // milliseconds, over which open pages spread their requests
-const RETRY_INTERVAL = 10000; // milliseconds after which a refused connection is tried again
+const RETRY_INTERVAL = 10000; // milliseconds, until a rejected stream is opened again
 const ACCESS_ENDED = "Access has ended: reload the page to log in";
 const CONNECTION_LOST = "Connection lost, trying again";
 
@@ -10,8 +10,8 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-d
 const day = new Intl.DateTimeFormat(undefined, { day: "2-digit", month: "short", hour: "2-digit", minute: "2-digit" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
-// The server's clock counts: the one of this machine may be wrong.
-let clockOffset = 0; // milliseconds by which this machine's clock is clockOffset
+// Ages are those of the server's clock, as the clock of this machine may be wrong.
+let clockOffset = 0; // milliseconds by which this machine's clock is ahead of the server's
 
 function setClock(page) {
   clockOffset = Date.now() - Number(page.body.dataset.now) * 1000;
@@ -25,18 +25,19 @@ function ago(at) {
 }
 
 function showTimes(root) {
-  for (const one of root.querySelectorAll("time[datetime]")) {
-    const at = new Date(one.dateTime);
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(element.dateTime);
     const text = at.toDateString() === new Date(Date.now() - clockOffset).toDateString() ? clock.format(at) : day.format(at);
     const past = ago(at);
-    one.textContent = past && one.closest(".ago") ? past : past ? `${text} (${past})` : text;
-    one.title = exact.format(at);
+    element.textContent = past && element.closest(".ago") ? past : past ? `${text} (${past})` : text;
+    element.title = exact.format(at);
   }
-  for (const one of root.querySelectorAll("[data-time]")) {
-    one.textContent = clock.format(new Date(one.dataset.time));
+  for (const element of root.querySelectorAll("[data-time]")) {
+    element.textContent = clock.format(new Date(element.dataset.time));
   }
 }
 
+// The states of the page: off (never connected), on (live), lost (connecting again), ended (access or page).
 const live = document.getElementById("live");
 const state = () => live.dataset.state;
 
@@ -60,17 +61,17 @@ function replaceParts(fresh) {
     if (other === null || inUse(part)) continue;
     showTimes(other);
     if (other.innerHTML === part.innerHTML) continue;
-    const offsets = [...part.querySelectorAll(".wide")].map((one) => one.scrollLeft);
+    const offsets = [...part.querySelectorAll(".scrollable")].map((element) => element.scrollLeft);
     const added = document.importNode(other, true);
     part.replaceWith(added);
-    added.querySelectorAll(".wide").forEach((one, n) => (one.scrollLeft = offsets[n] || 0));
+    added.querySelectorAll(".scrollable").forEach((element, n) => (element.scrollLeft = offsets[n] || 0));
     fillAuthor(added);
   }
 }
 
 let updating = false;
 
-// Fetches the page again. Returns whether it is worth trying again.
+// Fetches the page again. Returns false if access has ended, so that further attempts are useless.
 async function update() {
   if (updating || document.hidden) return true;
   updating = true;
@@ -78,9 +79,9 @@ async function update() {
     const options = { headers: { Accept: "text/html" }, redirect: "manual" };
     const response = await fetch(location.pathname + location.search, options);
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-    const isOurs = fresh.getElementById("live") !== null;
-    if (response.status === 401 || response.type === "opaqueredirect" || (response.ok && !isOurs)) {
-      setState("gone", ACCESS_ENDED);
+    const isHeadroomPage = fresh.getElementById("live") !== null;
+    if (response.status === 401 || response.type === "opaqueredirect" || (response.ok && !isHeadroomPage)) {
+      setState("ended", ACCESS_ENDED);
       return false;
     }
     if (response.ok) {
@@ -89,7 +90,7 @@ async function update() {
       if (source !== null) setState("on", "Live");
       document.body.dataset.updates = String(Number(document.body.dataset.updates || 0) + 1);
     } else {
-      setState("gone", fresh.querySelector("main p")?.textContent || "This page no longer exists");
+      setState("ended", fresh.querySelector("main p")?.textContent || "This page no longer exists");
     }
   } catch {
     setState("lost", CONNECTION_LOST);
@@ -113,16 +114,16 @@ function connect() {
   source.addEventListener("judged", updateSoon);
   source.addEventListener("ended", () => {
     disconnect();
-    setState("gone", ACCESS_ENDED);
+    setState("ended", ACCESS_ENDED);
   });
   source.addEventListener("error", () => {
-    if (state() !== "gone") setState("lost", CONNECTION_LOST);
-    if (source.readyState === EventSource.CLOSED) onRefused();
+    if (state() !== "ended") setState("lost", CONNECTION_LOST);
+    if (source.readyState === EventSource.CLOSED) onRejected();
   });
 }
 
-// The server refused the stream: the page itself says why, or is fetched again later.
-async function onRefused() {
+// The server rejected the stream: fetching the page shows why; else the stream is opened again later.
+async function onRejected() {
   disconnect();
   if (await update()) setTimeout(connect, RETRY_INTERVAL * (1 + Math.random()));
 }
@@ -143,10 +144,10 @@ document.addEventListener("visibilitychange", () => {
 addEventListener("pagehide", disconnect);
 addEventListener("pageshow", connect);
 
-// Fills in the author of the last form.
+// Fills in the author that the last form was submitted with.
 function fillAuthor(root) {
-  for (const one of root.querySelectorAll("input[name=author]")) {
-    if (!one.value) one.value = localStorage.getItem("author") || "";
+  for (const input of root.querySelectorAll("input[name=author]")) {
+    if (!input.value) input.value = localStorage.getItem("author") || "";
   }
 }
 

@@ -131,7 +131,7 @@ def test_the_page_asks_for_nothing_and_runs_nothing(page: Elements) -> None:
 
 def test_the_page_shows_bars_and_sparklines(page: Elements) -> None:
     drawn = [attributes.get("class") for tag, attributes in page.found if tag == "svg"]
-    assert drawn.count("bar") == drawn.count("spark") == 3, "two series of which one also rose"
+    assert drawn.count("bar") == drawn.count("sparkline") == 3, "two series of which one also rose"
     labels = {attributes.get("aria-label") for tag, attributes in page.found if tag == "svg"}
     assert "three hours: 50 % to 95 % of the limit, throttled at times" in labels
 

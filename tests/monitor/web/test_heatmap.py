@@ -45,7 +45,7 @@ def test_only_the_worst_cells_are_shown_and_the_others_counted() -> None:
     zones = [Zone.WITHIN] * (MAX_HEATMAP_ROWS + 5) + [Zone.SATURATED]
     snapshot = snapshot_of([(zone, 1.0) for zone in zones], accounts=len(zones))
     found = build_heatmap(snapshot, np.ones(len(zones), np.bool_))
-    assert found.rows[0].account == str(len(zones) - 1) and found.more == 6
+    assert found.rows[0].account == str(len(zones) - 1) and found.omitted == 6
 
 
 def test_services_that_were_never_read_are_on_the_heatmap() -> None:

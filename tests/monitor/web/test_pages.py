@@ -230,7 +230,7 @@ async def test_nothing_is_green_while_no_series_is_monitored(
     shown = await page(client, "/")
     words = " ".join(shown.words.split())
     assert "No series is monitored" in words and reason in words and command in words
-    assert "No demand is throttled" not in words and "reads of AWS succeed" not in words
+    assert "No demand is throttled" not in words and "read of AWS succeeded" not in words
     assert not [one for one in shown.all("div") if "calm" in (one.get("class") or "").split()]
     status = await page(client, "/status")
     assert "Everything has been read" not in status.words
