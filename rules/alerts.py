@@ -6,7 +6,7 @@ applies the same state machine to columns of a million alerts.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple, Self
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rules.band import Flags, Floats, is_above, is_below, is_near
+from rules.word_enum import WordEnum
 
 Ints = npt.NDArray[np.int32]
 Int8s = npt.NDArray[np.int8]
@@ -38,18 +39,13 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
-class Rule(IntEnum):
+class Rule(WordEnum):
     """The alert rules of each series, the worst last. The number is the row of the rule in arrays."""
 
     BELOW = 0
     ABOVE = 1
     NEAR = 2
     SATURATED = 3
-
-    @property
-    def word(self) -> str:
-        """The name in configuration, labels and texts."""
-        return self.name.lower()
 
     @property
     def severity(self) -> Severity:
@@ -177,17 +173,12 @@ def breaches(samples: Samples, criteria: AlertCriteria, margin: float = 0) -> Fl
     return np.stack([below, above, near, saturated])
 
 
-class AlertState(IntEnum):
+class AlertState(WordEnum):
     """The state of an alert. The number is exported as `headroom_alert_state`."""
 
     INACTIVE = 0
     PENDING = 1
     FIRING = 2
-
-    @property
-    def word(self) -> str:
-        """The name in the API and in texts."""
-        return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)

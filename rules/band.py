@@ -1,17 +1,18 @@
 """The zone of a utilization in its target band, for arrays of any length."""
 
 from collections.abc import Sequence
-from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
+
+from rules.word_enum import WordEnum
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 Zones = npt.NDArray[np.int8]
 
 
-class Zone(IntEnum):
+class Zone(WordEnum):
     """The zone of a series; from `BELOW` on, the number is exported as `headroom_zone`. Higher is worse."""
 
     UNOBSERVABLE = -3
@@ -21,11 +22,6 @@ class Zone(IntEnum):
     ABOVE = 1
     NEAR = 2
     SATURATED = 3
-
-    @property
-    def word(self) -> str:
-        """The name of the zone in the API, on pages and in labels."""
-        return self.name.lower()
 
 
 ZONES = {zone.word: zone for zone in Zone}

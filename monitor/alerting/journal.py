@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -22,9 +22,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from monitor.alerting.journal_file import CorruptFileError, JournalFile, NewerSchemaError, Rows, with_suffix
-from monitor.alerting.records import PendingNotice, SavedState
+from monitor.alerting.row_store import RowStore
 from monitor.alerting.state_store import Changes
-from monitor.alerting.tables import PENDING_NOTICES, STATES, TABLES, UNUSABLE_ROWS, Key, Row, Table
+from monitor.alerting.tables import PENDING_NOTICES, TABLES, UNUSABLE_ROWS, Key, Row, Table
 from monitor.alerting.unusable_rows import describe_unusable
 from monitor.lib.errors import HeadroomError
 from monitor.lib.file_lock import FileLock
@@ -59,12 +59,13 @@ class JournalError(HeadroomError):
 DISK_ERRORS = (sqlite3.Error, OSError, msgspec.MsgspecError, JournalError)  # TimeoutError is an OSError
 
 
-class Journal:
+class Journal(RowStore):
     """The rows in memory, and the file that stores them. Create it with `Journal.open`.
 
-    number: the highest number of all notices. failure: a sentence that says why the disk fails; None while it
-    works. corrupt_files: the corrupt files that this process renamed. rejected_count: the number of rows that
-    this process moved to `UNUSABLE_ROWS`.
+    Once a call that changes rows has returned, the change survives a restart unless `failure` is set.
+
+    failure: a sentence that says why the disk fails; None while it works. corrupt_files: the corrupt files
+    that this process renamed. rejected_count: the number of rows that this process moved to `UNUSABLE_ROWS`.
     """
 
     def __init__(
@@ -74,14 +75,12 @@ class Journal:
         disk_timeout: float,
         maintenance_interval: float,
     ) -> None:
-        self.rows: dict[Table[Any], dict[Key, Any]] = {table: {} for table in TABLES}
-        self.number = 0
+        super().__init__()
         self.failure: str | None = None
         self.corrupt_files: list[Path] = []
         self.rejected_count = 0
         self._file, self._now = file, now
         self._disk_timeout, self._maintenance_interval = disk_timeout, maintenance_interval
-        self._ids = count(1)
         self._lock = FileLock(with_suffix(file.path, ".lock"))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._is_corrupt = False
@@ -121,37 +120,6 @@ class Journal:
         """Whether the disk works, so that changes survive a restart."""
         return self.failure is None
 
-    def all(self, table: Table[Row]) -> Mapping[Key, Row]:
-        """Return the rows of a table by key."""
-        return self.rows[table]
-
-    def numbered(self, pending: Iterable[PendingNotice]) -> list[PendingNotice]:
-        """Return the rows with new ids, which are higher than all earlier ones."""
-        return [msgspec.structs.replace(one, id=next(self._ids)) for one in pending]
-
-    async def commit(
-        self,
-        states: Mapping[str, bytes | None],
-        notices: Sequence[Notice],
-        pending: Sequence[PendingNotice] = (),
-    ) -> None:
-        """Store states (None deletes one), add notices to the history, and add pending notices.
-
-        pending: rows that `numbered` returned. Once this has returned, everything survives a restart unless
-        `failure` is set.
-        """
-        changes: dict[tuple[Table[Any], Key], msgspec.Struct | None] = {
-            (STATES, key): None if value is None else SavedState(key, value) for key, value in states.items()
-        }
-        changes |= {(PENDING_NOTICES, one.id): one for one in pending}
-        self.number = max([self.number, *(one.number for one in notices)])
-        await self.write(changes, notices)
-
-    async def put(self, table: Table[Row], row: Row) -> None:
-        """Add or replace a row. Raises ValueError if the row could not be read back unchanged."""
-        table.encode(row)
-        await self.write({(table, table.key_of(row)): row})
-
     def reject(self, table: Table[Row], key: Key, error: Exception) -> None:
         """Move a row that cannot be used to `UNUSABLE_ROWS`. The next write also writes that to disk."""
         rejected = describe_unusable(table, key, self.rows[table].pop(key), error)
@@ -160,18 +128,9 @@ class Journal:
         self._rejected |= {(table, key): None, (UNUSABLE_ROWS, rejected.id): rejected}
         log.error(REJECTED_ROW, table.name, rejected.key, rejected.reason)
 
-    async def remove(self, table: Table[Row], key: Key) -> None:
-        """Delete a row, if there is one with this key."""
-        await self.write({(table, key): None})
-
     async def write(self, changes: Changes, notices: Sequence[Notice] = ()) -> None:
-        """Make changes, and add notices to the history, in one transaction. Memory is changed at once."""
         changes, self._rejected = {**self._rejected, **changes}, {}
-        for (table, key), row in changes.items():
-            if row is None:
-                self.rows[table].pop(key, None)
-            else:
-                self.rows[table][key] = row
+        self.apply(changes)
         if self.failure:
             self._unwritten.update(changes)
             self._unsaved.extend(notices)

@@ -16,7 +16,7 @@ from monitor.push.encodings import ENCODINGS
 from monitor.push.label_encoder import LabelEncoder
 from monitor.push.pending_samples import LATE_MINUTES, PendingSamples, SampleBatch
 from monitor.push.queue import PushQueue
-from monitor.push.queue_store import PushQueueError, QueuedRequest
+from monitor.push.queue_store import PushBatch, PushQueueError, QueuedRequest
 from monitor.push.request_batcher import build_requests
 from monitor.push.settings import PushConfig
 from monitor.push.telemetry import PushTelemetry
@@ -124,7 +124,8 @@ class PushWorker:
             return
         rows = watermarks.rows_by_chunk(batch.chunk, queued_through)
         max_bytes = self.config.queue_megabytes * MEGABYTE
-        dropped = await self._context.queue.append(self.name, self.config.protocol, requests, rows, max_bytes)
+        pushed = PushBatch(self.config.protocol, requests, rows)
+        dropped = await self._context.queue.append(self.name, pushed, max_bytes)
         pending.mark_queued(batch, queued_through)
         self._count_dropped("queue_full", dropped, "its queue is full")
         self._appended.set()

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
 
-from monitor.push.queue_store import PushQueueError, PushQueueStore, PushRequest, QueuedRequest, QueueSize
+from monitor.push.queue_store import PushBatch, PushQueueError, PushQueueStore, QueuedRequest, QueueSize
 from monitor.push.watermarks import WatermarkRows
 
 Params = ParamSpec("Params")
@@ -31,16 +31,9 @@ class PushQueue:
         """Return the size of a receiver's queue, without reading the disk."""
         return self._store.sizes.get(receiver, QueueSize())
 
-    async def append(
-        self,
-        receiver: str,
-        protocol: str,
-        requests: Iterable[PushRequest],
-        watermarks: Mapping[int, WatermarkRows],
-        max_bytes: int,
-    ) -> int:
+    async def append(self, receiver: str, batch: PushBatch, max_bytes: int) -> int:
         """See `PushQueueStore.append`."""
-        return await self._run(self._store.append, receiver, protocol, requests, watermarks, max_bytes)
+        return await self._run(self._store.append, receiver, batch, max_bytes)
 
     async def first(self, receiver: str) -> QueuedRequest | None:
         """See `PushQueueStore.first`."""

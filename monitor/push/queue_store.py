@@ -1,6 +1,6 @@
 """The store of requests that wait to be sent, as a protocol that any database can implement."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,18 @@ class PushRequest:
     samples: int
     newest: int
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PushBatch:
+    """Requests that are queued together. protocol: the key of their encoding.
+
+    watermarks: those that hold once the requests are queued, by chunk number.
+    """
+
+    protocol: str
+    requests: Sequence[PushRequest]
+    watermarks: Mapping[int, WatermarkRows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +68,8 @@ class PushQueueStore(Protocol):
         """The size of each receiver's queue. May be read from any thread."""
         ...
 
-    def append(
-        self,
-        receiver: str,
-        protocol: str,
-        requests: Iterable[PushRequest],
-        watermarks: Mapping[int, WatermarkRows],
-        max_bytes: int,
-    ) -> int:
-        """Queue requests, and save the watermarks that hold once they are queued, by chunk number.
+    def append(self, receiver: str, batch: PushBatch, max_bytes: int) -> int:
+        """Queue the requests of a batch and save its watermarks.
 
         If more than `max_bytes` are queued, the oldest requests are dropped, except the first, which may be
         in flight. Returns the number of dropped samples.

@@ -17,7 +17,7 @@ import numpy as np
 
 from monitor.lib.files import ensure_private_file, make_private
 from monitor.lib.sqlite_corruption import is_corrupt
-from monitor.push.queue_store import PushQueueError, PushRequest, QueuedRequest, QueueSize
+from monitor.push.queue_store import PushBatch, PushQueueError, PushRequest, QueuedRequest, QueueSize
 from monitor.push.watermarks import DEPARTED_CHUNK, WATERMARK_DTYPE, WatermarkRows, merge_rows
 
 VERSION: Final = 2
@@ -89,17 +89,11 @@ class SqliteQueueStore:
         """The path of the file."""
         return str(self.path)
 
-    def append(
-        self,
-        receiver: str,
-        protocol: str,
-        requests: Iterable[PushRequest],
-        watermarks: Mapping[int, WatermarkRows],
-        max_bytes: int,
-    ) -> int:
+    def append(self, receiver: str, batch: PushBatch, max_bytes: int) -> int:
         """See `PushQueueStore.append`."""
-        rows = [(receiver, protocol, self._now(), one.samples, one.newest, one.body) for one in requests]
-        chunks = [(receiver, chunk, series.tobytes()) for chunk, series in watermarks.items()]
+        queued = receiver, batch.protocol, self._now()
+        rows = [(*queued, one.samples, one.newest, one.body) for one in batch.requests]
+        chunks = [(receiver, chunk, series.tobytes()) for chunk, series in batch.watermarks.items()]
         with self._transaction() as connection:
             before = self.sizes.get(receiver, QueueSize())
             connection.executemany(INSERT_REQUEST, rows)

@@ -16,22 +16,27 @@ def outbox(*rows: PendingNotice) -> Outbox:
     return box
 
 
+def batched(box: Outbox, key: str, now: float) -> Notification:
+    """Make a notification of what a group may send, and return it."""
+    rows = box.sendable(key, None)
+    made = Notification(
+        id="n",
+        receiver="r",
+        group=rows[0].group,
+        notices=tuple(row.notice for row in rows),
+        at=now,
+        reason=rows[0].reason,
+    )
+    box.batch(key, rows, made, now)
+    return made
+
+
 def sent(box: Outbox, now: float = NOW) -> list[list[int]]:
     """Return the numbers of the notices that each due group sends; all are accepted."""
     keys = box.acquire_due(now, 100)
     sent = []
     for key in keys:
-        rows = box.sendable(key, None)
-        sent.append([row.notice.number for row in rows])
-        made = Notification(
-            id="n",
-            receiver="r",
-            group=rows[0].group,
-            notices=tuple(row.notice for row in rows),
-            at=now,
-            reason=rows[0].reason,
-        )
-        box.batch(key, rows, made, now)
+        sent.append([one.number for one in batched(box, key, now).notices])
         box.complete(key)
     box.release(keys)
     return sent
@@ -57,15 +62,7 @@ def test_a_notification_has_one_notice_of_an_alert_the_next_follows() -> None:
 def test_a_group_that_is_under_way_or_waits_for_another_attempt_sends_nothing_newer() -> None:
     box = outbox(pending_notice(notice(1), id=1))
     (key,) = box.acquire_due(NOW, 100)
-    made = Notification(
-        id="n",
-        receiver="r",
-        group={"alert": "a"},
-        notices=(notice(1),),
-        at=NOW,
-        reason=NotificationReason.FIRST,
-    )
-    box.batch(key, box.sendable(key, None), made, NOW)
+    made = batched(box, key, NOW)
     box.enqueue([pending_notice(notice(2), id=2), pending_notice(notice(3, "b"), id=3)])
     assert sent(box) == [[3]]
     failed = box.record_failure(key, NOW, 0.0)
@@ -80,24 +77,10 @@ def test_a_group_that_is_under_way_or_waits_for_another_attempt_sends_nothing_ne
 def test_of_what_fails_it_is_counted_how_often_others_did_not() -> None:
     box = outbox(pending_notice(notice(1), id=1))
     (key,) = box.acquire_due(NOW, 100)
-    made = Notification(
-        id="n",
-        receiver="r",
-        group={"alert": "a"},
-        notices=(notice(1),),
-        at=NOW,
-        reason=NotificationReason.FIRST,
-    )
-    box.batch(key, box.sendable(key, None), made, NOW)
-    assert [
-        box.record_failure(key, now, accepted).isolated_failures
-        for now, accepted in ((5, 0), (7, 6), (8, 6), (9, 8.5))
-    ] == [
-        0,
-        1,
-        1,
-        2,
-    ]
+    batched(box, key, NOW)
+    attempts = (5, 0), (7, 6), (8, 6), (9, 8.5)
+    failures = [box.record_failure(key, now, accepted).isolated_failures for now, accepted in attempts]
+    assert failures == [0, 1, 1, 2]
 
 
 def test_an_alert_that_changed_its_group_is_still_sent_in_order() -> None:

@@ -5,7 +5,7 @@ from itertools import count
 
 import numpy as np
 
-from monitor.push.queue_store import PushQueueStore, PushRequest, QueuedRequest, QueueSize
+from monitor.push.queue_store import PushBatch, PushQueueStore, QueuedRequest, QueueSize
 from monitor.push.watermarks import DEPARTED_CHUNK, WATERMARK_DTYPE, WatermarkRows, merge_rows
 
 QUEUED_AT = 7.0  # epoch seconds
@@ -25,17 +25,12 @@ class MemoryQueueStore:
     def sizes(self) -> Mapping[str, QueueSize]:
         return {receiver: size_of(requests) for receiver, requests in self._requests.items()}
 
-    def append(
-        self,
-        receiver: str,
-        protocol: str,
-        requests: Iterable[PushRequest],
-        watermarks: Mapping[int, WatermarkRows],
-        max_bytes: int,
-    ) -> int:
+    def append(self, receiver: str, batch: PushBatch, max_bytes: int) -> int:
         queued = self._requests.setdefault(receiver, [])
-        queued += [QueuedRequest(next(self._ids), protocol, self._queued_at, one) for one in requests]
-        self._watermarks.setdefault(receiver, {}).update(watermarks)
+        queued += [
+            QueuedRequest(next(self._ids), batch.protocol, self._queued_at, one) for one in batch.requests
+        ]
+        self._watermarks.setdefault(receiver, {}).update(batch.watermarks)
         dropped = 0
         while len(queued) > 1 and size_of(queued).bytes > max_bytes:
             dropped += queued.pop(1).request.samples

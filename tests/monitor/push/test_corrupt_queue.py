@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitor.push.queue_store import PushQueueError, PushRequest
+from monitor.push.queue_store import PushBatch, PushQueueError, PushRequest
 from monitor.push.sqlite_queue import SqliteQueueStore
 from monitor.push.watermarks import WATERMARK_DTYPE
 
@@ -20,8 +20,9 @@ def filled_queue(path: Path) -> bytes:
     store = SqliteQueueStore(path)
     for receiver in ("tsdb", "other"):
         for n in range(20):
-            rows = {n: np.zeros(3, WATERMARK_DTYPE)}
-            store.append(receiver, "remote_write 1", [PushRequest(10, 29_000_000 + n, BODY)], rows, 10**6)
+            request = PushRequest(10, 29_000_000 + n, BODY)
+            batch = PushBatch("remote_write 1", [request], {n: np.zeros(3, WATERMARK_DTYPE)})
+            store.append(receiver, batch, 10**6)
     store.close()
     return path.read_bytes()
 
@@ -32,7 +33,8 @@ def works(store: SqliteQueueStore) -> bool:
         store.retain_receivers(["tsdb"])
         store.load_watermarks("tsdb")
         nothing = {1: np.empty(0, WATERMARK_DTYPE)}
-        store.append("tsdb", "remote_write 1", [PushRequest(1, 29_000_000, BODY)], nothing, 10**6)
+        batch = PushBatch("remote_write 1", [PushRequest(1, 29_000_000, BODY)], nothing)
+        store.append("tsdb", batch, 10**6)
         while queued := store.first("tsdb"):
             assert isinstance(queued.request.body, bytes)
             store.remove("tsdb", queued)

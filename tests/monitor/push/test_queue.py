@@ -6,9 +6,11 @@ from threading import Event
 import pytest
 
 from monitor.push.queue import PushQueue
-from monitor.push.queue_store import PushQueueError, QueuedRequest
+from monitor.push.queue_store import PushBatch, PushQueueError, QueuedRequest
 from tests.monitor.push.memory_queue import MemoryQueueStore
 from tests.monitor.push.test_queue_store import MAX_BYTES, PROTOCOL, push_request
+
+BATCH = PushBatch(PROTOCOL, [push_request(3)], {})
 
 
 class StuckStore(MemoryQueueStore):
@@ -29,7 +31,7 @@ async def test_a_disk_that_does_not_answer_is_an_error_until_it_does() -> None:
     with pytest.raises(PushQueueError, match=r"the queue in memory does not answer within 0\.05 s"):
         await queue.first("tsdb")
     store.released.set()
-    await queue.append("tsdb", PROTOCOL, [push_request(3)], {}, MAX_BYTES)
+    await queue.append("tsdb", BATCH, MAX_BYTES)
     assert queue.size("tsdb").samples == 3
     await queue.close()
 
@@ -38,7 +40,7 @@ async def test_a_caller_that_is_cancelled_stops_nothing() -> None:
     store = StuckStore()
     queue = PushQueue(store)
     reading = asyncio.create_task(queue.first("tsdb"))
-    appending = asyncio.create_task(queue.append("tsdb", PROTOCOL, [push_request(3)], {}, MAX_BYTES))
+    appending = asyncio.create_task(queue.append("tsdb", BATCH, MAX_BYTES))
     await asyncio.sleep(0)
     reading.cancel()
     appending.cancel()

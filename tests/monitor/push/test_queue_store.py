@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitor.push.queue_store import PushQueueStore, PushRequest, QueueSize
+from monitor.push.queue_store import PushBatch, PushQueueStore, PushRequest, QueueSize
 from monitor.push.sqlite_queue import SqliteQueueStore
 from monitor.push.watermarks import WATERMARK_DTYPE, WatermarkRows
 from tests.monitor.fleet.fleets import NOW
@@ -44,7 +44,7 @@ def append(
     max_bytes: int = MAX_BYTES,
 ) -> int:
     saved = {chunk: watermarks() if rows is None else rows}
-    return store.append("mimir", PROTOCOL, requests, saved, max_bytes)
+    return store.append("mimir", PushBatch(PROTOCOL, requests, saved), max_bytes)
 
 
 def drain(store: PushQueueStore, receiver: str = "mimir") -> list[int]:
@@ -70,7 +70,7 @@ def test_it_is_first_in_first_out_also_after_it_was_closed(store: PushQueueStore
 
 def test_receivers_do_not_share(store: PushQueueStore) -> None:
     append(store, push_request(1))
-    store.append("thanos", PROTOCOL, [push_request(2)], {0: watermarks(a=NOW)}, MAX_BYTES)
+    store.append("thanos", PushBatch(PROTOCOL, [push_request(2)], {0: watermarks(a=NOW)}), MAX_BYTES)
     assert drain(store) == [1]
     assert store.load_watermarks("mimir").size == 0
     assert minutes_of(store.load_watermarks("thanos")) == {"a": NOW}

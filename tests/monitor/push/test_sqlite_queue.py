@@ -2,10 +2,11 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from monitor.push.queue_store import PushQueueError, QueueSize
+from monitor.push.queue_store import PushBatch, PushQueueError, QueueSize
 from monitor.push.sqlite_queue import SqliteQueueStore
 from tests.monitor.fleet.fleets import NOW
 from tests.monitor.push.test_queue_store import (
@@ -77,14 +78,9 @@ def test_a_file_of_another_version_is_kept_aside(path: Path) -> None:
 def test_a_failure_leaves_everything_as_it_was(path: Path) -> None:
     store = SqliteQueueStore(path)
     append(store, push_request(1), rows=watermarks(a=NOW - 1))
+    no_text: Any = object()
     with pytest.raises(PushQueueError):
-        store.append(
-            "mimir",
-            object(),  # type: ignore[arg-type]
-            [push_request(2)],
-            {0: watermarks(a=NOW)},
-            MAX_BYTES,
-        )
+        store.append("mimir", PushBatch(no_text, [push_request(2)], {0: watermarks(a=NOW)}), MAX_BYTES)
     assert minutes_of(store.load_watermarks("mimir")) == {"a": NOW - 1}
     assert store.sizes == {"mimir": QueueSize(1, 10)}
     assert drain(store) == [1]

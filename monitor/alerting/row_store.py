@@ -1,0 +1,71 @@
+"""Rows in memory, and the calls of an `AlertStateStore` that consist of one write."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from monitor.alerting.records import PendingNotice, SavedState
+from monitor.alerting.state_store import Changes
+from monitor.alerting.tables import PENDING_NOTICES, STATES, TABLES, Key, Row, Table
+from monitor.notifiers.notice import Notice
+
+
+class RowStore(ABC):
+    """Keeps the rows of all tables in memory. A subclass says in `write` where else they are stored.
+
+    rows: by table and key. number: the highest number of all notices that were ever committed.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[Table[Any], dict[Key, Any]] = {table: {} for table in TABLES}
+        self.number = 0
+        self._ids = count(1)
+
+    @abstractmethod
+    async def write(self, changes: Changes, notices: Sequence[Notice] = ()) -> None:
+        """Make changes, and add notices to the history, in one transaction. Memory is changed at once."""
+
+    def all(self, table: Table[Row]) -> Mapping[Key, Row]:
+        """Return the rows of a table by key."""
+        return self.rows[table]
+
+    def numbered(self, pending: Iterable[PendingNotice]) -> list[PendingNotice]:
+        """Return the rows with new ids, which are higher than all earlier ones."""
+        return [msgspec.structs.replace(one, id=next(self._ids)) for one in pending]
+
+    async def commit(
+        self,
+        states: Mapping[str, bytes | None],
+        notices: Sequence[Notice],
+        pending: Sequence[PendingNotice] = (),
+    ) -> None:
+        """Store states (None deletes one), add notices to the history, and add pending notices.
+
+        pending: rows that `numbered` returned.
+        """
+        changes: dict[tuple[Table[Any], Key], msgspec.Struct | None] = {
+            (STATES, key): None if value is None else SavedState(key, value) for key, value in states.items()
+        }
+        changes |= {(PENDING_NOTICES, one.id): one for one in pending}
+        self.number = max([self.number, *(one.number for one in notices)])
+        await self.write(changes, notices)
+
+    async def put(self, table: Table[Row], row: Row) -> None:
+        """Add or replace a row. Raises ValueError if the row could not be read back unchanged."""
+        table.encode(row)
+        await self.write({(table, table.key_of(row)): row})
+
+    async def remove(self, table: Table[Row], key: Key) -> None:
+        """Delete a row, if there is one with this key."""
+        await self.write({(table, key): None})
+
+    def apply(self, changes: Changes) -> None:
+        """Make changes in memory alone."""
+        for (table, key), row in changes.items():
+            if row is None:
+                self.rows[table].pop(key, None)
+            else:
+                self.rows[table][key] = row
