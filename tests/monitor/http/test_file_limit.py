@@ -1,0 +1,42 @@
+"""`headroom serve` raises its soft limit of open files, so that it holds more connections."""
+
+import asyncio
+import socket
+import sys
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from tests.monitor.serve_process import NO_CREDENTIALS, free_port, journal
+from tests.processes import ENVIRONMENT, eventually, get, running
+
+SOFT_LIMIT = 64
+CONNECTIONS = 200
+SERVE = """
+import resource, sys
+from monitor.cli.main import main
+
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv.pop(1)), hard))
+main()
+"""
+
+
+async def test_the_soft_limit_of_open_files_is_raised_at_the_start(tmp_path: Path) -> None:
+    port, config = free_port(), tmp_path / "headroom.yaml"
+    config.write_text("regions: [eu-west-1]\n" + journal(tmp_path))
+    serve = "serve", "--config", str(config), "--listen", f"127.0.0.1:{port}"
+    command = sys.executable, "-c", SERVE, str(SOFT_LIMIT), *serve
+    async with running(*command, environ=ENVIRONMENT | NO_CREDENTIALS):
+        await eventually(partial(get, f"http://127.0.0.1:{port}/-/healthy"))
+
+        async def all_held() -> bool | None:
+            response = await get(f"http://127.0.0.1:{port}/metrics")
+            held = response and f"headroom_http_connections {CONNECTIONS + 1:.1f}" in response.text
+            return True if held else None
+
+        with ExitStack() as held:
+            for _ in range(CONNECTIONS):
+                held.enter_context(socket.create_connection(("127.0.0.1", port)))
+                await asyncio.sleep(0)
+            await eventually(all_held)
