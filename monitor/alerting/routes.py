@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from monitor.alerting.matchers import Matcher, MatcherError, all_match, parse_matchers
 from monitor.alerting.windows import TimeWindow
+from monitor.fleet.key import LABELS
 from monitor.notifiers.notice import Severity
 from monitor.schema.problems import (
     Problem,
@@ -29,6 +30,7 @@ DEFAULT_GROUP_WAIT, DEFAULT_GROUP_INTERVAL, DEFAULT_REPEAT_INTERVAL = 30.0, 300.
 INTERVAL_FIELDS = ("group_wait", "group_interval", "repeat_interval")
 INHERITED_FIELDS = ("receiver", "group_by", *INTERVAL_FIELDS)
 SEVERITY_LABEL = "severity"
+ALERT_LABELS = (*LABELS, "resource_id", "account_name", "cause", SEVERITY_LABEL)  # besides exported tags
 
 
 def _matchers(value: Any) -> tuple[Matcher, ...]:
@@ -198,15 +200,30 @@ def _group_labels(route: RouteConfig, labels: Mapping[str, str]) -> tuple[tuple[
 
 
 def route_problems(
-    route: RouteConfig | None, receivers: Sequence[str], windows: Sequence[TimeWindow]
+    route: RouteConfig | None,
+    receivers: Sequence[str],
+    windows: Sequence[TimeWindow],
+    tag_labels: Iterable[str] = (),
 ) -> Iterator[Problem]:
-    """Yield the problems: duplicate names of receivers and windows, and unknown names in routes."""
+    """Yield the problems: duplicate names of receivers and windows, and unknown names in routes.
+
+    tag_labels: the labels of exported tags. A matcher on any other label would match no alert, or all.
+    """
     named = [window.name for window in windows]
     yield from duplicate_values(("receivers",), "name", receivers)
     yield from duplicate_values(("windows",), "name", named)
     if route:
         known = {"receiver": receivers, "active": named, "silenced": named}
-        yield from _unknown_names(route, ("route",), known)
+        labels = (*ALERT_LABELS, *tag_labels)
+        for where, one in _routes(route, ("route",)):
+            yield from _unknown_names(one, where, known)
+            yield from _unknown_labels(one, where, labels)
+
+
+def _routes(route: RouteConfig, where: Where) -> Iterator[tuple[Where, RouteConfig]]:
+    yield where, route
+    for index, branch in enumerate(route.routes):
+        yield from _routes(branch, (*where, "routes", index))
 
 
 def _unknown_names(route: RouteConfig, where: Where, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
@@ -218,5 +235,13 @@ def _unknown_names(route: RouteConfig, where: Where, known: Mapping[str, Sequenc
                     f"expected the name of a {kind}, found {shown_value(name)}{suggestion(name, names)}"
                 )
                 yield Problem((*where, key, index), sentence)
-    for index, branch in enumerate(route.routes):
-        yield from _unknown_names(branch, (*where, "routes", index), known)
+
+
+def _unknown_labels(route: RouteConfig, where: Where, labels: Sequence[str]) -> Iterator[Problem]:
+    used = [("matchers", matcher.name) for matcher in route.matchers]
+    used += [("group_by", name) for name in route.group_by or () if name != ALL_LABELS]
+    for key, name in used:
+        if name not in labels:
+            sentence = f"expected a label of alerts ({', '.join(labels)}), found {shown_value(name)}"
+            hint = "; name the tag in `tags`" if name.startswith("tag_") else suggestion(name, labels)
+            yield Problem((*where, key), sentence + hint)

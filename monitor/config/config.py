@@ -295,7 +295,12 @@ class Config(ConfigModel):
             *ineffective_alerts(self.alerts),
             *duplicate_push_names(self.push),
             *exposed_without_auth(self.listen, self.auth),
-            *route_problems(self.route, [receiver.name for receiver in self.receivers], self.windows),
+            *route_problems(
+                self.route,
+                [receiver.name for receiver in self.receivers],
+                self.windows,
+                self.tag_labels.values(),
+            ),
         ]
         if problems:
             raise to_validation_error("configuration", problems)

@@ -18,6 +18,9 @@ LABELS = {
     "severity": "critical",
 }
 WARNING, INFO, SQS = {"severity": "warning"}, {"severity": "info"}, {"service": "sqs"}
+LABELS_OF_ALERTS = (
+    "account, region, service, signal, resource, resource_id, account_name, cause, severity"  # without tags
+)
 RECEIVERS = ("ops", "pager", "web")
 NIGHT = TimeWindow.model_validate({"name": "night", "times": ["22:00-06:00"]})
 NOON, MIDNIGHT = 12 * 3600.0, 0.0
@@ -188,3 +191,21 @@ def test_unknown_and_duplicate_names_are_problems() -> None:
 def test_valid_names_are_no_problems() -> None:
     assert not list(route_problems(RouteConfig.model_validate(TREE), RECEIVERS, [NIGHT]))
     assert not list(route_problems(None, RECEIVERS, []))
+
+
+def test_labels_that_no_alert_has_are_problems() -> None:
+    route = {
+        "matchers": ["aws_service=kinesis", "severity=critical", "tag_team=data"],
+        "group_by": ["sevrity", "resource_id"],
+        "routes": [{"group_by": "..."}, {"matchers": "tag_a=b"}, {"matchers": "cause=denied"}],
+    }
+    found = route_problems(RouteConfig.model_validate(route), RECEIVERS, [NIGHT])
+    ends = [line.replace(LABELS_OF_ALERTS, "...") for line in problem_lines("", found)]
+    assert ends == [
+        "route.matchers: expected a label of alerts (...), found 'aws_service'; did you mean service?",
+        "route.matchers: expected a label of alerts (...), found 'tag_team'; name the tag in `tags`",
+        "route.group_by: expected a label of alerts (...), found 'sevrity'; did you mean severity?",
+        "route.routes[1].matchers: expected a label of alerts (...), found 'tag_a'; name the tag in `tags`",
+    ]
+    tagged = RouteConfig.model_validate({"matchers": "tag_team=data"})
+    assert not list(route_problems(tagged, RECEIVERS, [NIGHT], ["tag_team"]))
