@@ -163,6 +163,8 @@ class Observed:
     created_at: when the resource was created, in epoch seconds: older samples belong to a former resource of
         the same name. None: AWS does not return it.
     throttled: demand throttled per second (saturation). None: CloudWatch does not publish it.
+    throttled_incomplete: more demand may be throttled than `throttled` counts, which is then a lower bound:
+        0, or None, means unknown.
     served: demand served per second, in the unit of `throttled` (records, calls), which gives the share of
         demand that is throttled. None: CloudWatch does not publish it.
     upper_bound: the upper bound of a usage that the metrics only bound; `usage` is then the lower bound.
@@ -181,6 +183,7 @@ class Observed:
     deliberate: bool = False
     created_at: float | None = None
     throttled: Usage | None = None
+    throttled_incomplete: bool = False
     served: Usage | None = None
     upper_bound: Usage | None = None
     bound_reason: Unobservable | None = None

@@ -24,7 +24,7 @@ from collectors.base import (
     per_second,
     total,
 )
-from collectors.lambda_cache import FunctionCache, ProvisionedConfig
+from collectors.lambda_cache import FunctionCache, ProvisionedConfig, Reserving
 
 REQUESTS_PER_ENVIRONMENT = 10  # per second
 SCALING_STEPS = 12  # steps of ten seconds in two minutes, the maximum distance of two one-minute maxima
@@ -92,40 +92,35 @@ def total_reserved(limits: Mapping[str, int]) -> int | None:
     return None if total is None or unreserved is None else total - unreserved
 
 
-def account_series(limits: Mapping[str, int], capped: Iterable[str] | None) -> Iterator[Observed]:
+def account_series(limits: Mapping[str, int], capped: Reserving) -> Iterator[Observed]:
     """The series of the account.
 
-    capped: the functions with a reservation. Their throttles are not throttles of the account. None: unknown,
-    and so are the throttles of the account.
+    capped: the functions with a reservation. Their throttles are not throttles of the account.
     """
     concurrency = limits.get("ConcurrentExecutions")
-    throttled = None if capped is None else account_throttles(capped)
-    served = per_second(invocations)
-    yield Observed(
-        signal="account_concurrency",
+    observed = partial(
+        Observed,
         resource=ACCOUNT,
+        throttled=None if capped.names is None else account_throttles(capped.names),
+        throttled_incomplete=not capped.is_certain,
+        served=per_second(invocations),
+    )
+    yield observed(
+        signal="account_concurrency",
         limit=concurrency,
         hard_limit=True,
         usage=highest(claimed, concurrent),
-        throttled=throttled,
-        served=served,
     )
-    yield Observed(
+    yield observed(
         signal="unreserved_concurrency",
-        resource=ACCOUNT,
         limit=limits.get("UnreservedConcurrentExecutions"),
         hard_limit=True,
         usage=highest(unreserved),
-        throttled=throttled,
-        served=served,
     )
-    yield Observed(
+    yield observed(
         signal="invoke_rate_sync",
-        resource=ACCOUNT,
         limit=None if concurrency is None else REQUESTS_PER_ENVIRONMENT * concurrency,
         usage=per_second(invocations, throttles),
-        throttled=throttled,
-        served=served,
     )
 
 

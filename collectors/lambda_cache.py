@@ -11,7 +11,7 @@ Then the functions are queried gradually, a few in each inventory.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 MIN_CACHE_SECONDS = 3600.0  # until a result expires, unless the function or the total changes
 MIN_REFRESHED_FUNCTIONS = 25  # expired results that are refreshed per inventory, at least
@@ -19,6 +19,16 @@ MAX_INVENTORIES_TO_REFRESH_ALL = 12  # inventories within which all expired resu
 MAX_ASSUMED_RESERVING = 50  # functions without a result that are assumed to have a reservation
 
 ProvisionedConfig = dict[str, Any]  # a ProvisionedConcurrencyConfigListItem of the API
+
+
+class Reserving(NamedTuple):
+    """The functions that have a reservation.
+
+    names: None while too many are unknown. is_certain: False if some of these may have none.
+    """
+
+    names: Sequence[str] | None
+    is_certain: bool = True
 
 
 @dataclass(slots=True)
@@ -92,15 +102,12 @@ class FunctionCache:
         excluded = set(names)
         return ((name, one) for name, one in self.by_name.items() if name not in excluded)
 
-    def reserving(self) -> Sequence[str] | None:
-        """The names of the functions with a reservation, sorted; None while too many are unknown.
-
-        Where the total is not 0, a function that could not be queried is assumed to have one.
-        """
+    def reserving(self) -> Reserving:
+        """The functions that have a reservation. While the total is not 0, any unknown one may have one."""
         own = [name for name, one in self.by_name.items() if one.reserved is not None]
         if self.total_reserved == 0:
-            return sorted(own)
+            return Reserving(sorted(own))
         unknown = [name for name in self.revisions if name not in self.by_name]
         if not self.is_complete or len(unknown) > MAX_ASSUMED_RESERVING:
-            return None
-        return sorted(own + unknown)
+            return Reserving(None, is_certain=False)
+        return Reserving(sorted(own + unknown), is_certain=not unknown)

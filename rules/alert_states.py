@@ -69,7 +69,9 @@ def step_many(alerts: AlertColumns, minutes: Ints, samples: Samples, criteria: A
         before, busy_criteria = alerts.take(busy), criteria.take(busy)
         breach = enter[:, busy], breaches(samples.take(busy), busy_criteria, MARGIN)
         stepped = _stepped(before, minutes[busy], breach, busy_criteria)
-        undecided = samples.provisional[busy] & NEEDS_COMPLETE_MINUTE & ~_is_breached(before, *breach)
+        undecided = samples.provisional[busy] & NEEDS_COMPLETE_MINUTE
+        undecided[Rule.SATURATED] |= np.isnan(samples.throttled[busy])
+        undecided &= ~_is_breached(before, *breach)
         _restore_where(undecided, stepped, before)
         alerts.put(busy, stepped)
     np.copyto(alerts.last_sample, minutes, where=known)
@@ -101,7 +103,7 @@ def _is_breached(alerts: AlertColumns, enter: Flags, stay: Flags) -> Flags:
 
 
 def _restore_where(undecided: Flags, stepped: AlertColumns, before: AlertColumns) -> None:
-    """Undo the step of the alerts that a sample of an incomplete minute does not clear."""
+    """Undo the step of the alerts that an incomplete or unknown sample does not clear."""
     for name in ("state", "since", "clear_since"):
         np.copyto(getattr(stepped, name), getattr(before, name), where=undecided)
 

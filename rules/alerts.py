@@ -112,12 +112,13 @@ class Samples(ColumnGroup):
 
     utilization, upper_bound: the same number where usage is measured, else a lower and an upper bound. The
         upper bound is infinite in a minute that is not complete, whose sums still grow.
-    throttled: throttled demand per second beyond what is tolerated (see `rules.band.excess`).
+    throttled: throttled demand per second beyond what is tolerated (see `rules.band.excess`); 0 where AWS
+        publishes none.
     busiest: the highest utilization of the other series of the same purchase, each divided by `low` of its
         band; infinite where one of them is unknown or throttled, NaN where there are no others.
 
     A series without a utilization and without throttled demand has no sample. Where there is a utilization, a
-    missing `throttled` is zero.
+    missing `throttled` is unknown: it cannot end an alert on throttling.
     """
 
     utilization: Floats
@@ -198,7 +199,8 @@ class Alert:
 class Breach(NamedTuple):
     """The breach of a rule by a sample: `enter` without the margin, `stay` with the margin of a firing alert.
 
-    certain: False while the minute is incomplete, as a sample without a breach may still grow into one.
+    certain: False while the minute is incomplete, as a sample without a breach may still grow into one; for
+    `saturated` also where throttled demand is unknown.
     """
 
     enter: bool

@@ -12,6 +12,7 @@ from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.idleness import UNKNOWN_UTILIZATION, busiest
 from monitor.fleet.operations import NAN
 from monitor.fleet.rings import PROVISIONAL_FOR, WINDOW
+from monitor.fleet.throttling import is_unknown
 from rules.alert_states import AlertStates, SamplesAt, SavedAlert
 from rules.alerts import (
     IDLE_PENDING_FOR,
@@ -171,13 +172,17 @@ class Lifecycle:
         used, upper_bound = judged.utilization_lower_bound, judged.utilization_upper_bound
         provisional = _provisional(minutes - complete_through[slots])
         upper_bound[provisional & (~np.isnan(used) | (judged.throttled > 0))] = np.inf
-        return Samples(
-            used, upper_bound, judged.excess, self._busiest(slots, minutes, upper_bound, judged.throttled)
-        )
+        unknown = is_unknown(self._fleet, slots, judged.throttled)
+        throttled = np.where(np.isnan(judged.excess) & ~unknown, np.float32(0), judged.excess)
+        busy = unknown | (judged.throttled > 0)
+        return Samples(used, upper_bound, throttled, self._busiest(slots, minutes, upper_bound, busy))
 
-    def _busiest(self, slots: Ints, minutes: Ints, upper_bound: Floats, throttled: Floats) -> Floats:
-        """Return `Samples.busiest` of the series that may be idle; it does not matter of the others."""
-        fleet, found = self._fleet, np.where(throttled > 0, UNKNOWN_UTILIZATION, NAN)
+    def _busiest(self, slots: Ints, minutes: Ints, upper_bound: Floats, busy: Flags) -> Floats:
+        """Return `Samples.busiest` of the series that may be idle; it does not matter of the others.
+
+        busy: which of them are, or may be, throttled.
+        """
+        fleet, found = self._fleet, np.where(busy, UNKNOWN_UTILIZATION, NAN)
         near = fleet.paid[slots] & (upper_bound < fleet.low[slots] * (1 + MARGIN)) & np.isnan(found)
         some = np.flatnonzero(near)
         found[some] = busiest(fleet, slots[some], minutes[some])

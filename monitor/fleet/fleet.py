@@ -240,6 +240,7 @@ class Fleet(SeriesColumns):
         self.pending_for[slot], self.paid[slot] = settings.pending_for, settings.paid
         self.purchase[slot] = Purchase.of(series.key).id if settings.paid else 0
         self.throttled_pending_for[slot] = settings.tolerance.pending_for
+        self.throttled_incomplete[slot] = observed.throttled_incomplete
         self.tolerated_rate[slot] = settings.tolerance.rate
         self.tolerated_share[slot] = settings.tolerance.share
         self.keep_firing_for[slot] = -1 if settings.keep_firing_for is None else settings.keep_firing_for

@@ -1,7 +1,7 @@
 """Idle purchases: the one rule that judge, alerts and reports share.
 
-A purchase is idle only if every series that shares it is known, below its band and not throttled: removing
-shards that are idle by bytes but busy by records would throttle their producers.
+A purchase is idle only if every series that shares it is known to be below its band and not throttled:
+removing shards that are idle by bytes but busy by records would throttle their producers.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.operations import NAN
 from monitor.fleet.rings import NEVER
+from monitor.fleet.throttling import is_unknown
 from rules.band import Zone, Zones
 
 UNKNOWN_UTILIZATION = np.float32(np.inf)  # counts as busy
@@ -20,6 +21,8 @@ UNKNOWN_UTILIZATION = np.float32(np.inf)  # counts as busy
 def find_idle(fleet: Fleet, zone: Zones, saturation: Floats) -> Flags:
     """Return which series have a purchased limit that is idle, by the judgement of all series."""
     found: Flags = fleet.paid[: zone.size] & (zone == Zone.BELOW) & ~(saturation > 0)
+    slots = np.flatnonzero(found).astype(np.int32)
+    found[slots] = ~is_unknown(fleet, slots, saturation[slots])
     members = fleet.purchases
     if members.starts.size:
         all_idle = np.logical_and.reduceat(found[members.slots], members.starts)
@@ -31,7 +34,7 @@ def busiest(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
     """Return, for each slot and its minute, the highest utilization of the other series of its purchase.
 
     Each utilization is divided by the lower bound of its band. UNKNOWN_UTILIZATION where one is not known or
-    demand was throttled; NaN where the slot shares its purchase with no other series.
+    demand was, or may have been, throttled; NaN where the slot shares its purchase with no other series.
     """
     highest, members = np.full(slots.size, NAN), fleet.purchases
     sharing = np.flatnonzero(members.size[slots])
@@ -55,6 +58,7 @@ def _busy(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
         judged = fleet.judged_at(sampled, sampled_at)
         used, low = judged.utilization_upper_bound, judged.low
         calm = ~np.isnan(used) & ~(judged.throttled > 0) & (low > 0)
+        calm &= ~is_unknown(fleet, sampled, judged.throttled)
         busy[indices[calm]] = used[calm] / low[calm]
     return busy
 

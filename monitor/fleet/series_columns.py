@@ -21,6 +21,7 @@ class SeriesColumns(Columns):
     pending_for, keep_firing_for, paid: see `SeriesSettings`; -1 is the default of each rule. purchase: id of
     the purchase that the limit belongs to (see `monitor.fleet.purchases`), 0 without one.
     tolerated_rate, tolerated_share, throttled_pending_for: see `rules.limits.Tolerance`.
+    throttled_incomplete: see `collectors.base.Observed`.
     bounded: usage is only a lower bound, `upper_bound` the upper one. group: index in `groups`.
     created: the minute when the resource was created, NEVER where that is not known; samples before it belong
     to an earlier resource of the same name and are ignored.
@@ -43,6 +44,7 @@ class SeriesColumns(Columns):
         "tolerated_rate": (np.float32, 0),
         "tolerated_share": (np.float32, 0),
         "throttled_pending_for": (np.int32, 0),
+        "throttled_incomplete": (np.bool_, False),
         "keep_firing_for": (np.int32, -1),
         "paid": (np.bool_, False),
         "purchase": (np.uint64, 0),
@@ -75,6 +77,7 @@ class SeriesColumns(Columns):
     tolerated_rate: Floats
     tolerated_share: Floats
     throttled_pending_for: Ints
+    throttled_incomplete: Flags
     keep_firing_for: Ints
     paid: Flags
     purchase: Ids

@@ -28,12 +28,20 @@ def throttling_at(columns: SeriesColumns, slots: Slots, minutes: Ints) -> Thrott
     """Return the throttled demand of slots, each in its minute; NaN before the resource was created."""
     throttled = columns.throttled.at(columns.rings, slots, minutes)
     throttled[minutes < columns.created[slots]] = NAN
+    throttled[columns.throttled_incomplete[slots] & ~(throttled > 0)] = NAN
     excess_demand, indices = throttled.copy(), np.flatnonzero(throttled > 0).astype(np.int32)
     if indices.size:
         excess_demand[indices] = _excess(
             columns, select_slots(slots, indices), minutes[indices], throttled[indices]
         )
     return Throttling(throttled, excess_demand)
+
+
+def is_unknown(columns: SeriesColumns, slots: Ints, throttled: Floats) -> Flags:
+    """Return whether the throttled demand of slots is unknown; False where AWS publishes none."""
+    published = columns.throttled.has(slots) | columns.throttled_incomplete[slots]
+    unknown: Flags = np.isnan(throttled) & published
+    return unknown
 
 
 def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling, Ints]:
@@ -49,6 +57,7 @@ def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling
     newest = np.maximum(used_at, throttled_at)
     end = _recent_end(columns, throttled_at, newest)
     _leave_out_older(columns, worst, throttled_at, end)
+    worst[columns.throttled_incomplete[:size] & ~(worst > 0)] = NAN
     excessive = _is_excessive(columns, worst, throttled_at, end)
     return Throttling(worst, worst * excessive), newest
 

@@ -127,6 +127,7 @@ async def test_what_the_account_refuses_is_unknown_while_it_is_not_known_whose_r
         "unreserved_concurrency": (unreserved, refused),
         "invoke_rate_sync": (10_000, refused),
     }
+    assert {one.throttled_incomplete for one in series.values()} == {refused is None}
 
 
 @pytest.mark.parametrize("operation", ["list_functions", "get_function_concurrency"])
@@ -143,6 +144,7 @@ async def test_a_call_that_fails_once_leaves_what_was_known_of_reservations(oper
         after = (await aws.run_scan(account_and_functions))["account_concurrency", ""]
         assert aws.scan.failures
     assert after.throttled == before.throttled
+    assert not after.throttled_incomplete
     assert after.throttled == count_difference(throttles, throttles.of(FunctionName="capped")).scaled(
         PER_MINUTE
     )
@@ -157,6 +159,7 @@ async def test_a_function_that_cannot_be_queried_may_have_a_reservation() -> Non
     assert series.throttled == count_difference(throttles, throttles.of(FunctionName="secret")).scaled(
         PER_MINUTE
     )
+    assert series.throttled_incomplete
 
 
 async def test_of_many_functions_that_cannot_be_queried_nothing_is_presumed() -> None:
@@ -165,7 +168,8 @@ async def test_of_many_functions_that_cannot_be_queried_nothing_is_presumed() ->
         get_account_settings=SETTINGS,
         get_function_concurrency=None,
     )
-    assert (await aws.run_scan(account_and_functions))["account_concurrency", ""].throttled is None
+    series = (await aws.run_scan(account_and_functions))["account_concurrency", ""]
+    assert (series.throttled, series.throttled_incomplete) == (None, True)
 
 
 def of_function(call: str) -> bool:

@@ -239,12 +239,13 @@ def check_push(world: World, slot: int, minute: int, course: SeriesHistory) -> N
 def check_alert(world: World, slot: int) -> None:
     """An alert without delays fires while the zone is bad enough in the last minute that was judged.
 
-    A minute whose numbers may still grow can begin it, and cannot end it.
+    A minute whose numbers may still grow can begin it, and cannot end it. A minute of which it is unknown
+    whether anything was throttled does not end an alert on that.
     """
     fleet, slots = world.fleet, np.array([slot], np.int32)
     both = fleet.usages, fleet.throttled
     newest = max(int(one.newest_minutes(fleet.rings, slots)[0]) for one in both)
-    course, worst = course_of(world, slot, newest), Zone.STALE
+    course, expected = course_of(world, slot, newest), set[Rule]()
     complete = min(
         int(one.complete_through(fleet.rings, slots)[0]) for one in (fleet.usages, fleet.throttled)
     )
@@ -254,9 +255,11 @@ def check_alert(world: World, slot: int) -> None:
     grows = (ahead > 0) & (ahead <= PROVISIONAL_FOR) & (has_usage | throttled)
     for at in np.flatnonzero(judged).tolist():
         zone = Zone(int(course.zone[at]))
-        worst = max(worst, zone) if grows[at] else zone
+        unknown = {Rule.SATURATED} if np.isnan(course.excess[at]) else set()
+        kept = expected & ({*Rule} if grows[at] else unknown)
+        expected = kept | {rule for rule in (Rule.ABOVE, Rule.NEAR, Rule.SATURATED) if rule <= zone}
     firing = {rule for rule, _ in world.lifecycle.rules(slot, AlertState.FIRING)}
-    assert firing == {rule for rule in (Rule.ABOVE, Rule.NEAR, Rule.SATURATED) if rule <= worst}
+    assert firing == expected
 
 
 @settings(max_examples=30)

@@ -25,13 +25,15 @@ NAN = float("nan")
 WINDOW = 180
 SAMPLES: Mapping[str, tuple[float, ...]] = {
     "b": (0.10, 0.0),  # below the band
-    "l": (0.41, NAN),  # within it, yet not clear of `below`
-    ".": (0.50, NAN),
+    "l": (0.41, 0.0),  # within it, yet not clear of `below`
+    ".": (0.50, 0.0),
     "h": (0.68, 0.0),  # within it, yet not clear of `above`
     "a": (0.80, 0.0),  # above it
-    "c": (0.95, NAN),
+    "c": (0.95, 0.0),
     "s": (0.50, 1.0),  # throttled in a burst
     "t": (NAN, 0.1),  # throttled, without a known usage
+    "?": (0.50, NAN),  # it is unknown whether anything is throttled
+    "m": (0.95, NAN),  # likewise, near the limit
     "z": (NAN, 0.0),  # not throttled, and no known usage: no sample
     "_": (NAN, NAN),
     "u": (0.50, 2.00, 0.0, NAN),  # 50 to 200 %: the bounds prove nothing
@@ -83,6 +85,7 @@ def breach(letter: str, rule: Rule) -> Breach | None:
     if not one.known.all():
         return None
     certain = rule is Rule.BELOW or not one.provisional[0]
+    certain &= rule is not Rule.SATURATED or not np.isnan(one.throttled[0])
     enter, stay = (bool(breaches(one, make_criteria(1), margin)[rule, 0]) for margin in (0, MARGIN))
     return Breach(enter, stay, certain)
 

@@ -2,8 +2,8 @@
 
 Only the clock, AWS and the receivers are replaced. A story has one letter for each minute of a series: `.` is
 within its band, `b` below, `l` within but not clear of below, `h` within but not clear of above, `a` above,
-`c` near the limit, `s` throttled, `_` no sample. The notices that receivers get are letters of
-`LETTER_OF_KIND`.
+`c` near the limit, `s` throttled, `?` within its band while the throttles are not read, `_` no sample. The
+notices that receivers get are letters of `LETTER_OF_KIND`.
 """
 
 import random
@@ -48,7 +48,9 @@ LETTERS = {
     "a": (0.80, 0.0),
     "c": (0.95, 0.0),
     "s": (1.00, 60.0),
+    "?": (0.50, 0.0),
 }
+UNREAD_THROTTLES = "?"
 LETTER_OF_KIND = {
     NoticeKind.FIRING: "F",
     NoticeKind.WORSENED: "W",
@@ -158,11 +160,11 @@ class Stage:
     def write(self, series: Series, minute: int, letter: str) -> None:
         """Write the sample of a minute, and mark the minute as read. `_` writes no sample."""
         rows = self.fleet.metrics(series.key.cell)
-        names = [metric_query(one.of(StreamName=series.key.id)) for one in (traffic, refused)]
-        row = np.array([rows[name] for name in names])
-        if letter != "_":
-            values = np.array(LETTERS[letter], np.float32) * (LIMIT * 60, 1)
-            self.fleet.rings.write(row, np.array([minute] * 2), values.astype(np.float32))
+        metrics = () if letter == "_" else (traffic,) if letter == UNREAD_THROTTLES else (traffic, refused)
+        if metrics:
+            row = np.array([rows[metric_query(one.of(StreamName=series.key.id))] for one in metrics])
+            values = (np.array(LETTERS[letter]) * (LIMIT * 60, 1)).astype(np.float32)[: row.size]
+            self.fleet.rings.write(row, np.full(row.size, minute), values)
             self.fleet.rings.mark_read(row, minute)
 
     async def process(self, seconds: float = 0) -> list[Notice]:

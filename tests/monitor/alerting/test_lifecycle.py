@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from collectors.base import per_second
 from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import Severity
 from rules.band import Zone
@@ -120,6 +121,23 @@ async def test_nothing_is_resolved_while_a_namespace_is_silent(late: int, tmp_pa
             assert await stage.process(60) == []
         stage.minute = first
         assert await stage.play(orders="s" * late) == "." * late
+        assert (await stage.play(orders="." * 9)).strip(".") == "R"
+
+
+@pytest.mark.parametrize("known", ["its metric is not read", "it is not known which metrics count", "a part"])
+async def test_nothing_is_resolved_while_it_is_unknown_what_is_refused(known: str, tmp_path: Path) -> None:
+    """The usage is read all the time: that nothing of the refusals is known is not that there are none."""
+    async with Stage.opened(tmp_path) as stage:
+        assert (await stage.play(orders="s" * 12)).strip(".") == "F"
+        series = stage.series("orders")
+        usual = per_second(refused.of(StreamName=series.key.id))
+        if known == "it is not known which metrics count":
+            stage.series("orders", throttled=None, throttled_incomplete=True)
+        if known == "a part":
+            stage.series("orders", throttled=usual, throttled_incomplete=True)
+        assert await stage.play(orders=("." if known == "a part" else "?") * 40) == "." * 40
+        assert stage.states == {series.key: "firing critical"}
+        stage.series("orders", throttled=usual)
         assert (await stage.play(orders="." * 9)).strip(".") == "R"
 
 

@@ -13,7 +13,9 @@ from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.idleness import busiest
 from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
+from monitor.fleet.metric_query import metric_query
 from monitor.fleet.series_settings import SeriesSettings
+from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from tests.monitor.alerting.stage import Stage
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add
@@ -80,6 +82,33 @@ def test_what_was_bought_together_is_idle_together(
 
 def test_what_is_refused_is_not_idle_even_within_the_tolerance() -> None:
     assert not any(idle((BYTES, 5), (RECORDS, 5), throttled=0.02))
+
+
+@pytest.mark.parametrize("incomplete", [False, True])
+def test_what_may_be_refused_is_not_idle(incomplete: bool) -> None:
+    """The metric of the refusals was not read, or counts a part of them."""
+    fleet = Fleet()
+    usage = per_second(Metric("AWS/Kinesis", BYTES, "Sum").of(StreamName="orders"))
+    throttled = None if incomplete else per_second(refused.of(StreamName="orders", ShardId="unread"))
+    first = add(
+        fleet,
+        key(BYTES, "orders"),
+        BOUGHT,
+        usage=usage,
+        throttled=throttled,
+        throttled_incomplete=incomplete,
+    )
+    second = bought(fleet, RECORDS, "orders")
+    write(fleet, second, NOW - 3, 5)
+    rows = fleet.metrics(first.key.cell)
+    row = np.array([rows[metric_query(metric)] for metric, _ in usage.terms])
+    fleet.rings.write(row, np.array([NOW - 3]), np.array([60.0], np.float32))
+    fleet.rings.mark_read(row, NOW - 3)
+    judge(fleet, NOW)
+    assert fleet.zone[first.slot] == Zone.BELOW
+    assert not fleet.idle[: fleet.size].any()
+    at = np.array([NOW - 3], np.int32)
+    assert busiest(fleet, np.array([second.slot], np.int32), at).tolist() == [np.inf]
 
 
 def test_other_streams_regions_and_limits_that_cost_nothing_are_no_part_of_it() -> None:

@@ -297,6 +297,17 @@ def test_an_old_refusal_says_nothing_of_a_newer_sample() -> None:
     assert judged(fleet, (0, 10 - RECENT_MINUTES, 17.0)).zone is Zone.BELOW
 
 
+@pytest.mark.parametrize(("counted", "shown", "zone"), [(6.0, 6.0, Zone.SATURATED), (0.0, NAN, Zone.BELOW)])
+def test_a_part_of_the_refusals_is_a_lower_bound_so_that_none_of_it_says_nothing(
+    counted: float, shown: float, zone: Zone
+) -> None:
+    fleet = Fleet()
+    put(fleet, replace(seen(total(traffic), throttled=total(refusals)), throttled_incomplete=True))
+    told = judged(fleet, (0, 3, 17.0), (1, 3, counted))
+    assert told.saturation == pytest.approx(shown, nan_ok=True)
+    assert told.zone is zone
+
+
 def test_a_refusal_without_usage_is_saturated_all_the_same() -> None:
     fleet = Fleet()
     put(fleet, seen(total(traffic), throttled=total(refusals)))
