@@ -6,7 +6,6 @@ It replaces botocore's clients, so that tests run the real cell, pagination and 
 import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from typing import Any
 
 import botocore.session
@@ -119,17 +118,6 @@ class FakeClient:
             raise denied(operation.name)
         validate_parameters(answer, operation.output_shape)
         return answer
-
-
-class FakeSession:
-    """Replaces a session of aiobotocore."""
-
-    def __init__(self, aws: "FakeAws") -> None:
-        self.aws = aws
-
-    @asynccontextmanager
-    async def create_client(self, service: str, **_: Any) -> AsyncIterator[FakeClient]:
-        yield FakeClient(service, self.aws)
 
 
 class FakeClientCache(ClientCache):

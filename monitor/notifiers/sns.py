@@ -63,8 +63,8 @@ class Sns(BaseReceiver):
     async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
         try:
             async with asyncio.timeout(self.timeout):
-                sns = await client.aws_client("sns", self.region)
-                response = await sns.publish(**payload(notification, self))
+                params = payload(notification, self)
+                response = await client.call_aws("sns", self.region, "publish", **params)
         except TimeoutError:
             return retry("timeout", f"SNS: no response within {self.timeout:g} s")
         except AWS_ERRORS as error:

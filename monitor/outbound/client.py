@@ -17,11 +17,13 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiobotocore.config import AioConfig
-from aiobotocore.session import AioSession
 from aiohappyeyeballs import start_connection
 from aiohttp.abc import AbstractResolver
+from botocore.exceptions import ClientError
 
-from monitor.aws.clients import CLIENT_CONFIG
+from monitor.aws.clients import CLIENT_CONFIG, ClientCache, sign_with
+from monitor.aws.credentials import Credentials, EnvironmentCredentials
+from monitor.aws.failure import is_credentials_error
 from monitor.lib.telemetry import VERSION
 from monitor.outbound.addresses import PrivateAddressError, any_socket, public_socket
 from monitor.outbound.proxies import Proxies, is_private_literal
@@ -83,13 +85,14 @@ class OutboundClient:
     """A client for HTTP requests, SMTP sockets and AWS APIs; an async context manager that closes them.
 
     Create it in a running event loop. tls: verifies certificates. endpoint_url: replaces AWS, for emulators.
-    proxies: for HTTP; AWS clients read the environment themselves. dns_cache_ttl: seconds that addresses of
-    names are reused. now: returns epoch seconds.
+    proxies: for HTTP; AWS clients read the environment themselves. aws_credentials: sign calls to AWS.
+    dns_cache_ttl: seconds that addresses of names are reused. now: returns epoch seconds.
     """
 
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
     resolver: AbstractResolver = field(default_factory=Resolver)
-    aws_session: AioSession = field(default_factory=AioSession)
+    aws_clients: ClientCache = field(default_factory=ClientCache)
+    aws_credentials: Credentials = field(default_factory=EnvironmentCredentials)
     endpoint_url: str | None = None
     proxies: Proxies = field(default_factory=Proxies)
     dns_cache_ttl: int = DNS_CACHE_TTL
@@ -98,13 +101,13 @@ class OutboundClient:
     _sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = field(
         default_factory=dict, init=False, repr=False
     )
-    _aws_clients: dict[tuple[str, str], Any] = field(default_factory=dict, init=False, repr=False)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._resources.aclose()
+        await self.aws_clients.aclose()
         await self.resolver.close()
 
     async def post(
@@ -149,13 +152,21 @@ class OutboundClient:
         )
 
     async def aws_client(self, service: str, region: str) -> Any:
-        """Return the AWS client of a service in a region, with the credentials of the environment."""
-        if (service, region) not in self._aws_clients:
-            context = self.aws_session.create_client(
-                service, region_name=region, endpoint_url=self.endpoint_url, config=AWS_CONFIG
-            )
-            self._aws_clients[service, region] = await self._resources.enter_async_context(context)
-        return self._aws_clients[service, region]
+        """Return the AWS client of a service in a region, for calls through `call_aws` only."""
+        return await self.aws_clients.get(service, region, self.endpoint_url, AWS_CONFIG)
+
+    async def call_aws(self, service: str, region: str, method: str, **params: Any) -> Any:
+        """Call a method of an AWS client. Credentials that AWS rejects are read again. Raises AWS_ERRORS."""
+        call = getattr(await self.aws_client(service, region), method)
+        credentials = await self.aws_credentials.frozen()
+        try:
+            with sign_with(credentials):
+                return await call(**params)
+        except ClientError as error:
+            if not is_credentials_error(error) or not await self.aws_credentials.refresh(credentials, region):
+                raise
+        with sign_with(await self.aws_credentials.frozen()):
+            return await call(**params)
 
     async def _session(self, allow_private: bool, proxied: bool) -> aiohttp.ClientSession:
         """Return a session. Policies that differ in `allow_private` share no connections."""

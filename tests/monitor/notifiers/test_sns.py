@@ -1,20 +1,23 @@
 """SNS: the parameters by botocore's model, every error, and a topic of an emulator."""
 
 import json
-from typing import Any, cast
+import os
+from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
-from aiobotocore.session import AioSession
+from aiohttp import web
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, NoCredentialsError
 from moto.server import ThreadedMotoServer
 
 from monitor.notifiers.sns import Sns, payload
 from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryOutcome
-from tests.fake_aws import FakeAws, FakeSession
+from tests.fake_aws import FakeAws, FakeClientCache
+from tests.fake_cloudwatch import fake_credentials
 from tests.monitor.notifiers.hostile_texts import TEXTS, hostile_notice
-from tests.monitor.notifiers.loopback import build_receiver, notice, notification, resolved
+from tests.monitor.notifiers.loopback import build_receiver, http_server, notice, notification, resolved
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
 RECEIVER = build_receiver(Sns, topic_arn=TOPIC)
@@ -30,8 +33,8 @@ def error(code: str, status: int, said: str = "no") -> ClientError:
 
 
 async def answered(answer: Any, receiver: Sns = RECEIVER, **changes: Any) -> Any:
-    session = cast(AioSession, FakeSession(FakeAws(publish=answer)))
-    async with OutboundClient(aws_session=session) as client:
+    clients = FakeClientCache(FakeAws(publish=answer))
+    async with OutboundClient(aws_clients=clients, aws_credentials=fake_credentials()) as client:
         return await receiver.send(notification(**changes), client)
 
 
@@ -100,6 +103,35 @@ async def test_what_aws_says_is_shown_on_one_line() -> None:
     answer = await answered(error("NotFound", 404, "Topic\ndoes not exist" + "x" * 500))
     assert answer.sentence.startswith("SNS: Topic does not exist")
     assert len(answer.sentence) <= 200
+
+
+def rotate(file: Path, key: str) -> None:
+    file.write_text(f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\naws_session_token=t\n")
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId"])
+async def test_rotated_credentials_are_read_again_when_aws_rejects_the_old_ones(
+    code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    file = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    accepted = "<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>"
+    rejected = f"<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
+    answers = [
+        web.Response(text=accepted),
+        web.Response(text=rejected, status=403),
+        web.Response(text=accepted),
+    ]
+    async with http_server(*answers) as server, OutboundClient(endpoint_url=server.url) as client:
+        for key in ("AKIAOLD", "AKIANEW"):
+            rotate(file, key)
+            result = await RECEIVER.send(notification(), client)
+            assert result.outcome is DeliveryOutcome.DELIVERED, result
+    signed = [headers["authorization"].partition("Credential=")[2][:7] for _, headers, _ in server.requests]
+    assert signed == ["AKIAOLD", "AKIAOLD", "AKIANEW"]
 
 
 async def test_a_real_topic(monkeypatch: pytest.MonkeyPatch) -> None:
