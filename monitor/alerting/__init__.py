@@ -1,1 +1,1 @@
-"""From a change of an alert's state to what a person reads: notices, groups, routes, silences, deliveries."""
+"""Alerting: evaluates alert rules, groups, routes and silences alerts, and delivers notifications of them."""

@@ -6,14 +6,12 @@ from msgspec.structs import replace
 
 from monitor.alerting import blind_text
 from monitor.alerting.inhibit import BLIND_SIGNAL
-from monitor.alerting.visibility import THIS_MACHINE, BlindSpot, ObservationTarget, blind_spots
+from monitor.alerting.visibility import THIS_MACHINE, BlindScope, BlindSpot, ObservationTarget, blind_spots
 from monitor.aws.status import MonitorStatus
 from monitor.lib.durations import format_duration
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
 
 MIN_REWRITE = 60.0  # seconds between two notices of one alert, but for its first minute
-
-Scope = frozenset[tuple[tuple[str, str], str]]
 
 
 class BlindAlerts:
@@ -21,7 +19,7 @@ class BlindAlerts:
 
     def __init__(self, next_number: Callable[[], int]) -> None:
         self._next_number = next_number
-        self._scopes: dict[str, Scope] = {}  # of the last notices, by alert
+        self._scopes: dict[str, BlindScope] = {}  # of the last notices, by alert
 
     def update(
         self,
@@ -41,10 +39,10 @@ class BlindAlerts:
                 self._scopes[spot.alert] = spot.scope
                 yield notice
         blind = {spot.alert for spot in spots}
-        for one in firing.values():
-            if one.alert not in blind and not _may_last(one, status, targets):
-                self._scopes.pop(one.alert, None)
-                yield self._ended(one, status, targets, now)
+        for before in firing.values():
+            if before.alert not in blind and not _may_last(before, status, targets):
+                self._scopes.pop(before.alert, None)
+                yield self._ended(before, status, targets, now)
 
     def _changed(self, spot: BlindSpot, before: Notice | None, now: float, page: str) -> Notice | None:
         """Return a new notice of a blind spot, or None when nothing changed since the last one."""
@@ -79,26 +77,28 @@ class BlindAlerts:
         )
 
     def _ended(
-        self, one: Notice, status: MonitorStatus, targets: Iterable[ObservationTarget], now: float
+        self, before: Notice, status: MonitorStatus, targets: Iterable[ObservationTarget], now: float
     ) -> Notice:
-        name, cause = one.labels.get("account_name") or one.labels["account"], one.labels.get("cause")
-        seen = any(_targets_of(one, status, targets))
-        how = f"recovered: {blind_text.end_of(cause)}" if seen and cause else "is not monitored any more"
-        summary = f"{name} {how}, after {format_duration(now - one.since)}."
-        return replace(one, number=self._next_number(), kind=NoticeKind.RESOLVED, summary=summary, at=now)
+        name, cause = (
+            before.labels.get("account_name") or before.labels["account"],
+            before.labels.get("cause"),
+        )
+        seen = any(_targets_of(before, status, targets))
+        how = f"recovered: {blind_text.end_text(cause)}" if seen and cause else "is not monitored any more"
+        summary = f"{name} {how}, after {format_duration(now - before.since)}."
+        return replace(before, number=self._next_number(), kind=NoticeKind.RESOLVED, summary=summary, at=now)
 
 
-def _may_last(one: Notice, status: MonitorStatus, targets: Iterable[ObservationTarget]) -> bool:
-    """Return whether a firing alert may still last, because nothing proves that it ended.
+def _may_last(before: Notice, status: MonitorStatus, targets: Iterable[ObservationTarget]) -> bool:
+    """Return true if nothing proves that a firing alert has ended. before: its last notice.
 
-    That is so while anything in the account fails for its cause, if only once, or has not been read yet, and
-    while the account is inaccessible or has not been tried.
+    It lasts while anything in the account fails for its cause, if only once, or has not been read yet. It
+    also lasts while accounts are inaccessible or were not opened yet, as one of them may be its account.
     """
-    mine = list(_targets_of(one, status, targets))
-    if mine:
-        cause = one.labels.get("cause")
-        return any(target.cause == cause or not _is_answered(target) for target in mine)
-    # The id of an account that is inaccessible may not be known.
+    own_targets = list(_targets_of(before, status, targets))
+    if own_targets:
+        cause = before.labels.get("cause")
+        return any(target.cause == cause or not _is_answered(target) for target in own_targets)
     return bool(status.pending or status.inaccessible_accounts)
 
 
@@ -107,9 +107,9 @@ def _is_answered(target: ObservationTarget) -> bool:
 
 
 def _targets_of(
-    one: Notice, status: MonitorStatus, targets: Iterable[ObservationTarget]
+    before: Notice, status: MonitorStatus, targets: Iterable[ObservationTarget]
 ) -> Iterator[ObservationTarget]:
-    """Return the targets of an alert's account, which goes by its name as long as its id is not known."""
-    account = one.labels["account"]
+    """Return the targets of an alert's account. Its name stands for its id as long as that is unknown."""
+    account = before.labels["account"]
     ids = {account, *(known.account for known in status.accounts if known.name == account)}
     return (target for target in targets if target.account in ids)

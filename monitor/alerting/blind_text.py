@@ -1,4 +1,4 @@
-"""The texts of blind spots: what failed where, in AWS's words, and what to do about it."""
+"""The texts of blind spots: what failed and where, with AWS's message, and how to mend it."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -65,21 +65,21 @@ def summary(spot: BlindSpot) -> str:
 
 
 def remedies(spot: BlindSpot) -> tuple[str, ...]:
-    """Return what can be done about a blind spot."""
+    """Return sentences on how to mend a blind spot; none for an unknown cause."""
     return REMEDIES.get(spot.cause, ())
 
 
-def end_of(cause: str) -> str:
-    """Return what the end of a blind spot of this cause means."""
+def end_text(cause: str) -> str:
+    """Return what is true once a blind spot of this cause has ended, such as `AWS answers again`."""
     return END_TEXTS.get(cause, f"AWS does not answer {cause} any more")
 
 
 @lru_cache(4096)
 def iam_action(service: str, operation: str) -> str:
-    """Return the IAM action of an operation. service: of the collector that called it; empty: metrics."""
+    """Return the IAM action of an operation. service: the collector's; empty for the reading of metrics."""
     if not operation:
         return ""
-    declared = next((one.iam_actions for one in COLLECTORS if one.service == service), ())
+    declared = next((collector.iam_actions for collector in COLLECTORS if collector.service == service), ())
     known = (
         *declared,
         "cloudwatch:GetMetricData",
@@ -88,14 +88,16 @@ def iam_action(service: str, operation: str) -> str:
         *quotas.ACTIONS,
         *tags.ACTIONS,
     )
-    found = next((one for one in known if one.rpartition(":")[2] == operation), None)
+    found = next((action for action in known if action.rpartition(":")[2] == operation), None)
     return found or (f"{service}:{operation}" if service else operation)
 
 
 def _representative(targets: Iterable[ObservationTarget]) -> Failure | None:
     """Return the failure whose message is shown: the first by action, so that it seldom changes."""
     failed = [
-        (iam_action(one.service, failure.operation), failure) for one in targets for failure in one.failures
+        (iam_action(target.service, failure.operation), failure)
+        for target in targets
+        for failure in target.failures
     ]
     return min(failed, key=lambda pair: (not pair[0], pair[0]), default=("", None))[1]
 
@@ -104,16 +106,20 @@ def _what(spot: BlindSpot, failure: Failure | None) -> str:
     if failure is None:
         return "No read has completed"
     actions = sorted(
-        {iam_action(one.service, failed.operation) for one in spot.targets for failed in one.failures}
+        {
+            iam_action(target.service, failed.operation)
+            for target in spot.targets
+            for failed in target.failures
+        }
     )
-    named = [one for one in actions if one]
+    named = [action for action in actions if action]
     more = f" and {len(named) - 1} more" if len(named) > 1 else ""
     return f"{failure.code} of {named[0]}{more}" if named else failure.code
 
 
 def _where(spot: BlindSpot) -> str:
     """Return in which regions it shows; empty for the account as a whole."""
-    regions = sorted({one.region for one in spot.targets if one.region})
+    regions = sorted({target.region for target in spot.targets if target.region})
     name = spot.name or spot.account
     if len(regions) <= 1:
         return "".join(f"in {region} of {name}" for region in regions)
@@ -122,10 +128,10 @@ def _where(spot: BlindSpot) -> str:
 
 def affected_services(spot: BlindSpot, region: str = "") -> str:
     """Return the titles of the services that cannot be read, in one region or in any."""
-    known, places = catalogue(), (one for one in spot.targets if one.region)
-    names = sorted({one.service for one in places if region in ("", one.region)})
+    known, places = catalogue(), (target for target in spot.targets if target.region)
+    names = sorted({target.service for target in places if region in ("", target.region)})
     return join_limited(
-        [known[one].title if one in known else one or METRICS_TITLE for one in names], MAX_SERVICES
+        [known[name].title if name in known else name or METRICS_TITLE for name in names], MAX_SERVICES
     )
 
 

@@ -1,4 +1,4 @@
-"""Delivers notifications: creates and removes a sender for each receiver, and gives notices to it."""
+"""Delivers notifications: creates and removes a sender for each receiver, and hands notices to it."""
 
 import asyncio
 import logging
@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from monitor.alerting.delivery_store import DeliveryChanges, DeliveryStore
+from monitor.alerting.delivery_store import DeliveryStore
 from monitor.alerting.records import DeadLetter, PendingNotice
 from monitor.alerting.sender import DeliveryStats, DeliveryTarget, Sender
-from monitor.alerting.tables import DEAD_LETTERS, NOTIFICATIONS, PENDING_NOTICES
+from monitor.alerting.tables import DEAD_LETTERS, NOTIFICATIONS, PENDING_NOTICES, RowChanges
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.notifiers.notice import Notice
 
@@ -82,10 +82,12 @@ class Delivery:
         by_receiver: dict[str, list[PendingNotice]] = {}
         for row in rows:
             by_receiver.setdefault(row.receiver, []).append(row)
-        rows_of = {self.senders[name]: own for name, own in by_receiver.items() if name in self.senders}
+        rows_of = {
+            self.senders[name]: own_rows for name, own_rows in by_receiver.items() if name in self.senders
+        }
         stored = self._store.commit(states, notices, rows)
-        for sender, own in rows_of.items():
-            sender.outbox.enqueue(own)  # before the first await, so that a cancellation cannot skip it
+        for sender, own_rows in rows_of.items():
+            sender.outbox.enqueue(own_rows)  # before the first await, so that a cancellation cannot skip it
         await stored
         for sender in rows_of:
             await sender.trim()
@@ -93,11 +95,14 @@ class Delivery:
 
     async def replay(self, receiver: str | None = None) -> int:
         """Requeue the dead letters of one receiver, or of all. Return their number."""
-        changes: DeliveryChanges = {}
+        changes: RowChanges = {}
         for sender in self.senders.values():
-            for one in sender.dead_letters if receiver in (None, sender.target.name) else ():
-                changes |= {(DEAD_LETTERS, one.id): None, (NOTIFICATIONS, one.id): one.notification}
-                sender.outbox.requeue(one.notification, self._now())
+            for dead_letter in sender.dead_letters if receiver in (None, sender.target.name) else ():
+                changes |= {
+                    (DEAD_LETTERS, dead_letter.id): None,
+                    (NOTIFICATIONS, dead_letter.id): dead_letter.notification,
+                }
+                sender.outbox.requeue(dead_letter.notification, self._now())
                 sender.wake.set()
         await self._store.write(changes)
         return len(changes) // 2
@@ -142,16 +147,18 @@ class Delivery:
         await self._drop_orphans()
 
     async def _drop_orphans(self) -> None:
-        changes: DeliveryChanges = {}
-        too_old = self._now() - MAX_ORPHAN_AGE
+        changes: RowChanges = {}
+        oldest_kept = self._now() - MAX_ORPHAN_AGE
         for row in self._store.all(PENDING_NOTICES).values():
-            if row.receiver not in self.senders and row.notice.at < too_old:
+            if row.receiver not in self.senders and row.notice.at < oldest_kept:
                 changes[PENDING_NOTICES, row.id] = None
                 self._telemetry.dropped.labels(row.receiver, "no_such_receiver").inc()
-        for one in self._store.all(NOTIFICATIONS).values():
-            if one.receiver not in self.senders and one.at < too_old:
-                changes[NOTIFICATIONS, one.id] = None
-                self._telemetry.dropped.labels(one.receiver, "no_such_receiver").inc(len(one.notices))
+        for notification in self._store.all(NOTIFICATIONS).values():
+            if notification.receiver not in self.senders and notification.at < oldest_kept:
+                changes[NOTIFICATIONS, notification.id] = None
+                self._telemetry.dropped.labels(notification.receiver, "no_such_receiver").inc(
+                    len(notification.notices)
+                )
         if changes:
             log.warning("dropped %d notices for receivers that are no longer configured", len(changes))
             await self._store.write(changes)

@@ -1,15 +1,11 @@
 """The store of notices that wait for delivery, and of undeliverable notifications."""
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
-
-import msgspec
+from typing import Protocol
 
 from monitor.alerting.records import PendingNotice
-from monitor.alerting.tables import Key, Row, Table
+from monitor.alerting.tables import RowChanges, RowKey, StoredRow, Table
 from monitor.notifiers.notice import Notice
-
-DeliveryChanges = dict[tuple[Table[Any], Key], msgspec.Struct | None]  # the new row, or None to delete it
 
 
 class DeliveryStore(Protocol):
@@ -20,7 +16,7 @@ class DeliveryStore(Protocol):
     returned, the change survives a restart. Changes are stored in the order of the calls.
     """
 
-    def all(self, table: Table[Row]) -> Mapping[Key, Row]:
+    def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
         """Return the rows of a table by key, in the order in which they were added."""
 
     def numbered(self, pending: Iterable[PendingNotice]) -> list[PendingNotice]:
@@ -37,7 +33,7 @@ class DeliveryStore(Protocol):
         states: by key; None deletes a state. pending: rows that `numbered` returned.
         """
 
-    def write(self, changes: DeliveryChanges) -> Awaitable[None]:
+    def write(self, changes: RowChanges) -> Awaitable[None]:
         """Make several changes in one transaction."""
 
     def maintain(self) -> Awaitable[None]:

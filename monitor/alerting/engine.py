@@ -6,8 +6,8 @@
 4. `plan` decides which receivers are notified of which alerts now.
 5. `persist` stores all of it in one transaction, and hands the notifications to the delivery.
 
-The stages 4 and 5 run again between evaluations, whenever something may be due. A run may be cancelled
-wherever it waits, or fail: what it found is kept, and the next run goes on.
+Stages 4 and 5 also run between evaluations, whenever something may be due. A run that fails or is cancelled
+keeps its results so far, and the next run continues.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from contextlib import suppress
 from math import ceil
 
 from monitor.alerting.delivery import Delivery
-from monitor.alerting.engine_state import JUDGED, EngineState
+from monitor.alerting.engine_state import EVALUATED_UNTIL, EngineState
 from monitor.alerting.evaluate import Evaluator
 from monitor.alerting.lifecycle import Lifecycle
 from monitor.alerting.notice_builder import NoticeBuilder
@@ -46,7 +46,7 @@ class NotFiringError(HeadroomError, LookupError):
 
 
 class AlertEngine:
-    """The alerts of a fleet. silences: acknowledgements and silences; notice_builder: writes the texts."""
+    """The alerts of a fleet. silences: silences and acknowledgements. notice_builder: builds the notices."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class AlertEngine:
         self._delivery, self._now = delivery, now
         self._state = EngineState(store)
         self.silences = Silences(store)
-        lifecycle = Lifecycle(fleet, self._judged_until())
+        lifecycle = Lifecycle(fleet, self._evaluated_until())
         self.notice_builder = NoticeBuilder(fleet, lifecycle, settings, self._highest_number(store))
         self._lifecycle = lifecycle
         self._restorer = Restorer(fleet, lifecycle, self._state)
@@ -67,7 +67,7 @@ class AlertEngine:
         self._observer = Observer(self.notice_builder, self._state, now())
         self.wake = asyncio.Event()  # set it to have notifications planned at once
         self._next_due: float | None = None
-        self._all_read = False  # whether each series could be evaluated up to now
+        self._is_all_read = False  # true once everything was read, so that every series was evaluated
         self._running = asyncio.Lock()
         self.configure(settings)
 
@@ -77,8 +77,8 @@ class AlertEngine:
         self._lifecycle.max_batch_minutes = ceil(settings.poll_interval / 60) + MAX_POLL_DELAY
         receivers = settings.receivers
         self._planner = NotificationPlanner(
-            Router(settings.route, [one.name for one in receivers], settings.windows),
-            {one.name: one.keepalive for one in receivers if one.keepalive},
+            Router(settings.route, [receiver.name for receiver in receivers], settings.windows),
+            {receiver.name: receiver.keepalive for receiver in receivers if receiver.keepalive},
             self.silences,
         )
         self._observer.started = self._now()
@@ -104,7 +104,10 @@ class AlertEngine:
     def blind_places(self) -> dict[tuple[str, ...], float]:
         """Return how many places are affected by each firing blind spot, by account and cause."""
         firing = self._state.blind_alerts()
-        return {(one.labels["account"], one.labels.get("cause", "")): float(one.places) for one in firing}
+        return {
+            (notice.labels["account"], notice.labels.get("cause", "")): float(notice.places)
+            for notice in firing
+        }
 
     async def acknowledge(self, acknowledgement: Acknowledgement) -> Acknowledgement:
         """Store an acknowledgement, and plan notifications anew. Raises InvalidInputError."""
@@ -130,13 +133,15 @@ class AlertEngine:
     async def process(self, status: MonitorStatus, account_names: Mapping[str, str]) -> None:
         """Run all stages, after the fleet was judged. account_names: by 12-digit id."""
         async with self._running:
-            now, self._all_read = self._now(), not status.pending
+            now, self._is_all_read = self._now(), not status.pending
             self._evaluator.name_accounts(account_names)
             await self._restore(status, now)
             await self._evaluator.evaluate(now)
             self._observer.observe(status, now)
             await self._notify(now)
-            await self.silences.expire(now, [one.alert for one in self.alerts.values() if one.firing])
+            await self.silences.expire(
+                now, [notice.alert for notice in self.alerts.values() if notice.firing]
+            )
 
     async def run(self) -> None:
         """Plan and persist what becomes due between evaluations, until cancelled."""
@@ -149,14 +154,14 @@ class AlertEngine:
                 async with asyncio.timeout(min(max(wait, MIN_SLEEP), MAX_SLEEP)):
                     await self.wake.wait()
 
-    def _judged_until(self) -> int:
+    def _evaluated_until(self) -> int:
         """Return the last minute that was evaluated by an earlier process; else the present one."""
         minute = int(self._now() // 60)
-        return minute if self._state.judged is None else min(self._state.judged, minute)
+        return minute if self._state.evaluated_until is None else min(self._state.evaluated_until, minute)
 
     def _highest_number(self, store: AlertStateStore) -> int:
         """Return the highest number of all notices: an alert may fire for longer than the history reaches."""
-        return max([store.number, *(one.number for one in self.alerts.values())])
+        return max([store.number, *(notice.number for notice in self.alerts.values())])
 
     async def _restore(self, status: MonitorStatus, now: float) -> None:
         services = self.notice_builder.settings.services
@@ -178,9 +183,15 @@ class AlertEngine:
         """Return the notices that receivers get; repeats are written anew, with the present usage."""
         pending = []
         for batch in snapshot_batches(
-            (plan.decision.group, one) for plan in planned for one in plan.decision.notices
+            (plan.decision.group, planned_notice)
+            for plan in planned
+            for planned_notice in plan.decision.notices
         ):
-            repeated = [one.notice for _, one in batch if one.notice.kind is NoticeKind.REPEATED]
+            repeated = [
+                planned_notice.notice
+                for _, planned_notice in batch
+                if planned_notice.notice.kind is NoticeKind.REPEATED
+            ]
             trends = self.notice_builder.trends_of(repeated)
             async for group, (notice, reason) in cooperative_iter(batch):
                 repeat = notice.kind is NoticeKind.REPEATED
@@ -200,9 +211,11 @@ class AlertEngine:
     ) -> None:
         """Store what became of alerts and what is notified, in one transaction."""
         self._state.update_groups(planned)
-        due = (one.decision.next_due for one in planned if one.decision.next_due is not None)
+        due = (group.decision.next_due for group in planned if group.decision.next_due is not None)
         self._next_due = min(due, default=None)
         changes, notices = self._state.take_changes()
         if changes or pending:
-            judged: dict[str, bytes | None] = {JUDGED: b"%d" % (now // 60)} if self._all_read else {}
-            await self._delivery.commit(changes | judged, notices, pending)
+            evaluated: dict[str, bytes | None] = (
+                {EVALUATED_UNTIL: b"%d" % (now // 60)} if self._is_all_read else {}
+            )
+            await self._delivery.commit(changes | evaluated, notices, pending)

@@ -2,7 +2,7 @@
 
 It is stored as states whose keys begin with their kind: `alert/` the last notice of an alert, `states/` the
 states of a series' rules, `group/` what a receiver was notified of, `account/` the id of a configured
-account, `judged` the last minute evaluated.
+account. The key `judged` is the last minute evaluated.
 """
 
 import re
@@ -24,7 +24,7 @@ from monitor.lib.text import replace_surrogates
 from monitor.notifiers.notice import Notice
 from rules.band import ZONES
 
-ALERT, ALERT_STATES, GROUP, ACCOUNT, JUDGED = "alert/", "states/", "group/", "account/", "judged"
+ALERT, ALERT_STATES, GROUP, ACCOUNT, EVALUATED_UNTIL = "alert/", "states/", "group/", "account/", "judged"
 IDENTITY = re.compile("[0-9a-f]{16}")  # of an alert
 ACCOUNT_ID = re.compile("[0-9]{12}")
 UNUSABLE_STATE = (ValueError, LookupError, OverflowError, RecursionError)  # msgspec's errors are ValueErrors
@@ -35,9 +35,9 @@ class EngineState:
 
     alerts: the last notice of each alert that fires, or whose end a receiver must still be notified of.
     groups: what each receiver was notified of. alert_states: by the id of a series as a number, the states of
-    its rules as they were stored, for series that have not been found since the start. judged: the last
-    minute evaluated by an earlier process. account_ids: of configured accounts, by name; an account that is
-    inaccessible from the start on cannot be asked for its id.
+    its rules as they were stored, for series that have not been found since the start. evaluated_until: the
+    last minute evaluated by an earlier process; None if there was none. account_ids: of configured accounts,
+    by name, as AWS does not return the id of an account that is inaccessible.
     """
 
     def __init__(self, store: AlertStateStore) -> None:
@@ -50,17 +50,17 @@ class EngineState:
         self.groups = {group.key: group for group in groups}
         self.alert_states = {int(alert, 16): value for alert, value in _of_kind(saved, ALERT_STATES).items()}
         self.account_ids = {name: value.decode() for name, value in _of_kind(saved, ACCOUNT).items()}
-        self.judged = int(saved[JUDGED]) if JUDGED in saved else None
+        self.evaluated_until = int(saved[EVALUATED_UNTIL]) if EVALUATED_UNTIL in saved else None
         self._changes: dict[str, bytes | None] = {}
         self._notices: list[Notice] = []
 
     def blind_alerts(self) -> list[Notice]:
         """Return the last notices of the firing alerts of blind spots."""
-        return [one for one in self.alerts.values() if is_blind(one) and one.firing]
+        return [notice for notice in self.alerts.values() if is_blind(notice) and notice.firing]
 
     def series_alerts(self) -> list[Notice]:
         """Return the last notices of all alerts of series."""
-        return [one for one in self.alerts.values() if not is_blind(one)]
+        return [notice for notice in self.alerts.values() if not is_blind(notice)]
 
     def record(self, notice: Notice) -> None:
         """Keep a new notice as the last one of its alert, and add it to the history."""
@@ -69,8 +69,8 @@ class EngineState:
         self._changes[ALERT + notice.alert] = msgspec.json.encode(notice)
 
     def update_accounts(self, accounts: Iterable[AccountStatus]) -> None:
-        """Keep the ids of the configured accounts, and forget those of accounts that are not configured."""
-        known = {replace_surrogates(one.name): one.account for one in accounts}
+        """Store the ids of the configured accounts, and delete those of accounts no longer configured."""
+        known = {replace_surrogates(status.name): status.account for status in accounts}
         for name in self.account_ids.keys() - known.keys():
             del self.account_ids[name]
             self._changes[ACCOUNT + name] = None
@@ -89,15 +89,15 @@ class EngineState:
         self._changes[ALERT_STATES + alert] = None
 
     def update_groups(self, planned: Iterable[PlannedGroup]) -> None:
-        """Keep the groups as they are once the planned notifications are sent.
+        """Store the groups as they are once the planned notifications are sent.
 
-        Alerts that ended are forgotten as soon as no receiver must be notified of their end any more.
+        Alerts that ended are deleted as soon as no receiver must be notified of their end any more.
         """
         awaited: set[str] = set()
         for decision, statuses in planned:
-            awaited |= {one.notice.alert for one in statuses} - set(decision.finished)
+            awaited |= {status.notice.alert for status in statuses} - set(decision.finished)
             self._update_group(decision.group)
-        for alert in [one.alert for one in self.alerts.values() if not one.firing]:
+        for alert in [notice.alert for notice in self.alerts.values() if not notice.firing]:
             if alert not in awaited:
                 del self.alerts[alert]
                 self._changes[ALERT + alert] = None
@@ -150,7 +150,7 @@ def _check(key: str, value: bytes) -> None:
         raise ValueError("its key is no alert's id")
     if kind == ACCOUNT and not ACCOUNT_ID.fullmatch(value.decode()):
         raise ValueError("it is no account's id")
-    if kind == JUDGED:
+    if kind == EVALUATED_UNTIL:
         np.array(int(value), np.int32)
     elif kind == ALERT_STATES:
         Lifecycle.check(value)

@@ -1,4 +1,4 @@
-"""The stage `evaluate` of the alert engine: from new samples to the notices of what became of alerts."""
+"""The stage `evaluate` of the alert engine: steps alert states with new samples, and records notices."""
 
 import asyncio
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class ExportedAlert(NamedTuple):
 
 
 class Evaluator:
-    """Steps the alert states of a fleet and records notices. It may be cancelled: the next call goes on."""
+    """Steps the alert states of a fleet and records notices. After a cancellation the next call continues."""
 
     def __init__(
         self, fleet: Fleet, lifecycle: Lifecycle, notice_builder: NoticeBuilder, state: EngineState
@@ -86,13 +86,13 @@ class Evaluator:
     def active_alerts(self) -> list[ActiveAlert]:
         """Return the alerts that are pending or fire, one a series, by its worst rule."""
         return [
-            ActiveAlert(slot, one.severity.value, int(one.state), self._began(slot, one))
-            for slot, one in self._exported.items()
+            ActiveAlert(slot, alert.severity.value, int(alert.state), self._started_at(slot, alert))
+            for slot, alert in self._exported.items()
         ]
 
-    def _began(self, slot: int, one: ExportedAlert) -> int:
-        notice = self._state.alerts.get(one.alert) if one.state is AlertState.FIRING else None
-        return int(notice.since) if notice else self._lifecycle.since(slot, one.rule) * 60
+    def _started_at(self, slot: int, alert: ExportedAlert) -> int:
+        notice = self._state.alerts.get(alert.alert) if alert.state is AlertState.FIRING else None
+        return int(notice.since) if notice else self._lifecycle.since(slot, alert.rule) * 60
 
     def _save(self, slots: Ints) -> None:
         """Store the alert states of series in these slots, which changed."""
@@ -103,7 +103,7 @@ class Evaluator:
 
     async def _record_notices(self, now: float) -> None:
         if self._rewrite_all:
-            alerting = (self._fleet.series.get(key_of(one)) for one in self._state.series_alerts())
+            alerting = (self._fleet.series.get(key_of(notice)) for notice in self._state.series_alerts())
             self._changed |= {series.slot: None for series in alerting if series}
             self._changed |= dict.fromkeys(self._lifecycle.active().tolist())
             self._rewrite_all = False

@@ -62,9 +62,9 @@ class NotificationGroup(msgspec.Struct, frozen=True):
 class AlertStatus(NamedTuple):
     """The last notice of an alert, and the conditions under which one receiver gets it.
 
-    suppressed: whether a silence, an inhibition or a time window suppresses it. acknowledged: the severity up
-    to which it is acknowledged. unrouted: whether routes no longer lead to the receiver, which was notified
-    before. keepalive: whether the receiver forgets alerts that are not repeated.
+    suppressed: a silence, an inhibition or a time window suppresses it. acknowledged: the severity up to
+    which it is acknowledged; None if it is not. unrouted: the receiver was notified before, but routes no
+    longer lead to it. keepalive: the receiver forgets alerts that are not repeated.
     """
 
     notice: Notice
@@ -101,23 +101,27 @@ def decide(group: NotificationGroup, statuses: Sequence[AlertStatus], now: float
 
     statuses: the statuses of the group's alerts that fire, or that the receiver knows as firing.
     """
-    reasons = [(one, _reason_of_change(one, group.notified.get(one.notice.alert))) for one in statuses]
-    changed = [(one, reason) for one, reason in reasons if reason]
+    reasons = [
+        (status, _reason_of_change(status, group.notified.get(status.notice.alert))) for status in statuses
+    ]
+    changed = [(status, reason) for status, reason in reasons if reason]
     repeats = [
-        (one, _reason_of_repeat(one)) for one, reason in reasons if not reason and _may_repeat(one, group)
+        (status, _reason_of_repeat(status))
+        for status, reason in reasons
+        if not reason and _may_repeat(status, group)
     ]
     notices: list[PlannedNotice] = []
-    if any(now >= _change_time(one, group) for one, _ in changed):
-        notices += [_planned(one, reason) for one, reason in changed]
-    if any(now >= _repeat_time(one, group) for one, _ in repeats):
-        notices += [_planned(one, reason) for one, reason in repeats]
-    after = _after_sending(group, [one.notice for one in notices], now)
-    resolved = (one.notice.alert for one in statuses if not one.notice.firing)
+    if any(now >= _change_time(status, group) for status, _ in changed):
+        notices += [_planned(status, reason) for status, reason in changed]
+    if any(now >= _repeat_time(status, group) for status, _ in repeats):
+        notices += [_planned(status, reason) for status, reason in repeats]
+    after = _after_sending(group, [planned.notice for planned in notices], now)
+    resolved = (status.notice.alert for status in statuses if not status.notice.firing)
     return GroupDecision(
         after,
-        tuple(sorted(notices, key=lambda one: urgency(one.notice))),
+        tuple(sorted(notices, key=lambda planned: urgency(planned.notice))),
         tuple(alert for alert in resolved if alert not in after.notified),
-        min((due for one in statuses if (due := _next_time(one, after)) is not None), default=None),
+        min((due for status in statuses if (due := _next_time(status, after)) is not None), default=None),
     )
 
 
@@ -134,8 +138,8 @@ def urgency(notice: Notice) -> tuple[bool, tuple[int, float], str]:
 def group_statuses(statuses: Iterable[AlertStatus]) -> dict[GroupKey, list[AlertStatus]]:
     """Return the statuses by group."""
     groups: dict[GroupKey, list[AlertStatus]] = {}
-    for one in statuses:
-        groups.setdefault((one.routed.receiver, one.routed.group), []).append(one)
+    for status in statuses:
+        groups.setdefault((status.routed.receiver, status.routed.group), []).append(status)
     return groups
 
 
@@ -165,63 +169,69 @@ def alert_statuses(
     ]
 
 
-def _planned(one: AlertStatus, reason: NotificationReason) -> PlannedNotice:
-    return PlannedNotice(msgspec.structs.replace(one.notice, kind=reason.kind), reason)
+def _planned(status: AlertStatus, reason: NotificationReason) -> PlannedNotice:
+    return PlannedNotice(msgspec.structs.replace(status.notice, kind=reason.kind), reason)
 
 
-def _reason_of_repeat(one: AlertStatus) -> NotificationReason:
-    return NotificationReason.KEEPALIVE if one.keepalive else NotificationReason.REPEATED
+def _reason_of_repeat(status: AlertStatus) -> NotificationReason:
+    return NotificationReason.KEEPALIVE if status.keepalive else NotificationReason.REPEATED
 
 
-def _reason_of_change(one: AlertStatus, known: NotifiedAlert | None) -> NotificationReason | None:
-    """Return why the receiver must be notified; None if nothing changed or the alert is suppressed."""
-    notice = one.notice
+def _reason_of_change(status: AlertStatus, known: NotifiedAlert | None) -> NotificationReason | None:
+    """Return why the receiver must be notified; None if nothing changed or the alert is suppressed.
+
+    known: the alert as the receiver knows it; None if it was not notified of it.
+    """
+    notice = status.notice
     if not notice.firing:
         return NotificationReason.RESOLVED if known else None
     if known is None:
-        return None if one.suppressed else NotificationReason.FIRST
+        return None if status.suppressed else NotificationReason.FIRST
     now, before = _level(notice), _level(known)
     grew = notice.places > known.places
-    if one.suppressed or (now == before and not grew):
+    if status.suppressed or (now == before and not grew):
         return None
     if now > before:
         return NotificationReason.ESCALATED
     return NotificationReason.GREW if grew else NotificationReason.EASED
 
 
-def _level(one: Notice | NotifiedAlert) -> tuple[int, int]:
-    return SEVERITY_RANK[one.severity], ZONES.get(one.zone, 0)
+def _level(alert: Notice | NotifiedAlert) -> tuple[int, int]:
+    return SEVERITY_RANK[alert.severity], ZONES.get(alert.zone, 0)
 
 
-def _may_repeat(one: AlertStatus, group: NotificationGroup) -> bool:
+def _may_repeat(status: AlertStatus, group: NotificationGroup) -> bool:
     acknowledged = (
-        one.acknowledged is not None and SEVERITY_RANK[one.notice.severity] <= SEVERITY_RANK[one.acknowledged]
+        status.acknowledged is not None
+        and SEVERITY_RANK[status.notice.severity] <= SEVERITY_RANK[status.acknowledged]
     )
-    known = one.notice.alert in group.notified
-    return known and one.notice.firing and not (one.suppressed or one.unrouted or acknowledged)
+    known = status.notice.alert in group.notified
+    return known and status.notice.firing and not (status.suppressed or status.unrouted or acknowledged)
 
 
-def _change_time(one: AlertStatus, group: NotificationGroup) -> float:
+def _change_time(status: AlertStatus, group: NotificationGroup) -> float:
     """Return when a change may be sent, in epoch seconds."""
-    notice = one.notice
-    earliest = notice.at + one.routed.group_wait
+    notice = status.notice
+    earliest = notice.at + status.routed.group_wait
     known = group.notified.get(notice.alert)
     urgent = (
         notice.firing
         and notice.severity is Severity.CRITICAL
         and (not known or _level(notice) > _level(known))
     )
-    return earliest if urgent or not group.notified else max(earliest, group.at + one.routed.group_interval)
+    return (
+        earliest if urgent or not group.notified else max(earliest, group.at + status.routed.group_interval)
+    )
 
 
-def _repeat_time(one: AlertStatus, group: NotificationGroup) -> float:
-    return group.notified[one.notice.alert].at + one.routed.repeat_interval
+def _repeat_time(status: AlertStatus, group: NotificationGroup) -> float:
+    return group.notified[status.notice.alert].at + status.routed.repeat_interval
 
 
-def _next_time(one: AlertStatus, group: NotificationGroup) -> float | None:
-    if _reason_of_change(one, group.notified.get(one.notice.alert)):
-        return _change_time(one, group)
-    return _repeat_time(one, group) if _may_repeat(one, group) else None
+def _next_time(status: AlertStatus, group: NotificationGroup) -> float | None:
+    if _reason_of_change(status, group.notified.get(status.notice.alert)):
+        return _change_time(status, group)
+    return _repeat_time(status, group) if _may_repeat(status, group) else None
 
 
 def _after_sending(group: NotificationGroup, notices: Iterable[Notice], now: float) -> NotificationGroup:

@@ -16,14 +16,14 @@ from rules.limits import catalogue
 BLIND_SIGNAL = "blind"  # the signal, and the zone, of blind spots
 NEAR_LIMIT = 0.9  # utilization at which usage itself explains throttling, whatever band is configured
 
-Path = tuple[str, ...]  # of a resource
-SignalPath = tuple[str, str, str, str, Path]  # account, region, service, signal, resource
-Rank = tuple[bool, int, float, int, str]
+ResourcePath = tuple[str, ...]
+SignalPath = tuple[str, str, str, str, ResourcePath]  # account, region, service, signal, resource
+Rank = tuple[bool, int, float, int, str]  # see `_rank`
 
 
-def is_blind(one: Notice) -> bool:
-    """Return whether an alert is about a blind spot rather than a series."""
-    return one.labels.get("signal") == BLIND_SIGNAL
+def is_blind(notice: Notice) -> bool:
+    """Return true if an alert is about a blind spot rather than a series."""
+    return notice.labels.get("signal") == BLIND_SIGNAL
 
 
 class InhibitingAlert(NamedTuple):
@@ -43,32 +43,34 @@ def inhibited(firing: Iterable[Notice]) -> dict[str, str]:
     `covered_by`: some signals are read from the same metrics. There, the alert of a part inhibits the alert
     of the containing resource, in every zone.
     """
-    series = [one for one in firing if not is_blind(one)]
+    series = [notice for notice in firing if not is_blind(notice)]
     saturated = _saturated(series)
     candidates = series if saturated.own else ()
-    found = {one.alert: best.alert for one in candidates if (best := _best_inhibitor(one, saturated))}
+    found = {
+        notice.alert: best.alert for notice in candidates if (best := _best_inhibitor(notice, saturated))
+    }
     return dict(_covered(series)) | found
 
 
 def _covered(series: Sequence[Notice]) -> Iterator[tuple[str, str]]:
-    """Yield each alert that `covered_by` inhibits, with the inhibiting alert. That one is as bad or worse."""
-    covering_signals = {one.alert: other for one in series if (other := _covered_by(*_signal(one)))}
+    """Yield each alert that `covered_by` inhibits, with the inhibiting one, which is as bad or worse."""
+    covering_signals = {notice.alert: other for notice in series if (other := _covered_by(*_signal(notice)))}
     if not covering_signals:
         return
     firing: dict[SignalPath, Notice] = {}
-    for one in sorted(series, key=lambda one: ZONES[one.zone]):
-        resource = resource_of(one)
+    for notice in sorted(series, key=lambda notice: ZONES[notice.zone]):
+        resource = resource_of(notice)
         for path in (*resource.ancestor_paths, resource.path):
-            firing[_signal_path(one, one.labels["signal"], path)] = one
-    for one in series:
-        if other := covering_signals.get(one.alert):
-            inhibiting = firing.get(_signal_path(one, other, resource_of(one).path))
-            if inhibiting and ZONES[inhibiting.zone] >= ZONES[one.zone]:
-                yield one.alert, inhibiting.alert
+            firing[_signal_path(notice, notice.labels["signal"], path)] = notice
+    for notice in series:
+        if other := covering_signals.get(notice.alert):
+            inhibiting = firing.get(_signal_path(notice, other, resource_of(notice).path))
+            if inhibiting and ZONES[inhibiting.zone] >= ZONES[notice.zone]:
+                yield notice.alert, inhibiting.alert
 
 
-def _signal(one: Notice) -> tuple[str, str]:
-    return one.labels["service"], one.labels["signal"]
+def _signal(notice: Notice) -> tuple[str, str]:
+    return notice.labels["service"], notice.labels["signal"]
 
 
 @cache
@@ -88,56 +90,58 @@ class _Saturated(NamedTuple):
 
 def _saturated(series: Iterable[Notice]) -> _Saturated:
     saturated = _Saturated({}, {})
-    for one in series:
-        if one.zone == Zone.SATURATED.word:
-            alert = InhibitingAlert(_rank(one), one.alert)
-            resource = resource_of(one)
-            _put(saturated.own, _signal_path(one, one.labels["signal"], resource.path), alert)
+    for notice in series:
+        if notice.zone == Zone.SATURATED.word:
+            alert = InhibitingAlert(_rank(notice), notice.alert)
+            resource = resource_of(notice)
+            _keep_highest(saturated.own, _signal_path(notice, notice.labels["signal"], resource.path), alert)
             for ancestor in resource.ancestor_paths:
-                _put(saturated.parts, _signal_path(one, one.labels["signal"], ancestor), alert)
+                _keep_highest(saturated.parts, _signal_path(notice, notice.labels["signal"], ancestor), alert)
     return saturated
 
 
-def _put(alerts: dict[SignalPath, InhibitingAlert], path: SignalPath, alert: InhibitingAlert) -> None:
+def _keep_highest(
+    alerts: dict[SignalPath, InhibitingAlert], path: SignalPath, alert: InhibitingAlert
+) -> None:
     """Store an alert unless there is one of a higher rank."""
     alerts[path] = max(alert, alerts.get(path, alert))
 
 
-def _best_inhibitor(one: Notice, saturated: _Saturated) -> InhibitingAlert | None:
+def _best_inhibitor(notice: Notice, saturated: _Saturated) -> InhibitingAlert | None:
     """Return the alert that inhibits this one. Of two that inhibit each other, the higher rank counts."""
-    service, signal = one.labels["service"], one.labels["signal"]
+    service, signal = notice.labels["service"], notice.labels["signal"]
     candidates = [
         alert
         for other in _inhibitors(service, signal)
-        for alert in _related(one, other, saturated)
-        if signal not in _inhibitors(service, other) or alert.rank > _rank(one)
+        for alert in _related(notice, other, saturated)
+        if signal not in _inhibitors(service, other) or alert.rank > _rank(notice)
     ]
     return max(candidates, default=None)
 
 
-def _related(one: Notice, signal: str, saturated: _Saturated) -> Iterator[InhibitingAlert]:
+def _related(notice: Notice, signal: str, saturated: _Saturated) -> Iterator[InhibitingAlert]:
     """Yield the saturated alerts of a signal on the same resource, its ancestors and its parts."""
-    resource = resource_of(one)
+    resource = resource_of(notice)
     for path in (resource.path, *resource.ancestor_paths):
-        if alert := saturated.own.get(_signal_path(one, signal, path)):
+        if alert := saturated.own.get(_signal_path(notice, signal, path)):
             yield alert
-    part = saturated.parts.get(_signal_path(one, signal, resource.path))
+    part = saturated.parts.get(_signal_path(notice, signal, resource.path))
     if part:
         yield part
 
 
-def _signal_path(one: Notice, signal: str, path: Path) -> SignalPath:
-    labels = one.labels
+def _signal_path(notice: Notice, signal: str, path: ResourcePath) -> SignalPath:
+    labels = notice.labels
     return labels["account"], labels["region"], labels["service"], signal, path
 
 
-def _rank(one: Notice) -> Rank:
+def _rank(notice: Notice) -> Rank:
     """Return the rank among alerts that inhibit each other. No two alerts have the same rank."""
-    labels, utilization = one.labels, one.utilization or 0.0
+    labels, utilization = notice.labels, notice.utilization or 0.0
     names = tuple(catalogue()[labels["service"]].signals)
     order = names.index(labels["signal"]) if labels["signal"] in names else len(names)
-    depth = len(resource_of(one).path)
-    return utilization >= NEAR_LIMIT, -depth, utilization, -order, one.alert
+    depth = len(resource_of(notice).path)
+    return utilization >= NEAR_LIMIT, -depth, utilization, -order, notice.alert
 
 
 @cache

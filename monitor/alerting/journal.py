@@ -23,8 +23,15 @@ import msgspec
 
 from monitor.alerting.journal_file import CorruptFileError, JournalFile, NewerSchemaError, Rows, with_suffix
 from monitor.alerting.row_store import RowStore
-from monitor.alerting.state_store import Changes
-from monitor.alerting.tables import PENDING_NOTICES, TABLES, UNUSABLE_ROWS, Key, Row, Table
+from monitor.alerting.tables import (
+    PENDING_NOTICES,
+    TABLES,
+    UNUSABLE_ROWS,
+    RowChanges,
+    RowKey,
+    StoredRow,
+    Table,
+)
 from monitor.alerting.unusable_rows import describe_unusable
 from monitor.lib.errors import HeadroomError
 from monitor.lib.file_lock import FileLock
@@ -48,8 +55,9 @@ CAUSES = {
     sqlite3.SQLITE_NOTADB: "it is no database",
     sqlite3.SQLITE_ERROR: "its tables are not those of a journal",
 }
-MAX_LOGGED = 10  # unusable rows that are logged at the start; the others are counted
-REJECTED_ROW = "a row of the journal cannot be used, and is set aside: %s %s: %s"  # table, key, reason
+MAX_LOGGED_ROWS = 10  # unusable rows that are logged at the start; the others are only counted
+# Of table, key and reason.
+UNUSABLE_ROW_MESSAGE = "a row of the journal cannot be used, and is moved to unusable_rows: %s %s: %s"
 
 
 class JournalError(HeadroomError):
@@ -85,8 +93,8 @@ class Journal(RowStore):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._is_corrupt = False
         self._last_job: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._unwritten: dict[tuple[Table[Any], Key], msgspec.Struct | None] = {}
-        self._rejected: dict[tuple[Table[Any], Key], msgspec.Struct | None] = {}
+        self._unwritten: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
+        self._rejected: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
         self._unsaved: deque[Notice] = deque(maxlen=MAX_UNSAVED_NOTICES)
         self._maintained_at = now()
 
@@ -112,23 +120,23 @@ class Journal(RowStore):
             await journal.close()
             raise
         except DISK_ERRORS as error:
-            journal._failed(error)
+            journal._record_failure(error)
         return journal
 
     @property
     def healthy(self) -> bool:
-        """Whether the disk works, so that changes survive a restart."""
+        """True if the disk works, so that changes survive a restart."""
         return self.failure is None
 
-    def reject(self, table: Table[Row], key: Key, error: Exception) -> None:
+    def reject(self, table: Table[StoredRow], key: RowKey, error: Exception) -> None:
         """Move a row that cannot be used to `UNUSABLE_ROWS`. The next write also writes that to disk."""
         rejected = describe_unusable(table, key, self.rows[table].pop(key), error)
         self.rows[UNUSABLE_ROWS][rejected.id] = rejected
         self.rejected_count += 1
         self._rejected |= {(table, key): None, (UNUSABLE_ROWS, rejected.id): rejected}
-        log.error(REJECTED_ROW, table.name, rejected.key, rejected.reason)
+        log.error(UNUSABLE_ROW_MESSAGE, table.name, rejected.key, rejected.reason)
 
-    async def write(self, changes: Changes, notices: Sequence[Notice] = ()) -> None:
+    async def write(self, changes: RowChanges, notices: Sequence[Notice] = ()) -> None:
         changes, self._rejected = {**self._rejected, **changes}, {}
         self.apply(changes)
         if self.failure:
@@ -137,23 +145,23 @@ class Journal(RowStore):
         else:
             await self._save(changes, notices)
 
-    async def _save(self, changes: Changes, notices: Sequence[Notice]) -> None:
+    async def _save(self, changes: RowChanges, notices: Sequence[Notice]) -> None:
         try:
             await self._run(partial(self._file.write, changes, notices))
         except DISK_ERRORS as error:
             self._unsaved.extend(notices)
             if self.failure is None:  # otherwise this error is a consequence of that failure
-                self._failed(error)
+                self._record_failure(error)
 
     async def history(self, alert: str | None = None, limit: int = 100) -> list[Notice]:
         """Return the newest notices of one alert, or of all, of the last 30 days. The newest is first."""
-        unsaved = [one for one in reversed(self._unsaved) if alert in (None, one.alert)]
+        unsaved = [notice for notice in reversed(self._unsaved) if alert in (None, notice.alert)]
         if self.failure:
             return unsaved[:limit]
         try:
             return (unsaved + await self._run(partial(self._file.history, alert, limit)))[:limit]
         except DISK_ERRORS as error:
-            self._failed(error)
+            self._record_failure(error)
             return unsaved[:limit]
 
     async def maintain(self) -> None:
@@ -165,7 +173,7 @@ class Journal(RowStore):
                 self._maintained_at = self._now()
                 await self._run(partial(self._file.maintain, self._now()))
         except DISK_ERRORS as error:
-            self._failed(error)
+            self._record_failure(error)
 
     async def _recover(self) -> None:
         """Write all rows to the file, or to a new one. Then write the changes that were made meanwhile."""
@@ -195,9 +203,8 @@ class Journal(RowStore):
     async def _run(self, job: Callable[[], Result]) -> Result:
         """Run a job in the thread. A time-out or a cancellation does not stop the job."""
         self._last_job = asyncio.get_running_loop().run_in_executor(self._thread, job)
-        self._last_job.add_done_callback(
-            lambda job: job.cancelled() or job.exception()
-        )  # retrieves the exception: the caller may be gone
+        # Retrieve the exception, as asyncio logs one that nobody retrieved: the caller may have timed out.
+        self._last_job.add_done_callback(lambda job: job.cancelled() or job.exception())
         async with asyncio.timeout(self._disk_timeout):  # Python 3.11's wait_for may swallow a cancellation
             return await asyncio.shield(self._last_job)
 
@@ -218,17 +225,18 @@ class Journal(RowStore):
         finally:
             self._log_unusable()
             self.number = self._file.highest_number
-            self._ids = count(max((one.id for one in self.all(PENDING_NOTICES).values()), default=0) + 1)
+            self._ids = count(max((row.id for row in self.all(PENDING_NOTICES).values()), default=0) + 1)
 
     def _log_unusable(self) -> None:
-        found = [one.unusable for one in self._file.unusable_rows]
-        self.rejected_count += len(found)
-        self.rows[UNUSABLE_ROWS] |= {one.id: one for one in found}
-        for one in found[:MAX_LOGGED]:
-            log.error(REJECTED_ROW, one.name, one.key, one.reason)
-        if len(found) > MAX_LOGGED:
+        rows = [located.unusable for located in self._file.unusable_rows]
+        self.rejected_count += len(rows)
+        self.rows[UNUSABLE_ROWS] |= {row.id: row for row in rows}
+        for row in rows[:MAX_LOGGED_ROWS]:
+            log.error(UNUSABLE_ROW_MESSAGE, row.name, row.key, row.reason)
+        if len(rows) > MAX_LOGGED_ROWS:
+            further = len(rows) - MAX_LOGGED_ROWS
             log.error(
-                "%d further rows of the journal cannot be used, and are set aside", len(found) - MAX_LOGGED
+                "%d further rows of the journal cannot be used, and are moved to unusable_rows", further
             )
 
     def _rewrite_file(self, rows: Rows, unsaved: Iterable[Notice]) -> None:
@@ -238,7 +246,8 @@ class Journal(RowStore):
             self.corrupt_files.append(self._file.rename_corrupt())
             self._is_corrupt = False
             log.error(
-                "the journal was corrupt: it is kept as %s, and a new one is begun", self.corrupt_files[-1]
+                "the journal was corrupt: it was renamed to %s, and a new one was created",
+                self.corrupt_files[-1],
             )
         self._file.close()
         self._file.open({table: {} for table in TABLES})
@@ -250,7 +259,8 @@ class Journal(RowStore):
         if holder is not None:
             raise JournalError(f"the journal {self._file.path} is held by {holder}")
 
-    def _failed(self, error: Exception) -> None:
+    def _record_failure(self, error: Exception) -> None:
+        """Set `failure`, and log the first failure since the disk worked."""
         self._is_corrupt |= _is_corruption(error)
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         cause = CAUSES.get(code) or (

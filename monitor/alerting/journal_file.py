@@ -14,8 +14,7 @@ from typing import Any
 import msgspec
 
 from monitor.alerting.schema import MIGRATIONS, statements
-from monitor.alerting.state_store import Changes
-from monitor.alerting.tables import TABLES, UNUSABLE_ROWS, Key, Table
+from monitor.alerting.tables import TABLES, UNUSABLE_ROWS, RowChanges, RowKey, Table
 from monitor.alerting.unusable_rows import ROW_ERRORS, LocatedRow, describe_unusable
 from monitor.lib.errors import HeadroomError
 from monitor.lib.files import ensure_private_file, make_private
@@ -24,7 +23,7 @@ from monitor.schema.annotations import MAX_NUMBER
 
 log = logging.getLogger(__name__)
 
-Rows = Mapping[Table[Any], dict[Key, Any]]
+Rows = Mapping[Table[Any], dict[RowKey, Any]]
 Connect = Callable[[Path], sqlite3.Connection]
 
 MAX_WAL_BYTES = 16 << 20  # after a checkpoint
@@ -51,7 +50,7 @@ class NewerSchemaError(HeadroomError):
     """The file was created by a newer Headroom."""
 
 
-TABLE_ERRORS = (sqlite3.Error, UnicodeError)  # of reading a table
+TABLE_ERRORS = (sqlite3.Error, UnicodeError)  # raised by reading a table
 
 
 class CorruptFileError(HeadroomError, sqlite3.DatabaseError):
@@ -131,9 +130,9 @@ class JournalFile:
             failed = failed or _database_error(error)
         return failed
 
-    def _load_table(self, connection: sqlite3.Connection, table: Table[Any], rows: dict[Key, Any]) -> None:
+    def _load_table(self, connection: sqlite3.Connection, table: Table[Any], rows: dict[RowKey, Any]) -> None:
         """Read a table into `rows`, in place of what was read before a migration."""
-        found: dict[Key, Any] = {}
+        found: dict[RowKey, Any] = {}
         try:
             for rowid, *columns in connection.execute(table.select_sql):
                 try:
@@ -156,7 +155,7 @@ class JournalFile:
                     connection.execute(UNUSABLE_ROWS.insert_sql, UNUSABLE_ROWS.encode(unusable))
 
     def _migrate(self, version: int) -> None:
-        """Run the migrations in one transaction; without any it still proves that the file can be written."""
+        """Run the migrations in one transaction. Even without any, it proves that the file can be written."""
         with self._transaction() as connection:
             for migration in self._migrations[version:]:
                 for statement in statements(migration):
@@ -183,19 +182,19 @@ class JournalFile:
             with suppress(sqlite3.Error):  # of the last checkpoint: the next start repeats it
                 connection.close()
 
-    def write(self, changes: Changes, notices: Iterable[Notice]) -> None:
+    def write(self, changes: RowChanges, notices: Iterable[Notice]) -> None:
         """Write changes, and add notices to the history."""
         by_table: dict[Table[Any], tuple[list[Any], list[Any]]] = {table: ([], []) for table in TABLES}
         for (table, key), row in changes.items():
-            put, gone = by_table[table]
+            added, deleted = by_table[table]
             if row is None:
-                gone.append((key,))
+                deleted.append((key,))
             else:
-                put += _encoded(table, [row])
+                added += _encoded(table, [row])
         with self._transaction() as connection:
-            for table, (put, gone) in by_table.items():
-                connection.executemany(table.delete_sql, gone)
-                connection.executemany(table.insert_sql, put)
+            for table, (added, deleted) in by_table.items():
+                connection.executemany(table.delete_sql, deleted)
+                connection.executemany(table.insert_sql, added)
             _add_history(connection, notices)
 
     def rewrite(self, rows: Rows, notices: Iterable[Notice]) -> None:
@@ -295,7 +294,7 @@ def _notices(texts: Iterable[object]) -> Iterator[Notice]:
 
 def _add_history(connection: sqlite3.Connection, notices: Iterable[Notice]) -> None:
     rows = []
-    for one in notices:
+    for notice in notices:
         with suppress(*ROW_ERRORS):
-            rows.append((one.alert, one.number, one.at, msgspec.json.encode(one).decode()))
+            rows.append((notice.alert, notice.number, notice.at, msgspec.json.encode(notice).decode()))
     connection.executemany("INSERT INTO history (alert, number, at, notice) VALUES (?, ?, ?, ?)", rows)

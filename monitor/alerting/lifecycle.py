@@ -1,4 +1,4 @@
-"""The alert states of a fleet: which series have new samples, and what these make of their alerts."""
+"""The alert states of a fleet: evaluates new samples of series, and stores and restores the states."""
 
 from collections.abc import Iterable
 from dataclasses import astuple
@@ -35,15 +35,16 @@ class Lifecycle:
     """Steps the alert states of a fleet's series, by slot.
 
     evaluated_until: the last minute that an earlier process evaluated. max_batch_minutes: how many minutes
-    one poll may bring at once. Throttling is kept firing for at least as long: else the alert of a sample at
-    the beginning of a poll would have ended before anybody was notified.
+    one poll may bring at once. Alerts on throttling keep firing for at least as long: otherwise the alert of
+    the first sample of a poll would have ended before anybody was notified.
     """
 
     def __init__(self, fleet: Fleet, evaluated_until: int) -> None:
         self._fleet, self.max_batch_minutes = fleet, 0
         self.states = AlertStates(WINDOW, evaluated_until)
-        self._bounds = np.empty((6, 0), np.float32)  # limit, band and tolerance that each slot was judged by
-        self._durations = np.empty((3, 0), np.int32)  # likewise
+        # The limit, band and tolerance, and the durations, by which each slot was evaluated last.
+        self._bounds = np.empty((6, 0), np.float32)
+        self._durations = np.empty((3, 0), np.int32)
 
     def advance(self, slots: Ints) -> Ints:
         """Evaluate series that have new samples, and return the slots of those whose alerts changed state."""
@@ -60,7 +61,7 @@ class Lifecycle:
 
     def forget(self, departed: Iterable[Series]) -> None:
         """Forget series that left the fleet, before their slots are used again."""
-        slots = np.array([one.slot for one in departed], np.int32)
+        slots = np.array([series.slot for series in departed], np.int32)
         self.states.forget(slots)
         self._bounds[:, slots[slots < self._bounds.shape[1]]] = np.nan
 
@@ -88,7 +89,7 @@ class Lifecycle:
         return np.flatnonzero(self.states.current.state.any(axis=0)).astype(np.int32)
 
     def save(self, slots: Ints) -> dict[int, bytes | None]:
-        """Return by slot what must survive a restart of the alerts of series; None where nothing must."""
+        """Return the alert states of series that must survive a restart, by slot; None if there are none."""
         saved: dict[int, list[SavedAlert]] = {slot: [] for slot in slots.tolist()}
         for alert in self.states.export(slots):
             saved[alert.slot].append(alert)
@@ -100,13 +101,15 @@ class Lifecycle:
 
     @staticmethod
     def check(saved: bytes) -> None:
-        """Raise ValueError or OverflowError for what `save` never returned."""
-        for one in _decoder.decode(saved):
-            minutes = (field for alert in (one.current, one.settled) for field in astuple(alert))
-            np.array([*minutes, one.settled_at], np.int32)
+        """Raise ValueError or OverflowError if `save` cannot have returned this."""
+        for alert_pair in _decoder.decode(saved):
+            minutes = (
+                field for alert in (alert_pair.current, alert_pair.settled) for field in astuple(alert)
+            )
+            np.array([*minutes, alert_pair.settled_at], np.int32)
 
     def would_stay(self, slot: int, rule: Rule, utilization: float) -> bool:
-        """Return whether an alert of the rule would stay at this utilization, with nothing throttled."""
+        """Return true if an alert of the rule would keep firing at this utilization without throttling."""
         sample = Samples.measured(np.array([utilization], np.float32), np.zeros(1, np.float32))
         stays = breaches(sample, self._criteria(np.array([slot], np.int32)), MARGIN)
         return bool(stays[min(rule, Rule.NEAR), 0])
@@ -114,23 +117,23 @@ class Lifecycle:
     def _with_new_durations(self) -> Ints:
         """Return the slots whose `pending_for` or `keep_firing_for` changed."""
         fleet, size = self._fleet, self._fleet.size
-        by = np.stack(
+        durations = np.stack(
             [fleet.pending_for[:size], fleet.throttled_pending_for[:size], fleet.keep_firing_for[:size]]
         )
         known = self._durations.shape[1]
-        changed = by[:, :known] != self._durations
-        self._durations = by
+        changed = durations[:, :known] != self._durations
+        self._durations = durations
         return np.flatnonzero(changed.any(axis=0)).astype(np.int32)
 
     def _with_new_bounds(self) -> Ints:
         """Return the slots whose limit, band or tolerance changed since they were judged."""
         fleet, size = self._fleet, self._fleet.size
         band = fleet.low, fleet.high, fleet.near
-        by = np.stack([one[:size] for one in (fleet.read_limit, *band, *_tolerances(fleet))])
+        bounds = np.stack([column[:size] for column in (fleet.read_limit, *band, *_tolerances(fleet))])
         known = self._bounds.shape[1]
         before = self._bounds
-        changed = (by[:, :known] != before) & ~np.isnan(before) & ~np.isnan(by[:, :known])
-        self._bounds = by
+        changed = (bounds[:, :known] != before) & ~np.isnan(before) & ~np.isnan(bounds[:, :known])
+        self._bounds = bounds
         return np.flatnonzero(changed.any(axis=0)).astype(np.int32)
 
     def _criteria(self, slots: Ints) -> AlertCriteria:
@@ -156,37 +159,37 @@ class Lifecycle:
         return np.maximum(usage, throttled)
 
     def _samples_of(self, slots: Ints) -> SamplesAt:
-        """Return a function from slots, of these, and minutes to samples.
+        """Return a function that returns the samples of some of these slots, each in its minute.
 
-        Up to which minute each slot is complete is computed once for all minutes.
+        The minute up to which each slot is complete is computed only once, here.
         """
         fleet = self._fleet
         complete_through = np.empty(fleet.size, np.int32)
         complete_through[slots] = np.minimum(
-            *(one.complete_through(fleet.rings, slots) for one in (fleet.usages, fleet.throttled))
+            *(formulas.complete_through(fleet.rings, slots) for formulas in (fleet.usages, fleet.throttled))
         )
         return partial(self._samples, complete_through)
 
     def _samples(self, complete_through: Ints, slots: Ints, minutes: Ints) -> Samples:
         judged = self._fleet.judged_at(slots, minutes)
-        used, upper_bound = judged.utilization_lower_bound, judged.utilization_upper_bound
+        utilization, upper_bound = judged.utilization_lower_bound, judged.utilization_upper_bound
         provisional = _provisional(minutes - complete_through[slots])
-        upper_bound[provisional & (~np.isnan(used) | (judged.throttled > 0))] = np.inf
+        upper_bound[provisional & (~np.isnan(utilization) | (judged.throttled > 0))] = np.inf
         unknown = is_unknown(self._fleet, slots, judged.throttled)
         throttled = np.where(np.isnan(judged.excess) & ~unknown, np.float32(0), judged.excess)
         busy = unknown | (judged.throttled > 0)
-        return Samples(used, upper_bound, throttled, self._busiest(slots, minutes, upper_bound, busy))
+        return Samples(utilization, upper_bound, throttled, self._busiest(slots, minutes, upper_bound, busy))
 
     def _busiest(self, slots: Ints, minutes: Ints, upper_bound: Floats, busy: Flags) -> Floats:
-        """Return `Samples.busiest` of the series that may be idle; it does not matter of the others.
+        """Return `Samples.busiest` for series that may be idle. For others its value makes no difference.
 
         busy: which of them are, or may be, throttled.
         """
-        fleet, found = self._fleet, np.where(busy, UNKNOWN_UTILIZATION, NAN)
-        near = fleet.paid[slots] & (upper_bound < fleet.low[slots] * (1 + MARGIN)) & np.isnan(found)
-        some = np.flatnonzero(near)
-        found[some] = busiest(fleet, slots[some], minutes[some])
-        return found
+        fleet, highest = self._fleet, np.where(busy, UNKNOWN_UTILIZATION, NAN)
+        may_be_idle = fleet.paid[slots] & (upper_bound < fleet.low[slots] * (1 + MARGIN)) & np.isnan(highest)
+        indices = np.flatnonzero(may_be_idle)
+        highest[indices] = busiest(fleet, slots[indices], minutes[indices])
+        return highest
 
 
 def _provisional(minutes_beyond: Ints) -> Flags:

@@ -32,7 +32,7 @@ def _check_template(value: Any) -> Any:
     for name in PLACEHOLDER.findall(value):
         if name not in FIELD_NAMES:
             raise unexpected(
-                f"a URL with {', '.join(f'{{{one}}}' for one in FIELD_NAMES)}", f"{{{name}}}", FIELD_NAMES
+                f"a URL with {', '.join(f'{{{field}}}' for field in FIELD_NAMES)}", f"{{{name}}}", FIELD_NAMES
             )
     if re.search("[{}]", PLACEHOLDER.sub("", value)):
         raise unexpected("a URL with both braces around each name", value)

@@ -54,7 +54,7 @@ class Matcher:
     value: str
 
     def matches(self, labels: Labels) -> bool:
-        """Return whether labels satisfy the condition."""
+        """Return true if the labels satisfy the condition."""
         values = [labels.get(self.name, "")]
         if self.name == "resource" and "resource_id" in labels:
             values.append(labels["resource_id"])
@@ -72,7 +72,7 @@ class Matcher:
 
 
 def all_match(matchers: Iterable[Matcher], labels: Labels) -> bool:
-    """Return whether all matchers match; an empty list does."""
+    """Return true if all matchers match; an empty list matches."""
     return all(matcher.matches(labels) for matcher in matchers)
 
 
@@ -191,7 +191,7 @@ class _MatcherParser:
         return self._tokens[0].column
 
     def at(self, *kinds: str) -> bool:
-        """Return whether the next token is of one of these kinds."""
+        """Return true if the next token is of one of these kinds."""
         return self._tokens[0].kind in kinds
 
     def take(self, *kinds: str) -> _Token | None:

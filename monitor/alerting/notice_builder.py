@@ -64,8 +64,8 @@ class NoticeBuilder:
 
     def trends_of(self, notices: Iterable[Notice]) -> Trends:
         """Return the trends of the series that notices are of, by slot."""
-        found = (self._series_of(one) for one in notices)
-        return self.trends(np.array([series.slot for series in found if series], np.int32))
+        series_of_notices = (self._series_of(notice) for notice in notices)
+        return self.trends(np.array([series.slot for series in series_of_notices if series], np.int32))
 
     def transition(
         self,
@@ -152,10 +152,10 @@ class NoticeBuilder:
         )
 
 
-def key_of(one: Notice) -> Key:
+def key_of(notice: Notice) -> Key:
     """Return the key of the series that an alert is of."""
-    account, region, service, signal = (one.labels[name] for name in LABELS[:-1])
-    return Key(account, region, service, signal, resource_of(one))
+    account, region, service, signal = (notice.labels[name] for name in LABELS[:-1])
+    return Key(account, region, service, signal, resource_of(notice))
 
 
 def _kind(before: Notice | None, severity: Severity, zone: Zone) -> NoticeKind | None:

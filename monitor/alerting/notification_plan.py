@@ -55,7 +55,7 @@ class NotificationPlanner:
     def _statuses(
         self, alerts: Mapping[str, Notice], groups: Mapping[GroupKey, NotificationGroup], now: float
     ) -> Iterator[AlertStatus]:
-        inhibited = inhibit.inhibited(one for one in alerts.values() if one.firing)
+        inhibited = inhibit.inhibited(notice for notice in alerts.values() if notice.firing)
         notified: dict[str, list[NotificationGroup]] = {}
         for group in groups.values():
             for alert in group.notified:

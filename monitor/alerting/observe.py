@@ -1,4 +1,4 @@
-"""The stage `observe` of the alert engine: alerts on what should be read and cannot be."""
+"""The stage `observe` of the alert engine: records notices of blind spots."""
 
 from monitor.alerting.blind_alerts import BlindAlerts
 from monitor.alerting.engine_state import EngineState
@@ -26,7 +26,7 @@ class Observer:
                 self._state.account_ids,
             )
         )
-        firing = {one.alert: one for one in self._state.blind_alerts()}
+        firing = {notice.alert: notice for notice in self._state.blind_alerts()}
         for notice in self._blind_alerts.update(
             status, targets, firing, now, settings.links.blind_spots_page
         ):

@@ -15,7 +15,7 @@ import msgspec
 from monitor.alerting.records import PendingNotice
 from monitor.notifiers.notice import Notice, NoticeKind, Notification
 
-IMMEDIATELY = 0.0  # a time in the past: whether the group is due is checked at once
+IMMEDIATELY = 0.0  # a time in the past, so that the group is checked at once
 
 
 @dataclass(slots=True)
@@ -56,18 +56,18 @@ class Outbox:
 
     def __len__(self) -> int:
         return len(self.pending) + sum(
-            len(one.notification.notices) for queue in self.notifications.values() for one in queue
+            len(queued.notification.notices) for queue in self.notifications.values() for queued in queue
         )
 
     @property
     def oldest_at(self) -> float | None:
         """When the oldest undelivered notice was made; None if there is none."""
-        times = [one.notice.at for one in islice(self.pending.values(), 1)]
+        times = [row.notice.at for row in islice(self.pending.values(), 1)]
         times += (
             notice.at
             for queue in self.notifications.values()
-            for one in queue
-            for notice in one.notification.notices
+            for queued in queue
+            for notice in queued.notification.notices
         )
         return min(times, default=None)
 
@@ -92,10 +92,10 @@ class Outbox:
         """Return when to check for due groups. No group is due earlier. None when the outbox is empty."""
         return self._due_heap[0][0] if self._due_heap else None
 
-    def acquire_due(self, now: float, most: int) -> list[str]:
-        """Reserve up to `most` groups that are due at `now`, and return them. `release` ends that."""
+    def acquire_due(self, now: float, limit: int) -> list[str]:
+        """Reserve up to `limit` groups that are due at `now`, and return them. `release` ends this."""
         acquired: list[str] = []
-        while self._due_heap and self._due_heap[0][0] <= now and len(acquired) < most:
+        while self._due_heap and self._due_heap[0][0] <= now and len(acquired) < limit:
             key = heapq.heappop(self._due_heap)[1]
             due = self._due(key)
             if key in self._reserved or due is None:
@@ -113,9 +113,9 @@ class Outbox:
             self._reserved.discard(key)
             self._reschedule(key)
 
-    def sendable(self, key: str, most: int | None) -> list[PendingNotice]:
-        """Return up to `most` notices that a group may send: the next of each alert, the oldest first."""
-        return list(islice(filter(self._is_next, self._groups.get(key, {}).values()), most))
+    def sendable(self, key: str, limit: int | None) -> list[PendingNotice]:
+        """Return up to `limit` notices that a group may send: the next of each alert, the oldest first."""
+        return list(islice(filter(self._is_next, self._groups.get(key, {}).values()), limit))
 
     def _is_next(self, row: PendingNotice) -> bool:
         return self._alert_queues[row.notice.alert][0][0] is row.notice
@@ -151,8 +151,8 @@ class Outbox:
     def retry_now(self, now: float) -> None:
         """Make all queued notifications due, as the receiver is available again."""
         for key, queue in self.notifications.items():
-            for one in queue:
-                one.due = min(one.due, now)
+            for queued in queue:
+                queued.due = min(queued.due, now)
             self._schedule(now, key)
 
     def drop(self, rows: Iterable[PendingNotice]) -> None:
@@ -192,12 +192,12 @@ class Outbox:
 
 
 def notices_to_drop(
-    rows: Sequence[PendingNotice], most: int, too_old: float
+    rows: Sequence[PendingNotice], limit: int, oldest_kept: float
 ) -> dict[str, list[PendingNotice]]:
     """Return the notices to drop, by reason: `repeat` or `superseded`.
 
-    Drops the notices that were made before `too_old`, then the oldest ones until `most` are left. Never drops
-    an alert's last notice that is no repeat, so old notices, and more than `most`, can remain.
+    Drops the notices that were made before `oldest_kept`, then the oldest ones until `limit` are left. Never
+    drops an alert's last notice that is no repeat, so old notices, and more than `limit`, can remain.
     """
     last = {row.notice.alert: row.id for row in rows if row.notice.kind is not NoticeKind.REPEATED}
     repeats = [row for row in rows if row.notice.kind is NoticeKind.REPEATED]
@@ -205,9 +205,9 @@ def notices_to_drop(
         row for row in rows if row.notice.kind is not NoticeKind.REPEATED and row.id != last[row.notice.alert]
     ]
     dropped: dict[str, list[PendingNotice]] = {}
-    excess = len(rows) - most
+    excess = len(rows) - limit
     for reason, candidates in (("repeat", repeats), ("superseded", superseded)):
-        old = sum(row.notice.at < too_old for row in candidates)
+        old = sum(row.notice.at < oldest_kept for row in candidates)
         dropped[reason] = candidates[: max(old, excess)]
         excess -= len(dropped[reason])
     return dropped

@@ -71,7 +71,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
     until: EpochSeconds | None = None
 
     def active_at(self, now: float) -> bool:
-        """Return whether it is in force at `now`, in epoch seconds."""
+        """Return true if it is in force at `now`, in epoch seconds."""
         return self.until is None or now < self.until
 
 

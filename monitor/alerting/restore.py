@@ -17,15 +17,14 @@ class Restorer:
 
     def __init__(self, fleet: Fleet, lifecycle: Lifecycle, state: EngineState) -> None:
         self._fleet, self._lifecycle, self._state = fleet, lifecycle, state
-        self._unmatched = {one.alert for one in state.series_alerts()}
+        self._unmatched = {notice.alert for notice in state.series_alerts()}
         self._fleet_version = -1  # when it was last searched for series of stored states
 
     def lost(self, status: MonitorStatus, services: Container[str]) -> list[str]:
-        """Return the alerts of earlier processes whose series does not exist any more, each once.
+        """Return the alerts of earlier processes whose series no longer exist, each once.
 
-        A series is gone when an inventory of its service succeeded without it, or when its service, region or
-        account is not monitored any more.
-        services: those that are watched.
+        A series no longer exists if an inventory of its service succeeded without it, or if its service,
+        region or account is no longer monitored. services: those that are monitored.
         """
         lost = []
         for alert in tuple(self._unmatched):
@@ -48,8 +47,8 @@ class Restorer:
         self._fleet_version = self._fleet.version
         known = np.array(sorted(saved), np.uint64)
         identities = self._fleet.id[: self._fleet.size]
-        nearest = known[np.minimum(np.searchsorted(known, identities), known.size - 1)]
-        async for slot in cooperative_iter(np.flatnonzero(nearest == identities).tolist()):
+        candidates = known[np.minimum(np.searchsorted(known, identities), known.size - 1)]
+        async for slot in cooperative_iter(np.flatnonzero(candidates == identities).tolist()):
             if states := saved.pop(int(self._fleet.id[slot]), None):
                 self._lifecycle.restore(slot, states)
                 yield slot

@@ -25,7 +25,7 @@ from monitor.schema.problems import (
 from monitor.schema.types import ConfigModel, Duration, Text
 
 DEFAULT_GROUP_BY = ("account", "region", "service")
-ALL_LABELS = "..."  # in group_by: each alert is a group of its own, as in Alertmanager
+GROUP_BY_ALL = "..."  # in `group_by`: group by all labels, as in Alertmanager
 DEFAULT_GROUP_WAIT, DEFAULT_GROUP_INTERVAL, DEFAULT_REPEAT_INTERVAL = 30.0, 300.0, 4 * 3600.0  # seconds
 INTERVAL_FIELDS = ("group_wait", "group_interval", "repeat_interval")
 INHERITED_FIELDS = ("receiver", "group_by", *INTERVAL_FIELDS)
@@ -101,26 +101,26 @@ class RouteConfig(ConfigModel):
         default=False,
         alias="continue",
         strict=True,
-        description="Whether the following routes are tried too.",
+        description="true: also try the following routes.",
     )
     routes: tuple["RouteConfig", ...] = Field(default=(), description="Branches, tried in order.")
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Return whether the severities and matchers match an alert's labels."""
+        """Return true if the severities and matchers match an alert's labels."""
         selected = not self.severities or labels.get(SEVERITY_LABEL) in self.severities
         return selected and all_match(self.matchers, labels)
 
     @property
     def names_severity(self) -> bool:
-        """Whether the route names severities, in `severities` or in a matcher."""
+        """True if the route names severities, in `severities` or in a matcher."""
         return bool(self.severities) or any(matcher.name == SEVERITY_LABEL for matcher in self.matchers)
 
 
 class RoutedReceiver(NamedTuple):
     """A receiver that an alert is routed to, with the settings of the route. Intervals are in seconds.
 
-    group: the labels that the alert is grouped by, sorted by name. muted: whether a time window
-    suppresses notifications.
+    group: the labels that the alert is grouped by, sorted by name. muted: true if a time window suppresses
+    notifications now.
     """
 
     receiver: str
@@ -162,7 +162,7 @@ class Router:
             group = _group_labels(path[-1], labels)
             intervals = {name: getattr(path[-1], name) for name in INTERVAL_FIELDS}
             routed = RoutedReceiver(
-                "", group, **intervals, muted=any(self._is_muted(one, at) for one in path)
+                "", group, **intervals, muted=any(self._is_muted(route, at) for route in path)
             )
             for receiver in path[-1].receiver or ():
                 found.setdefault(receiver, routed._replace(receiver=receiver))
@@ -195,7 +195,7 @@ def _matching_paths(route: RouteConfig, labels: Mapping[str, str]) -> Iterator[t
 
 def _group_labels(route: RouteConfig, labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     by = route.group_by or ()
-    names = labels if ALL_LABELS in by else by
+    names = labels if GROUP_BY_ALL in by else by
     return tuple((name, labels[name]) for name in sorted(names) if name in labels)
 
 

@@ -8,33 +8,32 @@ from typing import Any
 import msgspec
 
 from monitor.alerting.records import PendingNotice, SavedState
-from monitor.alerting.state_store import Changes
-from monitor.alerting.tables import PENDING_NOTICES, STATES, TABLES, Key, Row, Table
+from monitor.alerting.tables import PENDING_NOTICES, STATES, TABLES, RowChanges, RowKey, StoredRow, Table
 from monitor.notifiers.notice import Notice
 
 
 class RowStore(ABC):
-    """Keeps the rows of all tables in memory. A subclass says in `write` where else they are stored.
+    """Keeps the rows of all tables in memory. A subclass also stores them elsewhere, in `write`.
 
     rows: by table and key. number: the highest number of all notices that were ever committed.
     """
 
     def __init__(self) -> None:
-        self.rows: dict[Table[Any], dict[Key, Any]] = {table: {} for table in TABLES}
+        self.rows: dict[Table[Any], dict[RowKey, Any]] = {table: {} for table in TABLES}
         self.number = 0
         self._ids = count(1)
 
     @abstractmethod
-    async def write(self, changes: Changes, notices: Sequence[Notice] = ()) -> None:
+    async def write(self, changes: RowChanges, notices: Sequence[Notice] = ()) -> None:
         """Make changes, and add notices to the history, in one transaction. Memory is changed at once."""
 
-    def all(self, table: Table[Row]) -> Mapping[Key, Row]:
+    def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
         """Return the rows of a table by key."""
         return self.rows[table]
 
     def numbered(self, pending: Iterable[PendingNotice]) -> list[PendingNotice]:
         """Return the rows with new ids, which are higher than all earlier ones."""
-        return [msgspec.structs.replace(one, id=next(self._ids)) for one in pending]
+        return [msgspec.structs.replace(row, id=next(self._ids)) for row in pending]
 
     async def commit(
         self,
@@ -46,24 +45,24 @@ class RowStore(ABC):
 
         pending: rows that `numbered` returned.
         """
-        changes: dict[tuple[Table[Any], Key], msgspec.Struct | None] = {
+        changes: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {
             (STATES, key): None if value is None else SavedState(key, value) for key, value in states.items()
         }
-        changes |= {(PENDING_NOTICES, one.id): one for one in pending}
-        self.number = max([self.number, *(one.number for one in notices)])
+        changes |= {(PENDING_NOTICES, row.id): row for row in pending}
+        self.number = max([self.number, *(notice.number for notice in notices)])
         await self.write(changes, notices)
 
-    async def put(self, table: Table[Row], row: Row) -> None:
+    async def put(self, table: Table[StoredRow], row: StoredRow) -> None:
         """Add or replace a row. Raises ValueError if the row could not be read back unchanged."""
         table.encode(row)
         await self.write({(table, table.key_of(row)): row})
 
-    async def remove(self, table: Table[Row], key: Key) -> None:
+    async def remove(self, table: Table[StoredRow], key: RowKey) -> None:
         """Delete a row, if there is one with this key."""
         await self.write({(table, key): None})
 
-    def apply(self, changes: Changes) -> None:
-        """Make changes in memory alone."""
+    def apply(self, changes: RowChanges) -> None:
+        """Make changes in memory only."""
         for (table, key), row in changes.items():
             if row is None:
                 self.rows[table].pop(key, None)

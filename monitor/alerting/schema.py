@@ -48,7 +48,7 @@ ALTER TABLE acks RENAME COLUMN who TO author;
 ALTER TABLE acks RENAME COLUMN why TO comment;
 """
 
-# Whether a dead letter can be read is found out later, row by row: here one that is no JSON stays as it is.
+# A dead letter that is not JSON is left unchanged: it is rejected later, when its row is read.
 V5 = """
 DROP TABLE told;
 ALTER TABLE owed RENAME TO pending_notices;
@@ -93,5 +93,5 @@ MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8)  # the n-th leads
 
 
 def statements(migration: str) -> Iterator[str]:
-    """One by one: sqlite3's executescript would commit what is not complete."""
+    """Split a migration into statements: sqlite3's `executescript` would commit before the last one."""
     return filter(str.strip, migration.split(";"))

@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
-from monitor.alerting.delivery_store import DeliveryChanges, DeliveryStore
+from monitor.alerting.delivery_store import DeliveryStore
 from monitor.alerting.groups import urgency
 from monitor.alerting.outbox import Outbox, QueuedNotification, notices_to_drop
 from monitor.alerting.records import DeadLetter, PendingNotice
-from monitor.alerting.tables import DEAD_LETTERS, NOTIFICATIONS, PENDING_NOTICES
+from monitor.alerting.tables import DEAD_LETTERS, NOTIFICATIONS, PENDING_NOTICES, RowChanges
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.notifiers.notice import MAX_LISTED_NOTICES, Notification, NotificationReason
 from monitor.outbound.result import DeliveryOutcome, DeliveryResult, retry
@@ -128,7 +128,7 @@ class Sender:
 
     async def _batch(self, keys: Iterable[str]) -> None:
         """Make and store a notification of the pending notices of each group."""
-        changes: DeliveryChanges = {}
+        changes: RowChanges = {}
         for key in keys:
             rows = self.outbox.sendable(key, MAX_LISTED_NOTICES if self.target.per_alert else None)
             notification = build_notification(self.target.name, rows, self._now())
@@ -149,14 +149,14 @@ class Sender:
             return retry("bug", f"the notifier failed: {type(error).__name__}")
 
     async def _record(self, results: Sequence[tuple[str, Notification, DeliveryResult]]) -> None:
-        changes: DeliveryChanges = {}
-        again: list[tuple[QueuedNotification, DeliveryResult]] = []
+        changes: RowChanges = {}
+        to_retry: list[tuple[QueuedNotification, DeliveryResult]] = []
         for key, notification, result in results:
             self._count(notification, result)
             if result.outcome is DeliveryOutcome.RETRY:
                 failed = self.outbox.record_failure(key, self._now(), self.stats.last_accepted or 0)
                 if not self._is_undeliverable(failed):
-                    again.append((failed, result))
+                    to_retry.append((failed, result))
                     continue
             self.outbox.complete(key)
             changes[NOTIFICATIONS, notification.id] = None
@@ -164,7 +164,7 @@ class Sender:
                 changes |= self._give_up(notification, result)
         if changes:
             self._recover()
-        self._postpone(again)
+        self._postpone(to_retry)
         if changes:
             await self._store.write(changes)
 
@@ -209,17 +209,17 @@ class Sender:
 
     def _backoff(self, failures: int) -> float:
         """Return the seconds to wait after a number of failures in a row: exponential, with full jitter."""
-        most = min(self.target.max_backoff, self.target.min_backoff * math.exp2(min(failures, 30)))
-        return max(self.target.min_backoff, self._random() * most)
+        longest = min(self.target.max_backoff, self.target.min_backoff * math.exp2(min(failures, 30)))
+        return max(self.target.min_backoff, self._random() * longest)
 
     def _is_undeliverable(self, failed: QueuedNotification) -> bool:
-        """Return whether to give up: it is too old, and failed too often while others were accepted."""
+        """Return true if it is too old, and failed too often while other notifications were accepted."""
         return (
             failed.isolated_failures >= MAX_ISOLATED_FAILURES
             and self._now() - failed.notification.at > self.target.max_age
         )
 
-    def _give_up(self, notification: Notification, result: DeliveryResult) -> DeliveryChanges:
+    def _give_up(self, notification: Notification, result: DeliveryResult) -> RowChanges:
         log.error(
             "%s: notification %s (reason: %s) could not be delivered: %s",
             self.target.name,
@@ -235,25 +235,27 @@ class Sender:
             sentence=result.sentence,
             at=self._now(),
         )
-        changes: DeliveryChanges = {(DEAD_LETTERS, notification.id): dead_letter}
-        for one in self.dead_letters[: max(0, len(self.dead_letters) + 1 - self.target.max_dead_letters)]:
-            changes[DEAD_LETTERS, one.id] = None
-            self._telemetry.dropped.labels(self.target.name, "dead_letter").inc(len(one.notification.notices))
+        changes: RowChanges = {(DEAD_LETTERS, notification.id): dead_letter}
+        for oldest in self.dead_letters[: max(0, len(self.dead_letters) + 1 - self.target.max_dead_letters)]:
+            changes[DEAD_LETTERS, oldest.id] = None
+            self._telemetry.dropped.labels(self.target.name, "dead_letter").inc(
+                len(oldest.notification.notices)
+            )
         return changes
 
     @property
     def dead_letters(self) -> list[DeadLetter]:
         """The undeliverable notifications of the receiver, the oldest first."""
-        return [one for one in self._store.all(DEAD_LETTERS).values() if one.receiver == self.target.name]
+        return [row for row in self._store.all(DEAD_LETTERS).values() if row.receiver == self.target.name]
 
     async def trim(self) -> None:
         """Drop the notices that `notices_to_drop` returns for `max_pending` and `max_age`."""
         rows = list(self.outbox.pending.values())
-        too_old = self._now() - self.target.max_age
-        if len(rows) <= self.target.max_pending and (not rows or rows[0].notice.at >= too_old):
+        oldest_kept = self._now() - self.target.max_age
+        if len(rows) <= self.target.max_pending and (not rows or rows[0].notice.at >= oldest_kept):
             return
-        changes: DeliveryChanges = {}
-        for reason, dropped in notices_to_drop(rows, self.target.max_pending, too_old).items():
+        changes: RowChanges = {}
+        for reason, dropped in notices_to_drop(rows, self.target.max_pending, oldest_kept).items():
             self.outbox.drop(dropped)
             changes |= {(PENDING_NOTICES, row.id): None for row in dropped}
             self._telemetry.dropped.labels(self.target.name, reason).inc(len(dropped))

@@ -69,12 +69,12 @@ class Alerting:
         """Apply new settings; only the journal and `endpoint_url` stay as they were when it was opened."""
         self.delivery.configure(
             DeliveryTarget(
-                name=one.name,
-                send=partial(one.send, client=self.client),
-                per_alert=one.per_alert,
-                keepalive=one.keepalive,
+                name=receiver.name,
+                send=partial(receiver.send, client=self.client),
+                per_alert=receiver.per_alert,
+                keepalive=receiver.keepalive,
             )
-            for one in settings.receivers
+            for receiver in settings.receivers
         )
         self.engine.configure(settings)
         self.reachability.configure(settings.receivers)
@@ -146,11 +146,11 @@ def _export_health(journal: Journal, registry: CollectorRegistry) -> None:
         registry=registry,
     )
     health.set_function(lambda: float(journal.healthy))
-    aside = Gauge(
+    unusable = Gauge(
         "headroom_journal_set_aside",
-        "Rows and whole files of the journal that this process could not use, and set aside.",
+        "Rows that this process moved to unusable_rows, and corrupt files that it renamed.",
         ["what"],
         registry=registry,
     )
-    aside.labels("row").set_function(lambda: float(journal.rejected_count))
-    aside.labels("file").set_function(lambda: float(len(journal.corrupt_files)))
+    unusable.labels("row").set_function(lambda: float(journal.rejected_count))
+    unusable.labels("file").set_function(lambda: float(len(journal.corrupt_files)))

@@ -29,7 +29,8 @@ def _severity_or_none(value: Any) -> Any:
 SeverityOrNone = Annotated[
     str, BeforeValidator(_severity_or_none), WithJsonSchema({"enum": [NO_ALERT, *Severity]})
 ]
-Minutes = Annotated[Duration, AfterValidator(lambda seconds: 60 * round(seconds / 60))]
+# A duration in seconds, rounded to whole minutes.
+WholeMinutes = Annotated[Duration, AfterValidator(lambda seconds: 60 * round(seconds / 60))]
 
 
 class ToleranceOverride(ConfigModel):
@@ -43,7 +44,7 @@ class ToleranceOverride(ConfigModel):
         description="Of the whole demand of the minute, where CloudWatch counts both in one unit: less is "
         "tolerated; mostly 0.001. As much as either tolerates is tolerated.",
     )
-    pending_for: Minutes | None = Field(
+    pending_for: WholeMinutes | None = Field(
         default=None,
         alias="for",
         ge=0,
@@ -55,7 +56,7 @@ class ToleranceOverride(ConfigModel):
 class AlertOverride(Selector):
     """Other alerts for some series than those of the catalogue."""
 
-    pending_for: Minutes | None = Field(
+    pending_for: WholeMinutes | None = Field(
         default=None,
         alias="for",
         ge=0,
@@ -66,7 +67,7 @@ class AlertOverride(Selector):
     tolerance: ToleranceOverride = Field(
         default=ToleranceOverride(), description="How much throttled demand is no alert."
     )
-    keep_firing_for: Minutes | None = Field(
+    keep_firing_for: WholeMinutes | None = Field(
         default=None, ge=0, le=86400, description="How long it must be clear before it is resolved."
     )
     below: SeverityOrNone | None = Field(
@@ -87,9 +88,9 @@ class AlertOverride(Selector):
 class AlertingSettings:
     """Everything that alerting is configured with.
 
-    journal: path of its file. endpoint_url: used instead of AWS's own by receivers in AWS. overrides: of
-    several that match a series and set a value, the last counts. services: those watched in any account.
-    poll_interval, inventory_interval: seconds between two reads of metrics, and of resources.
+    journal: the path of its file. endpoint_url: replaces AWS's own endpoints for receivers in AWS.
+    overrides: if several match a series and set a value, the last one counts. services: those monitored in
+    any account. poll_interval, inventory_interval: seconds between two reads of metrics, and of resources.
     """
 
     journal: str
@@ -113,7 +114,7 @@ class AlertingSettings:
 
 def override_of(overrides: Sequence[AlertOverride], labels: SelectorLabels, name: str) -> Any:
     """Return the field `name` of the last override that matches a series and sets it, or None."""
-    return _first(getattr(one, name) for one in reversed(overrides) if one.matches(labels))
+    return _first(getattr(override, name) for override in reversed(overrides) if override.matches(labels))
 
 
 def tolerance_of(overrides: Sequence[AlertOverride], labels: SelectorLabels, default: Tolerance) -> Tolerance:
@@ -122,12 +123,13 @@ def tolerance_of(overrides: Sequence[AlertOverride], labels: SelectorLabels, def
     default: the catalogue's tolerance of the signal, for what no override sets. A `for` of an override that
     is not inside `tolerance` applies to throttled demand as well.
     """
-    matching = [one for one in reversed(overrides) if one.matches(labels)]
+    matching = [override for override in reversed(overrides) if override.matches(labels)]
     rate, share, pending_for = (
-        _first(getattr(one.tolerance, name) for one in matching) for name in ("rate", "share", "pending_for")
+        _first(getattr(override.tolerance, name) for override in matching)
+        for name in ("rate", "share", "pending_for")
     )
     if pending_for is None:
-        pending_for = _first(one.pending_for for one in matching)
+        pending_for = _first(override.pending_for for override in matching)
     return Tolerance(
         rate=default.rate if rate is None else rate,
         share=default.share if share is None else share,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from monitor.alerting.matchers import Matcher, all_match, parse_matcher_lists
 from monitor.alerting.records import Acknowledgement, Silence
-from monitor.alerting.tables import ACKNOWLEDGEMENTS, SILENCES, Key, Row, Table
+from monitor.alerting.tables import ACKNOWLEDGEMENTS, SILENCES, RowKey, StoredRow, Table
 from monitor.notifiers.notice import Severity
 from monitor.schema.annotations import InvalidInputError, validate_end, validate_text
 
@@ -24,13 +24,13 @@ class SilenceStore(Protocol):
     Once `put` or `remove` has returned, `all` contains the change, and the change survives a restart.
     """
 
-    def all(self, table: Table[Row]) -> Mapping[Key, Row]:
+    def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
         """Return the rows of a table by key. Any thread may read them."""
 
-    def put(self, table: Table[Row], row: Row) -> Awaitable[None]:
+    def put(self, table: Table[StoredRow], row: StoredRow) -> Awaitable[None]:
         """Add or replace a row. Raises ValueError if the row could not be read back unchanged."""
 
-    def remove(self, table: Table[Row], key: Key) -> Awaitable[None]:
+    def remove(self, table: Table[StoredRow], key: RowKey) -> Awaitable[None]:
         """Delete a row, if there is one with this key."""
 
 
@@ -51,10 +51,10 @@ class Silences:
     @property
     def stored(self) -> list[Silence]:
         """The stored silences, ordered by their end. `expire` removes silences that have ended."""
-        return sorted(self._store.all(SILENCES).values(), key=lambda one: (one.ends, one.id))
+        return sorted(self._store.all(SILENCES).values(), key=lambda silence: (silence.ends, silence.id))
 
     @property
-    def acknowledgements(self) -> Mapping[Key, Acknowledgement]:
+    def acknowledgements(self) -> Mapping[RowKey, Acknowledgement]:
         """The acknowledgements by alert."""
         return self._store.all(ACKNOWLEDGEMENTS)
 
@@ -66,9 +66,10 @@ class Silences:
         parsed = self._matchers
         return next(
             (
-                one
-                for one in tuple(self._store.all(SILENCES).values())
-                if one.starts <= at < one.ends and all_match(parsed.get(one.id) or self._parse(one), labels)
+                silence
+                for silence in tuple(self._store.all(SILENCES).values())
+                if silence.starts <= at < silence.ends
+                and all_match(parsed.get(silence.id) or self._parse(silence), labels)
             ),
             None,
         )
@@ -82,8 +83,8 @@ class Silences:
 
         Any thread may call it.
         """
-        ack = self.acknowledgements.get(alert)
-        return ack.severity if ack and ack.active_at(at) else None
+        acknowledgement = self.acknowledgements.get(alert)
+        return acknowledgement.severity if acknowledgement and acknowledgement.active_at(at) else None
 
     async def add(self, silence: Silence, now: float) -> Silence:
         """Store a silence under a new id, and return it. Raises InvalidInputError or MatcherError."""
@@ -114,22 +115,20 @@ class Silences:
         """Store an acknowledgement, and replace an earlier one of the alert. Raises InvalidInputError."""
         author = validate_text("author", acknowledgement.author)
         comment = validate_text("comment", acknowledgement.comment)
-        ack = replace(acknowledgement, author=author, comment=comment)
-        if ack.until is not None:
-            validate_end(ack.at, ack.until, ack.at, "an acknowledgement")
+        valid = replace(acknowledgement, author=author, comment=comment)
+        if valid.until is not None:
+            validate_end(valid.at, valid.until, valid.at, "an acknowledgement")
         async with self._write_lock:
-            await self._store.put(ACKNOWLEDGEMENTS, ack)
-        return ack
+            await self._store.put(ACKNOWLEDGEMENTS, valid)
+        return valid
 
     async def expire(self, now: float, firing: Iterable[str]) -> None:
         """Remove ended silences and acknowledgements, and acknowledgements of alerts that do not fire."""
         async with self._write_lock:
-            for silence in [one.id for one in self._store.all(SILENCES).values() if one.ends <= now]:
+            for silence in [row.id for row in self._store.all(SILENCES).values() if row.ends <= now]:
                 await self._remove(silence)
-            acks, firing = self.acknowledgements, set(firing)
-            for alert in [
-                one.alert for one in acks.values() if one.alert not in firing or not one.active_at(now)
-            ]:
+            stored, firing = self.acknowledgements.values(), set(firing)
+            for alert in [row.alert for row in stored if row.alert not in firing or not row.active_at(now)]:
                 await self._store.remove(ACKNOWLEDGEMENTS, alert)
 
     async def _remove(self, silence: str) -> None:

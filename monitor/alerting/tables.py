@@ -20,38 +20,32 @@ from monitor.alerting.records import (
 from monitor.notifiers.notice import Notification
 from monitor.schema.annotations import MAX_NUMBER
 
-Key = str | int
+RowKey = str | int
 Column = str | bytes | int | float | None
-Row = TypeVar("Row", bound=msgspec.Struct)
+StoredRow = TypeVar("StoredRow", bound=msgspec.Struct)
 
-NATIVE_TYPES = (
-    str,
-    bytes,
-    int,
-    float,
-    type(None),
-)  # stored by SQLite as they are; everything else is stored as JSON
+NATIVE_TYPES = (str, bytes, int, float, type(None))  # stored as they are; all other types are stored as JSON
 
 
-def _any(_: Any) -> None:
+def _accept(_: Any) -> None:
     """Accept every row."""
 
 
 @dataclass(frozen=True, eq=False)
-class Table(Generic[Row]):
+class Table(Generic[StoredRow]):
     """Rows of one class, identified by the field `key`.
 
-    check: raises ValueError for a row that fits the class and cannot be used nevertheless.
+    check: raises ValueError for a row that has the right types but cannot be used.
     """
 
     name: str
-    row: type[Row]
+    row: type[StoredRow]
     key: str
-    check: Callable[[Row], object] = _any
+    check: Callable[[StoredRow], object] = _accept
 
-    def key_of(self, row: Row) -> Key:
+    def key_of(self, row: StoredRow) -> RowKey:
         """Return the value of the key field."""
-        key: Key = getattr(row, self.key)
+        key: RowKey = getattr(row, self.key)
         return key
 
     @cached_property
@@ -62,7 +56,7 @@ class Table(Generic[Row]):
     @cached_property
     def columns(self) -> str:
         """The column names, quoted for SQL."""
-        return ", ".join(f'"{name}"' for name in self.types)  # "group" is a word of SQL
+        return ", ".join(f'"{name}"' for name in self.types)  # "group" is a keyword of SQL
 
     @cached_property
     def insert_sql(self) -> str:
@@ -81,12 +75,12 @@ class Table(Generic[Row]):
         """The query of all rows, in the order in which they were added, each after its rowid."""
         return f"SELECT rowid, {self.columns} FROM {self.name} ORDER BY rowid"
 
-    def encode(self, row: Row) -> list[Column]:
-        """Return the columns of a row. Raises ValueError for what could not be read back as it is."""
+    def encode(self, row: StoredRow) -> list[Column]:
+        """Return the columns of a row. Raises ValueError for a row that could not be read back unchanged."""
         return [_column(getattr(row, name)) for name in self.types]
 
-    def decode(self, columns: Iterable[Any]) -> Row:
-        """Return the row of these columns. Raises ValueError, as which msgspec's errors count."""
+    def decode(self, columns: Iterable[Any]) -> StoredRow:
+        """Return the row of these columns. Raises ValueError, from which msgspec's errors derive."""
         named = zip(self.types.items(), columns, strict=True)
         row = msgspec.convert({name: _value(kind, column) for (name, kind), column in named}, self.row)
         self.check(row)
@@ -114,11 +108,13 @@ def _value(kind: Any, column: Any) -> Any:
     return msgspec.json.decode(column, type=kind) if nested else column
 
 
+RowChanges = dict[tuple[Table[Any], RowKey], msgspec.Struct | None]  # the new row; None deletes it
+
 STATES = Table("states", SavedState, "key")
 PENDING_NOTICES = Table("pending_notices", PendingNotice, "id")
 NOTIFICATIONS = Table("notifications", Notification, "id")
 DEAD_LETTERS = Table("dead_letters", DeadLetter, "id")
-SILENCES = Table("silences", Silence, "id", lambda one: parse_matcher_lists(one.matchers))
+SILENCES = Table("silences", Silence, "id", lambda silence: parse_matcher_lists(silence.matchers))
 ACKNOWLEDGEMENTS = Table("acknowledgements", Acknowledgement, "alert")
 UNUSABLE_ROWS = Table("unusable_rows", UnusableRow, "id")
 

@@ -72,7 +72,7 @@ def _median(values: Floats) -> Floats:
     """Return the median of each row, ignoring NaN. `np.nanmedian` is slow: it loops over the rows."""
     ascending = np.sort(values, axis=1)  # NaN last
     count = np.isfinite(values).sum(axis=1, keepdims=True)
-    low, high = (np.take_along_axis(ascending, one, axis=1) for one in ((count - 1) // 2, count // 2))
+    low, high = (np.take_along_axis(ascending, index, axis=1) for index in ((count - 1) // 2, count // 2))
     median: Floats = (low + high) / 2
     return median
 

@@ -1,4 +1,4 @@
-"""Rows of the journal that cannot be used, as they are kept for people to look at."""
+"""Rows of the journal that cannot be used. They are stored in a table of their own for inspection."""
 
 import time
 from typing import Any, NamedTuple
@@ -7,8 +7,8 @@ from uuid import uuid4
 from monitor.alerting.records import UnusableRow
 from monitor.alerting.tables import Table
 
-MAX_TEXT = 4096  # characters each of the key, the reason and the columns
-ROW_ERRORS = (ValueError, RecursionError)  # of decoding; msgspec's and Unicode's errors are ValueErrors
+MAX_TEXT_LENGTH = 4096  # characters each of the key, the reason and the columns
+ROW_ERRORS = (ValueError, RecursionError)  # raised by decoding; msgspec's and Unicode's are ValueErrors
 
 
 class LocatedRow(NamedTuple):
@@ -21,7 +21,6 @@ class LocatedRow(NamedTuple):
 
 def describe_unusable(table: Table[Any], key: object, row: object, error: Exception) -> UnusableRow:
     """Return the record of a row that cannot be used. row: its columns."""
-    reason, shown = str(error) or type(error).__name__, repr(row)
-    parts = (ascii(key)[:MAX_TEXT], ascii(reason)[:MAX_TEXT], ascii(shown)[:MAX_TEXT])
-    name = dict(zip(("key", "reason", "row"), parts, strict=True))
-    return UnusableRow(id=uuid4().hex, name=table.name, at=time.time(), **name)
+    texts = {"key": key, "reason": str(error) or type(error).__name__, "row": repr(row)}
+    shortened = {name: ascii(text)[:MAX_TEXT_LENGTH] for name, text in texts.items()}
+    return UnusableRow(id=uuid4().hex, name=table.name, at=time.time(), **shortened)

@@ -19,22 +19,24 @@ from monitor.lib.text import replace_surrogates
 from monitor.notifiers.notice import Severity
 
 MIN_FAILED_ATTEMPTS = 2  # in a row, so that a single failure notifies nobody
-MIN_BLIND = 300.0  # seconds since the last read of what could be read before
-MAX_UNREAD = 900.0  # seconds without a read after which no second failed attempt is needed
+MIN_BLIND = 300.0  # seconds since the last successful read, if there was one
+MAX_UNREAD = 900.0  # seconds without a successful read after which one failed attempt is enough
 REPORTED_AT_ONCE = (FailureClass.EXPIRED, FailureClass.CLOCK)
 THIS_MACHINE = "this machine"  # instead of an account: the machine that Headroom runs on
 MAX_ATTEMPT_DURATION = 60.0  # seconds that an attempt may take
 
-Place = tuple[str, str]  # region, service; both empty: the account; the service empty: a cell's metrics
+# Region and service. Both are empty for the account; the service is empty for the metrics of a cell.
+Place = tuple[str, str]
+BlindScope = frozenset[tuple[Place, str]]  # affected places, each with a failed operation or an empty text
 
 
 class ObservationTarget(NamedTuple):
     """Something that is read again and again, and one class of cause why reading it failed.
 
-    region, service: as in `Place`. name: the account's. interval: seconds between two attempts. last_seen:
-    when it was last read without this cause, or since when it has been observed. ended: whether an attempt
-    has ended yet. cause: empty when the last attempt succeeded. failures: those of this cause.
-    failed_attempts: in a row, for this cause. never_seen: it was never read without this cause.
+    region, service: see `Place`. name: the account's. interval: seconds between two attempts. last_seen: when
+    it was last read without this cause, or else when observation began, in epoch seconds. ended: an attempt
+    has ended. cause: empty when the last attempt succeeded. failures: those of this cause. failed_attempts:
+    how many in a row had this cause. never_seen: it was never read without this cause.
     """
 
     account: str
@@ -89,19 +91,19 @@ class BlindSpot(NamedTuple):
     @property
     def since(self) -> float:
         """When all of it was last read, in epoch seconds."""
-        return min(one.last_seen for one in self.targets)
+        return min(target.last_seen for target in self.targets)
 
     @property
-    def scope(self) -> frozenset[tuple[Place, str]]:
+    def scope(self) -> BlindScope:
         """The places and operations that are affected; the notice is written again when they change."""
-        return frozenset((one.place, failed.operation) for one in self.targets for failed in one.failures) | {
-            (one.place, "") for one in self.targets
-        }
+        return frozenset(
+            (target.place, failure.operation) for target in self.targets for failure in target.failures
+        ) | {(target.place, "") for target in self.targets}
 
     @property
     def places(self) -> int:
         """The number of affected places."""
-        return len({one.place for one in self.targets})
+        return len({target.place for target in self.targets})
 
 
 def observation_targets(
@@ -110,13 +112,13 @@ def observation_targets(
     intervals: tuple[float, float],
     account_ids: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[ObservationTarget]:
-    """Yield what is read, with the result of reading it.
+    """Yield everything that Headroom reads, with the result of the last attempts.
 
     started: when reading started, in epoch seconds. intervals: seconds between two attempts of an inventory,
     and of a poll. account_ids: of configured accounts, by name, for those that AWS cannot be asked for now.
     """
     inventory, poll = intervals
-    known = {one.name: one for one in status.accounts}
+    known = {entry.name: entry for entry in status.accounts}
     if status.clock.ended_at:
         yield from _of(
             status.clock, ObservationTarget(THIS_MACHINE, "", "", THIS_MACHINE, started, MAX_ATTEMPT_DURATION)
@@ -149,23 +151,29 @@ def _failed(
     return target._replace(
         last_seen=streak.last_clear or target.last_seen,
         cause=cause,
-        failures=tuple(one for one in failures if classify(one.code) == cause),
+        failures=tuple(failure for failure in failures if classify(failure.code) == cause),
         failed_attempts=streak.failures,
         never_seen=streak.last_clear is None,
     )
 
 
 def blind_spots(targets: Sequence[ObservationTarget], now: float) -> list[BlindSpot]:
-    """Return what could not be read for long enough, one for each account and class of cause.
+    """Return the blind spots, one for each account and class of cause.
 
-    Once one place is affected for a permanent cause, those that failed once for the same cause belong to it:
-    its first notice names all of them.
+    Once one place is affected for a permanent cause, places that failed only once for the same cause are
+    included, so that the first notice names all of them.
     """
-    blind = [one._replace(cause=one.cause or FailureClass.LATE) for one in targets if _is_blind(one, now)]
-    permanent = {_identity(one) for one in blind if one.cause in PERMANENT_CLASSES}
-    known = {(_identity(one), one.place) for one in blind}
+    blind = [
+        target._replace(cause=target.cause or FailureClass.LATE)
+        for target in targets
+        if _is_blind(target, now)
+    ]
+    permanent = {_identity(target) for target in blind if target.cause in PERMANENT_CLASSES}
+    known = {(_identity(target), target.place) for target in blind}
     more = (
-        one for one in targets if _identity(one) in permanent and (_identity(one), one.place) not in known
+        target
+        for target in targets
+        if _identity(target) in permanent and (_identity(target), target.place) not in known
     )
     return group_targets([*blind, *more], targets)
 
@@ -175,32 +183,34 @@ def group_targets(
 ) -> list[BlindSpot]:
     """Return the failing targets as blind spots, sorted by account and class of cause."""
     regions: dict[str, set[str]] = {}
-    for one in targets:
-        regions.setdefault(one.account, set()).add(one.region)
+    for target in targets:
+        regions.setdefault(target.account, set()).add(target.region)
     return [
-        BlindSpot(account, replace_surrogates(those[0].name), cause, those, len(regions[account] - {""}))
+        BlindSpot(
+            account, replace_surrogates(affected[0].name), cause, affected, len(regions[account] - {""})
+        )
         for (account, cause), group in groupby(sorted(failing, key=_order), _identity)
-        if (those := list(group))
+        if (affected := list(group))
     ]
 
 
-def _is_blind(one: ObservationTarget, now: float) -> bool:
-    """Return whether it failed often enough, and for long enough, for an alert."""
-    unseen = now - one.last_seen
-    if one.cause and one.failed_attempts >= MIN_FAILED_ATTEMPTS:
-        return unseen >= _min_blind(one)
-    return unseen > max(MAX_UNREAD, 2 * one.interval + MAX_ATTEMPT_DURATION)
+def _is_blind(target: ObservationTarget, now: float) -> bool:
+    """Return true if the target failed often enough, and for long enough, for an alert."""
+    unseen = now - target.last_seen
+    if target.cause and target.failed_attempts >= MIN_FAILED_ATTEMPTS:
+        return unseen >= _min_blind(target)
+    return unseen > max(MAX_UNREAD, 2 * target.interval + MAX_ATTEMPT_DURATION)
 
 
-def _min_blind(one: ObservationTarget) -> float:
-    """Return for how many seconds it must have failed: 0 for causes that do not go away by waiting."""
-    certain = one.cause in PERMANENT_CLASSES or not one.region
-    return 0.0 if one.cause in REPORTED_AT_ONCE or (one.never_seen and certain) else MIN_BLIND
+def _min_blind(target: ObservationTarget) -> float:
+    """Return for how many seconds the target must have failed: 0 for causes that need action anyway."""
+    is_permanent = target.cause in PERMANENT_CLASSES or not target.region
+    return 0.0 if target.cause in REPORTED_AT_ONCE or (target.never_seen and is_permanent) else MIN_BLIND
 
 
-def _identity(one: ObservationTarget) -> tuple[str, str]:
-    return one.account, one.cause
+def _identity(target: ObservationTarget) -> tuple[str, str]:
+    return target.account, target.cause
 
 
-def _order(one: ObservationTarget) -> tuple[str, str, str, str]:
-    return one.account, one.cause, one.region, one.service
+def _order(target: ObservationTarget) -> tuple[str, str, str, str]:
+    return target.account, target.cause, target.region, target.service

@@ -15,13 +15,13 @@ from monitor.schema.types import ConfigModel, Text
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = tuple(name.lower() for name in calendar.month_name[1:])
 MIN_NAME_LENGTH = 3  # letters: mon, jan
-LAST_DAY = 31
-DAY = 24 * 60  # minutes
-HOUR = 60  # minutes
+LAST_DAY_OF_MONTH = 31
+MINUTES_PER_DAY = 24 * 60
+MINUTES_PER_HOUR = 60
 TODAY, YESTERDAY = timedelta(0), timedelta(days=1)
 
 TIMES = re.compile(r"([0-9]{2}):([0-5][0-9])-([0-9]{2}):([0-5][0-9])")
-EVERY_DAY = ((1, LAST_DAY),)
+EVERY_DAY = ((1, LAST_DAY_OF_MONTH),)
 
 Span = tuple[int, int]  # first and last, inclusive; for times: minutes of the day, the end exclusive
 
@@ -56,7 +56,7 @@ def _days(value: Any) -> Span:
     given = re.fullmatch(r"(-?[0-9]{1,2})(?::(-?[0-9]{1,2}))?", str(value))
     first, last = (int(given[1]), int(given[2] or given[1])) if given else (0, 0)
     disordered = first > last and (first > 0) == (last > 0)
-    if not (0 < abs(first) <= LAST_DAY and 0 < abs(last) <= LAST_DAY) or disordered:
+    if not (0 < abs(first) <= LAST_DAY_OF_MONTH and 0 < abs(last) <= LAST_DAY_OF_MONTH) or disordered:
         raise unexpected("a day of the month or a span such as 1:7 or -3:-1 (the last three)", value)
     return first, last
 
@@ -64,9 +64,11 @@ def _days(value: Any) -> Span:
 def _times(value: Any) -> Span:
     given = TIMES.fullmatch(value) if isinstance(value, str) else None
     start, end = (
-        (int(given[1]) * HOUR + int(given[2]), int(given[3]) * HOUR + int(given[4])) if given else (0, 0)
+        (int(given[1]) * MINUTES_PER_HOUR + int(given[2]), int(given[3]) * MINUTES_PER_HOUR + int(given[4]))
+        if given
+        else (0, 0)
     )
-    if start >= DAY or end > DAY or start == end:
+    if start >= MINUTES_PER_DAY or end > MINUTES_PER_DAY or start == end:
         raise unexpected("times such as 08:00-18:00, or 22:00-06:00 for a night", value)
     return start, end
 
@@ -103,13 +105,16 @@ class TimeWindow(ConfigModel):
     )
 
     def contains(self, at: float) -> bool:
-        """Return whether `at`, in epoch seconds, is within the window."""
+        """Return true if `at`, in epoch seconds, is within the window."""
         local = datetime.fromtimestamp(at, ZoneInfo(self.zone))
         today, minute = local.date(), local.hour * 60 + local.minute
-        return any(self._may_begin_on(today - age) for age in _start_days(self.times or ((0, DAY),), minute))
+        return any(
+            self._may_begin_on(today - age)
+            for age in _start_days(self.times or ((0, MINUTES_PER_DAY),), minute)
+        )
 
     def _may_begin_on(self, day: date) -> bool:
-        """Return whether a window may begin on this day."""
+        """Return true if the window may begin on this day."""
         length = calendar.monthrange(day.year, day.month)[1]
         return (
             _in_any_span(self.weekdays, day.weekday())
@@ -122,7 +127,7 @@ class TimeWindow(ConfigModel):
 
 
 def _start_days(times: Iterable[Span], minute: int) -> Iterator[timedelta]:
-    """Yield, for each span that contains the minute of the day, whether it began today or yesterday."""
+    """Yield TODAY or YESTERDAY, when it began, for each span that contains the minute of the day."""
     for start, end in times:
         if start < end and start <= minute < end:
             yield TODAY
@@ -133,7 +138,7 @@ def _start_days(times: Iterable[Span], minute: int) -> Iterator[timedelta]:
 
 
 def _in_any_span(spans: Sequence[Span], value: int) -> bool:
-    """Return whether a span, which may wrap, contains the value. True if there are no spans."""
+    """Return true if a span contains the value, or if there are no spans. A span may wrap."""
     return not spans or any(
         first <= value <= last if first <= last else value >= first or value <= last for first, last in spans
     )

@@ -25,8 +25,7 @@ from monitor.alerting.journal import Journal
 from monitor.alerting.journal_file import JournalFile, connect
 from monitor.alerting.schema import MIGRATIONS
 from monitor.alerting.sender import DeliveryTarget
-from monitor.alerting.state_store import Changes
-from monitor.alerting.tables import NOTIFICATIONS, STATES
+from monitor.alerting.tables import NOTIFICATIONS, STATES, RowChanges
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.notifiers.notice import Notice, NoticeKind, Notification
 from monitor.outbound.result import DeliveryResult, result_of_status, retry
@@ -106,7 +105,7 @@ class TracedJournalFile(JournalFile):
         elif "CREATE INDEX of_extra" in statement:
             self.killer.at("while the schema is changed")
 
-    def write(self, changes: Changes, notices: Iterable[Notice]) -> None:
+    def write(self, changes: RowChanges, notices: Iterable[Notice]) -> None:
         rows = [row for (table, _), row in changes.items() if table is NOTIFICATIONS]
         self.write_name = "pending notices" if not rows else "result" if rows[0] is None else "notification"
         self.killer.at(f"{self.write_name}: before the transaction")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from monitor.alerting.row_store import RowStore
-from monitor.alerting.state_store import AlertStateStore, Changes
-from monitor.alerting.tables import Key, Row, Table
+from monitor.alerting.state_store import AlertStateStore
+from monitor.alerting.tables import RowChanges, RowKey, StoredRow, Table
 from monitor.notifiers.notice import Notice
 
 
@@ -17,11 +17,11 @@ class MemoryStore(RowStore):
         self.rejected: list[tuple[Any, Exception]] = []
         self._history: list[Notice] = []
 
-    async def write(self, changes: Changes, notices: Sequence[Notice] = ()) -> None:
+    async def write(self, changes: RowChanges, notices: Sequence[Notice] = ()) -> None:
         self.apply(changes)
         self._history.extend(notices)
 
-    def reject(self, table: Table[Row], key: Key, error: Exception) -> None:
+    def reject(self, table: Table[StoredRow], key: RowKey, error: Exception) -> None:
         self.rejected.append((self.rows[table].pop(key), error))
 
     async def history(self, alert: str | None = None, limit: int = 100) -> list[Notice]:

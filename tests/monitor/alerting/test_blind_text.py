@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.alerting.blind_text import REMEDIES, end_of, iam_action, remedies, summary
+from monitor.alerting.blind_text import REMEDIES, end_text, iam_action, remedies, summary
 from monitor.alerting.visibility import BlindSpot, ObservationTarget
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import FailureClass
@@ -93,5 +93,5 @@ def test_an_operation_is_named_as_a_policy_names_it(service: str, operation: str
 def test_each_class_has_something_to_do_and_an_end() -> None:
     waiting = {FailureClass.LATE}
     assert {*REMEDIES} == {*FailureClass} - waiting
-    assert len({end_of(kind) for kind in FailureClass}) == len(FailureClass)
+    assert len({end_text(kind) for kind in FailureClass}) == len(FailureClass)
     assert "`headroom iam-policy`" in remedies(spot())[0] and "`exclude`" in remedies(spot())[1]

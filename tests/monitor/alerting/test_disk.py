@@ -236,7 +236,7 @@ async def test_a_row_that_cannot_be_used_is_set_aside_alone(
     assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
     (aside,) = journal.all(UNUSABLE_ROWS).values()
     assert aside.name == table
-    assert f"set aside: {table} {aside.key}: {aside.reason}" in caplog.text
+    assert f"moved to unusable_rows: {table} {aside.key}: {aside.reason}" in caplog.text
     await journal.close()
     again = await Journal.open(path)
     assert again.healthy

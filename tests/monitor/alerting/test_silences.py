@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from monitor.alerting.matchers import MatcherError
 from monitor.alerting.records import Acknowledgement, Silence
 from monitor.alerting.silences import MAX_SILENCES, Silences
-from monitor.alerting.tables import ACKNOWLEDGEMENTS, SILENCES, Key, Row, Table
+from monitor.alerting.tables import ACKNOWLEDGEMENTS, SILENCES, RowKey, StoredRow, Table
 from monitor.notifiers.notice import Severity
 from monitor.schema.annotations import MAX_TEXT_LENGTH, InvalidInputError
 
@@ -23,19 +23,19 @@ class Shelf:
     """A store in memory that lets other tasks run before it returns, and fails while it is `full`."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, dict[Key, Any]] = {SILENCES.name: {}, ACKNOWLEDGEMENTS.name: {}}
+        self.rows: dict[str, dict[RowKey, Any]] = {SILENCES.name: {}, ACKNOWLEDGEMENTS.name: {}}
         self.full = False
 
-    def all(self, table: Table[Row]) -> Mapping[Key, Row]:
+    def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
         return self.rows[table.name]
 
-    async def put(self, table: Table[Row], row: Row) -> None:
+    async def put(self, table: Table[StoredRow], row: StoredRow) -> None:
         await asyncio.sleep(0)
         if self.full:
             raise OSError("disk full")
         self.rows[table.name][table.key_of(row)] = row
 
-    async def remove(self, table: Table[Row], key: Key) -> None:
+    async def remove(self, table: Table[StoredRow], key: RowKey) -> None:
         await asyncio.sleep(0)
         if self.full:
             raise OSError("disk full")
