@@ -123,10 +123,11 @@ async def get_rest_stages(aws: Aws, api: Item) -> list[tuple[Item, Sequence[Meth
     """Get the stages of a REST API, each with the methods that detailed metrics count, if they are needed."""
     stages = (await aws.call("apigateway", "GetStages", restApiId=api["id"])).get("item", [])
     defaults = map(default_settings, stages)
-    needed = any(
-        one.get("metricsEnabled") and effective_rate(one.get("throttlingRateLimit")) for one in defaults
+    is_needed = any(
+        settings.get("metricsEnabled") and effective_rate(settings.get("throttlingRateLimit"))
+        for settings in defaults
     )
-    methods = await list_active_methods(aws, count.of(ApiName=metric_name(api))) if needed else {}
+    methods = await list_active_methods(aws, count.of(ApiName=metric_name(api))) if is_needed else {}
     return [(stage, methods.get(stage["stageName"], ())) for stage in stages]
 
 
@@ -136,12 +137,12 @@ async def list_http_stages(aws: Aws, api: Item) -> list[tuple[Item, Sequence[Met
         stage async for stage in aws.list_items("apigatewayv2", "GetStages", "Items", ApiId=api["ApiId"])
     ]
     defaults = [stage.get("DefaultRouteSettings", {}) for stage in stages]
-    counted = any(
-        one.get("DetailedMetricsEnabled") and effective_rate(one.get("ThrottlingRateLimit"))
-        for one in defaults
+    is_counted = any(
+        settings.get("DetailedMetricsEnabled") and effective_rate(settings.get("ThrottlingRateLimit"))
+        for settings in defaults
     )
-    needed = counted and api.get("ProtocolType") != "WEBSOCKET"
-    routes = await list_active_methods(aws, count.of(ApiId=api["ApiId"])) if needed else {}
+    is_needed = is_counted and api.get("ProtocolType") != "WEBSOCKET"
+    routes = await list_active_methods(aws, count.of(ApiId=api["ApiId"])) if is_needed else {}
     return [(stage, routes.get(stage["StageName"], ())) for stage in stages]
 
 

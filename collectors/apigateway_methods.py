@@ -35,8 +35,8 @@ async def list_active_methods(aws: Aws, metric: Metric) -> Mapping[str, Sequence
     if value_problem(value):
         return {}
     found = defaultdict[str, list[Method]](list)
-    wanted = [{"Name": name, "Value": value}, *({"Name": one} for one in DIMENSIONS)]
-    async for one in aws.list_items(
+    wanted = [{"Name": name, "Value": value}, *({"Name": dimension} for dimension in DIMENSIONS)]
+    async for described in aws.list_items(
         "cloudwatch",
         "ListMetrics",
         "Metrics",
@@ -45,7 +45,7 @@ async def list_active_methods(aws: Aws, metric: Metric) -> Mapping[str, Sequence
         Dimensions=wanted,
         RecentlyActive=RECENTLY_ACTIVE,
     ):
-        values = {dimension["Name"]: dimension["Value"] for dimension in one.get("Dimensions", ())}
+        values = {dimension["Name"]: dimension["Value"] for dimension in described.get("Dimensions", ())}
         if values.keys() == {name, *DIMENSIONS}:
             found[values["Stage"]].append((values["Resource"], values["Method"]))
     return {stage: sorted(methods) for stage, methods in found.items()}
@@ -59,7 +59,9 @@ def without_own_settings(methods: Iterable[Method], own: Collection[Method]) -> 
 def default_settings(stage: Mapping[str, Any]) -> Settings:
     """The settings of a REST API's stage for the methods without settings of their own."""
     settings = stage.get("methodSettings", {}).items()
-    return next((one for key, one in settings if parse_setting_key(key) == EVERY_METHOD), {})
+    return next(
+        (settings_of_key for key, settings_of_key in settings if parse_setting_key(key) == EVERY_METHOD), {}
+    )
 
 
 def parse_setting_key(key: str) -> Method:

@@ -122,15 +122,15 @@ def shortfall(group: Group, region: str) -> Usage | Unobservable:
 
 
 def are_collected(group: Group, *metrics: Metric) -> bool:
-    """Whether all of these group metrics are enabled."""
-    collected = {one.get("Metric") for one in group.get("EnabledMetrics", ())}
+    """Return true if all of these group metrics are enabled."""
+    collected = {enabled.get("Metric") for enabled in group.get("EnabledMetrics", ())}
     return collected.issuperset(metric.name for metric in metrics)
 
 
 def is_weighted(group: Group) -> bool:
-    """Whether capacity units are something else than instances."""
+    """Return true if a capacity unit is not an instance."""
     template = group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
-    weights = [one.get("WeightedCapacity") for one in template.get("Overrides", ())]
+    weights = [override.get("WeightedCapacity") for override in template.get("Overrides", ())]
     return any(weights) or group.get("DesiredCapacityType") in UNIT_CAPACITY_TYPES
 
 

@@ -218,7 +218,7 @@ class Aws(Protocol):
         ...
 
     def includes(self, signal: str, resource: Resource) -> bool:
-        """Whether a series is not excluded by the configuration; saves calls that cost money."""
+        """Return true unless the configuration excludes the series, for which no calls need be paid then."""
         ...
 
     def state(self, kind: type[State]) -> State:

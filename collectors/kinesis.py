@@ -78,9 +78,9 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
             yield replace(observed, created_at=created_at(summary))
     aws.state(WritePeaks).retain(map(stream_name, summaries))
     paid = [
-        one
-        for one in filter(is_on_demand, summaries)
-        if aws.includes("on_demand_write_capacity", summary_resource(one))
+        summary
+        for summary in filter(is_on_demand, summaries)
+        if aws.includes("on_demand_write_capacity", summary_resource(summary))
     ]
     async for summary, limit in aws.map(paid, partial(get_write_capacity, aws), summary_resource):
         yield replace(on_demand_series(stream_name(summary), limit), created_at=created_at(summary))
@@ -124,7 +124,7 @@ def summary_resource(summary: Summary) -> Resource:
 
 
 def is_on_demand(summary: Summary) -> bool:
-    """Whether a stream is in on-demand mode."""
+    """Return true if a stream is in on-demand mode."""
     return bool(summary.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND")
 
 
@@ -180,7 +180,7 @@ def reader_series(name: str, summary: Summary, consumers: Iterable[str]) -> Iter
     """
     retention = summary["RetentionPeriodHours"] * HOUR_MS
     written = incoming_bytes.of(StreamName=name)
-    behind = {one: millis_behind.of(StreamName=name, ConsumerName=one) for one in consumers}
+    behind = {consumer: millis_behind.of(StreamName=name, ConsumerName=consumer) for consumer in consumers}
     yield Observed(
         signal="retention_iterator_age",
         resource=stream_resource(name),

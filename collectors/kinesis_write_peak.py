@@ -9,7 +9,7 @@ from collectors.base import Aws, Metric, epoch_seconds
 
 PEAK_DAYS = 30
 PEAK_PERIOD = 300  # seconds: CloudWatch stores five-minute points for 63 days, one-minute points for 15 days
-HOUR, DAY = 3600, 86_400  # seconds
+SECONDS_PER_HOUR, SECONDS_PER_DAY = 3600, 86_400
 
 # Kinesis publishes nothing for minutes without writes.
 incoming_bytes = Metric("AWS/Kinesis", "IncomingBytes", "Sum", zero_when_absent=True)
@@ -45,8 +45,10 @@ async def get_write_peak(aws: Aws, summary: Summary) -> float:
     is requested, and billed, once an hour.
     """
     name, peaks = stream_name(summary), aws.state(WritePeaks)
-    end = aws.now // HOUR * HOUR
-    start = max(end - PEAK_DAYS * DAY, ceil((created_at(summary) or 0.0) / PEAK_PERIOD) * PEAK_PERIOD)
+    end = aws.now // SECONDS_PER_HOUR * SECONDS_PER_HOUR
+    start = max(
+        end - PEAK_DAYS * SECONDS_PER_DAY, ceil((created_at(summary) or 0.0) / PEAK_PERIOD) * PEAK_PERIOD
+    )
     if start >= end:
         return 0.0
     if peaks.get(name, (None, 0.0))[0] != (start, end):

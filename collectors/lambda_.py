@@ -24,7 +24,7 @@ from collectors.base import (
     per_second,
     total,
 )
-from collectors.lambda_cache import FunctionCache, ProvisionedConfig, Reserving
+from collectors.lambda_cache import FunctionCache, ProvisionedConfig, ReservedFunctions
 
 REQUESTS_PER_ENVIRONMENT = 10  # per second
 SCALING_STEPS = 12  # steps of ten seconds in two minutes, the maximum distance of two one-minute maxima
@@ -55,14 +55,16 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
     cache = aws.state(FunctionCache)
     limits = (await aws.try_call("lambda", "GetAccountSettings")).get("AccountLimit", {})
     cache.set_total_reserved(total_reserved(limits))
-    for observed in account_series(limits, cache.reserving()):
+    for observed in account_series(limits, cache.reserved_functions()):
         yield observed
     listed = aws.list_items("lambda", "ListFunctions", "Functions")
-    cache.set_revisions({str(one["FunctionName"]): str(one.get("RevisionId", "")) async for one in listed})
+    cache.set_revisions(
+        {str(function["FunctionName"]): str(function.get("RevisionId", "")) async for function in listed}
+    )
     async for observed in function_series(aws, cache):
         yield observed
     cache.is_complete = True
-    for observed in account_series(limits, cache.reserving()):
+    for observed in account_series(limits, cache.reserved_functions()):
         yield observed
 
 
@@ -71,8 +73,11 @@ async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Obser
     queried = cache.to_query(aws.now)
     for name in cache.revisions:
         yield scaling_series(name)
-    for name, one in cache.known_except(queried):
-        for observed in (*reservation_series(name, one.reserved), *provisioned_series(name, one.provisioned)):
+    for name, state in cache.known_except(queried):
+        for observed in (
+            *reservation_series(name, state.reserved),
+            *provisioned_series(name, state.provisioned),
+        ):
             yield observed
     async for name, reservation in aws.map(
         queried, partial(get_reserved_concurrency, aws), function_resource
@@ -92,7 +97,7 @@ def total_reserved(limits: Mapping[str, int]) -> int | None:
     return None if total is None or unreserved is None else total - unreserved
 
 
-def account_series(limits: Mapping[str, int], capped: Reserving) -> Iterator[Observed]:
+def account_series(limits: Mapping[str, int], capped: ReservedFunctions) -> Iterator[Observed]:
     """The series of the account.
 
     capped: the functions with a reservation. Their throttles are not throttles of the account.

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 MIN_CACHE_SECONDS = 3600.0  # until a result expires, unless the function or the total changes
 MIN_REFRESHED_FUNCTIONS = 25  # expired results that are refreshed per inventory, at least
 MAX_INVENTORIES_TO_REFRESH_ALL = 12  # inventories within which all expired results are refreshed
-MAX_ASSUMED_RESERVING = 50  # functions without a result that are assumed to have a reservation
+MAX_ASSUMED_RESERVATIONS = 50  # functions without a result that are assumed to have a reservation
 
 ProvisionedConfig = dict[str, Any]  # a ProvisionedConcurrencyConfigListItem of the API
 
 
-class Reserving(NamedTuple):
+class ReservedFunctions(NamedTuple):
     """The functions that have a reservation.
 
     names: None while too many are unknown. is_certain: False if some of these may have none.
@@ -50,8 +50,8 @@ class FunctionCache:
     """The functions of an account in a region.
 
     by_name: the results so far. revisions: the revisions of all functions that exist, by name.
-    total_reserved: the reserved concurrency of all functions together. is_complete: whether every function
-    was queried at least once.
+    total_reserved: the reserved concurrency of all functions together. is_complete: every function was
+    queried at least once.
     """
 
     by_name: dict[str, FunctionState] = field(default_factory=dict)
@@ -64,19 +64,19 @@ class FunctionCache:
         if reserved is None or reserved == self.total_reserved:
             return
         self.total_reserved = reserved
-        for one in self.by_name.values():
-            one.revision = None
+        for state in self.by_name.values():
+            state.revision = None
 
     def set_revisions(self, revisions: Mapping[str, str]) -> None:
         """Set the functions that exist, each with its revision."""
         self.revisions = revisions
-        self.by_name = {name: one for name, one in self.by_name.items() if name in revisions}
+        self.by_name = {name: state for name, state in self.by_name.items() if name in revisions}
 
     def to_query(self, now: float) -> Sequence[str]:
         """The functions to query, new ones first. now: in seconds."""
         max_old = max(MIN_REFRESHED_FUNCTIONS, -(-len(self.revisions) // MAX_INVENTORIES_TO_REFRESH_ALL))
         changed = sorted(self._changed(), key=lambda name: name in self.by_name)
-        old = [name for name, one in self.by_name.items() if now - one.queried_at >= MIN_CACHE_SECONDS]
+        old = [name for name, state in self.by_name.items() if now - state.queried_at >= MIN_CACHE_SECONDS]
         old = sorted(set(old) - set(changed), key=lambda name: self.by_name[name].queried_at)
         if self.total_reserved == 0:
             return [*changed, *old][:max_old]
@@ -94,20 +94,20 @@ class FunctionCache:
 
     def record_provisioned(self, name: str, provisioned: Sequence[ProvisionedConfig]) -> None:
         """Record the provisioned concurrency of a function."""
-        if one := self.by_name.get(name):
-            one.revision, one.provisioned = self.revisions[name], provisioned
+        if state := self.by_name.get(name):
+            state.revision, state.provisioned = self.revisions[name], provisioned
 
     def known_except(self, names: Iterable[str]) -> Iterator[tuple[str, FunctionState]]:
         """The results of all functions but these."""
         excluded = set(names)
-        return ((name, one) for name, one in self.by_name.items() if name not in excluded)
+        return ((name, state) for name, state in self.by_name.items() if name not in excluded)
 
-    def reserving(self) -> Reserving:
+    def reserved_functions(self) -> ReservedFunctions:
         """The functions that have a reservation. While the total is not 0, any unknown one may have one."""
-        own = [name for name, one in self.by_name.items() if one.reserved is not None]
+        with_reservation = [name for name, state in self.by_name.items() if state.reserved is not None]
         if self.total_reserved == 0:
-            return Reserving(sorted(own))
+            return ReservedFunctions(sorted(with_reservation))
         unknown = [name for name in self.revisions if name not in self.by_name]
-        if not self.is_complete or len(unknown) > MAX_ASSUMED_RESERVING:
-            return Reserving(None, is_certain=False)
-        return Reserving(sorted(own + unknown), is_certain=not unknown)
+        if not self.is_complete or len(unknown) > MAX_ASSUMED_RESERVATIONS:
+            return ReservedFunctions(None, is_certain=False)
+        return ReservedFunctions(sorted(with_reservation + unknown), is_certain=not unknown)

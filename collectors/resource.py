@@ -39,7 +39,7 @@ class Resource:
         """
         if len(self.path) <= 1:  # the common case
             return "".join(self.path)
-        parents = (one.replace("%", "%25").replace("/", "%2F") for one in self.path[:-1])
+        parents = (part.replace("%", "%25").replace("/", "%2F") for part in self.path[:-1])
         return "/".join((*parents, self.path[-1]))
 
     @property

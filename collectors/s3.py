@@ -33,11 +33,8 @@ from collectors.base import (
 )
 
 PAGE_SIZE = 1000  # buckets
-REGION_OF_LOCATION = {
-    None: "us-east-1",
-    "": "us-east-1",
-    "EU": "eu-west-1",
-}  # values of GetBucketLocation that are not names of regions
+# The regions of values of GetBucketLocation that are not names of regions.
+REGION_OF_LOCATION = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}
 
 puts = Metric("AWS/S3", "PutRequests", "Sum")
 posts = Metric("AWS/S3", "PostRequests", "Sum")
@@ -71,8 +68,8 @@ class PrefixFilter:
     @classmethod
     def parse(cls, configuration: Configuration) -> "PrefixFilter | None":
         """The filter of a configuration; None when it has no prefix."""
-        filter_ = configuration.get("Filter", {})
-        conditions = filter_.get("And", filter_)
+        prefix_filter = configuration.get("Filter", {})
+        conditions = prefix_filter.get("And", prefix_filter)
         if not conditions.get("Prefix"):
             return None
         others = {"tags": conditions.get("Tags"), "an access point": conditions.get("AccessPointArn")}
@@ -83,9 +80,11 @@ class PrefixFilter:
 async def buckets(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the buckets of the region."""
     listed = aws.list_items("s3", "ListBuckets", "Buckets", BucketRegion=aws.region, MaxBuckets=PAGE_SIZE)
-    async for bucket, found in aws.map(listed, partial(list_configurations, aws), listed_bucket_resource):
-        if found is not None:
-            for observed in bucket_series(bucket_name(bucket), found, aws.region):
+    async for bucket, configurations in aws.map(
+        listed, partial(list_configurations, aws), listed_bucket_resource
+    ):
+        if configurations is not None:
+            for observed in bucket_series(bucket_name(bucket), configurations, aws.region):
                 yield observed
 
 
@@ -111,7 +110,7 @@ async def list_configurations(aws: Aws, bucket: Bucket) -> list[Configuration] |
     listed = aws.list_items(
         "s3", "ListBucketMetricsConfigurations", "MetricsConfigurationList", Bucket=bucket_name(bucket)
     )
-    return [one async for one in listed]
+    return [configuration async for configuration in listed]
 
 
 async def get_bucket_region(aws: Aws, bucket: Bucket) -> str:
@@ -126,24 +125,34 @@ async def get_bucket_region(aws: Aws, bucket: Bucket) -> str:
     return REGION_OF_LOCATION.get(location, str(location))
 
 
-def bucket_series(bucket: str, found: list[Configuration], region: str) -> Iterator[Observed]:
+def bucket_series(bucket: str, configurations: list[Configuration], region: str) -> Iterator[Observed]:
     """The series of a bucket with these request-metrics configurations."""
-    filters = filters_to_show(found)
-    command = partial(enable_command, bucket, region, {one["Id"] for one in found})
-    for chosen in filters:
-        yield from filter_series(bucket, chosen, command)
+    filters = filters_to_show(configurations)
+    command = partial(
+        enable_command, bucket, region, {configuration["Id"] for configuration in configurations}
+    )
+    for prefix_filter in filters:
+        yield from filter_series(bucket, prefix_filter, command)
     if not filters:
-        hidden = missing_filter(bool(found), command("PREFIX/"))
+        unobservable = missing_filter(bool(configurations), command("PREFIX/"))
         for signal in (*REQUESTS_BY_SIGNAL, ERRORS_SIGNAL):
-            yield Observed(signal=signal, resource=bucket_resource(bucket), usage=hidden)
+            yield Observed(signal=signal, resource=bucket_resource(bucket), usage=unobservable)
 
 
-def filters_to_show(found: Iterable[Configuration]) -> list[PrefixFilter]:
+def filters_to_show(configurations: Iterable[Configuration]) -> list[PrefixFilter]:
     """The filters to show: for each prefix, one by just the prefix, or else all of its narrowed filters."""
-    ordered = sorted(found, key=lambda one: str(one["Id"]))
-    filters = [one for one in map(PrefixFilter.parse, ordered) if one]
-    complete = {one.prefix: one for one in reversed(filters) if not one.narrowed_by}
-    return [one for one in filters if one is complete.get(one.prefix, one)]
+    ordered = sorted(configurations, key=lambda configuration: str(configuration["Id"]))
+    filters = [prefix_filter for prefix_filter in map(PrefixFilter.parse, ordered) if prefix_filter]
+    complete = {
+        prefix_filter.prefix: prefix_filter
+        for prefix_filter in reversed(filters)
+        if not prefix_filter.narrowed_by
+    }
+    return [
+        prefix_filter
+        for prefix_filter in filters
+        if prefix_filter is complete.get(prefix_filter.prefix, prefix_filter)
+    ]
 
 
 def prefix_resource(bucket: str, prefix: str) -> Resource:
@@ -170,7 +179,7 @@ def filter_series(bucket: str, chosen: PrefixFilter, command: Callable[[str], st
         reason += ", so that it counts a part of the prefix's requests"
         bound_reason = Unobservable(reason, command(chosen.prefix))
     for signal, counted in REQUESTS_BY_SIGNAL.items():
-        terms = tuple((one.of(**where), PER_MINUTE if one in counted else 0.0) for one in REQUESTS)
+        terms = tuple((metric.of(**where), PER_MINUTE if metric in counted else 0.0) for metric in REQUESTS)
         yield Observed(
             signal=signal, resource=resource, usage=Usage(Op.SUM, terms), bound_reason=bound_reason
         )
@@ -179,7 +188,7 @@ def filter_series(bucket: str, chosen: PrefixFilter, command: Callable[[str], st
         resource=resource,
         usage=total(error_ratio.of(**where)).scaled(100),
         throttled=per_second(errors.of(**where)),
-        served=per_second(*(one.of(**where) for one in REQUESTS)),
+        served=per_second(*(metric.of(**where) for metric in REQUESTS)),
     )
 
 
@@ -196,7 +205,7 @@ def enable_command(bucket: str, region: str, used_ids: Collection[str], prefix: 
     """The command that adds a filter by just a prefix. used_ids: the ids of the bucket's filters."""
     name = re.sub(r"[^A-Za-z0-9]+", "-", prefix).strip("-")[:MAX_ID_LENGTH] or "prefix"
     names = (name if number == 1 else f"{name}-{number}" for number in count(1))
-    chosen = next(one for one in names if one not in used_ids)
+    chosen = next(candidate for candidate in names if candidate not in used_ids)
     configuration = json.dumps({"Id": chosen, "Filter": {"Prefix": prefix}}, ensure_ascii=False)
     command = ["aws", "s3api", "put-bucket-metrics-configuration", "--bucket", bucket, "--id", chosen]
     return shlex.join([*command, "--metrics-configuration", configuration, "--region", region])

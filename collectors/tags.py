@@ -32,7 +32,8 @@ async def read(aws: Aws, arns: Collection[str], keys: Collection[str]) -> dict[s
         **filters,
     )
     return {
-        one["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())} async for one in found
+        mapping["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in mapping.get("Tags", ())}
+        async for mapping in found
     }
 
 

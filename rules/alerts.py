@@ -133,12 +133,12 @@ class Samples(ColumnGroup):
 
     @property
     def provisional(self) -> Flags:
-        """Whether the minute of each sample is incomplete."""
+        """True for each sample whose minute is incomplete."""
         return np.isposinf(self.upper_bound)
 
     @property
     def known(self) -> Flags:
-        """Whether each series has a sample."""
+        """True for each series that has a sample."""
         return (self.throttled > 0) | ~np.isnan(self.utilization) | ~np.isnan(self.upper_bound)
 
 
@@ -160,7 +160,7 @@ class AlertCriteria(ColumnGroup):
 
 
 def breaches(samples: Samples, criteria: AlertCriteria, margin: float = 0) -> Flags:
-    """Return whether each series' sample breaches each rule, one row per rule.
+    """Return which samples breach which rules, as flags with one row per rule.
 
     A sample that breaches `saturated` or `near` also breaches the milder rules on high usage, so that their
     alerts do not end when it gets worse. margin: a share of the bound, by which the bound is relaxed. A usage

@@ -38,17 +38,17 @@ def excess(throttled: Floats, demand: Floats, rate: Floats, share: Floats) -> Fl
 
 
 def is_below(utilization: Floats, low: Floats) -> Flags:
-    """Return whether utilizations are below the band."""
+    """Return which utilizations are below the band."""
     return utilization < low
 
 
 def is_above(utilization: Floats, high: Floats) -> Flags:
-    """Return whether utilizations are above the band."""
+    """Return which utilizations are above the band."""
     return utilization > high
 
 
 def is_near(utilization: Floats, near: Floats) -> Flags:
-    """Return whether utilizations are near the limit."""
+    """Return which utilizations are near the limit."""
     return utilization >= near
 
 

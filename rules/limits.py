@@ -190,7 +190,7 @@ class Service(_Model):
 
     @model_validator(mode="after")
     def _groups_have_members(self) -> "Service":
-        sizes = Counter(one.throttle_group for one in self.signals.values() if one.throttle_group)
+        sizes = Counter(signal.throttle_group for signal in self.signals.values() if signal.throttle_group)
         for group, size in sizes.items():
             if size == 1:
                 raise ValueError(f"expected several signals in the throttle group {group}, found one")
@@ -200,7 +200,7 @@ class Service(_Model):
 
     @model_validator(mode="after")
     def _refers_to_known_names(self) -> "Service":
-        groups = {one.throttle_group for one in self.signals.values()}
+        groups = {signal.throttle_group for signal in self.signals.values()}
         for signal in self.signals.values():
             unknown = {*signal.inhibited_by} - self.signals.keys() - groups
             if signal.covered_by:
@@ -215,9 +215,9 @@ class Service(_Model):
         signal = self.signals.get(name)
         if signal is None:
             return frozenset()
-        named = {one for one in signal.inhibited_by if one in self.signals}
+        named = {other_name for other_name in signal.inhibited_by if other_name in self.signals}
         groups = {signal.throttle_group, *signal.inhibited_by} - {None}
-        members = {one.name for one in self.signals.values() if one.throttle_group in groups}
+        members = {other.name for other in self.signals.values() if other.throttle_group in groups}
         return frozenset(named | (members - {name}))
 
 

@@ -239,7 +239,7 @@ def _unknown_names(route: RouteConfig, where: Where, known: Mapping[str, Sequenc
 
 def _unknown_labels(route: RouteConfig, where: Where, labels: Sequence[str]) -> Iterator[Problem]:
     used = [("matchers", matcher.name) for matcher in route.matchers]
-    used += [("group_by", name) for name in route.group_by or () if name != ALL_LABELS]
+    used += [("group_by", name) for name in route.group_by or () if name != GROUP_BY_ALL]
     for key, name in used:
         if name not in labels:
             sentence = f"expected a label of alerts ({', '.join(labels)}), found {shown_value(name)}"

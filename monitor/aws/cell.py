@@ -124,15 +124,15 @@ class Cell:
                     raise not_found from error
                 in_flight += clock() - started_at
                 is_last = attempt == self.max_attempts or in_flight >= CALL_TIMEOUT
-                if is_last or not await self._should_retry(error, credentials, attempt):
+                if is_last or not await self._prepare_retry(error, credentials, attempt):
                     raise
             else:
                 self.telemetry.calls.labels(service, operation, "").inc()
                 return response
         raise AssertionError("the last attempt returns or raises")
 
-    async def _should_retry(self, error: Exception, credentials: ReadOnlyCredentials, attempt: int) -> bool:
-        """Whether another attempt may succeed; returns when it may be made."""
+    async def _prepare_retry(self, error: Exception, credentials: ReadOnlyCredentials, attempt: int) -> bool:
+        """Refresh the credentials or wait, as the error requires. Return false if a retry cannot succeed."""
         if is_credentials_error(error):
             return await self.credentials.refresh(credentials, self.region)
         if not is_retryable(error):

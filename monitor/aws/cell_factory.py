@@ -76,8 +76,10 @@ async def _open(
     first = named[0] if named else home or (_partition(account).first_region if account.regions else "")
     if not first:
         raise MissingRegionError
-    own = environment.credentials
-    credentials = _credentials(account, own, cell(own, "", home or first))
+    environment_credentials = environment.credentials
+    credentials = _credentials(
+        account, environment_credentials, cell(environment_credentials, "", home or first)
+    )
     await credentials.frozen()  # one error here instead of one for every call
     first_cell = cell(credentials, account.id or "", first)
     account_id = account.id or str((await first_cell.call("sts", "GetCallerIdentity"))["Account"])
@@ -85,10 +87,10 @@ async def _open(
     return [cell(credentials, account_id, region) for region in regions]
 
 
-def _credentials(account: Account, own: Credentials, caller: Cell) -> Credentials:
-    """The credentials of the account's role, which `caller` assumes; without a role, `own`."""
+def _credentials(account: Account, environment_credentials: Credentials, caller: Cell) -> Credentials:
+    """The credentials of the account's role, which `caller` assumes; without a role, the environment's."""
     if not account.role_arn:
-        return own
+        return environment_credentials
     params = {"RoleArn": account.role_arn, "RoleSessionName": "headroom"}
     if account.external_id_secret:
         params["ExternalId"] = account.external_id_secret.get_secret_value()
@@ -103,7 +105,7 @@ def _credentials(account: Account, own: Credentials, caller: Cell) -> Credential
 
 async def _enabled_regions(cell: Cell) -> Sequence[str]:
     """The enabled regions of the account: without `AllRegions`, DescribeRegions leaves the others out."""
-    return sorted(one["RegionName"] for one in (await cell.call("ec2", "DescribeRegions"))["Regions"])
+    return sorted(region["RegionName"] for region in (await cell.call("ec2", "DescribeRegions"))["Regions"])
 
 
 def _partition(account: Account) -> Partition:

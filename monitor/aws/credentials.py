@@ -37,7 +37,7 @@ class Backoff:
     interval: float = MIN_REFRESH_INTERVAL
 
     def is_over(self, now: float) -> bool:
-        """Whether the region may request another refresh."""
+        """Return true if the region may request another refresh."""
         return now - self.refreshed_at >= self.interval
 
     def next(self, now: float) -> "Backoff":
@@ -118,8 +118,8 @@ class EnvironmentCredentials(Credentials):
         if self._reading is None:
             self._reading, self._reading_since = asyncio.create_task(self._read()), self._clock()
             self._reading.add_done_callback(self._end_reading)
-        reading, left = self._reading, self._reading_since + self._timeout - self._clock()
-        await asyncio.wait({reading}, timeout=max(left, 0.0))
+        reading, remaining = self._reading, self._reading_since + self._timeout - self._clock()
+        await asyncio.wait({reading}, timeout=max(remaining, 0.0))
         if not reading.done():
             message = f"no answer within {self._timeout:g} s"
             raise CredentialRetrievalError(provider="the environment", error_msg=message)
@@ -207,7 +207,9 @@ class RoleCredentials(Credentials):
             self._expires_at = given["Expiration"].timestamp()
 
     async def _reload(self) -> None:
-        """Assume the role again. The present credentials stay until that succeeds: other regions may accept
-        them."""
+        """Assume the role again.
+
+        The present credentials stay until that succeeds, as other regions may accept them.
+        """
         async with self._assume_lock:
             await self._assume_role()

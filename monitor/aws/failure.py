@@ -59,14 +59,14 @@ def error_message(error: BaseException) -> str:
 
 
 def is_retryable(error: Exception) -> bool:
-    """Whether the same call may succeed a little later: it was throttled, or AWS was not reached."""
+    """Return true if the same call may succeed later: it was throttled, or AWS could not be reached."""
     response = error.response if isinstance(error, ClientError) else {}
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR or classify(error_code(error)) in RETRYABLE_CLASSES
 
 
 def is_credentials_error(error: Exception) -> bool:
-    """Whether AWS rejects the credentials as unknown or expired."""
+    """Return true if AWS rejected the credentials as unknown or expired."""
     return isinstance(error, ClientError) and classify(error_code(error)) in CREDENTIALS_CLASSES
 
 
@@ -85,8 +85,6 @@ def failure_from(error: Exception, operation: str = "", resource: Resource = ACC
     if not isinstance(error, AWS_ERRORS):
         log.error("unexpected answer for %s %s", operation, resource.display_name, exc_info=error)
     operation = operation or getattr(error, "operation_name", "")
-    safe, (code, message) = (
-        resource.utf8_safe,
-        map(replace_surrogates, (error_code(error), error_message(error))),
-    )
+    code, message = replace_surrogates(error_code(error)), replace_surrogates(error_message(error))
+    safe = resource.utf8_safe
     return Failure(operation, safe.display_name, code, message, safe.path)

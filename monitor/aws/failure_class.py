@@ -90,6 +90,6 @@ def classify(code: str) -> str:
 
 
 def _is_connection_error(name: str) -> bool:
-    """Whether a name is that of an exception for a request without a response."""
+    """Return true if this is the name of an exception for a request without a response."""
     kinds = (getattr(module, name, None) for module in (exceptions, builtins))
     return any(isinstance(kind, type) and issubclass(kind, CONNECTION_ERRORS) for kind in kinds)

@@ -17,15 +17,22 @@ def policy(
 ) -> dict[str, Any]:
     """The policy document that monitoring these services needs; all of its actions are read-only.
 
-    all_regions: whether the regions of an account are listed. with_tags: whether the tags of resources are
-    read. `sts:GetCallerIdentity` needs no permission.
+    all_regions: the regions of an account are listed. with_tags: the tags of resources are read.
+    `sts:GetCallerIdentity` needs no permission.
     """
-    more = [*(["ec2:DescribeRegions"] if all_regions else ()), *(tags.ACTIONS if with_tags else ())]
-    actions = {"Headroom": {*BASE_ACTIONS, *more}}
+    optional_actions = [
+        *(["ec2:DescribeRegions"] if all_regions else ()),
+        *(tags.ACTIONS if with_tags else ()),
+    ]
+    actions = {"Headroom": {*BASE_ACTIONS, *optional_actions}}
     for collector in collectors:
         if collector.service in services:
             actions[f"Headroom{collector.service.capitalize()}"] = {*collector.iam_actions} - {*BASE_ACTIONS}
-    statements = [_statement(name, some) for name, some in actions.items() if some]
+    statements = [
+        _statement(name, actions_of_statement)
+        for name, actions_of_statement in actions.items()
+        if actions_of_statement
+    ]
     return {"Version": "2012-10-17", "Statement": statements}
 
 

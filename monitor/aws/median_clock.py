@@ -1,4 +1,4 @@
-"""The time by the clocks of all cells, and whether this machine's clock agrees with it."""
+"""The time by the clocks of all cells, and the check of this machine's clock against it."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -32,7 +32,7 @@ class MedianClock:
         return time.time() - (skew if skew is not None and abs(skew) > MAX_SKEW else 0)
 
     def check(self) -> None:
-        """Check whether this machine's clock agrees with AWS's, and record the result."""
+        """Compare this machine's clock with AWS's, and record the result."""
         if (skew := self.skew) is not None:
             self.status.end(skew_failures(skew), time.time())
 

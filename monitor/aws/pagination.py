@@ -16,7 +16,7 @@ class Pagination:
     """How the next page of an operation is requested, in botocore's terms.
 
     input_token: the parameter that takes the token. output_token: the response's member that holds it.
-    more_results: the member that says whether there is another page; empty where the token alone does.
+    more_results: the member that is true if there is another page; empty where the token alone shows it.
     """
 
     input_token: str

@@ -38,10 +38,10 @@ PARTITIONS = (
 
 def partition_of(region: str) -> Partition:
     """The partition of a region, by the region's name."""
-    return next(one for one in PARTITIONS if region.startswith(one.region_prefix))
+    return next(partition for partition in PARTITIONS if region.startswith(partition.region_prefix))
 
 
 def partition_of_arn(arn: str) -> Partition:
     """The partition that an ARN names; the commercial one where it names no known one."""
     name = arn.split(":")[1:2]
-    return next((one for one in PARTITIONS if [one.name] == name), COMMERCIAL)
+    return next((partition for partition in PARTITIONS if [partition.name] == name), COMMERCIAL)

@@ -49,7 +49,7 @@ class RunStatus:
 
     @property
     def needs_confirmation(self) -> bool:
-        """Whether it failed once, in a way that a second run would show to be permanent."""
+        """True if it failed once, with a failure that may be permanent, so that a second run decides."""
         return any(
             streak.failures == 1 and kind in PERMANENT_CLASSES for kind, streak in self.streaks.items()
         )
@@ -64,5 +64,5 @@ class RunStatus:
     def _streaks(
         self, failures: Iterable[Failure], clear: float | None, at: float
     ) -> Mapping[str, FailureStreak]:
-        kinds = dict.fromkeys(classify(one.code) for one in failures)
+        kinds = dict.fromkeys(classify(failure.code) for failure in failures)
         return {kind: self.streaks.get(kind, FailureStreak(0, clear)).extended(at) for kind in kinds}

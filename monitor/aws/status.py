@@ -28,13 +28,13 @@ class CellStatus:
 
     @property
     def is_down(self) -> bool:
-        """Whether its metrics, or all of its services, failed several times in a row."""
+        """True if its metrics, or all of its services, failed several times in a row."""
         services = self.collectors.values()
         return _is_down(self.poll) or (bool(services) and all(map(_is_down, services)))
 
 
 def _is_down(status: RunStatus) -> bool:
-    """Whether several runs in a row failed in a way that lets no call succeed."""
+    """Return true if several runs in a row had a failure that lets no call succeed."""
     streaks = status.streaks.items()
     return any(streak.failures > 1 and kind in INACCESSIBLE_CLASSES for kind, streak in streaks)
 
@@ -65,9 +65,8 @@ class MonitorStatus:
 
     cells: every cell that could be opened. accounts: the configured ones. inaccessible_accounts: why an
     account could not be opened, by its name. pending: what has not been read yet, in words.
-    clock: whether this machine's clock agrees with AWS's.
-    has_data: whether anything was read yet. is_judged: whether it was judged since.
-    last_reload: None when the configuration was never reloaded.
+    clock: the checks of this machine's clock against AWS's. has_data: something was read. is_judged: it was
+    judged since. last_reload: None when the configuration was never reloaded.
     """
 
     cells: Sequence[CellStatus] = ()
@@ -81,7 +80,7 @@ class MonitorStatus:
 
     @property
     def ready(self) -> bool:
-        """Whether data was read and judged."""
+        """True if data was read and judged."""
         return not self.not_ready_reason
 
     @property
@@ -101,38 +100,38 @@ class MonitorStatus:
         for cell in self.cells:
             statuses = (cell.poll, *cell.collectors.values())
             where = f"{cell.name or cell.account}, {cell.region}"
-            failures += [f"{where}: {one.failures[0].sentence}" for one in statuses if one.failures]
+            failures += [f"{where}: {status.failures[0].sentence}" for status in statuses if status.failures]
         more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
         return f"{failures[0]}{more}" if failures else "everything that is configured is excluded"
 
     @property
     def accounts_up(self) -> Mapping[str, bool]:
-        """Whether each account can be read, by its id, or by its name while the id is not known.
+        """True for each account that can be read, by its id, or by its name while the id is not known.
 
         Accounts that were not opened yet, or that have no cells, are left out.
         """
         found: dict[str, bool] = {}
-        for one in self.accounts:
-            cells = [cell for cell in self.cells if cell.account == one.account]
-            if one.access.ended_at and (cells or one.access.failures):
-                up = not one.access.failures and any(not cell.is_down for cell in cells)
-                label = one.account or one.name
+        for account in self.accounts:
+            cells = [cell for cell in self.cells if cell.account == account.account]
+            if account.access.ended_at and (cells or account.access.failures):
+                up = not account.access.failures and any(not cell.is_down for cell in cells)
+                label = account.account or account.name
                 found[label] = up or found.get(label, False)
         return found
 
     @property
     def is_complete(self) -> bool:
-        """Whether every service of every cell had a successful inventory. Tags change no series."""
-        runs = (one for cell in self.cells for service, one in cell.collectors.items() if service != TAGS)
-        return not self.inaccessible_accounts and not self.pending and all(one.succeeded_at for one in runs)
+        """True if every service of every cell had a successful inventory. Tags change no series."""
+        runs = (run for cell in self.cells for service, run in cell.collectors.items() if service != TAGS)
+        return not self.inaccessible_accounts and not self.pending and all(run.succeeded_at for run in runs)
 
     def has_inventory_of(self, labels: Mapping[str, str]) -> bool:
-        """Whether the cell and service of a series, given by its labels, had a successful inventory."""
+        """Return true if the cell and service of a series, given as labels, had a successful inventory."""
         runs = (cell.collectors.get(labels["service"]) for cell in self._cells_of(labels))
         return any(run is not None and run.succeeded_at is not None for run in runs)
 
     def is_unmonitored(self, labels: Mapping[str, str], services: Container[str]) -> bool:
-        """Whether the cell or the service of a series is not in the configuration any more.
+        """Return true if the cell or the service of a series is no longer in the configuration.
 
         services: those in the configuration. False while any account or service is not known yet.
         """

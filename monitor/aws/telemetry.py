@@ -54,7 +54,7 @@ class AwsTelemetry:
         )
         self.account_up = SnapshotGauge(
             "headroom_account_up",
-            "Whether an account can be read: 0 without access, or when all of its regions failed twice.",
+            "1 if an account can be read, 0 without access or when all of its regions failed twice in a row.",
             ["account"],
         )
         registry.register(self.account_up)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from monitor.cost.prices import DOLLARS_PER_METRIC, DOLLARS_PER_UPDATE, MONTH
+from monitor.cost.prices import DOLLARS_PER_METRIC, DOLLARS_PER_UPDATE, SECONDS_PER_MONTH
 from monitor.cost.telemetry import LabelValues, MeasuredCost
 from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import CellKey, Fleet
 
-Numbers = npt.NDArray[np.int64]
+ServiceNumbers = npt.NDArray[np.int64]  # indices of `MetricUse.services`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,10 @@ class Bill:
 
 def project(polled: int, streamed: int, interval: float) -> ProjectedCost:
     """The monthly cost of `polled` metrics, read every `interval` seconds, and `streamed` metrics."""
-    month = polled * DOLLARS_PER_METRIC * MONTH / interval + streamed * DOLLARS_PER_UPDATE * MONTH / 60
+    month = (
+        polled * DOLLARS_PER_METRIC * SECONDS_PER_MONTH / interval
+        + streamed * DOLLARS_PER_UPDATE * SECONDS_PER_MONTH / 60
+    )
     return ProjectedCost(polled_metrics=polled, streamed_metrics=streamed, month=month)
 
 
@@ -46,13 +49,14 @@ def project(polled: int, streamed: int, interval: float) -> ProjectedCost:
 class MetricUse:
     """The metrics that are read for each service and cell, copied for use in another thread.
 
-    cells: the rows that are polled or streamed, by cell. services: their names. blocks: for each series, the
-    index of its service and the rows of its formula. streamed: whether a row is streamed, by row.
+    cells: the rows that are polled or streamed, by cell. services: their names. blocks: for the series of
+    each block of formulas, the index of the service and the rows, [term, position]. streamed: by row, true if
+    it is streamed.
     """
 
     cells: Mapping[CellKey, Ints]
     services: Sequence[str]
-    blocks: Sequence[tuple[Numbers, Ints]]
+    blocks: Sequence[tuple[ServiceNumbers, Ints]]
     streamed: Flags
 
     @classmethod
@@ -76,8 +80,8 @@ def bills(
     """The bills by service and by cell, each with the highest first.
 
     measured: by account, region and service. interval: seconds between two polls. A metric that several
-    services read is in the projection of each of them, and once in that of its cell. This may take long:
-    not for the event loop.
+    services read is in the projection of each of them, and once in that of its cell. Call it in a thread, as
+    it may take long.
     """
     services = _bills(_project_services(use, interval), _sums(measured, _service_of))
     return services, _bills(_project_cells(use, interval), _sums(measured, _cell_of))
@@ -86,11 +90,11 @@ def bills(
 def _bills(
     projected: Mapping[LabelValues, ProjectedCost], measured: Mapping[LabelValues, MeasuredCost]
 ) -> Sequence[Bill]:
-    made = [
+    all_bills = [
         Bill(labels, projected.get(labels, ProjectedCost()), measured.get(labels, MeasuredCost()))
         for labels in {*projected, *measured}
     ]
-    return sorted(made, key=lambda one: (-one.projected.month, -one.measured.dollars, one.labels))
+    return sorted(all_bills, key=lambda bill: (-bill.projected.month, -bill.measured.dollars, bill.labels))
 
 
 def _project_services(use: MetricUse, interval: float) -> Mapping[LabelValues, ProjectedCost]:
@@ -131,8 +135,8 @@ def _cell_of(labels: LabelValues) -> LabelValues:
 def _sums(
     measured: Mapping[LabelValues, MeasuredCost], group_of: Callable[[LabelValues], LabelValues]
 ) -> Mapping[LabelValues, MeasuredCost]:
-    found: dict[LabelValues, MeasuredCost] = {}
-    for labels, one in measured.items():
+    sums: dict[LabelValues, MeasuredCost] = {}
+    for labels, cost in measured.items():
         group = group_of(labels)
-        found[group] = found.get(group, MeasuredCost()) + one
-    return found
+        sums[group] = sums.get(group, MeasuredCost()) + cost
+    return sums

@@ -7,7 +7,7 @@ from math import ceil
 
 import numpy as np
 
-from monitor.cost.prices import HOUR, MONTH
+from monitor.cost.prices import SECONDS_PER_HOUR, SECONDS_PER_MONTH
 from monitor.fleet.fleet import Key
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.purchases import Purchase
@@ -39,14 +39,18 @@ class IdlePurchase:
     price_source: str = ""
 
 
-def find_idle(rows: Iterable[Row], history_of: Callable[[Key], SeriesHistory]) -> list[IdlePurchase]:
+def idle_purchases(rows: Iterable[Row], history_of: Callable[[Key], SeriesHistory]) -> list[IdlePurchase]:
     """The idle purchases (see `monitor.fleet.idleness`), the most expensive first."""
     findings = (
         _finding(group, [_peak(row, history_of(row.key)) for row in group]) for group in _purchases(rows)
     )
     return sorted(
         filter(None, findings),
-        key=lambda one: (one.monthly_dollars is None, -(one.monthly_dollars or 0.0), one.key),
+        key=lambda purchase: (
+            purchase.monthly_dollars is None,
+            -(purchase.monthly_dollars or 0.0),
+            purchase.key,
+        ),
     )
 
 
@@ -103,7 +107,7 @@ def _with_price(purchase: IdlePurchase, spare: int, price: Price) -> IdlePurchas
     region = purchase.key.region
     if hourly := price.hourly.get(region):
         text = f"${hourly:g} an hour and {price.item} in {region}"
-        dollars = spare * hourly * MONTH / HOUR
+        dollars = spare * hourly * SECONDS_PER_MONTH / SECONDS_PER_HOUR
         return replace(purchase, monthly_dollars=dollars, price_text=text, price_source=price.source)
     return purchase
 

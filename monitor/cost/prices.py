@@ -9,8 +9,8 @@ from collectors import COLLECTORS
 
 DOLLARS_PER_METRIC = 0.01 / 1000  # per metric requested of GetMetricData, for any number of points
 DOLLARS_PER_UPDATE = 0.003 / 1000  # per update of a Metric Stream, which has one a minute for each metric
-HOUR = 3600  # seconds
-MONTH = 365.25 * 86400 / 12  # seconds
+SECONDS_PER_HOUR = 3600
+SECONDS_PER_MONTH = 365.25 * 86400 / 12  # of an average month
 
 # Services by namespace and name of a metric. One that several services read is charged to the first of them.
 METRIC_OWNERS: Mapping[tuple[str, str], str] = {

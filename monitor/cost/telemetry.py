@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from monitor.aws.telemetry import SERVICE_LABELS
-from monitor.cost.prices import DOLLARS_PER_METRIC, DOLLARS_PER_UPDATE, HOUR, MONTH
+from monitor.cost.prices import DOLLARS_PER_METRIC, DOLLARS_PER_UPDATE, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
 LabelValues = tuple[str, ...]  # a service; or an account and a region; or all three
 
@@ -29,7 +29,7 @@ class MeasuredCost:
     def month_at(self, now: float) -> float | None:
         """US dollars of a month at the rate until an epoch second; None during the first hour."""
         watched = now - self.since if self.since else 0.0
-        return self.dollars / watched * MONTH if watched >= HOUR else None
+        return self.dollars / watched * SECONDS_PER_MONTH if watched >= SECONDS_PER_HOUR else None
 
     def __add__(self, other: "MeasuredCost") -> "MeasuredCost":
         return MeasuredCost(
@@ -53,12 +53,12 @@ class CostTelemetry(Collector):
 
     def measured(self) -> Mapping[LabelValues, MeasuredCost]:
         """The counters' values by account, region and service."""
-        found: dict[LabelValues, MeasuredCost] = {}
-        for names, value, since in _samples(self._requested):
-            found[names] = MeasuredCost(requested=value, since=since)
-        for names, value, since in _samples(self._updates) if self._updates else ():
-            found[names] = found.get(names, MeasuredCost()) + MeasuredCost(updates=value, since=since)
-        return found
+        costs: dict[LabelValues, MeasuredCost] = {}
+        for labels, value, since in _samples(self._requested):
+            costs[labels] = MeasuredCost(requested=value, since=since)
+        for labels, value, since in _samples(self._updates) if self._updates else ():
+            costs[labels] = costs.get(labels, MeasuredCost()) + MeasuredCost(updates=value, since=since)
+        return costs
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """The family of dollars."""
@@ -67,16 +67,18 @@ class CostTelemetry(Collector):
             "Estimated cost of the metrics requested and of the updates streamed, in US dollars.",
             labels=SERVICE_LABELS,
         )
-        for names, one in self.measured().items():
-            family.add_metric(names, one.dollars, created=one.since)
+        for labels, cost in self.measured().items():
+            family.add_metric(labels, cost.dollars, created=cost.since)
         yield family
 
 
 def _samples(counter: Counter) -> Iterator[tuple[LabelValues, float, float]]:
     """Yield the series of a counter: label values, value, and creation time in epoch seconds."""
     samples = [sample for family in counter.collect() for sample in family.samples]
-    created = {tuple(one.labels.values()): one.value for one in samples if one.name.endswith("_created")}
-    for one in samples:
-        if one.name.endswith("_total"):
-            names = tuple(one.labels.values())
-            yield names, one.value, created[names]
+    created = {
+        tuple(sample.labels.values()): sample.value for sample in samples if sample.name.endswith("_created")
+    }
+    for sample in samples:
+        if sample.name.endswith("_total"):
+            names = tuple(sample.labels.values())
+            yield names, sample.value, created[names]

@@ -16,10 +16,8 @@ from starlette.responses import Response
 from werkzeug.exceptions import NotFound
 
 CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/(?P<signer>[^/]+)/aws4_request")
-SERVICE_BY_SIGNING_NAME = {
-    "monitoring": "cloudwatch",
-    "servicequotas": "service-quotas",
-}  # all others sign with the name that botocore uses
+# All other services sign with the name that botocore uses.
+SERVICE_BY_SIGNING_NAME = {"monitoring": "cloudwatch", "servicequotas": "service-quotas"}
 # moto's ServiceModel caches operations under the same attribute as its base class in botocore. Without the
 # lock, another thread may find botocore's operation in the cache, which lacks what moto needs.
 ROUTING_LOCK = Lock()

@@ -46,14 +46,14 @@ class DemoCloudWatch:
 
     def list_metrics(self, params: Params) -> dict[str, Any]:
         """Return all metrics with the requested name and dimensions, as one page."""
-        filters = [(one["Name"], one.get("Value")) for one in params.get("Dimensions", ())]
+        filters = [(dimension["Name"], dimension.get("Value")) for dimension in params.get("Dimensions", ())]
         matching = [
             metric
             for metric in self.metrics.values()
             if (metric.namespace, metric.name) == (params["Namespace"], params["MetricName"])
             and all(has_dimension(metric.dimensions, name, value) for name, value in filters)
         ]
-        return {"Metrics": [metric_description(one) for one in matching]}
+        return {"Metrics": [metric_description(metric) for metric in matching]}
 
     def result(self, query: Mapping[str, Any], request: Params, now: float) -> dict[str, Any]:
         """Return the result of one query. Raises AwsResponseError."""
@@ -81,7 +81,7 @@ class DemoCloudWatch:
 
 
 def has_dimension(dimensions: Mapping[str, str], name: str, value: str | None) -> bool:
-    """Whether there is a dimension of this name, with this value unless it is None."""
+    """Return true if there is a dimension of this name, with this value unless it is None."""
     return name in dimensions and value in (None, dimensions[name])
 
 

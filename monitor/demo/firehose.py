@@ -71,16 +71,18 @@ class DemoFirehose:
 
     def body(self, request: str, minutes: range) -> bytes:
         """Return the compressed body of a request."""
-        streamed = [one for one in self.metrics.metrics.values() if one.namespace in STREAMED_NAMESPACES]
-        updates = [update for one in streamed for update in self.updates(one, minutes)]
-        records = [{"data": base64.b64encode(b"".join(some)).decode()} for some in batches(updates)]
+        streamed = [
+            metric for metric in self.metrics.metrics.values() if metric.namespace in STREAMED_NAMESPACES
+        ]
+        updates = [update for metric in streamed for update in self.updates(metric, minutes)]
+        records = [{"data": base64.b64encode(b"".join(batch)).decode()} for batch in batches(updates)]
         document = {"requestId": request, "timestamp": int(time.time() * 1000), "records": records}
         return gzip.compress(orjson.dumps(document))
 
     def updates(self, metric: DemoMetric, minutes: range) -> Iterator[bytes]:
         """Yield a JSON line for each minute that has a sample."""
         starts = np.array(minutes) - self.metrics.region.start
-        values = {name: metric.values(one, starts, 1) for name, one in STATISTICS.items()}
+        values = {name: metric.values(statistic, starts, 1) for name, statistic in STATISTICS.items()}
         for index, minute in enumerate(minutes):
             if not np.isnan(values["count"][index]):
                 update = {
@@ -91,7 +93,10 @@ class DemoFirehose:
                     "metric_name": metric.name,
                     "dimensions": metric.dimensions,
                     "timestamp": minute * 60_000,
-                    "value": {name: float(some[index]) for name, some in values.items()},
+                    "value": {
+                        name: float(values_of_statistic[index])
+                        for name, values_of_statistic in values.items()
+                    },
                     "unit": "None",
                 }
                 yield orjson.dumps(update) + b"\n"

@@ -51,9 +51,8 @@ class AwsResponseError(HeadroomError):
 
 
 Params = Mapping[str, Any]
-OperationHandler = Callable[
-    [DemoRegion, Params, float], Mapping[str, Any]
-]  # of region, parameters, epoch seconds
+# From the region, the parameters and the time in epoch seconds to the response.
+OperationHandler = Callable[[DemoRegion, Params, float], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,9 @@ Minutes = NDArray[np.int64]
 MINUTES_PER_DAY = 24 * 60
 SURGE_INTERVAL = 60  # minutes
 SURGE = (
-    (0, 12, 18, 22, SURGE_INTERVAL),
-    (0.0, 1.0, 1.0, 0.0, 0.0),
-)  # minutes after the full hour; share of the height
+    (0, 12, 18, 22, SURGE_INTERVAL),  # minutes after the full hour
+    (0.0, 1.0, 1.0, 0.0, 0.0),  # share of the height
+)
 GROWTH_INTERVAL = 12 * 60  # minutes
 GROWTH_BEFORE_START = 3 * 60  # minutes
 BURST_CHANCE = 1 / 15  # per minute

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import orjson
 
 from monitor.exposition.body import CompressedPiece, ExpositionBody
-from monitor.exposition.families import FAMILIES, Family, Numbers
+from monitor.exposition.families import FAMILIES, Family, MaskedValues
 from monitor.exposition.labels import (
     CLOSE,
     Labels,
@@ -76,11 +76,11 @@ class Chunk:
         if series == self._series:
             return
         self._series, self._pieces = series, {}
-        self._labels = [render_series(one) if one else b"" for one in series]
+        self._labels = [render_series(entry) if entry else b"" for entry in series]
         for labels in {family.labels for family in FAMILIES}:
-            self._family_labels[labels] = [render_last(labels(one)) if one else b"" for one in series]
+            self._family_labels[labels] = [render_last(labels(entry)) if entry else b"" for entry in series]
 
-    def piece(self, family: Family, values: Numbers) -> CompressedPiece:
+    def piece(self, family: Family, values: MaskedValues) -> CompressedPiece:
         """The samples of a family; rendered again only when they changed."""
         present = ~np.ma.getmaskarray(values)
         finite = values.compressed()
@@ -138,36 +138,36 @@ class Exposition:
 
 
 def _names(snapshot: Snapshot) -> CompressedPiece:
-    first = [
+    labels = [
         render_first([*exported_labels({"account": account}).items(), ("name", name)])
         for account, name in snapshot.names.items()
     ]
     return CompressedPiece.of(
-        render_samples(ACCOUNT_INFO, first, [CLOSE] * len(first), np.ones(len(first), np.int8))
+        render_samples(ACCOUNT_INFO, labels, [CLOSE] * len(labels), np.ones(len(labels), np.int8))
     )
 
 
 def _alerts(snapshot: Snapshot) -> Iterator[CompressedPiece]:
-    active = [(snapshot.series[one.slot], one) for one in snapshot.alerts]
-    active = [(series, one) for series, one in active if series]
+    active = [(snapshot.series[alert.slot], alert) for alert in snapshot.alerts]
+    active = [(series, alert) for series, alert in active if series]
     first = [render_series(series) for series, _ in active]
-    rest = [render_last((("severity", one.severity),)) for _, one in active]
+    rest = [render_last((("severity", alert.severity),)) for _, alert in active]
     for name in (ALERT_STATE, ALERT_SINCE):
-        values = [one.state if name == ALERT_STATE else one.since for _, one in active]
+        values = [alert.state if name == ALERT_STATE else alert.since for _, alert in active]
         yield HEADERS[name]
         yield CompressedPiece.of(render_samples(name, first, rest, np.array(values, np.int64)))
 
 
 def _counts(snapshot: Snapshot) -> CompressedPiece:
     """The number of series in each zone, for each group that has series."""
-    taken = snapshot.group >= 0
-    width, lowest = len(Zone), min(Zone)
-    cells = snapshot.group[taken].astype(np.int64) * width + (snapshot.zone[taken] - lowest)
-    counts = np.bincount(cells, minlength=len(snapshot.groups) * width).reshape(-1, width)
+    is_used = snapshot.group >= 0
+    zone_count, lowest = len(Zone), min(Zone)
+    bins = snapshot.group[is_used].astype(np.int64) * zone_count + (snapshot.zone[is_used] - lowest)
+    counts = np.bincount(bins, minlength=len(snapshot.groups) * zone_count).reshape(-1, zone_count)
     groups = np.flatnonzero(counts.any(axis=1))
-    first = [render_group(snapshot.groups[group]) for group in groups.tolist()]
+    labels = [render_group(snapshot.groups[group]) for group in groups.tolist()]
     return CompressedPiece.of(
-        b"".join(_zone_lines(first, zone, counts[groups, zone - lowest]) for zone in Zone)
+        b"".join(_zone_lines(labels, zone, counts[groups, zone - lowest]) for zone in Zone)
     )
 
 

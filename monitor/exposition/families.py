@@ -12,7 +12,7 @@ from monitor.fleet.fleet import Series
 from monitor.fleet.snapshot import Snapshot
 from rules.band import Zone
 
-Numbers = np.ma.MaskedArray[Any, np.dtype[Any]]  # by slot; masked: no sample
+MaskedValues = np.ma.MaskedArray[Any, np.dtype[Any]]  # by slot; a masked value is not exported
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,16 @@ class Family:
 
     name: str
     help: str
-    values: Callable[[Snapshot], Numbers]
+    values: Callable[[Snapshot], MaskedValues]
     labels: Callable[[Series], Labels] = no_labels
 
 
-def finite(values: npt.NDArray[Any], masked: npt.NDArray[np.bool_] | bool = False) -> Numbers:
+def finite(values: npt.NDArray[Any], masked: npt.NDArray[np.bool_] | bool = False) -> MaskedValues:
     """Mask the values that are not exported: NaN, infinity, and those that `masked` marks."""
     return np.ma.MaskedArray(values, mask=~np.isfinite(values) | masked)
 
 
-def timestamps(snapshot: Snapshot) -> Numbers:
+def timestamps(snapshot: Snapshot) -> MaskedValues:
     """Return the epoch seconds of the newest samples, masked for series without one."""
     return np.ma.MaskedArray(snapshot.minute.astype(np.int64) * 60, mask=snapshot.minute < 0)
 

@@ -89,5 +89,5 @@ def render_group(group: Group) -> bytes:
 
 def render_series(series: Series) -> bytes:
     """Return the text of the labels that all samples of a series have, without the closing brace."""
-    own = *resource_labels(series), *tag_labels(series)
-    return render_group(series.key[:4]) + render_further(own)
+    further = *resource_labels(series), *tag_labels(series)
+    return render_group(series.key[:4]) + render_further(further)

@@ -44,8 +44,8 @@ async def scrape(
     """Return all families in the format that the request's headers prefer."""
     wanted = exposition_format(request.headers.get("accept", ""))
     gzip = accepts_gzip(request.headers.get("accept-encoding", ""))
-    own = await asyncio.to_thread(GENERATE[wanted], registry)
-    length, parts = body.gzipped(own) if gzip else body.plain(own)
+    process_families = await asyncio.to_thread(GENERATE[wanted], registry)
+    length, parts = body.gzipped(process_families) if gzip else body.plain(process_families)
     headers = {
         "content-type": wanted.content_type,
         "content-length": str(length),

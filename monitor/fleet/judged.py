@@ -98,7 +98,9 @@ def judged_at(
 
     throttling: the throttled demand to judge by; by default that of the minute.
     """
-    usage, upper = (one.at(columns.rings, slots, minutes) for one in (columns.usages, columns.upper_bounds))
+    usage, upper = (
+        formulas.at(columns.rings, slots, minutes) for formulas in (columns.usages, columns.upper_bounds)
+    )
     before = np.flatnonzero(minutes < columns.created[slots])
     usage[before] = upper[before] = NAN
     throttled, excess = throttling or throttling_at(columns, slots, minutes)

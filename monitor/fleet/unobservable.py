@@ -53,4 +53,4 @@ def group_unobservable(
     for scope, key, cause in found:
         group = groups.setdefault((scope, cause.reason), UnobservableGroup(scope, cause.reason))
         group.keys_by_command.setdefault(cause.enable_command or "", []).append(key)
-    return sorted(groups.values(), key=lambda one: (-one.series_count, str(one.scope), one.reason))
+    return sorted(groups.values(), key=lambda group: (-group.series_count, str(group.scope), group.reason))

@@ -79,18 +79,18 @@ class CellWatcher:
             account=self.cell.account,
             region=self.cell.region,
             name=self.inventory.account_name,
-            collectors={name: replace(one) for name, one in self.inventory.statuses.items()},
+            collectors={name: replace(status) for name, status in self.inventory.statuses.items()},
             poll=replace(self.poll_status),
         )
 
     @property
     def pending(self) -> list[str]:
-        """The services without an inventory yet, sorted; "metrics" when only their first poll is missing."""
+        """The services without an inventory yet, sorted; ["metrics"] if only the first poll is missing."""
         services = sorted(self._not_inventoried - {TAGS})
         return services or ([] if self.polled_once.is_set() else ["metrics"])
 
     def may_discover(self, service: str) -> bool:
-        """Whether the first inventory of a service has not ended."""
+        """Return true until the first inventory of a service has ended."""
         return service in self._not_inventoried
 
     def request_inventory(self, service: str) -> None:
@@ -99,7 +99,7 @@ class CellWatcher:
             self._requested_services.put_nowait(service)
 
     async def _run_requested_inventories(self) -> None:
-        collectors = {one.service: one for one in self._collectors}
+        collectors = {collector.service: collector for collector in self._collectors}
         while True:
             if collector := collectors.get(await self._requested_services.get()):
                 await self._run_once("inventory", partial(self._inventory_service, collector))
@@ -114,10 +114,10 @@ class CellWatcher:
         """Run an unscheduled inventory or poll, guarded like a scheduled one."""
         await run_guarded(loop, "/".join(self.cell.key), work, self._telemetry)
 
-    def _schedule_confirmation(self, status: RunStatus, again: Callable[[], None]) -> None:
-        """Schedule another run soon if it can show whether the first failure was permanent."""
+    def _schedule_confirmation(self, status: RunStatus, request: Callable[[], None]) -> None:
+        """Request another run soon if the failures may be permanent, as a single failure raises no alert."""
         if status.needs_confirmation:
-            asyncio.get_running_loop().call_later(self._timings.confirmation_delay, again)
+            asyncio.get_running_loop().call_later(self._timings.confirmation_delay, request)
 
     async def run_poll(self) -> None:
         """Poll all metrics that are due."""
@@ -167,7 +167,9 @@ class CellWatcher:
         """Run inventories and polls until cancelled; no service waits for another one."""
         name, telemetry = "/".join(self.cell.key), self._telemetry
         inventories: dict[str, Callable[[], Awaitable[None]]] = {TAGS: self._read_tags}
-        inventories |= {one.service: partial(self._inventory_service, one) for one in self._collectors}
+        inventories |= {
+            collector.service: partial(self._inventory_service, collector) for collector in self._collectors
+        }
         async with asyncio.TaskGroup() as loops:
             for service, run in inventories.items():
                 tick = f"{name}/{service}"

@@ -99,12 +99,12 @@ async def get_metric_data_by_botocore(
     ]
     paging = {"NextToken": token} if token else {}
     start, end = (datetime.fromtimestamp(minute * 60, UTC) for minute in (minutes.start, minutes.stop))
-    answer = await client.get_metric_data(MetricDataQueries=queries, StartTime=start, EndTime=end, **paging)
-    results = [_result(one) for one in answer.get("MetricDataResults", ())]
-    return MetricPage(results, answer.get("NextToken"), date_header(answer))
+    response = await client.get_metric_data(MetricDataQueries=queries, StartTime=start, EndTime=end, **paging)
+    results = [_result(result) for result in response.get("MetricDataResults", ())]
+    return MetricPage(results, response.get("NextToken"), date_header(response))
 
 
-def _result(one: Mapping[str, Any]) -> MetricResult:
-    times = [moment.timestamp() for moment in one.get("Timestamps", ())]
-    values: Sequence[float] = one.get("Values", ())
-    return MetricResult(one["Id"], times, list(values), one.get("StatusCode", "Complete"))
+def _result(result: Mapping[str, Any]) -> MetricResult:
+    times = [moment.timestamp() for moment in result.get("Timestamps", ())]
+    values: Sequence[float] = result.get("Values", ())
+    return MetricResult(result["Id"], times, list(values), result.get("StatusCode", "Complete"))

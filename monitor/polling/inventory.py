@@ -43,7 +43,7 @@ class ScanResult:
     source: the collector's service and the scan. started_at: in epoch seconds. failures: of single
     resources, or of the scan itself. not_found: the paths of resources that were deleted meanwhile. keys: of
     the series found. settings_cache: by content, so that series with equal settings share one object.
-    is_complete: whether the scan ended without a failure of its own.
+    is_complete: the scan ended without a failure of its own.
     """
 
     source: tuple[str, str]
@@ -55,11 +55,11 @@ class ScanResult:
     is_complete: bool = False
 
     def missing_predicate(self) -> Callable[[Key], bool]:
-        """Return a predicate: whether to drop a series that the same scan found earlier.
+        """Return a predicate that is true for series to drop, among those that the scan found earlier.
 
-        Series of a resource whose call failed are kept; when the scan is incomplete, all are kept.
+        Series of a resource whose call failed are kept. If the scan is incomplete, all are kept.
         """
-        failed = {one.resource_path for one in self.failures if one.resource_path}
+        failed = {failure.resource_path for failure in self.failures if failure.resource_path}
 
         def is_missing(key: Key) -> bool:
             is_kept = key in self.keys or not self.is_complete or _belongs_to(key, failed)
@@ -69,7 +69,7 @@ class ScanResult:
 
 
 def _belongs_to(key: Key, paths: Set[ResourcePath]) -> bool:
-    """Whether a series belongs to one of these resources or to a child of one."""
+    """Return true if a series belongs to one of these resources or to a child of one."""
     return key.subject.path in paths or not paths.isdisjoint(key.subject.ancestor_paths)
 
 
@@ -114,7 +114,7 @@ class Inventory:
         status.started_at = time.time()
         status.end(await self._tags.read(chosen), time.time())
         if not status.failures:
-            await self._relabel({one.service: one for one in chosen})
+            await self._relabel({collector.service: collector for collector in chosen})
 
     async def _relabel(self, collectors: Mapping[str, Collector]) -> None:
         """Set the labels of the known series to the tags that were just read."""
@@ -203,7 +203,7 @@ class Inventory:
         limit, before = effective_limit(candidates, result.started_at), self._fleet.series.get(key)
         last = before.settings.limit if before else None
         is_default = not limit or limit.source not in (LimitSource.OVERRIDE, *ACTUAL_SOURCES)
-        has_failed = any(not one.resource_path for one in result.failures)
+        has_failed = any(not failure.resource_path for failure in result.failures)
         if has_failed and is_default and last and last.source in ACTUAL_SOURCES:
             return last
         return replace(limit, read_at=read_at) if limit and limit.source in quota else limit

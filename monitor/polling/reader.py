@@ -61,7 +61,7 @@ class MetricReader:
 
     @property
     def has_new_metrics(self) -> bool:
-        """Whether there are metrics that were not requested yet; False after `finish_first_polls`."""
+        """True if there are metrics that were not requested yet; False after `finish_first_polls`."""
         return bool(self._new_metrics())
 
     def _new_metrics(self) -> Mapping[bytes, int]:
@@ -92,7 +92,7 @@ class MetricReader:
         if (skew := self._cell.clock.skew) is not None:
             self._cell.telemetry.clock_skew.labels(*self._cell.key).set(skew)
         self._polled.set()
-        return [one for failures in failed for one in failures]
+        return [failure for failures in failed for failure in failures]
 
     async def _read(self, request: plan.MetricRequest) -> list[Failure]:
         """Send a request; in halves when CloudWatch rejects all of it because of one metric."""
@@ -170,7 +170,7 @@ class MetricReader:
         """
         rings, listed = self._fleet.rings, self._fleet.metrics(self._cell.key)
         still_listed = {
-            n: one for n, one in results.items() if listed.get(request.metrics[n]) == request.rows[n]
+            n: result for n, result in results.items() if listed.get(request.metrics[n]) == request.rows[n]
         }
         rows = request.rows[np.fromiter(still_listed, np.int32, len(still_listed))]
         points = [len(result.values) for result in still_listed.values()]
@@ -180,14 +180,14 @@ class MetricReader:
         stop = min(request.minutes.stop, self._cell.clock.minute())
         in_range = (minutes >= request.minutes.start) & (minutes < stop)
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which `write` discards
-            new = values[in_range].astype(np.float32)
-        point_rows, at = rows.repeat(points)[in_range], minutes[in_range].astype(np.int32)
-        has_changed = rings.at(point_rows, at) != new
-        requested_before = rings.requested_through[point_rows] - at
+            values_in_range = values[in_range].astype(np.float32)
+        point_rows, minutes_in_range = rows.repeat(points)[in_range], minutes[in_range].astype(np.int32)
+        has_changed = rings.at(point_rows, minutes_in_range) != values_in_range
+        requested_before = rings.requested_through[point_rows] - minutes_in_range
         self._delays.observe(rings.namespace[point_rows], requested_before, has_changed)
         rings.mark_requested(rows, stop - 1)
-        unusable = rings.write(point_rows, at, new, marked_next=True)
-        self._cell.telemetry.points.labels("poll", "written").inc(new.size - unusable)
+        unusable = rings.write(point_rows, minutes_in_range, values_in_range, marked_next=True)
+        self._cell.telemetry.points.labels("poll", "written").inc(values_in_range.size - unusable)
         self._cell.telemetry.decode_errors.labels("point").inc(unusable + int(np.count_nonzero(~in_range)))
         requested_from = NEVER if len(request.minutes) >= WINDOW else request.minutes.start
         rings.mark_read(rows, stop - 1 - rings.delays(rows), requested_from)
@@ -206,5 +206,5 @@ def halves(request: plan.MetricRequest) -> list[plan.MetricRequest]:
 
 
 def is_usable(result: MetricResult) -> bool:
-    """Whether a result is complete and each of its values has a timestamp."""
+    """Return true if a result is complete and each of its values has a timestamp."""
     return result.status_code == "Complete" and len(result.timestamps) == len(result.values)

@@ -54,7 +54,7 @@ class RejectedMetrics:
         self._splits = 0
 
     def try_split(self) -> bool:
-        """Count a split; return whether this poll may still make it."""
+        """Count a split of a request. Return false if this poll has already made MAX_SPLITS."""
         self._splits += 1
         return self._splits <= MAX_SPLITS
 
@@ -75,5 +75,5 @@ class RejectedMetrics:
 
 
 def is_validation_error(error: Exception) -> bool:
-    """Whether CloudWatch rejected the content of a request, and not its sender, time or rate."""
+    """Return true if CloudWatch rejected the content of a request, and not its sender, time or rate."""
     return isinstance(error, ClientError) and error_code(error) in VALIDATION_CODES

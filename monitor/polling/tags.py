@@ -24,13 +24,15 @@ class TagLabels:
 
     def with_arn(self, collectors: Iterable[Collector]) -> list[Collector]:
         """The collectors whose tags are read by ARN; none when the configuration uses no tags."""
-        return [one for one in collectors if one.arn_template] if self._labels else []
+        return [collector for collector in collectors if collector.arn_template] if self._labels else []
 
     async def read(self, collectors: Iterable[Collector]) -> list[Failure]:
         """Read the tags of the collectors' resources; the tags stay as they were when there are failures."""
         scan = Scan(self._cell)
         try:
-            self._found = await tags.read(scan, [one.arn_template for one in collectors], self._labels.keys())
+            self._found = await tags.read(
+                scan, [collector.arn_template for collector in collectors], self._labels.keys()
+            )
         except Exception as error:  # of AWS, or for a response of an unexpected form
             return [failure_from(error, "GetResources")]
         return []
@@ -43,8 +45,12 @@ class TagLabels:
         """
         if collector.arn_template and self._found is None:
             return {label: before[label] for label in self._labels.values() if label in before}
-        found = {**self._by_arn(collector, key), **observed} if self._labels else {}
-        return {label: replace_surrogates(found[tag]) for tag, label in self._labels.items() if tag in found}
+        tags_of_resource = {**self._by_arn(collector, key), **observed} if self._labels else {}
+        return {
+            label: replace_surrogates(tags_of_resource[tag])
+            for tag, label in self._labels.items()
+            if tag in tags_of_resource
+        }
 
     def _by_arn(self, collector: Collector, key: Key) -> tags.Tags:
         if not collector.arn_template or not self._found or key.of_account:

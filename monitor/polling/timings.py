@@ -9,8 +9,7 @@ class PollingTimings:
 
     open_retry_interval: between two attempts to open an account. confirmation_delay: before a denied call is
     repeated, as a single denial raises no alert. tags_timeout: how long the first poll of a cell waits for
-    the tags of its resources. first_polls_interval: between two polls while a cell's first
-    inventory runs.
+    the tags of its resources. first_polls_interval: between two polls while a cell's first inventory runs.
     """
 
     open_retry_interval: float = 60.0

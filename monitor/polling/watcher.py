@@ -79,14 +79,14 @@ class Watcher:
         When it cannot be accessed, there are none, and the reason is in `inaccessible_accounts`.
         """
         name = account_name(account)
-        fresh, reason = await self._open_cells(account)
+        new_cells, reason = await self._open_cells(account)
         if reason is None:
             self.inaccessible_accounts.pop(name, None)
         elif self.inaccessible_accounts.get(name) != reason:
             self.inaccessible_accounts[name] = reason
             log.warning("account %s: %s", name, reason.sentence)
-        opened = [self._add_cell(account, cell) for cell in fresh]
-        self._record_access(name, fresh)
+        opened = [self._add_cell(account, cell) for cell in new_cells]
+        self._record_access(name, new_cells)
         self.open_attempted[name].set()
         return opened
 
@@ -97,16 +97,18 @@ class Watcher:
         except Exception as error:  # a wrong AWS_ENDPOINT_URL, too, affects this account only
             return [], failure_from(error)
         wanted = [cell for cell in cells if self._collectors(account, cell)]
-        fresh = [cell for cell in wanted if cell.key not in self.cells]
-        return fresh, DUPLICATE_ENTRY if wanted and not fresh else None
+        new_cells = [cell for cell in wanted if cell.key not in self.cells]
+        return new_cells, DUPLICATE_ENTRY if wanted and not new_cells else None
 
     def _collectors(self, account: Account, cell: Cell) -> list[Collector]:
         """The collectors of the account's services that are not excluded in a cell."""
         location = Location(cell.account, account.name or "", cell.region)
         services = {
-            one for one in account.services if not self.config.excludes_all_of(location._replace(service=one))
+            service
+            for service in account.services
+            if not self.config.excludes_all_of(location._replace(service=service))
         }
-        return [one for one in COLLECTORS if one.service in services]
+        return [collector for collector in COLLECTORS if collector.service in services]
 
     def _record_access(self, name: str, cells: Sequence[Cell]) -> None:
         """Record how an attempt to open an account ended."""
@@ -136,7 +138,7 @@ class Watcher:
 
     async def _drop_unmonitored(self) -> None:
         """Drop the series of cells and services that only an earlier configuration had."""
-        names = {one.account: one.name for one in self.accounts.values()}
+        names = {status.account: status.name for status in self.accounts.values()}
         inaccessible = {self.accounts[name].account for name in self.inaccessible_accounts}
         for number, key in enumerate(tuple(self.fleet.series)):
             if key in self.fleet.series and not self._monitors(key, names.get(key.account, ""), inaccessible):
@@ -145,7 +147,7 @@ class Watcher:
                 await asyncio.sleep(0)
 
     def _monitors(self, key: Key, account_name: str, inaccessible: Set[str]) -> bool:
-        """Whether a series is of this configuration. inaccessible: the ids of such accounts."""
+        """Return true if a series is of this configuration. inaccessible: the ids of such accounts."""
         if self.config.is_excluded(SelectorLabels(**key.labels, account_name=account_name)):
             return False
         if cell := self.cells.get(key.cell):
@@ -201,7 +203,7 @@ class Watcher:
 
     def account_statuses(self) -> list[AccountStatus]:
         """Copies of the present status of all accounts."""
-        return [replace(one, access=replace(one.access)) for one in self.accounts.values()]
+        return [replace(status, access=replace(status.access)) for status in self.accounts.values()]
 
     def pending(self) -> list[str]:
         """The accounts that were not opened and the services that were not read yet, in words."""
@@ -210,7 +212,7 @@ class Watcher:
         return accounts + [f"{'/'.join(key)} ({', '.join(services)})" for key, services in cells if services]
 
     def may_discover(self, cell: CellKey, service: str) -> bool:
-        """Whether an inventory may still discover series of a service of a cell for the first time."""
+        """Return true until the first inventory of a service of a cell has ended."""
         if watched := self.cells.get(cell):
             return watched.may_discover(service)
         return not all(attempted.is_set() for attempted in self.open_attempted.values())
@@ -231,4 +233,4 @@ class Watcher:
 
     def sentences(self) -> list[str]:
         """The failures as sentences for people."""
-        return [describe_failure(*one) for one in self.failures()]
+        return [describe_failure(*failure) for failure in self.failures()]

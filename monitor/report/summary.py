@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from monitor.cost.idle import IdlePurchase, find_idle
+from monitor.cost.idle import IdlePurchase, idle_purchases
 from monitor.fleet.fleet import Key
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.rows import Row
@@ -110,7 +110,7 @@ def summarize(scan: ScanReport, patterns: Mapping[str, Sequence[str] | None]) ->
     above = [_summary_row(scan, row, Zone.ABOVE) for row in judged if row.zone >= Zone.ABOVE]
     worst = [_summary_row(scan, row, row.zone) for row in judged[:MAX_WORST]]
     newly_above = sorted((row for row in above if row.since), key=_newest_first)
-    findings = find_idle(scan.rows, scan.history_of)
+    findings = idle_purchases(scan.rows, scan.history_of)
     return Summary(
         scan=scan,
         requested={label: given for label, given in patterns.items() if given},

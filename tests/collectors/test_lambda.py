@@ -17,7 +17,7 @@ from collectors.lambda_ import (
     unreserved,
 )
 from collectors.lambda_cache import (
-    MAX_ASSUMED_RESERVING,
+    MAX_ASSUMED_RESERVATIONS,
     MAX_INVENTORIES_TO_REFRESH_ALL,
     MIN_CACHE_SECONDS,
     MIN_REFRESHED_FUNCTIONS,
@@ -164,7 +164,7 @@ async def test_a_function_that_cannot_be_queried_may_have_a_reservation() -> Non
 
 async def test_of_many_functions_that_cannot_be_queried_nothing_is_presumed() -> None:
     aws = with_functions(
-        *map(str, range(MAX_ASSUMED_RESERVING + 1)),
+        *map(str, range(MAX_ASSUMED_RESERVATIONS + 1)),
         get_account_settings=SETTINGS,
         get_function_concurrency=None,
     )

@@ -25,7 +25,7 @@ class DemoQueue:
 
     @property
     def fifo(self) -> bool:
-        """Whether this is a FIFO queue."""
+        """True if this is a FIFO queue."""
         return self.name.endswith(".fifo")
 
     def messages(self, minutes: Minutes) -> Floats:

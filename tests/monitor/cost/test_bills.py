@@ -8,7 +8,7 @@ import pytest
 from collectors.base import per_second
 from monitor.cost import bills as cost
 from monitor.cost.bills import Bill, MetricUse
-from monitor.cost.prices import HOUR, MONTH
+from monitor.cost.prices import SECONDS_PER_HOUR, SECONDS_PER_MONTH
 from monitor.cost.telemetry import LabelValues
 from monitor.fleet.fleet import Fleet
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, traffic
@@ -40,7 +40,7 @@ def test_what_is_polled_costs_by_how_often() -> None:
     services, cells = billed(fleet_of_two())
     plan = cells[CELL].projected
     assert (plan.polled_metrics, plan.streamed_metrics) == (4, 0)
-    assert plan.month == pytest.approx(4 * 0.01 / 1000 * MONTH / 300)
+    assert plan.month == pytest.approx(4 * 0.01 / 1000 * SECONDS_PER_MONTH / 300)
     assert {names: one.projected.polled_metrics for names, one in services.items()} == {
         ("kinesis",): 4,
         ("lambda",): 0,
@@ -64,7 +64,9 @@ def test_what_is_streamed_costs_by_the_update() -> None:
     fleet.rings.mark_read(rows, NOW - 1)
     plan = billed(fleet)[1][CELL].projected
     assert (plan.polled_metrics, plan.streamed_metrics) == (3, 1)
-    assert plan.month == pytest.approx(3 * 0.01 / 1000 * MONTH / 300 + 0.003 / 1000 * MONTH / 60)
+    assert plan.month == pytest.approx(
+        3 * 0.01 / 1000 * SECONDS_PER_MONTH / 300 + 0.003 / 1000 * SECONDS_PER_MONTH / 60
+    )
 
 
 def test_an_empty_fleet_costs_nothing() -> None:
@@ -106,8 +108,8 @@ def test_a_monthly_rate_is_shown_after_an_hour_from_the_first_that_was_counted()
     first.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 2000)
     (one,) = first.cost.measured().values()
     assert one.since is not None
-    later = one.since + MONTH / 2
-    assert one.month_at(one.since + HOUR - 1) is None
+    later = one.since + SECONDS_PER_MONTH / 2
+    assert one.month_at(one.since + SECONDS_PER_HOUR - 1) is None
     assert one.month_at(later) == pytest.approx(0.04)
     second.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 2000)
     (other,) = second.cost.measured().values()

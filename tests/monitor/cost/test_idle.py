@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from monitor.cost.idle import IdlePurchase, find_idle
+from monitor.cost.idle import IdlePurchase, idle_purchases
 from monitor.fleet.fleet import Fleet, Key
 from rules.limits import LimitSource
 from tests.monitor.fleet.fleets import key
@@ -17,7 +17,7 @@ HOURS = 365.25 * 24 / 12  # of a month
 
 def found(fleet: Fleet) -> list[IdlePurchase]:
     made = scan_report(fleet)
-    return find_idle(made.rows, made.history_of)
+    return idle_purchases(made.rows, made.history_of)
 
 
 def shards(fleet: Fleet, name: str, number: int, *runs: tuple[int, float], region: str = PRICED) -> None:
