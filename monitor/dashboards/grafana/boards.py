@@ -104,7 +104,8 @@ def _worst(matchers: Matchers) -> AnyPanel:
 
 
 def _throttled(matchers: Matchers) -> AnyPanel:
-    throttled = promql.or_zero(promql.highest(f"{promql.series('headroom_saturation', matchers)} > 0"))
+    highest = promql.highest(f"{promql.series('headroom_saturation', matchers)} > 0")
+    throttled = promql.or_zero(highest, promql.all_series(matchers))
     about = "Throttled or delayed demand per second, where AWS reports it."
     return series_chart("Throttled per second", about, [query(throttled, SIGNAL_LEGEND)]).span(24)
 

@@ -1,4 +1,4 @@
-"""The PromQL of the dashboards. Every query returns something: without data, a line that says so."""
+"""The PromQL of the dashboards. Without data, a chart has a line that says so, and a count is no zero."""
 
 from collections.abc import Mapping
 
@@ -59,15 +59,23 @@ def or_none(expression: str, placeholder: str = "no samples") -> str:
     return f"{expression}\nor on () {nothing}"
 
 
-def or_zero(expression: str) -> str:
-    """Return the expression, or else zero; for counts."""
-    return f"{expression}\nor on () vector(0)"
+def or_zero(expression: str, samples: str = "headroom_build_info") -> str:
+    """Return the expression, or else zero; for counts.
+
+    samples: a selector of what is counted. While it selects nothing, the count is unknown, not zero.
+    """
+    return f"{expression}\nor on () 0 * count ({samples})"
 
 
 def count_in_zone(zone: Zone, matchers: Matchers) -> str:
     """Return the number of series in a zone."""
     counted = select("headroom_series", matchers, GROUP_LABELS, zone=f'="{zone.word}"')
-    return or_zero(f"sum ({counted})")
+    return or_zero(f"sum ({counted})", all_series(matchers))
+
+
+def all_series(matchers: Matchers) -> str:
+    """Return a selector of the numbers of all series, in any zone."""
+    return select("headroom_series", matchers, GROUP_LABELS)
 
 
 def worst(matchers: Matchers) -> str:
@@ -96,7 +104,7 @@ def without_samples(matchers: Matchers) -> str:
     """Return the number of stale and of unobservable series of each signal."""
     zone = f'=~"{Zone.STALE.word}|{Zone.UNOBSERVABLE.word}"'
     counts = select("headroom_series", matchers, GROUP_LABELS, zone=zone)
-    return or_zero(f"sum by ({', '.join(GROUP_LABELS)}, zone) ({counts}) > 0")
+    return or_zero(f"sum by ({', '.join(GROUP_LABELS)}, zone) ({counts}) > 0", all_series(matchers))
 
 
 def age(metric: str, matchers: Matchers, labels: tuple[str, ...]) -> str:
@@ -108,5 +116,6 @@ def blind_cells(matchers: Matchers) -> str:
     """Return the number of cells that were never completely read, or not for 15 minutes."""
     cell = (ACCOUNT, REGION)
     read = f"max by ({', '.join(cell)}) ({select('headroom_poll_timestamp_seconds', matchers, cell)})"
-    known = f"max by ({', '.join(cell)}) ({select('headroom_series', matchers, cell)})"
-    return or_zero(f"count ((time() - {read} > 900) or ({known} unless {read}))")
+    series = select("headroom_series", matchers, cell)
+    known = f"max by ({', '.join(cell)}) ({series})"
+    return or_zero(f"count ((time() - {read} > 900) or ({known} unless {read}))", series)

@@ -113,6 +113,12 @@ def test_a_dashboard_has_the_variables_that_it_uses(board: dict[str, Any]) -> No
     assert {name for name in used if not name.startswith("__")} <= variables(board)
 
 
+@each_board
+def test_nothing_is_counted_as_zero_where_nothing_is_watched(board: dict[str, Any]) -> None:
+    asked = [target["expr"] for panel in panels(board) for target in panel["targets"]]
+    assert not [expr for expr in asked if "vector(0)" in expr]
+
+
 @pytest.mark.parametrize("service", catalogue().values(), ids=lambda one: one.service)
 def test_a_service_has_a_row_a_signal_in_the_signal_s_unit(service: Any) -> None:
     board = BOARDS[f"{service.service}.json"]
