@@ -30,7 +30,7 @@ class FairQueue:
         self._busy = False
 
     @asynccontextmanager
-    async def slot(self, client: str, name: bytes) -> AsyncIterator[None]:
+    async def turn(self, client: str, name: bytes) -> AsyncIterator[None]:
         """Wait until no other work runs, then block other work until the context exits.
 
         Raises QueueFullError.
@@ -50,7 +50,7 @@ class FairQueue:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and not waiter.exception():
-                self._busy = False  # this request was given the slot, but is cancelled
+                self._busy = False  # it was this request's turn, but it is cancelled
                 self._wake_next()
             else:
                 self._remove(client, name, waiter)
@@ -90,7 +90,7 @@ class FairQueue:
             del self._waiting[client], self._counts[client]
 
     def _wake_next(self) -> None:
-        """Give the slot to the next client's next name, and put both at the end of their queues."""
+        """Let the next name of the next client have its turn, and put both at the end of their queues."""
         if not self._waiting:
             return
         client, names = next(iter(self._waiting.items()))

@@ -46,7 +46,7 @@ class Users:
         if known := self._cache.get(digest):
             return known
         try:
-            async with self._queue.slot(client, name):
+            async with self._queue.turn(client, name):
                 return self._cache.get(digest) or await self._check(name, password, digest)
         except QueueFullError:
             sentence = "too many passwords are being checked; try again in a few seconds"

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from monitor.alerting.trend import Trend
 from monitor.fleet.fleet import Key
 from monitor.fleet.rows import Row, signal_of
-from monitor.lib.durations import format_duration, format_location
+from monitor.lib.durations import format_duration
+from monitor.lib.locations import format_location
 from monitor.lib.units import format_amount, format_percent, format_range
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
 from rules.band import Zone

@@ -1,4 +1,4 @@
-"""`headroom stream`: the setup of metric streams, and records that could not be decoded."""
+"""`headroom stream`: the setup of metric streams, and deliveries that could not be decoded."""
 
 import json
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ from monitor.schema.types import known_services
 from monitor.stream import aws_setup
 
 app = typer.Typer(
-    help="Set up CloudWatch metric streams, and list undecodable records.", no_args_is_help=True
+    help="Set up CloudWatch metric streams, and list what could not be decoded.", no_args_is_help=True
 )
 
 DEAD_LETTERS_PATH = "/api/v1/stream/dead-letters"
@@ -37,12 +37,12 @@ def setup(
 def dead_letters(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Print the latest records that a running Headroom could not decode, with the reason."""
+    """Print the latest pieces of deliveries that Headroom could not decode, one JSON object per line."""
     try:
         response = request(address, "GET", DEAD_LETTERS_PATH)
     except (ApiTransportError, ApiStatusError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None
-    for record in response["items"]:
-        typer.echo(json.dumps(record, ensure_ascii=True))
+    for letter in response["items"]:
+        typer.echo(json.dumps(letter, ensure_ascii=True))
     typer.echo(f"{response['total']} since the start", err=True)

@@ -18,14 +18,14 @@ def duplicate_accounts(accounts: Sequence[Account]) -> Iterator[Problem]:
     for index, account in enumerate(accounts):
         same = by_id.setdefault(account.id or "", index)
         if same != index:
-            yield _same("account", same, ("accounts", index, "role_arn"))
+            yield _same("an account", same, ("accounts", index, "role_arn"))
         other = by_name.setdefault(account_name(account), index)
         if other != index and (account.name or accounts[other].name):
-            yield _same("name", other, ("accounts", index, "name"))
+            yield _same("a name", other, ("accounts", index, "name"))
 
 
 def _same(what: str, first: int, where: Where) -> Problem:
-    return Problem(where, f"expected another {what} than in accounts[{first}], found the same")
+    return Problem(where, f"expected {what} that differs from that of accounts[{first}], found the same")
 
 
 def duplicate_labels(labels: Mapping[str, str]) -> Iterator[Problem]:

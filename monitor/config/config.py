@@ -257,7 +257,7 @@ class Config(ConfigModel):
         )
 
     def alert_override(self, labels: SelectorLabels, name: str) -> Any:
-        """Return a key of the last entry of `alerts` that matches a series and sets the key, or None."""
+        """Return a key's value in the last entry of `alerts` that matches a series and sets it, or None."""
         return override_of(self.alerts, labels, name)
 
     def tolerance_for(self, labels: SelectorLabels, own: Tolerance) -> Tolerance:

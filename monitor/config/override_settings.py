@@ -14,7 +14,7 @@ class PartialBand(ConfigModel):
     """A target band, of which only the bounds that differ from a base need be set."""
 
     low: Ratio | None = Field(
-        default=None, description="Below this utilization, capacity that is paid for is idle; default 0.4."
+        default=None, description="Below this utilization, provisioned capacity is idle; default 0.4."
     )
     high: Ratio | None = Field(
         default=None, description="Above this utilization, headroom is getting scarce; default 0.7."

@@ -36,6 +36,7 @@ PROCESS_LABELS = (
     "pod",
 )  # labels of the scraped process; a restart must not change the identity of an alert
 LABELS = exported_names(ALL_LABELS)
+# A template that sets $of to the selector of the alert's series, for queries in the summary.
 SELECTOR_VARIABLE = (
     f'{{{{ $of := printf "{{{",".join(f"{name}=%q" for name in LABELS)}}}" '
     f"{' '.join(f'$labels.{name}' for name in LABELS)} }}}}"
@@ -112,41 +113,42 @@ def _recording_rules(signal: Signal) -> list[dict[str, Any]]:
     ]
 
 
-def _last_known(of: str) -> str:
+def _last_known(selector: str) -> str:
     without = f"max without ({', '.join(PROCESS_LABELS)})"
-    kept = f"{LAST_KNOWN}{of}\n  and\n  {without} (headroom_sample_timestamp_seconds{of})"
-    unproven = f"{without} (headroom_usage_lower_bound{of})"
-    return f"{without} (headroom_zone{of})\nor (\n  {kept}\n  unless\n  {unproven}\n)"
+    kept = f"{LAST_KNOWN}{selector}\n  and\n  {without} (headroom_sample_timestamp_seconds{selector})"
+    unproven = f"{without} (headroom_usage_lower_bound{selector})"
+    return f"{without} (headroom_zone{selector})\nor (\n  {kept}\n  unless\n  {unproven}\n)"
 
 
 def _sustained(signal: Signal) -> str:
-    of, saturated_minutes = _selector(signal), signal.tolerance.pending_for
-    minimum = _minimum_over(of, max(signal.pending_for, 1))
+    selector, saturated_minutes = _selector(signal), signal.tolerance.pending_for
+    minimum = _minimum_over(selector, max(signal.pending_for, 1))
     if not saturated_minutes:
-        return f"{LAST_KNOWN}{of} == {Zone.SATURATED}\nor (\n  {minimum}\n)"
-    saturated = f"(\n  {_minimum_over(of, saturated_minutes)}\n) == {Zone.SATURATED}"
+        return f"{LAST_KNOWN}{selector} == {Zone.SATURATED}\nor (\n  {minimum}\n)"
+    saturated = f"(\n  {_minimum_over(selector, saturated_minutes)}\n) == {Zone.SATURATED}"
     return f"{saturated}\nor clamp_max(\n  {minimum}, {Zone.NEAR}\n)"
 
 
-def _minimum_over(of: str, minutes: int) -> str:
+def _minimum_over(selector: str, minutes: int) -> str:
     """Return the mildest zone of the last minutes, for series that existed before them."""
-    return f"min_over_time({LAST_KNOWN}{of}[{minutes}m])\n  and\n  {LAST_KNOWN}{of} offset {minutes}m"
+    zone = f"{LAST_KNOWN}{selector}"
+    return f"min_over_time({zone}[{minutes}m])\n  and\n  {zone} offset {minutes}m"
 
 
-def _alerted(of: str) -> str:
+def _alerted(selector: str) -> str:
     saturated_minutes, other_minutes = KEEP_FIRING_FOR[Rule.SATURATED], KEEP_FIRING_FOR[Rule.NEAR]
-    saturated = f"max_over_time({SUSTAINED}{of}[{saturated_minutes}m]) == {Zone.SATURATED}"
-    return f"{saturated}\nor max_over_time({SUSTAINED}{of}[{other_minutes}m])"
+    saturated = f"max_over_time({SUSTAINED}{selector}[{saturated_minutes}m]) == {Zone.SATURATED}"
+    return f"{saturated}\nor max_over_time({SUSTAINED}{selector}[{other_minutes}m])"
 
 
 def _alerting_rules(service: Service, signal: Signal, runbook: str) -> list[dict[str, Any]]:
-    of = _selector(signal)
+    selector = _selector(signal)
     alerts = [
-        _alerting_rule(f"{ALERTED}{of} == {Zone[rule.name]}", rule, service, signal, runbook)
+        _alerting_rule(f"{ALERTED}{selector} == {Zone[rule.name]}", rule, service, signal, runbook)
         for rule in (Rule.SATURATED, Rule.NEAR, Rule.ABOVE)
     ]
     if signal.kind is LimitKind.PROVISIONED:
-        below = _alerting_rule(_idle(of), Rule.BELOW, service, signal, runbook)
+        below = _alerting_rule(_idle(selector), Rule.BELOW, service, signal, runbook)
         pending_for = f"{IDLE_PENDING_FOR // 60}h"
         alerts.append(
             _with_timing(below, {"for": pending_for, "keep_firing_for": f"{KEEP_FIRING_FOR[Rule.BELOW]}m"})
@@ -154,10 +156,10 @@ def _alerting_rules(service: Service, signal: Signal, runbook: str) -> list[dict
     return alerts
 
 
-def _idle(of: str) -> str:
+def _idle(selector: str) -> str:
     """Return series below the band, except capacity that another limit of the same purchase keeps busy."""
-    busy = f"max without ({', '.join(PROCESS_LABELS)}) (headroom_idle{of}) == 0"
-    return f"{LAST_KNOWN}{of} == {Zone.BELOW}\n  unless\n  {busy}"
+    busy = f"max without ({', '.join(PROCESS_LABELS)}) (headroom_idle{selector}) == 0"
+    return f"{LAST_KNOWN}{selector} == {Zone.BELOW}\n  unless\n  {busy}"
 
 
 def _with_timing(alert: dict[str, Any], timing: dict[str, str]) -> dict[str, Any]:

@@ -1,6 +1,4 @@
-"""Formats durations and locations for sentences."""
-
-from collections.abc import Mapping
+"""Formats durations for sentences."""
 
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
@@ -14,9 +12,3 @@ def format_duration(seconds: float) -> str:
         if count or words:
             words.append(f"{count} {name}" if count else "")
     return " ".join(filter(None, words[:2])) or "0 s"
-
-
-def format_location(labels: Mapping[str, str]) -> str:
-    """Return the account's name or id, and the region; parts that the labels lack are left out."""
-    account = labels.get("account_name") or labels.get("account", "")
-    return ", ".join(filter(None, (account, labels.get("region"))))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+MAX_HOLDER_BYTES = 1024  # of a lock file; the rest is not read
+
 
 class LockHolder(msgspec.Struct, frozen=True):
     """The process that holds a lock. since: epoch seconds."""
@@ -43,7 +45,7 @@ class FileLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = _holder(os.pread(descriptor, 1024, 0))
+            holder = _holder(os.pread(descriptor, MAX_HOLDER_BYTES, 0))
             os.close(descriptor)
             if isinstance(error, BlockingIOError):
                 return holder
@@ -63,8 +65,8 @@ class FileLock:
             self._descriptor = None
 
 
-def _holder(text: bytes) -> str:
+def _holder(content: bytes) -> str:
     try:
-        return str(msgspec.json.decode(text, type=LockHolder))
+        return str(msgspec.json.decode(content, type=LockHolder))
     except msgspec.MsgspecError:
         return "another process"

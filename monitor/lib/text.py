@@ -2,13 +2,12 @@
 
 import unicodedata
 
+MAX_LINE_LENGTH = 300  # characters
+
 
 def escape_unprintable(text: str) -> str:
     """Escape unprintable characters, so that text cannot control a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-MAX_LINE_LENGTH = 300  # characters
 
 
 def single_line(text: str) -> str:

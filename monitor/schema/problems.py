@@ -116,13 +116,15 @@ def duplicate_values(
     for index, value in enumerate(values):
         if first.setdefault(value, index) != index:
             earlier = key_path((*parent, *where, first[value]))
-            yield Problem((*where, index, key), f"expected another {key} than in {earlier}, found the same")
+            yield Problem(
+                (*where, index, key), f"expected a {key} that differs from that of {earlier}, found the same"
+            )
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean NAME?` with the most similar known name, or nothing."""
-    near = get_close_matches(word[:MAX_SHOWN_LENGTH], list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    similar = get_close_matches(word[:MAX_SHOWN_LENGTH], list(known), n=1)
+    return f"; did you mean {similar[0]}?" if similar else ""
 
 
 def key_path(where: Where) -> str:

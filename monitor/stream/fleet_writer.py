@@ -100,7 +100,7 @@ class FleetWriter:
         """Hold points whose resources an inventory may still discover; return a mask of these points."""
         early, awaited = list[int](), set[CellService]()
         for number in unknown.tolist():
-            name = part.names.all[number]
+            name = part.names.by_number[number]
             services = {(name.cell, one) for one in SERVICES_BY_NAMESPACE[name.namespace]}
             if discovering := {one for one in services if self._early.may_discover(*one)}:
                 early.append(number)
@@ -130,7 +130,7 @@ class FleetWriter:
     def _request_inventories(self, index: RowIndex, unknown: Numbers, now: float) -> None:
         """Request an inventory once for each name of an unknown resource, at a limited rate."""
         for number in unknown[~index.inventory_requested[unknown]].tolist():
-            name = index.names.all[number]
+            name = index.names.by_number[number]
             if self._fleet.metrics(name.cell):  # else the cell is not monitored, or nothing was found yet
                 services = SERVICES_BY_NAMESPACE[name.namespace]
                 requested = [self._request(name.cell, service, now) for service in services]

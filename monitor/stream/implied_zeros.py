@@ -22,6 +22,7 @@ from monitor.stream.declared_metrics import DECLARED_METRICS
 from monitor.stream.row_index import CellMetric
 
 ABSENT_AFTER = 2  # minutes; the points of one minute arrive within one or two minutes
+# A metric query is JSON; what precedes its dimensions names the namespace and the metric.
 DIMENSIONS = b',"Dimensions":'
 METRIC_BY_QUERY_HEAD: Mapping[bytes, tuple[str, str]] = {
     metric_query(Metric(*metric, stat="")).partition(DIMENSIONS)[0]: metric for metric in DECLARED_METRICS

@@ -40,7 +40,7 @@ class MetricName(NamedTuple):
 
 
 class NameInterner:
-    """All names so far; the number of a name is its index in `all`.
+    """All names so far; the number of a name is its index in `by_number`.
 
     Decoders look up numbers by spelling, and add new spellings. json: numbers by account, region, namespace,
     metric and unit, and by dimensions. otlp: numbers by resource, then by unit and attributes. cells: cells
@@ -57,7 +57,7 @@ class NameInterner:
         self._declared, self._max_bytes, self._max_new_bytes = declared, max_bytes, max_new_bytes
         self._numbers: dict[MetricName, int] = {}
         self._texts: dict[str, str] = {}
-        self.all: list[MetricName] = []
+        self.by_number: list[MetricName] = []
         self.json: dict[tuple[tuple[str, str, str, str, str], bytes], int] = {}
         self.otlp: dict[bytes, dict[tuple[bytes, bytes], int]] = {}
         self.cells: dict[bytes, CellKey] = {}
@@ -95,9 +95,9 @@ class NameInterner:
         account, region, namespace, metric, unit = map(self.intern_text, (*cell, namespace, metric, unit))
         pairs = tuple(sorted((self.intern_text(key), value) for key, value in dimensions.items()))
         name = MetricName(account, region, namespace, metric, pairs, unit)
-        number = self._numbers.setdefault(name, len(self.all))
-        if number == len(self.all):
-            self.all.append(name)
+        number = self._numbers.setdefault(name, len(self.by_number))
+        if number == len(self.by_number):
+            self.by_number.append(name)
         return number
 
     def intern_text(self, text: str) -> str:

@@ -75,7 +75,7 @@ class RowIndex(Columns):
     def refresh(self, numbers: Numbers) -> Numbers:
         """Update the rows of names; return the numbers of names that no series uses, ascending."""
         while self.size <= numbers.max(initial=-1):
-            self._add(self.names.all[self.size])
+            self._add(self.names.by_number[self.size])
         layout = self._fleet.rings.layout
         for number in np.unique(numbers[self.layout[numbers] != layout]).tolist():
             self._find_rows(number)
@@ -98,7 +98,7 @@ class RowIndex(Columns):
         self.owner[number] = _index(self._owner_numbers, self.owners, owner)
 
     def _find_rows(self, number: int) -> None:
-        rings, row_by_query = self._fleet.rings, self._fleet.metrics(self.names.all[number].cell)
+        rings, row_by_query = self._fleet.rings, self._fleet.metrics(self.names.by_number[number].cell)
         rows = [row_by_query.get(query, NO_ROW) for query in self._queries[number]]
         self.row[number, : len(rows)] = rows
         self._queries[number] = tuple(  # reuse the objects of the rings to save memory

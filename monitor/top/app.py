@@ -36,9 +36,9 @@ class Top(App[None]):
     error: reactive[str] = reactive("")
     view: reactive[SeriesView] = reactive(SeriesView())
 
-    def __init__(self, address: str, every: float) -> None:
+    def __init__(self, address: str, interval: float) -> None:
         super().__init__()
-        self.client, self.interval = HeadroomClient(address), every
+        self.client, self.interval = HeadroomClient(address), interval
         self.loader = DetailLoader(self.client, self._on_details)
 
     def get_default_screen(self) -> OverviewScreen:
@@ -85,9 +85,9 @@ class Top(App[None]):
         self.snapshot = replace(self.snapshot, details=details)
 
     async def get_detail(self, identity: str) -> SeriesDetail:
-        """Fetch one series and the notifications of its alert. Raises RequestError."""
+        """Fetch one series and the notices of its alert. Raises RequestError."""
         model = await self.client.get_series(identity)
-        return SeriesDetail(model, time.time(), await self.client.list_notifications(identity))
+        return SeriesDetail(model, time.time(), await self.client.list_notices(identity))
 
     async def _pending(self) -> str:
         """Return which accounts and services were not read yet, as a phrase, or why that is unknown."""

@@ -19,8 +19,14 @@ def bar(utilization: float | None, band: Band | None, zone: Zone, width: int) ->
     """Return a bar whose full width is the limit, with the target band marked once it is known."""
     used = round(min(utilization or 0.0, 1.0) * width)
     low, high = (round(min(edge, 1.0) * width) for edge in ((band.low, band.high) if band else (0, 0)))
-    cells = [((FREE, FREE_IN_BAND), (USED, USED_IN_BAND))[n < used][low <= n < high] for n in range(width)]
-    return Text.assemble(("".join(cells[:used]), foreground(zone)), ("".join(cells[used:]), "dim"))
+
+    def characters(start: int, end: int, outside: str, inside: str) -> str:
+        return "".join(inside if low <= column < high else outside for column in range(start, end))
+
+    return Text.assemble(
+        (characters(0, used, USED, USED_IN_BAND), foreground(zone)),
+        (characters(used, width, FREE, FREE_IN_BAND), "dim"),
+    )
 
 
 def foreground(zone: Zone) -> str:

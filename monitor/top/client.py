@@ -22,7 +22,7 @@ from monitor.top.thread_pool import DaemonThreadPool
 
 REQUEST_TIMEOUT = 20.0  # seconds
 UNAUTHORIZED = 401
-MAX_NOTIFICATIONS = 100  # of one alert
+MAX_NOTICES = 100  # of one alert
 
 ResponseModel = TypeVar("ResponseModel", bound=BaseModel)
 RequestBody = Mapping[str, Any]
@@ -68,9 +68,9 @@ class HeadroomClient:
         """Return the firing and pending alerts, the most urgent first."""
         return await self._request(AlertList, "GET", "/api/v1/alerts")
 
-    async def list_notifications(self, alert: str) -> Sequence[Notice]:
-        """Return the notifications of an alert, the newest first."""
-        path = f"/api/v1/alerts/history?alert={quote_segment(alert)}&limit={MAX_NOTIFICATIONS}"
+    async def list_notices(self, alert: str) -> Sequence[Notice]:
+        """Return the notices of an alert, the newest first."""
+        path = f"/api/v1/alerts/history?alert={quote_segment(alert)}&limit={MAX_NOTICES}"
         response = await self._request(NoticeList, "GET", path)
         try:
             return msgspec.convert(response.items, list[Notice])

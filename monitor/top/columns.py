@@ -78,8 +78,9 @@ COLUMNS = (
     Column(name="region", render=_region, rank=8, width=14),
     Column(name="account", render=_account, rank=9, width=12, max_width=20),
 )
+# The column that shows a sort key of the API, where their names differ.
 COLUMN_BY_SORT = {
     "urgency": "zone",
     "saturation": "throttled",
     "service": "signal",
-}  # the column that shows a sort key, where their names differ
+}

@@ -28,12 +28,12 @@ NO_SLOT = -1  # the slot of a series that is in no fleet
 class SeriesDetail:
     """One series as the API returned it at `fetched_at`, in epoch seconds.
 
-    notifications: of its alert, the newest first.
+    notices: of its alert, the newest first.
     """
 
     model: SeriesDetailModel
     fetched_at: float
-    notifications: Sequence[Notice] = ()
+    notices: Sequence[Notice] = ()
 
     @property
     def zone(self) -> Zone:
@@ -100,8 +100,8 @@ def _minute(moment: datetime) -> int:
 
 def _column(samples: Sequence[SampleModel], name: str, end: int) -> Floats:
     column = np.full(WINDOW, np.nan, np.float32)
-    for one in samples:
-        index, value = _minute(one.minute) - end + WINDOW - 1, getattr(one, name)
+    for sample in samples:
+        index, value = _minute(sample.minute) - end + WINDOW - 1, getattr(sample, name)
         if 0 <= index < WINDOW and value is not None:
             column[index] = value
     return column
@@ -109,7 +109,7 @@ def _column(samples: Sequence[SampleModel], name: str, end: int) -> Floats:
 
 def _limits(model: SeriesDetailModel, end: int) -> Floats:
     limits = np.full(WINDOW, np.nan, np.float32)
-    for one in model.limits:
-        first = _minute(one.since) - end + WINDOW - 1 if one.since else 0
-        limits[max(first, 0) :] = np.nan if one.limit is None else one.limit
+    for change in model.limits:
+        first = _minute(change.since) - end + WINDOW - 1 if change.since else 0
+        limits[max(first, 0) :] = np.nan if change.limit is None else change.limit
     return limits

@@ -14,12 +14,12 @@ from monitor.top.detail import SeriesDetail
 from monitor.top.text import duration_text, resource_name, throttled_text, time_and_age, usage_text
 
 HEADING_STYLE = "bold underline"
-MAX_NOTIFICATIONS = 10  # shown for the alert
+MAX_NOTICES = 10  # shown for the alert
 SAMPLE_SOURCES = {"stream": ", by stream", "poll": ", by poll", None: ""}
 
 
 def heading_text(detail: SeriesDetail, alert: AlertModel | None) -> Text:
-    """Return the name of the series and its present state."""
+    """Return the name of the series and its current state."""
     model = detail.model
     location = f"{model.account_name or model.account} · {model.region} · {model.service}.{model.signal}"
     since = alert.since.timestamp() if alert else detail.since
@@ -113,8 +113,8 @@ def _limit(detail: SeriesDetail) -> Iterator[str]:
 
 def _alert(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[str]:
     yield f"{alert.state} since {time_and_age(alert.since)}" if alert else "No alert."
-    for one in detail.notifications[:MAX_NOTIFICATIONS]:
-        yield f"{time_and_age(one.at)}: {one.kind}: {one.summary}"
+    for notice in detail.notices[:MAX_NOTICES]:
+        yield f"{time_and_age(notice.at)}: {notice.kind}: {notice.summary}"
 
 
 def handling(alert: AlertModel) -> list[str]:

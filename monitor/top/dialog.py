@@ -16,7 +16,7 @@ from monitor.top.client import RequestError
 from monitor.top.filters import FilterError
 
 MAX_FIELD_LENGTH = 1000  # characters of a field
-KEYS = "Enter: submit. Tab: next field. Esc: cancel."
+KEY_HINT = "Enter: submit. Tab: next field. Esc: cancel."
 
 Submit = Callable[[Mapping[str, str]], Awaitable[str]]
 
@@ -29,7 +29,7 @@ class FormDialog(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
 
-    def __init__(self, title: str, fields: Mapping[str, str], submit: Submit, hint: str = KEYS) -> None:
+    def __init__(self, title: str, fields: Mapping[str, str], submit: Submit, hint: str = KEY_HINT) -> None:
         super().__init__()
         self._title, self._fields, self._submit, self._hint = title, fields, submit, hint
         self._error = Static()

@@ -26,7 +26,7 @@ class StatusHeader(Static):
         self.set_interval(1.0, self.refresh_text)
 
     def refresh_text(self) -> None:
-        """Show the present state of the application."""
+        """Show the current state of the application."""
         top = cast("Top", self.app)
         if top.error:
             status = error_line(top.error, top.snapshot)

@@ -15,7 +15,7 @@ from monitor.lib.text import escape_unprintable
 from monitor.top.alerts import AlertsScreen
 from monitor.top.columns import COLUMN_BY_SORT, COLUMNS
 from monitor.top.detail_text import handling
-from monitor.top.dialog import KEYS, FormDialog
+from monitor.top.dialog import KEY_HINT, FormDialog
 from monitor.top.filters import FILTER_LABELS, SeriesView, format_filters
 from monitor.top.header import StatusHeader
 from monitor.top.screen import AlertTarget, BaseScreen
@@ -24,7 +24,7 @@ from monitor.top.snapshot import DEFAULT_VIEW, SeriesRow, TopSnapshot
 from monitor.top.table import ItemTable
 from monitor.top.text import series_name, throttled_text, time_and_age, usage_text
 
-FILTER_HINT = f"label:value, or words of the resource's name. Labels: {', '.join(FILTER_LABELS)}. {KEYS}"
+FILTER_HINT = f"label:value, or words of the resource's name. Labels: {', '.join(FILTER_LABELS)}. {KEY_HINT}"
 
 
 class OverviewScreen(BaseScreen):

@@ -58,7 +58,7 @@ def test_each_request_decodes_to_the_expected_points(file: str) -> None:
     points, names = decode(file, *expected.get("first_extra_statistics", ()))
     numbers, times, _ = points.columns()
     pairs = zip(numbers.tolist(), times.tolist(), strict=True)
-    series_minutes = [(names.all[number][:5], time // 60_000) for number, time in pairs]
+    series_minutes = [(names.by_number[number][:5], time // 60_000) for number, time in pairs]
     found = {
         "points": points.count,
         "series": len({name for name, _ in series_minutes}),
@@ -74,7 +74,7 @@ def test_each_request_decodes_to_the_expected_points(file: str) -> None:
 def assert_point(expected: dict[str, Any], points: Points, names: NameInterner, index: int) -> None:
     """Assert that the point at an index has the expected content."""
     numbers, times, values = points.columns()
-    name: MetricName = names.all[numbers[index]]
+    name: MetricName = names.by_number[numbers[index]]
     assert (expected["account"], expected["region"]) == name.cell
     assert (expected["namespace"], expected["metric"], expected["unit"]) == (
         name.namespace,
@@ -109,6 +109,6 @@ def points_of(file: str) -> dict[tuple[Any, ...], list[float]]:
     points, names = decode(file)
     numbers, times, values = points.columns()
     return {
-        (*names.all[number][:5], time): column
+        (*names.by_number[number][:5], time): column
         for number, time, column in zip(numbers.tolist(), times.tolist(), values.T.tolist(), strict=True)
     }

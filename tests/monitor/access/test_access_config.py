@@ -112,11 +112,11 @@ WRONG: list[tuple[str, str]] = [
     ),
     (
         f"{{tokens: [{{{CI}}}, {{name: cd, token_env: TOKEN}}]}}",
-        "auth.tokens[1].token: expected another token than in auth.tokens[0], found the same",
+        "auth.tokens[1].token: expected a token that differs from that of auth.tokens[0], found the same",
     ),
     (
         f"{{tokens: [{{{CI}}}, {{name: ci, token: other-{SECRET}}}]}}",
-        "auth.tokens[1].name: expected another name than in auth.tokens[0], found the same",
+        "auth.tokens[1].name: expected a name that differs from that of auth.tokens[0], found the same",
     ),
     (
         f"{{tokens: [{{{CI}, role: admin}}]}}",

@@ -180,8 +180,8 @@ def test_unknown_and_duplicate_names_are_problems() -> None:
     }
     found = route_problems(RouteConfig.model_validate(route), ["ops", "web", "ops"], [NIGHT, NIGHT])
     assert problem_lines("", found) == [
-        "receivers[2].name: expected another name than in receivers[0], found the same",
-        "windows[1].name: expected another name than in windows[0], found the same",
+        "receivers[2].name: expected a name that differs from that of receivers[0], found the same",
+        "windows[1].name: expected a name that differs from that of windows[0], found the same",
         "route.receiver[0]: expected the name of a receiver, found 'opps'; did you mean ops?",
         "route.routes[1].active[0]: expected the name of a window, found 'nigth'; did you mean night?",
         "route.routes[1].routes[0].receiver[0]: expected the name of a receiver, found 'x'",

@@ -1,6 +1,6 @@
 import pytest
 
-from monitor.lib.durations import format_duration, format_location
+from monitor.lib.durations import format_duration
 
 
 @pytest.mark.parametrize(
@@ -21,11 +21,3 @@ from monitor.lib.durations import format_duration, format_location
 )
 def test_a_span_is_said_in_two_units_at_most(seconds: float, said: str) -> None:
     assert format_duration(seconds) == said
-
-
-def test_a_place_is_named_as_people_name_it() -> None:
-    assert (
-        format_location({"account": "1", "account_name": "prod", "region": "eu-west-1"}) == "prod, eu-west-1"
-    )
-    assert format_location({"account": "1", "region": "eu-west-1"}) == "1, eu-west-1"
-    assert format_location({"account": "1"}) == "1"

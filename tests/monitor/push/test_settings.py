@@ -106,4 +106,7 @@ def test_invalid_settings_are_errors(fields: dict[str, Any], what: str) -> None:
 
 def test_names_are_not_repeated() -> None:
     (problem,) = duplicate_names([push_config(), push_config(name="other"), push_config()])
-    assert problem == (("push", 2, "name"), "expected another name than in push[0], found the same")
+    assert problem == (
+        ("push", 2, "name"),
+        "expected a name that differs from that of push[0], found the same",
+    )

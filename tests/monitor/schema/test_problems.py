@@ -112,17 +112,17 @@ WRONG = [
     (
         f"accounts: [{{role_arn: '{ROLE}', name: a}}, {{role_arn: '{ROLE}2', name: a}}]",
         [
-            "accounts[1].role_arn: expected another account than in accounts[0], found the same",
-            "accounts[1].name: expected another name than in accounts[0], found the same",
+            "accounts[1].role_arn: expected an account that differs from that of accounts[0], found the same",
+            "accounts[1].name: expected a name that differs from that of accounts[0], found the same",
         ],
     ),
     (
         "accounts: [{name: a}, {name: b}]",
-        ["accounts[1].role_arn: expected another account than in accounts[0], found the same"],
+        ["accounts[1].role_arn: expected an account that differs from that of accounts[0], found the same"],
     ),
     (
         f"accounts: [{{name: default, role_arn: '{ROLE}'}}, {{}}]",
-        ["accounts[1].name: expected another name than in accounts[0], found the same"],
+        ["accounts[1].name: expected a name that differs from that of accounts[0], found the same"],
     ),
     # tags
     ("tags: [team, team]", ["tags: expected each once, found 'team' again"]),
@@ -224,7 +224,7 @@ def test_no_problem_repeats_a_secret(text: str, tmp_path: Path) -> None:
 def test_a_value_that_an_earlier_entry_has_is_a_problem() -> None:
     found = duplicate_values(("tokens",), "name", ["a", "b", "a", "a"], ("auth",))
     assert problem_lines("", found) == [
-        f"tokens[{index}].name: expected another name than in auth.tokens[0], found the same"
+        f"tokens[{index}].name: expected a name that differs from that of auth.tokens[0], found the same"
         for index in (2, 3)
     ]
 

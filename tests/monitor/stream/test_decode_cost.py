@@ -76,6 +76,6 @@ def test_a_dimension_that_is_called_namespace_is_a_dimension() -> None:
     names, points = NameInterner(), Points()
     other = UPDATE.but(dimensions=(("MetricName", "x"), ("Namespace", "y")))
     otlp_decoder.decode(message_of([other]), names, points)
-    (name,) = names.all
+    (name,) = names.by_number
     assert (name.namespace, name.metric) == (other.namespace, other.metric)
     assert name.dimensions == other.dimensions

@@ -46,7 +46,7 @@ def test_a_point_is_read_whole(form: str) -> None:
     assert numbers(points) == [[600.0, 400.0, 200.0, 2.0], [0.0, 0.0, 0.0, 2.0]]
     _, times, _ = points.columns()
     assert times.tolist() == [UPDATE.start, UPDATE.start]
-    (name,) = names.all
+    (name,) = names.by_number
     assert name[:5] == (UPDATE.account, UPDATE.region, UPDATE.namespace, UPDATE.metric, UPDATE.dimensions)
 
 
@@ -62,20 +62,20 @@ def test_percentiles_are_decoded_where_they_are_declared(form: str) -> None:
 def test_any_text_may_be_a_dimension(form: str, text: str) -> None:
     update = UPDATE.but(dimensions=(("A", text), ("B", "b")))
     _, names = decoded(FORMS[form]([update, update]))
-    assert [name.dimensions for name in names.all] == [update.dimensions]
+    assert [name.dimensions for name in names.by_number] == [update.dimensions]
 
 
 def test_the_order_of_the_dimensions_does_not_matter() -> None:
     pairs = (("A", "a"), ("B", "b"))
     some = [UPDATE.but(dimensions=pairs), UPDATE.but(dimensions=pairs[::-1])]
     _, names = decoded(lines(some), message([some[0].but(unit="None")]))
-    assert len({name[:5] for name in names.all}) == 1
+    assert len({name[:5] for name in names.by_number}) == 1
 
 
 def test_the_labels_of_0_7_are_not_lost() -> None:
     some = [UPDATE.but(dimensions=(("StreamName", f"s{n}"),)) for n in range(5)]
     _, names = decoded(message(some, old=True))
-    assert len(names.all) == 5
+    assert len(names.by_number) == 5
 
 
 GOOD = line(UPDATE)
@@ -139,7 +139,7 @@ def test_members_in_another_order_unknown_ones_and_blanks_are_fine() -> None:
     mixed = json.dumps({"new": {"x": [1]}, **dict(reversed(found.items()))}).encode()
     points, names = decoded(b"\n" + mixed + b"\r\n\n" + GOOD.rstrip())
     assert points.count == 2
-    assert len(names.all) == 1
+    assert len(names.by_number) == 1
 
 
 @pytest.mark.parametrize("record", [b"{}\n" * 30_000, b"\x02\xff\xff" * 30_000], ids=["json", "otlp"])
@@ -172,7 +172,7 @@ def test_a_body_of_too_many_new_names_gets_further_when_it_comes_again(
         except TooManyNamesError:
             tries += 1
     assert 1 <= tries < 10
-    assert points.count == len(names.all) == 30
+    assert points.count == len(names.by_number) == 30
 
 
 def test_namespaces_beyond_the_maximum_are_counted_as_one() -> None:
@@ -256,7 +256,7 @@ def test_the_order_of_the_fields_and_unknown_ones_change_nothing(about: bytes, o
     points, names = decoded(with_point(point) + with_point(point))
     assert numbers(points) == [[18.0, 7.0, 5.0, 3.0]] * 2
     assert points.columns()[1].tolist() == [60_000] * 2
-    assert len(names.all) == 1
+    assert len(names.by_number) == 1
 
 
 def test_zeros_are_left_out_on_the_wire_and_absent_quantiles_are_missing() -> None:
@@ -304,7 +304,7 @@ def test_a_message_that_begins_like_json_is_read_and_json_that_begins_badly_too(
 def test_formats_may_be_mixed_from_record_to_record() -> None:
     points, names = decoded(GOOD, message([UPDATE]), message([UPDATE], old=True), b"", GOOD)
     assert points.count == 4
-    assert {name.unit for name in names.all} == {"Bytes", "By"}
+    assert {name.unit for name in names.by_number} == {"Bytes", "By"}
 
 
 def test_undeclared_metrics_are_left_out_and_counted() -> None:
@@ -314,4 +314,4 @@ def test_undeclared_metrics_are_left_out_and_counted() -> None:
         points, _ = decode_records([lines([other, UPDATE]), message([other, UPDATE, other])], names)
         assert points.count == 2
         assert points.undeclared == {"AWS/EBS": 3}
-    assert {name.namespace for name in names.all} == {"AWS/Kinesis"}
+    assert {name.namespace for name in names.by_number} == {"AWS/Kinesis"}

@@ -171,7 +171,7 @@ async def test_a_dimension_of_900_kib_costs_nothing_but_its_line(endpoint: Endpo
     conforms(answer, 200)
     assert value(fleet, ORDERS) == UPDATE.sum
     assert endpoint.ingest.dead_letters.count == 2
-    assert len(endpoint.ingest.names.all) < 10
+    assert len(endpoint.ingest.names.by_number) < 10
 
 
 async def test_beyond_the_budget_it_is_503_before_the_body_is_read(endpoint: Endpoint) -> None:

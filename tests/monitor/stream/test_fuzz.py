@@ -87,8 +87,8 @@ def test_decoders_never_raise_and_every_record_is_points_or_bad_pieces(some: lis
     given_, times, values = points.columns()
     assert points.count == given_.size == times.size == values.shape[1]
     assert good or points.error_counts or not some
-    assert all(0 <= number < len(names.all) for number in given_.tolist())
-    for name in names.all:
+    assert all(0 <= number < len(names.by_number) for number in given_.tolist())
+    for name in names.by_number:
         "".join([*name[:4], *(text for pair in name.dimensions for text in pair), name.unit]).encode()
 
 

@@ -231,7 +231,7 @@ async def test_names_are_forgotten_when_there_are_too_many() -> None:
     for turn in range(5):
         await ingest.ingest(delivery(lines([UPDATE.but(sum=turn)]), message([UPDATE]), request=str(turn)))
         assert value(fleet, ORDERS) == 600.0
-        assert len(ingest.names.all) <= 3
+        assert len(ingest.names.by_number) <= 3
     ingest.close()
 
 

@@ -1,0 +1,9 @@
+from monitor.lib.locations import format_location
+
+
+def test_a_place_is_named_as_people_name_it() -> None:
+    assert (
+        format_location({"account": "1", "account_name": "prod", "region": "eu-west-1"}) == "prod, eu-west-1"
+    )
+    assert format_location({"account": "1", "region": "eu-west-1"}) == "1, eu-west-1"
+    assert format_location({"account": "1"}) == "1"
