@@ -7,6 +7,7 @@ import numpy as np
 
 from rules.alert_states import AlertStates, inactive_alerts, step_many
 from rules.alerts import (
+    IDLE_PENDING_FOR,
     KEEP_FIRING_FOR,
     Alert,
     AlertCriteria,
@@ -15,7 +16,6 @@ from rules.alerts import (
     Ints,
     Rule,
     Samples,
-    pending_minutes,
     step,
 )
 from rules.band import Floats
@@ -34,9 +34,7 @@ def criteria(series: int) -> AlertCriteria:
     def durations(minutes: list[int]) -> Ints:
         return np.broadcast_to(np.array(minutes, np.int32)[:, None], (len(Rule), series))
 
-    pending_for, keep_firing_for = (
-        [column[rule] for rule in Rule] for column in (pending_minutes(5, 0), KEEP_FIRING_FOR)
-    )
+    pending_for, keep_firing_for = [IDLE_PENDING_FOR, 5, 5, 0], [KEEP_FIRING_FOR[rule] for rule in Rule]
     stale_after = np.full(series, 15, np.int32)
     band = for_all(0.4), for_all(0.7), for_all(0.9)
     return AlertCriteria(*band, durations(pending_for), durations(keep_firing_for), stale_after)

@@ -98,8 +98,8 @@ async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
                 tags=plan.get("tags", {}),
             )
     limited = [plan for plan in plans if plan.get("quota", {}).get("limit")]
-    async for plan, used in aws.map(limited, partial(get_usage_by_key, aws), usage_plan_resource):
-        for key, requests in used.items():
+    async for plan, requests_by_key in aws.map(limited, partial(get_usage_by_key, aws), usage_plan_resource):
+        for key, requests in requests_by_key.items():
             yield Observed(
                 signal="usage_plan_quota",
                 resource=usage_plan_resource(plan).child("key", key),
@@ -151,11 +151,11 @@ async def get_usage_by_key(aws: Aws, plan: Item) -> dict[str, float]:
     today = datetime.now(UTC).date()
     start = period_start(plan["quota"].get("period", "DAY"), plan["quota"].get("offset", 0), today)
     params = {"usagePlanId": plan["id"], "startDate": start.isoformat(), "endDate": today.isoformat()}
-    used: dict[str, float] = {}
+    requests_by_key: dict[str, float] = {}
     async for page in aws.paginate("apigateway", "GetUsage", limit=PAGE_SIZE, **params):
         for key, days in page.get("items", {}).items():
-            used[key] = float(sum(day[0] for day in days if day))  # a day is [used, remaining]
-    return used
+            requests_by_key[key] = float(sum(day[0] for day in days if day))  # a day is [used, remaining]
+    return requests_by_key
 
 
 def period_start(period: str, offset: int, today: date) -> date:
@@ -216,28 +216,32 @@ def rest_stage_series(region: str, api: Item, stage: Item, methods: Sequence[Met
     """The series of a stage of a REST API. methods: those that detailed metrics count."""
     parent = rest_api_resource(api).child("stage", stage["stageName"])
     tags = {**api.get("tags", {}), **stage.get("tags", {})}
-    where = {"ApiName": metric_name(api), "Stage": stage["stageName"]}
+    dimensions = {"ApiName": metric_name(api), "Stage": stage["stageName"]}
     observed = partial(Observed, signal="rest_stage_method_throttle", tags=tags)
-    own = set[Method]()
+    with_own_settings = set[Method]()
     for key, settings in stage.get("methodSettings", {}).items():
         method = parse_setting_key(key)
         if method != EVERY_METHOD and (rate := effective_rate(settings.get("throttlingRateLimit"))):
-            own.add(method)
-            usage = method_usage(region, api["id"], where, method, settings)
+            with_own_settings.add(method)
+            usage = method_usage(region, api["id"], dimensions, method, settings)
             yield observed(resource=parent.child("method", method_name(method)), limit=rate, usage=usage)
     default = default_settings(stage)
     if rate := effective_rate(default.get("throttlingRateLimit")):
-        for path, verb in without_own_settings(methods, own):
-            usage = counted_usage(where, (path, verb))
+        for path, verb in without_own_settings(methods, with_own_settings):
+            usage = counted_usage(dimensions, (path, verb))
             yield observed(
                 resource=parent.child("method", method_name((path, verb))), limit=rate, usage=usage
             )
         if not methods:
-            enable = enable_method_metrics(region, api["id"], where["Stage"], EVERY_METHOD)
+            enable = enable_method_metrics(region, api["id"], dimensions["Stage"], EVERY_METHOD)
             reason = NO_METHOD if default.get("metricsEnabled") else Unobservable(UNCOUNTED, enable)
-            whole = per_second(count.of(**where))
+            stage_requests = per_second(count.of(**dimensions))
             yield observed(
-                resource=parent, limit=rate, usage=whole.scaled(0), upper_bound=whole, bound_reason=reason
+                resource=parent,
+                limit=rate,
+                usage=stage_requests.scaled(0),
+                upper_bound=stage_requests,
+                bound_reason=reason,
             )
 
 
@@ -247,45 +251,49 @@ def method_name(method: Method) -> str:
     return f"{verb} {path}"
 
 
-def counted_usage(where: Mapping[str, str], method: Method) -> Usage:
+def counted_usage(dimensions: Mapping[str, str], method: Method) -> Usage:
     """The requests to a method or route, by detailed metrics."""
     path, verb = method
-    return per_second(detailed_count.of(**where, Resource=path, Method=verb))
+    return per_second(detailed_count.of(**dimensions, Resource=path, Method=verb))
 
 
 def method_usage(
-    region: str, api: str, where: Mapping[str, str], method: Method, settings: Item
+    region: str, api: str, dimensions: Mapping[str, str], method: Method, settings: Item
 ) -> Usage | Unobservable:
     """The usage of a method with settings of its own."""
     if not settings.get("metricsEnabled"):
-        enable = enable_method_metrics(region, api, where["Stage"], method)
+        enable = enable_method_metrics(region, api, dimensions["Stage"], method)
         return Unobservable("detailed metrics of the method are not enabled", enable)
-    return counted_usage(where, method)
+    return counted_usage(dimensions, method)
 
 
 def http_stage_series(region: str, api: Item, stage: Item, routes: Sequence[Method]) -> Iterator[Observed]:
     """The series of a stage of an HTTP or WebSocket API. routes: those that detailed metrics count."""
     parent = http_api_resource(api).child("stage", stage["StageName"])
     tags = {**api.get("Tags", {}), **stage.get("Tags", {})}
-    where = {"ApiId": api["ApiId"], "Stage": stage["StageName"]}
+    dimensions = {"ApiId": api["ApiId"], "Stage": stage["StageName"]}
     observed = partial(Observed, signal="http_route_throttle", tags=tags)
-    own = set[Method]()
+    with_own_settings = set[Method]()
     for route, settings in stage.get("RouteSettings", {}).items():
         if rate := effective_rate(settings.get("ThrottlingRateLimit")):
             verb, _, path = route.partition(" ")
-            own.add((path, verb))
-            usage = route_usage(region, where["ApiId"], where["Stage"], route, settings)
+            with_own_settings.add((path, verb))
+            usage = route_usage(region, dimensions["ApiId"], dimensions["Stage"], route, settings)
             yield observed(resource=parent.child("route", route), limit=rate, usage=usage)
     default = stage.get("DefaultRouteSettings", {})
     if rate := effective_rate(default.get("ThrottlingRateLimit")):
-        for path, verb in without_own_settings(routes, own):
-            usage = counted_usage(where, (path, verb))
+        for path, verb in without_own_settings(routes, with_own_settings):
+            usage = counted_usage(dimensions, (path, verb))
             yield observed(resource=parent.child("route", method_name((path, verb))), limit=rate, usage=usage)
         if not routes:
-            reason = uncounted_reason(region, api, where["Stage"], default)
-            whole = per_second(*traffic_metrics(api, Stage=where["Stage"]))
+            reason = uncounted_reason(region, api, dimensions["Stage"], default)
+            stage_requests = per_second(*traffic_metrics(api, Stage=dimensions["Stage"]))
             yield observed(
-                resource=parent, limit=rate, usage=whole.scaled(0), upper_bound=whole, bound_reason=reason
+                resource=parent,
+                limit=rate,
+                usage=stage_requests.scaled(0),
+                upper_bound=stage_requests,
+                bound_reason=reason,
             )
 
 

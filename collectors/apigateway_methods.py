@@ -34,7 +34,7 @@ async def list_active_methods(aws: Aws, metric: Metric) -> Mapping[str, Sequence
     ((name, value),) = metric.dimensions
     if value_problem(value):
         return {}
-    found = defaultdict[str, list[Method]](list)
+    methods_by_stage = defaultdict[str, list[Method]](list)
     wanted = [{"Name": name, "Value": value}, *({"Name": dimension} for dimension in DIMENSIONS)]
     async for described in aws.list_items(
         "cloudwatch",
@@ -47,8 +47,8 @@ async def list_active_methods(aws: Aws, metric: Metric) -> Mapping[str, Sequence
     ):
         values = {dimension["Name"]: dimension["Value"] for dimension in described.get("Dimensions", ())}
         if values.keys() == {name, *DIMENSIONS}:
-            found[values["Stage"]].append((values["Resource"], values["Method"]))
-    return {stage: sorted(methods) for stage, methods in found.items()}
+            methods_by_stage[values["Stage"]].append((values["Resource"], values["Method"]))
+    return {stage: sorted(methods) for stage, methods in methods_by_stage.items()}
 
 
 def without_own_settings(methods: Iterable[Method], own: Collection[Method]) -> list[Method]:

@@ -73,7 +73,7 @@ def group_series(group: Group, region: str) -> Iterator[Observed]:
     """
     name = group["AutoScalingGroupName"]
     tags = {tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", ())}
-    known: dict[str, Any] = {
+    common: dict[str, Any] = {
         "resource": Resource("group", (name,)),
         "tags": tags,
         "created_at": epoch_seconds(group["CreatedTime"]),
@@ -86,7 +86,7 @@ def group_series(group: Group, region: str) -> Iterator[Observed]:
             hard_limit=True,
             deliberate=group["MinSize"] == group["MaxSize"],
             usage=published_size(group, desired) or float(group["DesiredCapacity"]),
-            **known,
+            **common,
         )
     if group["DesiredCapacity"]:
         yield Observed(
@@ -94,9 +94,9 @@ def group_series(group: Group, region: str) -> Iterator[Observed]:
             limit=group["DesiredCapacity"],
             published_limit=published_size(group, desired),
             usage=shortfall(group, region),
-            **known,
+            **common,
         )
-        yield Observed(signal="group_cpu_target", usage=highest(cpu.of(AutoScalingGroupName=name)), **known)
+        yield Observed(signal="group_cpu_target", usage=highest(cpu.of(AutoScalingGroupName=name)), **common)
 
 
 def published_size(group: Group, metric: Metric) -> Usage | None:

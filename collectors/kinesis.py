@@ -77,12 +77,12 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
         for observed in reader_series(stream_name(summary), summary, consumers):
             yield replace(observed, created_at=created_at(summary))
     aws.state(WritePeaks).retain(map(stream_name, summaries))
-    paid = [
+    on_demand = [
         summary
         for summary in filter(is_on_demand, summaries)
         if aws.includes("on_demand_write_capacity", summary_resource(summary))
     ]
-    async for summary, limit in aws.map(paid, partial(get_write_capacity, aws), summary_resource):
+    async for summary, limit in aws.map(on_demand, partial(get_write_capacity, aws), summary_resource):
         yield replace(on_demand_series(stream_name(summary), limit), created_at=created_at(summary))
 
 

@@ -136,8 +136,8 @@ def function_resource(name: str) -> Resource:
 
 def account_throttles(capped: Iterable[str]) -> Usage:
     """The throttles per second of the account minus those of its capped functions."""
-    own = [throttles.of(FunctionName=name) for name in capped]
-    return count_difference(throttles, *own).scaled(PER_MINUTE)
+    function_throttles = [throttles.of(FunctionName=name) for name in capped]
+    return count_difference(throttles, *function_throttles).scaled(PER_MINUTE)
 
 
 async def get_reserved_concurrency(aws: Aws, name: str) -> int | None:

@@ -103,7 +103,10 @@ class FunctionCache:
         return ((name, state) for name, state in self.by_name.items() if name not in excluded)
 
     def reserved_functions(self) -> ReservedFunctions:
-        """The functions that have a reservation. While the total is not 0, any unknown one may have one."""
+        """The functions that have a reservation, as far as known.
+
+        Unless the total is 0, a function that could not be queried is assumed to have one.
+        """
         with_reservation = [name for name, state in self.by_name.items() if state.reserved is not None]
         if self.total_reserved == 0:
             return ReservedFunctions(sorted(with_reservation))

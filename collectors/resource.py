@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+ResourcePath = tuple[str, ...]  # AWS's ids of a resource, those of its parents first
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Resource:
@@ -16,9 +18,9 @@ class Resource:
     """
 
     kind: str = field(compare=False)
-    path: tuple[str, ...]
+    path: ResourcePath
     names: tuple[str, ...] = field(default=(), compare=False)
-    containing_paths: tuple[tuple[str, ...], ...] = field(default=(), compare=False)
+    containing_paths: tuple[ResourcePath, ...] = field(default=(), compare=False)
 
     def child(self, kind: str, identity: str, name: str = "") -> "Resource":
         """A part of this resource. name: where it differs from the id."""
@@ -61,7 +63,7 @@ class Resource:
         return self if same else replace(self, path=path, names=names)
 
     @property
-    def ancestor_paths(self) -> Iterator[tuple[str, ...]]:
+    def ancestor_paths(self) -> Iterator[ResourcePath]:
         """The paths of the resources that it is a part of, the whole account first."""
         yield from (self.path[:end] for end in range(len(self.path)))
         yield from self.containing_paths

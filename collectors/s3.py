@@ -162,33 +162,37 @@ def prefix_resource(bucket: str, prefix: str) -> Resource:
     return replace(bucket_resource(bucket).child("prefix", prefix), containing_paths=containing_paths)
 
 
-def filter_series(bucket: str, chosen: PrefixFilter, command: Callable[[str], str]) -> Iterator[Observed]:
+def filter_series(
+    bucket: str, prefix_filter: PrefixFilter, command: Callable[[str], str]
+) -> Iterator[Observed]:
     """The series of a prefix: its write rate, its read rate, and its errors of both.
 
     Each rate uses the metrics of all requests, those of the other rate with weight 0. A point of any of them
     proves that the minute was published, so that a prefix that is only read has a write rate of 0 instead of
     an unknown one.
     """
-    where = {"BucketName": bucket, "FilterId": chosen.id}
-    resource, bound_reason = prefix_resource(bucket, chosen.prefix), None
-    if chosen.narrowed_by:
-        name = f"{chosen.prefix} (filter {chosen.id})"
-        path = (*resource.path, chosen.id)
+    dimensions = {"BucketName": bucket, "FilterId": prefix_filter.id}
+    resource, bound_reason = prefix_resource(bucket, prefix_filter.prefix), None
+    if prefix_filter.narrowed_by:
+        name = f"{prefix_filter.prefix} (filter {prefix_filter.id})"
+        path = (*resource.path, prefix_filter.id)
         resource = Resource("filter", path, (bucket, name), resource.containing_paths)
-        reason = f"the filter is narrowed by {chosen.narrowed_by}"
+        reason = f"the filter is narrowed by {prefix_filter.narrowed_by}"
         reason += ", so that it counts a part of the prefix's requests"
-        bound_reason = Unobservable(reason, command(chosen.prefix))
+        bound_reason = Unobservable(reason, command(prefix_filter.prefix))
     for signal, counted in REQUESTS_BY_SIGNAL.items():
-        terms = tuple((metric.of(**where), PER_MINUTE if metric in counted else 0.0) for metric in REQUESTS)
+        terms = tuple(
+            (metric.of(**dimensions), PER_MINUTE if metric in counted else 0.0) for metric in REQUESTS
+        )
         yield Observed(
             signal=signal, resource=resource, usage=Usage(Op.SUM, terms), bound_reason=bound_reason
         )
     yield Observed(
         signal=ERRORS_SIGNAL,
         resource=resource,
-        usage=total(error_ratio.of(**where)).scaled(100),
-        throttled=per_second(errors.of(**where)),
-        served=per_second(*(metric.of(**where) for metric in REQUESTS)),
+        usage=total(error_ratio.of(**dimensions)).scaled(100),
+        throttled=per_second(errors.of(**dimensions)),
+        served=per_second(*(metric.of(**dimensions) for metric in REQUESTS)),
     )
 
 
@@ -204,10 +208,10 @@ def missing_filter(configured: bool, command: str) -> Unobservable:
 def enable_command(bucket: str, region: str, used_ids: Collection[str], prefix: str) -> str:
     """The command that adds a filter by just a prefix. used_ids: the ids of the bucket's filters."""
     name = re.sub(r"[^A-Za-z0-9]+", "-", prefix).strip("-")[:MAX_ID_LENGTH] or "prefix"
-    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
-    chosen = next(candidate for candidate in names if candidate not in used_ids)
-    configuration = json.dumps({"Id": chosen, "Filter": {"Prefix": prefix}}, ensure_ascii=False)
-    command = ["aws", "s3api", "put-bucket-metrics-configuration", "--bucket", bucket, "--id", chosen]
+    candidates = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    free_id = next(candidate for candidate in candidates if candidate not in used_ids)
+    configuration = json.dumps({"Id": free_id, "Filter": {"Prefix": prefix}}, ensure_ascii=False)
+    command = ["aws", "s3api", "put-bucket-metrics-configuration", "--bucket", bucket, "--id", free_id]
     return shlex.join([*command, "--metrics-configuration", configuration, "--region", region])
 
 

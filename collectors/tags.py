@@ -23,7 +23,7 @@ async def read(aws: Aws, arns: Collection[str], keys: Collection[str]) -> dict[s
     """
     filters: dict[str, Any] = {"TagFilters": [{"Key": key} for key in keys]} if len(keys) == 1 else {}
     types = sorted(map(resource_type, arns))
-    found = aws.list_items(
+    mappings = aws.list_items(
         "resourcegroupstaggingapi",
         "GetResources",
         "ResourceTagMappingList",
@@ -33,7 +33,7 @@ async def read(aws: Aws, arns: Collection[str], keys: Collection[str]) -> dict[s
     )
     return {
         mapping["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in mapping.get("Tags", ())}
-        async for mapping in found
+        async for mapping in mappings
     }
 
 

@@ -208,10 +208,10 @@ class AlertStates:
     def forget(self, slots: Ints) -> Transitions:
         """End the alerts of series that left the fleet. Their slots can be reused."""
         self._grow(slots)
-        before, fresh = self.current.take(slots), inactive_alerts(slots.size, self._evaluated_until)
-        self.current.put(slots, fresh)
+        before, inactive = self.current.take(slots), inactive_alerts(slots.size, self._evaluated_until)
+        self.current.put(slots, inactive)
         self._settle(slots, inactive_alerts(slots.size), np.full(slots.size, NEVER, np.int32))
-        return _transitions(slots, before.state, fresh.state, before.last_sample)
+        return _transitions(slots, before.state, inactive.state, before.last_sample)
 
     def export(self, slots: Ints) -> list[SavedAlert]:
         """Return the alerts to store for a restart: those whose current or settled state is not inactive."""

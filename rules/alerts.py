@@ -73,20 +73,6 @@ KEEP_FIRING_FOR: Mapping[Rule, int] = {
 IDLE_PENDING_FOR = 24 * 60  # minutes: a day, so that its busiest hours are included
 
 
-def pending_minutes(pending_for: int, throttled_pending_for: int) -> Mapping[Rule, int]:
-    """Return the minutes for which the breach of each rule must last before the alert fires.
-
-    pending_for: minutes for usage above the band or near the limit. throttled_pending_for: minutes for
-    throttling.
-    """
-    return {
-        Rule.BELOW: IDLE_PENDING_FOR,
-        Rule.ABOVE: pending_for,
-        Rule.NEAR: pending_for,
-        Rule.SATURATED: throttled_pending_for,
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class ColumnGroup:
     """Arrays with the same last axis, such as one entry for each series."""
@@ -248,11 +234,3 @@ def _step_firing(alert: Alert, minute: int, stays: bool, keep_firing_for: int) -
     if minute - clear_since >= keep_firing_for:
         return Alert(last_sample=minute)
     return replace(alert, clear_since=clear_since, last_sample=minute)
-
-
-def worst_firing(states: npt.NDArray[Any]) -> Int8s:
-    """Return the worst firing rule of each series, or -1. states: one row per rule, one column per series."""
-    firing = states == AlertState.FIRING
-    rules = np.arange(len(Rule), dtype=np.int8)[:, None]
-    highest: Int8s = np.where(firing, rules, np.int8(-1)).max(axis=0)
-    return highest

@@ -206,8 +206,8 @@ class Service(_Model):
             if signal.covered_by:
                 unknown |= {signal.covered_by} - self.signals.keys()
             if unknown:
-                found = ", ".join(sorted(unknown))
-                raise ValueError(f"{signal.id}: expected signals of the service, found {found}")
+                names = ", ".join(sorted(unknown))
+                raise ValueError(f"{signal.id}: expected signals of the service, found {names}")
         return self
 
     def inhibitors(self, name: str) -> frozenset[str]:

@@ -11,7 +11,8 @@ from monitor.aws.status import MonitorStatus
 from monitor.lib.durations import format_duration
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
 
-MIN_REWRITE = 60.0  # seconds between two notices of one alert, but for its first minute
+# Seconds between two notices of one alert. Within as many seconds, the first notice is replaced instead.
+MIN_REWRITE = 60.0
 
 
 class BlindAlerts:

@@ -80,7 +80,7 @@ def iam_action(service: str, operation: str) -> str:
     if not operation:
         return ""
     declared = next((collector.iam_actions for collector in COLLECTORS if collector.service == service), ())
-    known = (
+    actions = (
         *declared,
         "cloudwatch:GetMetricData",
         "sts:AssumeRole",
@@ -88,8 +88,8 @@ def iam_action(service: str, operation: str) -> str:
         *quotas.ACTIONS,
         *tags.ACTIONS,
     )
-    found = next((action for action in known if action.rpartition(":")[2] == operation), None)
-    return found or (f"{service}:{operation}" if service else operation)
+    matching = next((action for action in actions if action.rpartition(":")[2] == operation), None)
+    return matching or (f"{service}:{operation}" if service else operation)
 
 
 def _representative(targets: Iterable[ObservationTarget]) -> Failure | None:
@@ -128,10 +128,10 @@ def _where(spot: BlindSpot) -> str:
 
 def affected_services(spot: BlindSpot, region: str = "") -> str:
     """Return the titles of the services that cannot be read, in one region or in any."""
-    known, places = catalogue(), (target for target in spot.targets if target.region)
-    names = sorted({target.service for target in places if region in ("", target.region)})
+    services, targets = catalogue(), (target for target in spot.targets if target.region)
+    names = sorted({target.service for target in targets if region in ("", target.region)})
     return join_limited(
-        [known[name].title if name in known else name or METRICS_TITLE for name in names], MAX_SERVICES
+        [services[name].title if name in services else name or METRICS_TITLE for name in names], MAX_SERVICES
     )
 
 

@@ -1,6 +1,6 @@
 """The alert engine: five stages that lead from samples and read failures to stored notifications.
 
-1. `restore` ends alerts whose series are gone, and continues those of earlier processes.
+1. `restore` ends alerts whose series no longer exist, and continues those of earlier processes.
 2. `evaluate` steps the alert states with new samples, and records a notice of each change.
 3. `observe` does the same for what should be read and cannot be.
 4. `plan` decides which receivers are notified of which alerts now.
@@ -98,7 +98,7 @@ class AlertEngine:
         return notice
 
     def active_alerts(self) -> list[ActiveAlert]:
-        """Return the alerts of series that are pending or fire, one a series, by its worst rule."""
+        """Return the pending and firing alerts of series: one for each series, of its worst rule."""
         return self._evaluator.active_alerts()
 
     def blind_places(self) -> dict[tuple[str, ...], float]:

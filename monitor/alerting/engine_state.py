@@ -93,19 +93,19 @@ class EngineState:
 
         Alerts that ended are deleted as soon as no receiver must be notified of their end any more.
         """
-        awaited: set[str] = set()
+        still_needed: set[str] = set()
         for decision, statuses in planned:
-            awaited |= {status.notice.alert for status in statuses} - set(decision.finished)
+            still_needed |= {status.notice.alert for status in statuses} - set(decision.finished)
             self._update_group(decision.group)
         for alert in [notice.alert for notice in self.alerts.values() if not notice.firing]:
-            if alert not in awaited:
+            if alert not in still_needed:
                 del self.alerts[alert]
                 self._changes[ALERT + alert] = None
 
     def _update_group(self, group: NotificationGroup) -> None:
         before = self.groups.get(group.key)
         if group != before and (group.notified or before):
-            self._changes[GROUP + _name_of(group.key)] = (
+            self._changes[GROUP + _group_name(group.key)] = (
                 msgspec.json.encode(group) if group.notified else None
             )
         if group.notified:
@@ -138,7 +138,7 @@ def _of_kind(saved: Mapping[str, bytes], kind: str) -> dict[str, bytes]:
     return {key.removeprefix(kind): value for key, value in saved.items() if key.startswith(kind)}
 
 
-def _name_of(key: GroupKey) -> str:
+def _group_name(key: GroupKey) -> str:
     return msgspec.json.encode(key).decode()
 
 
@@ -156,7 +156,7 @@ def _check(key: str, value: bytes) -> None:
         Lifecycle.check(value)
     elif kind == ALERT:
         _check_notice(msgspec.json.decode(value, type=Notice), name)
-    elif kind == GROUP and _name_of(msgspec.json.decode(value, type=NotificationGroup).key) != name:
+    elif kind == GROUP and _group_name(msgspec.json.decode(value, type=NotificationGroup).key) != name:
         raise ValueError("it is of another group")
 
 

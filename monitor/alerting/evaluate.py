@@ -21,7 +21,10 @@ EVALUATION_BATCH = 2048  # series evaluated before other tasks get a turn
 
 
 class ExportedAlert(NamedTuple):
-    """The exported alert of a series: its id, and the worst rule that fires, or else is pending."""
+    """The exported alert of a series: of the worst rule that fires, or else of the worst pending one.
+
+    alert: its id.
+    """
 
     alert: str
     rule: Rule
@@ -49,8 +52,8 @@ class Evaluator:
     def name_accounts(self, names: Mapping[str, str]) -> None:
         """Use these names of accounts, by id, in notices. Overrides match them as well."""
         storable = {account: replace_surrogates(name) for account, name in names.items()}
-        if storable != self._notice_builder.names:
-            self._notice_builder.names = storable
+        if storable != self._notice_builder.account_names:
+            self._notice_builder.account_names = storable
             self.rewrite_all()
 
     def mark_changed(self, slot: int) -> None:
@@ -84,7 +87,7 @@ class Evaluator:
         await self._record_notices(now)
 
     def active_alerts(self) -> list[ActiveAlert]:
-        """Return the alerts that are pending or fire, one a series, by its worst rule."""
+        """Return the pending and firing alerts: one for each series, of its worst rule."""
         return [
             ActiveAlert(slot, alert.severity.value, int(alert.state), self._started_at(slot, alert))
             for slot, alert in self._exported.items()
@@ -95,7 +98,7 @@ class Evaluator:
         return int(notice.since) if notice else self._lifecycle.since(slot, alert.rule) * 60
 
     def _save(self, slots: Ints) -> None:
-        """Store the alert states of series in these slots, which changed."""
+        """Store the changed alert states of the series in these slots."""
         self._changed |= dict.fromkeys(slots.tolist())
         for slot, saved in self._lifecycle.save(slots).items():
             if series := self._fleet.by_slot[slot]:
@@ -114,7 +117,7 @@ class Evaluator:
                 del self._changed[slot]
 
     def _record_notice(self, slot: int, now: float, trend: Trend | None) -> None:
-        """Record the notice of a series, if it changed, and what is exported of it."""
+        """Update the exported alert of a series, and record a notice if its alert changed."""
         series = self._fleet.by_slot[slot]
         self._exported.pop(slot, None)
         if series is None:

@@ -187,11 +187,11 @@ def _reason_of_change(status: AlertStatus, known: NotifiedAlert | None) -> Notif
         return NotificationReason.RESOLVED if known else None
     if known is None:
         return None if status.suppressed else NotificationReason.FIRST
-    now, before = _level(notice), _level(known)
+    level, known_level = _level(notice), _level(known)
     grew = notice.places > known.places
-    if status.suppressed or (now == before and not grew):
+    if status.suppressed or (level == known_level and not grew):
         return None
-    if now > before:
+    if level > known_level:
         return NotificationReason.ESCALATED
     return NotificationReason.GREW if grew else NotificationReason.EASED
 

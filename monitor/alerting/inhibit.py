@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from collectors.resource import ResourcePath
 from monitor.notifiers.notice import Notice, resource_of
 from rules.band import ZONES, Zone
 from rules.limits import catalogue
@@ -16,7 +17,6 @@ from rules.limits import catalogue
 BLIND_SIGNAL = "blind"  # the signal, and the zone, of blind spots
 NEAR_LIMIT = 0.9  # utilization at which usage itself explains throttling, whatever band is configured
 
-ResourcePath = tuple[str, ...]
 SignalPath = tuple[str, str, str, str, ResourcePath]  # account, region, service, signal, resource
 Rank = tuple[bool, int, float, int, str]  # see `_rank`
 
@@ -46,10 +46,10 @@ def inhibited(firing: Iterable[Notice]) -> dict[str, str]:
     series = [notice for notice in firing if not is_blind(notice)]
     saturated = _saturated(series)
     candidates = series if saturated.own else ()
-    found = {
+    inhibitors = {
         notice.alert: best.alert for notice in candidates if (best := _best_inhibitor(notice, saturated))
     }
-    return dict(_covered(series)) | found
+    return dict(_covered(series)) | inhibitors
 
 
 def _covered(series: Sequence[Notice]) -> Iterator[tuple[str, str]]:
@@ -76,8 +76,8 @@ def _signal(notice: Notice) -> tuple[str, str]:
 @cache
 def _covered_by(service: str, signal: str) -> str | None:
     """Return the signal that covers this one; None if there is none."""
-    known = catalogue().get(service)
-    entry = known.signals.get(signal) if known else None
+    service_entry = catalogue().get(service)
+    entry = service_entry.signals.get(signal) if service_entry else None
     return entry.covered_by if entry else None
 
 
@@ -146,5 +146,5 @@ def _rank(notice: Notice) -> Rank:
 
 @cache
 def _inhibitors(service: str, signal: str) -> frozenset[str]:
-    known = catalogue().get(service)
-    return known.inhibitors(signal) if known else frozenset()
+    entry = catalogue().get(service)
+    return entry.inhibitors(signal) if entry else frozenset()

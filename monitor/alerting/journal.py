@@ -44,7 +44,7 @@ Result = TypeVar("Result")
 
 DISK_TIMEOUT = 30  # seconds that one job may take
 MAINTENANCE_INTERVAL = 300  # seconds
-MAX_UNSAVED_NOTICES = 10_000  # notices of the history that memory keeps while the disk fails
+MAX_UNWRITTEN_NOTICES = 10_000  # notices of the history that memory keeps while the disk fails
 
 CAUSES = {
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -93,9 +93,9 @@ class Journal(RowStore):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._is_corrupt = False
         self._last_job: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._unwritten: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
+        self._unwritten_changes: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
         self._rejected: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
-        self._unsaved: deque[Notice] = deque(maxlen=MAX_UNSAVED_NOTICES)
+        self._unwritten_notices: deque[Notice] = deque(maxlen=MAX_UNWRITTEN_NOTICES)
         self._maintained_at = now()
 
     @classmethod
@@ -140,8 +140,8 @@ class Journal(RowStore):
         changes, self._rejected = {**self._rejected, **changes}, {}
         self.apply(changes)
         if self.failure:
-            self._unwritten.update(changes)
-            self._unsaved.extend(notices)
+            self._unwritten_changes.update(changes)
+            self._unwritten_notices.extend(notices)
         else:
             await self._save(changes, notices)
 
@@ -149,20 +149,20 @@ class Journal(RowStore):
         try:
             await self._run(partial(self._file.write, changes, notices))
         except DISK_ERRORS as error:
-            self._unsaved.extend(notices)
-            if self.failure is None:  # otherwise this error is a consequence of that failure
+            self._unwritten_notices.extend(notices)
+            if self.failure is None:  # an error after a failure is only a consequence of it
                 self._record_failure(error)
 
     async def history(self, alert: str | None = None, limit: int = 100) -> list[Notice]:
         """Return the newest notices of one alert, or of all, of the last 30 days. The newest is first."""
-        unsaved = [notice for notice in reversed(self._unsaved) if alert in (None, notice.alert)]
+        unwritten = [notice for notice in reversed(self._unwritten_notices) if alert in (None, notice.alert)]
         if self.failure:
-            return unsaved[:limit]
+            return unwritten[:limit]
         try:
-            return (unsaved + await self._run(partial(self._file.history, alert, limit)))[:limit]
+            return (unwritten + await self._run(partial(self._file.history, alert, limit)))[:limit]
         except DISK_ERRORS as error:
             self._record_failure(error)
-            return unsaved[:limit]
+            return unwritten[:limit]
 
     async def maintain(self) -> None:
         """Try to recover from a failure, else delete old rows. Call it every few seconds."""
@@ -180,17 +180,22 @@ class Journal(RowStore):
         if not self._last_job.done():  # the disk still hangs
             return
         rows = {table: dict(rows) for table, rows in self.rows.items()}
-        unsaved, self._unsaved = self._unsaved, deque(maxlen=MAX_UNSAVED_NOTICES)
-        self._unwritten = {}
+        unwritten_notices, self._unwritten_notices = (
+            self._unwritten_notices,
+            deque(maxlen=MAX_UNWRITTEN_NOTICES),
+        )
+        self._unwritten_changes = {}
         try:
-            await self._run(partial(self._rewrite_file, rows, unsaved))
+            await self._run(partial(self._rewrite_file, rows, unwritten_notices))
         except BaseException:
-            self._unsaved = deque([*unsaved, *self._unsaved], MAX_UNSAVED_NOTICES)
+            self._unwritten_notices = deque(
+                [*unwritten_notices, *self._unwritten_notices], MAX_UNWRITTEN_NOTICES
+            )
             raise
         log.warning("the journal %s is in use again", self._file.path)
         self.failure = None
-        changes, notices = self._unwritten, list(self._unsaved)
-        self._unsaved.clear()
+        changes, notices = self._unwritten_changes, list(self._unwritten_notices)
+        self._unwritten_notices.clear()
         await self._save(changes, notices)
 
     async def close(self) -> None:
@@ -239,7 +244,7 @@ class Journal(RowStore):
                 "%d further rows of the journal cannot be used, and are moved to unusable_rows", further
             )
 
-    def _rewrite_file(self, rows: Rows, unsaved: Iterable[Notice]) -> None:
+    def _rewrite_file(self, rows: Rows, notices: Iterable[Notice]) -> None:
         """Rename the file if it is corrupt, and write all rows to it. Runs in the thread."""
         self._acquire()
         if self._is_corrupt:
@@ -251,7 +256,7 @@ class Journal(RowStore):
             )
         self._file.close()
         self._file.open({table: {} for table in TABLES})
-        self._file.rewrite(rows, unsaved)
+        self._file.rewrite(rows, notices)
 
     def _acquire(self) -> None:
         self._file.path.parent.mkdir(parents=True, exist_ok=True)

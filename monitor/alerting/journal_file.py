@@ -63,7 +63,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 class JournalFile:
-    """The file, open or closed. An error closes it and rolls back, so that it is always as of a transaction.
+    """The file, open or closed. An error closes it and rolls the transaction back.
 
     highest_number: of all notices in the history, when the file was read. unusable_rows: those found then.
     Every method may raise sqlite3.Error, whose `sqlite_errorcode` says why.
@@ -132,12 +132,12 @@ class JournalFile:
 
     def _load_table(self, connection: sqlite3.Connection, table: Table[Any], rows: dict[RowKey, Any]) -> None:
         """Read a table into `rows`, in place of what was read before a migration."""
-        found: dict[RowKey, Any] = {}
+        loaded: dict[RowKey, Any] = {}
         try:
             for rowid, *columns in connection.execute(table.select_sql):
                 try:
                     row = table.decode(columns)
-                    found[table.key_of(row)] = row
+                    loaded[table.key_of(row)] = row
                 except ROW_ERRORS as error:
                     key = dict(zip(table.types, columns, strict=True))[table.key]
                     self.unusable_rows.append(
@@ -145,7 +145,7 @@ class JournalFile:
                     )
             rows.clear()
         finally:
-            rows.update(found)
+            rows.update(loaded)
 
     def _move_unusable(self, connection: sqlite3.Connection) -> None:
         if self.unusable_rows:
@@ -210,8 +210,8 @@ class JournalFile:
         where, values = ("WHERE alert = ?", [alert]) if alert else ("", [])
         select = f"SELECT notice FROM history {where} ORDER BY id DESC LIMIT ?"
         with self._closing_on_error():
-            found = self._opened().execute(select, [*values, count]).fetchall()
-        return list(_notices(text for (text,) in found))
+            selected = self._opened().execute(select, [*values, count]).fetchall()
+        return list(_notices(text for (text,) in selected))
 
     def maintain(self, now: float) -> None:
         """Delete history that is too old or too long, and truncate the write-ahead log."""

@@ -49,7 +49,7 @@ class Lifecycle:
     def advance(self, slots: Ints) -> Ints:
         """Evaluate series that have new samples, and return the slots of those whose alerts changed state."""
         criteria, samples_at = self._criteria(slots), self._samples_of(slots)
-        transitions = self.states.advance(slots, self._newest(slots), criteria, samples_at)
+        transitions = self.states.advance(slots, self._newest_samples(slots), criteria, samples_at)
         return np.unique(transitions.slot)
 
     def reevaluate_changed(self) -> Ints:
@@ -80,8 +80,8 @@ class Lifecycle:
     def firing(self, slots: Ints) -> Ints:
         """Return those of the slots on whose series a rule fires."""
         current = self.states.current
-        known = slots[slots < current.last_sample.size]
-        firing: Ints = known[(current.state[:, known] == AlertState.FIRING).any(axis=0)]
+        evaluated = slots[slots < current.last_sample.size]
+        firing: Ints = evaluated[(current.state[:, evaluated] == AlertState.FIRING).any(axis=0)]
         return firing
 
     def active(self) -> Ints:
@@ -102,11 +102,11 @@ class Lifecycle:
     @staticmethod
     def check(saved: bytes) -> None:
         """Raise ValueError or OverflowError if `save` cannot have returned this."""
-        for alert_pair in _decoder.decode(saved):
+        for saved_alert in _decoder.decode(saved):
             minutes = (
-                field for alert in (alert_pair.current, alert_pair.settled) for field in astuple(alert)
+                field for alert in (saved_alert.current, saved_alert.settled) for field in astuple(alert)
             )
-            np.array([*minutes, alert_pair.settled_at], np.int32)
+            np.array([*minutes, saved_alert.settled_at], np.int32)
 
     def would_stay(self, slot: int, rule: Rule, utilization: float) -> bool:
         """Return true if an alert of the rule would keep firing at this utilization without throttling."""
@@ -120,8 +120,8 @@ class Lifecycle:
         durations = np.stack(
             [fleet.pending_for[:size], fleet.throttled_pending_for[:size], fleet.keep_firing_for[:size]]
         )
-        known = self._durations.shape[1]
-        changed = durations[:, :known] != self._durations
+        size_before = self._durations.shape[1]
+        changed = durations[:, :size_before] != self._durations
         self._durations = durations
         return np.flatnonzero(changed.any(axis=0)).astype(np.int32)
 
@@ -129,10 +129,11 @@ class Lifecycle:
         """Return the slots whose limit, band or tolerance changed since they were judged."""
         fleet, size = self._fleet, self._fleet.size
         band = fleet.low, fleet.high, fleet.near
-        bounds = np.stack([column[:size] for column in (fleet.read_limit, *band, *_tolerances(fleet))])
-        known = self._bounds.shape[1]
+        tolerance = fleet.tolerated_rate, fleet.tolerated_share
+        bounds = np.stack([column[:size] for column in (fleet.read_limit, *band, *tolerance)])
+        size_before = self._bounds.shape[1]
         before = self._bounds
-        changed = (bounds[:, :known] != before) & ~np.isnan(before) & ~np.isnan(bounds[:, :known])
+        changed = (bounds[:, :size_before] != before) & ~np.isnan(before) & ~np.isnan(bounds[:, :size_before])
         self._bounds = bounds
         return np.flatnonzero(changed.any(axis=0)).astype(np.int32)
 
@@ -140,8 +141,8 @@ class Lifecycle:
         fleet = self._fleet
         pending = np.repeat(fleet.pending_for[slots][None], len(Rule), axis=0)
         pending[Rule.BELOW], pending[Rule.SATURATED] = IDLE_PENDING_FOR, fleet.throttled_pending_for[slots]
-        own = fleet.keep_firing_for[slots]
-        keep = np.where(own < 0, DEFAULT_KEEP_FIRING_FOR, own)
+        configured = fleet.keep_firing_for[slots]
+        keep = np.where(configured < 0, DEFAULT_KEEP_FIRING_FOR, configured)
         keep[Rule.SATURATED] = np.maximum(keep[Rule.SATURATED], self.max_batch_minutes)
         return AlertCriteria(
             low=np.where(fleet.paid[slots], fleet.low[slots], np.float32(np.nan)),
@@ -152,7 +153,7 @@ class Lifecycle:
             stale_after=fleet.stale_after[slots],
         )
 
-    def _newest(self, slots: Ints) -> Ints:
+    def _newest_samples(self, slots: Ints) -> Ints:
         """Return the minute of the newest sample of each series."""
         usage = self._fleet.usages.newest_minutes(self._fleet.rings, slots)
         throttled = self._fleet.throttled.newest_minutes(self._fleet.rings, slots)
@@ -199,7 +200,3 @@ def _provisional(minutes_beyond: Ints) -> Flags:
     """
     provisional: Flags = (minutes_beyond > 0) & (minutes_beyond <= PROVISIONAL_FOR)
     return provisional
-
-
-def _tolerances(fleet: Fleet) -> tuple[Floats, Floats]:
-    return fleet.tolerated_rate, fleet.tolerated_share

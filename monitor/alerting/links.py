@@ -99,8 +99,8 @@ def _console(region: str, service: str, signal: str, of_account: bool) -> str | 
 
 
 def _fill(template: str, key: Key) -> str:
-    before, *rest = _split(template)
-    pairs = zip(rest[::2], rest[1::2], strict=True)
+    before, *fields_and_texts = _split(template)
+    pairs = zip(fields_and_texts[::2], fields_and_texts[1::2], strict=True)
     return before + "".join(quote_part(FIELDS[name](key)) + text for name, text in pairs)
 
 

@@ -84,27 +84,27 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
         raise MatcherError(surrogate.start() + 1, "expected text in UTF-8, found half of a surrogate pair")
     parser = _MatcherParser(text)
     braced = bool(parser.take("{"))
-    found: list[Matcher] = []
+    matchers: list[Matcher] = []
     while not parser.at("}", ""):
-        found.append(parser.matcher())
-        if len(found) > MAX_MATCHERS:
+        matchers.append(parser.matcher())
+        if len(matchers) > MAX_MATCHERS:
             raise MatcherError(parser.column, f"expected at most {MAX_MATCHERS} matchers, found more")
         if not parser.take(","):
             break
     if braced:
         parser.expect("a comma or }", "}")
     parser.expect("the end" if braced else "a comma or the end", "")
-    return tuple(found)
+    return tuple(matchers)
 
 
 def parse_matcher_lists(texts: Iterable[str]) -> tuple[Matcher, ...]:
     """Parse several lists of matchers, with at most MAX_MATCHERS in total. Raises MatcherError."""
-    found: list[Matcher] = []
+    matchers: list[Matcher] = []
     for text in texts:
-        found += parse_matchers(text)
-        if len(found) > MAX_MATCHERS:
+        matchers += parse_matchers(text)
+        if len(matchers) > MAX_MATCHERS:
             raise MatcherError(1, f"expected at most {MAX_MATCHERS} matchers, found more")
-    return tuple(found)
+    return tuple(matchers)
 
 
 @lru_cache(maxsize=8192)
@@ -204,9 +204,10 @@ class _MatcherParser:
         """Remove and return the next token. Raises MatcherError unless it is of one of these kinds."""
         if token := self.take(*kinds):
             return token
-        found = self._tokens[0]
+        token = self._tokens[0]
         raise MatcherError(
-            found.column, f"expected {what}, found {repr(found.value) if found.kind else found.value}"
+            token.column,
+            f"expected {what}, found {repr(token.value) if token.kind else token.value}",
         )
 
     def matcher(self) -> Matcher:

@@ -38,10 +38,10 @@ class BreachedRule(NamedTuple):
 
 
 class NoticeBuilder:
-    """Builds the notices of a fleet's alerts, with numbers above `number`. names: of accounts, by id."""
+    """Builds the notices of a fleet's alerts, with numbers above `number`. account_names: by 12-digit id."""
 
     def __init__(self, fleet: Fleet, lifecycle: Lifecycle, settings: AlertingSettings, number: int) -> None:
-        self.settings, self.names = settings, dict[str, str]()
+        self.settings, self.account_names = settings, dict[str, str]()
         self._fleet, self._lifecycle = fleet, lifecycle
         self._numbers = count(number + 1)
 
@@ -51,7 +51,7 @@ class NoticeBuilder:
 
     def worst_rule(self, series: Series, state: AlertState) -> BreachedRule | None:
         """Return the worst rule of a series in a state, of those that are not switched off, or None."""
-        account_name = self.names.get(series.key.account, "")
+        account_name = self.account_names.get(series.key.account, "")
         labels = SelectorLabels(**series.key.labels, account_name=account_name)
         for rule, since in self._lifecycle.rules(series.slot, state):
             if severity := self.settings.severity_of(labels, rule):
@@ -79,26 +79,26 @@ class NoticeBuilder:
 
         before: the last notice. worst: the worst rule that fires now. trend: of the usage, if a rule fires.
         """
-        lasting = before if before and before.firing else None
+        firing = before if before and before.firing else None
         if worst is None:
-            return self._resolved(series, lasting, at) if lasting else None
+            return self._resolved(series, firing, at) if firing else None
         severity, rule, since = worst
         zone = ZONES[rule.word]
-        kind = _kind(lasting, severity, zone)
+        kind = _kind(firing, severity, zone)
         if kind is None:
             return None
-        began = lasting.since if lasting else since
-        more = {"number": self.next_number(), "severity": severity, "zone": zone, "since": began}
-        return self._built(series, self._details(series, kind, at, **more), trend)
+        began = firing.since if firing else since
+        fields = {"number": self.next_number(), "severity": severity, "zone": zone, "since": began}
+        return self._series_notice(series, self._details(series, kind, at, **fields), trend)
 
     def repeat(self, before: Notice, at: float, trends: Trends) -> Notice:
         """Return the notice of an unchanged alert with its present usage."""
         series = self._series_of(before)
         if series is None:
             return replace(before, number=self.next_number(), at=at)
-        more = {"severity": before.severity, "zone": ZONES[before.zone], "since": before.since}
-        details = self._details(series, NoticeKind.REPEATED, at, number=self.next_number(), **more)
-        return self._built(series, details, trends.get(series.slot))
+        fields = {"severity": before.severity, "zone": ZONES[before.zone], "since": before.since}
+        details = self._details(series, NoticeKind.REPEATED, at, number=self.next_number(), **fields)
+        return self._series_notice(series, details, trends.get(series.slot))
 
     def preview(self, series: Series, at: float) -> Notice | None:
         """Return what the notice of a pending alert would be if it fired at `at`; it has no number."""
@@ -106,9 +106,9 @@ class NoticeBuilder:
         if worst is None:
             return None
         severity, rule, since = worst
-        more = {"number": 0, "severity": severity, "zone": ZONES[rule.word], "since": since}
+        fields = {"number": 0, "severity": severity, "zone": ZONES[rule.word], "since": since}
         trend = self.trends(np.array([series.slot], np.int32))[series.slot]
-        return self._built(series, self._details(series, NoticeKind.FIRING, at, **more), trend)
+        return self._series_notice(series, self._details(series, NoticeKind.FIRING, at, **fields), trend)
 
     def departed(self, before: Notice, at: float) -> Notice:
         """Return the notice of the end of an alert whose series left the fleet."""
@@ -121,10 +121,10 @@ class NoticeBuilder:
         if self._lifecycle.rules(series.slot, AlertState.FIRING):
             return sentence.ended_notice(series.key, before, self.next_number(), at, SWITCHED_OFF)
         row = row_of(self._fleet, series)
-        more = {"number": self.next_number(), "severity": before.severity, "since": before.since}
+        fields = {"number": self.next_number(), "severity": before.severity, "since": before.since}
         zone, reason = max(row.zone, Zone.BELOW), self._limit_change(series.slot, row, before)
         return sentence.series_notice(
-            row, self._details(series, NoticeKind.RESOLVED, at, zone=zone, resolution_reason=reason, **more)
+            row, self._details(series, NoticeKind.RESOLVED, at, zone=zone, resolution_reason=reason, **fields)
         )
 
     def _limit_change(self, slot: int, row: Row, before: Notice) -> str:
@@ -134,21 +134,21 @@ class NoticeBuilder:
         stays = self._lifecycle.would_stay(slot, Rule[before.zone.upper()], row.usage / before.limit)
         return sentence.limit_changed(before.limit, row.limit, row.unit) if stays else ""
 
-    def _built(self, series: Series, details: NoticeDetails, trend: Trend | None) -> Notice:
+    def _series_notice(self, series: Series, details: NoticeDetails, trend: Trend | None) -> Notice:
         return sentence.series_notice(row_of(self._fleet, series), details, trend)
 
-    def _details(self, series: Series, kind: NoticeKind, at: float, **more: Any) -> NoticeDetails:
+    def _details(self, series: Series, kind: NoticeKind, at: float, **fields: Any) -> NoticeDetails:
         return NoticeDetails(
             alert=series.key.id,
             kind=kind,
             at=at,
-            account_name=self.names.get(series.key.account, ""),
+            account_name=self.account_names.get(series.key.account, ""),
             tags={
                 replace_surrogates(name): replace_surrogates(tag)
                 for name, tag in series.settings.tags.items()
             },
             links=self.settings.links.for_series(series.key),
-            **more,
+            **fields,
         )
 
 
@@ -162,7 +162,7 @@ def _kind(before: Notice | None, severity: Severity, zone: Zone) -> NoticeKind |
     """Return how a firing alert changed since its last notice, or None when it did not."""
     if before is None:
         return NoticeKind.FIRING
-    was, now = (before.severity.rank, ZONES[before.zone]), (severity.rank, zone)
-    if was == now:
+    level_before, level = (before.severity.rank, ZONES[before.zone]), (severity.rank, zone)
+    if level_before == level:
         return None
-    return NoticeKind.WORSENED if now > was else NoticeKind.EASED
+    return NoticeKind.WORSENED if level > level_before else NoticeKind.EASED

@@ -45,13 +45,13 @@ class Restorer:
         if not saved or (self._fleet_version == self._fleet.version and not status.is_complete):
             return
         self._fleet_version = self._fleet.version
-        known = np.array(sorted(saved), np.uint64)
-        identities = self._fleet.id[: self._fleet.size]
-        candidates = known[np.minimum(np.searchsorted(known, identities), known.size - 1)]
-        async for slot in cooperative_iter(np.flatnonzero(candidates == identities).tolist()):
+        saved_ids = np.array(sorted(saved), np.uint64)
+        fleet_ids = self._fleet.id[: self._fleet.size]
+        candidates = saved_ids[np.minimum(np.searchsorted(saved_ids, fleet_ids), saved_ids.size - 1)]
+        async for slot in cooperative_iter(np.flatnonzero(candidates == fleet_ids).tolist()):
             if states := saved.pop(int(self._fleet.id[slot]), None):
                 self._lifecycle.restore(slot, states)
                 yield slot
         if status.is_complete:
-            for identity in tuple(saved):
-                self._state.forget_alert_states(f"{identity:016x}")
+            for saved_id in tuple(saved):
+                self._state.forget_alert_states(f"{saved_id:016x}")

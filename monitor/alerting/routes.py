@@ -43,7 +43,7 @@ def _matchers(value: Any) -> tuple[Matcher, ...]:
         raise problem(str(error)) from None
 
 
-def _one_or_list(value: Any) -> Any:
+def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str | int) else value
 
 
@@ -55,9 +55,9 @@ def _severity(value: Any) -> Severity:
 
 TEXTS = WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}})
 Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(_matchers), TEXTS]
-Names = Annotated[tuple[Text, ...], BeforeValidator(_one_or_list), TEXTS]
+Names = Annotated[tuple[Text, ...], BeforeValidator(_as_list), TEXTS]
 Severities = Annotated[
-    tuple[Annotated[Severity, BeforeValidator(_severity)], ...], BeforeValidator(_one_or_list), TEXTS
+    tuple[Annotated[Severity, BeforeValidator(_severity)], ...], BeforeValidator(_as_list), TEXTS
 ]
 
 
@@ -153,7 +153,7 @@ class Router:
         If several routes lead to the same receiver, the first one applies. An alert of severity info is sent
         only if a route on its path names severities. The windows of all routes on the path apply.
         """
-        found: dict[str, RoutedReceiver] = {}
+        routed_receivers: dict[str, RoutedReceiver] = {}
         for path in _matching_paths(self._root, labels) if self._root.matches(labels) else ():
             if labels.get(SEVERITY_LABEL) == Severity.INFO and not any(
                 route.names_severity for route in path
@@ -165,8 +165,8 @@ class Router:
                 "", group, **intervals, muted=any(self._is_muted(route, at) for route in path)
             )
             for receiver in path[-1].receiver or ():
-                found.setdefault(receiver, routed._replace(receiver=receiver))
-        return tuple(found.values())
+                routed_receivers.setdefault(receiver, routed._replace(receiver=receiver))
+        return tuple(routed_receivers.values())
 
     def _is_muted(self, route: RouteConfig, at: float) -> bool:
         active = not route.active or any(self._windows[name].contains(at) for name in route.active)
@@ -215,9 +215,9 @@ def route_problems(
     if route:
         known = {"receiver": receivers, "active": named, "silenced": named}
         labels = (*ALERT_LABELS, *tag_labels)
-        for where, one in _routes(route, ("route",)):
-            yield from _unknown_names(one, where, known)
-            yield from _unknown_labels(one, where, labels)
+        for where, nested_route in _routes(route, ("route",)):
+            yield from _unknown_names(nested_route, where, known)
+            yield from _unknown_labels(nested_route, where, labels)
 
 
 def _routes(route: RouteConfig, where: Where) -> Iterator[tuple[Where, RouteConfig]]:

@@ -27,7 +27,7 @@ from monitor.outbound.client import OutboundClient
 
 @dataclass(frozen=True, slots=True)
 class Alerting:
-    """Alerting as a whole. `run` until cancelled, `configure` at each reload; now: in epoch seconds."""
+    """The journal, the alert engine and the deliveries together. now: returns epoch seconds."""
 
     journal: Journal
     delivery: Delivery

@@ -37,50 +37,50 @@ class ToleranceOverride(ConfigModel):
     """Overrides of the catalogue's tolerance: throttled demand that raises no alert."""
 
     rate: Number | None = Field(
-        default=None, ge=0, description="Per second, as the mean of a minute: less is tolerated; mostly 0.05."
+        default=None,
+        ge=0,
+        description="Throttled demand per second, as the mean of a minute, below which it is tolerated; "
+        "default for most signals: 0.05.",
     )
     share: Ratio | None = Field(
         default=None,
-        description="Of the whole demand of the minute, where CloudWatch counts both in one unit: less is "
-        "tolerated; mostly 0.001. As much as either tolerates is tolerated.",
+        description="Throttled share of the minute's whole demand, below which it is tolerated even if it "
+        "exceeds `rate`; default for most signals: 0.001. Used where CloudWatch counts both in one unit.",
     )
     pending_for: WholeMinutes | None = Field(
         default=None,
         alias="for",
         ge=0,
         le=86400,
-        description="How long more than that lasts before it fires; mostly 0.",
+        description="How long throttling beyond the tolerance lasts before it fires; mostly 0 by default.",
     )
 
 
 class AlertOverride(Selector):
-    """Other alerts for some series than those of the catalogue."""
+    """Changes the alerts of the series that it selects; the catalogue has the defaults."""
 
     pending_for: WholeMinutes | None = Field(
         default=None,
         alias="for",
         ge=0,
         le=86400,
-        description="How long a breach lasts before it fires, in whole minutes: above the band, near the "
-        "limit, and (unless `tolerance` has its own `for`) throttled. Below the band it is always a day.",
+        description="How long a breach lasts before it fires, in whole minutes. It applies above the band, "
+        "near the limit and, unless `tolerance` has its own `for`, to throttling. Below the band it is "
+        "always a day.",
     )
     tolerance: ToleranceOverride = Field(
-        default=ToleranceOverride(), description="How much throttled demand is no alert."
+        default=ToleranceOverride(), description="How much throttled demand raises no alert."
     )
     keep_firing_for: WholeMinutes | None = Field(
-        default=None, ge=0, le=86400, description="How long it must be clear before it is resolved."
+        default=None, ge=0, le=86400, description="How long a breach must have ended before it is resolved."
     )
     below: SeverityOrNone | None = Field(
-        default=None, description="Severity of being below the band, of what is paid for; default info."
+        default=None, description="Severity below the band, for limits that are paid for; default info."
     )
-    above: SeverityOrNone | None = Field(
-        default=None, description="Severity of being above it; default info."
-    )
-    near: SeverityOrNone | None = Field(
-        default=None, description="Severity of being near the limit; default warning."
-    )
+    above: SeverityOrNone | None = Field(default=None, description="Severity above the band; default info.")
+    near: SeverityOrNone | None = Field(default=None, description="Severity near the limit; default warning.")
     saturated: SeverityOrNone | None = Field(
-        default=None, description="Severity of throttled demand; default critical. none: no alert."
+        default=None, description="Severity of throttling; default critical. none: no alert."
     )
 
 

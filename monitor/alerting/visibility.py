@@ -170,12 +170,12 @@ def blind_spots(targets: Sequence[ObservationTarget], now: float) -> list[BlindS
     ]
     permanent = {_identity(target) for target in blind if target.cause in PERMANENT_CLASSES}
     known = {(_identity(target), target.place) for target in blind}
-    more = (
+    failed_once = (
         target
         for target in targets
         if _identity(target) in permanent and (_identity(target), target.place) not in known
     )
-    return group_targets([*blind, *more], targets)
+    return group_targets([*blind, *failed_once], targets)
 
 
 def group_targets(

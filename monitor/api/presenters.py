@@ -51,7 +51,7 @@ def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Se
         **_series_fields(snapshot, series),
         resource_kind=series.key.subject.kind,
         resource_path=[*map(replace_surrogates, series.key.subject.path)],
-        account_name=replace_surrogates(snapshot.names.get(series.key.account, "")),
+        account_name=replace_surrogates(snapshot.account_names.get(series.key.account, "")),
         limit_read_at=_time(limit.read_at) if limit else None,
         band=series.settings.band,
         deliberate=series.settings.deliberate,

@@ -15,7 +15,7 @@ class Account(ConfigModel):
     name: Text | None = Field(default=None, description="A short name for people; default: the account's id.")
     role_arn: Role | None = Field(
         default=None,
-        description="Role to assume; default: the credentials found in the environment, as they are.",
+        description="Role to assume; default: use the credentials of the environment without a role.",
     )
     external_id: ExternalId | None = Field(
         default=None, description="External id that the role requires, in plain text."
@@ -27,8 +27,8 @@ class Account(ConfigModel):
         default=None,
         description="File that holds the external id; relative names start at this file's folder.",
     )
-    regions: Regions = Field(default=(), description="As the regions of the top level; default: those.")
-    services: Services = Field(default=(), description="As the services of the top level; default: those.")
+    regions: Regions = Field(default=(), description="Regions of this account; default: the top level's.")
+    services: Services = Field(default=(), description="Services of this account; default: the top level's.")
 
     @property
     def id(self) -> str | None:

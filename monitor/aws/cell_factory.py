@@ -76,10 +76,8 @@ async def _open(
     first = named[0] if named else home or (_partition(account).first_region if account.regions else "")
     if not first:
         raise MissingRegionError
-    environment_credentials = environment.credentials
-    credentials = _credentials(
-        account, environment_credentials, cell(environment_credentials, "", home or first)
-    )
+    caller = cell(environment.credentials, "", home or first)
+    credentials = _credentials(account, environment.credentials, caller)
     await credentials.frozen()  # one error here instead of one for every call
     first_cell = cell(credentials, account.id or "", first)
     account_id = account.id or str((await first_cell.call("sts", "GetCallerIdentity"))["Account"])

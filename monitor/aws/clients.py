@@ -168,9 +168,9 @@ class ClientCache:
             paginators = self._loader.load_service_model(service, "paginators-1")["pagination"]
         except UnknownServiceError:
             return None
-        found = paginators.get(operation)
-        return found and Pagination(
-            found["input_token"], found["output_token"], found.get("more_results", "")
+        paginator = paginators.get(operation)
+        return paginator and Pagination(
+            paginator["input_token"], paginator["output_token"], paginator.get("more_results", "")
         )
 
     async def aclose(self) -> None:

@@ -15,21 +15,21 @@ MAX_SKEW = 60.0  # seconds by which the clocks may differ
 class AwsClock:
     """The time by the responses of one cell; until the first one, by this machine's clock.
 
-    wall: epoch seconds. steady: seconds, monotonic.
+    wall: epoch seconds. monotonic: seconds, monotonic.
     """
 
     def __init__(
-        self, wall: Callable[[], float] | None = None, steady: Callable[[], float] | None = None
+        self, wall: Callable[[], float] | None = None, monotonic: Callable[[], float] | None = None
     ) -> None:
-        self._wall, self._steady = wall or _wall_clock, steady or time.monotonic
-        self._ahead: float | None = None  # AWS's epoch seconds less the steady clock's
+        self._wall, self._monotonic = wall or _wall_clock, monotonic or time.monotonic
+        self._ahead: float | None = None  # AWS's epoch seconds less the monotonic clock's
 
     @property
     def skew(self) -> float | None:
         """Seconds by which this machine's clock is ahead of AWS's (negative: behind); None: not known."""
         if self._ahead is None:
             return None
-        return self._wall() - (self._steady() + self._ahead)
+        return self._wall() - (self._monotonic() + self._ahead)
 
     def observe(self, date: str | None) -> None:
         """Record the `Date` header of a response that was received just now; an invalid one is ignored."""
@@ -37,7 +37,7 @@ class AwsClock:
             now = parsedate_to_datetime(date or "").timestamp()
         except (ValueError, OverflowError):
             return
-        self._ahead = now - self._steady()
+        self._ahead = now - self._monotonic()
 
     def now(self) -> float:
         """The time in epoch seconds: AWS's where this machine's differs by more than MAX_SKEW."""

@@ -131,8 +131,8 @@ class EnvironmentCredentials(Credentials):
         session = await self._current_session()
         if (credentials := await session.get_credentials()) is None:
             raise NoCredentialsError
-        found: ReadOnlyCredentials = await credentials.get_frozen_credentials()
-        return found
+        frozen: ReadOnlyCredentials = await credentials.get_frozen_credentials()
+        return frozen
 
     def _end_reading(self, reading: asyncio.Task[ReadOnlyCredentials]) -> None:
         """Let the next call read again. After a failure it creates a new session."""

@@ -85,8 +85,8 @@ def classify(code: str) -> str:
     """The class of an `error_code`; the code itself where it belongs to no class."""
     if code in STATUS_CLASSES:
         return STATUS_CLASSES[code]
-    found = next((kind for part, kind in CODE_PARTS if part in code), None)
-    return found or (FailureClass.UNREACHABLE if _is_connection_error(code) else code)
+    failure_class = next((candidate for part, candidate in CODE_PARTS if part in code), None)
+    return failure_class or (FailureClass.UNREACHABLE if _is_connection_error(code) else code)
 
 
 def _is_connection_error(name: str) -> bool:

@@ -110,14 +110,14 @@ class MonitorStatus:
 
         Accounts that were not opened yet, or that have no cells, are left out.
         """
-        found: dict[str, bool] = {}
+        is_up: dict[str, bool] = {}
         for account in self.accounts:
             cells = [cell for cell in self.cells if cell.account == account.account]
             if account.access.ended_at and (cells or account.access.failures):
                 up = not account.access.failures and any(not cell.is_down for cell in cells)
                 label = account.account or account.name
-                found[label] = up or found.get(label, False)
-        return found
+                is_up[label] = up or is_up.get(label, False)
+        return is_up
 
     @property
     def is_complete(self) -> bool:

@@ -20,7 +20,7 @@ class ProjectedCost:
 
     polled_metrics: int = 0
     streamed_metrics: int = 0
-    month: float = 0.0
+    monthly_dollars: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,11 @@ class Bill:
 
 def project(polled: int, streamed: int, interval: float) -> ProjectedCost:
     """The monthly cost of `polled` metrics, read every `interval` seconds, and `streamed` metrics."""
-    month = (
+    monthly_dollars = (
         polled * DOLLARS_PER_METRIC * SECONDS_PER_MONTH / interval
         + streamed * DOLLARS_PER_UPDATE * SECONDS_PER_MONTH / 60
     )
-    return ProjectedCost(polled_metrics=polled, streamed_metrics=streamed, month=month)
+    return ProjectedCost(polled_metrics=polled, streamed_metrics=streamed, monthly_dollars=monthly_dollars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,9 @@ def _bills(
         Bill(labels, projected.get(labels, ProjectedCost()), measured.get(labels, MeasuredCost()))
         for labels in {*projected, *measured}
     ]
-    return sorted(all_bills, key=lambda bill: (-bill.projected.month, -bill.measured.dollars, bill.labels))
+    return sorted(
+        all_bills, key=lambda bill: (-bill.projected.monthly_dollars, -bill.measured.dollars, bill.labels)
+    )
 
 
 def _project_services(use: MetricUse, interval: float) -> Mapping[LabelValues, ProjectedCost]:

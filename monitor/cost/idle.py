@@ -56,11 +56,11 @@ def idle_purchases(rows: Iterable[Row], history_of: Callable[[Key], SeriesHistor
 
 def _purchases(rows: Iterable[Row]) -> Iterable[Sequence[Row]]:
     """Group the idle series by purchase. A group that has series with a known price holds only these."""
-    found = defaultdict[Purchase, list[Row]](list)
+    rows_by_purchase = defaultdict[Purchase, list[Row]](list)
     for row in rows:
         if row.idle:
-            found[Purchase.of(row.key)].append(row)
-    for group in found.values():
+            rows_by_purchase[Purchase.of(row.key)].append(row)
+    for group in rows_by_purchase.values():
         yield list(filter(_price, group)) or group
 
 

@@ -26,7 +26,7 @@ class MeasuredCost:
         """The list price of both, in US dollars."""
         return self.requested * DOLLARS_PER_METRIC + self.updates * DOLLARS_PER_UPDATE
 
-    def month_at(self, now: float) -> float | None:
+    def monthly_dollars_at(self, now: float) -> float | None:
         """US dollars of a month at the rate until an epoch second; None during the first hour."""
         watched = now - self.since if self.since else 0.0
         return self.dollars / watched * SECONDS_PER_MONTH if watched >= SECONDS_PER_HOUR else None
@@ -80,5 +80,5 @@ def _samples(counter: Counter) -> Iterator[tuple[LabelValues, float, float]]:
     }
     for sample in samples:
         if sample.name.endswith("_total"):
-            names = tuple(sample.labels.values())
-            yield names, sample.value, created[names]
+            labels = tuple(sample.labels.values())
+            yield labels, sample.value, created[labels]

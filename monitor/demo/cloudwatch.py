@@ -63,7 +63,7 @@ class DemoCloudWatch:
                 f"Query {query['Id']}: only a MetricStat with a Period of whole minutes works here."
             )
         metric = stat["Metric"]
-        found = self.metrics.get(
+        demo_metric = self.metrics.get(
             metric_key(metric["Namespace"], metric["MetricName"], metric.get("Dimensions", ()))
         )
         result = {
@@ -71,11 +71,11 @@ class DemoCloudWatch:
             "Label": query.get("Label", metric["MetricName"]),
             "StatusCode": "Complete",
         }
-        if found is None:
+        if demo_metric is None:
             return result | {"Timestamps": [], "Values": []}
         length = stat["Period"] // 60
         starts = period_starts(request, length, now)
-        values = found.values(stat["Stat"], starts - self.region.start, length)
+        values = demo_metric.values(stat["Stat"], starts - self.region.start, length)
         present = ~np.isnan(values)
         return result | {"Timestamps": (starts[present] * 60).astype(float), "Values": values[present]}
 

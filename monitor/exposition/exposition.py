@@ -33,14 +33,14 @@ CHUNK = 4096  # slots that are compared and rendered together
 
 
 def render_samples(
-    name: str, first: Iterable[bytes], last: Iterable[bytes], values: npt.NDArray[Any]
+    name: str, first_labels: Iterable[bytes], last_labels: Iterable[bytes], values: npt.NDArray[Any]
 ) -> bytes:
-    """Render the samples of a family. first, last: the rendered labels; values: finite."""
+    """Render the samples of a family, each with its first and last rendered labels. values: finite."""
     if not values.size:
         return b""
     parts = [name.encode(), b"", b"", b"", b"\n"] * values.size
-    parts[1::5] = first
-    parts[2::5] = last
+    parts[1::5] = first_labels
+    parts[2::5] = last_labels
     parts[3::5] = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
     return b"".join(parts)
 
@@ -87,9 +87,12 @@ class Chunk:
         state = present.tobytes() + finite.tobytes()
         before, piece = self._pieces.get(family.name, (None, None))
         if piece is None or state != before:
-            chosen = present.tolist()
-            first, rest = compress(self._labels, chosen), compress(self._family_labels[family.labels], chosen)
-            piece = CompressedPiece.of(render_samples(family.name, first, rest, finite))
+            is_present = present.tolist()
+            first_labels, last_labels = (
+                compress(self._labels, is_present),
+                compress(self._family_labels[family.labels], is_present),
+            )
+            piece = CompressedPiece.of(render_samples(family.name, first_labels, last_labels, finite))
             self._pieces[family.name] = state, piece
         return piece
 
@@ -105,9 +108,9 @@ class Exposition:
         self.snapshot = Snapshot.of(fleet, {})
         self.body = ExpositionBody()
 
-    async def publish(self, names: Mapping[str, str], alerts: Sequence[ActiveAlert] = ()) -> None:
-        """Publish the last judgement. names: of accounts, by id."""
-        self.snapshot = Snapshot.of(self._fleet, names, self.snapshot, alerts)
+    async def publish(self, account_names: Mapping[str, str], alerts: Sequence[ActiveAlert] = ()) -> None:
+        """Publish the last judgement. account_names: by 12-digit id."""
+        self.snapshot = Snapshot.of(self._fleet, account_names, self.snapshot, alerts)
         self.body = await asyncio.to_thread(self._render_newest)
 
     def _render_newest(self) -> ExpositionBody:
@@ -117,7 +120,12 @@ class Exposition:
     def _render(self, snapshot: Snapshot) -> ExpositionBody:
         if snapshot.series is not self._labelled_series:
             self._update_labels(snapshot)
-        first = HEADERS[ACCOUNT_INFO], _names(snapshot), HEADERS[SERIES_COUNT], _counts(snapshot)
+        first = (
+            HEADERS[ACCOUNT_INFO],
+            _account_info(snapshot),
+            HEADERS[SERIES_COUNT],
+            _series_counts(snapshot),
+        )
         pieces = (*first, *_alerts(snapshot), *self._samples(snapshot))
         return self.body if pieces == self.body.pieces else ExpositionBody.from_pieces(pieces)
 
@@ -137,10 +145,10 @@ class Exposition:
                 yield chunk.piece(family, values[number * CHUNK : (number + 1) * CHUNK])
 
 
-def _names(snapshot: Snapshot) -> CompressedPiece:
+def _account_info(snapshot: Snapshot) -> CompressedPiece:
     labels = [
         render_first([*exported_labels({"account": account}).items(), ("name", name)])
-        for account, name in snapshot.names.items()
+        for account, name in snapshot.account_names.items()
     ]
     return CompressedPiece.of(
         render_samples(ACCOUNT_INFO, labels, [CLOSE] * len(labels), np.ones(len(labels), np.int8))
@@ -150,15 +158,15 @@ def _names(snapshot: Snapshot) -> CompressedPiece:
 def _alerts(snapshot: Snapshot) -> Iterator[CompressedPiece]:
     active = [(snapshot.series[alert.slot], alert) for alert in snapshot.alerts]
     active = [(series, alert) for series, alert in active if series]
-    first = [render_series(series) for series, _ in active]
-    rest = [render_last((("severity", alert.severity),)) for _, alert in active]
+    first_labels = [render_series(series) for series, _ in active]
+    last_labels = [render_last((("severity", alert.severity),)) for _, alert in active]
     for name in (ALERT_STATE, ALERT_SINCE):
         values = [alert.state if name == ALERT_STATE else alert.since for _, alert in active]
         yield HEADERS[name]
-        yield CompressedPiece.of(render_samples(name, first, rest, np.array(values, np.int64)))
+        yield CompressedPiece.of(render_samples(name, first_labels, last_labels, np.array(values, np.int64)))
 
 
-def _counts(snapshot: Snapshot) -> CompressedPiece:
+def _series_counts(snapshot: Snapshot) -> CompressedPiece:
     """The number of series in each zone, for each group that has series."""
     is_used = snapshot.group >= 0
     zone_count, lowest = len(Zone), min(Zone)

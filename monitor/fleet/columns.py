@@ -11,7 +11,7 @@ Flags = npt.NDArray[np.bool_]
 Int8s = npt.NDArray[np.int8]
 Objects = npt.NDArray[np.object_]
 Ids = npt.NDArray[np.uint64]
-Indices = npt.NDArray[np.intp]  # numpy writes to these twice as fast as to int32 indices
+Indices = npt.NDArray[np.intp]  # assigning at these is twice as fast in numpy as at int32 indices
 
 INITIAL_CAPACITY = 1024  # slots allocated at first; doubled when all are used
 

@@ -38,9 +38,9 @@ MetricRows = dict[bytes, int]  # metrics and their rows in the rings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """A series; its numbers are in the columns of the fleet, at `slot`.
+    """A series. Its numbers are in the columns of the fleet, at `slot`.
 
-    names: of its resource. A renamed resource has the same key and another Series.
+    names: those of its resource (see `Resource.names`). If they change, so does the Series, but not its key.
     """
 
     key: Key
@@ -188,10 +188,10 @@ class Fleet(SeriesColumns):
 
     def reclaim(self) -> list[Series]:
         """Return the series removed since the last call; their slots can be reused from now on."""
-        gone, self.departed = self.departed, []
-        for series in gone:
+        departed, self.departed = self.departed, []
+        for series in departed:
             self.free(series.slot)
-        return gone
+        return departed
 
     def take_updated(self) -> Ints:
         """Return the slots of series whose metrics were written or read since the last call."""

@@ -67,13 +67,13 @@ class Block:
         """The weights of the terms, shaped as `rows`."""
         return self._weights[:, : self.size]
 
-    def add(self, series: int, formula: Formula) -> int:
+    def add(self, slot: int, formula: Formula) -> int:
         """Append a formula and return its position."""
         if self.size == self._series.size:
             self._series = np.concatenate([self._series, np.empty_like(self._series)])
             self._rows = np.concatenate([self._rows, np.empty_like(self._rows)], axis=1)
             self._weights = np.concatenate([self._weights, np.empty_like(self._weights)], axis=1)
-        self._series[self.size] = series
+        self._series[self.size] = slot
         self._rows[:, self.size] = formula.rows
         self._weights[:, self.size] = formula.weights
         self.size += 1
@@ -190,67 +190,67 @@ class Formulas:
         """Return true if any series has, or had, a formula here."""
         return bool(self._blocks)
 
-    def get(self, series: int) -> Formula | None:
-        """Return the formula of a series; None if it has none."""
-        number = self._block_of[series] if series < self._block_of.size else NO_BLOCK
-        return None if number == NO_BLOCK else self._blocks[number].formula(int(self._positions[series]))
+    def get(self, slot: int) -> Formula | None:
+        """Return the formula of the series in a slot; None if it has none."""
+        number = self._block_of[slot] if slot < self._block_of.size else NO_BLOCK
+        return None if number == NO_BLOCK else self._blocks[number].formula(int(self._positions[slot]))
 
-    def put(self, series: int, formula: Formula | None) -> None:
-        """Set, replace or (None) remove the formula of a series."""
-        if formula == self.get(series):
+    def put(self, slot: int, formula: Formula | None) -> None:
+        """Set, replace or (None) remove the formula of the series in a slot."""
+        if formula == self.get(slot):
             return
-        self._grow_to(series)
-        self._remove(series)
+        self._grow_to(slot)
+        self._remove(slot)
         if formula:
             number = self._block_number(formula)
-            self._block_of[series] = number
-            self._positions[series] = self._blocks[number].add(series, formula)
+            self._block_of[slot] = number
+            self._positions[slot] = self._blocks[number].add(slot, formula)
 
-    def newest_minutes(self, rings: Rings, series: Slots) -> Ints:
-        """Return the newest minute that has a result, for each series; NEVER without a formula or a point."""
-        found = np.full(slot_count(series), NEVER, np.int32)
-        for block, indices, positions in self._by_block(series):
-            found[indices] = block.newest_minutes(rings, positions)
-        return found
+    def newest_minutes(self, rings: Rings, slots: Slots) -> Ints:
+        """Return the newest minute that has a result, for each slot; NEVER without a formula or a point."""
+        minutes = np.full(slot_count(slots), NEVER, np.int32)
+        for block, indices, positions in self._by_block(slots):
+            minutes[indices] = block.newest_minutes(rings, positions)
+        return minutes
 
-    def has(self, series: Ints) -> Flags:
-        """Return which of these series have a formula, as flags."""
-        self._grow_to(int(series.max(initial=0)))
-        found: Flags = self._block_of[series] != NO_BLOCK
-        return found
+    def has(self, slots: Ints) -> Flags:
+        """Return which of these slots have a formula, as flags."""
+        self._grow_to(int(slots.max(initial=0)))
+        has_formula: Flags = self._block_of[slots] != NO_BLOCK
+        return has_formula
 
-    def recent_minutes(self, rings: Rings, series: Ints) -> Ints:
-        """Return how many minutes are recent for each series (see `RingColumns`); 0 without a formula."""
-        found = np.zeros(series.size, np.int32)
-        for block, indices, positions in self._by_block(series):
-            found[indices] = rings.recent_minutes[block.rows[:, positions]].max(axis=0)
-        return found
+    def recent_minutes(self, rings: Rings, slots: Ints) -> Ints:
+        """Return how many minutes are recent for each slot (see `RingColumns`); 0 without a formula."""
+        minutes = np.zeros(slots.size, np.int32)
+        for block, indices, positions in self._by_block(slots):
+            minutes[indices] = rings.recent_minutes[block.rows[:, positions]].max(axis=0)
+        return minutes
 
-    def complete_through(self, rings: Rings, series: Ints) -> Ints:
-        """Return the minute up to which results are complete, for each series; ALWAYS without a formula."""
-        found = np.full(series.size, ALWAYS, np.int32)
-        for block, indices, positions in self._by_block(series):
-            found[indices] = block.complete_through(rings, positions)
-        return found
+    def complete_through(self, rings: Rings, slots: Ints) -> Ints:
+        """Return the minute up to which results are complete, for each slot; ALWAYS without a formula."""
+        minutes = np.full(slots.size, ALWAYS, np.int32)
+        for block, indices, positions in self._by_block(slots):
+            minutes[indices] = block.complete_through(rings, positions)
+        return minutes
 
-    def at(self, rings: Rings, series: Slots, minutes: Ints) -> Floats:
-        """Return the result for each series in its minute; NaN where there is none."""
-        found = np.full(minutes.size, NAN)
-        for block, indices, positions in self._by_block(series):
-            found[indices] = block.at(rings, positions, minutes.take(indices))
-        return found
+    def at(self, rings: Rings, slots: Slots, minutes: Ints) -> Floats:
+        """Return the result for each slot in its minute; NaN where there is none."""
+        results = np.full(minutes.size, NAN)
+        for block, indices, positions in self._by_block(slots):
+            results[indices] = block.at(rings, positions, minutes.take(indices))
+        return results
 
-    def _by_block(self, series: Slots) -> Iterator[tuple[Block, Indices, Index]]:
-        """Yield each block with formulas of these series, and the indices and positions of these series."""
-        if isinstance(series, slice):
+    def _by_block(self, slots: Slots) -> Iterator[tuple[Block, Indices, Index]]:
+        """Yield each block with formulas of these slots, and the indices and positions of these slots."""
+        if isinstance(slots, slice):
             yield from ((block, block.series, slice(None)) for block in self._blocks)
             return
-        self._grow_to(int(series.max(initial=0)))
-        numbers = self._block_of[series]
+        self._grow_to(int(slots.max(initial=0)))
+        numbers = self._block_of[slots]
         for number in range(int(numbers.max(initial=NO_BLOCK)) + 1):
             indices = np.flatnonzero(numbers == number)
             if indices.size:
-                yield self._blocks[number], indices, self._positions[series[indices]]
+                yield self._blocks[number], indices, self._positions[slots[indices]]
 
     def _block_number(self, formula: Formula) -> int:
         key = formula.op, len(formula.rows)
@@ -259,14 +259,14 @@ class Formulas:
             self._blocks.append(Block(*key, self._lower_bounds))
         return self._block_numbers[key]
 
-    def _remove(self, series: int) -> None:
-        if self._block_of[series] != NO_BLOCK:
-            position = int(self._positions[series])
-            moved = self._blocks[self._block_of[series]].remove(position)
+    def _remove(self, slot: int) -> None:
+        if self._block_of[slot] != NO_BLOCK:
+            position = int(self._positions[slot])
+            moved = self._blocks[self._block_of[slot]].remove(position)
             self._positions[moved] = position
-            self._block_of[series] = NO_BLOCK
+            self._block_of[slot] = NO_BLOCK
 
-    def _grow_to(self, series: int) -> None:
-        while series >= self._block_of.size:
+    def _grow_to(self, slot: int) -> None:
+        while slot >= self._block_of.size:
             self._block_of = np.concatenate([self._block_of, np.full_like(self._block_of, NO_BLOCK)])
             self._positions = np.concatenate([self._positions, np.zeros_like(self._positions)])

@@ -62,8 +62,8 @@ def usage_histories(fleet: Fleet, slots: Ints) -> tuple[Ints, Floats]:
     """Return minutes and usage, [series, minute], of the window up to the newest minute of each series."""
     newest = np.maximum(fleet.usages.newest_minutes(fleet.rings, slots), NEVER + WINDOW)
     minutes = newest[:, None] + np.arange(1 - WINDOW, 1, dtype=np.int32)
-    found = fleet.usages.at(fleet.rings, np.repeat(slots, WINDOW), minutes.ravel())
-    return minutes, found.reshape(minutes.shape)
+    usage = fleet.usages.at(fleet.rings, np.repeat(slots, WINDOW), minutes.ravel())
+    return minutes, usage.reshape(minutes.shape)
 
 
 def _outside(zones: Zones, zone: Zone) -> Flags:

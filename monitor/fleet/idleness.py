@@ -20,14 +20,14 @@ UNKNOWN_UTILIZATION = np.float32(np.inf)  # counts as busy
 
 def find_idle(fleet: Fleet, zone: Zones, saturation: Floats) -> Flags:
     """Return which series have a purchased limit that is idle, by the judgement of all series."""
-    found: Flags = fleet.paid[: zone.size] & (zone == Zone.BELOW) & ~(saturation > 0)
-    slots = np.flatnonzero(found).astype(np.int32)
-    found[slots] = ~is_unknown(fleet, slots, saturation[slots])
+    idle: Flags = fleet.paid[: zone.size] & (zone == Zone.BELOW) & ~(saturation > 0)
+    slots = np.flatnonzero(idle).astype(np.int32)
+    idle[slots] = ~is_unknown(fleet, slots, saturation[slots])
     members = fleet.purchases
     if members.starts.size:
-        all_idle = np.logical_and.reduceat(found[members.slots], members.starts)
-        found[members.slots] = np.repeat(all_idle, members.counts)
-    return found
+        all_idle = np.logical_and.reduceat(idle[members.slots], members.starts)
+        idle[members.slots] = np.repeat(all_idle, members.counts)
+    return idle
 
 
 def busiest(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
@@ -41,12 +41,12 @@ def busiest(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
     if not sharing.size:
         return highest
     sharing_slots, size = slots[sharing], members.size[slots[sharing]]
-    begins = np.cumsum(size) - size
-    within = np.arange(size.sum()) - np.repeat(begins, size)
+    starts = np.cumsum(size) - size
+    within = np.arange(size.sum()) - np.repeat(starts, size)
     member_slots = members.slots[np.repeat(members.first[sharing_slots], size) + within]
     busy = _busy(fleet, member_slots, np.repeat(minutes[sharing], size))
     busy[member_slots == np.repeat(sharing_slots, size)] = NAN
-    highest[sharing] = np.fmax.reduceat(busy, begins)
+    highest[sharing] = np.fmax.reduceat(busy, starts)
     return highest
 
 
@@ -57,9 +57,9 @@ def _busy(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
         sampled = slots[indices]
         judged = fleet.judged_at(sampled, sampled_at)
         used, low = judged.utilization_upper_bound, judged.low
-        calm = ~np.isnan(used) & ~(judged.throttled > 0) & (low > 0)
-        calm &= ~is_unknown(fleet, sampled, judged.throttled)
-        busy[indices[calm]] = used[calm] / low[calm]
+        is_measured = ~np.isnan(used) & ~(judged.throttled > 0) & (low > 0)
+        is_measured &= ~is_unknown(fleet, sampled, judged.throttled)
+        busy[indices[is_measured]] = used[is_measured] / low[is_measured]
     return busy
 
 
@@ -68,10 +68,10 @@ def _last_known(fleet: Fleet, slots: Ints, minutes: Ints) -> Iterator[tuple[Ints
     newest = fleet.usages.newest_minutes(fleet.rings, slots)
     minute = np.maximum(np.minimum(minutes, newest), NEVER + 1)
     oldest = minutes - fleet.stale_after[slots]
-    open_indices = np.flatnonzero(minute >= oldest).astype(np.int32)
-    while open_indices.size:
-        known = ~np.isnan(fleet.usages.at(fleet.rings, slots[open_indices], minute[open_indices]))
-        yield open_indices[known], minute[open_indices[known]]
-        open_indices = open_indices[~known]
-        minute[open_indices] -= 1
-        open_indices = open_indices[minute[open_indices] >= oldest[open_indices]]
+    unresolved = np.flatnonzero(minute >= oldest).astype(np.int32)
+    while unresolved.size:
+        known = ~np.isnan(fleet.usages.at(fleet.rings, slots[unresolved], minute[unresolved]))
+        yield unresolved[known], minute[unresolved[known]]
+        unresolved = unresolved[~known]
+        minute[unresolved] -= 1
+        unresolved = unresolved[minute[unresolved] >= oldest[unresolved]]

@@ -15,7 +15,7 @@ from collectors.base import Unobservable
 from monitor.fleet.fleet import READ_SOURCES, CellKey, Fleet, Series
 from monitor.fleet.rings import NEVER, WINDOW
 
-Service = tuple[CellKey, str]  # a service of a cell
+CellService = tuple[CellKey, str]  # a service of a cell
 
 RESCAN_INTERVAL = 5  # minutes between two scans of a service because of doubted limits
 
@@ -53,7 +53,7 @@ class LimitVerifier:
 
     def __init__(self, request_scan: Callable[[CellKey, str], None]) -> None:
         self._request_scan = request_scan
-        self._requested_at: dict[Service, int] = {}
+        self._requested_at: dict[CellService, int] = {}
 
     def request_scans(self, fleet: Fleet, now: int) -> None:
         """Request the scans that are due, after a judgement at the minute `now`."""
@@ -63,7 +63,7 @@ class LimitVerifier:
                 self._request_scan(*service)
 
 
-def _doubted_services(fleet: Fleet) -> Iterator[Service]:
+def _doubted_services(fleet: Fleet) -> Iterator[CellService]:
     """Yield the services that have a doubted limit which another scan can correct."""
     for slot in np.flatnonzero(fleet.doubted[: fleet.size]).tolist():
         series: Series | None = fleet.by_slot[slot]

@@ -55,7 +55,7 @@ class NamespaceStates(Columns):
         self.watermark[self.allocate()] = ALWAYS
 
     def number_of(self, name: Hashable) -> int:
-        """Return the number of a namespace of a cell; a new one is allocated. name: identifies both."""
+        """Return the number of a namespace, allocating a new one. name: of the cell and the namespace."""
         if name not in self._numbers:
             self._numbers[name] = self.allocate()
         return self._numbers[name]
@@ -85,9 +85,11 @@ class NamespaceStates(Columns):
 
     def complete_through(self, namespaces: Ints, read: Ints) -> Ints:
         """Return the minute up to which each namespace is complete. read: that up to which it was read."""
-        done = np.where(self.are_silent(namespaces, read), read, np.minimum(read, self.watermark[namespaces]))
-        resumed = read < self.resume_until[namespaces]
-        return np.where(resumed, np.minimum(done, self.resume_from[namespaces]), done)
+        through = np.where(
+            self.are_silent(namespaces, read), read, np.minimum(read, self.watermark[namespaces])
+        )
+        is_resuming = read < self.resume_until[namespaces]
+        return np.where(is_resuming, np.minimum(through, self.resume_from[namespaces]), through)
 
     def are_silent(self, namespaces: Ints, read: Ints) -> Flags:
         """Return which namespaces had no points in the SILENT_AFTER minutes before `read`."""

@@ -56,11 +56,11 @@ class FormulaTerms:
                 result = np.maximum(risen, np.float32(0))
                 is_open |= was_open
         if is_open.any():
-            result[is_open & ~(result > 0) if self._may_be_bounds else is_open] = NAN
+            result[is_open & ~(result > 0) if self._returns_lower_bounds else is_open] = NAN
         return result
 
     @property
-    def _may_be_bounds(self) -> bool:
+    def _returns_lower_bounds(self) -> bool:
         return self.lower_bounds and self.op is not Op.COUNT_DIFFERENCE
 
     def _are_unsettled(self, rings: Rings, minutes: Ints, difference: Floats) -> Flags:

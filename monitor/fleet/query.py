@@ -220,6 +220,6 @@ def series_by_id(snapshot: Snapshot, wanted: str) -> Series | None:
     """Return the series with an id; None if there is none."""
     if not re.fullmatch("[0-9a-f]{16}", wanted):
         return None
-    found = np.flatnonzero(snapshot.id == np.uint64(int(wanted, 16)))
-    series: Series | None = snapshot.series[found[0]] if found.size else None
+    slots = np.flatnonzero(snapshot.id == np.uint64(int(wanted, 16)))
+    series: Series | None = snapshot.series[slots[0]] if slots.size else None
     return series

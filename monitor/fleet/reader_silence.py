@@ -90,5 +90,5 @@ def _last_set(flags: Flags) -> Floats:
 def _newest_point(rings: Rings, rows: Ints) -> tuple[Ints, Floats]:
     """Return the newest minute that has a point of any reader, and its value."""
     newest = rings.newest_point[rows]
-    which = newest.argmax(axis=0), np.arange(rows.shape[1])
-    return newest[which], rings.last_known_value[rows[which]]
+    position = newest.argmax(axis=0), np.arange(rows.shape[1])
+    return newest[position], rings.last_known_value[rows[position]]

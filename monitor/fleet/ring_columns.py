@@ -29,7 +29,7 @@ class RingColumns(Columns):
     joined_through: missing points are taken as proven up to this minute as well: a formula that the metric
         was added to later had a result without it.
     idle: true if all points of the IDLE_FOR minutes before the namespace became silent are 0 or missing.
-    delay: minutes after its end until a minute counts as complete, unless another delay was learnt.
+    delay: minutes after its end until a minute counts as complete, until the namespace's delay is measured.
     latest_minute, latest_value: the newest minute that has a value, and the value; derived. A provisional
         value below that of the newest complete minute is left out, as it may still grow.
     last_known_value: the latest value, even if its minute has left the window.
@@ -128,10 +128,10 @@ class RingColumns(Columns):
         """Return the value of each row in its minute; NaN if it is missing or outside the window."""
         end = self.window_end[rows]
         inside = (minutes <= end) & (minutes > np.maximum(end - WINDOW, NEVER))
-        found: Floats = np.where(inside, self.values[rows, minutes % WINDOW], np.float32(np.nan))
-        missing = np.nonzero(inside & self.zero_when_absent[rows] & np.isnan(found))
-        found[missing] = self._proven_zeros(rows[missing], np.broadcast_to(minutes, found.shape)[missing])
-        return found
+        values: Floats = np.where(inside, self.values[rows, minutes % WINDOW], np.float32(np.nan))
+        missing = np.nonzero(inside & self.zero_when_absent[rows] & np.isnan(values))
+        values[missing] = self._proven_zeros(rows[missing], np.broadcast_to(minutes, values.shape)[missing])
+        return values
 
     def _proven_zeros(self, rows: Ints, minutes: Ints) -> Floats:
         """Return 0 for missing points whose minute is proven and was polled or streamed, else NaN."""

@@ -40,9 +40,9 @@ class Rings(RingColumns):
         """Write points; return how many were stored, the rows, each once, and the newest minute of each."""
         usable = np.isfinite(values)
         rows, minutes, values = rows[usable], minutes[usable], values[usable]
-        touched, where = np.unique(rows, return_inverse=True)
+        touched, position = np.unique(rows, return_inverse=True)
         newest = np.full(touched.size, NEVER, np.int32)
-        np.maximum.at(newest, where, minutes)
+        np.maximum.at(newest, position, minutes)
         self._advance(touched, newest)
         self.by_stream[touched[newest >= self.newest_point[touched]]] = by_stream
         self.newest_point[touched] = np.maximum(self.newest_point[touched], newest)
@@ -90,9 +90,11 @@ class Rings(RingColumns):
         self.recent_minutes[rows], self.oldest_rise[rows] = np.clip(brought, RECENT_MINUTES, WINDOW), -NEVER
         self.namespaces.note_read(namespaces, to)
         self._advance_read(rows, to)
-        done = self.namespaces.complete_through(namespaces, to)
-        joined = requested_from <= self.polled_through[rows] + 1
-        self.polled_through[rows] = np.maximum(self.polled_through[rows], np.where(joined, done, NEVER))
+        complete = self.namespaces.complete_through(namespaces, to)
+        is_gapless = requested_from <= self.polled_through[rows] + 1
+        self.polled_through[rows] = np.maximum(
+            self.polled_through[rows], np.where(is_gapless, complete, NEVER)
+        )
         self._derive(rows)
 
     def join_through(self, rows: Ints, minute: int) -> None:
@@ -134,9 +136,9 @@ class Rings(RingColumns):
         return streamed
 
     def delays(self, rows: Ints) -> Ints:
-        """Return the publication delay of each row in minutes: learnt, or else declared."""
-        learnt = self.namespaces.delay[self.namespace[rows]]
-        return np.where(learnt >= 0, learnt, self.delay[rows])
+        """Return the publication delay of each row in minutes: as measured, or else as declared."""
+        measured = self.namespaces.delay[self.namespace[rows]]
+        return np.where(measured >= 0, measured, self.delay[rows])
 
     def complete_through(self, rows: Ints) -> Ints:
         """Return the minute up to which the values of rows are complete; newer ones may still grow.
@@ -192,9 +194,9 @@ class Rings(RingColumns):
         """
         ago = np.arange(IDLE_FOR, dtype=np.int32)
         minutes = silent_since[:, None] - ago
-        found = self.values[rows[:, None], minutes % WINDOW]
+        values = self.values[rows[:, None], minutes % WINDOW]
         inside = minutes > self.window_end[rows][:, None] - WINDOW
-        busy = (inside & (found > 0)).any(axis=1)
+        busy = (inside & (values > 0)).any(axis=1)
         has_no_points = self.newest_point[rows] <= np.maximum(silent_since - IDLE_FOR, NEVER)
         self.idle[rows] = np.where(inside.all(axis=1), ~busy, has_no_points | self.idle[rows])
         return self.idle[rows]
@@ -217,9 +219,9 @@ class Rings(RingColumns):
     def _worst(self, rows: Ints, known: Ints) -> Floats:
         """Return the highest value of each row in its recent minutes, which end with the minute `known`."""
         ago = np.arange(self.recent_minutes[rows].max(), dtype=np.int32)
-        found = self.at(np.repeat(rows, ago.size), (known[:, None] - ago).ravel()).reshape(-1, ago.size)
-        found[ago >= self.recent_minutes[rows][:, None]] = np.nan
-        worst: Floats = np.fmax.reduce(found, axis=1)
+        values = self.at(np.repeat(rows, ago.size), (known[:, None] - ago).ravel()).reshape(-1, ago.size)
+        values[ago >= self.recent_minutes[rows][:, None]] = np.nan
+        worst: Floats = np.fmax.reduce(values, axis=1)
         return worst
 
     def _without_drops(self, rows: Ints, newest: Ints) -> Ints:
@@ -230,9 +232,9 @@ class Rings(RingColumns):
             return newest
         rows, read = rows[indices], self.read_through[rows[indices]]
         steps = np.arange(1, ahead[indices].max() + 1, dtype=np.int32)
-        found = self.values[rows[:, None], (read[:, None] + steps) % WINDOW]
+        values = self.values[rows[:, None], (read[:, None] + steps) % WINDOW]
         complete = self.at(rows, read)
-        is_high_enough = (found >= complete[:, None]) & (steps <= ahead[indices][:, None])
+        is_high_enough = (values >= complete[:, None]) & (steps <= ahead[indices][:, None])
         without_drops = read + np.where(is_high_enough, steps, 0).max(axis=1)
         newest = newest.copy()
         newest[indices] = np.where(np.isnan(complete), newest[indices], without_drops)

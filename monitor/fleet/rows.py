@@ -19,9 +19,10 @@ from rules.limits import Band, LimitSource, Signal, catalogue
 class Row:
     """One series after the last judgement; None is unknown.
 
-    usage, upper_bound and limit in `unit`; sampled in epoch seconds; band: the target band, of utilization.
-    bounded: usage is only a lower bound, and upper_bound the upper one, if there is one. idle: all that was
-    bought with its limit is below its band.
+    usage, upper_bound, limit: in `unit`. throttled: per second. sampled: the start of the newest sample's
+    minute, in epoch seconds. band: the target band of utilization. bounded: usage is only a lower bound, and
+    upper_bound the upper one, if there is one. idle: the purchase of the limit is idle (see
+    `monitor.fleet.idleness`).
     """
 
     key: Key
@@ -46,7 +47,7 @@ class Row:
 
     @property
     def sampled_at(self) -> str:
-        """The sample's minute, as ISO 8601 in UTC; empty when there is none."""
+        """`sampled` as text, ISO 8601 in UTC; empty when there is no sample."""
         if self.sampled is None:
             return ""
         return datetime.fromtimestamp(self.sampled, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -79,9 +80,9 @@ def row_of(fleet: Fleet, series: Series) -> Row:
     )
 
 
-def rows_of(fleet: Fleet, wanted: Callable[[Key], bool] = lambda key: True) -> list[Row]:
-    """Return the rows of all wanted series, the most urgent first."""
-    rows = (row_of(fleet, series) for key, series in fleet.series.items() if wanted(key))
+def rows_of(fleet: Fleet, is_wanted: Callable[[Key], bool] = lambda key: True) -> list[Row]:
+    """Return the rows of the series for which `is_wanted` is true, the most urgent first."""
+    rows = (row_of(fleet, series) for key, series in fleet.series.items() if is_wanted(key))
     return sorted(rows, key=lambda row: (row.urgency, row.key))
 
 

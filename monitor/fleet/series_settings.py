@@ -10,11 +10,13 @@ from rules.limits import DEFAULT_TOLERANCE, Band, Limit, LimitSource, Tolerance
 class SeriesSettings:
     """The settings of a series.
 
-    limit: the one in force; None if it is unknown. delay: minutes until its metrics are complete.
-    stale_after: for how many minutes a sample counts. pending_for, keep_firing_for: minutes, of its alerts
-    (None: each rule's own, see `rules.alerts`). tolerance: of refused demand. paid: the limit was bought, so
-    being below the band is a finding. tags: those to export. deliberate: the limit is a cap set on purpose
-    (see `collectors.base.Observed`).
+    limit: the limit in force; None if it is unknown. delay: minutes after which a minute of its metrics is
+        complete. stale_after: minutes after which a sample is stale.
+    pending_for, keep_firing_for: of its alerts, in minutes; None: the default of each rule (see
+        `rules.alerts`). tolerance: how much throttled demand raises no alert.
+    paid: the limit was bought, so usage below the band is a finding. deliberate: the limit is a cap that was
+        set on purpose (see `collectors.base.Observed`).
+    tags: the exported labels that are made of tags.
     """
 
     limit: Limit | None

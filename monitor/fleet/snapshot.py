@@ -21,14 +21,14 @@ class ActiveAlert(NamedTuple):
 class Snapshot:
     """Copies of the fleet's columns, named as there; `series` is `by_slot`.
 
-    groups: in the order that `group` counts them. names: of accounts, by the 12-digit id.
+    groups: in the order that `group` counts them. account_names: by the 12-digit id.
     alerts: those that are active.
     """
 
     version: int
     series: Objects
     groups: tuple[Group, ...]
-    names: Mapping[str, str]
+    account_names: Mapping[str, str]
     id: Ids
     group: Ints
     bounded: Flags
@@ -47,7 +47,7 @@ class Snapshot:
     def of(
         cls,
         fleet: Fleet,
-        names: Mapping[str, str],
+        account_names: Mapping[str, str],
         before: Self | None = None,
         alerts: Sequence[ActiveAlert] = (),
     ) -> Self:
@@ -58,7 +58,7 @@ class Snapshot:
             version=fleet.version,
             series=before.series if before and unchanged else fleet.by_slot[:size].copy(),
             groups=tuple(fleet.groups),
-            names=dict(names),
+            account_names=dict(account_names),
             id=fleet.id[:size].copy(),
             group=fleet.group[:size].copy(),
             bounded=fleet.bounded[:size].copy(),

@@ -38,7 +38,7 @@ def throttling_at(columns: SeriesColumns, slots: Slots, minutes: Ints) -> Thrott
 
 
 def is_unknown(columns: SeriesColumns, slots: Ints, throttled: Floats) -> Flags:
-    """Return whether the throttled demand of slots is unknown; False where AWS publishes none."""
+    """Return for which slots the throttled demand is unknown; false where AWS publishes none."""
     published = columns.throttled.has(slots) | columns.throttled_incomplete[slots]
     unknown: Flags = np.isnan(throttled) & published
     return unknown
@@ -56,7 +56,7 @@ def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling
         throttled_at[block.series], worst[block.series] = block.worst_recent(columns.rings)
     newest = np.maximum(used_at, throttled_at)
     end = _recent_end(columns, throttled_at, newest)
-    _leave_out_older(columns, worst, throttled_at, end)
+    _drop_older_minutes(columns, worst, throttled_at, end)
     worst[columns.throttled_incomplete[:size] & ~(worst > 0)] = NAN
     excessive = _is_excessive(columns, worst, throttled_at, end)
     return Throttling(worst, worst * excessive), newest
@@ -92,18 +92,18 @@ def _served(columns: SeriesColumns, slots: Ints, minutes: Ints) -> Floats:
     return columns.served.at(columns.rings, slots, np.where(late, newest, minutes))
 
 
-def _leave_out_older(columns: SeriesColumns, worst: Floats, throttled_at: Ints, end: Ints) -> None:
-    """Recompute `worst` where it includes a minute that is not recent, or before the resource's creation."""
-    young = columns.created[: worst.size] > end - WINDOW
-    slots = np.flatnonzero(young | (throttled_at < end)).astype(np.int32)
+def _drop_older_minutes(columns: SeriesColumns, worst: Floats, throttled_at: Ints, end: Ints) -> None:
+    """Recompute `worst` where it includes a minute that is not recent, or that is before the creation."""
+    is_new = columns.created[: worst.size] > end - WINDOW
+    slots = np.flatnonzero(is_new | (throttled_at < end)).astype(np.int32)
     if not slots.size:
         return
-    calm = slots[(throttled_at[slots] <= end[slots] - RECENT_MINUTES) & ~(worst[slots] > 0)]
-    worst[calm] = NAN
-    slots = slots[(worst[slots] > 0) | (young[slots] & ~np.isnan(worst[slots]))]
+    without_recent = slots[(throttled_at[slots] <= end[slots] - RECENT_MINUTES) & ~(worst[slots] > 0)]
+    worst[without_recent] = NAN
+    slots = slots[(worst[slots] > 0) | (is_new[slots] & ~np.isnan(worst[slots]))]
     first = _first_recent(columns, slots, end[slots])
-    older = throttled_at[slots] - columns.throttled.recent_minutes(columns.rings, slots) + 1 < first
-    slots, first = slots[older], first[older]
+    includes_older = throttled_at[slots] - columns.throttled.recent_minutes(columns.rings, slots) + 1 < first
+    slots, first = slots[includes_older], first[includes_older]
     worst[slots] = NAN
     for indices, minutes in _recent_minutes(throttled_at[slots], first):
         demand = columns.throttled.at(columns.rings, slots[indices], minutes)
@@ -113,20 +113,22 @@ def _leave_out_older(columns: SeriesColumns, worst: Floats, throttled_at: Ints, 
 def _is_excessive(columns: SeriesColumns, worst: Floats, throttled_at: Ints, end: Ints) -> Flags:
     """Return which series were throttled beyond the tolerance in one of their recent minutes."""
     size = worst.size
-    found = (worst > 0) & (worst >= columns.tolerated_rate[:size])
+    excessive = (worst > 0) & (worst >= columns.tolerated_rate[:size])
     if not columns.served:
-        return found
-    slots = np.flatnonzero(found).astype(np.int32)
+        return excessive
+    slots = np.flatnonzero(excessive).astype(np.int32)
     slots = slots[(columns.tolerated_share[slots] > 0) & columns.served.has(slots)]
     if not slots.size:
-        return found
-    found[slots] = False
+        return excessive
+    excessive[slots] = False
     first = _first_recent(columns, slots, end[slots])
     for indices, minutes in _recent_minutes(throttled_at[slots], first):
-        undecided = ~found[slots[indices]]
+        undecided = ~excessive[slots[indices]]
         slot, minute = slots[indices][undecided], minutes[undecided]
-        found[slot] = _excess(columns, slot, minute, columns.throttled.at(columns.rings, slot, minute)) > 0
-    return found
+        excessive[slot] = (
+            _excess(columns, slot, minute, columns.throttled.at(columns.rings, slot, minute)) > 0
+        )
+    return excessive
 
 
 def _first_recent(columns: SeriesColumns, slots: Ints, end: Ints) -> Ints:

@@ -9,6 +9,7 @@ from functools import partial
 
 from collectors import quotas
 from collectors.base import Collector, Observed, Resource, ScanFunction
+from collectors.resource import ResourcePath
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.run_status import RunStatus
@@ -29,8 +30,6 @@ from rules.limits import (
     catalogue,
     effective_limit,
 )
-
-ResourcePath = tuple[str, ...]  # of a resource
 
 YIELD_EVERY = 100  # series handled before yielding to other tasks
 ACTUAL_SOURCES = (LimitSource.METRIC, LimitSource.API)  # of limits read from the resource or account itself
@@ -192,12 +191,12 @@ class Inventory:
 
     def _limit(self, key: Key, signal: Signal, observed: Observed, result: ScanResult) -> Limit | None:
         """The effective limit. While the scan has a failed call, the API's last value outranks defaults."""
-        quota, read_at = self._quotas.get(signal.quota, ({}, result.started_at))
+        quota_limits, read_at = self._quotas.get(signal.quota, ({}, result.started_at))
         candidates = {
             LimitSource.OVERRIDE: self._config.limit_override(self._labels(key)),
             LimitSource.METRIC: observed.limit if observed.published_limit else None,
             LimitSource.API: observed.limit,
-            **quota,
+            **quota_limits,
             LimitSource.DOCUMENTED: signal.default_limit(key.region),
         }
         limit, before = effective_limit(candidates, result.started_at), self._fleet.series.get(key)
@@ -206,7 +205,7 @@ class Inventory:
         has_failed = any(not failure.resource_path for failure in result.failures)
         if has_failed and is_default and last and last.source in ACTUAL_SOURCES:
             return last
-        return replace(limit, read_at=read_at) if limit and limit.source in quota else limit
+        return replace(limit, read_at=read_at) if limit and limit.source in quota_limits else limit
 
     async def _drop_missing(self, result: ScanResult) -> None:
         """Drop the series that the same scan found earlier and that are missing now."""

@@ -40,7 +40,7 @@ def plan_requests(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Itera
         yield _request(queries, rows, order[first : first + MAX_METRICS_PER_CALL], rings, now)
 
 
-def _request(queries: list[bytes], rows: Ints, chosen: Ints, rings: Rings, end: int) -> MetricRequest:
-    polled_through = int(rings.polled_through[rows[chosen]].min())
+def _request(queries: list[bytes], rows: Ints, indices: Ints, rings: Rings, end: int) -> MetricRequest:
+    polled_through = int(rings.polled_through[rows[indices]].min())
     start = max(end - WINDOW, min(polled_through + 1, end) - REVISED_MINUTES)
-    return MetricRequest([queries[n] for n in chosen.tolist()], rows[chosen], range(start, end))
+    return MetricRequest([queries[n] for n in indices.tolist()], rows[indices], range(start, end))

@@ -20,7 +20,7 @@ class TagLabels:
 
     def __init__(self, cell: Cell, labels: Mapping[str, str]) -> None:
         self._cell, self._labels = cell, labels
-        self._found: Mapping[str, tags.Tags] | None = None  # by ARN; None until they were read
+        self._tags_by_arn: Mapping[str, tags.Tags] | None = None  # by ARN; None until they were read
 
     def with_arn(self, collectors: Iterable[Collector]) -> list[Collector]:
         """The collectors whose tags are read by ARN; none when the configuration uses no tags."""
@@ -30,7 +30,7 @@ class TagLabels:
         """Read the tags of the collectors' resources; the tags stay as they were when there are failures."""
         scan = Scan(self._cell)
         try:
-            self._found = await tags.read(
+            self._tags_by_arn = await tags.read(
                 scan, [collector.arn_template for collector in collectors], self._labels.keys()
             )
         except Exception as error:  # of AWS, or for a response of an unexpected form
@@ -43,7 +43,7 @@ class TagLabels:
         observed: the tags that its collector read. before: the labels that it had, which it keeps until tags
         were read once, as after a reload.
         """
-        if collector.arn_template and self._found is None:
+        if collector.arn_template and self._tags_by_arn is None:
             return {label: before[label] for label in self._labels.values() if label in before}
         tags_of_resource = {**self._by_arn(collector, key), **observed} if self._labels else {}
         return {
@@ -53,8 +53,8 @@ class TagLabels:
         }
 
     def _by_arn(self, collector: Collector, key: Key) -> tags.Tags:
-        if not collector.arn_template or not self._found or key.of_account:
+        if not collector.arn_template or not self._tags_by_arn or key.of_account:
             return {}
-        return self._found.get(
+        return self._tags_by_arn.get(
             tags.format_arn(collector.arn_template, Scan(self._cell), key.subject.path[0]), {}
         )

@@ -75,7 +75,7 @@ def samples_at(fleet: Fleet, slots: Ints, minutes: Ints, newest: Ints) -> Snapsh
         version=fleet.version,
         series=fleet.by_slot[slots],
         groups=(),
-        names={},
+        account_names={},
         id=fleet.id[slots],
         group=fleet.group[slots],
         bounded=judged.bounded,

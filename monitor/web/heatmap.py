@@ -54,7 +54,7 @@ def build_heatmap(snapshot: Snapshot, selected: Flags, never_read: Iterable[Serv
     rows = [
         HeatmapRow(
             account,
-            snapshot.names.get(account, account),
+            snapshot.account_names.get(account, account),
             region,
             tuple(word(account, region, service) for service in services),
         )

@@ -121,6 +121,8 @@ def filter_options(snapshot: Snapshot) -> dict[str, list[tuple[str, str]]]:
     return {
         "service": [(one, titles.get(one, one)) for one in services],
         "signal": sorted({(group[3], group[3]) for group in snapshot.groups}),
-        "account": sorted(((one, snapshot.names.get(one, one)) for one in accounts), key=lambda one: one[1]),
+        "account": sorted(
+            ((one, snapshot.account_names.get(one, one)) for one in accounts), key=lambda one: one[1]
+        ),
         "region": sorted({(group[1], group[1]) for group in snapshot.groups}),
     }

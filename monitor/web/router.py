@@ -109,7 +109,7 @@ class PageRenderer:
             "current_path": current_path,
             "newest": newest * 60 if newest >= 0 else None,
             "pending_reads": self._state.monitor_status().pending,
-            "names": snapshot.names,
+            "names": snapshot.account_names,
             "forms": self._forms,
             "form_token": self._state.form_tokens.token(),
         }

@@ -83,7 +83,9 @@ def series_row(
     return SeriesTableRow(
         series=series,
         zone=zone,
-        account=shorten(snapshot.names.get(series.key.account, series.key.account), MAX_ACCOUNT_LENGTH),
+        account=shorten(
+            snapshot.account_names.get(series.key.account, series.key.account), MAX_ACCOUNT_LENGTH
+        ),
         usage=format_range(usage, upper_bound, signal.unit, bool(snapshot.bounded[slot])),
         limit=format_amount(limit, signal.unit) if limit is not None else "unknown",
         utilization=utilization,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rules.alert_states import AlertStates
 from rules.alerts import (
+    IDLE_PENDING_FOR,
     KEEP_FIRING_FOR,
     MARGIN,
     AlertState,
@@ -18,8 +19,6 @@ from rules.alerts import (
     Samples,
     Severity,
     breaches,
-    pending_minutes,
-    worst_firing,
 )
 from rules.band import Zone, zones
 from rules.limits import Band
@@ -204,14 +203,12 @@ def test_every_band_can_be_left_by_using_less(high: float) -> None:
     assert not breaches(idle, make_criteria(1, factor=high), MARGIN)[Rule.ABOVE :].any()
 
 
-def test_the_worst_firing_rule_tells_how_severe() -> None:
-    states = np.array([[2, 0, 0, 1, 0], [0, 2, 2, 1, 0], [0, 1, 2, 2, 1], [0, 0, 1, 2, 0]], np.int8)
-    assert worst_firing(states).tolist() == [Rule.BELOW, Rule.ABOVE, Rule.NEAR, Rule.SATURATED, -1]
+def test_a_worse_rule_is_more_severe() -> None:
     severities = [rule.severity for rule in Rule]
     assert severities == [Severity.INFO, Severity.INFO, Severity.WARNING, Severity.CRITICAL]
 
 
 def test_the_defaults() -> None:
-    assert [pending_minutes(7, 2)[rule] for rule in Rule] == [24 * 60, 7, 7, 2]
+    assert IDLE_PENDING_FOR == 24 * 60
     assert [KEEP_FIRING_FOR[rule] for rule in Rule] == [5, 5, 5, 10]
     assert Band().high * (1 - MARGIN) == pytest.approx(0.665)

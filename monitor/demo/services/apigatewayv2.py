@@ -53,8 +53,8 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
     for api in region.resources_of(DemoHttpApi):
         whole = {"ApiId": region.ids[api.name]}
         for dimensions in (whole, whole | {"Stage": api.stage}):
-            for name, at in count_functions(api).items():
-                yield DemoMetric("AWS/ApiGateway", name, dimensions, EVENTS, at)
+            for name, value_at in count_functions(api).items():
+                yield DemoMetric("AWS/ApiGateway", name, dimensions, EVENTS, value_at)
 
 
 def seed(region: DemoRegion, client: Any) -> None:

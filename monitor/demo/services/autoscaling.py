@@ -52,8 +52,8 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
     for group in groups:
         dimensions = {"AutoScalingGroupName": group.name}
         yield DemoMetric("AWS/EC2", "CPUUtilization", dimensions, PER_MINUTE, cpu_utilization(group))
-        for name, at in group_metrics(group).items() if group.metrics else ():
-            yield DemoMetric("AWS/AutoScaling", name, dimensions, PER_MINUTE, at)
+        for name, value_at in group_metrics(group).items() if group.metrics else ():
+            yield DemoMetric("AWS/AutoScaling", name, dimensions, PER_MINUTE, value_at)
 
 
 def constant(value: float) -> Callable[[Minutes], Floats]:

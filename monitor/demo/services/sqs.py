@@ -64,8 +64,8 @@ def queue_metrics(queue: DemoQueue) -> Iterator[DemoMetric]:
     if queue.fifo:
         groups = "ApproximateNumberOfGroupsWithInflightMessages"
         readings[groups] = lambda m: np.ceil(queue.invisible(m) / 20)
-    for name, at in readings.items():
-        yield DemoMetric("AWS/SQS", name, dimensions, PER_MINUTE, at)
+    for name, value_at in readings.items():
+        yield DemoMetric("AWS/SQS", name, dimensions, PER_MINUTE, value_at)
 
 
 def seed(region: DemoRegion, sqs: Any) -> None:

@@ -40,13 +40,13 @@ def test_what_is_polled_costs_by_how_often() -> None:
     services, cells = billed(fleet_of_two())
     plan = cells[CELL].projected
     assert (plan.polled_metrics, plan.streamed_metrics) == (4, 0)
-    assert plan.month == pytest.approx(4 * 0.01 / 1000 * SECONDS_PER_MONTH / 300)
+    assert plan.monthly_dollars == pytest.approx(4 * 0.01 / 1000 * SECONDS_PER_MONTH / 300)
     assert {names: one.projected.polled_metrics for names, one in services.items()} == {
         ("kinesis",): 4,
         ("lambda",): 0,
     }
     _, faster = billed(fleet_of_two(), 60)
-    assert faster[CELL].projected.month == pytest.approx(plan.month * 5)
+    assert faster[CELL].projected.monthly_dollars == pytest.approx(plan.monthly_dollars * 5)
 
 
 def test_a_metric_that_two_series_share_counts_once() -> None:
@@ -64,7 +64,7 @@ def test_what_is_streamed_costs_by_the_update() -> None:
     fleet.rings.mark_read(rows, NOW - 1)
     plan = billed(fleet)[1][CELL].projected
     assert (plan.polled_metrics, plan.streamed_metrics) == (3, 1)
-    assert plan.month == pytest.approx(
+    assert plan.monthly_dollars == pytest.approx(
         3 * 0.01 / 1000 * SECONDS_PER_MONTH / 300 + 0.003 / 1000 * SECONDS_PER_MONTH / 60
     )
 
@@ -109,9 +109,9 @@ def test_a_monthly_rate_is_shown_after_an_hour_from_the_first_that_was_counted()
     (one,) = first.cost.measured().values()
     assert one.since is not None
     later = one.since + SECONDS_PER_MONTH / 2
-    assert one.month_at(one.since + SECONDS_PER_HOUR - 1) is None
-    assert one.month_at(later) == pytest.approx(0.04)
+    assert one.monthly_dollars_at(one.since + SECONDS_PER_HOUR - 1) is None
+    assert one.monthly_dollars_at(later) == pytest.approx(0.04)
     second.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 2000)
     (other,) = second.cost.measured().values()
     assert (one + other).since == one.since
-    assert (one + other).month_at(later) == pytest.approx(0.08)
+    assert (one + other).monthly_dollars_at(later) == pytest.approx(0.08)
