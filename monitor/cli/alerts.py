@@ -24,7 +24,11 @@ from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryOutcome
 from monitor.render.text import HANDLING_TEXTS
 
-app = typer.Typer(help="List, acknowledge and silence alerts of a running Headroom.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, acknowledge and silence alerts of a running Headroom.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
 Author = Annotated[str, typer.Option(help="Your name; default: your user name.")]

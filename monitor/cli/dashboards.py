@@ -12,7 +12,9 @@ from monitor.dashboards import prometheus as rules
 from monitor.dashboards import runbook as runbooks
 
 app = typer.Typer(
-    help="Generate alerting rules, dashboards and the runbook from the catalogue.", no_args_is_help=True
+    help="Generate alerting rules, dashboards and the runbook from the catalogue.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 

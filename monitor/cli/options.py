@@ -12,3 +12,7 @@ Address = Annotated[
         help=f"Address of Headroom: host:port or https://host:port; ${TOKEN_VARIABLE} is sent as the token."
     ),
 ]
+
+Patterns = Annotated[
+    list[str] | None, typer.Option(help="Include only these: a name or a pattern. Can be repeated.")
+]

@@ -8,8 +8,12 @@ import typer
 from monitor.api.client import DEFAULT_ADDRESS
 from monitor.cli.exit_codes import FAILED
 from monitor.cli.options import Address
+from monitor.top.app import Top
+
+app = typer.Typer(add_completion=False)
 
 
+@app.command(epilog="Example: headroom top --address 127.0.0.1:4070")
 def top(
     address: Address = DEFAULT_ADDRESS,
     every: Annotated[float, typer.Option(min=1, max=3600, help="Seconds between two refreshes.")] = 5,
@@ -18,6 +22,4 @@ def top(
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         typer.echo("headroom top needs a terminal; without one, use headroom check or the API", err=True)
         raise typer.Exit(FAILED)
-    from monitor.top.app import Top  # noqa: PLC0415 - importing textual is slow; other commands need not
-
     Top(address, every).run()

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -32,8 +33,9 @@ def test_it_tells_its_version() -> None:
 
 def commands(group: Any, *names: str) -> Iterator[tuple[str, ...]]:
     """Yield the words of every command."""
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
+        if hasattr(command, "list_commands"):
             yield from commands(command, *names, name)
         else:
             yield *names, name
@@ -191,3 +193,15 @@ def test_a_health_check_asks_the_address_itself_and_never_a_proxy(
         result = headroom("healthcheck", "--address", address)
     assert result.exit_code == code
     assert len(result.stderr.splitlines()) == code
+
+
+def test_the_health_check_imports_nothing_of_the_server() -> None:
+    """A container runs it every few seconds."""
+    script = (
+        "import sys; from monitor.cli.main import app; "
+        "app(['healthcheck', '--address', '127.0.0.1:1'], standalone_mode=False); "
+        "print(*{'aiobotocore', 'fastapi', 'numpy', 'rules'} & sys.modules.keys())"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert (done.stdout.strip(), "refused" in done.stderr) == ("", True), done.stderr

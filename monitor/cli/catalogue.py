@@ -1,0 +1,29 @@
+"""The command `headroom catalogue`."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from monitor.cli.config_file import exit_on_config_error
+from monitor.cli.options import Patterns
+from monitor.report.catalogue import FORMATS
+from monitor.report.scan import parse_selectors
+from rules.limits import signals
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog="Example: headroom catalogue --format json")
+def catalogue(
+    format: Annotated[Literal["text", "markdown", "json"], typer.Option(help="Output format.")] = "text",
+    service: Patterns = None,
+) -> None:
+    """List every signal with its default limit, remedy and documentation."""
+    with exit_on_config_error():
+        selectors = parse_selectors({"service": service})
+    chosen = [
+        signal
+        for signal in signals()
+        if all(any(one.matches_signal(signal.service, signal.name) for one in some) for some in selectors)
+    ]
+    typer.echo(FORMATS[format](chosen))

@@ -1,0 +1,57 @@
+"""The command `headroom check`."""
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from monitor.cli.config_file import ConfigFile, exit_on_config_error, load_config_or_exit
+from monitor.cli.exit_codes import INCOMPLETE
+from monitor.cli.options import Patterns
+from monitor.cli.scan import exit_code, run_scan
+from monitor.report.check_formats import FORMATS
+
+Format = Literal["table", "json", "csv", "markdown"]
+FailOn = Literal["above", "near", "saturated", "none"]
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog="Example: headroom check --format markdown --fail-on near --service kinesis")
+def check(
+    config: ConfigFile = None,
+    format: Annotated[Format, typer.Option(help="Output format.")] = "table",
+    fail_on: Annotated[
+        FailOn, typer.Option(help="Exit with 1 when a series is in this zone or a worse one.")
+    ] = "near",
+    service: Patterns = None,
+    signal: Patterns = None,
+    region: Patterns = None,
+    account: Patterns = None,
+    allow_blind: Annotated[
+        bool, typer.Option("--allow-blind", help="Exit with 0 instead of 3 when some requested reads failed.")
+    ] = False,
+) -> None:
+    """Read all configured accounts once and print every series, the most urgent first.
+
+    Exits with 0 when everything requested was read and no series is in the zone of --fail-on or a worse one;
+    1 when a series is; 2 when the configuration is invalid or nothing could be read; 3 when no series is, but
+    some requested reads failed (access denied, throttled, no answer): they are listed below the table.
+    Regions that are not enabled, and what `exclude` matches, are not requested.
+    """
+    settings = load_config_or_exit(config)
+    with exit_on_config_error():
+        scan = run_scan(
+            settings, {"service": service, "signal": signal, "region": region, "account": account}
+        )
+    FORMATS[format](scan, sys.stdout)
+    code = exit_code(scan, fail_on, allow_blind)
+    if code == INCOMPLETE:
+        typer.echo(incomplete_message(len(scan.requested_failures)), err=True)
+    raise typer.Exit(code)
+
+
+def incomplete_message(failures: int) -> str:
+    """Return the sentence that explains exit code 3."""
+    reads = "1 requested read" if failures == 1 else f"{failures} requested reads"
+    return f"{reads} of AWS failed; exit code 3."

@@ -1,0 +1,62 @@
+"""The commands `headroom config`: they validate and explain the configuration file."""
+
+import sys
+
+import orjson
+import typer
+
+from monitor.access.passwords import PasswordHash
+from monitor.cli.config_file import ConfigFile, load_config_or_exit
+from monitor.cli.exit_codes import FAILED
+from monitor.config.example import example_file, json_schema
+from monitor.config.exclude import ineffective_entries
+
+MAX_PASSWORD_LENGTH = 4096  # characters
+
+app = typer.Typer(
+    help="Validate or explain the configuration file.", no_args_is_help=True, add_completion=False
+)
+
+
+@app.command("check", epilog="Example: headroom config check --config headroom.yaml")
+def check(config: ConfigFile = None) -> None:
+    """Validate the configuration; prints one line per problem and exits with 2 when it is invalid.
+
+    Entries that are valid but have no effect are listed, too.
+    """
+    settings = load_config_or_exit(config)
+    typer.echo("The configuration is valid.")
+    for sentence in ineffective_entries(settings.exclude, settings.configured_accounts()):
+        typer.echo(sentence)
+
+
+@app.command("example", epilog="Example: headroom config example > headroom.yaml")
+def example() -> None:
+    """Print an example configuration that explains every key."""
+    typer.echo(example_file(), nl=False)
+
+
+@app.command("password-hash", epilog="Example: headroom config password-hash")
+def password_hash() -> None:
+    """Read a password, from a prompt or a pipe, and print the password_hash for `auth.users`."""
+    interactive = sys.stdin.isatty()
+    password = (
+        typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        if interactive
+        else read_piped_password()
+    )
+    if not (password and password.isprintable()):
+        typer.echo("expected one line of printable text", err=True)
+        raise typer.Exit(FAILED)
+    typer.echo(PasswordHash.of(password))
+
+
+def read_piped_password() -> str:
+    """Return the line on standard input, without its line break."""
+    return sys.stdin.read(MAX_PASSWORD_LENGTH).rstrip("\r\n")
+
+
+@app.command("schema", epilog="Example: headroom config schema > headroom.schema.json")
+def schema() -> None:
+    """Print the JSON schema of the configuration file, for editors."""
+    typer.echo(orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2))

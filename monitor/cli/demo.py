@@ -1,0 +1,33 @@
+"""The command `headroom demo`."""
+
+import asyncio
+import logging
+import sys
+from importlib.util import find_spec
+from os import environ
+from typing import Annotated
+
+import typer
+
+from monitor.cli.exit_codes import FAILED
+from monitor.cli.start_error import exit_on_start_error
+from monitor.demo.session import isolate_environment, run_demo
+from monitor.lib import logs
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog="Example: headroom demo --port 4070")
+def demo(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 picks a free one.")
+    ] = 4070,
+) -> None:
+    """Run Headroom against a simulated AWS on loopback. Needs no AWS account."""
+    if find_spec("moto") is None:
+        typer.echo("The demo needs the extra `demo`: pip install 'aws-headroom[demo]'", err=True)
+        raise typer.Exit(FAILED)
+    isolate_environment(environ)
+    logs.configure_logging(logging.ERROR, "%(levelname)s %(name)s: %(message)s")
+    with exit_on_start_error():
+        asyncio.run(run_demo(port, sys.stdout))

@@ -1,0 +1,50 @@
+"""The command `headroom report`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from monitor.cli import output
+from monitor.cli.config_file import ConfigFile, exit_on_config_error, load_config_or_exit
+from monitor.cli.exit_codes import FAILED
+from monitor.cli.options import Patterns
+from monitor.cli.scan import exit_code, run_scan
+from monitor.report.summary import summarize
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog="Example: headroom report --format html --out headroom.html")
+def report(
+    config: ConfigFile = None,
+    format: Annotated[Literal["html", "markdown"], typer.Option(help="Output format.")] = "html",
+    out: Annotated[Path, typer.Option(help="Output file; - is standard output.")] = output.STDOUT,
+    service: Patterns = None,
+    signal: Patterns = None,
+    region: Patterns = None,
+    account: Patterns = None,
+) -> None:
+    """Read all configured accounts once and write a report to share.
+
+    It lists the most urgent series, those newly above their target band, idle capacity, and blind spots.
+    Exits with 0 when the report is written; 2 when it cannot be written, or nothing could be read.
+    """
+    settings = load_config_or_exit(config)
+    patterns = {"service": service, "signal": signal, "region": region, "account": account}
+    with exit_on_config_error(), exit_on_write_error(out), output.open_output(out) as file:
+        scan = run_scan(settings, patterns)
+        file.write(output.FORMATS[format](summarize(scan, patterns)).encode(errors="replace"))
+    raise typer.Exit(exit_code(scan, "none", allow_blind=True))
+
+
+@contextmanager
+def exit_on_write_error(out: Path) -> Iterator[None]:
+    """Print why the file cannot be written and exit."""
+    try:
+        yield
+    except OSError as error:
+        typer.echo(f"headroom cannot write {out}: {error.strerror or error}", err=True)
+        raise typer.Exit(FAILED) from None

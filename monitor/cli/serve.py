@@ -1,0 +1,29 @@
+"""The command `headroom serve`."""
+
+import asyncio
+import logging
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from monitor.app import serve as run_server
+from monitor.cli.config_file import ConfigFile, load_config, load_config_or_exit
+from monitor.cli.start_error import exit_on_start_error
+from monitor.lib import logs
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog="Example: headroom serve --config headroom.yaml --listen 127.0.0.1:4070")
+def serve(
+    config: ConfigFile = None,
+    listen: Annotated[
+        str | None, typer.Option(help="Listen on this host:port instead of the configured one.")
+    ] = None,
+) -> None:
+    """Run the monitor until SIGINT or SIGTERM. SIGHUP reloads the configuration."""
+    logs.configure_logging(logging.INFO, "%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = load_config_or_exit(config, listen)
+    with exit_on_start_error():
+        asyncio.run(run_server(settings, partial(load_config, config, listen)))
