@@ -171,13 +171,13 @@ class AlertStates:
     ) -> Iterator[Transitions]:
         replayed, current = self._settled.take(slots), self.current.take(slots)
         evaluated = np.minimum(current.last_sample, newest)
-        for left, minutes, samples in _samples_by_minute(slots, first, newest, samples_at):
-            part = replayed.take(left)
-            before = np.where(minutes == evaluated[left], current.state[:, left], part.state)
-            step_many(part, minutes, samples, criteria.take(left))
-            settled = np.flatnonzero(minutes == newest[left] - REVISION_MINUTES)
+        for unfinished, minutes, samples in _samples_by_minute(slots, first, newest, samples_at):
+            part = replayed.take(unfinished)
+            before = np.where(minutes == evaluated[unfinished], current.state[:, unfinished], part.state)
+            step_many(part, minutes, samples, criteria.take(unfinished))
+            settled = np.flatnonzero(minutes == newest[unfinished] - REVISION_MINUTES)
             self._settle(slots[settled], part.take(settled), minutes[settled])
-            new = np.flatnonzero(minutes >= evaluated[left])
+            new = np.flatnonzero(minutes >= evaluated[unfinished])
             yield _transitions(slots[new], before[:, new], part.state[:, new], minutes[new])
         self.current.put(slots, replayed)
 
@@ -217,8 +217,8 @@ class AlertStates:
         """Return the alerts to store for a restart: those whose current or settled state is not inactive."""
         self._grow(slots)
         active = self.current.state[:, slots] | self._settled.state[:, slots]
-        rule, which = np.nonzero(active)
-        slot = slots[which]
+        rule, position = np.nonzero(active)
+        slot = slots[position]
         current, settled = (_alerts(columns, rule, slot) for columns in (self.current, self._settled))
         settled_at = self._settled_at[slot].tolist()
         return list(map(SavedAlert, slot.tolist(), map(Rule, rule.tolist()), current, settled, settled_at))

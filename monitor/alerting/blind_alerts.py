@@ -53,7 +53,7 @@ class BlindAlerts:
         if self._scopes.get(spot.alert) == spot.scope or (recent and before.kind is not NoticeKind.FIRING):
             return None
         kind = NoticeKind.WORSENED if spot.places > before.places else NoticeKind.EASED
-        kind, at = (NoticeKind.FIRING, before.at) if recent else (kind, now)  # the first minute is one notice
+        kind, at = (NoticeKind.FIRING, before.at) if recent else (kind, now)  # replaces the first notice
         notice = self._notice(spot, kind, min(before.since, spot.since), at, page)
         notice = replace(notice, labels=before.labels)  # receivers tell alerts apart by their labels
         if notice.summary == before.summary:  # as after a restart

@@ -75,9 +75,9 @@ class Judged:
             highest = self.upper_bound[bounded] / self.limit[bounded]
             edges = [edge[bounded] for edge in band]
             zone[bounded] = bounded_zones(self._ratio[bounded], highest, saturated[bounded], edges)
-        hidden = np.flatnonzero(~self.observable | self.doubted)
-        shown = self.bounded[hidden] & ~self.doubted[hidden] & (zone[hidden] != Zone.STALE)
-        zone[hidden[~(shown | saturated[hidden])]] = Zone.UNOBSERVABLE
+        not_judged = np.flatnonzero(~self.observable | self.doubted)
+        is_bounded = self.bounded[not_judged] & ~self.doubted[not_judged] & (zone[not_judged] != Zone.STALE)
+        zone[not_judged[~(is_bounded | saturated[not_judged])]] = Zone.UNOBSERVABLE
         return zone
 
     def clear(self, usage: Flags, throttled: Flags) -> None:

@@ -46,11 +46,11 @@ class MetricPages:
         self.token = page.next_token
         return not self.token
 
-    def _join(self, n: int, page: MetricResult) -> None:
+    def _join(self, n: int, part: MetricResult) -> None:
         """Add the part of a metric's result in one page; the status is that of its last page."""
         if before := self.results.get(n):
-            before.timestamps += page.timestamps
-            before.values += page.values
-            before.status_code = page.status_code
+            before.timestamps += part.timestamps
+            before.values += part.values
+            before.status_code = part.status_code
         else:
-            self.results[n] = page
+            self.results[n] = part

@@ -164,9 +164,9 @@ class MetricReader:
     def _write(self, request: plan.MetricRequest, results: Mapping[int, MetricResult]) -> None:
         """Write complete results to the rings, and mark their minutes as read.
 
-        A metric that an inventory has dropped is left out, as another metric may have its row now.
-        Points of future minutes by AWS's clock are discarded, and a minute without a point
-        counts as read only after the publication delay.
+        A metric that an inventory has dropped is left out, as another metric may have its row now. Points of
+        future minutes by AWS's clock are discarded, and a minute without a point counts as read only after
+        the publication delay.
         """
         rings, listed = self._fleet.rings, self._fleet.metrics(self._cell.key)
         still_listed = {
