@@ -24,8 +24,9 @@ from monitor.alerting.sender import DeliveryTarget
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.aws.status import MonitorStatus
 from monitor.config.config import Config
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
+from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.notifiers.notice import Notification
 from monitor.outbound.result import DeliveryResult, delivered

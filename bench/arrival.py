@@ -23,7 +23,8 @@ from collectors.base import Metric, Observed, per_second
 from monitor.app import App
 from monitor.config.config import Config
 from monitor.demo.session import isolate_environment
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.server.listener import bind_socket
 from monitor.stream.settings import ACCESS_KEYS_VARIABLE

@@ -5,8 +5,9 @@ import time
 import numpy as np
 
 from collectors.base import Metric, Observed, Resource, per_second
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
+from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from rules.limits import Band, Limit, LimitSource
 

@@ -12,9 +12,10 @@ from bench.judge import NOW, throttled, traffic
 from collectors.base import Observed, Resource, per_second
 from monitor.config.config import Config
 from monitor.exposition.exposition import Exposition
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.key import Key
+from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.plan import MAX_METRICS_PER_CALL
 from monitor.schema.selector import SelectorLabels

@@ -23,7 +23,7 @@ from collectors.base import Metric, Observed, Resource, per_second
 from monitor.app import App
 from monitor.config.config import Config
 from monitor.demo.session import isolate_environment, start_aws
-from monitor.fleet.fleet import Key
+from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.schema.types import SecretSources
 from monitor.server.listener import bind_socket

@@ -27,8 +27,9 @@ from monitor.api.app_state import AppState
 from monitor.aws.status import MonitorStatus
 from monitor.config.config import Config
 from monitor.exposition.exposition import Exposition
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
+from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.server.web_app import create_app
 from rules.limits import Band, Limit, LimitSource

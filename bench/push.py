@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from bench.journal import sink
 from bench.judge import NOW, fleet_of
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from monitor.outbound.client import OutboundClient
 from monitor.push.encodings import ENCODINGS
 from monitor.push.label_encoder import LabelEncoder

@@ -20,7 +20,8 @@ from fastapi import FastAPI
 
 from bench.memory import resident
 from collectors.base import Metric, Observed, Usage, total
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.http import connection
 from monitor.server.listener import bind_socket

@@ -27,8 +27,9 @@ from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.cost.telemetry import CostTelemetry
 from monitor.exposition.exposition import Exposition
-from monitor.fleet.fleet import CellKey, Fleet, Key
+from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
+from monitor.fleet.key import CellKey, Key
 from monitor.fleet.limits import LimitVerifier
 from monitor.http.connection import MAX_HEAD_SIZE, HttpConnection
 from monitor.http.connection_limiter import ConnectionLimiter, raise_file_limit

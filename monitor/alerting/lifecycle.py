@@ -11,7 +11,8 @@ from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.idleness import UNKNOWN_UTILIZATION, busiest
 from monitor.fleet.operations import NAN
-from monitor.fleet.rings import PROVISIONAL_FOR, WINDOW
+from monitor.fleet.ring_columns import WINDOW
+from monitor.fleet.rings import PROVISIONAL_FOR
 from monitor.fleet.throttling import is_unknown
 from rules.alert_states import AlertStates, SamplesAt, SavedAlert
 from rules.alerts import (

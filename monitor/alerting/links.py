@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from monitor.aws.partitions import partition_of
-from monitor.fleet.fleet import LABELS, Key
+from monitor.fleet.key import LABELS, Key
 from monitor.schema.problems import unexpected
 from monitor.schema.types import ConfigModel, Url
 from rules.limits import catalogue

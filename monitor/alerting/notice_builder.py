@@ -14,8 +14,9 @@ from monitor.alerting.series_notices import NoticeDetails
 from monitor.alerting.settings import AlertingSettings
 from monitor.alerting.trend import Trend, find_trends
 from monitor.fleet.columns import Ints
-from monitor.fleet.fleet import LABELS, Fleet, Key, Series
+from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import usage_histories
+from monitor.fleet.key import LABELS, Key
 from monitor.fleet.rows import Row, row_of
 from monitor.lib.text import replace_surrogates
 from monitor.notifiers.notice import Notice, NoticeKind, Severity, resource_of

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from monitor.alerting.trend import Trend
-from monitor.fleet.fleet import Key
+from monitor.fleet.key import Key
 from monitor.fleet.rows import Row, signal_of
 from monitor.lib.durations import format_duration
 from monitor.lib.locations import format_location

@@ -17,9 +17,10 @@ from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory, last_read_minute
 from monitor.fleet.key import ServiceKey
 from monitor.fleet.limits import limits_since, why_unobservable_now
+from monitor.fleet.namespaces import NEVER
 from monitor.fleet.origin import source_of
 from monitor.fleet.query import Query, run_query
-from monitor.fleet.rings import NEVER, WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rows import signal_of
 from monitor.fleet.snapshot import Snapshot
 from monitor.lib.telemetry import VERSION

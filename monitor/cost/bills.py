@@ -9,7 +9,8 @@ import numpy.typing as npt
 from monitor.cost.prices import DOLLARS_PER_METRIC, DOLLARS_PER_UPDATE, SECONDS_PER_MONTH
 from monitor.cost.telemetry import LabelValues, MeasuredCost
 from monitor.fleet.columns import Flags, Ints
-from monitor.fleet.fleet import CellKey, Fleet
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import CellKey
 
 ServiceNumbers = npt.NDArray[np.int64]  # indices of `MetricUse.services`
 

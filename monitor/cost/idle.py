@@ -8,8 +8,8 @@ from math import ceil
 import numpy as np
 
 from monitor.cost.prices import SECONDS_PER_HOUR, SECONDS_PER_MONTH
-from monitor.fleet.fleet import Key
 from monitor.fleet.history import SeriesHistory
+from monitor.fleet.key import Key
 from monitor.fleet.purchases import Purchase
 from monitor.fleet.rows import Row, signal_of
 from monitor.lib.units import format_amount, format_percent

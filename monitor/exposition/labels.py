@@ -7,7 +7,8 @@ pairs, so that what is scraped and what is pushed is one series.
 from collections.abc import Iterable
 from functools import lru_cache
 
-from monitor.fleet.fleet import LABELS, Group, Series
+from monitor.fleet.fleet import Series
+from monitor.fleet.key import LABELS, Group
 from monitor.lib.label_names import exported_names
 from rules.limits import catalogue
 

@@ -10,27 +10,16 @@ from collectors.dimensions import without_invalid_metrics
 from monitor.fleet.columns import Ints
 from monitor.fleet.formulas import Formula, Formulas, Slots
 from monitor.fleet.judged import Judged, judged_at, sample_minutes
-from monitor.fleet.key import ALL_LABELS, LABELS, WHOLE_ACCOUNT, CellKey, Group, Key
+from monitor.fleet.key import CellKey, Group, Key
 from monitor.fleet.metric_query import metric_query
+from monitor.fleet.namespaces import NEVER
 from monitor.fleet.purchases import Purchase, PurchaseMembers, group_purchases
-from monitor.fleet.rings import NEVER
 from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.series_settings import SeriesSettings
 from rules.limits import LimitSource
 
 # Sources of limits that AWS returns for this account. The other limits hold for any account.
 READ_SOURCES = (LimitSource.METRIC, LimitSource.API, LimitSource.APPLIED)
-
-__all__ = [
-    "ALL_LABELS",
-    "LABELS",
-    "WHOLE_ACCOUNT",
-    "CellKey",
-    "Fleet",
-    "Group",
-    "Key",
-    "Series",
-]
 
 NO_MEMBERS = group_purchases(np.empty(0, np.int32), np.empty(0, np.uint64), 0)
 MetricRows = dict[bytes, int]  # metrics and their rows in the rings

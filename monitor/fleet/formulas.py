@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from collectors.base import Op
 from monitor.fleet.columns import INITIAL_CAPACITY, Flags, Floats, Indices, Ints
-from monitor.fleet.namespaces import ALWAYS
+from monitor.fleet.namespaces import ALWAYS, NEVER
 from monitor.fleet.operations import NAN, SETTLED_AFTER, SILENCE_OPS, FormulaTerms
-from monitor.fleet.rings import NEVER, RECENT_MINUTES, Rings
+from monitor.fleet.ring_columns import RECENT_MINUTES
+from monitor.fleet.rings import Rings
 
 Index = npt.NDArray[np.integer[Any]] | slice
 Slots = Ints | slice  # the slots of series; a slice selects all series of a fleet and has no start

@@ -8,7 +8,8 @@ import numpy as np
 from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.judged import Judged
-from monitor.fleet.rings import NEVER, RECENT_MINUTES, WINDOW
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
 from rules.band import Zone, Zones
 
 

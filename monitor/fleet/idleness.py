@@ -10,8 +10,8 @@ import numpy as np
 
 from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet
+from monitor.fleet.namespaces import NEVER
 from monitor.fleet.operations import NAN
-from monitor.fleet.rings import NEVER
 from monitor.fleet.throttling import is_unknown
 from rules.band import Zone, Zones
 

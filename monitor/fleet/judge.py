@@ -8,7 +8,8 @@ import numpy as np
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.idleness import find_idle
 from monitor.fleet.judged import judged_at, sample_minutes
-from monitor.fleet.rings import NEVER, WINDOW
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.throttling import recent_throttling
 
 CONFIRMED_FOR = 60  # minutes that a series counts without an inventory having seen it

@@ -8,7 +8,7 @@ import numpy as np
 from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.formulas import Slots, select_slots
 from monitor.fleet.operations import NAN, ROUNDING_ERROR
-from monitor.fleet.rings import RECENT_MINUTES
+from monitor.fleet.ring_columns import RECENT_MINUTES
 from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.throttling import Throttling, throttling_at
 from rules.band import Zone, Zones, bounded_zones, zones

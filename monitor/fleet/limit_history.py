@@ -13,7 +13,8 @@ import numpy as np
 
 from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.formulas import Slots, select_slots
-from monitor.fleet.rings import NEVER, WINDOW
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import WINDOW
 
 
 class PastLimit(NamedTuple):

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from collectors.base import Unobservable
-from monitor.fleet.fleet import READ_SOURCES, CellKey, Fleet, Series
-from monitor.fleet.rings import NEVER, WINDOW
+from monitor.fleet.fleet import READ_SOURCES, Fleet, Series
+from monitor.fleet.key import CellKey
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import WINDOW
 
 CellService = tuple[CellKey, str]  # a service of a cell
 

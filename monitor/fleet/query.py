@@ -14,7 +14,8 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from monitor.fleet.columns import Flags, Indices
-from monitor.fleet.fleet import LABELS, Key, Series
+from monitor.fleet.fleet import Series
+from monitor.fleet.key import LABELS, Key
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.urgency import urgency_columns
 from monitor.lib.errors import HeadroomError

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.fleet.columns import Flags, Floats, Ints
-from monitor.fleet.rings import NEVER, WINDOW, Rings
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import WINDOW
+from monitor.fleet.rings import Rings
 
 MINUTE_MS = np.float32(60_000)
 # Minutes at the beginning of the window. Records that were written in them and not read are taken to have

@@ -2,12 +2,10 @@
 
 import numpy as np
 
-from monitor.fleet import namespaces, ring_columns
 from monitor.fleet.columns import Flags, Floats, Ints
-from monitor.fleet.namespaces import NO_NAMESPACE, NamespaceStates
-from monitor.fleet.ring_columns import RingColumns
+from monitor.fleet.namespaces import NEVER, NO_NAMESPACE, NamespaceStates
+from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW, RingColumns
 
-NEVER, WINDOW, RECENT_MINUTES = namespaces.NEVER, ring_columns.WINDOW, ring_columns.RECENT_MINUTES
 PROVISIONAL_FOR = 15  # minutes until a point counts as complete though its minute was not read completely
 IDLE_FOR = 5  # minutes without demand, before a namespace became silent, that make a metric idle
 STREAM_LAG = 2  # minutes until a stream has delivered a minute completely

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import numpy as np
 
 from collectors.base import Unobservable
-from monitor.fleet.fleet import Fleet, Key, Series
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.key import Key
 from monitor.fleet.limits import why_unobservable_now
-from monitor.fleet.rings import NEVER
+from monitor.fleet.namespaces import NEVER
 from monitor.fleet.urgency import urgency_key
 from rules.band import Zone
 from rules.limits import Band, LimitSource, Signal, catalogue

@@ -7,7 +7,8 @@ import numpy as np
 from monitor.fleet.columns import Columns, Flags, Floats, Ids, Int8s, Ints, Objects
 from monitor.fleet.formulas import Formulas, Slots
 from monitor.fleet.limit_history import PastLimits
-from monitor.fleet.rings import NEVER, Rings
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.rings import Rings
 from rules.band import Zone
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from monitor.fleet.columns import Flags, Floats, Ids, Int8s, Ints, Objects
-from monitor.fleet.fleet import Fleet, Group
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Group
 
 
 class ActiveAlert(NamedTuple):

@@ -8,8 +8,9 @@ import numpy as np
 from collectors.base import Op
 from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.formulas import Slots, select_slots
+from monitor.fleet.namespaces import NEVER
 from monitor.fleet.operations import NAN
-from monitor.fleet.rings import NEVER, RECENT_MINUTES, WINDOW
+from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
 from monitor.fleet.series_columns import SeriesColumns
 from rules.band import excess
 

@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from collectors.base import Unobservable
-from monitor.fleet.fleet import Key, Series
+from monitor.fleet.fleet import Series
+from monitor.fleet.key import Key
 from monitor.fleet.snapshot import Snapshot
 from rules.band import Zone
 

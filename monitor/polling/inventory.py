@@ -16,7 +16,8 @@ from monitor.aws.run_status import RunStatus
 from monitor.aws.scan import Scan
 from monitor.aws.status import TAGS
 from monitor.config.config import Config
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.tags import TagLabels
 from monitor.schema.selector import SelectorLabels

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.fleet.columns import Ints
-from monitor.fleet.rings import WINDOW, Rings
+from monitor.fleet.ring_columns import WINDOW
+from monitor.fleet.rings import Rings
 
 MAX_METRICS_PER_CALL = 500  # of GetMetricData
 REVISED_MINUTES = 10  # before the newest minute, which CloudWatch may still revise

@@ -18,8 +18,9 @@ from monitor.aws.rate_limiter import RateLimiter
 from monitor.cost.prices import METRIC_OWNERS
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.metric_query import metric_query
+from monitor.fleet.namespaces import NEVER
 from monitor.fleet.publication_delay import PublicationDelays
-from monitor.fleet.rings import NEVER, WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from monitor.polling import codec, plan
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_pages import MetricPages

@@ -11,7 +11,7 @@ from collectors.base import Collector
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.scan import Scan
-from monitor.fleet.fleet import Key
+from monitor.fleet.key import Key
 from monitor.lib.text import replace_surrogates
 
 

@@ -18,7 +18,8 @@ from monitor.aws.run_status import RunStatus
 from monitor.aws.status import AccountStatus, CellStatus, describe_failure
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
-from monitor.fleet.fleet import CellKey, Fleet, Key
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import CellKey, Key
 from monitor.lib.schedule import Schedule
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.cell_watcher import CellWatcher

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from monitor.fleet.columns import Floats, Ids, Ints
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.rings import NEVER, WINDOW
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import WINDOW
 from monitor.push.samples import SampleKind
 
 WATERMARK_DTYPE: Final = np.dtype([("id", "<u8"), ("minutes", "<i4", len(SampleKind))])

@@ -7,7 +7,7 @@ from math import floor, log10
 import numpy as np
 
 from monitor.fleet.history import SeriesHistory
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from monitor.lib.units import format_amount
 from rules.limits import Band
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from monitor.fleet.columns import Floats
 from monitor.fleet.history import SeriesHistory
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 
 LENGTH = 18  # characters
 BUCKET = WINDOW // LENGTH  # minutes per character, which shows their highest value

@@ -12,8 +12,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from monitor.fleet.fleet import LABELS, Key
 from monitor.fleet.history import SeriesHistory
+from monitor.fleet.key import LABELS, Key
 from monitor.fleet.rows import Row
 from monitor.lib.text import escape_unprintable
 from monitor.lib.units import format_amount, format_percent, format_range

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from monitor.fleet.fleet import Key
+from monitor.fleet.key import Key
 from monitor.fleet.rows import Row, signal_of
 from monitor.lib.telemetry import VERSION
 from monitor.lib.units import format_amount, format_percent

@@ -12,9 +12,10 @@ from monitor.aws.status import describe_failure
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.cost.telemetry import CostTelemetry, MeasuredCost
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.judge import judge
+from monitor.fleet.key import Key
 from monitor.fleet.rows import rows_of
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.watcher import DUPLICATE_ENTRY, Watcher

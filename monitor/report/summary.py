@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from monitor.cost.idle import IdlePurchase, idle_purchases
-from monitor.fleet.fleet import Key
 from monitor.fleet.history import SeriesHistory
+from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
 from monitor.report.blind_spots import unobservable_by_reason
 from monitor.report.scan import ScanReport

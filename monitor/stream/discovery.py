@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from monitor.fleet.fleet import CellKey
+from monitor.fleet.key import CellKey
 
 CellService = tuple[CellKey, str]
 RequestInventory = Callable[[CellKey, str], None]

@@ -5,8 +5,10 @@ import asyncio
 import numpy as np
 
 from monitor.fleet.columns import Flags, Ints
-from monitor.fleet.fleet import CellKey, Fleet
-from monitor.fleet.rings import NEVER, WINDOW
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import CellKey
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import WINDOW
 from monitor.stream.declared_metrics import DECODED_STATISTICS, MAX_STATISTICS, SERVICES_BY_NAMESPACE
 from monitor.stream.discovery import CellService, Discovery
 from monitor.stream.early_points import MAX_EARLY_POINTS, EarlyPoints, NamedPoints

@@ -15,9 +15,11 @@ import numpy as np
 
 from collectors.base import Metric
 from monitor.fleet.columns import Ints
-from monitor.fleet.fleet import CellKey, Fleet
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import metric_query
-from monitor.fleet.rings import NEVER, WINDOW
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import WINDOW
 from monitor.stream.declared_metrics import DECLARED_METRICS
 from monitor.stream.row_index import CellMetric
 

@@ -6,7 +6,7 @@ A spelling of a name is the bytes in which a record contains it; one name may ha
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from monitor.fleet.fleet import CellKey
+from monitor.fleet.key import CellKey
 from monitor.lib.errors import HeadroomError
 
 UNDECLARED, INVALID = -1, -2  # instead of a number: no collector declares the metric; malformed name

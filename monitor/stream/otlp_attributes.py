@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from monitor.fleet.fleet import CellKey
+from monitor.fleet.key import CellKey
 from monitor.stream.decode_budget import DecodeBudget
 from monitor.stream.interner import MAX_DIMENSIONS_BYTES, NameInterner
 from monitor.stream.protobuf_reader import FIXED64, LENGTH, VARINT, ProtobufError, fields, tag

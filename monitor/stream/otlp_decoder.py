@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from monitor.fleet.fleet import CellKey
+from monitor.fleet.key import CellKey
 from monitor.stream.interner import UNDECLARED, NameInterner
 from monitor.stream.otlp_attributes import ATTRIBUTE, LABEL, cell_of, name_of
 from monitor.stream.points import DecodeError, Points

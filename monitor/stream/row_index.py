@@ -9,7 +9,8 @@ import numpy.typing as npt
 from collectors.base import Metric
 from monitor.cost.prices import METRIC_OWNERS
 from monitor.fleet.columns import Columns, Flags, Ints
-from monitor.fleet.fleet import CellKey, Fleet
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import metric_query
 from monitor.stream.declared_metrics import (
     AVERAGE,

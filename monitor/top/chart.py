@@ -14,7 +14,7 @@ import numpy as np
 from rich.text import Text
 
 from monitor.fleet.columns import Floats
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from monitor.lib.text import escape_unprintable
 from monitor.render.chart import Chart, axis_label, round_step
 from monitor.render.sparkline import THROTTLED

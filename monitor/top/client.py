@@ -14,7 +14,7 @@ from monitor.api import client as api
 from monitor.api.alert_models import AlertList, AlertModel, NoticeList, SilenceModel
 from monitor.api.client import TOKEN_VARIABLE, ApiStatusError, ApiTransportError, quote_segment
 from monitor.api.models import ReadyModel, SeriesDetailModel, SeriesPageModel
-from monitor.fleet.fleet import ALL_LABELS
+from monitor.fleet.key import ALL_LABELS
 from monitor.fleet.query import Query
 from monitor.lib.errors import HeadroomError
 from monitor.notifiers.notice import Notice

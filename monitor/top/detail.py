@@ -11,9 +11,10 @@ import numpy as np
 from collectors.base import Resource
 from monitor.api.models import SampleModel, SeriesDetailModel
 from monitor.fleet.columns import Floats
-from monitor.fleet.fleet import Key, Series
+from monitor.fleet.fleet import Series
 from monitor.fleet.history import SeriesHistory
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.key import Key
+from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.notifiers.notice import Notice
 from monitor.render.chart import Chart

@@ -10,7 +10,7 @@ from typing import get_args
 from pydantic import ValidationError
 
 from monitor.fleet.filters import Filters
-from monitor.fleet.fleet import LABELS
+from monitor.fleet.key import LABELS
 from monitor.fleet.query import WILDCARDS, Query, Sort, ZoneWord
 from monitor.lib.errors import HeadroomError
 from rules.band import ZONES

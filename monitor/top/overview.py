@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Footer, Static
 
 from monitor.api.models import SeriesModel
-from monitor.fleet.fleet import LABELS
+from monitor.fleet.key import LABELS
 from monitor.lib.text import escape_unprintable
 from monitor.top.alerts import AlertsScreen
 from monitor.top.columns import COLUMN_BY_SORT, COLUMNS

@@ -4,7 +4,7 @@ import time
 from datetime import datetime
 
 from monitor.api.models import SeriesModel
-from monitor.fleet.fleet import WHOLE_ACCOUNT
+from monitor.fleet.key import WHOLE_ACCOUNT
 from monitor.lib.durations import format_duration
 from monitor.lib.text import escape_unprintable
 from monitor.lib.units import format_amount, format_range

@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from monitor.fleet.columns import Floats
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from monitor.render.chart import (
     GRID_LINES,
     HEIGHT,

@@ -11,7 +11,8 @@ from monitor.alerting.groups import urgency
 from monitor.alerting.records import Acknowledgement, Silence
 from monitor.alerting.series_notices import current_usage
 from monitor.alerting.silences import Silences
-from monitor.fleet.fleet import LABELS, Fleet, Key
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import LABELS, Key
 from monitor.fleet.rows import row_of
 from monitor.notifiers.notice import Notice
 

@@ -6,8 +6,9 @@ from math import isfinite
 
 from markupsafe import Markup
 
-from monitor.fleet.fleet import Fleet, Key, Series
+from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
+from monitor.fleet.key import Key
 from monitor.fleet.rows import signal_of
 from monitor.fleet.snapshot import Snapshot
 from monitor.lib.units import format_amount, format_range

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from tests.acceptance.test_remote_write import IN_ORDER, Tsdb, Values
 from tests.monitor.serve_process import free_port, journal
 from tests.processes import demo_aws, eventually, get, headroom, nothing_pending

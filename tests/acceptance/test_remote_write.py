@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from collectors.base import total
 from monitor.fleet.fleet import Fleet, Series
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from monitor.outbound.client import OutboundClient
 from monitor.push.service import PushService
 from monitor.push.settings import PushConfig

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from collectors.base import Metric, Observed, total
 from monitor.alerting.lifecycle import Lifecycle
-from monitor.fleet.fleet import Fleet, Key, Series
+from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.judge import judge
 from monitor.fleet.judged import sample_minutes
+from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.rings import PROVISIONAL_FOR
 from monitor.fleet.series_settings import SeriesSettings

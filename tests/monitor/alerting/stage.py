@@ -27,8 +27,9 @@ from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import CellStatus, MonitorStatus
 from monitor.config.config import Config
-from monitor.fleet.fleet import Fleet, Key, Series
+from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.judge import judge
+from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.notifiers.notice import Notice, NoticeKind, Notification

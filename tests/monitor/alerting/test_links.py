@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from collectors.base import Resource
 from monitor.alerting.links import Links
-from monitor.fleet.fleet import Key
+from monitor.fleet.key import Key
 from monitor.schema.problems import problem_lines, problems_from_pydantic
 from rules.limits import catalogue, signals
 from tests.monitor.alerting.notices import ACCOUNT, REGION

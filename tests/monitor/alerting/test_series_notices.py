@@ -9,7 +9,7 @@ import pytest
 from collectors.base import Resource
 from monitor.alerting.series_notices import IDLE_REMEDY, NoticeDetails, limit_changed, series_notice
 from monitor.alerting.trend import Trend
-from monitor.fleet.fleet import Key
+from monitor.fleet.key import Key
 from monitor.fleet.rows import Row, signal_of
 from monitor.notifiers.notice import NoticeKind, Severity
 from rules.band import Zone

@@ -6,7 +6,7 @@ import pytest
 
 from monitor.aws.cell import Cell
 from monitor.aws.rate_limiter import RateLimiter
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from monitor.polling.plan import MAX_METRICS_PER_CALL
 from monitor.polling.reader import POINTS_PER_SECOND
 from tests.fake_aws import FakeAws, FakeClientCache

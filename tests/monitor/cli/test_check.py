@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
 from monitor.cli.scan import exit_code
-from monitor.fleet.fleet import Key
+from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
 from monitor.report.check_formats import FIELDS, Report
 from rules.band import Zone

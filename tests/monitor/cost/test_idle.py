@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from monitor.cost.idle import IdlePurchase, idle_purchases
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
 from rules.limits import LimitSource
 from tests.monitor.fleet.fleets import key
 from tests.monitor.report.scans import scan_report, stream, use

@@ -14,7 +14,7 @@ from collectors.base import Unobservable, per_second
 from monitor.exposition.exposition import CHUNK, Exposition
 from monitor.exposition.families import FAMILIES
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.rings import NEVER
+from monitor.fleet.namespaces import NEVER
 from monitor.lib.label_names import exported_labels
 from rules.band import Zone
 from rules.limits import Limit, LimitSource

@@ -7,9 +7,10 @@ import numpy as np
 from collectors.base import Metric, Observed, per_second
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.columns import Floats
-from monitor.fleet.fleet import Fleet, Key, Series
+from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.key import Key
+from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource

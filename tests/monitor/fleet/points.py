@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from collectors.base import Op
 from monitor.fleet.formulas import DIFFERENCES, MAY_FALL, Formula
-from monitor.fleet.namespaces import ALWAYS, SILENT_AFTER
+from monitor.fleet.namespaces import ALWAYS, NEVER, SILENT_AFTER
 from monitor.fleet.operations import (
     LOOKBACK_MINUTES,
     MAX_GROWTH,
@@ -14,7 +14,8 @@ from monitor.fleet.operations import (
     SILENCE_OPS,
     UNFINISHED_MINUTES,
 )
-from monitor.fleet.rings import IDLE_FOR, NEVER, PROVISIONAL_FOR, RECENT_MINUTES, WINDOW
+from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
+from monitor.fleet.rings import IDLE_FOR, PROVISIONAL_FOR
 
 NAN = float("nan")
 OPERATIONS = [op for op in Op if op not in SILENCE_OPS]  # those have tests of their own

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from collectors.base import Metric, Observed, Usage, count_difference, per_second, total
 from monitor.alerting.lifecycle import Lifecycle
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
+from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.operations import SETTLED_AFTER, UNFINISHED_MINUTES
 from monitor.fleet.series_settings import SeriesSettings

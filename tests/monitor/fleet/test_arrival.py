@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.namespaces import MIN_LATE, NEVER, RESUME_FOR, SILENT_AFTER
-from monitor.fleet.rings import WINDOW, Rings
+from monitor.fleet.ring_columns import WINDOW
+from monitor.fleet.rings import Rings
 
 NOW = 29_000_000
 SPAN = 30  # minutes in which something happens

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from collectors.base import Metric, Observed, Op, Unobservable, Usage, highest, total
 from monitor.fleet.columns import INITIAL_CAPACITY
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
+from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
-from monitor.fleet.rings import NEVER
+from monitor.fleet.namespaces import NEVER
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource

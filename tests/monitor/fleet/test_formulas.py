@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from collectors.base import Op
 from monitor.fleet.formulas import Formula, Formulas
-from monitor.fleet.rings import NEVER, RECENT_MINUTES, Rings
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import RECENT_MINUTES
+from monitor.fleet.rings import Rings
 from tests.monitor.fleet.points import NAN, OPERATIONS, Model, Point, refused, result, told
 
 START = 29_000_000

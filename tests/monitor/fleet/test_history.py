@@ -8,7 +8,7 @@ import pytest
 from collectors.base import Observed, per_second
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.history import SeriesHistory
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from tests.monitor.fleet.fleets import NOW, RULING, add, key, traffic

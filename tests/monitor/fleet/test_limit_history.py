@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from collectors.base import Observed, per_second
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.limit_history import PastLimits
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from rules.limits import Limit, LimitSource
 from tests.monitor.fleet.fleets import NOW, RULING, key, traffic
 from tests.resources import resource

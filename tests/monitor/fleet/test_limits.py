@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from collectors.base import Metric, Observed, Usage, highest
 from monitor.alerting.lifecycle import Lifecycle
-from monitor.fleet.fleet import CellKey, Fleet, Key, Series
+from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.judge import judge
+from monitor.fleet.key import CellKey, Key
 from monitor.fleet.limits import (
     LIMIT_CHANGED,
     NOT_THE_DEFAULT,

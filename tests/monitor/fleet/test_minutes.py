@@ -5,7 +5,7 @@ import numpy as np
 from collectors.base import Metric, highest, total
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.history import SeriesHistory, last_read_minute, usage_histories
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from tests.monitor.fleet.points import NAN
 from tests.monitor.fleet.test_judge import NOW, Write, key, more_traffic, put, seen, traffic, write
 

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from collectors.base import Resource, Unobservable
 from monitor.exposition.exposition import Exposition
-from monitor.fleet.fleet import LABELS, Fleet, Key
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import LABELS, Key
 from monitor.fleet.query import CursorError, Query, Sort, ZoneWord, run_query, series_by_id
 from monitor.fleet.snapshot import Snapshot
 from rules.band import ZONES, Zone

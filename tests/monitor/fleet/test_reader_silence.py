@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from collectors.base import Metric, Observed, reader_lag, unread_duration
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
+from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.fleet.columns import INITIAL_CAPACITY, Floats, Ints
-from monitor.fleet.namespaces import NO_NAMESPACE
-from monitor.fleet.rings import NEVER, RECENT_MINUTES, WINDOW, Rings
+from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
+from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
+from monitor.fleet.rings import Rings
 from tests.monitor.fleet.points import NAN, Model, Point, Row
 
 START = 29_000_000

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from collectors.base import Metric, Observed, Unobservable, highest
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
 from monitor.fleet.rows import Row, row_of, rows_of, signal_of
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone

@@ -6,7 +6,8 @@ from typing import Any
 from collectors import COLLECTORS
 from collectors.base import ACCOUNT, Aws, Collector, Observed, ScanFunction
 from monitor.config.config import Config
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
 from monitor.polling.inventory import Inventory
 from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
 from tests.resources import resource as of

@@ -16,7 +16,8 @@ from monitor.alerting.inhibit import inhibited
 from monitor.alerting.links import Links
 from monitor.alerting.notice_builder import key_of
 from monitor.exposition.exposition import Exposition
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
 from monitor.lib.label_names import exported_labels
 from monitor.notifiers.notice import Notice, Severity, resource_of
 from monitor.render.commands import COMMANDS, increase_command

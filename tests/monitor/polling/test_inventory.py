@@ -8,7 +8,8 @@ import pytest
 from collectors.base import ACCOUNT, Aws, Observed, Resource, ScanFunction
 from collectors.kinesis import MIB
 from monitor.config.config import Config
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
 from monitor.polling.inventory import YIELD_EVERY, Inventory
 from tests.fake_aws import ACCOUNT_ID, denied
 from tests.monitor.polling.inventories import (

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from monitor.fleet.rings import WINDOW, Rings
+from monitor.fleet.ring_columns import WINDOW
+from monitor.fleet.rings import Rings
 from monitor.polling.plan import MAX_METRICS_PER_CALL, REVISED_MINUTES, MetricRequest, plan_requests
 
 NOW = 29_000_000

@@ -11,10 +11,12 @@ import pytest
 
 from collectors.base import Metric, Observed, total
 from monitor.aws.cell import Cell
-from monitor.fleet.fleet import Fleet, Key, Series
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
+from monitor.fleet.namespaces import NEVER
 from monitor.fleet.publication_delay import MIN_POLLS
-from monitor.fleet.rings import NEVER, WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.plan import REVISED_MINUTES
 from monitor.polling.reader import MAX_REQUESTS_PER_METRIC, MetricReader

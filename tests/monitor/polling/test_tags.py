@@ -8,7 +8,7 @@ from collectors import COLLECTORS
 from monitor.alerting.blind_text import iam_action
 from monitor.aws.status import TAGS
 from monitor.config.config import Config
-from monitor.fleet.fleet import Key
+from monitor.fleet.key import Key
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.cell_watcher import CellWatcher
 from monitor.polling.inventory import Inventory

@@ -7,7 +7,8 @@ import pytest
 
 from collectors.base import Unobservable, total
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.rings import PROVISIONAL_FOR, STREAM_LAG, WINDOW
+from monitor.fleet.ring_columns import WINDOW
+from monitor.fleet.rings import PROVISIONAL_FOR, STREAM_LAG
 from monitor.push.pending_samples import LATE_MINUTES, SLICE_MINUTES, PendingSamples
 from rules.band import Zone
 from tests.monitor.fleet.fleets import NOW, RULING, key, traffic

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.fleet.columns import Floats
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from monitor.render.sparkline import BLOCKS, BUCKET, GAP, LENGTH, THROTTLED, sparkline
 from tests.monitor.fleet.fleets import course
 

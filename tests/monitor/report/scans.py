@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from collectors.base import Unobservable
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.judge import judge
+from monitor.fleet.key import Key
 from monitor.fleet.rows import rows_of, signal_of
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.report.scan import ScanReport

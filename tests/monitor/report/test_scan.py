@@ -10,7 +10,7 @@ import pytest
 
 from monitor.aws.failure import Failure
 from monitor.config.config import Config
-from monitor.fleet.fleet import Key
+from monitor.fleet.key import Key
 from monitor.polling.watcher import DUPLICATE_ENTRY
 from monitor.report.scan import (
     limit_to_requested_services,

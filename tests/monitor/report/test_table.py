@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from collectors.base import Unobservable
-from monitor.fleet.fleet import Key
 from monitor.fleet.history import SeriesHistory
+from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
 from monitor.report.check_formats import COLUMNS, COMPACT_COLUMNS, FORMATS, Report, usage_text, write_table
 from rules.band import Zone

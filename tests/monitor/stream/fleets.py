@@ -6,7 +6,8 @@ import numpy as np
 from prometheus_client import Counter
 
 from collectors.base import Metric, Observed, total
-from monitor.fleet.fleet import Fleet, Key
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.stream.discovery import (

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from monitor.fleet.rings import STREAM_GAP, STREAM_LAG, WINDOW, Rings
+from monitor.fleet.ring_columns import WINDOW
+from monitor.fleet.rings import STREAM_GAP, STREAM_LAG, Rings
 from monitor.polling.plan import REVISED_MINUTES, MetricRequest, plan_requests
 
 NOW, DELAY = 29_000_000, 3

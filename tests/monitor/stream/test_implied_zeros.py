@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from monitor.polling.plan import plan_requests
 from monitor.stream.implied_zeros import ABSENT_AFTER
 from tests.monitor.stream.bodies import ACCOUNT, NOW, REGION, Update, delivery, lines

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.fleet.columns import Floats
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from monitor.render.chart import Chart
 from monitor.top.bars import bar, downsample
 from monitor.top.chart import FOOTER_HEIGHT, LABEL_WIDTH, dots_between, plot

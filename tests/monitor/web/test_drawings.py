@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monitor.fleet.columns import Floats
-from monitor.fleet.rings import WINDOW
+from monitor.fleet.ring_columns import WINDOW
 from monitor.render.chart import LEFT, RIGHT, WIDTH, Chart, round_step
 from monitor.render.svg import line_path, run_marks, utilization_bar, utilization_sparkline
 from monitor.web.chart import chart_svg

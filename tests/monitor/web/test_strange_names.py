@@ -14,8 +14,8 @@ from collectors.base import Resource, Unobservable
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import CellStatus, MonitorStatus, ReloadStatus
-from monitor.fleet.fleet import Key
 from monitor.fleet.judge import judge
+from monitor.fleet.key import Key
 from monitor.fleet.snapshot import ActiveAlert
 from monitor.lib.text import replace_surrogates
 from monitor.web.templating import asset
