@@ -16,6 +16,7 @@ from monitor.report.summary import Summary, SummaryRow, resource_name
 
 SERIES_COLUMNS = ("zone", "resource", "location", "utilization", "usage", "limit", "three hours")
 NUMERIC_COLUMNS = ("utilization", "usage", "limit", "per month")
+UNKNOWN = "Unknown: no series could be judged."
 MAX_SERIES_PER_COMMAND = 5  # series listed for one command
 
 
@@ -118,14 +119,14 @@ def _newly_above(summary: Summary) -> Iterator[str]:
         yield from table_lines(["since", *SERIES_COLUMNS], rows, NUMERIC_COLUMNS)
         yield from _omitted(summary.newly_above.omitted)
     else:
-        yield "None."
+        yield "None." if summary.worst.items else UNKNOWN
 
 
 def _idle(summary: Summary) -> Iterator[str]:
     yield "## Idle capacity"
     yield ""
     if not summary.idle.items:
-        yield "No provisioned capacity is below its target band."
+        yield "No provisioned capacity is below its target band." if summary.worst.items else UNKNOWN
         return
     yield (
         "Provisioned capacity below its target band. After the proposed reduction, the highest minute of the "
