@@ -12,7 +12,9 @@ from monitor.schema.types import known_services
 from monitor.stream import aws_setup
 
 app = typer.Typer(
-    help="Set up CloudWatch metric streams, and list what could not be decoded.", no_args_is_help=True
+    help="Set up CloudWatch metric streams, and list what could not be decoded.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 DEAD_LETTERS_PATH = "/api/v1/stream/dead-letters"

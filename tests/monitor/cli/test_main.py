@@ -50,9 +50,13 @@ def test_every_command_explains_itself_with_an_example(command: tuple[str, ...])
         assert f"Example: headroom {' '.join(command)}" in result.output
 
 
-@pytest.mark.parametrize("group", [(), ("config",)], ids=str)
+@pytest.mark.parametrize(
+    "group", [(), *((name,) for name in ("alerts", "config", "dashboards", "stream"))], ids=str
+)
 def test_a_group_of_commands_lists_them(group: tuple[str, ...]) -> None:
-    listed = re.findall(r"^│ ([a-z][a-z-]*)", headroom(*group, "--help").output, re.M)
+    printed = headroom(*group, "--help").output
+    assert ("--install-completion" in printed) == (not group)
+    listed = re.findall(r"^│ ([a-z][a-z-]*)", printed, re.M)
     known = [one[len(group)] for one in commands(get_command(app)) if one[: len(group)] == group]
     assert {*listed} == {*known}
 
