@@ -64,6 +64,16 @@ class Header(ConfigModel):
         return self
 
 
+def _by_lower_name(headers: Sequence[Header]) -> Mapping[str, SecretStr]:
+    """Return the values of headers. Raises PydanticCustomError for a name that occurs twice."""
+    values: dict[str, SecretStr] = {}
+    for name, value in (one.pair for one in headers):
+        if name.lower() in values:
+            raise problem(f"expected each header once, found {name} again")
+        values[name.lower()] = value
+    return values
+
+
 class PushConfig(ConfigModel):
     """A receiver of samples: a time series database that supports remote write or OTLP."""
 
@@ -144,9 +154,11 @@ class PushConfig(ConfigModel):
         token, password = self._secrets()
         if bool(self.username) != bool(password):
             raise problem("expected username and password together, found one of them")
-        if token and password:
-            raise problem("expected a bearer token or a password, found both")
-        check_authorization((self.url,), token, password)
+        given = token, password, _by_lower_name(self.headers).get("authorization")
+        authorizations = [*filter(None, given)]
+        if len(authorizations) > 1:
+            raise problem("expected one of bearer_token, password and a header Authorization, found several")
+        check_authorization((self.url,), *authorizations)
         if self.type == "otlp" and "version" in self.model_fields_set:
             raise problem("expected version with type remote_write only")
         if not self.allow_insecure and self.url.get_secret_value().lower().startswith("http://"):

@@ -67,7 +67,25 @@ def test_secrets_come_from_everywhere_and_are_never_shown(tmp_path: Path) -> Non
         ({"password": SECRET}, ": expected username and password together, found one of them"),
         (
             {"username": "me", "password": SECRET, "bearer_token": SECRET},
-            ": expected a bearer token or a password, found both",
+            ": expected one of bearer_token, password and a header Authorization, found several",
+        ),
+        (
+            {"bearer_token": SECRET, "headers": [{"name": "authorization", "value": SECRET}]},
+            ": expected one of bearer_token, password and a header Authorization, found several",
+        ),
+        (
+            {"url": f"https://me:{SECRET}@tsdb", "headers": [{"name": "Authorization", "value": SECRET}]},
+            ": expected user and password in the URL, or an authorization, not both (not shown)",
+        ),
+        (
+            {
+                "headers": [
+                    {"name": "X-Id", "value": "a"},
+                    {"name": "y", "value": "a"},
+                    {"name": "x-id", "value": "b"},
+                ]
+            },
+            ": expected each header once, found x-id again",
         ),
         (
             {"url": f"https://me:{SECRET}@tsdb", "bearer_token": SECRET},
