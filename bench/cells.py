@@ -22,6 +22,7 @@ import monitor.cli  # noqa: F401  to load what a real process loads
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.polling.watcher import Watcher
+from tests.http_endpoint import serve_http
 from tests.telemetries import Telemetries
 
 REGIONS = (
@@ -86,13 +87,9 @@ async def respond(request: web.Request) -> web.Response:
 
 async def serve() -> None:
     """Serve the empty AWS until killed; the first line of output is the port."""
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", respond)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    print(runner.addresses[0][1], flush=True)
-    await asyncio.Event().wait()
+    async with serve_http(respond) as port:
+        print(port, flush=True)
+        await asyncio.Event().wait()
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ import aiohttp
 from aiohttp import web
 
 from monitor.demo.session import ENVIRONMENT
+from tests.http_endpoint import serve_http
 from tests.monitor.serve_process import free_port
 from tests.processes import COMMAND, running
 
@@ -106,14 +107,11 @@ class FakeAws:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         """Serve on loopback; yield the URL."""
-        app = web.Application(client_max_size=2**24)
-        app.router.add_post("/hook", self.hook)
-        app.router.add_post("/{rest:.*}", self.respond)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-        await runner.cleanup()
+        async with serve_http(self.handle) as port:
+            yield f"http://127.0.0.1:{port}"
+
+    async def handle(self, request: web.Request) -> web.Response:
+        return await (self.hook(request) if request.path == "/hook" else self.respond(request))
 
     async def hook(self, request: web.Request) -> web.Response:
         for alert in (await request.json())["data"]["alerts"]:

@@ -11,25 +11,23 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import uvicorn
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bench.judge import NOW, fleet_of
-from monitor.alerting.service import Alerting
-from monitor.api.app_state import AppState
-from monitor.aws.status import MonitorStatus
-from monitor.config.config import Config
+from monitor.api.app_state import EventTiming
 from monitor.exposition.exposition import Exposition
 from monitor.exposition.families import FAMILIES
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
-from monitor.server.web_app import create_app
-from tests.telemetries import Telemetries
+from tests.monitor.served import Server
 
 SERIES = 100_000
 ROUNDS = 8  # scrapes of each kind
@@ -130,28 +128,16 @@ def ping(port: int, done: Event, label: str) -> None:
     )
 
 
-async def serve(fleet: Fleet, exposition: Exposition) -> None:
-    async def reload() -> None: ...
-
-    telemetry = Telemetries()
+async def serve(fleet: Fleet) -> None:
     with TemporaryDirectory() as folder:
-        config = Config(journal=f"{folder}/headroom.db")
-        async with Alerting.opened(config.alerting_settings(), fleet, telemetry.registry) as alerting:
-            state = AppState(
-                fleet=fleet,
-                exposition=exposition,
-                telemetry=telemetry.process,
-                cost=telemetry.cost,
-                monitor_status=MonitorStatus,
-                reload=reload,
-                alerting=alerting,
-            )
-            await measure_latencies(state, fleet, exposition)
+        async with Server.opened(Path(folder), fleet=fleet, event_timing=EventTiming()) as served:
+            await served.exposition.publish({})
+            await measure_latencies(served.app, fleet, served.exposition)
 
 
-async def measure_latencies(state: AppState, fleet: Fleet, exposition: Exposition) -> None:
+async def measure_latencies(app: FastAPI, fleet: Fleet, exposition: Exposition) -> None:
     """Print latencies of an idle server, during scrapes, and during scrapes with rendering."""
-    server = uvicorn.Server(uvicorn.Config(create_app(state), log_level="warning", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
     listener = socket.create_server(("127.0.0.1", 0))
     # asyncio sets TCP_NODELAY only on sockets that it opens.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -193,7 +179,7 @@ async def main() -> None:
     exposition = Exposition(fleet)
     print(f"{SERIES:,} series, {len(FAMILIES) - 2} families")
     await render(fleet, exposition)
-    await serve(fleet, exposition)
+    await serve(fleet)
 
 
 if __name__ == "__main__":

@@ -22,18 +22,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from collectors.base import Metric, Observed, Resource, per_second
-from monitor.alerting.service import Alerting
-from monitor.api.app_state import AppState
-from monitor.aws.status import MonitorStatus
-from monitor.config.config import Config
+from monitor.api.app_state import EventTiming
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
-from monitor.server.web_app import create_app
 from rules.limits import Band, Limit, LimitSource
-from tests.telemetries import Telemetries
+from tests.monitor.served import Server
 
 SERIES, ACCOUNTS, REGIONS = 100_000, 50, ("eu-west-1", "us-east-1", "eu-central-1", "ap-southeast-2")
 ROUNDS = 200
@@ -66,23 +62,10 @@ def fleet_of(series: int) -> Fleet:
 
 @asynccontextmanager
 async def application(fleet: Fleet) -> AsyncIterator[tuple[FastAPI, Exposition]]:
-    async def reload() -> None: ...
-
-    exposition, telemetry = Exposition(fleet), Telemetries()
     with TemporaryDirectory() as folder:
-        config = Config(journal=str(Path(folder) / "headroom.db"))
-        async with Alerting.opened(config.alerting_settings(), fleet, telemetry.registry) as alerting:
-            state = AppState(
-                fleet=fleet,
-                exposition=exposition,
-                telemetry=telemetry.process,
-                cost=telemetry.cost,
-                monitor_status=MonitorStatus,
-                reload=reload,
-                alerting=alerting,
-            )
-            await exposition.publish({})
-            yield create_app(state), exposition
+        async with Server.opened(Path(folder), fleet=fleet, event_timing=EventTiming()) as served:
+            await served.exposition.publish({})
+            yield served.app, served.exposition
 
 
 async def request_overview(app: FastAPI, query: str = "") -> tuple[float, bytes]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any, Self
@@ -10,6 +11,7 @@ from aiohttp import web
 from botocore.credentials import ReadOnlyCredentials
 
 from monitor.aws.credentials import Credentials
+from tests.http_endpoint import serve_http
 
 Query = dict[str, Any]  # one of MetricDataQueries
 Body = dict[str, Any]  # a request body, parsed from JSON
@@ -45,18 +47,13 @@ class FakeCloudWatch:
     minute: int | None = None
 
     async def __aenter__(self) -> Self:
-        app = web.Application(client_max_size=2**24)
-        app.router.add_post("/{rest:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
+        self._serving = AsyncExitStack()
+        port = await self._serving.enter_async_context(serve_http(self._handle))
+        self.url = f"http://127.0.0.1:{port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+        await self._serving.aclose()
 
     async def _handle(self, request: web.Request) -> web.Response:
         assert request.headers["X-Amz-Target"].endswith(".GetMetricData")

@@ -17,7 +17,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -42,7 +42,7 @@ from monitor.notifiers.notice import Notice
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-DISK_TIMEOUT = 30  # seconds that one job may take
+DISK_TIMEOUT: Final = 30.0  # seconds that one job may take
 MAINTENANCE_INTERVAL = 300  # seconds
 MAX_UNWRITTEN_NOTICES = 10_000  # notices of the history that memory keeps while the disk fails
 
@@ -74,6 +74,7 @@ class Journal(RowStore):
 
     failure: a sentence that says why the disk fails; None while it works. corrupt_files: the corrupt files
     that this process renamed. rejected_count: the number of rows that this process moved to `UNUSABLE_ROWS`.
+    disk_timeout: seconds that one job may take from now on.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Journal(RowStore):
         self.corrupt_files: list[Path] = []
         self.rejected_count = 0
         self._file, self._now = file, now
-        self._disk_timeout, self._maintenance_interval = disk_timeout, maintenance_interval
+        self.disk_timeout, self._maintenance_interval = disk_timeout, maintenance_interval
         self._lock = FileLock(with_suffix(file.path, ".lock"))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._is_corrupt = False
@@ -210,7 +211,7 @@ class Journal(RowStore):
         self._last_job = asyncio.get_running_loop().run_in_executor(self._thread, job)
         # Retrieve the exception, as asyncio logs one that nobody retrieved: the caller may have timed out.
         self._last_job.add_done_callback(lambda job: job.cancelled() or job.exception())
-        async with asyncio.timeout(self._disk_timeout):  # Python 3.11's wait_for may swallow a cancellation
+        async with asyncio.timeout(self.disk_timeout):  # Python 3.11's wait_for may swallow a cancellation
             return await asyncio.shield(self._last_job)
 
     def _open_file(self) -> None:
@@ -269,7 +270,7 @@ class Journal(RowStore):
         self._is_corrupt |= _is_corruption(error)
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         cause = CAUSES.get(code) or (
-            f"no answer for {self._disk_timeout} s" if isinstance(error, TimeoutError) else "it failed"
+            f"no answer for {self.disk_timeout:g} s" if isinstance(error, TimeoutError) else "it failed"
         )
         sentence = (
             f"the journal {self._file.path} cannot be used: {cause} ({error}); alerting continues from memory"

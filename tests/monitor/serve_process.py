@@ -1,7 +1,6 @@
 """`headroom serve` as a process, for tests."""
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,12 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from tests.processes import demo_aws, eventually, headroom, nothing_pending
-
-NO_CREDENTIALS = {
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-}
 
 
 def free_port() -> int:

@@ -20,6 +20,8 @@ from monitor.server.web_app import create_app
 from tests.monitor.fleet.fleets import ACCOUNT
 from tests.telemetries import Telemetries
 
+FAST_EVENTS = EventTiming(check_interval=0.001)
+
 
 @dataclass
 class Server:
@@ -39,9 +41,15 @@ class Server:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, folder: Path, connect: Connect = connect) -> AsyncIterator["Server"]:
-        """A server whose journal is in the folder."""
-        server = cls()
+    async def opened(
+        cls,
+        folder: Path,
+        connect: Connect = connect,
+        fleet: Fleet | None = None,
+        event_timing: EventTiming = FAST_EVENTS,
+    ) -> AsyncIterator["Server"]:
+        """A server whose journal is in the folder. fleet: by default an empty one."""
+        server = cls(fleet or Fleet())
         config = Config(journal=str(folder / "headroom.db"))
         async with Alerting.opened(
             config.alerting_settings(), server.fleet, server.telemetry.registry, connect
@@ -54,7 +62,7 @@ class Server:
                 monitor_status=lambda: server.status,
                 reload=server.count_reload,
                 alerting=server.alerting,
-                event_timing=EventTiming(check_interval=0.001),
+                event_timing=event_timing,
             )
             server.app = create_app(server.state)
             yield server

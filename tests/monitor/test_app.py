@@ -21,7 +21,8 @@ from monitor.app import App, Resources
 from monitor.aws.status import MonitorStatus
 from monitor.config.config import Config
 from monitor.server.listener import bind_socket
-from tests.monitor.serve_process import NO_CREDENTIALS, free_port, journal, serving
+from tests.aws_environment import NO_CREDENTIALS, set_aws_environment
+from tests.monitor.serve_process import free_port, journal, serving
 from tests.processes import ENVIRONMENT, PROCESS_TIMEOUT, demo_aws, eventually, get, headroom, read_line
 
 
@@ -193,10 +194,7 @@ async def test_what_firehose_delivers_is_judged_at_once_and_told_as_streamed(tmp
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     """Of a Headroom in this process, without credentials."""
-    for name, value in NO_CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
+    set_aws_environment(monkeypatch, NO_CREDENTIALS)
     return Config.model_validate(
         {
             "journal": f"{tmp_path}/headroom.db",

@@ -41,16 +41,22 @@ async def test_a_silence_does_not_hide_the_resolution_of_what_was_sent(place: Pa
         assert await stage.play(orders="c") == "F"
 
 
+async def acknowledge(stage: Stage, until: float | None = None) -> None:
+    """Acknowledge the only alert as it is now."""
+    (alert,) = stage.engine.alerts
+    now = stage.seconds
+    ack = Acknowledgement(
+        alert=alert, severity=Severity.WARNING, author="me", comment="on it", at=now, until=until
+    )
+    await stage.engine.silences.acknowledge(ack)
+
+
 async def test_what_is_acknowledged_is_not_repeated_but_its_escalation_is_sent(
     place: Path | MemoryStore,
 ) -> None:
     async with Stage.opened(place, configuration(route={**AT_ONCE, "repeat_interval": 120})) as stage:
         assert await stage.play(orders="..ccccc") == "....F.r"
-        (alert,) = stage.engine.alerts
-        ack = Acknowledgement(
-            alert=alert, severity=Severity.WARNING, author="me", comment="on it", at=stage.seconds
-        )
-        await stage.engine.silences.acknowledge(ack)
+        await acknowledge(stage)
         assert await stage.play(orders="cccccsss") == ".....W.r"
         assert "R" in await stage.play(orders="." * 12)
         assert stage.engine.silences.acknowledgements == {}
@@ -59,12 +65,7 @@ async def test_what_is_acknowledged_is_not_repeated_but_its_escalation_is_sent(
 async def test_what_is_acknowledged_for_a_time_is_repeated_after_it(place: Path | MemoryStore) -> None:
     async with Stage.opened(place, configuration(route={**AT_ONCE, "repeat_interval": 120})) as stage:
         assert await stage.play(orders="..ccccc") == "....F.r"
-        (alert,) = stage.engine.alerts
-        now = stage.seconds
-        ack = Acknowledgement(
-            alert=alert, severity=Severity.WARNING, author="me", comment="on it", at=now, until=now + 4 * 60
-        )
-        await stage.engine.silences.acknowledge(ack)
+        await acknowledge(stage, until=stage.seconds + 4 * 60)
         assert await stage.play(orders="cccccc") == "...r.r"
 
 
@@ -74,10 +75,6 @@ async def test_alertmanager_is_told_again_and_again_also_what_is_acknowledged(
     forgetful = {"name": "am", "type": "alertmanager", "urls": ["https://example.org"]}
     async with Stage.opened(place, configuration([forgetful], route=AT_ONCE)) as stage:
         assert await stage.play(orders="..cccc") == "....Fr"
-        (alert,) = stage.engine.alerts
-        ack = Acknowledgement(
-            alert=alert, severity=Severity.WARNING, author="me", comment="on it", at=stage.seconds
-        )
-        await stage.engine.silences.acknowledge(ack)
+        await acknowledge(stage)
         assert await stage.play(orders="ccc") == "rrr"
         assert await stage.play(orders="...") == "rrR"

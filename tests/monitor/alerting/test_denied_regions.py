@@ -31,18 +31,23 @@ async def refusals() -> Mapping[str, Sequence[Failure]]:
     return {**failures, METRICS: (Failure("GetMetricData", "", "AccessDenied", "not authorized"),)}
 
 
+def denied_cells(refused: Mapping[str, Sequence[Failure]]) -> SimulatedCells:
+    """The regions of all accounts; refused: the failures of each service, in all regions but one."""
+    return SimulatedCells(
+        ACCOUNTS,
+        [SEEN, *DENIED],
+        [one.service for one in COLLECTORS],
+        lambda account, region, service: () if region == SEEN else refused[service],
+    )
+
+
 async def test_each_account_is_told_once_and_names_what_is_denied(tmp_path: Path) -> None:
     refused = await refusals()
     assert {one.code for those in refused.values() for one in those} == {
         "AccessDenied",
         "AccessDeniedException",
     }
-    cells = SimulatedCells(
-        ACCOUNTS,
-        [SEEN, *DENIED],
-        [one.service for one in COLLECTORS],
-        lambda account, region, service: () if region == SEEN else refused[service],
-    )
+    cells = denied_cells(refused)
     async with Stage.opened(tmp_path, configuration(route=ROUTES)) as stage:
         for _ in range(6 * 60):
             stage.seconds += 60
@@ -61,13 +66,7 @@ async def test_each_account_is_told_once_and_names_what_is_denied(tmp_path: Path
 
 
 async def test_all_of_it_ends_once(tmp_path: Path) -> None:
-    refused = await refusals()
-    cells = SimulatedCells(
-        ACCOUNTS,
-        [SEEN, *DENIED],
-        [one.service for one in COLLECTORS],
-        lambda account, region, service: () if region == SEEN else refused[service],
-    )
+    cells = denied_cells(await refusals())
     async with Stage.opened(tmp_path, configuration(route=ROUTES)) as stage:
         for minute in range(120):
             if minute == 60:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.alerting.journal import Journal, JournalError
+from monitor.alerting.journal import DISK_TIMEOUT, Journal, JournalError
 from monitor.alerting.journal_file import JournalFile, connect, with_suffix
 from monitor.alerting.records import SavedState
 from monitor.alerting.tables import PENDING_NOTICES, STATES, UNUSABLE_ROWS
@@ -53,12 +53,18 @@ class Disk:
 LARGE = {f"lives/{n}": bytes(1000) for n in range(1000)}
 
 
-async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(path: Path) -> None:
-    disk = Disk()
+async def opened_before_full(disk: Disk, path: Path) -> Journal:
+    """A journal with the pending state a, whose disk has become full since."""
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     await journal.commit({"lives/a": b"pending"}, [])
     disk.full = True
     disk.limit()
+    return journal
+
+
+async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(path: Path) -> None:
+    disk = Disk()
+    journal = await opened_before_full(disk, path)
 
     rows = journal.numbered([pending_notice(notice(1))])
     await journal.commit(LARGE | {"lives/a": b"firing"}, [notice(1)], rows)
@@ -83,11 +89,7 @@ async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(pa
 
 
 async def test_a_failed_write_changes_nothing_in_the_file(path: Path) -> None:
-    disk = Disk()
-    journal = await Journal.open(path, file=JournalFile(path, disk.connect))
-    await journal.commit({"lives/a": b"pending"}, [])
-    disk.full = True
-    disk.limit()
+    journal = await opened_before_full(Disk(), path)
     large = asyncio.create_task(journal.commit(LARGE, []))
     small = asyncio.create_task(journal.commit({"lives/a": b"firing"}, []))
     await asyncio.gather(large, small)
@@ -338,14 +340,16 @@ async def test_a_write_that_is_cancelled_while_the_disk_is_busy_is_written(path:
 
 async def test_a_disk_that_hangs_blocks_nobody(path: Path) -> None:
     disk, stuck = Disk(), threading.Event()
-    journal = await Journal.open(path, file=JournalFile(path, disk.connect), disk_timeout=0.05)
+    journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     assert disk.connection
     disk.connection.set_trace_callback(lambda statement: stuck.wait(10) if "COMMIT" in statement else None)
+    journal.disk_timeout = 0.05
     await journal.commit({"lives/a": b"firing"}, [])
     assert journal.failure is not None
     assert "no answer for 0.05 s" in journal.failure
     await journal.maintain()
     assert not journal.healthy
+    journal.disk_timeout = DISK_TIMEOUT
     stuck.set()
     while not journal.healthy:
         await journal.maintain()

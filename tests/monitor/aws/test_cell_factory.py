@@ -1,7 +1,6 @@
 """Opening accounts against an HTTP server that responds as STS and EC2 do."""
 
 import logging
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from monitor.aws.account import Account
 from monitor.aws.cell import Cell
 from monitor.aws.cell_factory import RATES, AwsEnvironment, MissingRegionError, open_cells
 from monitor.aws.failure import AWS_ERRORS
+from tests.aws_environment import CREDENTIALS, set_aws_environment
+from tests.http_endpoint import serve_http
 from tests.telemetries import Telemetries
 
 ROLE = "arn:aws:iam::210987654321:role/headroom"
@@ -60,27 +61,12 @@ class FakeSts:
 @pytest.fixture
 async def sts(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSts]:
     """An AWS on loopback, and an environment with credentials for it, but without a region."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    own = {
-        "AWS_ACCESS_KEY_ID": "AKIABASE",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    for name, value in own.items():
-        monkeypatch.setenv(name, value)
+    set_aws_environment(monkeypatch, CREDENTIALS | {"AWS_ACCESS_KEY_ID": "AKIABASE"})
     fake = FakeSts()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", fake.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await fake.shared.clients.aclose()
-    await runner.cleanup()
+    async with serve_http(fake.handle) as port:
+        fake.url = f"http://127.0.0.1:{port}"
+        yield fake
+        await fake.shared.clients.aclose()
 
 
 async def opened(sts: FakeSts, **account: Any) -> list[Cell]:

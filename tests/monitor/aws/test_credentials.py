@@ -20,7 +20,9 @@ from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredent
 from monitor.aws.cell import Cell
 from monitor.aws.clients import ClientCache
 from monitor.aws.credentials import EXPIRY_MARGIN, Credentials, EnvironmentCredentials, RoleCredentials
+from tests.aws_environment import NO_CREDENTIALS, set_aws_environment
 from tests.fake_aws import denied
+from tests.http_endpoint import serve_http
 from tests.telemetries import Telemetries
 
 LIMITS = {"OpenShardCount": 1, "ShardLimit": 50, "OnDemandStreamCount": 0, "OnDemandStreamCountLimit": 50}
@@ -48,14 +50,9 @@ class Recorder:
 @pytest.fixture
 async def aws() -> AsyncIterator[Recorder]:
     recorder = Recorder()
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", recorder.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    recorder.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield recorder
-    await runner.cleanup()
+    async with serve_http(recorder.handle) as port:
+        recorder.url = f"http://127.0.0.1:{port}"
+        yield recorder
 
 
 class Fixed(Credentials):
@@ -130,12 +127,8 @@ async def test_credentials_that_stay_expired_are_not_refreshed_again_and_again(a
 @pytest.fixture
 def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The shared credentials file, and nothing else that has any."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
     path = tmp_path / "credentials"
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    set_aws_environment(monkeypatch, NO_CREDENTIALS | {"AWS_SHARED_CREDENTIALS_FILE": str(path)})
     return path
 
 

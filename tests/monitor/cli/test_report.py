@@ -1,6 +1,5 @@
 """`headroom report` against the simulated AWS."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
+from tests.aws_environment import CREDENTIALS, clear_environment
 from tests.monitor.demo.conftest import demo_process
 
 DENIED = "ap-southeast-2"
@@ -24,15 +24,8 @@ def url() -> Iterator[str]:
 def reported(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reported:
     """Runs the command in a temporary folder."""
     monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith(("AWS_", "HEADROOM_"))]:
-        monkeypatch.delenv(name)
-    env = {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_REGION": "eu-west-1",
-        "AWS_ENDPOINT_URL": url,
-    }
+    clear_environment(monkeypatch, "AWS_", "HEADROOM_")
+    env = CREDENTIALS | {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": url}
 
     def run(*arguments: str, config: str = "services: [sqs]", **variables: str) -> Result:
         (tmp_path / "headroom.yaml").write_text(config)

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet, Series
 from monitor.polling.watcher import Watcher
+from tests.aws_environment import set_aws_environment
 from tests.monitor.serve_process import journal, serving
 from tests.processes import demo_aws, eventually, get
 from tests.telemetries import Telemetries
@@ -40,9 +41,7 @@ async def test_paces_are_in_the_columns_from_the_look_that_follows_a_reload(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with demo_aws() as environ:
-        for name, value in environ.items():
-            if name.startswith("AWS_"):
-                monkeypatch.setenv(name, value)
+        set_aws_environment(monkeypatch, environ)
         fleet = Fleet()
         watch, series = await watched(fleet, None, {**WEB, "for": "10m", "keep_firing_for": "1m"})
         others = [one for one in fleet.series.values() if one.key != series.key]

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from monitor.notifiers.notice import Notice, NoticeKind, Notification, NotificationReason, Severity
 from monitor.notifiers.receiver import BaseReceiver
+from tests.http_endpoint import serve_http
 
 NOW = 1_767_323_045.0  # 2026-01-02 03:04:05 UTC
 SINCE = NOW - 1320
@@ -116,16 +117,8 @@ async def http_server(
 ) -> AsyncIterator[Server]:
     """Run an HTTP server, and yield it."""
     server = Server(list(answers) or [web.Response()], scheme="https" if tls else "http")
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", server.handle)
-    runner = web.AppRunner(app, shutdown_timeout=1, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, 0, ssl_context=tls).start()
-        server.port = runner.addresses[0][1]
+    async with serve_http(server.handle, tls, host) as server.port:
         yield server
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager

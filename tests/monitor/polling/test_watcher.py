@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
@@ -21,6 +20,7 @@ from monitor.polling.inventory import Inventory
 from monitor.polling.reader import MetricReader
 from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
 from monitor.polling.watcher import Watcher
+from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.monitor.demo.conftest import demo_process
 from tests.resources import resource
 from tests.telemetries import Telemetries
@@ -39,17 +39,7 @@ def url() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials, and nothing else of the user's."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    own = {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    for name, value in own.items():
-        monkeypatch.setenv(name, value)
+    set_aws_environment(monkeypatch, CREDENTIALS)
 
 
 FAST = PollingTimings(open_retry_interval=0.05, confirmation_delay=0.05, first_polls_interval=0.05)
@@ -417,6 +407,16 @@ async def test_an_account_all_of_which_is_excluded_is_not_tried_again(url: str) 
     assert watch.accounts["default"].access.succeeded_at
 
 
+async def read_again(first: Watcher, config: Config) -> Watcher:
+    """Read everything once more with another configuration, as after a reload."""
+    second = Watcher(config, first.fleet, first.telemetry, first.aws_telemetry, first.discovered())
+    task = await running(second)
+    async with asyncio.timeout(30):
+        await second.complete.wait()
+    await stopped(task)
+    return second
+
+
 async def test_what_a_reload_excludes_is_dropped_though_another_account_is_inaccessible(url: str) -> None:
     regions = ["eu-west-1", "us-east-1"]
     first = watching(url, regions=regions)
@@ -424,13 +424,9 @@ async def test_what_a_reload_excludes_is_dropped_though_another_account_is_inacc
     shut = {"name": "shut", "role_arn": ROLE, "regions": [DENIED]}
     settings = {"accounts": [{"name": "own", "regions": regions}, shut], "services": ["sqs"]}
     config = Config.model_validate(settings | {"exclude": [{"region": "us-*"}], "endpoint_url": url})
-    second = Watcher(config, first.fleet, first.telemetry, first.aws_telemetry, first.discovered())
-    task = await running(second)
-    async with asyncio.timeout(30):
-        await second.complete.wait()
+    second = await read_again(first, config)
     assert set(second.inaccessible_accounts) == {"shut"}
     assert {key.region for key in second.fleet.series} == {"eu-west-1"}
-    await stopped(task)
 
 
 async def test_an_account_that_is_inaccessible_keeps_its_own_series_and_no_other_ones(url: str) -> None:
@@ -441,10 +437,6 @@ async def test_an_account_that_is_inaccessible_keeps_its_own_series_and_no_other
     assert account not in ROLE
     settings = {"accounts": [{"name": "own", "regions": ["eu-west-1"]}, shut], "services": ["sqs"]}
     config = Config.model_validate(settings | {"endpoint_url": url})
-    second = Watcher(config, first.fleet, first.telemetry, first.aws_telemetry, first.discovered())
-    task = await running(second)
-    async with asyncio.timeout(30):
-        await second.complete.wait()
+    second = await read_again(first, config)
     assert set(second.inaccessible_accounts) == {"shut"}
     assert {key.region for key in second.fleet.series} == {"eu-west-1"}
-    await stopped(task)

@@ -1,6 +1,5 @@
 """Scanning once, and the selection of what is scanned."""
 
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -22,6 +21,7 @@ from monitor.report.scan import (
 from monitor.schema.problems import ConfigError
 from monitor.schema.selector import Location
 from rules.band import Zone
+from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.monitor.demo.conftest import demo_process
 
 ROLE = "arn:aws:iam::210987654321:role/headroom"
@@ -92,10 +92,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    set_aws_environment(monkeypatch, CREDENTIALS)
 
 
 async def test_one_full_read_is_judged(url: str) -> None:

@@ -16,6 +16,7 @@ from monitor.config.config import Config
 from monitor.server.listener import bind_socket
 from monitor.stream import firehose
 from monitor.stream.settings import ACCESS_KEYS_VARIABLE
+from tests.aws_environment import set_aws_environment
 from tests.monitor.stream.bodies import NOW, Update
 from tests.monitor.stream.endpoint import KEYS, headers_of
 from tests.processes import PROCESS_TIMEOUT, demo_aws, get
@@ -62,9 +63,7 @@ async def composed_app(
 ) -> AsyncIterator[ComposedApp]:
     """An app that has read and judged everything."""
     async with demo_aws() as environ:
-        for name, value in environ.items():
-            if name.startswith("AWS_"):
-                monkeypatch.setenv(name, value)
+        set_aws_environment(monkeypatch, environ)
         monkeypatch.setenv(ACCESS_KEYS_VARIABLE, ",".join(KEYS))
         given = {"services": ["kinesis"], "regions": ["eu-west-1"], "journal": f"{folder}/headroom.db"}
         config = Config.model_validate(given)

@@ -410,13 +410,18 @@ async def test_an_alert_has_its_time_and_the_present_usage_beside_it(
     assert re.search(r"Now, as of \d\d \w{3} \d\d:\d\d UTC ?, it writes 480 B/s .*; 0 throttled/s\.", words)
 
 
+async def words_with(server: Server, client: httpx.AsyncClient, throttled: float) -> str:
+    """The words on the page of a series with so much throttled demand per second."""
+    series = add(server.fleet, key("orders"))
+    judged(server.fleet, series, Zone.WITHIN, usage=480.0, saturation=throttled)
+    await server.publish()
+    return " ".join((await page(client, f"/series/{series.key.id}")).words.split())
+
+
 async def test_a_series_without_throttled_demand_says_since_when_and_what_an_alert_needs(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    series = add(server.fleet, key("orders"))
-    judged(server.fleet, series, Zone.WITHIN, usage=480.0, saturation=0.0)
-    await server.publish()
-    words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
+    words = await words_with(server, client, throttled=0.0)
     assert re.search(r"Nothing is throttled, as of \d\d \w{3}", words)
     assert "An alert needs 0.05 throttled records per second in one minute" in words
 
@@ -424,10 +429,7 @@ async def test_a_series_without_throttled_demand_says_since_when_and_what_an_ale
 async def test_throttled_demand_within_the_tolerance_is_shown_as_such(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    series = add(server.fleet, key("orders"))
-    judged(server.fleet, series, Zone.WITHIN, usage=480.0, saturation=0.02)
-    await server.publish()
-    words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
+    words = await words_with(server, client, throttled=0.02)
     assert "0.02 /s" in words and "within the tolerance" in words
 
 

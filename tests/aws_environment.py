@@ -1,0 +1,27 @@
+"""The environment variables that AWS's SDK reads."""
+
+import os
+
+import pytest
+
+# Without the files and the metadata service of the machine that the tests run on.
+NO_CREDENTIALS = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+CREDENTIALS = NO_CREDENTIALS | {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+
+
+def clear_environment(monkeypatch: pytest.MonkeyPatch, *prefixes: str) -> None:
+    """Remove all variables whose names begin with one of the prefixes."""
+    for name in [name for name in os.environ if name.startswith(prefixes)]:
+        monkeypatch.delenv(name)
+
+
+def set_aws_environment(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    """Replace all variables of AWS's SDK by those of `variables`, which may have others besides."""
+    clear_environment(monkeypatch, "AWS_")
+    for name, value in variables.items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
