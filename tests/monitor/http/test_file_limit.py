@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from tests.monitor.serve_process import NO_CREDENTIALS, free_port, journal
+from tests.aws_environment import NO_CREDENTIALS
+from tests.monitor.serve_process import free_port, journal
 from tests.processes import ENVIRONMENT, eventually, get, running
 
 SOFT_LIMIT = 64
