@@ -11,8 +11,7 @@ import json
 import multiprocessing
 import time
 import zlib
-from collections.abc import Iterator
-from itertools import count
+from itertools import count, cycle
 from multiprocessing.connection import Connection
 
 import uvicorn
@@ -191,22 +190,17 @@ async def full_load(port: int, body: Body, seconds: float) -> float:
 
 
 async def half_load(port: int, body: Body, rate: float, seconds: float) -> list[float]:
-    """Return the latencies in seconds, ascending, when points arrive at half of `rate`."""
-    pause, took = 2 * POINTS / rate, []
+    """Return the latencies in seconds, ascending, when points arrive at half of `rate`, one body at least."""
+    pause = 2 * POINTS / rate
     clients = [Client(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(4)]
     tasks = list[asyncio.Task[float]]()
     start = time.perf_counter()
-    for n, client in zip(range(int(seconds / pause)), cycle_of(clients), strict=False):
+    for n, client in zip(range(max(1, int(seconds / pause))), cycle(clients), strict=False):
         await asyncio.sleep(max(0.0, start + n * pause - time.perf_counter()))
+        if n >= len(clients):
+            await tasks[n - len(clients)]  # one request at a time on each connection
         tasks.append(asyncio.create_task(client.post(body)))
-        if n >= len(clients) - 1:
-            took.append(await tasks[n - len(clients) + 1])
-    return sorted(took)
-
-
-def cycle_of(clients: list[Client]) -> Iterator[Client]:
-    while True:
-        yield from clients
+    return sorted(await asyncio.gather(*tasks))
 
 
 async def memory_of(port: int) -> float:

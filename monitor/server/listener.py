@@ -61,10 +61,11 @@ class Listener:
             self._task.result()
 
     async def _accept_all(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             try:
-                accepted, peer = await loop.sock_accept(self._socket)
+                accepted, peer = self._socket.accept()
+            except BlockingIOError:
+                await self._wait_for_connection()
             except OSError as error:
                 if error.errno in RESOURCE_ERRORS and self._has_pending():
                     self._limiter.evict()
@@ -77,6 +78,19 @@ class Listener:
                     accepted.close()
                     raise
                 await asyncio.sleep(0)  # let other tasks run between many connections
+
+    async def _wait_for_connection(self) -> None:
+        """Wait until a connection can be accepted, or fails to be.
+
+        asyncio's `sock_accept` would accept one that comes while it is cancelled, lose it, and log an
+        InvalidStateError.
+        """
+        loop, found = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._socket, found.set)
+        try:
+            await found.wait()
+        finally:
+            loop.remove_reader(self._socket)
 
     def _has_pending(self) -> bool:
         """Return whether a connection waits to be accepted: accept fails with EMFILE even if none does."""

@@ -8,12 +8,15 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 import uvicorn
 from prometheus_client import CollectorRegistry
+from uvicorn.server import ServerState
 
+from monitor.http.connection import HttpConnection
 from monitor.http.connection_limiter import (
     LOG_INTERVAL,
     MIN_AGE,
@@ -21,7 +24,7 @@ from monitor.http.connection_limiter import (
     ConnectionSlot,
     ConnectionState,
 )
-from monitor.server.listener import HttpServer, bind_socket
+from monitor.server.listener import HttpServer, Listener, bind_socket
 from tests.monitor.http.test_connection import GET, OK, PATIENT, app
 
 ROOT = Path(__file__).parents[3]
@@ -197,6 +200,20 @@ async def test_silent_connections_are_limited_and_closed(tls: bool) -> None:
     await serving
 
 
+async def test_a_connection_that_comes_while_the_listener_closes_raises_nothing() -> None:
+    """The listener is cancelled in the very turn of the event loop that finds the connection."""
+    errors = list[dict[str, Any]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+    with bind_socket("127.0.0.1", 0) as listening:
+        connections = ConnectionLimiter(max_connections=8)
+        config = uvicorn.Config(app, lifespan="off", log_config=None)
+        listener = Listener(listening, lambda: HttpConnection(config, ServerState(), {}), connections, None)
+        await asyncio.sleep(0)  # now it waits for connections
+        with socket.create_connection(listening.getsockname()):
+            await asyncio.create_task(listener.close())
+        assert (errors, len(connections)) == ([], 0)
+
+
 class Broken(ConnectionLimiter):
     """A limiter that fails unexpectedly."""
 
@@ -215,7 +232,7 @@ async def test_a_server_whose_listener_fails_ends() -> None:
 SCARCE = """
 import asyncio, logging, resource, socket, sys
 import uvicorn
-from monitor.server.listener import HttpServer, bind_socket
+from monitor.server.listener import HttpServer, Listener, bind_socket
 from monitor.http.connection_limiter import ConnectionLimiter
 from tests.monitor.http.test_connection import app
 
