@@ -100,7 +100,7 @@ class App:
     """One running Headroom; open one by `App.opened`.
 
     judged: set after the first judgement that follows the first full poll of every cell. web: the HTTP
-    application. watcher: of the present configuration; a reload replaces it.
+    application. watcher: of the current configuration; a reload replaces it.
     """
 
     def __init__(

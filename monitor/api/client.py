@@ -45,17 +45,17 @@ def request(address: str, method: str, path: str, body: Mapping[str, Any] | None
     """Return the JSON object of a successful response. Blocks for 10 s at most. Raises ApiError."""
     try:
         with closing(_connect(address)) as connection:
-            content = encode_body(body) if body is not None else None
-            connection.request(method, path, content, _headers(body))
+            encoded = encode_body(body) if body is not None else None
+            connection.request(method, path, encoded, _headers(body))
             response = connection.getresponse()
-            status, answer = response.status, decode_body(response.read())
+            status, content = response.status, decode_body(response.read())
     except (OSError, HTTPException, ValueError) as error:
         raise ApiTransportError(f"{address}: {str(error).strip() or type(error).__name__}") from None
-    if not isinstance(answer, dict):
+    if not isinstance(content, dict):
         raise ApiTransportError(f"{address}: the response (status {status}) is not one of Headroom's")
     if status >= MIN_FAILURE_STATUS:
-        raise ApiStatusError(status, str(answer.get("error", f"the response has status {status}")))
-    return answer
+        raise ApiStatusError(status, str(content.get("error", f"the response has status {status}")))
+    return content
 
 
 def probe_health(address: str) -> str:

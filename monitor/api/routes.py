@@ -87,7 +87,7 @@ def probes_router(state: AppState) -> APIRouter:
 
     @router.get("/healthy", summary="Liveness probe")
     async def healthy() -> models.HealthyModel:
-        """200 while the process answers."""
+        """200 while the process responds."""
         return models.HealthyModel()
 
     @router.get(

@@ -42,7 +42,7 @@ class HttpConnection(H11Protocol):
         self._update()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP; for a request in progress its client is gone."""
+        """Reject data that is not HTTP. A request in progress ends as if its client had disconnected."""
         cycle = self.cycle
         if cycle and not cycle.response_complete:
             cycle.disconnected = True

@@ -9,7 +9,7 @@ USER_VARIABLES = "LOGNAME", "USER", "LNAME", "USERNAME"  # those of `getpass.get
 def current_user(uid: int | None = None) -> str:
     """Return the name of the user, or `user 1000` for one without a name, as in containers.
 
-    uid: asked for where the environment has no name; by default that of the process.
+    uid: looked up if the environment has no name; default: the process's.
     """
     for variable in USER_VARIABLES:
         if name := os.environ.get(variable):

@@ -1,14 +1,16 @@
 """Formats durations for sentences."""
 
-UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+MINUTE = 60  # seconds
+UNITS = (("d", 24 * 60 * MINUTE), ("h", 60 * MINUTE), ("min", MINUTE), ("s", 1))
 
 
 def format_duration(seconds: float) -> str:
     """Return a duration in one or two units: `40 s`, `22 min`, `3 h 10 min`, `2 d`."""
-    words: list[str] = []
     left = int(max(seconds, 0))
-    for name, length in UNITS[: -1 if left >= UNITS[-2][1] else len(UNITS)]:
+    counts: list[tuple[int, str]] = []
+    for name, length in UNITS if left < MINUTE else UNITS[:-1]:  # from a minute on, seconds are left out
         count, left = divmod(left, length)
-        if count or words:
-            words.append(f"{count} {name}" if count else "")
-    return " ".join(filter(None, words[:2])) or "0 s"
+        counts.append((count, name))
+    while len(counts) > 1 and not counts[0][0]:
+        del counts[0]
+    return " ".join(f"{count} {name}" for count, name in counts[:2] if count) or "0 s"

@@ -13,7 +13,17 @@ from monitor.exposition.families import Family
 from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Series
 from monitor.push.label_encoder import METRIC_NAME, LabelEncoder, sorted_labels
-from monitor.push.protobuf_writer import FIXED64, LENGTH, VARINT, field, tag, text, varint
+from monitor.push.protobuf_writer import (
+    CONTINUATION_BIT,
+    FIXED64,
+    LENGTH,
+    LOW_BITS,
+    VARINT,
+    field,
+    tag,
+    text,
+    varint,
+)
 
 # Field numbers and tags, by message.
 SERIES_1: Final = tag(1, LENGTH)  # of a WriteRequest
@@ -35,8 +45,8 @@ def encode_points(minutes: Ints, values: npt.NDArray[np.float64]) -> npt.NDArray
     encoded = np.empty(minutes.size, POINT)
     encoded["head"], encoded["value"], encoded["tag"] = np.void(POINT_HEAD), values, np.void(TIME)
     shifts = np.arange(0, 7 * TIME_BYTES, 7)
-    varints = (minutes.astype(np.int64) * MS_PER_MINUTE)[:, None] >> shifts & 0x7F
-    varints[:, :-1] |= 0x80
+    varints = (minutes.astype(np.int64) * MS_PER_MINUTE)[:, None] >> shifts & LOW_BITS
+    varints[:, :-1] |= CONTINUATION_BIT
     encoded["time"] = varints
     return encoded
 

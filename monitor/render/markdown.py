@@ -15,5 +15,5 @@ def escape_markdown(text: str) -> str:
 def code_span(text: str) -> str:
     """Return text as a code span, whatever backticks it contains."""
     runs = re.findall("`+", text)
-    fence = "`" * (1 + len(max(runs, default="")))
+    fence = "`" * (1 + max(map(len, runs), default=0))
     return fence + (f" {escape_unprintable(text)} " if runs else escape_unprintable(text)) + fence

@@ -15,7 +15,7 @@ from monitor.render.jinja import html_environment
 from monitor.render.svg import utilization_bar, utilization_sparkline
 from monitor.render.text import dollars, time_element
 from monitor.report.check_formats import usage_text
-from monitor.report.summary import Summary, SummaryRow, resource_name
+from monitor.report.summary import Summary, SummaryRow
 
 ZONE_MEANINGS = {
     "saturated": "demand is throttled now",
@@ -54,7 +54,6 @@ def template_environment() -> Environment:
         bar_svg,
         sparkline_svg,
         time_element,
-        resource_name,
         format_percent,
         escape_unprintable,
         signal_of,

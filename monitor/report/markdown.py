@@ -12,7 +12,7 @@ from monitor.render.sparkline import LEGEND, sparkline
 from monitor.render.text import dollars
 from monitor.report.check_formats import usage_text
 from monitor.report.html import long_timestamp
-from monitor.report.summary import Summary, SummaryRow, resource_name
+from monitor.report.summary import Summary, SummaryRow
 
 SERIES_COLUMNS = ("zone", "resource", "location", "utilization", "usage", "limit", "three hours")
 NUMERIC_COLUMNS = ("utilization", "usage", "limit", "per month")
@@ -90,7 +90,7 @@ def _series_cells(summary: Summary, entry: SummaryRow) -> list[str]:
 
 
 def _series_title(key: Key) -> str:
-    return f"{resource_name(key)}: {signal_of(key).title}"
+    return f"{key.shown}: {signal_of(key).title}"
 
 
 def _since(entry: SummaryRow) -> str:

@@ -99,11 +99,6 @@ class Summary:
         return f"{names.get(key.account) or key.account}, {key.region}"
 
 
-def resource_name(key: Key) -> str:
-    """Return the resource's name, or `whole account`."""
-    return key.shown
-
-
 def summarize(scan: ScanReport, patterns: Mapping[str, Sequence[str] | None]) -> Summary:
     """Summarize a scan of what the patterns select."""
     judged = [row for row in scan.rows if row.zone > Zone.STALE]

@@ -29,10 +29,10 @@ SCALAR_NAMES = {
 
 
 class Problem(NamedTuple):
-    """A problem at one place of the file; `what` is a sentence without a capital."""
+    """A problem at one place of the file; `sentence` starts without a capital."""
 
     where: Where
-    what: str
+    sentence: str
 
 
 class ConfigError(HeadroomError):
@@ -44,38 +44,42 @@ class ConfigError(HeadroomError):
         super().__init__("\n".join(self.problems))
 
 
-def problem(what: str) -> PydanticCustomError:
-    """Return the error for a field's validator to raise; `what` is shown unchanged."""
-    return PydanticCustomError("problem", "{what}", {"what": what})
+def problem(sentence: str) -> PydanticCustomError:
+    """Return the error for a field's validator to raise; `sentence` is shown unchanged."""
+    return PydanticCustomError("problem", "{sentence}", {"sentence": sentence})
 
 
 def unexpected(expected: str, value: Any, known: Iterable[str] = ()) -> PydanticCustomError:
     """Return the error for a value that may be shown. known: valid names to suggest."""
-    what, word = f"expected {expected}, found {shown_value(value)}", replace_surrogates(str(value))
-    return PydanticCustomError("problem", "{what}", {"what": what, "word": word, "known": known})
+    context = {
+        "sentence": f"expected {expected}, found {shown_value(value)}",
+        "word": replace_surrogates(str(value)),
+        "known": known,
+    }
+    return PydanticCustomError("problem", "{sentence}", context)
 
 
 def to_validation_error(title: str, problems: Iterable[Problem]) -> ValidationError:
     """Return one error with all problems, for a model's validator to raise. title: not shown."""
     errors: list[InitErrorDetails] = [
-        {"type": problem(what), "loc": place, "input": None} for place, what in problems
+        {"type": problem(sentence), "loc": where, "input": None} for where, sentence in problems
     ]
     return ValidationError.from_exception_data(title, errors)
 
 
 def problem_lines(file: str, problems: Iterable[Problem]) -> list[str]:
     """Return one line per problem: file, place and sentence."""
-    return [": ".join(filter(None, (file, key_path(where), what))) for where, what in problems]
+    return [": ".join(filter(None, (file, key_path(where), sentence))) for where, sentence in problems]
 
 
 def problems_from_pydantic(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """Return the problems of a pydantic error about the data of `model`."""
     details = error.errors(include_url=False)
-    shown = [Problem(one["loc"], _what(one, model)) for one in details[:MAX_PROBLEMS]]
+    shown = [Problem(one["loc"], _sentence(one, model)) for one in details[:MAX_PROBLEMS]]
     return shown + [Problem(one["loc"], one["msg"]) for one in details[MAX_PROBLEMS:]]
 
 
-def _what(error: ErrorDetails, model: type[BaseModel]) -> str:
+def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
     kind, value = error["type"], error["input"]
     if kind == "extra_forbidden":
         *parents, key = error["loc"]

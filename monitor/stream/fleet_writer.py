@@ -141,10 +141,11 @@ class FleetWriter:
     def _request(self, cell: CellKey, service: str, now: float) -> bool:
         """Request an inventory unless one was requested recently; return whether one was requested now."""
         last = self._requested.get((cell, service), 0.0)
-        if last != now and now - last >= INVENTORY_REQUEST_INTERVAL:
-            self._requested[cell, service] = now
-            self._discovery.request_inventory(cell, service)
-        return self._requested[cell, service] == now
+        if now - last < INVENTORY_REQUEST_INTERVAL:
+            return last == now  # requested already, for another name of this delivery
+        self._requested[cell, service] = now
+        self._discovery.request_inventory(cell, service)
+        return True
 
     def _count(self, **outcomes: Flags) -> None:
         for outcome, points in outcomes.items():

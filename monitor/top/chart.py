@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from math import isfinite
+from math import ceil, isfinite
 
 import numpy as np
 from rich.text import Text
@@ -136,7 +136,7 @@ class TextChart:
         """Return the line of local times, one at each full hour or half hour."""
         line = [" "] * (LABEL_WIDTH + self.columns + MIN_SIZE)
         history, step = self.chart.history, HALF_HOUR if self.columns > WIDE else HOUR
-        for minute in range(-(-history.start // step) * step, history.end + 1, step):
+        for minute in range(ceil(history.start / step) * step, history.end + 1, step):
             at = LABEL_WIDTH + int((minute - history.start) * self.columns / WINDOW)
             line[at : at + 5] = f"{datetime.fromtimestamp(minute * 60):%H:%M}"
         return Text("".join(line)[: LABEL_WIDTH + self.columns], "dim")

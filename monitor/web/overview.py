@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class Overview:
     @property
     def page_count(self) -> int:
         """The number of pages that the selected series fill, at least one."""
-        return max(-(-self.total // ROWS_PER_PAGE), 1)
+        return max(ceil(self.total / ROWS_PER_PAGE), 1)
 
     @property
     def judged_total(self) -> int:

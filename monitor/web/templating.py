@@ -62,7 +62,7 @@ def asset(name: str) -> str:
 
 def code_spans(text: str) -> Markup:
     """Return text in which each part between backticks is a code element."""
-    parts = text.split("`")
+    parts = text.split("`")  # those with an odd number were between backticks
     formats = (Markup("<code>{}</code>") if number % 2 else Markup("{}") for number in range(len(parts)))
     return Markup("").join(one.format(part) for one, part in zip(formats, parts, strict=True))
 

@@ -1,4 +1,7 @@
-"""The PromQL of the dashboards. Without data, a chart has a line that says so, and a count is no zero."""
+"""The PromQL of the dashboards.
+
+Without data, a chart has an empty line whose name says so, and a count is not shown as 0.
+"""
 
 from collections.abc import Mapping
 
@@ -79,7 +82,7 @@ def all_series(matchers: Matchers) -> str:
 
 
 def worst(matchers: Matchers) -> str:
-    """Return the zones of the most urgent series in the selected zone or a worse one."""
+    """Return the zones of the MAX_ROWS most urgent series in the selected zone or a worse one."""
     return f"topk({MAX_ROWS}, {series('headroom_zone', matchers)} >= $zone)"
 
 
@@ -90,7 +93,7 @@ def column_of_worst(expression: str, matchers: Matchers) -> str:
 
 
 def highest(expression: str) -> str:
-    """Return the highest values of an expression."""
+    """Return the MAX_LINES highest values of an expression."""
     return f"topk({MAX_LINES}, {expression})"
 
 

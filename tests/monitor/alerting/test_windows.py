@@ -109,4 +109,4 @@ WRONG = [
 def test_a_wrong_window_is_a_problem(given: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError) as caught:
         TimeWindow.model_validate(given)
-    assert problems_from_pydantic(caught.value, TimeWindow)[0].what.startswith(told)
+    assert problems_from_pydantic(caught.value, TimeWindow)[0].sentence.startswith(told)

@@ -24,7 +24,7 @@ def errors_of(**fields: Any) -> list[str]:
         push_config(**fields)
     assert SECRET not in str(raised.value)
     return [
-        f"{'.'.join(map(str, one.where))}: {one.what}"
+        f"{'.'.join(map(str, one.where))}: {one.sentence}"
         for one in problems_from_pydantic(raised.value, PushConfig)
     ]
 

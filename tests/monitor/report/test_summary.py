@@ -9,7 +9,6 @@ from monitor.report.summary import (
     MAX_FAILURES,
     MAX_WORST,
     Summary,
-    resource_name,
     summarize,
 )
 from rules.band import Zone
@@ -123,7 +122,6 @@ def test_it_says_what_it_is_about() -> None:
     assert told.regions_by_account == {f"production ({ACCOUNT})": ["eu-west-1", "us-east-1"]}
     assert told.location(stream("a")) == "production, eu-west-1"
     assert told.location(stream("a")._replace(account="210987654321")) == "210987654321, eu-west-1"
-    assert resource_name(key("", "lambda.account_concurrency")) == "whole account"
 
 
 def test_the_sum_is_of_what_has_a_price() -> None:

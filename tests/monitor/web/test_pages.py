@@ -459,7 +459,7 @@ async def test_a_stale_series_says_why_and_links_to_blind_spots(
         judged(server.fleet, series, Zone.STALE)
     server.fleet.minute[unread.slot] = -1
     await server.publish()
-    for series, why in ((read, "is too old to judge the present"), (unread, "No sample has been read yet")):
+    for series, why in ((read, "is too old to be judged"), (unread, "No sample has been read yet")):
         words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
         assert why in words and "Blind spots lists failed reads" in words and "since -" not in words
 
