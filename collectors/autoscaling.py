@@ -66,10 +66,9 @@ async def groups(aws: Aws) -> AsyncIterator[Observed]:
 def group_series(group: Group, region: str) -> Iterator[Observed]:
     """The series of a group.
 
-    Sizes are those of each minute if group metrics are enabled, otherwise the current ones of the API. The
-    maximum of a group of fixed size is a deliberate cap. A group with a maximum of 0 has no limit that it
-    could reach, and one with a desired capacity of 0 has neither a shortfall nor CPU: these series are left
-    out.
+    Sizes are read for each minute if group metrics are enabled, otherwise from the API. The maximum of a
+    group of fixed size is a deliberate cap. A group with a maximum of 0 has no limit that it could reach, and
+    one with a desired capacity of 0 has neither a shortfall nor CPU: these series are left out.
     """
     name = group["AutoScalingGroupName"]
     tags = {tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", ())}

@@ -47,7 +47,7 @@ SCALING_ESTIMATE = Unobservable(
 
 
 async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
-    """Yield the series of the account, those of the functions, and those of the account again.
+    """Yield the series of the account, then of the functions, and then of the account again.
 
     The throttles of the account depend on the reservations of the functions, so the account's series are
     first yielded with the cached reservations, and at the end with the current ones.

@@ -1,7 +1,7 @@
 """Alert rules, and the state machine of one rule on one series, which each sample steps.
 
-Minutes are those of the samples, counted from the epoch; the clock is never read. `rules/alert_states.py`
-applies the same state machine to columns of a million alerts.
+Minutes are counted from the epoch and come from the samples; the clock is never read.
+`rules/alert_states.py` applies the same state machine to columns of a million alerts.
 """
 
 from collections.abc import Mapping

@@ -26,7 +26,7 @@ REMEDIES: dict[str, tuple[str, ...]] = {
         "Renew the credentials, or give Headroom a role, whose credentials are renewed automatically.",
     ),
     FailureClass.CREDENTIALS: (
-        "Give Headroom valid credentials; `aws sts get-caller-identity` checks those of a shell.",
+        "Give Headroom valid credentials. `aws sts get-caller-identity` checks the credentials of a shell.",
     ),
     FailureClass.THROTTLED: (
         "Find out what else in the account calls these operations, or lengthen the intervals.",

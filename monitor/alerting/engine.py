@@ -2,7 +2,7 @@
 
 1. `restore` ends alerts whose series no longer exist, and continues those of earlier processes.
 2. `evaluate` steps the alert states with new samples, and records a notice of each change.
-3. `observe` does the same for what should be read and cannot be.
+3. `observe` records notices of blind spots, which are resources and metrics that cannot be read.
 4. `plan` decides which receivers are notified of which alerts now.
 5. `persist` stores all of it in one transaction, and hands the notifications to the delivery.
 
@@ -110,13 +110,13 @@ class AlertEngine:
         }
 
     async def acknowledge(self, acknowledgement: Acknowledgement) -> Acknowledgement:
-        """Store an acknowledgement, and plan notifications anew. Raises InvalidInputError."""
+        """Store an acknowledgement, and plan notifications at once. Raises InvalidInputError."""
         stored = await self.silences.acknowledge(acknowledgement)
         self.wake.set()
         return stored
 
     async def silence(self, silence: Silence, now: float) -> Silence:
-        """Store a silence under a new id, and plan notifications anew.
+        """Store a silence under a new id, and plan notifications at once.
 
         Raises InvalidInputError and MatcherError.
         """
@@ -125,7 +125,7 @@ class AlertEngine:
         return stored
 
     async def end_silence(self, silence: str) -> Silence:
-        """End the silence with this id, and plan notifications anew. Raises KeyError when there is none."""
+        """End the silence with this id, and plan notifications at once. Raises KeyError if there is none."""
         ended = await self.silences.end(silence)
         self.wake.set()
         return ended
@@ -180,7 +180,7 @@ class AlertEngine:
         return await asyncio.to_thread(self._planner.plan, alerts, groups, now)
 
     async def _pending_notices(self, planned: Iterable[PlannedGroup], now: float) -> list[PendingNotice]:
-        """Return the notices that receivers get; repeats are written anew, with the present usage."""
+        """Return the notices that receivers get. Repeated ones are rebuilt, with the present usage."""
         pending = []
         for batch in snapshot_batches(
             (plan.decision.group, planned_notice)
@@ -209,7 +209,7 @@ class AlertEngine:
     async def _persist(
         self, planned: Sequence[PlannedGroup], pending: Sequence[PendingNotice], now: float
     ) -> None:
-        """Store what became of alerts and what is notified, in one transaction."""
+        """Store the changed states, the new notices and the pending notices, in one transaction."""
         self._state.update_groups(planned)
         due = (group.decision.next_due for group in planned if group.decision.next_due is not None)
         self._next_due = min(due, default=None)

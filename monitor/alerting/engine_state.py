@@ -84,7 +84,7 @@ class EngineState:
         self._changes[ALERT_STATES + alert] = saved
 
     def forget_alert_states(self, alert: str) -> None:
-        """Delete the stored states of a series' rules, whether or not the series was found again."""
+        """Delete the stored states of a series' rules, even if the series was not found since the start."""
         self.alert_states.pop(int(alert, 16), None)
         self._changes[ALERT_STATES + alert] = None
 

@@ -79,7 +79,7 @@ class Lifecycle:
         return int(self.states.current.since[rule, slot])
 
     def firing(self, slots: Ints) -> Ints:
-        """Return those of the slots on whose series a rule fires."""
+        """Return the slots, of these, on whose series a rule fires."""
         current = self.states.current
         evaluated = slots[slots < current.last_sample.size]
         firing: Ints = evaluated[(current.state[:, evaluated] == AlertState.FIRING).any(axis=0)]

@@ -42,7 +42,7 @@ class NotificationPlanner:
     def plan(
         self, alerts: Mapping[str, Notice], groups: Mapping[GroupKey, NotificationGroup], now: float
     ) -> list[PlannedGroup]:
-        """Decide for each group what it is notified of at `now`, in epoch seconds.
+        """Decide which notices each group is sent at `now`, in epoch seconds.
 
         alerts: the last notice of each, by id. groups: what receivers were notified of before.
         """

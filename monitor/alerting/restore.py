@@ -13,7 +13,7 @@ from monitor.lib.cooperative import cooperative_iter
 
 
 class Restorer:
-    """Matches what was stored with the series of the fleet, until nothing stored is left to match."""
+    """Matches stored alerts and alert states with the series of the fleet, until each one is matched."""
 
     def __init__(self, fleet: Fleet, lifecycle: Lifecycle, state: EngineState) -> None:
         self._fleet, self._lifecycle, self._state = fleet, lifecycle, state

@@ -45,7 +45,7 @@ class RowStore(ABC):
 
         pending: rows that `numbered` returned.
         """
-        changes: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {
+        changes: RowChanges = {
             (STATES, key): None if value is None else SavedState(key, value) for key, value in states.items()
         }
         changes |= {(PENDING_NOTICES, row.id): row for row in pending}

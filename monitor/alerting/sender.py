@@ -195,7 +195,7 @@ class Sender:
         self._outage_rounds = 0
 
     def _postpone(self, results: Sequence[tuple[QueuedNotification, DeliveryResult]]) -> None:
-        """Delay the next attempt of each failed notification; after several failures, that of all."""
+        """Delay the next attempt of each failed notification, and after several failures all attempts."""
         for failed, result in results:
             if not self._failing:
                 log.warning("%s: delivery failed, will retry: %s", self.target.name, result.sentence)

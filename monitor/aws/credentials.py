@@ -65,7 +65,7 @@ class Credentials(ABC):
         """Get other credentials. Raises one of AWS_ERRORS."""
 
     async def refresh(self, rejected: ReadOnlyCredentials, region: str) -> bool:
-        """Replace credentials that a region rejected; return whether the present ones are different.
+        """Replace credentials that a region rejected. Return true if the present ones are different.
 
         Credentials are read again at most every MIN_REFRESH_INTERVAL. A region that also rejects the new ones
         may not be enabled in the account: it waits twice as long for each next refresh.

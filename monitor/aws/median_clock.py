@@ -42,7 +42,5 @@ def skew_failures(skew: float) -> list[Failure]:
     if abs(skew) <= MAX_SKEW:
         return []
     direction = "ahead of" if skew > 0 else "behind"
-    message = (
-        f"this machine's clock is {abs(skew) / 60:.0f} min {direction} AWS's, whose time is taken instead"
-    )
+    message = f"this machine's clock is {abs(skew) / 60:.0f} min {direction} AWS's, which is used instead"
     return [Failure("", "", CLOCK_SKEW, message)]

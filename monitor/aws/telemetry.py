@@ -60,7 +60,7 @@ class AwsTelemetry:
         registry.register(self.account_up)
 
     def set_accounts_up(self, accounts_up: Mapping[str, bool]) -> None:
-        """Export for each account whether it can be read; other accounts are no longer exported."""
+        """Export 1 for each account that can be read, 0 for one that cannot, and no other accounts."""
         self.account_up.replace({(account,): float(up) for account, up in accounts_up.items()})
 
     def count_requested_metrics(self, account: str, region: str, service: str, metrics: int) -> None:

@@ -81,8 +81,8 @@ def bills(
     """The bills by service and by cell, each with the highest first.
 
     measured: by account, region and service. interval: seconds between two polls. A metric that several
-    services read is in the projection of each of them, and once in that of its cell. Call it in a thread, as
-    it may take long.
+    services read counts in the projection of each service, but only once in the projection of its cell. Call
+    it in a thread, as it may take long.
     """
     services = _bills(_project_services(use, interval), _sums(measured, _service_of))
     return services, _bills(_project_cells(use, interval), _sums(measured, _cell_of))

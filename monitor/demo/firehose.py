@@ -52,7 +52,7 @@ class DemoFirehose:
                 await asyncio.sleep(DELIVERY_INTERVAL)
 
     async def deliver(self, session: aiohttp.ClientSession, minutes: range) -> bool:
-        """Send one request; returns whether it was accepted."""
+        """Send one request. Return true if it was accepted."""
         request = str(uuid.uuid4())
         headers = {
             "Content-Encoding": "gzip",

@@ -36,7 +36,7 @@ def tag_labels(series: Series) -> Labels:
 
 
 def no_labels(_: Series) -> Labels:
-    """No labels: of a family that adds none to those of the series."""
+    """No labels, for a family that has only the labels of the series."""
     return ()
 
 

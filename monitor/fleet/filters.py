@@ -14,7 +14,7 @@ MAX_PAGE = 10_000
 
 
 class Filters(BaseModel):
-    """Filters named as those of the API; an empty one matches everything.
+    """The filters, with the names that the API uses. An empty filter matches everything.
 
     A resource without `*` or `?` matches every name that contains it.
     """

@@ -181,8 +181,8 @@ class Formulas:
         self._lower_bounds = lower_bounds
         self._blocks: list[Block] = []
         self._block_numbers: dict[tuple[Op, int], int] = {}  # by operation and number of terms
-        self._block_of = np.full(INITIAL_CAPACITY, NO_BLOCK, np.int16)  # the block's number, by series
-        self._positions = np.zeros(INITIAL_CAPACITY, np.int32)  # the position in the block, by series
+        self._block_of = np.full(INITIAL_CAPACITY, NO_BLOCK, np.int16)  # the block's number, by slot
+        self._positions = np.zeros(INITIAL_CAPACITY, np.int32)  # the position in the block, by slot
 
     def __iter__(self) -> Iterator[Block]:
         return iter(self._blocks)

@@ -96,7 +96,7 @@ def judged_at(
 ) -> Judged:
     """Judge slots, each in its minute. Minutes before the creation of a resource have no numbers.
 
-    throttling: the throttled demand to judge by; by default that of the minute.
+    throttling: the throttled demand to judge by; by default the throttled demand in the minute.
     """
     usage, upper = (
         formulas.at(columns.rings, slots, minutes) for formulas in (columns.usages, columns.upper_bounds)

@@ -53,7 +53,7 @@ class Key(_Identity):
     def labels(self) -> dict[str, str]:
         """The labels of the series, in the order of `LABELS`.
 
-        `resource_id` follows if the name of the resource is not unique.
+        `resource_id` follows if the name of the resource differs from its id.
         """
         return dict(zip(LABELS, (*self[:4], ""), strict=True)) | self.subject.labels
 

@@ -66,7 +66,7 @@ class FormulaTerms:
     def _are_unsettled(self, rings: Rings, minutes: Ints, difference: Floats) -> Flags:
         """Return which differences may be above 0 only because the counts are published one after another.
 
-        The subtracted counts are taken to grow by no more than MAX_GROWTH times what they came to lately.
+        It is assumed that the subtracted counts grow by no more than MAX_GROWTH times their recent values.
         """
         newest = rings.latest_minute[self.rows].max(axis=0)
         unsettled: Flags = (difference > 0) & (minutes > newest - SETTLED_AFTER) & (len(self.rows) > 1)

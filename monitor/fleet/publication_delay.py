@@ -29,7 +29,7 @@ class PublicationDelays:
         self._observed: set[int] = set()  # the namespaces with points in the current poll
 
     def observe(self, namespaces: Ints, ages: Ints, changed: Flags) -> None:
-        """Count points of a poll, each with its namespace and whether it is new or changed.
+        """Count points of a poll, each with its namespace. changed: true if the point is new or changed.
 
         ages: minutes from the point to the last minute of the previous request for its metric; negative if
         that request did not include the point.

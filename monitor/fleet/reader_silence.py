@@ -14,8 +14,8 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import Rings
 
 MINUTE_MS = np.float32(60_000)
-# Minutes at the beginning of the window. Records that were written in them and not read are taken to have
-# been written all the time since the last read, even if that was before the window.
+# Minutes at the beginning of the window. If records that were written in them have not been read, it is
+# assumed that records were written ever since the last read, even if that was before the window.
 WINDOW_EDGE = 15
 
 

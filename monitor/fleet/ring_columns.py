@@ -26,8 +26,8 @@ class RingColumns(Columns):
     proven_through: up to this minute it is proven that missing points do not exist: the minute was read and,
         where `zero_when_absent`, AWS has published something later, or the namespace is silent and the metric
         was idle before; derived.
-    joined_through: missing points are taken as proven up to this minute as well: a formula that the metric
-        was added to later had a result without it.
+    joined_through: up to this minute missing points count as proven although the metric was not read: a
+        formula to which it was added had a result without it.
     idle: true if all points of the IDLE_FOR minutes before the namespace became silent are 0 or missing.
     delay: minutes after its end until a minute counts as complete, until the namespace's delay is measured.
     latest_minute, latest_value: the newest minute that has a value, and the value; derived. A provisional

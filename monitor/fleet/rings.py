@@ -96,9 +96,9 @@ class Rings(RingColumns):
         self._derive(rows)
 
     def join_through(self, rows: Ints, minute: int) -> None:
-        """Take missing points of rows that were never read as proven up to a minute.
+        """Let missing points of rows that were never read count as proven up to a minute.
 
-        So the formulas to which they were added keep their results. The minutes are polled nevertheless.
+        So the formulas to which the rows were added keep their results. The minutes are polled nevertheless.
         """
         rows = rows[self.read_through[rows] == NEVER]
         self._advance(rows, np.full(rows.size, minute, np.int32))

@@ -15,7 +15,7 @@ from rules.band import Zone
 class SeriesColumns(Columns):
     """Columns by series, the metrics that they read, and their formulas.
 
-    id: that of the key, as a number. low, high, near: NaN where there is none.
+    id: `Key.id` as a number. low, high, near: the band; NaN in an unused slot.
     read_limit: the limit that an inventory read last, NaN if there is none; limited_since: the minute when
     it was first seen. hard_limit, exceeded: see `monitor.fleet.limits`.
     stale_after: minutes that a sample counts. confirmed: the minute of the last inventory that contained it.
@@ -111,7 +111,7 @@ class SeriesColumns(Columns):
         return self._published_at(slots, minutes, read)
 
     def _published_at(self, slots: Slots, minutes: Ints, read: Floats) -> Floats:
-        """Return the limit that CloudWatch published for each slot in its minute, or else that of `read`."""
+        """Return the limit that CloudWatch published for each slot in its minute, else the one in `read`."""
         if not self.published_limits:
             return read
         published = self.published_limits.at(self.rings, slots, minutes)

@@ -22,8 +22,8 @@ class ActiveAlert(NamedTuple):
 class Snapshot:
     """Copies of the fleet's columns, named as there; `series` is `by_slot`.
 
-    groups: in the order that `group` counts them. account_names: by the 12-digit id.
-    alerts: those that are active.
+    groups: those of `Fleet.groups`; `group` is an index of them. account_names: by the 12-digit id. alerts:
+    pending and firing ones.
     """
 
     version: int

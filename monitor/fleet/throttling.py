@@ -86,7 +86,7 @@ def _excess(columns: SeriesColumns, slots: Ints, minutes: Ints, throttled: Float
 def _served(columns: SeriesColumns, slots: Ints, minutes: Ints) -> Floats:
     """Return the served demand of slots, each in its minute; NaN if CloudWatch does not publish it.
 
-    Its metrics may be later than those of the throttled demand: for a few minutes its newest value is used.
+    Its metrics may be published later than the throttled demand: for a few minutes its newest value is used.
     """
     newest = columns.served.newest_minutes(columns.rings, slots)
     late = (minutes > newest) & (minutes - newest < RECENT_MINUTES)

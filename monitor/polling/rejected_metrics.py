@@ -67,11 +67,11 @@ class RejectedMetrics:
         if not self._since:
             return listed, {}
         oldest = self._clock() - RETRY_INTERVAL
-        plain = {metric: row for metric, row in listed.items() if metric not in self._since}
-        again = [metric for metric, since in self._since.items() if since <= oldest]
-        for metric in again:
+        accepted = {metric: row for metric, row in listed.items() if metric not in self._since}
+        retried = [metric for metric, since in self._since.items() if since <= oldest]
+        for metric in retried:
             del self._since[metric]
-        return plain, {metric: listed[metric] for metric in again if metric in listed}
+        return accepted, {metric: listed[metric] for metric in retried if metric in listed}
 
 
 def is_validation_error(error: Exception) -> bool:

@@ -39,7 +39,7 @@ DUPLICATE_ENTRY = Failure(
 
 @dataclass
 class Watcher:
-    """Watches all cells of a configuration, and writes what they hold to one fleet.
+    """Watches all cells of a configuration, and writes their resources and metrics to one fleet.
 
     inherited: what the inventories of the watcher before this one discovered. polled: set after each poll.
     clients: shared with a later watcher; None: it closes its own when it ends.

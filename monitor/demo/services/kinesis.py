@@ -75,11 +75,11 @@ def accepted_writes(stream: DemoStream, shards: slice, unit_bytes: int) -> Any:
 def excess_writes(stream: DemoStream, shards: slice, unit_bytes: int, factor: float = 1.0) -> Any:
     """Return the writes beyond `factor` times the limit, like `accepted_writes`; NaN where there are none."""
 
-    def at(minutes: Minutes) -> Floats:
+    def excess_at(minutes: Minutes) -> Floats:
         over = np.maximum(stream.demand(minutes)[shards] - factor, 0.0).sum(axis=0)
         return np.where(over > 0, over, np.nan) * SHARD_BYTES / unit_bytes
 
-    return at
+    return excess_at
 
 
 def write_metrics(stream: DemoStream, dimensions: dict[str, str], shards: slice) -> Iterator[DemoMetric]:

@@ -89,11 +89,11 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
 def total(parts: list[MinuteFunction]) -> MinuteFunction:
     """Return the sum of some functions of the minute; NaN where all are NaN."""
 
-    def at(minutes: Minutes) -> Floats:
+    def total_at(minutes: Minutes) -> Floats:
         values = np.array([part(minutes) for part in parts])
         return np.where(np.isnan(values).all(axis=0), np.nan, np.nansum(values, axis=0))
 
-    return at
+    return total_at
 
 
 def function_metrics(function: DemoFunction) -> Iterator[DemoMetric]:

@@ -302,7 +302,7 @@ async def test_a_clock_that_is_wrong_is_one_alert_that_says_which_way_and_how_fa
         assert await turns(100, 5.0) == []
         (notice,) = await turns(100, 900.0)
         assert notice.labels["cause"] == "clock"
-        assert notice.summary == "This machine's clock is 15 min ahead of AWS's, whose time is taken instead."
+        assert notice.summary == "This machine's clock is 15 min ahead of AWS's, which is used instead."
         assert "NTP" in notice.remedy[0]
         (over,) = await turns(4, 5.0)
         assert over.kind is NoticeKind.RESOLVED
