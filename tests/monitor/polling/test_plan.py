@@ -1,20 +1,31 @@
 import numpy as np
 import pytest
 
+from monitor.fleet.namespaces import SILENT_AFTER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import Rings
-from monitor.polling.plan import MAX_METRICS_PER_CALL, REVISED_MINUTES, MetricRequest, plan_requests
+from monitor.polling.plan import (
+    MAX_METRICS_PER_CALL,
+    REVISED_MINUTES,
+    WINDOW_INTERVAL,
+    MetricRequest,
+    plan_requests,
+)
 
 NOW = 29_000_000
 
 
 def rings_of(*metrics: tuple[int, int | None]) -> tuple[Rings, dict[bytes, int]]:
-    """Rings with a metric for each (delay, minutes ago it was read up to; None: never), and its fragments."""
+    """Rings with a metric for each (delay, minutes ago it was read up to; None: never), and its fragments.
+
+    Each was requested a minute ago.
+    """
     rings, fragments = Rings(), dict[bytes, int]()
     for n, (delay, ago) in enumerate(metrics):
         row = fragments[b"%d" % n] = rings.allocate()
         rings.delay[row] = delay
         if ago is not None:
+            rings.mark_requested(np.array([row]), NOW - 1)
             rings.mark_read(np.array([row]), NOW - ago)
     return rings, fragments
 
@@ -71,9 +82,43 @@ def test_what_is_late_is_requested_until_aws_has_proved_that_it_publishes() -> N
     rings.declare(0, rings.namespaces.number_of("AWS/Lambda"), zero=True)
     row = np.array([0], np.int32)
     rings.write(row, np.array([NOW - 40]), np.ones(1, np.float32))
+    rings.mark_requested(row, NOW - 1)
     rings.mark_read(row, NOW - 4)
     (request,) = plan_requests(rings, fragments, NOW)
     assert ago(request) == (39 + REVISED_MINUTES, 1)
+
+
+@pytest.mark.parametrize(
+    ("newest", "oldest"),
+    [
+        pytest.param(2, 14, id="it has points in time"),
+        pytest.param(20, 19 + REVISED_MINUTES, id="it may be late"),
+        pytest.param(SILENT_AFTER, 14, id="it is idle"),
+    ],
+)
+def test_a_metric_is_requested_from_its_newest_point_on(newest: int, oldest: int) -> None:
+    """Its namespace is read completely up to five minutes ago."""
+    rings, fragments = rings_of((3, 5))
+    rings.write(np.array([0]), np.array([NOW - newest]), np.ones(1, np.float32))
+    (request,) = plan_requests(rings, fragments, NOW)
+    assert ago(request) == (oldest, 1)
+
+
+@pytest.mark.parametrize("interval", [1, 5, 15, 60])
+def test_the_whole_window_of_each_metric_is_requested_twice_an_hour(interval: int) -> None:
+    """But not that of all metrics at once."""
+    rings, fragments = rings_of(*[(3, 5)] * 1500)
+    times = np.zeros(1500)
+    for now in range(NOW, NOW + 240, interval):
+        wide = 0
+        for request in plan_requests(rings, fragments, now):
+            is_wide = len(request.minutes) == WINDOW
+            times[request.rows] += is_wide
+            wide += is_wide
+            rings.mark_requested(request.rows, now - 1)
+            rings.mark_read(request.rows, now - 4)
+        assert wide <= (1 if interval == 1 else 3)
+    assert set(times) <= ({7, 8} if interval < WINDOW_INTERVAL else {3, 4})
 
 
 def test_metrics_that_are_behind_share_a_call_and_make_only_its_others_request_more() -> None:

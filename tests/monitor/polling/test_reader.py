@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -514,6 +514,41 @@ async def test_a_namespace_that_is_late_is_requested_from_its_last_point_on() ->
 
 
 # How late a namespace is
+
+
+@pytest.mark.parametrize("interval", [1, 5, 15])
+@pytest.mark.parametrize("every", [1, 30])
+async def test_what_comes_late_alone_is_read_however_late_it_comes(interval: int, every: int) -> None:
+    """Its namespace is in time, so that a minute without a point of it counts as 0 meanwhile.
+
+    every: minutes between two points of it. Those that come when the next one is there may be missed by a
+    request from the newest point on.
+    """
+    late, counted = 40, replace(metric("late"), zero_when_absent=True)
+    published = {LAST - 90 + minute: 5.0 for minute in range(180) if minute % every == 0}
+
+    def by(query: Query) -> dict[str, Any]:
+        delay = late if name_of(query) == "late" else 1
+        points = published if delay == late else {LAST - 90 + minute: 1.0 for minute in range(180)}
+        now = server.minute or 0
+        return result(query, {at: value for at, value in points.items() if at + delay < now})
+
+    server, fleet = FakeCloudWatch(answering(by=by)), Fleet()
+    put(fleet, "steady")
+    observed = Observed(signal="rate", resource=resource("late"), usage=total(counted))
+    ruling = SeriesSettings(limit=LIMIT, band=Band(), delay=DELAY)
+    fleet.put(Key(*CELL, "kinesis", "rate", "late"), observed, ruling, NOW)
+    async with server:
+        cell = Cell(fake_credentials(), *CELL, Telemetries().aws, {"cloudwatch": 1000.0}, server.url)
+        reader = MetricReader(cell, fleet)
+        for now in range(NOW, NOW + 91, interval):
+            server.minute = now
+            await reader.read(now)
+        await cell.close()
+    row = fleet.metrics(CELL)[metric_query(counted)]
+    minutes = np.arange(NOW - 60, NOW + 91 - late - 35, dtype=np.int32)
+    told = fleet.rings.at(np.full(minutes.size, row), minutes).tolist()
+    assert told == [published.get(minute, 0.0) for minute in minutes.tolist()]
 
 
 async def test_what_is_requested_the_first_time_teaches_no_delay() -> None:

@@ -23,6 +23,7 @@ class StreamedMetric:
         for request in self.due(now):
             self.polls += 1
             self.covered |= set(request.minutes)
+            self.rings.mark_requested(request.rows, request.minutes[-1])
             self.rings.mark_read(request.rows, request.minutes[-1] - DELAY)
 
     def due(self, now: int) -> list[MetricRequest]:
