@@ -218,7 +218,7 @@ class Aws(Protocol):
         ...
 
     def includes(self, signal: str, resource: Resource) -> bool:
-        """Return true unless the configuration excludes the series, for which no calls need be paid then."""
+        """Return true unless the configuration excludes the series. Saves calls that AWS bills."""
         ...
 
     def state(self, kind: type[State]) -> State:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from monitor.alerting import series_notices as sentence
+from monitor.alerting import series_notices
 from monitor.alerting.inhibit import is_blind
 from monitor.alerting.lifecycle import Lifecycle
 from monitor.alerting.series_notices import NoticeDetails
@@ -113,18 +113,18 @@ class NoticeBuilder:
 
     def departed(self, before: Notice, at: float) -> Notice:
         """Return the notice of the end of an alert whose series left the fleet."""
-        return sentence.ended_notice(key_of(before), before, self.next_number(), at, RESOURCE_GONE)
+        return series_notices.ended_notice(key_of(before), before, self.next_number(), at, RESOURCE_GONE)
 
     def _series_of(self, notice: Notice) -> Series | None:
         return None if is_blind(notice) else self._fleet.series.get(key_of(notice))
 
     def _resolved(self, series: Series, before: Notice, at: float) -> Notice:
         if self._lifecycle.rules(series.slot, AlertState.FIRING):
-            return sentence.ended_notice(series.key, before, self.next_number(), at, SWITCHED_OFF)
+            return series_notices.ended_notice(series.key, before, self.next_number(), at, SWITCHED_OFF)
         row = row_of(self._fleet, series)
         fields = {"number": self.next_number(), "severity": before.severity, "since": before.since}
         zone, reason = max(row.zone, Zone.BELOW), self._limit_change(series.slot, row, before)
-        return sentence.series_notice(
+        return series_notices.series_notice(
             row, self._details(series, NoticeKind.RESOLVED, at, zone=zone, resolution_reason=reason, **fields)
         )
 
@@ -133,10 +133,10 @@ class NoticeBuilder:
         if row.usage is None or not before.limit:
             return ""
         stays = self._lifecycle.would_stay(slot, Rule[before.zone.upper()], row.usage / before.limit)
-        return sentence.limit_changed(before.limit, row.limit, row.unit) if stays else ""
+        return series_notices.limit_changed(before.limit, row.limit, row.unit) if stays else ""
 
     def _series_notice(self, series: Series, details: NoticeDetails, trend: Trend | None) -> Notice:
-        return sentence.series_notice(row_of(self._fleet, series), details, trend)
+        return series_notices.series_notice(row_of(self._fleet, series), details, trend)
 
     def _details(self, series: Series, kind: NoticeKind, at: float, **fields: Any) -> NoticeDetails:
         return NoticeDetails(

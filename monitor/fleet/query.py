@@ -193,11 +193,8 @@ def _after(columns: list[Column], last: list[Scalar], descending: bool) -> Flags
 
 
 def _encode_cursor(query: Query, values: list[Scalar]) -> str:
-    fields = [
-        query.sort,
-        query.descending,
-        *values,
-    ]  # orjson encodes the infinity of an unknown value as null
+    # orjson encodes the infinity of an unknown value as null.
+    fields = [query.sort, query.descending, *values]
     encoded = orjson.dumps(fields, option=orjson.OPT_SERIALIZE_NUMPY)
     return base64.urlsafe_b64encode(encoded).decode().rstrip("=")
 

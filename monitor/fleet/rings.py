@@ -208,9 +208,8 @@ class Rings(RingColumns):
         self.latest_value[rows] = last = self.at(rows, known)
         inside = np.flatnonzero(~np.isnan(last))
         self.last_known_value[rows[inside]] = last[inside]
-        long = (
-            self.recent_minutes[rows] > RECENT_MINUTES
-        )  # apart, as `_worst` reads as many for all of its rows
+        # Rows with many recent minutes go apart, as `_worst` reads equally many minutes of all its rows.
+        long = self.recent_minutes[rows] > RECENT_MINUTES
         for indices in filter(np.size, (np.flatnonzero(~long), np.flatnonzero(long))):
             self.recent_max[rows[indices]] = self._worst(rows[indices], known[indices])
 
