@@ -258,7 +258,7 @@ class Aws(Protocol):
         call: Callable[[Item], Awaitable[Response]],
         resource: Callable[[Item], Resource],
     ) -> AsyncIterator[tuple[Item, Response]]:
-        """Yield each item with the result of `call(item)`; a few calls run at once.
+        """Yield each item with the result of `call(item)` as soon as it is there; a few calls run at once.
 
         An item whose call fails is left out. The failure is reported for `resource(item)`, and the series of
         that resource and of its parts remain as in the previous inventory. A resource that no longer exists

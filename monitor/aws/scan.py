@@ -1,6 +1,5 @@
 """One run of a collector's scan function in a cell: the calls that it makes, and the failures among them."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -14,7 +13,7 @@ from monitor.aws.failure import (
 )
 from monitor.aws.not_found import ResourceNotFoundError
 from monitor.aws.partitions import partition_of
-from monitor.lib.batches import in_batches
+from monitor.lib.concurrent_map import concurrent_map
 
 Item = TypeVar("Item")
 Response = TypeVar("Response")
@@ -114,7 +113,6 @@ class Scan:
                 self.failures.append(failure_from(error, resource=resource(item)))
                 return None
 
-        async for batch in in_batches(items, MAX_CONCURRENT_ITEMS):
-            for result in await asyncio.gather(*map(call_one, batch)):
-                if result:
-                    yield result
+        async for result in concurrent_map(call_one, items, MAX_CONCURRENT_ITEMS):
+            if result:
+                yield result

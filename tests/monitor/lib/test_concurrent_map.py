@@ -1,0 +1,107 @@
+"""Calling a function for many items at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+
+from monitor.lib.concurrent_map import concurrent_map
+
+
+async def doubled(item: int) -> int:
+    return 2 * item
+
+
+async def listed(count: int) -> AsyncIterator[int]:
+    for n in range(count):
+        yield n
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 100])
+async def test_every_item_is_called_once(limit: int) -> None:
+    for items in (range(7), listed(7)):
+        assert sorted([one async for one in concurrent_map(doubled, items, limit)]) == [*range(0, 14, 2)]
+    assert [one async for one in concurrent_map(doubled, (), limit)] == []
+
+
+async def test_one_that_does_not_answer_delays_no_other() -> None:
+    answered = asyncio.Event()
+
+    async def call(item: int) -> int:
+        if item == 0:
+            await answered.wait()
+        return item
+
+    results = []
+    async for result in concurrent_map(call, range(30), 3):
+        results.append(result)
+        if len(results) == 29:
+            answered.set()
+    assert results == [*range(1, 30), 0]
+
+
+async def test_a_wait_for_the_next_item_delays_no_result() -> None:
+    seen = asyncio.Event()
+
+    async def items() -> AsyncIterator[int]:
+        yield 1
+        await seen.wait()
+        yield 2
+
+    async for result in concurrent_map(doubled, items(), 8):
+        if result == 2:
+            seen.set()
+
+
+async def test_no_more_run_or_are_taken_than_the_limit() -> None:
+    taken = running = most = 0
+    full = asyncio.Event()
+
+    async def items() -> AsyncIterator[int]:
+        nonlocal taken
+        for taken in range(1, 21):
+            yield taken
+
+    async def call(item: int) -> int:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        if running == 4:
+            full.set()
+        await full.wait()
+        assert taken <= item + 4
+        running -= 1
+        return item
+
+    assert len([one async for one in concurrent_map(call, items(), 4)]) == 20
+    assert (most, running) == (4, 0)
+
+
+@pytest.mark.parametrize("fails", ["a call", "the items", "the reader"])
+async def test_what_still_runs_is_cancelled_at_the_first_error(fails: str) -> None:
+    cancelled = []
+
+    async def call(item: int) -> int:
+        if item == 0:
+            if fails == "a call":
+                raise LookupError
+            return item
+        try:
+            return await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(item)
+            raise
+
+    async def items() -> AsyncIterator[int]:
+        for item in (1, 2, 0):
+            yield item
+        if fails == "the items":
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        async with aclosing(concurrent_map(call, items(), 8)) as results:
+            async for _ in results:
+                if fails == "the reader":
+                    raise LookupError
+    assert sorted(cancelled) == [1, 2]
