@@ -147,9 +147,9 @@ def _check(key: str, value: bytes) -> None:
     kind, slash, name = key.partition("/")
     kind += slash
     if kind in (ALERT, ALERT_STATES) and not IDENTITY.fullmatch(name):
-        raise ValueError("its key is no alert's id")
+        raise ValueError("its key is not the id of an alert")
     if kind == ACCOUNT and not ACCOUNT_ID.fullmatch(value.decode()):
-        raise ValueError("it is no account's id")
+        raise ValueError("it is not the id of an account")
     if kind == EVALUATED_UNTIL:
         np.array(int(value), np.int32)
     elif kind == ALERT_STATES:
@@ -157,11 +157,11 @@ def _check(key: str, value: bytes) -> None:
     elif kind == ALERT:
         _check_notice(msgspec.json.decode(value, type=Notice), name)
     elif kind == GROUP and _group_name(msgspec.json.decode(value, type=NotificationGroup).key) != name:
-        raise ValueError("it is of another group")
+        raise ValueError("its key names another group")
 
 
 def _check_notice(notice: Notice, alert: str) -> None:
     if notice.alert != alert:
-        raise ValueError("it is of another alert")
+        raise ValueError("its key names another alert")
     if not is_blind(notice):
         _ = signal_of(key_of(notice)), ZONES[notice.zone]

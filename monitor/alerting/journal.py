@@ -220,7 +220,8 @@ class Journal(RowStore):
             self._acquire()
             self._file.open(self.rows)
         except NewerSchemaError as error:
-            raise JournalError(f"the journal {self._file.path} is of a newer Headroom: {error}") from error
+            sentence = f"the journal {self._file.path} was created by a newer Headroom: {error}"
+            raise JournalError(sentence) from error
         except FileKindError as error:
             raise JournalError(f"the journal {self._file.path} cannot be a file: {error.strerror}") from error
         except (sqlite3.Error, OSError) as error:

@@ -83,7 +83,7 @@ def with_operation_name(operation: str) -> Iterator[None]:
 def failure_from(error: Exception, operation: str = "", resource: Resource = ACCOUNT) -> Failure:
     """The record of an error. One that is not among AWS_ERRORS is logged with its traceback."""
     if not isinstance(error, AWS_ERRORS):
-        log.error("unexpected answer for %s %s", operation, resource.display_name, exc_info=error)
+        log.error("unexpected response to %s %s", operation, resource.display_name, exc_info=error)
     operation = operation or getattr(error, "operation_name", "")
     code, message = replace_surrogates(error_code(error)), replace_surrogates(error_message(error))
     safe = resource.utf8_safe

@@ -38,7 +38,7 @@ class PageTokens:
     def check(self, token: str) -> None:
         """Record a token. Raises PaginationError for a repeated one, or for one too many."""
         if token in self._received:
-            raise PaginationError(message="a token of the next page was received twice")
+            raise PaginationError(message="the same token of the next page was received twice")
         self._received.add(token)
         if len(self._received) >= self._max_pages:
             raise PaginationError(

@@ -78,4 +78,4 @@ async def test_a_response_without_a_number_affects_only_its_quota_and_is_logged(
     aws = FakeAws(get_service_quota=by_code(L_B99A9384={"Quota": {}}, L_A1AFA3CF=quota(1000.0)))
     assert set(await quotas.read(aws.scan, [CONCURRENCY, SCALING])) == {SCALING}
     assert [(one.resource, one.code) for one in aws.scan.failures] == [("L-B99A9384", "KeyError")]
-    assert "unexpected answer" in caplog.text
+    assert "unexpected response" in caplog.text

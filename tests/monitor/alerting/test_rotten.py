@@ -74,7 +74,7 @@ async def test_alerting_continues_whatever_bits_flip_in_a_journal(tmp_path: Path
         try:
             await used(folder)
         except JournalError as error:
-            assert "of a newer Headroom" in str(error)
+            assert "created by a newer Headroom" in str(error)
         except BaseException:
             print(f"with the flips of seed {seed}")
             raise

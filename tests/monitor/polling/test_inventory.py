@@ -284,7 +284,7 @@ async def test_an_unexpected_response_affects_only_its_scan_and_is_logged(
     assert ("stream_write_bytes", "clicks") in world.names
     assert "KeyError" in [code for _, _, code in world.failures]
     assert world.inventory.statuses["kinesis"].succeeded_at is None
-    assert "unexpected answer" in caplog.text
+    assert "unexpected response" in caplog.text
     assert "Traceback" in caplog.text
 
 
