@@ -52,6 +52,13 @@ async def nothing_pending(url: str) -> bool | None:
 
 
 @asynccontextmanager
+async def demo_server() -> AsyncIterator[str]:
+    """Start a demo; yield the address of its Headroom."""
+    async with headroom("demo", "--port", "0") as process:
+        yield (await read_line(process, "http://")).split("/")[2]
+
+
+@asynccontextmanager
 async def demo_aws() -> AsyncIterator[dict[str, str]]:
     """Start the demo's AWS; yield environment variables that point to it."""
     async with running(sys.executable, "-m", "monitor.demo.aws", "--port", "0") as process:

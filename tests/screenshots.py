@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.async_api import Page, ViewportSize
 
 from tests.browser import chromium
-from tests.processes import ROOT, headroom, read_line
+from tests.processes import ROOT, demo_server
 
 MAX_SIZE = 200_000  # bytes, of each
 SCALE = 0.64  # more in view, and smaller files
@@ -23,8 +23,8 @@ async def shoot(page: Page, path: Path) -> None:
 
 
 async def main(folder: Path) -> None:
-    async with headroom("demo", "--port", "0") as demo, chromium() as browser:
-        url = (await read_line(demo, "http://")).split()[0]
+    async with demo_server() as address, chromium() as browser:
+        url = f"http://{address}"
         page = await browser.new_page(viewport=VIEWPORT, device_scale_factor=SCALE, locale="en-GB")
         await page.emulate_media(color_scheme="light")
         await page.goto(url)

@@ -1,7 +1,5 @@
 """A real Alertmanager is notified by `headroom serve`; a real Prometheus evaluates the generated rules."""
 
-import re
-import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from monitor.dashboards.prometheus import INTERVAL, files
+from tests.acceptance.prometheus_server import fast_rules, program, scrape
 from tests.monitor.notifiers.loopback import Server, http_server
 from tests.monitor.serve_process import free_port
-from tests.processes import demo_aws, eventually, get, headroom, read_line, running
+from tests.processes import demo_aws, demo_server, eventually, get, headroom, running
 
-INSTALL = "install the Debian packages `prometheus` and `prometheus-alertmanager`, or run `make acceptance`"
 ALERTMANAGER_CONFIG = """
 route:
   receiver: hook
@@ -38,14 +35,11 @@ receivers:
 route: {{group_wait: 0s, group_interval: 0s}}
 """
 THROTTLED_PREFIX = "media-uploads/uploads/"  # S3 throttles it in the demo
-MINUTES = re.compile(r"(\[|offset |for: )(\d+)m")
 
 
 @asynccontextmanager
 async def alertmanager(folder: Path, hook: str) -> AsyncIterator[str]:
     """Start an Alertmanager that notifies a webhook; yield its URL."""
-    program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-    assert program, INSTALL
     config, address = folder / "alertmanager.yml", f"127.0.0.1:{free_port()}"
     config.write_text(ALERTMANAGER_CONFIG.format(hook=hook))
     flags = (
@@ -54,7 +48,7 @@ async def alertmanager(folder: Path, hook: str) -> AsyncIterator[str]:
         f"--web.listen-address={address}",
         "--cluster.listen-address=",
     )
-    async with running(program, *flags):
+    async with running(program("prometheus-alertmanager", "alertmanager"), *flags):
         await eventually(partial(get, f"http://{address}/-/ready"))
         yield f"http://{address}"
 
@@ -120,34 +114,11 @@ async def test_alertmanager_receives_groups_and_resolves(tmp_path: Path) -> None
             assert await process.wait() == 0
 
 
-PROMETHEUS_CONFIG = """
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
-rule_files: ["*.rules.yaml"]
-scrape_configs:
-  - job_name: headroom
-    static_configs: [{{targets: ["{target}"]}}]
-"""
-
-
 @pytest.fixture
 async def prometheus(tmp_path: Path) -> AsyncIterator[str]:
     """Start a demo, and a Prometheus with our rules, each minute in them a second; yield its URL."""
-    program = shutil.which("prometheus")
-    assert program, INSTALL
-    config, address = tmp_path / "prometheus.yml", f"127.0.0.1:{free_port()}"
-    async with headroom("demo", "--port", "0") as process:
-        target = (await read_line(process, "http://")).split("/")[2]
-        config.write_text(PROMETHEUS_CONFIG.format(target=target))
-        for name, rules in files().items():
-            fast = MINUTES.sub(r"\1\2s", rules.replace(INTERVAL, "1s"))
-            (tmp_path / name).with_suffix(".rules.yaml").write_text(fast)
-        flags = (
-            f"--config.file={config}",
-            f"--storage.tsdb.path={tmp_path}/data",
-            f"--web.listen-address={address}",
-        )
-        async with running(program, *flags):
-            yield f"http://{address}"
+    async with demo_server() as target, scrape(tmp_path, target, fast_rules()) as url:
+        yield url
 
 
 async def count(prometheus: str, query: str) -> int | None:

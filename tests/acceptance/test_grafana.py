@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
@@ -11,20 +10,12 @@ from typing import Any, NamedTuple
 import pytest
 import pytest_asyncio
 
-from monitor.dashboards.prometheus import INTERVAL, files
-from tests.monitor.serve_process import free_port
-from tests.processes import ROOT, eventually, get, headroom, read_line, running
+from tests.acceptance.prometheus_server import rules, scrape
+from tests.processes import ROOT, demo_server, eventually, get
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DASHBOARDS = sorted((ROOT / "dashboards" / "grafana").iterdir())
-PROMETHEUS_CONFIG = """
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
-rule_files: ["*.rules.yaml"]
-scrape_configs:
-  - job_name: headroom
-    static_configs: [{{targets: ["{target}"]}}]
-"""
 GRAFANA = {"__rate_interval": "30s", "__range": "5m"}
 DETAIL_SERIES: Mapping[str, str] = {  # a series that has a value in every panel
     "account": "123456789012",
@@ -54,18 +45,9 @@ class Query(NamedTuple):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def prometheus(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """Start a demo, and a Prometheus with our rules that scrapes it; yield the URL of Prometheus."""
-    program = shutil.which("prometheus")
-    assert program, "install the Debian package `prometheus`, or run `make acceptance`"
-    path, address = tmp_path_factory.mktemp("prometheus"), f"127.0.0.1:{free_port()}"
-    config = path / "prometheus.yml"
-    async with headroom("demo", "--port", "0") as process:
-        target = (await read_line(process, "http://")).split("/")[2]
-        config.write_text(PROMETHEUS_CONFIG.format(target=target))
-        for name, rules in files().items():
-            (path / name).with_suffix(".rules.yaml").write_text(rules.replace(INTERVAL, "1s"))
-        flags = (f"--config.file={config}", f"--storage.tsdb.path={path}", f"--web.listen-address={address}")
-        async with running(program, *flags):
-            yield f"http://{address}"
+    folder = tmp_path_factory.mktemp("prometheus")
+    async with demo_server() as target, scrape(folder, target, rules()) as url:
+        yield url
 
 
 async def run_query(prometheus: str, query: Query) -> list[dict[str, Any]] | None:

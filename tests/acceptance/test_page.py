@@ -15,7 +15,7 @@ from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, ex
 
 from tests.browser import chromium
 from tests.monitor.serve_process import free_port
-from tests.processes import ENVIRONMENT, ROOT, eventually, get, headroom, read_line
+from tests.processes import ENVIRONMENT, ROOT, demo_server, eventually, get, headroom
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,8 +29,8 @@ DESK = ViewportSize(width=1440, height=900)
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def url() -> AsyncIterator[str]:
     """A demo that was judged once."""
-    async with headroom("demo", "--port", "0") as process:
-        yield (await read_line(process, "http://")).split()[0].rstrip("/")
+    async with demo_server() as address:
+        yield f"http://{address}"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

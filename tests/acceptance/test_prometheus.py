@@ -1,6 +1,5 @@
 """A real Prometheus scrapes a running demo and evaluates PromQL over it."""
 
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from functools import partial
@@ -9,40 +8,22 @@ from typing import Any
 
 import pytest
 
-from tests.monitor.serve_process import free_port
-from tests.processes import eventually, get, headroom, read_line, running
-
-PROMETHEUS_CONFIG = """
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
-scrape_configs:
-  - job_name: headroom
-    static_configs: [{{targets: ["{target}"]}}]
-"""
+from tests.acceptance.prometheus_server import program, scrape
+from tests.processes import demo_server, eventually, get
 
 
 @pytest.fixture
-async def demo() -> AsyncIterator[str]:
+async def address() -> AsyncIterator[str]:
     """Start a demo; yield its address."""
-    async with headroom("demo", "--port", "0") as process:
-        line = await read_line(process, "http://")
-        yield line.split("/")[2]
+    async with demo_server() as address:
+        yield address
 
 
 @pytest.fixture
-async def prometheus(demo: str, tmp_path: Path) -> AsyncIterator[str]:
+async def prometheus(address: str, tmp_path: Path) -> AsyncIterator[str]:
     """Start a Prometheus that scrapes the demo; yield its URL."""
-    program = shutil.which("prometheus")
-    assert program, "install the Debian package `prometheus`, or run `make acceptance`"
-    config = tmp_path / "prometheus.yml"
-    config.write_text(PROMETHEUS_CONFIG.format(target=demo))
-    address = f"127.0.0.1:{free_port()}"
-    flags = (
-        f"--config.file={config}",
-        f"--storage.tsdb.path={tmp_path}/data",
-        f"--web.listen-address={address}",
-    )
-    async with running(program, *flags):
-        yield f"http://{address}"
+    async with scrape(tmp_path, address, {}) as url:
+        yield url
 
 
 async def run_query(prometheus: str, query: str) -> list[dict[str, Any]] | None:
@@ -79,12 +60,10 @@ async def test_promql_over_a_running_headroom(prometheus: str) -> None:
     }
 
 
-async def test_promtool_accepts_the_exposition(demo: str) -> None:
-    promtool = shutil.which("promtool")
-    assert promtool, "install the Debian package `prometheus`, or run `make acceptance`"
-    answer = await get(f"http://{demo}/metrics")
+async def test_promtool_accepts_the_exposition(address: str) -> None:
+    answer = await get(f"http://{address}/metrics")
     assert answer is not None
     checked = subprocess.run(
-        [promtool, "check", "metrics"], input=answer.content, capture_output=True, check=False
+        [program("promtool"), "check", "metrics"], input=answer.content, capture_output=True, check=False
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")

@@ -1,7 +1,6 @@
 """Push to a real Prometheus: PromQL returns the same values that the fleet holds."""
 
 import asyncio
-import shutil
 import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
@@ -20,10 +19,11 @@ from monitor.outbound.client import OutboundClient
 from monitor.push.service import PushService
 from monitor.push.settings import PushConfig
 from rules.band import Zone
+from tests.acceptance.prometheus_server import run_prometheus
 from tests.monitor.fleet.fleets import add, key, refused, traffic
 from tests.monitor.push.receiver import mark_polled, write_usage
 from tests.monitor.serve_process import free_port
-from tests.processes import PROCESS_TIMEOUT, eventually, get, running
+from tests.processes import PROCESS_TIMEOUT, eventually, get
 
 Values = dict[tuple[str, int], float]  # by resource and minute
 
@@ -41,16 +41,8 @@ class Tsdb:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Process]:
-        program = shutil.which("prometheus")
-        assert program, "install the Debian package `prometheus`, or run `make acceptance`"
-        flags = (
-            f"--config.file={self.folder}/prometheus.yml",
-            f"--storage.tsdb.path={self.folder}/data",
-            f"--web.listen-address={self.address}",
-            "--web.enable-remote-write-receiver",
-        )
-        async with running(program, *flags) as process:
-            await eventually(partial(get, f"http://{self.address}/-/ready"))
+        flag = "--web.enable-remote-write-receiver"
+        async with run_prometheus(self.folder, self.address, flag) as process:
             yield process
 
     async def read_family(self, family: str, now: int) -> Values:

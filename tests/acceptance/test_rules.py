@@ -1,6 +1,5 @@
 """promtool evaluates the rules for Prometheus: which alert of a series fires at which minute."""
 
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 import yaml
 
 from rules.limits import LimitKind, Service, Signal, catalogue
+from tests.acceptance.prometheus_server import program
 from tests.processes import ROOT
 
 RULES = ROOT / "dashboards" / "prometheus"
@@ -131,9 +131,7 @@ def a_day_below(service: Service) -> dict[str, Any]:
 
 
 def promtool(*arguments: str | Path) -> None:
-    program = shutil.which("promtool")
-    assert program, "install the Debian package `prometheus`, or run `make acceptance`"
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([program("promtool"), *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

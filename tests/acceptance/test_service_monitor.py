@@ -1,20 +1,14 @@
 """The same alerts fire when a ServiceMonitor or a user adds labels to the scrape target."""
 
-import re
-import shutil
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
-import yaml
 
-from monitor.dashboards.prometheus import INTERVAL, files
-from tests.monitor.serve_process import free_port
-from tests.processes import eventually, get, headroom, read_line, running
+from tests.acceptance.prometheus_server import fast_rules, scrape
+from tests.processes import demo_server, eventually, get
 
-MINUTES = re.compile(r"(\[|offset |for: )(\d+)m")
 TARGET_LABELS = {  # those of a ServiceMonitor, and some that users add
     "service": "headroom",
     "namespace": "monitoring",
@@ -31,42 +25,18 @@ SATURATED = 'ALERTS{alertname="HeadroomSaturated",alertstate="firing"}'
 Alert = tuple[str, ...]  # the values of IDENTITY
 
 
-@asynccontextmanager
-async def prometheus(folder: Path, target: str, labels: Mapping[str, str]) -> AsyncIterator[str]:
-    """Start a Prometheus with our rules, each minute in them a second; yield its URL."""
-    program = shutil.which("prometheus")
-    assert program, "install the Debian package `prometheus`, or run `make acceptance`"
-    folder.mkdir()
-    job = {"job_name": "headroom", "static_configs": [{"targets": [target], "labels": dict(labels)}]}
-    settings = {
-        "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
-        "rule_files": ["*.rules.yaml"],
-        "scrape_configs": [job],
-    }
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(settings))
-    for name, rules in files().items():
-        fast = MINUTES.sub(r"\1\2s", rules.replace(INTERVAL, "1s"))
-        (folder / name).with_suffix(".rules.yaml").write_text(fast)
-    address = f"127.0.0.1:{free_port()}"
-    flags = (
-        f"--config.file={folder}/prometheus.yml",
-        f"--storage.tsdb.path={folder}/data",
-        f"--web.listen-address={address}",
-    )
-    async with running(program, *flags):
-        yield f"http://{address}"
-
-
 @pytest.fixture
 async def servers(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
     """Start two Prometheus servers that scrape one demo, without and with TARGET_LABELS; yield their URLs."""
-    async with headroom("demo", "--port", "0") as process:
-        target = (await read_line(process, "http://")).split("/")[2]
-        async with (
-            prometheus(tmp_path / "plain", target, {}) as plain,
-            prometheus(tmp_path / "operator", target, TARGET_LABELS) as operator,
-        ):
-            yield plain, operator
+    folders = plain_folder, operator_folder = tmp_path / "plain", tmp_path / "operator"
+    for folder in folders:
+        folder.mkdir()
+    async with (
+        demo_server() as target,
+        scrape(plain_folder, target, fast_rules()) as plain,
+        scrape(operator_folder, target, fast_rules(), TARGET_LABELS) as operator,
+    ):
+        yield plain, operator
 
 
 async def metrics_of(server: str, query: str) -> list[Mapping[str, str]] | None:

@@ -21,7 +21,7 @@ from monitor.cli.main import app
 from monitor.lib.current_user import USER_VARIABLES, current_user
 from tests.monitor.notifiers.loopback import http_server as receiving
 from tests.monitor.serve_process import free_port
-from tests.processes import demo_aws, eventually, get, headroom, read_line
+from tests.processes import demo_aws, demo_server, eventually, get, headroom
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,8 +34,7 @@ async def alerts(*arguments: str) -> Result:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def demo() -> AsyncIterator[str]:
     """The address of a demo with a firing alert."""
-    async with headroom("demo", "--port", "0") as process:
-        address = (await read_line(process, "http://")).split("/")[2]
+    async with demo_server() as address:
 
         async def fires() -> bool | None:
             answer = await get(f"http://{address}/api/v1/alerts")

@@ -1,0 +1,70 @@
+"""A real Prometheus, with our rules or without."""
+
+import re
+import shutil
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import yaml
+
+from monitor.dashboards.prometheus import INTERVAL, files
+from tests.monitor.serve_process import free_port
+from tests.processes import eventually, get, running
+
+MINUTES = re.compile(r"(\[|offset |for: )(\d+)m")
+
+
+def program(*names: str) -> str:
+    """The path of the first program that is installed."""
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    assert found, f"install the Debian package that has {names[0]}, or run `make acceptance`"
+    return found
+
+
+def rules() -> dict[str, str]:
+    """Our rules, evaluated every second, by the name of their file."""
+    return {name: text.replace(INTERVAL, "1s") for name, text in files().items()}
+
+
+def fast_rules() -> dict[str, str]:
+    """Our rules, each minute in them a second."""
+    return {name: MINUTES.sub(r"\1\2s", text) for name, text in rules().items()}
+
+
+@asynccontextmanager
+async def run_prometheus(folder: Path, address: str, *flags: str) -> AsyncIterator[Process]:
+    """Run a Prometheus, with its configuration and its data in a folder, until the context exits."""
+    own = (
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/data",
+        f"--web.listen-address={address}",
+    )
+    async with running(program("prometheus"), *own, *flags) as process:
+        await eventually(partial(get, f"http://{address}/-/ready"))
+        yield process
+
+
+@asynccontextmanager
+async def scrape(
+    folder: Path, target: str, rules: Mapping[str, str], labels: Mapping[str, str] | None = None
+) -> AsyncIterator[str]:
+    """Scrape a target every second, and evaluate rules; yield the URL of Prometheus.
+
+    labels: those of the target.
+    """
+    settings = {
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+        "rule_files": ["*.rules.yaml"],
+        "scrape_configs": [
+            {"job_name": "headroom", "static_configs": [{"targets": [target], "labels": dict(labels or {})}]}
+        ],
+    }
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(settings))
+    for name, text in rules.items():
+        (folder / name).with_suffix(".rules.yaml").write_text(text)
+    address = f"127.0.0.1:{free_port()}"
+    async with run_prometheus(folder, address):
+        yield f"http://{address}"
