@@ -72,5 +72,7 @@ async def query_write_peak(aws: Aws, name: str, start: float, end: float) -> flo
         StartTime=datetime.fromtimestamp(start, UTC),
         EndTime=datetime.fromtimestamp(end, UTC),
     )
-    values = [value async for result in results for value in result["Values"]]
-    return float(max(values, default=0.0) / PEAK_PERIOD)
+    highest = 0.0
+    async for result in results:  # a page at a time, as there may be several
+        highest = max([highest, *result["Values"]])
+    return highest / PEAK_PERIOD

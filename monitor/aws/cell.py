@@ -88,7 +88,8 @@ class Cell:
         call = partial(self.call, service, operation)
         with with_operation_name(operation):
             tokens = await self.clients.pagination(service, operation)
-            async for response in pagination.paginate(call, tokens, first or {}, params):
+            max_pages = pagination.MAX_PAGES_OF_OPERATION.get(operation, pagination.MAX_PAGES)
+            async for response in pagination.paginate(call, tokens, first or {}, params, max_pages):
                 yield response
 
     async def list_items(

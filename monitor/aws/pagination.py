@@ -7,6 +7,8 @@ from typing import Any
 from botocore.exceptions import PaginationError
 
 MAX_PAGES = 2_000  # of one request; the smallest pages have 50 items
+# A collector requests some thousand points, and a page holds 100,800.
+MAX_PAGES_OF_OPERATION: Mapping[str, int] = {"GetMetricData": 10}
 
 Page = dict[str, Any]
 
@@ -51,13 +53,14 @@ async def paginate(
     paging: Pagination | None,
     first: Mapping[str, Any],
     params: Mapping[str, Any],
+    max_pages: int = MAX_PAGES,
 ) -> AsyncIterator[Page]:
     """Yield the responses of all pages.
 
     first: parameters of the first page alone; `params` go with every page. Raises as `call` does, and
-    PaginationError when the pages do not end.
+    PaginationError when the pages do not end after `max_pages`.
     """
-    tokens = PageTokens()
+    tokens = PageTokens(max_pages)
     page = await call(**first, **params)
     yield page
     while paging and (token := paging.next_token(page)):

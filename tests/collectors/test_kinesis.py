@@ -1,5 +1,6 @@
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 from collectors.base import ACCOUNT, Observed, per_second, reader_lag, unread_duration
@@ -17,6 +18,7 @@ from collectors.kinesis import (
     throttled_writes,
 )
 from collectors.kinesis_write_peak import incoming_bytes
+from monitor.aws.pagination import MAX_PAGES_OF_OPERATION
 from monitor.aws.telemetry import SERVICE_LABELS
 from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
 
@@ -147,6 +149,20 @@ async def test_a_stream_has_no_traffic_from_before_it_was_created() -> None:
 async def test_thirty_days_of_traffic_count() -> None:
     aws, _ = on_demand("orders", 90 * DAY, {31 * DAY: 60.0 * MIB, 29 * DAY: 5.0 * MIB})
     assert (await aws.run_scan(streams))["on_demand_write_capacity", "orders"].limit == 10 * MIB
+
+
+async def test_traffic_whose_pages_do_not_end_is_a_failure_of_its_stream() -> None:
+    aws, _ = on_demand("orders", 10 * DAY, {})
+    tokens = count()
+    result = {"Id": "bytes", "StatusCode": "PartialData", "Values": [1.0]}
+    aws.answers["get_metric_data"] = lambda **_: {
+        "MetricDataResults": [result],
+        "NextToken": f"t{next(tokens)}",
+    }
+    series = await aws.run_scan(streams)
+    assert ("on_demand_write_capacity", "orders") not in series
+    assert [(one.operation, one.resource) for one in aws.scan.failures] == [("GetMetricData", "orders")]
+    assert next(tokens) == MAX_PAGES_OF_OPERATION["GetMetricData"]
 
 
 async def test_a_stream_of_this_hour_is_not_queried() -> None:
