@@ -24,8 +24,8 @@ class FailureStreak(NamedTuple):
 
     def extended(self, at: float) -> "FailureStreak":
         """The streak after another run with such a failure, which ended at this time."""
-        counts = at - self.last_counted >= MIN_FAILURE_INTERVAL
-        return FailureStreak(self.failures + 1, self.last_clear, at) if counts else self
+        is_counted = at - self.last_counted >= MIN_FAILURE_INTERVAL
+        return FailureStreak(self.failures + 1, self.last_clear, at) if is_counted else self
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class RunStatus:
             self.succeeded_at = at
 
     def _streaks(
-        self, failures: Iterable[Failure], clear: float | None, at: float
+        self, failures: Iterable[Failure], last_clear: float | None, at: float
     ) -> Mapping[str, FailureStreak]:
         kinds = dict.fromkeys(classify(failure.code) for failure in failures)
-        return {kind: self.streaks.get(kind, FailureStreak(0, clear)).extended(at) for kind in kinds}
+        return {kind: self.streaks.get(kind, FailureStreak(0, last_clear)).extended(at) for kind in kinds}

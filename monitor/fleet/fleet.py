@@ -194,11 +194,11 @@ class Fleet(SeriesColumns):
         """Store the limit that an inventory read. A doubted limit that is read unchanged is exceeded."""
         slot, settings = series.slot, series.settings
         before = self.read_limit[slot]
-        now = np.float32(settings.limit.value if settings.limit else np.nan)
-        if not is_new and (before != now or slot in self.past_limits):
-            self.past_limits.record(slot, before, now, self._limit_start(slot, minute))
-        if before != now:
-            self.read_limit[slot] = self.limit[slot] = now
+        limit = np.float32(settings.limit.value if settings.limit else np.nan)
+        if not is_new and (before != limit or slot in self.past_limits):
+            self.past_limits.record(slot, before, limit, self._limit_start(slot, minute))
+        if before != limit:
+            self.read_limit[slot] = self.limit[slot] = limit
             self.limited_since[slot], self.exceeded[slot] = minute, False
         elif self.doubted[slot] and settings.source in READ_SOURCES:
             self.exceeded[slot] |= self.minute[slot] >= self.limited_since[slot]

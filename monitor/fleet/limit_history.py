@@ -43,9 +43,9 @@ class PastLimits:
         """Return true if the limit of the series in a slot changed within the window."""
         return slot in self._by_slot
 
-    def record(self, slot: int, before: np.float32, now: np.float32, minute: int) -> None:
-        """Store that a limit is `now` from `minute` on and was `before` until then; they may be equal."""
-        changed = before != now and not (np.isnan(before) and np.isnan(now))
+    def record(self, slot: int, before: np.float32, after: np.float32, minute: int) -> None:
+        """Store that a limit is `after` from `minute` on and was `before` until then; they may be equal."""
+        changed = before != after and not (np.isnan(before) and np.isnan(after))
         if not changed and slot not in self._by_slot:
             return
         kept = [past for past in self._by_slot.get(slot, ()) if past.until > minute - WINDOW]
@@ -60,11 +60,11 @@ class PastLimits:
         """Delete the limits of a slot."""
         self._by_slot.pop(slot, None)
 
-    def at(self, slots: Slots, minutes: Ints, now: Floats) -> Floats:
-        """Return the limit of each slot in its minute. now: the present limits of these slots."""
+    def at(self, slots: Slots, minutes: Ints, present: Floats) -> Floats:
+        """Return the limit of each slot in its minute. present: the limits of these slots in force now."""
         if not self._by_slot:
-            return now
-        limits, all_indices = now.copy(), np.arange(now.size, dtype=np.int32)
+            return present
+        limits, all_indices = present.copy(), np.arange(present.size, dtype=np.int32)
         indices = np.flatnonzero(np.isin(select_slots(slots, all_indices), [*self._by_slot]))
         changed_slots, where = np.unique(select_slots(slots, indices.astype(np.int32)), return_inverse=True)
         histories = [self._by_slot[slot] for slot in changed_slots.tolist()]
@@ -75,10 +75,13 @@ class PastLimits:
             limits[indices] = np.where(minutes[indices] < until, limit, limits[indices])
         return limits
 
-    def since(self, slot: int, now: float) -> Iterator[tuple[int | None, float]]:
-        """Yield each limit of a slot and the minute since which it was in force, the oldest (None) first."""
+    def since(self, slot: int, present: float) -> Iterator[tuple[int | None, float]]:
+        """Yield each limit of a slot and the minute since which it was in force, the oldest (None) first.
+
+        present: the limit in force now.
+        """
         began: int | None = None
         for past in self._by_slot.get(slot, ()):
             yield began, past.limit
             began = past.until
-        yield began, now
+        yield began, present
