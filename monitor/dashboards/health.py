@@ -144,7 +144,7 @@ PROCESS_ALERTS = (
     HealthAlert(
         name="HeadroomConnectionsRefused",
         expr="sum by (instance, reason) "
-        '(increase(headroom_http_connections_refused_total{reason=~"full|files"}[15m])) > 0',
+        '(increase(headroom_http_connections_refused_total{reason=~"full|files|heads"}[15m])) > 0',
         pending_for=0,
         severity=Severity.WARNING,
         summary="Headroom at {{ $labels.instance }} refused {{ $value | humanize }} connections in "

@@ -80,8 +80,13 @@ class HttpConnection(H11Protocol):
         timeout = self._applicable_timeout()
         if timeout != self._timeout:
             self._start_timer(timeout)
-        if self.slot and self.slot.state is not (state := self._state()):
+        if not self.slot:
+            return
+        if self.slot.state is not (state := self._state()):
             self.slot.set_state(state)
+        reads_head = state is ConnectionState.READING_HEAD
+        if reads_head or self.slot.head_bytes:
+            self.slot.set_head_bytes(len(self.conn.trailing_data[0]) if reads_head else 0)
 
     def _state(self) -> ConnectionState:
         if self.cycle is None or self.cycle.response_complete:

@@ -1,6 +1,7 @@
-"""Limits how many connections a server holds, and closes idle ones to admit new ones.
+"""Limits how many connections a server holds, and how many bytes of unfinished heads.
 
-Each connection takes a file descriptor; calls to AWS and to receivers and the journal need some, too.
+Idle connections are closed to admit new ones. Each connection takes a file descriptor; calls to AWS and to
+receivers and the journal need some, too.
 """
 
 import logging
@@ -22,6 +23,7 @@ MAX_FILES: Final = 65_536  # highest limit of open files that is requested
 MAX_CONNECTIONS: Final = 4096  # some 20 KiB each
 FILES_PER_CONNECTION: Final = 2  # half of the files are left for everything else
 MIN_CONNECTIONS: Final = 16
+MAX_HEAD_BYTES: Final = 32 * 1024**2  # of all requests whose heads are not complete; most arrive as a whole
 MIN_AGE: Final = 1.0  # seconds; connections younger than this are closed last
 MAX_CANDIDATES: Final = 64  # oldest connections of a state that are considered for closing
 LOG_INTERVAL: Final = 60.0  # seconds
@@ -56,19 +58,23 @@ class ConnectionSlot:
     """The entry of one connection in a limiter.
 
     close: closes the connection at once; its file descriptor is free a moment later. state_since: when the
-    connection entered its state, by the limiter's clock.
+    connection entered its state, by the limiter's clock. head_bytes: the size of its unfinished head.
     """
 
     def __init__(
         self, limiter: "ConnectionLimiter", address: str, close: Callable[[], None], since: float
     ) -> None:
         self.address, self.close, self.state_since = address, close, since
-        self.state = ConnectionState.IDLE
+        self.state, self.head_bytes = ConnectionState.IDLE, 0
         self._limiter = limiter
 
     def set_state(self, state: ConnectionState) -> None:
         """Record that the connection enters a state now."""
         self._limiter.set_state(self, state)
+
+    def set_head_bytes(self, size: int) -> None:
+        """Record how many bytes of an unfinished head the connection holds; this may close connections."""
+        self._limiter.set_head_bytes(self, size)
 
     def release(self) -> None:
         """Remove the connection from its limiter; further calls do nothing."""
@@ -82,6 +88,8 @@ class ConnectionLimiter:
     state, from the address with the most connections. A connection in the state RESPONDING is closed
     only for another address, and only if its own address has more than half of max_connections. If none may
     be closed, the new connection is refused.
+
+    When unfinished heads take more than max_head_bytes, connections in the state READING_HEAD are closed.
     """
 
     def __init__(
@@ -89,7 +97,9 @@ class ConnectionLimiter:
         registry: prometheus_client.CollectorRegistry | None = None,
         max_connections: int | None = None,
         clock: Callable[[], float] = time.monotonic,
+        max_head_bytes: int = MAX_HEAD_BYTES,
     ) -> None:
+        self.head_bytes, self._max_head_bytes = 0, max_head_bytes
         self.max_connections = default_max_connections() if max_connections is None else max_connections
         self._slots: dict[ConnectionState, OrderedDict[ConnectionSlot, None]] = {
             state: OrderedDict() for state in ConnectionState
@@ -98,12 +108,12 @@ class ConnectionLimiter:
         self._clock, self._logged_at, self._unlogged = clock, -LOG_INTERVAL, 0
         self._refused = prometheus_client.Counter(
             "headroom_http_connections_refused",
-            "Connections that were closed while idle to admit others (idle), refused at the limit (full), or "
-            "refused for lack of a file descriptor (files).",
+            "Connections that were closed while idle to admit others (idle), refused at the limit (full) or "
+            "for lack of a file descriptor (files), or closed as unfinished heads took much memory (heads).",
             ["reason"],
             registry=registry,
         )
-        for reason in ("idle", "full", "files"):
+        for reason in ("idle", "full", "files", "heads"):
             self._refused.labels(reason)
         open_connections = prometheus_client.Gauge(
             "headroom_http_connections", "Open HTTP connections.", registry=registry
@@ -140,9 +150,25 @@ class ConnectionLimiter:
             self._slots[state][slot] = None
         slot.state, slot.state_since = state, self._clock()
 
+    def set_head_bytes(self, slot: ConnectionSlot, size: int) -> None:
+        """Record the size of an unfinished head; close connections while all heads are too large."""
+        if slot in self._slots[slot.state]:
+            self.head_bytes += size - slot.head_bytes
+            slot.head_bytes = size
+        while self.head_bytes > self._max_head_bytes and (largest := self._largest_head()):
+            self.remove(largest)
+            largest.close()
+            self.count_refusal("heads")
+
+    def _largest_head(self) -> ConnectionSlot | None:
+        """Return a connection with a large head, from the address with the most connections."""
+        oldest = islice(self._slots[ConnectionState.READING_HEAD], MAX_CANDIDATES)
+        return max(oldest, key=lambda slot: (self._counts[slot.address], slot.head_bytes), default=None)
+
     def remove(self, slot: ConnectionSlot) -> None:
         """Remove a connection; one that was removed before is ignored."""
         if slot in self._slots[slot.state]:
+            self.head_bytes -= slot.head_bytes
             del self._slots[slot.state][slot]
             self._counts[slot.address] -= 1
             if not self._counts[slot.address]:

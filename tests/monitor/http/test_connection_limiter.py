@@ -16,9 +16,10 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 from uvicorn.server import ServerState
 
-from monitor.http.connection import HttpConnection
+from monitor.http.connection import MAX_HEAD_SIZE, HttpConnection
 from monitor.http.connection_limiter import (
     LOG_INTERVAL,
+    MAX_HEAD_BYTES,
     MIN_AGE,
     ConnectionLimiter,
     ConnectionSlot,
@@ -33,10 +34,10 @@ ROOT = Path(__file__).parents[3]
 class Pool:
     """Connections by name, of addresses by the name's first letter; `closed` in the order they were."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, max_head_bytes: int = MAX_HEAD_BYTES) -> None:
         self.now, self.registry = 0.0, CollectorRegistry()
         self.closed: list[str] = []
-        self.all = ConnectionLimiter(self.registry, most, lambda: self.now)
+        self.all = ConnectionLimiter(self.registry, most, lambda: self.now, max_head_bytes)
 
     def come(self, name: str, waits: ConnectionState = ConnectionState.IDLE) -> ConnectionSlot | None:
         slot = self.all.admit(name[0], lambda: self.closed.append(name))
@@ -106,6 +107,24 @@ def test_refusals_are_logged_once_a_minute_with_their_number(caplog: pytest.LogC
     ]
 
 
+def test_unfinished_heads_are_bounded_and_those_of_the_address_with_the_most_are_closed() -> None:
+    pool = Pool(10, max_head_bytes=1000)
+    named = {name: pool.come(name, ConnectionState.READING_HEAD) for name in ("a1", "b1", "b2", "b3")}
+    for name, size in {"a1": 700, "b1": 100, "b2": 150, "b3": 50}.items():
+        slot = named[name]
+        assert slot
+        slot.set_head_bytes(size)
+    assert pool.closed == []
+    assert named["b3"]
+    named["b3"].set_head_bytes(60)
+    assert pool.closed == ["b2"]
+    assert (pool.all.head_bytes, len(pool.all), pool.refused("heads")) == (860, 3, 1)
+    for slot in filter(None, named.values()):
+        slot.set_head_bytes(0)
+        slot.release()
+    assert pool.all.head_bytes == 0
+
+
 def test_a_new_connection_is_closed_after_a_slow_one() -> None:
     pool = Pool(2)
     pool.come("a1", ConnectionState.READING_HEAD)
@@ -166,6 +185,37 @@ async def test_idle_connections_do_not_keep_others_out() -> None:
             async with asking(address) as reader:
                 assert await reader.readline() == OK
             assert await late.readline() == OK
+    server.should_exit = True
+    await serving
+
+
+async def test_unfinished_heads_take_a_bounded_memory() -> None:
+    connections = ConnectionLimiter(max_connections=100, max_head_bytes=200_000)
+    listening = bind_socket("127.0.0.1", 0)
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        h11_max_incomplete_event_size=MAX_HEAD_SIZE,
+        timeout_graceful_shutdown=1,
+    )
+    server = HttpServer(config, connections)
+    serving = asyncio.create_task(server.serve([listening]))
+    address = listening.getsockname()
+    async with asyncio.timeout(PATIENT):
+        with ExitStack() as stack:
+            for _ in range(20):
+                one = stack.enter_context(socket.create_connection(address, PATIENT))
+                with suppress(ConnectionError):
+                    await asyncio.to_thread(one.sendall, b"GET / HTTP/1.1\r\nX: " + b"a" * 50_000)
+            while not 0 < len(connections) <= 4:
+                await asyncio.sleep(0.01)
+            assert 0 < connections.head_bytes <= 200_000
+            async with asking(address) as reader:
+                assert await reader.readline() == OK
+        while len(connections):
+            await asyncio.sleep(0.01)
+    assert connections.head_bytes == 0
     server.should_exit = True
     await serving
 
