@@ -53,18 +53,18 @@ class ProcessTelemetry:
         gauge, counter = partial(Gauge, registry=self.registry), partial(Counter, registry=self.registry)
         gauge("headroom_build_info", "The version of this process.", ["version"]).labels(VERSION).set(1)
         self.reloads = counter("headroom_config_reloads", "Reloads of the configuration.", ["outcome"])
-        self.ticks = counter("headroom_ticks", "Runs of a loop.", ["loop"])
+        self.ticks = counter("headroom_ticks", "Iterations of a loop.", ["loop"])
         self.missed_ticks = counter(
             "headroom_missed_ticks",
-            "Runs of a loop skipped because the run before took too long.",
+            "Iterations of a loop skipped because the previous one took too long.",
             ["loop"],
         )
         self.tick_failures = counter(
-            "headroom_tick_failures", "Runs of a loop that ended with an unexpected error.", ["loop"]
+            "headroom_tick_failures", "Iterations of a loop that ended with an unexpected error.", ["loop"]
         )
         self.tick_durations = Histogram(
             "headroom_tick_duration_seconds",
-            "Duration of a run of a loop.",
+            "Duration of an iteration of a loop.",
             ["loop"],
             buckets=DURATION_BUCKETS,
             registry=self.registry,

@@ -76,6 +76,7 @@ class PendingSamples:
         before, last = queued, self._newest[:, changed]
         if revised:
             before, last = queued - watermarks.late_minutes, queued - 1
+        # [source, slot]: the pending minutes within the slice; below, those of either source, by slot.
         first, last = np.maximum(before + 1, minutes.start), np.minimum(last, minutes.stop - 1)
         first = np.where(first <= last, first, minutes.stop).min(axis=0)
         last = last.max(axis=0)

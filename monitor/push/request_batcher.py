@@ -48,6 +48,7 @@ class RequestBatcher:
         ids, minutes = snapshot.id[selected], snapshot.minute[selected]
         encoded = self._encoding.encode_points(minutes, shortest_decimals(values))
         points, width = memoryview(encoded.tobytes()), encoded.itemsize
+        # A run of one series starts where the id differs from the one before; ~id differs from any id.
         starts = np.flatnonzero(np.diff(ids, prepend=~ids[:1]))
         ends = np.append(starts[1:], ids.size)
         series_of_run = snapshot.series[selected[starts]]
