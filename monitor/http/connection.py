@@ -27,7 +27,7 @@ class HttpConnection(H11Protocol):
     slot: ConnectionSlot | None = None
     _timeout: float | None = None  # of the running timer, in seconds
     _timer: asyncio.TimerHandle | None = None
-    _has_input = False  # whether a part of the next request has arrived
+    _has_input = False  # true once a part of the next request has arrived
     _unread = 0  # bytes in the write buffer when the timer last expired
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

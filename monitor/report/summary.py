@@ -37,7 +37,7 @@ class Truncated(Generic[Item]):
 class SummaryRow:
     """A series and its last three hours.
 
-    since: when it entered its zone, in epoch seconds; None: before these hours. repeated: whether it was
+    since: when it entered its zone, in epoch seconds; None: before these hours. repeated: true if it was
     above its target band earlier in these hours, too.
     """
 

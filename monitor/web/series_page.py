@@ -58,7 +58,7 @@ def headroom_text(row: SeriesTableRow, snapshot: Snapshot, series: Series, signa
     if row.utilization is None:
         return ""
     left = float(snapshot.limit[series.slot] - snapshot.usage[series.slot])
-    return format_amount(left, signal.unit) if left > 0 else "nothing"
+    return format_amount(left, signal.unit) if left > 0 else "none"
 
 
 def sample_source(fleet: Fleet, series: Series) -> str:

@@ -54,10 +54,10 @@ function inUse(part) {
   return within || part.contains(document.activeElement) || part.querySelector("details[open]") !== null;
 }
 
-function replaceParts(fresh) {
-  document.title = fresh.title;
+function replaceParts(fetched) {
+  document.title = fetched.title;
   for (const part of document.querySelectorAll("[data-live]")) {
-    const other = fresh.getElementById(part.id);
+    const other = fetched.getElementById(part.id);
     if (other === null || inUse(part)) continue;
     showTimes(other);
     if (other.innerHTML === part.innerHTML) continue;
@@ -78,19 +78,19 @@ async function update() {
   try {
     const options = { headers: { Accept: "text/html" }, redirect: "manual" };
     const response = await fetch(location.pathname + location.search, options);
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-    const isHeadroomPage = fresh.getElementById("live") !== null;
+    const fetched = new DOMParser().parseFromString(await response.text(), "text/html");
+    const isHeadroomPage = fetched.getElementById("live") !== null;
     if (response.status === 401 || response.type === "opaqueredirect" || (response.ok && !isHeadroomPage)) {
       setState("ended", ACCESS_ENDED);
       return false;
     }
     if (response.ok) {
-      setClock(fresh);
-      replaceParts(fresh);
+      setClock(fetched);
+      replaceParts(fetched);
       if (source !== null) setState("on", "Live");
       document.body.dataset.updates = String(Number(document.body.dataset.updates || 0) + 1);
     } else {
-      setState("ended", fresh.querySelector("main p")?.textContent || "This page no longer exists");
+      setState("ended", fetched.querySelector("main p")?.textContent || "This page no longer exists");
     }
   } catch {
     setState("lost", CONNECTION_LOST);
