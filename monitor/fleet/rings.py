@@ -108,12 +108,13 @@ class Rings(RingColumns):
     def write_streamed(self, rows: Ints, minutes: Ints, values: Floats, now: int) -> int:
         """Write points that were streamed at the minute `now`; the newest of a row may still grow.
 
-        After a gap, minutes are incomplete until a poll fills it, or until PROVISIONAL_FOR minutes passed.
+        No minute from `now` on is complete, whatever points there are of it. After a gap, minutes are
+        incomplete until a poll fills it, or until PROVISIONAL_FOR minutes passed.
         """
         kept, touched, newest = self._write(rows, minutes, values, by_stream=True)
         whole = self._note_streamed(touched, newest, now)
         certain = np.flatnonzero(whole | (newest - self.stream_started[touched] >= PROVISIONAL_FOR))
-        self._advance_read(touched[certain], newest[certain] - 1)
+        self._advance_read(touched[certain], np.minimum(newest[certain], now) - 1)
         self._derive(touched)
         return rows.size - kept
 

@@ -4,7 +4,8 @@ A stream delivers no point of such a metric for a minute without events. Its zer
 metrics (`monitor.fleet.namespaces`): once points of the same namespace and cell arrived for a minute, a
 metric without a point ABSENT_AFTER minutes earlier was zero then. This holds only for metrics that the stream
 carries, as its filters may exclude metrics. If no resource had a point of a metric within the window, the
-metric is left to polling. A point that arrives later replaces the zero.
+metric is left to polling. A point that arrives later replaces the zero. Points that are ahead of the clock
+imply nothing of minutes that are not over.
 """
 
 from collections import defaultdict
@@ -73,7 +74,7 @@ class ImpliedZeros:
         self._fleet.rings.advance_watermarks(np.array(numbers, np.int32), minutes)
         for one, number in zip(monitored, numbers, strict=True):
             carried = self._carried[one.cell, one.namespace]
-            complete = int(states.watermark[number]) - ABSENT_AFTER
+            complete = min(int(states.watermark[number]), now) - ABSENT_AFTER
             if complete > carried.marked_through or not carried.includes(one.metric, now):
                 advanced.add((one.cell, one.namespace))
             carried.marked_through = max(carried.marked_through, complete)

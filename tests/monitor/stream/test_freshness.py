@@ -99,6 +99,14 @@ def test_points_of_the_future_do_not_shorten_the_gap() -> None:
     assert request.minutes[0] <= NOW + 2 - DELAY
 
 
+def test_a_point_of_the_future_completes_no_minute_that_is_not_over() -> None:
+    metric = StreamedMetric()
+    metric.stream(NOW, NOW - 2)
+    metric.poll(NOW + 2)
+    metric.stream(NOW + 2, NOW + 7)
+    assert metric.rings.complete_through(np.array([metric.row])).tolist() == [NOW + 1]
+
+
 def test_points_of_the_future_do_not_hide_a_gap() -> None:
     metric = StreamedMetric()
     metric.stream(NOW, NOW - 2)

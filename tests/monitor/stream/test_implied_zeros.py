@@ -43,6 +43,15 @@ async def test_a_metric_that_the_stream_carries_was_zero_where_its_neighbours_we
     ingest.close()
 
 
+async def test_points_of_the_future_imply_nothing_of_minutes_that_are_not_over() -> None:
+    fleet = fleet_of(written.of(StreamName="orders"), REFUSED)
+    ingest = ingest_of(fleet)
+    await ingest.ingest(delivery(lines([THROTTLED, WRITTEN.but(ago=-5)])))
+    assert value(fleet, REFUSED, ABSENT_AFTER) == 0.0
+    assert all(math.isnan(value(fleet, REFUSED, ago)) for ago in range(-5, ABSENT_AFTER))
+    ingest.close()
+
+
 async def test_another_cell_and_another_namespace_imply_nothing() -> None:
     fleet = fleet_of(written.of(StreamName="orders"), REFUSED)
     add_series(fleet, written.of(StreamName="orders"), region="us-east-1")
