@@ -11,35 +11,53 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monitor.lib.byte_budget import ByteBudget, ByteBudgetExceededError, Reservation
 from monitor.lib.text import replace_surrogates
 
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 MAX_BODY_BYTES = 1024**2  # of a request
+MAX_BYTES_IN_PROGRESS = 32 * 1024**2  # of the bodies of all requests
 
 
 class BodyLimitMiddleware:
-    """Answers 413 to bodies over 1 MiB, with a Content-Length or without.
+    """Answers 413 to bodies over 1 MiB, with a Content-Length or without; 503 while bodies take much memory.
 
-    exempt_paths: paths whose handlers limit bodies themselves.
+    exempt_paths: paths whose handlers limit bodies themselves. max_bytes: of the bodies of all requests that
+    are in progress.
     """
 
-    def __init__(self, app: ASGIApp, exempt_paths: Collection[str] = ()) -> None:
-        self._app, self._exempt_paths = app, exempt_paths
+    def __init__(
+        self, app: ASGIApp, exempt_paths: Collection[str] = (), max_bytes: int = MAX_BYTES_IN_PROGRESS
+    ) -> None:
+        self._app, self._exempt_paths, self._budget = app, exempt_paths, ByteBudget(max_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received_bytes = 0
+        if scope["type"] != "http" or scope["path"] in self._exempt_paths:
+            await self._app(scope, receive, send)
+            return
+        with self._budget.reserve() as reservation:
+            await self._app(scope, _bounded(receive, reservation), send)
 
-        async def bounded() -> Message:
-            nonlocal received_bytes
-            message = await receive()
-            received_bytes += len(message.get("body", b""))
+
+def _bounded(receive: Receive, reservation: Reservation) -> Receive:
+    """Return `receive` for a body within the limits; beyond them it raises HTTPException."""
+    received_bytes = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal received_bytes
+        message = await receive()
+        if body := message.get("body", b""):
+            received_bytes += len(body)
             if received_bytes > MAX_BODY_BYTES:
                 raise HTTPException(413, "expected a body of at most 1 MiB")
-            return message
+            try:
+                reservation.grow_to(received_bytes)
+            except ByteBudgetExceededError:
+                raise HTTPException(503, "busy with other requests; send it again") from None
+        return message
 
-        exempt = scope["type"] != "http" or scope["path"] in self._exempt_paths
-        await self._app(scope, receive if exempt else bounded, send)
+    return receive_bounded
 
 
 class CsrfMiddleware:

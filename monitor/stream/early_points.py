@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from monitor.stream.byte_budget import ByteBudgetExceededError
+from monitor.lib.byte_budget import ByteBudgetExceededError
 from monitor.stream.discovery import CellService, MayDiscover
 from monitor.stream.interner import NameInterner
 from monitor.stream.points import Numbers, Values

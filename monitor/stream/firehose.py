@@ -19,8 +19,8 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
+from monitor.lib.byte_budget import ByteBudgetExceededError, Reservation
 from monitor.lib.errors import HeadroomError
-from monitor.stream.byte_budget import ByteBudgetExceededError, Reservation
 from monitor.stream.envelope import MAX_BODY_BYTES, EnvelopeError
 from monitor.stream.ingest import FirehoseRequest, Ingest
 from monitor.stream.interner import TooManyNamesError

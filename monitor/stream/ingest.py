@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from monitor.fleet.fleet import Fleet
-from monitor.stream.byte_budget import MAX_BYTES, ByteBudget
+from monitor.lib.byte_budget import MAX_BYTES, ByteBudget
 from monitor.stream.dead_letters import DeadLetterStore, MemoryDeadLetterStore, StreamDeadLetter
 from monitor.stream.declared_metrics import DECLARED_METRICS, DECODED_STATISTICS
 from monitor.stream.decode import decode_records

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from monitor.fleet.fleet import Fleet
+from monitor.lib.byte_budget import ByteBudget
 from monitor.stream import firehose
-from monitor.stream.byte_budget import ByteBudget
 from monitor.stream.dead_letters import StreamDeadLetter
 from monitor.stream.envelope import MAX_BODY_BYTES, MAX_RECORDS
 from monitor.stream.firehose import FirehoseAccess

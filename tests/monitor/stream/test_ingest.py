@@ -7,7 +7,7 @@ import pytest
 from collectors.base import Metric
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.origin import source_of
-from monitor.stream.byte_budget import ByteBudgetExceededError
+from monitor.lib.byte_budget import ByteBudgetExceededError
 from monitor.stream.declared_metrics import DECLARED_METRICS, DECODED_STATISTICS
 from monitor.stream.decode import decode_records
 from monitor.stream.discovery import Discovery

@@ -1,4 +1,4 @@
-"""Bounds the bytes of all request bodies in memory; a request beyond that must be sent again."""
+"""Bounds the bytes of request bodies in memory; a request beyond that must be sent again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
