@@ -23,6 +23,7 @@ from monitor.alerting.sender import DeliveryTarget
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.notifiers.notice import Notice, NoticeKind, Notification, NotificationReason, Severity
 from monitor.outbound.result import DeliveryResult, result_of_status
+from tests.background import background
 
 TRANSITIONS = 10_000
 SINGLE = 200  # judgements with one transition each
@@ -102,13 +103,11 @@ async def measure(directory: Path, port: int) -> None:
         start = time.perf_counter()
         await commit(delivery, rows)
         print(f"{TRANSITIONS} transitions stored in {time.perf_counter() - start:.2f} s")
-        running = asyncio.create_task(delivery.run())
-        start = time.perf_counter()
-        took = [await arrived.get() for _ in range(TRANSITIONS)][-1] - start
-        print(f"{TRANSITIONS} notifications delivered in {took:.1f} s: {TRANSITIONS / took:.0f}/s")
-        await one_by_one(delivery, arrived)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        async with background(delivery.run()):
+            start = time.perf_counter()
+            took = [await arrived.get() for _ in range(TRANSITIONS)][-1] - start
+            print(f"{TRANSITIONS} notifications delivered in {took:.1f} s: {TRANSITIONS / took:.0f}/s")
+            await one_by_one(delivery, arrived)
     await journal.close()
 
 

@@ -16,20 +16,24 @@ traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 
 
+def stream_series(number: int) -> tuple[Key, Observed]:
+    """The series of a stream that has a name of its own."""
+    name = f"stream-{number:07d}"
+    observed = Observed(
+        signal="stream_write_bytes",
+        resource=Resource("stream", (name,)),
+        usage=per_second(traffic.of(StreamName=name)),
+        throttled=per_second(throttled.of(StreamName=name)),
+    )
+    return Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", name), observed
+
+
 def fleet_of(series: int) -> Fleet:
     """A fleet of streams, each with seven minutes of traffic and throttled calls."""
     fleet = Fleet()
     settings = SeriesSettings(limit=Limit(1e6, LimitSource.API, 0), band=Band(), stale_after=15)
     for n in range(series):
-        name = f"stream-{n:07d}"
-        observed = Observed(
-            signal="stream_write_bytes",
-            resource=Resource("stream", (name,)),
-            usage=per_second(traffic.of(StreamName=name)),
-            throttled=per_second(throttled.of(StreamName=name)),
-        )
-        key = Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", name)
-        fleet.put(key, observed, settings, NOW)
+        fleet.put(*stream_series(n), settings, NOW)
     rows = np.arange(fleet.rings.size, dtype=np.int32)
     for minute in range(NOW - 9, NOW - 2):
         values = np.random.default_rng(minute).uniform(0, 7e7, rows.size).astype(np.float32)

@@ -8,13 +8,11 @@ from pathlib import Path
 import numpy as np
 
 import monitor.cli  # noqa: F401  to load what a real process loads
-from bench.judge import NOW, throttled, traffic
-from collectors.base import Observed, Resource, per_second
+from bench.judge import NOW, stream_series
 from monitor.config.config import Config
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
-from monitor.fleet.key import Key
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.plan import MAX_METRICS_PER_CALL
@@ -30,14 +28,7 @@ def register(fleet: Fleet, config: Config) -> None:
     """Streams as an inventory registers them: each with its own name, and one of ten limits."""
     cached: dict[object, SeriesSettings] = {}
     for n in range(SERIES):
-        name = f"stream-{n:07d}"
-        observed = Observed(
-            signal="stream_write_bytes",
-            resource=Resource("stream", (name,)),
-            usage=per_second(traffic.of(StreamName=name)),
-            throttled=per_second(throttled.of(StreamName=name)),
-        )
-        key = Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", name)
+        key, observed = stream_series(n)
         settings = SeriesSettings(
             limit=Limit(1e6 + n % 10, LimitSource.API, 0.0),
             band=config.band_for(SelectorLabels(**key.labels)),

@@ -29,6 +29,7 @@ from monitor.push.request_batcher import build_requests
 from monitor.push.service import PushService
 from monitor.push.settings import PushConfig
 from monitor.push.watermarks import WATERMARK_DTYPE, Watermarks
+from tests.background import background
 
 SERIES = 100_000
 MINUTES = 3  # pushed one at a time
@@ -85,10 +86,8 @@ async def pushing(
         PushService.opened(folder / "headroom.db", fleet, client, registry) as one,
     ):
         one.configure([config])
-        running = asyncio.create_task(one.run())
-        yield one, registry
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        async with background(one.run()):
+            yield one, registry
 
 
 async def push(fleet: Fleet, port: int, folder: Path) -> None:

@@ -236,13 +236,12 @@ def rest_stage_series(region: str, api: Item, stage: Item, methods: Sequence[Met
             enable = enable_method_metrics(region, api["id"], dimensions["Stage"], EVERY_METHOD)
             reason = NO_METHOD if default.get("metricsEnabled") else Unobservable(UNCOUNTED, enable)
             stage_requests = per_second(count.of(**dimensions))
-            yield observed(
-                resource=parent,
-                limit=rate,
-                usage=stage_requests.scaled(0),
-                upper_bound=stage_requests,
-                bound_reason=reason,
-            )
+            yield observed(resource=parent, limit=rate, **uncounted(stage_requests, reason))
+
+
+def uncounted(stage_requests: Usage, reason: Unobservable) -> dict[str, Any]:
+    """The fields of methods or routes that nobody counts: their usage is at most that of their stage."""
+    return {"usage": stage_requests.scaled(0), "upper_bound": stage_requests, "bound_reason": reason}
 
 
 def method_name(method: Method) -> str:
@@ -288,13 +287,7 @@ def http_stage_series(region: str, api: Item, stage: Item, routes: Sequence[Meth
         if not routes:
             reason = uncounted_reason(region, api, dimensions["Stage"], default)
             stage_requests = per_second(*traffic_metrics(api, Stage=dimensions["Stage"]))
-            yield observed(
-                resource=parent,
-                limit=rate,
-                usage=stage_requests.scaled(0),
-                upper_bound=stage_requests,
-                bound_reason=reason,
-            )
+            yield observed(resource=parent, limit=rate, **uncounted(stage_requests, reason))
 
 
 def uncounted_reason(region: str, api: Item, stage: str, default: Item) -> Unobservable:

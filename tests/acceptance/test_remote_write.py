@@ -4,7 +4,7 @@ import asyncio
 import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from monitor.push.service import PushService
 from monitor.push.settings import PushConfig
 from rules.band import Zone
 from tests.acceptance.prometheus_server import run_prometheus
+from tests.background import background
 from tests.monitor.fleet.fleets import add, key, refused, traffic
 from tests.monitor.push.receiver import mark_polled, write_usage
 from tests.monitor.serve_process import free_port
@@ -135,13 +136,8 @@ class Pusher:
             PushService.opened(self.journal, self.recorded.fleet, client, self.registry) as push,
         ):
             push.configure([self.config])
-            task = asyncio.create_task(push.run())
-            try:
+            async with background(push.run()):
                 yield push
-            finally:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
 
     def metric(self, name: str, **labels: str) -> float:
         labels = {"receiver": "prometheus"} | labels

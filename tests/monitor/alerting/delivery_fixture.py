@@ -1,6 +1,5 @@
 """A delivery on a store, with a clock and a receiver that a test sets."""
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from monitor.alerting.tables import TABLES
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.notifiers.notice import Notification
 from monitor.outbound.result import DeliveryResult, result_of_status
+from tests.background import background
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.pending import NOW
 
@@ -87,10 +87,8 @@ async def open_delivery(place: Path | MemoryStore) -> AsyncIterator[DeliveryFixt
 @asynccontextmanager
 async def running_delivery(delivery: Delivery) -> AsyncIterator[None]:
     """Run the senders, and stop them at the end."""
-    running = asyncio.create_task(delivery.run())
-    yield
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    async with background(delivery.run()):
+        yield
 
 
 async def stored_rows(path: Path) -> dict[str, list[object]]:

@@ -10,6 +10,7 @@ import pytest
 from monitor.exposition.exposition import Exposition
 from monitor.notifiers.notice import NoticeKind, Severity
 from rules.limits import Limit, LimitSource
+from tests.background import background
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.stage import AT_ONCE, LIMIT, SHORT, Stage, configuration
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, key, text
@@ -239,12 +240,11 @@ async def test_the_exposition_and_the_alert_engine_agree(tmp_path: Path) -> None
 async def test_what_becomes_due_between_evaluations_is_notified(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path, configuration(route={"group_wait": 30})) as stage:
         await stage.play(orders="..ccc")
-        running = asyncio.create_task(stage.engine.run())
-        stage.seconds += 31
-        stage.engine.wake.set()
-        async with asyncio.timeout(10):
-            while not len(stage.delivery.senders["pager"].outbox):
-                await asyncio.sleep(0.01)
-        running.cancel()
+        async with background(stage.engine.run()):
+            stage.seconds += 31
+            stage.engine.wake.set()
+            async with asyncio.timeout(10):
+                while not len(stage.delivery.senders["pager"].outbox):
+                    await asyncio.sleep(0.01)
         await stage.deliver()
         assert [one.kind for one in stage.notices] == [NoticeKind.FIRING]

@@ -24,6 +24,7 @@ from monitor.notifiers.teams import Teams
 from monitor.notifiers.webhook import Webhook
 from monitor.outbound.client import OutboundClient, OutboundPolicy
 from monitor.outbound.resolver import Resolver
+from tests.background import background
 from tests.monitor.notifiers.conftest import authority, client
 from tests.monitor.notifiers.loopback import (
     build_receiver,
@@ -196,13 +197,8 @@ async def trying(
 ) -> AsyncIterator[ReachabilityProbe]:
     reach = ReachabilityProbe(client, again)
     reach.configure(receivers)
-    running = asyncio.create_task(reach.run())
-    try:
+    async with background(reach.run()):
         yield reach
-    finally:
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
 
 
 async def until(condition: Callable[[], Any]) -> None:

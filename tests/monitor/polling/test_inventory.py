@@ -11,6 +11,7 @@ from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.polling.inventory import YIELD_EVERY, Inventory
+from tests.background import background
 from tests.fake_aws import ACCOUNT_ID, denied
 from tests.monitor.polling.inventories import (
     KINESIS,
@@ -207,9 +208,8 @@ async def test_other_tasks_run_while_an_inventory_drops_thousands_of_series() ->
 
     world = World(**streams(**{f"s{n}": 1 for n in range(500)}), **NO_QUOTAS)
     await world.run_inventory(KINESIS)
-    watching = asyncio.create_task(watch(world.fleet))
-    await world.run_inventory(KINESIS, **streams())
-    watching.cancel()
+    async with background(watch(world.fleet)):
+        await world.run_inventory(KINESIS, **streams())
     counts.append(len(world.fleet.series))
     assert (counts[0], counts[-1]) == (2501, 1)
     assert max(before - after for before, after in pairwise(counts)) <= YIELD_EVERY

@@ -21,6 +21,7 @@ from monitor.polling.reader import MetricReader
 from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
 from monitor.polling.watcher import Watcher
 from tests.aws_environment import CREDENTIALS, set_aws_environment
+from tests.background import background
 from tests.monitor.demo.conftest import demo_process
 from tests.resources import resource
 from tests.telemetries import Telemetries
@@ -205,15 +206,13 @@ async def test_the_first_poll_waits_a_moment_for_tags_that_alerts_are_routed_by(
     (opened,) = await open_cells(account, url, Telemetries().aws)
     inventory, reader = Slow(opened, fleet, config), MetricReader(opened, fleet)
     watch = CellWatcher(inventory, reader, [sqs.COLLECTOR], ProcessTelemetry())
-    running = asyncio.create_task(watch.run(config))
-    await until(lambda: not watch.may_discover("sqs"))
-    assert fleet.series
-    assert watch.poll_status.started_at is None
-    released.set()
-    await until(watch.polled_once.is_set)
-    assert watch.inventory.statuses[TAGS].succeeded_at
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    async with background(watch.run(config)):
+        await until(lambda: not watch.may_discover("sqs"))
+        assert fleet.series
+        assert watch.poll_status.started_at is None
+        released.set()
+        await until(watch.polled_once.is_set)
+        assert watch.inventory.statuses[TAGS].succeeded_at
     await opened.close()
 
 
@@ -227,15 +226,12 @@ async def test_a_collector_that_takes_its_time_holds_up_no_other_one(
         yield Observed(signal="prefix_read_rate", resource=resource("media"), usage=1.0)
 
     watch = cell(Collector(service="s3", scans=(slow,), metrics=(), iam_actions=()), sqs.COLLECTOR)
-    task = asyncio.create_task(watch.run(Config(interval=10, inventory_interval=60)))
-    await until(lambda: watch.poll_status.succeeded_at)
-    assert not watch.inventoried_once.is_set()
-    assert not watch.polled_once.is_set()
-    released.set()
-    await until(watch.inventoried_once.is_set)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    async with background(watch.run(Config(interval=10, inventory_interval=60))):
+        await until(lambda: watch.poll_status.succeeded_at)
+        assert not watch.inventoried_once.is_set()
+        assert not watch.polled_once.is_set()
+        released.set()
+        await until(watch.inventoried_once.is_set)
 
 
 async def test_a_collector_with_an_unexpected_error_is_counted_and_stops_no_other_one(
@@ -243,12 +239,9 @@ async def test_a_collector_with_an_unexpected_error_is_counted_and_stops_no_othe
 ) -> None:
     unknown = Collector(service="nonsense", scans=(), metrics=(), iam_actions=())
     watch = cell(unknown, sqs.COLLECTOR)
-    task = asyncio.create_task(watch.run(Config()))
-    async with asyncio.timeout(30):
-        await watch.polled_once.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    async with background(watch.run(Config())):
+        async with asyncio.timeout(30):
+            await watch.polled_once.wait()
     assert watch.inventory.statuses["sqs"].succeeded_at
     assert telemetry.registry.get_sample_value("headroom_tick_failures_total", {"loop": "inventory"}) == 1
     assert "the loop inventory failed" in caplog.text
@@ -257,26 +250,13 @@ async def test_a_collector_with_an_unexpected_error_is_counted_and_stops_no_othe
 # On and on
 
 
-async def running(watch: Watcher) -> "asyncio.Task[None]":
-    task = asyncio.create_task(watch.run())
-    await asyncio.sleep(0)
-    return task
-
-
-async def stopped(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-
 async def test_it_watches_until_cancelled_and_is_complete_after_the_first_full_read(url: str) -> None:
     watch = watching(url, regions=["eu-west-1", DENIED])
-    task = await running(watch)
-    async with asyncio.timeout(30):
-        await watch.complete.wait()
-    assert watch.pending() == []
-    assert all(cell.polled_once.is_set() for cell in watch.cells.values())
-    await stopped(task)
+    async with background(watch.run()):
+        async with asyncio.timeout(30):
+            await watch.complete.wait()
+        assert watch.pending() == []
+        assert all(cell.polled_once.is_set() for cell in watch.cells.values())
 
 
 async def test_an_account_is_tried_again_until_it_can_be_accessed(
@@ -284,14 +264,13 @@ async def test_an_account_is_tried_again_until_it_can_be_accessed(
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     watch = watching(url, FAST)
-    task = await running(watch)
-    async with asyncio.timeout(30):
-        await watch.complete.wait()  # what cannot be opened is not waited for
-    assert set(watch.inaccessible_accounts) == {"default"}
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    await until(lambda: watch.cells and watch.cells[ID, "eu-west-1"].polled_once.is_set())
-    assert watch.inaccessible_accounts == {}
-    await stopped(task)
+    async with background(watch.run()):
+        async with asyncio.timeout(30):
+            await watch.complete.wait()  # what cannot be opened is not waited for
+        assert set(watch.inaccessible_accounts) == {"default"}
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        await until(lambda: watch.cells and watch.cells[ID, "eu-west-1"].polled_once.is_set())
+        assert watch.inaccessible_accounts == {}
 
 
 async def test_the_reason_for_missing_access_is_logged_once_as_long_as_it_is_the_same(
@@ -311,15 +290,14 @@ async def test_cancelled_at_any_moment_it_leaves_nothing_open(
     url: str, moment: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     watch = watching(url, services=["kinesis", "sqs"])
-    task = await running(watch)
-    moments = {
-        "opening": lambda: True,
-        "looking": lambda: watch.cells and watch.cells[ID, "eu-west-1"].inventory.statuses,
-        "reading": lambda: watch.cells and watch.cells[ID, "eu-west-1"].poll_status.started_at,
-        "resting": watch.complete.is_set,
-    }
-    await until(moments[moment])
-    await stopped(task)
+    async with background(watch.run()):
+        moments = {
+            "opening": lambda: True,
+            "looking": lambda: watch.cells and watch.cells[ID, "eu-west-1"].inventory.statuses,
+            "reading": lambda: watch.cells and watch.cells[ID, "eu-west-1"].poll_status.started_at,
+            "resting": watch.complete.is_set,
+        }
+        await until(moments[moment])
     assert asyncio.all_tasks() == {asyncio.current_task()}
     gc.collect()
     await asyncio.sleep(0)
@@ -336,22 +314,20 @@ async def test_a_watcher_that_replaces_another_drops_what_is_not_watched_any_mor
         first.aws_telemetry,
         first.discovered(),
     )
-    task = await running(second)
-    async with asyncio.timeout(30):
-        await second.complete.wait()
-    assert {(key.region, key.service) for key in second.fleet.series} == {("eu-west-1", "sqs")}
-    await stopped(task)
+    async with background(second.run()):
+        async with asyncio.timeout(30):
+            await second.complete.wait()
+        assert {(key.region, key.service) for key in second.fleet.series} == {("eu-west-1", "sqs")}
 
 
 async def test_what_is_denied_is_retried_soon(url: str) -> None:
     watch = watching(url, FAST, regions=[DENIED])
-    task = await running(watch)
-    await until(lambda: watch.cells and watch.cells[ID, DENIED].inventory.statuses)
-    status = watch.cells[ID, DENIED].inventory.statuses["sqs"]
-    await until(lambda: status.needs_confirmation)
-    first = status.ended_at
-    await until(lambda: status.ended_at != first)  # long before the next inventory
-    await stopped(task)
+    async with background(watch.run()):
+        await until(lambda: watch.cells and watch.cells[ID, DENIED].inventory.statuses)
+        status = watch.cells[ID, DENIED].inventory.statuses["sqs"]
+        await until(lambda: status.needs_confirmation)
+        first = status.ended_at
+        await until(lambda: status.ended_at != first)  # long before the next inventory
 
 
 async def test_the_access_status_of_an_account_is_kept(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -399,9 +375,8 @@ async def test_an_account_that_is_excluded_is_not_even_entered() -> None:
 async def test_an_account_all_of_which_is_excluded_is_not_tried_again(url: str) -> None:
     """Only AWS can say that its regions, `all`, are the excluded ones."""
     watch = watching(url, FAST, regions="all", exclude=[{"region": "[eua]*"}])
-    task = await running(watch)
     async with asyncio.timeout(30):
-        await task  # it ends: there is nothing to wait for
+        await watch.run()  # it ends: there is nothing to wait for
     assert watch.complete.is_set()
     assert (watch.cells, watch.inaccessible_accounts) == ({}, {})
     assert watch.accounts["default"].access.succeeded_at
@@ -410,10 +385,9 @@ async def test_an_account_all_of_which_is_excluded_is_not_tried_again(url: str) 
 async def read_again(first: Watcher, config: Config) -> Watcher:
     """Read everything once more with another configuration, as after a reload."""
     second = Watcher(config, first.fleet, first.telemetry, first.aws_telemetry, first.discovered())
-    task = await running(second)
-    async with asyncio.timeout(30):
-        await second.complete.wait()
-    await stopped(task)
+    async with background(second.run()):
+        async with asyncio.timeout(30):
+            await second.complete.wait()
     return second
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from monitor.push.service import PushService, queue_path
 from monitor.push.settings import PushConfig
 from monitor.push.sqlite_queue import SqliteQueueStore
 from monitor.push.telemetry import PushTelemetry
+from tests.background import background
 from tests.monitor.fleet.fleets import NOW
 from tests.monitor.notifiers.loopback import Server
 from tests.monitor.push.receiver import add_stream, write_usage
@@ -60,13 +61,10 @@ class PushProcess:
             )
             push = PushService(context)
             push.configure(configs)
-            running = asyncio.create_task(push.run())
             try:
-                yield push
+                async with background(push.run()):
+                    yield push
             finally:
-                running.cancel()
-                with suppress(asyncio.CancelledError):
-                    await running
                 await queue.close()
 
     def write_usage(self, *agos: int) -> None:

@@ -89,11 +89,17 @@ def test_a_gap_that_is_too_long_is_polled_before_the_stream_is_relied_on_again()
     assert metric.missing(NOW - 50, back - 2) == []
 
 
-def test_points_of_the_future_do_not_shorten_the_gap() -> None:
+def streamed_ahead() -> StreamedMetric:
+    """A metric of which a point of five minutes ahead came last, at NOW + 2."""
     metric = StreamedMetric()
     metric.stream(NOW, NOW - 2)
     metric.poll(NOW + 2)
     metric.stream(NOW + 2, NOW + 7)
+    return metric
+
+
+def test_points_of_the_future_do_not_shorten_the_gap() -> None:
+    metric = streamed_ahead()
     silent = NOW + 2 + STREAM_GAP + 1
     (request,) = metric.due(silent)
     assert request.minutes[0] <= NOW + 2 - DELAY
@@ -108,10 +114,7 @@ def test_a_point_of_the_future_completes_no_minute_that_is_not_over() -> None:
 
 
 def test_points_of_the_future_do_not_hide_a_gap() -> None:
-    metric = StreamedMetric()
-    metric.stream(NOW, NOW - 2)
-    metric.poll(NOW + 2)
-    metric.stream(NOW + 2, NOW + 7)
+    metric = streamed_ahead()
     back = NOW + 2 + STREAM_GAP + 1
     metric.stream(back, back - 2)
     assert len(metric.due(back)) == 1

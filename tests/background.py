@@ -1,0 +1,20 @@
+"""Work that runs beside a test or a bench."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+
+@asynccontextmanager
+async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+    """Run a coroutine until the context exits, which cancels it. Raises the exception that ended it before."""
+    task = asyncio.create_task(work)
+    await asyncio.sleep(0)  # it begins
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
