@@ -220,6 +220,22 @@ def route_problems(
             yield from _unknown_labels(nested_route, where, labels)
 
 
+def unused_names(
+    route: RouteConfig | None, receivers: Sequence[str], windows: Sequence[TimeWindow]
+) -> Iterator[str]:
+    """Yield a sentence for each receiver that is never notified, and for each window that no route names."""
+    root = route or RouteConfig()
+    routes = [one for _, one in _routes(root, ())]
+    notified = {name for one in routes for name in one.receiver or ()}
+    for index, name in enumerate(receivers if root.receiver is not None else ()):
+        if name not in notified:
+            yield f"receivers[{index}] is never notified: no route names {shown_value(name)}."
+    named = {name for one in routes for name in (*one.active, *one.silenced)}
+    for index, window in enumerate(windows):
+        if window.name not in named:
+            yield f"windows[{index}] has no effect: no route names {shown_value(window.name)}."
+
+
 def _routes(route: RouteConfig, where: Where) -> Iterator[tuple[Where, RouteConfig]]:
     yield where, route
     for index, branch in enumerate(route.routes):

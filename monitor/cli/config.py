@@ -6,6 +6,7 @@ import orjson
 import typer
 
 from monitor.access.passwords import PasswordHash
+from monitor.alerting.routes import unused_names
 from monitor.cli.config_file import ConfigFile, load_config_or_exit
 from monitor.cli.exit_codes import FAILED
 from monitor.config.example import example_file, json_schema
@@ -26,7 +27,11 @@ def check(config: ConfigFile = None) -> None:
     """
     settings = load_config_or_exit(config)
     typer.echo("The configuration is valid.")
-    for sentence in ineffective_entries(settings.exclude, settings.configured_accounts()):
+    receivers = [receiver.name for receiver in settings.receivers]
+    for sentence in (
+        *ineffective_entries(settings.exclude, settings.configured_accounts()),
+        *unused_names(settings.route, receivers, settings.windows),
+    ):
         typer.echo(sentence)
 
 

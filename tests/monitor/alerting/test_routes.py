@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from monitor.alerting.routes import DEFAULT_GROUP_BY, RouteConfig, RoutedReceiver, Router, route_problems
+from monitor.alerting.routes import (
+    DEFAULT_GROUP_BY,
+    RouteConfig,
+    RoutedReceiver,
+    Router,
+    route_problems,
+    unused_names,
+)
 from monitor.alerting.windows import TimeWindow
 from monitor.schema.problems import problem_lines, problems_from_pydantic
 
@@ -209,3 +216,23 @@ def test_labels_that_no_alert_has_are_problems() -> None:
     ]
     tagged = RouteConfig.model_validate({"matchers": "tag_team=data"})
     assert not list(route_problems(tagged, RECEIVERS, [NIGHT], ["tag_team"]))
+
+
+UNUSED: list[tuple[dict[str, Any] | None, list[str]]] = [
+    (None, ["windows[0] has no effect: no route names 'night'."]),
+    ({"active": "night"}, []),
+    ({"routes": [{"silenced": "night", "receiver": []}]}, []),
+    ({"receiver": "ops", "routes": [{"active": "night", "receiver": ["web", "pager"]}]}, []),
+    (
+        {"receiver": "ops", "silenced": "night", "routes": [{"receiver": "pager"}]},
+        ["receivers[2] is never notified: no route names 'web'."],
+    ),
+]
+
+
+@pytest.mark.parametrize(("route", "sentences"), UNUSED)
+def test_receivers_and_windows_without_effect_are_said(
+    route: dict[str, Any] | None, sentences: list[str]
+) -> None:
+    model = RouteConfig.model_validate(route) if route is not None else None
+    assert list(unused_names(model, RECEIVERS, [NIGHT])) == sentences

@@ -106,12 +106,19 @@ def test_what_only_aws_can_tell_is_not_called_without_effect(regions: Any) -> No
 
 
 def test_the_check_of_a_configuration_says_what_has_no_effect(tmp_path: Any) -> None:
-    (tmp_path / "h.yaml").write_text("regions: [eu-west-1]\nexclude: [{region: 'ap-*'}]\n")
+    lines = (
+        "regions: [eu-west-1]",
+        "exclude: [{region: 'ap-*'}]",
+        "receivers: [{name: ops, type: slack, url: 'https://x'}, {name: web, type: slack, url: 'https://x'}]",
+        "route: {receiver: ops}",
+    )
+    (tmp_path / "h.yaml").write_text("\n".join(lines))
     result = CliRunner().invoke(app, ["config", "check", "--config", str(tmp_path / "h.yaml")])
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
         "The configuration is valid.",
         "exclude[0] excludes nothing: no configured region matches 'ap-*'.",
+        "receivers[1] is never notified: no route names 'web'.",
     ]
 
 
