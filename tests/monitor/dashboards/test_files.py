@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.telemetries import Telemetries
 each_signal = pytest.mark.parametrize("signal", list(signals()), ids=lambda signal: signal.id)
 
 
+@cache
 def rules(service: str) -> list[dict[str, Any]]:
     groups = yaml.safe_load(prometheus.files()[f"{service}.yaml"])["groups"]
     return [rule for group in groups for rule in group["rules"]]
