@@ -85,9 +85,16 @@ class CellWatcher:
 
     @property
     def pending(self) -> list[str]:
-        """The services without an inventory yet, sorted; ["metrics"] if only the first poll is missing."""
-        services = sorted(self._not_inventoried - {TAGS})
-        return services or ([] if self.polled_once.is_set() else ["metrics"])
+        """The services without an inventory yet, sorted; ["metrics"] if only the first poll is missing.
+
+        A service of which series were found already is followed by their number: `lambda: 403 series so far`.
+        """
+        services = map(self._with_progress, sorted(self._not_inventoried - {TAGS}))
+        return [*services] or ([] if self.polled_once.is_set() else ["metrics"])
+
+    def _with_progress(self, service: str) -> str:
+        found = self.inventory.found[service]
+        return f"{service}: {found:,} series so far" if found else service
 
     def may_discover(self, service: str) -> bool:
         """Return true until the first inventory of a service has ended."""

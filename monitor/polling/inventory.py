@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -77,13 +78,15 @@ class Inventory:
     """Keeps the series of a cell in the fleet up to date with what its collectors find.
 
     account_name: as configured; may be empty. statuses: by service; TAGS for the reading of tags.
-    discovered: for each series, the `ScanResult.source` that found it last.
+    discovered: for each series, the `ScanResult.source` that found it last. found: by service, how many
+    series its last inventory has found so far.
     """
 
     def __init__(self, cell: Cell, fleet: Fleet, config: Config, account_name: str = "") -> None:
         self.cell, self._fleet, self._config, self.account_name = cell, fleet, config, account_name
         self.statuses: dict[str, RunStatus] = {}
         self.discovered: dict[Key, tuple[str, str]] = {}
+        self.found = Counter[str]()
         self._tags = TagLabels(cell, config.tag_labels)
         self._quotas: dict[Quota | None, tuple[quotas.QuotaValues, float]] = {}  # with the epoch second read
 
@@ -94,7 +97,7 @@ class Inventory:
         read last.
         """
         status = self.statuses.setdefault(collector.service, RunStatus())
-        status.started_at = time.time()
+        status.started_at, self.found[collector.service] = time.time(), 0
         failures = await self._read_quotas(collector.service)
         for result in await asyncio.gather(*(self._scan(collector, scan) for scan in collector.scans)):
             await self._drop_missing(result)
@@ -140,6 +143,7 @@ class Inventory:
         try:
             async for observed in function(scan):
                 if key := self._register(collector, observed, result):
+                    self.found[collector.service] += key not in result.keys
                     result.keys.add(key)
                 if len(result.keys) % YIELD_EVERY == 0:
                     await asyncio.sleep(0)

@@ -222,14 +222,16 @@ async def test_a_collector_that_takes_its_time_holds_up_no_other_one(
     released = asyncio.Event()
 
     async def slow(aws: Aws) -> AsyncIterator[Observed]:
+        for name in ("media", "logs", "media"):
+            yield Observed(signal="prefix_read_rate", resource=resource(name), usage=1.0)
         await released.wait()
-        yield Observed(signal="prefix_read_rate", resource=resource("media"), usage=1.0)
 
     watch = cell(Collector(service="s3", scans=(slow,), metrics=(), iam_actions=()), sqs.COLLECTOR)
     async with background(watch.run(Config(interval=10, inventory_interval=60))):
         await until(lambda: watch.poll_status.succeeded_at)
         assert not watch.inventoried_once.is_set()
         assert not watch.polled_once.is_set()
+        await until(lambda: watch.pending == ["s3: 2 series so far"])
         released.set()
         await until(watch.inventoried_once.is_set)
 
