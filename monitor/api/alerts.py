@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -20,6 +19,7 @@ from monitor.alerting.service import Alerting
 from monitor.alerting.silences import Silences
 from monitor.api import alert_models as models
 from monitor.api.models import ErrorModel
+from monitor.api.timestamps import utc_datetime
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.snapshot import ActiveAlert
 from monitor.lib.cooperative import cooperative_iter
@@ -166,7 +166,7 @@ def _alert_model(
         zone=notice.zone,
         summary=notice.summary,
         labels=dict(notice.labels),
-        since=_utc(notice.since),
+        since=utc_datetime(notice.since),
         usage=notice.usage,
         limit=notice.limit,
         unit=notice.unit,
@@ -177,7 +177,7 @@ def _alert_model(
         links=dict(notice.links),
         acknowledged_by=ack.author if ack else None,
         acknowledged_comment=ack.comment if ack else None,
-        acknowledged_until=_utc(ack.until) if ack and ack.until else None,
+        acknowledged_until=utc_datetime(ack.until) if ack and ack.until else None,
         silenced_by=silence.id if silence else None,
         inhibited_by=inhibited_by,
     )
@@ -187,8 +187,8 @@ def _silence_model(silence: Silence) -> models.SilenceModel:
     return models.SilenceModel(
         id=silence.id,
         matchers=list(silence.matchers),
-        starts=_utc(silence.starts),
-        ends=_utc(silence.ends),
+        starts=utc_datetime(silence.starts),
+        ends=utc_datetime(silence.ends),
         author=silence.author,
         comment=silence.comment,
     )
@@ -199,25 +199,21 @@ def _receiver_status_model(receiver: ReceiverStatus, unreachable: str | None) ->
     return models.ReceiverStatusModel(
         receiver=receiver.receiver,
         queued=receiver.queued,
-        oldest_queued=_utc(receiver.oldest_queued) if receiver.oldest_queued else None,
+        oldest_queued=utc_datetime(receiver.oldest_queued) if receiver.oldest_queued else None,
         dead_letters=[
             models.DeadLetterModel(
                 id=dead.id,
                 status=dead.status,
                 error=dead.sentence,
-                at=_utc(dead.at),
+                at=utc_datetime(dead.at),
                 reason=dead.notification.reason,
             )
             for dead in receiver.dead_letters
         ],
         sent=stats.sent,
         failed=stats.failed,
-        last_accepted=_utc(stats.last_accepted) if stats.last_accepted else None,
+        last_accepted=utc_datetime(stats.last_accepted) if stats.last_accepted else None,
         last_reason=stats.last_reason,
         last_error=stats.last_error,
         unreachable=unreachable,
     )
-
-
-def _utc(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

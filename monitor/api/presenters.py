@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
@@ -10,9 +9,10 @@ import numpy as np
 
 from collectors.base import Unobservable
 from monitor.api import models
+from monitor.api.timestamps import utc_datetime
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
-from monitor.aws.status import CellStatus, MonitorStatus
+from monitor.aws.status import CellStatus, MonitorStatus, ReloadStatus
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory, last_read_minute
 from monitor.fleet.key import ServiceKey
@@ -40,7 +40,7 @@ def series_page_json(snapshot: Snapshot, query: Query) -> bytes:
         next=result.next,
         total=result.total,
         zones={zone.word: count for zone, count in result.zones.items()},
-        newest_sample_at=_time(newest * 60) if newest > NEVER else None,
+        newest_sample_at=utc_datetime(newest * 60) if newest > NEVER else None,
     )
     return page.model_dump_json().encode()
 
@@ -53,7 +53,7 @@ def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Se
         resource_kind=series.key.subject.kind,
         resource_path=[*map(replace_surrogates, series.key.subject.path)],
         account_name=replace_surrogates(snapshot.account_names.get(series.key.account, "")),
-        limit_read_at=_time(limit.read_at) if limit else None,
+        limit_read_at=utc_datetime(limit.read_at) if limit else None,
         band=series.settings.band,
         deliberate=series.settings.deliberate,
         unobservable=_unobservable(cause) if cause else None,
@@ -81,7 +81,7 @@ def _series_fields(snapshot: Snapshot, series: Series) -> dict[str, Any]:
         "saturation": _number(snapshot.saturation[slot]),
         "unit": signal_of(series.key).unit,
         "source": settings.source,
-        "sampled_at": _time(minute * 60) if minute >= 0 else None,
+        "sampled_at": utc_datetime(minute * 60) if minute >= 0 else None,
         "tags": {label: replace_surrogates(value) for label, value in settings.tags.items()},
     }
 
@@ -94,7 +94,7 @@ def _history(fleet: Fleet, series: Series) -> Iterator[models.SampleModel]:
     for index in range(WINDOW if end > NEVER else 0):
         usage, upper_bound, throttled, excess = (_number(column[index]) for column in columns)
         yield models.SampleModel(
-            minute=_time((history.start + index) * 60),
+            minute=utc_datetime((history.start + index) * 60),
             usage=usage,
             upper_bound=upper_bound,
             saturation=throttled,
@@ -105,19 +105,19 @@ def _history(fleet: Fleet, series: Series) -> Iterator[models.SampleModel]:
 
 def _limits(fleet: Fleet, series: Series) -> Iterator[models.LimitChangeModel]:
     for minute, limit in limits_since(fleet, series.slot):
-        since = None if minute is None else _time(minute * 60)
+        since = None if minute is None else utc_datetime(minute * 60)
         yield models.LimitChangeModel(since=since, limit=_number(limit))
 
 
 def status_json(status: MonitorStatus, snapshot: Snapshot) -> bytes:
     """Return the status as JSON. Call it in a thread: it can take long."""
-    unobservable, reload = _unobservable_by_service(snapshot), status.last_reload
+    unobservable = _unobservable_by_service(snapshot)
     inaccessible = status.inaccessible_accounts.items()
     model = models.StatusModel(
         version=VERSION,
         ready=status.ready,
         pending=[*map(replace_surrogates, status.pending)],
-        last_reload=models.ReloadModel(at=_time(reload.at), error=_text(reload.error)) if reload else None,
+        last_reload=_reload(status.last_reload) if status.last_reload else None,
         inaccessible_accounts=[
             models.InaccessibleAccountModel(account=replace_surrogates(name), failure=_failure(failure))
             for name, failure in inaccessible
@@ -125,6 +125,10 @@ def status_json(status: MonitorStatus, snapshot: Snapshot) -> bytes:
         cells=[_cell(cell, unobservable) for cell in status.cells],
     )
     return model.model_dump_json().encode()
+
+
+def _reload(reload: ReloadStatus) -> models.ReloadModel:
+    return models.ReloadModel(at=utc_datetime(reload.at), error=_text(reload.error))
 
 
 def _unobservable_by_service(snapshot: Snapshot) -> Mapping[ServiceKey, Sequence[Series]]:
@@ -167,8 +171,8 @@ def _collector(service: str, run: RunStatus, unobservable: Sequence[Series]) -> 
 def _run_status(run: RunStatus) -> models.RunStatusModel:
     attempt, success = run.started_at, run.succeeded_at
     return models.RunStatusModel(
-        last_attempt=None if attempt is None else _time(attempt),
-        last_success=None if success is None else _time(success),
+        last_attempt=None if attempt is None else utc_datetime(attempt),
+        last_success=None if success is None else utc_datetime(success),
         failures=[*map(_failure, run.failures)],
     )
 
@@ -188,10 +192,6 @@ def _unobservable(cause: Unobservable) -> models.UnobservableModel:
 def _number(value: float) -> float | None:
     """Round to the digits that a float32 holds. Returns None for NaN and infinities."""
     return float(str(np.float32(value))) if isfinite(value) else None
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _text(text: str | None) -> str | None:

@@ -119,7 +119,7 @@ def observable_rows(report: Report) -> list[Row]:
     return [row for row in report.rows if not has_no_usage(row)]
 
 
-def unobservable_groups(report: Report) -> Iterator[tuple[str, str, str]]:
+def unobservable_entries(report: Report) -> Iterator[tuple[str, str, str]]:
     """Yield names of unobservable series, their common reason, and the command that enables them or ""."""
     for group in unobservable_by_reason(report.rows):
         for command, keys in group.keys_by_command.items():
@@ -148,7 +148,7 @@ def write_table(report: Report, out: TextIO) -> None:
 
 def _write_lists(report: Report, console: Console) -> None:
     unobservable = []
-    for names, reason, command in unobservable_groups(report):
+    for names, reason, command in unobservable_entries(report):
         unobservable += [f"- {names}: {reason}", *([f"    {command}"] if command else [])]
     failed = [f"- {sentence}" for sentence in report.failures]
     for title, lines in {"Unobservable series": unobservable, "Failed reads of AWS": failed}.items():
@@ -267,8 +267,8 @@ def write_markdown(report: Report, out: TextIO) -> None:
     out.writelines(f"| {' | '.join(map(escape_markdown, row))} |\n" for row in rows)
     items = [
         f"Unobservable: {escape_markdown(f'{names}: {reason}')}"
-        + (f": {code_span(enable)}" if enable else "")
-        for names, reason, enable in unobservable_groups(report)
+        + (f": {code_span(command)}" if command else "")
+        for names, reason, command in unobservable_entries(report)
     ]
     items += [f"Failed read: {escape_markdown(sentence)}" for sentence in report.failures]
     out.write("\n" if items else "")

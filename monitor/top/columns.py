@@ -9,7 +9,7 @@ from monitor.render.styles import STYLES
 from monitor.top.bars import bar, sparkline_text
 from monitor.top.snapshot import SeriesRow
 from monitor.top.table import Column, ellipsize_middle
-from monitor.top.text import duration_text, resource_name, signal_name, throttled_text, usage_text
+from monitor.top.text import duration_text, resource_name, signal_name, throttled_text, usage_and_limit
 from rules.band import Zone
 
 PERCENT_WIDTH = 7  # characters of a utilization as a number
@@ -34,7 +34,7 @@ def _history(row: SeriesRow, width: int) -> Text:
 
 
 def _usage(row: SeriesRow, width: int) -> Text:
-    return Text(usage_text(row.model))
+    return Text(usage_and_limit(row.model))
 
 
 def _throttled(row: SeriesRow, width: int) -> Text:

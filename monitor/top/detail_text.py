@@ -11,7 +11,7 @@ from monitor.lib.units import format_amount, format_percent
 from monitor.render.styles import STYLES
 from monitor.render.text import HANDLING_TEXTS, SOURCE_TEXTS
 from monitor.top.detail import SeriesDetail
-from monitor.top.text import duration_text, resource_name, throttled_text, time_and_age, usage_text
+from monitor.top.text import duration_text, resource_name, throttled_text, time_and_age, usage_and_limit
 
 HEADING_STYLE = "bold underline"
 MAX_NOTICES = 10  # shown for the alert
@@ -23,9 +23,8 @@ def heading_text(detail: SeriesDetail, alert: AlertModel | None) -> Text:
     model = detail.model
     location = f"{model.account_name or model.account} · {model.region} · {model.service}.{model.signal}"
     since = alert.since.timestamp() if alert else detail.since
-    now = (
-        f" for {duration_text(since, detail.zone)}: {format_percent(model.utilization)}, {usage_text(model)}"
-    )
+    duration, utilization = duration_text(since, detail.zone), format_percent(model.utilization)
+    now = f" for {duration}: {utilization}, {usage_and_limit(model)}"
     return Text.assemble(
         (resource_name(model), "bold"),
         f"  {escape_unprintable(model.catalogue_entry.title)}\n",

@@ -22,7 +22,7 @@ from monitor.top.screen import AlertTarget, BaseScreen
 from monitor.top.series import SeriesScreen
 from monitor.top.snapshot import DEFAULT_VIEW, SeriesRow, TopSnapshot
 from monitor.top.table import ItemTable
-from monitor.top.text import series_name, throttled_text, time_and_age, usage_text
+from monitor.top.text import series_name, throttled_text, time_and_age, usage_and_limit
 
 FILTER_HINT = f"label:value, or words of the resource's name. Labels: {', '.join(FILTER_LABELS)}. {KEY_HINT}"
 
@@ -141,7 +141,7 @@ def row_text(row: SeriesRow) -> Text:
     series = row.model
     account = (row.detail.model.account_name if row.detail else "") or series.account
     facts = (
-        f"{usage_text(series)} ({series.source or 'no source'}), throttled {throttled_text(series)}",
+        f"{usage_and_limit(series)} ({series.source or 'no source'}), throttled {throttled_text(series)}",
         f"{account}, {series.region}",
         *([", ".join([row.alert.state, *handling(row.alert)])] if row.alert else ()),
         f"sample {time_and_age(series.sampled_at)}",

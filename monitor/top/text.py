@@ -12,7 +12,7 @@ from monitor.render.text import shorten, usage_of_limit
 from rules.band import Zone
 
 
-def usage_text(series: SeriesModel) -> str:
+def usage_and_limit(series: SeriesModel) -> str:
     """Return usage and limit, such as `3.5k of 4k requests/s`."""
     usage = format_range(series.usage, series.upper_bound, series.unit, series.bounded)
     return escape_unprintable(usage_of_limit(usage, series.limit, series.unit))

@@ -1,7 +1,6 @@
 """The kinds of panel of the dashboards, with their common style and links."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, Self
 
 from grafana_foundation_sdk.builders import bargauge, dashboard, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.builders.common import (
@@ -54,13 +53,6 @@ UNITS = {
 CELL_LEGEND = f"{{{{{ACCOUNT}}}}} {{{{{REGION}}}}}"
 RESOURCE_LEGEND = f"{{{{resource}}}} ({CELL_LEGEND})"
 SERIES_PAGE = "/d/headroom-series?${datasource:queryparam}&${__url_time_range}&"
-
-
-class LinkedPanel(Protocol):
-    """A builder of a panel whose fields can have links."""
-
-    def data_links(self, links: list[Builder[DashboardLink]]) -> Self:
-        """Set the links of each field."""
 
 
 def unit_of(unit: str) -> str:
