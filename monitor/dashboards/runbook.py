@@ -28,6 +28,8 @@ What to do when an alert of Headroom fires. A series has at most one of these fo
 | `HeadroomBelow` | info | below the target band (40 %) for a day, where the limit is paid for |
 
 Details of a series, such as the source of its limit: `/api/v1/series?signal=...&resource=...`.
+Caveats marked (inferred) are concluded from what AWS documents; those marked (recalled) were not found
+in its documentation.
 """
 
 
