@@ -11,8 +11,8 @@ from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.idleness import UNKNOWN_UTILIZATION, busiest
 from monitor.fleet.operations import NAN
+from monitor.fleet.provisional import complete_through, is_provisional
 from monitor.fleet.ring_columns import WINDOW
-from monitor.fleet.rings import PROVISIONAL_FOR
 from monitor.fleet.throttling import is_unknown
 from rules.alert_states import AlertStates, SamplesAt, SavedAlert
 from rules.alerts import (
@@ -166,16 +166,14 @@ class Lifecycle:
         The minute up to which each slot is complete is computed only once, here.
         """
         fleet = self._fleet
-        complete_through = np.empty(fleet.size, np.int32)
-        complete_through[slots] = np.minimum(
-            *(formulas.complete_through(fleet.rings, slots) for formulas in (fleet.usages, fleet.throttled))
-        )
-        return partial(self._samples, complete_through)
+        complete = np.empty(fleet.size, np.int32)
+        complete[slots] = complete_through(fleet, slots)
+        return partial(self._samples, complete)
 
-    def _samples(self, complete_through: Ints, slots: Ints, minutes: Ints) -> Samples:
+    def _samples(self, complete: Ints, slots: Ints, minutes: Ints) -> Samples:
         judged = self._fleet.judged_at(slots, minutes)
         utilization, upper_bound = judged.utilization_lower_bound, judged.utilization_upper_bound
-        provisional = _provisional(minutes - complete_through[slots])
+        provisional = is_provisional(minutes, complete[slots])
         upper_bound[provisional & (~np.isnan(utilization) | (judged.throttled > 0))] = np.inf
         unknown = is_unknown(self._fleet, slots, judged.throttled)
         throttled = np.where(np.isnan(judged.excess) & ~unknown, np.float32(0), judged.excess)
@@ -192,12 +190,3 @@ class Lifecycle:
         indices = np.flatnonzero(may_be_idle)
         highest[indices] = busiest(fleet, slots[indices], minutes[indices])
         return highest
-
-
-def _provisional(minutes_beyond: Ints) -> Flags:
-    """Return which samples are incomplete and may still become complete.
-
-    minutes_beyond: how many minutes each sample is newer than the last complete minute of its series.
-    """
-    provisional: Flags = (minutes_beyond > 0) & (minutes_beyond <= PROVISIONAL_FOR)
-    return provisional

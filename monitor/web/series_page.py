@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.limits import why_unobservable_now
+from monitor.fleet.provisional import complete_through, is_provisional
 from monitor.fleet.rows import signal_of
 from monitor.fleet.snapshot import Snapshot
 from monitor.lib.units import format_amount
@@ -47,10 +50,17 @@ def series_page(
         "charts": [chart_svg(Chart(history, band, signal.unit, width)) for width in (WIDTH, NARROW_WIDTH)],
         "sampled": minute * 60 if minute >= 0 else None,
         "sample_source": sample_source(fleet, series),
+        "may_grow": may_grow(fleet, series, minute),
         "command": increase_command(signal, series, row.utilization, in_force),
         "history": notices,
         "tolerance": tolerance_text(signal, series.settings.tolerance),
     }
+
+
+def may_grow(fleet: Fleet, series: Series, minute: int) -> bool:
+    """Return true if the sample of a minute may still grow, as CloudWatch has not published all of it."""
+    slots, minutes = np.array([series.slot], np.int32), np.array([minute], np.int32)
+    return bool(is_provisional(minutes, complete_through(fleet, slots))[0])
 
 
 def headroom_text(row: SeriesTableRow, snapshot: Snapshot, series: Series, signal: Signal) -> str:

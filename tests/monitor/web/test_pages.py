@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from collectors.base import Unobservable
@@ -449,6 +450,20 @@ async def test_throttling_that_is_unknown_now_differs_from_throttling_without_a_
     assert card in (await page(client, f"/series/{series.key.id}")).words
     got = (await client.get("/?zone=stale")).text
     assert f'data-label="Throttled"><span class="muted">{cell}</span>' in got
+
+
+async def test_a_sample_that_may_still_grow_is_marked_as_such(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    series, now = add(server.fleet, key("orders"), throttled=None), int(time.time() // 60)
+    rows = np.array([*server.fleet.metrics(series.key.cell).values()])
+    for read_through, marked in ((now - 3, True), (now, False)):
+        feed(server.fleet, series, [500.0] * 30)
+        server.fleet.rings.mark_read(rows, read_through)
+        judge(server.fleet, now)
+        await server.publish()
+        shown = await page(client, f"/series/{series.key.id}")
+        assert ("it may still grow" in shown.words) is marked
 
 
 async def test_a_stale_series_says_why_and_links_to_blind_spots(
