@@ -148,7 +148,7 @@ async def list_http_stages(aws: Aws, api: Item) -> list[tuple[Item, Sequence[Met
 
 async def get_usage_by_key(aws: Aws, plan: Item) -> dict[str, float]:
     """Get the requests in the current period of a usage plan, by the id of each API key that sent any."""
-    today = datetime.now(UTC).date()
+    today = datetime.fromtimestamp(aws.now, UTC).date()
     start = period_start(plan["quota"].get("period", "DAY"), plan["quota"].get("offset", 0), today)
     params = {"usagePlanId": plan["id"], "startDate": start.isoformat(), "endDate": today.isoformat()}
     requests_by_key: dict[str, float] = {}

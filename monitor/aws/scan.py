@@ -69,7 +69,8 @@ class Scan:
     def paginate(
         self, service: str, operation: str, first: Mapping[str, Any] | None = None, **params: Any
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield the response of every page."""
+        """Yield the response of every page; counts the metrics of a GetMetricData."""
+        self._count_metrics(operation, params)
         return self.cell.paginate(service, operation, first, **params)
 
     def list_items(

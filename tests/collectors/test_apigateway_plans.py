@@ -32,7 +32,6 @@ async def test_what_each_key_used_in_the_period_is_held_against_the_quota() -> N
     quota = {"limit": 100, "period": "DAY", "offset": 0}
     gold = {"id": "p1", "name": "gold", "quota": quota, "tags": {"team": "a"}}
     aws = FakeAws(get_usage_plans=listed(gold), get_usage=usage)
-    before = datetime.now(UTC).date().isoformat()
     series = await aws.run_scan(usage_plans)
     assert {resource: one.usage for (_, resource), one in series.items()} == {
         "gold/key1": 40.0,
@@ -42,8 +41,25 @@ async def test_what_each_key_used_in_the_period_is_held_against_the_quota() -> N
     assert {(one.signal, one.limit) for one in series.values()} == {("usage_plan_quota", 100)}
     assert series["usage_plan_quota", "gold/key1"].tags == {"team": "a"}
     assert [params.get("position") for params in asked] == [None, "more"]
-    assert {params["startDate"] for params in asked} == {params["endDate"] for params in asked}
-    assert asked[0]["startDate"] in {before, datetime.now(UTC).date().isoformat()}  # midnight may have passed
+
+
+async def test_the_days_of_a_usage_plan_are_those_of_the_clock_of_aws() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def usage(**params: Any) -> dict[str, Any]:
+        asked.append(params)
+        return {"items": {}}
+
+    plan = {"id": "p1", "name": "gold", "quota": {"limit": 100, "period": "MONTH", "offset": 0}}
+    last_second = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+    aws = FakeAws(now=last_second, get_usage_plans=listed(plan), get_usage=usage)
+    await aws.run_scan(usage_plans)
+    aws.now = last_second + 1
+    await aws.run_scan(usage_plans)
+    assert [(params["startDate"], params["endDate"]) for params in asked] == [
+        ("2026-03-01", "2026-03-31"),
+        ("2026-04-01", "2026-04-01"),
+    ]
 
 
 async def test_pages_that_lead_back_to_themselves_cost_their_plan_and_are_named() -> None:

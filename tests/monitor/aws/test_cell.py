@@ -1,8 +1,7 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator, Coroutine
-from selectors import DefaultSelector, SelectorKey
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,39 +12,14 @@ from monitor.aws.clients import ClientCache
 from monitor.aws.failure import CALL_TIMEOUT, Failure, error_code, error_message, failure_from
 from monitor.aws.pagination import MAX_PAGES
 from monitor.aws.scan import MAX_CONCURRENT_ITEMS, Scan
+from monitor.aws.telemetry import SERVICE_LABELS
 from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
 from tests.fake_cloudwatch import fake_credentials
+from tests.quick_loop import run
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
 LIMITS = {"OpenShardCount": 1, "ShardLimit": 50, "OnDemandStreamCount": 0, "OnDemandStreamCountLimit": 50}
-
-
-class JumpingSelector(DefaultSelector):
-    """A selector whose clock jumps over the time that it is to wait."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
-        """What is ready now; without a timeout, as soon as something is."""
-        self.now += max(timeout or 0.0, 0.0)
-        return super().select(None if timeout is None else 0.0)
-
-
-class QuickLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to the next timer instead of waiting for it."""
-
-    def __init__(self) -> None:
-        self._clock = JumpingSelector()
-        super().__init__(self._clock)
-
-    def time(self) -> float:
-        return self._clock.now
-
-
-def run(main: Coroutine[Any, Any, Any]) -> Any:
-    with asyncio.Runner(loop_factory=QuickLoop) as runner:
-        return runner.run(main)
 
 
 def names(*streams: str, more: bool = False) -> dict[str, Any]:
@@ -282,6 +256,16 @@ def test_a_call_that_gets_no_response_ends_with_the_time_out_and_is_named() -> N
         assert asyncio.get_running_loop().time() == pytest.approx(CALL_TIMEOUT, abs=0.01)
 
     run(main())
+
+
+async def test_the_metrics_that_a_scan_requests_page_by_page_are_counted() -> None:
+    metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent"}
+    query = {"Id": "one", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}
+    aws = FakeAws(get_metric_data={"MetricDataResults": []})
+    params: dict[str, Any] = {"MetricDataQueries": [query, query], "StartTime": 0, "EndTime": 60}
+    assert len([page async for page in aws.scan.paginate("cloudwatch", "GetMetricData", **params)]) == 1
+    labels = dict(zip(SERVICE_LABELS, (ACCOUNT_ID, "eu-west-1", ""), strict=True))
+    assert aws.registry.get_sample_value("headroom_metrics_requested_total", labels) == 2
 
 
 # Attempts

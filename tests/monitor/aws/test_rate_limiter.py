@@ -11,7 +11,7 @@ from monitor.polling.plan import MAX_METRICS_PER_CALL
 from monitor.polling.reader import POINTS_PER_SECOND
 from tests.fake_aws import FakeAws, FakeClientCache
 from tests.fake_cloudwatch import fake_credentials
-from tests.monitor.aws.test_cell import run
+from tests.quick_loop import run
 from tests.telemetries import Telemetries
 
 DOCUMENTED = 180_000  # points of the last three hours that GetMetricData may have a second
