@@ -119,7 +119,7 @@ def silence(
 
 @app.command(epilog="Example: headroom alerts end-silence 5f0c7f0a3a8e4a7cb9f6d1a2c3e4b5d6")
 def end_silence(silence: SilenceId, address: Address = DEFAULT_ADDRESS) -> None:
-    """End a silence before its time."""
+    """End a silence now."""
     ended = request_or_exit(address, "DELETE", f"/api/v1/silences/{quote_segment(silence)}")
     typer.echo(escape_unprintable(f"{', '.join(ended['matchers'])} is no longer silenced"))
 
