@@ -21,32 +21,13 @@ from collectors.kinesis_write_peak import incoming_bytes
 from monitor.aws.pagination import MAX_PAGES_OF_OPERATION
 from monitor.aws.telemetry import SERVICE_LABELS
 from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
-
-LIMITS = {"OpenShardCount": 40, "ShardLimit": 50, "OnDemandStreamCount": 0, "OnDemandStreamCountLimit": 50}
-
-
-def summary(name: str, shards: int, **more: Any) -> dict[str, Any]:
-    return {
-        "StreamDescriptionSummary": {
-            "StreamName": name,
-            "StreamARN": f"arn:aws:kinesis:eu-west-1:123456789012:stream/{name}",
-            "StreamStatus": "ACTIVE",
-            "StreamModeDetails": {"StreamMode": "PROVISIONED"},
-            "RetentionPeriodHours": 24,
-            "StreamCreationTimestamp": "2026-01-01T00:00:00Z",
-            "EnhancedMonitoring": [{}],
-            "OpenShardCount": shards,
-            **more,
-        }
-    }
-
-
-def names(*streams: str) -> dict[str, Any]:
-    return {"StreamNames": list(streams), "HasMoreStreams": False}
+from tests.kinesis_answers import SHARD_LIMITS
+from tests.kinesis_answers import stream_names as names
+from tests.kinesis_answers import stream_summary as summary
 
 
 async def test_the_accounts_shards_come_from_the_api() -> None:
-    aws = FakeAws(describe_limits=LIMITS)
+    aws = FakeAws(describe_limits=SHARD_LIMITS)
     series = await aws.run_scan(account)
     assert series == {
         ("shards_per_region", ""): Observed(
@@ -76,7 +57,8 @@ async def test_get_records_calls_are_shared_out_over_the_shards() -> None:
 
 async def test_the_oldest_unread_record_is_held_against_the_retention() -> None:
     aws = FakeAws(
-        list_streams=names("orders"), describe_stream_summary=summary("orders", 1, RetentionPeriodHours=48)
+        list_streams=names("orders"),
+        describe_stream_summary=summary("orders", 1, RetentionPeriodHours=48),
     )
     assert (await aws.run_scan(streams))["retention_iterator_age", "orders"].limit == 48 * 3_600_000
 
@@ -299,7 +281,7 @@ async def test_one_stream_that_cannot_be_described_affects_only_itself() -> None
 async def test_it_declares_exactly_the_permissions_it_uses() -> None:
     levels = [{"ShardLevelMetrics": ["ALL"]}]
     aws = FakeAws(
-        describe_limits=LIMITS,
+        describe_limits=SHARD_LIMITS,
         list_streams=names("orders"),
         describe_stream_summary=summary(
             "orders",

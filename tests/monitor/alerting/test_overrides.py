@@ -11,9 +11,10 @@ import pytest
 
 from monitor.config.config import Config
 from monitor.polling.inventory import Inventory
+from tests.kinesis_answers import SHARD_LIMITS
 from tests.monitor.alerting.stage import ALL, LETTER_OF_KIND, LETTERS, Stage, configuration
 from tests.monitor.fleet.fleets import key
-from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, SHARDS, World, streams
+from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World, streams
 
 
 def configured(*overrides: Mapping[str, Any]) -> Config:
@@ -63,7 +64,11 @@ class Land:
 @asynccontextmanager
 async def land(folder: Path, *overrides: Mapping[str, Any]) -> AsyncIterator[Land]:
     """A land with two streams, just looked at; the inventory's clock is the system's."""
-    answers = {**streams(orders=1, clicks=1), "describe_limits": SHARDS | {"OpenShardCount": 5}, **NO_QUOTAS}
+    answers = {
+        **streams(orders=1, clicks=1),
+        "describe_limits": SHARD_LIMITS | {"OpenShardCount": 5},
+        **NO_QUOTAS,
+    }
     world, minute = World(configured(*overrides), "prod", **answers), int(time.time() // 60)
     await world.run_inventory(KINESIS)
     async with Stage.opened(folder, configured(*overrides), minute, world.fleet) as stage:

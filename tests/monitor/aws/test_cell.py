@@ -15,11 +15,10 @@ from monitor.aws.scan import MAX_CONCURRENT_ITEMS, Scan
 from monitor.aws.telemetry import SERVICE_LABELS
 from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
 from tests.fake_cloudwatch import fake_credentials
+from tests.kinesis_answers import SHARD_LIMITS
 from tests.quick_loop import run
 from tests.resources import resource
 from tests.telemetries import Telemetries
-
-LIMITS = {"OpenShardCount": 1, "ShardLimit": 50, "OnDemandStreamCount": 0, "OnDemandStreamCountLimit": 50}
 
 
 def names(*streams: str, more: bool = False) -> dict[str, Any]:
@@ -42,14 +41,14 @@ def started(aws: FakeAws, **rates: float) -> list[float]:
 
         return at
 
-    aws.answers = {"describe_limits": answer(LIMITS), "list_streams": answer(names())}
+    aws.answers = {"describe_limits": answer(SHARD_LIMITS), "list_streams": answer(names())}
     aws.cell.rates = {name.replace("__", ":"): rate for name, rate in rates.items()}
     return moments
 
 
 async def test_a_successful_call_is_counted() -> None:
-    aws = FakeAws(describe_limits=LIMITS)
-    assert await aws.scan.call("kinesis", "DescribeLimits") == LIMITS
+    aws = FakeAws(describe_limits=SHARD_LIMITS)
+    assert await aws.scan.call("kinesis", "DescribeLimits") == SHARD_LIMITS
     assert calls(aws, "DescribeLimits") == 1
     assert (aws.scan.account, aws.scan.region) == (ACCOUNT_ID, "eu-west-1")
 
@@ -276,7 +275,7 @@ def failing(*errors: Exception) -> FakeAws:
     left = [*errors]
 
     def answered(**_: Any) -> Any:
-        return left.pop(0) if left else LIMITS
+        return left.pop(0) if left else SHARD_LIMITS
 
     aws = FakeAws(describe_limits=answered)
     aws.cell.max_attempts = MAX_ATTEMPTS
@@ -302,7 +301,7 @@ def refusal(code: str, status: int = 400) -> ClientError:
 def test_what_passes_is_attempted_again_and_every_attempt_is_counted(error: Exception) -> None:
     async def main() -> None:
         aws = failing(error, error)
-        assert await aws.cell.call("kinesis", "DescribeLimits") == LIMITS
+        assert await aws.cell.call("kinesis", "DescribeLimits") == SHARD_LIMITS
         assert (calls(aws, "DescribeLimits", error_code(error)), calls(aws, "DescribeLimits")) == (2, 1)
         assert 0 < asyncio.get_running_loop().time() < CALL_TIMEOUT
 

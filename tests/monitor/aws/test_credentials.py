@@ -23,9 +23,8 @@ from monitor.aws.credentials import EXPIRY_MARGIN, Credentials, EnvironmentCrede
 from tests.aws_environment import NO_CREDENTIALS, set_aws_environment
 from tests.fake_aws import denied
 from tests.http_endpoint import serve_http
+from tests.kinesis_answers import SHARD_LIMITS
 from tests.telemetries import Telemetries
-
-LIMITS = {"OpenShardCount": 1, "ShardLimit": 50, "OnDemandStreamCount": 0, "OnDemandStreamCountLimit": 50}
 
 
 @dataclass
@@ -44,7 +43,7 @@ class Recorder:
         if self.known is not None and key not in self.known:
             expired = {"__type": "ExpiredTokenException", "message": "the token is expired"}
             return web.json_response(expired, status=400)
-        return web.json_response({"StreamDescriptionSummary": {}} if body else LIMITS)
+        return web.json_response({"StreamDescriptionSummary": {}} if body else SHARD_LIMITS)
 
 
 @pytest.fixture

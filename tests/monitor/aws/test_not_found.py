@@ -8,6 +8,7 @@ from botocore.parsers import create_parser
 
 from monitor.aws.not_found import NOT_FOUND_CODES, ResourceNotFoundError, not_found_error
 from tests.fake_aws import SERVICE_MODELS, denied
+from tests.kinesis_answers import stream_summary
 from tests.monitor.polling.inventories import (
     BY_SERVICE,
     KINESIS,
@@ -19,7 +20,6 @@ from tests.monitor.polling.inventories import (
     queues,
     quota,
     settings,
-    stream,
     streams,
 )
 
@@ -95,13 +95,13 @@ WORLDS: list[tuple[str, dict[str, Any]]] = [
     (
         "kinesis",
         streams(steady=1, gone=1)
-        | {"describe_stream_summary": unless_gone("ResourceNotFoundException", stream("steady", 1))},
+        | {"describe_stream_summary": unless_gone("ResourceNotFoundException", stream_summary("steady", 1))},
     ),
     (
         "kinesis",
         streams(steady=1, gone=1)
         | {
-            "describe_stream_summary": lambda StreamName: stream(
+            "describe_stream_summary": lambda StreamName: stream_summary(
                 StreamName, 1, EnhancedMonitoring=[{"ShardLevelMetrics": ["ALL"]}]
             ),
             "list_shards": unless_gone("ResourceNotFoundException", {"Shards": [SHARD]}),
@@ -137,7 +137,7 @@ async def test_what_is_deleted_when_it_is_queried_has_no_series_and_is_no_failur
 
 async def test_the_series_of_a_resource_are_dropped_by_the_inventory_that_finds_it_deleted() -> None:
     described: dict[str, Any] = {
-        "describe_stream_summary": unless_gone("ResourceNotFoundException", stream("steady", 1))
+        "describe_stream_summary": unless_gone("ResourceNotFoundException", stream_summary("steady", 1))
     }
     world = World(**streams(steady=1, gone=1), **NO_QUOTAS)
     await world.run_inventory(KINESIS)

@@ -10,7 +10,8 @@ from monitor.cli.main import app
 from monitor.config.config import Config
 from monitor.config.exclude import ineffective_entries
 from monitor.schema.selector import Location
-from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World, stream
+from tests.kinesis_answers import stream_summary
+from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World
 
 PROD, STAGING = "123456789012", "210987654321"
 SQS = Location(PROD, "prod", "ap-south-1", "sqs")
@@ -124,7 +125,7 @@ def test_the_check_of_a_configuration_says_what_has_no_effect(tmp_path: Any) -> 
 
 async def test_of_an_excluded_series_no_metric_is_asked() -> None:
     def describe(StreamName: str) -> dict[str, Any]:
-        summary = stream(StreamName, 1)["StreamDescriptionSummary"]
+        summary = stream_summary(StreamName, 1)["StreamDescriptionSummary"]
         mode = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
         return {"StreamDescriptionSummary": summary | mode}
 

@@ -10,12 +10,12 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.polling.inventory import Inventory
 from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
+from tests.kinesis_answers import SHARD_LIMITS, stream_names, stream_summary
 from tests.resources import resource as of
 
 BY_SERVICE = {collector.service: collector for collector in COLLECTORS}
 KINESIS, LAMBDA, SQS = (BY_SERVICE[name] for name in ("kinesis", "lambda", "sqs"))
 NO_QUOTAS: dict[str, Any] = {"get_service_quota": denied("GetServiceQuota")}
-SHARDS = {"OpenShardCount": 40, "ShardLimit": 50, "OnDemandStreamCount": 0, "OnDemandStreamCountLimit": 50}
 
 
 class World:
@@ -53,27 +53,12 @@ def streams(**shards: int) -> dict[str, Any]:
     """Answers of a Kinesis that holds these streams, of so many shards each."""
 
     def describe(**params: Any) -> dict[str, Any]:
-        return stream(params["StreamName"], shards[params["StreamName"]])
+        return stream_summary(params["StreamName"], shards[params["StreamName"]])
 
     return {
-        "describe_limits": SHARDS,
-        "list_streams": {"StreamNames": [*shards], "HasMoreStreams": False},
+        "describe_limits": SHARD_LIMITS,
+        "list_streams": stream_names(*shards),
         "describe_stream_summary": describe,
-    }
-
-
-def stream(name: str, shards: int, **more: Any) -> dict[str, Any]:
-    return {
-        "StreamDescriptionSummary": {
-            "StreamName": name,
-            "StreamARN": f"arn:aws:kinesis:eu-west-1:{ACCOUNT_ID}:stream/{name}",
-            "StreamStatus": "ACTIVE",
-            "RetentionPeriodHours": 24,
-            "StreamCreationTimestamp": "2026-01-01T00:00:00Z",
-            "EnhancedMonitoring": [{}],
-            "OpenShardCount": shards,
-            **more,
-        }
     }
 
 

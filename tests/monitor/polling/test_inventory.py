@@ -13,11 +13,11 @@ from monitor.fleet.key import Key
 from monitor.polling.inventory import YIELD_EVERY, Inventory
 from tests.background import background
 from tests.fake_aws import ACCOUNT_ID, denied
+from tests.kinesis_answers import SHARD_LIMITS, stream_summary
 from tests.monitor.polling.inventories import (
     KINESIS,
     LAMBDA,
     NO_QUOTAS,
-    SHARDS,
     SQS,
     World,
     collector,
@@ -26,7 +26,6 @@ from tests.monitor.polling.inventories import (
     quota,
     settings,
     steady,
-    stream,
     streams,
 )
 from tests.resources import resource as of
@@ -86,7 +85,7 @@ async def test_a_name_that_utf_8_cannot_carry_is_made_one_that_it_can() -> None:
 
 async def test_a_documented_default_is_that_of_the_region() -> None:
     world = World(**streams(), **NO_QUOTAS)
-    await world.run_inventory(KINESIS, describe_limits={**SHARDS, "ShardLimit": 0})
+    await world.run_inventory(KINESIS, describe_limits={**SHARD_LIMITS, "ShardLimit": 0})
     assert world.limit("kinesis", "shards_per_region") == (20_000, "documented")
 
 
@@ -173,7 +172,7 @@ async def test_a_scan_that_fails_keeps_its_series_and_affects_no_other_scan() ->
     await world.run_inventory(KINESIS)
     before = world.names
     await world.run_inventory(
-        KINESIS, list_streams=denied("ListStreams"), describe_limits={**SHARDS, "ShardLimit": 70}
+        KINESIS, list_streams=denied("ListStreams"), describe_limits={**SHARD_LIMITS, "ShardLimit": 70}
     )
     assert world.names == before
     assert world.limit("kinesis", "shards_per_region") == (70, "api")
@@ -220,7 +219,7 @@ def describing(**broken: Exception) -> Any:
         name = params["StreamName"]
         if name in broken:
             raise broken[name]
-        return stream(name, 2, EnhancedMonitoring=[{"ShardLevelMetrics": ["ALL"]}])
+        return stream_summary(name, 2, EnhancedMonitoring=[{"ShardLevelMetrics": ["ALL"]}])
 
     return describe
 

@@ -14,16 +14,8 @@ from monitor.polling.cell_watcher import CellWatcher
 from monitor.polling.inventory import Inventory
 from monitor.polling.reader import MetricReader
 from tests.fake_aws import ACCOUNT_ID, denied
-from tests.monitor.polling.inventories import (
-    BY_SERVICE,
-    World,
-    functions,
-    queues,
-    quota,
-    settings,
-    stream,
-    streams,
-)
+from tests.kinesis_answers import stream_summary
+from tests.monitor.polling.inventories import BY_SERVICE, World, functions, queues, quota, settings, streams
 
 HERE = f"eu-west-1:{ACCOUNT_ID}"
 SHARD = {
@@ -53,7 +45,7 @@ GROUP = {
 ANSWERS: dict[str, dict[str, Any]] = {
     "kinesis": streams(orders=1)
     | {
-        "describe_stream_summary": lambda StreamName: stream(
+        "describe_stream_summary": lambda StreamName: stream_summary(
             StreamName, 1, EnhancedMonitoring=[{"ShardLevelMetrics": ["ALL"]}]
         ),
         "list_shards": {"Shards": [SHARD]},

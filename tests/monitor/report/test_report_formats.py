@@ -1,7 +1,6 @@
 """The HTML and the Markdown report have the same content, and escape every name."""
 
 import re
-from html.parser import HTMLParser
 
 import pytest
 
@@ -12,39 +11,12 @@ from monitor.report.summary import Summary, summarize
 from tests.monitor.fleet.fleets import ACCOUNT, key
 from tests.monitor.report.scans import hide, scan_report, stream, use
 from tests.monitor.report.test_table import NASTY
+from tests.monitor.web.pages import Page
 
-VOID = {"meta", "br", "rect", "path"}
 
-
-class Elements(HTMLParser):
-    """The elements of a page with their attributes, its text, and the elements that are still open."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open[-1:] != ["style"]:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
+def single_spaced(page: Page) -> str:
+    """The words of a page."""
+    return " ".join(page.words.split())
 
 
 def summary_of(*names: str, region: str = "us-east-1") -> Summary:
@@ -59,12 +31,12 @@ def summary_of(*names: str, region: str = "us-east-1") -> Summary:
 
 
 @pytest.fixture
-def page() -> Elements:
-    return Elements(FORMATS["html"](summary_of("orders")))
+def page() -> Page:
+    return Page(FORMATS["html"](summary_of("orders")))
 
 
 def test_both_tell_the_same() -> None:
-    page, text = Elements(FORMATS["html"](summary_of("orders"))).text, as_markdown(summary_of("orders"))
+    page, text = single_spaced(Page(FORMATS["html"](summary_of("orders")))), as_markdown(summary_of("orders"))
     for fact in (
         "orders rises",
         "saturated",
@@ -120,25 +92,25 @@ def test_nothing_is_good_where_nothing_was_read(format: str) -> None:
     assert "None." not in said and "is below its target band." not in said
 
 
-def test_the_page_asks_for_nothing_and_runs_nothing(page: Elements) -> None:
-    tags = {tag for tag, _ in page.found}
+def test_the_page_asks_for_nothing_and_runs_nothing(page: Page) -> None:
+    tags = {tag for tag, _ in page.elements}
     assert tags.isdisjoint({"script", "link", "img", "iframe", "object", "form", "base", "use", "image"})
     loading = {"src", "srcset", "data", "action", "xlink:href", "background", "style"}
-    for tag, attributes in page.found:
+    for tag, attributes in page.elements:
         assert loading.isdisjoint(attributes), (tag, attributes)
         assert "href" not in attributes or tag == "a"
         assert not any(name.startswith("on") for name in attributes)
-    policy = next(one for tag, one in page.found if tag == "meta" and "http-equiv" in one)
+    policy = next(one for tag, one in page.elements if tag == "meta" and "http-equiv" in one)
     assert policy["content"] == "default-src 'none'; style-src 'unsafe-inline'"
     style = re.search("<style>(.*)</style>", FORMATS["html"](summary_of("orders")), re.DOTALL)
     assert style and not re.search(r"url\(|@import", style[1])
     assert "prefers-color-scheme: dark" in style[1] and "@media print" in style[1]
 
 
-def test_the_page_shows_bars_and_sparklines(page: Elements) -> None:
-    drawn = [attributes.get("class") for tag, attributes in page.found if tag == "svg"]
+def test_the_page_shows_bars_and_sparklines(page: Page) -> None:
+    drawn = [attributes.get("class") for tag, attributes in page.elements if tag == "svg"]
     assert drawn.count("bar") == drawn.count("sparkline") == 3, "two series of which one also rose"
-    labels = {attributes.get("aria-label") for tag, attributes in page.found if tag == "svg"}
+    labels = {attributes.get("aria-label") for tag, attributes in page.elements if tag == "svg"}
     assert "three hours: 50 % to 95 % of the limit, throttled at times" in labels
 
 
@@ -146,12 +118,11 @@ def test_the_page_shows_bars_and_sparklines(page: Elements) -> None:
     "name", [*NASTY, "</style><script>alert(1)</script>", "{{ 7 * 7 }}", "a\udc80\ud800b", "x" * 1000]
 )
 def test_no_name_breaks_out_of_the_page(name: str) -> None:
-    page, plain = Elements(FORMATS["html"](summary_of(name))), Elements(FORMATS["html"](summary_of("plain")))
-    assert page.open == []
-    assert all(character.isprintable() for character in page.text)
-    assert [tag for tag, _ in page.found] == [tag for tag, _ in plain.found]
+    page, plain = Page(FORMATS["html"](summary_of(name))), Page(FORMATS["html"](summary_of("plain")))
+    assert all(character.isprintable() for character in single_spaced(page))
+    assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
-    assert " ".join(f"{shown} rises".split()) in page.text
+    assert " ".join(f"{shown} rises".split()) in single_spaced(page)
 
 
 @pytest.mark.parametrize("name", [*NASTY, "a\\|b", "| --- |", "# heading", "a\udc80\ud800b", "x" * 1000])

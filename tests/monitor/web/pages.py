@@ -8,11 +8,11 @@ import numpy as np
 
 from monitor.fleet.fleet import Fleet, Series
 
-VOID = {"meta", "link", "input", "br", "hr", "img"}
+VOID = {"meta", "link", "input", "br", "hr", "img", "rect", "path"}
 
 
 class Page(HTMLParser):
-    """A parsed page: its elements with their attributes, and its words. Checks the nesting."""
+    """A parsed page: its elements with their attributes, and its words but for styles. Checks the nesting."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -37,7 +37,8 @@ class Page(HTMLParser):
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.words += data
+        if self._open[-1:] != ["style"]:
+            self.words += data
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
