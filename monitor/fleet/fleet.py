@@ -259,6 +259,7 @@ class Fleet(SeriesColumns):
             row = self._row(metric_rows, metric_query(metric))
             namespace = self.rings.namespaces.number_of((series.key.cell, metric.namespace))
             self.rings.declare(row, namespace, metric.zero_when_absent)
+            self.rings.begin(row, int(self.created[series.slot]))
             self.rings.delay[row] = max(self.rings.delay[row], series.settings.delay)
             rows.append(row)
         weights = np.array([weight for _, weight in usage.terms], np.float32)

@@ -21,6 +21,7 @@ class RingColumns(Columns):
     read_through: every minute up to this one was read and is complete; later points are provisional (see
         `Rings.complete_through`).
     newest_point: the newest minute that has a point.
+    first_minute: points of earlier minutes are of a former resource of the same name, and are not stored.
     zero_when_absent: a minute without a point is 0 once that is proven (see `collectors.base.Metric`).
     namespace: index in `namespaces`, of the metric's namespace in its cell.
     proven_through: up to this minute it is proven that missing points do not exist: the minute was read and,
@@ -55,6 +56,7 @@ class RingColumns(Columns):
         "window_end": (np.int32, NEVER),
         "read_through": (np.int32, NEVER),
         "newest_point": (np.int32, NEVER),
+        "first_minute": (np.int32, NEVER),
         "zero_when_absent": (np.bool_, False),
         "namespace": (np.int32, NO_NAMESPACE),
         "proven_through": (np.int32, NEVER),
@@ -81,6 +83,7 @@ class RingColumns(Columns):
     window_end: Ints
     read_through: Ints
     newest_point: Ints
+    first_minute: Ints
     zero_when_absent: Flags
     namespace: Ints
     proven_through: Ints

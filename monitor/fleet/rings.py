@@ -35,8 +35,12 @@ class Rings(RingColumns):
         return rows.size - kept
 
     def _write(self, rows: Ints, minutes: Ints, values: Floats, by_stream: bool) -> tuple[int, Ints, Ints]:
-        """Write points; return how many were stored, the rows, each once, and the newest minute of each."""
-        usable = np.isfinite(values)
+        """Write points; return how many were usable, the rows, each once, and the newest minute of each.
+
+        Points of a former resource of the same name are left out, though there is nothing wrong with them.
+        """
+        former = minutes < self.first_minute[rows]
+        usable = np.isfinite(values) & ~former
         rows, minutes, values = rows[usable], minutes[usable], values[usable]
         touched, position = np.unique(rows, return_inverse=True)
         newest = np.full(touched.size, NEVER, np.int32)
@@ -47,7 +51,18 @@ class Rings(RingColumns):
         kept = np.flatnonzero(minutes > self.window_end[rows] - WINDOW)
         self._put(rows[kept], minutes[kept], values[kept])
         self.advance_watermarks(self.namespace[touched], newest)
-        return kept.size, touched, newest
+        return kept.size + int(np.count_nonzero(former)), touched, newest
+
+    def begin(self, row: int, minute: int) -> None:
+        """Discard the points of a row before a minute, those to come included."""
+        if minute <= self.first_minute[row]:
+            return
+        self.first_minute[row] = minute
+        minutes, _ = self.history(row)
+        self.values[row, minutes[minutes < minute] % WINDOW] = np.nan
+        if self.newest_point[row] < minute:
+            self.newest_point[row], self.last_known_value[row] = NEVER, np.nan
+        self._derive(np.array([row], np.int32))
 
     def advance_watermarks(self, namespaces: Ints, minutes: Ints) -> None:
         """Raise the watermarks of namespaces to minutes that AWS published; derive zeros until then."""

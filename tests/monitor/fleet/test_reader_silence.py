@@ -30,13 +30,17 @@ class Stream:
 
     def __init__(self) -> None:
         self.fleet, self.minute = Fleet(), NOW
+        self.create(NOW - 30 * WINDOW)
+        self.listed = self.fleet.metrics(("123456789012", "eu-west-1"))
+        self.keys = {key.signal: key for key in self.fleet.series}
+
+    def create(self, minute: int) -> None:
+        """An inventory finds the stream, which was created at a minute."""
         for signal, usage in USAGES.items():
             limit = Limit(24 * HOUR if signal == "age" else HOUR, LimitSource.API, 0)
             key = Key("123456789012", "eu-west-1", "test", signal, "orders")
-            seen = Observed(signal=signal, resource=key.subject, usage=usage)
+            seen = Observed(signal=signal, resource=key.subject, usage=usage, created_at=minute * 60.0)
             self.fleet.put(key, seen, SeriesSettings(limit=limit, band=BAND), NOW)
-        self.listed = self.fleet.metrics(key.cell)
-        self.keys = {key.signal: key for key in self.fleet.series}
 
     def pass_by(self, minutes: int, **values: float) -> None:
         """Minutes in which these metrics have points, all of them read."""
@@ -120,6 +124,23 @@ def test_an_idle_stream_is_not_unread_and_of_its_age_nothing_is_known() -> None:
     assert stream.usage("unread") == 0
     assert np.isnan(stream.usage("age"))
     assert stream.zone("age") is Zone.STALE
+
+
+@pytest.mark.parametrize("found_late", [False, True])
+def test_the_readers_of_a_former_stream_say_nothing_of_the_new_one(found_late: bool) -> None:
+    """Nor what was written to it: CloudWatch keeps both under the name.
+
+    found_late: its points are read only when the new one is known.
+    """
+    stream = Stream()
+    if found_late:
+        stream.create(NOW + 31)
+    stream.pass_by(30, age=20 * HOUR, written=1.0)
+    stream.create(NOW + 31)
+    stream.pass_by(5, written=1.0)
+    assert 0 < stream.usage("age") <= 5 * MINUTE
+    assert 0 < stream.usage("unread") <= 5 * MINUTE
+    assert stream.zone("age") is Zone.WITHIN
 
 
 def test_a_gap_of_a_minute_is_no_silence_worth_an_alert() -> None:
