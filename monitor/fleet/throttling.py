@@ -8,8 +8,8 @@ import numpy as np
 from collectors.base import Op
 from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.formulas import Slots, select_slots
-from monitor.fleet.namespaces import NEVER
-from monitor.fleet.operations import NAN
+from monitor.fleet.namespaces import ALWAYS, NEVER
+from monitor.fleet.operations import NAN, SETTLED_AFTER
 from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
 from monitor.fleet.series_columns import SeriesColumns
 from rules.band import excess
@@ -122,7 +122,9 @@ def _is_excessive(columns: SeriesColumns, worst: Floats, throttled_at: Ints, end
     if not slots.size:
         return excessive
     excessive[slots] = False
-    first = _first_recent(columns, slots, end[slots])
+    first = np.minimum(
+        _first_recent(columns, slots, end[slots]), _first_settled(columns, slots, throttled_at[slots])
+    )
     for indices, minutes in _recent_minutes(throttled_at[slots], first):
         undecided = ~excessive[slots[indices]]
         slot, minute = slots[indices][undecided], minutes[undecided]
@@ -138,6 +140,22 @@ def _first_recent(columns: SeriesColumns, slots: Ints, end: Ints) -> Ints:
         end - columns.throttled.recent_minutes(columns.rings, slots) + 1, columns.created[slots]
     )
     return first
+
+
+def _first_settled(columns: SeriesColumns, slots: Ints, newest: Ints) -> Ints:
+    """Return the first minute that counts where recent differences are not settled yet, else ALWAYS.
+
+    newest: the last minute of each slot. See `Block.worst_recent`.
+    """
+    recent = [
+        columns.throttled.at(columns.rings, slots, newest - np.int32(back)) for back in range(RECENT_MINUTES)
+    ]
+    is_difference = np.zeros(columns.size, np.bool_)
+    for block in columns.throttled:
+        is_difference[block.series] = block.op is Op.COUNT_DIFFERENCE
+    unsettled = is_difference[slots] & np.logical_or.reduce(np.isnan(recent))
+    first = np.maximum(newest - RECENT_MINUTES + 1 - SETTLED_AFTER, columns.created[slots])
+    return np.where(unsettled, first, ALWAYS).astype(np.int32)
 
 
 def _recent_minutes(newest: Ints, first: Ints) -> Iterator[tuple[Ints, Ints]]:

@@ -250,7 +250,11 @@ def counts(
 ) -> bool:
     """Whether the refusals of one of the recent minutes are more than is tolerated."""
     (newest, _), (rate, share) = refused(model, formula), tolerated
-    for minute in range(first_recent(model, formula, newest, used_at), newest + 1):
+    first = first_recent(model, formula, newest, used_at)
+    lately = [result(model, formula, newest - back, lower_bounds=True) for back in range(RECENT_MINUTES)]
+    if formula.op is Op.COUNT_DIFFERENCE and any(map(math.isnan, lately)):
+        first = min(first, newest - RECENT_MINUTES + 1 - SETTLED_AFTER)
+    for minute in range(first, newest + 1):
         now = result(model, formula, minute, lower_bounds=True)
         passed = NAN
         if served:

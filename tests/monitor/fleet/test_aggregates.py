@@ -17,12 +17,15 @@ from monitor.fleet.operations import SETTLED_AFTER, UNFINISHED_MINUTES
 from monitor.fleet.series_settings import SeriesSettings
 from rules.alerts import NEVER, AlertState, Rule
 from rules.band import Zone
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Band, Limit, LimitSource, Tolerance
 
 NOW = 29_000_000
 KEY = Key("123456789012", "eu-west-1", "test", "concurrency", "account")
-RULING = SeriesSettings(limit=Limit(1000.0, LimitSource.API, 0), band=Band())
+RULING = SeriesSettings(
+    limit=Limit(1000.0, LimitSource.API, 0), band=Band(), tolerance=Tolerance(share=0.001)
+)
 running = Metric("AWS/Test", "Running", "Maximum")
+served = Metric("AWS/Test", "Served", "Sum", zero_when_absent=True)
 throttles = Metric("AWS/Test", "Throttles", "Sum", zero_when_absent=True)
 own = [throttles.of(FunctionName=name) for name in "ab"]
 
@@ -36,7 +39,9 @@ class World:
         self.put(refused or count_difference(throttles, *own), usage or total(running))
 
     def put(self, refused: Usage, usage: Usage) -> None:
-        seen = Observed(signal="concurrency", resource=KEY.subject, usage=usage, throttled=refused)
+        seen = Observed(
+            signal="concurrency", resource=KEY.subject, usage=usage, throttled=refused, served=total(served)
+        )
         self.fleet.put(KEY, seen, RULING, NOW)
 
     def write(self, metric: Metric, minute: int, value: float) -> None:
@@ -105,6 +110,7 @@ def test_what_the_account_refuses_beside_its_functions_is_known_once_it_is_settl
     )
     world.read(NOW)
     assert world.saturation(NOW) == refused
+    assert world.zone(NOW) is Zone.SATURATED
     assert world.fires()
 
 
