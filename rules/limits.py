@@ -12,14 +12,41 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from rules.strict_yaml import parse
+from rules.units import Unit, parse_unit
 
 CATALOGUE_FOLDER = Path(__file__).parent / "catalogue"
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+def _unit(value: object) -> Unit:
+    if isinstance(value, Unit):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"expected the name of a unit, found {value!r}")
+    return parse_unit(value)
+
+
+# In YAML and JSON, a unit is its name.
+NamedUnit = Annotated[
+    Unit,
+    PlainValidator(_unit),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+]
 
 
 class LimitKind(StrEnum):
@@ -139,14 +166,14 @@ class Signal(_Model):
     throttle_group: NonEmpty | None = None
     inhibited_by: tuple[NonEmpty, ...] = ()
     covered_by: NonEmpty | None = None
-    unit: NonEmpty
+    unit: NamedUnit
     kind: LimitKind
     default: DefaultLimit | None = None
     quota: Quota | None = None
     price: Price | None = None
     band: Band | None = None
     pending_for: int = Field(default=5, ge=0, validation_alias="for", serialization_alias="for")
-    throttled_unit: NonEmpty | None = None
+    throttled_unit: NamedUnit | None = None
     tolerance: Tolerance = DEFAULT_TOLERANCE
     why: NonEmpty
     saturation: NonEmpty
@@ -254,14 +281,22 @@ def catalogue() -> Mapping[str, Service]:
 
 
 def read_service(path: Path) -> Service:
-    """Read one file of the catalogue. Raises ValueError with all problems of its YAML.
-
-    For invalid entries, that is a pydantic.ValidationError.
-    """
+    """Read one file of the catalogue. Raises ValueError with all its problems."""
     data, problems = parse(path.read_bytes())
     if problems:
         raise ValueError("; ".join(f"{path.name}: {problem.what}" for problem in problems))
-    return Service.model_validate(data)
+    try:
+        return Service.model_validate(data)
+    except ValidationError as error:
+        raise ValueError("; ".join(f"{path.name}: {problem}" for problem in _problems(error))) from None
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    """Yield each problem as `signals.NAME.unit: what is wrong`."""
+    for problem in error.errors():
+        where = ".".join(map(str, problem["loc"]))
+        what = problem.get("ctx", {}).get("error", problem["msg"])
+        yield f"{where}: {what}" if where else str(what)
 
 
 def signals() -> Iterator[Signal]:

@@ -81,6 +81,16 @@ def test_the_catalogue_is_read_strictly(tmp_path: Path, text: str, problem: str)
         read_service(tmp_path / "sqs.yaml")
 
 
+def test_a_wrong_unit_is_named_with_its_file_its_signal_and_the_nearest_one(tmp_path: Path) -> None:
+    text = (CATALOGUE_FOLDER / "sqs.yaml").read_text("utf-8")
+    (tmp_path / "sqs.yaml").write_text(text.replace("unit: messages/s\n", "unit: messages/sec\n", 1))
+    problem = (
+        r"^sqs.yaml: signals.fifo_message_rate_batched.unit: expected a unit .*; did you mean messages/s\?$"
+    )
+    with pytest.raises(ValueError, match=problem):
+        read_service(tmp_path / "sqs.yaml")
+
+
 def test_the_catalogue_has_no_anchors() -> None:
     """The reader ignores an anchor that nothing refers to."""
     assert [path.name for path in CATALOGUE_FOLDER.iterdir() if re.search(r"[:-] &", path.read_text())] == []

@@ -11,15 +11,16 @@ from monitor.fleet.key import Key
 from monitor.fleet.rows import Row, signal_of
 from monitor.lib.durations import format_duration
 from monitor.lib.locations import format_location
-from monitor.lib.units import format_amount, format_percent, format_range
+from monitor.lib.percent import format_percent
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
 from rules.band import Zone
 from rules.limits import catalogue
+from rules.units import PERCENT, THROTTLED, Unit
 
 # For usage below the band. The remedies of the catalogue are for usage that is too high.
 IDLE_REMEDY = "Lower the provisioned capacity, or scale it with the load."
 
-PERCENTAGE = "percent", 100.0  # the unit and limit of a percentage: texts omit the limit
+PERCENTAGE = PERCENT, 100.0  # the unit and limit of a percentage: texts omit the limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ def series_notice(row: Row, details: NoticeDetails, trend: Trend | None = None) 
         since=details.since,
         usage=row.usage,
         limit=row.limit,
-        unit=row.unit,
+        unit=row.unit.name,
         source=row.source or "",
         utilization=row.utilization,
         throttled=row.throttled,
@@ -77,16 +78,16 @@ def series_notice(row: Row, details: NoticeDetails, trend: Trend | None = None) 
 
 def current_usage(row: Row) -> str:
     """Return the present usage of a series, such as `writes 48 B/s of 100 B/s (48 %); 0 throttled/s`."""
-    throttled = "" if row.throttled is None else f"; {format_amount(row.throttled, 'throttled/s')}"
+    throttled = "" if row.throttled is None else f"; {THROTTLED.format(row.throttled)}"
     return f"{_usage(row)}{throttled}"
 
 
-def limit_changed(before: float | None, after: float | None, unit: str) -> str:
+def limit_changed(before: float | None, after: float | None, unit: Unit) -> str:
     """Return how a limit changed, as a `resolution_reason`; empty when it did not."""
     if before is None or after is None or before == after:
         return ""
     how = "raised" if after > before else "lowered"
-    return f"the limit was {how} from {format_amount(before, unit)} to {format_amount(after, unit)}"
+    return f"the limit was {how} from {unit.format(before)} to {unit.format(after)}"
 
 
 def ended_notice(key: Key, before: Notice, number: int, at: float, resolution_reason: str) -> Notice:
@@ -128,17 +129,15 @@ def _usage(row: Row) -> str:
     """Return usage and limit as a verb phrase: `writes 3.6 MiB/s of 4 MiB/s (91 %)`."""
     if row.usage is None:
         return "has no sample at the moment"
-    verb, used = signal_of(row.key).verb, format_amount(row.usage, row.unit)
+    verb, unit = signal_of(row.key).verb, row.unit
     if row.limit is None:
-        return f"{verb} {used}, and its limit is not known"
-    if (row.unit, row.limit) == PERCENTAGE:
-        return f"{verb} {used}"
-    limit = format_amount(row.limit, row.unit)
+        return f"{verb} {unit.format(row.usage)}, and its limit is not known"
+    if (unit, row.limit) == PERCENTAGE:
+        return f"{verb} {unit.format(row.usage)}"
     if row.bounded:
-        return f"{verb} {format_range(row.usage, row.upper_bound, row.unit, row.bounded)} of {limit}"
-    number, _, unit = used.partition(" ")
-    same = unit == limit.partition(" ")[2] and not row.unit.startswith("bytes")
-    return f"{verb} {number if same else used} of {limit} ({format_percent(row.utilization)})"
+        usage = unit.format_range(row.usage, row.upper_bound, row.bounded)
+        return f"{verb} {usage} of {unit.format(row.limit)}"
+    return f"{verb} {unit.format_fraction(row.usage, row.limit)} ({format_percent(row.utilization)})"
 
 
 def _trend_text(row: Row, details: NoticeDetails, trend: Trend | None) -> str:
@@ -155,5 +154,5 @@ def _throttling_text(row: Row, details: NoticeDetails) -> str:
     if row.throttled is None or details.zone is Zone.BELOW:
         return ""
     if row.throttled > 0:
-        return f"; {format_amount(row.throttled, 'throttled/s')}"
+        return f"; {THROTTLED.format(row.throttled)}"
     return "; 0 throttled at the moment" if details.zone is Zone.SATURATED else "; 0 throttled so far"

@@ -79,7 +79,7 @@ def _series_fields(snapshot: Snapshot, series: Series) -> dict[str, Any]:
         "limit": _number(snapshot.limit[slot]),
         "utilization": _number(snapshot.utilization[slot]),
         "saturation": _number(snapshot.saturation[slot]),
-        "unit": signal_of(series.key).unit,
+        "unit": signal_of(series.key).unit.name,
         "source": settings.source,
         "sampled_at": utc_datetime(minute * 60) if minute >= 0 else None,
         "tags": {label: replace_surrogates(value) for label, value in settings.tags.items()},

@@ -12,7 +12,7 @@ from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
 from monitor.fleet.purchases import Purchase
 from monitor.fleet.rows import Row, signal_of
-from monitor.lib.units import format_amount, format_percent
+from monitor.lib.percent import format_percent
 from rules.limits import LimitSource, Price
 
 UNKNOWN_PRICE = "price not known"
@@ -79,7 +79,7 @@ def _finding(rows: Sequence[Row], peaks: Sequence[float]) -> IdlePurchase | None
     """The finding for the series of one purchase; None when nothing can be released."""
     row, price, peak = rows[0], _price(rows[0]), format_percent(max(peaks))
     if price is None:
-        limit = f"a limit of {format_amount(row.limit or 0.0, row.unit)}"
+        limit = f"a limit of {row.unit.format(row.limit or 0.0)}"
         return IdlePurchase(
             key=row.key,
             name=row.key.resource,

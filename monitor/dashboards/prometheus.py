@@ -24,6 +24,7 @@ from monitor.lib.label_names import exported_names
 from rules.alerts import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule
 from rules.band import Zone
 from rules.limits import LimitKind, Service, Signal, catalogue
+from rules.units import UnitKind
 
 LAST_KNOWN, SUSTAINED, ALERTED = (
     "headroom:zone:last_known",
@@ -200,7 +201,7 @@ def _health_rule(alert: HealthAlert, runbook: str) -> dict[str, Any]:
 def _summary(rule: Rule, service: Service, signal: Signal) -> str:
     numbers = {
         "usage": _amount_template("headroom_usage", signal, otherwise="an unknown amount"),
-        "limit": _amount_template("headroom_limit", signal, signal.unit, otherwise="its limit"),
+        "limit": _amount_template("headroom_limit", signal, signal.unit.name, otherwise="its limit"),
         "utilization": _value_template("headroom_utilization_ratio", " ({} | humanizePercentage }})"),
         "throttled": _value_template("headroom_saturation", " ({} | humanize }}/s)"),
     }
@@ -223,9 +224,9 @@ def _value_template(family: str, shown: str, scale: str = "", otherwise: str = "
 
 def _amount_template(family: str, signal: Signal, unit: str = "", otherwise: str = "") -> str:
     """Return a template for a human-readable amount, with `unit` or the unit that belongs to the number."""
-    if signal.unit == "milliseconds":
-        return _value_template(family, "{} | humanizeDuration }}", " / 1000", otherwise)
-    if signal.unit.startswith("bytes"):
-        shown = "{} | humanize1024 }}" + f"B{signal.unit.removeprefix('bytes')}"
+    if signal.unit.kind is UnitKind.DURATION:
+        return _value_template(family, "{} | humanizeDuration }}", f" / {1 / signal.unit.scale:g}", otherwise)
+    if signal.unit.kind is UnitKind.BYTES:
+        shown = "{} | humanize1024 }}" + signal.unit.symbol
         return _value_template(family, shown, otherwise=otherwise)
     return _value_template(family, "{} | humanize }}" + (f" {unit}" if unit else ""), otherwise=otherwise)

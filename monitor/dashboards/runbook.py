@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator
 
 from monitor.dashboards.health import HealthAlert, health_alerts
-from monitor.lib.units import format_amount
 from monitor.render.tolerance import tolerance_text
 from rules.limits import LimitKind, Signal, catalogue
 
@@ -70,9 +69,7 @@ def _paragraphs(signal: Signal) -> Iterator[str]:
 
 
 def _limit(signal: Signal) -> str:
-    default = (
-        f"{format_amount(signal.default.value, signal.unit)} by default" if signal.default else "set by you"
-    )
+    default = f"{signal.unit.format(signal.default.value)} by default" if signal.default else "set by you"
     quota = f", quota {signal.quota.code} of {signal.quota.service}" if signal.quota else ""
     return f"{default}{quota} ({KIND_DESCRIPTIONS[signal.kind]})"
 

@@ -53,7 +53,7 @@ def unit_and_source_labels(series: Series) -> Labels:
 
 @lru_cache(LABEL_CACHE_SIZE)
 def _unit_labels(service: str, signal: str) -> Labels:
-    return (("unit", catalogue()[service].signals[signal].unit),)
+    return (("unit", catalogue()[service].signals[signal].unit.name),)
 
 
 @lru_cache(LABEL_CACHE_SIZE)

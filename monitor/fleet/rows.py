@@ -14,6 +14,7 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.urgency import urgency_key
 from rules.band import Zone
 from rules.limits import Band, LimitSource, Signal, catalogue
+from rules.units import Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Row:
     upper_bound: float | None
     limit: float | None
     source: LimitSource | None
-    unit: str
+    unit: Unit
     utilization: float | None
     throttled: float | None
     sampled: int | None

@@ -9,14 +9,16 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from monitor.fleet.key import WHOLE_ACCOUNT
+from monitor.lib.percent import format_percent
 from monitor.lib.text import short_line
-from monitor.lib.units import format_amount, format_percent
 from monitor.notifiers.notice import Notice, NoticeKind, Notification
+from rules.units import counted, unit_named
 
 Built = TypeVar("Built")
 
 MAX_SENTENCE = 1000  # characters
 MAX_URL = 2000  # characters
+PER_SECOND = counted("per second")  # of throttled demand
 NAMED_LABELS = (
     "account",
     "account_name",
@@ -70,7 +72,7 @@ def facts(notice: Notice) -> dict[str, str]:
     known = {
         "Reason": notice.resolution_reason,
         "Usage": _usage(notice),
-        "Throttled": "" if notice.throttled is None else format_amount(notice.throttled, "per second"),
+        "Throttled": "" if notice.throttled is None else PER_SECOND.format(notice.throttled),
         "Resource": _resource(labels),
         "Account": f"{account_name} ({labels.get('account', '')})"
         if account_name
@@ -99,12 +101,13 @@ def _resource(labels: Mapping[str, str]) -> str:
 
 
 def _usage(notice: Notice) -> str:
+    unit = unit_named(notice.unit)
     if notice.usage is None:
-        return "" if notice.limit is None else f"unknown, of {format_amount(notice.limit, notice.unit)}"
-    used = format_amount(notice.usage, notice.unit)
+        return "" if notice.limit is None else f"unknown, of {unit.format(notice.limit)}"
+    used = unit.format(notice.usage)
     if notice.limit is None:
         return f"{used}, limit unknown"
-    return f"{used} of {format_amount(notice.limit, notice.unit)} ({format_percent(notice.utilization)})"
+    return f"{used} of {unit.format(notice.limit)} ({format_percent(notice.utilization)})"
 
 
 def remedy(notice: Notice) -> list[str]:

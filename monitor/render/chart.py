@@ -8,8 +8,8 @@ import numpy as np
 
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.ring_columns import WINDOW
-from monitor.lib.units import format_amount
 from rules.limits import Band
+from rules.units import Unit, UnitKind
 
 WIDTH, HEIGHT = 960, 260  # in user units of the SVG
 NARROW_WIDTH = 400  # for small screens
@@ -28,7 +28,7 @@ class Chart:
 
     history: SeriesHistory
     band: Band
-    unit: str
+    unit: Unit
     width: int = WIDTH
 
     @property
@@ -59,7 +59,6 @@ def round_step(top: float, lines: int = GRID_LINES) -> float:
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
 
 
-def axis_label(value: float, unit: str) -> str:
+def axis_label(value: float, unit: Unit) -> str:
     """Return an amount without the name of its unit, except units that scale the number (MiB, s, %)."""
-    text = format_amount(value, unit)
-    return text if unit.startswith(("bytes", "milli", "percent")) else text.partition(" ")[0]
+    return unit.split(value)[0] if unit.kind is UnitKind.COUNT else unit.format(value)

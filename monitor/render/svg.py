@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from monitor.fleet.columns import Flags, Floats
-from monitor.lib.units import format_percent
+from monitor.lib.percent import format_percent
 from rules.limits import Band
 
 BUCKET = 3  # minutes per step of a sparkline, which shows their highest value

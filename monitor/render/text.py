@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from monitor.lib.units import format_amount
 from rules.limits import LimitSource
+from rules.units import Unit, counted
 
 SOURCE_TEXTS: Mapping[LimitSource, str] = {
     LimitSource.OVERRIDE: "set in Headroom's configuration",
@@ -22,6 +22,7 @@ HANDLING_TEXTS = {  # by field of an alert in the API
     "silenced_by": "silenced by",
     "inhibited_by": "inhibited by",
 }
+PER_SECOND = counted("/s")
 MAX_NAME_LENGTH = 96  # characters of a resource's name in a list
 
 OptionalNumber = float | None
@@ -51,11 +52,16 @@ def shorten(name: str, max_length: int = MAX_NAME_LENGTH) -> str:
     return name if len(name) <= max_length else f"{name[:half]} … {name[-half:]}"
 
 
-def usage_of_limit(usage: str, limit: float | None, unit: str) -> str:
-    """Return usage and limit as text; a unit that both have is written once: `3.5k of 4k requests/s`."""
-    if limit is None:
-        return f"{usage} of an unknown limit"
-    limit_text = format_amount(limit, unit)
-    number, _, usage_unit = usage.partition(" ")
-    same_unit = usage_unit == limit_text.partition(" ")[2] and not unit.startswith("bytes")
-    return f"{number if same_unit else usage} of {limit_text}"
+def format_rate(rate: float) -> str:
+    """Return a rate of what the context names: `12.5 /s`."""
+    return PER_SECOND.format(rate)
+
+
+def usage_of_limit(
+    unit: Unit, usage: float | None, upper_bound: float | None, limit: float | None, bounded: bool
+) -> str:
+    """Return usage and limit as text: `3.5k of 4k requests/s`; see `Unit.format_range` for `bounded`."""
+    if usage is not None and limit is not None and not bounded:
+        return unit.format_fraction(usage, limit)
+    limit_text = "an unknown limit" if limit is None else unit.format(limit)
+    return f"{unit.format_range(usage, upper_bound, bounded)} of {limit_text}"

@@ -1,6 +1,6 @@
 """The throttled demand that a signal tolerates, in words."""
 
-from monitor.lib.units import format_percent
+from monitor.lib.percent import format_percent
 from rules.limits import Signal, Tolerance
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import orjson
 
-from monitor.lib.units import format_amount
 from rules.limits import Signal
 
 
@@ -14,7 +13,7 @@ def default_limit_text(signal: Signal) -> str:
     if default is None:
         return "set by the customer"
     values = [default.value, *default.by_region.values()]
-    lowest, highest = (format_amount(value, signal.unit) for value in (min(values), max(values)))
+    lowest, highest = (signal.unit.format(value) for value in (min(values), max(values)))
     return lowest if lowest == highest else f"{lowest} to {highest}, by region"
 
 

@@ -15,8 +15,8 @@ from rich.text import Text
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import LABELS, Key
 from monitor.fleet.rows import Row
+from monitor.lib.percent import format_percent
 from monitor.lib.text import escape_unprintable
-from monitor.lib.units import format_amount, format_percent, format_range
 from monitor.render.markdown import code_span, escape_markdown
 from monitor.render.sparkline import LEGEND, LENGTH, sparkline
 from monitor.render.styles import STYLES
@@ -83,7 +83,7 @@ def record(row: Row) -> dict[str, object]:
         "usage": row.usage,
         "upper_bound": row.upper_bound,
         "limit": row.limit,
-        "unit": row.unit,
+        "unit": row.unit.name,
         "utilization": row.utilization,
         "saturation": row.throttled,
         "source": row.source and row.source.value,
@@ -100,7 +100,7 @@ def cells(row: Row) -> tuple[str, ...]:
         row.zone.word + (f" ({row.throttled:.3g}/s throttled)" if row.throttled else ""),
         format_percent(row.utilization),
         usage_text(row),
-        "-" if row.limit is None else format_amount(row.limit, row.unit),
+        "-" if row.limit is None else row.unit.format(row.limit),
         row.source.value if row.source else "-",
         f"{key.service}.{key.signal}",
         key.shown,
@@ -111,7 +111,7 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def usage_text(row: Row) -> str:
     """Return the usage, or the range that it lies in."""
-    return format_range(row.usage, row.upper_bound, row.unit, row.bounded)
+    return row.unit.format_range(row.usage, row.upper_bound, row.bounded)
 
 
 def observable_rows(report: Report) -> list[Row]:
@@ -202,7 +202,7 @@ def compact_table(rows: Sequence[Row], sparklines: Sequence[str]) -> Table:
         values = (
             f"{row.throttled:.3g}/s" if row.throttled else "",
             format_percent(row.utilization),
-            usage_of_limit(usage_text(row), row.limit, row.unit),
+            usage_of_limit(row.unit, row.usage, row.upper_bound, row.limit, row.bounded),
             f"{key.service}.{key.signal}",
             key.shown,
             key.region if single_account else f"{key.account}/{key.region}",

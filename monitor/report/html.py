@@ -8,9 +8,9 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from monitor.fleet.rows import Row, signal_of
+from monitor.lib.percent import format_percent
 from monitor.lib.telemetry import VERSION
 from monitor.lib.text import escape_unprintable
-from monitor.lib.units import format_amount, format_percent
 from monitor.render.jinja import html_environment
 from monitor.render.svg import utilization_bar, utilization_sparkline
 from monitor.render.text import dollars, time_element
@@ -48,7 +48,6 @@ def template_environment() -> Environment:
     """Return the Jinja environment of the page, with its filters and globals."""
     environment = html_environment(Path(__file__).parent)
     filters = (
-        format_amount,
         long_timestamp,
         dollars,
         bar_svg,

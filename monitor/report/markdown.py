@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from monitor.fleet.key import Key
 from monitor.fleet.rows import Row, signal_of
+from monitor.lib.percent import format_percent
 from monitor.lib.telemetry import VERSION
-from monitor.lib.units import format_amount, format_percent
 from monitor.render.markdown import code_span, escape_markdown
 from monitor.render.sparkline import LEGEND, sparkline
 from monitor.render.text import dollars
@@ -76,7 +76,7 @@ def _worst(summary: Summary) -> Iterator[str]:
 def _series_cells(summary: Summary, entry: SummaryRow) -> list[str]:
     row = entry.row
     throttled = f" ({row.throttled:.3g}/s throttled)" if row.throttled else ""
-    limit = "unknown" if row.limit is None else format_amount(row.limit, row.unit)
+    limit = "unknown" if row.limit is None else row.unit.format(row.limit)
     texts = (
         row.zone.word + throttled,
         _series_title(row.key),

@@ -2,8 +2,8 @@
 
 from rich.text import Text
 
+from monitor.lib.percent import format_percent
 from monitor.lib.text import escape_unprintable
-from monitor.lib.units import format_percent
 from monitor.render.sparkline import LENGTH
 from monitor.render.styles import STYLES
 from monitor.top.bars import bar, sparkline_text

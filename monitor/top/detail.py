@@ -21,6 +21,7 @@ from monitor.render.chart import Chart
 from monitor.render.commands import increase_command
 from rules.band import ZONES, Zone
 from rules.limits import Limit
+from rules.units import Unit, unit_named
 
 NO_SLOT = -1  # the slot of a series that is in no fleet
 
@@ -76,7 +77,12 @@ class SeriesDetail:
     @property
     def chart(self) -> Chart:
         """The chart of the last three hours."""
-        return Chart(self.history, self.model.band, self.model.unit)
+        return Chart(self.history, self.model.band, self.unit)
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of usage and limit."""
+        return unit_named(self.model.unit)
 
     @cached_property
     def since(self) -> float | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from monitor.api.alert_models import AlertModel
+from monitor.lib.percent import format_percent
 from monitor.lib.text import escape_unprintable
-from monitor.lib.units import format_amount, format_percent
 from monitor.render.styles import STYLES
 from monitor.render.text import HANDLING_TEXTS, SOURCE_TEXTS
 from monitor.top.detail import SeriesDetail
@@ -45,7 +45,7 @@ def headroom_text(detail: SeriesDetail) -> str:
     if model.utilization is None or model.limit is None or model.usage is None:
         return ""
     headroom = model.limit - model.usage
-    return f"; headroom {format_amount(headroom, model.unit) if headroom > 0 else '0'}"
+    return f"; headroom {detail.unit.format(headroom) if headroom > 0 else '0'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +94,11 @@ def _sections(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[Detail
 def _limit(detail: SeriesDetail) -> Iterator[str]:
     model, limit, band = detail.model, detail.limit, detail.model.band
     if limit:
-        value, kind = format_amount(limit.value, model.unit), model.catalogue_entry.kind
+        value, kind = detail.unit.format(limit.value), model.catalogue_entry.kind
         yield f"{value} ({kind}): {SOURCE_TEXTS[limit.source]}"
         yield f"Source: {limit.source}, read {time_and_age(limit.read_at)}"
         low, high, near = (
-            f"{format_percent(edge)} ({format_amount(limit.value * edge, model.unit)})"
+            f"{format_percent(edge)} ({detail.unit.format(limit.value * edge)})"
             for edge in (band.low, band.high, band.near)
         )
         yield f"Target band: {low} to {high}; near the limit from {near}"

@@ -7,22 +7,23 @@ from monitor.api.models import SeriesModel
 from monitor.fleet.key import WHOLE_ACCOUNT
 from monitor.lib.durations import format_duration
 from monitor.lib.text import escape_unprintable
-from monitor.lib.units import format_amount, format_range
-from monitor.render.text import shorten, usage_of_limit
+from monitor.render.text import format_rate, shorten, usage_of_limit
 from rules.band import Zone
+from rules.units import unit_named
 
 
 def usage_and_limit(series: SeriesModel) -> str:
     """Return usage and limit, such as `3.5k of 4k requests/s`."""
-    usage = format_range(series.usage, series.upper_bound, series.unit, series.bounded)
-    return escape_unprintable(usage_of_limit(usage, series.limit, series.unit))
+    unit = unit_named(series.unit)
+    text = usage_of_limit(unit, series.usage, series.upper_bound, series.limit, series.bounded)
+    return escape_unprintable(text)
 
 
 def throttled_text(series: SeriesModel) -> str:
     """Return the throttled or delayed demand per second."""
     if series.saturation is None:
         return "unknown"
-    return format_amount(series.saturation, "/s") if series.saturation else "0"
+    return format_rate(series.saturation) if series.saturation else "0"
 
 
 def resource_name(series: SeriesModel) -> str:

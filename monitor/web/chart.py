@@ -26,6 +26,7 @@ from monitor.render.chart import (
     round_step,
 )
 from monitor.render.svg import line_path, run_marks
+from rules.units import UnitKind
 
 TICK_MINUTES = 30  # between two ticks of the time axis
 
@@ -33,7 +34,7 @@ TICK_MINUTES = 30  # between two ticks of the time axis
 def chart_svg(chart: Chart) -> Markup:
     """Return the drawing of a chart."""
     parts = [_grid(chart), _ticks(chart), _limits(chart), _usage(chart), _throttled(chart)]
-    title = f"Usage in the last three hours, in {chart.unit}"
+    title = f"Usage in the last three hours, in {chart.unit.name}"
     head = Markup('<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}">')
     size = "small" if chart.width == NARROW_WIDTH else "large"
     return head.format(size, chart.width, HEIGHT, title) + Markup("").join(parts) + Markup("</svg>")
@@ -61,7 +62,7 @@ def _grid(chart: Chart) -> Markup:
 
 def _scale(chart: Chart) -> float:
     """Return the unit in which grid lines have round numbers: for bytes a power of 1024, else 1."""
-    if not chart.unit.startswith("bytes"):
+    if chart.unit.kind is not UnitKind.BYTES:
         return 1.0
     return 1024.0 ** max(floor(log(chart.top / GRID_LINES, 1024)), 0)
 

@@ -14,12 +14,13 @@ from monitor.fleet.query import matches
 from monitor.fleet.rows import signal_of
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.urgency import most_urgent
-from monitor.lib.units import format_amount, format_percent
+from monitor.lib.percent import format_percent
 from monitor.render.text import shorten
 from monitor.web.heatmap import Heatmap, build_heatmap, never_read_services
 from monitor.web.series_rows import finite_or_none
 from rules.band import Zone
 from rules.limits import catalogue
+from rules.units import THROTTLED
 
 ROWS_PER_PAGE = 25
 MAX_HEADLINE_LENGTH = 48  # characters of a resource's name
@@ -105,7 +106,7 @@ def headline(snapshot: Snapshot, slot: int) -> dict[str, str]:
     series = snapshot.series[slot]
     throttled = finite_or_none(snapshot.saturation[slot])
     used = f"{format_percent(finite_or_none(snapshot.utilization[slot]))} of the limit"
-    text = format_amount(throttled, "throttled/s") if throttled else used
+    text = THROTTLED.format(throttled) if throttled else used
     return {
         "id": series.key.id,
         "name": shorten(series.key.shown, MAX_HEADLINE_LENGTH),

@@ -11,7 +11,6 @@ from monitor.fleet.limits import why_unobservable_now
 from monitor.fleet.provisional import complete_through, is_provisional
 from monitor.fleet.rows import signal_of
 from monitor.fleet.snapshot import Snapshot
-from monitor.lib.units import format_amount
 from monitor.notifiers.notice import Notice
 from monitor.render.chart import NARROW_WIDTH, WIDTH, Chart
 from monitor.render.commands import increase_command
@@ -43,7 +42,7 @@ def series_page(
         "band": band,
         "deliberate": series.settings.deliberate,
         "band_amounts": [
-            format_amount(in_force * edge, signal.unit) if in_force else ""
+            signal.unit.format(in_force * edge) if in_force else ""
             for edge in (band.low, band.high, band.near)
         ],
         "headroom": headroom_text(row, snapshot, series, signal),
@@ -68,7 +67,7 @@ def headroom_text(row: SeriesTableRow, snapshot: Snapshot, series: Series, signa
     if row.utilization is None:
         return ""
     left = float(snapshot.limit[series.slot] - snapshot.usage[series.slot])
-    return format_amount(left, signal.unit) if left > 0 else "none"
+    return signal.unit.format(left) if left > 0 else "none"
 
 
 def sample_source(fleet: Fleet, series: Series) -> str:

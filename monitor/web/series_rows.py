@@ -11,7 +11,6 @@ from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
 from monitor.fleet.rows import signal_of
 from monitor.fleet.snapshot import Snapshot
-from monitor.lib.units import format_amount, format_range
 from monitor.render.svg import utilization_bar, utilization_sparkline
 from monitor.render.text import OptionalNumber, shorten
 from rules.band import Zone
@@ -87,8 +86,8 @@ def series_row(
         account=shorten(
             snapshot.account_names.get(series.key.account, series.key.account), MAX_ACCOUNT_LENGTH
         ),
-        usage=format_range(usage, upper_bound, signal.unit, bool(snapshot.bounded[slot])),
-        limit=format_amount(limit, signal.unit) if limit is not None else "unknown",
+        usage=signal.unit.format_range(usage, upper_bound, bool(snapshot.bounded[slot])),
+        limit=signal.unit.format(limit) if limit is not None else "unknown",
         utilization=utilization,
         throttled=throttled,
         since=alert_starts.get(slot) or (minute * 60 if minute else None),

@@ -11,11 +11,11 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from monitor.lib.durations import format_duration
+from monitor.lib.percent import format_percent
 from monitor.lib.telemetry import VERSION
 from monitor.lib.text import replace_surrogates
-from monitor.lib.units import format_amount, format_percent
 from monitor.render.jinja import html_environment
-from monitor.render.text import count_of, dollars, time_element
+from monitor.render.text import count_of, dollars, format_rate, time_element
 from rules.band import Zone
 from rules.limits import catalogue
 
@@ -83,7 +83,7 @@ def environment() -> Environment:
     """Return the Jinja environment of the pages, with their filters and globals."""
     env = html_environment(PACKAGE_DIR / "templates")
     env.filters |= {
-        "amount": format_amount,
+        "rate": format_rate,
         "percent": format_percent,
         "time": time_element,
         "code_spans": code_spans,

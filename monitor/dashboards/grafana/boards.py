@@ -18,7 +18,6 @@ from monitor.dashboards.grafana.panels import (
     series_links,
     stat_panel,
     table_panel,
-    unit_of,
     unit_override,
     utilization_chart,
     zone_override,
@@ -146,7 +145,7 @@ def _signal_row(signal: Signal) -> Iterator[AnyPanel]:
     utilization = promql.or_none(promql.highest(promql.series("headroom_utilization_ratio", matchers)))
     band = signal.band or Band()
     yield utilization_chart("Utilization", signal_description(signal), utilization, band).span(8)
-    title, unit = f"Usage and limit, {signal.unit}", unit_of(signal.unit)
+    title, unit = f"Usage and limit, {signal.unit}", signal.unit.grafana
     yield series_chart(title, " ".join(signal.caveats), targets, unit).span(8)
     yield series_chart("Throttled per second", signal.saturation, [query(throttled, RESOURCE_LEGEND)]).span(8)
 

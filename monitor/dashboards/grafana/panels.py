@@ -44,20 +44,9 @@ COLORS = {
     Zone.STALE: "text",
     Zone.UNOBSERVABLE: "text",
 }
-UNITS = {
-    "bytes/s": units.BytesPerSecondIEC,
-    "percent": units.Percent,
-    "milliseconds": units.Milliseconds,
-    "requests/s": units.RequestsPerSecond,
-}
 CELL_LEGEND = f"{{{{{ACCOUNT}}}}} {{{{{REGION}}}}}"
 RESOURCE_LEGEND = f"{{{{resource}}}} ({CELL_LEGEND})"
 SERIES_PAGE = "/d/headroom-series?${datasource:queryparam}&${__url_time_range}&"
-
-
-def unit_of(unit: str) -> str:
-    """Return Grafana's id of a unit, or else `short`: the title of the panel names the unit."""
-    return UNITS.get(unit, units.Short)
 
 
 def query(expr: str, legend: str = "", ref: str = "A", instant: bool = False) -> Dataquery:

@@ -15,7 +15,6 @@ from monitor.dashboards.grafana.panels import (
     stat_panel,
     table_panel,
     timeline_panel,
-    unit_of,
     unit_override,
     utilization_chart,
     zone_mappings,
@@ -79,8 +78,9 @@ def _over_time() -> list[AnyPanel]:
         .links([link("Headroom's page", PAGE, new_tab=True)])
         .span(24)
     )
-    for unit in sorted({signal.unit for signal in signals()}):
-        usage = usage.override_by_regexp(f"/, {unit.replace('/', '.')}$/", unit_override(unit_of(unit)))
+    units_by_name = {signal.unit.name: signal.unit for signal in signals()}
+    for name, unit in sorted(units_by_name.items()):
+        usage = usage.override_by_regexp(f"/, {name.replace('/', '.')}$/", unit_override(unit.grafana))
     utilization = promql.or_none(promql.series("headroom_utilization_ratio", promql.SINGLE))
     throttled = promql.or_none(promql.series("headroom_saturation", promql.SINGLE), "not reported by AWS")
     zone = promql.or_none(promql.series("headroom_zone", promql.SINGLE))

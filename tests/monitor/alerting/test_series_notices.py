@@ -14,6 +14,7 @@ from monitor.fleet.rows import Row, signal_of
 from monitor.notifiers.notice import NoticeKind, Severity
 from rules.band import Zone
 from rules.limits import LimitSource, signals
+from rules.units import unit_named
 from tests.monitor.alerting.notices import ACCOUNT, REGION
 from tests.resources import resource as of
 
@@ -133,7 +134,7 @@ SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
         row("lambda.account_concurrency", "", 940, 2000),
         {
             "kind": NoticeKind.RESOLVED,
-            "resolution_reason": limit_changed(1000, 2000, "concurrent executions"),
+            "resolution_reason": limit_changed(1000, 2000, unit_named("concurrent executions")),
         },
         None,
         f"{LAMBDA} recovered after 42 min: it runs or reserves 940 of 2k concurrent executions "
@@ -194,7 +195,7 @@ def test_a_resource_can_not_rename_its_labels_by_tags() -> None:
     ],
 )
 def test_a_changed_limit_is_a_reason(before: float | None, after: float | None, said: str) -> None:
-    assert limit_changed(before, after, "requests/s") == said
+    assert limit_changed(before, after, unit_named("requests/s")) == said
 
 
 @pytest.mark.parametrize("signal", [signal.id for signal in signals()])

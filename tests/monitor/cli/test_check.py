@@ -24,6 +24,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
 from monitor.report.check_formats import FIELDS, Report
 from rules.band import Zone
+from rules.units import BYTES_PER_SECOND
 from tests.monitor.cli.invocation import headroom, written
 from tests.monitor.demo.conftest import demo_process
 
@@ -85,7 +86,7 @@ def row(zone: Zone) -> Row:
         upper_bound=None,
         limit=None,
         source=None,
-        unit="bytes/s",
+        unit=BYTES_PER_SECOND,
         utilization=None,
         throttled=None,
         sampled=None,

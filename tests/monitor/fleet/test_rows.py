@@ -10,6 +10,7 @@ from monitor.fleet.rows import Row, row_of, rows_of, signal_of
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource
+from rules.units import BYTES_PER_SECOND
 from tests.resources import resource as named
 
 MINUTE = 29_000_000
@@ -51,7 +52,7 @@ def test_a_row_tells_what_the_columns_hold() -> None:
         upper_bound=None,
         limit=100.0,
         source=LimitSource.API,
-        unit="bytes/s",
+        unit=BYTES_PER_SECOND,
         utilization=0.55,
         throttled=0.0,
         sampled=MINUTE * 60,
@@ -101,7 +102,7 @@ def made(resource: str = "orders", **fields: Any) -> Row:
         "upper_bound": None,
         "limit": 2.0,
         "source": LimitSource.API,
-        "unit": "bytes/s",
+        "unit": BYTES_PER_SECOND,
         "utilization": 0.5,
         "throttled": None,
         "sampled": 0,

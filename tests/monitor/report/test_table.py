@@ -14,6 +14,7 @@ from monitor.fleet.rows import Row
 from monitor.report.check_formats import COLUMNS, COMPACT_COLUMNS, FORMATS, Report, usage_text, write_table
 from rules.band import Zone
 from rules.limits import LimitSource
+from rules.units import BYTES_PER_SECOND, unit_named
 from tests.monitor.fleet.fleets import course
 
 NASTY = [
@@ -66,7 +67,7 @@ def row(resource: str = "orders", **fields: Any) -> Row:
         "upper_bound": None,
         "limit": 4.0 * 2**20,
         "source": LimitSource.API,
-        "unit": "bytes/s",
+        "unit": BYTES_PER_SECOND,
         "utilization": 0.75,
         "throttled": 0.0,
         "sampled": 1_740_000_000,
@@ -80,7 +81,8 @@ def hidden(resource: str, reason: str = "request metrics are not enabled", enabl
     return row(resource, zone=Zone.UNOBSERVABLE, unobservable=Unobservable(reason, enable), **nothing)
 
 
-BOUNDED = row("b.fifo", zone=Zone.UNOBSERVABLE, usage=12_345.0, upper_bound=123_450.0, unit="calls/s",
+BOUNDED = row("b.fifo", zone=Zone.UNOBSERVABLE, usage=12_345.0, upper_bound=123_450.0,
+              unit=unit_named("calls/s"),
               utilization=None, bounded=True,
               unobservable=Unobservable("CloudWatch bounds the usage"))  # fmt: skip
 STALE = row("quiet", zone=Zone.STALE, usage=None, utilization=None, throttled=None, sampled=None)
@@ -234,7 +236,10 @@ def test_a_terminal_of_160_columns_shows_the_three_hours_in_one_line_each(
 
 def test_a_long_usage_wraps_in_a_terminal_of_160_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     long = row(
-        "storefront/prod/POST /checkout", usage=0.083, unit="execution environments per 10 s", limit=1e3
+        "storefront/prod/POST /checkout",
+        usage=0.083,
+        unit=unit_named("execution environments per 10 s"),
+        limit=1e3,
     )
     key = Key("123456789012", "us-east-1", "lambda", "function_provisioned_concurrency", "etl:live")
     monkeypatch.setenv("COLUMNS", "160")

@@ -12,9 +12,11 @@ from monitor.top.bars import bar, downsample
 from monitor.top.chart import FOOTER_HEIGHT, LABEL_WIDTH, dots_between, plot
 from rules.band import Zone
 from rules.limits import Band
+from rules.units import BYTES_PER_SECOND, unit_named
 from tests.monitor.fleet.fleets import course
 from tests.monitor.web.test_drawings import NAN, UNKNOWN, minutes
 
+RECORDS = unit_named("records/s")
 BAND = Band()
 LIMIT = np.full(WINDOW, 1000, np.float32)
 
@@ -61,7 +63,9 @@ def test_a_curve_has_no_gaps_but_for_what_is_not_known(
 def lines(usage: Floats, limit: Floats = LIMIT, saturation: Floats = UNKNOWN) -> list[str]:
     """Return the chart, 60 columns wide and 20 lines high."""
     drawn = plot(
-        Chart(course(usage, limit, saturation), BAND, "records/s"), LABEL_WIDTH + 60, 20 + FOOTER_HEIGHT
+        Chart(course(usage, limit, saturation), BAND, RECORDS),
+        LABEL_WIDTH + 60,
+        20 + FOOTER_HEIGHT,
     )
     return drawn.plain.split("\n")
 
@@ -115,7 +119,7 @@ runs = st.lists(st.tuples(st.integers(1, 60), numbers), min_size=1, max_size=3).
 def test_whatever_is_told_the_drawing_fills_its_place(
     usage: Floats, limit: Floats, saturation: Floats, width: int, height: int
 ) -> None:
-    chart = Chart(course(usage, limit, saturation), BAND, "bytes/s")
+    chart = Chart(course(usage, limit, saturation), BAND, BYTES_PER_SECOND)
     drawn = plot(chart, LABEL_WIDTH + 4 + width, FOOTER_HEIGHT + 4 + height).plain.split("\n")
     assert len(drawn) == FOOTER_HEIGHT + 4 + height
     assert {len(line) for line in drawn[: 4 + height]} == {LABEL_WIDTH + 4 + width}

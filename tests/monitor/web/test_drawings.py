@@ -11,10 +11,12 @@ from monitor.render.chart import LEFT, RIGHT, WIDTH, Chart, round_step
 from monitor.render.svg import line_path, run_marks, utilization_bar, utilization_sparkline
 from monitor.web.chart import chart_svg
 from rules.limits import Band
+from rules.units import unit_named
 from tests.monitor.fleet.fleets import course
 
 NAN = np.float32(np.nan)
 END = 30_000_000
+RECORDS = unit_named("records/s")
 BAND = Band()
 
 
@@ -84,13 +86,13 @@ def test_grid_lines_are_at_round_numbers(top: float, step: float) -> None:
 def test_grid_lines_are_at_round_numbers_of_the_unit_shown(
     unit: str, limit: float, labels: list[str]
 ) -> None:
-    drawn = chart_svg(Chart(course(UNKNOWN, minutes((180, limit))), BAND, unit))
+    drawn = chart_svg(Chart(course(UNKNOWN, minutes((180, limit))), BAND, unit_named(unit)))
     assert re.findall(r'text-anchor="end">([^<]*)<', drawn) == labels
 
 
 def test_a_chart_shows_each_limit_while_it_was_in_force() -> None:
     limit = minutes((119, 1000.0), (61, 2000.0))
-    drawn = chart_svg(Chart(course(minutes((180, 500.0)), limit), BAND, "records/s"))
+    drawn = chart_svg(Chart(course(minutes((180, 500.0)), limit), BAND, RECORDS))
     line = re.search(r'class="limit" d="M([\d.]+) ([\d.]+)h([\d.]+)L([\d.]+) ([\d.]+)h([\d.]+)"', drawn)
     assert line
     x1, y1, w1, x2, y2, w2 = map(float, line.groups())
@@ -101,9 +103,9 @@ def test_a_chart_shows_each_limit_while_it_was_in_force() -> None:
 
 def test_a_limit_is_drawn_only_where_one_was_known() -> None:
     limit = minutes((60, 1000.0), (60, NAN), (60, 1000.0))
-    drawn = chart_svg(Chart(course(minutes((180, 500.0)), limit), BAND, "records/s"))
+    drawn = chart_svg(Chart(course(minutes((180, 500.0)), limit), BAND, RECORDS))
     assert drawn.count('class="band"') == 2
-    assert chart_svg(Chart(course(minutes((180, 500.0)), UNKNOWN), BAND, "records/s")).count("limit") == 0
+    assert chart_svg(Chart(course(minutes((180, 500.0)), UNKNOWN), BAND, RECORDS)).count("limit") == 0
 
 
 @pytest.mark.parametrize("unit", ["bytes/s", "milliseconds", "percent", "records/s"])
@@ -111,7 +113,7 @@ def test_a_limit_is_drawn_only_where_one_was_known() -> None:
 @pytest.mark.parametrize("limit", [None, 1e-3, 1000.0, 5e12])
 def test_a_chart_stays_within_its_frame(unit: str, usage: float, limit: float | None) -> None:
     history = course(minutes((100, usage)), minutes((180, limit or NAN)), minutes((50, 1.0)))
-    drawn = chart_svg(Chart(history, BAND, unit))
+    drawn = chart_svg(Chart(history, BAND, unit_named(unit)))
     assert "nan" not in drawn and "inf" not in drawn
     assert drawn.count("<text") < 20
     for height in re.findall(r'<rect class="band" [^>]* height="([^"]*)"', drawn):

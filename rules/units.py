@@ -1,0 +1,149 @@
+"""Units of usages, limits and CloudWatch metrics: what they measure, and how their amounts are written."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum, auto
+
+DECIMAL_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+BINARY_PREFIXES = ((2**40, "Ti"), (2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki"))
+LONGER_TIMES = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))  # in seconds
+MIN_WHOLE_NUMBER = 100  # smaller numbers are shown with three significant digits
+
+
+class UnitKind(Enum):
+    """What a unit measures; amounts of different kinds cannot be compared."""
+
+    COUNT = auto()  # of what the unit names, such as requests
+    BYTES = auto()
+    DURATION = auto()
+    PERCENT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit of amounts.
+
+    name: as the catalogue, the exported label `unit` and the API have it. symbol: as it follows a number;
+    of bytes without the prefix. scale: how much of its kind's base, bytes or seconds, one of it is.
+    is_rate: per second. grafana: Grafana's id; `short` where the title of the panel names the unit.
+    """
+
+    name: str
+    symbol: str
+    kind: UnitKind = UnitKind.COUNT
+    scale: float = 1.0
+    is_rate: bool = False
+    grafana: str = "short"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def split(self, amount: float) -> tuple[str, str]:
+        """Return the number and the symbol of an amount: `3.6` and `MiB/s`, `1.2k` and `requests/s`."""
+        if self.kind is UnitKind.BYTES:
+            number, prefix = _scaled(amount, BINARY_PREFIXES, self.scale)
+            return number, prefix + self.symbol
+        if self.kind is UnitKind.DURATION:
+            number, symbol = _scaled(amount, LONGER_TIMES, self.scale)
+            return number, symbol or self.symbol
+        number, prefix = _scaled(amount, DECIMAL_PREFIXES, self.scale)
+        return number + prefix, self.symbol
+
+    def format(self, amount: float) -> str:
+        """Return an amount as text: `3.6 MiB/s`, `1.2k requests/s`, `36 h`, `92.5 %`."""
+        return " ".join(self.split(amount))
+
+    def format_range(self, usage: float | None, upper_bound: float | None, bounded: bool) -> str:
+        """Return a usage, a dash for None; a range if `bounded`, of which `usage` is the lower bound."""
+        if usage is None:
+            return "-"
+        if not bounded:
+            return self.format(usage)
+        if upper_bound is None:
+            return f"at least {self.format(usage)}"
+        highest, (number, symbol) = self.format(upper_bound), self.split(usage)
+        same = symbol == self.split(upper_bound)[1]  # a common symbol is shown once
+        return f"{number if same else f'{number} {symbol}'} to {highest}" if usage else f"at most {highest}"
+
+    def format_fraction(self, usage: float, limit: float) -> str:
+        """Return usage and limit: `3.5k of 4k requests/s`, `30 min of 24 h`, `3.6 MiB/s of 4 MiB/s`."""
+        (number, symbol), (_, limit_symbol) = self.split(usage), self.split(limit)
+        shown_once = symbol == limit_symbol and self.kind is not UnitKind.BYTES
+        return f"{number if shown_once else f'{number} {symbol}'} of {self.format(limit)}"
+
+
+def _scaled(amount: float, sizes: tuple[tuple[float, str], ...], scale: float) -> tuple[str, str]:
+    """Return an amount as a number of the greatest of these sizes that it reaches, and the size's name."""
+    larger = ((size / scale, name) for size, name in sizes)
+    divisor, name = next((one for one in larger if float(f"{amount / one[0]:.3g}") >= 1), (1.0, ""))
+    number = amount / divisor
+    return f"{number:.0f}" if number >= MIN_WHOLE_NUMBER else f"{number:.3g}", name
+
+
+def counted(name: str) -> Unit:
+    """Return the unit that counts what it names."""
+    return Unit(name, name, is_rate=name.endswith("/s"))
+
+
+COUNT = counted("count")  # the unit of metrics that count something
+BYTES = Unit("bytes", "B", UnitKind.BYTES, grafana="bytes")
+BYTES_PER_SECOND = Unit("bytes/s", "B/s", UnitKind.BYTES, is_rate=True, grafana="binBps")
+MILLISECONDS = Unit("milliseconds", "ms", UnitKind.DURATION, scale=1e-3, grafana="ms")
+PERCENT = Unit("percent", "%", UnitKind.PERCENT, grafana="percent")
+THROTTLED = counted("throttled/s")  # the unit of saturation
+
+COUNTED = (
+    "calls calls/s groups invocations messages messages/s records records/s requests requests/period shards"
+)
+UNITS: Mapping[str, Unit] = {
+    unit.name: unit
+    for unit in (
+        BYTES,
+        BYTES_PER_SECOND,
+        MILLISECONDS,
+        PERCENT,
+        Unit("requests/s", "requests/s", is_rate=True, grafana="reqps"),
+        *map(counted, COUNTED.split()),
+        counted("capacity units"),
+        counted("concurrent executions"),
+        counted("execution environments"),
+        counted("execution environments per 10 s"),
+    )
+}
+
+# Names of other counts: a plural, which no abbreviation, size or time may be, and what it is counted per.
+PLURAL = re.compile(r"(?P<plural>(?:[a-z][A-Za-z]* )*[a-z][A-Za-z]{2,})(?P<per>/s|/period| per [0-9]+ s)?")
+MEASURES = ("bytes", "milliseconds", "percent")
+MEASURED_ENDINGS = ("bytes", "bits", "seconds", "minutes", "hours", "days")
+MISSPELLED = 0.75  # similarity from which on a word is taken for one of MEASURES
+
+
+def unit_named(name: str) -> Unit:
+    """Return the unit of this name, as of another version; an unknown one counts what it names."""
+    return UNITS.get(name) or counted(name)
+
+
+def parse_unit(name: str) -> Unit:
+    """Return the unit that an author of the catalogue named.
+
+    Any plural is the unit of a count. Raises ValueError for another text, and for a size or a time that has
+    no unit of its own, as its amounts would be shown as if they were counts.
+    """
+    if name in UNITS:
+        return UNITS[name]
+    found = PLURAL.fullmatch(name)
+    if found and _is_countable(found["plural"]):
+        return counted(name)
+    similar = get_close_matches(name.lower(), UNITS, n=1)
+    hint = f"; did you mean {similar[0]}?" if similar else ""
+    raise ValueError(
+        f"expected a unit such as bytes, milliseconds, percent, shards or requests/s, found {name!r}{hint}"
+    )
+
+
+def _is_countable(plural: str) -> bool:
+    word = plural.rpartition(" ")[2]
+    misspelled = get_close_matches(word, MEASURES, n=1, cutoff=MISSPELLED)
+    return word.endswith("s") and not word.endswith(MEASURED_ENDINGS) and not misspelled

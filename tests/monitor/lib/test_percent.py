@@ -1,0 +1,23 @@
+import pytest
+
+from monitor.lib.percent import format_percent
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        (None, "-"),
+        (0.0, "0 %"),
+        (0.0000001, "<0.01 %"),
+        (0.0001, "0.01 %"),
+        (0.0042, "0.42 %"),
+        (0.05, "5 %"),
+        (0.0999, "10 %"),
+        (0.1, "10 %"),
+        (0.914, "91 %"),
+        (1.0, "100 %"),
+        (12.5, "1250 %"),
+    ],
+)
+def test_a_utilization_is_said_in_percent(ratio: float | None, said: str) -> None:
+    assert format_percent(ratio) == said

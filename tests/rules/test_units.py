@@ -1,0 +1,148 @@
+import pytest
+from grafana_foundation_sdk.models import units as grafana
+
+from rules.limits import signals
+from rules.units import PERCENT, UNITS, UnitKind, parse_unit, unit_named
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (0, "shards", "0 shards"),
+        (7, "shards", "7 shards"),
+        (12.345, "requests/s", "12.3 requests/s"),
+        (999.4, "requests/s", "999 requests/s"),
+        (999.9, "requests/s", "1k requests/s"),
+        (1234, "requests/s", "1.23k requests/s"),
+        (999_900, "requests/s", "1M requests/s"),
+        (2_500_000_000, "requests/s", "2.5G requests/s"),
+        (7e15, "messages", "7000T messages"),
+        (0.0167, "requests/s", "0.0167 requests/s"),
+        (0.00002, "records/s", "2e-05 records/s"),
+        (0, "bytes/s", "0 B/s"),
+        (1000, "bytes/s", "1000 B/s"),
+        (1023.9, "bytes/s", "1 KiB/s"),
+        (1024, "bytes", "1 KiB"),
+        (3.6 * 2**20, "bytes/s", "3.6 MiB/s"),
+        (1010 * 2**20, "bytes/s", "1010 MiB/s"),
+        (1023.99 * 2**20, "bytes/s", "1 GiB/s"),
+        (1500 * 2**40, "bytes", "1500 TiB"),
+        (0, "milliseconds", "0 ms"),
+        (999.7, "milliseconds", "1 s"),
+        (1500, "milliseconds", "1.5 s"),
+        (59_999, "milliseconds", "1 min"),
+        (129_600_000, "milliseconds", "1.5 d"),
+        (86_300_000, "milliseconds", "24 h"),
+        (365 * 86_400_000, "milliseconds", "365 d"),
+        (92.5, "percent", "92.5 %"),
+    ],
+)
+def test_an_amount_is_short_and_has_its_unit(value: float, unit: str, said: str) -> None:
+    assert unit_named(unit).format(value) == said
+
+
+@pytest.mark.parametrize("unit", sorted({signal.unit.name for signal in signals()}))
+def test_no_unit_of_the_catalogue_is_said_in_powers_of_ten(unit: str) -> None:
+    for exponent in range(-3, 15):
+        for digits in (1, 1.004, 5.556, 9.994, 9.9951):
+            assert "e" not in unit_named(unit).split(digits * 10**exponent)[0], (digits, exponent)
+
+
+@pytest.mark.parametrize(
+    ("unit", "usage", "at_most", "bounded", "said"),
+    [
+        ("calls/s", 80.0, None, False, "80 calls/s"),
+        ("calls/s", None, None, False, "-"),
+        ("calls/s", None, None, True, "-"),
+        ("calls/s", 8.0, 80.0, True, "8 to 80 calls/s"),
+        ("calls/s", 0.0, 80.0, True, "at most 80 calls/s"),
+        ("calls/s", 0.0, 0.0, True, "at most 0 calls/s"),
+        ("calls/s", 8.0, None, True, "at least 8 calls/s"),
+        ("bytes/s", 2048.0, 4096.0, True, "2 to 4 KiB/s"),
+        ("bytes/s", 2.0, 4096.0, True, "2 B/s to 4 KiB/s"),
+    ],
+)
+def test_a_usage_that_is_only_bounded_is_said_by_its_bounds(
+    unit: str, usage: float | None, at_most: float | None, bounded: bool, said: str
+) -> None:
+    assert unit_named(unit).format_range(usage, at_most, bounded) == said
+
+
+@pytest.mark.parametrize(
+    ("unit", "usage", "limit", "said"),
+    [
+        ("requests/s", 3500.0, 4000.0, "3.5k of 4k requests/s"),
+        ("concurrent executions", 12.0, 1000.0, "12 of 1k concurrent executions"),
+        ("percent", 5.0, 70.0, "5 of 70 %"),
+        ("milliseconds", 3_600_000.0, 10_800_000.0, "1 of 3 h"),
+        ("milliseconds", 1_800_000.0, 10_800_000.0, "30 min of 3 h"),
+        ("bytes/s", 3.6 * 2**20, 4 * 2**20, "3.6 MiB/s of 4 MiB/s"),
+    ],
+)
+def test_the_unit_of_usage_and_limit_is_said_once_unless_it_is_of_bytes(
+    unit: str, usage: float, limit: float, said: str
+) -> None:
+    assert unit_named(unit).format_fraction(usage, limit) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "scale", "is_rate", "grafana_id"),
+    [
+        ("bytes", UnitKind.BYTES, 1.0, False, grafana.BytesIEC),
+        ("bytes/s", UnitKind.BYTES, 1.0, True, grafana.BytesPerSecondIEC),
+        ("milliseconds", UnitKind.DURATION, 0.001, False, grafana.Milliseconds),
+        ("percent", UnitKind.PERCENT, 1.0, False, grafana.Percent),
+        ("requests/s", UnitKind.COUNT, 1.0, True, grafana.RequestsPerSecond),
+        ("requests/period", UnitKind.COUNT, 1.0, False, grafana.Short),
+        ("execution environments per 10 s", UnitKind.COUNT, 1.0, False, grafana.Short),
+        ("shards", UnitKind.COUNT, 1.0, False, grafana.Short),
+        ("queues", UnitKind.COUNT, 1.0, False, grafana.Short),
+        ("read units/s", UnitKind.COUNT, 1.0, True, grafana.Short),
+        ("vCPUs", UnitKind.COUNT, 1.0, False, grafana.Short),
+    ],
+)
+def test_a_unit_is_read_by_its_name(
+    name: str, kind: UnitKind, scale: float, is_rate: bool, grafana_id: str
+) -> None:
+    unit = parse_unit(name)
+    assert (unit.name, str(unit), unit) == (name, name, unit_named(name))
+    assert (unit.kind, unit.scale, unit.is_rate, unit.grafana) == (kind, scale, is_rate, grafana_id)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("byts/s", "bytes/s"),
+        ("Bytes/s", "bytes/s"),
+        ("bytes/sec", "bytes/s"),
+        ("bytes per second", None),
+        ("kilobytes", "bytes"),
+        ("bites", "bytes"),
+        ("gigabits", None),
+        ("ms", None),
+        ("miliseconds", "milliseconds"),
+        ("seconds", "milliseconds"),
+        ("hours", None),
+        ("percents", "percent"),
+        ("percent/s", "percent"),
+        ("%", None),
+        ("request/s", "requests/s"),
+        ("requests/ s", "requests/s"),
+        ("shard", "shards"),
+        ("shards ", "shards"),
+        ("", None),
+    ],
+)
+def test_another_text_is_refused_with_the_nearest_name(name: str, meant: str | None) -> None:
+    with pytest.raises(ValueError, match=r"^expected a unit such as bytes, .*, found '") as caught:
+        parse_unit(name)
+    assert str(caught.value).partition("; ")[2] == (f"did you mean {meant}?" if meant else "")
+
+
+def test_every_unit_is_known_by_its_own_name() -> None:
+    assert all(parse_unit(name) is unit and unit.name == name for name, unit in UNITS.items())
+
+
+def test_the_unit_of_another_version_counts_what_it_names() -> None:
+    assert unit_named("furlongs/s").format(1200) == "1.2k furlongs/s"
+    assert unit_named("percent") is PERCENT
