@@ -216,6 +216,17 @@ async def test_values_without_a_time_of_their_own_are_not_used() -> None:
         assert some.read_up_to(range(3)) == [LAST, NEVER, LAST]
 
 
+@pytest.mark.parametrize(
+    "refusal", [ErrorResponse("ThrottlingException"), ErrorResponse("InternalFailure", 500)]
+)
+async def test_no_request_is_sent_that_is_not_counted(refusal: ErrorResponse) -> None:
+    """Only the cell sends another one, not botocore, whose own are neither counted nor limited."""
+    async with reading(lambda _: refusal, metrics=1) as given:
+        given.cell.max_attempts = 1
+        await given.reader.read(NOW)
+        assert given.calls(refusal.code) == len(given.server.bodies) == 1
+
+
 async def test_a_denied_call_affects_only_its_own_metrics() -> None:
     def partly(body: Body) -> Response:
         denied = any(name_of(query) == "0" for query in body["MetricDataQueries"])
