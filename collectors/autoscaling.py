@@ -23,6 +23,7 @@ from collectors.base import (
     epoch_seconds,
     highest,
 )
+from rules.units import PERCENT
 
 PAGE_SIZE = 100  # groups
 UNIT_CAPACITY_TYPES = {"vcpu", "memory-mib"}  # the values of DesiredCapacityType that do not count instances
@@ -31,7 +32,7 @@ desired = Metric("AWS/AutoScaling", "GroupDesiredCapacity", "Maximum")
 max_size = Metric("AWS/AutoScaling", "GroupMaxSize", "Maximum")
 in_service_instances = Metric("AWS/AutoScaling", "GroupInServiceInstances", "Minimum")
 in_service_units = Metric("AWS/AutoScaling", "GroupInServiceCapacity", "Minimum")
-cpu = Metric("AWS/EC2", "CPUUtilization", "Average")
+cpu = Metric("AWS/EC2", "CPUUtilization", "Average", unit=PERCENT)
 resource_count = Metric("AWS/Usage", "ResourceCount", "Maximum")
 
 GROUP_COUNT = resource_count.of(

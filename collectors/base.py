@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from collectors.resource import ACCOUNT, Resource
+from rules.units import COUNT, Unit
 
 __all__ = [
     "ACCOUNT",
@@ -44,6 +45,7 @@ class Metric:
     zero_when_absent: AWS publishes no point when nothing happened, as of Lambda's Throttles. A minute that
     was read without a point then counts as 0, once other points prove that AWS has published the minute (see
     `monitor.fleet.namespaces`). For all other metrics a missing point is unknown.
+    unit: that of its values, except of `SampleCount`, which counts them. Streamed values are converted to it.
     """
 
     namespace: str
@@ -51,6 +53,7 @@ class Metric:
     stat: str
     zero_when_absent: bool = False
     dimensions: tuple[tuple[str, str], ...] = ()
+    unit: Unit = COUNT
 
     def of(self, **dimensions: str) -> "Metric":
         """The same metric with these dimensions."""

@@ -27,6 +27,7 @@ from collectors.kinesis_write_peak import (
     incoming_bytes,
     stream_name,
 )
+from rules.units import BYTES, MILLISECONDS
 
 MIB = 1024**2
 SHARD_WRITE_BYTES = MIB  # per second, documented as 1 MB/s
@@ -37,11 +38,13 @@ HOUR_MS = 3_600_000  # milliseconds
 
 # Kinesis publishes these only for minutes with writes or reads.
 incoming_records = Metric("AWS/Kinesis", "IncomingRecords", "Sum", zero_when_absent=True)
-outgoing_bytes = Metric("AWS/Kinesis", "OutgoingBytes", "Sum")
+outgoing_bytes = Metric("AWS/Kinesis", "OutgoingBytes", "Sum", unit=BYTES)
 get_records = Metric("AWS/Kinesis", "GetRecords.Success", "SampleCount", zero_when_absent=True)
-iterator_age = Metric("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", "Maximum")
-millis_behind = Metric("AWS/Kinesis", "SubscribeToShardEvent.MillisBehindLatest", "Maximum")
-pushed_bytes = Metric("AWS/Kinesis", "SubscribeToShardEvent.Bytes", "Sum")
+iterator_age = Metric("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", "Maximum", unit=MILLISECONDS)
+millis_behind = Metric(
+    "AWS/Kinesis", "SubscribeToShardEvent.MillisBehindLatest", "Maximum", unit=MILLISECONDS
+)
+pushed_bytes = Metric("AWS/Kinesis", "SubscribeToShardEvent.Bytes", "Sum", unit=BYTES)
 throttled_writes = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 throttled_reads = Metric("AWS/Kinesis", "ReadProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 from prometheus_client import CollectorRegistry
 
+from collectors import COLLECTORS
 from collectors.base import Collector, Observed, ScanFunction
 from monitor.aws.cell import Cell
 from monitor.aws.clients import EXTRA_PAGINATIONS, ClientCache
@@ -21,7 +22,9 @@ from monitor.aws.clock import AwsClock
 from monitor.aws.pagination import Pagination
 from monitor.aws.scan import Scan
 from monitor.aws.telemetry import AwsTelemetry
+from rules.limits import catalogue
 from tests.fake_cloudwatch import fake_credentials
+from tests.metric_units import unit_conflicts
 
 # How AWS documents that a parameter must not be sent with a page's token.
 REJECTED_BESIDE_TOKEN = re.compile(
@@ -177,8 +180,12 @@ class FakeAws:
         return {IAM_ACTIONS.get(call, call) for call in self.calls}
 
     async def run_scan(self, function: ScanFunction) -> dict[tuple[str, str], Observed]:
-        """What a scan function yields, by signal and resource."""
-        return {(one.signal, one.resource.display_name): one async for one in function(self.scan)}
+        """What a scan function yields, by signal and resource; its metrics are in the signals' units."""
+        found = {(one.signal, one.resource.display_name): one async for one in function(self.scan)}
+        for service in (one.service for one in COLLECTORS if function in one.scans):
+            signals = catalogue()[service].signals
+            assert [text for one in found.values() for text in unit_conflicts(one, signals[one.signal])] == []
+        return found
 
     async def run_all_scans(self, collector: Collector) -> dict[tuple[str, str], Observed]:
         """What all scan functions of a collector yield."""

@@ -57,7 +57,7 @@ MAY_IMPORT = {
         "push": "exposition fleet lib outbound rules schema",
         "access": "http lib schema",
         "notifiers": "aws collectors fleet lib outbound rules schema",
-        "stream": "aws collectors cost fleet lib schema",
+        "stream": "aws collectors cost fleet lib rules schema",
         "outbound": "aws lib",
         "exposition": "fleet http lib rules",
         "cost": "aws collectors fleet lib rules",

@@ -1,4 +1,4 @@
-"""The metrics and statistics that collectors declare. Only these are decoded from a stream."""
+"""The metrics that collectors declare, their statistics and units. Only these are decoded from a stream."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from collectors import COLLECTORS
 from collectors.base import Collector
 from monitor.stream.points import BASE_STATISTICS
+from rules.units import Unit
 
 Statistics = tuple[str, ...]  # as CloudWatch names them
 
@@ -25,6 +26,12 @@ def statistics_by_metric(
     return {metric: tuple(sorted(read)) for metric, read in sorted(statistics.items())}
 
 
+def units_by_metric(collectors: Iterable[Collector] = COLLECTORS) -> Mapping[tuple[str, str], Unit]:
+    """Return the unit that collectors expect, by namespace and name of the metric."""
+    metrics = (metric for collector in collectors for metric in collector.metrics)
+    return {(metric.namespace, metric.name): metric.unit for metric in metrics}
+
+
 def additional_statistics(statistics: Iterable[str]) -> Statistics:
     """Return the statistics that a metric stream includes only if configured to, such as p99, sorted."""
     return tuple(sorted({name for name in statistics if name not in STATISTIC_FIELDS and name != AVERAGE}))
@@ -40,6 +47,7 @@ def services_by_namespace(collectors: Iterable[Collector] = COLLECTORS) -> Mappi
 
 
 DECLARED_METRICS = statistics_by_metric()
+DECLARED_UNITS = units_by_metric()
 SERVICES_BY_NAMESPACE = services_by_namespace()
 DECODED_STATISTICS: Statistics = (
     *BASE_STATISTICS,

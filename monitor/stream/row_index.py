@@ -15,6 +15,7 @@ from monitor.fleet.metric_query import metric_query
 from monitor.stream.declared_metrics import (
     AVERAGE,
     DECLARED_METRICS,
+    DECLARED_UNITS,
     DECODED_STATISTICS,
     MAX_STATISTICS,
     STATISTIC_FIELDS,
@@ -86,13 +87,14 @@ class RowIndex(Columns):
 
     def _add(self, name: MetricName) -> None:
         number, statistics = self.allocate(), DECLARED_METRICS[name.namespace, name.metric]
+        unit = DECLARED_UNITS[name.namespace, name.metric]
         metrics = [
             Metric(name.namespace, name.metric, stat, dimensions=name.dimensions) for stat in statistics
         ]
         self._queries.append(tuple(map(metric_query, metrics)))
         for n, statistic in enumerate(statistics):
             self.statistic[number, n] = STATISTICS.index(STATISTIC_FIELDS.get(statistic, statistic))
-            self.conversion[number, n] = conversion_factor(name.namespace, name.metric, statistic, name.unit)
+            self.conversion[number, n] = conversion_factor(name.unit, unit, statistic)
         metric = CellMetric(name.cell, name.namespace, name.metric)
         self.metric[number] = _index(self._metric_numbers, self.metrics, metric)
         owner = name.cell, METRIC_OWNERS[name.namespace, name.metric]

@@ -6,60 +6,49 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-metric
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
+from rules.units import COUNT, PERCENT, Unit, UnitKind
 
-class StreamUnit(NamedTuple):
-    """A unit. kind: its base unit (number, bytes, milliseconds, percent). factor: base units per unit."""
-
-    kind: str
-    factor: float
-
-
-NUMBER, BYTES, MILLISECONDS, PERCENT = "number", "bytes", "milliseconds", "percent"
 PLAIN_UNITS = ("", "None", "1", "Count", "{Count}")  # AWS sends several of these for one metric
 PREFIXES = (("", "", 1.0), ("Kilo", "k", 1e3), ("Mega", "M", 1e6), ("Giga", "G", 1e9), ("Tera", "T", 1e12))
-TIME_UNITS = (("Seconds", "s", 1e3), ("Milliseconds", "ms", 1.0), ("Microseconds", "us", 1e-3))
-
-# The kinds of metrics that are not plain numbers; their limits are in the base unit of the kind.
-METRIC_KINDS: Mapping[tuple[str, str], str] = {
-    ("AWS/Kinesis", "IncomingBytes"): BYTES,
-    ("AWS/Kinesis", "OutgoingBytes"): BYTES,
-    ("AWS/Kinesis", "SubscribeToShardEvent.Bytes"): BYTES,
-    ("AWS/Kinesis", "SubscribeToShardEvent.MillisBehindLatest"): MILLISECONDS,
-    ("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds"): MILLISECONDS,
-    ("AWS/EC2", "CPUUtilization"): PERCENT,
-}
+TIME_UNITS = (("Seconds", "s", 1.0), ("Milliseconds", "ms", 1e-3), ("Microseconds", "us", 1e-6))
 
 
-def _units() -> Iterator[tuple[str, StreamUnit]]:
+def _units() -> Iterator[tuple[str, Unit]]:
     for text in PLAIN_UNITS:
-        yield text, StreamUnit(NUMBER, 1.0)
+        yield text, COUNT
     for text in ("Percent", "%"):
-        yield text, StreamUnit(PERCENT, 1.0)
-    for name, code, size in TIME_UNITS:
-        yield from ((text, StreamUnit(MILLISECONDS, size)) for text in (name, code))
+        yield text, PERCENT
+    for name, code, seconds in TIME_UNITS:
+        yield from _named((name, code), UnitKind.DURATION, seconds)
     for long, short, size in PREFIXES:
         for per, slash in (("", ""), ("/Second", "/s")):
             names = f"{long}bytes".capitalize() + per, f"{short}By{slash}"
             bits = f"{long}bits".capitalize() + per, f"{short}bit{slash}", f"{short}Bit{slash}"
-            yield from ((text, StreamUnit(BYTES + slash, size)) for text in names)
-            yield from ((text, StreamUnit(BYTES + slash, size / 8)) for text in bits)
-    for text in ("Count/Second", "{Count}/s"):
-        yield text, StreamUnit("number/s", 1.0)
+            yield from _named(names, UnitKind.BYTES, size, is_rate=bool(per))
+            yield from _named(bits, UnitKind.BYTES, size / 8, is_rate=bool(per))
+    yield from _named(("Count/Second", "{Count}/s"), UnitKind.COUNT, is_rate=True)
 
 
-UNITS: Mapping[str, StreamUnit] = dict(_units())
+def _named(
+    texts: tuple[str, ...], kind: UnitKind, scale: float = 1.0, is_rate: bool = False
+) -> Iterator[tuple[str, Unit]]:
+    """Yield a unit by each of its texts: CloudWatch's name, then UCUM codes."""
+    unit = Unit(texts[0], texts[1], kind, scale, is_rate)
+    return ((text, unit) for text in texts)
 
 
-def conversion_factor(namespace: str, metric: str, statistic: str, unit: str) -> float:
-    """Return the factor from `unit` to the base unit of a metric's kind; NaN for a unit of another kind.
+UNITS: Mapping[str, Unit] = dict(_units())
 
-    Plain numbers and unknown units count as the base unit. A SampleCount has no unit.
+
+def conversion_factor(text: str, declared: Unit, statistic: str) -> float:
+    """Return the factor from a streamed unit to the declared one of the metric; NaN if they contradict.
+
+    Plain numbers and unknown units count as the declared unit. A SampleCount has no unit.
     """
-    stream_unit = UNITS.get(unit)
-    if stream_unit is None or stream_unit.kind == NUMBER:
+    unit = UNITS.get(text, COUNT)
+    if unit is COUNT:
         return 1.0
-    if stream_unit.kind != METRIC_KINDS.get((namespace, metric), NUMBER):
+    if (unit.kind, unit.is_rate) != (declared.kind, declared.is_rate):
         return math.nan
-    return 1.0 if statistic == "SampleCount" else stream_unit.factor
+    return 1.0 if statistic == "SampleCount" else unit.scale / declared.scale

@@ -11,8 +11,6 @@ from collectors.base import Collector, Metric
 from monitor.cli.stream import app
 from monitor.schema.types import known_services
 from monitor.stream.aws_setup import cloudformation, filters_for, terraform
-from monitor.stream.declared_metrics import DECLARED_METRICS
-from monitor.stream.units import METRIC_KINDS
 
 ALL = filters_for(known_services())
 P99 = Collector(
@@ -93,9 +91,3 @@ def test_an_unknown_service_is_one_sentence() -> None:
     result = CliRunner().invoke(app, ["setup", "--format", "terraform", "--service", "s4"])
     assert result.exit_code == 2
     assert "s4" in result.stderr
-
-
-def test_units_are_declared_for_metrics_that_are_read_and_for_those_whose_name_has_one() -> None:
-    assert set(METRIC_KINDS) <= set(DECLARED_METRICS)
-    named = {metric for metric in DECLARED_METRICS if metric[1].endswith(("Bytes", "Milliseconds"))}
-    assert named <= set(METRIC_KINDS)

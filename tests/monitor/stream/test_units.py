@@ -3,45 +3,43 @@ import math
 import pytest
 
 from monitor.stream.units import conversion_factor
+from rules.units import BYTES, COUNT, MILLISECONDS, PERCENT, Unit
 
-AGE, BYTES = "GetRecords.IteratorAgeMilliseconds", "IncomingBytes"
 
-
-@pytest.mark.parametrize("unit", ["", "None", "1", "Count", "{Count}", "Furlongs"])
-@pytest.mark.parametrize("metric", [AGE, BYTES, "IncomingRecords"])
-def test_plain_numbers_and_unknown_units_are_taken_as_they_are(metric: str, unit: str) -> None:
-    assert conversion_factor("AWS/Kinesis", metric, "Sum", unit) == 1.0
+@pytest.mark.parametrize("text", ["", "None", "1", "Count", "{Count}", "Furlongs"])
+@pytest.mark.parametrize("declared", [MILLISECONDS, BYTES, PERCENT, COUNT])
+def test_plain_numbers_and_unknown_units_are_taken_as_they_are(declared: Unit, text: str) -> None:
+    assert conversion_factor(text, declared, "Sum") == 1.0
 
 
 @pytest.mark.parametrize(
-    ("metric", "units", "expected"),
+    ("declared", "texts", "expected"),
     [
         (BYTES, ("Bytes", "By"), 1.0),
         (BYTES, ("Kilobytes", "kBy"), 1e3),
         (BYTES, ("Terabytes", "TBy"), 1e12),
         (BYTES, ("Bits", "bit"), 0.125),
         (BYTES, ("Megabits", "Mbit", "MBit"), 125_000.0),
-        (AGE, ("Milliseconds", "ms"), 1.0),
-        (AGE, ("Seconds", "s"), 1000.0),
-        (AGE, ("Microseconds", "us"), 0.001),
+        (MILLISECONDS, ("Milliseconds", "ms"), 1.0),
+        (MILLISECONDS, ("Seconds", "s"), 1000.0),
+        (MILLISECONDS, ("Microseconds", "us"), 0.001),
+        (PERCENT, ("Percent", "%"), 1.0),
         (
             BYTES,
             ("Percent", "%", "Seconds", "ms", "Bytes/Second", "By/s", "Count/Second", "{Count}/s"),
             math.nan,
         ),
-        (AGE, ("Kilobytes", "By", "Percent"), math.nan),
-        ("IncomingRecords", ("Bytes", "By", "Milliseconds", "%"), math.nan),
+        (MILLISECONDS, ("Kilobytes", "By", "Percent"), math.nan),
+        (COUNT, ("Bytes", "By", "Milliseconds", "%", "Count/Second", "{Count}/s"), math.nan),
     ],
 )
 def test_scales_are_converted_and_others_contradict(
-    metric: str, units: tuple[str, ...], expected: float
+    declared: Unit, texts: tuple[str, ...], expected: float
 ) -> None:
-    for unit in units:
-        assert conversion_factor("AWS/Kinesis", metric, "Maximum", unit) == pytest.approx(
-            expected, nan_ok=True
-        )
+    for text in texts:
+        assert conversion_factor(text, declared, "Maximum") == pytest.approx(expected, nan_ok=True)
 
 
 def test_a_count_of_samples_has_no_scale() -> None:
-    assert conversion_factor("AWS/Kinesis", BYTES, "SampleCount", "Kilobytes") == 1.0
-    assert math.isnan(conversion_factor("AWS/Kinesis", BYTES, "SampleCount", "Percent"))
+    assert conversion_factor("Kilobytes", BYTES, "SampleCount") == 1.0
+    assert math.isnan(conversion_factor("Percent", BYTES, "SampleCount"))

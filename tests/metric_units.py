@@ -1,0 +1,49 @@
+"""Checks that the metrics of a series are in the units that its signal needs."""
+
+from collections.abc import Iterator
+
+from collectors.base import PER_MINUTE, Metric, Observed, Op, Usage
+from rules.limits import Signal
+from rules.units import COUNT, Unit
+
+# Operations whose result is in the unit of their terms. The last term of READER_LAG is what is written.
+TERMS = {
+    Op.SUM: slice(None),
+    Op.MAX: slice(None),
+    Op.DIFFERENCE: slice(None),
+    Op.COUNT_DIFFERENCE: slice(None),
+    Op.READER_LAG: slice(-1),
+}
+
+
+def unit_conflicts(observed: Observed, signal: Signal) -> list[str]:
+    """The metrics whose unit is not that of the number they are read for, if their values are only added.
+
+    A weight other than 1 or PER_MINUTE may change the unit, so that such a term says nothing.
+    """
+    throttled = signal.throttled_unit or COUNT
+    needed = {
+        "usage": (observed.usage, signal.unit),
+        "upper_bound": (observed.upper_bound, signal.unit),
+        "published_limit": (observed.published_limit, signal.unit),
+        "throttled": (observed.throttled, throttled),
+        "served": (observed.served, throttled),
+    }
+    return [
+        f"{signal.id}: {name} is in {unit}, {metric.name} in {metric.unit}"
+        for name, (formula, unit) in needed.items()
+        for metric in _added(formula)
+        if not _comparable(metric, unit)
+    ]
+
+
+def _added(formula: object) -> Iterator[Metric]:
+    if isinstance(formula, Usage) and formula.op in TERMS:
+        for metric, weight in formula.terms[TERMS[formula.op]]:
+            if abs(weight) in (1.0, PER_MINUTE):
+                yield metric
+
+
+def _comparable(metric: Metric, unit: Unit) -> bool:
+    own = COUNT if metric.stat == "SampleCount" else metric.unit
+    return (own.kind, own.scale) == (unit.kind, unit.scale)
