@@ -11,6 +11,8 @@ from prometheus_client import CollectorRegistry
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.config import example as config_example
 from monitor.config.config import Config
+from monitor.config.example import summary
+from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.receivers import RECEIVER_BY_TYPE
 from monitor.notifiers.webhook_body import webhook_schema
 from monitor.schema.types import SecretSources
@@ -31,16 +33,30 @@ def test_a_receiver_takes_four_lines() -> None:
     assert len(EXAMPLES[0].splitlines()) <= 4
 
 
+def marked(name: str) -> str:
+    """The text between two marks. When a test of it fails, copy the expected text between them."""
+    _, _, rest = DOCS.partition(f"<!-- {name} -->\n")
+    text, mark, _ = rest.partition(f"\n<!-- end of {name} -->")
+    assert mark
+    return text
+
+
+def row(type: str, receiver: type[BaseReceiver]) -> str:
+    """The row of a type: what its docstring begins with, and its required keys."""
+    fields = receiver.model_fields.items()
+    keys = [f"`{field.alias or name}`" for name, field in fields if field.is_required() and name != "name"]
+    return f"| `{type}` | {summary(receiver).removesuffix('.')} | {', '.join(keys)} |"
+
+
 def test_every_type_of_receiver_is_documented() -> None:
-    assert re.findall(r"^\| `(\w+)` \| .*\| `", DOCS, re.MULTILINE) == list(RECEIVER_BY_TYPE)
+    rows = [row(type, receiver) for type, receiver in RECEIVER_BY_TYPE.items()]
+    missing = [one for one in rows if one not in DOCS]
+    assert not missing, "docs/alerts.md lacks these rows:\n" + "\n".join(missing)
+    assert marked("receivers").splitlines() == ["| type | receiver | requires |", "|--|--|--|", *rows]
 
 
 def test_the_schema_of_the_webhook_is_documented() -> None:
-    """When this fails, copy the expected text between the two marks."""
-    _, _, rest = DOCS.partition("<!-- schema -->\n")
-    documented, mark, _ = rest.partition("\n<!-- end of schema -->")
-    assert mark
-    assert documented == f"```json\n{json.dumps(webhook_schema(), indent=1)}\n```"
+    assert marked("schema") == f"```json\n{json.dumps(webhook_schema(), indent=1)}\n```"
 
 
 def test_every_family_about_deliveries_is_named() -> None:

@@ -190,17 +190,16 @@ class AuthConfig(ConfigModel):
 
     tokens: tuple[TokenConfig, ...] = Field(
         default=(),
-        description="Bearer tokens of programs: name; role; token, token_env or token_file; expires, a day.",
+        description="Bearer tokens of programs; each needs token, token_env or token_file.",
     )
     users: tuple[UserConfig, ...] = Field(
         default=(),
-        description="People with a password: name; role; password_hash (of `headroom config password-hash`), "
-        "password, password_env or password_file.",
+        description="People with a password; each needs password_hash, password, password_env or "
+        "password_file.",
     )
     proxy: ProxyConfig | None = Field(
         default=None,
-        description="A reverse proxy that authenticates users: header with the name, addresses of the proxy "
-        "in `from`, and a role or a role_header.",
+        description="A reverse proxy that authenticates users.",
     )
     allow_anonymous: Flag = Field(default=False, description="Allow clients without credentials.")
     anonymous_role: Annotated[Role, choice(*ROLES)] = Field(

@@ -1,14 +1,16 @@
 """Renders the model of the configuration as a commented example, and as a JSON schema for editors."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from inspect import getdoc
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from monitor.config.config import Config
-from monitor.schema.problems import nested_model
+from monitor.schema.problems import nested_models
 
 WIDTH = 100
 HEADER = """\
@@ -35,8 +37,43 @@ def _entry(name: str, field: FieldInfo) -> str:
 
 
 def _remarks(field: FieldInfo) -> Iterator[str]:
-    model = nested_model(field.annotation)
-    yield from textwrap.wrap(field.description or "", WIDTH, initial_indent="## ", subsequent_indent="## ")
-    for name, key in model.model_fields.items() if model else ():
-        remark = f"{key.alias or name}: {key.description}"
-        yield from textwrap.wrap(remark, WIDTH, initial_indent="##   ", subsequent_indent="##       ")
+    yield from _wrapped(field.description or "", 0)
+    yield from _explained(nested_models(field.annotation), ())
+
+
+def _explained(models: Sequence[type[BaseModel]], parents: tuple[type[BaseModel], ...]) -> Iterator[str]:
+    """Explain the keys of a model; of the alternatives of a union the common keys, then those of each `type`.
+
+    parents: the models that contain it, which are not explained again.
+    """
+    if len(models) <= 1:
+        yield from (line for model in models for line in _key_lines(model, list(model.model_fields), parents))
+        return
+    common = [name for name in models[0].model_fields if all(name in one.model_fields for one in models)]
+    yield from _key_lines(models[0], [name for name in common if name != "type"], parents)
+    for model in models:
+        yield from _wrapped(
+            f"`type: {model.model_fields['type'].default}`: {summary(model)}", len(parents) + 1
+        )
+        own = [name for name in model.model_fields if name not in common]
+        yield from _key_lines(model, own, (*parents, model))
+
+
+def _key_lines(
+    model: type[BaseModel], names: Sequence[str], parents: tuple[type[BaseModel], ...]
+) -> Iterator[str]:
+    for name in names:
+        field = model.model_fields[name]
+        yield from _wrapped(f"{field.alias or name}: {field.description}", len(parents) + 1)
+        above = (*parents, model)
+        yield from _explained([one for one in nested_models(field.annotation) if one not in above], above)
+
+
+def summary(model: type[BaseModel]) -> str:
+    """Return the first paragraph of a model's docstring, on one line."""
+    return " ".join((getdoc(model) or "").partition("\n\n")[0].split())
+
+
+def _wrapped(text: str, depth: int) -> list[str]:
+    indent = "## " + "  " * depth
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "    " * bool(depth))

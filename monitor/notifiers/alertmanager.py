@@ -22,10 +22,10 @@ MAX_MISSED_KEEPALIVES = 4  # failed repetitions after which Alertmanager resolve
 
 
 class Alertmanager(BaseReceiver):
-    """One Alertmanager, or the replicas of one cluster.
+    """All replicas of an Alertmanager, through their API; firing alerts are repeated every minute.
 
-    Alertmanager resolves an alert that is not sent again, so firing alerts are repeated every `keepalive`
-    seconds. A replica that was down gets them with the next repetition.
+    Alertmanager resolves an alert that is not sent again within four times `keepalive` seconds. A replica
+    that was down gets the alerts with the next repetition.
     """
 
     per_alert: ClassVar[bool] = True
@@ -34,9 +34,12 @@ class Alertmanager(BaseReceiver):
     type: Literal["alertmanager"] = "alertmanager"
     urls: Annotated[tuple[SecretUrl, ...], NON_EMPTY] = Field(
         description="Addresses of all replicas, with the path prefix if there is one: http://alertmanager:9093",
+        examples=[["https://alertmanager.example.com"]],
     )
     authorization: Secret | None = Field(
-        default=None, description="The Authorization header, such as: Bearer and a token."
+        default=None,
+        description="The Authorization header, such as: Bearer and a token.",
+        examples=["Bearer example-token"],
     )
 
     @model_validator(mode="after")

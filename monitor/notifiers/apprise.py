@@ -23,10 +23,16 @@ NOT_INSTALLED = "Apprise is not installed: pip install 'aws-headroom[apprise]'"
 
 
 class Apprise(BaseReceiver):
-    """A service by its Apprise URL. Apprise connects itself, so our rules for addresses do not apply."""
+    """One of a hundred other services, through the extra `apprise`; set allow_insecure and allow_private.
+
+    Apprise connects itself, so our rules for addresses do not apply.
+    """
 
     type: Literal["apprise"] = "apprise"
-    url: Secret = Field(description="The service's Apprise URL, which is a secret.")
+    url: Secret = Field(
+        description="The service's Apprise URL, which is a secret.",
+        examples=["json://example.com/hook"],
+    )
 
     async def addresses(self, client: OutboundClient) -> Sequence[str]:
         return []

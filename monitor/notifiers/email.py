@@ -46,18 +46,28 @@ Mailbox = Annotated[Text, AfterValidator(_mailbox)]
 
 
 class Email(BaseReceiver):
-    """Mailboxes, and the SMTP server that accepts messages for them."""
+    """Mailboxes, through an SMTP server."""
 
     type: Literal["email"] = "email"
-    host: Annotated[Text, AfterValidator(_host)] = Field(description="The SMTP server.")
+    host: Annotated[Text, AfterValidator(_host)] = Field(
+        description="The SMTP server.", examples=["smtp.example.com"]
+    )
     port: Port | None = Field(default=None, description="Its port; default: 587, 465 or 25, by `tls`.")
     tls: Annotated[Literal["starttls", "tls", "none"], choice(*DEFAULT_PORTS)] = Field(
         default="starttls", description="How the connection is encrypted; none requires allow_insecure."
     )
-    username: Text | None = Field(default=None, description="The user to log in as; default: no login.")
-    password: Secret | None = Field(default=None, description="The password of `username`.")
-    sender: Mailbox = Field(alias="from", description="The sender's address.")
-    to: Annotated[tuple[Mailbox, ...], NON_EMPTY] = Field(description="The recipients' addresses.")
+    username: Text | None = Field(
+        default=None, description="The user to log in as; default: no login.", examples=["headroom"]
+    )
+    password: Secret | None = Field(
+        default=None, description="The password of `username`.", examples=["example-password"]
+    )
+    sender: Mailbox = Field(
+        alias="from", description="The sender's address.", examples=["headroom@example.com"]
+    )
+    to: Annotated[tuple[Mailbox, ...], NON_EMPTY] = Field(
+        description="The recipients' addresses.", examples=[["oncall@example.com"]]
+    )
 
     @property
     def _port(self) -> int:

@@ -23,12 +23,14 @@ MAX_SUMMARY = 1024  # characters
 
 
 class PagerDuty(BaseReceiver):
-    """A service of PagerDuty, by the key of its Events API v2 integration."""
+    """A service of PagerDuty, through Events v2: an alert is an incident, which its resolution resolves."""
 
     per_alert: ClassVar[bool] = True
 
     type: Literal["pagerduty"] = "pagerduty"
-    routing_key: Secret = Field(description="The integration key of the service.")
+    routing_key: Secret = Field(
+        description="The integration key of the service.", examples=["0123456789abcdef0123456789abcdef"]
+    )
     url: Url = Field(
         default="https://events.pagerduty.com/v2/enqueue",
         description="The URL to post to; for accounts in the EU: https://events.eu.pagerduty.com/v2/enqueue",

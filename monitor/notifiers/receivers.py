@@ -1,6 +1,6 @@
 """All types of receivers, as the configuration names them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 
@@ -15,17 +15,10 @@ from monitor.notifiers.teams import Teams
 from monitor.notifiers.webhook import Webhook
 from monitor.schema.problems import Problem, problem, shown_value, suggestion, to_validation_error
 
-RECEIVER_TYPES: tuple[type[BaseReceiver], ...] = (
-    Webhook,
-    Alertmanager,
-    Slack,
-    PagerDuty,
-    Teams,
-    Sns,
-    Email,
-    Apprise,
-)
-RECEIVER_BY_TYPE = {kind.model_fields["type"].default: kind for kind in RECEIVER_TYPES}
+AnyReceiver = Webhook | Alertmanager | Slack | PagerDuty | Teams | Sns | Email | Apprise
+RECEIVER_BY_TYPE: dict[str, type[BaseReceiver]] = {
+    kind.model_fields["type"].default: kind for kind in get_args(AnyReceiver)
+}
 
 
 def _by_type(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
@@ -44,5 +37,4 @@ def _by_type(value: Any, handler: ValidatorFunctionWrapHandler, info: Validation
     return RECEIVER_BY_TYPE[kind].model_validate(value, context=info.context)
 
 
-AnyReceiver = Webhook | Alertmanager | Slack | PagerDuty | Teams | Sns | Email | Apprise
 Receiver = Annotated[AnyReceiver, Field(discriminator="type"), WrapValidator(_by_type)]

@@ -37,10 +37,13 @@ MAX_FIELDS = 10
 
 
 class Slack(BaseReceiver):
-    """A channel of Slack."""
+    """A channel of Slack, through an incoming webhook."""
 
     type: Literal["slack"] = "slack"
-    url: SecretUrl = Field(description="The incoming webhook's URL, which is a secret.")
+    url: SecretUrl = Field(
+        description="The incoming webhook's URL, which is a secret.",
+        examples=["https://hooks.slack.com/services/T0000/B0000/example"],
+    )
 
     async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
         body = encode_json(payload(notification, self))

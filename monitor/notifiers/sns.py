@@ -40,10 +40,12 @@ def _topic(value: str) -> str:
 
 
 class Sns(BaseReceiver):
-    """A topic of SNS."""
+    """A topic of SNS, with the credentials of the environment."""
 
     type: Literal["sns"] = "sns"
-    topic_arn: Annotated[Text, AfterValidator(_topic)] = Field(description="The topic's ARN.")
+    topic_arn: Annotated[Text, AfterValidator(_topic)] = Field(
+        description="The topic's ARN.", examples=["arn:aws:sns:eu-west-1:123456789012:alerts"]
+    )
 
     @property
     def region(self) -> str:

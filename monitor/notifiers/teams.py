@@ -30,10 +30,15 @@ COLORS = {"critical": "Attention", "warning": "Warning", "info": "Accent"}
 
 
 class Teams(BaseReceiver):
-    """A channel or chat of Teams."""
+    """A channel or chat of Microsoft Teams, as an Adaptive Card to the webhook trigger of a workflow."""
 
     type: Literal["teams"] = "teams"
-    url: SecretUrl = Field(description="The URL of the workflow's webhook trigger, which is a secret.")
+    url: SecretUrl = Field(
+        description="The URL of the workflow's webhook trigger, which is a secret.",
+        examples=[
+            "https://example.westeurope.logic.azure.com/workflows/example/triggers/manual/paths/invoke"
+        ],
+    )
 
     async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
         body = encode_json(payload(notification, self))

@@ -20,19 +20,23 @@ from monitor.schema.secrets import Secret, SecretUrl, check_authorization
 
 
 class Webhook(BaseReceiver):
-    """Any program that accepts JSON by HTTP POST."""
+    """Any program that accepts JSON by HTTP POST: Headroom's body, or that of Alertmanager's webhook."""
 
     type: Literal["webhook"] = "webhook"
-    url: SecretUrl = Field(description="The URL to post to.")
+    url: SecretUrl = Field(description="The URL to post to.", examples=["https://example.com/hook"])
     format: Annotated[Literal["headroom", "alertmanager"], choice("headroom", "alertmanager")] = Field(
         default="headroom",
         description="The format of the body: Headroom's, or that of Alertmanager's webhook_config.",
     )
     secret: SigningSecret | None = Field(
-        default=None, description="The secret that signs requests (Standard Webhooks): whsec_ and base64."
+        default=None,
+        description="The secret that signs requests (Standard Webhooks): whsec_ and base64.",
+        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
     )
     authorization: Secret | None = Field(
-        default=None, description="The Authorization header, such as: Bearer and a token."
+        default=None,
+        description="The Authorization header, such as: Bearer and a token.",
+        examples=["Bearer example-token"],
     )
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from monitor.lib.errors import HeadroomError
@@ -97,16 +98,25 @@ def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
 def _keys(model: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
     for parent in parents:
         if isinstance(parent, str):
-            model = nested_model(model.model_fields[parent].annotation) or model
-    return list(model.model_fields)
+            model = nested_model(_fields_by_key(model)[parent].annotation) or model
+    return list(_fields_by_key(model))
+
+
+def _fields_by_key(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def nested_model(annotation: Any) -> type[BaseModel] | None:
-    """Return the model in a field's annotation, or in its list items; None if there is none."""
-    for kind in (annotation, *get_args(annotation)):
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind
-    return None
+    """Return the model in a field's annotation, or in its list items; None if there is not exactly one."""
+    models = nested_models(annotation)
+    return models[0] if len(models) == 1 else None
+
+
+def nested_models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models in a field's annotation: several for a union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in nested_models(part)]
 
 
 def duplicate_values(

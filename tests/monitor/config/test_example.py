@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from monitor.config.config import Config
 from monitor.config.example import example_file, json_schema
 from monitor.config.file import parse_config
 from monitor.config.override_settings import PartialBand
-from monitor.schema.problems import nested_model
+from monitor.notifiers.receiver import BaseReceiver
+from monitor.schema.problems import nested_model, nested_models
 from monitor.schema.types import SecretSources, known_services
 from rules.strict_yaml import parse
 
@@ -40,33 +42,47 @@ def test_the_example_as_it_stands_is_the_default() -> None:
 
 
 def test_every_key_in_use_loads_and_is_documented(tmp_path: Path) -> None:
-    (tmp_path / "external-id").write_text("from-a-file\n")
-    (tmp_path / "firehose-keys").write_text("a-key-of-firehose\n")
-    (tmp_path / "pagerduty-key").write_text("0123456789abcdef0123456789abcdef\n")
-    (tmp_path / "prometheus-token").write_text("fedcba9876543210fedcba9876543210\n")
+    for name in re.findall(r"_file: (\S+)", IN_USE):
+        (tmp_path / name).write_text(f"from-the-file-{name}\n")
     made = trustme.CA().issue_cert("headroom.example.org")
     made.private_key_pem.write_to_path(tmp_path / "tls.key")
     made.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
-    environ = {"STAGING_EXTERNAL_ID": "from-the-environment", "HEADROOM_TOKEN": "0123456789abcdef"}
+    environ = {name: f"from-the-variable-{name}" for name in re.findall(r"_env: (\S+)", IN_USE)}
     sources = SecretSources(environ, tmp_path)
     config = parse_config(IN_USE.encode(), "headroom.yaml", sources)
     secrets = [
         account.external_id_secret and account.external_id_secret.get_secret_value()
         for account in config.accounts
     ]
-    assert secrets == ["from-a-file", "from-the-environment", "headroom-sandbox"]
+    assert secrets == [
+        "from-the-file-external-id",
+        "from-the-variable-STAGING_EXTERNAL_ID",
+        "headroom-sandbox",
+    ]
 
 
 def test_no_key_of_an_account_or_the_top_level_is_left_out() -> None:
     assert missing(Config, parse(IN_USE.encode())[0]) == []
 
 
-@pytest.mark.parametrize("name", Config.model_fields)
-def test_every_key_is_described(name: str) -> None:
-    field = Config.model_fields[name]
-    inner = nested_model(field.annotation)
-    assert field.description
-    assert all(part.description for part in (inner.model_fields if inner else {}).values())
+def within(model: type[BaseModel]) -> set[type[BaseModel]]:
+    """A model and all models in its fields."""
+    found, new = set[type[BaseModel]](), {model}
+    while new:
+        found |= new
+        inner = (nested_models(field.annotation) for one in new for field in one.model_fields.values())
+        new = set(chain.from_iterable(inner)) - found
+    return found
+
+
+@pytest.mark.parametrize("model", sorted(within(Config), key=str))
+def test_every_key_is_explained(model: type[BaseModel]) -> None:
+    explained = " ".join(example_file().replace("\n##", " ").split())
+    for name, field in model.model_fields.items():
+        if not (name == "type" and issubclass(model, BaseReceiver)):  # it is a heading of the example
+            assert field.description, f"{model.__name__}.{name}: expected Field(..., description=...)"
+            key = "" if model is Config else f"{field.alias or name}: "
+            assert " ".join(f"{key}{field.description}".split()) in explained
 
 
 def test_the_schema_is_json_and_allows_no_unknown_key() -> None:

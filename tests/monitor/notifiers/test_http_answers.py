@@ -2,22 +2,20 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
 from aiohttp import web
 
-from monitor.notifiers.alertmanager import Alertmanager
-from monitor.notifiers.pagerduty import PagerDuty
 from monitor.notifiers.receiver import BaseReceiver
-from monitor.notifiers.slack import Slack
-from monitor.notifiers.teams import Teams
-from monitor.notifiers.webhook import Webhook
 from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryOutcome
 from monitor.schema.secrets import secret_values
+from tests.monitor.notifiers.examples import HTTP_TYPES, receiver_at
+from tests.monitor.notifiers.hostile_texts import TEXTS, hostile_notice
 from tests.monitor.notifiers.loopback import (
-    build_receiver,
     http_server,
     never_responds,
     notification,
@@ -26,19 +24,13 @@ from tests.monitor.notifiers.loopback import (
     tcp_server,
 )
 
-WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-HOOK = "/services/hunter2hunter2"
-TOKEN = "Bearer swordfish-swordfish"
-
 Make = Callable[[str], BaseReceiver]
 
 RECEIVERS: dict[str, Make] = {
-    "webhook": lambda url: build_receiver(Webhook, url=url + HOOK, secret=WHSEC, authorization=TOKEN),
-    "webhook as alertmanager": lambda url: build_receiver(Webhook, url=url + HOOK, format="alertmanager"),
-    "alertmanager": lambda url: build_receiver(Alertmanager, urls=[url + HOOK], authorization=TOKEN),
-    "slack": lambda url: build_receiver(Slack, url=url + HOOK),
-    "pagerduty": lambda url: build_receiver(PagerDuty, url=url + "/v2/enqueue", routing_key="hunter2hunter2"),
-    "teams": lambda url: build_receiver(Teams, url=url + HOOK),
+    **{type: partial(receiver_at, type) for type in HTTP_TYPES},
+    "webhook as alertmanager": lambda url: receiver_at("webhook", url).model_copy(
+        update={"format": "alertmanager"}
+    ),
 }
 
 DATE = "Fri, 02 Jan 2026 03:05:05 GMT"
@@ -141,4 +133,23 @@ async def test_nothing_tells_a_secret(
     assert "***" in told[-1]
     told.append(repr(await make(server.url).send(notification(), client)))  # nobody listens any more
     told.append(caplog.text)
-    assert not [word for word in (*words, "hunter2", "swordfish") for text in told if word in text]
+    assert not [word for word in (*words, "hunter2") for text in told if word in text]
+
+
+@each_receiver
+async def test_the_reachability_check_connects_to_the_server_of_the_deliveries(
+    client: OutboundClient, make: Make
+) -> None:
+    addresses = await make("https://a.example:1").addresses(client)
+    assert {urlsplit(one)[:2] for one in addresses} == {("https", "a.example:1")}
+
+
+@each_receiver
+@pytest.mark.parametrize("text", TEXTS)
+async def test_no_text_breaks_a_request(client: OutboundClient, make: Make, text: str) -> None:
+    async with http_server() as server:
+        answer = await make(server.url).send(
+            notification(hostile_notice(text), group={"account_name": text}), client
+        )
+    assert answer.outcome is DeliveryOutcome.DELIVERED
+    assert server.bodies  # each of them is JSON

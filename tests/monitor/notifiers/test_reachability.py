@@ -18,9 +18,7 @@ from monitor.notifiers.email import Email
 from monitor.notifiers.pagerduty import PagerDuty
 from monitor.notifiers.reachability import ReachabilityProbe, connection_error
 from monitor.notifiers.receiver import BaseReceiver
-from monitor.notifiers.slack import Slack
 from monitor.notifiers.sns import Sns
-from monitor.notifiers.teams import Teams
 from monitor.notifiers.webhook import Webhook
 from monitor.outbound.client import OutboundClient, OutboundPolicy
 from monitor.outbound.resolver import Resolver
@@ -45,8 +43,6 @@ PATIENCE = 20.0
 KINDS: dict[str, tuple[type[BaseReceiver], dict[str, Any], list[str]]] = {
     "webhook": (Webhook, {"url": "http://a.example/x"}, ["http://a.example/x"]),
     "named like a URL": (Webhook, {"name": "https://b", "url": "http://a.example"}, ["http://a.example"]),
-    "Slack": (Slack, {"url": "https://hooks.example/x"}, ["https://hooks.example/x"]),
-    "Teams": (Teams, {"url": "https://teams.example/x"}, ["https://teams.example/x"]),
     "PagerDuty": (PagerDuty, {"routing_key": "k"}, ["https://events.pagerduty.com/v2/enqueue"]),
     "Alertmanagers": (Alertmanager, {"urls": ["https://a", "https://b:1"]}, ["https://a", "https://b:1"]),
     "e-mail": (Email, {"host": "mail.example", **MAIL}, ["smtp://mail.example:587"]),

@@ -1,6 +1,7 @@
 """Receivers in the configuration: every mistake is one line, and no secret is repeated."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +9,19 @@ import jsonschema
 import pytest
 from pydantic import ValidationError
 
+import monitor.notifiers
+from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.receivers import RECEIVER_BY_TYPE, Receiver
 from monitor.outbound.client import OutboundClient
 from monitor.schema.problems import problem_lines, problems_from_pydantic
 from monitor.schema.types import ConfigModel, SecretSources
 from rules.strict_yaml import parse
+from tests.monitor.notifiers.examples import all_settings, example, required_settings
 from tests.monitor.notifiers.loopback import build_receiver, http_server, notice, notification, resolved
 
 SECRET = "hunter2-hunter2"
 URL = f"https://example.com/{SECRET}"
-TYPES = "webhook, alertmanager, slack, pagerduty, teams, sns, email, apprise"
+TYPES = ", ".join(RECEIVER_BY_TYPE)
 
 
 class File(ConfigModel):
@@ -38,32 +42,52 @@ def problems(text: str, environ: dict[str, str] | None = None, folder: Path = Pa
     return problem_lines("", problems_from_pydantic(failure.value, File))
 
 
-FOUR_LINES = {
-    "slack": "receivers:\n- name: team\n  type: slack\n  url_env: HOOK",
-    "teams": "receivers:\n- name: team\n  type: teams\n  url_env: HOOK",
-    "webhook": "receivers:\n- name: team\n  type: webhook\n  url: https://example.com/hook",
-    "pagerduty": "receivers:\n- name: team\n  type: pagerduty\n  routing_key_file: key",
-    "alertmanager": "receivers:\n- name: team\n  type: alertmanager\n  urls: ['https://am.example.com']",
-    "sns": "receivers:\n- name: team\n  type: sns\n  topic_arn: arn:aws:sns:eu-west-1:123456789012:alerts",
-}
+each_type = pytest.mark.parametrize("type", RECEIVER_BY_TYPE)
 
 
-@pytest.mark.parametrize("type", FOUR_LINES)
-def test_four_lines_suffice(type: str, tmp_path: Path) -> None:
-    (tmp_path / "key").write_text(f"{SECRET}\n")
-    [receiver] = read(FOUR_LINES[type], {"HOOK": URL}, tmp_path)
+def entry(settings: dict[str, Any]) -> str:
+    """The text of a file with one receiver, on loopback."""
+    return json.dumps({"receivers": [{**settings, "allow_insecure": True, "allow_private": True}]})
+
+
+def test_every_receiver_is_registered() -> None:
+    for path in Path(monitor.notifiers.__path__[0]).glob("[a-z]*.py"):
+        import_module(f"monitor.notifiers.{path.stem}")
+    found = [one for one in BaseReceiver.__subclasses__() if one.__module__.startswith("monitor.notifiers.")]
+    missing = {one.__name__ for one in found} - {one.__name__ for one in RECEIVER_BY_TYPE.values()}
+    assert not missing, f"add these to AnyReceiver in monitor/notifiers/receivers.py: {missing}"
+
+
+@each_type
+def test_every_type_has_a_module_and_tests_of_its_name(type: str) -> None:
+    assert RECEIVER_BY_TYPE[type].__module__ == f"monitor.notifiers.{type}"
+    assert Path(__file__).with_name(f"test_{type}.py").is_file()
+
+
+@each_type
+def test_the_required_keys_suffice(type: str) -> None:
+    [receiver] = read(entry(required_settings(type)))
     assert (receiver.name, receiver.type) == ("team", type)
+
+
+def test_defaults() -> None:
+    [receiver] = read("receivers:\n- name: team\n  type: slack\n  url_env: HOOK", {"HOOK": URL})
     assert (receiver.send_resolved, receiver.allow_insecure, receiver.allow_private) == (True, False, False)
     assert SECRET not in repr(receiver) + str(receiver) + receiver.model_dump_json()
 
 
-def test_a_secret_comes_from_wherever_it_is(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text(f"  {SECRET}\n")
-    given = ("routing_key: hunter2-hunter2", "routing_key_env: KEY", "routing_key_file: key")
-    for one in given:
-        text = f"receivers: [{{name: a, type: pagerduty, {one}}}]"
-        [receiver] = read(text, {"KEY": SECRET}, tmp_path)
-        assert receiver.routing_key.get_secret_value() == SECRET
+SECRETS = [(type, name) for type, kind in RECEIVER_BY_TYPE.items() for name in kind.secret_fields()]
+
+
+@pytest.mark.parametrize(("type", "name"), SECRETS)
+def test_a_secret_comes_from_wherever_it_is(type: str, name: str, tmp_path: Path) -> None:
+    settings, secret = all_settings(type), example(type, name)
+    others = {key: value for key, value in settings.items() if key != name}
+    (tmp_path / "secret").write_text(f"  {secret}\n")
+    for given in ({name: secret}, {f"{name}_env": "SECRET"}, {f"{name}_file": "secret"}):
+        [receiver] = read(entry(others | given), {"SECRET": secret}, tmp_path)
+        assert getattr(receiver, name).get_secret_value() == secret
+        assert secret not in repr(receiver) + str(receiver) + receiver.model_dump_json()
 
 
 def test_a_secret_may_be_all_digits_and_optional_ones_have_places_too() -> None:
@@ -237,11 +261,11 @@ def test_an_email_receiver() -> None:
     assert (receiver.sender, receiver.to, receiver.tls) == ("a@example.com", ("b@example.com",), "starttls")
 
 
-@pytest.mark.parametrize("type", FOUR_LINES)
+@each_type
 def test_the_json_schema_takes_what_is_taken(type: str) -> None:
-    data, _ = parse(FOUR_LINES[type].encode())
     schema = File.model_json_schema()
-    jsonschema.validate(data, schema)
+    for settings in (required_settings(type), all_settings(type)):
+        jsonschema.validate({"receivers": [settings]}, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"receivers": [{"name": "a", "type": type, "unknown": 1}]}, schema)
 

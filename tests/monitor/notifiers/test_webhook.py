@@ -15,8 +15,8 @@ from monitor.notifiers.webhook import Webhook, payload
 from monitor.notifiers.webhook_body import WebhookBody, webhook_schema
 from monitor.outbound.client import OutboundClient
 from tests.monitor.notifiers.loopback import NOW, build_receiver, http_server, notice, notification, resolved
-from tests.monitor.notifiers.test_http_answers import WHSEC
 
+WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PLAIN = build_receiver(Webhook, url="https://example.com/hook")
 LIKE_ALERTMANAGER = build_receiver(Webhook, url="https://example.com/hook", format="alertmanager")
 

@@ -34,6 +34,8 @@ WRONG = [
     ("zzzz: x", ["zzzz: unknown key"]),
     ("acounts: []", ["acounts: unknown key; did you mean accounts?"]),
     ("accounts: [{role_arm: x}]", ["accounts[0].role_arm: unknown key; did you mean role_arn?"]),
+    ("alerts: [{fore: 5m}]", ["alerts[0].fore: unknown key; did you mean for?"]),
+    ("alerts: [{pending_for: 5m}]", ["alerts[0].pending_for: unknown key; did you mean keep_firing_for?"]),
     ("band: {hihg: 1}", ["band.hihg: unknown key; did you mean high?"]),
     ('"a b\\n": 1', ["['a b\\n']: unknown key"]),
     ("- a", ["expected a mapping, found a list"]),
