@@ -108,6 +108,12 @@ def _restore_where(undecided: Flags, stepped: AlertColumns, before: AlertColumns
         np.copyto(getattr(stepped, name), getattr(before, name), where=undecided)
 
 
+def _keep_saturated(replayed: AlertColumns, current: AlertColumns, indices: Index) -> None:
+    """Keep some alerts on throttling as they were, as none of the samples that are read again tells of it."""
+    for name in ("state", "since", "clear_since"):
+        getattr(replayed, name)[Rule.SATURATED, indices] = getattr(current, name)[Rule.SATURATED, indices]
+
+
 @dataclass(frozen=True, slots=True)
 class Transitions(ColumnGroup):
     """Changes of alert states, ordered by minute. before, after: an `AlertState`."""
@@ -170,11 +176,14 @@ class AlertStates:
         self, slots: Ints, first: Ints, newest: Ints, criteria: AlertCriteria, samples_at: SamplesAt
     ) -> Iterator[Transitions]:
         replayed, current = self._settled.take(slots), self.current.take(slots)
-        evaluated = np.minimum(current.last_sample, newest)
+        evaluated, unknown = np.minimum(current.last_sample, newest), np.ones(slots.size, np.bool_)
         for unfinished, minutes, samples in _samples_by_minute(slots, first, newest, samples_at):
             part = replayed.take(unfinished)
             before = np.where(minutes == evaluated[unfinished], current.state[:, unfinished], part.state)
             step_many(part, minutes, samples, criteria.take(unfinished))
+            unknown[unfinished] &= ~samples.tells_throttling
+            kept = np.flatnonzero(unknown[unfinished] & samples.known & (minutes == evaluated[unfinished]))
+            _keep_saturated(part, current.take(unfinished), kept)
             settled = np.flatnonzero(minutes == newest[unfinished] - REVISION_MINUTES)
             self._settle(slots[settled], part.take(settled), minutes[settled])
             new = np.flatnonzero(minutes >= evaluated[unfinished])

@@ -46,6 +46,7 @@ SAMPLES: Mapping[str, tuple[float, ...]] = {
     "S": (0.50, math.inf, 1.0, NAN),  # an incomplete minute, already throttled
     "q": (0.10, 0.10, 0.0, math.inf),  # below the band; another series is unknown
 }
+UNTOLD = "?mz_"  # samples that tell nothing of throttling, or are none
 PENDING_FOR = {Rule.BELOW: 3, Rule.ABOVE: 2, Rule.NEAR: 2, Rule.SATURATED: 0}
 KEEP_FIRING_FOR = {Rule.BELOW: 2, Rule.ABOVE: 2, Rule.NEAR: 2, Rule.SATURATED: 3}
 STALE_AFTER = 5
@@ -111,7 +112,9 @@ class SampleHistory:
         self.written: dict[tuple[int, int], str] = {}
 
     def write(self, slot: int, minute: int, letter: str) -> None:
-        self.written[slot, minute] = letter
+        before = self.written.get((slot, minute), "_")
+        if letter not in UNTOLD or before in UNTOLD:  # what is told of throttling remains told
+            self.written[slot, minute] = letter
 
     def history(self, slot: int) -> History:
         return {minute: letter for (at, minute), letter in self.written.items() if at == slot}
