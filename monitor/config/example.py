@@ -32,6 +32,8 @@ def json_schema() -> dict[str, Any]:
 
 def _entry(name: str, field: FieldInfo) -> str:
     value = field.examples[0] if field.examples else field.default
+    if not isinstance(value, str | int | float | list | dict):
+        raise TypeError(f"Config.{name}: expected Field(..., examples=[...]), as its default is {value!r}")
     setting = yaml.safe_dump({name: value}, sort_keys=False, width=WIDTH)
     return "\n".join([*_remarks(field), textwrap.indent(setting, "#" if field.examples else "")])
 

@@ -88,7 +88,7 @@ class BaseReceiver(ConfigModel):
         """Make one attempt to deliver a notification. A failure of the receiver is returned, not raised."""
         notices = tuple(one for one in notification.notices if one.firing or self.send_resolved)
         if not notices:
-            return delivered("nothing to send: send_resolved is false")
+            return delivered("nothing to send: the receiver's settings leave it out")
         return await self.attempt(replace(notification, notices=notices), client)
 
     @abstractmethod

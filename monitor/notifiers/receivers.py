@@ -16,9 +16,17 @@ from monitor.notifiers.webhook import Webhook
 from monitor.schema.problems import Problem, problem, shown_value, suggestion, to_validation_error
 
 AnyReceiver = Webhook | Alertmanager | Slack | PagerDuty | Teams | Sns | Email | Apprise
-RECEIVER_BY_TYPE: dict[str, type[BaseReceiver]] = {
-    kind.model_fields["type"].default: kind for kind in get_args(AnyReceiver)
-}
+
+
+def _type_of(kind: type[BaseReceiver]) -> str:
+    """Return the word of a class for `type`. Raises TypeError when it has none."""
+    field = kind.model_fields.get("type")
+    if field is None or not isinstance(field.default, str):
+        raise TypeError(f'{kind.__name__}: expected a field such as type: Literal["slack"] = "slack"')
+    return field.default
+
+
+RECEIVER_BY_TYPE: dict[str, type[BaseReceiver]] = {_type_of(kind): kind for kind in get_args(AnyReceiver)}
 
 
 def _by_type(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:

@@ -1,5 +1,6 @@
 """The example names every key and loads, as it stands and with every key in use."""
 
+import ast
 import json
 import re
 from itertools import chain
@@ -19,6 +20,7 @@ from monitor.notifiers.receiver import BaseReceiver
 from monitor.schema.problems import nested_model, nested_models
 from monitor.schema.types import SecretSources, known_services
 from rules.strict_yaml import parse
+from tests.architecture import sources
 
 IN_USE = re.sub(r"^#(?!#)", "", example_file(), flags=re.MULTILINE)
 
@@ -83,6 +85,23 @@ def test_every_key_is_explained(model: type[BaseModel]) -> None:
             assert field.description, f"{model.__name__}.{name}: expected Field(..., description=...)"
             key = "" if model is Config else f"{field.alias or name}: "
             assert " ".join(f"{key}{field.description}".split()) in explained
+
+
+NAMES_IN_CODE = {
+    name
+    for source in sources(Path(__file__).parents[3], ("monitor",))
+    for node in ast.walk(source.tree)
+    for name in (getattr(node, "attr", None), getattr(node, "value", None))  # x.name, and "name" of getattr
+    if isinstance(name, str)
+}
+
+
+@pytest.mark.parametrize("model", sorted(within(Config), key=str))
+def test_every_key_is_read(model: type[BaseModel]) -> None:
+    unread = [
+        name for name in model.model_fields if not {name, re.sub("_(env|file)$", "", name)} & NAMES_IN_CODE
+    ]
+    assert not unread, f"{model.__name__}: no code reads these keys"
 
 
 def test_the_schema_is_json_and_allows_no_unknown_key() -> None:

@@ -61,7 +61,8 @@ def test_every_receiver_is_registered() -> None:
 @each_type
 def test_every_type_has_a_module_and_tests_of_its_name(type: str) -> None:
     assert RECEIVER_BY_TYPE[type].__module__ == f"monitor.notifiers.{type}"
-    assert Path(__file__).with_name(f"test_{type}.py").is_file()
+    tests = Path(__file__).with_name(f"test_{type}.py")
+    assert tests.is_file(), f"write {tests}, as docs/add-a-receiver.md shows"
 
 
 @each_type

@@ -1,0 +1,71 @@
+"""The pages for contributors: following them to the letter works."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.test_readme import README
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("docs/add-a-receiver.md", "docs/add-a-config-key.md")
+COPIED = ("monitor", "collectors", "rules", "dashboards", "tests", "docs", "README.md", "pyproject.toml")
+PYTEST_TIMEOUT = 120  # seconds, on a slow and busy machine
+NAMED_FILE = re.compile(r"^`([\w/.-]+)`:\n\n((?:```(?:python|diff)\n.*?```\n\n)+)", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"```(python|diff)\n(.*?)```", re.DOTALL)
+
+each_page = pytest.mark.parametrize("page", PAGES)
+
+
+def blocks(page: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the examples of a page: the file, `python` for a new one or `diff` for a change, and the text."""
+    for path, text in NAMED_FILE.findall((ROOT / page).read_text("utf-8")):
+        yield from ((path, *one) for one in BLOCK.findall(text))
+
+
+def changed(text: str, diff: str) -> str:
+    """Apply a diff, whose lines of context and removed lines must occur exactly once."""
+    lines = diff.splitlines(keepends=True)
+    before = "".join(line[1:] for line in lines if line[0] in " -")
+    after = "".join(line[1:] for line in lines if line[0] in " +")
+    assert text.count(before) == 1, f"expected once:\n{before}"
+    return text.replace(before, after)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project, in which files may be changed."""
+    for name in COPIED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+@each_page
+def test_the_files_that_it_names_exist(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    named = set(re.findall(r"`((?:\w[\w.-]*/)+[\w-]+\.\w+)`", text))
+    new = {path for path, kind, _ in blocks(page) if kind == "python"}
+    assert named > new
+    assert [path for path in sorted(named) if (ROOT / path).exists() is (path in new)] == []
+    assert f"]({page})" in README
+
+
+@each_page
+def test_its_example_passes_the_tests_that_it_names(page: str, project: Path) -> None:
+    for path, kind, text in blocks(page):
+        file = project / path
+        file.write_text(text if kind == "python" else changed(file.read_text("utf-8"), text), "utf-8")
+    (arguments,) = re.findall(r"```sh\n.venv/bin/pytest (.*)\n```", (ROOT / page).read_text("utf-8"))
+    command = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *shlex.split(arguments))
+    environ = {**os.environ, "PYTHONPATH": str(project)}
+    done = subprocess.run(
+        command, cwd=project, env=environ, capture_output=True, text=True, timeout=PYTEST_TIMEOUT, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
