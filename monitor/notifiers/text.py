@@ -129,10 +129,11 @@ def links(notice: Notice) -> dict[str, str]:
 
 def _is_web_link(url: str) -> bool:
     try:
-        good = urlsplit(url).scheme in ("http", "https") and url.isascii() and url.isprintable()
+        parts = urlsplit(url)
     except ValueError:
         return False
-    return good and len(url) <= MAX_URL and not set(url) & set(" <>\"'|\\^`")
+    good = parts.scheme in ("http", "https") and parts.netloc and url.isascii() and url.isprintable()
+    return bool(good) and len(url) <= MAX_URL and not set(url) & set(" <>\"'|\\^`")
 
 
 def omitted_text(notification: Notification) -> str:

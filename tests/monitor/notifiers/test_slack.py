@@ -18,7 +18,7 @@ RECEIVER = build_receiver(Slack, url="https://hooks.example.com/x")
 LONGEST = {"header": 150, "text": 3000, "fields": 2000, "elements": 3000}
 
 
-LINK = r"<https://[!-;=?-~]+\|[^<>]*>"
+LINK = r"(?i)<https?://[!-;=?-~]+\|[^<>]*>"
 
 
 def texts(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:

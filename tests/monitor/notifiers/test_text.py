@@ -74,6 +74,7 @@ def test_every_kind_has_a_word(kind: NoticeKind) -> None:
     "url",
     [
         *("javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "", "https://[::1", "ftp://x"),
+        *("HTTP:", "https:///path"),
         *("https://x/a b", "https://x/|name>", 'https://x/"', "https://x/<b>", "https://x/\n", "https://ü/"),
         "https://x/" + "a" * 2000,
     ],
