@@ -21,7 +21,9 @@ from aiohttp import web
 import monitor.cli  # noqa: F401  to load what a real process loads
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
+from monitor.polling.quota_book import declared_quotas
 from monitor.polling.watcher import Watcher
+from rules.limits import catalogue
 from tests.http_endpoint import serve_http
 from tests.telemetries import Telemetries
 
@@ -66,7 +68,9 @@ JSON = {
         "OnDemandStreamCountLimit": 50,
     },
     "ListStreams": {"StreamNames": [], "HasMoreStreams": False},
-    "GetServiceQuota": {"Quota": {"Value": 500.0}},
+    "ListServiceQuotas": {
+        "Quotas": [{"QuotaCode": quota.code, "Value": 500.0} for quota in declared_quotas(catalogue())]
+    },
     "account": {"throttleSettings": {"rateLimit": 10000.0, "burstLimit": 5000}},
     "account-settings": {"AccountLimit": {"ConcurrentExecutions": 1000}},
 }

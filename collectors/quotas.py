@@ -1,32 +1,73 @@
-"""Service Quotas: the applied value of each quota, or its default if there is no applied value.
+"""Service Quotas: the applied values of quotas, AWS's defaults, and the requests for an increase.
 
-API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html
+API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/Welcome.html
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from collectors.base import Aws, Resource
+from collectors.base import Aws, Resource, epoch_seconds
 from rules.limits import LimitSource, Quota
 
-ACTIONS = ("servicequotas:GetServiceQuota", "servicequotas:GetAWSDefaultServiceQuota")
-RATES = {"service-quotas": 5}  # documented for GetServiceQuota, per account and region
+ACTIONS = (
+    "servicequotas:GetServiceQuota",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "servicequotas:ListServiceQuotas",
+    "servicequotas:ListAWSDefaultServiceQuotas",
+    "servicequotas:ListRequestedServiceQuotaChangeHistory",
+)
+# Documented for an account and region are 5 per second of each Get and of the history, and 10 of each List.
+# https://docs.aws.amazon.com/servicequotas/latest/userguide/reference_limits.html
+RATES = {"service-quotas": 5}  # of all operations together
+
+NO_SUCH_QUOTA = "NoSuchResourceException"
+LIST_OPERATIONS = {
+    LimitSource.APPLIED: "ListServiceQuotas",  # leaves out quotas that have only a default
+    LimitSource.DEFAULT: "ListAWSDefaultServiceQuotas",
+}
+PAGE_SIZE = 100  # the most that AWS allows
+# A request of any other status is decided. Without `QuotaRequestedAtLevel`, AWS returns those of the account.
+PENDING_STATUSES = ("PENDING", "CASE_OPENED")
 
 QuotaValues = Mapping[LimitSource, float]
+Description = Mapping[str, Any]  # a ServiceQuota
 
 
-async def read(aws: Aws, quotas: Iterable[Quota]) -> dict[Quota, QuotaValues]:
-    """Read quotas: the value of each by its source. A quota that cannot be read is left out and reported."""
+@dataclass(frozen=True, slots=True)
+class QuotaRequest:
+    """A request for an increase of a quota that AWS has not decided yet.
 
-    async def call(quota: Quota) -> QuotaValues:
-        return await read_value(aws, quota)
+    desired: the requested value, in the quota's unit. status: PENDING, or CASE_OPENED where AWS opened a
+    support case. since: when it was made, in epoch seconds; None if AWS does not return it.
+    """
 
-    return {quota: values async for quota, values in aws.map(quotas, call, _resource)}
+    desired: float
+    status: str
+    since: float | None
 
 
-def _resource(quota: Quota) -> Resource:
+def quota_resource(quota: Quota) -> Resource:
+    """The resource for which a failure to read a quota is reported."""
     return Resource("quota", (quota.code,))
+
+
+async def list_values(
+    aws: Aws, source: LimitSource, service_code: str
+) -> AsyncIterator[tuple[str, float | None]]:
+    """Yield code and value of the quotas of a service; None for one whose value AWS does not return."""
+    quotas = aws.list_items(
+        "service-quotas",
+        LIST_OPERATIONS[source],
+        "Quotas",
+        ServiceCode=service_code,
+        MaxResults=PAGE_SIZE,
+    )
+    async for description in quotas:
+        yield (description or {}).get("QuotaCode", ""), _listed_value(description or {})
 
 
 async def read_value(aws: Aws, quota: Quota) -> QuotaValues:
@@ -34,9 +75,43 @@ async def read_value(aws: Aws, quota: Quota) -> QuotaValues:
     names = {"ServiceCode": quota.service, "QuotaCode": quota.code}
     try:
         response = await aws.call("service-quotas", "GetServiceQuota", **names)
-        return {LimitSource.APPLIED: response["Quota"]["Value"]}
+        return {LimitSource.APPLIED: _value(response["Quota"], "GetServiceQuota")}
     except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchResourceException":
+        if error.response["Error"]["Code"] != NO_SUCH_QUOTA:
             raise
     response = await aws.call("service-quotas", "GetAWSDefaultServiceQuota", **names)
-    return {LimitSource.DEFAULT: response["Quota"]["Value"]}
+    return {LimitSource.DEFAULT: _value(response["Quota"], "GetAWSDefaultServiceQuota")}
+
+
+async def list_requests(aws: Aws) -> AsyncIterator[tuple[str, str, QuotaRequest]]:
+    """Yield service code, quota code and request of all pending requests of the account in the region.
+
+    By status, as the whole history is longer: at most 20 requests of an account are active at once.
+    """
+    for status in PENDING_STATUSES:
+        requests = aws.list_items(
+            "service-quotas",
+            "ListRequestedServiceQuotaChangeHistory",
+            "RequestedQuotas",
+            Status=status,
+            MaxResults=PAGE_SIZE,
+        )
+        async for request in requests:
+            desired = request.get("DesiredValue")
+            if isinstance(desired, float | int) and isfinite(desired):
+                found = QuotaRequest(float(desired), status, epoch_seconds(request.get("Created")))
+                yield request.get("ServiceCode", ""), request.get("QuotaCode", ""), found
+
+
+def _listed_value(description: Description) -> float | None:
+    """The value of a quota in a list; None where AWS returns an error or nothing in its place."""
+    value = description.get("Value")
+    return float(value) if isinstance(value, float | int) and not description.get("ErrorReason") else None
+
+
+def _value(description: Description, operation: str) -> float:
+    """The value of a quota. Raises ClientError with AWS's reason why it has none, KeyError without one."""
+    if reason := description.get("ErrorReason"):
+        code, message = reason.get("ErrorCode", ""), reason.get("ErrorMessage", "")
+        raise ClientError({"Error": {"Code": code, "Message": message}}, operation)
+    return float(description["Value"])

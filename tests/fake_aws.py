@@ -45,9 +45,13 @@ IAM_ACTIONS = {
     "apigatewayv2:GetStages": "apigateway:GET",
     "s3:ListBuckets": "s3:ListAllMyBuckets",
     "s3:ListBucketMetricsConfigurations": "s3:GetMetricsConfiguration",
-    "service-quotas:GetServiceQuota": "servicequotas:GetServiceQuota",
-    "service-quotas:GetAWSDefaultServiceQuota": "servicequotas:GetAWSDefaultServiceQuota",
 }
+IAM_PREFIXES = {"service-quotas": "servicequotas"}
+
+
+def iam_action(service: str, operation: str) -> str:
+    """The IAM action that an operation needs."""
+    return IAM_ACTIONS.get(f"{service}:{operation}", f"{IAM_PREFIXES.get(service, service)}:{operation}")
 
 
 def denied(operation: str = "Operation", code: str = "AccessDeniedException") -> ClientError:
@@ -177,7 +181,7 @@ class FakeAws:
     @property
     def iam_actions(self) -> set[str]:
         """The IAM actions that the calls so far need."""
-        return {IAM_ACTIONS.get(call, call) for call in self.calls}
+        return {iam_action(*call.split(":")) for call in self.calls}
 
     async def run_scan(self, function: ScanFunction) -> dict[tuple[str, str], Observed]:
         """What a scan function yields, by signal and resource; its metrics are in the signals' units."""

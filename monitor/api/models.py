@@ -94,6 +94,14 @@ class LimitChangeModel(ApiModel):
     limit: Number = Field(description="In `unit`.")
 
 
+class QuotaRequestModel(ApiModel):
+    """A request for an increase of a quota that AWS has not decided yet."""
+
+    desired: float = Field(description="The requested limit, in `unit`.")
+    status: str = Field(description="PENDING, or CASE_OPENED where AWS opened a support case.")
+    since: datetime | None = Field(description="When the increase was requested.")
+
+
 class SeriesDetailModel(SeriesModel):
     """A series, its settings, its limits and its last three hours."""
 
@@ -101,6 +109,9 @@ class SeriesDetailModel(SeriesModel):
     resource_kind: str = Field(description="For example stream or shard; account for the whole account.")
     resource_path: Sequence[str] = Field(description="The AWS ids, those of the parents first.")
     limit_read_at: datetime | None
+    quota_request: QuotaRequestModel | None = Field(
+        description="The pending request for an increase of the limit; null if none is known."
+    )
     band: Band
     deliberate: bool = Field(
         description="True if the limit is set on purpose: no warning near it unless demand is throttled."

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from collectors.base import Unobservable
+from collectors.quotas import QuotaRequest
 from monitor.api import models
 from monitor.api.timestamps import utc_datetime
 from monitor.aws.failure import Failure
@@ -47,13 +48,15 @@ def series_page_json(snapshot: Snapshot, query: Query) -> bytes:
 
 def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.SeriesDetailModel:
     """Return one series with its history. Call it in the event loop, as polls write the history there."""
-    limit, cause = series.settings.limit, why_unobservable_now(fleet, series)
+    limit, request = series.settings.limit, series.settings.quota_request
+    cause = why_unobservable_now(fleet, series)
     return models.SeriesDetailModel(
         **_series_fields(snapshot, series),
         resource_kind=series.key.subject.kind,
         resource_path=[*map(replace_surrogates, series.key.subject.path)],
         account_name=replace_surrogates(snapshot.account_names.get(series.key.account, "")),
         limit_read_at=utc_datetime(limit.read_at) if limit else None,
+        quota_request=_quota_request(request) if request else None,
         band=series.settings.band,
         deliberate=series.settings.deliberate,
         unobservable=_unobservable(cause) if cause else None,
@@ -62,6 +65,11 @@ def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Se
         limits=list(_limits(fleet, series)),
         history=list(_history(fleet, series)),
     )
+
+
+def _quota_request(request: QuotaRequest) -> models.QuotaRequestModel:
+    since = None if request.since is None else utc_datetime(request.since)
+    return models.QuotaRequestModel(desired=request.desired, status=request.status, since=since)
 
 
 def _series_fields(snapshot: Snapshot, series: Series) -> dict[str, Any]:

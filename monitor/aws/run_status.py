@@ -54,15 +54,20 @@ class RunStatus:
             streak.failures == 1 and kind in PERMANENT_CLASSES for kind, streak in self.streaks.items()
         )
 
-    def end(self, failures: Sequence[Failure], at: float) -> None:
-        """Record that a run ended at this time, with these failures."""
-        self.streaks = self._streaks(failures, self.ended_at or self.succeeded_at, at)
-        self.failures, self.ended_at = tuple(failures), at
-        if not failures:
+    def end(self, failures: Sequence[Failure], at: float, standing: Sequence[Failure] = ()) -> None:
+        """Record that a run ended at this time, with these failures.
+
+        standing: failures of an earlier run, of what this one did not try again; no streak counts them twice.
+        """
+        last_clear = self.ended_at or self.succeeded_at
+        counted, first = (self._streaks(some, last_clear, at) for some in (failures, standing))
+        self.streaks = {kind: self.streaks.get(kind, streak) for kind, streak in first.items()} | counted
+        self.failures, self.ended_at = (*failures, *standing), at
+        if not self.failures:
             self.succeeded_at = at
 
     def _streaks(
         self, failures: Iterable[Failure], last_clear: float | None, at: float
-    ) -> Mapping[str, FailureStreak]:
+    ) -> dict[str, FailureStreak]:
         kinds = dict.fromkeys(classify(failure.code) for failure in failures)
         return {kind: self.streaks.get(kind, FailureStreak(0, last_clear)).extended(at) for kind in kinds}

@@ -24,6 +24,7 @@ class DemoRegion:
     name: str
     resources: tuple[Any, ...] = ()
     applied_quotas: Mapping[str, float] = field(default_factory=dict)  # by quota code
+    requested_quotas: Mapping[str, float] = field(default_factory=dict)  # pending, by quota code
     denied: bool = False
     enabled_regions: tuple[str, ...] = ()
     start: int = 0

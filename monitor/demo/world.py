@@ -210,7 +210,12 @@ VIRGINIA = (
 
 REGIONS = (
     DemoRegion("eu-west-1", IRELAND),
-    DemoRegion("us-east-1", VIRGINIA, applied_quotas={"L-B99A9384": 3000, "L-CDE20ADC": 1000}),
+    DemoRegion(
+        "us-east-1",
+        VIRGINIA,
+        applied_quotas={"L-B99A9384": 3000, "L-CDE20ADC": 1000},
+        requested_quotas={"L-8A5B8E43": 20_000},
+    ),
     DemoRegion("ap-southeast-2", denied=True),  # every call is denied
 )
 

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
+from collectors.quotas import QuotaRequest
 from rules.limits import DEFAULT_TOLERANCE, Band, Limit, LimitSource, Tolerance
 
 
@@ -17,6 +18,8 @@ class SeriesSettings:
     paid: the limit was bought, so usage below the band is a finding. deliberate: the limit is a cap that was
         set on purpose (see `collectors.base.Observed`).
     tags: the exported labels that are made of tags.
+    quota_request: the pending request for an increase of the limit's quota; None if there is none, or if it
+        is unknown.
     """
 
     limit: Limit | None
@@ -29,6 +32,7 @@ class SeriesSettings:
     paid: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
     deliberate: bool = False
+    quota_request: QuotaRequest | None = None
 
     @property
     def source(self) -> LimitSource | None:
@@ -40,4 +44,4 @@ class SeriesSettings:
         """A hashable value that is equal for equal settings, including when the limit was read."""
         limit = (self.limit, self.limit and self.limit.read_at, self.band, *sorted(self.tags.items()))
         alerts = self.pending_for, self.tolerance, self.keep_firing_for, self.paid, self.deliberate
-        return (*limit, self.delay, self.stale_after, *alerts)
+        return (*limit, self.quota_request, self.delay, self.stale_after, *alerts)

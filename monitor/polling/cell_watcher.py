@@ -1,4 +1,4 @@
-"""Watches one cell: runs its inventories and its polls, each on its own schedule."""
+"""Watches one cell: runs its inventories, its readings of quotas and its polls, each on its own schedule."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ MAX_REQUESTED_INVENTORIES = 16  # services that may be queued for an unscheduled
 
 
 class CellWatcher:
-    """Runs the inventories and polls of one cell, and holds their status.
+    """Runs the inventories, the readings of quotas and the polls of one cell, and holds their status.
 
     inventoried_once: set after the first inventory of every service. polled_once: set after the first poll of
     all metrics that these inventories found.
@@ -45,11 +45,14 @@ class CellWatcher:
         self._has_new_services, self._tags_read, self._is_first_poll = asyncio.Event(), asyncio.Event(), True
         self._requested_services = asyncio.Queue[str](MAX_REQUESTED_INVENTORIES)
         self._poll_lock, self._poll_requested = asyncio.Lock(), asyncio.Event()
+        self._quotas_requested = asyncio.Event()
         self._inventory_locks = {service: asyncio.Lock() for service in self.services}
 
     async def run_inventory(self) -> None:
-        """Run one inventory of all services concurrently, and read the tags of their resources."""
-        await asyncio.gather(*map(self._inventory_service, self._collectors), self._read_tags())
+        """Run one inventory of all services concurrently, and read the tags of their resources and quotas."""
+        await asyncio.gather(
+            self.inventory.quotas.read(), *map(self._inventory_service, self._collectors), self._read_tags()
+        )
 
     async def _read_tags(self) -> None:
         try:
@@ -62,7 +65,7 @@ class CellWatcher:
         try:
             async with self._inventory_locks[collector.service]:
                 status = await self.inventory.run(collector)
-            self._schedule_confirmation(status, partial(self.request_inventory, collector.service))
+            self._schedule_confirmation(status, partial(self._request_confirmation, collector.service))
         finally:
             self._mark_inventoried(collector.service)
 
@@ -105,6 +108,11 @@ class CellWatcher:
         with suppress(asyncio.QueueFull):
             self._requested_services.put_nowait(service)
 
+    def _request_confirmation(self, service: str) -> None:
+        """Have all that failed in the inventory of a service be tried again, its quotas included."""
+        self._quotas_requested.set()
+        self.request_inventory(service)
+
     async def _run_requested_inventories(self) -> None:
         collectors = {collector.service: collector for collector in self._collectors}
         while True:
@@ -117,8 +125,14 @@ class CellWatcher:
             self._poll_requested.clear()
             await self._run_once("poll", self.run_poll)
 
+    async def _run_requested_quotas(self) -> None:
+        while True:
+            await self._quotas_requested.wait()
+            self._quotas_requested.clear()
+            await self._run_once("quotas", self.inventory.quotas.read)
+
     async def _run_once(self, loop: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Run an unscheduled inventory or poll, guarded like a scheduled one."""
+        """Run unscheduled work, guarded like that of a schedule."""
         await run_guarded(loop, "/".join(self.cell.key), work, self._telemetry)
 
     def _schedule_confirmation(self, status: RunStatus, request: Callable[[], None]) -> None:
@@ -183,6 +197,9 @@ class CellWatcher:
                 loops.create_task(
                     repeat("inventory", Schedule(tick, config.inventory_interval), run, telemetry)
                 )
+            retries = Schedule(f"{name}/quotas", self._timings.quota_retry_interval)
+            loops.create_task(repeat("quotas", retries, self.inventory.quotas.read, telemetry))
+            loops.create_task(self._run_requested_quotas())
             loops.create_task(self._run_requested_inventories())
             loops.create_task(self._run_requested_polls())
             loops.create_task(self._poll_first_inventory())

@@ -8,7 +8,6 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from collectors import quotas
 from collectors.base import Collector, Observed, Resource, ScanFunction
 from collectors.resource import ResourcePath
 from monitor.aws.cell import Cell
@@ -20,6 +19,7 @@ from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
+from monitor.polling.quota_book import QuotaBook, declared_quotas
 from monitor.polling.tags import TagLabels
 from monitor.schema.selector import SelectorLabels
 from rules.limits import (
@@ -35,6 +35,8 @@ from rules.limits import (
 
 YIELD_EVERY = 100  # series handled before yielding to other tasks
 ACTUAL_SOURCES = (LimitSource.METRIC, LimitSource.API)  # of limits read from the resource or account itself
+QUOTA_SOURCES = (LimitSource.APPLIED, LimitSource.DEFAULT)  # of limits read from Service Quotas
+PRECEDENCE = tuple(LimitSource)
 
 
 @dataclass(slots=True)
@@ -77,18 +79,27 @@ def _belongs_to(key: Key, paths: Set[ResourcePath]) -> bool:
 class Inventory:
     """Keeps the series of a cell in the fleet up to date with what its collectors find.
 
-    account_name: as configured; may be empty. statuses: by service; TAGS for the reading of tags.
+    account_name: as configured; may be empty. quotas: by default, a book of all quotas of the catalogue.
+    statuses: by service; TAGS for the reading of tags.
     discovered: for each series, the `ScanResult.source` that found it last. found: by service, how many
     series its last inventory has found so far.
     """
 
-    def __init__(self, cell: Cell, fleet: Fleet, config: Config, account_name: str = "") -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        fleet: Fleet,
+        config: Config,
+        account_name: str = "",
+        quotas: QuotaBook | None = None,
+    ) -> None:
         self.cell, self._fleet, self._config, self.account_name = cell, fleet, config, account_name
         self.statuses: dict[str, RunStatus] = {}
         self.discovered: dict[Key, tuple[str, str]] = {}
         self.found = Counter[str]()
         self._tags = TagLabels(cell, config.tag_labels)
-        self._quotas: dict[Quota | None, tuple[quotas.QuotaValues, float]] = {}  # with the epoch second read
+        self.quotas = quotas or QuotaBook(cell, declared_quotas(catalogue()))
+        self._reported_readings: dict[str, int] = {}  # by service, the last one whose failures it reported
 
     async def run(self, collector: Collector) -> RunStatus:
         """Run the inventory of a service; return its status, which holds the errors of AWS.
@@ -98,13 +109,14 @@ class Inventory:
         """
         status = self.statuses.setdefault(collector.service, RunStatus())
         status.started_at, self.found[collector.service] = time.time(), 0
-        failures = await self._read_quotas(collector.service)
+        quotas, failures = declared_quotas([collector.service]), list[Failure]()
+        await self.quotas.wait_until_read(quotas)
         for result in await asyncio.gather(*(self._scan(collector, scan) for scan in collector.scans)):
             await self._drop_missing(result)
             failures += result.failures
-        now = time.time()
-        status.end(failures, now)
-        if not failures:
+        now, (new, standing) = time.time(), self._quota_failures(collector.service, quotas)
+        status.end(failures + new, now, standing)
+        if not status.failures:
             self.cell.telemetry.inventory_time.labels(*self.cell.key, collector.service).set(now)
         return status
 
@@ -130,11 +142,12 @@ class Inventory:
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
 
-    async def _read_quotas(self, service: str) -> list[Failure]:
-        wanted = {signal.quota for signal in catalogue()[service].signals.values() if signal.quota}
-        scan, now = Scan(self.cell), time.time()
-        self._quotas |= {quota: (values, now) for quota, values in (await quotas.read(scan, wanted)).items()}
-        return scan.failures
+    def _quota_failures(self, service: str, quotas: Set[Quota]) -> tuple[list[Failure], list[Failure]]:
+        """The quotas of a service that could not be read: at a reading not reported yet, and at others."""
+        failures, reported = self.quotas.failures_of(quotas), self._reported_readings.get(service, 0)
+        self._reported_readings[service] = max([reported, *(failed.reading for failed in failures)])
+        new = [failed.failure for failed in failures if failed.reading > reported]
+        return new, [failed.failure for failed in failures if failed.reading <= reported]
 
     async def _scan(self, collector: Collector, function: ScanFunction) -> ScanResult:
         scan = Scan(self.cell, collector.service, includes=partial(self._includes, collector.service))
@@ -190,27 +203,33 @@ class Inventory:
             keep_firing_for=None if keep is None else keep // 60,
             paid=signal.kind is LimitKind.PROVISIONED,
             deliberate=observed.deliberate,
+            quota_request=self.quotas.request_for(signal.quota),
             tags=self._tags.labels_of(collector, key, observed.tags, before.settings.tags if before else {}),
         )
         return result.settings_cache.setdefault(settings.content, settings)
 
     def _limit(self, key: Key, signal: Signal, observed: Observed, result: ScanResult) -> Limit | None:
-        """The effective limit. While the scan has a failed call, the API's last value outranks defaults."""
-        quota_limits, read_at = self._quotas.get(signal.quota, ({}, result.started_at))
+        """The effective limit. What a failed call does not return any more outranks lesser sources.
+
+        That holds for the service's API, and for Service Quotas after a reload, when no quota is known yet.
+        """
+        known = self.quotas.known(signal.quota) if signal.quota else None
         candidates = {
             LimitSource.OVERRIDE: self._config.limit_override(self._labels(key)),
             LimitSource.METRIC: observed.limit if observed.published_limit else None,
             LimitSource.API: observed.limit,
-            **quota_limits,
+            **(known.values if known else {}),
             LimitSource.DOCUMENTED: signal.default_limit(key.region),
         }
         limit, before = effective_limit(candidates, result.started_at), self._fleet.series.get(key)
         last = before.settings.limit if before else None
-        is_default = not limit or limit.source not in (LimitSource.OVERRIDE, *ACTUAL_SOURCES)
         has_failed = any(not failure.resource_path for failure in result.failures)
-        if has_failed and is_default and last and last.source in ACTUAL_SOURCES:
+        unread = (ACTUAL_SOURCES if has_failed else ()) + (() if known else QUOTA_SOURCES)
+        if last and last.source in unread and _is_lesser(limit, last):
             return last
-        return replace(limit, read_at=read_at) if limit and limit.source in quota_limits else limit
+        if known and limit and limit.source in known.values:
+            return replace(limit, read_at=known.read_at)
+        return limit
 
     async def _drop_missing(self, result: ScanResult) -> None:
         """Drop the series that the same scan found earlier and that are missing now."""
@@ -222,6 +241,12 @@ class Inventory:
                     self._fleet.drop(key)
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
+
+
+def _is_lesser(limit: Limit | None, last: Limit) -> bool:
+    """Return true if a limit is of a lesser kind of source than the last one."""
+    kind = ACTUAL_SOURCES if last.source in ACTUAL_SOURCES else QUOTA_SOURCES
+    return not limit or PRECEDENCE.index(limit.source) > PRECEDENCE.index(kind[-1])
 
 
 def stale_after(interval: float, delay: int) -> int:

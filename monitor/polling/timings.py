@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from monitor.polling.quota_book import QUOTA_INTERVAL
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollingTimings:
@@ -10,12 +12,16 @@ class PollingTimings:
     open_retry_interval: between two attempts to open an account. confirmation_delay: before a denied call is
     repeated, as a single denial raises no alert. tags_timeout: how long the first poll of a cell waits for
     the tags of its resources. first_polls_interval: between two polls while a cell's first inventory runs.
+    quota_interval: between two readings of a quota. quota_retry_interval: between two attempts at one that
+    could not be read.
     """
 
     open_retry_interval: float = 60.0
     confirmation_delay: float = 60.0
     tags_timeout: float = 10.0
     first_polls_interval: float = 10.0
+    quota_interval: float = QUOTA_INTERVAL
+    quota_retry_interval: float = 600.0
 
 
 DEFAULT_TIMINGS = PollingTimings()

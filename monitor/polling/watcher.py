@@ -24,6 +24,7 @@ from monitor.lib.schedule import Schedule
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.cell_watcher import CellWatcher
 from monitor.polling.inventory import YIELD_EVERY, Inventory
+from monitor.polling.quota_book import QuotaBook, declared_quotas
 from monitor.polling.reader import MetricReader
 from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
 from monitor.schema.selector import Location, SelectorLabels
@@ -121,9 +122,11 @@ class Watcher:
             self.accounts[name] = replace(before, account=cells[0].account)
 
     def _add_cell(self, account: Account, cell: Cell) -> CellWatcher:
-        inventory = Inventory(cell, self.fleet, self.config, account.name or "")
-        inventory.discovered |= self.inherited.get(cell.key, {})
         collectors = self._collectors(account, cell)
+        wanted = declared_quotas(collector.service for collector in collectors)
+        quotas = QuotaBook(cell, wanted, self.timings.quota_interval)
+        inventory = Inventory(cell, self.fleet, self.config, account.name or "", quotas)
+        inventory.discovered |= self.inherited.get(cell.key, {})
         reader = MetricReader(cell, self.fleet, self.polled)
         self.cells[cell.key] = CellWatcher(inventory, reader, collectors, self.telemetry, self.timings)
         return self.cells[cell.key]

@@ -1,26 +1,23 @@
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, PaginationError
 
 from collectors import quotas
+from collectors.quotas import QuotaRequest
 from rules.limits import LimitSource, Quota
-from tests.fake_aws import FakeAws, denied
+from tests.fake_aws import SERVICE_MODELS, FakeAws, denied
 
 CONCURRENCY = Quota(service="lambda", code="L-B99A9384")
-SCALING = Quota(service="lambda", code="L-A1AFA3CF")
+ASKED = datetime(2026, 11, 28, 14, tzinfo=UTC)
 
 
 def quota(value: float) -> dict[str, Any]:
     return {"Quota": {"Value": value}}
 
 
-def by_code(**answers: Any) -> Any:
-    """Answers by the quota's code, with `_` for its dash."""
-
-    def answer(**params: Any) -> Any:
-        return answers[params["QuotaCode"].replace("-", "_")]
-
-    return answer
+# A single quota
 
 
 async def test_the_applied_value_is_requested_by_code_and_needs_no_second_call() -> None:
@@ -31,7 +28,7 @@ async def test_the_applied_value_is_requested_by_code_and_needs_no_second_call()
         return quota(3000.0)
 
     aws = FakeAws(get_service_quota=applied)
-    assert await quotas.read(aws.scan, [CONCURRENCY]) == {CONCURRENCY: {LimitSource.APPLIED: 3000.0}}
+    assert await quotas.read_value(aws.scan, CONCURRENCY) == {LimitSource.APPLIED: 3000.0}
     assert asked == [{"ServiceCode": "lambda", "QuotaCode": "L-B99A9384"}]
     assert aws.calls == ["service-quotas:GetServiceQuota"]
 
@@ -41,41 +38,97 @@ async def test_a_quota_that_is_not_applied_has_the_default_of_aws() -> None:
         get_service_quota=denied("GetServiceQuota", "NoSuchResourceException"),
         get_aws_default_service_quota=quota(1000.0),
     )
-    assert await quotas.read(aws.scan, [CONCURRENCY]) == {CONCURRENCY: {LimitSource.DEFAULT: 1000.0}}
-    assert aws.scan.failures == []
-    assert aws.iam_actions == set(quotas.ACTIONS)
+    assert await quotas.read_value(aws.scan, CONCURRENCY) == {LimitSource.DEFAULT: 1000.0}
+    assert aws.iam_actions <= set(quotas.ACTIONS)
+
+
+@pytest.mark.parametrize("operation", ["GetServiceQuota", "GetAWSDefaultServiceQuota"])
+async def test_a_value_that_aws_could_not_find_out_is_an_error_with_its_reason(operation: str) -> None:
+    reason = {"ErrorCode": "DEPENDENCY_THROTTLING_ERROR", "ErrorMessage": "Lambda throttles Service Quotas."}
+    unknown = {"Quota": {"ErrorReason": reason, "Value": 0.0}}
+    not_applied = denied("GetServiceQuota", "NoSuchResourceException")
+    applied: Any = unknown if operation == "GetServiceQuota" else not_applied
+    aws = FakeAws(get_service_quota=applied, get_aws_default_service_quota=unknown)
+    with pytest.raises(ClientError, match="Lambda throttles Service Quotas") as raised:
+        await quotas.read_value(aws.scan, CONCURRENCY)
+    assert raised.value.operation_name == operation
+
+
+# The list of a service code
 
 
 @pytest.mark.parametrize(
-    ("answers", "operation"),
-    [
-        ({"get_service_quota": denied("GetServiceQuota")}, "GetServiceQuota"),
-        (
-            {"get_service_quota": denied("GetServiceQuota", "NoSuchResourceException")},
-            "GetAWSDefaultServiceQuota",
-        ),
-    ],
+    ("source", "operation"),
+    [(LimitSource.APPLIED, "list_service_quotas"), (LimitSource.DEFAULT, "list_aws_default_service_quotas")],
 )
-async def test_a_refused_quota_is_unknown_and_the_reason_is_reported_by_its_code(
-    answers: dict[str, Any], operation: str
-) -> None:
-    aws = FakeAws(**answers)
-    assert await quotas.read(aws.scan, [CONCURRENCY]) == {}
-    assert [(one.operation, one.resource, one.code) for one in aws.scan.failures] == [
-        (operation, "L-B99A9384", "AccessDeniedException")
+async def test_a_list_has_a_hundred_values_a_page(source: LimitSource, operation: str) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def page(**params: Any) -> dict[str, Any]:
+        asked.append(params)
+        return {"Quotas": [{"QuotaCode": f"L-{len(asked)}", "Value": float(len(asked))}]}
+
+    aws = FakeAws()
+    aws.answers[operation] = [page, page]
+    found = [one async for one in quotas.list_values(aws.scan, source, "lambda")]
+    assert found == [("L-1", 1.0), ("L-2", 2.0)]
+    assert asked == [{"ServiceCode": "lambda", "MaxResults": 100}] * 2
+    assert aws.iam_actions <= set(quotas.ACTIONS)
+
+
+@pytest.mark.parametrize(
+    "without_value",
+    [{}, {"Value": 5.0, "ErrorReason": {"ErrorCode": "SERVICE_QUOTA_NOT_AVAILABLE_ERROR"}}],
+    ids=str,
+)
+async def test_a_listed_quota_without_a_value_is_one_without_a_value(without_value: dict[str, Any]) -> None:
+    listed = [{"QuotaCode": "L-1", **without_value}, {"QuotaCode": "L-2", "Value": 2.0}, {"Value": 3.0}]
+    aws = FakeAws(list_service_quotas={"Quotas": listed})
+    found = [one async for one in quotas.list_values(aws.scan, LimitSource.APPLIED, "lambda")]
+    assert found == [("L-1", None), ("L-2", 2.0), ("", 3.0)]
+
+
+async def test_pages_that_never_end_are_an_error() -> None:
+    aws = FakeAws(list_service_quotas={"Quotas": [], "NextToken": "again"})
+    with pytest.raises(PaginationError):
+        [one async for one in quotas.list_values(aws.scan, LimitSource.APPLIED, "lambda")]
+
+
+# Requests
+
+
+def request(code: str, desired: float, **more: Any) -> dict[str, Any]:
+    return {"ServiceCode": "lambda", "QuotaCode": code, "DesiredValue": desired, **more}
+
+
+async def test_the_requests_that_are_not_decided_are_listed_by_status_in_pages_of_a_hundred() -> None:
+    asked: list[dict[str, Any]] = []
+    by_status = {
+        "PENDING": [request("L-1", 2000.0, Created=ASKED, Status="PENDING")],
+        "CASE_OPENED": [
+            request("L-2", 3000.0, Created=ASKED),
+            {"ServiceCode": "lambda"},
+            request("L-3", 4.0),
+        ],
+    }
+
+    def history(**params: Any) -> dict[str, Any]:
+        asked.append(params)
+        return {"RequestedQuotas": by_status[params["Status"]]}
+
+    aws = FakeAws(list_requested_service_quota_change_history=history)
+    since = ASKED.timestamp()
+    assert [one async for one in quotas.list_requests(aws.scan)] == [
+        ("lambda", "L-1", QuotaRequest(2000.0, "PENDING", since)),
+        ("lambda", "L-2", QuotaRequest(3000.0, "CASE_OPENED", since)),
+        ("lambda", "L-3", QuotaRequest(4.0, "CASE_OPENED", None)),
     ]
+    assert asked == [{"Status": status, "MaxResults": 100} for status in quotas.PENDING_STATUSES]
+    assert aws.iam_actions <= set(quotas.ACTIONS)
 
 
-async def test_one_quota_that_fails_does_not_hide_the_others() -> None:
-    aws = FakeAws(get_service_quota=by_code(L_B99A9384=denied("GetServiceQuota"), L_A1AFA3CF=quota(1000.0)))
-    assert await quotas.read(aws.scan, [CONCURRENCY, SCALING]) == {SCALING: {LimitSource.APPLIED: 1000.0}}
-    assert [one.resource for one in aws.scan.failures] == ["L-B99A9384"]
-
-
-async def test_a_response_without_a_number_affects_only_its_quota_and_is_logged(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    aws = FakeAws(get_service_quota=by_code(L_B99A9384={"Quota": {}}, L_A1AFA3CF=quota(1000.0)))
-    assert set(await quotas.read(aws.scan, [CONCURRENCY, SCALING])) == {SCALING}
-    assert [(one.resource, one.code) for one in aws.scan.failures] == [("L-B99A9384", "KeyError")]
-    assert "unexpected response" in caplog.text
+def test_every_status_and_action_is_one_that_service_quotas_has() -> None:
+    model: Any = SERVICE_MODELS.get_service_model("service-quotas")
+    assert {*quotas.PENDING_STATUSES} <= {*model.shape_for("RequestStatus").enum}
+    assert {action.partition(":")[2] for action in quotas.ACTIONS} <= {*model.operation_names}
+    assert model.shape_for("MaxResults").metadata["max"] == quotas.PAGE_SIZE

@@ -1,10 +1,11 @@
-"""Service Quotas: the quotas of the services, with their defaults and the values applied in a region.
+"""Service Quotas: quotas of services, with their defaults, and the values applied and requested in a region.
 
 Source of codes and defaults: the pages of the services in the AWS General Reference.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
@@ -52,6 +53,7 @@ QUOTAS = (
     DemoQuota("autoscaling", "L-CDE20ADC", "Auto Scaling groups per region", 500),
     DemoQuota("autoscaling", "L-6B80B8FA", "Launch configurations per region", 200),
 )
+REQUEST_STATUS, MINUTES_PER_DAY = "CASE_OPENED", 24 * 60
 BY_CODE = {quota.code: quota for quota in QUOTAS}
 
 
@@ -121,6 +123,28 @@ def list_defaults(region: DemoRegion, params: Params, _: float) -> Mapping[str, 
     }
 
 
+def list_requests(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer ListRequestedServiceQuotaChangeHistory; support cases are open for all requests here."""
+    is_asked_for = params.get("Status", REQUEST_STATUS) == REQUEST_STATUS
+    requests = region.requested_quotas.items() if is_asked_for else ()
+    return {"RequestedQuotas": [request_description(region, code, desired) for code, desired in requests]}
+
+
+def request_description(region: DemoRegion, code: str, desired: float) -> dict[str, Any]:
+    """Return the description of a request for a value of a quota, which was made a day before the start."""
+    made_at = datetime.fromtimestamp((region.start - MINUTES_PER_DAY) * 60, UTC)
+    return {
+        "Id": f"demo-{code}",
+        "ServiceCode": BY_CODE[code].service,
+        "QuotaCode": code,
+        "QuotaName": BY_CODE[code].name,
+        "DesiredValue": desired,
+        "Status": REQUEST_STATUS,
+        "Created": made_at,
+        "LastUpdated": made_at,
+    }
+
+
 SERVICE = DemoService(
     name="service-quotas",
     operations={
@@ -128,5 +152,6 @@ SERVICE = DemoService(
         "GetAWSDefaultServiceQuota": get_default,
         "ListServiceQuotas": list_applied,
         "ListAWSDefaultServiceQuotas": list_defaults,
+        "ListRequestedServiceQuotaChangeHistory": list_requests,
     },
 )

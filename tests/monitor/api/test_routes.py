@@ -10,6 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from collectors.base import Unobservable
+from collectors.quotas import QuotaRequest
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import CellStatus, MonitorStatus, ReloadStatus
@@ -111,6 +112,19 @@ async def test_unknown_values_are_null(server: Server, client: httpx.AsyncClient
     numbers = {"usage", "upper_bound", "limit", "utilization", "saturation"}
     assert unknown == {*numbers, "source", "sampled_at"}
     assert item["resource"] == "a?"
+
+
+async def test_a_series_shows_the_pending_request_for_its_quota(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    request = QuotaRequest(5000.0, "CASE_OPENED", 1_800_000_000.0)
+    asked = add(server.fleet, key("a"), replace(RULING, quota_request=request))
+    undated = add(server.fleet, key("b"), replace(RULING, quota_request=replace(request, since=None)))
+    none = add(server.fleet, key("c"))
+    await server.publish()
+    shown = [await answer(client, f"/api/v1/series/{one.key.id}") for one in (asked, undated, none)]
+    expected = {"desired": 5000.0, "status": "CASE_OPENED", "since": "2027-01-15T08:00:00Z"}
+    assert [one["quota_request"] for one in shown] == [expected, expected | {"since": None}, None]
 
 
 async def test_one_series_with_its_last_three_hours(server: Server, client: httpx.AsyncClient) -> None:

@@ -41,3 +41,19 @@ def test_one_bad_response_beside_what_fails_all_the_time_is_the_first_of_its_own
     assert status.streaks == {"denied": FailureStreak(5, None, 500.0)}
     status.end((), 600.0)
     assert status.streaks == {} and status.succeeded_at == 600.0
+
+
+def test_what_was_not_tried_again_is_still_a_failure_and_is_counted_once() -> None:
+    status = RunStatus()
+    status.end((DENIED,), 100.0)
+    status.end((), 200.0, standing=(DENIED,))
+    assert (status.failures, status.succeeded_at) == ((DENIED,), None)
+    assert status.streaks == {"denied": FailureStreak(1, None, 100.0)} and status.needs_confirmation
+    status.end((DENIED_TOO,), 300.0, standing=(DENIED, SLOW))  # another of its kind was tried
+    assert status.failures == (DENIED_TOO, DENIED, SLOW)
+    assert status.streaks == {
+        "denied": FailureStreak(2, None, 300.0),
+        "throttled": FailureStreak(1, 200.0, 300.0),
+    }
+    status.end((), 400.0)
+    assert status.streaks == {} and status.succeeded_at == 400.0

@@ -18,7 +18,7 @@ ALLOWED = {
     for statement in policy([one.service for one in COLLECTORS], True, True)["Statement"]
     for action in statement["Action"]
 }
-NOT_IN_POLICY = ("ListServiceQuotas", "ListAWSDefaultServiceQuotas", "DescribePolicies")  # no collector calls
+NOT_IN_POLICY = ("DescribePolicies",)  # no collector calls it
 DENIALS = {"ec2": "UnauthorizedOperation", "autoscaling": "AccessDenied", "s3": "AccessDenied"}
 
 
@@ -53,6 +53,7 @@ OPERATIONS = (
     ),
     Asked("service-quotas", "ListServiceQuotas", {"ServiceCode": "autoscaling"}, "L-CDE20ADC"),
     Asked("service-quotas", "ListAWSDefaultServiceQuotas", {"ServiceCode": "apigateway"}, "L-CDF5615A"),
+    Asked("service-quotas", "ListRequestedServiceQuotaChangeHistory", {"Status": "CASE_OPENED"}, "[]"),
     Asked("apigateway", "GetAccount", shows="'rateLimit': 10000.0"),
     Asked("apigateway", "GetRestApis", shows="storefront"),
     Asked("apigateway", "GetStages", {"restApiId": "<storefront>"}, "'throttlingRateLimit': 1500.0"),
@@ -154,6 +155,13 @@ async def test_what_is_not_there_is_said_with_the_code_of_aws(aws: Clients, aske
         with pytest.raises(ClientError) as missing:
             await getattr(client, xform_name(asked.operation))(**asked.params)
     assert missing.value.response["Error"]["Code"] == code
+
+
+@pytest.mark.parametrize(("status", "codes"), [("CASE_OPENED", ["L-8A5B8E43"]), ("PENDING", [])])
+async def test_a_quota_is_requested_in_virginia(aws: Clients, status: str, codes: list[str]) -> None:
+    async with aws("service-quotas", "us-east-1") as client:
+        answer = await client.list_requested_service_quota_change_history(Status=status)
+    assert [request["QuotaCode"] for request in answer["RequestedQuotas"]] == codes
 
 
 async def test_a_group_shows_the_size_its_load_wants(aws: Clients) -> None:

@@ -9,6 +9,8 @@ from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.polling.inventory import Inventory
+from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook, declared_quotas
+from rules.limits import catalogue
 from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
 from tests.kinesis_answers import SHARD_LIMITS, stream_names, stream_summary
 from tests.resources import resource as of
@@ -21,10 +23,17 @@ NO_QUOTAS: dict[str, Any] = {"get_service_quota": denied("GetServiceQuota")}
 class World:
     """A cell over a table of answers, its inventory, and the fleet that it fills."""
 
-    def __init__(self, config: Config | None = None, account_name: str = "", **answers: Any) -> None:
+    def __init__(
+        self,
+        config: Config | None = None,
+        account_name: str = "",
+        quota_interval: float = QUOTA_INTERVAL,
+        **answers: Any,
+    ) -> None:
         self.aws = FakeAws(**answers)
         self.fleet = Fleet()
-        self.inventory = Inventory(self.aws.cell, self.fleet, config or Config(), account_name)
+        self.quotas = QuotaBook(self.aws.cell, declared_quotas(catalogue()), quota_interval)
+        self.inventory = Inventory(self.aws.cell, self.fleet, config or Config(), account_name, self.quotas)
 
     async def run_inventory(self, collector: Collector, **changed: Any) -> None:
         self.aws.answers |= changed

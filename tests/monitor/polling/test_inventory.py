@@ -7,10 +7,13 @@ import pytest
 
 from collectors.base import ACCOUNT, Aws, Observed, Resource, ScanFunction
 from collectors.kinesis import MIB
+from collectors.quotas import QuotaRequest
+from monitor.aws.run_status import FailureStreak
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.polling.inventory import YIELD_EVERY, Inventory
+from monitor.polling.quota_book import declared_quotas
 from tests.background import background
 from tests.fake_aws import ACCOUNT_ID, denied
 from tests.kinesis_answers import SHARD_LIMITS, stream_summary
@@ -28,6 +31,7 @@ from tests.monitor.polling.inventories import (
     steady,
     streams,
 )
+from tests.monitor.polling.service_quotas import ServiceQuotas
 from tests.resources import resource as of
 
 ACCOUNT_LIMITS = [
@@ -107,13 +111,64 @@ async def test_a_changed_limit_shows_at_the_next_inventory() -> None:
 
 
 async def test_a_quota_that_cannot_be_read_any_more_keeps_the_value_last_read() -> None:
+    world = World(quota_interval=0.0, **queues("jobs"), get_service_quota=quota(240_000.0))
+    world.aws.now = 1.8e9
+    await world.run_inventory(SQS)
+    world.aws.answers["get_service_quota"] = denied("GetServiceQuota")
+    world.aws.now += 60
+    await world.quotas.read()
+    await world.run_inventory(SQS)
+    assert world.limit("sqs", "standard_in_flight", "jobs") == (240_000, "quota_applied")
+    (series,) = world.fleet.series.values()
+    assert series.settings.limit and series.settings.limit.read_at == 1.8e9
+    assert world.failures == [("GetServiceQuota", "L-C491D5A4", "AccessDeniedException")]
+
+
+async def test_a_quota_that_cannot_be_read_after_a_reload_keeps_the_limit_that_came_of_it() -> None:
     world = World(**queues("jobs"), get_service_quota=quota(240_000.0))
     await world.run_inventory(SQS)
-    (read,) = world.fleet.series.values()
-    await world.run_inventory(SQS, get_service_quota=denied("GetServiceQuota"))
+    world.aws.answers["get_service_quota"] = denied("GetServiceQuota")
+    after_reload = Inventory(world.aws.cell, world.fleet, Config())
+    status = await after_reload.run(SQS)
     assert world.limit("sqs", "standard_in_flight", "jobs") == (240_000, "quota_applied")
-    assert world.fleet.series[read.key].settings.limit == read.settings.limit  # read_at is when it was read
-    assert world.failures == [("GetServiceQuota", "L-C491D5A4", "AccessDeniedException")]
+    assert [failure.resource for failure in status.failures] == ["L-C491D5A4"]
+
+
+async def test_a_raised_quota_is_the_limit_from_the_inventory_after_it_was_read() -> None:
+    world = World(quota_interval=0.0, **queues("jobs"), get_service_quota=quota(120_000.0))
+    await world.run_inventory(SQS)
+    await world.run_inventory(SQS, get_service_quota=quota(240_000.0))
+    assert world.limit("sqs", "standard_in_flight", "jobs") == (120_000, "quota_applied")
+    await world.quotas.read()
+    await world.run_inventory(SQS)
+    assert world.limit("sqs", "standard_in_flight", "jobs") == (240_000, "quota_applied")
+
+
+async def test_a_failed_reading_of_a_quota_is_one_failure_however_many_inventories_report_it() -> None:
+    world = World(**queues("jobs"), **NO_QUOTAS)
+    await world.run_inventory(SQS)
+    status = world.inventory.statuses["sqs"]
+    status.streaks = {"denied": FailureStreak(1, None, 0.0)}  # long ago
+    for failures in (1, 2):
+        await world.run_inventory(SQS)
+        assert world.failures == [("GetServiceQuota", "L-C491D5A4", "AccessDeniedException")]
+        assert status.streaks["denied"].failures == failures
+        await world.quotas.read()
+    await world.run_inventory(SQS, get_service_quota=quota(240_000.0))
+    assert len(world.failures) == 1
+    await world.quotas.read()
+    await world.run_inventory(SQS)
+    assert world.failures == []
+
+
+async def test_a_pending_request_for_a_quota_is_part_of_the_series_that_it_limits() -> None:
+    (in_flight,) = declared_quotas(["sqs"])
+    service = ServiceQuotas({in_flight: 120_000.0}, requests={in_flight: 240_000.0})
+    world = World(**queues("jobs"), **service.answers)
+    await world.quotas.read()
+    await world.run_inventory(SQS)
+    (series,) = world.fleet.series.values()
+    assert series.settings.quota_request == QuotaRequest(240_000.0, "PENDING", None)
 
 
 async def test_a_limit_that_the_api_fails_to_return_stays_the_last_one() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from rules.limits import catalogue
+from monitor.polling.quota_book import declared_quotas
 from tests.monitor.polling.inventories import (
     BY_SERVICE,
     KINESIS,
@@ -14,6 +14,7 @@ from tests.monitor.polling.inventories import (
     settings,
     streams,
 )
+from tests.monitor.polling.service_quotas import LIST, ServiceQuotas
 
 FIFO = {"Attributes": {"DeduplicationScope": "queue"}}
 WORLDS: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
@@ -104,17 +105,18 @@ WORLDS: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
 @pytest.mark.parametrize("name", WORLDS)
 async def test_an_inventory_makes_exactly_these_calls(name: str) -> None:
     service, answers, calls = WORLDS[name]
-    world = World(**answers, get_service_quota=quota(100.0))
+    quotas = declared_quotas([service])
+    world = World(**answers, **ServiceQuotas(dict.fromkeys(quotas, 100.0)).answers)
     await world.run_inventory(BY_SERVICE[service])
     assert world.failures == []
-    codes = {signal.quota for signal in catalogue()[service].signals.values() if signal.quota}
-    asked = {"service-quotas:GetServiceQuota": len(codes)} if codes else {}
+    asked = {LIST: len({quota.service for quota in quotas})} if quotas else {}
     assert Counter(world.aws.calls) == calls | asked
 
 
-async def test_every_inventory_takes_the_same_calls() -> None:
+async def test_every_inventory_takes_the_same_calls_and_no_other_for_quotas_that_are_known() -> None:
     world = World(**streams(a=1, b=2), get_service_quota=quota(100.0))
     await world.run_inventory(KINESIS)
-    first = Counter(world.aws.calls)
+    first = Counter(call for call in world.aws.calls if not call.startswith("service-quotas"))
+    world.aws.calls.clear()
     await world.run_inventory(KINESIS)
-    assert Counter(world.aws.calls) == first + first
+    assert Counter(world.aws.calls) == first

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from collectors.base import Unobservable
+from collectors.quotas import QuotaRequest
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.notifiers.notice import Severity
 from rules.band import Zone
@@ -42,6 +43,7 @@ async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
         limit=Limit(950.0, LimitSource.APPLIED, time.time() - 600),
         band=Band(low=0.3, high=0.6, near=0.8),
         tags={"team": "web [x]\x1b[2J"},
+        quota_request=QuotaRequest(5000.0, "CASE_OPENED", time.time() - 600),
     )
     series = add(headroom.server.fleet, key("", "lambda.account_concurrency"), ruling)
     place = series.slot
@@ -58,6 +60,7 @@ async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
         "950 concurrent executions (quota): the value that Service Quotas applies to this account",
         "Source: quota_applied, read ",
         "Target band: 30 % (285 concurrent executions) to 60 % (570 concurrent executions); near ",
+        "Requested: 5k concurrent executions: CASE_OPENED, since ",
         "Newest sample: never",
         r"Tags: team=web [x]\x1b[2J",
         "Throttling: ",

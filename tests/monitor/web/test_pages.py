@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from collectors.base import Unobservable
+from collectors.quotas import QuotaRequest
 from monitor.alerting.links import Links
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
@@ -294,6 +295,19 @@ async def test_a_series_has_its_chart_limit_and_remedy(server: Server, client: h
     assert "read from the service's API" in shown.words
     drawn = [one["class"] for one in shown.all("path") if one.get("class")]
     assert {"limit", "near", "line", "throttled"} <= set(drawn)
+
+
+async def test_a_series_shows_the_pending_request_for_its_quota(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    request = QuotaRequest(5000.0, "CASE_OPENED", 1_800_000_000.0)
+    signal = "lambda.account_concurrency"
+    asked = add(server.fleet, key("", signal), replace(RULING, quota_request=request))
+    none = add(server.fleet, key("a"))
+    await server.publish()
+    words = " ".join((await page(client, f"/series/{asked.key.id}")).words.split())
+    assert "5k concurrent executions CASE_OPENED, since 15 Jan 08:00 UTC" in words
+    assert "Requested" not in (await page(client, f"/series/{none.key.id}")).words
 
 
 async def test_a_series_links_to_runbook_console_and_grafana(

@@ -1,0 +1,144 @@
+"""The quotas of a cell: what Service Quotas says of them, and when it was read."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from collectors.quotas import QuotaRequest, QuotaValues, list_requests
+from monitor.aws.cell import Cell
+from monitor.aws.failure import Failure, failure_from
+from monitor.aws.scan import Scan
+from monitor.polling.quota_reading import read_quotas
+from rules.limits import LimitSource, Quota, catalogue
+
+log = logging.getLogger(__name__)
+
+QUOTA_INTERVAL = 6 * 3600.0  # seconds; a quota changes when somebody asks for it
+
+
+class KnownQuota(NamedTuple):
+    """The value of a quota by its source, and when it was read, in epoch seconds."""
+
+    values: QuotaValues
+    read_at: float
+
+
+class QuotaFailure(NamedTuple):
+    """Why a quota could not be read the last time. reading: the number of that reading in its book."""
+
+    failure: Failure
+    reading: int
+
+
+class LastReading(NamedTuple):
+    """The last reading of a service code: its number, and when it began by the event loop's clock."""
+
+    number: int
+    started_at: float
+
+
+class QuotaBook:
+    """The quotas of one cell, read in bulk and seldom.
+
+    quotas: those that are read. interval: seconds from one reading of a service code to the next; one that
+    failed is due at once. A value stays known until a later one is read.
+    requests: the pending requests for an increase; None while they are unknown.
+    """
+
+    def __init__(self, cell: Cell, quotas: Iterable[Quota], interval: float = QUOTA_INTERVAL) -> None:
+        self._cell, self._interval = cell, interval
+        self._quotas: dict[str, set[Quota]] = {}
+        for quota in quotas:
+            self._quotas.setdefault(quota.service, set()).add(quota)
+        self._known: dict[Quota, KnownQuota] = {}
+        self._failures: dict[Quota, QuotaFailure] = {}
+        self._last: dict[str, LastReading] = {}  # by service code
+        self._locks = defaultdict[str, asyncio.Lock](asyncio.Lock)
+        self._readings = 0
+        self.requests: Mapping[Quota, QuotaRequest] | None = None
+        self._requests_read_at: float | None = None
+        self._requests_failure: Failure | None = None
+
+    def known(self, quota: Quota) -> KnownQuota | None:
+        """Return the value of a quota that was read last; None if none ever was."""
+        return self._known.get(quota)
+
+    def request_for(self, quota: Quota | None) -> QuotaRequest | None:
+        """Return the pending request for a quota; None if there is none, or if it is unknown."""
+        return (self.requests or {}).get(quota) if quota else None
+
+    def failures_of(self, quotas: Iterable[Quota]) -> list[QuotaFailure]:
+        """Return the failures of these quotas at their last reading, by service code and code."""
+        failed = {*quotas} & self._failures.keys()
+        return [self._failures[quota] for quota in sorted(failed, key=lambda one: (one.service, one.code))]
+
+    async def wait_until_read(self, quotas: Iterable[Quota]) -> None:
+        """Wait until these quotas were read once, or could not be; read them if nobody does."""
+        service_codes = {quota.service for quota in quotas} & self._quotas.keys() - self._last.keys()
+        await asyncio.gather(*map(self._read_if_due, service_codes))
+
+    async def read(self) -> None:
+        """Read what is due: the service codes, each in a few calls, and the pending requests."""
+        await asyncio.gather(self._read_requests(), *map(self._read_if_due, tuple(self._quotas)))
+
+    def _is_due(self, service_code: str) -> bool:
+        last = self._last.get(service_code)
+        has_failed = not self._quotas[service_code].isdisjoint(self._failures)
+        return has_failed or self._is_old(last and last.started_at)
+
+    def _is_old(self, read_at: float | None) -> bool:
+        return read_at is None or asyncio.get_running_loop().time() - read_at >= self._interval
+
+    async def _read_if_due(self, service_code: str) -> None:
+        last = self._last.get(service_code)
+        async with self._locks[service_code]:
+            was_read_meanwhile = self._last.get(service_code) != last
+            if not was_read_meanwhile and self._is_due(service_code):
+                await self._read_service_code(service_code)
+
+    async def _read_service_code(self, service_code: str) -> None:
+        started_at, quotas = asyncio.get_running_loop().time(), self._quotas[service_code]
+        applied = {
+            quota for quota in quotas & self._known.keys() if LimitSource.APPLIED in self._known[quota].values
+        }
+        reading = await read_quotas(self._cell, service_code, quotas, applied)
+        self._readings += 1
+        now = self._cell.clock.now()
+        self._known |= {quota: KnownQuota(values, now) for quota, values in reading.values.items()}
+        for quota in reading.values:
+            self._failures.pop(quota, None)
+        self._failures |= {
+            quota: QuotaFailure(failure, self._readings) for quota, failure in reading.failures.items()
+        }
+        self._last[service_code] = LastReading(self._readings, started_at)
+
+    async def _read_requests(self) -> None:
+        """Read the pending requests if they are due. A failure costs only what is known of them."""
+        if not self._quotas or not self._is_old(self._requests_read_at):
+            return
+        started_at = asyncio.get_running_loop().time()
+        wanted = {(quota.service, quota.code): quota for quotas in self._quotas.values() for quota in quotas}
+        requests: dict[Quota, QuotaRequest] = {}
+        try:
+            async for service_code, code, request in list_requests(Scan(self._cell)):
+                if quota := wanted.get((service_code, code)):
+                    requests[quota] = request
+        except Exception as error:  # of AWS or of an unexpected response
+            self._forget_requests(failure_from(error))
+        else:
+            self.requests, self._requests_failure = requests, None
+            self._requests_read_at = started_at
+
+    def _forget_requests(self, failure: Failure) -> None:
+        """Note that the pending requests are unknown. The reason is logged when it is a new one."""
+        if failure != self._requests_failure:
+            log.info("%s: pending quota requests are unknown: %s", "/".join(self._cell.key), failure.sentence)
+        self.requests, self._requests_read_at, self._requests_failure = None, None, failure
+
+
+def declared_quotas(services: Iterable[str]) -> set[Quota]:
+    """Return the quotas that the signals of these services name."""
+    signals = (signal for service in services for signal in catalogue()[service].signals.values())
+    return {signal.quota for signal in signals if signal.quota}

@@ -1,0 +1,84 @@
+"""One reading of the quotas of a service code: in bulk by its lists, and singly where the lists do not do."""
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+from functools import partial
+
+from collectors.quotas import (
+    LIST_OPERATIONS,
+    NO_SUCH_QUOTA,
+    QuotaValues,
+    list_values,
+    quota_resource,
+    read_value,
+)
+from monitor.aws.cell import Cell
+from monitor.aws.failure import Failure, error_code, failure_from
+from monitor.aws.failure_class import FailureClass, classify
+from monitor.aws.scan import Scan
+from rules.limits import LimitSource, Quota
+
+
+@dataclass(slots=True)
+class QuotaReading:
+    """The quotas of one service code as they were read at once: each has values or a failure.
+
+    singly: the quotas that the lists leave open, to be read by a call each.
+    """
+
+    service_code: str
+    values: dict[Quota, QuotaValues] = field(default_factory=dict)
+    failures: dict[Quota, Failure] = field(default_factory=dict)
+    singly: set[Quota] = field(default_factory=set)
+
+
+async def read_quotas(cell: Cell, service_code: str, quotas: Set[Quota], applied: Set[Quota]) -> QuotaReading:
+    """Read quotas of a service code; a failure costs the quotas that it concerns.
+
+    applied: those that had an applied value before. If the list of applied values has one of them no more, it
+    is asked for singly before it is taken to be back at its default.
+    """
+    reading, scan = QuotaReading(service_code), Scan(cell)
+    unlisted = await _read_list(scan, LimitSource.APPLIED, quotas, reading)
+    reading.singly |= unlisted & applied
+    if without_applied := unlisted - applied:
+        reading.singly |= await _read_list(scan, LimitSource.DEFAULT, without_applied, reading)
+    await _read_singly(scan, reading)
+    return reading
+
+
+async def _read_list(
+    scan: Scan, source: LimitSource, quotas: Set[Quota], reading: QuotaReading
+) -> set[Quota]:
+    """Read the values of quotas from a list, and return the quotas that are not in it.
+
+    Where the list is denied, its quotas are to be read singly, as an older policy may allow only that. After
+    another error more calls would make it worse, and a default would pass for the applied value.
+    """
+    missing = {quota.code: quota for quota in quotas}
+    try:
+        async for code, value in list_values(scan, source, reading.service_code):
+            if quota := missing.pop(code, None):
+                if value is None:
+                    reading.singly.add(quota)
+                else:
+                    reading.values[quota] = {source: value}
+    except Exception as error:  # of AWS or of an unexpected response
+        if error_code(error) == NO_SUCH_QUOTA:
+            return {*missing.values()}
+        if classify(error_code(error)) == FailureClass.DENIED:
+            reading.singly |= {*missing.values()}
+        else:
+            for quota in missing.values():
+                reading.failures[quota] = failure_from(error, LIST_OPERATIONS[source], quota_resource(quota))
+        return set()
+    return {*missing.values()}
+
+
+async def _read_singly(scan: Scan, reading: QuotaReading) -> None:
+    """Read the quotas that the lists left open by a call each."""
+    async for quota, values in scan.map(reading.singly, partial(read_value, scan), quota_resource):
+        reading.values[quota] = values
+    failures = {failure.resource_path: failure for failure in scan.failures}
+    for quota in reading.singly - reading.values.keys():
+        reading.failures[quota] = failures[quota_resource(quota).path]

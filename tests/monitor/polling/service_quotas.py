@@ -1,0 +1,77 @@
+"""A Service Quotas for tests: it lists what is applied and what is the default, and counts who asks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rules.limits import Quota
+from tests.fake_aws import denied
+
+LIST, DEFAULTS, GET, GET_DEFAULT, HISTORY = (
+    "service-quotas:ListServiceQuotas",
+    "service-quotas:ListAWSDefaultServiceQuotas",
+    "service-quotas:GetServiceQuota",
+    "service-quotas:GetAWSDefaultServiceQuota",
+    "service-quotas:ListRequestedServiceQuotaChangeHistory",
+)
+NOT_FOUND = "NoSuchResourceException"
+THROTTLED = "TooManyRequestsException"
+
+Values = Mapping[Quota, float]
+
+
+def code(number: int, service: str = "lambda") -> Quota:
+    """A quota of a service by its number."""
+    return Quota(service=service, code=f"L-{number:08X}")
+
+
+@dataclass
+class ServiceQuotas:
+    """Answers of Service Quotas, by method; `denials` are raised instead.
+
+    applied, defaults: the values in the lists, and by single calls. unlisted: applied values that only a
+    single call returns. requests: the desired values of pending requests.
+    """
+
+    applied: Values = field(default_factory=dict)
+    defaults: Values = field(default_factory=dict)
+    unlisted: Values = field(default_factory=dict)
+    requests: Values = field(default_factory=dict)
+    denials: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """The answers for a `FakeAws`."""
+        return {
+            "list_service_quotas": lambda **params: self._list(LIST, "applied", params),
+            "list_aws_default_service_quotas": lambda **params: self._list(DEFAULTS, "defaults", params),
+            "get_service_quota": lambda **params: self._get(GET, {**self.applied, **self.unlisted}, params),
+            "get_aws_default_service_quota": lambda **params: self._get(GET_DEFAULT, self.defaults, params),
+            "list_requested_service_quota_change_history": self._history,
+        }
+
+    def _error(self, operation: str) -> Exception | None:
+        error_code = self.denials.get(operation)
+        return denied(operation.partition(":")[2], error_code) if error_code else None
+
+    def _list(self, operation: str, name: str, params: Mapping[str, Any]) -> Any:
+        values: Values = getattr(self, name)
+        listed = [
+            {"QuotaCode": quota.code, "Value": value}
+            for quota, value in values.items()
+            if quota.service == params["ServiceCode"]
+        ]
+        return self._error(operation) or {"Quotas": listed}
+
+    def _get(self, operation: str, values: Values, params: Mapping[str, Any]) -> Any:
+        value = values.get(Quota(service=params["ServiceCode"], code=params["QuotaCode"]))
+        missing = denied(operation.partition(":")[2], NOT_FOUND) if value is None else None
+        return self._error(operation) or missing or {"Quota": {"Value": value}}
+
+    def _history(self, **params: Any) -> Any:
+        requests = [
+            {"ServiceCode": quota.service, "QuotaCode": quota.code, "DesiredValue": desired}
+            for quota, desired in self.requests.items()
+            if params["Status"] == "PENDING"
+        ]
+        return self._error(HISTORY) or {"RequestedQuotas": requests}

@@ -1,0 +1,223 @@
+"""The book of a cell's quotas: how often it reads, what it remembers, and who waits for it."""
+
+import asyncio
+import logging
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from collectors.quotas import QuotaRequest
+from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook, declared_quotas
+from rules.limits import LimitSource, Quota
+from tests.fake_aws import FakeAws
+from tests.monitor.polling.service_quotas import (
+    DEFAULTS,
+    HISTORY,
+    LIST,
+    THROTTLED,
+    ServiceQuotas,
+    code,
+)
+from tests.quick_loop import run
+
+A, B, C = code(1), code(2), code(1, "sqs")
+APPLIED = LimitSource.APPLIED
+NOW = 1.8e9
+
+
+class Desk:
+    """A book over a Service Quotas."""
+
+    def __init__(self, service: ServiceQuotas, *quotas: Quota, **answers: Any) -> None:
+        self.service = service
+        self.aws = FakeAws(now=NOW, **service.answers | answers)
+        self.book = QuotaBook(self.aws.cell, quotas)
+
+    @property
+    def calls(self) -> Counter[str]:
+        """The calls since this was asked last."""
+        calls, self.aws.calls = self.aws.calls, []
+        return Counter(calls)
+
+
+def slow_desk() -> Desk:
+    """A book that is always due, and whose calls wait for each other: 1000 s for A, another 1000 s for C."""
+    desk = Desk(ServiceQuotas({A: 3.0, C: 7.0}), A, C)
+    desk.aws.cell.rates = {"service-quotas": 1 / 1000, HISTORY: 1}
+    desk.book = QuotaBook(desk.aws.cell, [A, C], interval=0.0)
+    return desk
+
+
+# Which calls
+
+
+async def test_fifty_services_take_a_call_each_and_two_for_all_requests() -> None:
+    quotas = {code(number, f"service{service}"): 1.0 for service in range(50) for number in range(10)}
+    desk = Desk(ServiceQuotas(quotas), *quotas)
+    await desk.book.read()
+    assert desk.calls == {LIST: 50, HISTORY: 2}
+    assert all(desk.book.known(quota) for quota in quotas)
+
+
+async def test_two_services_that_name_one_service_code_read_it_once() -> None:
+    desk = Desk(ServiceQuotas({A: 3.0, B: 2.0}), A, B)
+    await asyncio.gather(desk.book.wait_until_read([A]), desk.book.wait_until_read([B]), desk.book.read())
+    assert desk.calls == {LIST: 1, HISTORY: 2}
+
+
+async def test_a_cell_that_names_no_quota_makes_no_call() -> None:
+    desk = Desk(ServiceQuotas())
+    await desk.book.read()
+    await desk.book.wait_until_read([A])
+    assert desk.calls == {}
+
+
+def test_the_quotas_of_a_service_are_those_that_its_signals_name() -> None:
+    assert {quota.code for quota in declared_quotas(["sqs", "s3"])} == {"L-C491D5A4"}
+
+
+# How often
+
+
+def test_what_was_read_is_read_again_after_the_interval_and_not_before() -> None:
+    async def main() -> None:
+        desk = Desk(ServiceQuotas({A: 3.0}), A)
+        await desk.book.read()
+        assert desk.calls
+        await asyncio.sleep(QUOTA_INTERVAL - 60)
+        await desk.book.read()
+        assert not desk.calls
+        await asyncio.sleep(60)
+        desk.service.applied, desk.aws.now = {A: 4.0}, NOW + QUOTA_INTERVAL
+        await desk.book.read()
+        assert desk.calls == {LIST: 1, HISTORY: 2}
+        assert desk.book.known(A) == ({APPLIED: 4.0}, NOW + QUOTA_INTERVAL)
+
+    run(main())
+
+
+async def test_what_failed_is_due_at_once_and_alone() -> None:
+    desk = Desk(ServiceQuotas({A: 3.0, C: 7.0}, denials={LIST: THROTTLED}), A, C)
+    await desk.book.read()
+    assert [failed.failure.resource for failed in desk.book.failures_of([A, C])] == [A.code, C.code]
+    assert desk.calls[LIST] == 2
+    desk.service.applied, desk.service.denials = {C: 7.0}, {DEFAULTS: THROTTLED}
+    await desk.book.read()
+    (failed,) = desk.book.failures_of([A, C])
+    assert (failed.failure.resource, failed.failure.operation) == (A.code, "ListAWSDefaultServiceQuotas")
+    assert desk.calls == {LIST: 2, DEFAULTS: 1}
+    desk.service.applied, desk.service.denials = {A: 3.0}, {}
+    await desk.book.read()
+    assert (desk.calls, desk.book.failures_of([A, C])) == ({LIST: 1}, [])
+    await desk.book.read()
+    assert desk.calls == {}
+
+
+async def test_each_reading_has_a_number_of_its_own() -> None:
+    desk = Desk(ServiceQuotas(denials={LIST: THROTTLED}), A)
+    numbers = []
+    for _ in range(3):
+        await desk.book.read()
+        numbers += [failed.reading for failed in desk.book.failures_of([A])]
+    assert numbers == sorted({*numbers})
+
+
+# What is remembered
+
+
+async def test_a_value_stays_as_it_was_read_while_it_cannot_be_read_again() -> None:
+    desk = Desk(ServiceQuotas({A: 3.0}, defaults={A: 1.0}), A)
+    desk.book = QuotaBook(desk.aws.cell, [A], interval=0.0)
+    await desk.book.read()
+    desk.service.denials, desk.aws.now = {LIST: THROTTLED}, NOW + 60
+    await desk.book.read()
+    assert desk.book.known(A) == ({APPLIED: 3.0}, NOW)
+    assert [one.failure.code for one in desk.book.failures_of([A])] == [THROTTLED]
+
+
+async def test_an_applied_value_that_a_list_leaves_out_is_no_default() -> None:
+    desk = Desk(ServiceQuotas({A: 3.0}, defaults={A: 1.0}), A)
+    desk.book = QuotaBook(desk.aws.cell, [A], interval=0.0)
+    await desk.book.read()
+    desk.service.applied, desk.service.unlisted = {}, {A: 3.0}
+    await desk.book.read()
+    assert desk.book.known(A) == ({APPLIED: 3.0}, NOW)
+
+
+# Who waits
+
+
+def test_an_inventory_waits_for_its_first_answer_and_for_no_other() -> None:
+    async def main() -> None:
+        clock, desk = asyncio.get_running_loop().time, slow_desk()
+        reading = asyncio.ensure_future(desk.book.read())
+        await asyncio.sleep(1)
+        await desk.book.wait_until_read([A])
+        assert clock() == 1 and desk.book.known(A)
+        await desk.book.wait_until_read([C])
+        assert clock() == 1000 and desk.book.known(C)
+        await reading
+        reading = asyncio.ensure_future(desk.book.read())
+        await asyncio.sleep(1)
+        await desk.book.wait_until_read([A, C])
+        assert clock() == 1001 and not reading.done()
+        await reading
+
+    run(main())
+
+
+async def test_who_waits_for_a_first_reading_that_fails_reads_it_no_second_time() -> None:
+    desk = Desk(ServiceQuotas(denials={LIST: THROTTLED}), A)
+    await asyncio.gather(desk.book.read(), desk.book.wait_until_read([A]), desk.book.wait_until_read([A]))
+    await desk.book.wait_until_read([A])
+    assert desk.calls[LIST] == 1
+
+
+def test_a_first_reading_that_is_cancelled_is_made_by_who_waits() -> None:
+    async def main() -> None:
+        desk = slow_desk()
+        reading = asyncio.ensure_future(desk.book.read())
+        waiting = asyncio.ensure_future(desk.book.wait_until_read([C]))
+        await asyncio.sleep(500)
+        reading.cancel()
+        await waiting
+        assert reading.cancelled() and desk.book.known(C)
+
+    run(main())
+
+
+# Requests
+
+
+async def test_the_pending_requests_for_the_quotas_are_known() -> None:
+    desk = Desk(ServiceQuotas({A: 3.0}, requests={A: 9.0, code(9): 5.0}), A, B)
+    assert desk.book.requests is None
+    await desk.book.read()
+    assert desk.book.requests == {A: QuotaRequest(9.0, "PENDING", None)}
+    assert desk.book.request_for(A) == QuotaRequest(9.0, "PENDING", None)
+    assert (desk.book.request_for(B), desk.book.request_for(None)) == (None, None)
+
+
+async def test_a_history_that_fails_costs_the_requests_alone_and_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    desk = Desk(ServiceQuotas({A: 3.0}, requests={A: 9.0}, denials={HISTORY: "AccessDeniedException"}), A)
+    for _ in range(2):
+        await desk.book.read()
+    assert (desk.book.requests, desk.book.request_for(A)) == (None, None)
+    assert (desk.book.failures_of([A]), desk.book.known(A)) == ([], ({APPLIED: 3.0}, NOW))
+    assert caplog.text.count("pending quota requests are unknown") == 1
+    desk.service.denials.clear()
+    await desk.book.read()
+    assert desk.book.requests == {A: QuotaRequest(9.0, "PENDING", None)}
+
+
+async def test_requests_that_cannot_be_read_again_are_unknown() -> None:
+    desk = Desk(ServiceQuotas({A: 3.0}, requests={A: 9.0}), A)
+    desk.book = QuotaBook(desk.aws.cell, [A], interval=0.0)
+    await desk.book.read()
+    desk.service.denials = {HISTORY: THROTTLED}
+    await desk.book.read()
+    assert desk.book.requests is None

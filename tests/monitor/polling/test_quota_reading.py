@@ -1,0 +1,139 @@
+"""One reading of a service code: which calls it makes, and what a failed one costs."""
+
+from collections import Counter
+from collections.abc import Set
+from typing import Any
+
+import pytest
+
+from monitor.polling.quota_reading import QuotaReading, read_quotas
+from rules.limits import LimitSource, Quota
+from tests.fake_aws import FakeAws, denied
+from tests.monitor.polling.service_quotas import (
+    DEFAULTS,
+    GET,
+    GET_DEFAULT,
+    LIST,
+    NOT_FOUND,
+    THROTTLED,
+    ServiceQuotas,
+    code,
+)
+
+A, B, C = code(1), code(2), code(3)
+APPLIED, DEFAULT = LimitSource.APPLIED, LimitSource.DEFAULT
+DENIED = "AccessDeniedException"
+
+
+async def read(
+    service: ServiceQuotas, *quotas: Quota, applied: Set[Quota] = frozenset(), **answers: Any
+) -> tuple[QuotaReading, dict[str, int]]:
+    """A reading of these quotas, and the number of calls of each operation."""
+    aws = FakeAws(**service.answers | answers)
+    reading = await read_quotas(aws.cell, "lambda", {*quotas}, applied)
+    assert reading.values.keys() | reading.failures.keys() == {*quotas}
+    return reading, Counter(aws.calls)
+
+
+def failures(reading: QuotaReading) -> dict[Quota, tuple[str, str]]:
+    assert all(failed.resource == quota.code for quota, failed in reading.failures.items())
+    return {quota: (failed.operation, failed.code) for quota, failed in reading.failures.items()}
+
+
+async def test_quotas_that_are_all_applied_take_one_call() -> None:
+    many = {code(number): float(number) for number in range(1, 51)}
+    reading, calls = await read(ServiceQuotas(many | {code(99): 9.0}), *many)
+    assert reading.values == {quota: {APPLIED: value} for quota, value in many.items()}
+    assert calls == {LIST: 1}
+
+
+async def test_a_quota_without_an_applied_value_has_its_default_by_one_call_more() -> None:
+    reading, calls = await read(ServiceQuotas({A: 3.0}, {A: 1.0, B: 2.0, C: 4.0}), A, B, C)
+    assert reading.values == {A: {APPLIED: 3.0}, B: {DEFAULT: 2.0}, C: {DEFAULT: 4.0}}
+    assert calls == {LIST: 1, DEFAULTS: 1}
+
+
+async def test_a_quota_in_neither_list_is_read_singly() -> None:
+    reading, calls = await read(ServiceQuotas({A: 3.0}, unlisted={B: 2.0}), A, B, C)
+    assert reading.values == {A: {APPLIED: 3.0}, B: {APPLIED: 2.0}}
+    assert failures(reading) == {C: ("GetAWSDefaultServiceQuota", NOT_FOUND)}
+    assert calls == {LIST: 1, DEFAULTS: 1, GET: 2, GET_DEFAULT: 1}
+
+
+async def test_a_listed_quota_without_a_value_is_read_singly_and_not_taken_for_its_default() -> None:
+    listed = {"QuotaCode": A.code, "ErrorReason": {"ErrorCode": "DEPENDENCY_SERVICE_ERROR"}}
+    service = ServiceQuotas(defaults={A: 1.0}, unlisted={A: 5.0})
+    reading, calls = await read(service, A, list_service_quotas={"Quotas": [listed]})
+    assert reading.values == {A: {APPLIED: 5.0}}
+    assert calls == {LIST: 1, GET: 1}
+
+
+async def test_a_service_code_that_has_no_lists_is_read_singly() -> None:
+    service = ServiceQuotas(unlisted={A: 5.0}, denials={LIST: NOT_FOUND, DEFAULTS: NOT_FOUND})
+    reading, calls = await read(service, A)
+    assert reading.values == {A: {APPLIED: 5.0}}
+    assert calls == {LIST: 1, DEFAULTS: 1, GET: 1}
+
+
+async def test_a_list_that_is_denied_is_replaced_by_single_calls_without_a_failure() -> None:
+    service = ServiceQuotas({A: 3.0}, {A: 1.0, B: 2.0}, denials={LIST: DENIED})
+    reading, calls = await read(service, A, B)
+    assert reading.values == {A: {APPLIED: 3.0}, B: {DEFAULT: 2.0}}
+    assert calls == {LIST: 1, GET: 2, GET_DEFAULT: 1}
+
+
+async def test_defaults_that_are_denied_are_replaced_by_single_calls_of_the_rest() -> None:
+    service = ServiceQuotas({A: 3.0}, {B: 2.0}, denials={DEFAULTS: DENIED})
+    reading, calls = await read(service, A, B)
+    assert reading.values == {A: {APPLIED: 3.0}, B: {DEFAULT: 2.0}}
+    assert calls == {LIST: 1, DEFAULTS: 1, GET: 1, GET_DEFAULT: 1}
+
+
+async def test_where_all_is_denied_each_quota_fails_once() -> None:
+    service = ServiceQuotas({A: 3.0}, denials={LIST: DENIED, GET: DENIED})
+    reading, _ = await read(service, A, B)
+    assert failures(reading) == {A: ("GetServiceQuota", DENIED), B: ("GetServiceQuota", DENIED)}
+
+
+async def test_a_list_that_is_throttled_fails_its_quotas_once_and_no_default_stands_in() -> None:
+    service = ServiceQuotas({A: 3.0}, {A: 1.0, B: 1.0}, denials={LIST: THROTTLED})
+    reading, calls = await read(service, A, B)
+    assert reading.values == {}
+    assert failures(reading) == {A: ("ListServiceQuotas", THROTTLED), B: ("ListServiceQuotas", THROTTLED)}
+    assert calls == {LIST: 1}
+
+
+async def test_pages_before_one_that_fails_count() -> None:
+    page = {"Quotas": [{"QuotaCode": A.code, "Value": 3.0}]}
+    pages = [page, denied("ListServiceQuotas", THROTTLED)]
+    reading, _ = await read(ServiceQuotas(), A, B, list_service_quotas=pages)
+    assert reading.values == {A: {APPLIED: 3.0}}
+    assert failures(reading) == {B: ("ListServiceQuotas", THROTTLED)}
+
+
+async def test_pages_that_lead_back_to_themselves_fail_what_they_did_not_list() -> None:
+    page = {"Quotas": [{"QuotaCode": A.code, "Value": 3.0}], "NextToken": "again"}
+    reading, calls = await read(ServiceQuotas(), A, B, list_service_quotas=page)
+    assert reading.values == {A: {APPLIED: 3.0}}
+    assert failures(reading) == {B: ("ListServiceQuotas", "PaginationError")}
+    assert calls == {LIST: 2}
+
+
+@pytest.mark.parametrize("is_applied", [True, False])
+async def test_an_applied_value_that_is_not_listed_any_more_is_asked_for_singly(is_applied: bool) -> None:
+    service = ServiceQuotas(defaults={A: 1.0}, unlisted={A: 5.0} if is_applied else {})
+    reading, calls = await read(service, A, applied={A})
+    assert reading.values == {A: {APPLIED: 5.0} if is_applied else {DEFAULT: 1.0}}
+    assert calls[DEFAULTS] == 0
+
+
+async def test_a_single_response_without_a_number_costs_its_quota_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def answer(**params: Any) -> dict[str, Any]:
+        return {"Quota": {"Value": 2.0} if params["QuotaCode"] == B.code else {}}
+
+    reading, _ = await read(ServiceQuotas(), A, B, get_service_quota=answer)
+    assert reading.values == {B: {APPLIED: 2.0}}
+    assert failures(reading) == {A: ("", "KeyError")}
+    assert "unexpected response" in caplog.text
