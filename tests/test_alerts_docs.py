@@ -52,7 +52,9 @@ def test_every_type_of_receiver_is_documented() -> None:
     rows = [row(type, receiver) for type, receiver in RECEIVER_BY_TYPE.items()]
     missing = [one for one in rows if one not in DOCS]
     assert not missing, "docs/alerts.md lacks these rows:\n" + "\n".join(missing)
-    assert marked("receivers").splitlines() == ["| type | receiver | requires |", "|--|--|--|", *rows]
+    head, _, *documented = marked("receivers").splitlines()
+    assert head == "| type | receiver | requires |"
+    assert sorted(documented) == sorted(rows)
 
 
 def test_the_schema_of_the_webhook_is_documented() -> None:

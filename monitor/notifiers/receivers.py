@@ -1,6 +1,8 @@
 """All types of receivers, as the configuration names them."""
 
-from typing import Annotated, Any, get_args
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 
@@ -15,7 +17,16 @@ from monitor.notifiers.teams import Teams
 from monitor.notifiers.webhook import Webhook
 from monitor.schema.problems import Problem, problem, shown_value, suggestion, to_validation_error
 
-AnyReceiver = Webhook | Alertmanager | Slack | PagerDuty | Teams | Sns | Email | Apprise
+RECEIVER_TYPES: tuple[type[BaseReceiver], ...] = (
+    Webhook,
+    Alertmanager,
+    Slack,
+    PagerDuty,
+    Teams,
+    Sns,
+    Email,
+    Apprise,
+)
 
 
 def _type_of(kind: type[BaseReceiver]) -> str:
@@ -26,7 +37,7 @@ def _type_of(kind: type[BaseReceiver]) -> str:
     return field.default
 
 
-RECEIVER_BY_TYPE: dict[str, type[BaseReceiver]] = {_type_of(kind): kind for kind in get_args(AnyReceiver)}
+RECEIVER_BY_TYPE: dict[str, type[BaseReceiver]] = {_type_of(kind): kind for kind in RECEIVER_TYPES}
 
 
 def _by_type(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
@@ -45,4 +56,8 @@ def _by_type(value: Any, handler: ValidatorFunctionWrapHandler, info: Validation
     return RECEIVER_BY_TYPE[kind].model_validate(value, context=info.context)
 
 
+if TYPE_CHECKING:
+    AnyReceiver = BaseReceiver
+else:
+    AnyReceiver = reduce(or_, RECEIVER_TYPES)  # a union, from which the JSON schema follows
 Receiver = Annotated[AnyReceiver, Field(discriminator="type"), WrapValidator(_by_type)]

@@ -55,7 +55,7 @@ def test_every_receiver_is_registered() -> None:
         import_module(f"monitor.notifiers.{path.stem}")
     found = [one for one in BaseReceiver.__subclasses__() if one.__module__.startswith("monitor.notifiers.")]
     missing = {one.__name__ for one in found} - {one.__name__ for one in RECEIVER_BY_TYPE.values()}
-    assert not missing, f"add these to AnyReceiver in monitor/notifiers/receivers.py: {missing}"
+    assert not missing, f"add these to RECEIVER_TYPES in monitor/notifiers/receivers.py: {missing}"
 
 
 @each_type
