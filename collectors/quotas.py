@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from collectors.base import Aws, Resource, epoch_seconds
 from rules.limits import LimitSource, Quota
 
+# Named as the operations; not compared with the Service Authorization Reference for the lists (recalled).
 ACTIONS = (
     "servicequotas:GetServiceQuota",
     "servicequotas:GetAWSDefaultServiceQuota",
@@ -30,7 +31,7 @@ LIST_OPERATIONS = {
     LimitSource.DEFAULT: "ListAWSDefaultServiceQuotas",
 }
 PAGE_SIZE = 100  # the most that AWS allows
-# A request of any other status is decided. Without `QuotaRequestedAtLevel`, AWS returns those of the account.
+# A request of any other status is decided.
 PENDING_STATUSES = ("PENDING", "CASE_OPENED")
 
 QuotaValues = Mapping[LimitSource, float]
@@ -86,21 +87,18 @@ async def read_value(aws: Aws, quota: Quota) -> QuotaValues:
 async def list_requests(aws: Aws) -> AsyncIterator[tuple[str, str, QuotaRequest]]:
     """Yield service code, quota code and request of all pending requests of the account in the region.
 
-    By status, as the whole history is longer: at most 20 requests of an account are active at once.
+    One list has those of the last 90 days, decided ones included; without a level, AWS returns those for the
+    account and none for single resources (documented). That it has all services' is inferred: `ServiceCode`
+    is optional.
     """
-    for status in PENDING_STATUSES:
-        requests = aws.list_items(
-            "service-quotas",
-            "ListRequestedServiceQuotaChangeHistory",
-            "RequestedQuotas",
-            Status=status,
-            MaxResults=PAGE_SIZE,
-        )
-        async for request in requests:
-            desired = request.get("DesiredValue")
-            if isinstance(desired, float | int) and isfinite(desired):
-                found = QuotaRequest(float(desired), status, epoch_seconds(request.get("Created")))
-                yield request.get("ServiceCode", ""), request.get("QuotaCode", ""), found
+    requests = aws.list_items(
+        "service-quotas", "ListRequestedServiceQuotaChangeHistory", "RequestedQuotas", MaxResults=PAGE_SIZE
+    )
+    async for request in requests:
+        status, desired = request.get("Status", ""), request.get("DesiredValue")
+        if status in PENDING_STATUSES and isinstance(desired, float | int) and isfinite(desired):
+            found = QuotaRequest(float(desired), status, epoch_seconds(request.get("Created")))
+            yield request.get("ServiceCode", ""), request.get("QuotaCode", ""), found
 
 
 def _listed_value(description: Description) -> float | None:

@@ -68,10 +68,14 @@ class ServiceQuotas:
         missing = denied(operation.partition(":")[2], NOT_FOUND) if value is None else None
         return self._error(operation) or missing or {"Quota": {"Value": value}}
 
-    def _history(self, **params: Any) -> Any:
+    def _history(self, **_: Any) -> Any:
         requests = [
-            {"ServiceCode": quota.service, "QuotaCode": quota.code, "DesiredValue": desired}
+            {
+                "ServiceCode": quota.service,
+                "QuotaCode": quota.code,
+                "DesiredValue": desired,
+                "Status": "PENDING",
+            }
             for quota, desired in self.requests.items()
-            if params["Status"] == "PENDING"
         ]
         return self._error(HISTORY) or {"RequestedQuotas": requests}

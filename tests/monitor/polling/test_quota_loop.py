@@ -47,13 +47,13 @@ def calls_within(
 
 def test_quotas_are_read_every_few_hours_however_many_inventories_there_are() -> None:
     calls = calls_within(2 * QUOTA_INTERVAL + 3600, ServiceQuotas(dict.fromkeys(QUOTAS, 1.0)))
-    assert calls == {LIST: 3, HISTORY: 6}
+    assert calls == {LIST: 3, HISTORY: 3}
 
 
 def test_a_quota_that_cannot_be_read_is_tried_again_as_often_as_an_inventory_runs() -> None:
     calls = calls_within(3600, ServiceQuotas(denials={LIST: THROTTLED}))
     assert 6 <= calls[LIST] <= 8
-    assert calls[HISTORY] == 2
+    assert calls[HISTORY] == 1
 
 
 def test_a_denial_is_confirmed_soon_by_another_reading() -> None:
@@ -66,5 +66,5 @@ def test_a_denial_is_confirmed_soon_by_another_reading() -> None:
 async def test_a_single_run_reads_the_quotas_and_the_pending_requests() -> None:
     watch, aws = watcher(ServiceQuotas(dict.fromkeys(QUOTAS, 1.0), requests=dict.fromkeys(QUOTAS, 2.0)))
     await watch.run_inventory()
-    assert Counter(aws.calls) == {LIST: 1, HISTORY: 2}
+    assert Counter(aws.calls) == {LIST: 1, HISTORY: 1}
     assert [watch.inventory.quotas.request_for(quota) is not None for quota in QUOTAS] == [True]

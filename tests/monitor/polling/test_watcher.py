@@ -17,9 +17,11 @@ from monitor.fleet.fleet import Fleet
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.cell_watcher import CellWatcher
 from monitor.polling.inventory import Inventory
+from monitor.polling.quota_book import declared_quotas
 from monitor.polling.reader import MetricReader
 from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
 from monitor.polling.watcher import Watcher
+from rules.limits import LimitSource
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.background import background
 from tests.monitor.demo.conftest import demo_process
@@ -85,6 +87,21 @@ async def test_run_once_inventories_and_polls_every_cell(url: str) -> None:
     read = watch.fleet.rings.read_through[[*watch.fleet.metrics((ID, "eu-west-1")).values()]]
     assert read.size
     assert (read > 0).all()
+
+
+async def test_the_quotas_of_a_cell_are_read_in_bulk_with_the_requests_for_them(url: str) -> None:
+    watch = watching(url, regions=["us-east-1"], services=["apigateway", "lambda"])
+    await once(watch)
+    quotas = watch.cells[ID, "us-east-1"].inventory.quotas
+    declared = {quota.code: quota for quota in declared_quotas(["apigateway", "lambda"])}
+    known = {code: quotas.known(quota) for code, quota in declared.items()}
+    assert {code: dict(one.values) for code, one in known.items() if one} == {
+        "L-8A5B8E43": {LimitSource.APPLIED: 10_000.0},
+        "L-B99A9384": {LimitSource.APPLIED: 3000.0},
+        "L-A1AFA3CF": {LimitSource.DEFAULT: 1000.0},
+    }
+    requests = [quotas.request_for(quota) for quota in declared.values()]
+    assert [request.desired for request in requests if request] == [20_000.0]
 
 
 async def test_a_region_that_denies_everything_affects_only_itself(url: str) -> None:
