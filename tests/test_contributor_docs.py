@@ -54,6 +54,9 @@ def test_the_files_that_it_names_exist(page: str) -> None:
     new = {path for path, kind, _ in blocks(page) if kind == "python"}
     assert named > new
     assert [path for path in sorted(named) if (ROOT / path).exists() is (path in new)] == []
+    for names, path in re.findall(r"((?:`\w+`(?:, )?)+) in `([\w/]+\.py)`", text):
+        unknown = [one for one in re.findall(r"\w+", names) if one not in (ROOT / path).read_text("utf-8")]
+        assert not unknown, path
     assert f"]({page})" in README
 
 
