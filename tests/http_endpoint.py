@@ -1,5 +1,6 @@
 """An HTTP server on loopback that hands every request to one handler."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -7,6 +8,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 MAX_BODY_BYTES = 2**24
+ACCEPT_TURNS = 5  # of the loop until an accepted connection has its transport; asyncio loses it otherwise
 
 
 @asynccontextmanager
@@ -24,4 +26,6 @@ async def serve_http(
         await web.TCPSite(runner, host, 0, ssl_context=tls).start()
         yield runner.addresses[0][1]
     finally:
+        for _ in range(ACCEPT_TURNS):
+            await asyncio.sleep(0)
         await runner.cleanup()

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from aiohttp import web
 
+from tests.http_endpoint import serve_http
 from tests.monitor.serve_process import free_port, journal
 from tests.monitor.stream.bodies import Update, envelope, lines
 from tests.monitor.stream.endpoint import KEYS
@@ -81,14 +82,10 @@ class SlowAws:
 
 @asynccontextmanager
 async def slow_aws() -> AsyncIterator[SlowAws]:
-    aws, app = SlowAws(), web.Application(client_max_size=2**24)
-    app.router.add_route("*", "/{rest:.*}", aws.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    aws.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield aws
-    await runner.cleanup()
+    aws = SlowAws()
+    async with serve_http(aws.handle) as port:
+        aws.url = f"http://127.0.0.1:{port}"
+        yield aws
 
 
 def configuration(aws: SlowAws, folder: Path) -> Path:
