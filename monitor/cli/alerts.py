@@ -1,6 +1,5 @@
 """`headroom alerts`: alerts and silences of a running Headroom, and tests of receivers."""
 
-import asyncio
 import sys
 from collections.abc import Mapping
 from typing import Annotated, Any, NoReturn
@@ -14,6 +13,7 @@ from monitor.api import client
 from monitor.api.client import DEFAULT_ADDRESS, quote_segment
 from monitor.cli.config_file import ConfigFile, load_config_or_exit
 from monitor.cli.exit_codes import FAILED, REJECTED
+from monitor.cli.interruptible import run_interruptible
 from monitor.cli.options import Address
 from monitor.config.config import Config
 from monitor.lib.current_user import current_user
@@ -142,7 +142,7 @@ def test_receiver(
 ) -> None:
     """Send a test alert and its resolution to a receiver; exit with 1 when that fails."""
     settings = load_config_or_exit(config)
-    if not asyncio.run(send_test_notifications(find_receiver(settings, name), settings.endpoint_url)):
+    if not run_interruptible(send_test_notifications(find_receiver(settings, name), settings.endpoint_url)):
         raise typer.Exit(REJECTED)
 
 

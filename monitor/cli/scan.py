@@ -1,6 +1,5 @@
 """Runs the scan of `headroom check` and `headroom report`, and derives the exit code from it."""
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -8,6 +7,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from monitor.cli.exit_codes import FAILED, INCOMPLETE, SERIES_IN_ZONE
+from monitor.cli.interruptible import run_interruptible
 from monitor.config.config import Config
 from monitor.report.check_formats import Report
 from monitor.report.scan import ScanReport, limit_to_requested_services, parse_selectors, scan_once
@@ -19,7 +19,7 @@ def run_scan(config: Config, patterns: Mapping[str, Sequence[str] | None]) -> Sc
     selectors = parse_selectors(patterns)
     config = limit_to_requested_services(config, selectors)
     with progress_bar() as report_progress:
-        return asyncio.run(scan_once(config, selectors, report_progress))
+        return run_interruptible(scan_once(config, selectors, report_progress))
 
 
 @contextmanager
