@@ -1,6 +1,26 @@
-"""Disables hypothesis' deadlines in all tests, as they depend on how busy the machine is."""
+"""Disables hypothesis' deadlines in all tests, as they depend on how busy the machine is.
 
+And collects the tests without collecting garbage: half of that time was spent on looking for garbage among
+a million objects that live until the end. They are then frozen, so that no test searches them again.
+"""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Turn the garbage collector off while the test modules are imported."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()

@@ -13,6 +13,7 @@ import collectors
 from collectors import COLLECTORS
 from collectors.base import Collector
 from tests.architecture import (
+    Source,
     cycles,
     drawn_parents,
     exception_parents,
@@ -32,8 +33,6 @@ from tests.architecture import (
 )
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sources(ROOT)
-TESTS = sources(ROOT, ("tests", "bench"))
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 500, 45
 
 # The packages that each package of monitor/, collectors and rules may import: only those below it.
@@ -73,14 +72,28 @@ MAY_IMPORT = {
 }
 
 
-def test_the_table_allows_nothing_that_no_package_imports() -> None:
-    assert unused_permissions(SOURCES, MAY_IMPORT) == []
+@pytest.fixture(scope="module")
+def project() -> list[Source]:
+    """The sources of this repository, parsed once, and only by a process that runs these tests."""
+    return sources(ROOT)
 
 
-def test_packages_import_what_the_table_allows_and_the_table_knows_every_package() -> None:
-    assert forbidden_imports(SOURCES, MAY_IMPORT) == []
-    assert unlisted_packages(SOURCES, MAY_IMPORT) == []
-    assert cycles(import_graph(SOURCES)) == []
+@pytest.fixture(scope="module")
+def tests() -> list[Source]:
+    """The sources of its tests and measurements."""
+    return sources(ROOT, ("tests", "bench"))
+
+
+def test_the_table_allows_nothing_that_no_package_imports(project: list[Source]) -> None:
+    assert unused_permissions(project, MAY_IMPORT) == []
+
+
+def test_packages_import_what_the_table_allows_and_the_table_knows_every_package(
+    project: list[Source],
+) -> None:
+    assert forbidden_imports(project, MAY_IMPORT) == []
+    assert unlisted_packages(project, MAY_IMPORT) == []
+    assert cycles(import_graph(project)) == []
 
 
 def test_the_table_allows_only_imports_of_packages_below() -> None:
@@ -89,38 +102,38 @@ def test_the_table_allows_only_imports_of_packages_below() -> None:
         assert MAY_IMPORT[package] <= set(order[place + 1 :]), package
 
 
-def test_no_class_name_is_defined_twice() -> None:
-    assert repeated_class_names(SOURCES) == []
+def test_no_class_name_is_defined_twice(project: list[Source]) -> None:
+    assert repeated_class_names(project) == []
 
 
-def test_exceptions_end_in_error_and_share_one_hierarchy() -> None:
-    assert misnamed_exceptions(SOURCES) == []
+def test_exceptions_end_in_error_and_share_one_hierarchy(project: list[Source]) -> None:
+    assert misnamed_exceptions(project) == []
 
 
-def test_the_tree_at_the_head_of_the_root_draws_the_hierarchy() -> None:
-    (root,) = (source for source in SOURCES if source.path == "monitor/lib/errors.py")
-    assert drawn_parents(root.text) == exception_parents(SOURCES)
+def test_the_tree_at_the_head_of_the_root_draws_the_hierarchy(project: list[Source]) -> None:
+    (root,) = (source for source in project if source.path == "monitor/lib/errors.py")
+    assert drawn_parents(root.text) == exception_parents(project)
 
 
-def test_constants_follow_the_convention() -> None:
-    assert misnamed_constants(SOURCES) == []
+def test_constants_follow_the_convention(project: list[Source]) -> None:
+    assert misnamed_constants(project) == []
 
 
-def test_public_names_have_docstrings() -> None:
-    assert undocumented(SOURCES) == []
+def test_public_names_have_docstrings(project: list[Source]) -> None:
+    assert undocumented(project) == []
 
 
-def test_files_and_functions_are_short() -> None:
-    assert long_files(SOURCES, MAX_FILE_LINES) == []
-    assert long_functions(SOURCES, MAX_FUNCTION_LINES) == []
+def test_files_and_functions_are_short(project: list[Source]) -> None:
+    assert long_files(project, MAX_FILE_LINES) == []
+    assert long_functions(project, MAX_FUNCTION_LINES) == []
 
 
-def test_no_test_reaches_into_private_names() -> None:
-    assert private_names(TESTS) == []
+def test_no_test_reaches_into_private_names(tests: list[Source]) -> None:
+    assert private_names(tests) == []
 
 
-def test_no_test_patches_the_code() -> None:
-    assert patches(TESTS) == []
+def test_no_test_patches_the_code(tests: list[Source]) -> None:
+    assert patches(tests) == []
 
 
 # Each of the following tests finds a violation of a rule.
@@ -338,8 +351,8 @@ def test_a_patch_is_found(tmp_path: Path, text: str) -> None:
     assert patches(sources(tmp_path, ("tests",))) == [f"tests/test_new.py:1 {text.partition('(')[0]}"]
 
 
-def test_the_sources_are_those_of_this_repository() -> None:
-    packages = {source.package for source in SOURCES}
+def test_the_sources_are_those_of_this_repository(project: list[Source]) -> None:
+    packages = {source.package for source in project}
     assert packages == {*MAY_IMPORT, "monitor"}
     own = {path.name for path in ROOT.iterdir() if path.is_dir() and any(path.glob("*.py"))}
     assert {"monitor", "collectors", "rules"} <= own

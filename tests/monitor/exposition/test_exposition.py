@@ -211,7 +211,12 @@ class Busy:
             judged(self.fleet, series, zone, usage=value or np.nan, saturation=value - 1)
 
 
-busy = Busy()
+@pytest.fixture(scope="module")
+def busy() -> Busy:
+    """One for all examples, as it takes half a second to build."""
+    return Busy()
+
+
 changes = st.tuples(
     st.sampled_from([0, 1, 2, CHUNK - 1, CHUNK, CHUNK + 2]),
     st.sampled_from(["judge", "judge", "judge", "drop", "tag", "source", "limit"]),
@@ -220,8 +225,10 @@ changes = st.tuples(
 
 
 @settings(max_examples=40)
-@given(st.lists(st.lists(changes, max_size=4), min_size=1, max_size=3))
-def test_rendering_what_changed_equals_rendering_all_anew(rounds: list[list[tuple[int, str, float]]]) -> None:
+@given(rounds=st.lists(st.lists(changes, max_size=4), min_size=1, max_size=3))
+def test_rendering_what_changed_equals_rendering_all_anew(
+    busy: Busy, rounds: list[list[tuple[int, str, float]]]
+) -> None:
     for changed in rounds:
         for change in changed:
             busy.change(*change)
