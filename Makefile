@@ -36,8 +36,9 @@ demo: install
 	@$(BIN)/headroom demo
 
 ## make test         run all tests but the acceptance tests
+# Bytecode is written because tests start a hundred processes, each of which would compile all sources again.
 test: install
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 ## make lint         run ruff, mypy --strict and hadolint
 lint: install

@@ -25,7 +25,8 @@ from monitor.fleet.series_settings import SeriesSettings
 from monitor.http import connection
 from monitor.server.listener import bind_socket
 from monitor.stream.declared_metrics import DECLARED_METRICS
-from monitor.stream.firehose import FIREHOSE_PATH, PROTOCOL_VERSION, FirehoseAccess, firehose_router
+from monitor.stream.firehose import FIREHOSE_PATH, PROTOCOL_VERSION, firehose_router
+from monitor.stream.firehose_access import FirehoseAccess
 from monitor.stream.ingest import FirehoseRequest, Ingest
 from rules.limits import Band, Limit, LimitSource
 from tests.monitor.stream.bodies import NOW, Update, lines, message

@@ -42,6 +42,7 @@ from monitor.server.listener import HttpServer, bind_socket
 from monitor.server.web_app import create_app
 from monitor.stream import firehose
 from monitor.stream.discovery import Discovery
+from monitor.stream.firehose_access import FirehoseAccess
 from monitor.stream.ingest import Ingest
 from monitor.stream.telemetry import StreamTelemetry
 from monitor.web.error_pages import error_page
@@ -320,7 +321,7 @@ class App:
             (self.fleet.minute[: self.fleet.size] >= 0).any()
         )
 
-    def _delivery_access(self) -> firehose.FirehoseAccess:
+    def _delivery_access(self) -> FirehoseAccess:
         return self.config.stream.access(environ)
 
     def _may_discover(self, cell: CellKey, service: str) -> bool:

@@ -1,5 +1,6 @@
 """The command line: `headroom`."""
 
+import gc
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -35,9 +36,18 @@ class Commands(TyperGroup):
         """Import a command; None if there is none of this name."""
         if cmd_name not in MODULES:
             return None
-        command = typer.main.get_command(import_module(MODULES[cmd_name]).app)
+        command = typer.main.get_command(_import_command(MODULES[cmd_name]).app)
         command.name = cmd_name
         return command
+
+
+def _import_command(module: str) -> Any:
+    """Import a command, and collect garbage from then on, but not among what the imports made."""
+    command = import_module(module)
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+    return command
 
 
 app = typer.Typer(
@@ -50,7 +60,8 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. No garbage is collected until the command is imported."""
+    gc.disable()
     app()
 
 

@@ -6,6 +6,7 @@ reaches end of file, so that it never outlives the process that started it.
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -41,8 +42,11 @@ def main() -> None:
         listener = socket.create_server((HOST, port))
     except OSError as error:
         sys.exit(f"Cannot listen on {HOST}:{port}: {os.strerror(error.errno or 0)}")
+    gc.disable()  # the resources, and the modules that serve them, stay until the end
     regions = create_world(start=int(time.time() // 60))
     seed_regions(regions.values())
+    gc.freeze()
+    gc.enable()
     with listener:
         # Connections inherit the option. Without it, each response is delayed by 40 ms.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

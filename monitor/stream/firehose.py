@@ -7,11 +7,9 @@ response has exactly the members below, a Content-Length, and no Content-Encodin
 """
 
 import asyncio
-import hmac
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -22,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from monitor.lib.byte_budget import ByteBudgetExceededError, Reservation
 from monitor.lib.errors import HeadroomError
 from monitor.stream.envelope import MAX_BODY_BYTES, EnvelopeError
+from monitor.stream.firehose_access import FirehoseAccess
 from monitor.stream.ingest import FirehoseRequest, Ingest
 from monitor.stream.interner import TooManyNamesError
 
@@ -34,30 +33,6 @@ MAX_MESSAGE_LENGTH = 8192  # characters of an error message; the maximum of Fire
 MAX_ID_LENGTH = 1024  # characters of a request id; Firehose's have 36
 METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 IS_GZIP: Final[Mapping[str, bool]] = {"": False, "identity": False, "gzip": True}  # by Content-Encoding
-
-
-@dataclass(frozen=True, slots=True)
-class FirehoseAccess:
-    """The access keys and the senders that are accepted.
-
-    keys: a request needs one of them; if there are none, all requests are rejected. sources: accounts, or
-    ARNs of delivery streams; empty: all. The sender states its ARN, so `sources` is no protection, but it
-    rejects misconfigured delivery streams.
-    """
-
-    keys: Sequence[str] = field(default=(), repr=False)
-    sources: Sequence[str] = ()
-
-    def accepts_key(self, key: str) -> bool:
-        """Return whether an access key is accepted, in a time that depends on its length only."""
-        offered = key.encode("utf-8", "replace")
-        matches = [hmac.compare_digest(own.encode(), offered) for own in self.keys if own]
-        return any(matches)
-
-    def accepts_source(self, arn: str) -> bool:
-        """Return whether the delivery stream with an ARN is accepted."""
-        account = ":".join(arn.split(":")[4:5])
-        return not self.sources or arn in self.sources or account in self.sources
 
 
 class RequestRejectedError(HeadroomError):

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from monitor.lib.files import read_file
 from monitor.schema.problems import problem, shown_value
 from monitor.schema.types import MAX_SECRET_BYTES, ConfigModel, Duration, SecretSources, Text
-from monitor.stream.firehose import FirehoseAccess
+from monitor.stream.firehose_access import FirehoseAccess
 
 ACCESS_KEYS_VARIABLE = "HEADROOM_STREAM_ACCESS_KEYS"
 MAX_KEY_LENGTH = 4096  # characters; the maximum of Firehose

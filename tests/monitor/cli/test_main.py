@@ -199,13 +199,28 @@ def test_a_health_check_asks_the_address_itself_and_never_a_proxy(
     assert len(result.stderr.splitlines()) == code
 
 
+def printed_at_exit(script: str, *arguments: str) -> str:
+    """Run `headroom` in a new process without a server; return what a script that it runs last prints."""
+    code = (
+        f"import atexit; atexit.register(exec, {script!r}, {{}}); from monitor.cli.main import main; main()"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert "refused" in done.stderr, done.stderr
+    return done.stdout.strip()
+
+
 def test_the_health_check_imports_nothing_of_the_server() -> None:
     """A container runs it every few seconds."""
-    script = (
-        "import sys; from monitor.cli.main import app; "
-        "app(['healthcheck', '--address', '127.0.0.1:1'], standalone_mode=False); "
-        "print(*{'aiobotocore', 'fastapi', 'numpy', 'rules'} & sys.modules.keys())"
-    )
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
-    assert (done.stdout.strip(), "refused" in done.stderr) == ("", True), done.stderr
+    script = "import sys; print(*{'aiobotocore', 'fastapi', 'numpy', 'rules'} & sys.modules.keys())"
+    assert printed_at_exit(script, "healthcheck", "--address", "127.0.0.1:1") == ""
+
+
+def test_a_command_that_asks_headroom_imports_no_server() -> None:
+    script = "import sys; print(*{'fastapi', 'uvicorn'} & sys.modules.keys())"
+    assert printed_at_exit(script, "alerts", "list", "--address", "127.0.0.1:1") == ""
+
+
+def test_garbage_is_collected_once_a_command_is_imported() -> None:
+    script = "import gc; print(gc.isenabled())"
+    assert printed_at_exit(script, "healthcheck", "--address", "127.0.0.1:1") == "True"

@@ -14,7 +14,8 @@ from fastapi import FastAPI
 from monitor.api import stream as api
 from monitor.server.listener import HttpServer, bind_socket
 from monitor.stream import firehose
-from monitor.stream.firehose import BODY_TIMEOUT, FirehoseAccess
+from monitor.stream.firehose import BODY_TIMEOUT
+from monitor.stream.firehose_access import FirehoseAccess
 from monitor.stream.ingest import Ingest
 from tests.monitor.stream.bodies import SOURCE
 

@@ -11,7 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from monitor.server.listener import bind_socket
-from monitor.stream.firehose import FirehoseAccess, firehose_router
+from monitor.stream.firehose import firehose_router
+from monitor.stream.firehose_access import FirehoseAccess
 from tests.monitor.stream.endpoint import KEYS
 from tests.monitor.stream.fleets import MINUTE, fleet_of, ingest_of, written
 

@@ -13,7 +13,7 @@ from monitor.lib.byte_budget import ByteBudget
 from monitor.stream import firehose
 from monitor.stream.dead_letters import StreamDeadLetter
 from monitor.stream.envelope import MAX_BODY_BYTES, MAX_RECORDS
-from monitor.stream.firehose import FirehoseAccess
+from monitor.stream.firehose_access import FirehoseAccess
 from monitor.stream.ingest import IngestOptions
 from tests.monitor.stream.bodies import NOW, SOURCE, Update, envelope, line, lines, message
 from tests.monitor.stream.endpoint import KEYS, Endpoint, conforms, headers_of, serving

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from monitor.fleet.fleet import Fleet
 from monitor.stream.decode import decode_records
-from monitor.stream.firehose import FIREHOSE_PATH, FirehoseAccess, firehose_router
+from monitor.stream.firehose import FIREHOSE_PATH, firehose_router
+from monitor.stream.firehose_access import FirehoseAccess
 from monitor.stream.ingest import Ingest
 from monitor.stream.interner import NameInterner
 from tests.monitor.stream.bodies import Update, delivery, envelope, line, lines, message

@@ -1,0 +1,29 @@
+"""Who may deliver to the stream: what the endpoint checks of each request."""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class FirehoseAccess:
+    """The access keys and the senders that are accepted.
+
+    keys: a request needs one of them; if there are none, all requests are rejected. sources: accounts, or
+    ARNs of delivery streams; empty: all. The sender states its ARN, so `sources` is no protection, but it
+    rejects misconfigured delivery streams.
+    """
+
+    keys: Sequence[str] = field(default=(), repr=False)
+    sources: Sequence[str] = ()
+
+    def accepts_key(self, key: str) -> bool:
+        """Return whether an access key is accepted, in a time that depends on its length only."""
+        offered = key.encode("utf-8", "replace")
+        matches = [hmac.compare_digest(own.encode(), offered) for own in self.keys if own]
+        return any(matches)
+
+    def accepts_source(self, arn: str) -> bool:
+        """Return whether the delivery stream with an ARN is accepted."""
+        account = ":".join(arn.split(":")[4:5])
+        return not self.sources or arn in self.sources or account in self.sources
