@@ -177,17 +177,24 @@ class AlertStates:
     ) -> Iterator[Transitions]:
         replayed, current = self._settled.take(slots), self.current.take(slots)
         evaluated, unknown = np.minimum(current.last_sample, newest), np.ones(slots.size, np.bool_)
+        settling = newest - REVISION_MINUTES
         for unfinished, minutes, samples in _samples_by_minute(slots, first, newest, samples_at):
+            again, settles = minutes == evaluated[unfinished], minutes == settling[unfinished]
+            if not (again | settles | samples.known).any():
+                continue  # a minute without samples changes no state
             part = replayed.take(unfinished)
-            before = np.where(minutes == evaluated[unfinished], current.state[:, unfinished], part.state)
+            before = np.where(again, current.state[:, unfinished], part.state)
             step_many(part, minutes, samples, criteria.take(unfinished))
             unknown[unfinished] &= ~samples.tells_throttling
-            kept = np.flatnonzero(unknown[unfinished] & samples.known & (minutes == evaluated[unfinished]))
-            _keep_saturated(part, current.take(unfinished), kept)
-            settled = np.flatnonzero(minutes == newest[unfinished] - REVISION_MINUTES)
-            self._settle(slots[settled], part.take(settled), minutes[settled])
-            new = np.flatnonzero(minutes >= evaluated[unfinished])
-            yield _transitions(slots[new], before[:, new], part.state[:, new], minutes[new])
+            if again.any():
+                kept = np.flatnonzero(unknown[unfinished] & samples.known & again)
+                _keep_saturated(part, current.take(unfinished), kept)
+            if settles.any():
+                settled = np.flatnonzero(settles)
+                self._settle(slots[settled], part.take(settled), minutes[settled])
+            if ((before != part.state) & (minutes >= evaluated[unfinished])).any():
+                new = np.flatnonzero(minutes >= evaluated[unfinished])
+                yield _transitions(slots[new], before[:, new], part.state[:, new], minutes[new])
         self.current.put(slots, replayed)
 
     def reevaluate(self, slots: Ints, criteria: AlertCriteria, samples_at: SamplesAt) -> Transitions:

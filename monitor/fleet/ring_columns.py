@@ -133,7 +133,9 @@ class RingColumns(Columns):
         inside = (minutes <= end) & (minutes > np.maximum(end - WINDOW, NEVER))
         values: Floats = np.where(inside, self.values[rows, minutes % WINDOW], np.float32(np.nan))
         missing = np.nonzero(inside & self.zero_when_absent[rows] & np.isnan(values))
-        values[missing] = self._proven_zeros(rows[missing], np.broadcast_to(minutes, values.shape)[missing])
+        if missing[0].size:
+            minutes = np.broadcast_to(minutes, values.shape)[missing]
+            values[missing] = self._proven_zeros(rows[missing], minutes)
         return values
 
     def _proven_zeros(self, rows: Ints, minutes: Ints) -> Floats:
@@ -149,6 +151,8 @@ class RingColumns(Columns):
     def _advance(self, rows: Ints, to: Ints) -> None:
         """Move the end of the window to a later minute, and clear the points of minutes that leave it."""
         gap = np.minimum(to - self.window_end[rows], WINDOW)
+        left = gap == WINDOW  # by all minutes, as before the first points of a row
+        self.values[rows[left]], gap[left] = np.nan, 0
         for step in range(1, int(gap.max(initial=0)) + 1):
             behind = gap >= step
             self.values[rows[behind], (to[behind] - step + 1) % WINDOW] = np.nan

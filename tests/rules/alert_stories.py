@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import numpy as np
 
@@ -80,6 +81,7 @@ def durations_of(rule: Rule) -> AlertDurations:
     return AlertDurations(PENDING_FOR[rule], KEEP_FIRING_FOR[rule], STALE_AFTER)
 
 
+@cache
 def breach(letter: str, rule: Rule) -> Breach | None:
     """Return whether a sample breaches a rule of the default band; None if there is no sample."""
     one = samples(letter)
