@@ -1,6 +1,7 @@
 """The routes of /metrics, the series, the catalogue, the status and the probes."""
 
 import asyncio
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -18,7 +19,12 @@ from rules.limits import catalogue
 
 OpenApiResponses = dict[int | str, dict[str, Any]]
 
-ERROR_RESPONSES: OpenApiResponses = {status: {"model": models.ErrorModel} for status in (401, 403, 422, 500)}
+# Of every operation. By reference, as FastAPI makes a validator of each `model` for each operation.
+ERROR_SCHEMA = {"$ref": f"#/components/schemas/{models.ErrorModel.__name__}"}
+ERROR_RESPONSES: OpenApiResponses = {
+    status.value: {"description": status.phrase, "content": {"application/json": {"schema": ERROR_SCHEMA}}}
+    for status in map(HTTPStatus, (401, 403, 422, 500))
+}
 METRICS_RESPONSES: OpenApiResponses = {
     200: {"content": {"text/plain": {}, "application/openmetrics-text": {}}}
 }

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from socket import AF_INET, AF_INET6, AF_UNSPEC, IPPROTO_TCP, SOCK_STREAM, gaierror, socket
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -84,12 +85,12 @@ def redacted(url: str) -> str:
 class OutboundClient:
     """A client for HTTP requests, SMTP sockets and AWS APIs; an async context manager that closes them.
 
-    Create it in a running event loop. tls: verifies certificates. endpoint_url: replaces AWS, for emulators.
-    proxies: for HTTP; AWS clients read the environment themselves. aws_credentials: sign calls to AWS.
-    dns_cache_ttl: seconds that addresses of names are reused. now: returns epoch seconds.
+    Create it in a running event loop. create_tls: returns what verifies certificates. endpoint_url: replaces
+    AWS, for emulators. proxies: for HTTP; AWS clients read the environment themselves. aws_credentials: sign
+    calls to AWS. dns_cache_ttl: seconds that addresses of names are reused. now: returns epoch seconds.
     """
 
-    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    create_tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
     resolver: AbstractResolver = field(default_factory=Resolver)
     aws_clients: ClientCache = field(default_factory=ClientCache)
     aws_credentials: Credentials = field(default_factory=EnvironmentCredentials)
@@ -101,6 +102,11 @@ class OutboundClient:
     _sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = field(
         default_factory=dict, init=False, repr=False
     )
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """What verifies certificates. Made when needed, as reading the system's authorities takes 30 ms."""
+        return self.create_tls()
 
     async def __aenter__(self) -> Self:
         return self

@@ -19,5 +19,5 @@ async def client(authority: trustme.CA) -> AsyncIterator[OutboundClient]:
     """A client that trusts the tests' own authority, and whose clock returns NOW."""
     tls = ssl.create_default_context()
     authority.configure_trust(tls)
-    async with OutboundClient(tls=tls, proxies=Proxies({}), now=lambda: NOW) as outbound:
+    async with OutboundClient(create_tls=lambda: tls, proxies=Proxies({}), now=lambda: NOW) as outbound:
         yield outbound

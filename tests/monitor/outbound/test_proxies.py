@@ -72,7 +72,7 @@ async def outbound(
     tls = ssl.create_default_context()
     authority.configure_trust(tls)
     url = f"http://{credentials}127.0.0.1:{proxy.port}"
-    async with OutboundClient(tls=tls, proxies=Proxies({"http": url, "https": url})) as client:
+    async with OutboundClient(create_tls=lambda: tls, proxies=Proxies({"http": url, "https": url})) as client:
         yield client
 
 
