@@ -1,6 +1,6 @@
 """The types that collectors use: Metric, Usage, Resource, Observed, Collector, and the API client Aws."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -19,13 +19,18 @@ __all__ = [
     "Op",
     "Resource",
     "ScanFunction",
+    "Term",
     "Unobservable",
     "Usage",
     "count_difference",
     "difference",
     "epoch_seconds",
     "highest",
+    "inverse",
+    "lowest",
     "per_second",
+    "percent_left",
+    "ratio",
     "reader_lag",
     "total",
     "unread_duration",
@@ -61,42 +66,102 @@ class Metric:
 
 
 class Op(StrEnum):
-    """The operation that combines the weighted metrics of one minute."""
+    """The operation that combines the weighted terms of one minute."""
 
     SUM = "sum"  # of those with a point; at least one needs it
     MAX = "max"  # of those with a point; at least one needs it
+    MIN = "min"  # of those with a point; at least one needs it
     DIFFERENCE = "difference"  # the first minus the others; all need a point
+    RATIO = "ratio"  # the first divided by the second; both need a point, and the second is not 0
     COUNT_DIFFERENCE = "count difference"  # the same for counts that may still grow; see `count_difference`
     READER_LAG = "reader lag"  # in milliseconds; see `reader_lag`
     UNREAD_DURATION = "unread duration"  # in milliseconds; see `unread_duration`
     RISE = "rise"  # the increase of the sum since the previous minute; 0 when it fell
 
 
+METRIC_OPS = (Op.COUNT_DIFFERENCE, Op.READER_LAG, Op.UNREAD_DURATION)  # their terms are metrics
+LAG_OPS = (Op.READER_LAG, Op.UNREAD_DURATION)  # weights do not apply to them
+RATIO_TERMS = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """A formula over metrics, in the signal's unit: `op` applied to each metric times its weight."""
+    """A formula, in the signal's unit: `op` applied to each term times its weight, plus `offset`.
+
+    A term is a metric or another usage; those of METRIC_OPS are metrics. `monitor.fleet.formula` says what a
+    missing point means.
+
+    Raises ValueError for terms that the operation cannot have.
+    """
 
     op: Op
-    terms: tuple[tuple[Metric, float], ...]
+    terms: tuple[tuple["Term", float], ...]
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.op in METRIC_OPS and any(isinstance(term, Usage) for term, _ in self.terms):
+            raise ValueError(f"the terms of {self.op} are metrics")
+        if self.op is Op.RATIO and len(self.terms) != RATIO_TERMS:
+            raise ValueError("a ratio has two terms")
 
     def scaled(self, factor: float) -> "Usage":
-        """The usage times a factor."""
-        return Usage(self.op, tuple((metric, weight * factor) for metric, weight in self.terms))
+        """The usage times a factor above 0."""
+        if self.op in LAG_OPS:
+            return Usage(Op.SUM, ((self, factor),))
+        scaled_terms = 1 if self.op is Op.RATIO else len(self.terms)
+        terms = tuple((term, weight * factor) for term, weight in self.terms[:scaled_terms])
+        return Usage(self.op, terms + self.terms[scaled_terms:], self.offset * factor)
+
+    @property
+    def nodes(self) -> Iterator["Usage"]:
+        """This usage, and those that are terms of it at any depth, each before its own terms."""
+        yield self
+        for term, _ in self.terms:
+            if isinstance(term, Usage):
+                yield from term.nodes
+
+    @property
+    def metrics(self) -> Iterator[Metric]:
+        """The metrics of all `nodes`, in their order."""
+        return (term for node in self.nodes for term, _ in node.terms if isinstance(term, Metric))
 
 
-def total(*metrics: Metric) -> Usage:
-    """The sum of metrics that are in the signal's unit."""
-    return Usage(Op.SUM, tuple((metric, 1.0) for metric in metrics))
+Term = Metric | Usage
 
 
-def per_second(*metrics: Metric) -> Usage:
+def total(*terms: Term) -> Usage:
+    """The sum of terms that are in the signal's unit; those without a point are left out."""
+    return Usage(Op.SUM, tuple((term, 1.0) for term in terms))
+
+
+def per_second(*terms: Term) -> Usage:
     """The sum of one-minute sums, as a mean rate per second, which hides bursts within a minute."""
-    return total(*metrics).scaled(PER_MINUTE)
+    return total(*terms).scaled(PER_MINUTE)
 
 
-def highest(*metrics: Metric) -> Usage:
-    """The highest of metrics that are in the signal's unit; those without a point are left out."""
-    return Usage(Op.MAX, tuple((metric, 1.0) for metric in metrics))
+def highest(*terms: Term) -> Usage:
+    """The highest of terms that are in the signal's unit; those without a point are left out."""
+    return Usage(Op.MAX, tuple((term, 1.0) for term in terms))
+
+
+def lowest(*terms: Term) -> Usage:
+    """The lowest of terms that are in the signal's unit; those without a point are left out."""
+    return Usage(Op.MIN, tuple((term, 1.0) for term in terms))
+
+
+def ratio(part: Term, whole: Term) -> Usage:
+    """One term divided by another; unknown where that is 0."""
+    return Usage(Op.RATIO, ((part, 1.0), (whole, 1.0)))
+
+
+def inverse(limit: float, left: Term) -> Usage:
+    """What is used of a limit, from a term that tells what is left; `difference` if the limit is a metric."""
+    return Usage(Op.SUM, ((left, -1.0),), offset=limit)
+
+
+def percent_left(left: Term) -> Usage:
+    """What is used, in percent, from a term that tells how many percent are left."""
+    return inverse(100.0, left)
 
 
 def reader_lag(*readers: Metric, written: Metric) -> Usage:
@@ -117,9 +182,9 @@ def unread_duration(*readers: Metric, written: Metric) -> Usage:
     return Usage(Op.UNREAD_DURATION, tuple((metric, 1.0) for metric in (*readers, written)))
 
 
-def difference(metric: Metric, *others: Metric) -> Usage:
-    """A metric minus others, never below 0."""
-    return Usage(Op.DIFFERENCE, ((metric, 1.0), *((other, -1.0) for other in others)))
+def difference(term: Term, *others: Term) -> Usage:
+    """A term minus others, never below 0."""
+    return Usage(Op.DIFFERENCE, ((term, 1.0), *((other, -1.0) for other in others)))
 
 
 def epoch_seconds(time: datetime | str | None) -> float | None:

@@ -29,7 +29,7 @@ def value_problem(value: str) -> str | None:
 def metrics_of(usage: Usage | float | Unobservable | None) -> Iterator[Metric]:
     """The metrics that a usage is computed from."""
     if isinstance(usage, Usage):
-        yield from (metric for metric, _ in usage.terms)
+        yield from usage.metrics
 
 
 def metric_problem(metric: Metric) -> str | None:

@@ -10,6 +10,7 @@ from rules.units import COUNT, Unit
 TERMS = {
     Op.SUM: slice(None),
     Op.MAX: slice(None),
+    Op.MIN: slice(None),
     Op.DIFFERENCE: slice(None),
     Op.COUNT_DIFFERENCE: slice(None),
     Op.READER_LAG: slice(-1),
@@ -39,9 +40,9 @@ def unit_conflicts(observed: Observed, signal: Signal) -> list[str]:
 
 def _added(formula: object) -> Iterator[Metric]:
     if isinstance(formula, Usage) and formula.op in TERMS:
-        for metric, weight in formula.terms[TERMS[formula.op]]:
+        for term, weight in formula.terms[TERMS[formula.op]]:
             if abs(weight) in (1.0, PER_MINUTE):
-                yield metric
+                yield from (term,) if isinstance(term, Metric) else _added(term)
 
 
 def _comparable(metric: Metric, unit: Unit) -> bool:

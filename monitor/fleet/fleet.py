@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from collectors.base import Observed, Op, Unobservable, Usage
-from collectors.dimensions import without_invalid_metrics
+from collectors.dimensions import metrics_of, without_invalid_metrics
 from monitor.fleet.columns import Ints
-from monitor.fleet.formulas import Formula, Formulas, Slots
+from monitor.fleet.formula import Formula, Shape
+from monitor.fleet.formulas import Formulas, Slots
 from monitor.fleet.judged import Judged, judged_at, sample_minutes
 from monitor.fleet.key import CellKey, Group, Key
 from monitor.fleet.metric_query import metric_query
@@ -216,8 +217,7 @@ class Fleet(SeriesColumns):
     def _rejection(self, cell: CellKey, usage: Usage | float | Unobservable) -> Unobservable | None:
         """Return why a usage cannot be read, if it needs a metric that CloudWatch rejects."""
         rejected = self._rejected.get(cell)
-        terms = usage.terms if rejected and isinstance(usage, Usage) else ()
-        reasons = (rejected.get(metric_query(metric)) for metric, _ in terms) if rejected else ()
+        reasons = (rejected.get(metric_query(metric)) for metric in metrics_of(usage)) if rejected else ()
         return next((Unobservable(reason) for reason in reasons if reason), None)
 
     def _update_columns(self, series: Series, observed: Observed, minute: int) -> None:
@@ -248,22 +248,21 @@ class Fleet(SeriesColumns):
         row = self._row(self._returned_usages, series.key.id.encode())
         self.rings.write(np.array([row]), np.array([minute]), np.array([usage], np.float32))
         self.rings.mark_read(np.array([row]), minute)
-        return Formula(Op.SUM, (row,), (1.0,))
+        return Formula(Shape(Op.SUM, (None,)), (row,), (1.0,))
 
     def _formula(self, series: Series, usage: Usage | None) -> Formula | None:
         if usage is None:
             return None
         metric_rows = self._polled.setdefault(series.key.cell, {})
         rows = []
-        for metric, _ in usage.terms:
+        for metric in usage.metrics:
             row = self._row(metric_rows, metric_query(metric))
             namespace = self.rings.namespaces.number_of((series.key.cell, metric.namespace))
             self.rings.declare(row, namespace, metric.zero_when_absent)
             self.rings.begin(row, int(self.created[series.slot]))
             self.rings.delay[row] = max(self.rings.delay[row], series.settings.delay)
             rows.append(row)
-        weights = np.array([weight for _, weight in usage.terms], np.float32)
-        return Formula(usage.op, tuple(rows), tuple(weights.tolist()))
+        return Formula.of(usage, tuple(rows))
 
     def _row(self, metric_rows: MetricRows, metric: bytes) -> int:
         if metric not in metric_rows:
@@ -278,7 +277,7 @@ class Fleet(SeriesColumns):
         for row in formula.rows if formula else ():
             self.rings.use_count[row] += 1
         formulas.put(series.slot, formula)
-        if before and formula and before.op is formula.op:
+        if before and formula and before.shape.op is formula.shape.op:
             rows = np.array(formula.rows, np.int32)
             self.rings.join_through(rows, int(self.rings.proven_through[list(before.rows)].min()))
         for row in before.rows if before else ():

@@ -1,7 +1,6 @@
 """Usage formulas of many series at once, grouped so that each group is a few array expressions."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,8 +8,9 @@ import numpy.typing as npt
 
 from collectors.base import Op
 from monitor.fleet.columns import INITIAL_CAPACITY, Flags, Floats, Indices, Ints
+from monitor.fleet.formula import Formula, Shape
 from monitor.fleet.namespaces import ALWAYS, NEVER
-from monitor.fleet.operations import NAN, SETTLED_AFTER, SILENCE_OPS, FormulaTerms
+from monitor.fleet.operations import NAN, SETTLED_AFTER, FormulaTerms
 from monitor.fleet.ring_columns import RECENT_MINUTES
 from monitor.fleet.rings import Rings
 
@@ -18,8 +18,7 @@ Index = npt.NDArray[np.integer[Any]] | slice
 Slots = Ints | slice  # the slots of series; a slice selects all series of a fleet and has no start
 
 NO_BLOCK = -1
-DIFFERENCES = (Op.DIFFERENCE, Op.COUNT_DIFFERENCE)
-MAY_FALL = (*DIFFERENCES, Op.RISE, *SILENCE_OPS)  # operations whose result may fall when a metric grows
+LOWER_BOUND_OPS = {Op.SUM, Op.MAX}  # whose known terms are a lower bound of the result
 
 
 def slot_count(slots: Slots) -> int:
@@ -32,26 +31,21 @@ def select_slots(slots: Slots, indices: Ints) -> Ints:
     return indices if isinstance(slots, slice) else slots[indices]
 
 
-@dataclass(frozen=True, slots=True)
-class Formula:
-    """`op` over the rings' rows, each times its weight in float32 (see `collectors.base.Usage`)."""
-
-    op: Op
-    rows: tuple[int, ...]
-    weights: tuple[float, ...]
-
-
 class Block:
-    """The formulas with one operation and one number of terms; `rows` and `weights` are [term, position].
+    """The formulas of one shape; `rows` and `weights` are [metric, position] and [term, position].
 
-    lower_bounds: a sum whose terms are only partly known counts as the lower bound that it is.
+    may_fall: their results may fall when a metric grows; which shape and weights decide, see
+    `monitor.fleet.formula`. lower_bounds: a result whose terms are only partly known counts as the lower
+    bound that it is.
     """
 
-    def __init__(self, op: Op, terms: int, lower_bounds: bool = False) -> None:
-        self.op, self.size, self.lower_bounds = op, 0, lower_bounds
+    def __init__(self, shape: Shape, may_fall: bool, lower_bounds: bool = False) -> None:
+        self.shape, self.may_fall, self.size = shape, may_fall, 0
+        self.lower_bounds = lower_bounds and not may_fall and shape.operations <= LOWER_BOUND_OPS
         self._series = np.empty(16, np.intp)
-        self._rows = np.empty((terms, 16), np.int32)
-        self._weights = np.empty((terms, 16), np.float32)
+        self._rows = np.empty((shape.metric_count, 16), np.int32)
+        self._weights = np.empty((shape.weight_count, 16), np.float32)
+        self._offsets = np.empty((shape.offset_count, 16), np.float32)
 
     @property
     def series(self) -> Indices:
@@ -60,30 +54,39 @@ class Block:
 
     @property
     def rows(self) -> Ints:
-        """The rows of the terms: one line per term, one column per formula."""
+        """The rows of the metrics: one line per metric, one column per formula."""
         return self._rows[:, : self.size]
 
     @property
-    def weights(self) -> Floats:
-        """The weights of the terms, shaped as `rows`."""
-        return self._weights[:, : self.size]
+    def has_counts(self) -> bool:
+        """True if the results contain a difference of counts, which is unknown until it has settled."""
+        return Op.COUNT_DIFFERENCE in self.shape.operations
+
+    @property
+    def _is_weighted_metric(self) -> bool:
+        """True if each formula is one metric times a weight of 0 or more."""
+        is_metric = self.shape.terms == (None,) and not self.shape.has_offset
+        return is_metric and not self.may_fall
 
     def add(self, slot: int, formula: Formula) -> int:
         """Append a formula and return its position."""
         if self.size == self._series.size:
             self._series = np.concatenate([self._series, np.empty_like(self._series)])
-            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)], axis=1)
-            self._weights = np.concatenate([self._weights, np.empty_like(self._weights)], axis=1)
+            self._rows, self._weights, self._offsets = (
+                np.concatenate([column, np.empty_like(column)], axis=1)
+                for column in (self._rows, self._weights, self._offsets)
+            )
         self._series[self.size] = slot
         self._rows[:, self.size] = formula.rows
         self._weights[:, self.size] = formula.weights
+        self._offsets[:, self.size] = formula.offsets
         self.size += 1
         return self.size - 1
 
     def remove(self, position: int) -> int:
         """Remove a formula, move the last one to its position, and return the slot of that one."""
         self.size -= 1
-        for column in (self._series, self._rows, self._weights):
+        for column in (self._series, self._rows, self._weights, self._offsets):
             column[..., position] = column[..., self.size]
         return int(self._series[position])
 
@@ -96,24 +99,23 @@ class Block:
         """
         rows = self.rows[:, positions]
         known = rings.latest_minute.take(rows)
-        if self.op in MAY_FALL:
-            newest = known.min(axis=0) if self.op in DIFFERENCES else known.max(axis=0)
+        if self.may_fall:
+            newest = self.shape.newest_minute(known)
             newest_known: Ints = np.minimum(newest, rings.complete_through(rows).min(axis=0))
         elif len(known) == 1:
             newest_known = known[0]
         else:
-            newest_known = self._newest_of_all_terms(rings, positions, known.max(axis=0))
+            newest_known = self._newest_of_all_terms(rings, positions, self.shape.newest_minute(known))
         return newest_known
 
     def _newest_of_all_terms(self, rings: Rings, positions: Index, newest: Ints) -> Ints:
         """Return the newest minute up to `newest` in which every term is known, for each formula."""
-        rows, weights = self.rows[:, positions], self.weights[:, positions]
-        proven = rings.proven_through[rows]
+        proven = rings.proven_through[self.rows[:, positions]]
         complete: Ints = np.minimum(newest, proven.min(axis=0))
         ahead = np.flatnonzero(newest > complete)
         if not ahead.size:
             return complete
-        formulas = FormulaTerms(self.op, rows[:, ahead], weights[:, ahead])
+        formulas = self._terms(np.arange(self.size)[positions][ahead])
         newest_known, newest = complete[ahead], newest[ahead]
         complete_result = formulas.result(rings, newest_known)
         known_through = np.maximum(proven[:, ahead], rings.newest_point[formulas.rows]).min(axis=0)
@@ -131,17 +133,20 @@ class Block:
     def worst_recent(self, rings: Rings) -> tuple[Ints, Floats]:
         """Return the newest minute known, and the highest result of the recent minutes up to it (NaN: none).
 
-        The recent minutes are `RingColumns.recent_minutes`, of the term with the most. A sum includes the
-        metrics that are known: it is throttled demand, which a late metric cannot reduce.
+        The recent minutes are `RingColumns.recent_minutes`, of the metric with the most. A sum includes the
+        metrics that are known: it is throttled demand, which a late metric cannot reduce. A result that may
+        fall waits until the minute is complete, as in `newest_minutes`; a difference of counts settles.
         """
         known = rings.latest_minute.take(self.rows)
-        if len(known) == 1:
-            return known[0], rings.recent_max.take(self.rows[0]) * self.weights[0]
-        minutes: Ints = known.min(axis=0) if self.op in DIFFERENCES else known.max(axis=0)
+        if self._is_weighted_metric:
+            return known[0], rings.recent_max.take(self.rows[0]) * self._weights[0, : self.size]
+        minutes = self.shape.newest_minute(known)
+        if self.may_fall and not self.has_counts:
+            minutes = np.minimum(minutes, self.complete_through(rings))
         recent = [self.at(rings, slice(None), minutes - back) for back in range(RECENT_MINUTES)]
         worst: Floats = np.fmax.reduce(recent)
         self._include_long_recent(rings, minutes, worst)
-        if self.op is Op.COUNT_DIFFERENCE:
+        if self.has_counts:
             unsettled: Flags = np.logical_or.reduce(np.isnan(recent))
             self._include_settled(rings, minutes, worst, unsettled)
         return minutes, worst
@@ -155,8 +160,8 @@ class Block:
         worst[positions] = np.fmax(worst[positions], np.fmax.reduce(results))
 
     def _include_long_recent(self, rings: Rings, minutes: Ints, worst: Floats) -> None:
-        """Raise `worst` where more than RECENT_MINUTES are recent and a term is above 0 in one of them."""
-        positive = (rings.recent_max[self.rows] * self.weights > 0).any(axis=0)
+        """Raise `worst` where more than RECENT_MINUTES are recent and a metric is above 0 in one of them."""
+        positive = (rings.recent_max[self.rows] > 0).any(axis=0) | (self.shape.offset_count > 0)
         span = rings.recent_minutes[self.rows].max(axis=0) * positive
         for back in range(RECENT_MINUTES, int(span.max(initial=0))):
             positions = np.flatnonzero(span > back)
@@ -165,22 +170,25 @@ class Block:
 
     def at(self, rings: Rings, positions: Index, minutes: Ints) -> Floats:
         """Return the results of some of the formulas, each in its minute; NaN where there is none."""
-        terms = FormulaTerms(self.op, self.rows[:, positions], self.weights[:, positions], self.lower_bounds)
-        return terms.result(rings, minutes)
+        return self._terms(positions, self.lower_bounds).result(rings, minutes)
+
+    def _terms(self, positions: Index, lower_bounds: bool = False) -> FormulaTerms:
+        weights, offsets = (column[:, : self.size][:, positions] for column in (self._weights, self._offsets))
+        return FormulaTerms(self.shape, self.rows[:, positions], weights, offsets, lower_bounds)
 
     def formula(self, position: int) -> Formula:
         """Return the formula at a position."""
-        rows, weights = self.rows[:, position], self.weights[:, position]
-        return Formula(self.op, tuple(rows.tolist()), tuple(weights.tolist()))
+        columns = (column[:, position].tolist() for column in (self._rows, self._weights, self._offsets))
+        return Formula(self.shape, *map(tuple, columns))
 
 
 class Formulas:
-    """One formula for each series that has one, in blocks by operation and number of terms."""
+    """One formula for each series that has one, in blocks by shape."""
 
     def __init__(self, lower_bounds: bool = False) -> None:
         self._lower_bounds = lower_bounds
         self._blocks: list[Block] = []
-        self._block_numbers: dict[tuple[Op, int], int] = {}  # by operation and number of terms
+        self._block_numbers: dict[tuple[Shape, bool], int] = {}  # by shape, and whether results may fall
         self._block_of = np.full(INITIAL_CAPACITY, NO_BLOCK, np.int16)  # the block's number, by slot
         self._positions = np.zeros(INITIAL_CAPACITY, np.int32)  # the position in the block, by slot
 
@@ -254,7 +262,7 @@ class Formulas:
                 yield self._blocks[number], indices, self._positions[slots[indices]]
 
     def _block_number(self, formula: Formula) -> int:
-        key = formula.op, len(formula.rows)
+        key = formula.shape, formula.may_fall
         if key not in self._block_numbers:
             self._block_numbers[key] = len(self._blocks)
             self._blocks.append(Block(*key, self._lower_bounds))

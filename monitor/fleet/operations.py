@@ -7,6 +7,7 @@ import numpy as np
 
 from collectors.base import Op
 from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.fleet.formula import InnerFormula, Shape
 from monitor.fleet.reader_silence import unread_ages, unread_durations
 from monitor.fleet.rings import Rings
 
@@ -17,51 +18,94 @@ LOOKBACK_MINUTES = 15  # minutes whose counts bound by how much the newest count
 MAX_GROWTH = np.float32(2.5)  # growth of a count, as a multiple of it: at least 30 % is published at first
 ROUNDING_ERROR = np.float32(1e-5)  # relative error of float32 sums
 
-# Operations that interpret missing points themselves.
-SILENCE_OPS: Final = {Op.READER_LAG: unread_ages, Op.UNREAD_DURATION: unread_durations}
+SILENCE_FUNCTIONS: Final = {Op.READER_LAG: unread_ages, Op.UNREAD_DURATION: unread_durations}
+PRESENT_OPS: Final = (Op.SUM, Op.MAX, Op.MIN)  # they leave out absent terms
 
 
 @dataclass(frozen=True, slots=True)
 class FormulaTerms:
-    """Formulas of one operation. rows, weights: [term, position]. lower_bounds: see `formulas.Block`."""
+    """Formulas of one shape: the columns of `monitor.fleet.formula.Formula`, [number, position].
 
-    op: Op
+    lower_bounds: a result above 0 of which terms are unknown is a lower bound, and is returned.
+    """
+
+    shape: Shape
     rows: Ints
     weights: Floats
+    offsets: Floats
     lower_bounds: bool = False
 
     def result(self, rings: Rings, minutes: Ints) -> Floats:
-        """Return the result of each formula in its minute.
+        """Return the result of each formula in its minute; NaN where it is absent or unknown."""
+        result, is_unknown = self._compute(rings, minutes, is_inner=False)
+        if is_unknown.any():
+            result[is_unknown & ~(result > 0) if self.lower_bounds else is_unknown] = NAN
+        return result
 
-        NaN where a metric has no point yet and is not proven to have none; with `lower_bounds`, the sum of
-        the metrics that have one, where it is positive.
+    def _compute(self, rings: Rings, minutes: Ints, is_inner: bool) -> tuple[Floats, Flags]:
+        """Return the results, of known terms alone where others are unknown, and which are unknown.
+
+        is_inner: results that are NaN without being absent are marked as unknown, too.
         """
-        if self.op in SILENCE_OPS:
-            return SILENCE_OPS[self.op](rings, self.rows, minutes)
-        terms, is_open = _terms(rings, self.rows, minutes)
-        terms *= self.weights
-        match self.op:
+        op = self.shape.op
+        if op in SILENCE_FUNCTIONS:
+            result = SILENCE_FUNCTIONS[op](rings, self.rows, minutes)
+            is_unknown = np.isnan(result) if is_inner else np.zeros(minutes.shape, np.bool_)
+        else:
+            terms, is_unknown = self._terms(rings, minutes, is_inner)
+            result = self._combined(rings, minutes, terms, is_unknown)
+            if is_inner and op not in PRESENT_OPS:
+                is_unknown |= np.isnan(result) & ~np.isnan(terms).all(axis=0)
+        if self.shape.has_offset:
+            result = result + self.offsets[0]
+        return result, is_unknown
+
+    def _combined(self, rings: Rings, minutes: Ints, terms: Floats, is_unknown: Flags) -> Floats:
+        """Return the operation's result of its terms. Marks further results in `is_unknown`."""
+        result: Floats
+        match self.shape.op:
             case Op.SUM:
                 result = _present_sum(terms)
             case Op.MAX:
                 result = np.fmax.reduce(terms, axis=0)
+            case Op.MIN:
+                result = np.fmin.reduce(terms, axis=0)
             case Op.DIFFERENCE:
                 result = _difference(terms)
+            case Op.RATIO:
+                result = _ratio(terms)
             case Op.COUNT_DIFFERENCE:
                 result = _difference(terms)
-                is_open |= self._are_unsettled(rings, minutes, result)
+                is_unknown |= self._are_unsettled(rings, minutes, result)
             case _:  # RISE
-                before, was_open = _terms(rings, self.rows, minutes - 1)
-                risen = _present_sum(terms) - _present_sum(before * self.weights)
-                result = np.maximum(risen, np.float32(0))
-                is_open |= was_open
-        if is_open.any():
-            result[is_open & ~(result > 0) if self._returns_lower_bounds else is_open] = NAN
+                before, was_unknown = self._terms(rings, minutes - 1)
+                result = np.maximum(_present_sum(terms) - _present_sum(before), np.float32(0))
+                is_unknown |= was_unknown
         return result
 
-    @property
-    def _returns_lower_bounds(self) -> bool:
-        return self.lower_bounds and self.op is not Op.COUNT_DIFFERENCE
+    def _terms(self, rings: Rings, minutes: Ints, is_inner: bool = False) -> tuple[Floats, Flags]:
+        """Return the weighted terms, [term, position], and for which formulas one of them is unknown.
+
+        A metric that is the only term of a whole formula counts as absent where it is missing: either way
+        there is no result.
+        """
+        shape = self.shape
+        metrics = len(shape.metric_terms)
+        is_alone = metrics == 1 and not (is_inner or shape.inner_formulas)
+        terms, is_unknown = _values(rings, self.rows[:metrics], minutes, is_alone)
+        if shape.inner_formulas:
+            values, terms = terms, np.empty((len(shape.terms), *minutes.shape), np.float32)
+            terms[list(shape.metric_terms)] = values
+            for inner in shape.inner_formulas:
+                values, is_inner_unknown = self._part(inner)._compute(rings, minutes, is_inner=True)
+                terms[inner.term] = values
+                is_unknown |= is_inner_unknown
+        terms *= self.weights[: len(shape.terms)]
+        return terms, is_unknown
+
+    def _part(self, inner: InnerFormula) -> "FormulaTerms":
+        columns = self.rows[inner.rows], self.weights[inner.weights], self.offsets[inner.offsets]
+        return FormulaTerms(inner.shape, *columns)
 
     def _are_unsettled(self, rings: Rings, minutes: Ints, difference: Floats) -> Flags:
         """Return which differences may be above 0 only because the counts are published one after another.
@@ -75,7 +119,7 @@ class FormulaTerms:
             earlier = newest[indices] - np.arange(LOOKBACK_MINUTES, dtype=np.int32)[:, np.newaxis]
             others = np.tile(self.rows[1:, indices], LOOKBACK_MINUTES)
             weights = np.tile(self.weights[1:, indices], LOOKBACK_MINUTES)
-            counts = _terms(rings, others, earlier.ravel())[0] * weights
+            counts = _values(rings, others, earlier.ravel(), is_alone=True)[0] * weights
             lately = _present_sum(counts).reshape(earlier.shape)
             explained = difference[indices] <= -np.fmin.reduce(lately) * MAX_GROWTH
             unsettled[indices] = explained | (minutes[indices] > newest[indices] - UNFINISHED_MINUTES)
@@ -90,19 +134,31 @@ def _difference(terms: Floats) -> Floats:
     return difference
 
 
-def _terms(rings: Rings, rows: Ints, minutes: Ints) -> tuple[Floats, Flags]:
-    """Return the value of each metric, and which formulas miss a value that may still be published."""
-    terms = rings.latest_value.take(rows)  # `take` is twice as fast as an index
+def _ratio(terms: Floats) -> Floats:
+    """Return the first divided by the second; NaN where that is 0, or too small for float32."""
+    is_defined: Flags = terms[1] != 0
+    with np.errstate(over="ignore"):
+        ratio: Floats = np.divide(terms[0], terms[1], out=np.full_like(terms[0], NAN), where=is_defined)
+    ratio[np.isinf(ratio)] = NAN
+    return ratio
+
+
+def _values(rings: Rings, rows: Ints, minutes: Ints, is_alone: bool) -> tuple[Floats, Flags]:
+    """Return the value of each metric, and which formulas miss a value that may still be published.
+
+    is_alone: nothing else is computed from the values, so that no missing one needs to be looked at.
+    """
+    values = rings.latest_value.take(rows)  # `take` is twice as fast as an index
     differs = rings.latest_minute.take(rows) != minutes
     if differs.any():
         other = np.nonzero(differs)
-        terms[other] = rings.at(rows[other], minutes[other[1]])
+        values[other] = rings.at(rows[other], minutes[other[1]])
     is_open = np.zeros(minutes.shape, np.bool_)
-    if len(rows) > 1:
-        missing = np.nonzero(np.isnan(terms))
+    if not is_alone:
+        missing = np.nonzero(np.isnan(values))
         is_unproven = minutes[missing[1]] > rings.proven_through[rows[missing]]
         is_open[missing[1][is_unproven]] = True
-    return terms, is_open
+    return values, is_open
 
 
 def _present_sum(terms: Floats) -> Floats:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from collectors.base import Op
 from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.formulas import Slots, select_slots
 from monitor.fleet.namespaces import ALWAYS, NEVER
@@ -71,7 +70,7 @@ def _recent_end(columns: SeriesColumns, throttled_at: Ints, newest: Ints) -> Int
     """
     end = newest
     for block in columns.throttled:
-        if block.op is Op.COUNT_DIFFERENCE:
+        if block.has_counts:
             end = newest.copy() if end is newest else end
             known, last = throttled_at[block.series], newest[block.series]
             end[block.series] = np.where(known > last - RECENT_MINUTES, known, last)
@@ -152,7 +151,7 @@ def _first_settled(columns: SeriesColumns, slots: Ints, newest: Ints) -> Ints:
     ]
     is_difference = np.zeros(columns.size, np.bool_)
     for block in columns.throttled:
-        is_difference[block.series] = block.op is Op.COUNT_DIFFERENCE
+        is_difference[block.series] = block.has_counts
     unsettled = is_difference[slots] & np.logical_or.reduce(np.isnan(recent))
     first = np.maximum(newest - RECENT_MINUTES + 1 - SETTLED_AFTER, columns.created[slots])
     return np.where(unsettled, first, ALWAYS).astype(np.int32)

@@ -124,7 +124,7 @@ async def test_every_page_of_apis_is_read() -> None:
     )
     usage = (await aws.run_scan(account))["account_throttle_rate", ""].usage
     assert isinstance(usage, Usage)
-    assert [dict(metric.dimensions) for metric, _ in usage.terms] == [
+    assert [dict(metric.dimensions) for metric in usage.metrics] == [
         {"ApiName": "a"},
         {"ApiName": "b"},
         {"ApiId": "h1"},
@@ -410,6 +410,6 @@ async def test_it_declares_exactly_the_permissions_and_metrics_it_uses() -> None
     assert aws.iam_actions == set(COLLECTOR.iam_actions)
     assert {signal for signal, _ in series} == set(SIGNALS)
     usages = [usage for one in series.values() for usage in (one.usage, one.upper_bound)]
-    used = {metric.of() for usage in usages if isinstance(usage, Usage) for metric, _ in usage.terms}
+    used = {metric.of() for usage in usages if isinstance(usage, Usage) for metric in usage.metrics}
     assert used == set(COLLECTOR.metrics)
     assert sum(COLLECTOR.call_rates.values()) <= 10  # both APIs share the control plane's rate

@@ -322,7 +322,7 @@ async def test_a_function_without_a_reservation_takes_one_metric() -> None:
         for one in series
         for formula in (one.usage, one.throttled)
         if isinstance(formula, Usage)
-        for metric, _ in formula.terms
+        for metric in formula.metrics
     }
     assert asked == {function_concurrent.of(FunctionName=name) for name in ("a", "b")}
 
@@ -414,6 +414,6 @@ async def test_it_declares_exactly_the_permissions_and_metrics_it_uses() -> None
         for one in series.values()
         for formula in (one.usage, one.throttled)
         if isinstance(formula, Usage)
-        for metric, _ in formula.terms
+        for metric in formula.metrics
     }
     assert used == set(COLLECTOR.metrics)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from collectors.base import Observed, Op, Unobservable, Usage, per_second
+from collectors.base import Metric, Observed, Op, Unobservable, Usage, per_second
 from collectors.s3 import COLLECTOR, buckets, error_ratio, errors
 from rules.limits import catalogue
 from tests.fake_aws import FakeAws, denied
@@ -31,7 +31,7 @@ async def seen_with(*filters: dict[str, Any]) -> dict[tuple[str, str], Observed]
 
 def weights(usage: Usage | float | Unobservable) -> dict[str, float]:
     assert isinstance(usage, Usage)
-    return {metric.name: weight for metric, weight in usage.terms}
+    return {term.name: weight for term, weight in usage.terms if isinstance(term, Metric)}
 
 
 def sides(series: dict[tuple[str, str], Observed]) -> dict[tuple[str, str], Observed]:
@@ -77,7 +77,7 @@ async def test_a_prefix_may_contain_anything(prefix: str) -> None:
 
 def filter_ids(usage: Usage | float | Unobservable) -> set[str]:
     assert isinstance(usage, Usage)
-    return {dict(metric.dimensions)["FilterId"] for metric, _ in usage.terms}
+    return {dict(metric.dimensions)["FilterId"] for metric in usage.metrics}
 
 
 TAGS = [{"Key": "team", "Value": "video"}]

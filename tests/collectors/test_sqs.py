@@ -139,5 +139,5 @@ async def test_it_declares_exactly_the_permissions_and_metrics_it_uses() -> None
     aws = FakeAws(list_queues=urls("orders.fifo"), get_queue_attributes={})
     series = await aws.run_all_scans(COLLECTOR)
     assert aws.iam_actions == set(COLLECTOR.iam_actions)
-    used = {metric.name for one in series.values() for metric, _ in one.usage.terms}  # type: ignore[union-attr]
+    used = {metric.name for one in series.values() for metric in one.usage.metrics}  # type: ignore[union-attr]
     assert used == {metric.name for metric in COLLECTOR.metrics}

@@ -3,22 +3,22 @@
 import math
 from dataclasses import dataclass, field
 
-from collectors.base import Op
-from monitor.fleet.formulas import DIFFERENCES, MAY_FALL, Formula
+import numpy as np
+
+from collectors.base import Op, Usage
+from monitor.fleet.formula import Formula
 from monitor.fleet.namespaces import ALWAYS, NEVER, SILENT_AFTER
 from monitor.fleet.operations import (
     LOOKBACK_MINUTES,
     MAX_GROWTH,
     ROUNDING_ERROR,
     SETTLED_AFTER,
-    SILENCE_OPS,
     UNFINISHED_MINUTES,
 )
 from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
 from monitor.fleet.rings import IDLE_FOR, PROVISIONAL_FOR
 
 NAN = float("nan")
-OPERATIONS = [op for op in Op if op not in SILENCE_OPS]  # those have tests of their own
 
 Point = tuple[int, int, float]  # row, minute, value
 
@@ -144,118 +144,163 @@ class Model:
             row.note_silence()
 
 
-def told(model: Model, formula: Formula) -> int:
+def formula_of(usage: Usage) -> Formula:
+    """The formula over the rows that the usage names."""
+    return Formula.of(usage, tuple(int(one.name) for one in usage.metrics))
+
+
+def rows_of(model: Model, usage: Usage) -> list[Row]:
+    return [model.rows[int(one.name)] for one in usage.metrics]
+
+
+def may_fall(usage: Usage) -> bool:
+    """Whether a metric that grows may make the result less."""
+    negative = any(weight < 0 for node in usage.nodes for _, weight in node.terms)
+    return negative or any(node.op not in (Op.SUM, Op.MAX, Op.MIN) for node in usage.nodes)
+
+
+def settles(usage: Usage) -> bool:
+    return any(node.op is Op.COUNT_DIFFERENCE for node in usage.nodes)
+
+
+def newest_of(model: Model, usage: Usage) -> int:
+    """The newest minute of the terms; of the one that is behind where all are needed."""
+    minutes = [
+        newest_of(model, term) if isinstance(term, Usage) else model.rows[int(term.name)].known or NEVER
+        for term, _ in usage.terms
+    ]
+    return (min if usage.op in (Op.DIFFERENCE, Op.COUNT_DIFFERENCE, Op.RATIO) else max)(minutes)
+
+
+def told(model: Model, usage: Usage) -> int:
     """The newest minute that can be told of a formula."""
-    some = [model.rows[row] for row in formula.rows]
-    known = [NEVER if row.known is None else row.known for row in some]
-    if formula.op in MAY_FALL:
-        newest = min(known) if formula.op in DIFFERENCES else max(known)
+    some, newest = rows_of(model, usage), newest_of(model, usage)
+    if may_fall(usage):
         return min(newest, *(row.final for row in some))
     if len(some) == 1:
-        return known[0]
-    newest = max(known)
+        return newest
     complete = min(newest, *(row.proved for row in some))
-    told, least = complete, result(model, formula, complete)
+    told, least = complete, result(model, usage, complete)
     reached = min(newest, *(max(row.proved, row.newest) for row in some))
     for minute in (reached, newest) if newest > complete else ():
-        found = result(model, formula, minute)
+        found = result(model, usage, minute)
         if not math.isnan(found) and not found < least:
             told = minute
     return told
 
 
-def result(model: Model, formula: Formula, minute: int, lower_bounds: bool = False) -> float:
-    """What a formula gives at a minute; NaN where a metric's point may still come."""
-    found = _result(model, formula, minute)
-    ats = (minute, minute - 1) if formula.op is Op.RISE else (minute,)
-    some = [model.rows[row] for row in formula.rows]
-    open_ = len(some) > 1 and any(math.isnan(row.at(at)) and at > row.proved for row in some for at in ats)
-    return NAN if open_ and not (lower_bounds and found > 0) else found
+def result(model: Model, usage: Usage, minute: int, lower_bounds: bool = False) -> float:
+    """What a formula gives at a minute; NaN where it is absent or unknown."""
+    found, unknown = computed(model, usage, minute)
+    added_up = not may_fall(usage) and all(node.op in (Op.SUM, Op.MAX) for node in usage.nodes)
+    return NAN if unknown and not (lower_bounds and added_up and found > 0) else found
 
 
-def _result(model: Model, formula: Formula, minute: int) -> float:
-    """What a formula gives at a minute."""
-
-    def terms(at: int) -> list[float]:
-        return [
-            model.rows[row].at(at) * weight for row, weight in zip(formula.rows, formula.weights, strict=True)
-        ]
-
-    now = present(terms(minute))
-    match formula.op:
+def computed(model: Model, usage: Usage, minute: int) -> tuple[float, bool]:
+    """What the terms that are there give at a minute, and whether it is unknown."""
+    terms, unknown = terms_at(model, usage, minute)
+    now = present(terms)
+    match usage.op:
         case Op.SUM:
-            return sum(now) if now else NAN
+            found = summed(now)
         case Op.MAX:
-            return max(now, default=NAN)
+            found = max(now, default=NAN)
+        case Op.MIN:
+            found = min(now, default=NAN)
+        case Op.RATIO:
+            found = terms[0] / terms[1] if terms[1] else NAN
         case Op.DIFFERENCE | Op.COUNT_DIFFERENCE:
-            if len(now) < len(formula.rows):
-                return NAN
-            left = sum(now)
-            left = left if left >= max(now[0], 0.0) * float(ROUNDING_ERROR) else 0.0
-            if formula.op is Op.COUNT_DIFFERENCE and left > 0 and not settled(model, formula, minute, left):
-                return NAN
-            return left
+            found = difference_of(terms)
+            if usage.op is Op.COUNT_DIFFERENCE and found > 0 and not settled(model, usage, minute, found):
+                unknown = True
         case _:
-            assert formula.op is Op.RISE
-            before = present(terms(minute - 1))
-            return max(sum(now) - sum(before), 0.0) if now and before else NAN
+            assert usage.op is Op.RISE
+            before, was_unknown = terms_at(model, usage, minute - 1)
+            found, unknown = max(summed(now) - summed(present(before)), 0.0), unknown or was_unknown
+            found = found if now and present(before) else NAN
+    return float(np.float32(found) + np.float32(usage.offset)), unknown or (math.isnan(found) and bool(now))
 
 
-def settled(model: Model, formula: Formula, minute: int, left: float) -> bool:
+def terms_at(model: Model, usage: Usage, minute: int) -> tuple[list[float], bool]:
+    """Each term times its weight, and whether one of them is unknown; one without a value is absent else."""
+    values, unknown = [], False
+    for term, weight in usage.terms:
+        if isinstance(term, Usage):
+            value, is_unknown = computed(model, term, minute)
+        else:
+            row = model.rows[int(term.name)]
+            value = row.at(minute)
+            is_unknown = math.isnan(value) and minute > row.proved
+        values.append(float(np.float32(value) * np.float32(weight)))
+        unknown |= is_unknown
+    return values, unknown
+
+
+def summed(terms: list[float]) -> float:
+    """The sum in float32, one after another; NaN of none."""
+    return float(sum(map(np.float32, terms[1:]), np.float32(terms[0]))) if terms else NAN
+
+
+def difference_of(terms: list[float]) -> float:
+    left = summed(terms)
+    return left if not left < max(terms[0], 0.0) * float(ROUNDING_ERROR) else 0.0
+
+
+def settled(model: Model, usage: Usage, minute: int, left: float) -> bool:
     """Whether what is left of counts cannot be because some have grown and others have not yet."""
-    newest = max(NEVER if row.known is None else row.known for row in (model.rows[n] for n in formula.rows))
-    if len(formula.rows) == 1 or minute <= newest - SETTLED_AFTER:
+    some = rows_of(model, usage)
+    newest = max(row.known or NEVER for row in some)
+    if len(some) == 1 or minute <= newest - SETTLED_AFTER:
         return True
-    others = list(zip(formula.rows[1:], formula.weights[1:], strict=True))
+    others = list(zip(some[1:], [weight for _, weight in usage.terms[1:]], strict=True))
     lately = [
-        -sum(present([model.rows[row].at(newest - back) * weight for row, weight in others]))
+        -sum(present([row.at(newest - back) * weight for row, weight in others]))
         for back in range(LOOKBACK_MINUTES)
-        if present([model.rows[row].at(newest - back) for row, _ in others])
+        if present([row.at(newest - back) for row, _ in others])
     ]
     return minute <= newest - UNFINISHED_MINUTES and not (lately and left <= max(lately) * float(MAX_GROWTH))
 
 
-def refused(model: Model, formula: Formula, used_at: int = NEVER) -> tuple[int, float]:
+def refused(model: Model, usage: Usage, used_at: int = NEVER) -> tuple[int, float]:
     """The newest minute known, and the worst result of the recent ones up to it or `used_at`."""
-    known = [model.rows[row].known for row in formula.rows]
-    minutes = [NEVER if minute is None else minute for minute in known]
-    minute = min(minutes) if formula.op in DIFFERENCES else max(minutes)
-    terms = [(model.rows[row], weight) for row, weight in zip(formula.rows, formula.weights, strict=True)]
-    positive = len(terms) == 1 or any(row.recent * weight > 0 for row, weight in terms)
-    span = max(row.span for row, _ in terms) if positive else RECENT_MINUTES
-    lately = [result(model, formula, minute - back, lower_bounds=True) for back in range(span)]
-    if formula.op is Op.COUNT_DIFFERENCE and len(terms) > 1 and any(map(math.isnan, lately[:RECENT_MINUTES])):
+    some, minute = rows_of(model, usage), newest_of(model, usage)
+    if may_fall(usage) and not settles(usage):
+        minute = min(minute, *(row.final for row in some))
+    positive = any(row.recent > 0 for row in some) or any(node.offset for node in usage.nodes)
+    span = max(row.span for row in some) if positive else RECENT_MINUTES
+    lately = [result(model, usage, minute - back, lower_bounds=True) for back in range(span)]
+    if settles(usage) and any(map(math.isnan, lately[:RECENT_MINUTES])):
         lately += [
-            result(model, formula, minute - back)
+            result(model, usage, minute - back)
             for back in range(RECENT_MINUTES, SETTLED_AFTER + RECENT_MINUTES)
         ]
-    worst, first = max(present(lately), default=NAN), first_recent(model, formula, minute, used_at)
+    worst, first = max(present(lately), default=NAN), first_recent(model, usage, minute, used_at)
     if minute <= used_at - RECENT_MINUTES and not worst > 0:
         return minute, NAN
-    if worst > 0 and first > minute - max(row.span for row, _ in terms) + 1:
-        lately = [result(model, formula, at, lower_bounds=True) for at in range(first, minute + 1)]
+    if worst > 0 and first > minute - max(row.span for row in some) + 1:
+        lately = [result(model, usage, at, lower_bounds=True) for at in range(first, minute + 1)]
         worst = max(present(lately), default=NAN)
     return minute, worst
 
 
-def first_recent(model: Model, formula: Formula, minute: int, used_at: int) -> int:
+def first_recent(model: Model, usage: Usage, minute: int, used_at: int) -> int:
     """The first minute in which refusals known up to `minute` count beside a usage at `used_at`."""
-    ahead = formula.op is not Op.COUNT_DIFFERENCE or minute <= used_at - RECENT_MINUTES
+    ahead = not settles(usage) or minute <= used_at - RECENT_MINUTES
     end = max(minute, used_at) if ahead else minute
-    return end - max(model.rows[row].span for row in formula.rows) + 1
+    return end - max(row.span for row in rows_of(model, usage)) + 1
 
 
 def counts(
-    model: Model, formula: Formula, used_at: int, served: Formula | None, tolerated: tuple[float, float]
+    model: Model, usage: Usage, used_at: int, served: Usage | None, tolerated: tuple[float, float]
 ) -> bool:
     """Whether the refusals of one of the recent minutes are more than is tolerated."""
-    (newest, _), (rate, share) = refused(model, formula), tolerated
-    first = first_recent(model, formula, newest, used_at)
-    lately = [result(model, formula, newest - back, lower_bounds=True) for back in range(RECENT_MINUTES)]
-    if formula.op is Op.COUNT_DIFFERENCE and any(map(math.isnan, lately)):
+    (newest, _), (rate, share) = refused(model, usage), tolerated
+    first = first_recent(model, usage, newest, used_at)
+    lately = [result(model, usage, newest - back, lower_bounds=True) for back in range(RECENT_MINUTES)]
+    if settles(usage) and any(map(math.isnan, lately)):
         first = min(first, newest - RECENT_MINUTES + 1 - SETTLED_AFTER)
     for minute in range(first, newest + 1):
-        now = result(model, formula, minute, lower_bounds=True)
+        now = result(model, usage, minute, lower_bounds=True)
         passed = NAN
         if served:
             last = told(model, served)

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from collectors.base import Metric, Observed, Op, Unobservable, Usage, highest, total
 from monitor.fleet.columns import INITIAL_CAPACITY
 from monitor.fleet.fleet import Fleet
+from monitor.fleet.formula import Formula, Shape
 from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
@@ -17,7 +19,7 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource
-from tests.monitor.fleet.points import OPERATIONS
+from tests.monitor.fleet.usages import usages as usages_over
 from tests.resources import resource
 
 NOW = 29_000_000
@@ -28,10 +30,7 @@ RULING = SeriesSettings(limit=Limit(100.0, LimitSource.API, 0), band=Band())
 METRICS = [Metric("AWS/Test", f"M{n}", "Sum", zero_when_absent=n % 2 == 1) for n in range(5)]
 traffic, refusals = METRICS[0], METRICS[1]
 
-metrics = st.lists(
-    st.tuples(st.sampled_from(METRICS), st.sampled_from([1.0, -1.0, 0.1])), min_size=1, max_size=3
-)
-usages = st.builds(Usage, st.sampled_from(OPERATIONS), metrics.map(tuple))
+usages = usages_over(METRICS, [1.0, -1.0, 0.1])
 keys = st.builds(
     Key,
     st.just(CELL[0]),
@@ -61,25 +60,24 @@ def observed(usage: Usage | float | Unobservable, **more: Any) -> Observed:
 def polled(one: Observed) -> set[bytes]:
     """The metrics that a series needs from CloudWatch."""
     some = [usage for usage in (one.usage, one.throttled, one.upper_bound) if isinstance(usage, Usage)]
-    return {metric_query(metric) for usage in some for metric, _ in usage.terms}
+    return {metric_query(metric) for usage in some for metric in usage.metrics}
 
 
-def said(fleet: Fleet, place: int) -> list[tuple[Op, list[bytes], list[float]] | None]:
-    """The formulas of a series, its metrics by fragment."""
+def said(fleet: Fleet, place: int) -> list[tuple[list[bytes], Formula] | None]:
+    """The formulas of a series, and their metrics."""
     names = {row: metric for cell in (CELL, OTHER) for metric, row in fleet.metrics(cell).items()}
     formulas = (some.get(place) for some in (fleet.usages, fleet.throttled, fleet.upper_bounds))
     return [
-        (one.op, [names.get(row, b"told") for row in one.rows], list(one.weights)) if one else None
+        ([names.get(row, b"told") for row in one.rows], replace(one, rows=())) if one else None
         for one in formulas
     ]
 
 
-def expected(one: Observed) -> list[tuple[Op, list[bytes], list[float]] | None]:
-    def of(usage: Usage | float | Unobservable | None) -> tuple[Op, list[bytes], list[float]] | None:
+def expected(one: Observed) -> list[tuple[list[bytes], Formula] | None]:
+    def of(usage: Usage | float | Unobservable | None) -> tuple[list[bytes], Formula] | None:
         if isinstance(usage, Usage):
-            weights = [float(np.float32(weight)) for _, weight in usage.terms]
-            return usage.op, [metric_query(metric) for metric, _ in usage.terms], weights
-        return (Op.SUM, [b"told"], [1.0]) if isinstance(usage, float) else None
+            return [*map(metric_query, usage.metrics)], Formula.of(usage, ())
+        return ([b"told"], Formula(Shape(Op.SUM, (None,)), (), (1.0,))) if isinstance(usage, float) else None
 
     return [of(one.usage), of(one.throttled), of(one.upper_bound)]
 

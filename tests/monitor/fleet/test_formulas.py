@@ -2,19 +2,31 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.base import Op
-from monitor.fleet.formulas import Formula, Formulas
+from collectors.base import (
+    Op,
+    Term,
+    Usage,
+    difference,
+    highest,
+    inverse,
+    lowest,
+    percent_left,
+    ratio,
+    total,
+)
+from monitor.fleet.formula import Formula
+from monitor.fleet.formulas import Formulas
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import RECENT_MINUTES
 from monitor.fleet.rings import Rings
-from tests.monitor.fleet.points import NAN, OPERATIONS, Model, Point, refused, result, told
+from tests.monitor.fleet.points import NAN, Model, Point, formula_of, refused, result, told
+from tests.monitor.fleet.usages import metric, usages
 
 START = 29_000_000
 ROWS = 4
@@ -25,13 +37,7 @@ rows = st.integers(0, ROWS - 1)
 minutes = st.integers(START, START + 12)
 points = st.lists(st.tuples(rows, minutes, st.integers(0, 1000).map(float)), max_size=25)
 reads = st.lists(st.tuples(rows, minutes), max_size=4)
-weights = st.sampled_from([1.0, -1.0, 0.5, 2.0, 0.0])
-
-
-@st.composite
-def formulas(draw: st.DrawFn) -> Formula:
-    terms = draw(st.lists(st.tuples(rows, weights), min_size=1, max_size=4))
-    return Formula(draw(st.sampled_from(OPERATIONS)), *zip(*terms, strict=True))
+formulas = usages([metric(row) for row in range(ROWS)], [1.0, -1.0, 0.5, 2.0, 0.0])
 
 
 def both(written: Iterable[Point], read: Iterable[tuple[int, int]] = ()) -> tuple[Rings, Model]:
@@ -67,48 +73,42 @@ def alike(found: tuple[int, float], expected: tuple[int, float]) -> bool:
     return found == expected
 
 
-@given(st.dictionaries(st.integers(0, 9), formulas()), points, reads)
+@given(st.dictionaries(st.integers(0, 9), formulas), points, reads)
 def test_many_series_are_computed_as_each_one_alone(
-    wanted: dict[int, Formula], written: list[Point], read: list[tuple[int, int]]
+    wanted: dict[int, Usage], written: list[Point], read: list[tuple[int, int]]
 ) -> None:
     rings, model = both(written, read)
     some = Formulas()
     for series, formula in wanted.items():
-        some.put(series, formula)
+        some.put(series, formula_of(formula))
     found = told_of(some, rings)
     for series, formula in wanted.items():
         minute = told(model, formula)
         assert alike(found[series], (minute, result(model, formula, minute)))
 
 
-def of_refusals(formula: Formula) -> Formula:
-    """What refusals are declared by: a sum, or a difference, and the first term adds to it."""
-    op = Op.DIFFERENCE if formula.op is Op.DIFFERENCE else Op.SUM
-    return replace(formula, op=op, weights=(abs(formula.weights[0]), *formula.weights[1:]))
-
-
-@given(st.dictionaries(st.integers(0, 9), formulas().map(of_refusals)), points, reads)
+@given(st.dictionaries(st.integers(0, 9), formulas), points, reads)
 def test_what_was_refused_lately_is_computed_as_for_each_one_alone(
-    wanted: dict[int, Formula], written: list[Point], read: list[tuple[int, int]]
+    wanted: dict[int, Usage], written: list[Point], read: list[tuple[int, int]]
 ) -> None:
     rings, model = both(written, read)
     some = Formulas(lower_bounds=True)
     for series, formula in wanted.items():
-        some.put(series, formula)
+        some.put(series, formula_of(formula))
     for block in some:
         for series, *found in zip(block.series, *block.worst_recent(rings), strict=True):
             minute, value = found
             assert alike((int(minute), float(value)), refused(model, wanted[int(series)]))
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), formulas())), max_size=40))
+@given(st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), formulas)), max_size=40))
 def test_setting_replacing_and_removing_in_any_order_leaves_what_was_said_last(
-    turns: list[tuple[int, Formula | None]],
+    turns: list[tuple[int, Usage | None]],
 ) -> None:
     some, expected = Formulas(), dict[int, Formula | None]()
-    for series, formula in turns:
-        some.put(series, formula)
-        expected[series] = formula
+    for series, usage in turns:
+        expected[series] = formula_of(usage) if usage else None
+        some.put(series, expected[series])
         listed = {int(one): block.formula(place) for block in some for place, one in enumerate(block.series)}
         assert listed == {one: said for one, said in expected.items() if said}
         assert {one: some.get(one) for one in expected} == expected
@@ -123,6 +123,8 @@ def test_setting_replacing_and_removing_in_any_order_leaves_what_was_said_last(
             Op.SUM, (1, 1), [(0, 5, 3), (2, 4, 9), (0, 4, 1)], (4, 10), id="sum where both were read"
         ),
         pytest.param(Op.MAX, (1, 2), [(0, 5, 3), (2, 5, 1)], (5, 3), id="highest of the weighted"),
+        pytest.param(Op.MIN, (1, 2), [(0, 5, 3), (2, 5, 1)], (5, 2), id="lowest of the weighted"),
+        pytest.param(Op.MIN, (1, 1), [(0, 5, 3)], (NEVER, NAN), id="lowest waits for a metric never read"),
         pytest.param(Op.DIFFERENCE, (1, -1), [(0, 5, 3), (2, 5, 1)], (5, 2), id="difference"),
         pytest.param(Op.DIFFERENCE, (1, -1), [(0, 5, 1), (2, 5, 3)], (5, 0), id="difference below nothing"),
         pytest.param(Op.DIFFERENCE, (1, -1), [(0, 5, 3), (2, 4, 1)], (4, NAN), id="difference with a gap"),
@@ -138,8 +140,141 @@ def test_operations(
 ) -> None:
     rings, _ = both(written)
     some = Formulas()
-    some.put(0, Formula(op, (0, 2), weights))
+    some.put(0, formula_of(Usage(op, ((metric(0), weights[0]), (metric(2), weights[1])))))
     assert alike(told_of(some, rings)[0], expected)
+
+
+a, zero, b, other_zero = map(metric, range(ROWS))
+READ = [(row, 5) for row in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("usage", "written", "read", "expected"),
+    [
+        pytest.param(percent_left(a), [(0, 5, 30)], READ, (5, 70), id="percent left"),
+        pytest.param(percent_left(a), [(0, 5, 30), (0, 6, 20)], READ, (5, 70), id="which may still fall"),
+        pytest.param(inverse(8, a), [(0, 5, 3)], READ, (5, 5), id="inverse"),
+        pytest.param(percent_left(a).scaled(0.5), [(0, 5, 30)], READ, (5, 35), id="offset is scaled"),
+        pytest.param(ratio(a, b), [(0, 5, 3), (2, 5, 6)], READ, (5, 0.5), id="ratio"),
+        pytest.param(ratio(a, b).scaled(100), [(0, 5, 3), (2, 5, 6)], READ, (5, 50), id="scaled ratio"),
+        pytest.param(ratio(a, b), [(0, 5, 3), (2, 5, 0)], READ, (5, NAN), id="ratio to 0"),
+        pytest.param(ratio(a, b), [(0, 5, 0), (2, 5, 0)], READ, (5, NAN), id="ratio of 0 to 0"),
+        pytest.param(ratio(a, zero), [(0, 5, 3)], READ, (5, NAN), id="ratio to a proven 0"),
+        pytest.param(ratio(a, b), [(0, 5, 3)], READ, (NEVER, NAN), id="ratio to nothing"),
+        pytest.param(
+            ratio(a, b), [(0, 5, 1e38), (2, 5, 1e-38)], READ, (5, NAN), id="ratio beyond all numbers"
+        ),
+        pytest.param(
+            highest(ratio(a, zero), ratio(b, other_zero)),
+            [(0, 5, 1), (1, 5, 2), (2, 5, 3), (3, 5, 4)],
+            READ,
+            (5, 0.75),
+            id="highest of ratios",
+        ),
+        pytest.param(
+            highest(ratio(a, zero), ratio(b, other_zero)),
+            [(0, 5, 1), (2, 5, 3), (3, 5, 4)],
+            READ,
+            (5, NAN),
+            id="a ratio to 0 is unknown, not absent",
+        ),
+        pytest.param(
+            highest(ratio(a, zero), difference(b, b)), [(0, 5, 1), (1, 5, 2)], READ, (5, 0.5), id="absent"
+        ),
+        pytest.param(
+            total(difference(a, b), zero), [(0, 5, 7), (1, 5, 2)], READ, (5, NAN), id="half a difference"
+        ),
+        pytest.param(
+            total(difference(a, b), zero), [(1, 5, 2)], READ, (5, 2), id="a difference that is absent"
+        ),
+        pytest.param(
+            total(difference(a, b), zero), [(1, 5, 2)], READ[1:], (NEVER, NAN), id="or may still come"
+        ),
+        pytest.param(
+            lowest(total(a, b), total(zero)), [(0, 5, 7), (2, 5, 1), (1, 5, 9)], READ, (5, 8), id="of sums"
+        ),
+        pytest.param(
+            difference(total(a, b), lowest(zero, other_zero)),
+            [(0, 5, 7), (2, 5, 1), (1, 5, 9), (3, 5, 2)],
+            READ,
+            (5, 6),
+            id="difference of inner formulas",
+        ),
+        pytest.param(
+            Usage(Op.RISE, ((ratio(a, b), 1.0),)),
+            [(0, 4, 1), (2, 4, 4), (0, 5, 3), (2, 5, 4)],
+            READ,
+            (5, 0.5),
+            id="rise of a ratio",
+        ),
+        pytest.param(
+            Usage(Op.SUM, ((inverse(9, total(a, b)), 2.0), (zero, 1.0)), offset=0.5),
+            [(0, 5, 1), (2, 5, 3), (1, 5, 4)],
+            READ,
+            (5, 14.5),
+            id="three levels, weights and offsets",
+        ),
+    ],
+)
+def test_expressions_over_expressions(
+    usage: Usage, written: list[Point], read: list[tuple[int, int]], expected: tuple[int, float]
+) -> None:
+    rings, _ = both(written, read)
+    some = Formulas()
+    some.put(0, formula_of(usage))
+    assert alike(told_of(some, rings)[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("usage", "newest"),
+    [
+        pytest.param(total(a, b), START + 1, id="a sum that has grown"),
+        pytest.param(lowest(a, b), START + 1, id="the lowest grows with either"),
+        pytest.param(highest(total(a, b), a), START + 1, id="so does what is made of them"),
+        pytest.param(Usage(Op.SUM, ((a, 1.0), (b, 1.0)), offset=-50), START + 1, id="whatever is added"),
+        pytest.param(ratio(a, b), START, id="a ratio may fall"),
+        pytest.param(total(ratio(a, b), a), START, id="so does what contains one"),
+        pytest.param(Usage(Op.MAX, ((a, 1.0), (b, -1.0))), START, id="a weight below 0"),
+        pytest.param(total(a, inverse(100, b)), START, id="a weight below 0 within"),
+    ],
+)
+def test_a_result_that_may_fall_waits_for_the_complete_minute(usage: Usage, newest: int) -> None:
+    points = [(row, minute, 5.0 + minute - START) for row in (0, 2) for minute in (START, START + 1)]
+    rings, _ = both(points, [(0, START), (2, START)])
+    some = Formulas()
+    some.put(0, formula_of(usage))
+    assert told_of(some, rings)[0][0] == newest
+
+
+@pytest.mark.parametrize(
+    ("usage", "worst"),
+    [
+        pytest.param(total(a, b), 5.0, id="sum"),
+        pytest.param(total(highest(a, zero), b), 5.0, id="sum of the highest"),
+        pytest.param(lowest(a, b), NAN, id="lowest"),
+        pytest.param(Usage(Op.SUM, ((a, 1.0), (b, -1.0))), NAN, id="a weight below 0"),
+        pytest.param(total(ratio(a, a), b), NAN, id="sum with a ratio"),
+    ],
+)
+def test_the_known_part_of_throttled_demand_is_a_lower_bound_only_of_sums(usage: Usage, worst: float) -> None:
+    rings, _ = both([(0, START, 5.0), (1, START, 5.0)], [(0, START), (1, START)])
+    some = Formulas(lower_bounds=True)
+    some.put(0, formula_of(usage))
+    slots, minutes = np.array([0], np.int32), np.array([START], np.int32)
+    np.testing.assert_array_equal(some.at(rings, slots, minutes), [worst])
+
+
+@pytest.mark.parametrize(
+    ("op", "terms"),
+    [
+        pytest.param(Op.RATIO, (a,), id="a ratio of one"),
+        pytest.param(Op.COUNT_DIFFERENCE, (a, total(b)), id="counts are metrics"),
+        pytest.param(Op.READER_LAG, (total(a), b), id="readers are metrics"),
+    ],
+)
+def test_what_an_operation_cannot_compute_is_refused(op: Op, terms: tuple[Term, ...]) -> None:
+    with pytest.raises(ValueError, match=r"a ratio has two terms|the terms of .* are metrics"):
+        Usage(op, tuple((term, 1.0) for term in terms))
 
 
 @pytest.mark.parametrize(("newer", "worst"), [(0.0, NAN), (2.0, 2.0)])
@@ -149,7 +284,7 @@ def test_a_metric_that_is_behind_does_not_add_its_old_refusals_to_newer_ones(
     """What is there is the least that was refused; 0 of one metric says nothing of the other."""
     rings, _ = both([(1, START, 7.0), (3, START + RECENT_MINUTES, newer)])
     some = Formulas(lower_bounds=True)
-    some.put(0, Formula(Op.SUM, (1, 3), (1.0, 1.0)))
+    some.put(0, formula_of(total(metric(1), metric(3))))
     (block,) = some
     ((minute,), (found,)) = block.worst_recent(rings)
     assert minute == START + RECENT_MINUTES

@@ -101,7 +101,7 @@ def test_what_may_be_refused_is_not_idle(incomplete: bool) -> None:
     second = bought(fleet, RECORDS, "orders")
     write(fleet, second, NOW - 3, 5)
     rows = fleet.metrics(first.key.cell)
-    row = np.array([rows[metric_query(metric)] for metric, _ in usage.terms])
+    row = np.array([rows[metric_query(metric)] for metric in usage.metrics])
     fleet.rings.write(row, np.array([NOW - 3]), np.array([60.0], np.float32))
     fleet.rings.mark_read(row, NOW - 3)
     judge(fleet, NOW)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.base import Metric, Observed, Op, Unobservable, Usage, highest, total
+from collectors.base import Metric, Observed, Unobservable, Usage, count_difference, highest, total
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import CONFIRMED_FOR, judge
 from monitor.fleet.key import Key
@@ -19,7 +19,9 @@ from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource, Tolerance
-from tests.monitor.fleet.points import NAN, OPERATIONS, Model, counts, refused, result, told
+from tests.monitor.fleet.points import NAN, Model, counts, refused, result, told
+from tests.monitor.fleet.usages import usage_of
+from tests.monitor.fleet.usages import usages as usages_over
 from tests.resources import resource as of
 
 NOW = 29_000_000
@@ -37,23 +39,17 @@ Read = tuple[int, int]  # number of a metric, minutes ago
 numbers = st.integers(0, len(METRICS) - 1)
 writes = st.tuples(numbers, st.integers(0, 25), st.integers(0, 120).map(float))
 reads = st.tuples(numbers, st.integers(0, 25))
-weights = st.sampled_from([1.0, 0.5, -1.0])
-usages = st.builds(
-    Usage,
-    st.sampled_from(OPERATIONS),
-    st.lists(st.tuples(st.sampled_from(METRICS), weights), min_size=1, max_size=3).map(tuple),
-)
+usages = usages_over(METRICS, [1.0, 0.5, -1.0], depth=2)
 
 
 def refusals_of(usage: Usage) -> Usage:
     """Refused demand, that is a sum of counts."""
-    return Usage(Op.SUM, tuple((metric, abs(weight)) for metric, weight in usage.terms))
+    return total(*usage.metrics).scaled(0.5)
 
 
 def own_refusals_of(usage: Usage) -> Usage:
     """Refused demand, that is what some counts leave of another one."""
-    first, *others = refusals_of(usage).terms
-    return Usage(Op.COUNT_DIFFERENCE, (first, *((metric, -weight) for metric, weight in others)))
+    return count_difference(*usage.metrics).scaled(0.5)
 
 
 observations = st.builds(
@@ -61,8 +57,8 @@ observations = st.builds(
     signal=st.just("rate"),
     resource=st.just("a"),
     usage=st.one_of(usages, st.just(Unobservable("off"))),
-    throttled=st.one_of(st.none(), usages.map(refusals_of), usages.map(own_refusals_of)),
-    served=st.one_of(st.none(), usages.map(lambda usage: replace(usage, op=Op.SUM))),
+    throttled=st.one_of(st.none(), usages, usages.map(refusals_of), usages.map(own_refusals_of)),
+    served=st.one_of(st.none(), usages.map(refusals_of)),
     upper_bound=st.one_of(st.none(), st.none(), usages),
 )
 rulings = st.builds(
@@ -136,8 +132,9 @@ def judged(fleet: Fleet, *turns: Write | Read, now: int = NOW) -> Judged:
 
 def alone(fleet: Fleet, model: Model, place: int, now: int) -> Judged:
     """The judgement of one series, as the design words it."""
-    usages, refusals, bounds = (
-        some.get(place) for some in (fleet.usages, fleet.throttled, fleet.upper_bounds)
+    usages, refusals, bounds, served = (
+        usage_of(formula) if (formula := some.get(place)) else None
+        for some in (fleet.usages, fleet.throttled, fleet.upper_bounds, fleet.served)
     )
     oldest, nothing = now - int(fleet.stale_after[place]), NOW - 10 * WINDOW
     used_at = told(model, usages) if usages else nothing
@@ -147,7 +144,6 @@ def alone(fleet: Fleet, model: Model, place: int, now: int) -> Judged:
     upper_bound = result(model, bounds, used_at) if bounds else NAN
     refused_at, saturation = refused(model, refusals, used_at) if refusals else (nothing, NAN)
     tolerated = fleet.tolerated_rate[place].item(), fleet.tolerated_share[place].item()
-    served = fleet.served.get(place)
     more = bool(refusals and saturation > 0 and counts(model, refusals, used_at, served, tolerated))
     minute = max(used_at, refused_at) if more else used_at
     unconfirmed = fleet.confirmed[place] < now - CONFIRMED_FOR

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.base import Metric, Observed, Usage, highest
+from collectors.base import Metric, Observed, Usage, highest, inverse, lowest, ratio, total
 from monitor.alerting.lifecycle import Lifecycle
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
@@ -32,7 +32,9 @@ from rules.limits import Band, Limit, LimitSource
 
 NOW = 29_000_000
 KEY = Key("123456789012", "eu-west-1", "test", "size", "web")
-used, most, refused = (Metric("AWS/Test", name, "Maximum") for name in ("Used", "Most", "Refused"))
+used, most, refused, spare = (
+    Metric("AWS/Test", name, "Maximum") for name in ("Used", "Most", "Refused", "Spare")
+)
 COLUMNS = ("usage", "limit", "utilization", "zone", "minute")
 
 
@@ -58,6 +60,11 @@ class World:
         told = np.array([*values], np.float32)
         minutes = np.arange(end - told.size + 1, end + 1, dtype=np.int32)
         self.fleet.rings.write(np.full(told.size, row, np.int32), minutes, told)
+
+    def read(self, *metrics: Metric) -> None:
+        """Every minute of these metrics was read: those without a point have none."""
+        rows = [row for one in metrics if (row := self.fleet.metrics(KEY.cell).get(metric_query(one)))]
+        self.fleet.rings.mark_read(np.array(rows, np.int32), NOW)
 
     def judge(self, now: int = NOW) -> Zone:
         judge(self.fleet, now)
@@ -89,6 +96,31 @@ def test_usage_is_held_against_the_limit_of_its_own_minute() -> None:
     pushed = samples_at(world.fleet, places, minutes, newest_minutes(world.fleet)[:, places])
     assert pushed.limit.tolist() == [6, 60]
     assert [*limits_since(world.fleet, series.slot)] == [(None, 6), (NOW - 1, 60)]
+
+
+@pytest.mark.parametrize(
+    ("published", "limits"),
+    [
+        pytest.param(inverse(10, lowest(most, spare)), [8, 5, 5, 5], id="what is left of a number"),
+        pytest.param(ratio(total(most, spare), spare).scaled(10), [14, 22, 10, 100], id="nested"),
+        pytest.param(lowest(total(most, spare), most), [2, 6, 5, 5], id="where a part may be absent"),
+    ],
+)
+def test_a_published_limit_is_any_expression_over_metrics_of_its_minute(
+    published: Usage, limits: list[float]
+) -> None:
+    """The limit that an inventory read stands in for minutes in which the expression is unknown."""
+    world = World(published_limit=published)
+    world.put(100, LimitSource.METRIC)
+    world.write(used, [1, 1, 1, 1])
+    world.write(most, [2, 6, np.nan, 5])
+    world.write(spare, [5, 5, 5, np.nan])
+    world.read(most, spare)
+    world.judge()
+    history = SeriesHistory.of(world.fleet, world.fleet.series[KEY], NOW)
+    assert history.limit[-4:].tolist() == limits
+    assert history.utilization[-4:].tolist() == pytest.approx([1 / limit for limit in limits])
+    assert world.column("limit") == limits[-1]
 
 
 def test_a_minute_without_a_published_limit_has_the_one_that_was_read_last() -> None:

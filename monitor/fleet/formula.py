@@ -1,0 +1,137 @@
+"""Formulas over the rings' rows, and what follows from the shape of a formula alone.
+
+In each minute a term, which is a metric or an inner formula, is one of three:
+
+- known: it has a value;
+- absent: each of its metrics is proven to have no point;
+- unknown: anything else. A point may still come, a difference lacks one of its terms, a ratio divides by 0.
+
+SUM, MAX and MIN leave out absent terms, and are absent if all terms are. The other operations need all terms.
+An unknown term makes the result unknown, for unknown is never zero. There is one exception: of throttled
+demand, the known part is a lower bound, if the formula is made of SUM and MAX and no weight is below 0.
+
+Values of recent minutes may still grow. A result may then fall if an operation is in MAY_FALL, or if a weight
+is below 0: its newest minute is the newest complete one. MIN is not among them, as it falls only when a term
+is added, and no term is missing where the result is known. An offset never matters. Other results are taken
+of newer minutes too, if all metrics have a point and the result is no lower than that of the complete minute.
+A result is complete up to the minute up to which all of its metrics are.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from collectors.base import Op, Usage
+from monitor.fleet.columns import Floats, Ints
+
+DIFFERENCES = (Op.DIFFERENCE, Op.COUNT_DIFFERENCE)
+SILENCE_OPS = (Op.READER_LAG, Op.UNREAD_DURATION)  # they interpret missing points themselves
+NEED_ALL_TERMS = (*DIFFERENCES, Op.RATIO)
+MAY_FALL = (*NEED_ALL_TERMS, Op.RISE, *SILENCE_OPS)  # operations whose result may fall when a metric grows
+
+
+@dataclass(frozen=True)
+class InnerFormula:
+    """A formula that is a term of another one: the index of the term, and its part of each column."""
+
+    term: int
+    shape: "Shape"
+    rows: slice
+    weights: slice
+    offsets: slice
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The operations of a formula. Each of its `terms` is a metric (None) or the shape of an inner formula.
+
+    Rows, weights and offsets of a formula are listed in this order: those of its own terms, then those of
+    each inner formula. has_offset: an offset other than 0 is added to the result of `op`.
+    """
+
+    op: Op
+    terms: tuple["Shape | None", ...]
+    has_offset: bool = False
+
+    @classmethod
+    def of(cls, usage: Usage) -> "Shape":
+        """The shape of a usage."""
+        terms = tuple(cls.of(term) if isinstance(term, Usage) else None for term, _ in usage.terms)
+        return cls(usage.op, terms, usage.offset != 0)
+
+    @cached_property
+    def nodes(self) -> tuple["Shape", ...]:
+        """This shape, and those of inner formulas at any depth, each before those within it."""
+        return (self, *(node for shape in self.terms if shape for node in shape.nodes))
+
+    @cached_property
+    def operations(self) -> frozenset[Op]:
+        """The operations of all `nodes`."""
+        return frozenset(node.op for node in self.nodes)
+
+    @cached_property
+    def metric_terms(self) -> tuple[int, ...]:
+        """The indices of the terms that are metrics."""
+        return tuple(n for n, shape in enumerate(self.terms) if shape is None)
+
+    @cached_property
+    def metric_count(self) -> int:
+        """The number of metrics, those of inner formulas included."""
+        return sum(len(node.metric_terms) for node in self.nodes)
+
+    @cached_property
+    def weight_count(self) -> int:
+        """The number of weights, those of inner formulas included."""
+        return sum(len(node.terms) for node in self.nodes)
+
+    @cached_property
+    def offset_count(self) -> int:
+        """The number of offsets, those of inner formulas included."""
+        return sum(node.has_offset for node in self.nodes)
+
+    @cached_property
+    def inner_formulas(self) -> tuple[InnerFormula, ...]:
+        """The terms that are formulas."""
+        inner, row, weight, offset = [], len(self.metric_terms), len(self.terms), int(self.has_offset)
+        for n, shape in enumerate(self.terms):
+            if shape is not None:
+                ends = row + shape.metric_count, weight + shape.weight_count, offset + shape.offset_count
+                inner.append(InnerFormula(n, shape, *map(slice, (row, weight, offset), ends)))
+                row, weight, offset = ends
+        return tuple(inner)
+
+    def newest_minute(self, known: Ints) -> Ints:
+        """Return the newest minute that may have a result, from that of each metric, [metric, position]."""
+        if self.inner_formulas:
+            inner = [one.shape.newest_minute(known[one.rows]) for one in self.inner_formulas]
+            known = np.vstack([known[: len(self.metric_terms)], *inner])
+        newest: Ints = known.min(axis=0) if self.op in NEED_ALL_TERMS else known.max(axis=0)
+        return newest
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A usage over the rings' rows, with its numbers in float32. The order is that of its shape."""
+
+    shape: Shape
+    rows: tuple[int, ...]
+    weights: tuple[float, ...]
+    offsets: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, usage: Usage, rows: tuple[int, ...]) -> "Formula":
+        """The formula of a usage. rows: those of `usage.metrics`."""
+        weights = [weight for node in usage.nodes for _, weight in node.terms]
+        offsets = [node.offset for node in usage.nodes if node.offset]
+        return cls(Shape.of(usage), rows, _in_float32(weights), _in_float32(offsets))
+
+    @property
+    def may_fall(self) -> bool:
+        """True if the result may fall when a metric grows."""
+        return min(self.weights) < 0 or not self.shape.operations.isdisjoint(MAY_FALL)
+
+
+def _in_float32(numbers: list[float]) -> tuple[float, ...]:
+    narrowed: Floats = np.array(numbers, np.float32)
+    return tuple(narrowed.tolist())
