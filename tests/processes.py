@@ -3,10 +3,12 @@
 import asyncio
 import json
 import os
+import select
+import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -58,17 +60,35 @@ async def demo_server() -> AsyncIterator[str]:
         yield (await read_line(process, "http://")).split("/")[2]
 
 
+@contextmanager
+def demo_aws_process() -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+    """Start the demo's AWS; yield the process and its address once it is ready."""
+    command = (sys.executable, "-m", "monitor.demo.aws", "--port", "0")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        try:
+            assert process.stdout is not None
+            readable, _, _ = select.select([process.stdout], [], [], PROCESS_TIMEOUT)
+            assert readable, "The demo's AWS is not ready after a minute."
+            yield process, f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}"
+        finally:
+            process.kill()
+
+
+def environment_of_aws(url: str) -> dict[str, str]:
+    """Return environment variables that point to the simulated AWS at an address."""
+    return ENVIRONMENT | {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "eu-west-1",
+    }
+
+
 @asynccontextmanager
 async def demo_aws() -> AsyncIterator[dict[str, str]]:
     """Start the demo's AWS; yield environment variables that point to it."""
-    async with running(sys.executable, "-m", "monitor.demo.aws", "--port", "0") as process:
-        port = json.loads(await read_line(process, "{"))["port"]
-        yield ENVIRONMENT | {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": "eu-west-1",
-        }
+    with demo_aws_process() as (_, url):
+        yield environment_of_aws(url)
 
 
 async def read_line(process: Process, prefix: str) -> str:

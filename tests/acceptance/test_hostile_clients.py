@@ -123,4 +123,5 @@ async def test_no_request_body_exhausts_memory_or_delays_other_requests(tmp_path
 
 
 async def test_repeated_kills_lose_no_notification(tmp_path: Path) -> None:
-    await killed(tmp_path, KILLS)
+    async with demo_aws() as environ:
+        await killed(tmp_path, environ, KILLS)

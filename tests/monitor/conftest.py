@@ -1,12 +1,26 @@
-"""The HTTP application with a fleet by hand, and somebody who asks it, for all tests that want them."""
+"""What tests share: the HTTP application with a fleet by hand, somebody who asks it, and a simulated AWS."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.monitor.served import Server, client_of
+from tests.processes import demo_aws_process, environment_of_aws
+
+
+@pytest.fixture(scope="session")
+def aws_url() -> Iterator[str]:
+    """The address of an AWS that all tests of a worker read, and none changes."""
+    with demo_aws_process() as (_, url):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def aws_environ(aws_url: str) -> dict[str, str]:
+    """Environment variables that point to that AWS."""
+    return environment_of_aws(aws_url)
 
 
 @pytest.fixture

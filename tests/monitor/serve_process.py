@@ -2,12 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.processes import demo_aws, eventually, headroom, nothing_pending
+from tests.processes import eventually, headroom, nothing_pending
 
 
 def free_port() -> int:
@@ -23,12 +23,13 @@ def journal(folder: Path) -> str:
 
 
 @asynccontextmanager
-async def serving(config: Path, text: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+async def serving(
+    config: Path, text: str, environ: Mapping[str, str]
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """Run `headroom serve` with a configuration; give the process and its base URL once all was read."""
     url = f"http://127.0.0.1:{free_port()}"
     config.write_text(text + journal(config.parent))
-    async with demo_aws() as environ:
-        listen = url.removeprefix("http://")
-        async with headroom("serve", "--config", str(config), "--listen", listen, environ=environ) as process:
-            await eventually(partial(nothing_pending, url))
-            yield process, url
+    listen = url.removeprefix("http://")
+    async with headroom("serve", "--config", str(config), "--listen", listen, environ=environ) as process:
+        await eventually(partial(nothing_pending, url))
+        yield process, url

@@ -23,7 +23,7 @@ from monitor.config.config import Config
 from monitor.server.listener import bind_socket
 from tests.aws_environment import NO_CREDENTIALS, set_aws_environment
 from tests.monitor.serve_process import free_port, journal, serving
-from tests.processes import ENVIRONMENT, PROCESS_TIMEOUT, demo_aws, eventually, get, headroom, read_line
+from tests.processes import ENVIRONMENT, PROCESS_TIMEOUT, eventually, get, headroom, read_line
 
 
 async def samples(url: str) -> dict[tuple[str, str], float]:
@@ -38,12 +38,12 @@ async def samples(url: str) -> dict[tuple[str, str], float]:
     }
 
 
-async def test_it_serves_what_it_watches_reloads_and_ends_when_told(tmp_path: Path) -> None:
+async def test_it_serves_what_it_watches_reloads_and_ends_when_told(
+    tmp_path: Path, aws_environ: dict[str, str]
+) -> None:
     config = tmp_path / "headroom.yaml"
-    async with serving(config, "services: [kinesis]\nregions: [eu-west-1, ap-southeast-2]\n") as (
-        process,
-        url,
-    ):
+    services = "services: [kinesis]\nregions: [eu-west-1, ap-southeast-2]\n"
+    async with serving(config, services, aws_environ) as (process, url):
         told = await samples(url)
         assert told["headroom_limit", "audit"] > 0
         assert 0 < told["headroom_utilization_ratio", "audit"] < 0.4
@@ -74,12 +74,14 @@ async def test_it_serves_what_it_watches_reloads_and_ends_when_told(tmp_path: Pa
             assert await process.wait() == 0
 
 
-async def test_it_ends_cleanly_in_the_middle_of_the_first_look(tmp_path: Path) -> None:
+async def test_it_ends_cleanly_in_the_middle_of_the_first_look(
+    tmp_path: Path, aws_environ: dict[str, str]
+) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     config = tmp_path / "headroom.yaml"
     config.write_text(journal(tmp_path))
     serve = "serve", "--config", str(config), "--listen", url.removeprefix("http://")
-    async with demo_aws() as environ, headroom(*serve, environ=environ) as process:
+    async with headroom(*serve, environ=aws_environ) as process:
         await eventually(partial(get, f"{url}/-/healthy"))
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
@@ -138,10 +140,10 @@ async def test_the_demo_prints_the_worst_and_ends_when_told(told: signal.Signals
     assert not errors.decode()
 
 
-async def test_the_health_check_asks_the_server(tmp_path: Path) -> None:
+async def test_the_health_check_asks_the_server(tmp_path: Path, aws_environ: dict[str, str]) -> None:
     config = tmp_path / "headroom.yaml"
     async with (
-        serving(config, "services: [sqs]\n") as (_, url),
+        serving(config, "services: [sqs]\n", aws_environ) as (_, url),
         headroom("healthcheck", "--address", url.removeprefix("http://")) as asking,
     ):
         assert await asking.wait() == 0
@@ -151,7 +153,9 @@ async def test_the_health_check_asks_the_server(tmp_path: Path) -> None:
         assert "refused" in errors.decode()
 
 
-async def test_what_firehose_delivers_is_judged_at_once_and_told_as_streamed(tmp_path: Path) -> None:
+async def test_what_firehose_delivers_is_judged_at_once_and_told_as_streamed(
+    tmp_path: Path, aws_environ: dict[str, str]
+) -> None:
     config = tmp_path / "headroom.yaml"
     (tmp_path / "keys").write_text("a-key\n")
     asked = {"service": "kinesis", "signal": "stream_write_bytes", "resource": "audit"}
@@ -174,7 +178,7 @@ async def test_what_firehose_delivers_is_judged_at_once_and_told_as_streamed(tmp
         "X-Amz-Firehose-Access-Key": "a-key",
     }
     text = "services: [kinesis]\nregions: [eu-west-1]\nstream: {access_keys_file: keys}\n"
-    async with serving(config, text) as (_, url), httpx.AsyncClient(trust_env=False) as client:
+    async with serving(config, text, aws_environ) as (_, url), httpx.AsyncClient(trust_env=False) as client:
 
         async def streamed() -> bool | None:
             answer = await get(f"{url}/api/v1/series", **asked)

@@ -16,7 +16,7 @@ from aiohttp import web
 from tests.monitor.notifiers.loopback import Server
 from tests.monitor.notifiers.loopback import http_server as receiving
 from tests.monitor.serve_process import free_port
-from tests.processes import PROCESS_TIMEOUT, demo_aws, eventually, get, headroom
+from tests.processes import PROCESS_TIMEOUT, eventually, get, headroom
 
 KILLS = 8
 BUSY = (503, 200) * 30  # first statuses of the receiver, so that processes end between two attempts
@@ -148,17 +148,19 @@ async def check_second_process(installation: Installation, holder: int) -> None:
     assert "Traceback" not in errors.decode()
 
 
-async def test_killed_at_any_moment_it_loses_no_alert_and_notifies_none_twice(tmp_path: Path) -> None:
-    await killed(tmp_path, KILLS)
+async def test_killed_at_any_moment_it_loses_no_alert_and_notifies_none_twice(
+    tmp_path: Path, aws_environ: dict[str, str]
+) -> None:
+    await killed(tmp_path, aws_environ, KILLS)
 
 
-async def killed(folder: Path, times: int) -> None:
+async def killed(folder: Path, environ: Mapping[str, str], times: int) -> None:
     """Kill processes so many times, then check all notifications."""
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
     generator = random.Random(seed)
     busy = [web.Response(status=status) for status in BUSY]
-    async with receiving(*busy, web.Response()) as hook, demo_aws() as environ:
+    async with receiving(*busy, web.Response()) as hook:
         installation = Installation(folder, hook, environ, generator)
         for _ in range(times):
             await installation.run_and_kill()

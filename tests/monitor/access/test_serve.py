@@ -16,7 +16,7 @@ from monitor.access.passwords import PasswordHash
 from monitor.api.client import TOKEN_VARIABLE
 from monitor.cli.main import app
 from tests.monitor.serve_process import free_port, journal, serving
-from tests.processes import ENVIRONMENT, demo_aws, eventually, get, headroom
+from tests.processes import ENVIRONMENT, eventually, get, headroom
 
 SECRET = "the-secret-of-the-operator"
 AUTH = f"""
@@ -38,10 +38,12 @@ async def done(*arguments: str, **environ: str) -> tuple[int | None, str]:
         return process.returncode, (out + errors).decode()
 
 
-async def test_everybody_is_asked_but_probes_and_commands_bring_their_token(tmp_path: Path) -> None:
+async def test_everybody_is_asked_but_probes_and_commands_bring_their_token(
+    tmp_path: Path, aws_environ: dict[str, str]
+) -> None:
     (tmp_path / "scrape-token").write_text("the-secret-of-prometheus\n")
     config = tmp_path / "headroom.yaml"
-    async with serving(config, WATCHED + AUTH) as (process, url):
+    async with serving(config, WATCHED + AUTH, aws_environ) as (process, url):
         address = url.removeprefix("http://")
         scraper = {"Authorization": "Bearer the-secret-of-prometheus"}
         operator = {"Authorization": f"Bearer {SECRET}"}
@@ -89,23 +91,26 @@ def issue(ca: trustme.CA, folder: Path, name: str) -> None:
 
 
 @asynccontextmanager
-async def secured(config: Path, text: str, ca: Mapping[str, str]) -> AsyncIterator[str]:
+async def secured(
+    config: Path, text: str, ca: Mapping[str, str], environ: Mapping[str, str]
+) -> AsyncIterator[str]:
     """`headroom serve` with a certificate; gives its address once it answers."""
     address = f"127.0.0.1:{free_port()}"
     config.write_text(text + journal(config.parent))
-    async with demo_aws() as environ:
-        serve = "serve", "--config", str(config), "--listen", address
-        async with headroom(*serve, environ=environ):
+    serve = "serve", "--config", str(config), "--listen", address
+    async with headroom(*serve, environ=environ):
 
-            async def healthy() -> bool | None:
-                code, _ = await done("healthcheck", "--address", f"https://{address}", **ca)
-                return True if code == 0 else None
+        async def healthy() -> bool | None:
+            code, _ = await done("healthcheck", "--address", f"https://{address}", **ca)
+            return True if code == 0 else None
 
-            await eventually(healthy)
-            yield address
+        await eventually(healthy)
+        yield address
 
 
-async def test_it_speaks_https_and_takes_a_new_certificate(tmp_path: Path) -> None:
+async def test_it_speaks_https_and_takes_a_new_certificate(
+    tmp_path: Path, aws_environ: dict[str, str]
+) -> None:
     ca, config = trustme.CA(), tmp_path / "headroom.yaml"
     ca.cert_pem.write_to_path(tmp_path / "ca.pem")
     issue(ca, tmp_path, "one.example.org")
@@ -113,7 +118,7 @@ async def test_it_speaks_https_and_takes_a_new_certificate(tmp_path: Path) -> No
     context = ssl.create_default_context(cafile=tmp_path / "ca.pem")
     text = WATCHED + AUTH.replace("_file: scrape-token", ": the-secret-of-prometheus")
     text += "tls: {certificate_file: tls.crt, key_file: tls.key}\n"
-    async with secured(config, text, trusted) as address:
+    async with secured(config, text, trusted, aws_environ) as address:
         assert await done("healthcheck", "--address", address) == (0, "")
         listing = partial(
             done, "alerts", "list", "--address", f"https://{address}", **{TOKEN_VARIABLE: SECRET}

@@ -21,7 +21,7 @@ from monitor.cli.main import app
 from monitor.lib.current_user import USER_VARIABLES, current_user
 from tests.monitor.notifiers.loopback import http_server as receiving
 from tests.monitor.serve_process import free_port
-from tests.processes import demo_aws, demo_server, eventually, get, headroom
+from tests.processes import demo_server, eventually, get, headroom
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -216,15 +216,15 @@ async def a_second_one_is_refused(config: str) -> None:
     assert "Traceback" not in errors.decode()
 
 
-async def test_what_was_given_up_is_sent_again(tmp_path: Path) -> None:
+async def test_what_was_given_up_is_sent_again(tmp_path: Path, aws_environ: dict[str, str]) -> None:
     """A whole Headroom with throttled S3 requests, whose webhook rejects notifications at first."""
     url = f"http://127.0.0.1:{free_port()}"
     address = url.removeprefix("http://")
-    async with receiving(web.Response(status=400), web.Response()) as server, demo_aws() as environ:
+    async with receiving(web.Response(status=400), web.Response()) as server:
         more = {"services": "[s3]", "judge_interval": "1", "route": "{group_wait: 0}"}
         config = configured(tmp_path, server.url, **more)
         serve = "serve", "--config", config, "--listen", address
-        async with headroom(*serve, environ=environ) as process:
+        async with headroom(*serve, environ=aws_environ) as process:
 
             async def has_dead_letter() -> bool | None:
                 answer = await get(f"{url}/api/v1/deliveries")

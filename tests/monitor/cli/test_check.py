@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Timer
@@ -26,7 +26,6 @@ from monitor.report.check_formats import FIELDS, Report
 from rules.band import Zone
 from rules.units import BYTES_PER_SECOND
 from tests.monitor.cli.invocation import headroom, written
-from tests.monitor.demo.conftest import demo_process
 
 HEADROOM = str(Path(sys.executable).parent / "headroom")
 DENIED = "ap-southeast-2"
@@ -34,39 +33,35 @@ BOTH = f"{{services: [sqs], regions: [eu-west-1, {DENIED}]}}"
 Check = Callable[..., Result]
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with demo_process() as (_, address):
-        yield address
-
-
-def environment(url: str, **more: str) -> dict[str, str]:
+def environment(aws_url: str, **more: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_ENDPOINT_URL": url,
+        "AWS_ENDPOINT_URL": aws_url,
         "AWS_REGION": "eu-west-1",
         **more,
     }
 
 
 @pytest.fixture
-def check(url: str, elsewhere: Path) -> Check:
+def check(aws_url: str, elsewhere: Path) -> Check:
     """Runs `headroom check` in this process against the simulated AWS, by default for SQS only."""
 
     def run(*arguments: str, config: str = "services: [sqs]", **variables: str) -> Result:
         command = ["check", "--config", written(elsewhere, config), *arguments]
-        return CliRunner().invoke(app, command, env=environment(url, **variables), catch_exceptions=False)
+        return CliRunner().invoke(app, command, env=environment(aws_url, **variables), catch_exceptions=False)
 
     return run
 
 
-def real_check(url: str, folder: Path, config: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+def real_check(
+    aws_url: str, folder: Path, config: str, **variables: str
+) -> "subprocess.CompletedProcess[str]":
     """Run the command as a process."""
     command = [HEADROOM, "check", "--config", written(folder, config)]
-    env = environment(url, **variables)
+    env = environment(aws_url, **variables)
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -151,10 +146,10 @@ def test_it_ends_with_the_exit_code(arguments: list[str], config: str, code: int
 
 
 def test_a_real_command_that_is_piped_prints_no_colours_and_no_progress_bar(
-    url: str, elsewhere: Path
+    aws_url: str, elsewhere: Path
 ) -> None:
     """Failed reads are listed below the table, and only there."""
-    result = real_check(url, elsewhere, f"{{services: [sqs], regions: [eu-west-1, {DENIED}]}}")
+    result = real_check(aws_url, elsewhere, f"{{services: [sqs], regions: [eu-west-1, {DENIED}]}}")
     assert result.returncode == 1
     assert result.stderr == ""
     assert "\x1b" not in result.stdout
@@ -165,9 +160,9 @@ def test_a_real_command_that_is_piped_prints_no_colours_and_no_progress_bar(
     assert f"123456789012/{DENIED} sqs: ListQueues: " in refused
 
 
-def test_a_real_command_that_is_kept_out_says_why_in_one_line(url: str, elsewhere: Path) -> None:
+def test_a_real_command_that_is_kept_out_says_why_in_one_line(aws_url: str, elsewhere: Path) -> None:
     account = {"name": "prod", "role_arn": "arn:aws:iam::210987654321:role/headroom", "regions": [DENIED]}
-    result = real_check(url, elsewhere, json.dumps({"accounts": [account]}), AWS_REGION="")
+    result = real_check(aws_url, elsewhere, json.dumps({"accounts": [account]}), AWS_REGION="")
     assert result.returncode == 2
     assert "account prod: AssumeRole: User is not authorized" in result.stdout
     assert len(result.stderr.splitlines()) == 1

@@ -1,6 +1,6 @@
 """`headroom report` against the simulated AWS."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,24 +8,17 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
 from tests.aws_environment import CREDENTIALS, clear_environment
-from tests.monitor.demo.conftest import demo_process
 
 DENIED = "ap-southeast-2"
 Reported = Callable[..., Result]
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with demo_process() as (_, address):
-        yield address
-
-
 @pytest.fixture
-def reported(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reported:
+def reported(aws_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reported:
     """Runs the command in a temporary folder."""
     monkeypatch.chdir(tmp_path)
     clear_environment(monkeypatch, "AWS_", "HEADROOM_")
-    env = CREDENTIALS | {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": url}
+    env = CREDENTIALS | {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": aws_url}
 
     def run(*arguments: str, config: str = "services: [sqs]", **variables: str) -> Result:
         (tmp_path / "headroom.yaml").write_text(config)

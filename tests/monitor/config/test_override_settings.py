@@ -14,7 +14,7 @@ from monitor.fleet.fleet import Fleet, Series
 from monitor.polling.watcher import Watcher
 from tests.aws_environment import set_aws_environment
 from tests.monitor.serve_process import journal, serving
-from tests.processes import demo_aws, eventually, get
+from tests.processes import eventually, get
 from tests.telemetries import Telemetries
 
 WEB = {"signal": "autoscaling.group_max_size", "resource": "web"}  # pinned at its maximum
@@ -38,20 +38,19 @@ async def watched(fleet: Fleet, before: Watcher | None, *overrides: dict[str, An
 
 
 async def test_paces_are_in_the_columns_from_the_look_that_follows_a_reload(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, aws_environ: dict[str, str]
 ) -> None:
-    async with demo_aws() as environ:
-        set_aws_environment(monkeypatch, environ)
-        fleet = Fleet()
-        watch, series = await watched(fleet, None, {**WEB, "for": "10m", "keep_firing_for": "1m"})
-        others = [one for one in fleet.series.values() if one.key != series.key]
-        assert (fleet.pending_for[series.slot], fleet.keep_firing_for[series.slot]) == (10, 1)
-        assert {int(fleet.keep_firing_for[one.slot]) for one in others} == {-1}
-        watch, again = await watched(fleet, watch, {**WEB, "for": 0})
-        assert again.slot == series.slot
-        assert (fleet.pending_for[series.slot], fleet.keep_firing_for[series.slot]) == (0, -1)
-        _, again = await watched(fleet, watch)
-        assert fleet.pending_for[again.slot] == 5
+    set_aws_environment(monkeypatch, aws_environ)
+    fleet = Fleet()
+    watch, series = await watched(fleet, None, {**WEB, "for": "10m", "keep_firing_for": "1m"})
+    others = [one for one in fleet.series.values() if one.key != series.key]
+    assert (fleet.pending_for[series.slot], fleet.keep_firing_for[series.slot]) == (10, 1)
+    assert {int(fleet.keep_firing_for[one.slot]) for one in others} == {-1}
+    watch, again = await watched(fleet, watch, {**WEB, "for": 0})
+    assert again.slot == series.slot
+    assert (fleet.pending_for[series.slot], fleet.keep_firing_for[series.slot]) == (0, -1)
+    _, again = await watched(fleet, watch)
+    assert fleet.pending_for[again.slot] == 5
 
 
 GPU = {"signal": "autoscaling.capacity_shortfall", "resource": "gpu"}  # short of capacity, for hours
@@ -91,10 +90,12 @@ async def stand(url: str, expected: dict[str, str]) -> bool | None:
     return True if listed == states == expected else None
 
 
-async def test_alerts_are_as_the_configuration_says_and_as_it_says_after_a_reload(tmp_path: Path) -> None:
+async def test_alerts_are_as_the_configuration_says_and_as_it_says_after_a_reload(
+    tmp_path: Path, aws_environ: dict[str, str]
+) -> None:
     config = tmp_path / "headroom.yaml"
     (web, gpu, expected), *others = RELOADS
-    async with serving(config, told(web, gpu)) as (process, url):
+    async with serving(config, told(web, gpu), aws_environ) as (process, url):
         assert await eventually(partial(stand, url, expected))
         for web, gpu, expected in others:
             config.write_text(told(web, gpu) + journal(tmp_path))

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from tests.monitor.demo.conftest import ROOT, demo_process
+from tests.processes import ROOT, demo_aws_process
 
 
 def test_it_ends_cleanly_when_its_standard_input_ends() -> None:
-    with demo_process() as (process, _):
+    with demo_aws_process() as (process, _):
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(10) == 0
@@ -19,7 +19,7 @@ def test_it_ends_cleanly_when_its_standard_input_ends() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
-    with demo_process() as (process, _):
+    with demo_aws_process() as (process, _):
         process.send_signal(number)
         assert process.wait(10) == 0
 

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import pytest
@@ -24,19 +24,12 @@ from monitor.polling.watcher import Watcher
 from rules.limits import LimitSource
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.background import background
-from tests.monitor.demo.conftest import demo_process
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
 ID = "123456789012"
 ROLE = "arn:aws:iam::210987654321:role/headroom"
 DENIED = "ap-southeast-2"
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with demo_process() as (_, address):
-        yield address
 
 
 @pytest.fixture(autouse=True)
@@ -48,8 +41,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 FAST = PollingTimings(open_retry_interval=0.05, confirmation_delay=0.05, first_polls_interval=0.05)
 
 
-def watching(url: str | None, timings: PollingTimings = DEFAULT_TIMINGS, **config: Any) -> Watcher:
-    given = {"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": url, **config}
+def watching(aws_url: str | None, timings: PollingTimings = DEFAULT_TIMINGS, **config: Any) -> Watcher:
+    given = {"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": aws_url, **config}
     telemetry = Telemetries()
     settings = Config.model_validate(given)
     return Watcher(settings, Fleet(), telemetry.process, telemetry.aws, timings=timings)
@@ -77,8 +70,8 @@ async def until(condition: Any) -> None:
 # Once
 
 
-async def test_run_once_inventories_and_polls_every_cell(url: str) -> None:
-    watch = watching(url, regions=["eu-west-1", "us-east-1"])
+async def test_run_once_inventories_and_polls_every_cell(aws_url: str) -> None:
+    watch = watching(aws_url, regions=["eu-west-1", "us-east-1"])
     assert watch.pending() == ["account default"]
     assert await once(watch) == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert watch.pending() == []
@@ -89,8 +82,8 @@ async def test_run_once_inventories_and_polls_every_cell(url: str) -> None:
     assert (read > 0).all()
 
 
-async def test_the_quotas_of_a_cell_are_read_in_bulk_with_the_requests_for_them(url: str) -> None:
-    watch = watching(url, regions=["us-east-1"], services=["apigateway", "lambda"])
+async def test_the_quotas_of_a_cell_are_read_in_bulk_with_the_requests_for_them(aws_url: str) -> None:
+    watch = watching(aws_url, regions=["us-east-1"], services=["apigateway", "lambda"])
     await once(watch)
     quotas = watch.cells[ID, "us-east-1"].inventory.quotas
     declared = {quota.code: quota for quota in declared_quotas(["apigateway", "lambda"])}
@@ -104,8 +97,8 @@ async def test_the_quotas_of_a_cell_are_read_in_bulk_with_the_requests_for_them(
     assert [request.desired for request in requests if request] == [20_000.0]
 
 
-async def test_a_region_that_denies_everything_affects_only_itself(url: str) -> None:
-    watch = watching(url, regions=[DENIED, "eu-west-1"])
+async def test_a_region_that_denies_everything_affects_only_itself(aws_url: str) -> None:
+    watch = watching(aws_url, regions=[DENIED, "eu-west-1"])
     await once(watch)
     assert regions(watch) == {"eu-west-1"}
     assert watch.inaccessible_accounts == {}
@@ -116,10 +109,10 @@ async def test_a_region_that_denies_everything_affects_only_itself(url: str) -> 
 
 
 async def test_an_account_that_cannot_be_accessed_is_reported_and_stops_no_other(
-    url: str, caplog: pytest.LogCaptureFixture
+    aws_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     shut = {"name": "shut", "role_arn": ROLE, "regions": [DENIED]}
-    watch = watching(url, accounts=[shut, {"name": "open"}])
+    watch = watching(aws_url, accounts=[shut, {"name": "open"}])
     await once(watch)
     assert set(watch.inaccessible_accounts) == {"shut"}
     assert watch.inaccessible_accounts["shut"].operation == "AssumeRole"
@@ -153,8 +146,8 @@ async def test_every_reason_for_missing_access_is_reported(
     assert watch.pending() == []
 
 
-async def test_no_region_is_reported(url: str) -> None:
-    watch = watching(url, regions=[])
+async def test_no_region_is_reported(aws_url: str) -> None:
+    watch = watching(aws_url, regions=[])
     await once(watch)
     assert watch.sentences() == [
         "account default: no region is set: name one in `regions` of the configuration, "
@@ -162,16 +155,16 @@ async def test_no_region_is_reported(url: str) -> None:
     ]
 
 
-async def test_an_account_that_another_entry_watches_is_watched_once_and_noted(url: str) -> None:
+async def test_an_account_that_another_entry_watches_is_watched_once_and_noted(aws_url: str) -> None:
     same = {"name": "same", "role_arn": f"arn:aws:iam::{ID}:role/headroom"}
-    watch = watching(url, accounts=[{"name": "own"}, same])
+    watch = watching(aws_url, accounts=[{"name": "own"}, same])
     await once(watch)
     assert set(watch.cells) == {(ID, "eu-west-1")}
     assert [failure.code for failure in watch.inaccessible_accounts.values()] == ["Repeated"]
 
 
-async def test_only_the_services_of_the_account_are_inventoried(url: str) -> None:
-    watch = watching(url, services=["kinesis", "sqs"], accounts=[{"services": ["kinesis"]}])
+async def test_only_the_services_of_the_account_are_inventoried(aws_url: str) -> None:
+    watch = watching(aws_url, services=["kinesis", "sqs"], accounts=[{"services": ["kinesis"]}])
     await once(watch)
     assert {key.service for key in watch.fleet.series} == {"kinesis"}
     assert watch.cells[ID, "eu-west-1"].services == {"kinesis"}
@@ -186,11 +179,11 @@ def telemetry() -> Telemetries:
 
 
 @pytest.fixture
-async def cell(url: str, telemetry: Telemetries) -> AsyncIterator[Any]:
+async def cell(aws_url: str, telemetry: Telemetries) -> AsyncIterator[Any]:
     """Makes the watch of a cell with the given collectors."""
     fleet, config = Fleet(), Config(interval=3600, inventory_interval=3600)
     account = Config.model_validate({"regions": ["eu-west-1"]}).monitored_accounts()[0]
-    (opened,) = await open_cells(account, url, telemetry.aws)
+    (opened,) = await open_cells(account, aws_url, telemetry.aws)
 
     def watch(*collectors: Collector) -> CellWatcher:
         inventory, reader = Inventory(opened, fleet, config), MetricReader(opened, fleet)
@@ -211,7 +204,7 @@ async def test_to_read_before_the_first_inventory_is_no_full_read(cell: Callable
     assert watch.polled_once.is_set()
 
 
-async def test_the_first_poll_waits_a_moment_for_tags_that_alerts_are_routed_by(url: str) -> None:
+async def test_the_first_poll_waits_a_moment_for_tags_that_alerts_are_routed_by(aws_url: str) -> None:
     released, fleet, config = asyncio.Event(), Fleet(), Config(tags=("team",))
 
     class Slow(Inventory):
@@ -220,7 +213,7 @@ async def test_the_first_poll_waits_a_moment_for_tags_that_alerts_are_routed_by(
             await super().read_tags(collectors)
 
     account = Config.model_validate({"regions": ["eu-west-1"]}).monitored_accounts()[0]
-    (opened,) = await open_cells(account, url, Telemetries().aws)
+    (opened,) = await open_cells(account, aws_url, Telemetries().aws)
     inventory, reader = Slow(opened, fleet, config), MetricReader(opened, fleet)
     watch = CellWatcher(inventory, reader, [sqs.COLLECTOR], ProcessTelemetry())
     async with background(watch.run(config)):
@@ -269,8 +262,8 @@ async def test_a_collector_with_an_unexpected_error_is_counted_and_stops_no_othe
 # On and on
 
 
-async def test_it_watches_until_cancelled_and_is_complete_after_the_first_full_read(url: str) -> None:
-    watch = watching(url, regions=["eu-west-1", DENIED])
+async def test_it_watches_until_cancelled_and_is_complete_after_the_first_full_read(aws_url: str) -> None:
+    watch = watching(aws_url, regions=["eu-west-1", DENIED])
     async with background(watch.run()):
         async with asyncio.timeout(30):
             await watch.complete.wait()
@@ -279,10 +272,10 @@ async def test_it_watches_until_cancelled_and_is_complete_after_the_first_full_r
 
 
 async def test_an_account_is_tried_again_until_it_can_be_accessed(
-    url: str, monkeypatch: pytest.MonkeyPatch
+    aws_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    watch = watching(url, FAST)
+    watch = watching(aws_url, FAST)
     async with background(watch.run()):
         async with asyncio.timeout(30):
             await watch.complete.wait()  # what cannot be opened is not waited for
@@ -293,9 +286,9 @@ async def test_an_account_is_tried_again_until_it_can_be_accessed(
 
 
 async def test_the_reason_for_missing_access_is_logged_once_as_long_as_it_is_the_same(
-    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    aws_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    watch = watching(url)
+    watch = watching(aws_url)
     (account,) = watch.config.monitored_accounts()
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     assert [await watch.open_account(account), await watch.open_account(account)] == [[], []]
@@ -306,9 +299,9 @@ async def test_the_reason_for_missing_access_is_logged_once_as_long_as_it_is_the
 
 @pytest.mark.parametrize("moment", ["opening", "looking", "reading", "resting"])
 async def test_cancelled_at_any_moment_it_leaves_nothing_open(
-    url: str, moment: str, caplog: pytest.LogCaptureFixture
+    aws_url: str, moment: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    watch = watching(url, services=["kinesis", "sqs"])
+    watch = watching(aws_url, services=["kinesis", "sqs"])
     async with background(watch.run()):
         moments = {
             "opening": lambda: True,
@@ -323,11 +316,11 @@ async def test_cancelled_at_any_moment_it_leaves_nothing_open(
     assert "nclosed" not in caplog.text
 
 
-async def test_a_watcher_that_replaces_another_drops_what_is_not_watched_any_more(url: str) -> None:
-    first = watching(url, regions=["eu-west-1", "us-east-1"], services=["kinesis", "sqs"])
+async def test_a_watcher_that_replaces_another_drops_what_is_not_watched_any_more(aws_url: str) -> None:
+    first = watching(aws_url, regions=["eu-west-1", "us-east-1"], services=["kinesis", "sqs"])
     await once(first)
     second = Watcher(
-        Config(regions=("eu-west-1",), services=("sqs",), endpoint_url=url),
+        Config(regions=("eu-west-1",), services=("sqs",), endpoint_url=aws_url),
         first.fleet,
         first.telemetry,
         first.aws_telemetry,
@@ -339,8 +332,8 @@ async def test_a_watcher_that_replaces_another_drops_what_is_not_watched_any_mor
         assert {(key.region, key.service) for key in second.fleet.series} == {("eu-west-1", "sqs")}
 
 
-async def test_what_is_denied_is_retried_soon(url: str) -> None:
-    watch = watching(url, FAST, regions=[DENIED])
+async def test_what_is_denied_is_retried_soon(aws_url: str) -> None:
+    watch = watching(aws_url, FAST, regions=[DENIED])
     async with background(watch.run()):
         await until(lambda: watch.cells and watch.cells[ID, DENIED].inventory.statuses)
         status = watch.cells[ID, DENIED].inventory.statuses["sqs"]
@@ -349,8 +342,8 @@ async def test_what_is_denied_is_retried_soon(url: str) -> None:
         await until(lambda: status.ended_at != first)  # long before the next inventory
 
 
-async def test_the_access_status_of_an_account_is_kept(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = watching(url)
+async def test_the_access_status_of_an_account_is_kept(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = watching(aws_url)
     (account,) = watch.config.monitored_accounts()
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     assert await watch.open_account(account) == []
@@ -365,16 +358,16 @@ async def test_the_access_status_of_an_account_is_kept(url: str, monkeypatch: py
 # What is excluded
 
 
-async def test_a_region_that_is_excluded_is_not_opened(url: str) -> None:
-    watch = watching(url, regions="all", exclude=[{"region": "ap-*"}, {"region": "us-east-1"}])
+async def test_a_region_that_is_excluded_is_not_opened(aws_url: str) -> None:
+    watch = watching(aws_url, regions="all", exclude=[{"region": "ap-*"}, {"region": "us-east-1"}])
     assert await once(watch) == [(1, 2), (2, 2)]
     assert {region for _, region in watch.cells} == {"eu-west-1"}
     assert (watch.sentences(), watch.inaccessible_accounts) == ([], {})
 
 
-async def test_a_service_that_is_excluded_in_a_region_is_not_inventoried_there(url: str) -> None:
+async def test_a_service_that_is_excluded_in_a_region_is_not_inventoried_there(aws_url: str) -> None:
     watch = watching(
-        url,
+        aws_url,
         regions=["eu-west-1", "us-east-1"],
         services=["kinesis", "sqs"],
         exclude=[{"region": "us-*", "service": "sqs"}],
@@ -391,9 +384,9 @@ async def test_an_account_that_is_excluded_is_not_even_entered() -> None:
     assert (watch.inaccessible_accounts, watch.accounts, watch.pending()) == ({}, {}, [])
 
 
-async def test_an_account_all_of_which_is_excluded_is_not_tried_again(url: str) -> None:
+async def test_an_account_all_of_which_is_excluded_is_not_tried_again(aws_url: str) -> None:
     """Only AWS can say that its regions, `all`, are the excluded ones."""
-    watch = watching(url, FAST, regions="all", exclude=[{"region": "[eua]*"}])
+    watch = watching(aws_url, FAST, regions="all", exclude=[{"region": "[eua]*"}])
     async with asyncio.timeout(30):
         await watch.run()  # it ends: there is nothing to wait for
     assert watch.complete.is_set()
@@ -410,26 +403,26 @@ async def read_again(first: Watcher, config: Config) -> Watcher:
     return second
 
 
-async def test_what_a_reload_excludes_is_dropped_though_another_account_is_inaccessible(url: str) -> None:
+async def test_what_a_reload_excludes_is_dropped_though_another_account_is_inaccessible(aws_url: str) -> None:
     regions = ["eu-west-1", "us-east-1"]
-    first = watching(url, regions=regions)
+    first = watching(aws_url, regions=regions)
     await once(first)
     shut = {"name": "shut", "role_arn": ROLE, "regions": [DENIED]}
     settings = {"accounts": [{"name": "own", "regions": regions}, shut], "services": ["sqs"]}
-    config = Config.model_validate(settings | {"exclude": [{"region": "us-*"}], "endpoint_url": url})
+    config = Config.model_validate(settings | {"exclude": [{"region": "us-*"}], "endpoint_url": aws_url})
     second = await read_again(first, config)
     assert set(second.inaccessible_accounts) == {"shut"}
     assert {key.region for key in second.fleet.series} == {"eu-west-1"}
 
 
-async def test_an_account_that_is_inaccessible_keeps_its_own_series_and_no_other_ones(url: str) -> None:
-    first = watching(url, regions=["eu-west-1", "us-east-1"], services=["sqs"])
+async def test_an_account_that_is_inaccessible_keeps_its_own_series_and_no_other_ones(aws_url: str) -> None:
+    first = watching(aws_url, regions=["eu-west-1", "us-east-1"], services=["sqs"])
     await once(first)
     (account,) = {key.account for key in first.fleet.series}
     shut = {"name": "shut", "role_arn": ROLE, "regions": [DENIED]}
     assert account not in ROLE
     settings = {"accounts": [{"name": "own", "regions": ["eu-west-1"]}, shut], "services": ["sqs"]}
-    config = Config.model_validate(settings | {"endpoint_url": url})
+    config = Config.model_validate(settings | {"endpoint_url": aws_url})
     second = await read_again(first, config)
     assert set(second.inaccessible_accounts) == {"shut"}
     assert {key.region for key in second.fleet.series} == {"eu-west-1"}

@@ -1,7 +1,7 @@
 """Scanning once, and the selection of what is scanned."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,6 @@ from monitor.schema.problems import ConfigError
 from monitor.schema.selector import Location
 from rules.band import Zone
 from tests.aws_environment import CREDENTIALS, set_aws_environment
-from tests.monitor.demo.conftest import demo_process
 
 ROLE = "arn:aws:iam::210987654321:role/headroom"
 KEY = Key("210987654321", "eu-west-1", "kinesis", "stream_write_bytes", "orders")
@@ -84,19 +83,13 @@ def test_what_no_series_can_have_is_a_mistake(only: dict[str, list[str]], said: 
 # One full read of the demo's AWS
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with demo_process() as (_, address):
-        yield address
-
-
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     set_aws_environment(monkeypatch, CREDENTIALS)
 
 
-async def test_one_full_read_is_judged(url: str) -> None:
-    settings: dict[str, Any] = {"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": url}
+async def test_one_full_read_is_judged(aws_url: str) -> None:
+    settings: dict[str, Any] = {"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": aws_url}
     config = Config.model_validate(settings)
     steps: list[tuple[int, int]] = []
     only = parse_selectors({"signal": ["fifo_*"]})
@@ -110,10 +103,10 @@ async def test_one_full_read_is_judged(url: str) -> None:
     assert [row.urgency for row in report.rows] == sorted(row.urgency for row in report.rows)
 
 
-async def test_a_read_tells_its_hours_and_what_it_looked_at(url: str) -> None:
+async def test_a_read_tells_its_hours_and_what_it_looked_at(aws_url: str) -> None:
     settings = {
         "accounts": [{"name": "own", "regions": ["eu-west-1"], "services": ["sqs"]}],
-        "endpoint_url": url,
+        "endpoint_url": aws_url,
     }
     report = await scan_once(Config.model_validate(settings), [], lambda done, of: None)
     assert report.cells == [("123456789012", "eu-west-1", "own")]
@@ -126,8 +119,10 @@ async def test_a_read_tells_its_hours_and_what_it_looked_at(url: str) -> None:
     assert judged.utilization in course.utilization
 
 
-async def test_whatever_aws_refuses_is_in_the_report(url: str) -> None:
-    config = Config.model_validate({"regions": ["ap-southeast-2"], "services": ["sqs"], "endpoint_url": url})
+async def test_whatever_aws_refuses_is_in_the_report(aws_url: str) -> None:
+    config = Config.model_validate(
+        {"regions": ["ap-southeast-2"], "services": ["sqs"], "endpoint_url": aws_url}
+    )
     report = await scan_once(config, [], lambda done, of: None)
     assert report.rows == []
     assert any("ListQueues" in sentence for sentence in report.failures)

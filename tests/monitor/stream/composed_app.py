@@ -19,7 +19,7 @@ from monitor.stream.settings import ACCESS_KEYS_VARIABLE
 from tests.aws_environment import set_aws_environment
 from tests.monitor.stream.bodies import NOW, Update
 from tests.monitor.stream.endpoint import KEYS, headers_of
-from tests.processes import PROCESS_TIMEOUT, demo_aws, get
+from tests.processes import PROCESS_TIMEOUT, get
 
 
 def update_now() -> Update:
@@ -59,21 +59,23 @@ class ComposedApp:
 
 @asynccontextmanager
 async def composed_app(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, server: ServerOptions = DEFAULT_SERVER
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environ: dict[str, str],
+    server: ServerOptions = DEFAULT_SERVER,
 ) -> AsyncIterator[ComposedApp]:
     """An app that has read and judged everything."""
-    async with demo_aws() as environ:
-        set_aws_environment(monkeypatch, environ)
-        monkeypatch.setenv(ACCESS_KEYS_VARIABLE, ",".join(KEYS))
-        given = {"services": ["kinesis"], "regions": ["eu-west-1"], "journal": f"{folder}/headroom.db"}
-        config = Config.model_validate(given)
-        listening, stop = bind_socket("127.0.0.1", 0), asyncio.Event()
-        async with App.opened(config, lambda: config, server) as app:
-            running = asyncio.create_task(app.run(listening, stop))
-            try:
-                async with asyncio.timeout(PROCESS_TIMEOUT):
-                    await app.judged.wait()
-                yield ComposedApp(app, listening.getsockname()[1])
-            finally:
-                stop.set()
-                await running
+    set_aws_environment(monkeypatch, environ)
+    monkeypatch.setenv(ACCESS_KEYS_VARIABLE, ",".join(KEYS))
+    given = {"services": ["kinesis"], "regions": ["eu-west-1"], "journal": f"{folder}/headroom.db"}
+    config = Config.model_validate(given)
+    listening, stop = bind_socket("127.0.0.1", 0), asyncio.Event()
+    async with App.opened(config, lambda: config, server) as app:
+        running = asyncio.create_task(app.run(listening, stop))
+        try:
+            async with asyncio.timeout(PROCESS_TIMEOUT):
+                await app.judged.wait()
+            yield ComposedApp(app, listening.getsockname()[1])
+        finally:
+            stop.set()
+            await running

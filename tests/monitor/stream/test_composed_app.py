@@ -23,8 +23,10 @@ ANSWER_TIMEOUT = 30.0  # seconds
 
 
 @pytest.fixture
-async def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ComposedApp]:
-    async with composed_app(tmp_path, monkeypatch) as one:
+async def whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aws_environ: dict[str, str]
+) -> AsyncIterator[ComposedApp]:
+    async with composed_app(tmp_path, monkeypatch, aws_environ) as one:
         yield one
 
 
@@ -105,10 +107,10 @@ class ImpatientConnection(HttpConnection):
 
 
 async def test_slow_senders_are_cut_off_while_others_are_answered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aws_environ: dict[str, str]
 ) -> None:
     impatient = ServerOptions(delivery_timeout=0.5, connection=ImpatientConnection)
-    async with composed_app(tmp_path, monkeypatch, impatient) as whole:
+    async with composed_app(tmp_path, monkeypatch, aws_environ, impatient) as whole:
         head = f"POST {firehose.FIREHOSE_PATH} HTTP/1.1\r\nHost: a\r\n".encode()
         body = "".join(f"{name}: {value}\r\n" for name, value in headers_of("r-1").items()).encode()
         slow = [b"", head, head + body, head + body + b"Content-Length: 1000\r\n\r\n{"]

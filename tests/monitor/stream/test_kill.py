@@ -24,7 +24,7 @@ from tests.monitor.stream.bodies import NOW, Update, envelope, line, lines
 from tests.monitor.stream.endpoint import KEYS
 from tests.monitor.stream.process import MINUTES, STREAMS
 from tests.monitor.stream.sender import Sender
-from tests.processes import demo_aws, eventually, get, headroom, read_line, running
+from tests.processes import eventually, get, headroom, read_line, running
 
 COMMAND = (sys.executable, "-m", "tests.monitor.stream.process")
 CLIENT = partial(httpx.AsyncClient, trust_env=False, timeout=30)
@@ -105,12 +105,14 @@ def minutes_of(streams: Iterable[str]) -> dict[str, Update]:
     }
 
 
-async def test_the_whole_service_misses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+async def test_the_whole_service_misses_nothing_and_doubles_nothing(
+    tmp_path: Path, aws_environ: dict[str, str]
+) -> None:
     others = lines(
         Update(dimensions=(("StreamName", f"s{n}"),)) for n in range(2000)
     )  # to have it take a while
-    async with demo_aws() as environ, CLIENT() as client, asyncio.TaskGroup() as group:
-        service = Service(tmp_path, environ)
+    async with CLIENT() as client, asyncio.TaskGroup() as group:
+        service = Service(tmp_path, aws_environ)
         async with service.running() as first:
             pending = minutes_of(await service.streams() or {})
             bodies = {request: envelope([others + line(one)], request) for request, one in pending.items()}

@@ -23,9 +23,9 @@ async def stay(url: str, opened: asyncio.Semaphore) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_streams_of_open_pages_end_when_the_server_stops(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, aws_environ: dict[str, str], number: signal.Signals
 ) -> None:
-    async with serving(tmp_path / "headroom.yaml", "services: [sqs]\n") as (process, url):
+    async with serving(tmp_path / "headroom.yaml", "services: [sqs]\n", aws_environ) as (process, url):
         opened = asyncio.Semaphore(0)
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
             pages = [group.create_task(stay(url, opened)) for _ in range(PAGES)]
