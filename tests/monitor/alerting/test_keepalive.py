@@ -1,7 +1,6 @@
 """An Alertmanager over an hour: firing alerts are never resolved there, even if it is down for minutes."""
 
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from monitor.fleet.judge import judge
 from monitor.notifiers.alertmanager import Alertmanager, payload
 from monitor.notifiers.notice import Notification
 from monitor.outbound.result import DeliveryResult, delivered, retry
+from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.stage import AT_ONCE, Stage, configuration
 
 HOUR, TURN, MINUTE = 3600, 15, 60  # seconds; a judgement every TURN
@@ -79,10 +79,8 @@ class Hour(Stage):
 # Away for so long, from so many seconds after an hour that fires began; by how the pauses fall out.
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(("begins", "lasts"), [(0, 0), (599, 60), (601, 120), (1200, 145), (1799, 145)])
-async def test_what_fires_for_an_hour_does_so_there(
-    chance: float, begins: int, lasts: int, tmp_path: Path
-) -> None:
-    async with Hour.opened(tmp_path, CONFIG, random=lambda: chance) as hour:
+async def test_what_fires_for_an_hour_does_so_there(chance: float, begins: int, lasts: int) -> None:
+    async with Hour.opened(MemoryStore(), CONFIG, random=lambda: chance) as hour:
         assert isinstance(hour, Hour)
         hour.manager, hour.away = Manager(), range(0)
         for _ in range(6 * MINUTE):

@@ -7,7 +7,6 @@ is to be told as firing once and as resolved once, in that order, neither before
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from collectors.base import per_second
 from monitor.fleet.fleet import Series
 from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import NoticeKind
+from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.stage import LETTERS, LIMIT, Stage
 from tests.monitor.fleet.fleets import key, refused, traffic
 
@@ -43,6 +43,7 @@ class World:
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
         self.episodes = {name: list(self._episodes()) for name in STREAMS}
+        self.letters = {(name, at): self._letter(name, at) for name in STREAMS for at in range(MINUTES)}
         first, _, _ = chance.choice([one for episodes in self.episodes.values() for one in episodes])
         begin, lasts = first + chance.randrange(8, 12), chance.randrange(10, 30)
         self.late = range(begin, begin + lasts)  # CloudWatch publishes nothing, in the midst of an episode
@@ -58,7 +59,7 @@ class World:
                 first = begin + self.chance.randrange(20)
                 yield first, first + self.chance.randrange(*LASTS), self.chance.choice("cr")
 
-    def letter(self, name: str, at: int) -> str:
+    def _letter(self, name: str, at: int) -> str:
         return next((letter for first, end, letter in self.episodes[name] if first <= at < end), ".")
 
     def seen(self, name: str, at: int, now: int) -> tuple[float, float] | None:
@@ -66,7 +67,7 @@ class World:
         age = now - at - 1 - self.delays[name, at]
         if age < 0 or (now in self.late and at >= self.late.start - 2):
             return None
-        used, count = SHOWN[self.letter(name, at)]
+        used, count = SHOWN[self.letters[name, at]]
         old = now - at - 1
         part = 1.0 if old >= SETTLED else 0.5 + 0.1 * old
         return used * LIMIT * 60 * part, count * part
@@ -74,26 +75,25 @@ class World:
 
 def poll(stage: Stage, world: World, began: int, now: int) -> None:
     """All that CloudWatch shows of the last minutes, as a poll writes it."""
-    rings = stage.fleet.rings
+    rings, written = stage.fleet.rings, list[tuple[int, int, float]]()
     for name in STREAMS:
         series = series_of(stage, name)
         metrics = stage.fleet.metrics(series.key.cell)
         rows = [metrics[metric_query(one.of(StreamName=series.key.id))] for one in (calls, refused)]
-        written = list[tuple[int, int, float]]()
         for at in range(max(0, now - ASKED), now):
             if told := world.seen(name, at, now):
                 written += [(rows[0], began + at, told[0])]
                 written += [(rows[1], began + at, told[1])] if told[1] else []
-        row, minute, value = zip(*written, strict=True) if written else ((), (), ())
-        rings.write(np.array(row, np.int32), np.array(minute, np.int32), np.array(value, np.float32))
+    row, minute, value = zip(*written, strict=True) if written else ((), (), ())
+    rings.write(np.array(row, np.int32), np.array(minute, np.int32), np.array(value, np.float32))
     everything = np.fromiter(metrics.values(), np.int32)
     rings.mark_read(everything, began + now - 1 - SETTLED)
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_each_episode_is_told_once_and_nothing_else(seed: int, tmp_path: Path) -> None:
+async def test_each_episode_is_told_once_and_nothing_else(seed: int) -> None:
     world = World(random.Random(seed))
-    async with Stage.opened(tmp_path) as stage:
+    async with Stage.opened(MemoryStore()) as stage:
         began, heard = stage.minute, {name: list[tuple[NoticeKind, int]]() for name in STREAMS}
         for now in range(1, MINUTES):
             stage.minute = began + now

@@ -21,12 +21,15 @@ def rings_of(*metrics: tuple[int, int | None]) -> tuple[Rings, dict[bytes, int]]
     Each was requested a minute ago.
     """
     rings, fragments = Rings(), dict[bytes, int]()
+    read = dict[int, list[int]]()  # rows, by how many minutes ago they were read
     for n, (delay, ago) in enumerate(metrics):
         row = fragments[b"%d" % n] = rings.allocate()
         rings.delay[row] = delay
         if ago is not None:
-            rings.mark_requested(np.array([row]), NOW - 1)
-            rings.mark_read(np.array([row]), NOW - ago)
+            read.setdefault(ago, []).append(row)
+    for ago, rows in read.items():
+        rings.mark_requested(np.array(rows), NOW - 1)
+        rings.mark_read(np.array(rows), NOW - ago)
     return rings, fragments
 
 
