@@ -1,7 +1,9 @@
-"""A process that delivers notices, to be killed. `python -m tests.monitor.alerting.feed FILE PORT WHAT`
+"""Starts processes that deliver notices, and kills them. `python -m tests.monitor.alerting.feed`
 
-The n-th notice is a function of n. The journal contains the last n, so that the next process continues from
-there. Each process is a fork, as starting Python takes longer than a process lives.
+Each line of standard input is a JSON array with the journal, the port of the receivers, and a point or a
+number of kills; the outcome is a line of standard output. The n-th notice is a function of n. The journal
+contains the last n, so that the next process continues from there. Each process is a fork, as starting Python
+takes longer than a process lives.
 """
 
 import asyncio
@@ -210,18 +212,26 @@ def killed_at_random(path: Path, port: int, kills: int) -> dict[str, int]:
     killed = 0
     for _ in range(kills):
         child = fork_child(path, port, 10**9)
-        time.sleep(random.uniform(0.005, 0.1))
+        time.sleep(random.uniform(0.005, 0.06))
         os.kill(child, signal.SIGKILL)
         killed += wait_for_child(child) == -signal.SIGKILL
     after = wait_for_child(fork_child(path, port, 0))
-    journal = asyncio.run(Journal.open(path, file=JournalFile(path, migrations=CHANGED)))
-    return {"killed": killed, "after": after, "notices": int(journal.all(STATES)["feed"].value)}
+    return {"killed": killed, "after": after, "notices": asyncio.run(last_notice(path))}
+
+
+async def last_notice(path: Path) -> int:
+    """Read the number of the last notice from a journal."""
+    journal = await Journal.open(path, file=JournalFile(path, migrations=CHANGED))
+    number = int(journal.all(STATES)["feed"].value)
+    await journal.close()
+    return number
 
 
 def main() -> None:
-    path, port, what = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    outcome = killed_at_random(path, port, int(what)) if what.isdigit() else killed_at(path, port, what)
-    print(json.dumps(outcome))
+    for line in sys.stdin:
+        path, port, what = json.loads(line)
+        run = killed_at if what in POINTS else killed_at_random
+        print(json.dumps(run(Path(path), port, what)), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 import asyncio
 import json
 import signal
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from monitor.notifiers.notice import Notification
 from tests.monitor.alerting.feed import ALERTS, POINTS, RECEIVERS, nth_notice
+from tests.processes import ROOT
 
 KILLS = 200
 PATIENCE = 120  # seconds
@@ -48,18 +50,28 @@ async def listener() -> AsyncIterator[tuple[Listener, int]]:
     await server.wait_closed()
 
 
-async def feed(path: Path, port: int, what: str) -> dict[str, int]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.monitor.alerting.feed", str(path), str(port), what,
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+Feed = subprocess.Popen[str]
+
+
+@pytest.fixture(scope="module")
+def feed() -> Iterator[Feed]:
+    """The process that forks the ones to kill."""
+    command = [sys.executable, "-m", "tests.monitor.alerting.feed"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=ROOT, text=True) as process:
+        yield process
+
+
+async def outcome_of(feed: Feed, path: Path, port: int, what: str | int) -> dict[str, int]:
+    """Have the feed kill at a point, or so many times at random."""
+    assert feed.stdin and feed.stdout
+    print(json.dumps([str(path), port, what]), file=feed.stdin, flush=True)
     try:
-        printed, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    outcome: dict[str, int] = json.loads(printed)
+        async with asyncio.timeout(PATIENCE):
+            outcome: dict[str, int] = json.loads(await asyncio.to_thread(feed.stdout.readline))
+    except TimeoutError:
+        feed.kill()  # so that the thread ends
+        raise
     return outcome
 
 
@@ -78,9 +90,11 @@ def check(accepted: list[Notification], told: int) -> None:
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_killed_at_a_point(point: str, tmp_path: Path, listener: tuple[Listener, int]) -> None:
+async def test_killed_at_a_point(
+    point: str, tmp_path: Path, feed: Feed, listener: tuple[Listener, int]
+) -> None:
     listening, port = listener
-    outcome = await feed(tmp_path / "journal.db", port, point)
+    outcome = await outcome_of(feed, tmp_path / "journal.db", port, point)
     assert outcome == {"before": 0, "killed": -signal.SIGKILL, "after": 0, "notices": 60}
     for accepted in listening.accepted.values():
         check(accepted, 60)
@@ -89,9 +103,11 @@ async def test_killed_at_a_point(point: str, tmp_path: Path, listener: tuple[Lis
         assert len(ids) > len(set(ids))
 
 
-async def test_killed_two_hundred_times_at_random(tmp_path: Path, listener: tuple[Listener, int]) -> None:
+async def test_killed_two_hundred_times_at_random(
+    tmp_path: Path, feed: Feed, listener: tuple[Listener, int]
+) -> None:
     listening, port = listener
-    outcome = await feed(tmp_path / "journal.db", port, str(KILLS))
+    outcome = await outcome_of(feed, tmp_path / "journal.db", port, KILLS)
     assert (outcome["killed"], outcome["after"]) == (KILLS, 0)
     assert outcome["notices"] > 0
     for accepted in listening.accepted.values():
