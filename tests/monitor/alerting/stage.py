@@ -196,6 +196,17 @@ class Stage:
             sent += "".join(LETTER_OF_KIND[notice.kind] for notice in await self.process()) or "."
         return sent
 
+    async def play_hours(self, hours: int, **letters: str) -> str:
+        """Play hours in each minute of which a resource does the same, polled once an hour."""
+        sent = ""
+        for _ in range(hours):
+            for minute in range(self.minute, self.minute + 59):
+                for resource, letter in letters.items():
+                    self.write(self.series(resource), minute, letter)
+            self.minute += 59
+            sent += await self.play(**letters)
+        return sent
+
     def series(self, resource: str, settings: SeriesSettings = SHORT, **options: Any) -> Series:
         """Return the series of a resource. It is added on the first call, and again with new settings."""
         known = self.fleet.series.get(key(resource))

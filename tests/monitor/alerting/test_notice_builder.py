@@ -49,7 +49,7 @@ async def test_a_smaller_limit_ends_what_was_idle(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         paid = replace(SHORT, paid=True)
         stage.series("orders", paid)
-        await stage.play(orders="b" * (24 * 60 + 2))
+        await stage.play_hours(25, orders="b")
         stage.series("orders", replace(paid, limit=Limit(200.0, LimitSource.API, 0)))
         (over,) = await stage.process()
         assert over.resolution_reason == "the limit was lowered from 1000 B/s to 200 B/s"

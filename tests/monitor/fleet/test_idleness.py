@@ -40,12 +40,17 @@ def bought(fleet: Fleet, signal: str, *path: str, ruling: SeriesSettings = BOUGH
 
 def write(fleet: Fleet, series: Series, minute: int, used: float, throttled: float = 0.0) -> None:
     """A minute's usage, as a percentage, and its refusals per second."""
+    write_all(fleet, series, range(minute, minute + 1), used, throttled)
+
+
+def write_all(fleet: Fleet, series: Series, minutes: range, used: float, throttled: float = 0.0) -> None:
+    """The same usage and refusals in each of some minutes."""
     for formulas, value in ((fleet.usages, used), (fleet.throttled, throttled)):
         formula = formulas.get(series.slot)
         assert formula
-        rows, at = np.array(formula.rows), np.array([minute], np.int32)
-        fleet.rings.write(rows, at, np.array([value * 60], np.float32))
-        fleet.rings.mark_read(rows, minute)
+        rows, at = np.repeat(formula.rows, len(minutes)), np.array(minutes, np.int32)
+        fleet.rings.write(rows, at, np.full(rows.size, value * 60, np.float32))
+        fleet.rings.mark_read(np.array(formula.rows), minutes[-1])
 
 
 def idle(*used: tuple[str, float | None], throttled: float = 0.0) -> list[bool]:
@@ -186,10 +191,9 @@ async def test_capacity_that_is_idle_by_one_limit_of_two_is_no_alert(
     async with Stage.opened(tmp_path) as stage:
         fleet, found = stage.fleet, []
         pair = [(bought(fleet, BYTES, "orders"), 5.0), (bought(fleet, RECORDS, "orders"), records)]
-        for minute in range(stage.minute, stage.minute + DAY + 10, 5):
+        for minute in range(stage.minute, stage.minute + DAY + 10, 30):
             for series, share in pair:
-                for back in range(5):
-                    write(fleet, series, minute - 4 + back, share)
+                write_all(fleet, series, range(minute - 29, minute + 1), share)
             stage.minute, stage.seconds = minute, minute * 60.0
             fleet.confirmed[: fleet.size] = minute
             stage.set_read_result()
