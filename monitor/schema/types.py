@@ -73,10 +73,13 @@ def known_signals() -> tuple[str, ...]:
 
 @cache
 def known_regions() -> tuple[str, ...]:
-    """Return the regions of every partition that the installed botocore knows."""
+    """Return the regions with CloudWatch, of every partition that the installed botocore knows."""
     session = botocore.session.get_session()
-    partitions = session.get_available_partitions()
-    return tuple(name for partition in partitions for name in session.get_available_regions("ec2", partition))
+    return tuple(
+        name
+        for partition in session.get_available_partitions()
+        for name in session.get_available_regions("cloudwatch", partition)
+    )
 
 
 def _text(value: Any) -> Any:

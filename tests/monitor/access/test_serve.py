@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -100,10 +100,18 @@ async def secured(
     serve = "serve", "--config", str(config), "--listen", address
     async with headroom(*serve, environ=environ):
 
+        async def connected() -> bool | None:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection(*address.split(":"))
+                writer.close()
+                return True
+            return None
+
         async def healthy() -> bool | None:
             code, _ = await done("healthcheck", "--address", f"https://{address}", **ca)
             return True if code == 0 else None
 
+        await eventually(connected)
         await eventually(healthy)
         yield address
 
