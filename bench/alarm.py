@@ -30,14 +30,18 @@ from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.notifiers.notice import Notification
 from monitor.outbound.result import DeliveryResult, delivered
-from monitor.schema.types import SecretSources
+from monitor.schema.types import ConfigContext
 from rules.limits import Band, Limit, LimitSource
+from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
 SERIES, NEAR = 100_000, 10_000
 NOW = 30_000_000  # minutes
 PENDING_FOR = 5
 SETTINGS = SeriesSettings(
-    limit=Limit(1000.0, LimitSource.API, NOW * 60), band=Band(), pending_for=PENDING_FOR
+    signal=STREAM_WRITE_BYTES,
+    limit=Limit(1000.0, LimitSource.API, NOW * 60),
+    band=Band(),
+    pending_for=PENDING_FOR,
 )
 REGIONS = ("eu-west-1", "us-east-1")
 LAG_INTERVAL = 0.001  # seconds between two measurements of the event loop's lag
@@ -110,10 +114,12 @@ class Harness:
     def __init__(self, journal: Journal, fleet: Fleet, keepalive: bool) -> None:
         self.seconds, self.fleet, self.journal = NOW * 60.0, fleet, journal
         kind = {"type": "alertmanager", "urls": ["https://example.org"]} if keepalive else WEBHOOK
-        config = Config.model_validate({"receivers": [{"name": "local", **kind}]}, context=SecretSources())
+        config = Config.model_validate({"receivers": [{"name": "local", **kind}]}, context=ConfigContext())
         self.delivery = Delivery(journal, DeliveryTelemetry(CollectorRegistry()), now=self.clock)
         self.delivery.configure([DeliveryTarget(name="local", send=self.accept, per_alert=keepalive)])
-        self.engine = AlertEngine(fleet, journal, self.delivery, config.alerting_settings(), now=self.clock)
+        self.engine = AlertEngine(
+            fleet, journal, self.delivery, config.alerting_settings(REGISTRY), now=self.clock
+        )
 
     def clock(self) -> float:
         return self.seconds

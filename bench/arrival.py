@@ -30,6 +30,7 @@ from monitor.server.listener import bind_socket
 from monitor.stream.settings import ACCESS_KEYS_VARIABLE
 from rules.limits import Band, Limit, LimitSource
 from tests.monitor.stream.bodies import NOW, Update, lines
+from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
 SERIES, ACCOUNTS, POINTS = 100_000, 50, 10_000
 LIMIT = 1000.0  # bytes/s
@@ -44,7 +45,9 @@ def key(n: int) -> Key:
 
 
 def fill(fleet: Fleet, minute: int) -> None:
-    settings = SeriesSettings(limit=Limit(LIMIT, LimitSource.API, minute * 60), band=Band())
+    settings = SeriesSettings(
+        signal=STREAM_WRITE_BYTES, limit=Limit(LIMIT, LimitSource.API, minute * 60), band=Band()
+    )
     for n in range(SERIES):
         series_key = key(n)
         metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName=series_key.resource)
@@ -69,7 +72,7 @@ def serve(ready: Connection, minute: int) -> None:
 
 
 async def run(config: Config, listener: socket.socket, ready: Connection, minute: int) -> None:
-    async with App.opened(config, lambda: config) as app:
+    async with App.opened(config, REGISTRY, lambda: config) as app:
         fill(app.fleet, minute)
         ready.send(listener.getsockname()[1])
         await app.run(listener, asyncio.Event())

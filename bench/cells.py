@@ -21,10 +21,9 @@ from aiohttp import web
 import monitor.cli  # noqa: F401  to load what a real process loads
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
-from monitor.polling.quota_book import declared_quotas
 from monitor.polling.watcher import Watcher
-from rules.limits import catalogue
 from tests.http_endpoint import serve_http
+from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
 REGIONS = (
@@ -69,7 +68,7 @@ JSON = {
     },
     "ListStreams": {"StreamNames": [], "HasMoreStreams": False},
     "ListServiceQuotas": {
-        "Quotas": [{"QuotaCode": quota.code, "Value": 500.0} for quota in declared_quotas(catalogue())]
+        "Quotas": [{"QuotaCode": quota.code, "Value": 500.0} for quota in REGISTRY.quotas(REGISTRY.services)]
     },
     "account": {"throttleSettings": {"rateLimit": 10000.0, "burstLimit": 5000}},
     "account-settings": {"AccountLimit": {"ConcurrentExecutions": 1000}},
@@ -149,7 +148,7 @@ async def main(accounts: int, regions: int) -> None:
     lag = Lag()
     async with empty_aws() as url:
         telemetry = Telemetries()
-        watcher = Watcher(config(accounts, regions, url), Fleet(), telemetry.process, telemetry.aws)
+        watcher = Watcher(config(accounts, regions, url), REGISTRY, Fleet(), telemetry.process, telemetry.aws)
         base, start, cpu = resident(), time.perf_counter(), time.process_time()
         tasks = [asyncio.create_task(one) for one in (lag.watch(), watcher.run())]
         await watcher.complete.wait()

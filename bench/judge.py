@@ -10,6 +10,7 @@ from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from rules.limits import Band, Limit, LimitSource
+from tests.registries import STREAM_WRITE_BYTES
 
 NOW = 30_000_000
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
@@ -31,7 +32,9 @@ def stream_series(number: int) -> tuple[Key, Observed]:
 def fleet_of(series: int) -> Fleet:
     """A fleet of streams, each with seven minutes of traffic and throttled calls."""
     fleet = Fleet()
-    settings = SeriesSettings(limit=Limit(1e6, LimitSource.API, 0), band=Band(), stale_after=15)
+    settings = SeriesSettings(
+        signal=STREAM_WRITE_BYTES, limit=Limit(1e6, LimitSource.API, 0), band=Band(), stale_after=15
+    )
     for n in range(series):
         fleet.put(*stream_series(n), settings, NOW)
     rows = np.arange(fleet.rings.size, dtype=np.int32)

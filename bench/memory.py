@@ -18,6 +18,7 @@ from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.plan import MAX_METRICS_PER_CALL
 from monitor.schema.selector import SelectorLabels
 from rules.limits import Limit, LimitSource
+from tests.registries import STREAM_WRITE_BYTES
 
 SERIES = 100_000
 MIB = 2**20
@@ -30,6 +31,7 @@ def register(fleet: Fleet, config: Config) -> None:
     for n in range(SERIES):
         key, observed = stream_series(n)
         settings = SeriesSettings(
+            signal=STREAM_WRITE_BYTES,
             limit=Limit(1e6 + n % 10, LimitSource.API, 0.0),
             band=config.band_for(SelectorLabels(**key.labels)),
         )

@@ -25,9 +25,10 @@ from monitor.config.config import Config
 from monitor.demo.session import isolate_environment, start_aws
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
-from monitor.schema.types import SecretSources
+from monitor.schema.types import ConfigContext
 from monitor.server.listener import bind_socket
 from rules.limits import Band, Limit, LimitSource
+from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
 RUNS, OTHERS = 300, 100_000
 ARRIVAL_TIMEOUT = 60  # seconds
@@ -66,7 +67,9 @@ def serve_sink(arrivals: Connection) -> None:
 def add(app: App, name: str) -> int:
     """Add a stream to the watched cell; return the slot of its series."""
     now = int(time.time())
-    settings = SeriesSettings(limit=Limit(1000.0, LimitSource.API, now), band=Band())
+    settings = SeriesSettings(
+        signal=STREAM_WRITE_BYTES, limit=Limit(1000.0, LimitSource.API, now), band=Band()
+    )
     key = Key(ACCOUNT, REGION, "kinesis", "stream_write_bytes", name)
     observed = Observed(
         signal=key.signal,
@@ -128,13 +131,13 @@ def configuration(folder: str, url: str, hook: int) -> Config:
         "receivers": [receiver],
         "route": {"group_wait": 0},
     }
-    return Config.model_validate(given, context=SecretSources())
+    return Config.model_validate(given, context=ConfigContext())
 
 
 @asynccontextmanager
 async def running(config: Config) -> AsyncIterator[App]:
     stop = asyncio.Event()
-    async with App.opened(config, lambda: config) as app:
+    async with App.opened(config, REGISTRY, lambda: config) as app:
         work = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
         await asyncio.wait(
             [work, judged := asyncio.create_task(app.judged.wait())], return_when="FIRST_COMPLETED"

@@ -30,6 +30,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from rules.limits import Band, Limit, LimitSource
 from tests.monitor.served import Server
+from tests.registries import STREAM_WRITE_BYTES
 
 SERIES, ACCOUNTS, REGIONS = 100_000, 50, ("eu-west-1", "us-east-1", "eu-central-1", "ap-southeast-2")
 ROUNDS = 200
@@ -43,7 +44,9 @@ throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", z
 def fleet_of(series: int) -> Fleet:
     """A fleet of streams in many accounts, with three hours of traffic."""
     fleet, now = Fleet(), int(time.time() // 60)
-    settings = SeriesSettings(limit=Limit(1e6, LimitSource.API, 0), band=Band(), stale_after=15)
+    settings = SeriesSettings(
+        signal=STREAM_WRITE_BYTES, limit=Limit(1e6, LimitSource.API, 0), band=Band(), stale_after=15
+    )
     for n in range(series):
         name, cell = f"stream-{n:07d}", (f"{n % ACCOUNTS:012d}", REGIONS[n % len(REGIONS)])
         usage, throttled_rate = (per_second(metric.of(StreamName=name)) for metric in (traffic, throttled))

@@ -24,12 +24,12 @@ from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.http import connection
 from monitor.server.listener import bind_socket
-from monitor.stream.declared_metrics import DECLARED_METRICS
 from monitor.stream.firehose import FIREHOSE_PATH, PROTOCOL_VERSION, firehose_router
 from monitor.stream.firehose_access import FirehoseAccess
-from monitor.stream.ingest import FirehoseRequest, Ingest
+from monitor.stream.ingest import FirehoseRequest, Ingest, IngestOptions
 from rules.limits import Band, Limit, LimitSource
 from tests.monitor.stream.bodies import NOW, Update, lines, message
+from tests.registries import DECLARED, STREAM_WRITE_BYTES
 from tests.telemetries import Telemetries
 
 POINTS, RECORDS = 10_000, 20  # per body
@@ -47,7 +47,7 @@ HEADERS = (
 
 def updates() -> list[Update]:
     """One update of each of 10,000 metrics, ordered by cell, over three minutes."""
-    kinds = [metric for metric in DECLARED_METRICS if metric[0] != "AWS/EC2"][:20]
+    kinds = [metric for metric in DECLARED.statistics if metric[0] != "AWS/EC2"][:20]
     return [
         Update(
             metric=kinds[n % len(kinds)][1],
@@ -69,9 +69,12 @@ def updates() -> list[Update]:
 
 def fleet_of(updates: list[Update]) -> Fleet:
     """A fleet with a series for each update."""
-    fleet, settings = Fleet(), SeriesSettings(limit=Limit(1e6, LimitSource.API, NOW), band=Band())
+    fleet, settings = (
+        Fleet(),
+        SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(1e6, LimitSource.API, NOW), band=Band()),
+    )
     for n, one in enumerate(updates):
-        (statistic, *_) = DECLARED_METRICS[one.namespace, one.metric]
+        (statistic, *_) = DECLARED.statistics[one.namespace, one.metric]
         usage: Usage = total(Metric(one.namespace, one.metric, statistic, dimensions=one.dimensions))
         key = Key(one.account, one.region, "kinesis", "stream_write_bytes", f"resource-{n}")
         observed = Observed(signal=key.signal, resource=key.subject, usage=usage)
@@ -114,7 +117,7 @@ def bodies() -> dict[str, Body]:
 
 
 def ingest_of(fleet: Fleet) -> Ingest:
-    return Ingest(fleet, Telemetries().stream, clock=lambda: NOW)
+    return Ingest(fleet, DECLARED, Telemetries().stream, options=IngestOptions(clock=lambda: NOW))
 
 
 async def in_process(name: str, body: Body, rounds: int = 31) -> None:

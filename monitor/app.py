@@ -16,6 +16,7 @@ from typing import NamedTuple
 import uvicorn
 from fastapi import FastAPI
 
+from collectors.registry import Registry
 from monitor.access.service import AccessService
 from monitor.alerting.service import Alerting
 from monitor.api import stream as stream_api
@@ -41,9 +42,10 @@ from monitor.schema.problems import ConfigError
 from monitor.server.listener import HttpServer, bind_socket
 from monitor.server.web_app import create_app
 from monitor.stream import firehose
+from monitor.stream.declared_metrics import DeclaredMetrics
 from monitor.stream.discovery import Discovery
 from monitor.stream.firehose_access import FirehoseAccess
-from monitor.stream.ingest import Ingest
+from monitor.stream.ingest import Ingest, IngestOptions
 from monitor.stream.telemetry import StreamTelemetry
 from monitor.web.error_pages import error_page
 
@@ -68,16 +70,16 @@ class Resources:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, config: Config) -> AsyncIterator["Resources"]:
+    async def opened(cls, config: Config, registry: Registry) -> AsyncIterator["Resources"]:
         """Open everything, and close it in the end. Raises JournalError when the journal cannot be used."""
         fleet, telemetry = Fleet(), ProcessTelemetry()
-        journal, registry = Path(config.journal), telemetry.registry
+        journal = Path(config.journal)
         async with AsyncExitStack() as stack:
             alerting = await stack.enter_async_context(
-                Alerting.opened(config.alerting_settings(), fleet, registry)
+                Alerting.opened(config.alerting_settings(registry), fleet, telemetry.registry)
             )
             push = await stack.enter_async_context(
-                PushService.opened(journal, fleet, alerting.client, registry)
+                PushService.opened(journal, fleet, alerting.client, telemetry.registry)
             )
             clients = await stack.enter_async_context(aclosing(ClientCache()))
             yield cls(fleet=fleet, telemetry=telemetry, alerting=alerting, push=push, clients=clients)
@@ -107,23 +109,26 @@ class App:
     def __init__(
         self,
         config: Config,
+        registry: Registry,
         read_config: Callable[[], Config],
         resources: Resources,
         server: ServerOptions = DEFAULT_SERVER,
     ) -> None:
-        self.config, self._read_config, self._server = config, read_config, server
+        self.config, self._registry, self._read_config = config, registry, read_config
+        self._server = server
         self.fleet, self.telemetry = resources.fleet, resources.telemetry
         self.alerting, self._push, self._clients = resources.alerting, resources.push, resources.clients
-        registry = self.telemetry.registry
-        self._aws_telemetry = AwsTelemetry(registry)
-        stream_telemetry = StreamTelemetry(registry, self._aws_telemetry.points)
-        self._cost = CostTelemetry(registry, self._aws_telemetry.metrics_requested, stream_telemetry.updates)
+        metrics = self.telemetry.registry
+        self._aws_telemetry = AwsTelemetry(metrics)
+        stream_telemetry = StreamTelemetry(metrics, self._aws_telemetry.points)
+        self._cost = CostTelemetry(metrics, self._aws_telemetry.metrics_requested, stream_telemetry.updates)
         self._clock = MedianClock(lambda: (cell.cell.clock for cell in self.watcher.cells.values()))
         self.ingest = Ingest(
             self.fleet,
+            DeclaredMetrics.of(registry.collectors),
             stream_telemetry,
             Discovery(self._request_inventory, self._may_discover),
-            self._clock.now,
+            IngestOptions(clock=self._clock.now),
         )
         self._exposition = Exposition(self.fleet)
         self._limit_verifier = LimitVerifier(self._request_inventory)
@@ -136,7 +141,7 @@ class App:
         self._stopping = asyncio.Event()  # ends the streams of open pages
         self._reloaded, self._reload_lock = asyncio.Event(), asyncio.Lock()
         self._last_reload: ReloadStatus | None = None
-        self._connections = ConnectionLimiter(registry)
+        self._connections = ConnectionLimiter(metrics)
         self.watcher = self._build_watcher(config, {})
         self._push.configure(config.push)
         self.fleet.set_stream_gap(config.stream.gap_minutes)
@@ -147,16 +152,18 @@ class App:
     async def opened(
         cls,
         config: Config,
+        registry: Registry,
         read_config: Callable[[], Config],
         server: ServerOptions = DEFAULT_SERVER,
     ) -> AsyncIterator["App"]:
         """Open all resources and build an App of them; close them in the end.
 
-        read_config: reads the configuration again for a reload, or raises ConfigError; it may block.
+        registry: the known services. read_config: reads the configuration again for a reload, or raises
+        ConfigError; it may block.
         Raises JournalError when the journal cannot be used, ValueError when the certificate cannot.
         """
-        async with Resources.opened(config) as resources:
-            app = cls(config, read_config, resources, server)
+        async with Resources.opened(config, registry) as resources:
+            app = cls(config, registry, read_config, resources, server)
             with closing(app.ingest):
                 yield app
 
@@ -165,6 +172,7 @@ class App:
     ) -> Watcher:
         return Watcher(
             config,
+            self._registry,
             self.fleet,
             self.telemetry,
             self._aws_telemetry,
@@ -175,6 +183,7 @@ class App:
 
     def _build_web(self) -> FastAPI:
         state = AppState(
+            registry=self._registry,
             fleet=self.fleet,
             exposition=self._exposition,
             telemetry=self.telemetry,
@@ -361,7 +370,7 @@ class App:
             if getattr(config, name) != getattr(self.config, name):
                 log.warning("`%s` changed: it takes effect at the next start", name)
         self.config = config
-        self.alerting.configure(config.alerting_settings())
+        self.alerting.configure(config.alerting_settings(self._registry))
         self._push.configure(config.push)
         await self._access.configure(config.access_settings())
         self.fleet.set_stream_gap(config.stream.gap_minutes)
@@ -381,13 +390,13 @@ def stopped_by_signals() -> asyncio.Event:
     return set_on_signals(asyncio.Event(), signal.SIGINT, signal.SIGTERM)
 
 
-async def serve(config: Config, read_config: Callable[[], Config]) -> None:
+async def serve(config: Config, registry: Registry, read_config: Callable[[], Config]) -> None:
     """Run until SIGINT or SIGTERM; SIGHUP reloads. Raises OSError when the address cannot be bound."""
     raise_file_limit()
     gc.freeze()  # so that collections do not block the event loop
     listener = bind_socket(*config.listen_address)
     stop, reload_requested = stopped_by_signals(), set_on_signals(asyncio.Event(), signal.SIGHUP)
-    async with App.opened(config, read_config) as app:
+    async with App.opened(config, registry, read_config) as app:
         log.info("listening on %s://%s", "https" if config.tls else "http", config.listen)
         await app.run(listener, stop, reload_requested)
     log.info("stopped")

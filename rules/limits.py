@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -273,11 +272,9 @@ def effective_limit(candidates: Mapping[LimitSource, float | None], read_at: flo
     return None
 
 
-@cache
-def catalogue() -> Mapping[str, Service]:
-    """Return all services of the catalogue by name. Raises ValueError when one of its files is invalid."""
-    services = map(read_service, sorted(CATALOGUE_FOLDER.glob("*.yaml")))
-    return {service.service: service for service in services}
+def read_catalogue(folder: Path = CATALOGUE_FOLDER) -> list[Service]:
+    """Read all files of the catalogue, in the order of their names. Raises ValueError for an invalid one."""
+    return [read_service(path) for path in sorted(folder.glob("*.yaml"))]
 
 
 def read_service(path: Path) -> Service:
@@ -297,9 +294,3 @@ def _problems(error: ValidationError) -> Iterator[str]:
         where = ".".join(map(str, problem["loc"]))
         what = problem.get("ctx", {}).get("error", problem["msg"])
         yield f"{where}: {what}" if where else str(what)
-
-
-def signals() -> Iterator[Signal]:
-    """Yield every signal of every service, in the catalogue's order."""
-    for service in catalogue().values():
-        yield from service.signals.values()

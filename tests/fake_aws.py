@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 from prometheus_client import CollectorRegistry
 
-from collectors import COLLECTORS
 from collectors.base import Collector, Observed, ScanFunction
 from monitor.aws.cell import Cell
 from monitor.aws.clients import EXTRA_PAGINATIONS, ClientCache
@@ -22,9 +21,9 @@ from monitor.aws.clock import AwsClock
 from monitor.aws.pagination import Pagination
 from monitor.aws.scan import Scan
 from monitor.aws.telemetry import AwsTelemetry
-from rules.limits import catalogue
 from tests.fake_cloudwatch import fake_credentials
 from tests.metric_units import unit_conflicts
+from tests.registries import REGISTRY
 
 # How AWS documents that a parameter must not be sent with a page's token.
 REJECTED_BESIDE_TOKEN = re.compile(
@@ -186,8 +185,8 @@ class FakeAws:
     async def run_scan(self, function: ScanFunction) -> dict[tuple[str, str], Observed]:
         """What a scan function yields, by signal and resource; its metrics are in the signals' units."""
         found = {(one.signal, one.resource.display_name): one async for one in function(self.scan)}
-        for service in (one.service for one in COLLECTORS if function in one.scans):
-            signals = catalogue()[service].signals
+        for service in (one.service for one in REGISTRY.collectors if function in one.scans):
+            signals = REGISTRY.services[service].signals
             assert [text for one in found.values() for text in unit_conflicts(one, signals[one.signal])] == []
         return found
 

@@ -15,7 +15,8 @@ from monitor.config.example import summary
 from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.receivers import RECEIVER_BY_TYPE
 from monitor.notifiers.webhook_body import webhook_schema
-from monitor.schema.types import SecretSources
+from monitor.schema.types import ConfigContext
+from tests.registries import REGISTRY
 from tests.test_readme import README, names
 
 DOCS = (Path(__file__).parents[1] / "docs" / "alerts.md").read_text("utf-8")
@@ -26,7 +27,7 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
 def test_every_example_is_a_configuration(text: str, tmp_path: Path) -> None:
     for secret in re.findall(r"_file: ([a-z-]+)", text):
         (tmp_path / secret).write_text("https://hooks.example.org/x" if "url" in secret else "x" * 32)
-    Config.model_validate(yaml.safe_load(text), context=SecretSources({}, tmp_path))
+    Config.model_validate(yaml.safe_load(text), context=ConfigContext({}, tmp_path))
 
 
 def test_a_receiver_takes_four_lines() -> None:
@@ -69,4 +70,4 @@ def test_every_family_about_deliveries_is_named() -> None:
 
 
 def test_the_example_configuration_uses_the_yaml_names_of_keys() -> None:
-    assert "##   continue: " in config_example.example_file()
+    assert "##   continue: " in config_example.example_file(REGISTRY)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import collectors
-from collectors import COLLECTORS
 from collectors.base import Collector
 from tests.architecture import (
     Source,
@@ -31,6 +30,7 @@ from tests.architecture import (
     unlisted_packages,
     unused_permissions,
 )
+from tests.registries import REGISTRY
 
 ROOT = Path(__file__).parents[1]
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 500, 45
@@ -39,19 +39,19 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 500, 45
 MAY_IMPORT = {
     package: frozenset(allowed.split())
     for package, allowed in {
-        "cli": "access alerting api app aws config dashboards demo lib notifiers "
-        "outbound render report rules schema stream top",
-        "demo": "app config fleet http lib report server stream",
-        "app": "access alerting api aws config cost exposition fleet http lib polling "
-        "push schema server stream web",
+        "cli": "access alerting api app aws collectors config dashboards demo lib notifiers outbound "
+        "render report rules schema stream top",
+        "demo": "app collectors config fleet http lib report server stream",
+        "app": "access alerting api aws collectors config cost exposition fleet http lib polling push "
+        "schema server stream web",
         "server": "api http lib stream web",
         "top": "alerting api collectors fleet lib notifiers render rules",
-        "report": "aws config cost fleet lib polling render rules schema",
+        "report": "aws collectors config cost fleet lib polling render rules schema",
         "dashboards": "fleet lib render rules",
-        "web": "access alerting api aws cost fleet http lib notifiers render rules schema",
+        "web": "access alerting api aws collectors cost fleet http lib notifiers render rules schema",
         "polling": "aws collectors config cost fleet lib rules schema",
         "api": "access alerting aws collectors cost exposition fleet http lib notifiers rules schema stream",
-        "config": "access alerting aws lib notifiers push rules schema stream",
+        "config": "access alerting aws collectors lib notifiers push rules schema stream",
         "alerting": "aws collectors fleet lib notifiers outbound rules schema",
         "push": "exposition fleet lib outbound rules schema",
         "access": "http lib schema",
@@ -63,7 +63,7 @@ MAY_IMPORT = {
         "render": "aws collectors fleet lib rules",
         "aws": "collectors lib schema",
         "fleet": "collectors lib rules",
-        "schema": "collectors lib rules",
+        "schema": "collectors lib",
         "http": "lib",
         "lib": "",
         "collectors": "rules",
@@ -363,15 +363,15 @@ def test_every_collector_is_registered_once() -> None:
         import_module(f"collectors.{path.stem}") for path in Path(collectors.__path__[0]).glob("[a-z]*.py")
     ]
     declared = [vars(module)["COLLECTOR"] for module in modules if "COLLECTOR" in vars(module)]
-    assert sorted(one.service for one in COLLECTORS) == sorted({one.service for one in declared})
+    assert sorted(one.service for one in REGISTRY.collectors) == sorted({one.service for one in declared})
 
 
-@pytest.mark.parametrize("collector", COLLECTORS, ids=lambda collector: collector.service)
+@pytest.mark.parametrize("collector", REGISTRY.collectors, ids=lambda collector: collector.service)
 def test_the_scans_of_a_collector_have_different_names(collector: Collector) -> None:
     names = [scan.__name__ for scan in collector.scans]
     assert len(set(names)) == len(names) > 0
 
 
-@pytest.mark.parametrize("collector", COLLECTORS, ids=lambda collector: collector.service)
+@pytest.mark.parametrize("collector", REGISTRY.collectors, ids=lambda collector: collector.service)
 def test_a_rate_allows_one_call_a_second_at_least(collector: Collector) -> None:
     assert all(rate >= 1 for rate in collector.call_rates.values())

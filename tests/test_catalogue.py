@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from collectors import COLLECTORS
 from collectors.base import Collector
-from rules.limits import CATALOGUE_FOLDER, LimitKind, Signal, catalogue, read_service, signals
+from rules.limits import CATALOGUE_FOLDER, LimitKind, Signal, read_service
+from tests.registries import REGISTRY
 
 TESTS = Path(__file__).parent / "collectors"
 
-each_collector = pytest.mark.parametrize("collector", COLLECTORS, ids=lambda collector: collector.service)
-each_signal = pytest.mark.parametrize("signal", list(signals()), ids=lambda signal: signal.id)
+each_collector = pytest.mark.parametrize(
+    "collector", REGISTRY.collectors, ids=lambda collector: collector.service
+)
+each_signal = pytest.mark.parametrize("signal", list(REGISTRY.signals), ids=lambda signal: signal.id)
 
 
 def source_of(collector: Collector) -> Path:
@@ -29,13 +31,13 @@ def string_constants(path: Path) -> list[str]:
 
 
 def test_every_service_of_the_catalogue_has_a_collector_and_the_other_way_round() -> None:
-    services = [collector.service for collector in COLLECTORS]
-    assert sorted(services) == sorted(catalogue())
+    services = [collector.service for collector in REGISTRY.collectors]
+    assert sorted(services) == sorted(REGISTRY.services)
     assert len(set(services)) == len(services)
 
 
 def test_every_file_of_the_catalogue_is_named_like_its_service() -> None:
-    assert {path.stem for path in CATALOGUE_FOLDER.iterdir()} == set(catalogue())
+    assert {path.stem for path in CATALOGUE_FOLDER.iterdir()} == set(REGISTRY.services)
 
 
 INHIBITORS = {  # by signal: the signals that inhibit its alerts, written out to check the groups
@@ -64,7 +66,7 @@ INHIBITORS = {  # by signal: the signals that inhibit its alerts, written out to
 @each_signal
 def test_what_inhibits_a_signal(signal: Signal) -> None:
     expected = frozenset(INHIBITORS.get(signal.id, "").split())
-    assert catalogue()[signal.service].inhibitors(signal.name) == expected
+    assert REGISTRY.services[signal.service].inhibitors(signal.name) == expected
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_the_catalogue_has_no_anchors() -> None:
 
 @each_collector
 def test_a_collector_names_every_signal_of_its_service(collector: Collector) -> None:
-    assert set(catalogue()[collector.service].signals) <= set(string_constants(source_of(collector)))
+    assert set(REGISTRY.services[collector.service].signals) <= set(string_constants(source_of(collector)))
 
 
 @each_collector
@@ -109,14 +111,14 @@ def test_a_collector_names_only_signals_of_the_catalogue(collector: Collector) -
         for node in nodes
         if isinstance(node, ast.keyword) and node.arg == "signal" and isinstance(node.value, ast.Constant)
     }
-    assert named <= set(catalogue()[collector.service].signals)
+    assert named <= set(REGISTRY.services[collector.service].signals)
 
 
 @each_collector
 def test_every_signal_has_a_test(collector: Collector) -> None:
     files = TESTS.glob(f"test_{source_of(collector).stem.strip('_')}*.py")
     mentioned = {text for path in files for text in string_constants(path)}
-    assert set(catalogue()[collector.service].signals) <= mentioned
+    assert set(REGISTRY.services[collector.service].signals) <= mentioned
 
 
 @each_signal
@@ -140,7 +142,7 @@ def test_a_signal_can_be_a_label_and_an_address(signal: Signal) -> None:
 
 
 def test_no_two_signals_of_a_service_have_one_title() -> None:
-    for service in catalogue().values():
+    for service in REGISTRY.services.values():
         titles = [signal.title for signal in service.signals.values()]
         assert len(set(titles)) == len(titles), service.service
 
@@ -151,8 +153,10 @@ def test_only_provisioned_limits_have_a_price(signal: Signal) -> None:
 
 
 def test_an_item_has_one_price() -> None:
-    prices = {(signal.service, signal.price.item): signal.price for signal in signals() if signal.price}
-    for signal in signals():
+    prices = {
+        (signal.service, signal.price.item): signal.price for signal in REGISTRY.signals if signal.price
+    }
+    for signal in REGISTRY.signals:
         if signal.price:
             other = prices[signal.service, signal.price.item]
             assert (signal.price.hourly, signal.price.source) == (other.hourly, other.source)

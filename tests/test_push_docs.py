@@ -11,7 +11,7 @@ from monitor.push.request_batcher import MAX_SAMPLES
 from monitor.push.samples import PUSHED_FAMILIES
 from monitor.push.service import queue_path
 from monitor.push.telemetry import PushTelemetry
-from monitor.schema.types import SecretSources
+from monitor.schema.types import ConfigContext
 
 DOCS = (Path(__file__).parents[1] / "docs" / "push.md").read_text("utf-8")
 (EXAMPLE,) = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
@@ -19,7 +19,7 @@ DOCS = (Path(__file__).parents[1] / "docs" / "push.md").read_text("utf-8")
 
 def test_the_example_is_a_configuration_in_five_lines(tmp_path: Path) -> None:
     (tmp_path / "mimir-token").write_text("a-token")
-    (push,) = Config.model_validate(yaml.safe_load(EXAMPLE), context=SecretSources({}, tmp_path)).push
+    (push,) = Config.model_validate(yaml.safe_load(EXAMPLE), context=ConfigContext({}, tmp_path)).push
     assert f"`queue_megabytes` ({push.queue_megabytes})" in DOCS
     assert len(EXAMPLE.splitlines()) == 5
 

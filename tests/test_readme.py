@@ -10,7 +10,7 @@ from monitor.cost.telemetry import CostTelemetry
 from monitor.exposition.exposition import HEADERS
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.report.catalogue import as_markdown
-from rules.limits import signals
+from tests.registries import REGISTRY
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
@@ -20,7 +20,7 @@ def test_every_signal_has_its_row() -> None:
     _, _, rest = README.partition("<!-- signals: `headroom catalogue --format markdown` -->\n")
     table, mark, _ = rest.partition("\n<!-- end of signals -->")
     assert mark
-    assert table == as_markdown(signals())
+    assert table == as_markdown(REGISTRY.signals)
 
 
 def test_every_exported_family_is_named() -> None:

@@ -26,7 +26,7 @@ from monitor.lib.loopback import is_loopback
 from monitor.schema.fields import NON_EMPTY, Flag, choice
 from monitor.schema.problems import Problem, duplicate_values, problem, to_validation_error, unexpected
 from monitor.schema.secrets import Secret, SecretEnv, SecretFile, given_secret
-from monitor.schema.types import ConfigModel, SecretSources, Text, parse_address
+from monitor.schema.types import ConfigContext, ConfigModel, Text, parse_address
 
 MAX_NAME_LENGTH = 64
 MIN_TOKEN_LENGTH = 16  # characters; anything shorter can be guessed
@@ -85,7 +85,7 @@ def _network(value: Any) -> Network:
 def _file(value: Any, info: ValidationInfo) -> Path:
     if not isinstance(value, str) or "\0" in value:
         raise unexpected("the name of a file", value)
-    return (info.context or SecretSources()).folder / value
+    return (info.context or ConfigContext()).folder / value
 
 
 def _version(value: Any) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from collectors.registry import Registry
 from monitor.alerting import blind_text
 from monitor.alerting.inhibit import BLIND_SIGNAL
 from monitor.alerting.visibility import THIS_MACHINE, BlindScope, BlindSpot, ObservationTarget, blind_spots
@@ -18,8 +19,8 @@ MIN_REWRITE = 60.0
 class BlindAlerts:
     """Writes the notices of blind spots. next_number: returns the number of the next notice."""
 
-    def __init__(self, next_number: Callable[[], int]) -> None:
-        self._next_number = next_number
+    def __init__(self, registry: Registry, next_number: Callable[[], int]) -> None:
+        self._registry, self._next_number = registry, next_number
         self._scopes: dict[str, BlindScope] = {}  # of the last notices, by alert
 
     def update(
@@ -68,7 +69,7 @@ class BlindAlerts:
             kind=kind,
             severity=Severity.WARNING,
             zone=BLIND_SIGNAL,
-            summary=blind_text.summary(spot),
+            summary=blind_text.summary(spot, self._registry),
             labels=spot.labels,
             at=at,
             since=since,

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from collectors import COLLECTORS, quotas, tags
+from collectors import quotas, tags
+from collectors.registry import Registry
 from monitor.alerting.visibility import BlindSpot, ObservationTarget
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import FailureClass
-from rules.limits import catalogue
 
 METRICS_TITLE = "CloudWatch metrics"  # of a cell
 MAX_REGIONS = 3  # regions that are named; the others are counted
@@ -51,17 +51,17 @@ END_TEXTS: dict[str, str] = {
 }
 
 
-def summary(spot: BlindSpot) -> str:
+def summary(spot: BlindSpot, registry: Registry) -> str:
     """Return a sentence on a blind spot as it is now."""
-    failure = _representative(spot.targets)
-    what = _what(spot, failure)
+    failure = _representative(spot.targets, registry)
+    what = _what(spot, failure, registry)
     message = f": {failure.message.rstrip('.')}" if failure and failure.message else ""
     where = _where(spot)
     if spot.cause == FailureClass.CLOCK and failure:
         return f"{failure.message[0].upper()}{failure.message[1:]}."
     if not where:
         return f"{what}: Headroom cannot access the account {spot.name or spot.account}{message}."
-    return f"{what} {where}{message}. Not monitored there: {affected_services(spot)}."
+    return f"{what} {where}{message}. Not monitored there: {affected_services(spot, registry)}."
 
 
 def remedies(spot: BlindSpot) -> tuple[str, ...]:
@@ -75,13 +75,12 @@ def end_text(cause: str) -> str:
 
 
 @lru_cache(4096)
-def iam_action(service: str, operation: str) -> str:
+def iam_action(service: str, operation: str, registry: Registry) -> str:
     """Return the IAM action of an operation. service: the collector's; empty for the reading of metrics."""
     if not operation:
         return ""
-    declared = next((collector.iam_actions for collector in COLLECTORS if collector.service == service), ())
     actions = (
-        *declared,
+        *(action for collector in registry.collectors_of((service,)) for action in collector.iam_actions),
         "cloudwatch:GetMetricData",
         "sts:AssumeRole",
         "sts:GetCallerIdentity",
@@ -92,22 +91,22 @@ def iam_action(service: str, operation: str) -> str:
     return matching or (f"{service}:{operation}" if service else operation)
 
 
-def _representative(targets: Iterable[ObservationTarget]) -> Failure | None:
+def _representative(targets: Iterable[ObservationTarget], registry: Registry) -> Failure | None:
     """Return the failure whose message is shown: the first by action, so that it seldom changes."""
     failed = [
-        (iam_action(target.service, failure.operation), failure)
+        (iam_action(target.service, failure.operation, registry), failure)
         for target in targets
         for failure in target.failures
     ]
     return min(failed, key=lambda pair: (not pair[0], pair[0]), default=("", None))[1]
 
 
-def _what(spot: BlindSpot, failure: Failure | None) -> str:
+def _what(spot: BlindSpot, failure: Failure | None, registry: Registry) -> str:
     if failure is None:
         return "No read has completed"
     actions = sorted(
         {
-            iam_action(target.service, failed.operation)
+            iam_action(target.service, failed.operation, registry)
             for target in spot.targets
             for failed in target.failures
         }
@@ -126,13 +125,11 @@ def _where(spot: BlindSpot) -> str:
     return f"in {len(regions)} of {spot.regions} regions of {name} ({join_limited(regions, MAX_REGIONS)})"
 
 
-def affected_services(spot: BlindSpot, region: str = "") -> str:
+def affected_services(spot: BlindSpot, registry: Registry, region: str = "") -> str:
     """Return the titles of the services that cannot be read, in one region or in any."""
-    services, targets = catalogue(), (target for target in spot.targets if target.region)
+    targets = (target for target in spot.targets if target.region)
     names = sorted({target.service for target in targets if region in ("", target.region)})
-    return join_limited(
-        [services[name].title if name in services else name or METRICS_TITLE for name in names], MAX_SERVICES
-    )
+    return join_limited([registry.title(name) or METRICS_TITLE for name in names], MAX_SERVICES)
 
 
 def join_limited(names: Sequence[str], limit: int) -> str:

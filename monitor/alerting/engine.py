@@ -46,7 +46,11 @@ class NotFiringError(HeadroomError, LookupError):
 
 
 class AlertEngine:
-    """The alerts of a fleet. silences: silences and acknowledgements. notice_builder: builds the notices."""
+    """The alerts of a fleet.
+
+    registry: the known services and signals. silences: silences and acknowledgements. notice_builder: builds
+    the notices.
+    """
 
     def __init__(
         self,
@@ -56,8 +60,8 @@ class AlertEngine:
         settings: AlertingSettings,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._delivery, self._now = delivery, now
-        self._state = EngineState(store)
+        self.registry, self._delivery, self._now = settings.registry, delivery, now
+        self._state = EngineState(store, settings.registry)
         self.silences = Silences(store)
         lifecycle = Lifecycle(fleet, self._evaluated_until())
         self.notice_builder = NoticeBuilder(fleet, lifecycle, settings, self._highest_number(store))
@@ -80,6 +84,7 @@ class AlertEngine:
             Router(settings.route, [receiver.name for receiver in receivers], settings.windows),
             {receiver.name: receiver.keepalive for receiver in receivers if receiver.keepalive},
             self.silences,
+            settings.registry,
         )
         self._observer.started = self._now()
         self._evaluator.rewrite_all()

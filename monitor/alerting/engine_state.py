@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 import numpy as np
 
+from collectors.registry import Registry
 from monitor.alerting.groups import GroupKey, NotificationGroup
 from monitor.alerting.inhibit import is_blind
 from monitor.alerting.lifecycle import Lifecycle
@@ -19,7 +20,6 @@ from monitor.alerting.notification_plan import PlannedGroup
 from monitor.alerting.state_store import AlertStateStore
 from monitor.alerting.tables import STATES
 from monitor.aws.status import AccountStatus
-from monitor.fleet.rows import signal_of
 from monitor.lib.text import replace_surrogates
 from monitor.notifiers.notice import Notice
 from rules.band import ZONES
@@ -40,8 +40,8 @@ class EngineState:
     by name, as AWS does not return the id of an account that is inaccessible.
     """
 
-    def __init__(self, store: AlertStateStore) -> None:
-        saved = _load(store)
+    def __init__(self, store: AlertStateStore, registry: Registry) -> None:
+        saved = _load(store, registry)
         alerts = (msgspec.json.decode(value, type=Notice) for value in _of_kind(saved, ALERT).values())
         groups = (
             msgspec.json.decode(value, type=NotificationGroup) for value in _of_kind(saved, GROUP).values()
@@ -120,12 +120,12 @@ class EngineState:
         return changes, notices
 
 
-def _load(store: AlertStateStore) -> dict[str, bytes]:
+def _load(store: AlertStateStore, registry: Registry) -> dict[str, bytes]:
     """Return the stored states; those that cannot be used are rejected."""
     saved = {}
     for key, state in [*store.all(STATES).items()]:
         try:
-            _check(state.key, state.value)
+            _check(state.key, state.value, registry)
         except UNUSABLE_STATE as error:
             store.reject(STATES, key, error)
         else:
@@ -142,7 +142,7 @@ def _group_name(key: GroupKey) -> str:
     return msgspec.json.encode(key).decode()
 
 
-def _check(key: str, value: bytes) -> None:
+def _check(key: str, value: bytes, registry: Registry) -> None:
     """Raise one of UNUSABLE_STATE when a state is not what its key says."""
     kind, slash, name = key.partition("/")
     kind += slash
@@ -155,13 +155,14 @@ def _check(key: str, value: bytes) -> None:
     elif kind == ALERT_STATES:
         Lifecycle.check(value)
     elif kind == ALERT:
-        _check_notice(msgspec.json.decode(value, type=Notice), name)
+        _check_notice(msgspec.json.decode(value, type=Notice), name, registry)
     elif kind == GROUP and _group_name(msgspec.json.decode(value, type=NotificationGroup).key) != name:
         raise ValueError("its key names another group")
 
 
-def _check_notice(notice: Notice, alert: str) -> None:
+def _check_notice(notice: Notice, alert: str, registry: Registry) -> None:
     if notice.alert != alert:
         raise ValueError("its key names another alert")
     if not is_blind(notice):
-        _ = signal_of(key_of(notice)), ZONES[notice.zone]
+        key = key_of(notice)
+        _ = registry.signal(key.service, key.signal), ZONES[notice.zone]

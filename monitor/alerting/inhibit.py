@@ -6,16 +6,18 @@ one that contains it, or the account. If the inhibiting alert ends first, the ot
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
+from collectors.registry import Registry
 from collectors.resource import ResourcePath
 from monitor.notifiers.notice import Notice, resource_of
 from rules.band import ZONES, Zone
-from rules.limits import catalogue
 
 BLIND_SIGNAL = "blind"  # the signal, and the zone, of blind spots
 NEAR_LIMIT = 0.9  # utilization at which usage itself explains throttling, whatever band is configured
+
+MAX_CACHED_SIGNALS = 4096
 
 SignalPath = tuple[str, str, str, str, ResourcePath]  # account, region, service, signal, resource
 Rank = tuple[bool, int, float, int, str]  # see `_rank`
@@ -33,7 +35,7 @@ class InhibitingAlert(NamedTuple):
     alert: str
 
 
-def inhibited(firing: Iterable[Notice]) -> dict[str, str]:
+def inhibited(firing: Iterable[Notice], registry: Registry) -> dict[str, str]:
     """Return the id of the inhibiting alert by the id of each inhibited alert.
 
     `throttle_group`: some signals share one count of throttled demand, such as the bytes and records of a
@@ -44,17 +46,21 @@ def inhibited(firing: Iterable[Notice]) -> dict[str, str]:
     of the containing resource, in every zone.
     """
     series = [notice for notice in firing if not is_blind(notice)]
-    saturated = _saturated(series)
+    saturated = _saturated(series, registry)
     candidates = series if saturated.own else ()
     inhibitors = {
-        notice.alert: best.alert for notice in candidates if (best := _best_inhibitor(notice, saturated))
+        notice.alert: best.alert
+        for notice in candidates
+        if (best := _best_inhibitor(notice, saturated, registry))
     }
-    return dict(_covered(series)) | inhibitors
+    return dict(_covered(series, registry)) | inhibitors
 
 
-def _covered(series: Sequence[Notice]) -> Iterator[tuple[str, str]]:
+def _covered(series: Sequence[Notice], registry: Registry) -> Iterator[tuple[str, str]]:
     """Yield each alert that `covered_by` inhibits, with the inhibiting one, which is as bad or worse."""
-    covering_signals = {notice.alert: other for notice in series if (other := _covered_by(*_signal(notice)))}
+    covering_signals = {
+        notice.alert: other for notice in series if (other := _covered_by(registry, *_signal(notice)))
+    }
     if not covering_signals:
         return
     firing: dict[SignalPath, Notice] = {}
@@ -73,10 +79,10 @@ def _signal(notice: Notice) -> tuple[str, str]:
     return notice.labels["service"], notice.labels["signal"]
 
 
-@cache
-def _covered_by(service: str, signal: str) -> str | None:
+@lru_cache(MAX_CACHED_SIGNALS)
+def _covered_by(registry: Registry, service: str, signal: str) -> str | None:
     """Return the signal that covers this one; None if there is none."""
-    service_entry = catalogue().get(service)
+    service_entry = registry.services.get(service)
     entry = service_entry.signals.get(signal) if service_entry else None
     return entry.covered_by if entry else None
 
@@ -88,11 +94,11 @@ class _Saturated(NamedTuple):
     parts: dict[SignalPath, InhibitingAlert]
 
 
-def _saturated(series: Iterable[Notice]) -> _Saturated:
+def _saturated(series: Iterable[Notice], registry: Registry) -> _Saturated:
     saturated = _Saturated({}, {})
     for notice in series:
         if notice.zone == Zone.SATURATED.word:
-            alert = InhibitingAlert(_rank(notice), notice.alert)
+            alert = InhibitingAlert(_rank(notice, registry), notice.alert)
             resource = resource_of(notice)
             _keep_highest(saturated.own, _signal_path(notice, notice.labels["signal"], resource.path), alert)
             for ancestor in resource.ancestor_paths:
@@ -107,14 +113,14 @@ def _keep_highest(
     alerts[path] = max(alert, alerts.get(path, alert))
 
 
-def _best_inhibitor(notice: Notice, saturated: _Saturated) -> InhibitingAlert | None:
+def _best_inhibitor(notice: Notice, saturated: _Saturated, registry: Registry) -> InhibitingAlert | None:
     """Return the alert that inhibits this one. Of two that inhibit each other, the higher rank counts."""
     service, signal = notice.labels["service"], notice.labels["signal"]
     candidates = [
         alert
-        for other in _inhibitors(service, signal)
+        for other in _inhibitors(registry, service, signal)
         for alert in _related(notice, other, saturated)
-        if signal not in _inhibitors(service, other) or alert.rank > _rank(notice)
+        if signal not in _inhibitors(registry, service, other) or alert.rank > _rank(notice, registry)
     ]
     return max(candidates, default=None)
 
@@ -135,16 +141,16 @@ def _signal_path(notice: Notice, signal: str, path: ResourcePath) -> SignalPath:
     return labels["account"], labels["region"], labels["service"], signal, path
 
 
-def _rank(notice: Notice) -> Rank:
+def _rank(notice: Notice, registry: Registry) -> Rank:
     """Return the rank among alerts that inhibit each other. No two alerts have the same rank."""
     labels, utilization = notice.labels, notice.utilization or 0.0
-    names = tuple(catalogue()[labels["service"]].signals)
+    names = tuple(registry.services[labels["service"]].signals)
     order = names.index(labels["signal"]) if labels["signal"] in names else len(names)
     depth = len(resource_of(notice).path)
     return utilization >= NEAR_LIMIT, -depth, utilization, -order, notice.alert
 
 
-@cache
-def _inhibitors(service: str, signal: str) -> frozenset[str]:
-    entry = catalogue().get(service)
+@lru_cache(MAX_CACHED_SIGNALS)
+def _inhibitors(registry: Registry, service: str, signal: str) -> frozenset[str]:
+    entry = registry.services.get(service)
     return entry.inhibitors(signal) if entry else frozenset()

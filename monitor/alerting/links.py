@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from collectors.registry import Registry
 from monitor.aws.partitions import partition_of
 from monitor.fleet.key import LABELS, Key
 from monitor.schema.problems import unexpected
 from monitor.schema.types import ConfigModel, Url
-from rules.limits import catalogue
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 FIELDS: Mapping[str, Callable[[Key], str]] = {
@@ -23,6 +23,7 @@ FIELDS: Mapping[str, Callable[[Key], str]] = {
     "suffix": lambda key: partition_of(key.region).dns_suffix,
 }
 FIELD_NAMES = tuple(FIELDS)
+MAX_CACHED_CONSOLES = 16_384  # templates, which many series have in common
 UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")  # text that needs no percent-encoding
 
 
@@ -72,25 +73,26 @@ class Links(ConfigModel):
         """The URL of the page of blind spots; empty when `headroom` is not configured."""
         return f"{self.headroom.rstrip('/')}/blind" if self.headroom else ""
 
-    def for_series(self, key: Key) -> dict[str, str]:
+    def for_series(self, key: Key, registry: Registry) -> dict[str, str]:
         """Return the links of a series by name. Links that are not configured are left out."""
         page = f"{self.headroom.rstrip('/')}/series/{key.id}" if self.headroom else None
-        templates = {"runbook": self.runbook, "console": console_template(key), "grafana": self.grafana}
+        console = console_template(key, registry)
+        templates = {"runbook": self.runbook, "console": console, "grafana": self.grafana}
         filled = {name: _fill(template, key) for name, template in templates.items() if template}
         return ({"page": page} if page else {}) | filled
 
 
-def console_template(key: Key) -> str | None:
+def console_template(key: Key, registry: Registry) -> str | None:
     """Return the template of a URL in the AWS console: of the resource, or of an account limit's quota.
 
     None if the console of the partition, or the quota, is unknown.
     """
-    return _console(key.region, key.service, key.signal, key.of_account)
+    return _console(registry, key.region, key.service, key.signal, key.of_account)
 
 
-@cache
-def _console(region: str, service: str, signal: str, of_account: bool) -> str | None:
-    entry, host = catalogue()[service], partition_of(region).console
+@lru_cache(MAX_CACHED_CONSOLES)
+def _console(registry: Registry, region: str, service: str, signal: str, of_account: bool) -> str | None:
+    entry, host = registry.services[service], partition_of(region).console
     quota = entry.signals[signal].quota
     path = entry.console
     if of_account:

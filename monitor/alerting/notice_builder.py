@@ -113,20 +113,31 @@ class NoticeBuilder:
 
     def departed(self, before: Notice, at: float) -> Notice:
         """Return the notice of the end of an alert whose series left the fleet."""
-        return series_notices.ended_notice(key_of(before), before, self.next_number(), at, RESOURCE_GONE)
+        return self._ended_notice(key_of(before), before, at, RESOURCE_GONE)
+
+    def _ended_notice(self, key: Key, before: Notice, at: float, reason: str) -> Notice:
+        return replace(
+            before,
+            number=self.next_number(),
+            kind=NoticeKind.RESOLVED,
+            summary=series_notices.ended_summary(key, before, at, reason, self.settings.registry),
+            at=at,
+            resolution_reason=reason,
+        )
 
     def _series_of(self, notice: Notice) -> Series | None:
         return None if is_blind(notice) else self._fleet.series.get(key_of(notice))
 
     def _resolved(self, series: Series, before: Notice, at: float) -> Notice:
         if self._lifecycle.rules(series.slot, AlertState.FIRING):
-            return series_notices.ended_notice(series.key, before, self.next_number(), at, SWITCHED_OFF)
+            return self._ended_notice(series.key, before, at, SWITCHED_OFF)
         row = row_of(self._fleet, series)
         fields = {"number": self.next_number(), "severity": before.severity, "since": before.since}
         zone, reason = max(row.zone, Zone.BELOW), self._limit_change(series.slot, row, before)
-        return series_notices.series_notice(
-            row, self._details(series, NoticeKind.RESOLVED, at, zone=zone, resolution_reason=reason, **fields)
+        details = self._details(
+            series, NoticeKind.RESOLVED, at, zone=zone, resolution_reason=reason, **fields
         )
+        return series_notices.series_notice(row, details, self.settings.registry)
 
     def _limit_change(self, slot: int, row: Row, before: Notice) -> str:
         """Return how the limit changed, if the alert would have lasted with the limit before; else empty."""
@@ -136,7 +147,9 @@ class NoticeBuilder:
         return series_notices.limit_changed(before.limit, row.limit, row.unit) if stays else ""
 
     def _series_notice(self, series: Series, details: NoticeDetails, trend: Trend | None) -> Notice:
-        return series_notices.series_notice(row_of(self._fleet, series), details, trend)
+        return series_notices.series_notice(
+            row_of(self._fleet, series), details, self.settings.registry, trend
+        )
 
     def _details(self, series: Series, kind: NoticeKind, at: float, **fields: Any) -> NoticeDetails:
         return NoticeDetails(
@@ -148,7 +161,7 @@ class NoticeBuilder:
                 replace_surrogates(name): replace_surrogates(tag)
                 for name, tag in series.settings.tags.items()
             },
-            links=self.settings.links.for_series(series.key),
+            links=self.settings.links.for_series(series.key, self.settings.registry),
             **fields,
         )
 

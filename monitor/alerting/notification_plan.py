@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from collectors.registry import Registry
 from monitor.alerting import inhibit
 from monitor.alerting.groups import (
     AlertStatus,
@@ -38,6 +39,7 @@ class NotificationPlanner:
     router: Router
     keepalive: Mapping[str, float]
     silences: Silences
+    registry: Registry
 
     def plan(
         self, alerts: Mapping[str, Notice], groups: Mapping[GroupKey, NotificationGroup], now: float
@@ -55,7 +57,8 @@ class NotificationPlanner:
     def _statuses(
         self, alerts: Mapping[str, Notice], groups: Mapping[GroupKey, NotificationGroup], now: float
     ) -> Iterator[AlertStatus]:
-        inhibited = inhibit.inhibited(notice for notice in alerts.values() if notice.firing)
+        firing = (notice for notice in alerts.values() if notice.firing)
+        inhibited = inhibit.inhibited(firing, self.registry)
         notified: dict[str, list[NotificationGroup]] = {}
         for group in groups.values():
             for alert in group.notified:

@@ -12,7 +12,7 @@ class Observer:
 
     def __init__(self, notice_builder: NoticeBuilder, state: EngineState, started: float) -> None:
         self._notice_builder, self._state, self.started = notice_builder, state, started
-        self._blind_alerts = BlindAlerts(notice_builder.next_number)
+        self._blind_alerts = BlindAlerts(notice_builder.settings.registry, notice_builder.next_number)
 
     def observe(self, status: MonitorStatus, now: float) -> None:
         """Record the notices of blind spots that begin, change or end. now: epoch seconds."""

@@ -4,17 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from msgspec.structs import replace
-
+from collectors.registry import Registry
 from monitor.alerting.trend import Trend
 from monitor.fleet.key import Key
-from monitor.fleet.rows import Row, signal_of
+from monitor.fleet.rows import Row
 from monitor.lib.durations import format_duration
 from monitor.lib.locations import format_location
 from monitor.lib.percent import format_percent
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
 from rules.band import Zone
-from rules.limits import catalogue
 from rules.units import PERCENT, THROTTLED, Unit
 
 # For usage below the band. The remedies of the catalogue are for usage that is too high.
@@ -44,20 +42,19 @@ class NoticeDetails:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
-def series_notice(row: Row, details: NoticeDetails, trend: Trend | None = None) -> Notice:
+def series_notice(row: Row, details: NoticeDetails, registry: Registry, trend: Trend | None = None) -> Notice:
     """Return the notice of an alert of the series in `row`."""
-    signal = signal_of(row.key)
     labels = {**details.tags, **row.key.labels, "severity": str(details.severity)}
     if details.account_name:
         labels["account_name"] = details.account_name
-    remedy = (IDLE_REMEDY,) if details.zone is Zone.BELOW else signal.remedy
+    remedy = (IDLE_REMEDY,) if details.zone is Zone.BELOW else row.signal.remedy
     return Notice(
         alert=details.alert,
         number=details.number,
         kind=details.kind,
         severity=details.severity,
         zone=details.zone.word,
-        summary=_summary(row, details, trend, remedy[0]),
+        summary=_summary(row, details, trend, remedy[0], registry),
         labels=labels,
         at=details.at,
         since=details.since,
@@ -70,7 +67,7 @@ def series_notice(row: Row, details: NoticeDetails, trend: Trend | None = None) 
         sampled=row.sampled,
         resolution_reason=details.resolution_reason,
         remedy=remedy,
-        docs=signal.docs[0],
+        docs=row.signal.docs[0],
         links=details.links,
         subject=row.key.subject,
     )
@@ -90,26 +87,20 @@ def limit_changed(before: float | None, after: float | None, unit: Unit) -> str:
     return f"the limit was {how} from {unit.format(before)} to {unit.format(after)}"
 
 
-def ended_notice(key: Key, before: Notice, number: int, at: float, resolution_reason: str) -> Notice:
-    """Return the notice of an alert that ended for another reason than its usage. before: its last notice."""
-    subject = _subject(key, before.labels.get("account_name", ""))
-    duration = format_duration(at - before.since)
-    return replace(
-        before,
-        number=number,
-        kind=NoticeKind.RESOLVED,
-        summary=f"{subject} is no longer alerting after {duration}: {resolution_reason}.",
-        at=at,
-        resolution_reason=resolution_reason,
+def ended_summary(key: Key, before: Notice, at: float, reason: str, registry: Registry) -> str:
+    """Return the summary of an alert that ended for a `reason` other than usage. before: its last notice."""
+    subject = _subject(key, before.labels.get("account_name", ""), registry)
+    return f"{subject} is no longer alerting after {format_duration(at - before.since)}: {reason}."
+
+
+def _subject(key: Key, account_name: str, registry: Registry) -> str:
+    return (
+        f"{_resource_name(key, registry)} ({format_location({**key.labels, 'account_name': account_name})})"
     )
 
 
-def _subject(key: Key, account_name: str) -> str:
-    return f"{_resource_name(key)} ({format_location({**key.labels, 'account_name': account_name})})"
-
-
-def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str) -> str:
-    subject = _subject(row.key, details.account_name)
+def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str, registry: Registry) -> str:
+    subject = _subject(row.key, details.account_name, registry)
     if details.kind is NoticeKind.RESOLVED:
         reason = f"; {details.resolution_reason}" if details.resolution_reason else ""
         duration = format_duration(details.at - details.since)
@@ -118,9 +109,8 @@ def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str)
     return f"{subject} {_usage(row)}{changes}. Remedy: {remedy}"
 
 
-def _resource_name(key: Key) -> str:
-    signal = signal_of(key)
-    noun = signal.noun or catalogue()[key.service].title
+def _resource_name(key: Key, registry: Registry) -> str:
+    noun = registry.signal(key.service, key.signal).noun or registry.title(key.service)
     resource = " ".join(key.resource.replace("`", "'").split())
     return noun if key.of_account else f"{noun} `{resource}`"
 
@@ -129,7 +119,7 @@ def _usage(row: Row) -> str:
     """Return usage and limit as a verb phrase: `writes 3.6 MiB/s of 4 MiB/s (91 %)`."""
     if row.usage is None:
         return "has no sample at the moment"
-    verb, unit = signal_of(row.key).verb, row.unit
+    verb, unit = row.signal.verb, row.unit
     if row.limit is None:
         return f"{verb} {unit.format(row.usage)}, and its limit is not known"
     if (unit, row.limit) == PERCENTAGE:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from collectors.registry import Registry
 from monitor.alerting.links import Links
 from monitor.alerting.routes import RouteConfig
 from monitor.alerting.windows import TimeWindow
@@ -88,11 +89,13 @@ class AlertOverride(Selector):
 class AlertingSettings:
     """Everything that alerting is configured with.
 
-    journal: the path of its file. endpoint_url: replaces AWS's own endpoints for receivers in AWS.
+    registry: the known services and signals. journal: the path of its file.
+    endpoint_url: replaces AWS's own endpoints for receivers in AWS.
     overrides: if several match a series and set a value, the last one counts. services: those monitored in
     any account. poll_interval, inventory_interval: seconds between two reads of metrics, and of resources.
     """
 
+    registry: Registry
     journal: str
     endpoint_url: str | None = None
     receivers: tuple[Receiver, ...] = ()

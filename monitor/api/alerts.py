@@ -50,7 +50,7 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
         pending = _pending_alerts(engine, fleet)
         previews = await _preview_notices(engine, fleet, pending[: max(limit - len(firing), 0)])
         total = len(firing) + len(pending)
-        body = await asyncio.to_thread(_alert_list_json, firing, previews, engine.silences, limit, total)
+        body = await asyncio.to_thread(_alert_list_json, firing, previews, engine, limit, total)
         return Response(body, media_type="application/json")
 
     @router.post("/alerts/{id}/ack", responses=NOT_FOUND_RESPONSE)
@@ -95,10 +95,10 @@ async def _preview_notices(engine: AlertEngine, fleet: Fleet, pending: Sequence[
 
 
 def _alert_list_json(
-    firing: Sequence[Notice], previews: Sequence[Notice], silences: Silences, limit: int, total: int
+    firing: Sequence[Notice], previews: Sequence[Notice], engine: AlertEngine, limit: int, total: int
 ) -> str:
     """Return the JSON of a list of alerts. Call it in a thread: it can take long."""
-    inhibited = inhibit.inhibited(firing)
+    silences, inhibited = engine.silences, inhibit.inhibited(firing, engine.registry)
     items = [
         _alert_model(one, AlertState.FIRING, silences, inhibited.get(one.alert))
         for one in sorted(firing, key=urgency)[:limit]

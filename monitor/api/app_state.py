@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from collectors.registry import Registry
 from monitor.access.form_tokens import FormTokenStore, ProcessFormTokenStore
 from monitor.alerting.service import Alerting
 from monitor.aws.status import MonitorStatus
@@ -35,6 +36,7 @@ class AppState:
     it is invalid. stopping: is set when the server must stop.
     """
 
+    registry: Registry
     fleet: Fleet
     exposition: Exposition
     telemetry: ProcessTelemetry

@@ -22,7 +22,6 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.origin import source_of
 from monitor.fleet.query import Query, run_query
 from monitor.fleet.ring_columns import WINDOW
-from monitor.fleet.rows import signal_of
 from monitor.fleet.snapshot import Snapshot
 from monitor.lib.telemetry import VERSION
 from monitor.lib.text import replace_surrogates
@@ -61,7 +60,7 @@ def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Se
         deliberate=series.settings.deliberate,
         unobservable=_unobservable(cause) if cause else None,
         sample_source=source_of(fleet, series),
-        catalogue_entry=signal_of(series.key),
+        catalogue_entry=series.settings.signal,
         limits=list(_limits(fleet, series)),
         history=list(_history(fleet, series)),
     )
@@ -87,7 +86,7 @@ def _series_fields(snapshot: Snapshot, series: Series) -> dict[str, Any]:
         "limit": _number(snapshot.limit[slot]),
         "utilization": _number(snapshot.utilization[slot]),
         "saturation": _number(snapshot.saturation[slot]),
-        "unit": signal_of(series.key).unit.name,
+        "unit": series.settings.signal.unit.name,
         "source": settings.source,
         "sampled_at": utc_datetime(minute * 60) if minute >= 0 else None,
         "tags": {label: replace_surrogates(value) for label, value in settings.tags.items()},

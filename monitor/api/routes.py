@@ -15,7 +15,6 @@ from monitor.fleet.query import Query as SeriesQuery
 from monitor.http.errors import error_response
 from monitor.lib.text import replace_surrogates
 from monitor.schema.problems import ConfigError
-from rules.limits import catalogue
 
 OpenApiResponses = dict[int | str, dict[str, Any]]
 
@@ -74,7 +73,7 @@ def status_router(state: AppState) -> APIRouter:
     @router.get("/catalogue", summary="List signals")
     async def signals() -> models.CatalogueModel:
         """All signals of all services: limit, why it matters, how it is measured, caveats and remedy."""
-        return models.CatalogueModel(services=list(catalogue().values()))
+        return models.CatalogueModel(services=list(state.registry.services.values()))
 
     @router.get("/status", response_model=models.StatusModel, summary="Get the status")
     async def status() -> Response:

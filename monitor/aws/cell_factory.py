@@ -1,12 +1,13 @@
 """Opens the configured accounts: finds credentials, the account's id and its regions, creates the cells."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
-from collectors import COLLECTORS, quotas, tags
+from collectors import quotas, tags
+from collectors.base import Collector
 from monitor.aws.account import Account
 from monitor.aws.cell import Cell
 from monitor.aws.clients import ClientCache
@@ -17,9 +18,8 @@ from monitor.aws.telemetry import AwsTelemetry
 from monitor.lib.errors import HeadroomError
 from monitor.schema.types import ALL_REGIONS
 
-RATES: Mapping[str, float] = {"cloudwatch": 40, **quotas.RATES, **tags.RATES} | {
-    key: rate for collector in COLLECTORS for key, rate in collector.call_rates.items()
-}
+# Calls per second, by `service` or `service:Operation`, that Headroom makes whatever it monitors.
+BASE_RATES: Mapping[str, float] = {"cloudwatch": 40, **quotas.RATES, **tags.RATES}
 
 
 class MissingRegionError(HeadroomError, BotoCoreError):
@@ -32,13 +32,20 @@ class MissingRegionError(HeadroomError, BotoCoreError):
 class AwsEnvironment:
     """What all accounts of a process share.
 
-    clients: botocore's. credentials: those that roles are assumed with. account_limiters: by account id, the
-    limiters of services whose limits hold for the whole account.
+    clients: botocore's. credentials: those that roles are assumed with. rates: calls per second that Headroom
+    allows itself (see `call_rates`). account_limiters: by account id, the limiters of services whose limits
+    hold for the whole account.
     """
 
     clients: ClientCache = field(default_factory=ClientCache)
     credentials: EnvironmentCredentials = field(default_factory=EnvironmentCredentials)
+    rates: Mapping[str, float] = field(default_factory=lambda: BASE_RATES)
     account_limiters: dict[str, dict[str, RateLimiter]] = field(default_factory=dict)
+
+
+def call_rates(collectors: Iterable[Collector]) -> Mapping[str, float]:
+    """Return the calls per second that Headroom allows itself, with those that collectors declare."""
+    return {**BASE_RATES} | {key: rate for one in collectors for key, rate in one.call_rates.items()}
 
 
 async def open_cells(
@@ -68,7 +75,14 @@ async def _open(
     def cell(credentials: Credentials, account_id: str, region: str) -> Cell:
         limiters = environment.account_limiters.setdefault(account_id, {})
         return Cell(
-            credentials, account_id, region, telemetry, RATES, endpoint_url, environment.clients, limiters
+            credentials,
+            account_id,
+            region,
+            telemetry,
+            environment.rates,
+            endpoint_url,
+            environment.clients,
+            limiters,
         )
 
     home = _home_region(await environment.credentials.region(), account)

@@ -1,21 +1,20 @@
 """The least-privilege IAM policy for the collectors that are on, computed from their declarations."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from collectors import COLLECTORS, quotas, tags
+from collectors import quotas, tags
 from collectors.base import Collector
 
 BASE_ACTIONS = ("cloudwatch:GetMetricData", *quotas.ACTIONS)
 
 
 def policy(
-    services: Collection[str],
+    collectors: Iterable[Collector],
     all_regions: bool = False,
     with_tags: bool = False,
-    collectors: Iterable[Collector] = COLLECTORS,
 ) -> dict[str, Any]:
-    """The policy document that monitoring these services needs; all of its actions are read-only.
+    """The policy document that these collectors need; all of its actions are read-only.
 
     all_regions: the regions of an account are listed. with_tags: the tags of resources are read.
     `sts:GetCallerIdentity` needs no permission.
@@ -26,8 +25,7 @@ def policy(
     ]
     actions = {"Headroom": {*BASE_ACTIONS, *optional_actions}}
     for collector in collectors:
-        if collector.service in services:
-            actions[f"Headroom{collector.service.capitalize()}"] = {*collector.iam_actions} - {*BASE_ACTIONS}
+        actions[f"Headroom{collector.service.capitalize()}"] = {*collector.iam_actions} - {*BASE_ACTIONS}
     statements = [
         _statement(name, actions_of_statement)
         for name, actions_of_statement in actions.items()

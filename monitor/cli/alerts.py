@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from collectors.builtin import builtin_registry
 from monitor.api import client
 from monitor.api.client import DEFAULT_ADDRESS, quote_segment
 from monitor.cli.config_file import ConfigFile, load_config_or_exit
@@ -141,7 +142,7 @@ def test_receiver(
     config: ConfigFile = None,
 ) -> None:
     """Send a test alert and its resolution to a receiver; exit with 1 when that fails."""
-    settings = load_config_or_exit(config)
+    settings = load_config_or_exit(builtin_registry(), config)
     if not run_interruptible(send_test_notifications(find_receiver(settings, name), settings.endpoint_url)):
         raise typer.Exit(REJECTED)
 

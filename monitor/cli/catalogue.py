@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from collectors.builtin import builtin_registry
 from monitor.cli.config_file import exit_on_config_error
 from monitor.cli.options import Patterns
 from monitor.report.catalogue import FORMATS
 from monitor.report.scan import parse_selectors
-from rules.limits import signals
 
 app = typer.Typer(add_completion=False)
 
@@ -19,11 +19,12 @@ def catalogue(
     service: Patterns = None,
 ) -> None:
     """List every signal with its default limit, remedy and documentation."""
+    registry = builtin_registry()
     with exit_on_config_error():
-        selectors = parse_selectors({"service": service})
+        selectors = parse_selectors({"service": service}, registry)
     chosen = [
         signal
-        for signal in signals()
+        for signal in registry.signals
         if all(any(one.matches_signal(signal.service, signal.name) for one in some) for some in selectors)
     ]
     typer.echo(FORMATS[format](chosen))

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from collectors.builtin import builtin_registry
 from monitor.cli.config_file import ConfigFile, exit_on_config_error, load_config_or_exit
 from monitor.cli.exit_codes import INCOMPLETE
 from monitor.cli.options import Patterns
@@ -39,10 +40,13 @@ def check(
     some requested reads failed (access denied, throttled, no answer): they are listed below the table.
     Regions that are not enabled, and what `exclude` matches, are not requested.
     """
-    settings = load_config_or_exit(config)
+    registry = builtin_registry()
+    settings = load_config_or_exit(registry, config)
     with exit_on_config_error():
         scan = run_scan(
-            settings, {"service": service, "signal": signal, "region": region, "account": account}
+            settings,
+            registry,
+            {"service": service, "signal": signal, "region": region, "account": account},
         )
     FORMATS[format](scan, sys.stdout)
     code = exit_code(scan, fail_on, allow_blind)

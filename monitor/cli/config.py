@@ -5,6 +5,7 @@ import sys
 import orjson
 import typer
 
+from collectors.builtin import builtin_registry
 from monitor.access.passwords import PasswordHash
 from monitor.alerting.routes import unused_names
 from monitor.cli.config_file import ConfigFile, load_config_or_exit
@@ -25,11 +26,12 @@ def check(config: ConfigFile = None) -> None:
 
     Entries that are valid but have no effect are listed, too.
     """
-    settings = load_config_or_exit(config)
+    registry = builtin_registry()
+    settings = load_config_or_exit(registry, config)
     typer.echo("The configuration is valid.")
     receivers = [receiver.name for receiver in settings.receivers]
     for sentence in (
-        *ineffective_entries(settings.exclude, settings.configured_accounts()),
+        *ineffective_entries(settings.exclude, settings.configured_accounts(registry), registry),
         *unused_names(settings.route, receivers, settings.windows),
     ):
         typer.echo(sentence)
@@ -38,7 +40,7 @@ def check(config: ConfigFile = None) -> None:
 @app.command("example", epilog="Example: headroom config example > headroom.yaml")
 def example() -> None:
     """Print an example configuration that explains every key."""
-    typer.echo(example_file(), nl=False)
+    typer.echo(example_file(builtin_registry()), nl=False)
 
 
 @app.command("password-hash", epilog="Example: headroom config password-hash")
@@ -64,4 +66,4 @@ def read_piped_password() -> str:
 @app.command("schema", epilog="Example: headroom config schema > headroom.schema.json")
 def schema() -> None:
     """Print the JSON schema of the configuration file, for editors."""
-    typer.echo(orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2))
+    typer.echo(orjson.dumps(json_schema(builtin_registry()), option=orjson.OPT_INDENT_2))

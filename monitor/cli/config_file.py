@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from collectors.registry import Registry
 from monitor.cli.exit_codes import FAILED
 from monitor.config.config import Config
 from monitor.config.file import read_config
@@ -23,15 +24,15 @@ ConfigFile = Annotated[
 ]
 
 
-def load_config_or_exit(file: Path | None, listen: str | None = None) -> Config:
+def load_config_or_exit(registry: Registry, file: Path | None, listen: str | None = None) -> Config:
     """Return the configuration; print its problems and exit when it is invalid."""
     with exit_on_config_error():
-        return load_config(file, listen)
+        return load_config(registry, file, listen)
 
 
-def load_config(file: Path | None, listen: str | None) -> Config:
+def load_config(registry: Registry, file: Path | None, listen: str | None) -> Config:
     """Return the configuration, with the listen address of the command line if given. Raises ConfigError."""
-    config = read_config(file, environ)
+    config = read_config(file, environ, registry)
     return config.with_listen(listen) if listen else config
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from collectors.builtin import builtin_registry
 from monitor.cli import output
 from monitor.cli.config_file import ConfigFile, exit_on_config_error, load_config_or_exit
 from monitor.cli.exit_codes import FAILED
@@ -32,10 +33,11 @@ def report(
     It lists the most urgent series, those newly above their target band, idle capacity, and blind spots.
     Exits with 0 when the report is written; 2 when it cannot be written, or nothing could be read.
     """
-    settings = load_config_or_exit(config)
+    registry = builtin_registry()
+    settings = load_config_or_exit(registry, config)
     patterns = {"service": service, "signal": signal, "region": region, "account": account}
     with exit_on_config_error(), exit_on_write_error(out), output.open_output(out) as file:
-        scan = run_scan(settings, patterns)
+        scan = run_scan(settings, registry, patterns)
         file.write(output.FORMATS[format](summarize(scan, patterns)).encode(errors="replace"))
     raise typer.Exit(exit_code(scan, "none", allow_blind=True))
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import Progress
 
+from collectors.registry import Registry
 from monitor.cli.exit_codes import FAILED, INCOMPLETE, SERIES_IN_ZONE
 from monitor.cli.interruptible import run_interruptible
 from monitor.config.config import Config
@@ -14,12 +15,12 @@ from monitor.report.scan import ScanReport, limit_to_requested_services, parse_s
 from rules.band import Zone
 
 
-def run_scan(config: Config, patterns: Mapping[str, Sequence[str] | None]) -> ScanReport:
+def run_scan(config: Config, registry: Registry, patterns: Mapping[str, Sequence[str] | None]) -> ScanReport:
     """Scan once what the patterns select. Raises ConfigError before any call to AWS."""
-    selectors = parse_selectors(patterns)
-    config = limit_to_requested_services(config, selectors)
+    selectors = parse_selectors(patterns, registry)
+    config = limit_to_requested_services(config, registry, selectors)
     with progress_bar() as report_progress:
-        return run_interruptible(scan_once(config, selectors, report_progress))
+        return run_interruptible(scan_once(config, registry, selectors, report_progress))
 
 
 @contextmanager

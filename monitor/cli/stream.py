@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from collectors.builtin import builtin_registry
 from monitor.api.client import DEFAULT_ADDRESS, ApiStatusError, ApiTransportError, request
 from monitor.cli.exit_codes import FAILED
 from monitor.cli.options import Address
-from monitor.schema.types import known_services
 from monitor.stream import aws_setup
 
 app = typer.Typer(
@@ -28,11 +28,13 @@ def setup(
     ] = None,
 ) -> None:
     """Print a template of a metric stream, to apply in each monitored account and region."""
-    services = service or known_services()
-    if unknown := set(services) - set(known_services()):
-        typer.echo(f"expected services of {', '.join(known_services())}; found {min(unknown)}", err=True)
+    registry = builtin_registry()
+    if unknown := set(service or ()) - registry.services.keys():
+        expected = ", ".join(registry.service_names)
+        typer.echo(f"expected services of {expected}; found {min(unknown)}", err=True)
         raise typer.Exit(FAILED)
-    typer.echo(aws_setup.FORMATS[format](aws_setup.filters_for(services)), nl=False)
+    collectors = registry.collectors_of(service) if service else registry.collectors
+    typer.echo(aws_setup.FORMATS[format](aws_setup.filters_for(collectors)), nl=False)
 
 
 @app.command("dead-letters", epilog="Example: headroom stream dead-letters --address 127.0.0.1:4070")

@@ -1,12 +1,12 @@
 """Checks of the configuration that involve several entries."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from monitor.alerting.settings import AlertOverride, ToleranceOverride
 from monitor.aws.account import Account, account_name
 from monitor.config.override_settings import DEFAULT_BAND, BandOverride, PartialBand
 from monitor.schema.problems import Problem, Where
-from rules.limits import Band, LimitKind, signals
+from rules.limits import Band, LimitKind, Signal
 
 
 def duplicate_accounts(accounts: Sequence[Account]) -> Iterator[Problem]:
@@ -38,7 +38,9 @@ def duplicate_labels(labels: Mapping[str, str]) -> Iterator[Problem]:
             )
 
 
-def unordered_bands(band: PartialBand, overrides: Sequence[BandOverride]) -> Iterator[Problem]:
+def unordered_bands(
+    band: PartialBand, overrides: Sequence[BandOverride], signals: Sequence[Signal]
+) -> Iterator[Problem]:
     """Yield a problem for each band that is not low < high < near once applied to its base.
 
     The base is the default band, or that of the signal in the catalogue.
@@ -49,7 +51,7 @@ def unordered_bands(band: PartialBand, overrides: Sequence[BandOverride]) -> Ite
     except ValueError as error:
         yield Problem(("band",), str(error))
     for index, override in enumerate(overrides):
-        changed = _changed(override, default)
+        changed = _changed(override, default, signals)
         if override.signal and not changed:
             sentence = "expected the exact name of a signal, as every matching one has its own band"
             yield Problem(("bands", index, "signal"), f"{sentence}, found {override.signal}")
@@ -60,9 +62,9 @@ def unordered_bands(band: PartialBand, overrides: Sequence[BandOverride]) -> Ite
                 yield Problem(("bands", index), f"{error}{name and f' for {name}'}")
 
 
-def _changed(override: BandOverride, default: Band) -> dict[str, Band]:
+def _changed(override: BandOverride, default: Band, signals: Iterable[Signal]) -> dict[str, Band]:
     """Return the bands that an override may change, by signal; the default band has an empty key."""
-    matching = (signal for signal in signals() if override.matches_signal(signal.service, signal.name))
+    matching = (signal for signal in signals if override.matches_signal(signal.service, signal.name))
     return {
         signal.id if signal.band else "": signal.band or default
         for signal in matching
@@ -70,13 +72,13 @@ def _changed(override: BandOverride, default: Band) -> dict[str, Band]:
     }
 
 
-def ineffective_alerts(overrides: Sequence[AlertOverride]) -> Iterator[Problem]:
+def ineffective_alerts(overrides: Sequence[AlertOverride], signals: Sequence[Signal]) -> Iterator[Problem]:
     """Yield a problem for each key that has no effect on any signal that its entry matches.
 
     Only provisioned limits have an alert below their band; CloudWatch counts throttling of some signals only.
     """
     for index, override in enumerate(overrides):
-        matching = [one for one in signals() if override.matches_signal(one.service, one.name)]
+        matching = [one for one in signals if override.matches_signal(one.service, one.name)]
         if override.below and not any(one.kind is LimitKind.PROVISIONED for one in matching):
             sentence = "expected a signal with a provisioned limit: others have no alert below the band"
             yield Problem(("alerts", index, "below"), sentence)

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
+from collectors.registry import Registry
 from monitor.access.settings import (
     EXAMPLE_AUTH,
     EXAMPLE_TLS,
@@ -21,13 +22,13 @@ from monitor.alerting.settings import AlertingSettings, AlertOverride, override_
 from monitor.alerting.windows import TimeWindow
 from monitor.aws.account import EXAMPLES, Account
 from monitor.config.checks import duplicate_accounts, duplicate_labels, ineffective_alerts, unordered_bands
-from monitor.config.exclude import excludes_all_of, remove_excluded
+from monitor.config.exclude import remove_excluded
 from monitor.config.override_settings import DEFAULT_BAND, BandOverride, LimitOverride, PartialBand
 from monitor.notifiers.receivers import RECEIVER_BY_TYPE, Receiver
 from monitor.push.settings import PushConfig
 from monitor.push.settings import duplicate_names as duplicate_push_names
 from monitor.schema.problems import ConfigError, problem_lines, to_validation_error
-from monitor.schema.selector import Location, Selector, SelectorLabels
+from monitor.schema.selector import Selector, SelectorLabels
 from monitor.schema.types import (
     ConfigModel,
     Duration,
@@ -37,11 +38,13 @@ from monitor.schema.types import (
     Services,
     Tags,
     Url,
-    known_services,
     parse_address,
+    registry_of,
 )
 from monitor.stream.settings import EXAMPLE, StreamConfig
 from rules.limits import Band, Tolerance
+
+SERVICES_PLACEHOLDER = "{services}"  # in descriptions: stands for the names of all services of a registry
 
 
 class Config(ConfigModel):
@@ -60,7 +63,7 @@ class Config(ConfigModel):
     )
     services: Services = Field(
         default=(),
-        description=f"Services to monitor. Default: all of {', '.join(known_services())}.",
+        description=f"Services to monitor. Default: all of {SERVICES_PLACEHOLDER}.",
         examples=[["kinesis"]],
     )
     band: PartialBand = Field(
@@ -213,18 +216,20 @@ class Config(ConfigModel):
         """The exported label of each tag; label names in Prometheus contain letters, digits and `_` only."""
         return {tag: "tag_" + re.sub(r"\W", "_", tag, flags=re.ASCII) for tag in self.tags}
 
-    def monitored_accounts(self) -> tuple[Account, ...]:
+    def monitored_accounts(self, registry: Registry) -> tuple[Account, ...]:
         """Return the accounts with their regions and services, except excluded ones.
 
         Empty regions mean the region of the environment, ALL_REGIONS all enabled regions. The latter are
-        known once AWS has listed them, so `excludes_all_of` is applied to them later.
+        known once AWS has listed them, so `exclude` is applied to them later.
         """
-        remaining = (remove_excluded(self.exclude, account) for account in self.configured_accounts())
+        remaining = (
+            remove_excluded(self.exclude, account, registry) for account in self.configured_accounts(registry)
+        )
         return tuple(account for account in remaining if account)
 
-    def configured_accounts(self) -> tuple[Account, ...]:
+    def configured_accounts(self, registry: Registry) -> tuple[Account, ...]:
         """Return the accounts, at least one, with their regions and services."""
-        services = self.services or known_services()
+        services = self.services or registry.service_names
         return tuple(
             account.model_copy(
                 update={
@@ -239,9 +244,10 @@ class Config(ConfigModel):
         """Return the settings of access control."""
         return AccessSettings(self.listen, self.auth, self.tls)
 
-    def alerting_settings(self) -> AlertingSettings:
+    def alerting_settings(self, registry: Registry) -> AlertingSettings:
         """Return the settings of alerting."""
         return AlertingSettings(
+            registry=registry,
             journal=self.journal,
             endpoint_url=self.endpoint_url,
             receivers=self.receivers,
@@ -250,7 +256,7 @@ class Config(ConfigModel):
             links=self.links,
             overrides=self.alerts,
             services=frozenset(
-                service for account in self.monitored_accounts() for service in account.services
+                service for account in self.monitored_accounts(registry) for service in account.services
             ),
             poll_interval=self.interval,
             inventory_interval=self.inventory_interval,
@@ -268,10 +274,6 @@ class Config(ConfigModel):
         """Return whether a series is excluded."""
         return any(selector.matches(labels) for selector in self.exclude)
 
-    def excludes_all_of(self, location: Location) -> bool:
-        """Return whether all series of a service in a region are excluded, so that AWS need not be called."""
-        return excludes_all_of(self.exclude, location)
-
     def limit_override(self, labels: SelectorLabels) -> float | None:
         """Return the configured limit of a series in the signal's unit, or None."""
         return next((override.limit for override in reversed(self.limits) if override.matches(labels)), None)
@@ -287,12 +289,14 @@ class Config(ConfigModel):
         return interned(next((one.apply_to(base) for one in overrides if one.matches(labels)), base))
 
     @model_validator(mode="after")
-    def _is_consistent(self) -> Self:
+    def _is_consistent(self, info: ValidationInfo) -> Self:
+        registry = registry_of(info)
+        signals = tuple(registry.signals) if registry else ()
         problems = [
             *duplicate_accounts(self.accounts),
             *duplicate_labels(self.tag_labels),
-            *unordered_bands(self.band, self.bands),
-            *ineffective_alerts(self.alerts),
+            *unordered_bands(self.band, self.bands, signals),
+            *(ineffective_alerts(self.alerts, signals) if registry else ()),
             *duplicate_push_names(self.push),
             *exposed_without_auth(self.listen, self.auth),
             *route_problems(

@@ -9,8 +9,10 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from monitor.config.config import Config
+from collectors.registry import Registry
+from monitor.config.config import SERVICES_PLACEHOLDER, Config
 from monitor.schema.problems import nested_models
+from monitor.schema.types import SERVICE_SCHEMA
 
 WIDTH = 100
 HEADER = """\
@@ -19,27 +21,46 @@ HEADER = """\
 """
 
 
-def example_file() -> str:
-    """Return a file with every key: set to its default, or commented out with an example value."""
-    entries = (_entry(name, field) for name, field in Config.model_fields.items())
+def example_file(registry: Registry) -> str:
+    """Return a file with every key: set to its default, or commented out with an example value.
+
+    registry: the services that the file may name.
+    """
+    entries = (_entry(name, field, registry) for name, field in Config.model_fields.items())
     return "\n".join([HEADER, *entries])
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON schema (draft 2020-12) of the file."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+def json_schema(registry: Registry) -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of the file. registry: the services that it may name."""
+    schema: dict[str, Any] = _with_services(Config.model_json_schema(), registry)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _entry(name: str, field: FieldInfo) -> str:
+def _with_services(schema: Any, registry: Registry) -> Any:
+    """Return a part of a schema in which the services of the registry are named."""
+    if schema == SERVICE_SCHEMA:
+        return {"type": "string", "enum": list(registry.service_names)}
+    if isinstance(schema, dict):
+        return {key: _with_services(value, registry) for key, value in schema.items()}
+    if isinstance(schema, list):
+        return [_with_services(item, registry) for item in schema]
+    return _name_services(schema, registry) if isinstance(schema, str) else schema
+
+
+def _name_services(text: str, registry: Registry) -> str:
+    return text.replace(SERVICES_PLACEHOLDER, ", ".join(registry.service_names))
+
+
+def _entry(name: str, field: FieldInfo, registry: Registry) -> str:
     value = field.examples[0] if field.examples else field.default
     if not isinstance(value, str | int | float | list | dict):
         raise TypeError(f"Config.{name}: expected Field(..., examples=[...]), as its default is {value!r}")
     setting = yaml.safe_dump({name: value}, sort_keys=False, width=WIDTH)
-    return "\n".join([*_remarks(field), textwrap.indent(setting, "#" if field.examples else "")])
+    return "\n".join([*_remarks(field, registry), textwrap.indent(setting, "#" if field.examples else "")])
 
 
-def _remarks(field: FieldInfo) -> Iterator[str]:
-    yield from _wrapped(field.description or "", 0)
+def _remarks(field: FieldInfo, registry: Registry) -> Iterator[str]:
+    yield from _wrapped(_name_services(field.description or "", registry), 0)
     yield from _explained(nested_models(field.annotation), ())
 
 

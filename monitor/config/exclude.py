@@ -2,45 +2,52 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from collectors.registry import Registry
 from monitor.aws.account import Account
 from monitor.schema.selector import Location, Selector
 from monitor.schema.types import ALL_REGIONS
-from rules.limits import catalogue
 
 
-def excludes_all_of(exclude: Sequence[Selector], location: Location) -> bool:
+def excludes_all_of(exclude: Sequence[Selector], location: Location, registry: Registry) -> bool:
     """Return whether all series of a service in a region are excluded, so that AWS need not be called."""
-    signals = catalogue()[location.service].signals
+    signals = registry.services[location.service].signals
     return bool(exclude) and all(
         any(one.matches_all_of(location, signal) for one in exclude) for signal in signals
     )
 
 
-def remove_excluded(exclude: Sequence[Selector], account: Account) -> Account | None:
+def remove_excluded(exclude: Sequence[Selector], account: Account, registry: Registry) -> Account | None:
     """Return the account without its excluded regions and services, None if none are left.
 
     The value `all`, and an empty list, are returned unchanged, as the regions are not known yet.
     """
     location = Location(account.id or "", account.name or "")
     services = [
-        one for one in account.services if not excludes_all_of(exclude, location._replace(service=one))
+        one
+        for one in account.services
+        if not excludes_all_of(exclude, location._replace(service=one), registry)
     ]
     regions = [
         one
         for one in account.regions
         if one == ALL_REGIONS
-        or not all(excludes_all_of(exclude, location._replace(region=one, service=name)) for name in services)
+        or not all(
+            excludes_all_of(exclude, location._replace(region=one, service=name), registry)
+            for name in services
+        )
     ]
     if not services or (account.regions and not regions):
         return None
     return account.model_copy(update={"regions": tuple(regions), "services": tuple(services)})
 
 
-def ineffective_entries(exclude: Iterable[Selector], accounts: Sequence[Account]) -> Iterator[str]:
+def ineffective_entries(
+    exclude: Iterable[Selector], accounts: Sequence[Account], registry: Registry
+) -> Iterator[str]:
     """Yield a sentence for each entry that excludes nothing. accounts: before exclusion."""
     locations = [one for account in accounts for one in _locations(account)]
     for number, entry in enumerate(exclude):
-        if reason := _mismatch(entry, locations):
+        if reason := _mismatch(entry, locations, registry):
             yield f"exclude[{number}] excludes nothing: {reason}."
 
 
@@ -51,9 +58,9 @@ def _locations(account: Account) -> Iterator[Location]:
             yield Location(account.id or "", account.name or "", region, service)
 
 
-def _mismatch(entry: Selector, locations: Sequence[Location]) -> str:
+def _mismatch(entry: Selector, locations: Sequence[Location], registry: Registry) -> str:
     """Return why an entry matches nothing that is configured; empty when it may match something."""
-    if any(entry.may_match(one) and _matches_a_signal(entry, one.service) for one in locations):
+    if any(entry.may_match(one) and _matches_a_signal(entry, one.service, registry) for one in locations):
         return ""
     for label in ("account", "region", "service"):
         pattern = getattr(entry, label)
@@ -63,5 +70,5 @@ def _mismatch(entry: Selector, locations: Sequence[Location]) -> str:
     return "nothing configured matches all of its patterns"
 
 
-def _matches_a_signal(entry: Selector, service: str) -> bool:
-    return any(entry.matches_signal(service, signal) for signal in catalogue()[service].signals)
+def _matches_a_signal(entry: Selector, service: str, registry: Registry) -> bool:
+    return any(entry.matches_signal(service, signal) for signal in registry.services[service].signals)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from collectors.registry import Registry
 from monitor.config.config import Config
 from monitor.lib.files import read_file
 from monitor.schema.problems import ConfigError, Problem, problem_lines, problems_from_pydantic
-from monitor.schema.types import SecretSources
+from monitor.schema.types import ConfigContext
 from rules.strict_yaml import parse
 
 DEFAULT_FILE = Path("headroom.yaml")
@@ -16,7 +17,7 @@ PATH_VARIABLE = "HEADROOM_CONFIG"
 MAX_FILE_SIZE = 1024**2  # bytes of a file
 
 
-def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:
+def read_config(path: Path | None, environ: Mapping[str, str], registry: Registry) -> Config:
     """Read the configuration from `path`, else from $HEADROOM_CONFIG, else from ./headroom.yaml.
 
     A file given by path or variable must exist. Without any file all keys have their defaults. Secrets are
@@ -26,10 +27,10 @@ def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     if file is None and not DEFAULT_FILE.exists():
         return Config()
     file = file or DEFAULT_FILE
-    return parse_config(_content(file), str(file), SecretSources(environ, file.parent))
+    return parse_config(_content(file), str(file), ConfigContext(environ, file.parent, registry))
 
 
-def parse_config(content: bytes, file: str, sources: SecretSources) -> Config:
+def parse_config(content: bytes, file: str, context: ConfigContext) -> Config:
     """Parse the content of a file; `file` is its name in messages. Raises ConfigError with all problems."""
     try:
         data, yaml_problems = parse(content)
@@ -37,7 +38,7 @@ def parse_config(content: bytes, file: str, sources: SecretSources) -> Config:
         raise ConfigError([f"{file}: {error}"]) from None
     problems = [Problem(*one) for one in yaml_problems]
     try:
-        config = Config.model_validate({} if data is None else data, context=sources)
+        config = Config.model_validate({} if data is None else data, context=context)
     except ValidationError as error:
         raise ConfigError(problem_lines(file, [*problems, *problems_from_pydantic(error, Config)])) from None
     if problems:

@@ -11,7 +11,7 @@ from monitor.cost.prices import SECONDS_PER_HOUR, SECONDS_PER_MONTH
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
 from monitor.fleet.purchases import Purchase
-from monitor.fleet.rows import Row, signal_of
+from monitor.fleet.rows import Row
 from monitor.lib.percent import format_percent
 from rules.limits import LimitSource, Price
 
@@ -59,14 +59,14 @@ def _purchases(rows: Iterable[Row]) -> Iterable[Sequence[Row]]:
     rows_by_purchase = defaultdict[Purchase, list[Row]](list)
     for row in rows:
         if row.idle:
-            rows_by_purchase[Purchase.of(row.key)].append(row)
+            rows_by_purchase[Purchase.of(row.key, row.signal.price)].append(row)
     for group in rows_by_purchase.values():
         yield list(filter(_price, group)) or group
 
 
 def _price(row: Row) -> Price | None:
     """The price of a limit; None when it is not known, as for a limit set in the configuration."""
-    return None if row.source is LimitSource.OVERRIDE else signal_of(row.key).price
+    return None if row.source is LimitSource.OVERRIDE else row.signal.price
 
 
 def _peak(row: Row, history: SeriesHistory) -> float:

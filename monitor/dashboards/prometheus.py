@@ -12,7 +12,7 @@ alerted     the worst sustained zone of the last minutes, so that alerts do not 
 These rules measure time by evaluations, whereas Headroom's own alerts measure it by samples.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -23,7 +23,7 @@ from monitor.fleet.key import ALL_LABELS, WHOLE_ACCOUNT
 from monitor.lib.label_names import exported_names
 from rules.alerts import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule
 from rules.band import Zone
-from rules.limits import LimitKind, Service, Signal, catalogue
+from rules.limits import LimitKind, Service, Signal
 from rules.units import UnitKind
 
 LAST_KNOWN, SUSTAINED, ALERTED = (
@@ -66,9 +66,9 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def files(runbook: str = RUNBOOK) -> Mapping[str, str]:
+def files(services: Iterable[Service], runbook: str = RUNBOOK) -> Mapping[str, str]:
     """Return the text of each file by name. runbook: the address of the runbook."""
-    groups_by_name = {service.service: service_groups(service, runbook) for service in catalogue().values()}
+    groups_by_name = {service.service: service_groups(service, runbook) for service in services}
     groups_by_name["headroom"] = [
         _group("headroom", [_health_rule(alert, runbook) for alert in health_alerts()])
     ]

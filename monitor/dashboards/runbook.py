@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from monitor.dashboards.health import HealthAlert, health_alerts
 from monitor.render.tolerance import tolerance_text
-from rules.limits import LimitKind, Signal, catalogue
+from rules.limits import LimitKind, Service, Signal
 
 KIND_DESCRIPTIONS = {
     LimitKind.QUOTA: "a quota, set by AWS per account and region or by you; "
@@ -37,10 +37,10 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def runbook() -> str:
-    """Return the runbook in Markdown."""
+def runbook(services: Iterable[Service]) -> str:
+    """Return the runbook of these services in Markdown."""
     parts = [HEAD, "## Headroom itself\n", *map(_health_alert, health_alerts())]
-    for service in catalogue().values():
+    for service in services:
         parts += [f"## {service.title}\n", *map(_signal, service.signals.values())]
     return "\n".join(parts)
 

@@ -12,6 +12,7 @@ from socket import socket
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
+from collectors.builtin import builtin_registry
 from monitor.app import App, stopped_by_signals
 from monitor.config.config import Config
 from monitor.fleet.history import SeriesHistory
@@ -109,7 +110,7 @@ async def run_demo(port: int, out: TextIO) -> None:
 
 
 async def _run(config: Config, listening: socket, stop: asyncio.Event, out: TextIO) -> None:
-    async with App.opened(config, lambda: config) as app, asyncio.TaskGroup() as group:
+    async with App.opened(config, builtin_registry(), lambda: config) as app, asyncio.TaskGroup() as group:
         summary = group.create_task(print_summary(app, out))
         await app.run(listening, stop)
         summary.cancel()

@@ -10,7 +10,7 @@ from functools import lru_cache
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import LABELS, Group
 from monitor.lib.label_names import exported_names
-from rules.limits import catalogue
+from rules.units import Unit
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -42,23 +42,23 @@ def no_labels(_: Series) -> Labels:
 
 def unit_labels(series: Series) -> Labels:
     """The unit of a series' usage and limit."""
-    return _unit_labels(series.key.service, series.key.signal)
+    return _unit_labels(series.settings.signal.unit)
 
 
 def unit_and_source_labels(series: Series) -> Labels:
     """The unit, and where the limit was read."""
     limit = series.settings.limit
-    return _limit_labels(series.key.service, series.key.signal, limit.source.value if limit else "")
+    return _limit_labels(series.settings.signal.unit, limit.source.value if limit else "")
 
 
 @lru_cache(LABEL_CACHE_SIZE)
-def _unit_labels(service: str, signal: str) -> Labels:
-    return (("unit", catalogue()[service].signals[signal].unit.name),)
+def _unit_labels(unit: Unit) -> Labels:
+    return (("unit", unit.name),)
 
 
 @lru_cache(LABEL_CACHE_SIZE)
-def _limit_labels(service: str, signal: str, source: str) -> Labels:
-    return (*_unit_labels(service, signal), ("source", source))
+def _limit_labels(unit: Unit, source: str) -> Labels:
+    return (*_unit_labels(unit), ("source", source))
 
 
 def render(name: str, value: str) -> str:

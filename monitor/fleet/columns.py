@@ -19,16 +19,18 @@ INITIAL_CAPACITY = 1024  # slots allocated at first; doubled when all are used
 class Columns:
     """Arrays declared by a subclass as `{name: (dtype, fill, *width)}`; a freed slot is reused.
 
-    Attributes named as declared hold the arrays; slots from `size` on were never used.
+    Attributes named as declared hold the arrays; slots from `size` on were never used. Arrays whose width is
+    known only to the instance are declared by the arguments of `__init__`.
     """
 
     declared: ClassVar[dict[str, tuple[Any, ...]]]
 
-    def __init__(self) -> None:
+    def __init__(self, **declared: tuple[Any, ...]) -> None:
+        self._declared_columns = {**self.declared, **declared}
         self.size = 0
         self._capacity = INITIAL_CAPACITY
         self._free: list[int] = []
-        for name, (dtype, _, *width) in self.declared.items():
+        for name, (dtype, _, *width) in self._declared_columns.items():
             setattr(self, name, np.empty((INITIAL_CAPACITY, *width), dtype))
 
     def allocate(self) -> int:
@@ -50,12 +52,12 @@ class Columns:
 
     def _grow(self) -> None:
         self._capacity *= 2
-        for name, (dtype, _, *width) in self.declared.items():
+        for name, (dtype, _, *width) in self._declared_columns.items():
             grown = np.empty((self._capacity, *width), dtype)  # takes no memory before its slots are written
             grown[: self.size] = getattr(self, name)
             setattr(self, name, grown)
 
     def clear(self, slot: int) -> None:
         """Set every column of a slot to its declared value."""
-        for name, (_, fill, *_) in self.declared.items():
+        for name, (_, fill, *_) in self._declared_columns.items():
             getattr(self, name)[slot] = fill

@@ -7,7 +7,7 @@ import numpy as np
 
 from monitor.fleet.columns import Ids, Ints
 from monitor.fleet.key import Key
-from rules.limits import catalogue
+from rules.limits import Price
 
 
 class Purchase(NamedTuple):
@@ -20,9 +20,8 @@ class Purchase(NamedTuple):
     item: str
 
     @classmethod
-    def of(cls, key: Key) -> "Purchase":
-        """Return the purchase of a series' limit (see `rules.limits.Price`)."""
-        price = catalogue()[key.service].signals[key.signal].price
+    def of(cls, key: Key, price: Price | None) -> "Purchase":
+        """Return the purchase of a series' limit. price: that of its signal (see `rules.limits.Price`)."""
         if price is None:
             return cls(*key[:3], key.id, "")
         return cls(*key[:3], "\0".join(key.subject.path[:1]), price.item)

@@ -13,7 +13,7 @@ from monitor.fleet.limits import why_unobservable_now
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.urgency import urgency_key
 from rules.band import Zone
-from rules.limits import Band, LimitSource, Signal, catalogue
+from rules.limits import Band, LimitSource, Signal
 from rules.units import Unit
 
 
@@ -28,12 +28,12 @@ class Row:
     """
 
     key: Key
+    signal: Signal
     zone: Zone
     usage: float | None
     upper_bound: float | None
     limit: float | None
     source: LimitSource | None
-    unit: Unit
     utilization: float | None
     throttled: float | None
     sampled: int | None
@@ -41,6 +41,11 @@ class Row:
     band: Band = field(default_factory=Band)
     bounded: bool = False
     idle: bool = False
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of usage and limit."""
+        return self.signal.unit
 
     @property
     def urgency(self) -> tuple[int, float]:
@@ -55,23 +60,18 @@ class Row:
         return datetime.fromtimestamp(self.sampled, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def signal_of(key: Key) -> Signal:
-    """Return the signal of a series from the catalogue."""
-    return catalogue()[key.service].signals[key.signal]
-
-
 def row_of(fleet: Fleet, series: Series) -> Row:
     """Return the row of one series, as judged last."""
     slot = series.slot
     minute = int(fleet.minute[slot])
     return Row(
         key=series.key,
+        signal=series.settings.signal,
         zone=Zone(int(fleet.zone[slot])),
         usage=_number(fleet.usage[slot]),
         upper_bound=_number(fleet.upper_bound[slot]),
         limit=_number(fleet.limit[slot]),
         source=series.settings.source,
-        unit=signal_of(series.key).unit,
         utilization=_number(fleet.utilization[slot]),
         throttled=_number(fleet.saturation[slot]),
         sampled=minute * 60 if minute > NEVER else None,

@@ -4,15 +4,16 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from collectors.quotas import QuotaRequest
-from rules.limits import DEFAULT_TOLERANCE, Band, Limit, LimitSource, Tolerance
+from rules.limits import DEFAULT_TOLERANCE, Band, Limit, LimitSource, Signal, Tolerance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesSettings:
     """The settings of a series.
 
-    limit: the limit in force; None if it is unknown. delay: minutes after which a minute of its metrics is
-        complete. stale_after: minutes after which a sample is stale.
+    signal: its entry in the catalogue. limit: the limit in force; None if it is unknown.
+    delay: minutes after which a minute of its metrics is complete. stale_after: minutes after which a sample
+        is stale.
     pending_for, keep_firing_for: of its alerts, in minutes; None: the default of each rule (see
         `rules.alerts`). tolerance: how much throttled demand raises no alert.
     paid: the limit was bought, so usage below the band is a finding. deliberate: the limit is a cap that was
@@ -22,6 +23,7 @@ class SeriesSettings:
         is unknown.
     """
 
+    signal: Signal
     limit: Limit | None
     band: Band
     delay: int = 3
@@ -42,6 +44,7 @@ class SeriesSettings:
     @property
     def content(self) -> Hashable:
         """A hashable value that is equal for equal settings, including when the limit was read."""
-        limit = (self.limit, self.limit and self.limit.read_at, self.band, *sorted(self.tags.items()))
+        limit = self.limit, self.limit and self.limit.read_at, self.band
         alerts = self.pending_for, self.tolerance, self.keep_firing_for, self.paid, self.deliberate
-        return (*limit, self.quota_request, self.delay, self.stale_after, *alerts)
+        tags = sorted(self.tags.items())
+        return (self.signal.id, *limit, *tags, self.quota_request, self.delay, self.stale_after, *alerts)

@@ -23,7 +23,7 @@ from monitor.outbound.result import DeliveryResult, delivered
 from monitor.schema.fields import Flag, ReceiverName
 from monitor.schema.problems import Problem, problem, problems_from_pydantic, to_validation_error
 from monitor.schema.secrets import READERS, hidden_texts, secret_values
-from monitor.schema.types import ConfigModel, Duration, SecretSources
+from monitor.schema.types import ConfigContext, ConfigModel, Duration
 
 
 def _is_secret(annotation: Any) -> bool:
@@ -106,7 +106,7 @@ class BaseReceiver(ConfigModel):
     def _read_secrets(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         if not isinstance(data, dict):
             return handler(data)
-        found, wrong = _resolve_secrets(cls, data, info.context or SecretSources())
+        found, wrong = _resolve_secrets(cls, data, info.context or ConfigContext())
         problems, reported = list(wrong.values()), {(name,) for name in wrong}
         try:
             receiver = handler(found)
@@ -118,7 +118,7 @@ class BaseReceiver(ConfigModel):
 
 
 def _resolve_secrets(
-    model: type[BaseReceiver], data: dict[str, Any], sources: SecretSources
+    model: type[BaseReceiver], data: dict[str, Any], sources: ConfigContext
 ) -> tuple[dict[str, Any], dict[str, Problem]]:
     """Return the data with each secret under its field's name, and the problems by field."""
     found, wrong = dict(data), {}

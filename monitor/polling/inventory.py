@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from collectors.base import Collector, Observed, Resource, ScanFunction
+from collectors.registry import Registry
 from collectors.resource import ResourcePath
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
@@ -19,7 +20,7 @@ from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
-from monitor.polling.quota_book import QuotaBook, declared_quotas
+from monitor.polling.quota_book import QuotaBook
 from monitor.polling.tags import TagLabels
 from monitor.schema.selector import SelectorLabels
 from rules.limits import (
@@ -29,7 +30,6 @@ from rules.limits import (
     LimitSource,
     Quota,
     Signal,
-    catalogue,
     effective_limit,
 )
 
@@ -76,29 +76,28 @@ def _belongs_to(key: Key, paths: Set[ResourcePath]) -> bool:
     return key.subject.path in paths or not paths.isdisjoint(key.subject.ancestor_paths)
 
 
+@dataclass(eq=False)
 class Inventory:
     """Keeps the series of a cell in the fleet up to date with what its collectors find.
 
-    account_name: as configured; may be empty. quotas: by default, a book of all quotas of the catalogue.
+    account_name: as configured; may be empty.
     statuses: by service; TAGS for the reading of tags.
     discovered: for each series, the `ScanResult.source` that found it last. found: by service, how many
     series its last inventory has found so far.
     """
 
-    def __init__(
-        self,
-        cell: Cell,
-        fleet: Fleet,
-        config: Config,
-        account_name: str = "",
-        quotas: QuotaBook | None = None,
-    ) -> None:
-        self.cell, self._fleet, self._config, self.account_name = cell, fleet, config, account_name
-        self.statuses: dict[str, RunStatus] = {}
-        self.discovered: dict[Key, tuple[str, str]] = {}
-        self.found = Counter[str]()
-        self._tags = TagLabels(cell, config.tag_labels)
-        self.quotas = quotas or QuotaBook(cell, declared_quotas(catalogue()))
+    cell: Cell
+    fleet: Fleet
+    config: Config
+    registry: Registry
+    quotas: QuotaBook
+    account_name: str = ""
+    statuses: dict[str, RunStatus] = field(default_factory=dict, init=False)
+    discovered: dict[Key, tuple[str, str]] = field(default_factory=dict, init=False)
+    found: Counter[str] = field(default_factory=Counter, init=False)
+
+    def __post_init__(self) -> None:
+        self._tags = TagLabels(self.cell, self.config.tag_labels)
         self._reported_readings: dict[str, int] = {}  # by service, the last one whose failures it reported
 
     async def run(self, collector: Collector) -> RunStatus:
@@ -109,7 +108,7 @@ class Inventory:
         """
         status = self.statuses.setdefault(collector.service, RunStatus())
         status.started_at, self.found[collector.service] = time.time(), 0
-        quotas, failures = declared_quotas([collector.service]), list[Failure]()
+        quotas, failures = self.registry.quotas([collector.service]), list[Failure]()
         await self.quotas.wait_until_read(quotas)
         for result in await asyncio.gather(*(self._scan(collector, scan) for scan in collector.scans)):
             await self._drop_missing(result)
@@ -135,10 +134,10 @@ class Inventory:
         """Set the labels of the known series to the tags that were just read."""
         settings_cache: dict[Hashable, SeriesSettings] = {}
         for number, key in enumerate(tuple(self.discovered)):
-            series, collector = self._fleet.series.get(key), collectors.get(key.service)
+            series, collector = self.fleet.series.get(key), collectors.get(key.service)
             if series and collector:
                 settings = replace(series.settings, tags=self._tags.labels_of(collector, key, {}, {}))
-                self._fleet.retag(key, settings_cache.setdefault(settings.content, settings))
+                self.fleet.retag(key, settings_cache.setdefault(settings.content, settings))
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
 
@@ -167,14 +166,14 @@ class Inventory:
 
     def _includes(self, service: str, signal: str, resource: Resource) -> bool:
         key = Key(*self.cell.key, service, signal, resource.utf8_safe)
-        return not self._config.is_excluded(self._labels(key))
+        return not self.config.is_excluded(self._labels(key))
 
     def _register(self, collector: Collector, observed: Observed, result: ScanResult) -> Key | None:
         key = Key(*self.cell.key, collector.service, observed.signal, observed.resource.utf8_safe)
-        if self._config.is_excluded(self._labels(key)):
+        if self.config.is_excluded(self._labels(key)):
             return None
         settings = self._settings(collector, key, observed, result)
-        self._fleet.put(key, observed, settings, self.cell.clock.minute())
+        self.fleet.put(key, observed, settings, self.cell.clock.minute())
         self.discovered[key] = result.source
         return key
 
@@ -185,17 +184,18 @@ class Inventory:
         self, collector: Collector, key: Key, observed: Observed, result: ScanResult
     ) -> SeriesSettings:
         labels = self._labels(key)
-        signal = catalogue()[key.service].signals[key.signal]
+        signal = self.registry.signal(key.service, key.signal)
         is_number = isinstance(observed.usage, float | int)  # read by inventories, not by polls
-        interval = self._config.inventory_interval if is_number else self._config.interval
+        interval = self.config.inventory_interval if is_number else self.config.interval
         pending, keep = (
-            self._config.alert_override(labels, name) for name in ("pending_for", "keep_firing_for")
+            self.config.alert_override(labels, name) for name in ("pending_for", "keep_firing_for")
         )
-        tolerance = self._config.tolerance_for(labels, signal.tolerance)
-        before = self._fleet.series.get(key)
+        tolerance = self.config.tolerance_for(labels, signal.tolerance)
+        before = self.fleet.series.get(key)
         settings = SeriesSettings(
+            signal=signal,
             limit=self._limit(key, signal, observed, result),
-            band=self._config.band_for(labels, DELIBERATE_CAP_BAND if observed.deliberate else signal.band),
+            band=self.config.band_for(labels, DELIBERATE_CAP_BAND if observed.deliberate else signal.band),
             delay=collector.publication_delay,
             stale_after=stale_after(interval, collector.publication_delay),
             pending_for=signal.pending_for if pending is None else pending // 60,
@@ -215,13 +215,13 @@ class Inventory:
         """
         known = self.quotas.known(signal.quota) if signal.quota else None
         candidates = {
-            LimitSource.OVERRIDE: self._config.limit_override(self._labels(key)),
+            LimitSource.OVERRIDE: self.config.limit_override(self._labels(key)),
             LimitSource.METRIC: observed.limit if observed.published_limit else None,
             LimitSource.API: observed.limit,
             **(known.values if known else {}),
             LimitSource.DOCUMENTED: signal.default_limit(key.region),
         }
-        limit, before = effective_limit(candidates, result.started_at), self._fleet.series.get(key)
+        limit, before = effective_limit(candidates, result.started_at), self.fleet.series.get(key)
         last = before.settings.limit if before else None
         has_failed = any(not failure.resource_path for failure in result.failures)
         unread = (ACTUAL_SOURCES if has_failed else ()) + (() if known else QUOTA_SOURCES)
@@ -237,8 +237,8 @@ class Inventory:
         for number, (key, source) in enumerate(tuple(self.discovered.items())):
             if source == result.source and is_missing(key):
                 del self.discovered[key]
-                if key in self._fleet.series:  # a reload may have dropped it
-                    self._fleet.drop(key)
+                if key in self.fleet.series:  # a reload may have dropped it
+                    self.fleet.drop(key)
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
 

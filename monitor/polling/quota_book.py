@@ -11,7 +11,7 @@ from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.scan import Scan
 from monitor.polling.quota_reading import read_quotas
-from rules.limits import LimitSource, Quota, catalogue
+from rules.limits import LimitSource, Quota
 
 log = logging.getLogger(__name__)
 
@@ -136,9 +136,3 @@ class QuotaBook:
         if failure != self._requests_failure:
             log.info("%s: pending quota requests are unknown: %s", "/".join(self._cell.key), failure.sentence)
         self.requests, self._requests_read_at, self._requests_failure = None, None, failure
-
-
-def declared_quotas(services: Iterable[str]) -> set[Quota]:
-    """Return the quotas that the signals of these services name."""
-    signals = (signal for service in services for signal in catalogue()[service].signals.values())
-    return {signal.quota for signal in signals if signal.quota}

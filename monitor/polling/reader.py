@@ -1,28 +1,25 @@
 """Reads the metrics of a cell with GetMetricData, 500 a call, into the fleet's rings."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
 import numpy as np
 from aiobotocore.config import AioConfig
 
-from collectors.base import Metric
 from monitor.aws.cell import Cell
 from monitor.aws.clients import CLIENT_CONFIG
 from monitor.aws.failure import AWS_ERRORS, Failure, failure_from
 from monitor.aws.rate_limiter import RateLimiter
-from monitor.cost.prices import METRIC_OWNERS
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.metric_query import metric_query
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.publication_delay import PublicationDelays
 from monitor.fleet.ring_columns import WINDOW
 from monitor.polling import codec, plan
 from monitor.polling.codec import MetricResult
+from monitor.polling.metric_owners import MetricOwners
 from monitor.polling.metric_pages import MetricPages
 from monitor.polling.rejected_metrics import InvalidRequestError, RejectedMetrics, is_validation_error
 
@@ -32,32 +29,26 @@ MAX_REQUESTS_PER_METRIC = 3  # in one poll, while its result is incomplete
 # Validation is left out, as the queries were built from checked metrics.
 CLIENT_CONFIG_WITHOUT_VALIDATION = CLIENT_CONFIG.merge(AioConfig(parameter_validation=False))
 
-DIMENSIONS = b'"Dimensions"'
-SERVICE_BY_METRIC = {
-    metric_query(Metric(*metric, stat="")).partition(DIMENSIONS)[0]: service
-    for metric, service in METRIC_OWNERS.items()
-}
 
-
+@dataclass(eq=False)
 class MetricReader:
     """Reads the metrics of one cell into the fleet, one `read` at a time.
 
-    polled: set at the end of each. rejected: the metrics to leave out. points_per_second: requested at most.
+    owners: the services that requested metrics are charged to. polled: set at the end of each `read`.
+    rejected: the metrics to leave out. points_per_second: requested at most.
     """
 
-    def __init__(
-        self,
-        cell: Cell,
-        fleet: Fleet,
-        polled: asyncio.Event | None = None,
-        rejected: RejectedMetrics | None = None,
-        points_per_second: float = POINTS_PER_SECOND,
-    ) -> None:
-        self._cell, self._fleet, self._polled = cell, fleet, polled or asyncio.Event()
-        self._delays = PublicationDelays(fleet.rings.namespaces)
-        self._point_limiter = RateLimiter(points_per_second)
+    cell: Cell
+    fleet: Fleet
+    owners: MetricOwners
+    polled: asyncio.Event = field(default_factory=asyncio.Event)
+    rejected: RejectedMetrics = field(default_factory=RejectedMetrics)
+    points_per_second: float = POINTS_PER_SECOND
+
+    def __post_init__(self) -> None:
+        self._delays = PublicationDelays(self.fleet.rings.namespaces)
+        self._point_limiter = RateLimiter(self.points_per_second)
         self._semaphore = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
-        self._rejected = rejected or RejectedMetrics()
         self._requested: set[bytes] | None = set()
 
     @property
@@ -68,7 +59,7 @@ class MetricReader:
     def _new_metrics(self) -> Mapping[bytes, int]:
         if (requested := self._requested) is None:
             return {}
-        listed = self._fleet.metrics(self._cell.key).items()
+        listed = self.fleet.metrics(self.cell.key).items()
         return {metric: row for metric, row in listed if metric not in requested}
 
     def finish_first_polls(self) -> None:
@@ -80,19 +71,19 @@ class MetricReader:
 
         only_new: only metrics that were not requested yet. A failure affects the metrics of its call only.
         """
-        self._rejected.start_poll()
-        listed = self._new_metrics() if only_new else self._fleet.metrics(self._cell.key)
+        self.rejected.start_poll()
+        listed = self._new_metrics() if only_new else self.fleet.metrics(self.cell.key)
         if self._requested is not None:
             self._requested.update(listed)
-        accepted, retried = self._rejected.partition(listed)
-        self._fleet.keep_rejected(self._cell.key, self._rejected.metrics)
-        rings = self._fleet.rings
+        accepted, retried = self.rejected.partition(listed)
+        self.fleet.keep_rejected(self.cell.key, self.rejected.metrics)
+        rings = self.fleet.rings
         requests = chain(*(plan.plan_requests(rings, metrics, now) for metrics in (accepted, retried)))
         failed = await asyncio.gather(*map(self._read, requests))
         self._delays.learn()
-        if (skew := self._cell.clock.skew) is not None:
-            self._cell.telemetry.clock_skew.labels(*self._cell.key).set(skew)
-        self._polled.set()
+        if (skew := self.cell.clock.skew) is not None:
+            self.cell.telemetry.clock_skew.labels(*self.cell.key).set(skew)
+        self.polled.set()
         return [failure for failures in failed for failure in failures]
 
     async def _read(self, request: plan.MetricRequest) -> list[Failure]:
@@ -100,7 +91,7 @@ class MetricReader:
         try:
             failed = await self._fetch(request)
         except InvalidRequestError as error:
-            if len(request.metrics) > 1 and self._rejected.try_split():
+            if len(request.metrics) > 1 and self.rejected.try_split():
                 first, second = halves(request)  # one after the other, as the splits are limited
                 return await self._read(first) + await self._read(second)
             failed = error.failure
@@ -110,8 +101,8 @@ class MetricReader:
 
     def _reject(self, metric: bytes, error: Failure) -> None:
         """Leave a metric out for a while, and make its series unobservable."""
-        self._rejected.add(metric)
-        self._fleet.mark_rejected(self._cell.key, metric, f"CloudWatch rejects the metric: {error.message}")
+        self.rejected.add(metric)
+        self.fleet.mark_rejected(self.cell.key, metric, f"CloudWatch rejects the metric: {error.message}")
 
     async def _fetch(self, request: plan.MetricRequest) -> Failure | None:
         """Send a request until all of its results are complete; return the failure, if any.
@@ -130,12 +121,12 @@ class MetricReader:
                         return None
             except Exception as error:
                 if not isinstance(error, AWS_ERRORS):  # a response of an unexpected form
-                    self._cell.telemetry.decode_errors.labels("answer").inc()
+                    self.cell.telemetry.decode_errors.labels("answer").inc()
                 failed = failure_from(error, "GetMetricData")
                 if is_validation_error(error):
                     raise InvalidRequestError(failed) from error
                 return failed
-        self._cell.telemetry.decode_errors.labels("incomplete").inc(len(missing))
+        self.cell.telemetry.decode_errors.labels("incomplete").inc(len(missing))
         example = next(iter(missing.values())).decode()
         requests = f"{MAX_REQUESTS_PER_METRIC} requests"
         sentence = f"{len(missing)} metrics stayed incomplete after {requests}, among them {example}"
@@ -148,17 +139,17 @@ class MetricReader:
 
         Raises one of AWS_ERRORS, among them PaginationError when there are more points than there can be.
         """
-        client = await self._cell.client("cloudwatch", CLIENT_CONFIG_WITHOUT_VALIDATION)
+        client = await self.cell.client("cloudwatch", CLIENT_CONFIG_WITHOUT_VALIDATION)
         send = codec.get_metric_data if codec.install(client) else codec.get_metric_data_by_botocore
         pages = MetricPages(metrics, len(request.minutes))
         await self._point_limiter.acquire(pages.max_points)
         while True:
             send_page = partial(send, client, metrics, request.minutes, pages.token)
-            page = await self._cell.call_with_retries("cloudwatch", "GetMetricData", send_page)
-            self._cell.clock.observe(page.date)
+            page = await self.cell.call_with_retries("cloudwatch", "GetMetricData", send_page)
+            self.cell.clock.observe(page.date)
             if pages.token is None:  # AWS bills successful requests, all pages together
-                for service, number in count_by_service(metrics.values()).items():
-                    self._cell.telemetry.count_requested_metrics(*self._cell.key, service, number)
+                for service, number in self.owners.count(metrics.values()).items():
+                    self.cell.telemetry.count_requested_metrics(*self.cell.key, service, number)
             if pages.add(page):
                 return pages.results
 
@@ -169,7 +160,7 @@ class MetricReader:
         future minutes by AWS's clock are discarded, and a minute without a point counts as read only after
         the publication delay.
         """
-        rings, listed = self._fleet.rings, self._fleet.metrics(self._cell.key)
+        rings, listed = self.fleet.rings, self.fleet.metrics(self.cell.key)
         still_listed = {
             n: result for n, result in results.items() if listed.get(request.metrics[n]) == request.rows[n]
         }
@@ -178,7 +169,7 @@ class MetricReader:
         times = np.array([time for result in still_listed.values() for time in result.timestamps], np.float64)
         values = np.array([value for result in still_listed.values() for value in result.values], np.float64)
         minutes = times // 60
-        stop = min(request.minutes.stop, self._cell.clock.minute())
+        stop = min(request.minutes.stop, self.cell.clock.minute())
         in_range = (minutes >= request.minutes.start) & (minutes < stop)
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which `write` discards
             values_in_range = values[in_range].astype(np.float32)
@@ -188,15 +179,10 @@ class MetricReader:
         self._delays.observe(rings.namespace[point_rows], requested_before, has_changed)
         rings.mark_requested(rows, stop - 1)
         unusable = rings.write(point_rows, minutes_in_range, values_in_range, marked_next=True)
-        self._cell.telemetry.points.labels("poll", "written").inc(values_in_range.size - unusable)
-        self._cell.telemetry.decode_errors.labels("point").inc(unusable + int(np.count_nonzero(~in_range)))
+        self.cell.telemetry.points.labels("poll", "written").inc(values_in_range.size - unusable)
+        self.cell.telemetry.decode_errors.labels("point").inc(unusable + int(np.count_nonzero(~in_range)))
         requested_from = NEVER if len(request.minutes) >= WINDOW else request.minutes.start
         rings.mark_read(rows, stop - 1 - rings.delays(rows), requested_from)
-
-
-def count_by_service(metrics: Iterable[bytes]) -> Mapping[str, int]:
-    """Count the metrics, given as JSON, by the service that they are read for."""
-    return Counter(SERVICE_BY_METRIC.get(metric.partition(DIMENSIONS)[0], "") for metric in metrics)
 
 
 def halves(request: plan.MetricRequest) -> list[plan.MetricRequest]:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from collectors import COLLECTORS
 from collectors.base import Collector
+from collectors.registry import Registry
 from monitor.aws.account import Account, account_name
 from monitor.aws.cell import Cell
-from monitor.aws.cell_factory import AwsEnvironment, open_cells
+from monitor.aws.cell_factory import AwsEnvironment, call_rates, open_cells
 from monitor.aws.clients import ClientCache
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.rate_limiter import RateLimiter
@@ -18,13 +18,15 @@ from monitor.aws.run_status import RunStatus
 from monitor.aws.status import AccountStatus, CellStatus, describe_failure
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
+from monitor.config.exclude import excludes_all_of
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey, Key
 from monitor.lib.schedule import Schedule
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.cell_watcher import CellWatcher
 from monitor.polling.inventory import YIELD_EVERY, Inventory
-from monitor.polling.quota_book import QuotaBook, declared_quotas
+from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
 from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
 from monitor.schema.selector import Location, SelectorLabels
@@ -50,6 +52,7 @@ class Watcher:
     """
 
     config: Config
+    registry: Registry
     fleet: Fleet
     telemetry: ProcessTelemetry
     aws_telemetry: AwsTelemetry
@@ -63,13 +66,20 @@ class Watcher:
     accounts: dict[str, AccountStatus] = field(init=False)
     complete: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     environment: AwsEnvironment = field(init=False)
+    _owners: MetricOwners = field(init=False)
     _start_limiter: RateLimiter = field(
         default_factory=lambda: RateLimiter(MAX_CELL_STARTS_PER_SECOND), init=False
     )
 
     def __post_init__(self) -> None:
-        self.environment = AwsEnvironment(self.clients or ClientCache())
-        names = {account_name(account): account.id or "" for account in self.config.monitored_accounts()}
+        self._owners = MetricOwners(self.registry.collectors)
+        self.environment = AwsEnvironment(
+            self.clients or ClientCache(), rates=call_rates(self.registry.collectors)
+        )
+        names = {
+            account_name(account): account.id or ""
+            for account in self.config.monitored_accounts(self.registry)
+        }
         self.open_attempted = {name: asyncio.Event() for name in names}
         self.accounts = {
             name: AccountStatus(name=name, account=id_, access=RunStatus()) for name, id_ in names.items()
@@ -108,9 +118,9 @@ class Watcher:
         services = {
             service
             for service in account.services
-            if not self.config.excludes_all_of(location._replace(service=service))
+            if not excludes_all_of(self.config.exclude, location._replace(service=service), self.registry)
         }
-        return [collector for collector in COLLECTORS if collector.service in services]
+        return self.registry.collectors_of(services)
 
     def _record_access(self, name: str, cells: Sequence[Cell]) -> None:
         """Record how an attempt to open an account ended."""
@@ -123,11 +133,11 @@ class Watcher:
 
     def _add_cell(self, account: Account, cell: Cell) -> CellWatcher:
         collectors = self._collectors(account, cell)
-        wanted = declared_quotas(collector.service for collector in collectors)
+        wanted = self.registry.quotas(collector.service for collector in collectors)
         quotas = QuotaBook(cell, wanted, self.timings.quota_interval)
-        inventory = Inventory(cell, self.fleet, self.config, account.name or "", quotas)
+        inventory = Inventory(cell, self.fleet, self.config, self.registry, quotas, account.name or "")
         inventory.discovered |= self.inherited.get(cell.key, {})
-        reader = MetricReader(cell, self.fleet, self.polled)
+        reader = MetricReader(cell, self.fleet, self._owners, self.polled)
         self.cells[cell.key] = CellWatcher(inventory, reader, collectors, self.telemetry, self.timings)
         return self.cells[cell.key]
 
@@ -165,7 +175,7 @@ class Watcher:
         """
         try:
             async with asyncio.TaskGroup() as tasks:
-                for account in self.config.monitored_accounts():
+                for account in self.config.monitored_accounts(self.registry):
                     tasks.create_task(self._run_account(account))
                 for attempted in self.open_attempted.values():
                     await attempted.wait()
@@ -188,7 +198,7 @@ class Watcher:
 
     async def run_once(self, report: Callable[[int, int], None]) -> None:
         """Run one inventory and one poll of every cell. report: called with the steps done and all steps."""
-        accounts = self.config.monitored_accounts()
+        accounts = self.config.monitored_accounts(self.registry)
         opened = [cell for cells in await asyncio.gather(*map(self.open_account, accounts)) for cell in cells]
         steps, done = 2 * len(opened), 0
 

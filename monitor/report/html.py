@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment
 from markupsafe import Markup
 
-from monitor.fleet.rows import Row, signal_of
+from monitor.fleet.rows import Row
 from monitor.lib.percent import format_percent
 from monitor.lib.telemetry import VERSION
 from monitor.lib.text import escape_unprintable
@@ -55,7 +55,6 @@ def template_environment() -> Environment:
         time_element,
         format_percent,
         escape_unprintable,
-        signal_of,
         usage_text,
     )
     environment.filters |= {one.__name__: one for one in filters}

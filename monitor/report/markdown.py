@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from monitor.fleet.key import Key
-from monitor.fleet.rows import Row, signal_of
+from monitor.fleet.rows import Row
 from monitor.lib.percent import format_percent
 from monitor.lib.telemetry import VERSION
 from monitor.render.markdown import code_span, escape_markdown
@@ -79,7 +79,7 @@ def _series_cells(summary: Summary, entry: SummaryRow) -> list[str]:
     limit = "unknown" if row.limit is None else row.unit.format(row.limit)
     texts = (
         row.zone.word + throttled,
-        _series_title(row.key),
+        _series_title(summary, row.key),
         summary.location(row.key),
         format_percent(row.utilization),
     )
@@ -89,8 +89,8 @@ def _series_cells(summary: Summary, entry: SummaryRow) -> list[str]:
     ]
 
 
-def _series_title(key: Key) -> str:
-    return f"{key.shown}: {signal_of(key).title}"
+def _series_title(summary: Summary, key: Key) -> str:
+    return f"{key.shown}: {summary.signal_title(key)}"
 
 
 def _since(entry: SummaryRow) -> str:
@@ -100,7 +100,7 @@ def _since(entry: SummaryRow) -> str:
 
 
 def _remedy(row: Row) -> str:
-    return escape_markdown(signal_of(row.key).remedy[0])
+    return escape_markdown(row.signal.remedy[0])
 
 
 def _newly_above(summary: Summary) -> Iterator[str]:
@@ -137,7 +137,7 @@ def _idle(summary: Summary) -> Iterator[str]:
     columns = ("resource", "location", "provisioned", "peak usage", "can be reduced by", "per month", "price")
     rows = [
         (
-            f"{one.name}: {signal_of(one.key).title}",
+            f"{one.name}: {summary.signal_title(one.key)}",
             summary.location(one.key),
             one.bought_text,
             one.peak_text,
@@ -170,7 +170,8 @@ def _blind_spots(summary: Summary) -> Iterator[str]:
         yield f"- {escape_markdown(cause.reason)}: {cause.series_count} series"
         for keys, enable in cause.commands.items:
             names = "; ".join(
-                f"{_series_title(key)} ({summary.location(key)})" for key in keys[:MAX_SERIES_PER_COMMAND]
+                f"{_series_title(summary, key)} ({summary.location(key)})"
+                for key in keys[:MAX_SERIES_PER_COMMAND]
             )
             omitted = len(keys) - MAX_SERIES_PER_COMMAND
             rest = f" and {omitted} more" if omitted > 0 else ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from collectors.registry import Registry
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import FailureClass, classify
 from monitor.aws.status import describe_failure
@@ -22,7 +23,7 @@ from monitor.polling.watcher import DUPLICATE_ENTRY, Watcher
 from monitor.report.check_formats import Report
 from monitor.schema.problems import ConfigError, problem_lines, problems_from_pydantic
 from monitor.schema.selector import Location, Selector, SelectorLabels
-from rules.limits import signals
+from monitor.schema.types import ConfigContext
 
 SeriesFilter = Callable[[Key], bool]
 
@@ -35,6 +36,7 @@ class ScanReport(Report):
     metrics_requested: metrics requested of GetMetricData. cost_dollars: the list price of these requests.
     """
 
+    registry: Registry
     history_of: Callable[[Key], SeriesHistory]
     finished_at: float
     cells: Sequence[tuple[str, str, str]]
@@ -42,25 +44,30 @@ class ScanReport(Report):
     cost_dollars: float
 
 
-def parse_selectors(patterns_by_label: Mapping[str, Sequence[str] | None]) -> list[list[Selector]]:
+def parse_selectors(
+    patterns_by_label: Mapping[str, Sequence[str] | None], registry: Registry
+) -> list[list[Selector]]:
     """Return a list of selectors for each label that has patterns; a series must match one of each list.
 
     The patterns are those of the configuration: a signal may be prefixed with its service, and an account
     may be given by name. Raises ConfigError.
     """
+    context = ConfigContext(registry=registry)
     given = {label: patterns for label, patterns in patterns_by_label.items() if patterns}
     try:
         return [
-            [Selector.model_validate({label: pattern}) for pattern in patterns]
+            [Selector.model_validate({label: pattern}, context=context) for pattern in patterns]
             for label, patterns in given.items()
         ]
     except ValidationError as error:
         raise ConfigError(problem_lines("headroom", problems_from_pydantic(error, Selector))) from None
 
 
-def series_filter(config: Config, selectors: Iterable[Iterable[Selector]]) -> SeriesFilter:
+def series_filter(
+    config: Config, registry: Registry, selectors: Iterable[Iterable[Selector]]
+) -> SeriesFilter:
     """Return a predicate of keys that is true for series that the selectors match."""
-    names = {account.id: account.name or "" for account in config.monitored_accounts()}
+    names = {account.id: account.name or "" for account in config.monitored_accounts(registry)}
 
     def matches(key: Key) -> bool:
         # At most one entry has no id before the first call.
@@ -89,19 +96,21 @@ def requested_failures(
     ]
 
 
-def limit_to_requested_services(config: Config, selectors: Iterable[Iterable[Selector]]) -> Config:
+def limit_to_requested_services(
+    config: Config, registry: Registry, selectors: Iterable[Iterable[Selector]]
+) -> Config:
     """Return the configuration without the services that no selector matches: reading them costs money.
 
     Raises ConfigError when no service is left.
     """
     requested = {
         signal.service
-        for signal in signals()
+        for signal in registry.signals
         if all(any(one.matches_signal(signal.service, signal.name) for one in some) for some in selectors)
     }
     accounts = [
         account.model_copy(update={"services": tuple(one for one in account.services if one in requested)})
-        for account in config.monitored_accounts()
+        for account in config.monitored_accounts(registry)
     ]
     left = tuple(account for account in accounts if account.services)
     if not left:
@@ -110,17 +119,20 @@ def limit_to_requested_services(config: Config, selectors: Iterable[Iterable[Sel
 
 
 async def scan_once(
-    config: Config, selectors: Sequence[Sequence[Selector]], report_progress: Callable[[int, int], None]
+    config: Config,
+    registry: Registry,
+    selectors: Sequence[Sequence[Selector]],
+    report_progress: Callable[[int, int], None],
 ) -> ScanReport:
     """Read and judge everything once. Errors of AWS are part of the report.
 
     report_progress: called with the number of steps done and the number of all steps.
     """
-    matches = series_filter(config, selectors)
+    matches = series_filter(config, registry, selectors)
     fleet, telemetry = Fleet(), ProcessTelemetry()
     aws_telemetry = AwsTelemetry(telemetry.registry)
     cost = CostTelemetry(telemetry.registry, aws_telemetry.metrics_requested)
-    watcher = Watcher(config, fleet, telemetry, aws_telemetry)
+    watcher = Watcher(config, registry, fleet, telemetry, aws_telemetry)
     try:
         await watcher.run_once(report_progress)
     finally:
@@ -133,6 +145,7 @@ async def scan_once(
         rows=rows_of(fleet, matches),
         failures=watcher.sentences(),
         requested_failures=requested_failures(watcher.failures(), selectors),
+        registry=registry,
         history_of=lambda key: SeriesHistory.of(fleet, fleet.series[key], now),
         finished_at=finished_at,
         cells=[(*key, cell.inventory.account_name) for key, cell in sorted(watcher.cells.items())],

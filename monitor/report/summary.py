@@ -93,6 +93,10 @@ class Summary:
         """The addresses at which AWS publishes the prices in use."""
         return sorted({one.price_source for one in self.idle.items if one.price_source})
 
+    def signal_title(self, key: Key) -> str:
+        """Return the title of a series' signal."""
+        return self.scan.registry.signal(key.service, key.signal).title
+
     def location(self, key: Key) -> str:
         """Return the name of the account, or else its id, and the region."""
         names = {account: name for account, _, name in self.scan.cells}

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo,
 
 from monitor.lib.files import read_file
 from monitor.schema.problems import problem
-from monitor.schema.types import MAX_SECRET_BYTES, ConfigModel, SecretSources, is_http_url
+from monitor.schema.types import MAX_SECRET_BYTES, ConfigContext, ConfigModel, is_http_url
 
 MIN_SECRET_SEGMENT = 8  # characters; shorter segments of a URL's path are taken for words of an API
 
@@ -43,7 +43,7 @@ Secret = Annotated[SecretStr, BeforeValidator(_one_line)]
 SecretUrl = Annotated[Secret, AfterValidator(_url)]
 
 
-def from_environment(name: Any, sources: SecretSources) -> str:
+def from_environment(name: Any, sources: ConfigContext) -> str:
     """Return the value of a variable. Raises PydanticCustomError, which does not show the value."""
     value = sources.environ.get(name) if isinstance(name, str) else None
     if not value:
@@ -51,7 +51,7 @@ def from_environment(name: Any, sources: SecretSources) -> str:
     return value
 
 
-def from_file(name: Any, sources: SecretSources) -> str:
+def from_file(name: Any, sources: ConfigContext) -> str:
     """Return the content of a file, stripped. Raises PydanticCustomError, which does not show the content."""
     try:
         value = str(read_file(sources.folder / name, MAX_SECRET_BYTES), "utf-8").strip()
@@ -62,14 +62,14 @@ def from_file(name: Any, sources: SecretSources) -> str:
     return value
 
 
-READERS: Final[Mapping[str, Callable[[Any, SecretSources], str]]] = {
+READERS: Final[Mapping[str, Callable[[Any, ConfigContext], str]]] = {
     "_env": from_environment,
     "_file": from_file,
 }
 
 
-def _read_secret(read: Callable[[Any, SecretSources], str], name: Any, info: ValidationInfo) -> str:
-    return read(name, info.context or SecretSources())
+def _read_secret(read: Callable[[Any, ConfigContext], str], name: Any, info: ValidationInfo) -> str:
+    return read(name, info.context or ConfigContext())
 
 
 NAME_SCHEMA = WithJsonSchema({"type": "string"})

@@ -3,10 +3,10 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cache, partial
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,28 +19,40 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
 
-from collectors import COLLECTORS
+from collectors.registry import Registry
 from monitor.schema.problems import problem, shown_value, unexpected
-from rules.limits import signals
 
 ALL_REGIONS = "all"  # instead of a list: every region that is enabled in the account
 MAX_SECRET_BYTES = 64 * 1024  # of a file with a secret
 SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MAX_PORT = 65535
 
-Names = Callable[[], tuple[str, ...]]
+Names = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class SecretSources:
-    """The places that secrets are read from: an environment, and the folder of relative file names."""
+class ConfigContext:
+    """What a configuration is validated with: the context of pydantic's validators.
+
+    environ: the variables that secrets are read from. folder: the folder of relative file names. registry:
+    the services and signals that may be named; None: any.
+    """
 
     environ: Mapping[str, str] = field(default_factory=dict)
     folder: Path = Path()
+    registry: Registry | None = None
+
+
+def registry_of(info: ValidationInfo) -> Registry | None:
+    """Return the registry that a configuration is validated against; None without one."""
+    context = info.context
+    return context.registry if isinstance(context, ConfigContext) else None
 
 
 class ConfigModel(BaseModel):
@@ -60,18 +72,6 @@ class ConfigModel(BaseModel):
 
 
 @cache
-def known_services() -> tuple[str, ...]:
-    """Return the services that have a collector."""
-    return tuple(collector.service for collector in COLLECTORS)
-
-
-@cache
-def known_signals() -> tuple[str, ...]:
-    """Return the signals of the catalogue, as `name` and as `service.name`."""
-    return tuple(name for signal in signals() for name in (signal.name, signal.id))
-
-
-@cache
 def known_regions() -> tuple[str, ...]:
     """Return the regions with CloudWatch, of every partition that the installed botocore knows."""
     session = botocore.session.get_session()
@@ -88,17 +88,42 @@ def _text(value: Any) -> Any:
 
 
 def _one_of(expected: str, names: Names, value: str) -> str:
-    return _checked(expected, names, value, is_valid=value in names())
+    if value not in names:
+        raise unexpected(expected, value, names)
+    return value
 
 
 def _pattern_of(expected: str, names: Names, value: str) -> str:
-    return _checked(expected, names, value, is_valid=any(fnmatchcase(name, value) for name in names()))
-
-
-def _checked(expected: str, names: Names, value: str, is_valid: bool) -> str:
-    if not is_valid:
-        raise unexpected(expected, value, names())
+    if not any(fnmatchcase(name, value) for name in names):
+        raise unexpected(expected, value, names)
     return value
+
+
+def _service(value: str, info: ValidationInfo) -> str:
+    registry = registry_of(info)
+    return _one_of(_one_of_services(registry), registry.service_names, value) if registry else value
+
+
+def _service_pattern(value: str, info: ValidationInfo) -> str:
+    registry = registry_of(info)
+    return _pattern_of(_one_of_services(registry), registry.service_names, value) if registry else value
+
+
+def _one_of_services(registry: Registry) -> str:
+    return f"one of {', '.join(registry.service_names)}"
+
+
+def _signal_pattern(value: str, info: ValidationInfo) -> str:
+    registry = registry_of(info)
+    return _pattern_of("a signal of the catalogue", registry.signal_names, value) if registry else value
+
+
+def _region(value: str) -> str:
+    return _one_of("an AWS region", (*known_regions(), ALL_REGIONS), value)
+
+
+def _region_pattern(value: str) -> str:
+    return _pattern_of("an AWS region", known_regions(), value)
 
 
 def _all_or_list(value: Any) -> Any:
@@ -187,16 +212,10 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Ratio = Annotated[Number, Field(ge=0, le=1)]
 Duration = Annotated[float, BeforeValidator(_seconds), WithJsonSchema({"type": ["number", "string"]})]
 
-KNOWN_SERVICE = f"one of {', '.join(known_services())}"
-Service = Annotated[
-    Text,
-    AfterValidator(partial(_one_of, KNOWN_SERVICE, known_services)),
-    WithJsonSchema({"type": "string", "enum": list(known_services())}),
-]
+SERVICE_SCHEMA: JsonSchemaValue = {"type": "string", "format": "service"}  # see `config.example`
+Service = Annotated[Text, AfterValidator(_service), WithJsonSchema(SERVICE_SCHEMA)]
 Services = Annotated[tuple[Service, ...], AfterValidator(_unique)]
-Region = Annotated[
-    Text, AfterValidator(partial(_one_of, "an AWS region", lambda: (*known_regions(), ALL_REGIONS)))
-]
+Region = Annotated[Text, AfterValidator(_region)]
 Regions = Annotated[
     tuple[Region, ...],
     BeforeValidator(_all_or_list),
@@ -204,11 +223,9 @@ Regions = Annotated[
     WithJsonSchema({"anyOf": [{"const": ALL_REGIONS}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 
-ServicePattern = Annotated[Text, AfterValidator(partial(_pattern_of, KNOWN_SERVICE, known_services))]
-SignalPattern = Annotated[
-    Text, AfterValidator(partial(_pattern_of, "a signal of the catalogue", known_signals))
-]
-RegionPattern = Annotated[Text, AfterValidator(partial(_pattern_of, "an AWS region", known_regions))]
+ServicePattern = Annotated[Text, AfterValidator(_service_pattern)]
+SignalPattern = Annotated[Text, AfterValidator(_signal_pattern)]
+RegionPattern = Annotated[Text, AfterValidator(_region_pattern)]
 
 Tags = Annotated[tuple[Text, ...], AfterValidator(_unique)]
 FileName = Annotated[Text, AfterValidator(_file_name)]

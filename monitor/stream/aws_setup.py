@@ -5,22 +5,19 @@ The filters include exactly the metrics that the collectors read, as AWS bills a
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import orjson
 
-from collectors import COLLECTORS
 from collectors.base import Collector
 from monitor.stream.cloudformation import PropertyValue, template
-from monitor.stream.declared_metrics import additional_statistics, statistics_by_metric
+from monitor.stream.declared_metrics import MetricId, additional_statistics, statistics_by_metric
 
 TERRAFORM_TEMPLATE = Path(__file__).with_name("terraform.tf")
 FILTERS_PLACEHOLDER = "  # FILTERS\n"
-
-MetricId = tuple[str, str]  # namespace, name
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +32,11 @@ class StreamFilters:
     additional: Mapping[tuple[str, ...], list[MetricId]]
 
 
-def filters_for(services: Collection[str], collectors: Iterable[Collector] = COLLECTORS) -> StreamFilters:
-    """Return the filters for the metrics that the collectors of these services read."""
+def filters_for(collectors: Iterable[Collector]) -> StreamFilters:
+    """Return the filters for the metrics that these collectors read."""
     names = defaultdict[str, list[str]](list)
     additional = defaultdict[tuple[str, ...], list[MetricId]](list)
-    selected = (one for one in collectors if one.service in services)
-    for metric, statistics in statistics_by_metric(selected).items():
+    for metric, statistics in statistics_by_metric(collectors).items():
         names[metric[0]].append(metric[1])
         if extra := additional_statistics(statistics):
             additional[extra].append(metric)

@@ -1,13 +1,15 @@
 """The metrics that collectors declare, their statistics and units. Only these are decoded from a stream."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from collectors import COLLECTORS
 from collectors.base import Collector
+from monitor.cost.prices import metric_owners
 from monitor.stream.points import BASE_STATISTICS
 from rules.units import Unit
 
+MetricId = tuple[str, str]  # namespace, name
 Statistics = tuple[str, ...]  # as CloudWatch names them
 
 # The names of statistics in CloudWatch, and in the points of streams.
@@ -15,18 +17,16 @@ STATISTIC_FIELDS = {"Sum": "sum", "Maximum": "max", "Minimum": "min", "SampleCou
 AVERAGE = "Average"  # sum / count
 
 
-def statistics_by_metric(
-    collectors: Iterable[Collector] = COLLECTORS,
-) -> Mapping[tuple[str, str], Statistics]:
+def statistics_by_metric(collectors: Iterable[Collector]) -> Mapping[MetricId, Statistics]:
     """Return the statistics that collectors read, by namespace and name of the metric, sorted."""
-    statistics = defaultdict[tuple[str, str], set[str]](set)
+    statistics = defaultdict[MetricId, set[str]](set)
     for collector in collectors:
         for metric in collector.metrics:
             statistics[metric.namespace, metric.name].add(metric.stat)
     return {metric: tuple(sorted(read)) for metric, read in sorted(statistics.items())}
 
 
-def units_by_metric(collectors: Iterable[Collector] = COLLECTORS) -> Mapping[tuple[str, str], Unit]:
+def units_by_metric(collectors: Iterable[Collector]) -> Mapping[MetricId, Unit]:
     """Return the unit that collectors expect, by namespace and name of the metric."""
     metrics = (metric for collector in collectors for metric in collector.metrics)
     return {(metric.namespace, metric.name): metric.unit for metric in metrics}
@@ -37,7 +37,7 @@ def additional_statistics(statistics: Iterable[str]) -> Statistics:
     return tuple(sorted({name for name in statistics if name not in STATISTIC_FIELDS and name != AVERAGE}))
 
 
-def services_by_namespace(collectors: Iterable[Collector] = COLLECTORS) -> Mapping[str, frozenset[str]]:
+def services_by_namespace(collectors: Iterable[Collector]) -> Mapping[str, frozenset[str]]:
     """Return the services whose collectors read metrics of a namespace, by namespace."""
     services = defaultdict[str, set[str]](set)
     for collector in collectors:
@@ -46,11 +46,37 @@ def services_by_namespace(collectors: Iterable[Collector] = COLLECTORS) -> Mappi
     return {namespace: frozenset(names) for namespace, names in services.items()}
 
 
-DECLARED_METRICS = statistics_by_metric()
-DECLARED_UNITS = units_by_metric()
-SERVICES_BY_NAMESPACE = services_by_namespace()
-DECODED_STATISTICS: Statistics = (
-    *BASE_STATISTICS,
-    *additional_statistics(name for names in DECLARED_METRICS.values() for name in names),
-)
-MAX_STATISTICS = max(map(len, DECLARED_METRICS.values()))  # of one metric
+@dataclass(frozen=True, slots=True)
+class DeclaredMetrics:
+    """The metrics that a stream is decoded for, by namespace and name.
+
+    statistics: those that collectors read. units: those that collectors expect. owners: the services that
+    the metrics are charged to. services: by namespace, those whose collectors read metrics of it.
+    decoded: the statistics that are decoded of each point.
+    """
+
+    statistics: Mapping[MetricId, Statistics]
+    units: Mapping[MetricId, Unit]
+    owners: Mapping[MetricId, str]
+    services: Mapping[str, frozenset[str]]
+    decoded: Statistics
+
+    @classmethod
+    def of(cls, collectors: Sequence[Collector]) -> "DeclaredMetrics":
+        """Return the metrics that these collectors declare."""
+        statistics = statistics_by_metric(collectors)
+        return cls(
+            statistics=statistics,
+            units=units_by_metric(collectors),
+            owners=metric_owners(collectors),
+            services=services_by_namespace(collectors),
+            decoded=(
+                *BASE_STATISTICS,
+                *additional_statistics(name for names in statistics.values() for name in names),
+            ),
+        )
+
+    @property
+    def max_statistics(self) -> int:
+        """The highest number of statistics that are read of one metric."""
+        return max(map(len, self.statistics.values()), default=0)

@@ -9,7 +9,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
-from monitor.stream.declared_metrics import DECODED_STATISTICS, MAX_STATISTICS, SERVICES_BY_NAMESPACE
+from monitor.stream.declared_metrics import DeclaredMetrics
 from monitor.stream.discovery import CellService, Discovery
 from monitor.stream.early_points import MAX_EARLY_POINTS, EarlyPoints, NamedPoints
 from monitor.stream.implied_zeros import ImpliedZeros
@@ -30,13 +30,15 @@ class FleetWriter:
     def __init__(
         self,
         fleet: Fleet,
+        metrics: DeclaredMetrics,
         telemetry: StreamTelemetry,
         discovery: Discovery,
         max_early_points: int = MAX_EARLY_POINTS,
     ) -> None:
         self._fleet, self._telemetry, self._discovery = fleet, telemetry, discovery
-        self._index = RowIndex(fleet, NameInterner())
-        self._zeros = ImpliedZeros(fleet)
+        self._metrics = metrics
+        self._index = RowIndex(fleet, metrics, NameInterner())
+        self._zeros = ImpliedZeros(fleet, metrics)
         self._requested: dict[CellService, float] = {}  # time of the last request, epoch seconds
         self._early = EarlyPoints(discovery.may_discover, max_early_points)
         self._lock = asyncio.Lock()
@@ -60,7 +62,7 @@ class FleetWriter:
 
     def _index_of(self, names: NameInterner) -> RowIndex:
         if self._index.names is not names:
-            self._index = RowIndex(self._fleet, names)
+            self._index = RowIndex(self._fleet, self._metrics, names)
         return self._index
 
     async def _write_part(self, part: NamedPoints, now: float) -> None:
@@ -103,7 +105,7 @@ class FleetWriter:
         early, awaited = list[int](), set[CellService]()
         for number in unknown.tolist():
             name = part.names.by_number[number]
-            services = {(name.cell, one) for one in SERVICES_BY_NAMESPACE[name.namespace]}
+            services = {(name.cell, one) for one in self._metrics.services[name.namespace]}
             if discovering := {one for one in services if self._early.may_discover(*one)}:
                 early.append(number)
                 awaited |= discovering
@@ -117,9 +119,10 @@ class FleetWriter:
         self, index: RowIndex, numbers: Numbers, minutes: Ints, values: Values, minute: int
     ) -> None:
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            average = values[DECODED_STATISTICS.index("sum")] / values[DECODED_STATISTICS.index("count")]
-            statistics = np.vstack([values, average])  # the rows are STATISTICS
-            for n in range(MAX_STATISTICS):
+            decoded = self._metrics.decoded
+            average = values[decoded.index("sum")] / values[decoded.index("count")]
+            statistics = np.vstack([values, average])
+            for n in range(index.row.shape[1]):
                 has_row = index.row[numbers, n] != NO_ROW
                 with_row = numbers[has_row]
                 factors = index.conversion[with_row, n]
@@ -134,7 +137,7 @@ class FleetWriter:
         for number in unknown[~index.inventory_requested[unknown]].tolist():
             name = index.names.by_number[number]
             if self._fleet.metrics(name.cell):  # else the cell is not monitored, or nothing was found yet
-                services = SERVICES_BY_NAMESPACE[name.namespace]
+                services = self._metrics.services[name.namespace]
                 requested = [self._request(name.cell, service, now) for service in services]
                 index.inventory_requested[number] = any(requested)
 

@@ -21,15 +21,12 @@ from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
-from monitor.stream.declared_metrics import DECLARED_METRICS
+from monitor.stream.declared_metrics import DeclaredMetrics
 from monitor.stream.row_index import CellMetric
 
 ABSENT_AFTER = 2  # minutes; the points of one minute arrive within one or two minutes
 # A metric query is JSON; what precedes its dimensions names the namespace and the metric.
 DIMENSIONS = b',"Dimensions":'
-METRIC_BY_QUERY_HEAD: Mapping[bytes, tuple[str, str]] = {
-    metric_query(Metric(*metric, stat="")).partition(DIMENSIONS)[0]: metric for metric in DECLARED_METRICS
-}
 
 ZeroRows = Mapping[str, Ints]  # by metric
 
@@ -56,8 +53,12 @@ class ImpliedZeros:
     The watermarks of namespaces are those of the rings, which polls advance, too.
     """
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, metrics: DeclaredMetrics) -> None:
         self._fleet = fleet
+        self._metric_by_query_head = {
+            metric_query(Metric(*metric, stat="")).partition(DIMENSIONS)[0]: metric
+            for metric in metrics.statistics
+        }
         self._carried = defaultdict[tuple[CellKey, str], CarriedMetrics](CarriedMetrics)
         self._zero_rows: dict[
             CellKey, tuple[int, Mapping[str, ZeroRows]]
@@ -102,7 +103,7 @@ class ImpliedZeros:
         if layout != rings.layout:
             found = defaultdict[str, dict[str, list[int]]](lambda: defaultdict(list))
             for query, row in self._fleet.metrics(cell).items():
-                metric = METRIC_BY_QUERY_HEAD.get(query.partition(DIMENSIONS)[0])
+                metric = self._metric_by_query_head.get(query.partition(DIMENSIONS)[0])
                 if metric and rings.zero_when_absent[row]:
                     found[metric[0]][metric[1]].append(row)
             zeros = {

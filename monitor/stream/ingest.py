@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from monitor.fleet.fleet import Fleet
 from monitor.lib.byte_budget import MAX_BYTES, ByteBudget
 from monitor.stream.dead_letters import DeadLetterStore, MemoryDeadLetterStore, StreamDeadLetter
-from monitor.stream.declared_metrics import DECLARED_METRICS, DECODED_STATISTICS
+from monitor.stream.declared_metrics import DeclaredMetrics
 from monitor.stream.decode import decode_records
 from monitor.stream.decode_budget import DecodeBudgetExceededError
 from monitor.stream.discovery import Discovery
@@ -54,17 +54,18 @@ class DecodedRequest:
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
-    """The store of dead letters, and limits of memory.
+    """The store of dead letters, limits of memory, and the clock.
 
     dead_letters: stores the pieces that cannot be decoded. max_body_bytes: of all requests that are being
     received or processed. max_early_points: number of points that wait for an inventory. max_interner_bytes:
-    memory for the names of metrics.
+    memory for the names of metrics. clock: returns epoch seconds.
     """
 
     dead_letters: DeadLetterStore = field(default_factory=MemoryDeadLetterStore)
     max_body_bytes: int = MAX_BYTES
     max_early_points: int = MAX_EARLY_POINTS
     max_interner_bytes: int = MAX_INTERNER_BYTES
+    clock: Callable[[], float] = time.time
 
 
 class Ingest:
@@ -78,25 +79,25 @@ class Ingest:
     def __init__(
         self,
         fleet: Fleet,
+        metrics: DeclaredMetrics,
         telemetry: StreamTelemetry,
         discovery: Discovery = NO_DISCOVERY,
-        clock: Callable[[], float] = time.time,
         options: IngestOptions | None = None,
     ) -> None:
-        """clock: returns epoch seconds."""
+        """metrics: those to decode."""
         self._options = options or IngestOptions()
         self.telemetry, self.dead_letters = telemetry, self._options.dead_letters
         self.budget = ByteBudget(self._options.max_body_bytes)
         self.arrived = asyncio.Event()
-        self._writer = FleetWriter(fleet, telemetry, discovery, self._options.max_early_points)
-        self._clock = clock
+        self._writer = FleetWriter(fleet, metrics, telemetry, discovery, self._options.max_early_points)
+        self._metrics, self._clock = metrics, self._options.clock
         self.names = self._new_interner()
         self._accepted = OrderedDict[Fingerprint, None]()
         self._thread = ThreadPoolExecutor(1, "stream")
         telemetry.set_held_bytes(lambda: self.budget.used)
 
     def _new_interner(self) -> NameInterner:
-        return NameInterner(DECLARED_METRICS, self._options.max_interner_bytes)
+        return NameInterner(self._metrics.statistics, self._options.max_interner_bytes)
 
     async def ingest(self, request: FirehoseRequest) -> None:
         """Write all points of a request to the fleet.
@@ -133,7 +134,7 @@ class Ingest:
             self.names = self._new_interner()
         self.names.begin_body()
         try:
-            points, any_valid = decode_records(records, self.names, DECODED_STATISTICS)
+            points, any_valid = decode_records(records, self.names, self._metrics.decoded)
         except DecodeBudgetExceededError:
             raise EnvelopeError("it is more expensive to decode than any body that AWS sends") from None
         return DecodedRequest(fingerprint, points, self.names, any_valid)

@@ -7,18 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from collectors.base import Metric
-from monitor.cost.prices import METRIC_OWNERS
 from monitor.fleet.columns import Columns, Flags, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import metric_query
 from monitor.stream.declared_metrics import (
     AVERAGE,
-    DECLARED_METRICS,
-    DECLARED_UNITS,
-    DECODED_STATISTICS,
-    MAX_STATISTICS,
     STATISTIC_FIELDS,
+    DeclaredMetrics,
 )
 from monitor.stream.interner import MetricName, NameInterner
 from monitor.stream.points import Numbers
@@ -27,7 +23,6 @@ from monitor.stream.units import conversion_factor
 Item = TypeVar("Item")
 
 NO_ROW = -1
-STATISTICS = (*DECODED_STATISTICS, AVERAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +38,14 @@ class RowIndex(Columns):
     """Columns by the number of a name. Two-dimensional ones are [name, declared statistic of the metric].
 
     layout: the rings' layout for which `row` is valid. row: NO_ROW where no series uses the metric.
-    statistic: index in STATISTICS. conversion: factor to the metric's unit, NaN if the units are
-    incompatible. metric: index in `metrics`. owner: index in `owners`, pairs of cell and service.
+    statistic: index in the decoded statistics and, as the last one, their average. conversion: factor to the
+    metric's unit, NaN if the units are incompatible. metric: index in `metrics`. owner: index in `owners`,
+    pairs of cell and service.
     inventory_requested: true if an inventory was requested for the name.
     """
 
     declared: ClassVar = {
         "layout": (np.int64, -1),
-        "row": (np.int32, NO_ROW, MAX_STATISTICS),
-        "statistic": (np.int8, 0, MAX_STATISTICS),
-        "conversion": (np.float64, np.nan, MAX_STATISTICS),
         "metric": (np.int32, -1),
         "owner": (np.int32, -1),
         "inventory_requested": (np.bool_, False),
@@ -65,9 +58,15 @@ class RowIndex(Columns):
     owner: Ints
     inventory_requested: Flags
 
-    def __init__(self, fleet: Fleet, names: NameInterner) -> None:
-        super().__init__()
-        self.names, self._fleet = names, fleet
+    def __init__(self, fleet: Fleet, metrics: DeclaredMetrics, names: NameInterner) -> None:
+        width = metrics.max_statistics
+        super().__init__(
+            row=(np.int32, NO_ROW, width),
+            statistic=(np.int8, 0, width),
+            conversion=(np.float64, np.nan, width),
+        )
+        self.names, self._fleet, self._declared = names, fleet, metrics
+        self._statistics = (*metrics.decoded, AVERAGE)
         self.metrics: list[CellMetric] = []
         self._metric_numbers: dict[CellMetric, int] = {}
         self.owners: list[tuple[CellKey, str]] = []
@@ -86,18 +85,18 @@ class RowIndex(Columns):
         return unknown
 
     def _add(self, name: MetricName) -> None:
-        number, statistics = self.allocate(), DECLARED_METRICS[name.namespace, name.metric]
-        unit = DECLARED_UNITS[name.namespace, name.metric]
+        id_ = name.namespace, name.metric
+        number, statistics, unit = self.allocate(), self._declared.statistics[id_], self._declared.units[id_]
         metrics = [
             Metric(name.namespace, name.metric, stat, dimensions=name.dimensions) for stat in statistics
         ]
         self._queries.append(tuple(map(metric_query, metrics)))
         for n, statistic in enumerate(statistics):
-            self.statistic[number, n] = STATISTICS.index(STATISTIC_FIELDS.get(statistic, statistic))
+            self.statistic[number, n] = self._statistics.index(STATISTIC_FIELDS.get(statistic, statistic))
             self.conversion[number, n] = conversion_factor(name.unit, unit, statistic)
         metric = CellMetric(name.cell, name.namespace, name.metric)
         self.metric[number] = _index(self._metric_numbers, self.metrics, metric)
-        owner = name.cell, METRIC_OWNERS[name.namespace, name.metric]
+        owner = name.cell, self._declared.owners[id_]
         self.owner[number] = _index(self._owner_numbers, self.owners, owner)
 
     def _find_rows(self, number: int) -> None:

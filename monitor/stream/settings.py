@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 
 from monitor.lib.files import read_file
 from monitor.schema.problems import problem, shown_value
-from monitor.schema.types import MAX_SECRET_BYTES, ConfigModel, Duration, SecretSources, Text
+from monitor.schema.types import MAX_SECRET_BYTES, ConfigContext, ConfigModel, Duration, Text
 from monitor.stream.firehose_access import FirehoseAccess
 
 ACCESS_KEYS_VARIABLE = "HEADROOM_STREAM_ACCESS_KEYS"
@@ -25,7 +25,7 @@ def access_keys_from(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 def _keys(file: Any, info: ValidationInfo) -> tuple[SecretStr, ...]:
     """Read access keys from a file, one a line. No error message shows them."""
-    sources = info.context or SecretSources()
+    sources = info.context or ConfigContext()
     try:
         lines = str(read_file(sources.folder / file, MAX_SECRET_BYTES), "utf-8").split()
     except (OSError, ValueError, TypeError):

@@ -96,7 +96,7 @@ class SeriesDetail:
         model = self.model
         resource = Resource(model.resource_kind, tuple(model.resource_path))
         key = Key(model.account, model.region, model.service, model.signal, resource)
-        settings = SeriesSettings(limit=self.limit, band=model.band)
+        settings = SeriesSettings(signal=model.catalogue_entry, limit=self.limit, band=model.band)
         series = Series(key=key, slot=NO_SLOT, settings=settings, unobservable=None)
         return increase_command(model.catalogue_entry, series, model.utilization)
 

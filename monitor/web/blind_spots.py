@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from collectors.registry import Registry
 from monitor.alerting import blind_text
 from monitor.alerting.visibility import BlindSpot, group_targets, observation_targets
 from monitor.aws.status import MonitorStatus
@@ -40,24 +41,27 @@ def unobservable_groups(snapshot: Snapshot) -> list[UnobservableGroup[str]]:
     return group_unobservable((key.service, key, cause) for key, cause in found)
 
 
-def failure_groups(status: MonitorStatus) -> list[FailureGroup]:
+def failure_groups(status: MonitorStatus, registry: Registry) -> list[FailureGroup]:
     """Return the failed reads by account and cause; what was never read comes first."""
     # Start and intervals only decide which targets are late, and the page lists failures only.
     targets = list(observation_targets(status, started=0.0, intervals=(0.0, 0.0)))
-    groups = map(_failure_group, group_targets((one for one in targets if one.cause), targets))
+    spots = group_targets((one for one in targets if one.cause), targets)
+    groups = [_failure_group(spot, registry) for spot in spots]
     return sorted(groups, key=lambda one: (not one.never_succeeded, one.location, one.cause))
 
 
-def _failure_group(spot: BlindSpot) -> FailureGroup:
+def _failure_group(spot: BlindSpot, registry: Registry) -> FailureGroup:
     regions = {one.region: "" for one in spot.targets if one.region}
     return FailureGroup(
         cause=spot.cause,
         location=_location(spot, sorted(regions)),
-        summary=blind_text.summary(spot),
+        summary=blind_text.summary(spot, registry),
         codes=", ".join(sorted({failure.code for one in spot.targets for failure in one.failures})),
         failure_count=sum(len(one.failures) for one in spot.targets),
         never_succeeded=any(one.never_seen for one in spot.targets),
-        services_by_region={region: blind_text.affected_services(spot, region) for region in regions},
+        services_by_region={
+            region: blind_text.affected_services(spot, registry, region) for region in regions
+        },
         remedies=blind_text.remedies(spot),
     )
 

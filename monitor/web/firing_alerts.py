@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from collectors.registry import Registry
 from monitor.alerting import inhibit
 from monitor.alerting.engine import AlertEngine
 from monitor.alerting.groups import urgency
@@ -46,11 +47,11 @@ class FiringAlert:
 async def firing_alerts(engine: AlertEngine) -> list[FiringAlert]:
     """Return all firing alerts: the unhandled ones first, then by urgency."""
     notices = [one for one in engine.alerts.values() if one.firing]
-    return await asyncio.to_thread(_firing_alerts, notices, engine.silences)
+    return await asyncio.to_thread(_firing_alerts, notices, engine.silences, engine.registry)
 
 
-def _firing_alerts(notices: Sequence[Notice], silences: Silences) -> list[FiringAlert]:
-    now, inhibited = time.time(), inhibit.inhibited(notices)
+def _firing_alerts(notices: Sequence[Notice], silences: Silences, registry: Registry) -> list[FiringAlert]:
+    now, inhibited = time.time(), inhibit.inhibited(notices, registry)
     by_id = {one.alert: one for one in notices}
     alerts = [
         FiringAlert(

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from collectors.registry import Registry
 from monitor.aws.failure_class import FailureClass
 from monitor.aws.status import MonitorStatus
 from monitor.web.blind_spots import FailureGroup, failure_groups
@@ -29,11 +30,11 @@ class NoDataReason(NamedTuple):
     command: str = ""
 
 
-def no_data_reasons(status: MonitorStatus) -> list[NoDataReason]:
+def no_data_reasons(status: MonitorStatus, registry: Registry) -> list[NoDataReason]:
     """Return the reasons why no series is monitored; empty while any is."""
     if status.has_data:
         return []
-    reasons = [_reason(one) for one in failure_groups(status)]
+    reasons = [_reason(one) for one in failure_groups(status, registry)]
     if status.pending:
         reasons.append(NoDataReason(f"Not read yet: {', '.join(status.pending)}."))
     return reasons or [

@@ -6,12 +6,12 @@ from math import ceil
 
 import numpy as np
 
+from collectors.registry import Registry
 from monitor.aws.status import MonitorStatus
 from monitor.fleet.columns import Flags
 from monitor.fleet.filters import Filters
 from monitor.fleet.key import ServiceKey
 from monitor.fleet.query import matches
-from monitor.fleet.rows import signal_of
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.urgency import most_urgent
 from monitor.lib.percent import format_percent
@@ -19,7 +19,6 @@ from monitor.render.text import shorten
 from monitor.web.heatmap import Heatmap, build_heatmap, never_read_services
 from monitor.web.series_rows import finite_or_none
 from rules.band import Zone
-from rules.limits import catalogue
 from rules.units import THROTTLED
 
 ROWS_PER_PAGE = 25
@@ -57,7 +56,9 @@ class Overview:
         return sum(number for zone, number in self.fleet_counts.items() if zone > Zone.STALE)
 
 
-def build_overview(snapshot: Snapshot, filters: Filters, status: MonitorStatus) -> Overview:
+def build_overview(
+    snapshot: Snapshot, filters: Filters, status: MonitorStatus, registry: Registry
+) -> Overview:
     """Return the content of the overview. May take long: not for the event loop."""
     present = snapshot.group >= 0
     in_any_zone = matches(snapshot, filters.query)
@@ -80,7 +81,7 @@ def build_overview(snapshot: Snapshot, filters: Filters, status: MonitorStatus) 
         total=sum(counts.values()),
         hidden_counts={zone: number for zone, number in hidden_counts.items() if number},
         heatmap=build_heatmap(snapshot, selected, _never_read(status, filters)),
-        filter_options=filter_options(snapshot),
+        filter_options=filter_options(snapshot, registry),
     )
 
 
@@ -110,18 +111,17 @@ def headline(snapshot: Snapshot, slot: int) -> dict[str, str]:
     return {
         "id": series.key.id,
         "name": shorten(series.key.shown, MAX_HEADLINE_LENGTH),
-        "signal": signal_of(series.key).title,
+        "signal": series.settings.signal.title,
         "text": text,
     }
 
 
-def filter_options(snapshot: Snapshot) -> dict[str, list[tuple[str, str]]]:
+def filter_options(snapshot: Snapshot, registry: Registry) -> dict[str, list[tuple[str, str]]]:
     """Return the options of each filter: values and their titles."""
     accounts = {group[0] for group in snapshot.groups}
     services = sorted({group[2] for group in snapshot.groups})
-    titles = {one.service: one.title for one in catalogue().values()}
     return {
-        "service": [(one, titles.get(one, one)) for one in services],
+        "service": [(one, registry.title(one)) for one in services],
         "signal": sorted({(group[3], group[3]) for group in snapshot.groups}),
         "account": sorted(
             ((one, snapshot.account_names.get(one, one)) for one in accounts), key=lambda one: one[1]

@@ -92,6 +92,7 @@ class PageRenderer:
 
     def __init__(self, state: AppState, forms: FormOptions) -> None:
         self._state, self._engine, self._forms = state, state.alerting.engine, forms
+        self._registry = state.registry
         self._last_snapshot, self._judgements = state.exposition.snapshot, 0
         self.cache = PageCache(self._version)
 
@@ -111,6 +112,7 @@ class PageRenderer:
             "pending_reads": self._state.monitor_status().pending,
             "names": snapshot.account_names,
             "forms": self._forms,
+            "service_title": self._registry.title,
             "form_token": self._state.form_tokens.token(),
         }
         return await asyncio.to_thread(render, template, **common, **variables)
@@ -118,7 +120,7 @@ class PageRenderer:
     async def overview(self, filters: Filters) -> bytes:
         """Render the overview."""
         snapshot, status = self._state.exposition.snapshot, self._state.monitor_status()
-        overview = await asyncio.to_thread(build_overview, snapshot, filters, status)
+        overview = await asyncio.to_thread(build_overview, snapshot, filters, status, self._registry)
         rows = series_rows(snapshot, self._state.fleet, overview.slots, _minute())
         alerts = await firing_alerts(self._engine)
         return await self._render(
@@ -131,8 +133,8 @@ class PageRenderer:
             firing=[one for one in alerts if filters.matches(one.notice.labels, one.notice.zone)],
             firing_total=len(alerts),
             max_alerts=MAX_ALERTS_ON_OVERVIEW,
-            failure_groups=failure_groups(status),
-            no_data_reasons=no_data_reasons(status),
+            failure_groups=failure_groups(status, self._registry),
+            no_data_reasons=no_data_reasons(status, self._registry),
         )
 
     async def series(self, identity: str) -> bytes:
@@ -145,7 +147,7 @@ class PageRenderer:
             )
         history = await self._state.alerting.journal.history(identity, MAX_HISTORY)
         variables = series_page(snapshot, fleet, series, _minute(), history)
-        links = self._engine.notice_builder.settings.links.for_series(series.key)
+        links = self._engine.notice_builder.settings.links.for_series(series.key, self._registry)
         firing = [one for one in await firing_alerts(self._engine) if one.notice.alert == identity]
         return await self._render(
             "series.html",
@@ -178,7 +180,7 @@ class PageRenderer:
             "blind.html",
             "/blind",
             groups=await asyncio.to_thread(unobservable_groups, snapshot),
-            failure_groups=failure_groups(self._state.monitor_status()),
+            failure_groups=failure_groups(self._state.monitor_status(), self._registry),
             has_series=len(snapshot.series) > 0,
             max_groups=MAX_BLIND_SPOTS,
             max_examples=MAX_EXAMPLES,

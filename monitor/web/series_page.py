@@ -9,7 +9,6 @@ from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.limits import why_unobservable_now
 from monitor.fleet.provisional import complete_through, is_provisional
-from monitor.fleet.rows import signal_of
 from monitor.fleet.snapshot import Snapshot
 from monitor.notifiers.notice import Notice
 from monitor.render.chart import NARROW_WIDTH, WIDTH, Chart
@@ -29,7 +28,7 @@ def series_page(
     now: the current minute, since the epoch. notices: of the alert of this series, the newest first.
     """
     alert_starts = {one.slot: one.since for one in snapshot.alerts}
-    row, signal = series_row(snapshot, fleet, series, now, alert_starts), signal_of(series.key)
+    row, signal = series_row(snapshot, fleet, series, now, alert_starts), series.settings.signal
     request = series.settings.quota_request
     limit, band, history = series.settings.limit, series.settings.band, SeriesHistory.of(fleet, series, now)
     minute, in_force = int(snapshot.minute[series.slot]), finite_or_none(snapshot.limit[series.slot])

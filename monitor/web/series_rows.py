@@ -9,7 +9,6 @@ from markupsafe import Markup
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
-from monitor.fleet.rows import signal_of
 from monitor.fleet.snapshot import Snapshot
 from monitor.render.svg import utilization_bar, utilization_sparkline
 from monitor.render.text import OptionalNumber, shorten
@@ -50,12 +49,12 @@ class SeriesTableRow:
     @property
     def title(self) -> str:
         """The signal's title."""
-        return signal_of(self.key).title
+        return self.series.settings.signal.title
 
     @property
     def reports_throttling(self) -> bool:
         """True if AWS publishes a metric of throttled demand for this signal."""
-        return signal_of(self.key).throttled_unit is not None
+        return self.series.settings.signal.throttled_unit is not None
 
 
 def series_rows(snapshot: Snapshot, fleet: Fleet, slots: Iterable[int], now: int) -> list[SeriesTableRow]:
@@ -72,7 +71,7 @@ def series_row(
     snapshot: Snapshot, fleet: Fleet, series: Series, now: int, alert_starts: Mapping[int, int]
 ) -> SeriesTableRow:
     """Return the row of one series. alert_starts: when the alert of a slot began, in epoch seconds."""
-    slot, signal, band = series.slot, signal_of(series.key), series.settings.band
+    slot, signal, band = series.slot, series.settings.signal, series.settings.band
     zone, utilization = Zone(int(snapshot.zone[slot])), finite_or_none(snapshot.utilization[slot])
     usage, upper_bound, limit, throttled = (
         finite_or_none(column[slot])

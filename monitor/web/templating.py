@@ -17,7 +17,6 @@ from monitor.lib.text import replace_surrogates
 from monitor.render.jinja import html_environment
 from monitor.render.text import count_of, dollars, format_rate, time_element
 from rules.band import Zone
-from rules.limits import catalogue
 
 PACKAGE_DIR = Path(__file__).parent
 MEDIA_TYPES = {
@@ -67,12 +66,6 @@ def code_spans(text: str) -> Markup:
     return Markup("").join(one.format(part) for one, part in zip(formats, parts, strict=True))
 
 
-def service_title(service: str) -> str:
-    """Return AWS's name of a service."""
-    known = catalogue().get(service)
-    return known.title if known else service
-
-
 def doc_title(url: str) -> str:
     """Return a title for a page of AWS's documentation, from its address: `http api throttling`."""
     return url.rstrip("/").rpartition("/")[2].removesuffix(".html").replace("-", " ").replace("_", " ")
@@ -90,7 +83,6 @@ def environment() -> Environment:
         "duration": format_duration,
         "dollars": dollars,
         "count_of": count_of,
-        "service_title": service_title,
         "doc_title": doc_title,
     }
     env.globals |= {

@@ -13,6 +13,7 @@ import yaml
 from monitor.dashboards.prometheus import INTERVAL, files
 from tests.monitor.serve_process import free_port
 from tests.processes import eventually, get, running
+from tests.registries import REGISTRY
 
 MINUTES = re.compile(r"(\[|offset |for: )(\d+)m")
 
@@ -26,7 +27,7 @@ def program(*names: str) -> str:
 
 def rules() -> dict[str, str]:
     """Our rules, evaluated every second, by the name of their file."""
-    return {name: text.replace(INTERVAL, "1s") for name, text in files().items()}
+    return {name: text.replace(INTERVAL, "1s") for name, text in files(REGISTRY.services.values()).items()}
 
 
 def fast_rules() -> dict[str, str]:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from rules.limits import LimitKind, Service, Signal, catalogue
+from rules.limits import LimitKind, Service, Signal
 from tests.acceptance.prometheus_server import program
 from tests.processes import ROOT
+from tests.registries import REGISTRY
 
 RULES = ROOT / "dashboards" / "prometheus"
 WRITTEN = Path(__file__).parent / "rules"
@@ -19,7 +20,7 @@ DAY = 24 * 60
 GONE, STALE, BELOW, WITHIN, ABOVE, NEAR, SATURATED = (-3, -2, -1, 0, 1, 2, 3)
 NAMES = {ABOVE: "HeadroomAbove", NEAR: "HeadroomNear", SATURATED: "HeadroomSaturated"}
 
-each_service = pytest.mark.parametrize("service", catalogue().values(), ids=lambda one: one.service)
+each_service = pytest.mark.parametrize("service", REGISTRY.services.values(), ids=lambda one: one.service)
 
 
 class Situation(NamedTuple):

@@ -15,10 +15,10 @@ from collectors.apigateway import (
 )
 from collectors.apigateway_methods import parse_setting_key
 from collectors.base import ACCOUNT, Metric, Observed, Unobservable, Usage, per_second
-from rules.limits import catalogue
 from tests.fake_aws import FakeAws, denied
+from tests.registries import REGISTRY
 
-SIGNALS = catalogue()["apigateway"].signals
+SIGNALS = REGISTRY.services["apigateway"].signals
 THROTTLE = {"throttleSettings": {"rateLimit": 2500.0, "burstLimit": 1250}}
 NO_APIS: dict[str, Any] = {"get_rest_apis": {}, "get_apis": {}}
 

@@ -15,11 +15,11 @@ from collectors.autoscaling import (
     max_size,
 )
 from collectors.base import ACCOUNT, Observed, Unobservable, difference, highest
-from rules.limits import catalogue
 from tests.fake_aws import FakeAws
+from tests.registries import REGISTRY
 
 LIMITS = {"MaxNumberOfAutoScalingGroups": 500, "NumberOfAutoScalingGroups": 12}
-SIGNALS = catalogue()["autoscaling"].signals
+SIGNALS = REGISTRY.services["autoscaling"].signals
 
 
 def group(name: str = "web", *metrics: str, wanted: int = 4, most: int = 10, **more: Any) -> dict[str, Any]:

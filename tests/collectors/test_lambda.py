@@ -22,8 +22,8 @@ from collectors.lambda_cache import (
     MIN_CACHE_SECONDS,
     MIN_REFRESHED_FUNCTIONS,
 )
-from rules.limits import catalogue
 from tests.fake_aws import FakeAws, denied
+from tests.registries import REGISTRY
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function"
 SETTINGS = {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 700}}
@@ -312,7 +312,7 @@ async def test_the_growth_of_a_function_can_only_be_estimated() -> None:
     assert function_concurrent.zero_when_absent  # a burst may rise from nothing
     assert series.limit is None
     assert series.throttled is None
-    assert catalogue()["lambda"].signals["concurrency_scaling_rate"].default_limit("eu-west-1") == 1000
+    assert REGISTRY.services["lambda"].signals["concurrency_scaling_rate"].default_limit("eu-west-1") == 1000
 
 
 async def test_a_function_without_a_reservation_takes_one_metric() -> None:
@@ -408,7 +408,7 @@ async def test_it_declares_exactly_the_permissions_and_metrics_it_uses() -> None
     )
     series = await aws.run_all_scans(COLLECTOR)
     assert aws.iam_actions == set(COLLECTOR.iam_actions)
-    assert {signal for signal, _ in series} == set(catalogue()["lambda"].signals)
+    assert {signal for signal, _ in series} == set(REGISTRY.services["lambda"].signals)
     used = {
         metric.of()
         for one in series.values()

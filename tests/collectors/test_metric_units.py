@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from collectors import COLLECTORS
 from collectors.base import (
     PER_MINUTE,
     Metric,
@@ -16,13 +15,13 @@ from collectors.base import (
     reader_lag,
     total,
 )
-from rules.limits import signals
 from rules.units import BYTES, COUNT, MILLISECONDS, PERCENT
 from tests.metric_units import unit_conflicts
+from tests.registries import REGISTRY
 from tests.resources import resource
 
-METRICS = [metric for collector in COLLECTORS for metric in collector.metrics]
-SIGNALS = {signal.id: signal for signal in signals()}
+METRICS = [metric for collector in REGISTRY.collectors for metric in collector.metrics]
+SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
 UNITS_IN_NAMES = {"Bytes": BYTES, "Milli": MILLISECONDS, "Percent": PERCENT}
 
 number = Metric("AWS/Test", "Number", "Sum")

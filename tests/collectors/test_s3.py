@@ -6,8 +6,8 @@ import pytest
 
 from collectors.base import Metric, Observed, Op, Unobservable, Usage, per_second
 from collectors.s3 import COLLECTOR, buckets, error_ratio, errors
-from rules.limits import catalogue
 from tests.fake_aws import FakeAws, denied
+from tests.registries import REGISTRY
 
 WRITES = {"PutRequests", "PostRequests", "DeleteRequests"}
 READS = {"GetRequests", "HeadRequests"}
@@ -65,7 +65,7 @@ async def test_server_errors_are_counted_once_for_the_prefix_and_for_neither_sid
 
 async def test_the_limits_are_those_that_aws_documents_in_every_region() -> None:
     assert {observed.limit for observed in (await seen_with({"Prefix": "uploads/"})).values()} == {None}
-    signals = catalogue()["s3"].signals
+    signals = REGISTRY.services["s3"].signals
     limits = {name: signal.default_limit("eu-west-1") for name, signal in signals.items()}
     assert limits == {"prefix_write_rate": 3500, "prefix_read_rate": 5500, "prefix_errors": 100}
 

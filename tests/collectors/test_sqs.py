@@ -4,11 +4,11 @@ import pytest
 
 from collectors.base import highest
 from collectors.sqs import COLLECTOR, deleted, not_visible, queues, received, sent
-from rules.limits import catalogue
 from tests.fake_aws import FakeAws, denied
+from tests.registries import REGISTRY
 
 HIGH_THROUGHPUT = {"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
-SIGNALS = catalogue()["sqs"].signals
+SIGNALS = REGISTRY.services["sqs"].signals
 
 
 def urls(*names: str, **more: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from monitor.exposition.exposition import Exposition
 from monitor.fleet.fleet import Fleet
 from monitor.server.web_app import create_app
 from tests.monitor.fleet.fleets import ACCOUNT
+from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
 FAST_EVENTS = EventTiming(check_interval=0.001)
@@ -52,9 +53,10 @@ class Server:
         server = cls(fleet or Fleet())
         config = Config(journal=str(folder / "headroom.db"))
         async with Alerting.opened(
-            config.alerting_settings(), server.fleet, server.telemetry.registry, connect
+            config.alerting_settings(REGISTRY), server.fleet, server.telemetry.registry, connect
         ) as server.alerting:
             server.state = AppState(
+                registry=REGISTRY,
                 fleet=server.fleet,
                 exposition=server.exposition,
                 telemetry=server.telemetry.process,

@@ -24,6 +24,7 @@ from monitor.server.listener import bind_socket
 from tests.aws_environment import NO_CREDENTIALS, set_aws_environment
 from tests.monitor.serve_process import free_port, journal, serving
 from tests.processes import ENVIRONMENT, PROCESS_TIMEOUT, eventually, get, headroom, read_line
+from tests.registries import REGISTRY
 
 
 async def samples(url: str) -> dict[tuple[str, str], float]:
@@ -212,7 +213,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 @pytest.fixture
 async def app(config: Config) -> AsyncIterator[App]:
     """Headroom in this process."""
-    async with App.opened(config, lambda: config) as app:
+    async with App.opened(config, REGISTRY, lambda: config) as app:
         yield app
 
 
@@ -256,9 +257,14 @@ class Failing:
 @pytest.fixture
 async def failing(config: Config) -> AsyncIterator[Failing]:
     stop, fault = asyncio.Event(), Fault()
-    async with Resources.opened(config) as resources:
+    async with Resources.opened(config, REGISTRY) as resources:
         parts = {one.name: getattr(resources.alerting, one.name) for one in fields(Alerting)}
-        app = App(config, lambda: config, replace(resources, alerting=FaultyAlerting(**parts, fault=fault)))
+        app = App(
+            config,
+            REGISTRY,
+            lambda: config,
+            replace(resources, alerting=FaultyAlerting(**parts, fault=fault)),
+        )
         with closing(app.ingest):
             running = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
             yield Failing(app, running, fault)

@@ -23,6 +23,7 @@ from monitor.push.samples import newest_minutes, samples_at
 from rules.alerts import NEVER, AlertState, Rule
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource, Tolerance
+from tests.registries import STREAM_WRITE_BYTES
 
 START, MINUTES, DELAY = 29_000_000, 24, 3
 NAN = float("nan")
@@ -104,7 +105,12 @@ class World:
         source = LimitSource.METRIC if number % 2 else LimitSource.API
         tolerance = Tolerance(rate=0.05, share=0.001)
         ruling = SeriesSettings(
-            limit=Limit(limit, source, 0), band=Band(), pending_for=0, keep_firing_for=0, tolerance=tolerance
+            signal=STREAM_WRITE_BYTES,
+            limit=Limit(limit, source, 0),
+            band=Band(),
+            pending_for=0,
+            keep_firing_for=0,
+            tolerance=tolerance,
         )
         return self.fleet.put(key, seen, ruling, minute)
 

@@ -1,8 +1,8 @@
 import pytest
 from grafana_foundation_sdk.models import units as grafana
 
-from rules.limits import signals
 from rules.units import PERCENT, UNITS, UnitKind, parse_unit, unit_named
+from tests.registries import REGISTRY
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_an_amount_is_short_and_has_its_unit(value: float, unit: str, said: str)
     assert unit_named(unit).format(value) == said
 
 
-@pytest.mark.parametrize("unit", sorted({signal.unit.name for signal in signals()}))
+@pytest.mark.parametrize("unit", sorted({signal.unit.name for signal in REGISTRY.signals}))
 def test_no_unit_of_the_catalogue_is_said_in_powers_of_ten(unit: str) -> None:
     for exponent in range(-3, 15):
         for digits in (1, 1.004, 5.556, 9.994, 9.9951):

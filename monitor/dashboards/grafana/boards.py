@@ -1,6 +1,6 @@
 """The dashboards: overview, one per service, a single series, and Headroom itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from grafana_foundation_sdk.models import units
 
@@ -25,7 +25,7 @@ from monitor.dashboards.grafana.panels import (
 from monitor.dashboards.grafana.queries import Matchers
 from monitor.dashboards.grafana.series import series_board
 from rules.band import Zone
-from rules.limits import Band, Service, Signal, catalogue
+from rules.limits import Band, Service, Signal
 
 PROJECTED_HOURS = 4
 SIGNAL_LEGEND = f"{{{{signal}}}} {RESOURCE_LEGEND}"
@@ -39,9 +39,9 @@ COUNTED_ZONES = {
 }
 
 
-def files() -> Mapping[str, str]:
+def files(services: Collection[Service]) -> Mapping[str, str]:
     """Return the JSON of each dashboard by file name."""
-    boards = [overview(), *map(service_board, catalogue().values()), series_board(), health_board()]
+    boards = [overview(), *map(service_board, services), series_board(services), health_board()]
     return {f"{board.name}.json": board.to_json() for board in boards}
 
 

@@ -1,5 +1,7 @@
 """The dashboard of one series: usage, limit and its source, zone, and the age of the sample."""
 
+from collections.abc import Iterable
+
 from grafana_foundation_sdk.builders import gauge
 from grafana_foundation_sdk.models import units
 
@@ -19,19 +21,22 @@ from monitor.dashboards.grafana.panels import (
     utilization_chart,
     zone_mappings,
 )
-from rules.limits import Band, signals
+from rules.limits import Band, Service
 
 PAGE = "${headroom}/?" + "&".join(f"{name}=${{{name}:percentencode}}" for name in promql.VARIABLES)
 
 
-def series_board() -> Board:
-    """Return the dashboard of a single series, to which the panels of other dashboards link."""
+def series_board(services: Iterable[Service]) -> Board:
+    """Return the dashboard of a single series, to which the panels of other dashboards link.
+
+    services: those that the series may be of.
+    """
     return Board(
         "series",
         "Series",
         "One signal of one resource: usage, limit in force, and throttling.",
         promql.SINGLE,
-        {"Now": _now(), "Over time": _over_time()},
+        {"Now": _now(), "Over time": _over_time(services)},
     )
 
 
@@ -61,7 +66,7 @@ def _now() -> list[AnyPanel]:
     ]
 
 
-def _over_time() -> list[AnyPanel]:
+def _over_time(services: Iterable[Service]) -> list[AnyPanel]:
     by_unit = "max by (resource, unit)"
     targets = [
         query(
@@ -78,7 +83,9 @@ def _over_time() -> list[AnyPanel]:
         .links([link("Headroom's page", PAGE, new_tab=True)])
         .span(24)
     )
-    units_by_name = {signal.unit.name: signal.unit for signal in signals()}
+    units_by_name = {
+        signal.unit.name: signal.unit for service in services for signal in service.signals.values()
+    }
     for name, unit in sorted(units_by_name.items()):
         usage = usage.override_by_regexp(f"/, {name.replace('/', '.')}$/", unit_override(unit.grafana))
     utilization = promql.or_none(promql.series("headroom_utilization_ratio", promql.SINGLE))

@@ -18,7 +18,7 @@ from monitor.config.config import Config
 from monitor.config.file import parse_config
 from monitor.lib.loopback import is_loopback
 from monitor.schema.problems import ConfigError
-from monitor.schema.types import SecretSources
+from monitor.schema.types import ConfigContext
 
 SECRET = "hunter2-hunter2-hunter2"
 HASH = "$scrypt$ln=4,r=8,p=1$MTIzNDU2Nzg$MTIzNDU2NzgxMjM0NTY3OA"
@@ -26,7 +26,7 @@ ENVIRON = {"TOKEN": SECRET, "SHORT": "short"}
 
 
 def read(text: str, folder: Path = Path()) -> Config:
-    return parse_config(text.encode(), "headroom.yaml", SecretSources(ENVIRON, folder))
+    return parse_config(text.encode(), "headroom.yaml", ConfigContext(ENVIRON, folder))
 
 
 def auth(text: str, folder: Path = Path()) -> AuthConfig:

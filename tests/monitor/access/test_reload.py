@@ -10,6 +10,7 @@ from monitor.app import App
 from monitor.config.config import Config
 from monitor.schema.problems import ConfigError
 from tests.monitor.access.authenticated import OPERATOR, READER, bearer
+from tests.registries import REGISTRY
 
 TOKENS = {
     "tokens": [{"name": "otto", "role": "operate", "token": OPERATOR}, {"name": "rita", "token": READER}]
@@ -22,7 +23,7 @@ def config(folder: Path, **keys: Any) -> Config:
 
 async def test_it_counts_at_once(tmp_path: Path) -> None:
     now = config(tmp_path, auth=TOKENS)
-    async with App.opened(now, lambda: now) as app:
+    async with App.opened(now, REGISTRY, lambda: now) as app:
         transport = httpx.ASGITransport(app.web)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             now = config(tmp_path, auth={"tokens": TOKENS["tokens"][:1]})
@@ -38,7 +39,7 @@ async def test_it_counts_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keys", [{}, {"listen": "127.0.0.1:4070"}])
 async def test_it_does_not_open_what_is_listened_on_until_the_end(tmp_path: Path, keys: Any) -> None:
     now = config(tmp_path, auth=TOKENS, listen="0.0.0.0:4070")
-    async with App.opened(now, lambda: config(tmp_path, **keys)) as app:
+    async with App.opened(now, REGISTRY, lambda: config(tmp_path, **keys)) as app:
         with pytest.raises(ConfigError, match=r"found 0\.0\.0\.0:4070"):
             await app.reload()
         transport = httpx.ASGITransport(app.web)

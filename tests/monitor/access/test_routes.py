@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from monitor.app import App
 from monitor.config.config import Config
 from tests.monitor.access.authenticated import AUTH, OPERATOR, READER, SCRAPER, bearer
+from tests.registries import REGISTRY
 
 OPEN = {"/-/healthy", "/-/ready", "/firehose/v1", "/static/{name}"}  # of which nobody is asked
 UNTRUSTED: dict[str, Any] = {"X-Forwarded-User": "ada", "X-Role": "operate"}
@@ -24,7 +25,7 @@ INSIDE = 299
 async def web(tmp_path: Path) -> AsyncIterator[FastAPI]:
     """All that a server answers."""
     config = Config.model_validate({"auth": AUTH, "journal": str(tmp_path / "headroom.db")})
-    async with App.opened(config, lambda: config) as app:
+    async with App.opened(config, REGISTRY, lambda: config) as app:
         yield app.web
 
 

@@ -34,10 +34,11 @@ from monitor.fleet.metric_query import metric_query
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.notifiers.notice import Notice, NoticeKind, Notification
 from monitor.outbound.result import DeliveryResult, delivered
-from monitor.schema.types import SecretSources
+from monitor.schema.types import ConfigContext
 from rules.limits import Limit, LimitSource
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add, key, refused, traffic
+from tests.registries import REGISTRY
 
 LIMIT = 1000.0
 DENIED = Failure("ListStreams", "", "AccessDeniedException", "no")
@@ -70,7 +71,7 @@ def configuration(receivers: Iterable[str | Mapping[str, Any]] = ("pager",), **c
         {"name": one, "type": "webhook", "url": "https://example.org/"} if isinstance(one, str) else one
         for one in receivers
     ]
-    return Config.model_validate({"receivers": named, "route": ALL} | changes, context=SecretSources())
+    return Config.model_validate({"receivers": named, "route": ALL} | changes, context=ConfigContext())
 
 
 @asynccontextmanager
@@ -107,7 +108,9 @@ class Stage:
         self.delivery = Delivery(
             journal, DeliveryTelemetry(CollectorRegistry()), now=self.clock, random=random
         )
-        self.engine = AlertEngine(fleet, journal, self.delivery, config.alerting_settings(), now=self.clock)
+        self.engine = AlertEngine(
+            fleet, journal, self.delivery, config.alerting_settings(REGISTRY), now=self.clock
+        )
         self.status, self.account_names = MonitorStatus(), {ACCOUNT: "prod"}
         self.configure(config)
         self.set_read_result()
@@ -140,7 +143,7 @@ class Stage:
             )
             for one in config.receivers
         )
-        self.engine.configure(config.alerting_settings())
+        self.engine.configure(config.alerting_settings(REGISTRY))
 
     async def _take(self, name: str, notification: Notification) -> DeliveryResult:
         self.sent.append(notification)

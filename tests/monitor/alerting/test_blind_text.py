@@ -6,6 +6,7 @@ from monitor.alerting.blind_text import REMEDIES, end_text, iam_action, remedies
 from monitor.alerting.visibility import BlindSpot, ObservationTarget
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import FailureClass
+from tests.registries import REGISTRY
 
 REGIONS = [f"ap-south-{number}" for number in range(1, 15)]
 DENIED = Failure("ListStreams", "", "AccessDeniedException", "explicit deny in a service control policy")
@@ -66,12 +67,12 @@ TEXTS = [
 
 @pytest.mark.parametrize(("told", "said"), TEXTS)
 def test_it_says_what_failed_where_and_what_is_hidden(told: BlindSpot, said: str) -> None:
-    assert summary(told) == said
+    assert summary(told, REGISTRY) == said
 
 
 def test_the_same_failures_in_another_order_are_the_same_text() -> None:
     many = [target(one, "kinesis", DENIED, failure("ListShards")) for one in REGIONS]
-    assert summary(spot(*many)) == summary(spot(*many[::-1]))
+    assert summary(spot(*many), REGISTRY) == summary(spot(*many[::-1]), REGISTRY)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_the_same_failures_in_another_order_are_the_same_text() -> None:
     ],
 )
 def test_an_operation_is_named_as_a_policy_names_it(service: str, operation: str, named: str) -> None:
-    assert iam_action(service, operation) == named
+    assert iam_action(service, operation, REGISTRY) == named
 
 
 def test_each_class_has_something_to_do_and_an_end() -> None:

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from collectors import COLLECTORS
 from monitor.aws.failure import Failure
-from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
-from monitor.polling.inventory import Inventory
 from tests.fake_aws import FakeAws, denied
 from tests.monitor.alerting.cells import METRICS, SimulatedCells
 from tests.monitor.alerting.stage import Stage, configuration
+from tests.monitor.polling.inventories import inventory_of
+from tests.registries import REGISTRY
 
 ACCOUNTS = ("111111111111", "222222222222", "333333333333")
 SEEN = "eu-west-1"
@@ -24,8 +23,8 @@ async def refusals() -> Mapping[str, Sequence[Failure]]:
     """What a region answers the real collectors where everything is denied, each service in its own code."""
     answers: dict[str, Any] = {method: denied(method, "AccessDenied") for method in SHORT}
     aws = FakeAws(**answers)
-    inventory = Inventory(aws.cell, Fleet(), Config())
-    for collector in COLLECTORS:
+    inventory = inventory_of(aws.cell, Fleet())
+    for collector in REGISTRY.collectors:
         await inventory.run(collector)
     failures = {name: outcome.failures for name, outcome in inventory.statuses.items()}
     return {**failures, METRICS: (Failure("GetMetricData", "", "AccessDenied", "not authorized"),)}
@@ -36,7 +35,7 @@ def denied_cells(refused: Mapping[str, Sequence[Failure]]) -> SimulatedCells:
     return SimulatedCells(
         ACCOUNTS,
         [SEEN, *DENIED],
-        [one.service for one in COLLECTORS],
+        [one.service for one in REGISTRY.collectors],
         lambda account, region, service: () if region == SEEN else refused[service],
     )
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from collectors import autoscaling
 from monitor.fleet.limits import LimitVerifier
-from monitor.polling.inventory import Inventory
 from tests.fake_aws import FakeAws
 from tests.monitor.alerting.stage import Stage, configuration
+from tests.monitor.polling.inventories import inventory_of
 
 BASE = 29_700_000
 EIGHT = BASE + 60  # when a scheduled action runs
@@ -50,7 +50,7 @@ async def alerting_groups(
     resources = set()
     async with Stage.opened(folder, configuration(), minute=BASE) as stage:
         aws = FakeAws(describe_account_limits=LIMITS)
-        inventory = Inventory(aws.cell, stage.fleet, configuration(), "prod")
+        inventory = inventory_of(aws.cell, stage.fleet, configuration(), account_name="prod")
         asked: list[str] = []
         doubts = LimitVerifier(lambda cell, service: asked.append(service))
         for minute in range(BASE, BASE + minutes):

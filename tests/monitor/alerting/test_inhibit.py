@@ -11,8 +11,8 @@ from collectors.base import Resource
 from collectors.s3 import prefix_resource
 from monitor.alerting.inhibit import BLIND_SIGNAL, inhibited
 from monitor.notifiers.notice import Notice, Severity
-from rules.limits import signals
 from tests.monitor.alerting.notices import notice
+from tests.registries import REGISTRY
 
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 
@@ -170,12 +170,14 @@ TOLD: list[tuple[str, list[Notice], list[str]]] = [
 @pytest.mark.parametrize(("firing", "told"), [case[1:] for case in TOLD], ids=[case[0] for case in TOLD])
 def test_one_problem_is_one_notification(firing: list[Notice], told: list[str]) -> None:
     for order in (firing, firing[::-1]):
-        assert sorted(one.alert for one in order if one.alert not in inhibited(order)) == sorted(told)
+        assert sorted(one.alert for one in order if one.alert not in inhibited(order, REGISTRY)) == sorted(
+            told
+        )
 
 
 def test_each_inhibited_alert_has_the_one_that_inhibits_it() -> None:
     firing = [alert(ALL, ""), alert(GROWTH, "f", 3.0, WARNING), alert(FREE, "")]
-    assert inhibited(firing) == {
+    assert inhibited(firing, REGISTRY) == {
         "concurrency_scaling_rate f": "account_concurrency ",
         "unreserved_concurrency ": "account_concurrency ",
     }
@@ -183,10 +185,10 @@ def test_each_inhibited_alert_has_the_one_that_inhibits_it() -> None:
 
 def test_blind_spots_and_series_do_not_inhibit_each_other() -> None:
     cell = notice("cell", zone=BLIND_SIGNAL, signal=BLIND_SIGNAL, service="", resource="")
-    assert inhibited([cell, alert(STREAM, "a"), alert(ALL, "")]) == {}
+    assert inhibited([cell, alert(STREAM, "a"), alert(ALL, "")], REGISTRY) == {}
 
 
-names = st.sampled_from([signal.id for signal in signals() if signal.service in ("kinesis", "lambda")])
+names = st.sampled_from([signal.id for signal in REGISTRY.signals if signal.service in ("kinesis", "lambda")])
 resources = st.sampled_from(["", "a", "a/1", "a/2", "b"])
 utilizations = st.sampled_from([0.1, 0.5, 0.9, 1.0, 1.2])
 alerts = st.builds(alert, names, resources, utilizations, st.sampled_from([CRITICAL, WARNING]))
@@ -194,7 +196,7 @@ alerts = st.builds(alert, names, resources, utilizations, st.sampled_from([CRITI
 
 @given(st.lists(alerts, max_size=12, unique_by=lambda one: one.alert))
 def test_every_chain_of_inhibition_ends_with_an_alert_that_is_notified(firing: list[Notice]) -> None:
-    by = inhibited(firing)
+    by = inhibited(firing, REGISTRY)
     for one in firing:
         cause, steps = one.alert, 0
         while cause in by:
@@ -213,14 +215,14 @@ def test_a_stream_named_account_is_a_stream() -> None:
         alert(STREAM, "payments", 0.6),
         alert("kinesis.on_demand_write_capacity", "audit", 0.8),
     ]
-    told = {one.labels["resource"] for one in refused if one.alert not in inhibited(refused)}
+    told = {one.labels["resource"] for one in refused if one.alert not in inhibited(refused, REGISTRY)}
     assert told == {"account", "clicks", "payments", "audit"}
 
 
 def test_a_slash_in_a_name_makes_no_parent() -> None:
     whole = notice("whole", CRITICAL, subject=Resource("stream", ("a",)), utilization=0.99)
     other = notice("other", CRITICAL, subject=Resource("stream", ("a/b",)), signal="stream_write_records")
-    assert inhibited([whole, other]) == {}
+    assert inhibited([whole, other], REGISTRY) == {}
 
 
 def test_an_alert_of_a_journal_without_paths_is_related_to_its_own_resource_alone() -> None:
@@ -229,4 +231,4 @@ def test_an_alert_of_a_journal_without_paths_is_related_to_its_own_resource_alon
         replace(alert("kinesis.stream_write_records", "account", 0.5), subject=None),
         replace(alert(SHARD, "account/1", 0.5), subject=None),
     ]
-    assert inhibited(firing) == {"stream_write_records account": "stream_write_bytes account"}
+    assert inhibited(firing, REGISTRY) == {"stream_write_records account": "stream_write_bytes account"}

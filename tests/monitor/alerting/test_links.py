@@ -9,8 +9,8 @@ from collectors.base import Resource
 from monitor.alerting.links import Links
 from monitor.fleet.key import Key
 from monitor.schema.problems import problem_lines, problems_from_pydantic
-from rules.limits import catalogue, signals
 from tests.monitor.alerting.notices import ACCOUNT, REGION
+from tests.registries import REGISTRY
 from tests.resources import resource as of
 
 
@@ -62,13 +62,13 @@ CONSOLE = [
 
 @pytest.mark.parametrize(("series", "address"), CONSOLE)
 def test_the_console_opens_at_the_resource_or_at_its_quota(series: Key, address: str) -> None:
-    assert Links().for_series(series) == {"console": f"https://{address}"}
+    assert Links().for_series(series, REGISTRY) == {"console": f"https://{address}"}
 
 
 def test_where_the_console_is_not_known_there_is_no_link() -> None:
-    assert Links().for_series(key("kinesis.stream_write_bytes", "clicks", "us-iso-east-1")) == {}
-    assert Links().for_series(key("kinesis.stream_write_bytes", "clicks", "eusc-de-east-1")) == {}
-    assert Links().for_series(key("lambda.unreserved_concurrency", "")) == {}
+    assert Links().for_series(key("kinesis.stream_write_bytes", "clicks", "us-iso-east-1"), REGISTRY) == {}
+    assert Links().for_series(key("kinesis.stream_write_bytes", "clicks", "eusc-de-east-1"), REGISTRY) == {}
+    assert Links().for_series(key("lambda.unreserved_concurrency", ""), REGISTRY) == {}
 
 
 def test_templates_are_filled_in_and_escaped() -> None:
@@ -78,7 +78,7 @@ def test_templates_are_filled_in_and_escaped() -> None:
         grafana="https://grafana.example.org/d/x?var-resource={resource}&p={parent}&a={account}&r={region}&i={id}",
     )
     series = key("s3.prefix_read_rate", "logs/a&b={x}")
-    assert links.for_series(series) | {"console": ""} == {
+    assert links.for_series(series, REGISTRY) | {"console": ""} == {
         "page": f"https://headroom.example.org/series/{series.id}",
         "runbook": "https://wiki.example.org/s3.prefix_read_rate",
         "console": "",
@@ -110,23 +110,23 @@ def test_a_wrong_template_is_a_problem(given: dict[str, Any], line: str) -> None
     assert problem_lines("", problems_from_pydantic(caught.value, Links))[0].startswith(line)
 
 
-@pytest.mark.parametrize("signal", [signal.id for signal in signals()])
+@pytest.mark.parametrize("signal", [signal.id for signal in REGISTRY.signals])
 def test_every_signal_of_a_resource_has_a_console(signal: str) -> None:
-    assert catalogue()[signal.partition(".")[0]].console
-    (address,) = Links().for_series(key(signal, "a/b")).values()
+    assert REGISTRY.services[signal.partition(".")[0]].console
+    (address,) = Links().for_series(key(signal, "a/b"), REGISTRY).values()
     assert "{" not in address
 
 
 def test_links_of_a_resource_called_account_are_its_own() -> None:
     named = Key(ACCOUNT, REGION, "kinesis", "stream_write_bytes", Resource("stream", ("account",)))
-    assert "#/streams/details/account/" in Links().for_series(named)["console"]
+    assert "#/streams/details/account/" in Links().for_series(named, REGISTRY)["console"]
 
 
 def test_templates_know_what_is_shown_and_what_aws_knows() -> None:
     links = Links(grafana="https://g/?n={resource}&i={resource_id}&p={parent}")
     stage = Resource("stage", ("a1", "prod"), ("web/shop", "prod"))
     key = Key(ACCOUNT, REGION, "apigateway", "rest_stage_method_throttle", stage)
-    assert links.for_series(key)["grafana"] == "https://g/?n=web%2Fshop%2Fprod&i=a1%2Fprod&p=a1"
+    assert links.for_series(key, REGISTRY)["grafana"] == "https://g/?n=web%2Fshop%2Fprod&i=a1%2Fprod&p=a1"
     group = Key(ACCOUNT, REGION, "autoscaling", "group_max_size", Resource("group", ("web/blue",)))
-    assert "AutoScalingGroupDetails:id=web%2Fblue;" in links.for_series(group)["console"]
-    assert links.for_series(group)["grafana"].endswith("&p=web%2Fblue")
+    assert "AutoScalingGroupDetails:id=web%2Fblue;" in links.for_series(group, REGISTRY)["console"]
+    assert links.for_series(group, REGISTRY)["grafana"].endswith("&p=web%2Fblue")

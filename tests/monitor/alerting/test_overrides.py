@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from monitor.config.config import Config
-from monitor.polling.inventory import Inventory
 from tests.kinesis_answers import SHARD_LIMITS
 from tests.monitor.alerting.stage import ALL, LETTER_OF_KIND, LETTERS, Stage, configuration
 from tests.monitor.fleet.fleets import key
-from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World, streams
+from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World, inventory_of, streams
 
 
 def configured(*overrides: Mapping[str, Any]) -> Config:
@@ -30,7 +29,9 @@ class Land:
     async def reload(self, *overrides: Mapping[str, Any]) -> None:
         """Take another configuration into use, as the app does: an inventory follows the one before."""
         config, before = configured(*overrides), self.world.inventory
-        self.world.inventory = Inventory(before.cell, self.world.fleet, config, before.account_name)
+        self.world.inventory = inventory_of(
+            before.cell, self.world.fleet, config, account_name=before.account_name
+        )
         self.world.inventory.discovered |= before.discovered
         self.stage.configure(config)
         await self.world.run_inventory(KINESIS)

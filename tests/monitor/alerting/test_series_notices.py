@@ -10,12 +10,13 @@ from collectors.base import Resource
 from monitor.alerting.series_notices import IDLE_REMEDY, NoticeDetails, limit_changed, series_notice
 from monitor.alerting.trend import Trend
 from monitor.fleet.key import Key
-from monitor.fleet.rows import Row, signal_of
+from monitor.fleet.rows import Row
 from monitor.notifiers.notice import NoticeKind, Severity
 from rules.band import Zone
-from rules.limits import LimitSource, signals
+from rules.limits import LimitSource
 from rules.units import unit_named
 from tests.monitor.alerting.notices import ACCOUNT, REGION
+from tests.registries import REGISTRY, signal_of
 from tests.resources import resource as of
 
 NOW = 1_764_000_000.0
@@ -37,12 +38,12 @@ def row(what: str, resource: str, usage: float | None, limit: float | None, **ch
     key = Key(ACCOUNT, REGION, service, signal, of(resource))
     given = {
         "key": key,
+        "signal": signal_of(key),
         "zone": Zone.NEAR,
         "usage": usage,
         "upper_bound": None,
         "limit": limit,
         "source": LimitSource.API,
-        "unit": signal_of(key).unit,
         "utilization": usage / limit if usage is not None and limit else None,
         "throttled": None,
         "sampled": int(NOW) - 120,
@@ -147,13 +148,13 @@ SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
 def test_the_sentence_says_it_all(
     series: Row, changes: dict[str, Any], trend: Trend | None, said: str
 ) -> None:
-    found = series_notice(series, replace(MOMENT, **changes), trend).summary
+    found = series_notice(series, replace(MOMENT, **changes), REGISTRY, trend).summary
     assert found == said or (said.endswith("Remedy:") and found.startswith(said))
 
 
 def test_the_fields_hold_the_numbers() -> None:
     told = series_notice(
-        CLICKS, replace(MOMENT, tags={"tag_team": "web"}, links={"page": "https://x/"}), RISING
+        CLICKS, replace(MOMENT, tags={"tag_team": "web"}, links={"page": "https://x/"}), REGISTRY, RISING
     )
     assert (told.usage, told.limit, told.unit, told.source) == (3.64 * MIB, 4 * MIB, "bytes/s", "api")
     assert (told.utilization, told.throttled, told.sampled) == (0.91, 0.0, int(NOW) - 120)
@@ -180,7 +181,7 @@ def test_the_fields_hold_the_numbers() -> None:
 
 
 def test_a_resource_can_not_rename_its_labels_by_tags() -> None:
-    told = series_notice(CLICKS, replace(MOMENT, tags={"severity": "info", "account": "x"}))
+    told = series_notice(CLICKS, replace(MOMENT, tags={"severity": "info", "account": "x"}), REGISTRY)
     assert (told.labels["severity"], told.labels["account"]) == ("warning", ACCOUNT)
 
 
@@ -198,9 +199,9 @@ def test_a_changed_limit_is_a_reason(before: float | None, after: float | None, 
     assert limit_changed(before, after, unit_named("requests/s")) == said
 
 
-@pytest.mark.parametrize("signal", [signal.id for signal in signals()])
+@pytest.mark.parametrize("signal", [signal.id for signal in REGISTRY.signals])
 def test_every_signal_makes_a_sentence(signal: str) -> None:
-    said = series_notice(row(signal, "it", 90, 100, throttled=1.0), MOMENT, RISING).summary
+    said = series_notice(row(signal, "it", 90, 100, throttled=1.0), MOMENT, REGISTRY, RISING).summary
     assert "`it` (prod, eu-west-1) " in said
     assert re.search(r" (90 %|\(90 %\)), rising for 22 min; 1 throttled/s\. Remedy: ", said)
 
@@ -208,7 +209,7 @@ def test_every_signal_makes_a_sentence(signal: str) -> None:
 def test_a_resource_called_as_we_call_the_whole_account_is_named() -> None:
     for name in ("account", "whole account", "a/b"):
         told = series_notice(
-            replace(CLICKS, key=CLICKS.key._replace(subject=Resource("stream", (name,)))), MOMENT
+            replace(CLICKS, key=CLICKS.key._replace(subject=Resource("stream", (name,)))), MOMENT, REGISTRY
         )
         assert told.summary.startswith(f"Kinesis stream `{name}` (prod, eu-west-1) ")
         assert told.labels["resource"] == name

@@ -20,9 +20,10 @@ from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
 from monitor.fleet.metric_query import metric_query
-from monitor.schema.types import SecretSources
+from monitor.schema.types import ConfigContext
 from tests.monitor.fleet.fleets import NOW, RULING, add, key, traffic
 from tests.monitor.notifiers.loopback import Server, http_server
+from tests.registries import REGISTRY
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 LOCAL = {"type": "webhook", "allow_insecure": True, "allow_private": True, "secret": SECRET}
@@ -36,13 +37,13 @@ def config(folder: Path, *receivers: tuple[str, str]) -> Config:
         "route": ROUTE,
         "receivers": [{"name": name, "url": url, **LOCAL} for name, url in receivers],
     }
-    return Config.model_validate(given, context=SecretSources())
+    return Config.model_validate(given, context=ConfigContext())
 
 
 @asynccontextmanager
 async def running(asked: Config, fleet: Fleet) -> AsyncIterator[Alerting]:
     """Alerting at work, as a process has it."""
-    async with Alerting.opened(asked.alerting_settings(), fleet, CollectorRegistry()) as alerting:
+    async with Alerting.opened(asked.alerting_settings(REGISTRY), fleet, CollectorRegistry()) as alerting:
         work = asyncio.create_task(alerting.run())
         yield alerting
         work.cancel()
@@ -106,7 +107,7 @@ async def test_a_reload_takes_other_receivers(tmp_path: Path) -> None:
             await saturate(alerting, fleet)
             await got(first, 1)
             alerting.configure(
-                config(tmp_path, ("first", second.url), ("second", second.url)).alerting_settings()
+                config(tmp_path, ("first", second.url), ("second", second.url)).alerting_settings(REGISTRY)
             )
             (body,) = await got(second, 1)  # without another judgement
             assert body["data"]["receiver"] == "second"
@@ -122,7 +123,9 @@ async def test_a_receiver_out_of_reach_is_found_before_there_is_anything_to_tell
                     await asyncio.sleep(0.01)
             assert "127.0.0.1:9: the connection failed" in alerting.reachability.unreachable["hook"]
             alerting.configure(
-                config(tmp_path, ("hook", server.url), ("other", "http://127.0.0.1:9")).alerting_settings()
+                config(tmp_path, ("hook", server.url), ("other", "http://127.0.0.1:9")).alerting_settings(
+                    REGISTRY
+                )
             )
             async with asyncio.timeout(PATIENCE):
                 while list(alerting.reachability.unreachable) != ["other"]:
@@ -134,7 +137,7 @@ async def test_two_at_one_journal(tmp_path: Path) -> None:
     asked = config(tmp_path)
     async with running(asked, Fleet()):
         with pytest.raises(JournalError, match="is held by "):
-            async with Alerting.opened(asked.alerting_settings(), Fleet(), CollectorRegistry()):
+            async with Alerting.opened(asked.alerting_settings(REGISTRY), Fleet(), CollectorRegistry()):
                 pass
     async with running(asked, Fleet()):
         pass

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monitor.alerting.journal import Journal
 from monitor.config.file import parse_config
 from monitor.schema.problems import ConfigError
-from monitor.schema.types import SecretSources
+from monitor.schema.types import ConfigContext
 from tests.monitor.alerting.stage import SHORT, Stage
 from tests.monitor.fleet.fleets import ACCOUNT
 
@@ -54,6 +54,6 @@ async def test_alerts_of_strange_names_are_told_and_survive(
 )
 def test_a_configuration_with_half_of_a_surrogate_pair_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        parse_config(text.encode(), "headroom.yaml", SecretSources())
+        parse_config(text.encode(), "headroom.yaml", ConfigContext())
     for problem in refused.value.problems:
         problem.encode()

@@ -18,6 +18,7 @@ from monitor.outbound.result import DeliveryResult, delivered, refused
 from tests.monitor.alerting.stage import configuration
 from tests.monitor.fleet.fleets import NOW, RULING, add, key, traffic
 from tests.monitor.served import Server, answer, client_of, refusal
+from tests.registries import REGISTRY
 
 ALERTS, SILENCES, DELIVERIES = "/api/v1/alerts", "/api/v1/silences", "/api/v1/deliveries"
 ACK = {"author": "me", "comment": "on it"}
@@ -239,7 +240,7 @@ async def test_deliveries_and_what_is_sent_again(server: Server, client: httpx.A
 
     alerting = server.alerting
     alerting.delivery.configure([DeliveryTarget(name="on-call", send=send)])
-    alerting.engine.configure(configuration(["on-call"]).alerting_settings())
+    alerting.engine.configure(configuration(["on-call"]).alerting_settings(REGISTRY))
     await fire(server, "orders")
     sender = alerting.delivery.senders["on-call"]
     await sender.send_due()

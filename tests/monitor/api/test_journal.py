@@ -15,6 +15,7 @@ from monitor.outbound.result import DeliveryResult, delivered
 from tests.monitor.alerting.stage import configuration
 from tests.monitor.api.test_alerts import ALERTS, fire
 from tests.monitor.served import Server, answer, client_of, refusal
+from tests.registries import REGISTRY
 
 
 def full(connection: sqlite3.Connection) -> None:
@@ -36,7 +37,7 @@ class Told:
         self.alerts: set[str] = set()
         self._server = server
         server.alerting.delivery.configure([DeliveryTarget(name="on-call", send=self._send)])
-        server.alerting.engine.configure(configuration(["on-call"]).alerting_settings())
+        server.alerting.engine.configure(configuration(["on-call"]).alerting_settings(REGISTRY))
 
     async def _send(self, notification: Notification) -> DeliveryResult:
         self.alerts |= {one.alert for one in notification.notices}

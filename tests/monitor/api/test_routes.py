@@ -17,9 +17,9 @@ from monitor.aws.status import CellStatus, MonitorStatus, ReloadStatus
 from monitor.fleet.judge import judge
 from monitor.lib.telemetry import VERSION
 from rules.band import Zone
-from rules.limits import signals
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add, judged, key
 from tests.monitor.served import Server, answer, refusal
+from tests.registries import REGISTRY
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 PLAIN = {"Accept-Encoding": "identity"}
@@ -191,7 +191,7 @@ async def test_the_catalogue_holds_every_signal(client: httpx.AsyncClient) -> No
     names = {
         f"{service['service']}.{name}" for service in catalogue["services"] for name in service["signals"]
     }
-    assert names == {signal.id for signal in signals()}
+    assert names == {signal.id for signal in REGISTRY.signals}
 
 
 async def test_status_of_cells_and_collectors(server: Server, client: httpx.AsyncClient) -> None:

@@ -11,13 +11,14 @@ from aiohttp import web
 from botocore.exceptions import ClientError, NoCredentialsError
 from pydantic import SecretStr
 
-from collectors import COLLECTORS, quotas
+from collectors import quotas
 from monitor.aws.account import Account
 from monitor.aws.cell import Cell
-from monitor.aws.cell_factory import RATES, AwsEnvironment, MissingRegionError, open_cells
+from monitor.aws.cell_factory import AwsEnvironment, MissingRegionError, call_rates, open_cells
 from monitor.aws.failure import AWS_ERRORS
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.http_endpoint import serve_http
+from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
 ROLE = "arn:aws:iam::210987654321:role/headroom"
@@ -273,5 +274,8 @@ async def test_the_environment_names_the_address_of_aws_when_the_configuration_d
 
 
 def test_every_declared_rate_is_used() -> None:
-    declared = {key: rate for one in COLLECTORS for key, rate in one.call_rates.items()} | quotas.RATES
-    assert {key: RATES[key] for key in declared} == declared
+    declared = {
+        key: rate for one in REGISTRY.collectors for key, rate in one.call_rates.items()
+    } | quotas.RATES
+    rates = call_rates(REGISTRY.collectors)
+    assert {key: rates[key] for key in declared} == declared

@@ -4,11 +4,12 @@ from itertools import chain, combinations
 
 import pytest
 
-from collectors import COLLECTORS, quotas
+from collectors import quotas
 from collectors.base import Collector
 from monitor.aws.iam import policy
+from tests.registries import REGISTRY
 
-SERVICES = tuple(collector.service for collector in COLLECTORS)
+SERVICES = REGISTRY.service_names
 ALWAYS = {"cloudwatch:GetMetricData", *quotas.ACTIONS}
 
 # Service prefixes of the Service Authorization Reference.
@@ -27,13 +28,13 @@ PREFIXES = {
 
 
 def actions(*services: str, all_regions: bool = False, with_tags: bool = False) -> list[str]:
-    statements = policy(services, all_regions, with_tags)["Statement"]
+    statements = policy(REGISTRY.collectors_of(services), all_regions, with_tags)["Statement"]
     return [action for statement in statements for action in statement["Action"]]
 
 
 @pytest.mark.parametrize("services", [*chain.from_iterable(combinations(SERVICES, n) for n in (0, 1, 2, 6))])
 def test_it_allows_exactly_what_the_collectors_that_are_on_need(services: tuple[str, ...]) -> None:
-    asked = {action for one in COLLECTORS if one.service in services for action in one.iam_actions}
+    asked = {action for one in REGISTRY.collectors if one.service in services for action in one.iam_actions}
     allowed = actions(*services)
     assert set(allowed) == asked | ALWAYS
     assert len(allowed) == len(set(allowed))
@@ -55,7 +56,7 @@ def test_every_action_only_reads(action: str) -> None:
 
 
 def test_the_document_is_what_iam_takes() -> None:
-    document = policy(SERVICES, all_regions=True, with_tags=True)
+    document = policy(REGISTRY.collectors, all_regions=True, with_tags=True)
     assert set(document) == {"Version", "Statement"}
     assert document["Version"] == "2012-10-17"
     sids = [statement["Sid"] for statement in document["Statement"]]
@@ -73,5 +74,5 @@ def test_a_service_that_needs_nothing_of_its_own_has_no_empty_statement() -> Non
     metrics_only = Collector(
         service="kinesis", scans=(), metrics=(), iam_actions=("cloudwatch:GetMetricData",)
     )
-    document = policy(["kinesis"], collectors=[metrics_only])
+    document = policy([metrics_only])
     assert [statement["Sid"] for statement in document["Statement"]] == ["Headroom"]

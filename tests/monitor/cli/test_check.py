@@ -24,8 +24,8 @@ from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
 from monitor.report.check_formats import FIELDS, Report
 from rules.band import Zone
-from rules.units import BYTES_PER_SECOND
 from tests.monitor.cli.invocation import headroom, written
+from tests.registries import STREAM_WRITE_BYTES
 
 HEADROOM = str(Path(sys.executable).parent / "headroom")
 DENIED = "ap-southeast-2"
@@ -81,7 +81,7 @@ def row(zone: Zone) -> Row:
         upper_bound=None,
         limit=None,
         source=None,
-        unit=BYTES_PER_SECOND,
+        signal=STREAM_WRITE_BYTES,
         utilization=None,
         throttled=None,
         sampled=None,

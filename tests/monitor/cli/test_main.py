@@ -18,8 +18,8 @@ from typer.testing import Result
 
 from monitor.cli.main import app
 from monitor.lib.telemetry import VERSION
-from rules.limits import signals
 from tests.monitor.cli.invocation import headroom, written
+from tests.registries import REGISTRY
 
 HEADROOM = str(Path(sys.executable).parent / "headroom")
 DENIED = "ap-southeast-2"
@@ -134,8 +134,8 @@ def test_the_policy_is_for_the_services_that_are_watched(elsewhere: Path) -> Non
 def test_the_catalogue_tells_limit_remedy_and_documentation_of_every_signal() -> None:
     text = headroom("catalogue").output
     listed = json.loads(headroom("catalogue", "--format", "json").output)
-    assert len(listed) == len(list(signals()))
-    for signal_ in signals():
+    assert len(listed) == len(list(REGISTRY.signals))
+    for signal_ in REGISTRY.signals:
         (entry,) = re.findall(rf"^{re.escape(signal_.id)}\n((?:  .*\n?)+)", text, re.M)
         assert signal_.title in entry
         assert "limit: " in entry

@@ -8,8 +8,9 @@ from monitor.config.config import Config
 from monitor.config.file import parse_config, read_config
 from monitor.schema.problems import ConfigError
 from monitor.schema.selector import SelectorLabels
-from monitor.schema.types import SecretSources, known_services
+from monitor.schema.types import ConfigContext
 from rules.limits import Band
+from tests.registries import REGISTRY
 
 ROLE = "arn:aws:iam::123456789012:role/headroom"
 SECRET = "hunter2-hunter2"
@@ -17,7 +18,7 @@ ORDERS = SelectorLabels("123456789012", "eu-west-1", "kinesis", "stream_write_by
 
 
 def read(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> Config:
-    return parse_config(text.encode(), "headroom.yaml", SecretSources(environ or {}, folder))
+    return parse_config(text.encode(), "headroom.yaml", ConfigContext(environ or {}, folder, REGISTRY))
 
 
 WHOLE = f"""
@@ -74,7 +75,7 @@ def test_nothing_given_is_the_default(text: str) -> None:
 
 
 def test_an_account_is_watched_with_its_own_regions_and_services_or_those_of_the_top_level() -> None:
-    watched = read(WHOLE).monitored_accounts()
+    watched = read(WHOLE).monitored_accounts(REGISTRY)
     assert [account.regions for account in watched] == [
         ("eu-west-1", "cn-north-1", "us-gov-west-1"),
         ("all",),
@@ -83,8 +84,12 @@ def test_an_account_is_watched_with_its_own_regions_and_services_or_those_of_the
 
 
 def test_without_accounts_the_credentials_of_the_environment_are_watched_with_all_services() -> None:
-    (account,) = read("regions: [eu-west-1]").monitored_accounts()
-    assert (account.role_arn, account.regions, account.services) == (None, ("eu-west-1",), known_services())
+    (account,) = read("regions: [eu-west-1]").monitored_accounts(REGISTRY)
+    assert (account.role_arn, account.regions, account.services) == (
+        None,
+        ("eu-west-1",),
+        REGISTRY.service_names,
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,7 +135,7 @@ def test_a_secret_is_read_and_never_shown(where: str, value: str, tmp_path: Path
     (tmp_path / "id.txt").write_text(f"{SECRET}\n")
     text = f"accounts: [{{role_arn: '{ROLE}', {where}: '{value}'}}]"
     config = read(text, {"ID": SECRET}, tmp_path)
-    (account,) = config.monitored_accounts()
+    (account,) = config.monitored_accounts(REGISTRY)
     assert account.external_id_secret and account.external_id_secret.get_secret_value() == SECRET
     for shown in (
         repr(config),
@@ -146,21 +151,21 @@ def test_the_file_is_the_argument_or_the_variables_or_the_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert read_config(None, {}) == Config()
+    assert read_config(None, {}, REGISTRY) == Config()
     for name, interval in (("headroom.yaml", "1m"), ("variable.yaml", "2m"), ("argument.yaml", "3m")):
         (tmp_path / name).write_text(f"interval: {interval}\n")
     variable = {"HEADROOM_CONFIG": "variable.yaml"}
-    assert read_config(None, {}).interval == 60
-    assert read_config(None, {"HEADROOM_CONFIG": ""}).interval == 60
-    assert read_config(None, variable).interval == 120
-    assert read_config(tmp_path / "argument.yaml", variable).interval == 180
+    assert read_config(None, {}, REGISTRY).interval == 60
+    assert read_config(None, {"HEADROOM_CONFIG": ""}, REGISTRY).interval == 60
+    assert read_config(None, variable, REGISTRY).interval == 120
+    assert read_config(tmp_path / "argument.yaml", variable, REGISTRY).interval == 180
 
 
 def test_a_secrets_file_is_looked_up_beside_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "id").write_text(SECRET)
     file = tmp_path / "h.yaml"
     file.write_text(f"accounts: [{{role_arn: '{ROLE}', external_id_file: id}}]")
-    (account,) = read_config(file, {}).accounts
+    (account,) = read_config(file, {}, REGISTRY).accounts
     assert account.external_id_secret and account.external_id_secret.get_secret_value() == SECRET
 
 
@@ -170,11 +175,11 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest
     Path("just.yaml").write_bytes(b"#" * 1024**2)
     Path("latin.yaml").write_bytes(b"tags: [caf\xe9]")
     Path("wrong.yaml").write_text("a: 1")
-    assert read_config(Path("just.yaml"), {}) == Config()
+    assert read_config(Path("just.yaml"), {}, REGISTRY) == Config()
     told = {}
     for name in ("none.yaml", ".", "big.yaml", "latin.yaml", "wrong.yaml"):
         with pytest.raises(ConfigError) as failure:
-            read_config(None, {"HEADROOM_CONFIG": name})
+            read_config(None, {"HEADROOM_CONFIG": name}, REGISTRY)
         (told[name],) = failure.value.problems
     assert told == {
         "none.yaml": "none.yaml: cannot be read: No such file or directory",

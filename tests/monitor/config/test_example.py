@@ -12,17 +12,18 @@ import trustme
 from pydantic import BaseModel
 
 from monitor.aws.account import Account
-from monitor.config.config import Config
+from monitor.config.config import SERVICES_PLACEHOLDER, Config
 from monitor.config.example import example_file, json_schema
 from monitor.config.file import parse_config
 from monitor.config.override_settings import PartialBand
 from monitor.notifiers.receiver import BaseReceiver
 from monitor.schema.problems import nested_model, nested_models
-from monitor.schema.types import SecretSources, known_services
+from monitor.schema.types import ConfigContext
 from rules.strict_yaml import parse
 from tests.architecture import sources
+from tests.registries import REGISTRY
 
-IN_USE = re.sub(r"^#(?!#)", "", example_file(), flags=re.MULTILINE)
+IN_USE = re.sub(r"^#(?!#)", "", example_file(REGISTRY), flags=re.MULTILINE)
 
 
 def missing(model: type[BaseModel], data: Any, where: str = "") -> list[str]:
@@ -40,7 +41,10 @@ def missing(model: type[BaseModel], data: Any, where: str = "") -> list[str]:
 
 
 def test_the_example_as_it_stands_is_the_default() -> None:
-    assert parse_config(example_file().encode(), "headroom.yaml", SecretSources()) == Config()
+    assert (
+        parse_config(example_file(REGISTRY).encode(), "headroom.yaml", ConfigContext(registry=REGISTRY))
+        == Config()
+    )
 
 
 def test_every_key_in_use_loads_and_is_documented(tmp_path: Path) -> None:
@@ -50,7 +54,7 @@ def test_every_key_in_use_loads_and_is_documented(tmp_path: Path) -> None:
     made.private_key_pem.write_to_path(tmp_path / "tls.key")
     made.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
     environ = {name: f"from-the-variable-{name}" for name in re.findall(r"_env: (\S+)", IN_USE)}
-    sources = SecretSources(environ, tmp_path)
+    sources = ConfigContext(environ, tmp_path, REGISTRY)
     config = parse_config(IN_USE.encode(), "headroom.yaml", sources)
     secrets = [
         account.external_id_secret and account.external_id_secret.get_secret_value()
@@ -79,12 +83,13 @@ def within(model: type[BaseModel]) -> set[type[BaseModel]]:
 
 @pytest.mark.parametrize("model", sorted(within(Config), key=str))
 def test_every_key_is_explained(model: type[BaseModel]) -> None:
-    explained = " ".join(example_file().replace("\n##", " ").split())
+    explained = " ".join(example_file(REGISTRY).replace("\n##", " ").split())
     for name, field in model.model_fields.items():
         if not (name == "type" and issubclass(model, BaseReceiver)):  # it is a heading of the example
             assert field.description, f"{model.__name__}.{name}: expected Field(..., description=...)"
+            description = field.description.replace(SERVICES_PLACEHOLDER, ", ".join(REGISTRY.service_names))
             key = "" if model is Config else f"{field.alias or name}: "
-            assert " ".join(f"{key}{field.description}".split()) in explained
+            assert " ".join(f"{key}{description}".split()) in explained
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +113,8 @@ def test_every_key_is_read(model: type[BaseModel], names_in_code: set[str]) -> N
 
 
 def test_the_schema_is_json_and_allows_no_unknown_key() -> None:
-    document = json.loads(json.dumps(json_schema()))
+    document = json.loads(json.dumps(json_schema(REGISTRY)))
     assert document["$schema"].startswith("https://json-schema.org/")
     assert document["properties"].keys() == Config.model_fields.keys()
     assert document["additionalProperties"] is False
-    assert document["properties"]["services"]["items"]["enum"] == list(known_services())
+    assert document["properties"]["services"]["items"]["enum"] == list(REGISTRY.service_names)

@@ -5,17 +5,17 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from collectors import COLLECTORS
 from monitor.cli.main import app
 from monitor.config.config import Config
-from monitor.config.exclude import ineffective_entries
+from monitor.config.exclude import excludes_all_of, ineffective_entries
 from monitor.schema.selector import Location
 from tests.kinesis_answers import stream_summary
 from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World
+from tests.registries import REGISTRY
 
 PROD, STAGING = "123456789012", "210987654321"
 SQS = Location(PROD, "prod", "ap-south-1", "sqs")
-SERVICES = tuple(one.service for one in COLLECTORS)
+SERVICES = tuple(one.service for one in REGISTRY.collectors)
 
 
 def configured(*exclude: dict[str, Any], **more: Any) -> Config:
@@ -50,7 +50,7 @@ LEFT_OUT = [
 def test_a_service_of_a_cell_is_left_out_when_all_its_series_are(
     exclude: list[dict[str, Any]], out: bool
 ) -> None:
-    assert configured(*exclude).excludes_all_of(SQS) is out
+    assert excludes_all_of(configured(*exclude).exclude, SQS, REGISTRY) is out
 
 
 WATCHED: list[tuple[dict[str, Any], dict[str, tuple[set[str], set[str]]]]] = [
@@ -71,12 +71,12 @@ WATCHED: list[tuple[dict[str, Any], dict[str, tuple[set[str], set[str]]]]] = [
 def test_what_is_excluded_is_not_watched(
     entry: dict[str, Any], left: dict[str, tuple[set[str], set[str]]]
 ) -> None:
-    found = configured(entry).monitored_accounts()
+    found = configured(entry).monitored_accounts(REGISTRY)
     assert {one.name: ({*one.regions}, {*one.services}) for one in found} == left
 
 
 def test_of_all_regions_aws_has_to_say_first_which_they_are() -> None:
-    watched = configured({"region": "a*"}, regions="all").monitored_accounts()
+    watched = configured({"region": "a*"}, regions="all").monitored_accounts(REGISTRY)
     assert [account.regions for account in watched] == [("all",), ("all",)]
 
 
@@ -95,7 +95,7 @@ NOTES = [
 @pytest.mark.parametrize(("entry", "said"), NOTES)
 def test_an_entry_without_effect_is_said_in_one_sentence(entry: dict[str, Any], said: str | None) -> None:
     config = configured(entry, services=["kinesis", "sqs"])
-    notes = list(ineffective_entries(config.exclude, config.configured_accounts()))
+    notes = list(ineffective_entries(config.exclude, config.configured_accounts(REGISTRY), REGISTRY))
     assert len(notes) == (said is not None)
     assert all(note.startswith(f"exclude[0] excludes nothing: {said}") for note in notes)
 
@@ -103,7 +103,7 @@ def test_an_entry_without_effect_is_said_in_one_sentence(entry: dict[str, Any], 
 @pytest.mark.parametrize("regions", ["all", []])
 def test_what_only_aws_can_tell_is_not_called_without_effect(regions: Any) -> None:
     config = configured({"region": "us-*"}, {"account": "0" * 12}, regions=regions, accounts=[{}])
-    assert list(ineffective_entries(config.exclude, config.configured_accounts())) == []
+    assert list(ineffective_entries(config.exclude, config.configured_accounts(REGISTRY), REGISTRY)) == []
 
 
 def test_the_check_of_a_configuration_says_what_has_no_effect(tmp_path: Any) -> None:

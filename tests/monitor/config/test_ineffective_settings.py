@@ -6,7 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from monitor.config.config import Config
+from monitor.schema.types import ConfigContext
+from tests.registries import REGISTRY
 
+CONTEXT = ConfigContext(registry=REGISTRY)
 BELOW = "others have no alert below the band"
 REFUSED = "it counts none of this one"
 
@@ -25,7 +28,7 @@ def test_what_has_no_effect_on_any_series_it_means_is_refused(
     entry: dict[str, Any], place: str, said: str
 ) -> None:
     with pytest.raises(ValidationError) as wrong:
-        Config.model_validate({"alerts": [{"resource": "x", "above": "none"}, entry]})
+        Config.model_validate({"alerts": [{"resource": "x", "above": "none"}, entry]}, context=CONTEXT)
     assert f"alerts[1].{place}" in str(wrong.value) or f"'alerts', 1, '{place}'" in str(wrong.value.errors())
     assert said in str(wrong.value)
 
@@ -41,10 +44,10 @@ def test_what_has_no_effect_on_any_series_it_means_is_refused(
     ],
 )
 def test_what_has_an_effect_on_some_is_accepted(entry: dict[str, Any]) -> None:
-    assert Config.model_validate({"alerts": [entry]}).alerts
+    assert Config.model_validate({"alerts": [entry]}, context=CONTEXT).alerts
 
 
 @pytest.mark.parametrize("tolerance", [{"rate": -1}, {"share": 2}, {"for": "2d"}, {"rates": 1}])
 def test_a_tolerance_that_is_none_is_refused(tolerance: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        Config.model_validate({"alerts": [{"service": "kinesis", "tolerance": tolerance}]})
+        Config.model_validate({"alerts": [{"service": "kinesis", "tolerance": tolerance}]}, context=CONTEXT)

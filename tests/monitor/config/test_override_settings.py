@@ -15,6 +15,7 @@ from monitor.polling.watcher import Watcher
 from tests.aws_environment import set_aws_environment
 from tests.monitor.serve_process import journal, serving
 from tests.processes import eventually, get
+from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
 WEB = {"signal": "autoscaling.group_max_size", "resource": "web"}  # pinned at its maximum
@@ -26,7 +27,9 @@ async def watched(fleet: Fleet, before: Watcher | None, *overrides: dict[str, An
     """A watch that follows another one, as a reload has it; and the series of the group."""
     given = {"services": ["autoscaling"], "regions": ["eu-west-1"], "alerts": overrides}
     config, telemetry = Config.model_validate(given), Telemetries()
-    watch = Watcher(config, fleet, telemetry.process, telemetry.aws, before.discovered() if before else {})
+    watch = Watcher(
+        config, REGISTRY, fleet, telemetry.process, telemetry.aws, before.discovered() if before else {}
+    )
     try:
         await watch.run_once(lambda done, steps: None)
     finally:

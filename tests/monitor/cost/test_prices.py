@@ -1,13 +1,11 @@
 """The units that AWS bills, and the service to which each is charged."""
 
-from collectors import COLLECTORS
 from collectors.base import Metric
-from monitor.cost.prices import METRIC_OWNERS
 from monitor.fleet.metric_query import metric_query
-from monitor.polling.reader import count_by_service
-from monitor.stream.ingest import Ingest
+from monitor.stream.ingest import Ingest, IngestOptions
 from tests.monitor.stream.bodies import ACCOUNT, NOW, REGION, Update, delivery, lines
 from tests.monitor.stream.fleets import fleet_of
+from tests.registries import DECLARED, OWNERS, REGISTRY
 from tests.telemetries import Telemetries
 
 THROTTLES = {"namespace": "AWS/Lambda", "metric": "Throttles", "dimensions": (("FunctionName", "f"),)}
@@ -16,11 +14,12 @@ UNWANTED = {"namespace": "AWS/Kinesis", "metric": "PutRecord.Success"}
 
 
 def test_every_metric_that_a_collector_reads_has_one_that_pays() -> None:
-    for collector in COLLECTORS:
+    for collector in REGISTRY.collectors:
         for metric in collector.metrics:
             asked = metric_query(metric.of(Name='"Dimensions"'))
-            assert list(count_by_service([asked])) == [METRIC_OWNERS[metric.namespace, metric.name]]
-            assert METRIC_OWNERS[metric.namespace, metric.name] in {one.service for one in COLLECTORS}
+            owner = DECLARED.owners[metric.namespace, metric.name]
+            assert list(OWNERS.count([asked])) == [owner]
+            assert owner in REGISTRY.services
 
 
 def test_what_is_requested_counts_for_the_service_that_reads_it() -> None:
@@ -31,12 +30,12 @@ def test_what_is_requested_counts_for_the_service_that_reads_it() -> None:
         ("AWS/Nosuch", "Metric"),
     ]
     asked = [metric_query(Metric(*name, stat="Sum").of(Name="x")) for name in names]
-    assert count_by_service(asked) == {"kinesis": 2, "autoscaling": 1, "": 1}
+    assert OWNERS.count(asked) == {"kinesis": 2, "autoscaling": 1, "": 1}
 
 
 async def test_what_is_streamed_counts_once_for_the_service_that_reads_it_or_for_none() -> None:
     telemetry, update = Telemetries(), Update()
-    ingest = Ingest(fleet_of(), telemetry.stream, clock=lambda: NOW)
+    ingest = Ingest(fleet_of(), DECLARED, telemetry.stream, options=IngestOptions(clock=lambda: NOW))
     updates_sent = [
         update,
         update.but(dimensions=(("StreamName", "unknown"),)),

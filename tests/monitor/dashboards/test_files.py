@@ -18,33 +18,36 @@ from monitor.dashboards.runbook import anchor
 from monitor.exposition.exposition import HEADERS
 from monitor.fleet.fleet import Fleet
 from monitor.http.connection_limiter import ConnectionLimiter
-from rules.limits import LimitKind, Signal, catalogue, signals
+from rules.limits import LimitKind, Signal
 from tests.processes import ROOT
+from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
-each_signal = pytest.mark.parametrize("signal", list(signals()), ids=lambda signal: signal.id)
+each_signal = pytest.mark.parametrize("signal", list(REGISTRY.signals), ids=lambda signal: signal.id)
 
 
 @cache
 def rules(service: str) -> list[dict[str, Any]]:
-    groups = yaml.safe_load(prometheus.files()[f"{service}.yaml"])["groups"]
+    groups = yaml.safe_load(prometheus.files(REGISTRY.services.values())[f"{service}.yaml"])["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 
 def alerts() -> Iterator[dict[str, Any]]:
-    for service in (*catalogue(), "headroom"):
+    for service in (*REGISTRY.services, "headroom"):
         yield from (rule for rule in rules(service) if "alert" in rule)
 
 
 def test_the_rules_are_current() -> None:
     """If not: `headroom dashboards prometheus`."""
     directory = ROOT / "dashboards" / "prometheus"
-    assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == prometheus.files()
+    assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == prometheus.files(
+        REGISTRY.services.values()
+    )
 
 
 def test_the_runbook_is_current() -> None:
     """If not: `headroom dashboards runbook`."""
-    assert (ROOT / prometheus.RUNBOOK).read_text("utf-8") == runbook.runbook()
+    assert (ROOT / prometheus.RUNBOOK).read_text("utf-8") == runbook.runbook(REGISTRY.services.values())
 
 
 @each_signal
@@ -63,7 +66,11 @@ def test_a_signal_has_its_alerts(signal: Signal) -> None:
 
 
 def test_every_alert_says_what_to_do_and_leads_to_its_heading() -> None:
-    headings = [line.lstrip("# ") for line in runbook.runbook().splitlines() if line.startswith("### ")]
+    headings = [
+        line.lstrip("# ")
+        for line in runbook.runbook(REGISTRY.services.values()).splitlines()
+        if line.startswith("### ")
+    ]
     linked = {f"{prometheus.RUNBOOK}#{anchor(heading)}" for heading in headings}
     assert len(linked) == len(headings)
     assert {alert["annotations"]["runbook_url"] for alert in alerts()} == linked
@@ -82,7 +89,7 @@ async def exported(journal: Path) -> set[str]:
     """Return every name that a sample of Headroom may have."""
     registry = Telemetries().registry
     ConnectionLimiter(registry)
-    async with Alerting.opened(Config(journal=str(journal)).alerting_settings(), Fleet(), registry):
+    async with Alerting.opened(Config(journal=str(journal)).alerting_settings(REGISTRY), Fleet(), registry):
         own = list(registry.collect())
     suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
     named = {family.name + suffix for family in own for suffix in suffixes.get(family.type, [""])}
@@ -103,10 +110,13 @@ def test_the_commands_write_where_they_are_told(tmp_path: Any) -> None:
     done = run(app, ["dashboards", "prometheus", "--out", str(tmp_path / "new"), "--runbook", address])
     assert done.exit_code == 0
     assert {file.name: file.read_text("utf-8") for file in (tmp_path / "new").iterdir()} == prometheus.files(
-        address
+        REGISTRY.services.values(), address
     )
     done = run(app, ["dashboards", "runbook", "--out", str(tmp_path / "page.md")])
-    assert (done.exit_code, (tmp_path / "page.md").read_text("utf-8")) == (0, runbook.runbook())
+    assert (done.exit_code, (tmp_path / "page.md").read_text("utf-8")) == (
+        0,
+        runbook.runbook(REGISTRY.services.values()),
+    )
 
 
 def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Any) -> None:

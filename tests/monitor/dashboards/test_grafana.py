@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from monitor.cli.main import app
 from monitor.dashboards.grafana.boards import files
-from rules.limits import catalogue
 from tests.processes import ROOT
+from tests.registries import REGISTRY
 
-FILES = files()
+FILES = files(REGISTRY.services.values())
 BOARDS: dict[str, dict[str, Any]] = {name: json.loads(text) for name, text in FILES.items()}
 NOT_OF_THE_LIBRARY = {"titleFormat", "tagKeys"}  # Grafana's, of annotations
 
@@ -45,7 +45,7 @@ def test_the_dashboards_are_current() -> None:
 
 
 def test_there_is_one_for_each_purpose() -> None:
-    assert set(BOARDS) == {f"{name}.json" for name in ("overview", "series", "health", *catalogue())}
+    assert set(BOARDS) == {f"{name}.json" for name in ("overview", "series", "health", *REGISTRY.services)}
     assert len({board["uid"] for board in BOARDS.values()}) == len(BOARDS)
 
 
@@ -119,7 +119,7 @@ def test_nothing_is_counted_as_zero_where_nothing_is_watched(board: dict[str, An
     assert not [expr for expr in asked if "vector(0)" in expr]
 
 
-@pytest.mark.parametrize("service", catalogue().values(), ids=lambda one: one.service)
+@pytest.mark.parametrize("service", REGISTRY.services.values(), ids=lambda one: one.service)
 def test_a_service_has_a_row_a_signal_in_the_signal_s_unit(service: Any) -> None:
     board = BOARDS[f"{service.service}.json"]
     rows = [panel["title"] for panel in board["panels"] if panel["type"] == "row"][1:]

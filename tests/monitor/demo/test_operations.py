@@ -8,14 +8,14 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
-from collectors import COLLECTORS
 from monitor.aws.iam import policy
 from tests.monitor.demo.conftest import Clients
+from tests.registries import REGISTRY
 
 DENIED_REGION = "ap-southeast-2"
 ALLOWED = {
     action
-    for statement in policy([one.service for one in COLLECTORS], True, True)["Statement"]
+    for statement in policy(REGISTRY.collectors, True, True)["Statement"]
     for action in statement["Action"]
 }
 NOT_IN_POLICY = ("DescribePolicies",)  # no collector calls it

@@ -1,5 +1,6 @@
 """Fleets by hand: series whose judgement is written down instead of made."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,14 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource
+from tests.registries import STREAM_WRITE_BYTES, signal_of
 from tests.resources import resource as of
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 NOW = 30_000_000  # minutes
-RULING = SeriesSettings(limit=Limit(1000.0, LimitSource.API, NOW * 60), band=Band())
+RULING = SeriesSettings(
+    signal=STREAM_WRITE_BYTES, limit=Limit(1000.0, LimitSource.API, NOW * 60), band=Band()
+)
 
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
@@ -36,7 +40,7 @@ def add(fleet: Fleet, named: Key, ruling: SeriesSettings = RULING, **seen: Any) 
         "throttled": per_second(refused.of(StreamName=named.id)),
     }
     observed = Observed(signal=named.signal, resource=named.subject, **(usual | seen))
-    return fleet.put(named, observed, ruling, NOW)
+    return fleet.put(named, observed, replace(ruling, signal=signal_of(named)), NOW)
 
 
 def judged(

@@ -18,11 +18,15 @@ from monitor.fleet.series_settings import SeriesSettings
 from rules.alerts import NEVER, AlertState, Rule
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource, Tolerance
+from tests.registries import STREAM_WRITE_BYTES
 
 NOW = 29_000_000
 KEY = Key("123456789012", "eu-west-1", "test", "concurrency", "account")
 RULING = SeriesSettings(
-    limit=Limit(1000.0, LimitSource.API, 0), band=Band(), tolerance=Tolerance(share=0.001)
+    signal=STREAM_WRITE_BYTES,
+    limit=Limit(1000.0, LimitSource.API, 0),
+    band=Band(),
+    tolerance=Tolerance(share=0.001),
 )
 running = Metric("AWS/Test", "Running", "Maximum")
 served = Metric("AWS/Test", "Served", "Sum", zero_when_absent=True)

@@ -20,12 +20,13 @@ from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource
 from tests.monitor.fleet.usages import usages as usages_over
+from tests.registries import STREAM_WRITE_BYTES
 from tests.resources import resource
 
 NOW = 29_000_000
 CELL = "123456789012", "eu-west-1"
 OTHER = "123456789012", "us-east-1"
-RULING = SeriesSettings(limit=Limit(100.0, LimitSource.API, 0), band=Band())
+RULING = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(100.0, LimitSource.API, 0), band=Band())
 
 METRICS = [Metric("AWS/Test", f"M{n}", "Sum", zero_when_absent=n % 2 == 1) for n in range(5)]
 traffic, refusals = METRICS[0], METRICS[1]
@@ -163,8 +164,18 @@ def test_the_same_metric_of_two_cells_is_two_metrics() -> None:
 
 def test_a_shared_metric_waits_for_the_most_patient_of_its_series() -> None:
     fleet = Fleet()
-    fleet.put(key("a"), observed(total(traffic)), SeriesSettings(limit=None, band=Band(), delay=5), NOW)
-    fleet.put(key("b"), observed(total(traffic)), SeriesSettings(limit=None, band=Band(), delay=3), NOW)
+    fleet.put(
+        key("a"),
+        observed(total(traffic)),
+        SeriesSettings(signal=STREAM_WRITE_BYTES, limit=None, band=Band(), delay=5),
+        NOW,
+    )
+    fleet.put(
+        key("b"),
+        observed(total(traffic)),
+        SeriesSettings(signal=STREAM_WRITE_BYTES, limit=None, band=Band(), delay=3),
+        NOW,
+    )
     assert fleet.rings.delay[fleet.metrics(CELL)[metric_query(traffic)]] == 5
 
 
@@ -189,7 +200,10 @@ def test_a_new_limit_holds_from_the_next_judgement() -> None:
     fleet = Fleet()
     fleet.put(key(), observed(50.0), RULING, NOW)
     fleet.put(
-        key(), observed(50.0), SeriesSettings(limit=Limit(50.0, LimitSource.OVERRIDE, 0), band=Band()), NOW
+        key(),
+        observed(50.0),
+        SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(50.0, LimitSource.OVERRIDE, 0), band=Band()),
+        NOW,
     )
     judge(fleet, NOW)
     assert fleet.zone[0] == Zone.NEAR
@@ -202,9 +216,17 @@ def test_a_new_limit_holds_from_the_next_judgement() -> None:
         (observed(total(refusals)), RULING, False),
         (observed(Unobservable("off", "turn it on")), RULING, True),
         (observed(total(traffic), upper_bound=total(traffic)), RULING, True),
-        (observed(total(traffic)), SeriesSettings(limit=None, band=Band()), True),
-        (observed(total(traffic)), SeriesSettings(limit=RULING.limit, band=Band(high=0.8)), True),
-        (observed(total(traffic)), SeriesSettings(limit=RULING.limit, band=Band(), tags={"team": "a"}), True),
+        (observed(total(traffic)), SeriesSettings(signal=STREAM_WRITE_BYTES, limit=None, band=Band()), True),
+        (
+            observed(total(traffic)),
+            SeriesSettings(signal=STREAM_WRITE_BYTES, limit=RULING.limit, band=Band(high=0.8)),
+            True,
+        ),
+        (
+            observed(total(traffic)),
+            SeriesSettings(signal=STREAM_WRITE_BYTES, limit=RULING.limit, band=Band(), tags={"team": "a"}),
+            True,
+        ),
     ],
 )
 def test_the_version_tells_when_what_is_said_of_a_series_changes(

@@ -22,11 +22,14 @@ from rules.limits import Band, Limit, LimitSource, Tolerance
 from tests.monitor.fleet.points import NAN, Model, counts, refused, result, told
 from tests.monitor.fleet.usages import usage_of
 from tests.monitor.fleet.usages import usages as usages_over
+from tests.registries import STREAM_WRITE_BYTES
 from tests.resources import resource as of
 
 NOW = 29_000_000
 STALE_AFTER = 15
-RULING = SeriesSettings(limit=Limit(100.0, LimitSource.API, 0), band=Band(), stale_after=STALE_AFTER)
+RULING = SeriesSettings(
+    signal=STREAM_WRITE_BYTES, limit=Limit(100.0, LimitSource.API, 0), band=Band(), stale_after=STALE_AFTER
+)
 NO_LIMIT = replace(RULING, limit=None)
 
 METRICS = [Metric("AWS/Test", f"M{n}", "Sum", zero_when_absent=n % 2 == 1) for n in range(4)]
@@ -63,6 +66,7 @@ observations = st.builds(
 )
 rulings = st.builds(
     SeriesSettings,
+    signal=st.just(STREAM_WRITE_BYTES),
     limit=st.sampled_from([None, Limit(64.0, LimitSource.API, 0), Limit(100.0, LimitSource.API, 0)]),
     band=st.sampled_from([Band(), Band(low=0.0, high=0.25, near=0.5)]),
     stale_after=st.sampled_from([3, STALE_AFTER]),

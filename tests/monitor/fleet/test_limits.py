@@ -29,6 +29,7 @@ from monitor.push.samples import newest_minutes, samples_at
 from rules.alerts import NEVER, AlertState, Rule
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource
+from tests.registries import STREAM_WRITE_BYTES
 
 NOW = 29_000_000
 KEY = Key("123456789012", "eu-west-1", "test", "size", "web")
@@ -49,7 +50,13 @@ class World:
         self, limit: float = 10.0, source: LimitSource = LimitSource.API, at: int = NOW, **seen: Any
     ) -> Series:
         """As an inventory does that reads this limit at a minute."""
-        ruling = SeriesSettings(limit=Limit(limit, source, 0), band=Band(), stale_after=30, pending_for=0)
+        ruling = SeriesSettings(
+            signal=STREAM_WRITE_BYTES,
+            limit=Limit(limit, source, 0),
+            band=Band(),
+            stale_after=30,
+            pending_for=0,
+        )
         told = {"usage": highest(used), "throttled": highest(refused)} | self.seen | seen
         observed = Observed(signal="size", resource=KEY.subject, limit=limit, **told)
         return self.fleet.put(KEY, observed, ruling, at)

@@ -12,6 +12,7 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource
+from tests.registries import STREAM_WRITE_BYTES
 
 NOW = 29_000_000
 MINUTE, HOUR = 60_000.0, 3_600_000.0
@@ -40,7 +41,7 @@ class Stream:
             limit = Limit(24 * HOUR if signal == "age" else HOUR, LimitSource.API, 0)
             key = Key("123456789012", "eu-west-1", "test", signal, "orders")
             seen = Observed(signal=signal, resource=key.subject, usage=usage, created_at=minute * 60.0)
-            self.fleet.put(key, seen, SeriesSettings(limit=limit, band=BAND), NOW)
+            self.fleet.put(key, seen, SeriesSettings(signal=STREAM_WRITE_BYTES, limit=limit, band=BAND), NOW)
 
     def pass_by(self, minutes: int, **values: float) -> None:
         """Minutes in which these metrics have points, all of them read."""

@@ -6,11 +6,11 @@ import pytest
 from collectors.base import Metric, Observed, Unobservable, highest
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
-from monitor.fleet.rows import Row, row_of, rows_of, signal_of
+from monitor.fleet.rows import Row, row_of, rows_of
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource
-from rules.units import BYTES_PER_SECOND
+from tests.registries import SIGNALS, STREAM_WRITE_BYTES, signal_of
 from tests.resources import resource as named
 
 MINUTE = 29_000_000
@@ -24,7 +24,9 @@ def key(resource: str, signal: str = "stream_write_bytes") -> Key:
 def put(fleet: Fleet, resource: str, limit: float | None = 100.0, **columns: float) -> Key:
     """A series as judged: its columns are given."""
     usage = highest(METRIC.of(StreamName=resource))
-    ruling = SeriesSettings(limit=Limit(limit, LimitSource.API, 0.0) if limit else None, band=Band())
+    ruling = SeriesSettings(
+        signal=STREAM_WRITE_BYTES, limit=Limit(limit, LimitSource.API, 0.0) if limit else None, band=Band()
+    )
     series = fleet.put(
         key(resource),
         Observed(signal="stream_write_bytes", resource=named(resource), usage=usage),
@@ -52,7 +54,7 @@ def test_a_row_tells_what_the_columns_hold() -> None:
         upper_bound=None,
         limit=100.0,
         source=LimitSource.API,
-        unit=BYTES_PER_SECOND,
+        signal=STREAM_WRITE_BYTES,
         utilization=0.55,
         throttled=0.0,
         sampled=MINUTE * 60,
@@ -82,7 +84,12 @@ def test_a_row_says_why_it_is_unobservable() -> None:
     why = Unobservable("request metrics are not enabled", "aws s3api")
     observed = Observed(signal="prefix_write_rate", resource=named("media"), usage=why)
     hidden = Key("123456789012", "eu-west-1", "s3", "prefix_write_rate", "media")
-    fleet.put(hidden, observed, SeriesSettings(limit=None, band=Band()), MINUTE)
+    fleet.put(
+        hidden,
+        observed,
+        SeriesSettings(signal=SIGNALS["s3.prefix_write_rate"], limit=None, band=Band()),
+        MINUTE,
+    )
     assert row(fleet, hidden).unobservable == why
 
 
@@ -97,12 +104,12 @@ def test_the_samples_minute_is_said_in_utc(sampled: int | None, said: str) -> No
 def made(resource: str = "orders", **fields: Any) -> Row:
     known: dict[str, Any] = {
         "key": key(resource),
+        "signal": STREAM_WRITE_BYTES,
         "zone": Zone.WITHIN,
         "usage": 1.0,
         "upper_bound": None,
         "limit": 2.0,
         "source": LimitSource.API,
-        "unit": BYTES_PER_SECOND,
         "utilization": 0.5,
         "throttled": None,
         "sampled": 0,

@@ -14,6 +14,7 @@ from monitor.config.file import read_config
 from monitor.lib.files import read_file
 from monitor.schema.problems import ConfigError
 from tests.processes import COMMAND, ROOT
+from tests.registries import REGISTRY
 
 
 def _socket(path: Path) -> None:
@@ -46,7 +47,7 @@ def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 def test_a_configuration_that_is_no_file_is_refused(kind: Path) -> None:
     with pytest.raises(ConfigError) as refused:
-        read_config(kind, {})
+        read_config(kind, {}, REGISTRY)
     (problem,) = refused.value.problems
     assert problem.startswith(f"{kind}: cannot be read: ")
 
@@ -56,7 +57,7 @@ def test_whatever_a_configuration_names_that_is_no_file_is_one_problem(kind: Pat
     config = kind.with_name("headroom.yaml")
     config.write_text(FILES[what])
     with pytest.raises(ConfigError) as refused:
-        read_config(config, {})
+        read_config(config, {}, REGISTRY)
     assert len(refused.value.problems) == 1
 
 

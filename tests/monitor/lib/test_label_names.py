@@ -17,6 +17,7 @@ from monitor.lib.label_names import exported_labels
 from monitor.notifiers.alertmanager_format import labels
 from monitor.push.telemetry import PushTelemetry
 from tests.monitor.alerting.notices import notice
+from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
 OF_PROMETHEUS = {"instance", "job", "le", "quantile"}
@@ -26,14 +27,14 @@ TAKEN = OF_PROMETHEUS | OF_OPERATORS | OF_PEOPLE
 
 MAX_LABELS = 6
 TELEMETRY = Telemetries()
-REGISTRY = CollectorRegistry()
+METRICS = CollectorRegistry()
 TOLD: tuple[Any, ...] = (
     TELEMETRY.process,
     TELEMETRY.aws,
     TELEMETRY.stream,
-    AccessTelemetry(REGISTRY),
-    DeliveryTelemetry(REGISTRY),
-    PushTelemetry(REGISTRY),
+    AccessTelemetry(METRICS),
+    DeliveryTelemetry(METRICS),
+    PushTelemetry(METRICS),
 )
 
 
@@ -82,6 +83,6 @@ def test_what_alertmanager_is_told() -> None:
 
 
 def test_what_the_rules_select_by() -> None:
-    for text in prometheus.files().values():
+    for text in prometheus.files(REGISTRY.services.values()).values():
         for name in ("service", "region", "account"):
             assert f"{{{name}=" not in text and f",{name}=" not in text and f"$labels.{name} " not in text

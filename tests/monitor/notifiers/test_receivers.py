@@ -14,7 +14,7 @@ from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.receivers import RECEIVER_BY_TYPE, Receiver
 from monitor.outbound.client import OutboundClient
 from monitor.schema.problems import problem_lines, problems_from_pydantic
-from monitor.schema.types import ConfigModel, SecretSources
+from monitor.schema.types import ConfigContext, ConfigModel
 from rules.strict_yaml import parse
 from tests.monitor.notifiers.examples import all_settings, example, required_settings
 from tests.monitor.notifiers.loopback import build_receiver, http_server, notice, notification, resolved
@@ -32,7 +32,7 @@ def read(text: str, environ: dict[str, str] | None = None, folder: Path = Path()
     """Read the receivers of a file."""
     data, wrong = parse(text.encode())
     assert not wrong
-    return File.model_validate(data, context=SecretSources(environ or {}, folder)).receivers
+    return File.model_validate(data, context=ConfigContext(environ or {}, folder)).receivers
 
 
 def problems(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> list[str]:

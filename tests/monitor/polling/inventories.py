@@ -3,21 +3,33 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from collectors import COLLECTORS
 from collectors.base import ACCOUNT, Aws, Collector, Observed, ScanFunction
+from monitor.aws.cell import Cell
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.polling.inventory import Inventory
-from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook, declared_quotas
-from rules.limits import catalogue
+from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook
 from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
 from tests.kinesis_answers import SHARD_LIMITS, stream_names, stream_summary
+from tests.registries import REGISTRY
 from tests.resources import resource as of
 
-BY_SERVICE = {collector.service: collector for collector in COLLECTORS}
+BY_SERVICE = {collector.service: collector for collector in REGISTRY.collectors}
 KINESIS, LAMBDA, SQS = (BY_SERVICE[name] for name in ("kinesis", "lambda", "sqs"))
 NO_QUOTAS: dict[str, Any] = {"get_service_quota": denied("GetServiceQuota")}
+
+
+def inventory_of(
+    cell: Cell,
+    fleet: Fleet,
+    config: Config | None = None,
+    quotas: QuotaBook | None = None,
+    account_name: str = "",
+) -> Inventory:
+    """The inventory of a cell. quotas: by default, a new book of all quotas."""
+    quotas = quotas or QuotaBook(cell, REGISTRY.quotas(REGISTRY.services))
+    return Inventory(cell, fleet, config or Config(), REGISTRY, quotas, account_name)
 
 
 class World:
@@ -32,8 +44,8 @@ class World:
     ) -> None:
         self.aws = FakeAws(**answers)
         self.fleet = Fleet()
-        self.quotas = QuotaBook(self.aws.cell, declared_quotas(catalogue()), quota_interval)
-        self.inventory = Inventory(self.aws.cell, self.fleet, config or Config(), account_name, self.quotas)
+        self.quotas = QuotaBook(self.aws.cell, REGISTRY.quotas(REGISTRY.services), quota_interval)
+        self.inventory = inventory_of(self.aws.cell, self.fleet, config, self.quotas, account_name)
 
     async def run_inventory(self, collector: Collector, **changed: Any) -> None:
         self.aws.answers |= changed

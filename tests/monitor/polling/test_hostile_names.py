@@ -21,9 +21,10 @@ from monitor.fleet.key import Key
 from monitor.lib.label_names import exported_labels
 from monitor.notifiers.notice import Notice, Severity, resource_of
 from monitor.render.commands import COMMANDS, increase_command
-from rules.limits import Limit, LimitSource, signals
+from rules.limits import Limit, LimitSource
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import RULING, add, text
+from tests.registries import REGISTRY
 
 PIECES = ["%2F", "$(x)", "<b>", "{x}", "é日", "\ud800", "=,", "account", *"/\\\"'`\n\t\0 -"]
 PARTS = st.sampled_from(PIECES) | st.text(min_size=1, max_size=3)
@@ -35,7 +36,7 @@ RESOURCES = st.builds(
     PATHS,
     st.booleans(),
 )
-SIGNALS = {signal.id: signal for signal in signals()}
+SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
 
 
 def key(resource: Resource, signal: str = "kinesis.stream_write_bytes") -> Key:
@@ -103,7 +104,7 @@ def test_an_alert_explains_only_what_its_resource_is_a_part_of_or_has_as_a_part(
     firing: list[tuple[str, tuple[str, ...], float]],
 ) -> None:
     notices = {one.alert: one for one in (alert(*told) for told in firing)}
-    for followed, cause in inhibited(notices.values()).items():
+    for followed, cause in inhibited(notices.values(), REGISTRY).items():
         first, second = (resource_of(notices[one]).path for one in (followed, cause))
         shorter = min(len(first), len(second))
         assert first[:shorter] == second[:shorter]
@@ -123,7 +124,7 @@ def test_links_hold_names_as_one_part_of_a_url(resource: Resource) -> None:
     links = Links(
         headroom="https://h.example", grafana="https://g.example/d/{parent}?a={resource}&b={resource_id}"
     )
-    for name, url in links.for_series(key(resource)).items():
+    for name, url in links.for_series(key(resource), REGISTRY).items():
         assert url.isascii() and url.isprintable() and not set(url) & set(" \"'<>`{}"), name
-    before, _, rest = links.for_series(key(resource))["grafana"].partition("?")
+    before, _, rest = links.for_series(key(resource), REGISTRY)["grafana"].partition("?")
     assert before.count("/") == 4 and rest.count("&") == 1

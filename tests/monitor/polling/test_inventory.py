@@ -12,8 +12,7 @@ from monitor.aws.run_status import FailureStreak
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
-from monitor.polling.inventory import YIELD_EVERY, Inventory
-from monitor.polling.quota_book import declared_quotas
+from monitor.polling.inventory import YIELD_EVERY
 from tests.background import background
 from tests.fake_aws import ACCOUNT_ID, denied
 from tests.kinesis_answers import SHARD_LIMITS, stream_summary
@@ -25,6 +24,7 @@ from tests.monitor.polling.inventories import (
     World,
     collector,
     functions,
+    inventory_of,
     queues,
     quota,
     settings,
@@ -32,6 +32,7 @@ from tests.monitor.polling.inventories import (
     streams,
 )
 from tests.monitor.polling.service_quotas import ServiceQuotas
+from tests.registries import REGISTRY
 from tests.resources import resource as of
 
 ACCOUNT_LIMITS = [
@@ -128,7 +129,7 @@ async def test_a_quota_that_cannot_be_read_after_a_reload_keeps_the_limit_that_c
     world = World(**queues("jobs"), get_service_quota=quota(240_000.0))
     await world.run_inventory(SQS)
     world.aws.answers["get_service_quota"] = denied("GetServiceQuota")
-    after_reload = Inventory(world.aws.cell, world.fleet, Config())
+    after_reload = inventory_of(world.aws.cell, world.fleet, Config())
     status = await after_reload.run(SQS)
     assert world.limit("sqs", "standard_in_flight", "jobs") == (240_000, "quota_applied")
     assert [failure.resource for failure in status.failures] == ["L-C491D5A4"]
@@ -162,7 +163,7 @@ async def test_a_failed_reading_of_a_quota_is_one_failure_however_many_inventori
 
 
 async def test_a_pending_request_for_a_quota_is_part_of_the_series_that_it_limits() -> None:
-    (in_flight,) = declared_quotas(["sqs"])
+    (in_flight,) = REGISTRY.quotas(["sqs"])
     service = ServiceQuotas({in_flight: 120_000.0}, requests={in_flight: 240_000.0})
     world = World(**queues("jobs"), **service.answers)
     await world.quotas.read()
@@ -195,7 +196,7 @@ async def test_an_override_counts_even_while_the_api_fails() -> None:
     world = World(**answers)
     await world.run_inventory(LAMBDA)
     config = Config.model_validate({"limits": [{"signal": "lambda.account_concurrency", "limit": 7}]})
-    after_reload = Inventory(world.aws.cell, world.fleet, config)
+    after_reload = inventory_of(world.aws.cell, world.fleet, config)
     world.aws.answers["get_account_settings"] = denied("GetAccountSettings")
     await after_reload.run(LAMBDA)
     assert world.limit("lambda", "account_concurrency") == (7, "override")
@@ -360,7 +361,7 @@ async def test_what_an_earlier_inventory_found_is_dropped_too_when_it_is_handed_
     world = World(**streams(orders=2, clicks=2), **NO_QUOTAS)
     await world.run_inventory(KINESIS)
     exclude = Config.model_validate({"exclude": [{"resource": "clicks"}]})
-    after = Inventory(world.aws.cell, world.fleet, exclude)
+    after = inventory_of(world.aws.cell, world.fleet, exclude)
     after.discovered |= world.inventory.discovered
     await after.run(KINESIS)
     assert {resource for _, resource in world.names} == {"", "orders"}

@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 
-from monitor.polling.quota_book import declared_quotas
 from tests.monitor.polling.inventories import (
     BY_SERVICE,
     KINESIS,
@@ -15,6 +14,7 @@ from tests.monitor.polling.inventories import (
     streams,
 )
 from tests.monitor.polling.service_quotas import LIST, ServiceQuotas
+from tests.registries import REGISTRY
 
 FIFO = {"Attributes": {"DeduplicationScope": "queue"}}
 WORLDS: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
@@ -105,7 +105,7 @@ WORLDS: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
 @pytest.mark.parametrize("name", WORLDS)
 async def test_an_inventory_makes_exactly_these_calls(name: str) -> None:
     service, answers, calls = WORLDS[name]
-    quotas = declared_quotas([service])
+    quotas = REGISTRY.quotas([service])
     world = World(**answers, **ServiceQuotas(dict.fromkeys(quotas, 100.0)).answers)
     await world.run_inventory(BY_SERVICE[service])
     assert world.failures == []

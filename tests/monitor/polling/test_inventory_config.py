@@ -5,8 +5,9 @@ import pytest
 from collectors.base import ACCOUNT, Aws, Metric, Observed, per_second, total
 from monitor.config.config import Config
 from monitor.polling.inventory import stale_after
-from rules.limits import Band, catalogue
+from rules.limits import Band
 from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World, collector, streams
+from tests.registries import REGISTRY
 from tests.resources import resource
 
 
@@ -47,7 +48,7 @@ async def test_the_band_is_the_configured_one_unless_the_signal_has_its_own() ->
     ruling = {(key.signal, key.resource): series.settings.band for key, series in world.fleet.series.items()}
     assert ruling["stream_write_bytes", "orders"] == Band(low=0.1, high=0.2, near=0.3)
     assert ruling["stream_write_bytes", "clicks"] == Band(low=0.4, high=0.6, near=0.9)
-    own = catalogue()["kinesis"].signals["retention_iterator_age"].band
+    own = REGISTRY.services["kinesis"].signals["retention_iterator_age"].band
     assert own is not None
     assert ruling["retention_iterator_age", "orders"] == own
 

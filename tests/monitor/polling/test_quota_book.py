@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from collectors.quotas import QuotaRequest
-from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook, declared_quotas
+from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook
 from rules.limits import LimitSource, Quota
 from tests.fake_aws import FakeAws
 from tests.monitor.polling.service_quotas import (
@@ -20,6 +20,7 @@ from tests.monitor.polling.service_quotas import (
     code,
 )
 from tests.quick_loop import run
+from tests.registries import REGISTRY
 
 A, B, C = code(1), code(2), code(1, "sqs")
 APPLIED = LimitSource.APPLIED
@@ -74,7 +75,7 @@ async def test_a_cell_that_names_no_quota_makes_no_call() -> None:
 
 
 def test_the_quotas_of_a_service_are_those_that_its_signals_name() -> None:
-    assert {quota.code for quota in declared_quotas(["sqs", "s3"])} == {"L-C491D5A4"}
+    assert {quota.code for quota in REGISTRY.quotas(["sqs", "s3"])} == {"L-C491D5A4"}
 
 
 # How often

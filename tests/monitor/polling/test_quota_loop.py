@@ -8,24 +8,25 @@ from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.polling.cell_watcher import CellWatcher
 from monitor.polling.inventory import Inventory
-from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook, declared_quotas
+from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook
 from monitor.polling.reader import MetricReader
 from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
 from tests.fake_aws import FakeAws
 from tests.monitor.polling.inventories import collector
 from tests.monitor.polling.service_quotas import GET, HISTORY, LIST, THROTTLED, ServiceQuotas
 from tests.quick_loop import run
+from tests.registries import OWNERS, REGISTRY
 from tests.telemetries import Telemetries
 
 DENIED = "AccessDeniedException"
-QUOTAS = declared_quotas(["sqs"])  # one
+QUOTAS = REGISTRY.quotas(["sqs"])  # one
 
 
 def watcher(service: ServiceQuotas, timings: PollingTimings = DEFAULT_TIMINGS) -> tuple[CellWatcher, FakeAws]:
     """A watcher of a cell that has quotas, and neither resources nor metrics."""
     aws, fleet = FakeAws(**service.answers), Fleet()
-    inventory = Inventory(aws.cell, fleet, Config(), quotas=QuotaBook(aws.cell, QUOTAS))
-    reader, telemetry = MetricReader(aws.cell, fleet), Telemetries().process
+    inventory = Inventory(aws.cell, fleet, Config(), REGISTRY, QuotaBook(aws.cell, QUOTAS))
+    reader, telemetry = MetricReader(aws.cell, fleet, OWNERS), Telemetries().process
     return CellWatcher(inventory, reader, [collector(service="sqs")], telemetry, timings), aws
 
 

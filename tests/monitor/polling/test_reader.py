@@ -31,6 +31,7 @@ from tests.fake_cloudwatch import (
     fake_credentials,
     result,
 )
+from tests.registries import OWNERS, STREAM_WRITE_BYTES
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
@@ -92,7 +93,7 @@ def name_of(query: Query) -> str:
 def put(fleet: Fleet, *names: object) -> None:
     for name in names:
         observed = Observed(signal="rate", resource=resource(str(name)), usage=total(metric(name)))
-        ruling = SeriesSettings(limit=LIMIT, band=Band(), delay=DELAY)
+        ruling = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=LIMIT, band=Band(), delay=DELAY)
         fleet.put(Key(*CELL, "kinesis", "rate", str(name)), observed, ruling, NOW)
 
 
@@ -111,7 +112,13 @@ async def reading(
     put(fleet, *range(metrics))
     async with FakeCloudWatch(answer) as server:
         cell = Cell(fake_credentials(), *CELL, telemetry.aws, {"cloudwatch": 1000.0}, server.url)
-        reader = MetricReader(cell, fleet, rejected=rejected, points_per_second=points_per_second)
+        reader = MetricReader(
+            cell,
+            fleet,
+            OWNERS,
+            rejected=rejected or RejectedMetrics(),
+            points_per_second=points_per_second,
+        )
         yield Reading(reader, fleet, telemetry, server, cell)
         await cell.close()
 
@@ -351,7 +358,7 @@ async def test_a_refusal_does_not_outlive_the_reader_that_met_it() -> None:
     async with reading(refusing(3), 4) as some:
         await some.reader.read(NOW)
         some.server.answer = answering()
-        await MetricReader(some.cell, some.fleet).read(NOW + 1)  # as after a reload
+        await MetricReader(some.cell, some.fleet, OWNERS).read(NOW + 1)  # as after a reload
         put(some.fleet, 3)
         assert not any(map(some.hides, some.fleet.series.values()))
 
@@ -453,8 +460,10 @@ async def test_a_client_that_cannot_be_made_is_a_failure_of_the_cell() -> None:
     fleet = Fleet()
     observed = Observed(signal="rate", resource=resource("0"), usage=total(metric(0)))
     key = Key(*cell.key, "kinesis", "rate", "0")
-    fleet.put(key, observed, SeriesSettings(limit=None, band=Band(), delay=DELAY), NOW)
-    (failure,) = await MetricReader(cell, fleet).read(NOW)
+    fleet.put(
+        key, observed, SeriesSettings(signal=STREAM_WRITE_BYTES, limit=None, band=Band(), delay=DELAY), NOW
+    )
+    (failure,) = await MetricReader(cell, fleet, OWNERS).read(NOW)
     assert failure.code == "InvalidRegionError"
     await cell.close()
 
@@ -547,11 +556,11 @@ async def test_what_comes_late_alone_is_read_however_late_it_comes(interval: int
     server, fleet = FakeCloudWatch(answering(by=by)), Fleet()
     put(fleet, "steady")
     observed = Observed(signal="rate", resource=resource("late"), usage=total(counted))
-    ruling = SeriesSettings(limit=LIMIT, band=Band(), delay=DELAY)
+    ruling = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=LIMIT, band=Band(), delay=DELAY)
     fleet.put(Key(*CELL, "kinesis", "rate", "late"), observed, ruling, NOW)
     async with server:
         cell = Cell(fake_credentials(), *CELL, Telemetries().aws, {"cloudwatch": 1000.0}, server.url)
-        reader = MetricReader(cell, fleet)
+        reader = MetricReader(cell, fleet, OWNERS)
         for now in range(NOW, NOW + 91, interval):
             server.minute = now
             await reader.read(now)

@@ -4,18 +4,26 @@ from typing import Any
 
 import pytest
 
-from collectors import COLLECTORS
 from monitor.alerting.blind_text import iam_action
 from monitor.aws.status import TAGS
 from monitor.config.config import Config
 from monitor.fleet.key import Key
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.cell_watcher import CellWatcher
-from monitor.polling.inventory import Inventory
 from monitor.polling.reader import MetricReader
 from tests.fake_aws import ACCOUNT_ID, denied
 from tests.kinesis_answers import stream_summary
-from tests.monitor.polling.inventories import BY_SERVICE, World, functions, queues, quota, settings, streams
+from tests.monitor.polling.inventories import (
+    BY_SERVICE,
+    World,
+    functions,
+    inventory_of,
+    queues,
+    quota,
+    settings,
+    streams,
+)
+from tests.registries import OWNERS, REGISTRY
 
 HERE = f"eu-west-1:{ACCOUNT_ID}"
 SHARD = {
@@ -94,7 +102,7 @@ def labels(world: World) -> dict[str, dict[str, str]]:
 @pytest.mark.parametrize("tags_first", [True, False])
 async def test_the_tag_of_a_resource_is_a_label_of_all_its_series(service: str, tags_first: bool) -> None:
     world = World(config("team"), get_service_quota=quota(9.0), **ANSWERS[service], **tagged(team="data"))
-    looks = [world.inventory.read_tags(COLLECTORS), world.inventory.run(BY_SERVICE[service])]
+    looks = [world.inventory.read_tags(REGISTRY.collectors), world.inventory.run(BY_SERVICE[service])]
     for look in looks if tags_first else reversed(looks):
         await look
     mine = {name: found for name, found in labels(world).items() if name.split("/")[0] == "orders"}
@@ -107,7 +115,7 @@ async def test_the_tag_of_a_resource_is_a_label_of_all_its_series(service: str, 
 async def test_a_part_has_the_tags_of_what_it_is_a_part_of() -> None:
     world = World(config("team"), get_service_quota=quota(9.0), **ANSWERS["kinesis"], **tagged(team="data"))
     await world.run_inventory(BY_SERVICE["kinesis"])
-    await world.inventory.read_tags(COLLECTORS)
+    await world.inventory.read_tags(REGISTRY.collectors)
     assert labels(world)["orders/shardId-0"] == {"tag_team": "data"}
 
 
@@ -120,7 +128,7 @@ async def test_all_services_are_queried_at_once_and_only_about_what_is_wanted() 
 
     for wanted in (("team",), ("team", "cost-center")):
         world = World(config(*wanted), get_resources=[get_resources, get_resources])
-        await world.inventory.read_tags(COLLECTORS)
+        await world.inventory.read_tags(REGISTRY.collectors)
         assert world.aws.calls == ["resourcegroupstaggingapi:GetResources"] * 2  # pages
     types = ["kinesis:stream", "lambda:function", "s3", "sqs"]
     everything = {"ResourceTypeFilters": types, "ResourcesPerPage": 100}
@@ -139,9 +147,9 @@ async def test_nothing_is_requested_that_is_not_used(tags: tuple[str, ...], serv
 async def test_tags_that_cannot_be_read_leave_series_and_labels_as_they_are_and_are_reported_once() -> None:
     answers = {**ANSWERS["sqs"], **ANSWERS["lambda"], **tagged(team="data")}
     world = World(config("team"), get_service_quota=quota(9.0), **answers)
-    await world.inventory.read_tags(COLLECTORS)
+    await world.inventory.read_tags(REGISTRY.collectors)
     world.aws.answers["get_resources"] = denied("GetResources")
-    await world.inventory.read_tags(COLLECTORS)
+    await world.inventory.read_tags(REGISTRY.collectors)
     for service in ("sqs", "lambda"):
         await world.run_inventory(BY_SERVICE[service])
         assert world.inventory.statuses[service].failures == ()
@@ -151,23 +159,23 @@ async def test_tags_that_cannot_be_read_leave_series_and_labels_as_they_are_and_
 
 async def test_a_tag_that_changes_or_goes_is_followed() -> None:
     world = World(config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], **tagged(team="data"))
-    await world.inventory.read_tags(COLLECTORS)
+    await world.inventory.read_tags(REGISTRY.collectors)
     await world.run_inventory(BY_SERVICE["sqs"])
     version = world.fleet.version
-    await world.inventory.read_tags(COLLECTORS)
+    await world.inventory.read_tags(REGISTRY.collectors)
     assert world.fleet.version == version  # nothing is told anew
     for answer, label in ((tagged(team="web"), {"tag_team": "web"}), (tagged(), {})):
         world.aws.answers |= answer
-        await world.inventory.read_tags(COLLECTORS)
+        await world.inventory.read_tags(REGISTRY.collectors)
         assert labels(world)["orders"] == label
 
 
 async def test_an_inventory_that_replaces_another_keeps_the_labels_until_it_has_read_the_tags() -> None:
     world = World(config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], **tagged(team="data"))
-    await world.inventory.read_tags(COLLECTORS)
+    await world.inventory.read_tags(REGISTRY.collectors)
     await world.run_inventory(BY_SERVICE["sqs"])
     for wanted, label in ((("team", "env"), {"tag_team": "data"}), ((), {})):
-        after = Inventory(world.aws.cell, world.fleet, config(*wanted))
+        after = inventory_of(world.aws.cell, world.fleet, config(*wanted))
         after.discovered |= world.inventory.discovered
         await after.run(BY_SERVICE["sqs"])
         assert labels(world)["orders"] == label
@@ -178,7 +186,7 @@ async def test_a_resource_of_another_region_or_service_has_nothing_to_do_with_it
     answer = {"ResourceTagMappingList": [mapping(arn, team="other") for arn in others]}
     world = World(config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], get_resources=answer)
     await world.run_inventory(BY_SERVICE["sqs"])
-    await world.inventory.read_tags(COLLECTORS)
+    await world.inventory.read_tags(REGISTRY.collectors)
     assert labels(world) == {"orders": {}}
 
 
@@ -188,7 +196,7 @@ async def test_another_partition_has_other_arns() -> None:
     arn = f"arn:aws-cn:sqs:cn-north-1:{ACCOUNT_ID}:orders"
     world.aws.answers["get_resources"] = {"ResourceTagMappingList": [mapping(arn, team="data")]}
     await world.run_inventory(BY_SERVICE["sqs"])
-    await world.inventory.read_tags(COLLECTORS)
+    await world.inventory.read_tags(REGISTRY.collectors)
     key = Key(ACCOUNT_ID, "cn-north-1", "sqs", "standard_in_flight", "orders")
     assert dict(world.fleet.series[key].settings.tags) == {"tag_team": "data"}
 
@@ -197,7 +205,7 @@ async def test_a_cell_is_inventoried_once_its_tags_were_read_too() -> None:
     """So the first poll, and with it the first alerts, have the labels that routes ask for."""
     answers = {**ANSWERS["sqs"], **tagged(team="data")}
     world = World(config("team"), get_service_quota=quota(9.0), **answers)
-    reader = MetricReader(world.aws.cell, world.fleet)
+    reader = MetricReader(world.aws.cell, world.fleet, OWNERS)
     watch = CellWatcher(world.inventory, reader, [BY_SERVICE["sqs"]], ProcessTelemetry())
     await watch.run_inventory()
     assert watch.inventoried_once.is_set()
@@ -206,6 +214,6 @@ async def test_a_cell_is_inventoried_once_its_tags_were_read_too() -> None:
 
 async def test_tags_that_are_denied_are_reported_by_the_name_of_their_permission() -> None:
     world = World(config("team"), get_resources=denied("GetResources"))
-    await world.inventory.read_tags(COLLECTORS)
+    await world.inventory.read_tags(REGISTRY.collectors)
     (failed,) = world.inventory.statuses[TAGS].failures
-    assert iam_action(TAGS, failed.operation) == "tag:GetResources"
+    assert iam_action(TAGS, failed.operation, REGISTRY) == "tag:GetResources"

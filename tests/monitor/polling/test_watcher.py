@@ -17,13 +17,15 @@ from monitor.fleet.fleet import Fleet
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.cell_watcher import CellWatcher
 from monitor.polling.inventory import Inventory
-from monitor.polling.quota_book import declared_quotas
+from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
 from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
 from monitor.polling.watcher import Watcher
 from rules.limits import LimitSource
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.background import background
+from tests.monitor.polling.inventories import inventory_of
+from tests.registries import OWNERS, REGISTRY
 from tests.resources import resource
 from tests.telemetries import Telemetries
 
@@ -45,7 +47,7 @@ def watching(aws_url: str | None, timings: PollingTimings = DEFAULT_TIMINGS, **c
     given = {"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": aws_url, **config}
     telemetry = Telemetries()
     settings = Config.model_validate(given)
-    return Watcher(settings, Fleet(), telemetry.process, telemetry.aws, timings=timings)
+    return Watcher(settings, REGISTRY, Fleet(), telemetry.process, telemetry.aws, timings=timings)
 
 
 async def once(watch: Watcher) -> list[tuple[int, int]]:
@@ -86,7 +88,7 @@ async def test_the_quotas_of_a_cell_are_read_in_bulk_with_the_requests_for_them(
     watch = watching(aws_url, regions=["us-east-1"], services=["apigateway", "lambda"])
     await once(watch)
     quotas = watch.cells[ID, "us-east-1"].inventory.quotas
-    declared = {quota.code: quota for quota in declared_quotas(["apigateway", "lambda"])}
+    declared = {quota.code: quota for quota in REGISTRY.quotas(["apigateway", "lambda"])}
     known = {code: quotas.known(quota) for code, quota in declared.items()}
     assert {code: dict(one.values) for code, one in known.items() if one} == {
         "L-8A5B8E43": {LimitSource.APPLIED: 10_000.0},
@@ -182,11 +184,11 @@ def telemetry() -> Telemetries:
 async def cell(aws_url: str, telemetry: Telemetries) -> AsyncIterator[Any]:
     """Makes the watch of a cell with the given collectors."""
     fleet, config = Fleet(), Config(interval=3600, inventory_interval=3600)
-    account = Config.model_validate({"regions": ["eu-west-1"]}).monitored_accounts()[0]
+    account = Config.model_validate({"regions": ["eu-west-1"]}).monitored_accounts(REGISTRY)[0]
     (opened,) = await open_cells(account, aws_url, telemetry.aws)
 
     def watch(*collectors: Collector) -> CellWatcher:
-        inventory, reader = Inventory(opened, fleet, config), MetricReader(opened, fleet)
+        inventory, reader = inventory_of(opened, fleet, config), MetricReader(opened, fleet, OWNERS)
         return CellWatcher(inventory, reader, collectors, telemetry.process, FAST)
 
     yield watch
@@ -212,9 +214,10 @@ async def test_the_first_poll_waits_a_moment_for_tags_that_alerts_are_routed_by(
             await released.wait()
             await super().read_tags(collectors)
 
-    account = Config.model_validate({"regions": ["eu-west-1"]}).monitored_accounts()[0]
+    account = Config.model_validate({"regions": ["eu-west-1"]}).monitored_accounts(REGISTRY)[0]
     (opened,) = await open_cells(account, aws_url, Telemetries().aws)
-    inventory, reader = Slow(opened, fleet, config), MetricReader(opened, fleet)
+    quotas = QuotaBook(opened, ())
+    inventory, reader = Slow(opened, fleet, config, REGISTRY, quotas), MetricReader(opened, fleet, OWNERS)
     watch = CellWatcher(inventory, reader, [sqs.COLLECTOR], ProcessTelemetry())
     async with background(watch.run(config)):
         await until(lambda: not watch.may_discover("sqs"))
@@ -289,7 +292,7 @@ async def test_the_reason_for_missing_access_is_logged_once_as_long_as_it_is_the
     aws_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     watch = watching(aws_url)
-    (account,) = watch.config.monitored_accounts()
+    (account,) = watch.config.monitored_accounts(REGISTRY)
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     assert [await watch.open_account(account), await watch.open_account(account)] == [[], []]
     monkeypatch.setenv("AWS_PROFILE", "absent")
@@ -321,6 +324,7 @@ async def test_a_watcher_that_replaces_another_drops_what_is_not_watched_any_mor
     await once(first)
     second = Watcher(
         Config(regions=("eu-west-1",), services=("sqs",), endpoint_url=aws_url),
+        REGISTRY,
         first.fleet,
         first.telemetry,
         first.aws_telemetry,
@@ -344,7 +348,7 @@ async def test_what_is_denied_is_retried_soon(aws_url: str) -> None:
 
 async def test_the_access_status_of_an_account_is_kept(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     watch = watching(aws_url)
-    (account,) = watch.config.monitored_accounts()
+    (account,) = watch.config.monitored_accounts(REGISTRY)
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     assert await watch.open_account(account) == []
     assert watch.accounts["default"].access.streaks["credentials"].failures == 1
@@ -396,7 +400,7 @@ async def test_an_account_all_of_which_is_excluded_is_not_tried_again(aws_url: s
 
 async def read_again(first: Watcher, config: Config) -> Watcher:
     """Read everything once more with another configuration, as after a reload."""
-    second = Watcher(config, first.fleet, first.telemetry, first.aws_telemetry, first.discovered())
+    second = Watcher(config, REGISTRY, first.fleet, first.telemetry, first.aws_telemetry, first.discovered())
     async with background(second.run()):
         async with asyncio.timeout(30):
             await second.complete.wait()

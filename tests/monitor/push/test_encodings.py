@@ -26,9 +26,11 @@ from rules.limits import Band, Limit, LimitSource
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, text
 from tests.monitor.push.receiver import add_stream, write_usage
 from tests.monitor.push.schemas import OtlpRequest, Request2, Sample, decompress_snappy, parse_remote_write
+from tests.registries import STREAM_WRITE_BYTES
 
 STRANGE = 'a"b\\c\nd{é\u2028}\udcff,='
 TAGGED = SeriesSettings(
+    signal=STREAM_WRITE_BYTES,
     limit=Limit(1000.0, LimitSource.OVERRIDE, 0),
     band=Band(),
     tags={"tag_team": STRANGE, "tag_Cost": "7", "tag_empty": ""},

@@ -8,14 +8,14 @@ from pydantic import ValidationError
 
 from monitor.push.settings import PushConfig, duplicate_names
 from monitor.schema.problems import problems_from_pydantic
-from monitor.schema.types import SecretSources
+from monitor.schema.types import ConfigContext
 
 URL = "https://tsdb.example.com/api/v1/push"
 SECRET = "hunter2-hunter2"
 
 
 def push_config(folder: Path = Path(), **fields: Any) -> PushConfig:
-    sources = SecretSources({"TOKEN": SECRET}, folder)
+    sources = ConfigContext({"TOKEN": SECRET}, folder)
     return PushConfig.model_validate({"name": "tsdb", "url": URL} | fields, context=sources)
 
 

@@ -10,10 +10,11 @@ from botocore import xform_name
 from collectors.kinesis import MIB
 from monitor.fleet.fleet import Fleet, Series
 from monitor.render.commands import COMMANDS, increase_command
-from rules.limits import Band, Limit, LimitKind, LimitSource, signals
+from rules.limits import Band, Limit, LimitKind, LimitSource
 from tests.monitor.fleet.fleets import RULING, add, key
+from tests.registries import REGISTRY
 
-SIGNALS = {signal.id: signal for signal in signals()}
+SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
 AWS = botocore.session.Session()
 
 
@@ -32,7 +33,7 @@ def series(name: str, limit: float, resource: str) -> Series:
     return add(Fleet(), key(resource, name), ruling)
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, *(one.id for one in signals() if one.quota)])
+@pytest.mark.parametrize("name", [*COMMANDS, *(one.id for one in REGISTRY.signals if one.quota)])
 def test_a_command_is_an_aws_operation(name: str) -> None:
     """The names of operations and options are those of botocore's models, as the CLI's are."""
     aws, service, operation, *options = shlex.split(made(name, limit=1e9))
@@ -92,7 +93,7 @@ def test_no_command_without_need(used: float | None) -> None:
 def test_no_command_for_a_limit_that_cannot_be_raised() -> None:
     fixed = [
         one.id
-        for one in signals()
+        for one in REGISTRY.signals
         if one.kind is LimitKind.FIXED and one.id not in COMMANDS and not one.quota
     ]
     assert fixed and not any(made(one) for one in fixed)

@@ -11,11 +11,12 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
-from monitor.fleet.rows import rows_of, signal_of
+from monitor.fleet.rows import rows_of
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.report.scan import ScanReport
 from rules.limits import Band, Limit, LimitKind, LimitSource
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key
+from tests.registries import REGISTRY, STREAM_WRITE_BYTES, signal_of
 
 
 def stream(name: str, region: str = REGION, signal: str = "stream_write_bytes") -> Key:
@@ -28,6 +29,7 @@ def use(fleet: Fleet, named: Key, *runs: tuple[int, float], limit: float, **more
     source = more.pop("source", LimitSource.API)
     refused = more.pop("refusing", ())
     ruling = SeriesSettings(
+        signal=STREAM_WRITE_BYTES,
         limit=Limit(limit, source, NOW * 60),
         band=more.pop("band", None) or _band(named),
         paid=signal_of(named).kind is LimitKind.PROVISIONED,
@@ -53,7 +55,7 @@ def hide(fleet: Fleet, named: Key, reason: str, enable: str | None = None) -> No
     add(
         fleet,
         named,
-        SeriesSettings(limit=None, band=Band()),
+        SeriesSettings(signal=STREAM_WRITE_BYTES, limit=None, band=Band()),
         usage=Unobservable(reason, enable),
         throttled=None,
     )
@@ -70,4 +72,4 @@ def scan_report(fleet: Fleet, failures: Sequence[str] = (), **more: Any) -> Scan
         "metrics_requested": 178,
         "cost_dollars": 0.00178,
     }
-    return replace(ScanReport(**known), **more)
+    return replace(ScanReport(registry=REGISTRY, **known), **more)

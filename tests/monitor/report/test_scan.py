@@ -22,6 +22,7 @@ from monitor.schema.problems import ConfigError
 from monitor.schema.selector import Location
 from rules.band import Zone
 from tests.aws_environment import CREDENTIALS, set_aws_environment
+from tests.registries import REGISTRY
 
 ROLE = "arn:aws:iam::210987654321:role/headroom"
 KEY = Key("210987654321", "eu-west-1", "kinesis", "stream_write_bytes", "orders")
@@ -53,13 +54,16 @@ ACCOUNTS = Config.model_validate({"accounts": [{"name": "production", "role_arn"
 def test_a_series_is_wanted_when_one_pattern_of_each_label_fits(
     only: Mapping[str, Sequence[str] | None], wanted: bool
 ) -> None:
-    assert series_filter(ACCOUNTS, parse_selectors(only))(KEY) is wanted
+    assert series_filter(ACCOUNTS, REGISTRY, parse_selectors(only, REGISTRY))(KEY) is wanted
 
 
 @pytest.mark.parametrize(("account", "named"), [("123456789012", True), ("210987654321", False)])
 def test_the_account_without_a_role_has_a_name_before_its_id_is_known(account: str, named: bool) -> None:
     assert (
-        series_filter(ACCOUNTS, parse_selectors({"account": ["own"]}))(KEY._replace(account=account)) is named
+        series_filter(ACCOUNTS, REGISTRY, parse_selectors({"account": ["own"]}, REGISTRY))(
+            KEY._replace(account=account)
+        )
+        is named
     )
 
 
@@ -74,7 +78,7 @@ def test_the_account_without_a_role_has_a_name_before_its_id_is_known(account: s
 )
 def test_what_no_series_can_have_is_a_mistake(only: dict[str, list[str]], said: str) -> None:
     with pytest.raises(ConfigError) as error:
-        parse_selectors(only)
+        parse_selectors(only, REGISTRY)
     (line,) = error.value.problems
     assert line.startswith(f"headroom: {next(iter(only))}: expected")
     assert said in line
@@ -92,8 +96,8 @@ async def test_one_full_read_is_judged(aws_url: str) -> None:
     settings: dict[str, Any] = {"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": aws_url}
     config = Config.model_validate(settings)
     steps: list[tuple[int, int]] = []
-    only = parse_selectors({"signal": ["fifo_*"]})
-    report = await scan_once(config, only, lambda done, of: steps.append((done, of)))
+    only = parse_selectors({"signal": ["fifo_*"]}, REGISTRY)
+    report = await scan_once(config, REGISTRY, only, lambda done, of: steps.append((done, of)))
     assert steps == [(1, 2), (2, 2)]
     assert report.failures == []
     assert {row.key.signal.split("_")[0] for row in report.rows} == {"fifo"}
@@ -108,7 +112,7 @@ async def test_a_read_tells_its_hours_and_what_it_looked_at(aws_url: str) -> Non
         "accounts": [{"name": "own", "regions": ["eu-west-1"], "services": ["sqs"]}],
         "endpoint_url": aws_url,
     }
-    report = await scan_once(Config.model_validate(settings), [], lambda done, of: None)
+    report = await scan_once(Config.model_validate(settings), REGISTRY, [], lambda done, of: None)
     assert report.cells == [("123456789012", "eu-west-1", "own")]
     assert abs(report.finished_at - time.time()) < 60
     assert report.metrics_requested > len(report.rows) / 2
@@ -123,7 +127,7 @@ async def test_whatever_aws_refuses_is_in_the_report(aws_url: str) -> None:
     config = Config.model_validate(
         {"regions": ["ap-southeast-2"], "services": ["sqs"], "endpoint_url": aws_url}
     )
-    report = await scan_once(config, [], lambda done, of: None)
+    report = await scan_once(config, REGISTRY, [], lambda done, of: None)
     assert report.rows == []
     assert any("ListQueues" in sentence for sentence in report.failures)
     assert report.requested_failures == report.failures
@@ -157,7 +161,7 @@ def test_what_could_not_be_looked_at_counts_where_it_was_asked_for(
     only: dict[str, list[str]], place: Location, code: str, counts: bool
 ) -> None:
     failures = [(place, Failure("ListQueues", "", code, "no"))]
-    assert bool(requested_failures(failures, parse_selectors(only))) is counts
+    assert bool(requested_failures(failures, parse_selectors(only, REGISTRY))) is counts
 
 
 def test_what_another_entry_watches_is_looked_at() -> None:
@@ -170,10 +174,13 @@ def test_services_of_which_nothing_is_asked_for_are_not_looked_at() -> None:
         {"role_arn": "arn:aws:iam::210987654321:role/headroom", "services": ["sqs"]},
     ]
     config = Config.model_validate({"accounts": accounts})
-    asked = parse_selectors({"service": ["kin*"], "signal": None})
+    asked = parse_selectors({"service": ["kin*"], "signal": None}, REGISTRY)
     assert [
-        account.services for account in limit_to_requested_services(config, asked).monitored_accounts()
+        account.services
+        for account in limit_to_requested_services(config, REGISTRY, asked).monitored_accounts(REGISTRY)
     ] == [("kinesis",)]
-    assert limit_to_requested_services(config, []).monitored_accounts() == config.monitored_accounts()
+    assert limit_to_requested_services(config, REGISTRY, []).monitored_accounts(
+        REGISTRY
+    ) == config.monitored_accounts(REGISTRY)
     with pytest.raises(ConfigError, match="none of the requested services is configured"):
-        limit_to_requested_services(config, parse_selectors({"signal": ["lambda.*"]}))
+        limit_to_requested_services(config, REGISTRY, parse_selectors({"signal": ["lambda.*"]}, REGISTRY))

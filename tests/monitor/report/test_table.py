@@ -14,8 +14,9 @@ from monitor.fleet.rows import Row
 from monitor.report.check_formats import COLUMNS, COMPACT_COLUMNS, FORMATS, Report, usage_text, write_table
 from rules.band import Zone
 from rules.limits import LimitSource
-from rules.units import BYTES_PER_SECOND, unit_named
+from rules.units import BYTES_PER_SECOND, Unit, unit_named
 from tests.monitor.fleet.fleets import course
+from tests.registries import STREAM_WRITE_BYTES
 
 NASTY = [
     'say "hi"',
@@ -59,15 +60,15 @@ class Plain(io.TextIOWrapper):
         return True
 
 
-def row(resource: str = "orders", **fields: Any) -> Row:
+def row(resource: str = "orders", unit: Unit = BYTES_PER_SECOND, **fields: Any) -> Row:
     known: dict[str, Any] = {
         "key": Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", resource),
+        "signal": STREAM_WRITE_BYTES.model_copy(update={"unit": unit}),
         "zone": Zone.ABOVE,
         "usage": 3.0 * 2**20,
         "upper_bound": None,
         "limit": 4.0 * 2**20,
         "source": LimitSource.API,
-        "unit": BYTES_PER_SECOND,
         "utilization": 0.75,
         "throttled": 0.0,
         "sampled": 1_740_000_000,
@@ -77,7 +78,9 @@ def row(resource: str = "orders", **fields: Any) -> Row:
 
 
 def hidden(resource: str, reason: str = "request metrics are not enabled", enable: str | None = None) -> Row:
-    nothing = dict.fromkeys(("usage", "utilization", "throttled", "sampled", "limit", "source"))
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("usage", "utilization", "throttled", "sampled", "limit", "source")
+    )
     return row(resource, zone=Zone.UNOBSERVABLE, unobservable=Unobservable(reason, enable), **nothing)
 
 

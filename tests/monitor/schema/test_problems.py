@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from monitor.config.config import Config
 from monitor.config.file import parse_config
 from monitor.schema.problems import ConfigError, duplicate_values, problem_lines
-from monitor.schema.types import SecretSources, known_services
+from monitor.schema.types import ConfigContext
+from tests.registries import REGISTRY
 
 ROLE = "arn:aws:iam::123456789012:role/headroom"
 SECRET = "hunter2-hunter2"
-SERVICES = ", ".join(known_services())
+SERVICES = ", ".join(REGISTRY.service_names)
 
 
 def read(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> Config:
-    return parse_config(text.encode(), "headroom.yaml", SecretSources(environ or {}, folder))
+    return parse_config(text.encode(), "headroom.yaml", ConfigContext(environ or {}, folder, REGISTRY))
 
 
 def problems(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> list[str]:

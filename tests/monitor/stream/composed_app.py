@@ -20,6 +20,7 @@ from tests.aws_environment import set_aws_environment
 from tests.monitor.stream.bodies import NOW, Update
 from tests.monitor.stream.endpoint import KEYS, headers_of
 from tests.processes import PROCESS_TIMEOUT, get
+from tests.registries import REGISTRY
 
 
 def update_now() -> Update:
@@ -70,7 +71,7 @@ async def composed_app(
     given = {"services": ["kinesis"], "regions": ["eu-west-1"], "journal": f"{folder}/headroom.db"}
     config = Config.model_validate(given)
     listening, stop = bind_socket("127.0.0.1", 0), asyncio.Event()
-    async with App.opened(config, lambda: config, server) as app:
+    async with App.opened(config, REGISTRY, lambda: config, server) as app:
         running = asyncio.create_task(app.run(listening, stop))
         try:
             async with asyncio.timeout(PROCESS_TIMEOUT):

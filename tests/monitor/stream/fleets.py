@@ -1,6 +1,7 @@
 """Fleets that a stream feeds, already read once by a poll."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from prometheus_client import Counter
@@ -20,10 +21,11 @@ from monitor.stream.discovery import (
 from monitor.stream.ingest import Ingest, IngestOptions
 from rules.limits import Band, Limit, LimitSource
 from tests.monitor.stream.bodies import ACCOUNT, NOW, REGION
+from tests.registries import DECLARED, STREAM_WRITE_BYTES
 from tests.telemetries import Telemetries
 
 MINUTE = NOW // 60
-RULING = SeriesSettings(limit=Limit(1000.0, LimitSource.API, NOW), band=Band())
+RULING = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(1000.0, LimitSource.API, NOW), band=Band())
 
 written = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
@@ -82,7 +84,8 @@ def ingest_of(
     options: IngestOptions | None = None,
 ) -> Ingest:
     discovery = Discovery(request_inventory, may_discover)
-    return Ingest(fleet, Telemetries().stream, discovery, clock, options)
+    options = replace(options or IngestOptions(), clock=clock)
+    return Ingest(fleet, DECLARED, Telemetries().stream, discovery, options)
 
 
 def outcome_count(ingest: Ingest, outcome: str) -> float:

@@ -6,13 +6,12 @@ import pytest
 from botocore.validate import validate_parameters
 from typer.testing import CliRunner
 
-from collectors import COLLECTORS
 from collectors.base import Collector, Metric
 from monitor.cli.stream import app
-from monitor.schema.types import known_services
 from monitor.stream.aws_setup import cloudformation, filters_for, terraform
+from tests.registries import REGISTRY
 
-ALL = filters_for(known_services())
+ALL = filters_for(REGISTRY.collectors)
 P99 = Collector(
     service="new",
     scans=(),
@@ -44,12 +43,14 @@ def properties(text: str, resource: str) -> dict[str, Any]:
 
 def test_the_filters_are_exactly_the_metrics_that_collectors_declare() -> None:
     parsed = {(namespace, name) for namespace, names in ALL.names.items() for name in names}
-    assert parsed == {(metric.namespace, metric.name) for one in COLLECTORS for metric in one.metrics}
+    assert parsed == {
+        (metric.namespace, metric.name) for one in REGISTRY.collectors for metric in one.metrics
+    }
     assert sum(map(len, ALL.names.values())) + len(ALL.names) <= 1000  # of one metric stream
 
 
 def test_cloudformation_is_what_the_apis_take() -> None:
-    text = cloudformation(filters_for(["new"], [P99]))
+    text = cloudformation(filters_for([P99]))
     stream = properties(text, "MetricStream")
     assert stream["IncludeFilters"] == [{"Namespace": "AWS/New", "MetricNames": ["Latency"]}]
     client = boto3.client("cloudwatch", "eu-west-1")
@@ -62,7 +63,7 @@ def test_cloudformation_is_what_the_apis_take() -> None:
 
 
 def test_additional_statistics_are_configured_where_a_collector_reads_them() -> None:
-    some = filters_for(["new"], [P99])
+    some = filters_for([P99])
     (configuration,) = properties(cloudformation(some), "MetricStream")["StatisticsConfigurations"]
     assert configuration["AdditionalStatistics"] == ["p99"]
     assert configuration["IncludeMetrics"] == [{"Namespace": "AWS/New", "MetricName": "Latency"}]

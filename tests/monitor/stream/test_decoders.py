@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from monitor.stream.declared_metrics import DECLARED_METRICS
 from monitor.stream.decode import decode_records
 from monitor.stream.decode_budget import (
     MAX_DECODE_ERRORS,
@@ -20,6 +19,7 @@ from monitor.stream.interner import NameInterner, TooManyNamesError
 from monitor.stream.otlp_decoder import MESSAGE_STEPS
 from monitor.stream.points import BASE_STATISTICS, MAX_STORED_ERRORS, Points
 from tests.monitor.stream.bodies import Update, fixed, line, lines, message, part, varint
+from tests.registries import DECLARED
 
 UPDATE = Update()
 P99 = UPDATE.but(percentiles=((0.5, 250.0), (0.999, 390.0)))
@@ -177,7 +177,7 @@ def test_a_body_of_too_many_new_names_gets_further_when_it_comes_again(
 
 def test_namespaces_beyond_the_maximum_are_counted_as_one() -> None:
     many = [UPDATE.but(namespace=f"AWS/{n}") for n in range(MAX_NAMESPACES + 50)]
-    points, _ = decode_records([lines(many[:600]), lines(many[600:])], NameInterner(DECLARED_METRICS))
+    points, _ = decode_records([lines(many[:600]), lines(many[600:])], NameInterner(DECLARED.statistics))
     assert len(points.undeclared) == MAX_NAMESPACES + 1
     assert points.undeclared.total() == len(many)
 

@@ -8,7 +8,6 @@ from collectors.base import Metric
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.origin import source_of
 from monitor.lib.byte_budget import ByteBudgetExceededError
-from monitor.stream.declared_metrics import DECLARED_METRICS, DECODED_STATISTICS
 from monitor.stream.decode import decode_records
 from monitor.stream.discovery import Discovery
 from monitor.stream.envelope import EnvelopeError
@@ -30,6 +29,7 @@ from tests.monitor.stream.fleets import (
     value,
     written,
 )
+from tests.registries import DECLARED
 from tests.telemetries import Telemetries
 
 ORDERS = written.of(StreamName="orders")
@@ -205,10 +205,10 @@ async def test_a_body_of_which_every_record_is_bad_is_refused_and_its_pieces_kep
 
 
 async def test_the_loop_goes_on_while_much_is_written() -> None:
-    writer = FleetWriter(fleet_of(), Telemetries().stream, Discovery())
-    names, turns = NameInterner(DECLARED_METRICS), 0
+    writer = FleetWriter(fleet_of(), DECLARED, Telemetries().stream, Discovery())
+    names, turns = NameInterner(DECLARED.statistics), 0
     records = [lines([UPDATE.but(ago=n % 100) for n in range(2000)])] * 10
-    points, _ = decode_records(records, names, DECODED_STATISTICS)
+    points, _ = decode_records(records, names, DECLARED.decoded)
     writing = asyncio.create_task(writer.write(points, names, NOW))
     while not writing.done():
         turns += 1

@@ -4,13 +4,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from monitor.schema.types import SecretSources
+from monitor.schema.types import ConfigContext
 from monitor.stream.settings import ACCESS_KEYS_VARIABLE, EXAMPLE, StreamConfig
 from tests.monitor.stream.bodies import SOURCE
 
 
 def configured(folder: Path, **settings: Any) -> StreamConfig:
-    return StreamConfig.model_validate(settings, context=SecretSources({}, folder))
+    return StreamConfig.model_validate(settings, context=ConfigContext({}, folder))
 
 
 def test_without_a_key_every_request_is_rejected() -> None:

@@ -10,12 +10,12 @@ from monitor.api.models import SeriesDetailModel
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.history import SeriesHistory
-from monitor.fleet.rows import signal_of
 from monitor.render.commands import increase_command
 from monitor.top.detail import SeriesDetail
 from rules.band import Zone
 from tests.monitor.fleet.fleets import add, judged, key
 from tests.monitor.web.pages import feed
+from tests.registries import signal_of
 
 
 async def told(fleet: Fleet, name: str) -> SeriesDetail:

@@ -14,6 +14,7 @@ from rules.limits import Band, Limit, LimitSource
 from tests.monitor.fleet.fleets import add, judged, key
 from tests.monitor.top.harness import FAST_REFRESH, NARROW, SIZE, Headroom, run_top
 from tests.monitor.web.pages import feed
+from tests.registries import STREAM_WRITE_BYTES
 
 
 @pytest.mark.parametrize("size", [NARROW, SIZE], ids=str)
@@ -40,6 +41,7 @@ async def test_enter_opens_it_with_its_chart_and_escape_leads_back(
 
 async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
     ruling = SeriesSettings(
+        signal=STREAM_WRITE_BYTES,
         limit=Limit(950.0, LimitSource.APPLIED, time.time() - 600),
         band=Band(low=0.3, high=0.6, near=0.8),
         tags={"team": "web [x]\x1b[2J"},

@@ -3,8 +3,9 @@
 import httpx
 
 from monitor.config.config import Config
-from monitor.schema.types import SecretSources
+from monitor.schema.types import ConfigContext
 from tests.monitor.served import Server
+from tests.registries import REGISTRY
 
 RECEIVER = {"name": "on-call", "type": "webhook", "url": "https://hooks.example.org/secret"}
 
@@ -13,7 +14,7 @@ async def test_an_unreachable_receiver_is_shown_before_anything_is_sent(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     server.alerting.configure(
-        Config.model_validate({"receivers": [RECEIVER]}, context=SecretSources()).alerting_settings()
+        Config.model_validate({"receivers": [RECEIVER]}, context=ConfigContext()).alerting_settings(REGISTRY)
     )
     server.alerting.reachability.unreachable["on-call"] = "hooks.example.org does not answer"
     text = (await client.get("/alerts")).text

@@ -1,0 +1,25 @@
+"""The services that come with Headroom. A new one is added here, and to `rules/catalogue/`."""
+
+from functools import cache
+
+from collectors import apigateway, autoscaling, kinesis, lambda_, s3, sqs
+from collectors.registry import Registry, build_registry
+from rules.limits import read_catalogue
+
+PYTHON_COLLECTORS = (
+    apigateway.COLLECTOR,
+    lambda_.COLLECTOR,
+    sqs.COLLECTOR,
+    s3.COLLECTOR,
+    kinesis.COLLECTOR,
+    autoscaling.COLLECTOR,
+)
+
+
+@cache
+def builtin_registry() -> Registry:
+    """Read the catalogue and return the registry of the built-in services; the same one each time.
+
+    For composition roots, which pass it on. Raises ValueError when a file of the catalogue is invalid.
+    """
+    return build_registry(PYTHON_COLLECTORS, read_catalogue())

@@ -1,0 +1,84 @@
+"""The registry: the services that Headroom knows, each with its catalogue entry and its collector."""
+
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from collectors.base import Collector
+from rules.limits import Quota, Service, Signal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Registry:
+    """The known services; `build_registry` makes one. Compared by identity.
+
+    services: the catalogue's entries by name. collectors: one for each service, in order of precedence: a
+    metric that several services read is charged to the first of them.
+    """
+
+    services: Mapping[str, Service]
+    collectors: tuple[Collector, ...]
+
+    @property
+    def service_names(self) -> tuple[str, ...]:
+        """The names of the services, in the order of their collectors."""
+        return tuple(collector.service for collector in self.collectors)
+
+    @property
+    def signals(self) -> Iterator[Signal]:
+        """Every signal of every service, in the catalogue's order."""
+        for service in self.services.values():
+            yield from service.signals.values()
+
+    @property
+    def signal_names(self) -> tuple[str, ...]:
+        """The names of the signals as in the configuration: `name` and `service.name`."""
+        return tuple(name for signal in self.signals for name in (signal.name, signal.id))
+
+    def signal(self, service: str, name: str) -> Signal:
+        """Return a signal of a service. Raises KeyError when there is none."""
+        return self.services[service].signals[name]
+
+    def title(self, service: str) -> str:
+        """Return AWS's name of a service; the given name when the service is not known."""
+        known = self.services.get(service)
+        return known.title if known else service
+
+    def collectors_of(self, services: Container[str]) -> list[Collector]:
+        """Return the collectors of these services, in order; unknown ones are left out."""
+        return [collector for collector in self.collectors if collector.service in services]
+
+    def quotas(self, services: Iterable[str]) -> set[Quota]:
+        """Return the quotas that the signals of these services name. Raises KeyError for an unknown one."""
+        signals = (signal for service in services for signal in self.services[service].signals.values())
+        return {signal.quota for signal in signals if signal.quota}
+
+
+def build_registry(collectors: Iterable[Collector], services: Iterable[Service]) -> Registry:
+    """Return the registry of these services. Raises ValueError with all problems.
+
+    Each service has exactly one collector and one entry in the catalogue.
+    """
+    collectors, services = tuple(collectors), tuple(services)
+    collected = [collector.service for collector in collectors]
+    described = [service.service for service in services]
+    problems = [
+        *_repeated("collector", collected),
+        *_repeated("entry in the catalogue", described),
+        *(f"{name}: expected an entry in the catalogue, found none" for name in _only(collected, described)),
+        *(f"{name}: expected a collector, found none" for name in _only(described, collected)),
+    ]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return Registry({service.service: service for service in services}, collectors)
+
+
+def _repeated(what: str, names: Iterable[str]) -> Iterator[str]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield f"{name}: expected one {what}, found {count}"
+
+
+def _only(names: Iterable[str], others: Iterable[str]) -> list[str]:
+    """Return the names that are not among the others, each once."""
+    return list(dict.fromkeys(name for name in names if name not in others))

@@ -1,0 +1,18 @@
+"""The registry of the built-in services, which most tests use, and what is made of it."""
+
+from collectors.builtin import builtin_registry
+from monitor.fleet.key import Key
+from monitor.polling.metric_owners import MetricOwners
+from monitor.stream.declared_metrics import DeclaredMetrics
+from rules.limits import Signal
+
+REGISTRY = builtin_registry()
+SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
+STREAM_WRITE_BYTES = SIGNALS["kinesis.stream_write_bytes"]  # of series whose signal does not matter
+DECLARED = DeclaredMetrics.of(REGISTRY.collectors)
+OWNERS = MetricOwners(REGISTRY.collectors)
+
+
+def signal_of(key: Key) -> Signal:
+    """The catalogue's entry of a series."""
+    return REGISTRY.signal(key.service, key.signal)
