@@ -1,31 +1,32 @@
-"""`headroom alerts`: alerts and silences of a running Headroom, and tests of receivers."""
+"""`headroom alerts`: alerts and silences of a running Headroom."""
 
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, ClassVar, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from collectors.builtin import builtin_registry
 from monitor.api import client
 from monitor.api.client import DEFAULT_ADDRESS, quote_segment
-from monitor.cli.config_file import ConfigFile, load_config_or_exit
 from monitor.cli.exit_codes import FAILED, REJECTED
-from monitor.cli.interruptible import run_interruptible
+from monitor.cli.lazy_group import LazyGroup
 from monitor.cli.options import Address
-from monitor.config.config import Config
 from monitor.lib.current_user import current_user
 from monitor.lib.text import escape_unprintable
-from monitor.notifiers.receiver import BaseReceiver
-from monitor.notifiers.test_notification import send_test
-from monitor.outbound.client import OutboundClient
-from monitor.outbound.result import DeliveryOutcome
 from monitor.render.text import HANDLING_TEXTS
 
+
+class AlertCommands(LazyGroup):
+    """The commands below, which ask a running Headroom, and the one that needs the configuration."""
+
+    modules: ClassVar = {"test-receiver": "monitor.cli.test_receiver"}
+
+
 app = typer.Typer(
+    cls=AlertCommands,
     help="List, acknowledge and silence alerts of a running Headroom.",
     no_args_is_help=True,
     add_completion=False,
@@ -134,36 +135,3 @@ def replay(
     query = f"?receiver={quote_segment(receiver)}" if receiver else ""
     response = request_or_exit(address, "POST", f"/api/v1/deliveries/replay{query}")
     typer.echo(f"notifications sent again: {response['replayed']}")
-
-
-@app.command("test-receiver", epilog="Example: headroom alerts test-receiver on-call")
-def test_receiver(
-    name: Annotated[str, typer.Argument(help="The receiver's name in the configuration.")],
-    config: ConfigFile = None,
-) -> None:
-    """Send a test alert and its resolution to a receiver; exit with 1 when that fails."""
-    settings = load_config_or_exit(builtin_registry(), config)
-    if not run_interruptible(send_test_notifications(find_receiver(settings, name), settings.endpoint_url)):
-        raise typer.Exit(REJECTED)
-
-
-def find_receiver(config: Config, name: str) -> BaseReceiver:
-    """Return the receiver of that name; print an error and exit when there is none."""
-    for receiver in config.receivers:
-        if receiver.name == name:
-            return receiver
-    known = ", ".join(one.name for one in config.receivers) or "none"
-    exit_with(f"no receiver is called {name}; configured receivers: {known}", FAILED)
-
-
-async def send_test_notifications(receiver: BaseReceiver, endpoint_url: str | None) -> bool:
-    """Send both test notifications, print the results, and return whether both were accepted.
-
-    endpoint_url: the URL to call instead of AWS.
-    """
-    outcomes = []
-    async with OutboundClient(endpoint_url=endpoint_url) as client:
-        async for kind, result in send_test(receiver, client):
-            typer.echo(f"{kind.value}: {result.outcome.value}: {result.sentence}")
-            outcomes.append(result.outcome)
-    return all(outcome is DeliveryOutcome.DELIVERED for outcome in outcomes)

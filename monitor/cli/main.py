@@ -1,12 +1,11 @@
 """The command line: `headroom`."""
 
 import gc
-from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
+from monitor.cli.lazy_group import LazyGroup
 from monitor.lib.telemetry import VERSION
 
 MODULES = {
@@ -25,29 +24,10 @@ MODULES = {
 }
 
 
-class Commands(TyperGroup):
-    """The commands of MODULES, each imported when it is used."""
+class Commands(LazyGroup):
+    """The commands of MODULES."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names, in the order of the help."""
-        return list(MODULES)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import a command; None if there is none of this name."""
-        if cmd_name not in MODULES:
-            return None
-        command = typer.main.get_command(_import_command(MODULES[cmd_name]).app)
-        command.name = cmd_name
-        return command
-
-
-def _import_command(module: str) -> Any:
-    """Import a command, and collect garbage from then on, but not among what the imports made."""
-    command = import_module(module)
-    if not gc.isenabled():
-        gc.freeze()
-        gc.enable()
-    return command
+    modules = MODULES
 
 
 app = typer.Typer(

@@ -1,0 +1,52 @@
+"""The command `headroom alerts test-receiver`."""
+
+from typing import Annotated
+
+import typer
+
+from collectors.builtin import builtin_registry
+from monitor.cli.config_file import ConfigFile, load_config_or_exit
+from monitor.cli.exit_codes import FAILED, REJECTED
+from monitor.cli.interruptible import run_interruptible
+from monitor.config.config import Config
+from monitor.lib.text import escape_unprintable
+from monitor.notifiers.receiver import BaseReceiver
+from monitor.notifiers.test_notification import send_test
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.result import DeliveryOutcome
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog="Example: headroom alerts test-receiver on-call")
+def test_receiver(
+    name: Annotated[str, typer.Argument(help="The receiver's name in the configuration.")],
+    config: ConfigFile = None,
+) -> None:
+    """Send a test alert and its resolution to a receiver; exit with 1 when that fails."""
+    settings = load_config_or_exit(builtin_registry(), config)
+    if not run_interruptible(send_test_notifications(find_receiver(settings, name), settings.endpoint_url)):
+        raise typer.Exit(REJECTED)
+
+
+def find_receiver(config: Config, name: str) -> BaseReceiver:
+    """Return the receiver of that name; print an error and exit when there is none."""
+    for receiver in config.receivers:
+        if receiver.name == name:
+            return receiver
+    known = ", ".join(one.name for one in config.receivers) or "none"
+    typer.echo(escape_unprintable(f"no receiver is called {name}; configured receivers: {known}"), err=True)
+    raise typer.Exit(FAILED)
+
+
+async def send_test_notifications(receiver: BaseReceiver, endpoint_url: str | None) -> bool:
+    """Send both test notifications, print the results, and return whether both were accepted.
+
+    endpoint_url: the URL to call instead of AWS.
+    """
+    outcomes = []
+    async with OutboundClient(endpoint_url=endpoint_url) as client:
+        async for kind, result in send_test(receiver, client):
+            typer.echo(f"{kind.value}: {result.outcome.value}: {result.sentence}")
+            outcomes.append(result.outcome)
+    return all(outcome is DeliveryOutcome.DELIVERED for outcome in outcomes)
