@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from collectors.base import Collector
 from rules.limits import Quota, Service, Signal
@@ -25,10 +26,9 @@ class Registry:
         return tuple(collector.service for collector in self.collectors)
 
     @property
-    def signals(self) -> Iterator[Signal]:
+    def signals(self) -> tuple[Signal, ...]:
         """Every signal of every service, in the catalogue's order."""
-        for service in self.services.values():
-            yield from service.signals.values()
+        return tuple(signal for service in self.services.values() for signal in service.signals.values())
 
     @property
     def signal_names(self) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ def build_registry(collectors: Iterable[Collector], services: Iterable[Service])
     ]
     if problems:
         raise ValueError("; ".join(problems))
-    return Registry({service.service: service for service in services}, collectors)
+    return Registry(MappingProxyType({service.service: service for service in services}), collectors)
 
 
 def _repeated(what: str, names: Iterable[str]) -> Iterator[str]:

@@ -291,12 +291,13 @@ class Config(ConfigModel):
     @model_validator(mode="after")
     def _is_consistent(self, info: ValidationInfo) -> Self:
         registry = registry_of(info)
-        signals = tuple(registry.signals) if registry else ()
+        signals = registry.signals if registry else ()
+        bands, alerts = (self.bands, self.alerts) if registry else ((), ())  # without, no signal is known
         problems = [
             *duplicate_accounts(self.accounts),
             *duplicate_labels(self.tag_labels),
-            *unordered_bands(self.band, self.bands, signals),
-            *(ineffective_alerts(self.alerts, signals) if registry else ()),
+            *unordered_bands(self.band, bands, signals),
+            *ineffective_alerts(alerts, signals),
             *duplicate_push_names(self.push),
             *exposed_without_auth(self.listen, self.auth),
             *route_problems(

@@ -10,7 +10,6 @@ from functools import lru_cache
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import LABELS, Group
 from monitor.lib.label_names import exported_names
-from rules.units import Unit
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -42,22 +41,22 @@ def no_labels(_: Series) -> Labels:
 
 def unit_labels(series: Series) -> Labels:
     """The unit of a series' usage and limit."""
-    return _unit_labels(series.settings.signal.unit)
+    return _unit_labels(series.settings.signal.unit.name)
 
 
 def unit_and_source_labels(series: Series) -> Labels:
     """The unit, and where the limit was read."""
     limit = series.settings.limit
-    return _limit_labels(series.settings.signal.unit, limit.source.value if limit else "")
+    return _limit_labels(series.settings.signal.unit.name, limit.source.value if limit else "")
 
 
 @lru_cache(LABEL_CACHE_SIZE)
-def _unit_labels(unit: Unit) -> Labels:
-    return (("unit", unit.name),)
+def _unit_labels(unit: str) -> Labels:
+    return (("unit", unit),)
 
 
 @lru_cache(LABEL_CACHE_SIZE)
-def _limit_labels(unit: Unit, source: str) -> Labels:
+def _limit_labels(unit: str, source: str) -> Labels:
     return (*_unit_labels(unit), ("source", source))
 
 

@@ -1,0 +1,129 @@
+"""The registry: what it is built of, what is refused, and that two of them do not see each other."""
+
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.builtin import builtin_registry
+from collectors.registry import build_registry
+from monitor.alerting.blind_text import iam_action
+from monitor.aws.cell_factory import call_rates
+from monitor.aws.iam import policy
+from monitor.config.exclude import excludes_all_of
+from monitor.dashboards import prometheus, runbook
+from monitor.polling.metric_owners import MetricOwners
+from monitor.schema.selector import Location, Selector
+from monitor.stream.aws_setup import filters_for
+from monitor.stream.declared_metrics import DeclaredMetrics
+from tests.own_services import own_collector, own_registry, own_service
+
+names = st.lists(st.text("abcdef", min_size=1, max_size=3), max_size=4)
+
+
+def test_the_built_in_registry_is_built_once() -> None:
+    assert builtin_registry() is builtin_registry()
+
+
+def test_a_registry_does_not_change() -> None:
+    registry = own_registry("one")
+    services: Any = registry.services
+    with pytest.raises(TypeError):
+        services["two"] = own_service("two")
+    with pytest.raises(FrozenInstanceError):
+        registry.collectors = ()  # type: ignore[misc]
+
+
+PROBLEMS = [
+    (["one", "one"], ["one"], ["one: expected one collector, found 2"]),
+    (["one"], ["one", "one"], ["one: expected one entry in the catalogue, found 2"]),
+    (["one"], [], ["one: expected an entry in the catalogue, found none"]),
+    ([], ["one"], ["one: expected a collector, found none"]),
+    (
+        ["one", "two", "two"],
+        ["two", "three"],
+        [
+            "two: expected one collector, found 2",
+            "one: expected an entry in the catalogue, found none",
+            "three: expected a collector, found none",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("collected", "described", "problems"), PROBLEMS)
+def test_all_problems_are_told_at_once(
+    collected: list[str], described: list[str], problems: list[str]
+) -> None:
+    with pytest.raises(ValueError) as refused:
+        build_registry(map(own_collector, collected), map(own_service, described))
+    assert str(refused.value).split("; ") == problems
+
+
+@given(collected=names, described=names)
+def test_it_is_built_exactly_of_services_that_have_one_of_each(
+    collected: list[str], described: list[str]
+) -> None:
+    is_complete = sorted(collected) == sorted(described) and len(set(collected)) == len(collected)
+    try:
+        registry = build_registry(map(own_collector, collected), map(own_service, described))
+    except ValueError:
+        assert not is_complete
+    else:
+        assert is_complete
+        assert registry.service_names == tuple(collected)  # in the order of the collectors
+        assert list(registry.services) == described
+
+
+def test_a_service_is_looked_up_by_its_name() -> None:
+    registry = own_registry("one", "two")
+    assert registry.signal("two", "rate").id == "two.rate"
+    assert registry.signal_names == (
+        "size",
+        "one.size",
+        "rate",
+        "one.rate",
+        "size",
+        "two.size",
+        "rate",
+        "two.rate",
+    )
+    assert (registry.title("one"), registry.title("three")) == ("Own one", "three")
+    assert [one.service for one in registry.collectors_of({"two", "three"})] == ["two"]
+    assert {quota.service for quota in registry.quotas(["one"])} == {"one"}
+    with pytest.raises(KeyError):
+        registry.signal("one", "weight")
+    with pytest.raises(KeyError):
+        registry.quotas(["three"])
+
+
+def test_two_registries_do_not_see_each_other() -> None:
+    for name, other in (("one", "two"), ("two", "one")):
+        registry = own_registry(name)
+        entries, collectors = registry.services.values(), registry.collectors
+        declared = DeclaredMetrics.of(collectors)
+        told = [
+            policy(collectors),
+            call_rates(collectors),
+            filters_for(collectors),
+            declared,
+            MetricOwners(collectors).count([b'{"Namespace":"Own/two"', b'{"Namespace":"Own/one"']),
+            prometheus.files(entries),
+            runbook.runbook(entries),
+        ]
+        assert f"Own/{name}" in str(declared)
+        assert not any(f"{kind}{other}" in str(told) for kind in ("Own/", "Own ", "service='"))
+        assert declared.decoded[-1] == "p99"
+
+
+def test_what_is_remembered_of_a_registry_is_not_said_of_another() -> None:
+    """The same service and signal by name, with another meaning."""
+    entries = [own_service("one", title) for title in ("First", "Second")]
+    registries = [build_registry([own_collector("one")], [entry]) for entry in entries]
+    assert [registry.title("one") for registry in registries] == ["First", "Second"]
+    assert iam_action("one", "ListAll", own_registry("two")) == "one:ListAll"
+    rates = [Selector.model_validate({"signal": signal}) for signal in ("size", "rate")]
+    location = Location("123456789012", service="one")
+    assert all(excludes_all_of(rates, location, registry) for registry in registries)

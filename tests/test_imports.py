@@ -1,0 +1,43 @@
+"""Importing the code reads none of its other files: no catalogue, no template, no asset."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = """
+import json
+import os
+import sys
+from importlib import import_module
+from pkgutil import walk_packages
+
+root, opened = os.getcwd() + os.sep, set()
+
+
+def record(event, arguments):
+    if event == "open" and isinstance(arguments[0], str):
+        opened.add(os.path.abspath(arguments[0]))
+
+
+sys.addaudithook(record)
+names = [name for package in ("rules", "collectors", "monitor") for name in (
+    package, *(one.name for one in walk_packages([package], package + "."))
+)]
+for name in names:
+    import_module(name)
+own = sorted(path.removeprefix(root) for path in opened if path.startswith(root))
+print(json.dumps({"modules": names, "files": own}))
+"""
+
+
+def test_importing_every_module_opens_sources_only() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    found = json.loads(done.stdout)
+    assert {"rules.limits", "collectors.builtin", "monitor.app", "monitor.demo.aws"} <= set(found["modules"])
+    own = [file for file in found["files"] if file.startswith(("rules/", "collectors/", "monitor/"))]
+    assert [file for file in own if not file.endswith((".py", ".pyc"))] == []
+    assert any(file.endswith((".py", ".pyc")) for file in own)  # the hook sees what is opened
