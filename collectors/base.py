@@ -40,13 +40,17 @@ Item = TypeVar("Item")
 Response = TypeVar("Response")
 State = TypeVar("State")
 
-PER_MINUTE = 1 / 60  # weight that turns a one-minute sum into a rate per second
+PER_MINUTE = 1 / 60  # weight that turns a sum per minute into a rate per second
+PERIODS = (60, 300, 900, 3600)  # seconds
+SUMMED_STATISTICS = ("Sum", "SampleCount")  # that grow with the period
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A CloudWatch metric with a period of one minute: namespace, name, statistic, and its exact dimensions.
+    """A CloudWatch metric: namespace, name, statistic, and its exact dimensions.
 
+    period: seconds between two points, one of PERIODS. A point stands in each minute of its period; a `Sum`
+    or `SampleCount` is divided by their number first, so that it is per minute, whatever the period.
     zero_when_absent: AWS publishes no point when nothing happened, as of Lambda's Throttles. A minute that
     was read without a point then counts as 0, once other points prove that AWS has published the minute (see
     `monitor.fleet.namespaces`). For all other metrics a missing point is unknown.
@@ -59,6 +63,21 @@ class Metric:
     zero_when_absent: bool = False
     dimensions: tuple[tuple[str, str], ...] = ()
     unit: Unit = COUNT
+    period: int = 60
+
+    def __post_init__(self) -> None:
+        if self.period not in PERIODS:
+            raise ValueError(f"a period is one of {PERIODS}, found {self.period}")
+
+    @property
+    def minutes(self) -> int:
+        """The length of the period."""
+        return self.period // 60
+
+    @property
+    def divisor(self) -> int:
+        """What a point is divided by, to be per minute."""
+        return self.minutes if self.stat in SUMMED_STATISTICS else 1
 
     def of(self, **dimensions: str) -> "Metric":
         """The same metric with these dimensions."""
@@ -135,7 +154,7 @@ def total(*terms: Term) -> Usage:
 
 
 def per_second(*terms: Term) -> Usage:
-    """The sum of one-minute sums, as a mean rate per second, which hides bursts within a minute."""
+    """The sum of sums per minute, as a mean rate per second, which hides bursts within a minute."""
     return total(*terms).scaled(PER_MINUTE)
 
 
@@ -256,6 +275,13 @@ class Observed:
     upper_bound: Usage | None = None
     bound_reason: Unobservable | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def longest_period(self) -> int:
+        """The longest period of its metrics, in seconds."""
+        formulas = self.usage, self.upper_bound, self.throttled, self.served, self.published_limit
+        usages = (formula for formula in formulas if isinstance(formula, Usage))
+        return max((metric.period for usage in usages for metric in usage.metrics), default=PERIODS[0])
 
 
 class Aws(Protocol):

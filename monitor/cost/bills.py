@@ -1,5 +1,6 @@
 """The cost of monitoring, by service and by cell: measured so far, and projected for a month."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,13 +38,15 @@ class Bill:
     measured: MeasuredCost
 
 
-def project(polled: int, streamed: int, interval: float) -> ProjectedCost:
-    """The monthly cost of `polled` metrics, read every `interval` seconds, and `streamed` metrics."""
-    monthly_dollars = (
-        polled * DOLLARS_PER_METRIC * SECONDS_PER_MONTH / interval
-        + streamed * DOLLARS_PER_UPDATE * SECONDS_PER_MONTH / 60
+def project(polled: Counter[float], streamed: int) -> ProjectedCost:
+    """The monthly cost of metrics, those polled by the seconds between two requests, and `streamed` ones."""
+    requests = sum(metrics * SECONDS_PER_MONTH / interval for interval, metrics in polled.items())
+    updates = streamed * SECONDS_PER_MONTH / 60
+    return ProjectedCost(
+        polled_metrics=polled.total(),
+        streamed_metrics=streamed,
+        monthly_dollars=requests * DOLLARS_PER_METRIC + updates * DOLLARS_PER_UPDATE,
     )
-    return ProjectedCost(polled_metrics=polled, streamed_metrics=streamed, monthly_dollars=monthly_dollars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,14 @@ class MetricUse:
 
     cells: the rows that are polled or streamed, by cell. services: their names. blocks: for the series of
     each block of formulas, the index of the service and the rows, [term, position]. streamed: by row, true if
-    it is streamed.
+    it is streamed. period: by row, that of the metric, in minutes.
     """
 
     cells: Mapping[CellKey, Ints]
     services: Sequence[str]
     blocks: Sequence[tuple[ServiceNumbers, Ints]]
     streamed: Flags
+    period: Ints
 
     @classmethod
     def of(cls, fleet: Fleet, minute: int) -> "MetricUse":
@@ -72,7 +76,8 @@ class MetricUse:
             for block in formulas
         ]
         requested = {cell: np.fromiter(fleet.metrics(cell).values(), np.int32) for cell in cells}
-        return cls(requested, services, blocks, fleet.rings.is_streamed(rows, minute))
+        streamed, period = fleet.rings.is_streamed(rows, minute), fleet.rings.period[rows].copy()
+        return cls(requested, services, blocks, streamed, period)
 
 
 def bills(
@@ -113,8 +118,12 @@ def _project_cells(use: MetricUse, interval: float) -> Mapping[LabelValues, Proj
 
 
 def _project_rows(use: MetricUse, rows: Ints, interval: float) -> ProjectedCost:
-    streamed = int(np.count_nonzero(use.streamed[rows]))
-    return project(rows.size - streamed, streamed, interval)
+    is_streamed = use.streamed[rows]
+    periods = Counter[int](use.period[rows[~is_streamed]].tolist())
+    polled = Counter[float]()
+    for period, metrics in periods.items():
+        polled[max(interval, period * 60)] += metrics
+    return project(polled, int(np.count_nonzero(is_streamed)))
 
 
 def _rows_by_service(use: MetricUse) -> Iterator[tuple[str, Ints]]:

@@ -225,7 +225,7 @@ class Fleet(SeriesColumns):
         self.id[slot] = int(series.key.id, 16)
         self.low[slot], self.high[slot] = settings.band.low, settings.band.high
         self.near[slot] = settings.band.near
-        self.stale_after[slot] = settings.stale_after
+        self.stale_after[slot], self.period[slot] = settings.stale_after, observed.longest_period // 60
         self.pending_for[slot], self.paid[slot] = settings.pending_for, settings.paid
         self.purchase[slot] = Purchase.of(series.key, settings.signal.price).id if settings.paid else 0
         self.throttled_pending_for[slot] = settings.tolerance.pending_for
@@ -257,8 +257,9 @@ class Fleet(SeriesColumns):
         rows = []
         for metric in usage.metrics:
             row = self._row(metric_rows, metric_query(metric))
-            namespace = self.rings.namespaces.number_of((series.key.cell, metric.namespace))
+            namespace = self.rings.namespaces.number_of((series.key.cell, metric.namespace), metric.minutes)
             self.rings.declare(row, namespace, metric.zero_when_absent)
+            self.rings.period[row], self.rings.divisor[row] = metric.minutes, metric.divisor
             self.rings.begin(row, int(self.created[series.slot]))
             self.rings.delay[row] = max(self.rings.delay[row], series.settings.delay)
             rows.append(row)

@@ -8,7 +8,6 @@ import numpy as np
 from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.formulas import Slots, select_slots
 from monitor.fleet.operations import NAN, ROUNDING_ERROR
-from monitor.fleet.ring_columns import RECENT_MINUTES
 from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.throttling import Throttling, throttling_at
 from rules.band import Zone, Zones, bounded_zones, zones
@@ -143,6 +142,6 @@ def sample_minutes(columns: SeriesColumns, slots: Slots) -> Ints:
     used_at = columns.usages.newest_minutes(columns.rings, slots)
     if columns.upper_bounds:
         bounded_at = columns.upper_bounds.newest_minutes(columns.rings, slots)
-        both = (bounded_at < used_at) & (bounded_at > used_at - RECENT_MINUTES)
+        both = (bounded_at < used_at) & (bounded_at > used_at - columns.recent_span(slots))
         used_at[both] = bounded_at[both]
     return used_at

@@ -22,8 +22,11 @@ SILENT_AFTER = 60  # minutes without any point after which a namespace counts as
 
 
 class NamespaceStates(Columns):
-    """Columns by namespace of a cell.
+    """Columns by namespace of a cell, and by period: metrics of a longer period are published later.
 
+    A point of a shorter period proves the longer periods that ended by then, but not the other way round.
+
+    period: of its metrics, in minutes.
     watermark: the newest minute in which any of its metrics has a point.
     first_read: the last minute of the first request for any of its metrics. A namespace that never had a
         point is late for SILENT_AFTER minutes after that, and idle from then on.
@@ -35,6 +38,7 @@ class NamespaceStates(Columns):
     """
 
     declared: ClassVar = {
+        "period": (np.int32, 1),
         "watermark": (np.int32, NEVER),
         "first_read": (np.int32, NEVER),
         "read": (np.int32, NEVER),
@@ -42,6 +46,7 @@ class NamespaceStates(Columns):
         "resume_until": (np.int32, NEVER),
         "delay": (np.int32, -1),
     }
+    period: Ints
     watermark: Ints
     first_read: Ints
     read: Ints
@@ -51,23 +56,42 @@ class NamespaceStates(Columns):
 
     def __init__(self) -> None:
         super().__init__()
-        self._numbers: dict[Hashable, int] = {}
+        self._numbers: dict[Hashable, dict[int, int]] = {}  # by name and period
+        self._longer: dict[int, list[int]] = {}  # the numbers of the same name with longer periods
         self.watermark[self.allocate()] = ALWAYS
 
-    def number_of(self, name: Hashable) -> int:
-        """Return the number of a namespace, allocating a new one. name: of the cell and the namespace."""
-        if name not in self._numbers:
-            self._numbers[name] = self.allocate()
-        return self._numbers[name]
+    def number_of(self, name: Hashable, period: int = 1) -> int:
+        """Return the number of a namespace, allocating a new one.
+
+        name: of the cell and the namespace. period: of its metrics, in minutes.
+        """
+        numbers = self._numbers.setdefault(name, {})
+        if period not in numbers:
+            numbers[period] = self.allocate()
+            self.period[numbers[period]] = period
+            for shorter, number in numbers.items():
+                self._longer[number] = [numbers[longer] for longer in numbers if longer > shorter]
+        return numbers[period]
 
     def advance(self, namespaces: Ints, minutes: Ints) -> dict[int, bool]:
         """Raise watermarks to the minutes of points. Return those that moved, with true if it was late."""
+        moved = self._raise(namespaces, minutes)
+        for number in tuple(moved):
+            for longer in self._longer.get(number, ()):
+                period = self.period[longer]
+                ended = (self.watermark[number] + 1) // period * period - 1
+                raised = self._raise(np.array([longer], np.int32), np.array([ended], np.int32))
+                moved |= {one: was_late or moved.get(one, False) for one, was_late in raised.items()}
+        return moved
+
+    def _raise(self, namespaces: Ints, minutes: Ints) -> dict[int, bool]:
         unique = np.unique(namespaces)
         before = self.watermark[unique]
         np.maximum.at(self.watermark, namespaces, minutes)
         moved = self.watermark[unique] > before
         unique, before = unique[moved], before[moved]
-        was_late = (before > NEVER) & (self.read[unique] - before >= MIN_LATE)
+        late = MIN_LATE + self.period[unique] - 1
+        was_late = (before > NEVER) & (self.read[unique] - before >= late)
         self._resume(unique[was_late], before[was_late])
         return dict(zip(unique.tolist(), was_late.tolist(), strict=True))
 
@@ -92,8 +116,11 @@ class NamespaceStates(Columns):
         return np.where(is_resuming, np.minimum(through, self.resume_from[namespaces]), through)
 
     def are_silent(self, namespaces: Ints, read: Ints) -> Flags:
-        """Return which namespaces had no points in the SILENT_AFTER minutes before `read`."""
+        """Return which namespaces had no points in the SILENT_AFTER minutes before `read`.
+
+        That is one period longer where a period has several minutes.
+        """
         watermark = self.watermark[namespaces]
         last = np.where(watermark == NEVER, self.first_read[namespaces], watermark)
-        silent: Flags = (last > NEVER) & (read - last >= SILENT_AFTER)
+        silent: Flags = (last > NEVER) & (read - last >= SILENT_AFTER + self.period[namespaces] - 1)
         return silent

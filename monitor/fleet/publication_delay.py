@@ -50,6 +50,7 @@ class PublicationDelays:
             self._polls[namespace] = self._polls.get(namespace, 0) + 1
             if self._polls[namespace] >= MIN_POLLS:
                 late = np.flatnonzero(counts[1] > MAX_CHANGED_SHARE * counts[0])
-                self._states.delay[namespace] = max(int(late.max(initial=-1)) + 1, MIN_DELAY)
+                youngest = int(np.argmax(counts[0] > 0))  # it is not known if younger minutes change
+                self._states.delay[namespace] = max(int(late.max(initial=-1)) + 1, youngest, MIN_DELAY)
             self._counts[namespace] = DECAY * counts
         self._observed.clear()

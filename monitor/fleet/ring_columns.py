@@ -17,6 +17,8 @@ RECENT_MINUTES = 5  # the shortest time for which throttled demand is exported
 class RingColumns(Columns):
     """Columns with one row per metric; `values[row, minute % WINDOW]` holds the points.
 
+    period: the length of the metric's period in minutes; a point stands in each of them. divisor: what a
+        point is divided by, to be per minute (see `collectors.base.Metric`).
     window_end: the last minute of the window.
     read_through: every minute up to this one was read and is complete; later points are provisional (see
         `Rings.complete_through`).
@@ -53,6 +55,8 @@ class RingColumns(Columns):
 
     declared: ClassVar = {
         "values": (np.float32, np.nan, WINDOW),
+        "period": (np.int32, 1),
+        "divisor": (np.int32, 1),
         "window_end": (np.int32, NEVER),
         "read_through": (np.int32, NEVER),
         "newest_point": (np.int32, NEVER),
@@ -80,6 +84,8 @@ class RingColumns(Columns):
         "use_count": (np.int32, 0),
     }
     values: Floats
+    period: Ints
+    divisor: Ints
     window_end: Ints
     read_through: Ints
     newest_point: Ints
@@ -119,6 +125,17 @@ class RingColumns(Columns):
         """Free a row; the layout changes."""
         self.layout += 1
         super().free(slot)
+
+    def spread(self, rows: Ints, minutes: Ints, values: Floats) -> tuple[Ints, Ints, Floats]:
+        """Return points per minute: one for each minute of their periods, with sums divided among them."""
+        periods = self.period[rows]
+        if (periods == 1).all():
+            return rows, minutes, values
+        ends = np.cumsum(periods, dtype=np.int32)
+        within = np.arange(periods.sum(), dtype=np.int32) - np.repeat(ends - periods, periods)
+        starts = np.repeat(minutes // periods * periods, periods)
+        per_minute: Floats = np.repeat((values / self.divisor[rows]).astype(np.float32), periods)
+        return np.repeat(rows, periods), starts + within, per_minute
 
     def declare(self, row: int, namespace: int, zero: bool) -> None:
         """Set the namespace of a row's metric, and that it is zero when absent, which cannot be undone."""

@@ -8,6 +8,7 @@ from monitor.fleet.columns import Columns, Flags, Floats, Ids, Int8s, Ints, Obje
 from monitor.fleet.formulas import Formulas, Slots
 from monitor.fleet.limit_history import PastLimits
 from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import RECENT_MINUTES
 from monitor.fleet.rings import Rings
 from rules.band import Zone
 
@@ -19,6 +20,7 @@ class SeriesColumns(Columns):
     read_limit: the limit that an inventory read last, NaN if there is none; limited_since: the minute when
     it was first seen. hard_limit, exceeded: see `monitor.fleet.limits`.
     stale_after: minutes that a sample counts. confirmed: the minute of the last inventory that contained it.
+    period: the longest one of its metrics, in minutes.
     pending_for, keep_firing_for, paid: see `SeriesSettings`; -1 is the default of each rule. purchase: id of
     the purchase that the limit belongs to (see `monitor.fleet.purchases`), 0 without one.
     tolerated_rate, tolerated_share, throttled_pending_for: see `rules.limits.Tolerance`.
@@ -41,6 +43,7 @@ class SeriesColumns(Columns):
         "high": (np.float32, np.nan),
         "near": (np.float32, np.nan),
         "stale_after": (np.int32, 0),
+        "period": (np.int32, 1),
         "pending_for": (np.int32, 0),
         "tolerated_rate": (np.float32, 0),
         "tolerated_share": (np.float32, 0),
@@ -74,6 +77,7 @@ class SeriesColumns(Columns):
     high: Floats
     near: Floats
     stale_after: Ints
+    period: Ints
     pending_for: Ints
     tolerated_rate: Floats
     tolerated_share: Floats
@@ -104,6 +108,13 @@ class SeriesColumns(Columns):
         self.usages, self.upper_bounds, self.published_limits = Formulas(), Formulas(), Formulas()
         self.throttled, self.served = Formulas(lower_bounds=True), Formulas()
         self.past_limits = PastLimits()
+
+    def recent_span(self, slots: Slots) -> Ints:
+        """Return how many minutes one metric of each slot may be behind another one and be as recent.
+
+        A metric of a longer period gets a point once in a period, after the period's end.
+        """
+        return RECENT_MINUTES + 2 * (self.period[slots] - 1)
 
     def limits_at(self, slots: Slots, minutes: Ints) -> Floats:
         """Return the limit of each slot in its minute, as far as it is known; NaN if there was none."""

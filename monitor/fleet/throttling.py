@@ -65,15 +65,16 @@ def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling
 def _recent_end(columns: SeriesColumns, throttled_at: Ints, newest: Ints) -> Ints:
     """Return the last of the recent minutes of each series.
 
-    For a difference of counts that is the newest minute of the difference itself, which already looks back to
-    settled counts.
+    For a difference of counts, which already looks back to settled counts, that is its own newest minute. So
+    it is for a metric of a longer period, which is behind the usage for most of the time.
     """
-    end = newest
-    for block in columns.throttled:
-        if block.has_counts:
-            end = newest.copy() if end is newest else end
-            known, last = throttled_at[block.series], newest[block.series]
-            end[block.series] = np.where(known > last - RECENT_MINUTES, known, last)
+    has_longer_period = np.flatnonzero(columns.period[: newest.size] > 1)
+    settling = [block.series for block in columns.throttled if block.has_counts]
+    own = np.concatenate([has_longer_period, *settling]).astype(np.int32)
+    if not own.size:
+        return newest
+    end, known, last = newest.copy(), throttled_at[own], newest[own]
+    end[own] = np.where(known > last - columns.recent_span(own), known, last)
     return end
 
 
@@ -88,7 +89,7 @@ def _served(columns: SeriesColumns, slots: Ints, minutes: Ints) -> Floats:
     Its metrics may be published later than the throttled demand: for a few minutes its newest value is used.
     """
     newest = columns.served.newest_minutes(columns.rings, slots)
-    late = (minutes > newest) & (minutes - newest < RECENT_MINUTES)
+    late = (minutes > newest) & (minutes - newest < columns.recent_span(slots))
     return columns.served.at(columns.rings, slots, np.where(late, newest, minutes))
 
 
@@ -98,7 +99,8 @@ def _drop_older_minutes(columns: SeriesColumns, worst: Floats, throttled_at: Int
     slots = np.flatnonzero(is_new | (throttled_at < end)).astype(np.int32)
     if not slots.size:
         return
-    without_recent = slots[(throttled_at[slots] <= end[slots] - RECENT_MINUTES) & ~(worst[slots] > 0)]
+    oldest = end[slots] - columns.recent_span(slots)
+    without_recent = slots[(throttled_at[slots] <= oldest) & ~(worst[slots] > 0)]
     worst[without_recent] = NAN
     slots = slots[(worst[slots] > 0) | (is_new[slots] & ~np.isnan(worst[slots]))]
     first = _first_recent(columns, slots, end[slots])

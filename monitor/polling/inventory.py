@@ -197,7 +197,7 @@ class Inventory:
             limit=self._limit(key, signal, observed, result),
             band=self.config.band_for(labels, DELIBERATE_CAP_BAND if observed.deliberate else signal.band),
             delay=collector.publication_delay,
-            stale_after=stale_after(interval, collector.publication_delay),
+            stale_after=stale_after(max(interval, observed.longest_period), collector.publication_delay),
             pending_for=signal.pending_for if pending is None else pending // 60,
             tolerance=tolerance,
             keep_firing_for=None if keep is None else keep // 60,
@@ -250,8 +250,8 @@ def _is_lesser(limit: Limit | None, last: Limit) -> bool:
 
 
 def stale_after(interval: float, delay: int) -> int:
-    """The age in minutes at which a sample is stale, for metrics that are polled every `interval` seconds.
+    """The age in minutes at which a sample is stale, for metrics that get a point every `interval` seconds.
 
-    One poll may fail. At least 15, as EC2's basic monitoring publishes a point every five.
+    One poll may fail. At least 15, as AWS may publish a minute that late.
     """
     return max(15, delay + 2 + 2 * math.ceil(interval / 60))

@@ -16,14 +16,14 @@ SPARE_PAGES = 10  # as a page with a token may have few points or none
 class MetricPages:
     """The results received so far for a request.
 
-    metrics: requested, by number. minutes: the length of the range. results: by the number of the metric.
+    metrics: requested, by number. periods: how many the range has. results: by the number of the metric.
     token: of the next page. max_points: of the whole response.
     """
 
-    def __init__(self, metrics: Mapping[int, bytes], minutes: int) -> None:
+    def __init__(self, metrics: Mapping[int, bytes], periods: int) -> None:
         self.results: dict[int, MetricResult] = {}
         self.token: str | None = None
-        self.max_points = len(metrics) * minutes
+        self.max_points = len(metrics) * periods
         self._numbers = {codec.query_id(n): n for n in metrics}
         self._tokens = PageTokens(ceil(self.max_points / MAX_POINTS_PER_PAGE) + SPARE_PAGES)
         self._received = 0

@@ -3,7 +3,9 @@
 GetMetricData is billed by metric, whatever the number of points. So each request goes up to the minute that
 just ended, and covers the ten minutes before again, as CloudWatch revises them. A metric may be late although
 its namespace is not: its request goes back to its newest point, and twice an hour over all minutes that are
-stored. Metrics that a stream delivers are not requested.
+stored. Metrics that a stream delivers are not requested. Metrics of a longer period are requested once in a
+period, when its publication delay has passed, in calls of their own: the minutes of a call are whole periods,
+as CloudWatch counts periods from the first minute of a request.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,16 +20,27 @@ from monitor.fleet.rings import Rings
 
 MAX_METRICS_PER_CALL = 500  # of GetMetricData
 REVISED_MINUTES = 10  # before the newest minute, which CloudWatch may still revise
+RETRY_INTERVAL = 5  # minutes between two requests for a point that is missing
 WINDOW_INTERVAL = 30  # minutes between two requests for all minutes that are stored
 
 
 @dataclass(frozen=True, slots=True)
 class MetricRequest:
-    """The metrics of one call, as JSON of their `MetricStat`, their rows in the rings, and the minutes."""
+    """The metrics of one call, as JSON of their `MetricStat`, their rows in the rings, and the minutes.
+
+    now: the minute of the clock. period: of the metrics, in minutes.
+    """
 
     metrics: list[bytes]
     rows: Ints
     minutes: range
+    now: int
+    period: int
+
+    @property
+    def is_whole_window(self) -> bool:
+        """True if all periods that are stored are requested."""
+        return self.minutes.start < self.now - WINDOW + self.period
 
 
 def plan_requests(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Iterator[MetricRequest]:
@@ -38,13 +51,31 @@ def plan_requests(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Itera
     """
     queries = list(metrics)
     rows = np.fromiter(metrics.values(), np.int32, len(queries))
-    starts = _first_minutes(rings, rows, now)
+    starts, periods = _first_minutes(rings, rows, now), rings.period[rows]
     order = np.argsort(starts, kind="stable").astype(np.int32)
-    order = order[~rings.is_streamed(rows[order], now)]
-    for first in range(0, order.size, MAX_METRICS_PER_CALL):
-        indices = order[first : first + MAX_METRICS_PER_CALL]
-        minutes = range(int(starts[indices[0]]), now)
-        yield MetricRequest([queries[n] for n in indices.tolist()], rows[indices], minutes)
+    order = order[~rings.is_streamed(rows[order], now) & _is_period_due(rings, rows[order], now)]
+    for period in np.unique(periods[order]).tolist():
+        members, end = order[periods[order] == period], now // period * period
+        for first in range(0, members.size, MAX_METRICS_PER_CALL):
+            indices = members[first : first + MAX_METRICS_PER_CALL]
+            start = max(int(starts[indices[0]]) // period, -(-(now - WINDOW) // period)) * period
+            start = min(start, end - period)
+            names = [queries[n] for n in indices.tolist()]
+            yield MetricRequest(names, rows[indices], range(start, end), now, period)
+
+
+def _is_period_due(rings: Rings, rows: Ints, now: int) -> Flags:
+    """Return which metrics may have a new point.
+
+    That are those with a period that was complete by `now`, but not at their last request. If its point is
+    missing, it is requested again every RETRY_INTERVAL minutes.
+    """
+    periods, delays = rings.period[rows], rings.delays(rows)
+    ends, requested_at = (now - delays) // periods * periods, rings.requested_through[rows] + 1
+    is_missing = rings.newest_point[rows] == ends - periods - 1
+    is_retried = is_missing & (now - requested_at >= RETRY_INTERVAL)
+    is_due: Flags = (periods == 1) | (requested_at < ends + delays) | is_retried
+    return is_due
 
 
 def _first_minutes(rings: Rings, rows: Ints, end: int) -> Ints:

@@ -13,10 +13,10 @@ from monitor.aws.cell import Cell
 from monitor.aws.clients import CLIENT_CONFIG
 from monitor.aws.failure import AWS_ERRORS, Failure, failure_from
 from monitor.aws.rate_limiter import RateLimiter
+from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.publication_delay import PublicationDelays
-from monitor.fleet.ring_columns import WINDOW
 from monitor.polling import codec, plan
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_owners import MetricOwners
@@ -141,7 +141,7 @@ class MetricReader:
         """
         client = await self.cell.client("cloudwatch", CLIENT_CONFIG_WITHOUT_VALIDATION)
         send = codec.get_metric_data if codec.install(client) else codec.get_metric_data_by_botocore
-        pages = MetricPages(metrics, len(request.minutes))
+        pages = MetricPages(metrics, len(request.minutes) // request.period)
         await self._point_limiter.acquire(pages.max_points)
         while True:
             send_page = partial(send, client, metrics, request.minutes, pages.token)
@@ -164,25 +164,34 @@ class MetricReader:
         still_listed = {
             n: result for n, result in results.items() if listed.get(request.metrics[n]) == request.rows[n]
         }
-        rows = request.rows[np.fromiter(still_listed, np.int32, len(still_listed))]
+        rows, period = request.rows[np.fromiter(still_listed, np.int32, len(still_listed))], request.period
         points = [len(result.values) for result in still_listed.values()]
         times = np.array([time for result in still_listed.values() for time in result.timestamps], np.float64)
         values = np.array([value for result in still_listed.values() for value in result.values], np.float64)
         minutes = times // 60
-        stop = min(request.minutes.stop, self.cell.clock.minute())
-        in_range = (minutes >= request.minutes.start) & (minutes < stop)
+        stop = min(request.now, self.cell.clock.minute())
+        in_range = (minutes >= request.minutes.start) & (minutes + period <= stop)
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which `write` discards
             values_in_range = values[in_range].astype(np.float32)
-        point_rows, minutes_in_range = rows.repeat(points)[in_range], minutes[in_range].astype(np.int32)
-        has_changed = rings.at(point_rows, minutes_in_range) != values_in_range
-        requested_before = rings.requested_through[point_rows] - minutes_in_range
-        self._delays.observe(rings.namespace[point_rows], requested_before, has_changed)
+        point_rows, every_minute, every_value = rings.spread(
+            rows.repeat(points)[in_range], minutes[in_range].astype(np.int32), values_in_range
+        )
+        last = slice(period - 1, None, period)  # of the minutes of each point
+        self._observe_delays(point_rows[last], every_minute[last], every_value[last])
         rings.mark_requested(rows, stop - 1)
-        unusable = rings.write(point_rows, minutes_in_range, values_in_range, marked_next=True)
+        unusable = rings.write(point_rows, every_minute, every_value, marked_next=True) // period
         self.cell.telemetry.points.labels("poll", "written").inc(values_in_range.size - unusable)
         self.cell.telemetry.decode_errors.labels("point").inc(unusable + int(np.count_nonzero(~in_range)))
-        requested_from = NEVER if len(request.minutes) >= WINDOW else request.minutes.start
-        rings.mark_read(rows, stop - 1 - rings.delays(rows), requested_from)
+        requested_from = NEVER if request.is_whole_window else request.minutes.start
+        complete = (stop - rings.delays(rows)) // period * period
+        rings.mark_read(rows, complete - 1, requested_from)
+
+    def _observe_delays(self, rows: Ints, minutes: Ints, values: Floats) -> None:
+        """Learn how late points are published, from the last minute of each."""
+        rings = self.fleet.rings
+        has_changed = rings.at(rows, minutes) != values
+        requested_before = rings.requested_through[rows] - minutes
+        self._delays.observe(rings.namespace[rows], requested_before, has_changed)
 
 
 def halves(request: plan.MetricRequest) -> list[plan.MetricRequest]:

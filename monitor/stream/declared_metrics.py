@@ -18,11 +18,16 @@ AVERAGE = "Average"  # sum / count
 
 
 def statistics_by_metric(collectors: Iterable[Collector]) -> Mapping[MetricId, Statistics]:
-    """Return the statistics that collectors read, by namespace and name of the metric, sorted."""
+    """Return the statistics that collectors read, by namespace and name of the metric, sorted.
+
+    Without metrics of a period longer than a minute: a point of a stream does not tell of how many minutes it
+    is, so that they are polled.
+    """
     statistics = defaultdict[MetricId, set[str]](set)
     for collector in collectors:
         for metric in collector.metrics:
-            statistics[metric.namespace, metric.name].add(metric.stat)
+            if metric.minutes == 1:
+                statistics[metric.namespace, metric.name].add(metric.stat)
     return {metric: tuple(sorted(read)) for metric, read in sorted(statistics.items())}
 
 

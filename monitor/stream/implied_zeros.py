@@ -104,7 +104,7 @@ class ImpliedZeros:
             found = defaultdict[str, dict[str, list[int]]](lambda: defaultdict(list))
             for query, row in self._fleet.metrics(cell).items():
                 metric = self._metric_by_query_head.get(query.partition(DIMENSIONS)[0])
-                if metric and rings.zero_when_absent[row]:
+                if metric and rings.zero_when_absent[row] and rings.period[row] == 1:
                     found[metric[0]][metric[1]].append(row)
             zeros = {
                 namespace: {name: np.array(rows, np.int32) for name, rows in metrics.items()}

@@ -1,6 +1,7 @@
 """The bills of monitoring, by service and by cell."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,16 @@ def test_what_is_polled_costs_by_how_often() -> None:
     }
     _, faster = billed(fleet_of_two(), 60)
     assert faster[CELL].projected.monthly_dollars == pytest.approx(plan.monthly_dollars * 5)
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [(60, 300), (300, 300), (600, 600)])
+def test_a_metric_of_a_longer_period_costs_by_its_period(interval: float, seconds: int) -> None:
+    fleet = Fleet()
+    slow = replace(traffic.of(StreamName="orders"), period=300)
+    add(fleet, key("orders"), usage=per_second(slow), throttled=None)
+    plan = billed(fleet, interval)[1][CELL].projected
+    assert plan.polled_metrics == 1
+    assert plan.monthly_dollars == pytest.approx(0.01 / 1000 * SECONDS_PER_MONTH / seconds)
 
 
 def test_a_metric_that_two_series_share_counts_once() -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -41,12 +42,18 @@ def properties(text: str, resource: str) -> dict[str, Any]:
     return parsed
 
 
-def test_the_filters_are_exactly_the_metrics_that_collectors_declare() -> None:
+def test_the_filters_are_exactly_the_metrics_of_a_minute_that_collectors_declare() -> None:
     parsed = {(namespace, name) for namespace, names in ALL.names.items() for name in names}
-    assert parsed == {
-        (metric.namespace, metric.name) for one in REGISTRY.collectors for metric in one.metrics
-    }
+    declared = [metric for one in REGISTRY.collectors for metric in one.metrics]
+    assert parsed == {(metric.namespace, metric.name) for metric in declared if metric.minutes == 1}
     assert sum(map(len, ALL.names.values())) + len(ALL.names) <= 1000  # of one metric stream
+
+
+def test_a_metric_of_a_longer_period_is_not_streamed() -> None:
+    """A point of a stream does not tell of how many minutes it is."""
+    slow = Metric("AWS/New", "Stored", "Sum", period=300)
+    mixed = replace(P99, metrics=(*P99.metrics, slow))
+    assert filters_for([mixed]).names == {"AWS/New": ["Latency"]}
 
 
 def test_cloudformation_is_what_the_apis_take() -> None:
