@@ -3,7 +3,7 @@
 A client takes a megabyte and tens of milliseconds, and 30 accounts in 17 regions would need 4,600 of them,
 which differ in nothing but their credentials. So a client has no credentials of its own: it signs with those
 of a context variable, which `sign_with` sets for one call, and raises where that is not set. Models are
-loaded once, clients are created in a thread, and all of them share one pool of connections.
+loaded once in a process, clients are created in a thread, and those of a cache share one pool of connections.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import contextlib
 import gc
 from collections.abc import Hashable, Iterator, Mapping
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 from aiobotocore.config import AioConfig
@@ -19,7 +20,7 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import UnknownServiceError
-from botocore.loaders import create_loader
+from botocore.loaders import Loader, create_loader
 
 from monitor.aws.pagination import Pagination
 from monitor.lib.telemetry import VERSION
@@ -67,6 +68,12 @@ class CallCredentials(AioCredentials):
     async def load_credentials(self) -> "CallCredentials":
         """The object itself, which is registered as its own provider."""
         return self
+
+
+@cache
+def model_loader() -> Loader:
+    """Return botocore's loader, which keeps the models that it has loaded: one for the process."""
+    return create_loader()
 
 
 class HttpSessions:
@@ -127,7 +134,7 @@ class ClientCache:
         self._clients: dict[tuple[str, str, str | None, AioConfig], Any] = {}
         self._paginations: dict[tuple[str, str], Pagination | None] = dict(EXTRA_PAGINATIONS)
         self._lock = asyncio.Lock()
-        self._loader = create_loader()
+        self._loader = model_loader()
         self._session: AioSession | None = None
 
     async def get(

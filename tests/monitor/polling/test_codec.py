@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from msgspec.structs import replace
 
 from collectors.base import Metric
+from monitor.aws.clients import model_loader
 from monitor.fleet.metric_query import metric_query
 from monitor.polling import codec
 from monitor.polling.codec import MetricPage, MetricResult
@@ -42,6 +43,7 @@ def session() -> AioSession:
     """A session whose credentials open nothing."""
     made = AioSession()
     made.set_credentials("testing", "testing")
+    made.register_component("data_loader", model_loader())
     return made
 
 

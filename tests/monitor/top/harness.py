@@ -121,11 +121,15 @@ class User:
 
     async def wait_for(self, *words: str) -> str:
         """Wait until all words are on the screen; returns its text."""
+        screen = self.screen  # once a turn, as it takes 20 ms
         try:
-            await self.wait_until(lambda: all(word in self.screen for word in words))
+            async with asyncio.timeout(PROCESS_TIMEOUT):
+                while not all(word in screen for word in words):
+                    await self.pilot.pause(0.01)
+                    screen = self.screen
         except TimeoutError:
-            raise AssertionError(f"not all of {words} in:\n{self.screen}") from None
-        return self.screen
+            raise AssertionError(f"not all of {words} in:\n{screen}") from None
+        return screen
 
     @property
     def screen(self) -> str:
