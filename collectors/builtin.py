@@ -22,4 +22,5 @@ def builtin_registry() -> Registry:
 
     For composition roots, which pass it on. Raises ValueError when a file of the catalogue is invalid.
     """
+    # Services that are declared in files are added here: their collectors, and their entries.
     return build_registry(PYTHON_COLLECTORS, read_catalogue())

@@ -16,7 +16,7 @@ TESTS = Path(__file__).parent / "collectors"
 each_collector = pytest.mark.parametrize(
     "collector", REGISTRY.collectors, ids=lambda collector: collector.service
 )
-each_signal = pytest.mark.parametrize("signal", list(REGISTRY.signals), ids=lambda signal: signal.id)
+each_signal = pytest.mark.parametrize("signal", REGISTRY.signals, ids=lambda signal: signal.id)
 
 
 def source_of(collector: Collector) -> Path:
@@ -31,7 +31,7 @@ def string_constants(path: Path) -> list[str]:
 
 
 def test_every_service_of_the_catalogue_has_a_collector_and_the_other_way_round() -> None:
-    services = [collector.service for collector in REGISTRY.collectors]
+    services = REGISTRY.service_names
     assert sorted(services) == sorted(REGISTRY.services)
     assert len(set(services)) == len(services)
 

@@ -18,7 +18,7 @@ from monitor.aws.telemetry import AwsTelemetry
 from monitor.lib.errors import HeadroomError
 from monitor.schema.types import ALL_REGIONS
 
-# Calls per second, by `service` or `service:Operation`, that Headroom makes whatever it monitors.
+# Calls per second, by `service` or `service:Operation`, that Headroom allows itself whatever it monitors.
 BASE_RATES: Mapping[str, float] = {"cloudwatch": 40, **quotas.RATES, **tags.RATES}
 
 

@@ -17,11 +17,10 @@ from collectors.base import (
 )
 from rules.units import BYTES, COUNT, MILLISECONDS, PERCENT
 from tests.metric_units import unit_conflicts
-from tests.registries import REGISTRY
+from tests.registries import REGISTRY, SIGNALS
 from tests.resources import resource
 
 METRICS = [metric for collector in REGISTRY.collectors for metric in collector.metrics]
-SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
 UNITS_IN_NAMES = {"Bytes": BYTES, "Milli": MILLISECONDS, "Percent": PERCENT}
 
 number = Metric("AWS/Test", "Number", "Sum")

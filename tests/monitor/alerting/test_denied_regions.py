@@ -35,7 +35,7 @@ def denied_cells(refused: Mapping[str, Sequence[Failure]]) -> SimulatedCells:
     return SimulatedCells(
         ACCOUNTS,
         [SEEN, *DENIED],
-        [one.service for one in REGISTRY.collectors],
+        REGISTRY.service_names,
         lambda account, region, service: () if region == SEEN else refused[service],
     )
 

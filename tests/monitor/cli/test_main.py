@@ -134,7 +134,7 @@ def test_the_policy_is_for_the_services_that_are_watched(elsewhere: Path) -> Non
 def test_the_catalogue_tells_limit_remedy_and_documentation_of_every_signal() -> None:
     text = headroom("catalogue").output
     listed = json.loads(headroom("catalogue", "--format", "json").output)
-    assert len(listed) == len(list(REGISTRY.signals))
+    assert len(listed) == len(REGISTRY.signals)
     for signal_ in REGISTRY.signals:
         (entry,) = re.findall(rf"^{re.escape(signal_.id)}\n((?:  .*\n?)+)", text, re.M)
         assert signal_.title in entry

@@ -15,7 +15,7 @@ from tests.registries import REGISTRY
 
 PROD, STAGING = "123456789012", "210987654321"
 SQS = Location(PROD, "prod", "ap-south-1", "sqs")
-SERVICES = tuple(one.service for one in REGISTRY.collectors)
+SERVICES = REGISTRY.service_names
 
 
 def configured(*exclude: dict[str, Any], **more: Any) -> Config:

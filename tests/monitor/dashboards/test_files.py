@@ -23,7 +23,7 @@ from tests.processes import ROOT
 from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
-each_signal = pytest.mark.parametrize("signal", list(REGISTRY.signals), ids=lambda signal: signal.id)
+each_signal = pytest.mark.parametrize("signal", REGISTRY.signals, ids=lambda signal: signal.id)
 
 
 @cache

@@ -10,7 +10,7 @@ from monitor.fleet.rows import Row, row_of, rows_of
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource
-from tests.registries import SIGNALS, STREAM_WRITE_BYTES, signal_of
+from tests.registries import SIGNALS, STREAM_WRITE_BYTES
 from tests.resources import resource as named
 
 MINUTE = 29_000_000
@@ -148,5 +148,6 @@ def test_only_wanted_series_have_rows() -> None:
     assert rows_of(Fleet()) == []
 
 
-def test_a_series_is_explained_by_the_catalogue() -> None:
-    assert signal_of(key("orders")).id == "kinesis.stream_write_bytes"
+def test_the_unit_of_a_row_is_that_of_its_signal() -> None:
+    signal = SIGNALS["sqs.standard_in_flight"]
+    assert made(signal=signal).unit is signal.unit

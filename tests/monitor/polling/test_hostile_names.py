@@ -24,7 +24,7 @@ from monitor.render.commands import COMMANDS, increase_command
 from rules.limits import Limit, LimitSource
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import RULING, add, text
-from tests.registries import REGISTRY
+from tests.registries import REGISTRY, SIGNALS
 
 PIECES = ["%2F", "$(x)", "<b>", "{x}", "é日", "\ud800", "=,", "account", *"/\\\"'`\n\t\0 -"]
 PARTS = st.sampled_from(PIECES) | st.text(min_size=1, max_size=3)
@@ -36,7 +36,6 @@ RESOURCES = st.builds(
     PATHS,
     st.booleans(),
 )
-SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
 
 
 def key(resource: Resource, signal: str = "kinesis.stream_write_bytes") -> Key:

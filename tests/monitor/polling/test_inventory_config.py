@@ -4,9 +4,11 @@ import pytest
 
 from collectors.base import ACCOUNT, Aws, Metric, Observed, per_second, total
 from monitor.config.config import Config
-from monitor.polling.inventory import stale_after
+from monitor.polling.inventory import Inventory, stale_after
+from monitor.polling.quota_book import QuotaBook
 from rules.limits import Band
 from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World, collector, streams
+from tests.own_services import own_registry
 from tests.registries import REGISTRY
 from tests.resources import resource
 
@@ -91,3 +93,15 @@ async def test_what_the_api_returns_counts_until_the_next_inventories_and_metric
         "stream_write_records": stale_after(900, 5),
     }
     assert {series.settings.delay for series in world.fleet.series.values()} == {5}
+
+
+async def test_a_series_has_the_signal_of_the_registry_that_its_inventory_was_given() -> None:
+    async def one(aws: Aws) -> AsyncIterator[Observed]:
+        yield Observed(signal="size", resource=ACCOUNT, limit=50, usage=40.0)
+
+    world, registry = World(**NO_QUOTAS), own_registry("own")
+    cell = world.aws.cell
+    own = Inventory(cell, world.fleet, Config(), registry, QuotaBook(cell, registry.quotas(["own"])))
+    await own.run(collector(one, service="own"))
+    (series,) = world.fleet.series.values()
+    assert series.settings.signal is registry.signal("own", "size")

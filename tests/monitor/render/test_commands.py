@@ -12,9 +12,8 @@ from monitor.fleet.fleet import Fleet, Series
 from monitor.render.commands import COMMANDS, increase_command
 from rules.limits import Band, Limit, LimitKind, LimitSource
 from tests.monitor.fleet.fleets import RULING, add, key
-from tests.registries import REGISTRY
+from tests.registries import REGISTRY, SIGNALS
 
-SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
 AWS = botocore.session.Session()
 
 
