@@ -92,12 +92,12 @@ def test_counts_that_grow_each_for_itself_leave_nothing_that_decides(
     """All that is refused is refused by the functions' own reservations, at every moment."""
     world = World()
     for now in range(NOW, NOW + len(counts)):
-        for metric, growth, share in zip((throttles, *own), parts, (2, 1, 1), strict=True):
-            world.write_all(
-                (metric, minute, share * counts[minute - NOW] * grown(growth, now - minute))
-                for minute in range(NOW, now + 1)
-            )
-        world.write(running, now, 10)
+        shown = [
+            (metric, minute, share * counts[minute - NOW] * grown(growth, now - minute))
+            for metric, growth, share in zip((throttles, *own), parts, (2, 1, 1), strict=True)
+            for minute in range(NOW, now + 1)
+        ]
+        world.write_all([*shown, (running, now, 10)])
         world.read(now)
         assert not world.saturation(now) > 0
         assert not world.fires()
