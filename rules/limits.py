@@ -4,6 +4,7 @@ The catalogue is one YAML file per service in `rules/catalogue/`, with one entry
 documents; a limit that was read from AWS always takes precedence over it.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -247,10 +248,14 @@ class Service(_Model):
         return frozenset(named | (members - {name}))
 
 
+PUBLISHED_ONLY = math.nan  # a single object, so that it equals itself within a dataclass
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A limit in the signal's unit, with its source and when it was read (epoch seconds).
 
+    value: PUBLISHED_ONLY where it is known of each minute in which CloudWatch publishes it, and of no other.
     `read_at` is not compared.
     """
 

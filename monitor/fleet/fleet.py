@@ -17,7 +17,7 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.purchases import Purchase, PurchaseMembers, group_purchases
 from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.series_settings import SeriesSettings
-from rules.limits import LimitSource
+from rules.limits import PUBLISHED_ONLY, LimitSource
 
 # Sources of limits that AWS returns for this account. The other limits hold for any account.
 READ_SOURCES = (LimitSource.METRIC, LimitSource.API, LimitSource.APPLIED)
@@ -54,7 +54,8 @@ def why_unobservable(observed: Observed, settings: SeriesSettings) -> Unobservab
         return observed.usage
     if observed.upper_bound is not None or observed.bound_reason:
         return observed.bound_reason or ONLY_BOUNDED
-    if settings.limit is None:
+    is_published = observed.published_limit is not None
+    if settings.limit is None or (settings.limit.value is PUBLISHED_ONLY and not is_published):
         return Unobservable("no limit is known: AWS returns none and documents none; set one in `limits`")
     return None
 
@@ -198,7 +199,7 @@ class Fleet(SeriesColumns):
         limit = np.float32(settings.limit.value if settings.limit else np.nan)
         if not is_new and (before != limit or slot in self.past_limits):
             self.past_limits.record(slot, before, limit, self._limit_start(slot, minute))
-        if before != limit:
+        if before != limit and not np.isnan([before, limit]).all():
             self.read_limit[slot] = self.limit[slot] = limit
             self.limited_since[slot], self.exceeded[slot] = minute, False
         elif self.doubted[slot] and settings.source in READ_SOURCES:

@@ -45,7 +45,8 @@ def limits_since(fleet: Fleet, slot: int) -> Iterator[tuple[int | None, float]]:
     slots = np.full(WINDOW, slot, np.int32)
     minutes = (fleet.usages.newest_minutes(fleet.rings, slots) + np.arange(1 - WINDOW, 1)).astype(np.int32)
     limits = fleet.limits_at(slots, minutes)
-    changed = np.flatnonzero(limits[1:] != limits[:-1]) + 1
+    are_unknown = np.isnan(limits[1:]) & np.isnan(limits[:-1])
+    changed = np.flatnonzero((limits[1:] != limits[:-1]) & ~are_unknown) + 1
     yield None, float(limits[0])
     yield from zip(minutes[changed].tolist(), limits[changed].tolist(), strict=True)
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from monitor.fleet.columns import Columns, Flags, Floats, Ids, Int8s, Ints, Objects
-from monitor.fleet.formulas import Formulas, Slots
+from monitor.fleet.formulas import Formulas, Slots, select_slots
 from monitor.fleet.limit_history import PastLimits
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import RECENT_MINUTES
@@ -126,4 +126,19 @@ class SeriesColumns(Columns):
         if not self.published_limits:
             return read
         published = self.published_limits.at(self.rings, slots, minutes)
-        return np.where(published > 0, published, read)
+        limits = np.where(published > 0, published, read)
+        unknown = np.flatnonzero(np.isnan(limits)).astype(np.int32)
+        if unknown.size:
+            limits[unknown] = self._published_before(select_slots(slots, unknown), minutes[unknown])
+        return limits
+
+    def _published_before(self, slots: Slots, minutes: Ints) -> Floats:
+        """Return the newest published limit of each slot, for minutes after it; NaN for others.
+
+        It holds until it is stale, as the usage of a minute may be published before the limit.
+        """
+        newest = self.published_limits.newest_minutes(self.rings, slots)
+        age = minutes - newest
+        published = self.published_limits.at(self.rings, slots, newest)
+        is_current = (age > 0) & (age <= self.stale_after[slots]) & (published > 0)
+        return np.where(is_current, published, np.float32(np.nan))

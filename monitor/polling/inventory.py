@@ -25,6 +25,7 @@ from monitor.polling.tags import TagLabels
 from monitor.schema.selector import SelectorLabels
 from rules.limits import (
     DELIBERATE_CAP_BAND,
+    PUBLISHED_ONLY,
     Limit,
     LimitKind,
     LimitSource,
@@ -222,6 +223,8 @@ class Inventory:
             LimitSource.DOCUMENTED: signal.default_limit(key.region),
         }
         limit, before = effective_limit(candidates, result.started_at), self.fleet.series.get(key)
+        if observed.published_limit and observed.limit is None and not candidates[LimitSource.OVERRIDE]:
+            return Limit(PUBLISHED_ONLY, LimitSource.METRIC, result.started_at)
         last = before.settings.limit if before else None
         has_failed = any(not failure.resource_path for failure in result.failures)
         unread = (ACTUAL_SOURCES if has_failed else ()) + (() if known else QUOTA_SOURCES)

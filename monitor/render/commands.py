@@ -11,7 +11,7 @@ from math import ceil, inf
 from collectors.kinesis import CONSUMER_READ_BYTES, HOUR_MS, SHARD_WRITE_BYTES, SHARD_WRITE_RECORDS
 from monitor.aws.partitions import partition_of
 from monitor.fleet.fleet import Series
-from rules.limits import Band, Signal
+from rules.limits import PUBLISHED_ONLY, Band, Signal
 
 MAX_BELOW_EDGE = 0.15  # utilization; half the width of the default band
 QUOTA = (
@@ -85,7 +85,10 @@ def increase_command(
     command = RemedyCommand(QUOTA) if signal.quota else COMMANDS.get(signal.id)
     if not command or not limit or not utilization or utilization <= band.high:
         return None
-    needed = (in_force or limit.value) * min(utilization / target_utilization(band), command.max_factor)
+    present = in_force or limit.value
+    if present is PUBLISHED_ONLY:
+        return None
+    needed = present * min(utilization / target_utilization(band), command.max_factor)
     parent, child = (*key.subject.path, "", "")[:2]
     quota = {"service": signal.quota.service, "code": signal.quota.code} if signal.quota else {}
     values = {**key.labels, "parent": parent, "child": child, "number": ceil(needed / command.unit_value)}

@@ -28,7 +28,7 @@ from monitor.fleet.series_settings import SeriesSettings
 from monitor.push.samples import newest_minutes, samples_at
 from rules.alerts import NEVER, AlertState, Rule
 from rules.band import Zone
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import PUBLISHED_ONLY, Band, Limit, LimitSource
 from tests.registries import STREAM_WRITE_BYTES
 
 NOW = 29_000_000
@@ -137,6 +137,51 @@ def test_a_minute_without_a_published_limit_has_the_one_that_was_read_last() -> 
     world.write(most, [16, np.nan])
     world.judge()
     assert world.column("limit") == 8
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        pytest.param([6, 8, np.nan, np.nan], [6, 8, 8, 8], id="after the newest one"),
+        pytest.param([6, np.nan, np.nan, 8], [6, np.nan, np.nan, 8], id="but not in a gap"),
+        pytest.param([np.nan, np.nan, np.nan, 8], [np.nan, np.nan, np.nan, 8], id="nor before"),
+        pytest.param([np.nan] * 4, [np.nan] * 4, id="never published"),
+        pytest.param([6, 8, 0, np.nan], [6, 8, np.nan, np.nan], id="published as nothing"),
+    ],
+)
+def test_a_limit_that_is_published_alone_is_known_from_its_points(
+    limits: list[float], expected: list[float]
+) -> None:
+    world = World(published_limit=highest(most))
+    world.put(PUBLISHED_ONLY, LimitSource.METRIC)
+    world.write(used, [4, 4, 4, 4])
+    world.write(most, limits)
+    zone, series = world.judge(), world.fleet.series[KEY]
+    history = SeriesHistory.of(world.fleet, series, NOW)
+    np.testing.assert_array_equal(history.limit[-4:], expected)
+    assert zone is (Zone.STALE if np.isnan(expected[-1]) else Zone.WITHIN)
+    assert series.unobservable is None
+
+
+def test_a_limit_that_is_published_alone_is_stale_at_last() -> None:
+    world = World(published_limit=highest(most))
+    world.put(PUBLISHED_ONLY, LimitSource.METRIC)
+    world.write(most, [8], end=NOW - 31)
+    world.write(used, [4] * 40)
+    assert world.judge() is Zone.STALE
+    assert np.isnan(world.column("limit"))
+    world.write(most, [8], end=NOW - 30)
+    assert world.judge() is Zone.WITHIN
+
+
+def test_reading_a_limit_that_is_published_alone_again_changes_nothing() -> None:
+    world = World(published_limit=highest(most), hard_limit=True)
+    first = world.put(PUBLISHED_ONLY, LimitSource.METRIC)
+    version = world.fleet.version
+    assert world.put(PUBLISHED_ONLY, LimitSource.METRIC, at=NOW + 10) == first
+    assert world.fleet.version == version
+    ((since, limit),) = limits_since(world.fleet, first.slot)
+    assert since is None and np.isnan(limit)
 
 
 def test_a_limit_that_is_published_as_nothing_divides_nothing() -> None:
@@ -311,3 +356,4 @@ def test_a_published_limit_that_cannot_be_asked_for_is_left_out() -> None:
     world.put(10, LimitSource.METRIC)
     world.write(used, [5])
     assert world.judge() is Zone.WITHIN
+    assert world.put(PUBLISHED_ONLY, LimitSource.METRIC).unobservable is not None

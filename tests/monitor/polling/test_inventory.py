@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from collectors.base import ACCOUNT, Aws, Observed, Resource, ScanFunction
+from collectors.base import ACCOUNT, Aws, Metric, Observed, Resource, ScanFunction, total
 from collectors.kinesis import MIB
 from collectors.quotas import QuotaRequest
 from monitor.aws.run_status import FailureStreak
@@ -13,6 +13,7 @@ from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.polling.inventory import YIELD_EVERY
+from rules.limits import PUBLISHED_ONLY
 from tests.background import background
 from tests.fake_aws import ACCOUNT_ID, denied
 from tests.kinesis_answers import SHARD_LIMITS, stream_summary
@@ -77,6 +78,26 @@ async def test_a_series_whose_limit_is_not_known_is_shown_as_unobservable() -> N
     (series,) = world.fleet.series.values()
     assert series.settings.limit is None
     assert series.unobservable is not None
+
+
+@pytest.mark.parametrize(
+    ("limits", "source"), [([], "metric"), ([{"service": "kinesis", "limit": 9.0}], "override")]
+)
+async def test_a_limit_that_is_published_alone_outranks_quotas_and_documentation(
+    limits: list[dict[str, object]], source: str
+) -> None:
+    """Both are other numbers than the one in force."""
+    published = total(Metric("AWS/Kinesis", "Shards", "Maximum"))
+
+    async def scanned(aws: Aws) -> AsyncIterator[Observed]:
+        yield Observed(signal="shards_per_region", resource=ACCOUNT, usage=5.0, published_limit=published)
+
+    world = World(Config.model_validate({"limits": limits}), **NO_QUOTAS)
+    await world.run_inventory(collector(scanned))
+    (series,) = world.fleet.series.values()
+    assert series.settings.limit and series.settings.limit.source == source
+    assert (series.settings.limit.value is PUBLISHED_ONLY) == (source == "metric")
+    assert series.unobservable is None
 
 
 async def test_a_name_that_utf_8_cannot_carry_is_made_one_that_it_can() -> None:
