@@ -24,7 +24,7 @@ from tests.monitor.stream.bodies import NOW, Update, envelope, line, lines
 from tests.monitor.stream.endpoint import KEYS
 from tests.monitor.stream.process import MINUTES, STREAMS
 from tests.monitor.stream.sender import Sender
-from tests.processes import eventually, get, headroom, read_line, running
+from tests.processes import eventually, get, headroom, nothing_pending, read_line, running
 
 COMMAND = (sys.executable, "-m", "tests.monitor.stream.process")
 CLIENT = partial(httpx.AsyncClient, trust_env=False, timeout=30)
@@ -72,7 +72,7 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Process]:
         async with headroom(*self._arguments, environ=self._environ) as process:
-            await eventually(self.streams)
+            await eventually(partial(nothing_pending, self.url))
             yield process
 
     async def streams(self) -> dict[str, str] | None:
@@ -93,6 +93,10 @@ class Service:
         assert answer
         name = 'headroom_points_total{outcome="written",source="stream"} '
         return sum(float(one.removeprefix(name)) for one in answer.text.splitlines() if name in one)
+
+    async def has_written(self, points: int) -> bool | None:
+        """True once at least so many points that streamed in were written."""
+        return True if await self.written() >= points else None
 
 
 def minutes_of(streams: Iterable[str]) -> dict[str, Update]:
@@ -126,6 +130,7 @@ async def test_the_whole_service_misses_nothing_and_doubles_nothing(
             await eventually(sender.all_accepted)
             again = [request for request, process in sender.accepted_by.items() if process == 2]
             assert again
+            await eventually(partial(service.has_written, len(again)))  # what came before the inventory, too
             assert {await sender.post(request) for request in again} == {200}  # its answers got lost
             assert await service.written() == len(again)
             ids = await service.streams() or {}
