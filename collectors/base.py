@@ -34,6 +34,7 @@ __all__ = [
     "reader_lag",
     "total",
     "unread_duration",
+    "zero_of",
 ]
 
 Item = TypeVar("Item")
@@ -153,6 +154,11 @@ def total(*terms: Term) -> Usage:
     return Usage(Op.SUM, tuple((term, 1.0) for term in terms))
 
 
+def zero_of(*terms: Term) -> Usage:
+    """0 in each minute in which a term has a point: the lower bound where only an upper one is known."""
+    return Usage(Op.SUM, tuple((term, 0.0) for term in terms))
+
+
 def per_second(*terms: Term) -> Usage:
     """The sum of sums per minute, as a mean rate per second, which hides bursts within a minute."""
     return total(*terms).scaled(PER_MINUTE)
@@ -259,6 +265,8 @@ class Observed:
     bound_reason: why the usage is only bounded, and the command that makes it observable. Without an
         `upper_bound`, `usage` counts a part of what the limit applies to. A bounded usage is judged only as
         far as its bounds allow.
+    judged: False if the metrics are not the limited quantity and only bound it. They are shown as bounds, at
+        most `upper_bound` where `usage` is `zero_of` it, and throttled demand alone is judged.
     tags: the tags that AWS returns with the resource (see `Collector.arn_template` for others).
     """
 
@@ -275,7 +283,13 @@ class Observed:
     served: Usage | None = None
     upper_bound: Usage | None = None
     bound_reason: Unobservable | None = None
+    judged: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_bounded(self) -> bool:
+        """True if the usage is known only within bounds."""
+        return self.upper_bound is not None or self.bound_reason is not None or not self.judged
 
     @property
     def longest_period(self) -> int:

@@ -116,6 +116,9 @@ class SeriesDetailModel(SeriesModel):
     deliberate: bool = Field(
         description="True if the limit is set on purpose: no warning near it unless demand is throttled."
     )
+    unjudged: bool = Field(
+        description="True if the bounds are shown and never judged: only throttled demand decides the zone."
+    )
     unobservable: UnobservableModel | None
     sample_source: Literal["stream", "poll"] | None = Field(description="How the newest sample was read.")
     catalogue_entry: Signal = Field(description="The signal: why it matters, caveats, remedy, documentation.")

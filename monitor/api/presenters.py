@@ -58,6 +58,7 @@ def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Se
         quota_request=_quota_request(request) if request else None,
         band=series.settings.band,
         deliberate=series.settings.deliberate,
+        unjudged=bool(fleet.unjudged[series.slot]),
         unobservable=_unobservable(cause) if cause else None,
         sample_source=source_of(fleet, series),
         catalogue_entry=series.settings.signal,

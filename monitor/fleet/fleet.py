@@ -52,7 +52,7 @@ def why_unobservable(observed: Observed, settings: SeriesSettings) -> Unobservab
     """Return why a series cannot be judged; None if it can."""
     if isinstance(observed.usage, Unobservable):
         return observed.usage
-    if observed.upper_bound is not None or observed.bound_reason:
+    if observed.is_bounded:
         return observed.bound_reason or ONLY_BOUNDED
     is_published = observed.published_limit is not None
     if settings.limit is None or (settings.limit.value is PUBLISHED_ONLY and not is_published):
@@ -237,7 +237,7 @@ class Fleet(SeriesColumns):
         self.confirmed[slot] = minute
         self.created[slot] = created_minute(observed)
         self.observable[slot] = series.unobservable is None
-        self.bounded[slot] = observed.upper_bound is not None or observed.bound_reason is not None
+        self.bounded[slot], self.unjudged[slot] = observed.is_bounded, not observed.judged
         group: Group = series.key[:4]
         self.group[slot] = self.groups.setdefault(group, len(self.groups))
 

@@ -17,7 +17,8 @@ from rules.band import Zone, Zones, bounded_zones, zones
 class Judged:
     """The numbers of some series, each in its minute, and the zones that follow; NaN is unknown.
 
-    usage: a lower bound where it is only `bounded`, and `upper_bound` is the upper one.
+    usage: a lower bound where it is only `bounded`, and `upper_bound` is the upper one. unjudged: such bounds
+    are shown, and only throttled demand is judged.
     throttled: refused or delayed demand per second. excess: the same, but 0 where it is tolerated.
     limit: the one in force in that minute. low, high, near: the band. doubted: the usage proves that the
     limit is outdated (see `monitor.fleet.limits`). observable: the series can be judged at present.
@@ -32,6 +33,7 @@ class Judged:
     high: Floats
     near: Floats
     bounded: Flags
+    unjudged: Flags
     doubted: Flags
     observable: Flags
 
@@ -53,13 +55,18 @@ class Judged:
     def utilization_lower_bound(self) -> Floats:
         """The utilization, or a lower bound of it; NaN where it must not be judged."""
         utilization = self._ratio.copy()
-        utilization[~(self.observable | self.bounded)] = NAN
+        utilization[~(self.observable | self._has_judged_bounds)] = NAN
         return utilization
 
     @property
     def utilization_upper_bound(self) -> Floats:
         """The utilization, or an upper bound of it; NaN where it must not be judged."""
-        return np.where(self.bounded, self.upper_bound / self.limit, self.utilization_lower_bound)
+        upper_bound = self.upper_bound / self.limit
+        return np.where(self._has_judged_bounds, upper_bound, self.utilization_lower_bound)
+
+    @property
+    def _has_judged_bounds(self) -> Flags:
+        return self.bounded & ~self.unjudged
 
     @property
     def zone(self) -> Zones:
@@ -75,7 +82,8 @@ class Judged:
             edges = [edge[bounded] for edge in band]
             zone[bounded] = bounded_zones(self._ratio[bounded], highest, saturated[bounded], edges)
         not_judged = np.flatnonzero(~self.observable | self.doubted)
-        is_bounded = self.bounded[not_judged] & ~self.doubted[not_judged] & (zone[not_judged] != Zone.STALE)
+        is_bounded = self._has_judged_bounds[not_judged] & ~self.doubted[not_judged]
+        is_bounded &= zone[not_judged] != Zone.STALE
         zone[not_judged[~(is_bounded | saturated[not_judged])]] = Zone.UNOBSERVABLE
         return zone
 
@@ -114,6 +122,7 @@ def judged_at(
         high=columns.high[slots],
         near=columns.near[slots],
         bounded=columns.bounded[slots],
+        unjudged=columns.unjudged[slots],
         doubted=_doubted(columns, slots, minutes, usage, limit),
         observable=columns.observable[slots],
     )

@@ -25,7 +25,8 @@ class SeriesColumns(Columns):
     the purchase that the limit belongs to (see `monitor.fleet.purchases`), 0 without one.
     tolerated_rate, tolerated_share, throttled_pending_for: see `rules.limits.Tolerance`.
     throttled_incomplete: see `collectors.base.Observed`.
-    bounded: usage is only a lower bound, `upper_bound` the upper one. group: index in `groups`.
+    bounded: usage is only a lower bound, `upper_bound` the upper one. unjudged: the bounds are only shown.
+    group: index in `groups`.
     created: the minute when the resource was created, NEVER where that is not known; samples before it belong
     to an earlier resource of the same name and are ignored.
     limit, usage, upper_bound, utilization, saturation, minute, zone, idle, doubted: the last judgement, of
@@ -56,6 +57,7 @@ class SeriesColumns(Columns):
         "created": (np.int32, NEVER),
         "observable": (np.bool_, False),
         "bounded": (np.bool_, False),
+        "unjudged": (np.bool_, False),
         "group": (np.int32, -1),
         "limit": (np.float32, np.nan),
         "usage": (np.float32, np.nan),
@@ -90,6 +92,7 @@ class SeriesColumns(Columns):
     created: Ints
     observable: Flags
     bounded: Flags
+    unjudged: Flags
     group: Ints
     limit: Floats
     usage: Floats

@@ -70,6 +70,7 @@ class SeriesDetail:
             limit=_limits(model, end),
             **band,
             bounded=np.full(WINDOW, model.bounded),
+            unjudged=np.full(WINDOW, model.unjudged),
             doubted=doubted > 0,
             observable=np.full(WINDOW, model.unobservable is None or bool((doubted > 0).any())),
         )

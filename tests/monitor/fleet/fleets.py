@@ -69,7 +69,7 @@ def course(
         "near": band.near,
     }
     columns: dict[str, Any] = {name: np.full(WINDOW, number, np.float32) for name, number in numbers.items()}
-    return SeriesHistory(**columns, bounded=no, doubted=no, observable=~no, end=end)
+    return SeriesHistory(**columns, bounded=no, unjudged=no, doubted=no, observable=~no, end=end)
 
 
 def text(exposition: Exposition, tail: bytes = b"") -> str:

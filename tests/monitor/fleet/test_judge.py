@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.base import Metric, Observed, Unobservable, Usage, count_difference, highest, total
+from collectors.base import Metric, Observed, Unobservable, Usage, count_difference, highest, total, zero_of
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import CONFIRMED_FOR, judge
 from monitor.fleet.key import Key
@@ -19,6 +19,7 @@ from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource, Tolerance
+from rules.units import COUNT
 from tests.monitor.fleet.points import NAN, Model, counts, refused, result, told
 from tests.monitor.fleet.usages import usage_of
 from tests.monitor.fleet.usages import usages as usages_over
@@ -368,6 +369,34 @@ def test_a_usage_that_is_only_bounded_is_judged_by_what_its_bounds_prove(message
     assert told.usage == pytest.approx(messages / 10)
     assert (told.upper_bound, told.zone) == (messages, zone)
     assert math.isnan(told.utilization)
+
+
+@pytest.mark.parametrize("amount", [0.0, 30.0, 80.0, 1200.0])
+@pytest.mark.parametrize(
+    ("usage", "upper_bound", "text"),
+    [
+        pytest.param(total(traffic), None, "at least", id="at least"),
+        pytest.param(zero_of(traffic), total(traffic), "at most", id="at most"),
+    ],
+)
+def test_a_bound_that_is_only_shown_is_judged_by_throttled_demand_alone(
+    amount: float, usage: Usage, upper_bound: Usage | None, text: str
+) -> None:
+    fleet = Fleet()
+    put(fleet, replace(seen(usage, total(refusals), upper_bound), judged=False))
+    told = judged(fleet, (0, 3, amount), (1, 3))
+    assert told.zone is Zone.UNOBSERVABLE
+    assert max(told.usage, told.upper_bound if upper_bound else 0) == amount
+    assert COUNT.format_range(told.usage, number(told.upper_bound), bounded=True).startswith(text)
+    slots, minutes = np.array([0], np.int32), np.array([NOW - 3], np.int32)
+    alerted = fleet.judged_at(slots, minutes)
+    assert np.isnan([alerted.utilization_lower_bound, alerted.utilization_upper_bound]).all()
+    assert judged(fleet, (1, 2, 5.0)).zone is Zone.SATURATED
+    assert judged(fleet, now=NOW + 2 * STALE_AFTER).zone is Zone.UNOBSERVABLE
+
+
+def number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 TOLERANT = replace(RULING, tolerance=Tolerance(rate=2.0, share=0.01))
