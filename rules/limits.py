@@ -277,7 +277,7 @@ def effective_limit(candidates: Mapping[LimitSource, float | None], read_at: flo
     return None
 
 
-def read_catalogue(folder: Path = CATALOGUE_FOLDER) -> list[Service]:
+def read_services(folder: Path = CATALOGUE_FOLDER) -> list[Service]:
     """Read all files of the catalogue, in the order of their names. Raises ValueError for an invalid one."""
     return [read_service(path) for path in sorted(folder.glob("*.yaml"))]
 
