@@ -153,6 +153,8 @@ class Signal(_Model):
         alert stands for the alert of this one.
     default: None where only the customer sets the limit. price: None where nothing is bought, or the price
         is unknown.
+    drains: the usage is what is gone of a budget, such as burst credits, so that the time to its exhaustion
+        at the present rate matters.
     pending_for (in YAML: `for`): minutes that a breach must last before its alert fires.
     throttled_unit: the unit in which CloudWatch counts throttled demand, such as records or calls; None where
         it does not. saturation: how it is counted. tolerance: the amount of it that raises no alert.
@@ -171,6 +173,7 @@ class Signal(_Model):
     default: DefaultLimit | None = None
     quota: Quota | None = None
     price: Price | None = None
+    drains: bool = False
     band: Band | None = None
     pending_for: int = Field(default=5, ge=0, validation_alias="for", serialization_alias="for")
     throttled_unit: NamedUnit | None = None

@@ -54,6 +54,10 @@ class SeriesModel(ApiModel):
     source: LimitSource | None = Field(description="Where the limit was read.")
     utilization: Number = Field(description="Usage divided by limit: 0.8 is 80 %.")
     saturation: Number = Field(description="Throttled or delayed demand, per second.")
+    seconds_to_exhaustion: Number = Field(
+        description="Of a budget that drains: the time until the limit is reached at the"
+        " present rate; null when the usage does not rise, and for other signals."
+    )
     sampled_at: datetime | None = Field(description="The start of the minute of the newest sample.")
     tags: dict[str, str] = Field(description="The tags of the resource that are exported as labels.")
 

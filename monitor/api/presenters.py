@@ -89,6 +89,7 @@ def _series_fields(snapshot: Snapshot, series: Series) -> dict[str, Any]:
         "saturation": _number(snapshot.saturation[slot]),
         "unit": series.settings.signal.unit.name,
         "source": settings.source,
+        "seconds_to_exhaustion": _number(snapshot.seconds_to_exhaustion[slot]),
         "sampled_at": utc_datetime(minute * 60) if minute >= 0 else None,
         "tags": {label: replace_surrogates(value) for label, value in settings.tags.items()},
     }

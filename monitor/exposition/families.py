@@ -86,6 +86,11 @@ FAMILIES = (
         ),
     ),
     Family(
+        "headroom_seconds_to_exhaustion",
+        "Budgets that drain: time until the limit is reached at the present rate; no sample when it is not.",
+        lambda snapshot: finite(snapshot.seconds_to_exhaustion),
+    ),
+    Family(
         "headroom_sample_timestamp_seconds",
         "Start of the minute of the newest sample in epoch seconds, unchanged when the series becomes stale.",
         timestamps,

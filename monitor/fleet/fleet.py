@@ -237,6 +237,7 @@ class Fleet(SeriesColumns):
         self.confirmed[slot] = minute
         self.created[slot] = created_minute(observed)
         self.observable[slot] = series.unobservable is None
+        self.drains[slot] = settings.signal.drains
         self.bounded[slot], self.unjudged[slot] = observed.is_bounded, not observed.judged
         group: Group = series.key[:4]
         self.group[slot] = self.groups.setdefault(group, len(self.groups))

@@ -5,6 +5,7 @@ It depends on the samples and the minute only, never on earlier runs, and comput
 
 import numpy as np
 
+from monitor.fleet.exhaustion import NewestSamples, seconds_to_exhaustion
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.idleness import find_idle
 from monitor.fleet.judged import judged_at, sample_minutes
@@ -33,15 +34,17 @@ def judge(fleet: Fleet, now: int) -> None:
     sampled_at[outdated] = now
     judged = judged_at(fleet, slice(size), sampled_at, throttling)
     judged.clear(usage=outdated, throttled=(minute < oldest) | unconfirmed)
-    zone = judged.zone
+    zone, utilization = judged.zone, judged.utilization
+    samples = NewestSamples(sampled_at, judged.usage, utilization, judged.limit)
     columns = {
         "limit": judged.limit,
         "usage": judged.usage,
         "upper_bound": judged.upper_bound,
-        "utilization": judged.utilization,
+        "utilization": utilization,
         "saturation": judged.throttled,
         "minute": minute,
         "zone": zone,
+        "seconds_to_exhaustion": seconds_to_exhaustion(fleet, samples, now),
         "idle": find_idle(fleet, zone, judged.throttled),
         "doubted": judged.doubted,
     }

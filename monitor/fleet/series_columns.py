@@ -25,12 +25,13 @@ class SeriesColumns(Columns):
     the purchase that the limit belongs to (see `monitor.fleet.purchases`), 0 without one.
     tolerated_rate, tolerated_share, throttled_pending_for: see `rules.limits.Tolerance`.
     throttled_incomplete: see `collectors.base.Observed`.
+    drains: the limit is a budget, of which the time to its exhaustion matters.
     bounded: usage is only a lower bound, `upper_bound` the upper one. unjudged: the bounds are only shown.
     group: index in `groups`.
     created: the minute when the resource was created, NEVER where that is not known; samples before it belong
     to an earlier resource of the same name and are ignored.
-    limit, usage, upper_bound, utilization, saturation, minute, zone, idle, doubted: the last judgement, of
-    the sample of `minute`.
+    limit, usage, upper_bound, utilization, saturation, minute, zone, idle, doubted, seconds_to_exhaustion:
+    the last judgement, of the sample of `minute`.
     by_slot: the `Series`; None where there is none.
     """
 
@@ -56,6 +57,7 @@ class SeriesColumns(Columns):
         "confirmed": (np.int32, NEVER),
         "created": (np.int32, NEVER),
         "observable": (np.bool_, False),
+        "drains": (np.bool_, False),
         "bounded": (np.bool_, False),
         "unjudged": (np.bool_, False),
         "group": (np.int32, -1),
@@ -68,6 +70,7 @@ class SeriesColumns(Columns):
         "zone": (np.int8, Zone.STALE),
         "idle": (np.bool_, False),
         "doubted": (np.bool_, False),
+        "seconds_to_exhaustion": (np.float32, np.nan),
         "by_slot": (np.object_, None),
     }
     id: Ids
@@ -91,6 +94,7 @@ class SeriesColumns(Columns):
     confirmed: Ints
     created: Ints
     observable: Flags
+    drains: Flags
     bounded: Flags
     unjudged: Flags
     group: Ints
@@ -103,6 +107,7 @@ class SeriesColumns(Columns):
     zone: Int8s
     idle: Flags
     doubted: Flags
+    seconds_to_exhaustion: Floats
     by_slot: Objects
 
     def __init__(self) -> None:

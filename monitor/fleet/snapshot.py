@@ -42,6 +42,7 @@ class Snapshot:
     zone: Int8s
     paid: Flags
     idle: Flags
+    seconds_to_exhaustion: Floats
     alerts: Sequence[ActiveAlert] = ()
 
     @classmethod
@@ -72,5 +73,6 @@ class Snapshot:
             zone=fleet.zone[:size].copy(),
             paid=fleet.paid[:size].copy(),
             idle=fleet.idle[:size].copy(),
+            seconds_to_exhaustion=fleet.seconds_to_exhaustion[:size].copy(),
             alerts=alerts,
         )

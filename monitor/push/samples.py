@@ -88,5 +88,6 @@ def samples_at(fleet: Fleet, slots: Ints, minutes: Ints, newest: Ints) -> Snapsh
         minute=minutes,
         zone=judged.zone,
         paid=fleet.paid[slots],
-        idle=np.zeros(slots.size, np.bool_),  # not pushed: it is known for the newest minute only
+        idle=np.zeros(slots.size, np.bool_),  # not pushed: these are known for the newest minute only
+        seconds_to_exhaustion=np.full(slots.size, NAN),
     )

@@ -10,6 +10,7 @@ from monitor.fleet.history import SeriesHistory
 from monitor.fleet.limits import why_unobservable_now
 from monitor.fleet.provisional import complete_through, is_provisional
 from monitor.fleet.snapshot import Snapshot
+from monitor.lib.durations import format_duration
 from monitor.notifiers.notice import Notice
 from monitor.render.chart import NARROW_WIDTH, WIDTH, Chart
 from monitor.render.commands import increase_command
@@ -48,6 +49,7 @@ def series_page(
             for edge in (band.low, band.high, band.near)
         ],
         "headroom": headroom_text(row, snapshot, series, signal),
+        "exhaustion": exhaustion_text(finite_or_none(snapshot.seconds_to_exhaustion[series.slot])),
         "charts": [chart_svg(Chart(history, band, signal.unit, width)) for width in (WIDTH, NARROW_WIDTH)],
         "sampled": minute * 60 if minute >= 0 else None,
         "sample_source": sample_source(fleet, series),
@@ -70,6 +72,13 @@ def headroom_text(row: SeriesTableRow, snapshot: Snapshot, series: Series, signa
         return ""
     left = float(snapshot.limit[series.slot] - snapshot.usage[series.slot])
     return signal.unit.format(left) if left > 0 else "none"
+
+
+def exhaustion_text(seconds: float | None) -> str:
+    """Return the time until a budget that drains is exhausted, in words; empty when there is none."""
+    if seconds is None:
+        return ""
+    return f"exhausted in {format_duration(seconds)} at the present rate" if seconds else "exhausted"
 
 
 def sample_source(fleet: Fleet, series: Series) -> str:

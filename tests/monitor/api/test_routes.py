@@ -91,6 +91,7 @@ async def test_an_item(server: Server, client: httpx.AsyncClient) -> None:
         "resource_id": "orders",
         "zone": "saturated",
         "bounded": False,
+        "seconds_to_exhaustion": None,
         "usage": 750.0,
         "upper_bound": None,
         "limit": 1000.0,
@@ -110,7 +111,7 @@ async def test_unknown_values_are_null(server: Server, client: httpx.AsyncClient
     (item,) = (await answer(client, "/api/v1/series"))["items"]
     unknown = {name for name, value in item.items() if value is None}
     numbers = {"usage", "upper_bound", "limit", "utilization", "saturation"}
-    assert unknown == {*numbers, "source", "sampled_at"}
+    assert unknown == {*numbers, "seconds_to_exhaustion", "source", "sampled_at"}
     assert item["resource"] == "a?"
 
 

@@ -493,6 +493,27 @@ async def test_a_stale_series_says_why_and_links_to_blind_spots(
         assert why in words and "Blind spots lists failed reads" in words and "since -" not in words
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (9000.0, "; exhausted in 2 h 30 min at the present rate Throttled"),
+        (0.0, "; exhausted Throttled"),
+        (np.nan, "; headroom: none Throttled"),
+    ],
+)
+async def test_a_budget_that_drains_says_when_it_is_exhausted(
+    server: Server, client: httpx.AsyncClient, seconds: float, words: str
+) -> None:
+    series = add(server.fleet, key("orders"))
+    judged(server.fleet, series, Zone.NEAR, usage=1000.0)
+    server.fleet.seconds_to_exhaustion[series.slot] = seconds
+    await server.publish()
+    shown = await page(client, f"/series/{series.key.id}")
+    assert words in " ".join(shown.words.split())
+    answer = (await client.get(f"/api/v1/series/{series.key.id}")).json()
+    assert answer["seconds_to_exhaustion"] == (None if np.isnan(seconds) else seconds)
+
+
 async def test_a_deliberate_cap_is_marked_as_one(server: Server, client: httpx.AsyncClient) -> None:
     group = key("web", "autoscaling.group_max_size")
     series = add(server.fleet, group, replace(RULING, deliberate=True))

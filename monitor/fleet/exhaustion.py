@@ -1,0 +1,83 @@
+"""The time until a budget that drains, such as burst credits, is exhausted at its present rate.
+
+The rate is the median of the rises between the samples of the first and of the second half of the last hour,
+so that single outliers do not move it. A budget that does not drain any more, by the same measure of the last
+20 minutes, has no such time. All series are computed at once.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from monitor.fleet.columns import Floats, Ints
+from monitor.fleet.operations import NAN
+from monitor.fleet.series_columns import SeriesColumns
+
+RATE_MINUTES = 60  # whose samples the rate is measured by
+PRESENT_MINUTES = 20  # in which the usage must still rise, as far as is known
+MIN_SPAN = 15  # minutes between the first and the last sample of a rate
+MAX_EXHAUSTION = 7 * 86400  # seconds; an hour says nothing of what happens later
+
+
+class NewestSamples(NamedTuple):
+    """The newest sample of each series, as judged; NaN where it is stale or must not be judged."""
+
+    minutes: Ints
+    usage: Floats
+    utilization: Floats
+    limit: Floats
+
+
+def seconds_to_exhaustion(columns: SeriesColumns, newest: NewestSamples, now: int) -> Floats:
+    """Return the seconds from the minute `now` until the usage of each series reaches its limit.
+
+    0 where it has reached it; a minute at least where it has not. NaN where it does not rise towards the
+    limit, would take longer than MAX_EXHAUSTION, or is not known, and for signals that do not drain.
+    """
+    size = newest.usage.size
+    seconds = np.full(size, NAN)
+    slots = np.flatnonzero(columns.drains[:size] & np.isfinite(newest.utilization)).astype(np.int32)
+    if slots.size:
+        minutes, left = newest.minutes[slots], newest.limit[slots] - newest.usage[slots]
+        usage = _usages(columns, slots, minutes)
+        rate, present_rate = _rates(usage), _rates(usage[:, -PRESENT_MINUTES:])
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            until = np.maximum(left / rate - (now - minutes), 1).astype(np.float32) * 60
+        is_foreseen = (rate > 0) & ~(present_rate <= 0) & (until <= MAX_EXHAUSTION)
+        seconds[slots] = np.where(left <= 0, np.float32(0), np.where(is_foreseen, until, NAN))
+    return seconds
+
+
+def _usages(columns: SeriesColumns, slots: Ints, newest: Ints) -> Floats:
+    """Return the usage in the RATE_MINUTES up to the newest minute of each slot, [slot, minute]."""
+    minutes = (newest[:, None] + np.arange(1 - RATE_MINUTES, 1)).astype(np.int32)
+    usage = columns.usages.at(columns.rings, np.repeat(slots, RATE_MINUTES), minutes.ravel())
+    usage = usage.reshape(minutes.shape)
+    usage[minutes < columns.created[slots][:, None]] = NAN
+    return usage
+
+
+def _rates(usage: Floats) -> Floats:
+    """Return the rise of each series per minute, from its usage in consecutive minutes; NaN if unknown."""
+    is_known, size = ~np.isnan(usage), usage.shape[1]
+    minutes = np.argsort(~is_known, axis=1, kind="stable")  # those of the known samples first
+    count = is_known.sum(axis=1, keepdims=True)
+    half, first = count // 2, np.arange(size)
+    second = np.minimum(first + half, size - 1)
+    samples = np.take_along_axis(usage, minutes, axis=1)
+    rise = np.take_along_axis(samples, second, axis=1) - samples
+    passed = np.take_along_axis(minutes, second, axis=1) - minutes
+    is_pair = (half > 0) & (first + half < count)
+    rates = np.where(is_pair, rise / np.where(is_pair, passed, 1), NAN).astype(np.float32)
+    last = np.take_along_axis(minutes, np.maximum(count - 1, 0), axis=1)
+    return np.where((last - minutes[:, :1])[:, 0] >= MIN_SPAN, _medians(rates), NAN)
+
+
+def _medians(values: Floats) -> Floats:
+    """Return the median of each row without NaN; NaN if all are."""
+    ascending = np.sort(values, axis=1)  # NaN last
+    count = np.isfinite(values).sum(axis=1, keepdims=True)
+    middle = np.maximum([(count - 1) // 2, count // 2], 0)
+    low, high = (np.take_along_axis(ascending, index, axis=1)[:, 0] for index in middle)
+    medians: Floats = ((low + high) / 2).astype(np.float32)
+    return medians

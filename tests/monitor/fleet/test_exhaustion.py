@@ -1,0 +1,137 @@
+"""The time until a budget that drains is exhausted."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.base import Metric, Observed, Usage, percent_left, total
+from monitor.exposition.exposition import Exposition
+from monitor.fleet.exhaustion import MAX_EXHAUSTION, MIN_SPAN, RATE_MINUTES
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.judge import judge
+from monitor.fleet.key import Key
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.series_settings import SeriesSettings
+from rules.limits import Band, Limit, LimitSource
+from tests.monitor.fleet.fleets import text
+from tests.registries import STREAM_WRITE_BYTES
+from tests.resources import resource
+
+NOW = 29_000_000
+KEY = Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", "orders")
+BUDGET = SeriesSettings(
+    signal=STREAM_WRITE_BYTES.model_copy(update={"drains": True}),
+    limit=Limit(100.0, LimitSource.API, 0),
+    band=Band(),
+)
+left = Metric("AWS/EC2", "BurstBalance", "Average")
+NAN = float("nan")
+
+
+def judged(
+    left_over: Sequence[float], settings: SeriesSettings = BUDGET, now: int = NOW, **seen: object
+) -> Fleet:
+    """A fleet with one series, of whose budget so many percent are left in the last minutes."""
+    fleet, observed = (
+        Fleet(),
+        Observed(signal=KEY.signal, resource=resource("orders"), usage=percent_left(left)),
+    )
+    fleet.put(KEY, replace(observed, **seen), settings, now)  # type: ignore[arg-type]
+    rows = np.full(len(left_over), fleet.metrics(KEY.cell)[metric_query(left)], np.int32)
+    minutes = np.arange(NOW - len(left_over) + 1, NOW + 1, dtype=np.int32)
+    values = np.array(left_over, np.float32)
+    fleet.rings.write(rows, minutes, values)
+    fleet.rings.mark_read(rows[:1], NOW)
+    judge(fleet, now)
+    return fleet
+
+
+def seconds(fleet: Fleet) -> float:
+    return float(fleet.seconds_to_exhaustion[fleet.series[KEY].slot])
+
+
+def falling(start: float, by: float, minutes: int = RATE_MINUTES) -> list[float]:
+    return [start - by * minute for minute in range(minutes)]
+
+
+def every(minutes: int, values: Sequence[float]) -> list[float]:
+    """Only one point in so many minutes; the newest is there."""
+    return [
+        value if ago % minutes == 0 else NAN for ago, value in zip(reversed(range(60)), values, strict=True)
+    ]
+
+
+def steps(minutes: int, values: Sequence[float]) -> list[float]:
+    """A metric of a longer period stands in each of its minutes."""
+    return [values[minute // minutes * minutes] for minute in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("left_over", "minutes"),
+    [
+        pytest.param(falling(90, 0.5), 121, id="60.5 % left at half a percent a minute"),
+        pytest.param(every(3, falling(90, 0.5)), 121, id="with gaps"),
+        pytest.param(every(20, falling(90, 0.5)), 121, id="three points are enough"),
+        pytest.param(steps(5, falling(90, 0.5)), 125, id="points of five minutes"),
+        pytest.param(falling(90, 0.5)[:50] + [90.0] * 3 + falling(63.5, 0.5, 7), 121, id="outliers"),
+        pytest.param([NAN] * 45 + falling(90, 1, MIN_SPAN + 1), 75, id="only a quarter of an hour is known"),
+        pytest.param([NAN] * 46 + falling(90, 1, MIN_SPAN), None, id="less is known"),
+        pytest.param(falling(99, 0.0001), None, id="not within a week"),
+        pytest.param([80.0] * 60, None, id="nothing is spent"),
+        pytest.param(falling(20, -1), None, id="it fills"),
+        pytest.param([*falling(100, 2, 40), *falling(20, -1, 20)], None, id="it fills again"),
+        pytest.param([*falling(100, 1, 39), *[62.0] * 21], None, id="it stopped"),
+        pytest.param([*[90.0] * 20, *falling(90, 1, 40)], 62.4, id="it began forty minutes ago"),
+        pytest.param([80.0] * 50 + falling(80, 1, 10), None, id="it has hardly begun"),
+        pytest.param([*falling(59, 1, 60)], 0, id="exhausted"),
+        pytest.param([0.0] * 60, 0, id="exhausted for an hour"),
+        pytest.param([NAN] * 60, None, id="unknown"),
+        pytest.param([10.0], None, id="a single point"),
+    ],
+)
+def test_the_time_is_that_at_the_rate_of_the_last_hour(left_over: list[float], minutes: float | None) -> None:
+    found = seconds(judged(left_over))
+    assert math.isnan(found) if minutes is None else found == pytest.approx(minutes * 60, rel=0.02)
+
+
+def test_the_time_passes_while_no_sample_comes() -> None:
+    assert seconds(judged(falling(90, 0.5), now=NOW + 6)) == pytest.approx((121 - 6) * 60, rel=1e-3)
+    assert seconds(judged(falling(61, 1), now=NOW + 6)) == 60  # it is not known to be exhausted
+    assert math.isnan(seconds(judged(falling(90, 0.5), now=NOW + BUDGET.stale_after + 1)))
+
+
+def test_it_is_known_only_where_the_usage_is_judged() -> None:
+    drained = falling(90, 0.5)
+    settings = replace(BUDGET, signal=STREAM_WRITE_BYTES)
+    assert math.isnan(seconds(judged(drained, settings)))
+    assert math.isnan(seconds(judged(drained, replace(BUDGET, limit=None))))
+    bound: Usage = total(left)
+    assert math.isnan(seconds(judged(drained, upper_bound=bound)))
+    assert math.isnan(seconds(judged(drained, created_at=(NOW - 5) * 60.0)))
+
+
+@given(
+    st.lists(st.one_of(st.just(NAN), st.floats(0, 100, width=32)), max_size=60),
+    st.floats(1, 200, width=32),
+)
+def test_it_is_absent_or_a_time_within_a_week(left_over: list[float], limit: float) -> None:
+    found = seconds(judged(left_over, replace(BUDGET, limit=Limit(limit, LimitSource.API, 0))))
+    assert math.isnan(found) or 0 <= found <= MAX_EXHAUSTION
+
+
+@pytest.mark.parametrize(("left_over", "exported"), [(falling(90, 0.5), True), ([80.0] * 60, False)])
+def test_it_is_exported_where_there_is_one(left_over: list[float], exported: bool) -> None:
+    exposition = Exposition(judged(left_over))
+    asyncio.run(exposition.publish({}))
+    (line,) = [
+        line for line in text(exposition).splitlines() if line.startswith("headroom_seconds_to_exhaustion{")
+    ] or [""]
+    assert bool(line) is exported
+    if exported:
+        assert float(line.split()[-1]) == pytest.approx(121 * 60, rel=1e-3)
