@@ -36,7 +36,8 @@ def seconds_to_exhaustion(columns: SeriesColumns, newest: NewestSamples, now: in
     """
     size = newest.usage.size
     seconds = np.full(size, NAN)
-    slots = np.flatnonzero(columns.drains[:size] & np.isfinite(newest.utilization)).astype(np.int32)
+    slots = np.flatnonzero(columns.drains[:size]).astype(np.int32)
+    slots = slots[np.isfinite(newest.utilization[slots])]
     if slots.size:
         minutes, left = newest.minutes[slots], newest.limit[slots] - newest.usage[slots]
         usage = _usages(columns, slots, minutes)

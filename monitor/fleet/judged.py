@@ -82,7 +82,7 @@ class Judged:
             edges = [edge[bounded] for edge in band]
             zone[bounded] = bounded_zones(self._ratio[bounded], highest, saturated[bounded], edges)
         not_judged = np.flatnonzero(~self.observable | self.doubted)
-        is_bounded = self._has_judged_bounds[not_judged] & ~self.doubted[not_judged]
+        is_bounded = self.bounded[not_judged] & ~self.unjudged[not_judged] & ~self.doubted[not_judged]
         is_bounded &= zone[not_judged] != Zone.STALE
         zone[not_judged[~(is_bounded | saturated[not_judged])]] = Zone.UNOBSERVABLE
         return zone

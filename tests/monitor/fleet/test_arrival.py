@@ -181,6 +181,33 @@ def test_a_namespace_proves_nothing_of_another_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("newest", "proven"),
+    [
+        pytest.param(NOW + 3, NOW - 1, id="a period that is not over"),
+        pytest.param(NOW + 4, NOW + 4, id="its last minute"),
+        pytest.param(NOW + 8, NOW + 4, id="within the next one"),
+    ],
+)
+def test_a_minute_proves_the_longer_periods_that_ended_by_then(newest: int, proven: int) -> None:
+    """NOW is the first minute of a period of five."""
+    rings = rings_of()
+    slow = rings.allocate()
+    rings.declare(slow, rings.namespaces.number_of("AWS/Lambda", period=5), zero=True)
+    write(rings, STEADY, newest, 5.0)
+    rings.mark_read(np.array([slow], np.int32), NOW + 9)
+    assert rings.proven_through[slow] == proven
+
+
+def test_a_point_of_a_longer_period_proves_nothing_of_its_minutes() -> None:
+    rings = rings_of()
+    slow = rings.allocate()
+    rings.declare(slow, rings.namespaces.number_of("AWS/Lambda", period=5), zero=False)
+    write(rings, slow, NOW + 4, 5.0)
+    rings.mark_read(ROWS, NOW + 4)
+    assert math.isnan(rings.latest_value[CALM])
+
+
+@pytest.mark.parametrize(
     ("complete", "provisional", "told"),
     [
         pytest.param(50, {1: 60}, 1, id="it grew already"),

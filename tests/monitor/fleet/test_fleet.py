@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.base import Metric, Observed, Op, Unobservable, Usage, highest, total
+from collectors.base import Metric, Observed, Op, Unobservable, Usage, highest, ratio, total
 from monitor.fleet.columns import INITIAL_CAPACITY
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.formula import Formula, Shape
@@ -81,6 +81,17 @@ def expected(one: Observed) -> list[tuple[list[bytes], Formula] | None]:
         return ([b"told"], Formula(Shape(Op.SUM, (None,)), (), (1.0,))) if isinstance(usage, float) else None
 
     return [of(one.usage), of(one.throttled), of(one.upper_bound)]
+
+
+@pytest.mark.parametrize("rejected", [traffic, refusals])
+def test_a_rejected_metric_anywhere_in_a_formula_makes_it_unobservable(rejected: Metric) -> None:
+    fleet = Fleet()
+    share = highest(ratio(total(traffic), refusals), METRICS[2])
+    fleet.put(key(), observed(share), RULING, NOW)
+    fleet.mark_rejected(CELL, metric_query(rejected), "rejected")
+    assert fleet.series[key()].unobservable == Unobservable("rejected")
+    fleet.put(key(), observed(share), RULING, NOW + 1)
+    assert fleet.series[key()].unobservable == Unobservable("rejected")
 
 
 @given(st.lists(st.tuples(keys, st.one_of(st.none(), observations)), max_size=25))

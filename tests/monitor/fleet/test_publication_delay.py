@@ -37,6 +37,17 @@ def test_few_points_that_change_late_do_not_delay_all_others() -> None:
     assert learnt(2, odd=200) == MAX_DELAY
 
 
+def test_nothing_is_learnt_of_ages_that_were_never_asked_for() -> None:
+    """A metric of five minutes is asked for once in a period, some minutes after its end."""
+    states = NamespaceStates()
+    namespace, delays = states.number_of("AWS/RDS", period=5), PublicationDelays(states)
+    for _ in range(30):
+        ages = np.array([3, 8], np.int32)
+        delays.observe(np.full(2, namespace, np.int32), ages, np.zeros(2, np.bool_))
+        delays.learn()
+    assert states.delay[namespace] == 3
+
+
 def test_nothing_is_learnt_from_a_few_polls() -> None:
     assert learnt(1, polls=MIN_POLLS - 1) == -1
 

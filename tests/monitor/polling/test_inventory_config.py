@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -84,6 +85,9 @@ async def test_what_the_api_returns_counts_until_the_next_inventories_and_metric
         yield Observed(signal="stream_write_bytes", resource=resource("orders"), usage=per_second(metric))
         yield Observed(signal="stream_write_records", resource=resource("orders"), usage=total(metric))
 
+        slow = total(replace(metric, period=3600))
+        yield Observed(signal="efo_read_bytes", resource=resource("orders"), usage=slow)
+
     world = World(Config(interval=900, inventory_interval=3600), **NO_QUOTAS)
     await world.run_inventory(collector(both, delay=5))
     stale = {key.signal: series.settings.stale_after for key, series in world.fleet.series.items()}
@@ -91,6 +95,7 @@ async def test_what_the_api_returns_counts_until_the_next_inventories_and_metric
         "shards_per_region": stale_after(3600, 5),
         "stream_write_bytes": stale_after(900, 5),
         "stream_write_records": stale_after(900, 5),
+        "efo_read_bytes": stale_after(3600, 5),
     }
     assert {series.settings.delay for series in world.fleet.series.values()} == {5}
 
