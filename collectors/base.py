@@ -96,7 +96,7 @@ class Op(StrEnum):
     COUNT_DIFFERENCE = "count difference"  # the same for counts that may still grow; see `count_difference`
     READER_LAG = "reader lag"  # in milliseconds; see `reader_lag`
     UNREAD_DURATION = "unread duration"  # in milliseconds; see `unread_duration`
-    RISE = "rise"  # the increase of the sum since the previous minute; 0 when it fell
+    RISE = "rise"  # the increase of the sum per minute, since the period before; 0 when it fell
 
 
 METRIC_OPS = (Op.COUNT_DIFFERENCE, Op.READER_LAG, Op.UNREAD_DURATION)  # their terms are metrics

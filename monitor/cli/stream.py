@@ -34,7 +34,12 @@ def setup(
         typer.echo(f"expected services of {expected}; found {min(unknown)}", err=True)
         raise typer.Exit(FAILED)
     collectors = registry.collectors_of(service) if service else registry.collectors
-    typer.echo(aws_setup.FORMATS[format](aws_setup.filters_for(collectors)), nl=False)
+    try:
+        filters = aws_setup.filters_for(collectors)
+    except aws_setup.NoStreamedMetricsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(FAILED) from None
+    typer.echo(aws_setup.FORMATS[format](filters), nl=False)
 
 
 @app.command("dead-letters", epilog="Example: headroom stream dead-letters --address 127.0.0.1:4070")

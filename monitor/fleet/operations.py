@@ -78,8 +78,10 @@ class FormulaTerms:
                 result = _difference(terms)
                 is_unknown |= self._are_unsettled(rings, minutes, result)
             case _:  # RISE
-                before, was_unknown = self._terms(rings, minutes - 1)
-                result = np.maximum(_present_sum(terms) - _present_sum(before), np.float32(0))
+                period = self._longest_periods(rings)
+                before, was_unknown = self._terms(rings, minutes - period)
+                rise = (_present_sum(terms) - _present_sum(before)) / period.astype(np.float32)
+                result = np.maximum(rise, np.float32(0))
                 is_unknown |= was_unknown
         return result
 
@@ -107,6 +109,11 @@ class FormulaTerms:
         columns = self.rows[inner.rows], self.weights[inner.weights], self.offsets[inner.offsets]
         return FormulaTerms(inner.shape, *columns)
 
+    def _longest_periods(self, rings: Rings) -> Ints:
+        """Return the longest period of the metrics of each formula, in minutes."""
+        periods: Ints = rings.period[self.rows].max(axis=0)
+        return periods
+
     def _are_unsettled(self, rings: Rings, minutes: Ints, difference: Floats) -> Flags:
         """Return which differences may be above 0 only because the counts are published one after another.
 
@@ -122,7 +129,8 @@ class FormulaTerms:
             counts = _values(rings, others, earlier.ravel(), is_alone=True)[0] * weights
             lately = _present_sum(counts).reshape(earlier.shape)
             explained = difference[indices] <= -np.fmin.reduce(lately) * MAX_GROWTH
-            unsettled[indices] = explained | (minutes[indices] > newest[indices] - UNFINISHED_MINUTES)
+            unfinished = UNFINISHED_MINUTES + self._longest_periods(rings)[indices] - 1
+            unsettled[indices] = explained | (minutes[indices] > newest[indices] - unfinished)
         return unsettled
 
 

@@ -20,6 +20,7 @@ HeadroomError
 ├── MatcherError                     a matcher cannot be parsed (alerting; a ValueError)
 ├── MissingRegionError               no region is configured (aws; a botocore.exceptions.BotoCoreError)
 ├── NewerSchemaError                 a journal was written by a newer version (alerting)
+├── NoStreamedMetricsError           no metric of the chosen services can be streamed (stream)
 ├── NotFiringError                   an alert does not fire (alerting; a LookupError)
 ├── PrivateAddressError              an address is not public (outbound; an OSError)
 ├── ProtobufError                    bytes are no valid protobuf message (stream; a ValueError)

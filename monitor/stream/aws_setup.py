@@ -13,11 +13,16 @@ from typing import Final
 import orjson
 
 from collectors.base import Collector
+from monitor.lib.errors import HeadroomError
 from monitor.stream.cloudformation import PropertyValue, template
 from monitor.stream.declared_metrics import MetricId, additional_statistics, statistics_by_metric
 
 TERRAFORM_TEMPLATE = Path(__file__).with_name("terraform.tf")
 FILTERS_PLACEHOLDER = "  # FILTERS\n"
+
+
+class NoStreamedMetricsError(HeadroomError):
+    """There is nothing to stream. A stream without filters would include, and bill, every metric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +38,15 @@ class StreamFilters:
 
 
 def filters_for(collectors: Iterable[Collector]) -> StreamFilters:
-    """Return the filters for the metrics that these collectors read."""
+    """Return the filters for the metrics that these collectors read. Raises NoStreamedMetricsError."""
     names = defaultdict[str, list[str]](list)
     additional = defaultdict[tuple[str, ...], list[MetricId]](list)
     for metric, statistics in statistics_by_metric(collectors).items():
         names[metric[0]].append(metric[1])
         if extra := additional_statistics(statistics):
             additional[extra].append(metric)
+    if not names:
+        raise NoStreamedMetricsError("no metric of these services is published each minute: they are polled")
     return StreamFilters(names, additional)
 
 

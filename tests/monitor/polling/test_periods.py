@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from collectors.base import PERIODS, Metric, Observed, Usage, per_second, ratio, total
+from collectors.base import PERIODS, Metric, Observed, Op, Usage, per_second, ratio, total
 from monitor.aws.cell import Cell
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.history import SeriesHistory
@@ -140,6 +140,18 @@ async def test_a_sum_is_per_minute_whatever_the_period(period: int) -> None:
         assert set(used[~np.isnan(used)].round(3)) == {20.0}
         newest = world.fleet.rings.newest_point[world.row(metric)]
         assert newest == (NOW + 69) // (period // 60) * (period // 60) - 1
+
+
+@pytest.mark.parametrize("period", [60, 300, 900])
+async def test_the_rise_of_a_counter_is_per_minute_whatever_the_period(period: int) -> None:
+    counter = Metric("AWS/ES", "Rejected", "Maximum", period=period)
+    rise = Usage(Op.RISE, ((counter, 1.0),))
+    async with watched(rise, {counter: lambda minute: 7.0 * (minute - NOW) + 5000}) as world:
+        await world.poll(40)
+        history = world.history()
+        known = history.usage[~np.isnan(history.usage)]
+        assert known.size >= 120
+        assert set(known.tolist()) == {7.0}
 
 
 async def test_other_statistics_of_a_longer_period_are_not_divided() -> None:

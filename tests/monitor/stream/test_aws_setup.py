@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from collectors.base import Collector, Metric
 from monitor.cli.stream import app
-from monitor.stream.aws_setup import cloudformation, filters_for, terraform
+from monitor.stream.aws_setup import NoStreamedMetricsError, cloudformation, filters_for, terraform
 from tests.registries import REGISTRY
 
 ALL = filters_for(REGISTRY.collectors)
@@ -54,6 +54,12 @@ def test_a_metric_of_a_longer_period_is_not_streamed() -> None:
     slow = Metric("AWS/New", "Stored", "Sum", period=300)
     mixed = replace(P99, metrics=(*P99.metrics, slow))
     assert filters_for([mixed]).names == {"AWS/New": ["Latency"]}
+
+
+def test_a_stream_without_metrics_is_refused_as_it_would_include_all() -> None:
+    slow = replace(P99, metrics=(Metric("AWS/New", "Stored", "Sum", period=300),))
+    with pytest.raises(NoStreamedMetricsError):
+        filters_for([slow])
 
 
 def test_cloudformation_is_what_the_apis_take() -> None:
