@@ -1,12 +1,12 @@
 """The types that collectors use: Metric, Usage, Resource, Observed, Collector, and the API client Aws."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
-from collectors.resource import ACCOUNT, Resource
+from collectors.resource import ACCOUNT, Resource, ResourcePath
 from rules.units import COUNT, Unit
 
 __all__ = [
@@ -332,6 +332,11 @@ class Aws(Protocol):
 
     def state(self, kind: type[State]) -> State:
         """The object of this class that all scans of the account and region share; created at first use."""
+        ...
+
+    @property
+    def not_found(self) -> Set[ResourcePath]:
+        """The paths of the resources that `map` found to be deleted after they were listed."""
         ...
 
     def call(self, service: str, operation: str, **params: Any) -> Awaitable[dict[str, Any]]:

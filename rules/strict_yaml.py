@@ -27,14 +27,34 @@ class YamlProblem(NamedTuple):
     what: str
 
 
+class Document(NamedTuple):
+    """The data of a document, None when it is empty, its problems, and the line of each key and item."""
+
+    data: Any
+    problems: list[YamlProblem]
+    lines: dict[Where, int]
+
+    def line(self, where: Where) -> int:
+        """Return the line of a place, or of the nearest place around it that is in the document."""
+        while where and where not in self.lines:
+            where = where[:-1]
+        return self.lines.get(where, 1)
+
+
 def parse(content: bytes) -> tuple[Any, list[YamlProblem]]:
     """Return the data of the one document in `content`, None when there is none, and its problems.
 
     Raises ValueError, with the line, when it is not UTF-8, not YAML, nested too deeply, or several documents.
     """
+    document = parse_document(content)
+    return document.data, document.problems
+
+
+def parse_document(content: bytes) -> Document:
+    """Return the one document in `content`. Raises as `parse` does."""
     try:
         reader = _EventReader(content.decode("utf-8-sig"))
-        return reader.document(), reader.problems
+        return Document(reader.document(), reader.problems, reader.lines)
     except UnicodeDecodeError as error:
         line = _line(content, error.start)
         raise ValueError(
@@ -60,6 +80,7 @@ class _EventReader:
     def __init__(self, text: str) -> None:
         self.events: Iterator[yaml.Event] = iter(yaml.parse(text, Loader=yaml.CSafeLoader))
         self.problems: list[YamlProblem] = []
+        self.lines: dict[Where, int] = {}
 
     def document(self) -> Any:
         data = None
@@ -73,6 +94,7 @@ class _EventReader:
         return data
 
     def value(self, event: yaml.Event, where: Where) -> Any:
+        self.lines.setdefault(where, event.start_mark.line + 1)
         if len(where) > MAX_DEPTH:
             raise ValueError(f"nested too deeply ({_place(event.start_mark)})")
         if isinstance(event, yaml.AliasEvent):
@@ -95,6 +117,7 @@ class _EventReader:
                 self.value(next(self.events), (*where, "?"))
                 continue
             key: str = event.value
+            self.lines[*where, key] = event.start_mark.line + 1
             if key in data:
                 self.add_problem((*where, key), "given twice", event)
             data[key] = self.value(next(self.events), (*where, key))

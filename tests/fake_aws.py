@@ -98,7 +98,7 @@ class FakeClient:
         if number + 1 == len(pages) or isinstance(page, Exception):
             return page
         more = {pagination.more_results: True} if pagination.more_results else {}
-        return page | {pagination.output_token: str(number + 1)} | more
+        return page | {pagination.output_token: f"{number + 1:04}"} | more
 
     def check_beside_token(self, method: str, params: Mapping[str, Any]) -> None:
         """Raise for parameters that AWS documents as rejected beside `NextToken`."""

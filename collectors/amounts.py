@@ -1,0 +1,133 @@
+"""Arithmetic with numbers and metrics: where an operand is a metric or a usage, the result is a usage."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from collectors.base import PER_MINUTE, Metric, Op, Usage
+
+Amount = float | Metric | Usage
+Term = tuple[Metric | Usage, float]  # with its weight
+
+
+def is_metric(value: Any) -> bool:
+    """Return whether an amount depends on metrics."""
+    return isinstance(value, Metric | Usage)
+
+
+def usage_of(value: Metric | Usage) -> Usage:
+    """Return a metric as a usage."""
+    return Usage(Op.SUM, ((value, 1.0),)) if isinstance(value, Metric) else value
+
+
+def add(left: Any, right: Any) -> Any:
+    """Return the sum of two amounts."""
+    if is_metric(left) and is_metric(right):
+        return _sum([left, right])
+    if is_metric(right):
+        left, right = right, left
+    return _shifted(left, _number(right)) if is_metric(left) else left + right
+
+
+def subtract(left: Any, right: Any) -> Any:
+    """Return the first amount minus the second; of two metrics, never below 0."""
+    if is_metric(left) and is_metric(right):
+        (first, weight), (second, other_weight) = _term(left), _term(right)
+        return Usage(Op.DIFFERENCE, ((first, weight), (second, -other_weight)))
+    if is_metric(left):
+        return _shifted(left, -_number(right))
+    if is_metric(right):
+        term, weight = _term(right)
+        return Usage(Op.SUM, ((term, -weight),), offset=_number(left))
+    return left - right
+
+
+def multiply(left: Any, right: Any) -> Any:
+    """Return the product of two amounts, of which one at most is a metric."""
+    if is_metric(right):
+        left, right = right, left
+    return usage_of(left).scaled(_number(right)) if is_metric(left) else left * right
+
+
+def divide(left: Any, right: Any) -> Any:
+    """Return the quotient of two amounts; None where the second is the number 0."""
+    if is_metric(left) and is_metric(right):
+        (first, weight), (second, other_weight) = _term(left), _term(right)
+        return Usage(Op.RATIO, ((first, weight), (second, other_weight)))
+    if right == 0:
+        return None
+    return usage_of(left).scaled(1 / _number(right)) if is_metric(left) else left / right
+
+
+def rate(value: Any) -> Usage:
+    """Return one-minute sums as a mean rate per second."""
+    return _metric(value).scaled(PER_MINUTE)
+
+
+def rise(value: Any) -> Usage:
+    """Return the increase of a counter since the previous minute; 0 where it fell."""
+    return Usage(Op.RISE, tuple(_flat_terms(_metric(value))))
+
+
+def sum_of(*values: Any) -> Any:
+    """Return the sum of amounts; 0 of an empty list, None if one is unknown."""
+    return _reduced(values, _sum, sum, empty=0)
+
+
+def highest_of(*values: Any) -> Any:
+    """Return the highest of amounts; None of an empty list, or if one is unknown."""
+    return _reduced(values, lambda items: Usage(Op.MAX, tuple(map(_term, items))), max)
+
+
+def lowest_of(*values: Any) -> Any:
+    """Return the lowest of amounts; None of an empty list, or if one is unknown."""
+    return _reduced(values, lambda items: Usage(Op.MIN, tuple(map(_term, items))), min)
+
+
+def _reduced(
+    values: tuple[Any, ...],
+    of_metrics: Callable[[list[Any]], Usage],
+    of_numbers: Callable[[Iterable[Any]], Any],
+    empty: float | None = None,
+) -> Any:
+    items = values[0] if len(values) == 1 and isinstance(values[0], list | None) else list(values)
+    if items is None or None in items:
+        return None
+    if any(map(is_metric, items)):
+        return of_metrics(items)
+    return of_numbers(items) if items else empty
+
+
+def _sum(items: list[Any]) -> Usage:
+    usages = list(map(_metric, items))
+    terms = (term for one in usages for term in _flat_terms(one))
+    return Usage(Op.SUM, tuple(terms), offset=sum(one.offset for one in usages if one.op is Op.SUM))
+
+
+def _flat_terms(value: Usage) -> Iterable[Term]:
+    """The terms of a sum, or any other usage as a single term."""
+    return value.terms if value.op is Op.SUM else [(value, 1.0)]
+
+
+def _term(value: Any) -> Term:
+    """Return an amount as one term: a weighted metric instead of a sum of that alone."""
+    usage = _metric(value)
+    if usage.op is Op.SUM and len(usage.terms) == 1 and not usage.offset:
+        return usage.terms[0]
+    return usage, 1.0
+
+
+def _shifted(value: Any, offset: float) -> Usage:
+    usage = usage_of(value)
+    return Usage(usage.op, usage.terms, usage.offset + offset)
+
+
+def _metric(value: Any) -> Usage:
+    if not is_metric(value):
+        raise TypeError(f"expected a metric, found {value!r}")
+    return usage_of(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"expected a number, found {value!r}")
+    return float(value)

@@ -1,0 +1,233 @@
+"""The model of a declared service: `collectors/<service>.yaml`, which says how its resources are seen.
+
+What the signals mean is in `rules/catalogue/<service>.yaml`. `collectors.declared` makes a collector of it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+
+from collectors.base import Metric
+from collectors.expression import Expression, parse_expression
+from collectors.response_path import ResponsePath
+from rules.limits import NamedUnit
+from rules.units import COUNT
+
+ACCOUNT_KIND = "account"
+PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+ID = "id"  # the fact that every resource has
+PATH_NAMES = frozenset({"region", "account_id", "partition"})  # of the cell, in every template
+
+
+def _path(value: Any) -> ResponsePath:
+    if not isinstance(value, str):
+        raise ValueError(f"expected a JMESPath, found {value!r}")
+    return ResponsePath(value)
+
+
+def _expression(value: Any) -> Expression:
+    return parse_expression(value if isinstance(value, str) else repr(value))
+
+
+def _call(value: Any) -> Any:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z0-9-]+\.[A-Z][A-Za-z0-9]*", value):
+        raise ValueError(f"expected client.Operation such as sqs.ListQueues, found {value!r}")
+    return tuple(value.split("."))
+
+
+def _by_cause(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"": value}
+
+
+Name = Annotated[str, Field(pattern=rf"^{NAME.pattern}$")]
+Path = Annotated[ResponsePath, PlainValidator(_path)]
+Formula = Annotated[Expression, PlainValidator(_expression)]
+Operation = Annotated[tuple[str, str], BeforeValidator(_call)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class MetricDeclaration(_Model):
+    """A CloudWatch metric.
+
+    name: where it differs from the key. namespace: where it differs from the service's. absent: what a
+    missing point means. dimensions: where they differ from those of the signal's resource.
+    """
+
+    name: Text | None = None
+    namespace: Text | None = None
+    stat: Text
+    period: Literal[60, 300, 900, 3600] = 60
+    absent: Literal["unknown", "zero"] = "unknown"
+    unit: NamedUnit = COUNT
+    dimensions: Mapping[str, Text] | None = None
+
+
+class CallDeclaration(_Model):
+    """A call, and the facts that its response tells.
+
+    call: client and operation. params: with `{name}` for ids and facts; first: those of the first page alone.
+    items: the path of the items in each page; the facts are then those of the list of all items. when: a
+    condition over facts; otherwise the call is not made. rate: calls per
+    second. A call that fails costs the signals that use its facts.
+    """
+
+    call: Operation
+    params: Mapping[str, Any] = {}
+    first: Mapping[str, Any] = {}
+    items: Path | None = None
+    facts: Mapping[Name, Path] = {}
+    when: Formula | None = None
+    rate: Annotated[float, Field(gt=0)] | None = None
+
+
+class ListDeclaration(_Model):
+    """Where resources are listed: a call with `items`, or a fact of the parent that holds their items."""
+
+    call: Operation | None = None
+    params: Mapping[str, Any] = {}
+    first: Mapping[str, Any] = {}
+    items: Path | None = None
+    fact: Name | None = None
+    rate: Annotated[float, Field(gt=0)] | None = None
+
+
+class ResourceDeclaration(_Model):
+    """A kind of resource.
+
+    parent: the kind that it is a part of. list: where its items are found. where: which items count. id,
+    name: of an item. facts: what an item tells. calls: further calls for each resource, in order. values:
+    expressions over facts. refers: other kinds, by the fact with the id of the resource referred to.
+    dimensions: of its metrics. created: the fact with the time when it was created. tags: the path of its
+    tags in an item, as lists of keys and values or a mapping. arn: its template.
+    """
+
+    parent: Name | None = None
+    list: ListDeclaration | None = None
+    where: Path | None = None
+    id: Path = Field(default_factory=lambda: _path("@"))
+    name: Path | None = None
+    facts: Mapping[Name, Path] = {}
+    calls: tuple[CallDeclaration, ...] = ()
+    values: Mapping[Name, Formula] = {}
+    refers: Mapping[Name, Name] = {}
+    dimensions: Mapping[str, Text] = {}
+    created: Name | None = None
+    tags: Path | None = None
+    arn: Text | None = None
+
+    def fact_names(self) -> Iterator[str]:
+        """Yield the names of its facts and values."""
+        yield from self.facts
+        for call in self.calls:
+            yield from call.facts
+        yield from self.values
+
+
+class UnobservableDeclaration(_Model):
+    """When a usage cannot be observed, why, and the command that makes it observable."""
+
+    when: Formula | None = None
+    reason: Text
+    enable: Text | None = None
+
+
+class SignalDeclaration(_Model):
+    """How a signal is seen; the fields are those of `collectors.base.Observed`, as expressions.
+
+    resource: the kind that has the limit. when: for which resources the signal exists. throttled: an
+    expression, or one for each cause. bound: why `usage` is only a lower bound of what is limited.
+    """
+
+    resource: Name = ACCOUNT_KIND
+    when: Formula | None = None
+    usage: Formula | None = None
+    unobservable: UnobservableDeclaration | None = None
+    limit: Formula | None = None
+    published_limit: Formula | None = None
+    hard_limit: bool = False
+    deliberate: Formula | None = None
+    throttled: Annotated[Mapping[str, Formula], BeforeValidator(_by_cause)] = {}
+    throttled_incomplete: bool = False
+    served: Formula | None = None
+    upper_bound: Formula | None = None
+    bound: UnobservableDeclaration | None = None
+    judged: bool = True
+
+    def formulas(self) -> Iterator[tuple[str, Expression]]:
+        """Yield every expression with the name of its field."""
+        for field in ("when", "usage", "limit", "published_limit", "deliberate", "served", "upper_bound"):
+            if expression := getattr(self, field):
+                yield field, expression
+        yield from (("throttled", expression) for expression in self.throttled.values())
+        for field in ("unobservable", "bound"):
+            if (reason := getattr(self, field)) and reason.when:
+                yield f"{field}.when", reason.when
+
+
+class Declaration(_Model):
+    """A declared service.
+
+    delay: minutes until its metrics are complete (see `Collector.publication_delay`). scope: `global` for a
+    service that is read once per partition. namespace: of its metrics.
+    """
+
+    service: Name
+    scope: Literal["region", "global"] = "region"
+    delay: Annotated[int, Field(ge=0, le=60)] = 3
+    namespace: Text
+    metrics: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")], MetricDeclaration] = {}
+    tables: Mapping[Name, Mapping[str, float]] = {}
+    resources: Mapping[Name, ResourceDeclaration] = {}
+    signals: Mapping[Name, SignalDeclaration]
+
+    def metric(self, key: str) -> Metric:
+        """The metric of a key, without dimensions."""
+        declared = self.metrics[key]
+        return Metric(
+            declared.namespace or self.namespace,
+            declared.name or key,
+            declared.stat,
+            zero_when_absent=declared.absent == "zero",
+            unit=declared.unit,
+            period=declared.period,
+        )
+
+    def lineage(self, kind: str) -> tuple[str, ...]:
+        """The kinds of a resource's path, its own last; empty for the whole account."""
+        if kind == ACCOUNT_KIND:
+            return ()
+        parent = self.resources[kind].parent
+        return (*(self.lineage(parent) if parent else ()), kind)
+
+    def calls(self) -> Iterator[tuple[str, CallDeclaration | ListDeclaration]]:
+        """Yield every call with the place where it is declared."""
+        for kind, resource in self.resources.items():
+            if resource.list and resource.list.call:
+                yield f"resources.{kind}.list", resource.list
+            for index, call in enumerate(resource.calls):
+                yield f"resources.{kind}.calls.{index}", call
+
+
+def placeholders(template: Any) -> Iterator[str]:
+    """Yield the names in a template, or in the templates within a value."""
+    if isinstance(template, str):
+        yield from PLACEHOLDER.findall(template)
+    elif isinstance(template, Mapping):
+        for value in template.values():
+            yield from placeholders(value)
+    elif isinstance(template, list):
+        for value in template:
+            yield from placeholders(value)
+
+
+def needed_names(call: CallDeclaration | ListDeclaration) -> set[str]:
+    """Return the names that the parameters and the condition of a call need."""
+    names = {*placeholders(call.params), *placeholders(call.first)}
+    return names | (call.when.names if isinstance(call, CallDeclaration) and call.when else set())

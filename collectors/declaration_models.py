@@ -1,0 +1,147 @@
+"""Holds a declaration against botocore's models: operations, parameters, paths into responses."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import partial
+from typing import Any
+
+import botocore.session
+from botocore.exceptions import UnknownServiceError
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+
+from collectors.declaration import (
+    ACCOUNT_KIND,
+    CallDeclaration,
+    Declaration,
+    ListDeclaration,
+    ResourceDeclaration,
+)
+from collectors.response_types import PathError, Type, item_of, type_of
+from rules.strict_yaml import Where
+
+Problem = tuple[Where, str]
+
+
+def model_problems(declaration: Declaration) -> list[Problem]:
+    """Return what botocore's models do not know, with its place. Loads the models of all clients in use."""
+    return list(_Checker(declaration).problems())
+
+
+class _Checker:
+    """Checks one declaration, and keeps the types of facts for the kinds that are listed from them."""
+
+    def __init__(self, declaration: Declaration) -> None:
+        self._declaration = declaration
+        self._session = botocore.session.get_session()
+        self._facts: dict[tuple[str, str], Type] = {}  # by kind and name
+
+    def problems(self) -> Iterator[Problem]:
+        kinds = sorted(self._declaration.resources, key=lambda kind: len(self._declaration.lineage(kind)))
+        for kind in kinds:  # parents first
+            yield from self._kind_problems(kind, self._declaration.resources[kind])
+
+    def _kind_problems(self, kind: str, declared: ResourceDeclaration) -> Iterator[Problem]:
+        where: Where = ("resources", kind)
+        if kind != ACCOUNT_KIND and declared.list:
+            yield from self._item_problems(kind, declared, declared.list)
+        for index, call in enumerate(declared.calls):
+            place = (*where, "calls", index)
+            operation, problems = self._operation(place, call)
+            yield from problems
+            if operation:
+                yield from self._fact_problems(place, kind, call.facts, partial(_response, operation, call))
+
+    def _item_problems(
+        self, kind: str, declared: ResourceDeclaration, listed: ListDeclaration
+    ) -> Iterator[Problem]:
+        where: Where = ("resources", kind)
+        try:
+            if listed.fact:
+                item = item_of(self._facts.get((declared.parent or "", listed.fact)))
+            else:
+                operation, problems = self._operation((*where, "list"), listed)
+                yield from problems
+                if not operation:
+                    return
+                item = item_of(_response_list(operation, listed))
+        except PathError as error:
+            yield (*where, "list", "items"), str(error)
+            return
+        paths = {"where": declared.where, "id": declared.id, "name": declared.name, "tags": declared.tags}
+        yield from self._path_problems(where, {name: path for name, path in paths.items() if path}, item)
+        yield from self._fact_problems(where, kind, declared.facts, lambda: item)
+
+    def _fact_problems(
+        self, where: Where, kind: str, facts: Mapping[str, Any], of: Callable[[], Type]
+    ) -> Iterator[Problem]:
+        try:
+            response = of()
+        except PathError as error:
+            yield (*where, "items"), str(error)
+            return
+        for name, path in facts.items():
+            try:
+                self._facts[kind, name] = type_of(path.parsed, response)
+            except PathError as error:
+                yield (*where, "facts", name), str(error)
+
+    def _path_problems(self, where: Where, paths: Mapping[str, Any], of: Type) -> Iterator[Problem]:
+        for name, path in paths.items():
+            try:
+                type_of(path.parsed, of)
+            except PathError as error:
+                yield (*where, name), str(error)
+
+    def _operation(
+        self, where: Where, call: CallDeclaration | ListDeclaration
+    ) -> tuple[OperationModel | None, list[Problem]]:
+        """Return the model of a call's operation; None where there is no such client or operation."""
+        client, name = call.call or ("", "")
+        try:
+            service = self._session.get_service_model(client)
+        except UnknownServiceError:
+            return None, [
+                _unknown((*where, "call"), "client", client, self._session.get_available_services())
+            ]
+        if name not in service.operation_names:
+            return None, [_unknown((*where, "call"), f"operation of {client}", name, service.operation_names)]
+        operation = service.operation_model(name)
+        given = {**call.first, **call.params}
+        problems = list(_param_problems((*where, "params"), given, operation.input_shape))
+        return operation, problems
+
+
+def _response(operation: OperationModel, call: CallDeclaration) -> Type:
+    """The type of what the facts of a call are taken from: the response, or the list of all items."""
+    return _response_list(operation, call) if call.items else operation.output_shape
+
+
+def _response_list(operation: OperationModel, call: CallDeclaration | ListDeclaration) -> Type:
+    assert call.items
+    items = type_of(call.items.parsed, operation.output_shape)
+    item_of(items)
+    return items
+
+
+def _param_problems(where: Where, given: Any, shape: Shape | None) -> Iterator[Problem]:
+    """Yield parameters that a shape does not have, at any depth, and required ones that are missing."""
+    if isinstance(shape, StructureShape) and isinstance(given, Mapping):
+        for name in given:
+            if name in shape.members:
+                yield from _param_problems((*where, name), given[name], shape.members[name])
+            else:
+                yield _unknown((*where, name), "parameter", name, shape.members)
+        missing = [name for name in shape.required_members if name not in given]
+        yield from ((where, f"missing the parameter {name}") for name in missing)
+    elif isinstance(shape, ListShape) and isinstance(given, list):
+        for index, item in enumerate(given):
+            yield from _param_problems((*where, index), item, shape.member)
+    elif isinstance(shape, StructureShape | ListShape) or (shape is None and given):
+        yield where, f"expected {shape.type_name if shape else 'no parameters'}, found {given!r}"
+    elif shape and isinstance(given, Mapping | list) and not isinstance(shape, MapShape):
+        yield where, f"expected {shape.type_name}, found {given!r}"
+
+
+def _unknown(where: Where, what: str, name: str, known: Iterable[str]) -> Problem:
+    similar = get_close_matches(name, list(known), n=1)
+    return where, f"no {what} {name or 'without a name'}{f'; did you mean {similar[0]}?' if similar else ''}"

@@ -1,0 +1,210 @@
+"""The problems of a declaration that the model of its file cannot see: names that stand for nothing."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from collectors.declaration import (
+    ACCOUNT_KIND,
+    ID,
+    PATH_NAMES,
+    Declaration,
+    ListDeclaration,
+    ResourceDeclaration,
+    SignalDeclaration,
+    placeholders,
+)
+from collectors.declared_parts import listing_order
+from collectors.expression import Expression
+from rules.strict_yaml import Where
+
+Problem = tuple[Where, str]
+
+
+def problems_of(declaration: Declaration) -> list[Problem]:
+    """Return every problem, with its place."""
+    problems = list(_kind_problems(declaration))
+    if not problems:
+        problems += _cycle_problems(declaration)
+    if problems:  # the names in scope follow from the kinds
+        return problems
+    return [
+        *_name_problems(declaration),
+        *(one for kind in declaration.resources for one in _resource_problems(declaration, kind)),
+        *(one for name in declaration.signals for one in _signal_problems(declaration, name)),
+        *_unused_metrics(declaration),
+    ]
+
+
+def _kind_problems(declaration: Declaration) -> Iterator[Problem]:
+    """Yield references to unknown kinds, and kinds without a list."""
+    kinds = declaration.resources.keys() - {ACCOUNT_KIND}
+    for kind, declared in declaration.resources.items():
+        where: Where = ("resources", kind)
+        if declared.parent:
+            yield from _unknown((*where, "parent"), "a kind of resource", [declared.parent], kinds)
+        yield from _unknown((*where, "refers"), "a kind of resource", declared.refers, kinds)
+        if kind == ACCOUNT_KIND:
+            only = {*declared.model_fields_set} - {"calls", "values", "dimensions"}
+            yield from (((*where, key), "the whole account has no such key") for key in sorted(only))
+        else:
+            yield from _list_problems(where, declared)
+    for name, signal in declaration.signals.items():
+        known = {*kinds, ACCOUNT_KIND}
+        yield from _unknown(("signals", name, "resource"), "a kind of resource", [signal.resource], known)
+
+
+def _list_problems(where: Where, declared: ResourceDeclaration) -> Iterator[Problem]:
+    listed = declared.list
+    if listed is None:
+        yield (*where, "list"), "missing"
+    elif listed.fact:
+        if listed.call or listed.items or listed.params or listed.first:
+            yield (*where, "list"), "expected either a fact or a call with items"
+        if not declared.parent:
+            yield (*where, "list", "fact"), "expected a parent, whose fact it is"
+    elif not (listed.call and listed.items):
+        yield (*where, "list"), "expected a call with items, or a fact of the parent"
+
+
+def _cycle_problems(declaration: Declaration) -> Iterator[Problem]:
+    try:
+        listing_order(declaration)
+    except ValueError as error:
+        yield ("resources",), str(error)
+
+
+def _name_problems(declaration: Declaration) -> Iterator[Problem]:
+    """Yield names that have two meanings where both can be used."""
+    shared = {
+        **dict.fromkeys(PATH_NAMES, "a value of every cell"),
+        **dict.fromkeys(declaration.metrics, "a metric"),
+        **dict.fromkeys(declaration.tables, "a table"),
+        **dict.fromkeys(declaration.resources, "a kind of resource"),
+    }
+    for section in ("metrics", "tables", "resources"):
+        for name in getattr(declaration, section):
+            if (meaning := shared[name]) not in (_SECTIONS[section],):
+                yield (section, name), f"expected another name: it is {meaning}"
+    for kind, declared in declaration.resources.items():
+        inherited = {name for other in _outer_kinds(declaration, kind) for name in _facts(declaration, other)}
+        seen: set[str] = set()
+        for name in declared.fact_names():
+            if name in shared:
+                yield ("resources", kind, name), f"expected another name of the fact: it is {shared[name]}"
+            elif name == ID or name in inherited or name in seen:
+                yield ("resources", kind, name), "expected another name of the fact: another fact has it"
+            seen.add(name)
+
+
+_SECTIONS = {"metrics": "a metric", "tables": "a table", "resources": "a kind of resource"}
+
+
+def _outer_kinds(declaration: Declaration, kind: str) -> list[str]:
+    """The kinds whose facts are in scope at a kind, without its own."""
+    account = [ACCOUNT_KIND] if ACCOUNT_KIND in declaration.resources and kind != ACCOUNT_KIND else []
+    return [*account, *declaration.lineage(kind)[:-1]]
+
+
+def _facts(declaration: Declaration, kind: str) -> list[str]:
+    return list(declaration.resources[kind].fact_names()) if kind in declaration.resources else []
+
+
+def _facts_in_scope(declaration: Declaration, kind: str) -> set[str]:
+    kinds = [*_outer_kinds(declaration, kind), kind]
+    return {name for one in kinds for name in _facts(declaration, one)}
+
+
+def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]:
+    """Yield the problems of the templates and values of a kind."""
+    declared, where = declaration.resources[kind], ("resources", kind)
+    outer = {*PATH_NAMES, *declaration.lineage(kind)[:-1]}
+    outer |= {name for other in _outer_kinds(declaration, kind) for name in _facts(declaration, other)}
+    if declared.list:
+        yield from _template_problems((*where, "list"), declared.list, outer)
+        if declared.list.fact and declared.parent:
+            facts = _facts(declaration, declared.parent)
+            yield from _unknown((*where, "list", "fact"), "a fact of the parent", [declared.list.fact], facts)
+    known_names = {*outer, kind, *declared.facts} - {ACCOUNT_KIND}
+    for index, call in enumerate(declared.calls):
+        yield from _template_problems((*where, "calls", index), call, known_names)
+        if call.when:
+            known = {*known_names, *declaration.tables}
+            yield from _unknown((*where, "calls", index, "when"), "a fact", call.when.names, known)
+        known_names |= {*call.facts}
+    for name, value in declared.values.items():
+        known = {*known_names, *declaration.tables}
+        yield from _unknown((*where, "values", name), "a fact or table", value.names, known)
+        yield from _attribute_problems(declaration, (*where, "values", name), value)
+        known_names.add(name)
+    yield from _template_names((*where, "dimensions"), declared.dimensions, known_names)
+    yield from _template_names((*where, "arn"), declared.arn or "", known_names)
+    own = _facts(declaration, kind)
+    yield from _unknown((*where, "refers"), "a fact", declared.refers.values(), own)
+    yield from _unknown((*where, "created"), "a fact", [declared.created] if declared.created else [], own)
+
+
+def _template_problems(where: Where, call: Any, known: set[str]) -> Iterator[Problem]:
+    yield from _template_names((*where, "params"), call.params, known)
+    yield from _template_names((*where, "first"), call.first, known)
+    if isinstance(call, ListDeclaration) and call.fact:
+        return
+    if call.first and not call.items:
+        yield (*where, "first"), "expected items, as only pages have a first one"
+
+
+def _template_names(where: Where, template: Any, known: Iterable[str]) -> Iterator[Problem]:
+    yield from _unknown(where, "a placeholder", dict.fromkeys(placeholders(template)), known)
+
+
+def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
+    signal, where = declaration.signals[name], ("signals", name)
+    facts = _facts_in_scope(declaration, signal.resource)
+    kinds = declaration.resources.keys() - {ACCOUNT_KIND}
+    names = {*PATH_NAMES, *facts, *kinds, *declaration.tables, *declaration.metrics}
+    for field, expression in signal.formulas():
+        yield from _unknown((*where, field), "a fact, metric, kind or table", expression.names, names)
+        yield from _attribute_problems(declaration, (*where, field), expression)
+    for metric in {name for _, one in signal.formulas() for name in one.names} & declaration.metrics.keys():
+        yield from _dimension_problems(declaration, signal, metric)
+    if not signal.usage and not (signal.unobservable and not signal.unobservable.when):
+        yield where, "expected a usage, or why it is never observable"
+    for field in ("unobservable", "bound"):
+        if reason := getattr(signal, field):
+            known = {*PATH_NAMES, *facts, *declaration.lineage(signal.resource)}
+            yield from _template_names((*where, field, "enable"), reason.enable or "", known)
+
+
+def _attribute_problems(declaration: Declaration, where: Where, expression: Expression) -> Iterator[Problem]:
+    for kind, fact in sorted(expression.attributes):
+        yield from _unknown(where, "a kind of resource", [kind], declaration.resources)
+        if kind in declaration.resources:
+            yield from _unknown(where, f"a fact of {kind}", [fact], [ID, *_facts(declaration, kind)])
+
+
+def _dimension_problems(
+    declaration: Declaration, signal: SignalDeclaration, metric: str
+) -> Iterator[Problem]:
+    templates: Mapping[str, str] | None = declaration.metrics[metric].dimensions
+    if templates is not None:
+        known = {*PATH_NAMES, *declaration.lineage(signal.resource)}
+        known |= _facts_in_scope(declaration, signal.resource)
+        yield from _template_names(("metrics", metric, "dimensions"), templates, known)
+
+
+def _unused_metrics(declaration: Declaration) -> Iterator[Problem]:
+    used = {
+        name for signal in declaration.signals.values() for _, one in signal.formulas() for name in one.names
+    }
+    for name in declaration.metrics.keys() - used:
+        yield ("metrics", name), "expected a metric that a signal uses"
+
+
+def _unknown(where: Where, expected: str, names: Iterable[str], known: Iterable[str]) -> Iterator[Problem]:
+    """Yield a problem for each name that is not known, with the nearest one that is."""
+    known = set(known)
+    for name in names:
+        if name not in known:
+            similar = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {similar[0]}?" if similar else ""
+            yield where, f"expected {expected}, found {name}{hint}"

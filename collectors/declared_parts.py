@@ -1,0 +1,175 @@
+"""The parts of a declared service: the kinds of resources that one scan must see together.
+
+Parts are independent: one whose calls are denied costs its own series only.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from collectors.declaration import (
+    ACCOUNT_KIND,
+    Declaration,
+    ResourceDeclaration,
+    SignalDeclaration,
+    needed_names,
+    placeholders,
+)
+
+Signals = Mapping[str, SignalDeclaration]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The kinds of a part in the order of their lists, each after those that it needs.
+
+    name: of the scan. signals: by the kind of their resources. needs: by signal, the kinds, other than its
+    resource's own and those this is a part of, that its expressions look up. indexed: all of these, and those
+    that are referred to. parents: the kinds that have parts. account_facts: the facts of the whole account
+    that the part uses.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    signals: Mapping[str, Signals]
+    needs: Mapping[str, frozenset[str]]
+    indexed: frozenset[str]
+    parents: frozenset[str]
+    account_facts: frozenset[str]
+
+    def immediate(self, kind: str) -> Signals:
+        """Return the signals of a kind whose needs are listed before it."""
+        listed = {*self.kinds[: self.kinds.index(kind)]} if kind in self.kinds else set[str]()
+        return {name: one for name, one in self.signals.get(kind, {}).items() if self.needs[name] <= listed}
+
+    def deferred(self, kind: str) -> Signals:
+        """Return the signals of a kind that need kinds listed after it; of the whole account, all."""
+        immediate = self.immediate(kind) if kind != ACCOUNT_KIND else {}
+        return {name: one for name, one in self.signals.get(kind, {}).items() if name not in immediate}
+
+    def is_needed_later(self, kind: str) -> bool:
+        """Return whether the resources of a kind are used after they were described."""
+        return kind in self.parents or bool(self.deferred(kind))
+
+
+def parts_of(declaration: Declaration) -> list[Part]:
+    """Return the parts of a service, in the order of the declaration."""
+    order = listing_order(declaration)
+    groups = _Groups([*order, *map(_signal_member, declaration.signals)])
+    for kind in order:
+        groups.join([kind, *needed_kinds(declaration, kind)])
+    for name, signal in declaration.signals.items():
+        own = {signal.resource} - {ACCOUNT_KIND}
+        groups.join([_signal_member(name), *own, *signal_needs(declaration, signal)])
+    for facts in _facts_of_account_calls(declaration):
+        groups.join(member for member, names in _names_by_member(declaration) if names & facts)
+    return [_part(declaration, order, group) for group in groups]
+
+
+def listing_order(declaration: Declaration) -> list[str]:
+    """Return the kinds, each after those that it needs. Raises ValueError for kinds that need each other."""
+    order: dict[str, None] = {}
+    visiting: list[str] = []
+
+    def visit(kind: str) -> None:
+        if kind in visiting:
+            raise ValueError(f"expected no cycle, found {' -> '.join((*visiting, kind))}")
+        visiting.append(kind)
+        for other in sorted(needed_kinds(declaration, kind)):
+            if other not in order:
+                visit(other)
+        visiting.pop()
+        order[kind] = None
+
+    for kind in declaration.resources:
+        if kind != ACCOUNT_KIND and kind not in order:
+            visit(kind)
+    return list(order)
+
+
+def needed_kinds(declaration: Declaration, kind: str) -> set[str]:
+    """Return the kinds that are listed before a kind: its parent, and those that it refers to."""
+    declared = declaration.resources[kind]
+    return {*declared.refers, *([declared.parent] if declared.parent else ())}
+
+
+def signal_needs(declaration: Declaration, signal: SignalDeclaration) -> frozenset[str]:
+    """Return the kinds that a signal looks up, without its resource's own and those this is a part of."""
+    names = {name for _, expression in signal.formulas() for name in expression.names}
+    return frozenset(names & declaration.resources.keys()) - {*declaration.lineage(signal.resource)}
+
+
+def _signal_member(name: str) -> str:
+    return f"signal {name}"
+
+
+def _names_by_member(declaration: Declaration) -> Iterator[tuple[str, set[str]]]:
+    """Yield the kinds and signals with the names that they use."""
+    for kind, declared in declaration.resources.items():
+        if kind != ACCOUNT_KIND:
+            yield kind, _names_of_kind(declared)
+    for name, signal in declaration.signals.items():
+        yield _signal_member(name), _names_of_signal(declaration, signal)
+
+
+def _names_of_kind(declared: ResourceDeclaration) -> set[str]:
+    """The names in the values, conditions and templates of a kind."""
+    names = {name for value in declared.values.values() for name in value.names}
+    for call in (*declared.calls, *([declared.list] if declared.list else ())):
+        names |= needed_names(call)
+    return names | {*placeholders(declared.dimensions)}
+
+
+def _names_of_signal(declaration: Declaration, signal: SignalDeclaration) -> set[str]:
+    names = {name for _, expression in signal.formulas() for name in expression.names}
+    metrics = (declaration.metrics[name] for name in names & declaration.metrics.keys())
+    return names | {name for metric in metrics for name in placeholders(metric.dimensions or {})}
+
+
+def _facts_of_account_calls(declaration: Declaration) -> Iterator[set[str]]:
+    """Yield, for each call for the whole account, its facts and the values computed from them."""
+    account = declaration.resources.get(ACCOUNT_KIND, ResourceDeclaration())
+    for call in account.calls:
+        facts = {*call.facts}
+        for name, value in account.values.items():
+            if value.names & facts:
+                facts.add(name)
+        yield facts
+
+
+def _part(declaration: Declaration, order: Iterable[str], group: set[str]) -> Part:
+    kinds = tuple(kind for kind in order if kind in group)
+    chosen = {name: one for name, one in declaration.signals.items() if _signal_member(name) in group}
+    signals: dict[str, dict[str, SignalDeclaration]] = {}
+    for name, signal in chosen.items():
+        signals.setdefault(signal.resource, {})[name] = signal
+    needs = {name: signal_needs(declaration, signal) for name, signal in chosen.items()}
+    referred = {kind for one in kinds for kind in declaration.resources[one].refers}
+    used = {name for member, names in _names_by_member(declaration) if member in group for name in names}
+    return Part(
+        name=next(iter((*kinds, *chosen))),
+        kinds=kinds,
+        signals=signals,
+        needs=needs,
+        indexed=frozenset(referred.union(*needs.values())),
+        parents=frozenset(parent for kind in kinds if (parent := declaration.resources[kind].parent)),
+        account_facts=frozenset(
+            fact for facts in _facts_of_account_calls(declaration) if facts & used for fact in facts
+        ),
+    )
+
+
+class _Groups:
+    """Members, grouped by what joins them."""
+
+    def __init__(self, members: Iterable[str]) -> None:
+        self._group_of = {member: {member} for member in members}
+
+    def join(self, members: Iterable[str]) -> None:
+        """Put members, and all that are grouped with them, into one group."""
+        merged = {other for member in members for other in self._group_of[member]}
+        for member in merged:
+            self._group_of[member] = merged
+
+    def __iter__(self) -> Iterator[set[str]]:
+        """Yield each group once, in the order of the members."""
+        return iter({id(group): group for group in self._group_of.values()}.values())

@@ -1,0 +1,185 @@
+"""The resources of a declared service that one scan has found, and what names stand for at each of them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from collectors.base import Aws, Metric
+from collectors.declaration import ACCOUNT_KIND, ID, PLACEHOLDER, Declaration
+from collectors.expression import Expression, ExpressionError
+from collectors.resource import ACCOUNT, Resource, ResourcePath
+
+
+class MissingValueError(ExpressionError):
+    """A template names a fact that AWS did not return."""
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A resource with its facts. In a template it stands for its id.
+
+    failed: the facts of calls that failed, which are unknown.
+    """
+
+    kind: str
+    resource: Resource
+    parent: "Node | None"
+    facts: dict[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+
+    @property
+    def lineage(self) -> Iterator["Node"]:
+        """This resource, what it is a part of, and so on."""
+        node: Node | None = self
+        while node:
+            yield node
+            node = node.parent
+
+    def __str__(self) -> str:
+        return self.resource.path[-1]
+
+    def fact(self, name: str) -> Any:
+        """Return a fact, or the `id`; None where AWS did not return it."""
+        return str(self) if name == ID else self.facts.get(name)
+
+
+class Resources:
+    """The resources that a scan has found so far, by kind and by what they are a part of or refer to.
+
+    indexed: the kinds that expressions look up. unlisted: by kind, the paths below which resources are
+    missing because a call failed; an empty path where their list failed.
+    """
+
+    def __init__(self, declaration: Declaration, aws: Aws, indexed: frozenset[str]) -> None:
+        self.declaration, self._indexed = declaration, indexed
+        self.account = Node(ACCOUNT_KIND, ACCOUNT, None)
+        self.constants = {"region": aws.region, "account_id": aws.account, "partition": aws.partition}
+        self.unlisted: dict[str, set[ResourcePath]] = defaultdict(set)
+        self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)
+        self._by_id: dict[tuple[str, str], Node] = {}
+        self._referring: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
+
+    def add(self, node: Node) -> None:
+        """Add a resource, if expressions look up its kind."""
+        if node.kind not in self._indexed:
+            return
+        for end in range(len(node.resource.path)):
+            self._within[node.kind, node.resource.path[:end]].append(node)
+        self._by_id[node.kind, str(node)] = node
+        for kind, fact in self.declaration.resources[node.kind].refers.items():
+            self._referring[node.kind, kind, str(node.fact(fact))].append(node)
+
+    def related(self, node: Node, kind: str) -> Node | list[Node] | None:
+        """Return what a kind stands for at a resource.
+
+        Its ancestor of the kind, or the resource of the kind that it refers to; otherwise a list: its parts,
+        else the resources that refer to it, else all.
+        """
+        resources = self.declaration.resources
+        if kind in self.declaration.lineage(node.kind):
+            return next(one for one in node.lineage if one.kind == kind)
+        if node.kind in resources and kind in resources[node.kind].refers:
+            return self._by_id.get((kind, str(node.fact(resources[node.kind].refers[kind]))))
+        if node.kind in self.declaration.lineage(kind):
+            return self._within[kind, node.resource.path]
+        if node.kind in resources[kind].refers:
+            return self._referring[kind, node.kind, str(node)]
+        return self._within[kind, ()]
+
+    def unknown_kinds(
+        self, node: Node, kinds: Iterable[str], expressions: Iterable[Expression], gone: Set[ResourcePath]
+    ) -> list[str]:
+        """Return the kinds, of those that expressions look up at a resource, of which not all is known.
+
+        A resource is missing, or a fact of one that the expressions name. gone: the paths of resources that
+        were deleted meanwhile, which are not missing.
+        """
+        named = {attribute for expression in expressions for attribute in expression.attributes}
+        return [
+            kind
+            for kind in sorted(kinds)
+            if self._is_unlisted(node, kind, gone) or self._has_failed(node, kind, named)
+        ]
+
+    def _is_unlisted(self, node: Node, kind: str, gone: Set[ResourcePath]) -> bool:
+        missing = self.unlisted[kind] - gone
+        if node.kind not in self.declaration.lineage(kind):
+            return bool(missing)
+        path = node.resource.path
+        return any(other[: len(path)] in (path, ()) for other in missing)
+
+    def _has_failed(self, node: Node, kind: str, named: Set[tuple[str, str]]) -> bool:
+        facts = {fact for owner, fact in named if owner == kind}
+        found = self.related(node, kind) if facts else None
+        nodes = found if isinstance(found, list) else [found] if found else []
+        return any(not facts.isdisjoint(one.failed) for one in nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeScope:
+    """What names stand for at a resource: see `docs/add-a-service.md`."""
+
+    node: Node
+    resources: Resources
+
+    def lookup(self, name: str) -> Any:
+        """Return a constant, a fact, a resource or list of resources, a table or a metric."""
+        declaration = self.resources.declaration
+        if name in self.resources.constants:
+            return self.resources.constants[name]
+        if name in declaration.metrics:
+            return self.metric(name)
+        if name in declaration.tables:
+            return declaration.tables[name]
+        if name in declaration.resources and name != ACCOUNT_KIND:
+            return self.resources.related(self.node, name)
+        return self._fact(name)
+
+    def _fact(self, name: str) -> Any:
+        owner = next((node for node in self.node.lineage if name in node.facts), self.resources.account)
+        return owner.fact(name)
+
+    def has_failed(self, names: Set[str]) -> bool:
+        """Return whether a call failed that one of these facts of the resource needs."""
+        return any(not node.failed.isdisjoint(names) for node in self.node.lineage)
+
+    def metric(self, key: str) -> Metric:
+        """Return a metric with its dimensions at this resource. Raises MissingValueError."""
+        declaration = self.resources.declaration
+        kind = declaration.resources.get(self.node.kind)
+        templates = declaration.metrics[key].dimensions
+        if templates is None:
+            templates = kind.dimensions if kind else {}
+        values = {name: self.render(template) for name, template in templates.items()}
+        return declaration.metric(key).of(**values)
+
+    def render(self, template: str) -> str:
+        """Return a template with its names replaced. Raises MissingValueError where one has no value."""
+
+        def value(match: Any) -> str:
+            found = self.lookup(match[1])
+            if found is None:
+                raise MissingValueError(f"no {match[1]}")
+            return str(found)
+
+        return PLACEHOLDER.sub(value, template)
+
+    def render_params(self, value: Any) -> Any:
+        """Return parameters of a call with the templates within them rendered."""
+        if isinstance(value, str):
+            return self.render(value)
+        if isinstance(value, Mapping):
+            return {key: self.render_params(one) for key, one in value.items()}
+        return [self.render_params(one) for one in value] if isinstance(value, list) else value
+
+
+def tags_of(found: Any) -> dict[str, str]:
+    """Return the tags that an item has: as a mapping, or as a list of keys and values."""
+    if isinstance(found, Mapping):
+        return {str(key): str(value) for key, value in found.items()}
+    tags = (
+        {key.lower(): value for key, value in tag.items()} for tag in found or () if isinstance(tag, Mapping)
+    )
+    return {str(tag["key"]): str(tag.get("value", "")) for tag in tags if "key" in tag}

@@ -1,0 +1,108 @@
+"""Evaluates the signals of declared services at a resource."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from collectors.base import Metric, Observed, Unobservable, Usage, epoch_seconds, total
+from collectors.declaration import PLACEHOLDER, SignalDeclaration, UnobservableDeclaration
+from collectors.declared_resources import MissingValueError, NodeScope
+from collectors.expression import Expression, ExpressionError
+
+
+def observe(
+    name: str, signal: SignalDeclaration, scope: NodeScope, missing: Sequence[str]
+) -> Observed | None:
+    """Return the series of a signal at a resource; None where it does not exist there.
+
+    missing: kinds whose resources could not all be listed; what is counted over them is unknown then.
+    Raises ExpressionError for values of the wrong type.
+    """
+    if signal.when and not missing and not signal.when.evaluate(scope):
+        return None
+    throttled = [usage for one in signal.throttled.values() if (usage := _usage(one, scope))]
+    return Observed(
+        signal=name,
+        resource=scope.node.resource,
+        usage=_observed_usage(signal, scope, missing),
+        limit=_number(signal.limit, scope),
+        published_limit=_usage(signal.published_limit, scope),
+        hard_limit=signal.hard_limit,
+        deliberate=bool(signal.deliberate and signal.deliberate.evaluate(scope)),
+        created_at=_created_at(scope),
+        throttled=(throttled[0] if len(throttled) == 1 else total(*throttled)) if throttled else None,
+        throttled_incomplete=signal.throttled_incomplete,
+        served=_usage(signal.served, scope),
+        upper_bound=_usage(signal.upper_bound, scope),
+        bound_reason=_reason(signal.bound, scope),
+        tags=scope.node.tags,
+    )
+
+
+def _created_at(scope: NodeScope) -> float | None:
+    """When the resource, or the nearest that it is a part of and of which it is known, was created."""
+    declaration = scope.resources.declaration
+    kinds = (declaration.resources[kind] for kind in reversed(declaration.lineage(scope.node.kind)))
+    fact = next((kind.created for kind in kinds if kind.created), None)
+    return epoch_seconds(scope.lookup(fact)) if fact else None
+
+
+def _observed_usage(
+    signal: SignalDeclaration, scope: NodeScope, missing: Sequence[str]
+) -> Usage | float | Unobservable:
+    if missing:
+        return Unobservable(f"not all could be listed: {', '.join(missing)}")
+    if reason := _reason(signal.unobservable, scope):
+        return reason
+    assert signal.usage  # as without one, a signal is never observable
+    try:
+        value = signal.usage.evaluate(scope)
+    except MissingValueError as error:
+        return Unobservable(f"AWS returned {error}")
+    if value is None:
+        unknown = sorted(name for name in signal.usage.names if scope.lookup(name) is None)
+        return Unobservable(f"AWS returned no {' or '.join(unknown) or 'value'}")
+    return total(value) if isinstance(value, Metric) else _as_amount(value, signal.usage)
+
+
+def _as_amount(value: Any, expression: Expression) -> Usage | float:
+    if isinstance(value, Usage):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ExpressionError(f"expected a number of {expression.text}, found {value!r}")
+    return float(value)
+
+
+def _number(expression: Expression | None, scope: NodeScope) -> float | None:
+    """Evaluate a limit. Raises ExpressionError where it is no number."""
+    value = expression.evaluate(scope) if expression else None
+    if value is None or expression is None:
+        return None
+    amount = _as_amount(value, expression)
+    if isinstance(amount, Usage):
+        raise ExpressionError(f"expected a number of {expression.text}, found a metric")
+    return amount
+
+
+def _usage(expression: Expression | None, scope: NodeScope) -> Usage | None:
+    """Evaluate an expression over metrics; None where there is none, or a fact in it is unknown."""
+    try:
+        value = expression.evaluate(scope) if expression else None
+    except MissingValueError:
+        return None
+    if value is None:
+        return None
+    if not isinstance(value, Metric | Usage):
+        raise ExpressionError(f"expected a metric in {expression and expression.text}, found {value!r}")
+    return total(value) if isinstance(value, Metric) else value
+
+
+def _reason(declared: UnobservableDeclaration | None, scope: NodeScope) -> Unobservable | None:
+    if not declared or (declared.when and not declared.when.evaluate(scope)):
+        return None
+    return Unobservable(declared.reason, _command(declared.enable, scope) if declared.enable else None)
+
+
+def _command(template: str, scope: NodeScope) -> str:
+    """Return a command with the values of its placeholders quoted for a shell."""
+    return PLACEHOLDER.sub(lambda match: shlex.quote(scope.render(match[0])), template)

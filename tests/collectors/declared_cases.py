@@ -1,0 +1,170 @@
+"""The tables of `tests/collectors/<service>.yaml`: answers of AWS, and the series that must come of them.
+
+```yaml
+cases:
+  - name: what it shows
+    region: eu-west-1                          # the default
+    answers:                                   # an operation without one is denied
+      dynamodb.ListTables: {TableNames: [orders]}
+      dynamodb.DescribeTable(orders): {...}    # for calls with a parameter of this value
+      dynamodb.DescribeLimits: AccessDenied    # an error
+      elbv2.DescribeRules: [{...}, {...}]      # pages
+    series:                                    # all of them, by signal and name of the resource
+      table_read_capacity orders:
+        usage: rate(ConsumedReadCapacityUnits{TableName=orders})
+        limit: 100
+    failures: ["orders: AccessDeniedException"]  # of resources, or of the whole scan without a name
+```
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from collectors.base import PER_MINUTE, Collector, Metric, Observed, Op, Unobservable, Usage
+from collectors.declaration_file import read_declaration
+from monitor.aws.failure import failure_from
+from rules.strict_yaml import parse
+from tests.fake_aws import FakeAws
+
+TABLES = Path(__file__).parent
+DECLARATIONS = {
+    path.stem: read_declaration(path) for path in sorted((TABLES.parents[1] / "collectors").glob("*.yaml"))
+}
+SYMBOLS = {Op.SUM: "sum", Op.MAX: "max", Op.MIN: "min", Op.RISE: "rise", Op.RATIO: "ratio"}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case of a table."""
+
+    service: str
+    name: str
+    answers: Mapping[str, Any]
+    series: Mapping[str, Mapping[str, Any]]
+    failures: list[str] = field(default_factory=list)
+    region: str = "eu-west-1"
+
+    def __str__(self) -> str:
+        return f"{self.service}: {self.name}"
+
+
+def read_cases(folder: Path) -> Iterator[Case]:
+    """Yield the cases of all tables in a folder."""
+    for path in sorted(folder.glob("*.yaml")):
+        data, problems = parse(path.read_bytes())
+        assert not problems, problems
+        for case in data["cases"]:
+            yield Case(service=path.stem, **case)
+
+
+async def run_case(case: Case, collector: Collector) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Run all scans of a collector; return their series and failures in the words of the table."""
+    aws = FakeAws(region=case.region, **answers_by_method(case.answers))
+    found: dict[str, dict[str, Any]] = {}
+    failures = []
+    for scan in collector.scans:
+        try:
+            async for observed in scan(aws.scan):
+                found[f"{observed.signal} {observed.resource.display_name}".strip()] = described(observed)
+        except ExceptionGroup as group:
+            failures += [
+                failure_text(failure_from(error))
+                for error in group.exceptions
+                if isinstance(error, Exception)
+            ]
+        except ClientError as error:
+            failures.append(failure_text(failure_from(error)))
+    return found, [*failures, *map(failure_text, aws.scan.failures)]
+
+
+def failure_text(failure: Any) -> str:
+    """A failure as `RESOURCE: CODE`, or the code alone for the whole scan."""
+    return f"{failure.resource}: {failure.code}" if failure.resource else failure.code
+
+
+def answers_by_method(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers of a table as those of FakeAws."""
+    by_method: dict[str, dict[str, Any]] = {}
+    for key, answer in answers.items():
+        operation, _, value = key.partition("(")
+        by_method.setdefault(xform_name(operation.partition(".")[2]), {})[value.removesuffix(")")] = answer
+    return {method: _answer(by_value) for method, by_value in by_method.items()}
+
+
+def _answer(by_value: Mapping[str, Any]) -> Any:
+    if list(by_value) == [""]:
+        return _response(by_value[""])
+
+    def respond(**params: Any) -> Any:
+        given = {str(value) for one in params.values() for value in (one if isinstance(one, list) else [one])}
+        key = next((value for value in by_value if value in given), "")
+        answer = _response(by_value.get(key))
+        return answer
+
+    return respond
+
+
+def _response(answer: Any) -> Any:
+    if isinstance(answer, str):
+        return ClientError({"Error": {"Code": answer, "Message": "denied"}}, "Operation")
+    return answer
+
+
+def described(observed: Observed) -> dict[str, Any]:
+    """The fields of a series that are not their defaults, in the words of the table."""
+    words: dict[str, Callable[[Any], Any]] = {
+        "usage": usage_text,
+        "limit": float,
+        "published_limit": usage_text,
+        "throttled": usage_text,
+        "served": usage_text,
+        "upper_bound": usage_text,
+        "bound_reason": usage_text,
+        "hard_limit": bool,
+        "deliberate": bool,
+        "judged": bool,
+        "created_at": float,
+        "tags": dict,
+    }
+    fields = {name: (getattr(observed, name, None), describe) for name, describe in words.items()}
+    skipped = {"judged": True}
+    return {
+        name: describe(value)
+        for name, (value, describe) in fields.items()
+        if (value not in (None, False, {}) and value != skipped.get(name)) or name == "usage"
+    }
+
+
+def usage_text(usage: Usage | float | Unobservable | Metric) -> Any:
+    """A usage as text: `rate(IncomingBytes{StreamName=orders})`; a number as it is."""
+    match usage:
+        case Metric():
+            return f"{usage.name}{{{', '.join(f'{name}={value}' for name, value in usage.dimensions)}}}"
+        case Usage(op=Op.SUM, terms=((term, weight),)):
+            return _with_offset(usage.offset, _weighted(term, weight))
+        case Usage(op=Op.DIFFERENCE):
+            texts = [_weighted(term, abs(weight)) for term, weight in usage.terms]
+            return _with_offset(usage.offset, f"({' - '.join(texts)})")
+        case Usage():
+            terms = ", ".join(_weighted(term, weight) for term, weight in usage.terms)
+            return _with_offset(usage.offset, f"{SYMBOLS.get(usage.op, usage.op)}({terms})")
+        case Unobservable():
+            command = f" [{usage.enable_command}]" if usage.enable_command else ""
+            return f"unobservable: {usage.reason}{command}"
+    return usage
+
+
+def _weighted(term: Metric | Usage, weight: float) -> str:
+    text = usage_text(term)
+    if abs(weight - PER_MINUTE) < 1e-12:
+        return f"rate({text})"
+    return text if weight == 1 else f"{weight:g} * {text}"
+
+
+def _with_offset(offset: float, text: str) -> str:
+    return f"{offset:g} + {text}" if offset else text

@@ -1,0 +1,31 @@
+"""Every declared service against its table of answers and series."""
+
+import pytest
+
+from collectors.declaration import Declaration
+from collectors.declaration_models import model_problems
+from collectors.declared import collector_of
+from tests.collectors.declared_cases import DECLARATIONS, TABLES, Case, read_cases, run_case
+
+CASES = list(read_cases(TABLES))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_the_answers_of_aws_give_the_series_of_the_table(case: Case) -> None:
+    series, failures = await run_case(case, collector_of(DECLARATIONS[case.service]))
+    assert series == case.series
+    assert failures == case.failures
+
+
+@pytest.mark.parametrize("service", DECLARATIONS)
+def test_every_signal_and_every_call_of_a_service_is_in_its_table(service: str) -> None:
+    cases = [case for case in CASES if case.service == service]
+    signals = {name.partition(" ")[0] for case in cases for name in case.series}
+    assert signals == DECLARATIONS[service].signals.keys()
+    answered = {key.partition("(")[0] for case in cases for key in case.answers}
+    assert answered == {".".join(call.call) for _, call in DECLARATIONS[service].calls() if call.call}
+
+
+@pytest.mark.parametrize("declaration", DECLARATIONS.values(), ids=list(DECLARATIONS))
+def test_botocore_knows_every_operation_parameter_and_path(declaration: Declaration) -> None:
+    assert model_problems(declaration) == []

@@ -1,0 +1,63 @@
+"""A declared collector and a hand-written one of the same service give the same series on random answers."""
+
+import shlex
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.base import Observed, Op, Unobservable, Usage
+from collectors.declared import collector_of
+from tests.collectors.declared_cases import DECLARATIONS
+from tests.collectors.written_autoscaling import COLLECTOR
+from tests.fake_aws import FakeAws
+
+METRICS = ["GroupDesiredCapacity", "GroupMaxSize", "GroupInServiceInstances", "GroupInServiceCapacity"]
+
+sizes = st.integers(0, 3)
+weights = st.fixed_dictionaries({}, optional={"WeightedCapacity": st.sampled_from(["1", "4"])})
+templates = st.fixed_dictionaries({}, optional={"Overrides": st.lists(weights, max_size=2)})
+groups = st.fixed_dictionaries(
+    {
+        "AutoScalingGroupName": st.sampled_from(["web", "web-2", "a b", "x'y"]),
+        "MinSize": sizes,
+        "MaxSize": sizes,
+        "DesiredCapacity": sizes,
+        "DefaultCooldown": st.just(300),
+        "AvailabilityZones": st.just(["eu-west-1a"]),
+        "HealthCheckType": st.just("EC2"),
+        "CreatedTime": st.just("2026-01-01T00:00:00+00:00"),
+    },
+    optional={
+        "EnabledMetrics": st.lists(st.sampled_from([{"Metric": name} for name in METRICS]), max_size=5),
+        "MixedInstancesPolicy": st.fixed_dictionaries({}, optional={"LaunchTemplate": templates}),
+        "DesiredCapacityType": st.sampled_from(["units", "vcpu", "memory-mib"]),
+        "Tags": st.lists(st.sampled_from([{"Key": "team", "Value": "a"}, {"Key": "env", "Value": "b"}])),
+    },
+)
+listings = st.lists(groups, max_size=4, unique_by=lambda group: group["AutoScalingGroupName"])
+limits = st.fixed_dictionaries(
+    {}, optional={"MaxNumberOfAutoScalingGroups": sizes, "NumberOfAutoScalingGroups": sizes}
+)
+
+
+@given(listed=listings, account=limits)
+async def test_both_give_the_same_series(listed: list[dict[str, Any]], account: dict[str, Any]) -> None:
+    pages = [{"AutoScalingGroups": listed[:2]}, {"AutoScalingGroups": listed[2:]}]
+    answers: dict[str, Any] = {"describe_auto_scaling_groups": pages, "describe_account_limits": account}
+    written = await FakeAws(**answers).run_all_scans(COLLECTOR)
+    declared = await FakeAws(**answers).run_all_scans(collector_of(DECLARATIONS["autoscaling"]))
+    assert {key: comparable(one) for key, one in declared.items()} == {
+        key: comparable(one) for key, one in written.items()
+    }
+
+
+def comparable(observed: Observed) -> dict[str, Any]:
+    """The fields of a series, where a sum and a maximum of one metric, or two ways to quote, are the same."""
+    fields = {name: getattr(observed, name) for name in Observed.__dataclass_fields__}
+    if isinstance(reason := fields["usage"], Unobservable) and reason.enable_command:
+        fields["usage"] = (reason.reason, shlex.split(reason.enable_command))
+    for name in ("usage", "published_limit"):
+        if isinstance(usage := fields[name], Usage) and len(usage.terms) == 1 and usage.op is Op.MAX:
+            fields[name] = Usage(Op.SUM, usage.terms)
+    return fields
