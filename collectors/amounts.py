@@ -1,5 +1,6 @@
 """Arithmetic with numbers and metrics: where an operand is a metric or a usage, the result is a usage."""
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -25,7 +26,9 @@ def add(left: Any, right: Any) -> Any:
         return _sum([left, right])
     if is_metric(right):
         left, right = right, left
-    return _shifted(left, _number(right)) if is_metric(left) else left + right
+    if is_metric(left):
+        return _shifted(left, _number(right))
+    return left + right if _are_texts(left, right) else _finite(_number(left) + _number(right))
 
 
 def subtract(left: Any, right: Any) -> Any:
@@ -38,14 +41,14 @@ def subtract(left: Any, right: Any) -> Any:
     if is_metric(right):
         term, weight = _term(right)
         return Usage(Op.SUM, ((term, -weight),), offset=_number(left))
-    return left - right
+    return _finite(_number(left) - _number(right))
 
 
 def multiply(left: Any, right: Any) -> Any:
     """Return the product of two amounts, of which one at most is a metric."""
     if is_metric(right):
         left, right = right, left
-    return usage_of(left).scaled(_number(right)) if is_metric(left) else left * right
+    return _scaled(left, _number(right)) if is_metric(left) else _finite(_number(left) * _number(right))
 
 
 def divide(left: Any, right: Any) -> Any:
@@ -53,9 +56,10 @@ def divide(left: Any, right: Any) -> Any:
     if is_metric(left) and is_metric(right):
         (first, weight), (second, other_weight) = _term(left), _term(right)
         return Usage(Op.RATIO, ((first, weight), (second, other_weight)))
-    if right == 0:
+    divisor = _number(right)
+    if divisor == 0:
         return None
-    return usage_of(left).scaled(1 / _number(right)) if is_metric(left) else left / right
+    return _scaled(left, 1 / divisor) if is_metric(left) else _finite(_number(left) / divisor)
 
 
 def rate(value: Any) -> Usage:
@@ -68,19 +72,19 @@ def rise(value: Any) -> Usage:
     return Usage(Op.RISE, tuple(_flat_terms(_metric(value))))
 
 
-def sum_of(*values: Any) -> Any:
+def sum_of(first: Any, *others: Any) -> Any:
     """Return the sum of amounts; 0 of an empty list, None if one is unknown."""
-    return _reduced(values, _sum, sum, empty=0)
+    return _reduced((first, *others), _sum, sum, empty=0)
 
 
-def highest_of(*values: Any) -> Any:
+def highest_of(first: Any, *others: Any) -> Any:
     """Return the highest of amounts; None of an empty list, or if one is unknown."""
-    return _reduced(values, lambda items: Usage(Op.MAX, tuple(map(_term, items))), max)
+    return _reduced((first, *others), lambda items: Usage(Op.MAX, tuple(map(_term, items))), max)
 
 
-def lowest_of(*values: Any) -> Any:
+def lowest_of(first: Any, *others: Any) -> Any:
     """Return the lowest of amounts; None of an empty list, or if one is unknown."""
-    return _reduced(values, lambda items: Usage(Op.MIN, tuple(map(_term, items))), min)
+    return _reduced((first, *others), lambda items: Usage(Op.MIN, tuple(map(_term, items))), min)
 
 
 def _reduced(
@@ -123,11 +127,30 @@ def _shifted(value: Any, offset: float) -> Usage:
 
 def _metric(value: Any) -> Usage:
     if not is_metric(value):
-        raise TypeError(f"expected a metric, found {value!r}")
+        raise TypeError(f"expected a metric, found {type(value).__name__}")
     return usage_of(value)
 
 
-def _number(value: Any) -> float:
+def _scaled(value: Metric | Usage, factor: float) -> Usage:
+    """Return a usage times a factor; one below 0 would turn a maximum into a minimum."""
+    usage = usage_of(value)
+    if factor > 0 or usage.op is Op.SUM:
+        return usage.scaled(factor)
+    return Usage(Op.SUM, ((usage, factor),))
+
+
+def _are_texts(*values: Any) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"expected a number, found {value!r}")
-    return float(value)
+        raise TypeError(f"expected a number, found {type(value).__name__}")
+    return value
+
+
+def _finite(value: int | float) -> int | float:
+    """Return a number. Raises OverflowError for one that no float can hold."""
+    if not math.isfinite(float(value)):
+        raise OverflowError("expected a finite number")
+    return value

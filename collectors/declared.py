@@ -101,18 +101,19 @@ class _Run:
         """Describe the resources of a kind, and yield the series that need no kind listed later."""
         signals = self.part.immediate(kind)
 
-        async def describe(found: Found) -> tuple[Node, list[Observed]]:
+        async def describe(found: Found) -> tuple[Node | None, list[Observed]]:
             try:
                 node = await self._describe(kind, found)
             except Exception:
                 self.resources.unlisted[kind].add(found[0].resource.path)
                 raise
-            return node, list(self._observe(node, signals))
+            return node, list(self._observe(node, signals)) if node else []
 
         reported = partial(self._reported_resource, kind)
         try:
             async for _, (node, series) in self.aws.map(self._items(kind), describe, reported):
-                self._keep(node)
+                if node:
+                    self._keep(node)
                 for observed in series:
                     yield observed
         except Exception as error:
@@ -146,17 +147,14 @@ class _Run:
         if self.part.is_needed_later(node.kind):
             self._nodes.setdefault(node.kind, []).append(node)
 
-    async def _items(self, kind: str) -> AsyncIterator[Found]:
+    def _items(self, kind: str) -> AsyncIterator[Found]:
         """Yield the items that describe the resources of a kind, each with the resource's parent."""
         declared = self.declaration.resources[kind]
-        assert declared.list  # as for every kind but the whole account
-        items = self._listed(kind, declared.list) if declared.parent is None else self._parts(kind, declared)
-        async for parent, item in items:
-            if declared.where is None or declared.where.search(item):
-                yield parent, item
+        return self._parts(kind, declared) if declared.parent else self._listed(declared)
 
-    async def _listed(self, kind: str, declared: ListDeclaration) -> AsyncIterator[Found]:
-        async for item in self._call(declared, self._scope(self.resources.account)):
+    async def _listed(self, declared: ResourceDeclaration) -> AsyncIterator[Found]:
+        assert declared.list  # as for every kind but the whole account
+        async for item in self._call(declared.list, self._scope(self.resources.account)):
             yield self.resources.account, item
 
     async def _parts(self, kind: str, declared: ResourceDeclaration) -> AsyncIterator[Found]:
@@ -166,19 +164,28 @@ class _Run:
         self.resources.unlisted[kind] |= self.resources.unlisted[declared.parent]
 
         async def items_of(parent: Node) -> list[Any]:
-            if listed.fact and listed.fact not in parent.failed:
-                return _as_list(parent.fact(listed.fact), listed.fact)
             self.resources.unlisted[kind].add(parent.resource.path)
             if listed.fact:
-                return []
-            items = [item async for item in self._call(listed, self._scope(parent))]
-            self.resources.unlisted[kind].discard(parent.resource.path)
-            return items
+                items = parent.fact(listed.fact)
+            else:
+                items = [item async for item in self._call(listed, self._scope(parent))]
+            if items is not None:
+                self.resources.unlisted[kind].discard(parent.resource.path)
+            return _as_list(items, listed.fact or kind)
 
         parents = self._nodes.get(declared.parent, ())
         async for parent, items in self.aws.map(parents, items_of, lambda parent: parent.resource):
             for item in items:
                 yield parent, item
+        self._drop_deleted(declared.parent)
+
+    def _drop_deleted(self, kind: str) -> None:
+        """Forget the resources of a kind that were deleted after they were listed."""
+        nodes = self._nodes.get(kind, [])
+        for node in nodes:
+            if node.resource.path in self.aws.not_found:
+                self.resources.remove(node)
+        self._nodes[kind] = [node for node in nodes if node.resource.path not in self.aws.not_found]
 
     def _resource(self, kind: str, found: Found) -> Resource:
         """The resource that an item describes. Raises ExpressionError where the item has no id."""
@@ -197,17 +204,22 @@ class _Run:
         except (ExpressionError, JMESPathError):
             return found[0].resource
 
-    async def _describe(self, kind: str, found: Found) -> Node:
-        """Return the resource that an item describes, with its facts. Raises where its item is unreadable."""
+    async def _describe(self, kind: str, found: Found) -> Node | None:
+        """Return the resource that an item describes; None for one that does not count, or was deleted.
+
+        Raises where the item cannot be read.
+        """
         parent, item = found
         declared = self.declaration.resources[kind]
+        if declared.where and not declared.where.search(item):
+            return None
         node = Node(kind, self._resource(kind, found), parent)
         node.facts = {name: path.search(item) for name, path in declared.facts.items()}
         node.tags = tags_of(declared.tags and declared.tags.search(item))
         for call in declared.calls:
             await self._describe_by(call, node)
         self._compute_values(node, declared)
-        return node
+        return None if node.resource.path in self.aws.not_found else node
 
     async def _describe_by(self, call: CallDeclaration, node: Node) -> None:
         """Add the facts of a call to a resource; if it fails, that is reported, and they are unknown."""

@@ -71,6 +71,14 @@ class Resources:
         for kind, fact in self.declaration.resources[node.kind].refers.items():
             self._referring[node.kind, kind, str(node.fact(fact))].append(node)
 
+    def remove(self, node: Node) -> None:
+        """Remove a resource that turned out to be deleted."""
+        if self._by_id.pop((node.kind, str(node)), None):
+            for end in range(len(node.resource.path)):
+                self._within[node.kind, node.resource.path[:end]].remove(node)
+            for kind, fact in self.declaration.resources[node.kind].refers.items():
+                self._referring[node.kind, kind, str(node.fact(fact))].remove(node)
+
     def related(self, node: Node, kind: str) -> Node | list[Node] | None:
         """Return what a kind stands for at a resource.
 

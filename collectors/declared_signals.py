@@ -15,10 +15,10 @@ def observe(
 ) -> Observed | None:
     """Return the series of a signal at a resource; None where it does not exist there.
 
-    missing: kinds whose resources could not all be listed; what is counted over them is unknown then.
+    missing: kinds whose resources or facts could not all be read; what depends on them is unknown then.
     Raises ExpressionError for values of the wrong type.
     """
-    if signal.when and not missing and not signal.when.evaluate(scope):
+    if signal.when and (not signal.when.names.isdisjoint(missing) or not signal.when.evaluate(scope)):
         return None
     throttled = [usage for one in signal.throttled.values() if (usage := _usage(one, scope))]
     return Observed(
@@ -51,7 +51,7 @@ def _observed_usage(
     signal: SignalDeclaration, scope: NodeScope, missing: Sequence[str]
 ) -> Usage | float | Unobservable:
     if missing:
-        return Unobservable(f"not all could be listed: {', '.join(missing)}")
+        return Unobservable(f"not all could be read: {', '.join(missing)}")
     if reason := _reason(signal.unobservable, scope):
         return reason
     assert signal.usage  # as without one, a signal is never observable

@@ -5,16 +5,19 @@ does not return is None, and so is whatever is computed from it.
 """
 
 import ast
+import inspect
 import math
 import operator
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
 from typing import Any, Protocol
 
 from collectors import amounts
 
 MAX_LENGTH = 1000  # characters of an expression
+MAX_DEPTH = 60  # levels of an expression, such as the terms of a sum
 
 Evaluator = Callable[["Scope"], Any]
 
@@ -52,13 +55,29 @@ def parse_expression(text: str) -> Expression:
     """Parse an expression. Raises ExpressionError, with the part that is not understood."""
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"expected at most {MAX_LENGTH:,} characters, found {len(text):,}")
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ExpressionError(f"expected an expression, found {text!r}") from None
+    tree = _syntax_tree(text.strip())
+    _check_depth(tree)
     parser = _Parser()
     evaluate = parser.parse(tree)
     return Expression(text, frozenset(parser.names), frozenset(parser.attributes), evaluate)
+
+
+def _syntax_tree(text: str) -> ast.expr:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of Python's parser, which turns them into errors
+            return ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError, Warning):
+        raise ExpressionError(f"expected an expression, found {text!r}") from None
+
+
+def _check_depth(tree: ast.AST) -> None:
+    """Raise ExpressionError for a tree that Python's stack could not hold when it is parsed or evaluated."""
+    level: list[ast.AST] = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    if level:
+        raise ExpressionError(f"expected at most {MAX_DEPTH} levels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +108,12 @@ class _Parser:
         return evaluate
 
     def _parse_Constant(self, node: ast.Constant) -> Evaluator:
-        if node.value is not None and not isinstance(node.value, int | float | str):
+        value = node.value
+        if isinstance(value, int | float) and number(value) is None:
+            raise ExpressionError("expected a number below 1e308")
+        if value is not None and not isinstance(value, int | float | str):
             raise ExpressionError(f"expected a number or a text, found {ast.unparse(node)!r}")
-        return lambda _: node.value
+        return lambda _: value
 
     def _parse_Name(self, node: ast.Name) -> Evaluator:
         if node.id not in self._variables:
@@ -106,7 +128,7 @@ class _Parser:
 
         def attribute(scope: Scope) -> Any:
             value = owner(scope)
-            return None if value is None else value.fact(name)
+            return None if value is None else _checked(_fact, (value, name))
 
         return attribute
 
@@ -118,7 +140,7 @@ class _Parser:
 
     def _parse_Subscript(self, node: ast.Subscript) -> Evaluator:
         table, key = self.parse(node.value), self.parse(node.slice)
-        return lambda scope: table(scope).get(key(scope))
+        return lambda scope: _checked(_entry, (table(scope), key(scope)))
 
     def _parse_BinOp(self, node: ast.BinOp) -> Evaluator:
         left, right = self.parse(node.left), self.parse(node.right)
@@ -131,7 +153,7 @@ class _Parser:
         if isinstance(node.op, ast.Not):
             return lambda scope: not operand(scope)
         if isinstance(node.op, ast.USub):
-            return partial(_apply, operator.neg, (operand,))
+            return partial(_apply, _negative, (operand,))
         raise ExpressionError(f"expected - or not, found {ast.unparse(node)!r}")
 
     def _parse_BoolOp(self, node: ast.BoolOp) -> Evaluator:
@@ -162,23 +184,26 @@ class _Parser:
         def compare(scope: Scope) -> bool:
             values = [operand(scope) for operand in operands]
             pairs = zip(comparisons, values, values[1:], strict=False)
-            return all(comparison(left, right) for comparison, left, right in pairs)
+            return all(_checked(comparison, (left, right)) for comparison, left, right in pairs)
 
         return compare
 
     def _parse_GeneratorExp(self, node: ast.GeneratorExp) -> Evaluator:
         generator = node.generators[0]
         names = (generator.target, generator.iter)
-        if len(node.generators) != 1 or not all(isinstance(name, ast.Name) for name in names):
+        simple = len(node.generators) == 1 and not generator.is_async
+        if not (simple and all(isinstance(name, ast.Name) for name in names)):
             raise ExpressionError(f"expected one `for NAME in KIND`, found {ast.unparse(node)!r}")
         variable, kind = map(ast.unparse, names)
+        if not self._variables.keys().isdisjoint((variable, kind)):
+            raise ExpressionError(f"expected another variable and a kind, found {ast.unparse(node)!r}")
         items = self.parse(generator.iter)
         self._variables[variable] = kind
         conditions, element = [self.parse(condition) for condition in generator.ifs], self.parse(node.elt)
         del self._variables[variable]
 
         def generate(scope: Scope) -> list[Any]:
-            scopes = (_WithVariable(scope, variable, item) for item in items(scope) or ())
+            scopes = [_WithVariable(scope, variable, item) for item in _checked(_items, (items(scope),))]
             return [element(one) for one in scopes if all(condition(one) for condition in conditions)]
 
         return generate
@@ -188,6 +213,10 @@ class _Parser:
         if name not in FUNCTIONS or node.keywords:
             known = ", ".join(sorted(FUNCTIONS))
             raise ExpressionError(f"expected one of the functions {known}, found {ast.unparse(node)!r}")
+        try:
+            inspect.signature(FUNCTIONS[name]).bind(*node.args)
+        except TypeError as error:
+            raise ExpressionError(f"{name}: {error}") from None
         return partial(_apply_function, name, [self.parse(argument) for argument in node.args])
 
 
@@ -201,43 +230,103 @@ def _apply_function(name: str, arguments: Iterable[Evaluator], scope: Scope) -> 
     return _checked(FUNCTIONS[name], [argument(scope) for argument in arguments])
 
 
-def _checked(function: Callable[..., Any], values: list[Any]) -> Any:
+def _checked(function: Callable[..., Any], values: Iterable[Any]) -> Any:
     try:
         return function(*values)
-    except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise ExpressionError(f"{getattr(function, '__name__', 'operation')}: {error}") from None
 
 
-def _count(items: Any) -> int | None:
-    return None if items is None else len(items)
+def _fact(owner: Any, name: str) -> Any:
+    """Return a fact of one resource."""
+    if not hasattr(owner, "fact"):
+        raise TypeError(f"expected one resource, found {_shown(owner)}")
+    return owner.fact(name)
+
+
+def _entry(table: Any, key: Any) -> Any:
+    """Return an entry of a table; None if it has none."""
+    if table is None:
+        return None
+    if not isinstance(table, Mapping):
+        raise TypeError(f"expected a table, found {_shown(table)}")
+    return table.get(key)
+
+
+def _items(items: Any) -> list[Any]:
+    """Return a list, which is empty where it is None."""
+    if items is None:
+        return []
+    if not isinstance(items, list):
+        raise TypeError(f"expected a list, found {_shown(items)}")
+    return items
+
+
+def _shown(value: Any) -> str:
+    return f"a {type(value).__name__}"
 
 
 def _known(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function as one that returns None for None."""
 
+    @wraps(function)
     def of_known(*values: Any) -> Any:
         return None if None in values else function(*values)
 
-    of_known.__name__ = function.__name__
     return of_known
+
+
+def _negative(value: Any) -> Any:
+    return amounts.multiply(value, -1)
+
+
+def _count(items: Any) -> int:
+    """Return the number of items of a list."""
+    return len(_items(items))
+
+
+def _ceil(value: Any) -> int:
+    """Return the lowest integer that is not below a number."""
+    return math.ceil(value)
+
+
+def _floor(value: Any) -> int:
+    """Return the highest integer that is not above a number."""
+    return math.floor(value)
+
+
+def _starts_with(text: str, start: str) -> bool:
+    """Return whether a text starts with another."""
+    return str.startswith(text, start)
+
+
+def _ends_with(text: str, end: str) -> bool:
+    """Return whether a text ends with another."""
+    return str.endswith(text, end)
 
 
 def number(text: str | float) -> float | None:
     """Return a text as a finite number; None if it is none."""
     try:
         value = float(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return value if math.isfinite(value) else None
 
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     """Return an order that is false where a value is unknown."""
-    return lambda left, right: left is not None and right is not None and compare(left, right)
+
+    @wraps(compare)
+    def ordered(left: Any, right: Any) -> bool:
+        return left is not None and right is not None and compare(left, right)
+
+    return ordered
 
 
 def _contains(item: Any, container: Any) -> bool:
-    return container is not None and item in container
+    """Return whether a list has an item, or a text a part; false where either is unknown."""
+    return item is not None and container is not None and item in container
 
 
 ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -264,10 +353,10 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "sum": amounts.sum_of,
     "max": amounts.highest_of,
     "min": amounts.lowest_of,
-    "count": _count,
+    "count": _known(_count),
     "number": number,
-    "ceil": _known(math.ceil),
-    "floor": _known(math.floor),
-    "starts_with": _known(str.startswith),
-    "ends_with": _known(str.endswith),
+    "ceil": _known(_ceil),
+    "floor": _known(_floor),
+    "starts_with": _known(_starts_with),
+    "ends_with": _known(_ends_with),
 }

@@ -123,6 +123,12 @@ def _first(node: Node, of: Type) -> Type:
     return first
 
 
+def _last(node: Node, of: Type) -> Type:
+    """The type of the second of two values, which is that of both where the first is there."""
+    *_, last = [type_of(child, of) for child in node["children"]]
+    return last
+
+
 def _function(node: Node, of: Type) -> Type:
     name, arguments = node["value"], node["children"]
     values = [type_of(one, of) for one in arguments if one["type"] != "expref"]
@@ -154,7 +160,7 @@ _RESOLVERS: Mapping[str, Callable[[Node, Type], Type]] = {
     "flatten": _flatten,
     "comparator": _scalar,
     "not_expression": _scalar,
-    "and_expression": _first,
+    "and_expression": _last,
     "or_expression": _first,
     "multi_select_list": lambda node, of: ListType(_scalar(node, of)),
     "multi_select_dict": _dictionary,

@@ -156,6 +156,8 @@ class Signal(_Model):
     drains: the usage is what is gone of a budget, such as burst credits, so that the time to its exhaustion
         at the present rate matters.
     pending_for (in YAML: `for`): minutes that a breach must last before its alert fires.
+    command: the AWS command of the first remedy, with {kind} for the ids of the resource's path and {region};
+        what the user has to choose is in capitals.
     throttled_unit: the unit in which CloudWatch counts throttled demand, such as records or calls; None where
         it does not. saturation: how it is counted. tolerance: the amount of it that raises no alert.
     """
@@ -182,6 +184,7 @@ class Signal(_Model):
     saturation: NonEmpty
     caveats: tuple[NonEmpty, ...] = ()
     remedy: tuple[NonEmpty, ...] = Field(min_length=1)
+    command: NonEmpty | None = None
     docs: tuple[Annotated[str, Field(pattern=r"^https://docs\.aws\.amazon\.com/")], ...] = Field(min_length=1)
 
     @property

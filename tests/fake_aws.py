@@ -15,6 +15,7 @@ from botocore.validate import validate_parameters
 from prometheus_client import CollectorRegistry
 
 from collectors.base import Collector, Observed, ScanFunction
+from collectors.iam_actions import iam_action
 from monitor.aws.cell import Cell
 from monitor.aws.clients import EXTRA_PAGINATIONS, ClientCache
 from monitor.aws.clock import AwsClock
@@ -32,25 +33,6 @@ REJECTED_BESIDE_TOKEN = re.compile(
 
 SERVICE_MODELS = botocore.session.get_session()
 ACCOUNT_ID = "123456789012"
-
-# Actions that IAM names otherwise than the operation that needs them (Service Authorization Reference).
-IAM_ACTIONS = {
-    "apigateway:GetAccount": "apigateway:GET",
-    "apigateway:GetRestApis": "apigateway:GET",
-    "apigateway:GetStages": "apigateway:GET",
-    "apigateway:GetUsage": "apigateway:GET",
-    "apigateway:GetUsagePlans": "apigateway:GET",
-    "apigatewayv2:GetApis": "apigateway:GET",
-    "apigatewayv2:GetStages": "apigateway:GET",
-    "s3:ListBuckets": "s3:ListAllMyBuckets",
-    "s3:ListBucketMetricsConfigurations": "s3:GetMetricsConfiguration",
-}
-IAM_PREFIXES = {"service-quotas": "servicequotas"}
-
-
-def iam_action(service: str, operation: str) -> str:
-    """The IAM action that an operation needs."""
-    return IAM_ACTIONS.get(f"{service}:{operation}", f"{IAM_PREFIXES.get(service, service)}:{operation}")
 
 
 def denied(operation: str = "Operation", code: str = "AccessDeniedException") -> ClientError:
@@ -141,6 +123,10 @@ class FakeClientCache(ClientCache):
 
     async def pagination(self, service: str, operation: str) -> Pagination | None:
         return pagination_of(service, operation)
+
+    async def error_codes(self, service: str, operation: str) -> frozenset[str]:
+        model: Any = SERVICE_MODELS.get_service_model(service)
+        return frozenset(shape.error_code for shape in model.operation_model(operation).error_shapes)
 
 
 class FakeCell(Cell):

@@ -23,7 +23,7 @@ from monitor.aws.failure import (
     is_retryable,
     with_operation_name,
 )
-from monitor.aws.not_found import not_found_error
+from monitor.aws.not_found import ResourceNotFoundError, not_found_code, not_found_error
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.telemetry import AwsTelemetry
 
@@ -121,7 +121,7 @@ class Cell:
                 self.telemetry.calls.labels(service, operation, error_code(error)).inc()
                 if isinstance(error, ClientError):
                     self.clock.observe(date_header(error.response))
-                if not_found := not_found_error(service, error):
+                if not_found := await self._not_found(service, operation, error):
                     raise not_found from error
                 in_flight += clock() - started_at
                 is_last = attempt == self.max_attempts or in_flight >= CALL_TIMEOUT
@@ -131,6 +131,13 @@ class Cell:
                 self.telemetry.calls.labels(service, operation, "").inc()
                 return response
         raise AssertionError("the last attempt returns or raises")
+
+    async def _not_found(
+        self, service: str, operation: str, error: Exception
+    ) -> ResourceNotFoundError | None:
+        if not not_found_code(error):
+            return None
+        return not_found_error(service, error, await self.clients.error_codes(service, operation))
 
     async def _prepare_retry(self, error: Exception, credentials: ReadOnlyCredentials, attempt: int) -> bool:
         """Refresh the credentials or wait, as the error requires. Return false if a retry cannot succeed."""

@@ -21,6 +21,7 @@ from aiobotocore.session import AioSession
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader, create_loader
+from botocore.model import ServiceModel
 
 from monitor.aws.pagination import Pagination
 from monitor.lib.telemetry import VERSION
@@ -179,6 +180,14 @@ class ClientCache:
         return paginator and Pagination(
             paginator["input_token"], paginator["output_token"], paginator.get("more_results", "")
         )
+
+    async def error_codes(self, service: str, operation: str) -> frozenset[str]:
+        """Return the codes of the errors that botocore's model names for an operation."""
+        return await asyncio.to_thread(self._load_error_codes, service, operation)
+
+    def _load_error_codes(self, service: str, operation: str) -> frozenset[str]:
+        model = ServiceModel(self._loader.load_service_model(service, "service-2"), service)
+        return frozenset(shape.error_code for shape in model.operation_model(operation).error_shapes)
 
     async def aclose(self) -> None:
         """Close all connections; clients are created again when they are needed."""

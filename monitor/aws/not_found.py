@@ -1,32 +1,47 @@
 """Errors for a resource that does not exist: usually it was deleted after it was listed."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 
 from botocore.exceptions import ClientError
 
 from monitor.lib.errors import HeadroomError
 
-# Error codes by service, from botocore's models of the operations in use. SQS also returns the code of its
-# former protocol, in the header x-amzn-query-error.
-NOT_FOUND_CODES: Mapping[str, frozenset[str]] = {
-    "apigateway": frozenset({"NotFoundException"}),
-    "apigatewayv2": frozenset({"NotFoundException"}),
-    "kinesis": frozenset({"ResourceNotFoundException"}),
-    "lambda": frozenset({"ResourceNotFoundException"}),
+# Codes that the models of the operations in use do not name. SQS also returns the code of its former
+# protocol, in the header x-amzn-query-error.
+UNMODELLED_CODES: Mapping[str, frozenset[str]] = {
     "s3": frozenset({"NoSuchBucket"}),
     "sqs": frozenset({"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}),
 }
+NOT_FOUND = re.compile(r"NotFound(Exception|Fault)?$|^NoSuch|NotExist$|NonExistent")
+NOT_LISTED = frozenset(
+    {"service-quotas"}
+)  # its quotas are named by the catalogue: a missing one is a failure
+OF_OTHERS = re.compile(r"^KMS|^Kms")  # a missing key is not a missing resource
 
 
 class ResourceNotFoundError(HeadroomError, ClientError):
     """The resource that a call names does not exist."""
 
 
-def not_found_error(service: str, error: Exception) -> ResourceNotFoundError | None:
-    """The error as a ResourceNotFoundError; None when it is any other error."""
+def not_found_code(error: Exception) -> str | None:
+    """The code of an error that may mean that a resource does not exist; None for any other error."""
     if not isinstance(error, ClientError):
         return None
-    code = error.response.get("Error", {}).get("Code")
-    if code not in NOT_FOUND_CODES.get(service, ()):
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return code if NOT_FOUND.search(code) and not OF_OTHERS.search(code) else None
+
+
+def not_found_error(
+    service: str, error: Exception, modelled: Collection[str]
+) -> ResourceNotFoundError | None:
+    """The error as a ResourceNotFoundError; None when it is any other error.
+
+    modelled: the codes of the operation's errors by botocore's model. EC2 models none, and has codes such as
+    InvalidVolume.NotFound.
+    """
+    code = not_found_code(error)
+    if not code or not isinstance(error, ClientError) or service in NOT_LISTED:
         return None
-    return ResourceNotFoundError(error.response, error.operation_name)
+    is_known = code in modelled or code in UNMODELLED_CODES.get(service, ()) or service == "ec2"
+    return ResourceNotFoundError(error.response, error.operation_name) if is_known else None

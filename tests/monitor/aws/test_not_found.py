@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.parsers import create_parser
 
-from monitor.aws.not_found import NOT_FOUND_CODES, ResourceNotFoundError, not_found_error
+from monitor.aws.not_found import ResourceNotFoundError, not_found_error
 from tests.fake_aws import SERVICE_MODELS, denied
 from tests.kinesis_answers import stream_summary
 from tests.monitor.polling.inventories import (
@@ -24,9 +24,6 @@ from tests.monitor.polling.inventories import (
 )
 
 QUOTAS: dict[str, Any] = {"get_service_quota": quota(1000.0)}
-MAY_BE_TOLD = {  # codes that are no error's name in the models, and where they are from
-    "AWS.SimpleQueueService.NonExistentQueue": "the header x-amzn-query-error of SQS",
-}
 NO_SUCH_CODE = "NoSuchResourceException"
 FILTERED = {"MetricsConfigurationList": [{"Id": "logs", "Filter": {"Prefix": "logs/"}}]}
 THROTTLED = {"methodSettings": {"*/*": {"throttlingRateLimit": 100.0}}}
@@ -40,6 +37,11 @@ SHARD = {
 
 def nonexistent(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "it does not exist"}}, "Describe")
+
+
+def error_codes(service: str, operation: str) -> set[str]:
+    model: Any = SERVICE_MODELS.get_service_model(service)
+    return {shape.error_code for shape in model.operation_model(operation).error_shapes}
 
 
 def unless_gone(code: str, answer: Any) -> Any:
@@ -180,11 +182,25 @@ async def test_a_quota_that_does_not_exist_is_a_failure() -> None:
     assert [code for _, _, code in world.failures] == [NO_SUCH_CODE]
 
 
-@pytest.mark.parametrize("service", sorted(NOT_FOUND_CODES))
-def test_every_code_is_one_that_the_service_has(service: str) -> None:
-    model: Any = SERVICE_MODELS.get_service_model(service)
-    named = {shape.error_code for shape in model.error_shapes}
-    assert NOT_FOUND_CODES[service] <= named | MAY_BE_TOLD.keys()
+@pytest.mark.parametrize(
+    ("service", "operation", "code"),
+    [
+        ("apigateway", "GetStages", "NotFoundException"),
+        ("dynamodb", "DescribeTable", "ResourceNotFoundException"),
+        ("ec2", "DescribeVolumes", "InvalidVolume.NotFound"),
+        ("elbv2", "DescribeListeners", "LoadBalancerNotFound"),
+        ("iam", "GetRole", "NoSuchEntity"),
+        ("rds", "DescribeDBClusters", "DBClusterNotFoundFault"),
+        ("s3", "ListBucketMetricsConfigurations", "NoSuchBucket"),
+        ("stepfunctions", "DescribeStateMachine", "StateMachineDoesNotExist"),
+    ],
+)
+def test_the_model_of_the_operation_tells_which_codes_mean_that_a_resource_is_gone(
+    service: str, operation: str, code: str
+) -> None:
+    assert isinstance(
+        not_found_error(service, nonexistent(code), error_codes(service, operation)), ResourceNotFoundError
+    )
 
 
 def test_sqs_reports_a_missing_queue_by_the_code_of_its_former_protocol() -> None:
@@ -199,11 +215,14 @@ def test_sqs_reports_a_missing_queue_by_the_code_of_its_former_protocol() -> Non
         model.operation_model("GetQueueAttributes").output_shape,
     )
     told = ClientError(parsed, "GetQueueAttributes")
-    assert isinstance(not_found_error("sqs", told), ResourceNotFoundError)
+    codes = error_codes("sqs", "GetQueueAttributes")
+    assert isinstance(not_found_error("sqs", told, codes), ResourceNotFoundError)
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "KMSNotFoundException", "ThrottlingException"])
 def test_another_error_says_nothing_about_the_resource(code: str) -> None:
-    assert not_found_error("kinesis", nonexistent(code)) is None
-    assert not_found_error("kinesis", TimeoutError()) is None
-    assert not_found_error("cloudwatch", nonexistent("ResourceNotFoundException")) is None
+    codes = error_codes("kinesis", "GetRecords")
+    assert not_found_error("kinesis", nonexistent(code), codes) is None
+    assert not_found_error("kinesis", TimeoutError(), codes) is None
+    gone = nonexistent("ResourceNotFoundException")
+    assert not_found_error("cloudwatch", gone, error_codes("cloudwatch", "GetMetricData")) is None
