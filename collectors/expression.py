@@ -285,12 +285,12 @@ def _count(items: Any) -> int:
     return len(_items(items))
 
 
-def _ceil(value: Any) -> int:
+def _ceil(value: float) -> int:
     """Return the lowest integer that is not below a number."""
     return math.ceil(value)
 
 
-def _floor(value: Any) -> int:
+def _floor(value: float) -> int:
     """Return the highest integer that is not above a number."""
     return math.floor(value)
 

@@ -1,11 +1,21 @@
 """Paths into AWS's responses: JMESPath, with three functions for the parts of texts such as ARNs."""
 
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from jmespath import Options
 from jmespath import compile as compile_path
 from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions, signature
+from jmespath.parser import ParsedResult
+
+MAX_LENGTH = 1000  # characters of a path
+MAX_DEPTH = 60  # levels of its syntax tree
+
+Node = Mapping[str, Any]  # of a parsed path
 
 
 class _TextFunctions(Functions):
@@ -28,21 +38,28 @@ class _TextFunctions(Functions):
 
 
 OPTIONS = Options(custom_functions=_TextFunctions())
+# The types of the arguments of each function; no types mean any.
+SIGNATURES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
+    name: entry["signature"] for name, entry in _TextFunctions.FUNCTION_TABLE.items()
+}
 
 
 class ResponsePath:
-    """A JMESPath. Raises ValueError for a text that is none.
+    """A JMESPath. Raises ValueError for a text that is none, or that calls no function of JMESPath.
 
     parsed: its syntax tree, for `collectors.response_types`.
     """
 
     def __init__(self, text: str) -> None:
-        try:
-            compiled = compile_path(text)
-        except JMESPathError as error:
-            reason = str(error).splitlines()[0]
-            raise ValueError(f"expected a JMESPath, found {text!r}: {reason}") from None
-        self.text, self.parsed, self._compiled = text, compiled.parsed, compiled
+        if len(text) > MAX_LENGTH:
+            raise ValueError(f"expected at most {MAX_LENGTH:,} characters, found {len(text):,}")
+        self.text, self._compiled = text, _compiled(text)
+        self.parsed: Node = self._compiled.parsed
+        for node in _nodes(self.parsed):
+            if node["type"] == "function_expression":
+                _check_function(node)
+            elif node["type"] == "slice" and node["children"][2] == 0:
+                raise ValueError(f"expected a step of a slice that is not 0, found {text!r}")
 
     def __repr__(self) -> str:
         return f"ResponsePath({self.text!r})"
@@ -50,3 +67,38 @@ class ResponsePath:
     def search(self, value: Any) -> Any:
         """Return what the path yields of a value; None for nothing. Raises JMESPathError for a wrong type."""
         return self._compiled.search(value, options=OPTIONS)
+
+
+def _compiled(text: str) -> ParsedResult:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PendingDeprecationWarning)  # of texts without quotes in backticks
+            return compile_path(text)
+    except (JMESPathError, json.JSONDecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"expected a JMESPath, found {text!r}: {reason}") from None
+    except RecursionError:
+        raise ValueError(f"expected at most {MAX_DEPTH} levels, found {text!r}") from None
+
+
+def _nodes(parsed: Node) -> Iterator[Node]:
+    """Yield the nodes of a syntax tree. Raises ValueError for one that is too deep to be evaluated."""
+    level = [parsed]
+    for _ in range(MAX_DEPTH):
+        yield from level
+        level = [child for node in level for child in node["children"] if isinstance(child, Mapping)]
+    if level:
+        raise ValueError(f"expected at most {MAX_DEPTH} levels")
+
+
+def _check_function(node: Node) -> None:
+    """Raise ValueError for a function that does not exist, or not with this number of arguments."""
+    name, given = node["value"], len(node["children"])
+    if name not in SIGNATURES:
+        similar = get_close_matches(name, SIGNATURES, n=1)
+        raise ValueError(f"no function {name}{f'; did you mean {similar[0]}?' if similar else ''}")
+    arguments = SIGNATURES[name]
+    variadic = bool(arguments[-1].get("variadic"))
+    if given < len(arguments) or (given > len(arguments) and not variadic):
+        least = "at least " if variadic else ""
+        raise ValueError(f"expected {least}{len(arguments)} arguments of {name}, found {given}")

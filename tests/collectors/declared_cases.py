@@ -160,9 +160,9 @@ def usage_text(usage: Usage | float | Unobservable | Metric) -> Any:
 
 
 def _weighted(term: Metric | Usage, weight: float) -> str:
-    text = usage_text(term)
-    if abs(weight - PER_MINUTE) < 1e-12:
-        return f"rate({text})"
+    text, per_minute = usage_text(term), round(weight / PER_MINUTE, 9)
+    if round(weight, 9) != round(weight, 4):  # a rate
+        return f"rate({text})" if per_minute == 1 else f"{per_minute:g} * rate({text})"
     return text if weight == 1 else f"{weight:g} * {text}"
 
 
