@@ -57,9 +57,10 @@ def divide(left: Any, right: Any) -> Any:
         (first, weight), (second, other_weight) = _term(left), _term(right)
         return Usage(Op.RATIO, ((first, weight), (second, other_weight)))
     divisor = _number(right)
-    if divisor == 0:
-        return None
-    return _scaled(left, 1 / divisor) if is_metric(left) else _finite(_number(left) / divisor)
+    if is_metric(left):
+        return _scaled(left, 1 / divisor) if divisor else None
+    dividend = _number(left)
+    return _finite(dividend / divisor) if divisor else None
 
 
 def rate(value: Any) -> Usage:

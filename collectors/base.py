@@ -267,7 +267,7 @@ class Observed:
         far as its bounds allow.
     judged: False if the metrics are not the limited quantity and only bound it. They are shown as bounds, at
         most `upper_bound` where `usage` is `zero_of` it, and throttled demand alone is judged.
-    tags: the tags that AWS returns with the resource (see `Collector.arn_template` for others).
+    tags: the tags that AWS returns with the resource (see `Collector.arns` for others).
     """
 
     signal: str
@@ -397,8 +397,9 @@ class Collector:
         limits on control-plane calls are shared with all other tools of the account.
     publication_delay: minutes after the end of a minute until its metrics are assumed to be complete; used
         until the delay of the namespace is measured.
-    arn_template: the ARN of a resource, with {partition}, {region}, {account} and {name}, by which the tags
-        of its series and of all of its parts are read. Empty: `Observed.tags` are all tags.
+    arns: the ARNs of resources by their kind, with {partition}, {region}, {account_id} and {kind} for each id
+        of the path, by which the tags of their series and of all of their parts are read. Empty:
+        `Observed.tags` are all tags.
     """
 
     service: str
@@ -407,4 +408,4 @@ class Collector:
     iam_actions: tuple[str, ...]
     call_rates: Mapping[str, float] = field(default_factory=dict)
     publication_delay: int = 3
-    arn_template: str = ""
+    arns: Mapping[str, str] = field(default_factory=dict)

@@ -12,11 +12,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 from collectors.base import Metric
 from collectors.expression import Expression, parse_expression
 from collectors.response_path import ResponsePath
-from rules.limits import NamedUnit
+from rules.limits import PLACEHOLDER, NamedUnit
 from rules.units import COUNT
 
 ACCOUNT_KIND = "account"
-PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 ID = "id"  # the fact that every resource has
 PATH_NAMES = frozenset({"region", "account_id", "partition"})  # of the cell, in every template

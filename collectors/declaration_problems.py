@@ -138,7 +138,8 @@ def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]
         yield from _attribute_problems(declaration, (*where, "values", name), value)
         known_names.add(name)
     yield from _template_names((*where, "dimensions"), declared.dimensions, known_names)
-    yield from _template_names((*where, "arn"), declared.arn or "", known_names)
+    arn_names = {*PATH_NAMES, *declaration.lineage(kind)}
+    yield from _template_names((*where, "arn"), declared.arn or "", arn_names)
     own = _facts(declaration, kind)
     yield from _unknown((*where, "refers"), "a fact", declared.refers.values(), own)
     yield from _unknown((*where, "created"), "a fact", [declared.created] if declared.created else [], own)

@@ -41,6 +41,7 @@ def collector_of(declaration: Declaration) -> Collector:
         iam_actions=tuple(sorted({iam_action(*operation) for operation in operations})),
         call_rates={":".join(call.call): call.rate for call in calls if call.call and call.rate},
         publication_delay=declaration.delay,
+        arns={kind: one.arn for kind, one in declaration.resources.items() if one.arn},
     )
 
 

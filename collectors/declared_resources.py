@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from collectors.base import Aws, Metric
-from collectors.declaration import ACCOUNT_KIND, ID, PLACEHOLDER, Declaration
+from collectors.declaration import ACCOUNT_KIND, ID, Declaration
 from collectors.expression import Expression, ExpressionError
 from collectors.resource import ACCOUNT, Resource, ResourcePath
+from rules.limits import PLACEHOLDER
 
 
 class MissingValueError(ExpressionError):

@@ -1,13 +1,13 @@
 """Evaluates the signals of declared services at a resource."""
 
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
 from collectors.base import Metric, Observed, Unobservable, Usage, epoch_seconds, total
-from collectors.declaration import PLACEHOLDER, SignalDeclaration, UnobservableDeclaration
+from collectors.declaration import SignalDeclaration, UnobservableDeclaration
 from collectors.declared_resources import MissingValueError, NodeScope
 from collectors.expression import Expression, ExpressionError
+from rules.limits import fill_command
 
 
 def observe(
@@ -104,5 +104,4 @@ def _reason(declared: UnobservableDeclaration | None, scope: NodeScope) -> Unobs
 
 
 def _command(template: str, scope: NodeScope) -> str:
-    """Return a command with the values of its placeholders quoted for a shell."""
-    return PLACEHOLDER.sub(lambda match: shlex.quote(scope.render(match[0])), template)
+    return fill_command(template, lambda name: scope.render(f"{{{name}}}"))

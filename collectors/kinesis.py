@@ -277,5 +277,5 @@ COLLECTOR = Collector(
         "kinesis:ListStreams": 5,
         "kinesis:ListStreamConsumers": 5,
     },
-    arn_template="arn:{partition}:kinesis:{region}:{account}:stream/{name}",
+    arns={"stream": "arn:{partition}:kinesis:{region}:{account_id}:stream/{stream}"},
 )

@@ -226,5 +226,5 @@ COLLECTOR = Collector(
         "lambda:ListProvisionedConcurrencyConfigs",
     ),
     call_rates={"lambda": 13},  # of the 15 per second that all control-plane calls of an account share
-    arn_template="arn:{partition}:lambda:{region}:{account}:function:{name}",
+    arns={"function": "arn:{partition}:lambda:{region}:{account_id}:function:{function}"},
 )

@@ -1,6 +1,6 @@
 """The resources that have limits, with their ids and names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 ResourcePath = tuple[str, ...]  # AWS's ids of a resource, those of its parents first
@@ -14,19 +14,23 @@ class Resource:
     ("orders", "shardId-000000000000"), which alone identify the resource; that of the whole account is empty.
     names: a name for each id of the path, if any differs from its id; otherwise empty. Names may change,
     and several resources may share one. containing_paths: the paths of further resources that it is a part
-    of, as a prefix of keys is a part of all shorter prefixes.
+    of, as a prefix of keys is a part of all shorter prefixes. parent_kinds: the kinds of its parents, in the
+    order of the path. zone: the Availability Zone, of a resource that is in one.
     """
 
     kind: str = field(compare=False)
     path: ResourcePath
     names: tuple[str, ...] = field(default=(), compare=False)
     containing_paths: tuple[ResourcePath, ...] = field(default=(), compare=False)
+    parent_kinds: tuple[str, ...] = field(default=(), compare=False)
+    zone: str = field(default="", compare=False)
 
     def child(self, kind: str, identity: str, name: str = "") -> "Resource":
         """A part of this resource. name: where it differs from the id."""
         named = self.names or name
         names = (*(self.names or self.path), name or identity) if named else ()
-        return Resource(kind, (*self.path, identity), names)
+        parent_kinds = (*self.parent_kinds, self.kind) if self.path else ()
+        return Resource(kind, (*self.path, identity), names, parent_kinds=parent_kinds, zone=self.zone)
 
     @property
     def display_name(self) -> str:
@@ -43,6 +47,11 @@ class Resource:
             return "".join(self.path)
         parents = (part.replace("%", "%25").replace("/", "%2F") for part in self.path[:-1])
         return "/".join((*parents, self.path[-1]))
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        """The ids of the path by kind, as in {"stream": "orders", "shard": "shardId-000000000000"}."""
+        return dict(zip((*self.parent_kinds, self.kind), self.path, strict=False))
 
     @property
     def labels(self) -> dict[str, str]:

@@ -3,16 +3,14 @@
 A path to a field that no response has would yield nothing forever, and look like an answer without it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-SCALAR_FUNCTIONS = frozenset(
-    {"contains", "ends_with", "join", "length", "starts_with", "sum", "to_number", "type"}
-)
+from collectors.response_path import SIGNATURES, Node
+
 # Functions that return an item of their first argument, or the argument itself in another order.
 ITEM_FUNCTIONS = frozenset({"max", "max_by", "min", "min_by"})
 SAME_FUNCTIONS = frozenset({"reverse", "sort", "sort_by"})
@@ -36,8 +34,32 @@ class FieldsType:
     fields: Mapping[str, "Type"]
 
 
-Type = Shape | ListType | FieldsType | None  # None: anything
-Node = Mapping[str, Any]  # of a parsed path
+@dataclass(frozen=True, slots=True)
+class ScalarType:
+    """A value that a path computes. name: its type as JMESPath names it."""
+
+    name: str
+
+
+# What functions return that compute a value.
+RESULTS: Mapping[str, ScalarType] = {
+    **dict.fromkeys(("contains", "ends_with", "starts_with"), ScalarType("boolean")),
+    **dict.fromkeys(("abs", "avg", "ceil", "floor", "length", "sum", "to_number"), ScalarType("number")),
+    **dict.fromkeys(
+        ("after", "after_last", "before", "join", "to_string", "type"),
+        ScalarType("string"),
+    ),
+}
+
+Type = Shape | ListType | FieldsType | ScalarType | None  # None: anything
+# JMESPath's types of botocore's; those that are left out can be anything.
+JMESPATH_TYPES: Mapping[str, str] = {
+    **dict.fromkeys(("integer", "long", "float", "double"), "number"),
+    **dict.fromkeys(("string", "character"), "string"),
+    "boolean": "boolean",
+    "list": "array",
+    **dict.fromkeys(("structure", "map"), "object"),
+}
 
 
 def type_of(node: Node, of: Type) -> Type:
@@ -54,11 +76,22 @@ def item_of(of: Type) -> Type:
         return of.item
     if isinstance(of, ListShape):
         return of.member
+    if _is_document(of):
+        return None
     raise PathError(f"expected a list, found {_name(of)}")
 
 
 def _name(of: Type) -> str:
-    return f"{of.name} ({of.type_name})" if isinstance(of, Shape) else "an object"
+    if isinstance(of, Shape):
+        return f"{of.name} ({of.type_name})"
+    if isinstance(of, ScalarType):
+        return f"a {of.name}"
+    return "a list" if isinstance(of, ListType) else "an object"
+
+
+def _is_document(of: Type) -> bool:
+    """Return whether a shape is that of any JSON."""
+    return isinstance(of, StructureShape) and bool(getattr(of, "is_document_type", False))
 
 
 def _chain(node: Node, of: Type) -> Type:
@@ -75,7 +108,7 @@ def _field(node: Node, of: Type) -> Type:
             return None
         case FieldsType():
             members: Mapping[str, Type] = of.fields
-        case StructureShape() if not getattr(of, "is_document_type", False):
+        case StructureShape() if not _is_document(of):
             members = of.members
         case MapShape():
             found: Type = of.value
@@ -103,6 +136,8 @@ def _projection(node: Node, of: Type) -> Type:
 def _value_projection(node: Node, of: Type) -> Type:
     left, right = node["children"]
     values = type_of(left, of)
+    if not (values is None or isinstance(values, FieldsType | MapShape | StructureShape)):
+        raise PathError(f"expected an object, found {_name(values)}")
     return ListType(type_of(right, values.value if isinstance(values, MapShape) else None))
 
 
@@ -111,10 +146,17 @@ def _flatten(node: Node, of: Type) -> Type:
     return ListType(item_of(item)) if isinstance(item, ListType | ListShape) else ListType(item)
 
 
-def _scalar(node: Node, of: Type) -> Type:
+def _items(node: Node, of: Type) -> Type:
+    """The type of a list of several values, which may be of any types."""
     for child in node["children"]:
         type_of(child, of)
-    return None
+    return ListType(None)
+
+
+def _boolean(node: Node, of: Type) -> Type:
+    for child in node["children"]:
+        type_of(child, of)
+    return ScalarType("boolean")
 
 
 def _first(node: Node, of: Type) -> Type:
@@ -129,8 +171,27 @@ def _last(node: Node, of: Type) -> Type:
     return last
 
 
+def _check_arguments(name: str, arguments: Sequence[Node], of: Type) -> None:
+    """Raise PathError for an argument of a type that the function does not take."""
+    for one, expected in zip(arguments, SIGNATURES[name], strict=False):
+        types = {each.partition("-")[0] for each in expected["types"]}
+        found = None if one["type"] == "expref" else _jmespath_type(type_of(one, of))
+        if found and types and found not in types:
+            raise PathError(f"expected {' or '.join(sorted(types))} in {name}, found {found}")
+
+
+def _jmespath_type(of: Type) -> str | None:
+    """The type as JMESPath names it; None where it can be any."""
+    if isinstance(of, Shape):
+        return None if _is_document(of) else JMESPATH_TYPES.get(of.type_name)
+    if isinstance(of, ScalarType):
+        return of.name
+    return {ListType: "array", FieldsType: "object"}.get(type(of))
+
+
 def _function(node: Node, of: Type) -> Type:
     name, arguments = node["value"], node["children"]
+    _check_arguments(name, arguments, of)
     values = [type_of(one, of) for one in arguments if one["type"] != "expref"]
     listed = next((value for value in values if isinstance(value, ListType | ListShape)), None)
     for one in arguments:
@@ -140,7 +201,7 @@ def _function(node: Node, of: Type) -> Type:
                 return ListType(mapped)
     if name in SAME_FUNCTIONS:
         return listed
-    return item_of(listed) if name in ITEM_FUNCTIONS else None
+    return item_of(listed) if name in ITEM_FUNCTIONS else RESULTS.get(name)
 
 
 def _dictionary(node: Node, of: Type) -> Type:
@@ -158,11 +219,11 @@ _RESOLVERS: Mapping[str, Callable[[Node, Type], Type]] = {
     "filter_projection": _projection,
     "value_projection": _value_projection,
     "flatten": _flatten,
-    "comparator": _scalar,
-    "not_expression": _scalar,
+    "comparator": _boolean,
+    "not_expression": _boolean,
     "and_expression": _last,
     "or_expression": _first,
-    "multi_select_list": lambda node, of: ListType(_scalar(node, of)),
+    "multi_select_list": _items,
     "multi_select_dict": _dictionary,
     "function_expression": _function,
 }

@@ -176,7 +176,10 @@ def filter_series(
     if prefix_filter.narrowed_by:
         name = f"{prefix_filter.prefix} (filter {prefix_filter.id})"
         path = (*resource.path, prefix_filter.id)
-        resource = Resource("filter", path, (bucket, name), resource.containing_paths)
+        parent_kinds = (*resource.parent_kinds, resource.kind)
+        resource = replace(
+            resource, kind="filter", path=path, names=(bucket, name), parent_kinds=parent_kinds
+        )
         reason = f"the filter is narrowed by {prefix_filter.narrowed_by}"
         reason += ", so that it counts a part of the prefix's requests"
         bound_reason = Unobservable(reason, command(prefix_filter.prefix))
@@ -221,5 +224,5 @@ COLLECTOR = Collector(
     metrics=(*REQUESTS, errors, error_ratio),
     iam_actions=("s3:ListAllMyBuckets", "s3:GetBucketLocation", "s3:GetMetricsConfiguration"),
     publication_delay=5,
-    arn_template="arn:{partition}:s3:::{name}",
+    arns={"bucket": "arn:{partition}:s3:::{bucket}"},
 )

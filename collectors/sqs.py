@@ -84,5 +84,5 @@ COLLECTOR = Collector(
     scans=(queues,),
     metrics=(sent, received, deleted, not_visible),
     iam_actions=("sqs:ListQueues", "sqs:GetQueueAttributes"),
-    arn_template="arn:{partition}:sqs:{region}:{account}:{name}",
+    arns={"queue": "arn:{partition}:sqs:{region}:{account_id}:{queue}"},
 )

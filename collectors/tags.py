@@ -3,10 +3,10 @@
 API: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from collectors.base import Aws
+from collectors.base import Aws, Collector, Resource
 
 ACTIONS = ("tag:GetResources",)
 RATES = {"resourcegroupstaggingapi": 5}  # calls per second; the default quota of an account is 15
@@ -18,7 +18,7 @@ Tags = Mapping[str, str]
 async def read(aws: Aws, arns: Collection[str], keys: Collection[str]) -> dict[str, Tags]:
     """Read the tags of all resources that have any, by ARN.
 
-    arns: the templates of the resources (see `Collector.arn_template`). keys: the keys of the needed tags;
+    arns: the templates of the resources (see `Collector.arns`). keys: the keys of the needed tags;
     for a single key, only resources that have it are requested. Raises as `Aws.list_items` does.
     """
     filters: dict[str, Any] = {"TagFilters": [{"Key": key} for key in keys]} if len(keys) == 1 else {}
@@ -44,6 +44,9 @@ def resource_type(arn: str) -> str:
     return f"{service}:{kind}" if kind else service
 
 
-def format_arn(template: str, aws: Aws, name: str) -> str:
-    """The ARN of a resource by its name."""
-    return template.format(partition=aws.partition, region=aws.region, account=aws.account, name=name)
+def arns_of(collector: Collector, aws: Aws, resource: Resource) -> Iterator[str]:
+    """Yield the ARNs of a resource and of those that it is a part of, the outermost first."""
+    cell = {"partition": aws.partition, "region": aws.region, "account_id": aws.account}
+    for kind in resource.ids:
+        if template := collector.arns.get(kind):
+            yield template.format(**cell, **resource.ids)

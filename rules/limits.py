@@ -5,8 +5,10 @@ documents; a limit that was read from AWS always takes precedence over it.
 """
 
 import math
+import re
+import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Annotated
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -26,6 +29,7 @@ from pydantic import (
 from rules.strict_yaml import parse
 from rules.units import Unit, parse_unit
 
+PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")  # of a command
 CATALOGUE_FOLDER = Path(__file__).parent / "catalogue"
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -140,6 +144,30 @@ class Price(_Model):
     source: Annotated[str, Field(pattern=r"^https://aws\.amazon\.com/[a-z/-]+/pricing/$")]
 
 
+class RemedyCommand(_Model):
+    """The AWS command that raises a limit.
+
+    run: its text, with {number} for the new limit, {kind} for each id of the resource's path, and {region},
+    {account_id} and {suffix} (the domain of the region's endpoints); what people have to choose is in
+    capitals. unit_value: what one of {number} is, in the signal's unit. max_factor: by how much AWS lets one
+    call multiply the number.
+    """
+
+    run: Annotated[str, Field(pattern=r"^aws [a-z0-9-]+ [a-z0-9-]+")]
+    unit_value: Positive = 1.0
+    max_factor: Positive | None = None
+
+
+def fill_command(template: str, value: Callable[[str], str]) -> str:
+    """Return a command with its placeholders replaced, each word quoted for a shell."""
+    words = (PLACEHOLDER.sub(lambda match: value(match[1]), word) for word in shlex.split(template))
+    return shlex.join(words)
+
+
+def _command(value: object) -> object:
+    return {"run": value} if isinstance(value, str) else value
+
+
 class Signal(_Model):
     """A quantity that has a limit.
 
@@ -156,8 +184,7 @@ class Signal(_Model):
     drains: the usage is what is gone of a budget, such as burst credits, so that the time to its exhaustion
         at the present rate matters.
     pending_for (in YAML: `for`): minutes that a breach must last before its alert fires.
-    command: the AWS command of the first remedy, with {kind} for the ids of the resource's path and {region};
-        what the user has to choose is in capitals.
+    command: of a remedy; for a quota, it is the request for an increase unless another one is named.
     throttled_unit: the unit in which CloudWatch counts throttled demand, such as records or calls; None where
         it does not. saturation: how it is counted. tolerance: the amount of it that raises no alert.
     """
@@ -184,7 +211,7 @@ class Signal(_Model):
     saturation: NonEmpty
     caveats: tuple[NonEmpty, ...] = ()
     remedy: tuple[NonEmpty, ...] = Field(min_length=1)
-    command: NonEmpty | None = None
+    command: Annotated[RemedyCommand, BeforeValidator(_command)] | None = None
     docs: tuple[Annotated[str, Field(pattern=r"^https://docs\.aws\.amazon\.com/")], ...] = Field(min_length=1)
 
     @property

@@ -70,6 +70,10 @@ def _line(content: bytes, position: int) -> int:
     return content.count(b"\n", 0, position) + 1
 
 
+def _line_of(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
+
+
 def _place(mark: Any) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}"
 
@@ -94,7 +98,7 @@ class _EventReader:
         return data
 
     def value(self, event: yaml.Event, where: Where) -> Any:
-        self.lines.setdefault(where, event.start_mark.line + 1)
+        self.lines.setdefault(where, _line_of(event))
         if len(where) > MAX_DEPTH:
             raise ValueError(f"nested too deeply ({_place(event.start_mark)})")
         if isinstance(event, yaml.AliasEvent):
@@ -117,7 +121,7 @@ class _EventReader:
                 self.value(next(self.events), (*where, "?"))
                 continue
             key: str = event.value
-            self.lines[*where, key] = event.start_mark.line + 1
+            self.lines[*where, key] = _line_of(event)
             if key in data:
                 self.add_problem((*where, key), "given twice", event)
             data[key] = self.value(next(self.events), (*where, key))

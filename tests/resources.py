@@ -1,8 +1,18 @@
 """Creates resources from text, for tests in which their kind does not matter."""
 
+from collections.abc import Sequence
+
 from collectors.base import ACCOUNT, Resource
+from rules.limits import PLACEHOLDER, Signal
 
 
 def resource(text: str) -> Resource:
     """Return the resource `a`, for `a/b` the child `b` of `a`, and for an empty text the account."""
     return Resource("thing", tuple(text.split("/", 1))) if text else ACCOUNT
+
+
+def resource_for(signal: Signal, path: Sequence[str]) -> Resource:
+    """A resource with a path of the kinds that the command of a signal names."""
+    named = PLACEHOLDER.findall(signal.command.run) if signal.command else ()
+    kinds = [kind for kind in named if kind not in ("region", "account_id", "suffix", "number")] or ["thing"]
+    return Resource(kinds[-1], tuple(path[: len(kinds)]), parent_kinds=tuple(kinds[:-1]))

@@ -111,6 +111,7 @@ class SeriesDetailModel(SeriesModel):
 
     account_name: str
     resource_kind: str = Field(description="For example stream or shard; account for the whole account.")
+    resource_kinds: list[str] = Field(description="The kinds of the ids in resource_path.")
     resource_path: Sequence[str] = Field(description="The AWS ids, those of the parents first.")
     limit_read_at: datetime | None
     quota_request: QuotaRequestModel | None = Field(

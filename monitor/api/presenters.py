@@ -52,6 +52,7 @@ def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Se
     return models.SeriesDetailModel(
         **_series_fields(snapshot, series),
         resource_kind=series.key.subject.kind,
+        resource_kinds=list(series.key.subject.ids),
         resource_path=[*map(replace_surrogates, series.key.subject.path)],
         account_name=replace_surrogates(snapshot.account_names.get(series.key.account, "")),
         limit_read_at=utc_datetime(limit.read_at) if limit else None,

@@ -9,7 +9,7 @@ loaded once in a process, clients are created in a thread, and those of a cache 
 import asyncio
 import contextlib
 import gc
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
@@ -187,7 +187,8 @@ class ClientCache:
 
     def _load_error_codes(self, service: str, operation: str) -> frozenset[str]:
         model = ServiceModel(self._loader.load_service_model(service, "service-2"), service)
-        return frozenset(shape.error_code for shape in model.operation_model(operation).error_shapes)
+        errors: Iterable[Any] = model.operation_model(operation).error_shapes
+        return frozenset(shape.error_code for shape in errors)
 
     async def aclose(self) -> None:
         """Close all connections; clients are created again when they are needed."""

@@ -24,15 +24,13 @@ class TagLabels:
 
     def with_arn(self, collectors: Iterable[Collector]) -> list[Collector]:
         """The collectors whose tags are read by ARN; none when the configuration uses no tags."""
-        return [collector for collector in collectors if collector.arn_template] if self._labels else []
+        return [collector for collector in collectors if collector.arns] if self._labels else []
 
     async def read(self, collectors: Iterable[Collector]) -> list[Failure]:
         """Read the tags of the collectors' resources; the tags stay as they were when there are failures."""
-        scan = Scan(self._cell)
+        templates = [template for collector in collectors for template in collector.arns.values()]
         try:
-            self._tags_by_arn = await tags.read(
-                scan, [collector.arn_template for collector in collectors], self._labels.keys()
-            )
+            self._tags_by_arn = await tags.read(Scan(self._cell), templates, self._labels.keys())
         except Exception as error:  # of AWS, or for a response of an unexpected form
             return [failure_from(error, "GetResources")]
         return []
@@ -43,7 +41,7 @@ class TagLabels:
         observed: the tags that its collector read. before: the labels that it had, which it keeps until tags
         were read once, as after a reload.
         """
-        if collector.arn_template and self._tags_by_arn is None:
+        if collector.arns and self._tags_by_arn is None:
             return {label: before[label] for label in self._labels.values() if label in before}
         tags_of_resource = {**self._by_arn(collector, key), **observed} if self._labels else {}
         return {
@@ -53,8 +51,7 @@ class TagLabels:
         }
 
     def _by_arn(self, collector: Collector, key: Key) -> tags.Tags:
-        if not collector.arn_template or not self._tags_by_arn or key.of_account:
-            return {}
-        return self._tags_by_arn.get(
-            tags.format_arn(collector.arn_template, Scan(self._cell), key.subject.path[0]), {}
-        )
+        """The tags of a resource, and those of the resources that it is a part of."""
+        known = self._tags_by_arn or {}
+        arns = tags.arns_of(collector, Scan(self._cell), key.subject) if known else ()
+        return {name: value for arn in arns for name, value in known.get(arn, {}).items()}

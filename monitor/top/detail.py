@@ -95,11 +95,13 @@ class SeriesDetail:
     def command(self) -> str | None:
         """The command that raises the limit; None when no single command does."""
         model = self.model
-        resource = Resource(model.resource_kind, tuple(model.resource_path))
+        path, parents = tuple(model.resource_path), tuple(model.resource_kinds[:-1])
+        resource = Resource(model.resource_kind, path, parent_kinds=parents)
         key = Key(model.account, model.region, model.service, model.signal, resource)
         settings = SeriesSettings(signal=model.catalogue_entry, limit=self.limit, band=model.band)
         series = Series(key=key, slot=NO_SLOT, settings=settings, unobservable=None)
-        return increase_command(model.catalogue_entry, series, model.utilization)
+        is_saturated = self.zone is Zone.SATURATED
+        return increase_command(model.catalogue_entry, series, model.utilization, saturated=is_saturated)
 
 
 def _minute(moment: datetime) -> int:

@@ -18,6 +18,7 @@ from monitor.render.text import SOURCE_TEXTS
 from monitor.render.tolerance import tolerance_text
 from monitor.web.chart import chart_svg
 from monitor.web.series_rows import SeriesTableRow, finite_or_none, series_row
+from rules.band import Zone
 from rules.limits import Signal
 
 
@@ -54,7 +55,7 @@ def series_page(
         "sampled": minute * 60 if minute >= 0 else None,
         "sample_source": sample_source(fleet, series),
         "may_grow": may_grow(fleet, series, minute),
-        "command": increase_command(signal, series, row.utilization, in_force),
+        "command": increase_command(signal, series, row.utilization, in_force, row.zone is Zone.SATURATED),
         "history": notices,
         "tolerance": tolerance_text(signal, series.settings.tolerance),
     }

@@ -20,11 +20,12 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.lib.label_names import exported_labels
 from monitor.notifiers.notice import Notice, Severity, resource_of
-from monitor.render.commands import COMMANDS, increase_command
+from monitor.render.commands import increase_command
 from rules.limits import Limit, LimitSource
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import RULING, add, text
-from tests.registries import REGISTRY, SIGNALS
+from tests.registries import SIGNALS
+from tests.resources import resource_for
 
 PIECES = ["%2F", "$(x)", "<b>", "{x}", "é日", "\ud800", "=,", "account", *"/\\\"'`\n\t\0 -"]
 PARTS = st.sampled_from(PIECES) | st.text(min_size=1, max_size=3)
@@ -62,17 +63,17 @@ def test_what_is_exported_is_read_back_and_no_sample_is_there_twice(resources: l
     assert len({repr(sorted(one.items())) for one in found}) == len(same_depth)
 
 
-@pytest.mark.parametrize("signal", COMMANDS)
+@pytest.mark.parametrize("signal", [one.id for one in SIGNALS.values() if one.command])
 @given(path=st.lists(NAMES | LONG, min_size=2, max_size=2))
 def test_a_shell_splits_a_command_as_intended(signal: str, path: list[str]) -> None:
-    def words(resource: Resource) -> list[str]:
+    def words(path: tuple[str, ...]) -> list[str]:
         ruling = replace(RULING, limit=Limit(1e6, LimitSource.API, 0))
-        series = add(Fleet(), key(resource, signal), ruling)
-        return shlex.split(increase_command(SIGNALS[signal], series, 0.99) or "")
+        series = add(Fleet(), key(resource_for(SIGNALS[signal], path), signal), ruling)
+        return shlex.split(increase_command(SIGNALS[signal], series, 0.99, saturated=True) or "")
 
     parent, child = Resource("thing", tuple(path)).utf8_safe.path
-    meant = words(Resource("thing", ("PARENT", "CHILD")))
-    assert words(Resource("thing", (parent, child))) == [
+    meant = words(("PARENT", "CHILD"))
+    assert words((parent, child)) == [
         word.replace("PARENT", parent, 1) if "PARENT" in word else word.replace("CHILD", child, 1)
         for word in meant
     ]

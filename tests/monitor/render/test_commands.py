@@ -9,17 +9,22 @@ from botocore import xform_name
 
 from collectors.kinesis import MIB
 from monitor.fleet.fleet import Fleet, Series
-from monitor.render.commands import COMMANDS, increase_command
+from monitor.fleet.key import Key
+from monitor.render.commands import increase_command
 from rules.limits import Band, Limit, LimitKind, LimitSource
-from tests.monitor.fleet.fleets import RULING, add, key
-from tests.registries import REGISTRY, SIGNALS
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, RULING, add, key
+from tests.registries import REGISTRY
+from tests.resources import resource_for
 
+SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
+WITH_COMMAND = [one.id for one in SIGNALS.values() if one.command or one.quota]
 AWS = botocore.session.Session()
 
 
 def test_a_band_that_begins_at_zero_does_not_lead_to_idle_capacity() -> None:
     ruling = replace(RULING, limit=Limit(30, LimitSource.API, 0), band=Band(low=0.0, high=0.7))
     full = add(Fleet(), key("render", "autoscaling.group_max_size"), ruling)
+    full = replace(full, key=series("autoscaling.group_max_size", 30, "render").key)
     assert "--max-size 55 " in (increase_command(SIGNALS["autoscaling.group_max_size"], full, 1.0) or "")
 
 
@@ -29,10 +34,12 @@ def made(name: str, limit: float = 1000.0, used: float | None = 0.95, resource: 
 
 def series(name: str, limit: float, resource: str) -> Series:
     ruling = replace(RULING, limit=Limit(limit, LimitSource.API, 0))
-    return add(Fleet(), key(resource, name), ruling)
+    path = (*resource.split("/"), "child")[:2]
+    service, signal = name.split(".")
+    return add(Fleet(), Key(ACCOUNT, REGION, service, signal, resource_for(SIGNALS[name], path)), ruling)
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, *(one.id for one in REGISTRY.signals if one.quota)])
+@pytest.mark.parametrize("name", WITH_COMMAND)
 def test_a_command_is_an_aws_operation(name: str) -> None:
     """The names of operations and options are those of botocore's models, as the CLI's are."""
     aws, service, operation, *options = shlex.split(made(name, limit=1e9))
@@ -90,11 +97,7 @@ def test_no_command_without_need(used: float | None) -> None:
 
 
 def test_no_command_for_a_limit_that_cannot_be_raised() -> None:
-    fixed = [
-        one.id
-        for one in REGISTRY.signals
-        if one.kind is LimitKind.FIXED and one.id not in COMMANDS and not one.quota
-    ]
+    fixed = [one.id for one in REGISTRY.signals if one.kind is LimitKind.FIXED and not one.command and not one.quota]
     assert fixed and not any(made(one) for one in fixed)
 
 

@@ -1,0 +1,349 @@
+"""The scans of declared services: what is listed, counted and unknown, and what each error costs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from collectors.base import Observed
+from collectors.declaration_file import parse_declaration
+from collectors.declaration_models import model_problems
+from collectors.declared import collector_of
+from monitor.aws.failure import failure_from
+from tests.collectors.declared_cases import failure_text, usage_text
+from tests.fake_aws import FakeAws, denied
+
+LOAD_BALANCERS = """
+service: demo
+namespace: AWS/ApplicationELB
+metrics:
+  RequestCount: {stat: Sum}
+resources:
+  load_balancer:
+    list: {call: elbv2.DescribeLoadBalancers, items: LoadBalancers}
+    id: LoadBalancerName
+    calls:
+      - call: elbv2.DescribeCapacityReservation
+        params: {LoadBalancerArn: "{load_balancer}"}
+        facts: {reserved: MinimumLoadBalancerCapacity.CapacityUnits}
+    values: {twice: reserved * 2}
+    dimensions: {LoadBalancer: "{load_balancer}"}
+  listener:
+    parent: load_balancer
+    list: {call: elbv2.DescribeListeners, params: {LoadBalancerArn: "{load_balancer}"}, items: Listeners}
+    id: ListenerArn
+    calls:
+      - call: elbv2.DescribeRules
+        params: {ListenerArn: "{listener}"}
+        items: Rules
+        facts: {rules: length(@)}
+  target_group:
+    list: {call: elbv2.DescribeTargetGroups, items: TargetGroups}
+    id: TargetGroupName
+    facts: {load_balancer_id: "LoadBalancerArns[0]"}
+    calls:
+      - call: elbv2.DescribeTargetHealth
+        params: {TargetGroupArn: "{target_group}"}
+        facts: {targets: length(TargetHealthDescriptions)}
+    refers: {load_balancer: load_balancer_id}
+  trust_store:
+    list: {call: elbv2.DescribeTrustStores, items: TrustStores}
+    id: Name
+signals:
+  load_balancers: {usage: count(load_balancer)}
+  all_reserved: {usage: sum(one.reserved for one in load_balancer)}
+  all_listeners: {usage: count(listener)}
+  requests: {resource: load_balancer, usage: rate(RequestCount)}
+  reserved: {resource: load_balancer, usage: reserved}
+  twice: {resource: load_balancer, usage: twice}
+  listeners: {resource: load_balancer, usage: count(listener)}
+  rules: {resource: load_balancer, usage: sum(one.rules for one in listener)}
+  target_groups: {resource: load_balancer, usage: count(target_group)}
+  targets: {resource: load_balancer, usage: sum(one.targets for one in target_group)}
+  listener_rules: {resource: listener, usage: rules, limit: reserved}
+  group_targets: {resource: target_group, usage: targets, limit: load_balancer.reserved}
+  trust_stores: {usage: count(trust_store)}
+"""
+
+
+@dataclass
+class Run:
+    """What the scans of a declaration found. order: of the series, with `CALL` between them where one was made."""
+
+    usage: dict[str, Any] = field(default_factory=dict)
+    observed: dict[str, Observed] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    deleted: set[tuple[str, ...]] = field(default_factory=set)
+
+
+async def run(text: str, **answers: Any) -> Run:
+    """Run all scans of a declaration over answers by method."""
+    declaration = parse_declaration(text.encode(), "demo.yaml")
+    assert model_problems(declaration) == []
+    aws, found = FakeAws(**answers), Run()
+    for scan in collector_of(declaration).scans:
+        try:
+            async for observed in scan(aws.scan):
+                name = f"{observed.signal} {observed.resource.display_name}".strip()
+                assert name not in found.observed
+                found.observed[name], found.usage[name] = observed, usage_text(observed.usage)
+        except ExceptionGroup as group:
+            found.errors += [described(error) for error in group.exceptions]
+        except Exception as error:
+            found.errors.append(described(error))
+    found.failures = [failure_text(one) for one in aws.scan.failures]
+    found.calls, found.deleted = aws.calls, aws.scan.not_found
+    return found
+
+
+def described(error: Exception) -> str:
+    return failure_text(failure_from(error)) if isinstance(error, ClientError) else str(error)
+
+
+def by_parameter(table: Mapping[str, Any]) -> Callable[..., Any]:
+    """An answer for each value of the only parameter; denied for others."""
+
+    def answer(**params: Any) -> Any:
+        (value,) = params.values()
+        return table.get(value) or denied()
+
+    return answer
+
+
+def reservation(units: int | None) -> dict[str, Any]:
+    return {"MinimumLoadBalancerCapacity": {} if units is None else {"CapacityUnits": units}}
+
+
+def listeners(*names: str) -> dict[str, Any]:
+    return {"Listeners": [{"ListenerArn": name} for name in names]}
+
+
+def target_groups(**owners: str) -> dict[str, Any]:
+    return {
+        "TargetGroups": [
+            {"TargetGroupName": name, "LoadBalancerArns": [owner] if owner else []}
+            for name, owner in owners.items()
+        ]
+    }
+
+
+def targets(number: int) -> dict[str, Any]:
+    return {"TargetHealthDescriptions": [{}] * number}
+
+
+def gone(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "gone"}}, "Operation")
+
+
+RESERVATIONS = {"a": reservation(10), "ab": reservation(20)}
+LISTENERS = {"a": listeners("a1", "a2"), "ab": listeners("ab1")}
+RULES = {name: {"Rules": [{}, {}, {}]} for name in ("a1", "a2", "ab1")}
+TARGETS = {"g1": targets(1), "g2": targets(2), "g3": targets(4), "g4": targets(8)}
+
+
+def answers(**others: Any) -> dict[str, Any]:
+    """Two load balancers, of which the name of one is the other's prefix, with all that belongs to them."""
+    return {
+        "describe_load_balancers": [
+            {"LoadBalancers": [{"LoadBalancerName": "a"}]},
+            {"LoadBalancers": []},
+            {"LoadBalancers": [{"LoadBalancerName": "ab"}]},
+        ],
+        "describe_capacity_reservation": by_parameter(RESERVATIONS),
+        "describe_listeners": by_parameter(LISTENERS),
+        "describe_rules": by_parameter(RULES),
+        "describe_target_groups": target_groups(g1="a", g2="ab", g3="ab", g4=""),
+        "describe_target_health": by_parameter(TARGETS),
+        "describe_trust_stores": {"TrustStores": []},
+    } | others
+
+
+ALL = {
+    "load_balancers": 2.0,
+    "all_reserved": 30.0,
+    "all_listeners": 3.0,
+    "trust_stores": 0.0,
+    "requests a": "rate(RequestCount{LoadBalancer=a})",
+    "requests ab": "rate(RequestCount{LoadBalancer=ab})",
+    "reserved a": 10.0,
+    "reserved ab": 20.0,
+    "twice a": 20.0,
+    "twice ab": 40.0,
+    "listeners a": 2.0,
+    "listeners ab": 1.0,
+    "rules a": 6.0,
+    "rules ab": 3.0,
+    "target_groups a": 1.0,
+    "target_groups ab": 2.0,
+    "targets a": 1.0,
+    "targets ab": 6.0,
+    "listener_rules a/a1": 3.0,
+    "listener_rules a/a2": 3.0,
+    "listener_rules ab/ab1": 3.0,
+    "group_targets g1": 1.0,
+    "group_targets g2": 2.0,
+    "group_targets g3": 4.0,
+    "group_targets g4": 8.0,
+}
+
+
+def without(*names: str) -> dict[str, Any]:
+    """All series but these."""
+    assert ALL.keys() >= {*names}
+    return {name: usage for name, usage in ALL.items() if name not in names}
+
+
+def unread(kinds: str, *names: str) -> dict[str, str]:
+    """The series that are unknown, as a kind could not be read as a whole."""
+    return dict.fromkeys(names, f"unobservable: not all could be read: {kinds}")
+
+
+async def test_parts_and_referring_resources_are_counted_where_they_belong() -> None:
+    found = await run(LOAD_BALANCERS, **answers())
+    assert found.usage == ALL
+    assert (found.errors, found.failures) == ([], [])
+    assert found.observed["listener_rules ab/ab1"].limit == 20.0
+    assert [found.observed[f"group_targets {name}"].limit for name in TARGETS] == [10.0, 20.0, 20.0, None]
+
+
+async def test_each_call_is_made_once() -> None:
+    found = await run(LOAD_BALANCERS, **answers())
+    pages = {"elbv2:DescribeLoadBalancers": 3}
+    each = {
+        "DescribeListeners": 2,
+        "DescribeCapacityReservation": 2,
+        "DescribeRules": 3,
+        "DescribeTargetHealth": 4,
+    }
+    once = {"elbv2:DescribeTargetGroups": 1, "elbv2:DescribeTrustStores": 1}
+    expected = pages | {f"elbv2:{name}": number for name, number in each.items()} | once
+    assert {call: found.calls.count(call) for call in found.calls} == expected
+
+
+async def test_a_list_that_is_denied_costs_its_kind_and_what_counts_it() -> None:
+    found = await run(LOAD_BALANCERS, **answers(describe_target_groups=denied()))
+    unknown = unread("target_group", "target_groups a", "target_groups ab", "targets a", "targets ab")
+    assert found.usage == without(*(f"group_targets {name}" for name in TARGETS)) | unknown
+    assert (found.errors, found.failures) == (["AccessDeniedException"], [])
+
+
+async def test_a_list_of_parents_that_is_denied_costs_their_parts_too() -> None:
+    found = await run(LOAD_BALANCERS, **answers(describe_load_balancers=denied()))
+    assert found.usage == {
+        **unread("load_balancer", "load_balancers", "all_reserved"),
+        **unread("listener", "all_listeners"),
+        **{f"group_targets {name}": ALL[f"group_targets {name}"] for name in TARGETS},
+        "trust_stores": 0.0,
+    }
+    assert found.errors == ["AccessDeniedException"]
+
+
+async def test_a_page_that_is_denied_makes_the_counts_unknown_and_keeps_what_was_listed() -> None:
+    first = {"LoadBalancers": [{"LoadBalancerName": "a"}]}
+    found = await run(LOAD_BALANCERS, **answers(describe_load_balancers=[first, denied()]))
+    assert found.usage["requests a"] == ALL["requests a"]
+    assert found.usage["listeners a"] == 2.0
+    unknown = unread("load_balancer", "load_balancers", "all_reserved") | unread("listener", "all_listeners")
+    assert {name: found.usage[name] for name in unknown} == unknown
+    assert found.errors == ["AccessDeniedException"]
+
+
+async def test_parts_of_one_resource_that_are_denied_cost_that_resource_only() -> None:
+    found = await run(LOAD_BALANCERS, **answers(describe_listeners=by_parameter({"ab": LISTENERS["ab"]})))
+    unknown = unread("listener", "listeners a", "rules a", "all_listeners")
+    assert found.usage == without("listener_rules a/a1", "listener_rules a/a2") | unknown
+    assert (found.errors, found.failures) == ([], ["a: AccessDeniedException"])
+
+
+async def test_a_call_of_one_resource_that_is_denied_costs_the_series_that_use_its_facts() -> None:
+    only = by_parameter({"ab": RESERVATIONS["ab"]})
+    found = await run(LOAD_BALANCERS, **answers(describe_capacity_reservation=only))
+    lost = ["reserved a", "twice a", "listener_rules a/a1", "listener_rules a/a2"]
+    assert found.usage == without(*lost, "group_targets g1") | unread("load_balancer", "all_reserved") | {
+        "group_targets g1": 1.0
+    }
+    assert (found.errors, found.failures) == ([], ["a: AccessDeniedException"])
+
+
+async def test_a_call_of_a_part_that_is_denied_makes_sums_unknown_and_leaves_counts() -> None:
+    only = by_parameter({name: rules for name, rules in RULES.items() if name != "a2"})
+    found = await run(LOAD_BALANCERS, **answers(describe_rules=only))
+    assert found.usage == without("listener_rules a/a2") | unread("listener", "rules a")
+    assert found.failures == ["a/a2: AccessDeniedException"]
+
+
+async def test_a_call_of_a_referring_resource_that_is_denied_makes_sums_unknown_and_leaves_counts() -> None:
+    only = by_parameter({name: one for name, one in TARGETS.items() if name != "g3"})
+    found = await run(LOAD_BALANCERS, **answers(describe_target_health=only))
+    assert found.usage == without("group_targets g3") | unread("target_group", "targets ab")
+    assert found.failures == ["g3: AccessDeniedException"]
+
+
+async def test_a_resource_that_is_gone_is_neither_counted_nor_a_failure() -> None:
+    reservations = by_parameter(RESERVATIONS | {"a": gone("LoadBalancerNotFound")})
+    found = await run(LOAD_BALANCERS, **answers(describe_capacity_reservation=reservations))
+    assert found.deleted == {("a",)}
+    assert (found.errors, found.failures) == ([], [])
+    assert [found.usage[name] for name in ("load_balancers", "all_reserved", "all_listeners")] == [
+        1.0,
+        20.0,
+        1.0,
+    ]
+    assert not any(name.endswith(" a") for name in found.usage)
+
+
+async def test_a_parent_that_is_gone_when_its_parts_are_listed_is_not_counted() -> None:
+    parts = by_parameter(LISTENERS | {"a": gone("LoadBalancerNotFound")})
+    found = await run(LOAD_BALANCERS, **answers(describe_listeners=parts))
+    assert (found.errors, found.failures, found.deleted) == ([], [], {("a",)})
+    assert [found.usage[name] for name in ("load_balancers", "all_reserved", "all_listeners")] == [
+        1.0,
+        20.0,
+        1.0,
+    ]
+
+
+async def test_a_part_that_is_gone_is_neither_counted_nor_a_failure() -> None:
+    rules = by_parameter(RULES | {"a2": gone("ListenerNotFound")})
+    found = await run(LOAD_BALANCERS, **answers(describe_rules=rules))
+    assert (found.errors, found.failures, found.deleted) == ([], [], {("a", "a2")})
+    assert found.usage == without("listener_rules a/a2") | {
+        "listeners a": 1.0,
+        "rules a": 3.0,
+        "all_listeners": 2.0,
+    }
+
+
+async def test_an_item_without_an_id_costs_itself_and_the_counts_of_its_kind() -> None:
+    items = [{"LoadBalancerName": "a"}, {"Type": "application"}, {"LoadBalancerName": "ab"}]
+    found = await run(LOAD_BALANCERS, **answers(describe_load_balancers={"LoadBalancers": items}))
+    unknown = unread("load_balancer", "load_balancers", "all_reserved") | unread("listener", "all_listeners")
+    assert found.usage == ALL | unknown
+    assert found.errors == []
+    assert len(found.failures) == 1
+
+
+async def test_a_part_without_an_id_costs_itself_and_the_counts_of_its_parent() -> None:
+    parts = by_parameter(LISTENERS | {"a": {"Listeners": [{"ListenerArn": "a1"}, {"Port": 80}]}})
+    found = await run(LOAD_BALANCERS, **answers(describe_listeners=parts))
+    unknown = unread("listener", "listeners a", "rules a", "all_listeners")
+    assert found.usage == without("listener_rules a/a2") | unknown
+    assert [one.partition(":")[0] for one in found.failures] == ["a"]
+
+
+async def test_an_answer_without_a_fact_makes_what_needs_it_unknown() -> None:
+    reservations = by_parameter(RESERVATIONS | {"a": reservation(None)})
+    found = await run(LOAD_BALANCERS, **answers(describe_capacity_reservation=reservations))
+    unknown = {"reserved a": "no reserved", "twice a": "no twice", "all_reserved": "no value"}
+    assert found.usage == ALL | {name: f"unobservable: AWS returned {what}" for name, what in unknown.items()}
+    assert found.observed["listener_rules a/a1"].limit is None
+    assert (found.errors, found.failures) == ([], [])
+
+
+async def test_an_answer_without_a_list_is_an_empty_one() -> None:
+    found = await run(LOAD_BALANCERS, **answers(describe_listeners=lambda **_: {}))
+    assert [found.usage[name] for name in ("listeners a", "rules a", "all_listeners")] == [0.0, 0.0, 0.0]
+    assert (found.errors, found.failures) == ([], [])
