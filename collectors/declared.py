@@ -111,15 +111,12 @@ class _Run:
             return node, list(self._observe(node, signals)) if node else []
 
         reported = partial(self._reported_resource, kind)
-        try:
-            async for _, (node, series) in self.aws.map(self._items(kind), describe, reported):
-                if node:
-                    self._keep(node)
-                for observed in series:
-                    yield observed
-        except Exception as error:
-            self.resources.unlisted[kind].add(())
-            self.errors.append(error)
+        async for _, (node, series) in self.aws.map(self._items(kind), describe, reported):
+            if node:
+                self._keep(node)
+            for observed in series:
+                yield observed
+        self.resources.end_list(kind)
 
     async def _deferred_series(self, kind: str) -> AsyncIterator[Observed]:
         """Yield the series of a kind that need kinds listed after it."""
@@ -139,7 +136,7 @@ class _Run:
             formulas = [expression for _, expression in signal.formulas()]
             if scope.has_failed({fact for formula in formulas for fact in formula.names}):
                 continue  # the failure is reported, and a series of an earlier inventory remains
-            unknown = self.resources.unknown_kinds(node, self.part.needs[name], formulas, self.aws.not_found)
+            unknown = self.resources.unknown_kinds(node, self.part.needs[name], formulas)
             if observed := observe(name, signal, scope, unknown):
                 yield observed
 
@@ -148,10 +145,19 @@ class _Run:
         if self.part.is_needed_later(node.kind):
             self._nodes.setdefault(node.kind, []).append(node)
 
-    def _items(self, kind: str) -> AsyncIterator[Found]:
-        """Yield the items that describe the resources of a kind, each with the resource's parent."""
+    async def _items(self, kind: str) -> AsyncIterator[Found]:
+        """Yield the items that describe the resources of a kind, each with the resource's parent.
+
+        An error ends them, and not the calls for those that were listed before it.
+        """
         declared = self.declaration.resources[kind]
-        return self._parts(kind, declared) if declared.parent else self._listed(declared)
+        try:
+            async for found in self._parts(kind, declared) if declared.parent else self._listed(declared):
+                yield found
+        except Exception as error:
+            parents = self._nodes.get(declared.parent, ()) if declared.parent else ()
+            self.resources.unlisted[kind] |= {(), *(parent.resource.path for parent in parents)}
+            self.errors.append(error)
 
     async def _listed(self, declared: ResourceDeclaration) -> AsyncIterator[Found]:
         assert declared.list  # as for every kind but the whole account
@@ -170,23 +176,24 @@ class _Run:
                 items = parent.fact(listed.fact)
             else:
                 items = [item async for item in self._call(listed, self._scope(parent))]
+            found = _as_list(items, listed.fact or kind)
             if items is not None:
                 self.resources.unlisted[kind].discard(parent.resource.path)
-            return _as_list(items, listed.fact or kind)
+            return found
 
         parents = self._nodes.get(declared.parent, ())
         async for parent, items in self.aws.map(parents, items_of, lambda parent: parent.resource):
             for item in items:
                 yield parent, item
         self._drop_deleted(declared.parent)
+        self.resources.unlisted[kind] -= self.aws.not_found
 
     def _drop_deleted(self, kind: str) -> None:
         """Forget the resources of a kind that were deleted after they were listed."""
-        nodes = self._nodes.get(kind, [])
-        for node in nodes:
-            if node.resource.path in self.aws.not_found:
-                self.resources.remove(node)
-        self._nodes[kind] = [node for node in nodes if node.resource.path not in self.aws.not_found]
+        gone = self.aws.not_found
+        if gone:
+            self.resources.remove(kind, gone)
+            self._nodes[kind] = [node for node in self._nodes.get(kind, []) if node.resource.path not in gone]
 
     def _resource(self, kind: str, found: Found) -> Resource:
         """The resource that an item describes. Raises ExpressionError where the item has no id."""

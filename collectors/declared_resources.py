@@ -49,8 +49,8 @@ class Node:
 class Resources:
     """The resources that a scan has found so far, by kind and by what they are a part of or refer to.
 
-    indexed: the kinds that expressions look up. unlisted: by kind, the paths below which resources are
-    missing because a call failed; an empty path where their list failed.
+    indexed: the kinds that expressions look up. unlisted: by kind, the paths of the resources of which parts
+    may be missing because a call failed; an empty path where a resource that is no part may be.
     """
 
     def __init__(self, declaration: Declaration, aws: Aws, indexed: frozenset[str]) -> None:
@@ -61,6 +61,8 @@ class Resources:
         self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)
         self._by_id: dict[tuple[str, str], Node] = {}
         self._referring: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
+        self._unplaced: set[tuple[str, str]] = set()  # kinds, with those that one refers to by an unknown id
+        self._incomplete: dict[str, set[ResourcePath]] = {}  # as `unlisted`, with all that contain those
 
     def add(self, node: Node) -> None:
         """Add a resource, if expressions look up its kind."""
@@ -70,15 +72,24 @@ class Resources:
             self._within[node.kind, node.resource.path[:end]].append(node)
         self._by_id[node.kind, str(node)] = node
         for kind, fact in self.declaration.resources[node.kind].refers.items():
-            self._referring[node.kind, kind, str(node.fact(fact))].append(node)
+            if fact in node.failed:
+                self._unplaced.add((node.kind, kind))
+            elif (identity := node.fact(fact)) is not None:
+                self._referring[node.kind, kind, str(identity)].append(node)
 
-    def remove(self, node: Node) -> None:
-        """Remove a resource that turned out to be deleted."""
-        if self._by_id.pop((node.kind, str(node)), None):
-            for end in range(len(node.resource.path)):
-                self._within[node.kind, node.resource.path[:end]].remove(node)
-            for kind, fact in self.declaration.resources[node.kind].refers.items():
-                self._referring[node.kind, kind, str(node.fact(fact))].remove(node)
+    def end_list(self, kind: str) -> None:
+        """Take note that all resources of a kind were added that could be listed."""
+        self._incomplete[kind] = {path[:end] for path in self.unlisted[kind] for end in range(len(path) + 1)}
+
+    def remove(self, kind: str, gone: Set[ResourcePath]) -> None:
+        """Remove the resources of a kind that turned out to be deleted."""
+        for index in (self._within, self._referring):
+            for key, nodes in index.items():
+                if key[0] == kind:
+                    nodes[:] = [node for node in nodes if node.resource.path not in gone]
+        for path in gone:
+            if (found := self._by_id.get((kind, path[-1]))) and found.resource.path == path:
+                del self._by_id[kind, path[-1]]
 
     def related(self, node: Node, kind: str) -> Node | list[Node] | None:
         """Return what a kind stands for at a resource.
@@ -90,34 +101,36 @@ class Resources:
         if kind in self.declaration.lineage(node.kind):
             return next(one for one in node.lineage if one.kind == kind)
         if node.kind in resources and kind in resources[node.kind].refers:
-            return self._by_id.get((kind, str(node.fact(resources[node.kind].refers[kind]))))
+            identity = node.fact(resources[node.kind].refers[kind])
+            return None if identity is None else self._by_id.get((kind, str(identity)))
         if node.kind in self.declaration.lineage(kind):
-            return self._within[kind, node.resource.path]
+            return self._within.get((kind, node.resource.path), [])
         if node.kind in resources[kind].refers:
-            return self._referring[kind, node.kind, str(node)]
-        return self._within[kind, ()]
+            return self._referring.get((kind, node.kind, str(node)), [])
+        return self._within.get((kind, ()), [])
 
-    def unknown_kinds(
-        self, node: Node, kinds: Iterable[str], expressions: Iterable[Expression], gone: Set[ResourcePath]
-    ) -> list[str]:
+    def unknown_kinds(self, node: Node, kinds: Iterable[str], expressions: Iterable[Expression]) -> list[str]:
         """Return the kinds, of those that expressions look up at a resource, of which not all is known.
 
-        A resource is missing, or a fact of one that the expressions name. gone: the paths of resources that
-        were deleted meanwhile, which are not missing.
+        A resource is missing, or a fact of one that the expressions name.
         """
         named = {attribute for expression in expressions for attribute in expression.attributes}
         return [
             kind
             for kind in sorted(kinds)
-            if self._is_unlisted(node, kind, gone) or self._has_failed(node, kind, named)
+            if self._is_incomplete(node, kind) or self._has_failed(node, kind, named)
         ]
 
-    def _is_unlisted(self, node: Node, kind: str, gone: Set[ResourcePath]) -> bool:
-        missing = self.unlisted[kind] - gone
-        if node.kind not in self.declaration.lineage(kind):
-            return bool(missing)
-        path = node.resource.path
-        return any(other[: len(path)] in (path, ()) for other in missing)
+    def _is_incomplete(self, node: Node, kind: str) -> bool:
+        missing = self._incomplete.get(kind, set())
+        if node.kind in self.declaration.lineage(kind):
+            return node.resource.path in missing
+        if node.kind in self.declaration.resources:
+            if fact := self.declaration.resources[node.kind].refers.get(kind):
+                return bool(missing) and node.fact(fact) is not None and self.related(node, kind) is None
+            if (kind, node.kind) in self._unplaced:
+                return True
+        return () in missing
 
     def _has_failed(self, node: Node, kind: str, named: Set[tuple[str, str]]) -> bool:
         facts = {fact for owner, fact in named if owner == kind}
