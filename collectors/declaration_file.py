@@ -25,41 +25,47 @@ class DeclarationError(ValueError):
 
 def read_declaration(path: Path) -> Declaration:
     """Read the declaration of a service. Raises DeclarationError with all its problems."""
-    return parse_declaration(path.read_bytes(), path.name)
+    with path.open("rb") as file:
+        return parse_declaration(file.read(MAX_FILE_SIZE + 1), path.name)
 
 
 def parse_declaration(content: bytes, file: str) -> Declaration:
     """Parse a declaration; `file` is its name in messages. Raises DeclarationError with all its problems."""
-    if len(content) > MAX_FILE_SIZE:
-        raise DeclarationError([f"{file}: expected at most 1 MiB"])
-    try:
-        document = parse_document(content)
-    except ValueError as error:
-        raise DeclarationError([f"{file}: {error}"]) from None
-    problems = [f"{file}: {one.what}" for one in document.problems]
+    document = read_document(content, file)
+    problems: list[tuple[Where, str]] = [*document.problems]
     try:
         declaration = Declaration.model_validate(document.data)
+        problems += problems_of(declaration)
     except ValidationError as error:
-        found = list(_schema_problems(error))
-        raise DeclarationError([*problems, *_lines(file, document, found)]) from None
-    problems += _lines(file, document, problems_of(declaration))
+        problems += _schema_problems(error)
     if problems:
-        raise DeclarationError(problems)
+        raise DeclarationError(problem_lines(file, document, problems))
     return declaration
 
 
-def _lines(file: str, document: Document, problems: list[tuple[Where, str]]) -> list[str]:
-    """Return one line per problem: file, line, place, sentence."""
-    shown = problems[:MAX_SHOWN_PROBLEMS]
-    return [
+def read_document(content: bytes, file: str) -> Document:
+    """Return the YAML document of a declaration. Raises DeclarationError."""
+    if len(content) > MAX_FILE_SIZE:
+        raise DeclarationError([f"{file}: expected at most 1 MiB"])
+    try:
+        return parse_document(content)
+    except ValueError as error:
+        raise DeclarationError([f"{file}: {error}"]) from None
+
+
+def problem_lines(file: str, document: Document, problems: list[tuple[Where, str]]) -> list[str]:
+    """Return one line per problem: file, line, place, sentence; the last tells how many more there are."""
+    lines = [
         f"{file}:{document.line(where)}: {'.'.join(map(str, where)) or 'file'}: {sentence}"
-        for where, sentence in shown
+        for where, sentence in problems[:MAX_SHOWN_PROBLEMS]
     ]
+    more = len(problems) - len(lines)
+    return [*lines, f"{file}: {more} more problems"] if more else lines
 
 
 def _schema_problems(error: ValidationError) -> Iterator[tuple[Where, str]]:
     for one in error.errors():
-        where = tuple(part for part in one["loc"] if part != "[key]")
+        where = tuple(part for part in one["loc"] if part not in ("[key]", ""))
         if one["type"] == "extra_forbidden":
             *parents, key = where
             yield where, f"unknown key{suggestion(str(key), _keys(parents))}"

@@ -1,5 +1,7 @@
 """The problems of a declaration that the model of its file cannot see: names that stand for nothing."""
 
+import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -14,9 +16,15 @@ from collectors.declaration import (
     SignalDeclaration,
     placeholders,
 )
-from collectors.declared_parts import listing_order
+from collectors.declared_parts import CycleError, listing_order
 from collectors.expression import Expression
 from rules.strict_yaml import Where
+
+MAX_KINDS = 100  # of resources, as a part of a part is looked up recursively
+# What looks like a placeholder; `{Key=a,Value=b}` and JSON in a command do not.
+NAME_IN_BRACES = re.compile(r"\{\s*([A-Za-z_][\w.-]*)\s*\}")
+# The fields of a signal that are evaluated once for each inventory, when no metric has a value.
+INVENTORY_FIELDS = ("when", "limit", "deliberate", "unobservable.when", "bound.when")
 
 Problem = tuple[Where, str]
 
@@ -38,6 +46,9 @@ def problems_of(declaration: Declaration) -> list[Problem]:
 
 def _kind_problems(declaration: Declaration) -> Iterator[Problem]:
     """Yield references to unknown kinds, and kinds without a list."""
+    if len(declaration.resources) > MAX_KINDS:
+        yield ("resources",), f"expected at most {MAX_KINDS} kinds, found {len(declaration.resources):,}"
+        return
     kinds = declaration.resources.keys() - {ACCOUNT_KIND}
     for kind, declared in declaration.resources.items():
         where: Where = ("resources", kind)
@@ -70,17 +81,18 @@ def _list_problems(where: Where, declared: ResourceDeclaration) -> Iterator[Prob
 def _cycle_problems(declaration: Declaration) -> Iterator[Problem]:
     try:
         listing_order(declaration)
-    except ValueError as error:
-        yield ("resources",), str(error)
+    except CycleError as error:
+        declared = declaration.resources[error.kind]
+        yield ("resources", error.kind, "parent" if declared.parent else "refers"), str(error)
 
 
 def _name_problems(declaration: Declaration) -> Iterator[Problem]:
     """Yield names that have two meanings where both can be used."""
     shared = {
-        **dict.fromkeys(PATH_NAMES, "a value of every cell"),
         **dict.fromkeys(declaration.metrics, "a metric"),
         **dict.fromkeys(declaration.tables, "a table"),
         **dict.fromkeys(declaration.resources, "a kind of resource"),
+        **dict.fromkeys(PATH_NAMES, "a value of every cell"),
     }
     for section in ("metrics", "tables", "resources"):
         for name in getattr(declaration, section):
@@ -88,13 +100,22 @@ def _name_problems(declaration: Declaration) -> Iterator[Problem]:
                 yield (section, name), f"expected another name: it is {meaning}"
     for kind, declared in declaration.resources.items():
         inherited = {name for other in _outer_kinds(declaration, kind) for name in _facts(declaration, other)}
-        seen: set[str] = set()
-        for name in declared.fact_names():
+        seen = {ID, *inherited}
+        for place, name in _fact_places(declared):
+            where = ("resources", kind, *place, name)
             if name in shared:
-                yield ("resources", kind, name), f"expected another name of the fact: it is {shared[name]}"
-            elif name == ID or name in inherited or name in seen:
-                yield ("resources", kind, name), "expected another name of the fact: another fact has it"
+                yield where, f"expected another name of the fact: it is {shared[name]}"
+            elif name in seen:
+                yield where, "expected another name of the fact: another fact has it"
             seen.add(name)
+
+
+def _fact_places(declared: ResourceDeclaration) -> Iterator[tuple[Where, str]]:
+    """Yield the facts and values of a kind, each with the place of its mapping."""
+    yield from ((("facts",), name) for name in declared.facts)
+    for index, call in enumerate(declared.calls):
+        yield from ((("calls", index, "facts"), name) for name in call.facts)
+    yield from ((("values",), name) for name in declared.values)
 
 
 _SECTIONS = {"metrics": "a metric", "tables": "a table", "resources": "a kind of resource"}
@@ -131,6 +152,7 @@ def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]
         if call.when:
             known = {*known_names, *declaration.tables}
             yield from _unknown((*where, "calls", index, "when"), "a fact", call.when.names, known)
+            yield from _attribute_problems(declaration, (*where, "calls", index, "when"), call.when)
         known_names |= {*call.facts}
     for name, value in declared.values.items():
         known = {*known_names, *declaration.tables}
@@ -155,7 +177,16 @@ def _template_problems(where: Where, call: Any, known: set[str]) -> Iterator[Pro
 
 
 def _template_names(where: Where, template: Any, known: Iterable[str]) -> Iterator[Problem]:
-    yield from _unknown(where, "a placeholder", dict.fromkeys(placeholders(template)), known)
+    yield from _unknown(where, "a placeholder", dict.fromkeys(_names_in_braces(template)), known)
+
+
+def _names_in_braces(template: Any) -> Iterator[str]:
+    """Yield what looks like a placeholder in a template, or in the templates within a value."""
+    if isinstance(template, str):
+        yield from NAME_IN_BRACES.findall(template)
+    elif isinstance(template, Mapping | list):
+        for value in template.values() if isinstance(template, Mapping) else template:
+            yield from _names_in_braces(value)
 
 
 def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
@@ -166,14 +197,29 @@ def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
     for field, expression in signal.formulas():
         yield from _unknown((*where, field), "a fact, metric, kind or table", expression.names, names)
         yield from _attribute_problems(declaration, (*where, field), expression)
-    for metric in {name for _, one in signal.formulas() for name in one.names} & declaration.metrics.keys():
-        yield from _dimension_problems(declaration, signal, metric)
+        if field in INVENTORY_FIELDS:
+            for metric in sorted(expression.names & declaration.metrics.keys()):
+                yield (*where, *field.split(".")), f"expected facts alone, found the metric {metric}"
+    for metric in sorted(_metrics_of(declaration, signal)):
+        yield from _dimension_problems(declaration, name, metric)
     if not signal.usage and not (signal.unobservable and not signal.unobservable.when):
         yield where, "expected a usage, or why it is never observable"
     for field in ("unobservable", "bound"):
         if reason := getattr(signal, field):
             known = {*PATH_NAMES, *facts, *declaration.lineage(signal.resource)}
             yield from _template_names((*where, field, "enable"), reason.enable or "", known)
+            yield from _command_problems((*where, field, "enable"), reason.enable or "")
+
+
+def _command_problems(where: Where, command: str) -> Iterator[Problem]:
+    try:
+        shlex.split(command)
+    except ValueError as error:
+        yield where, f"expected a command of a shell: {error}"
+
+
+def _metrics_of(declaration: Declaration, signal: SignalDeclaration) -> set[str]:
+    return {name for _, one in signal.formulas() for name in one.names} & declaration.metrics.keys()
 
 
 def _attribute_problems(declaration: Declaration, where: Where, expression: Expression) -> Iterator[Problem]:
@@ -183,10 +229,14 @@ def _attribute_problems(declaration: Declaration, where: Where, expression: Expr
             yield from _unknown(where, f"a fact of {kind}", [fact], [ID, *_facts(declaration, kind)])
 
 
-def _dimension_problems(
-    declaration: Declaration, signal: SignalDeclaration, metric: str
-) -> Iterator[Problem]:
+def _dimension_problems(declaration: Declaration, name: str, metric: str) -> Iterator[Problem]:
+    """Yield unknown placeholders, and metrics of one resource that would be those of the whole account."""
+    signal = declaration.signals[name]
     templates: Mapping[str, str] | None = declaration.metrics[metric].dimensions
+    if templates is None and signal.resource != ACCOUNT_KIND:
+        if not declaration.resources[signal.resource].dimensions:
+            kind = signal.resource
+            yield ("signals", name), f"expected dimensions of {kind}, or of the metric {metric}"
     if templates is not None:
         known = {*PATH_NAMES, *declaration.lineage(signal.resource)}
         known |= _facts_in_scope(declaration, signal.resource)
@@ -194,17 +244,15 @@ def _dimension_problems(
 
 
 def _unused_metrics(declaration: Declaration) -> Iterator[Problem]:
-    used = {
-        name for signal in declaration.signals.values() for _, one in signal.formulas() for name in one.names
-    }
-    for name in declaration.metrics.keys() - used:
+    used = {name for signal in declaration.signals.values() for name in _metrics_of(declaration, signal)}
+    for name in sorted(declaration.metrics.keys() - used):
         yield ("metrics", name), "expected a metric that a signal uses"
 
 
 def _unknown(where: Where, expected: str, names: Iterable[str], known: Iterable[str]) -> Iterator[Problem]:
     """Yield a problem for each name that is not known, with the nearest one that is."""
     known = set(known)
-    for name in names:
+    for name in sorted(names):
         if name not in known:
             similar = get_close_matches(name, known, n=1)
             hint = f"; did you mean {similar[0]}?" if similar else ""

@@ -96,7 +96,10 @@ class _Run:
                     account.facts |= await self._facts(call, self._scope(account))
             except Exception as error:
                 self.errors.append(error)
-        self._compute_values(account, declared)
+        try:
+            self._compute_values(account, declared)
+        except ExpressionError as error:
+            self.errors.append(error)
 
     async def _immediate_series(self, kind: str) -> AsyncIterator[Observed]:
         """Describe the resources of a kind, and yield the series that need no kind listed later."""
@@ -134,7 +137,7 @@ class _Run:
         scope = self._scope(node)
         for name, signal in signals.items():
             formulas = [expression for _, expression in signal.formulas()]
-            if scope.has_failed({fact for formula in formulas for fact in formula.names}):
+            if scope.has_failed(self.part.names[name]):
                 continue  # the failure is reported, and a series of an earlier inventory remains
             unknown = self.resources.unknown_kinds(node, self.part.needs[name], formulas)
             if observed := observe(name, signal, scope, unknown):

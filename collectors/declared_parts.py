@@ -23,15 +23,17 @@ class Part:
     """The kinds of a part in the order of their lists, each after those that it needs.
 
     name: of the scan. signals: by the kind of their resources. needs: by signal, the kinds, other than its
-    resource's own and those this is a part of, that its expressions look up. indexed: all of these, and those
-    that are referred to. parents: the kinds that have parts. account_facts: the facts of the whole account
-    that the part uses.
+    resource's own and those this is a part of, that its expressions look up. names: by signal, those that its
+    expressions and the dimensions of its metrics use. indexed: all of these, and those
+    that are referred to. parents: the kinds that have parts. account_facts: the names that the part uses,
+    of which some are facts of the whole account.
     """
 
     name: str
     kinds: tuple[str, ...]
     signals: Mapping[str, Signals]
     needs: Mapping[str, frozenset[str]]
+    names: Mapping[str, frozenset[str]]
     indexed: frozenset[str]
     parents: frozenset[str]
     account_facts: frozenset[str]
@@ -51,6 +53,14 @@ class Part:
         return kind in self.parents or bool(self.deferred(kind))
 
 
+class CycleError(ValueError):
+    """Kinds that need each other. kind: the last of the cycle, which needs the first."""
+
+    def __init__(self, cycle: list[str]) -> None:
+        self.kind = cycle[-1]
+        super().__init__(f"expected no cycle, found {' -> '.join((*cycle, cycle[0]))}")
+
+
 def parts_of(declaration: Declaration) -> list[Part]:
     """Return the parts of a service, in the order of the declaration."""
     order = listing_order(declaration)
@@ -60,19 +70,20 @@ def parts_of(declaration: Declaration) -> list[Part]:
     for name, signal in declaration.signals.items():
         own = {signal.resource} - {ACCOUNT_KIND}
         groups.join([_signal_member(name), *own, *signal_needs(declaration, signal)])
-    for facts in _facts_of_account_calls(declaration):
-        groups.join(member for member, names in _names_by_member(declaration) if names & facts)
+    for call in _account(declaration).calls:
+        members = _names_by_member(declaration)
+        groups.join(one for one, names in members if call.facts.keys() & _with_account(declaration, names))
     return [_part(declaration, order, group) for group in groups]
 
 
 def listing_order(declaration: Declaration) -> list[str]:
-    """Return the kinds, each after those that it needs. Raises ValueError for kinds that need each other."""
+    """Return the kinds, each after those that it needs. Raises CycleError."""
     order: dict[str, None] = {}
     visiting: list[str] = []
 
     def visit(kind: str) -> None:
         if kind in visiting:
-            raise ValueError(f"expected no cycle, found {' -> '.join((*visiting, kind))}")
+            raise CycleError(visiting[visiting.index(kind) :])
         visiting.append(kind)
         for other in sorted(needed_kinds(declaration, kind)):
             if other not in order:
@@ -108,7 +119,8 @@ def _names_by_member(declaration: Declaration) -> Iterator[tuple[str, set[str]]]
         if kind != ACCOUNT_KIND:
             yield kind, _names_of_kind(declared)
     for name, signal in declaration.signals.items():
-        yield _signal_member(name), _names_of_signal(declaration, signal)
+        commands = [reason.enable for reason in (signal.unobservable, signal.bound) if reason]
+        yield _signal_member(name), {*signal_names(declaration, signal), *placeholders(commands)}
 
 
 def _names_of_kind(declared: ResourceDeclaration) -> set[str]:
@@ -119,21 +131,30 @@ def _names_of_kind(declared: ResourceDeclaration) -> set[str]:
     return names | {*placeholders(declared.dimensions)}
 
 
-def _names_of_signal(declaration: Declaration, signal: SignalDeclaration) -> set[str]:
+def signal_names(declaration: Declaration, signal: SignalDeclaration) -> frozenset[str]:
+    """Return the names in the expressions of a signal, and in the dimensions of its metrics."""
     names = {name for _, expression in signal.formulas() for name in expression.names}
-    metrics = (declaration.metrics[name] for name in names & declaration.metrics.keys())
-    return names | {name for metric in metrics for name in placeholders(metric.dimensions or {})}
+    own = declaration.resources.get(signal.resource, ResourceDeclaration()).dimensions
+    for metric in names & declaration.metrics.keys():
+        dimensions = declaration.metrics[metric].dimensions
+        names.update(placeholders(own if dimensions is None else dimensions))
+    return frozenset(names)
 
 
-def _facts_of_account_calls(declaration: Declaration) -> Iterator[set[str]]:
-    """Yield, for each call for the whole account, its facts and the values computed from them."""
-    account = declaration.resources.get(ACCOUNT_KIND, ResourceDeclaration())
-    for call in account.calls:
-        facts = {*call.facts}
-        for name, value in account.values.items():
-            if value.names & facts:
-                facts.add(name)
-        yield facts
+def _account(declaration: Declaration) -> ResourceDeclaration:
+    return declaration.resources.get(ACCOUNT_KIND, ResourceDeclaration())
+
+
+def _with_account(declaration: Declaration, names: Iterable[str]) -> set[str]:
+    """Return names, with those that values and calls for the whole account need in turn."""
+    found, account = {*names}, _account(declaration)
+    for name, value in reversed([*account.values.items()]):
+        if name in found:
+            found |= value.names
+    for call in reversed(account.calls):
+        if found & call.facts.keys():
+            found |= needed_names(call)
+    return found
 
 
 def _part(declaration: Declaration, order: Iterable[str], group: set[str]) -> Part:
@@ -150,11 +171,10 @@ def _part(declaration: Declaration, order: Iterable[str], group: set[str]) -> Pa
         kinds=kinds,
         signals=signals,
         needs=needs,
+        names={name: signal_names(declaration, signal) for name, signal in chosen.items()},
         indexed=frozenset(referred.union(*needs.values())),
         parents=frozenset(parent for kind in kinds if (parent := declaration.resources[kind].parent)),
-        account_facts=frozenset(
-            fact for facts in _facts_of_account_calls(declaration) if facts & used for fact in facts
-        ),
+        account_facts=frozenset(_with_account(declaration, used)),
     )
 
 

@@ -57,11 +57,11 @@ def _observed_usage(
     assert signal.usage  # as without one, a signal is never observable
     try:
         value = signal.usage.evaluate(scope)
+        if value is None:
+            unknown = sorted(name for name in signal.usage.names if scope.lookup(name) is None)
+            return Unobservable(f"AWS returned no {' or '.join(unknown) or 'value'}")
     except MissingValueError as error:
         return Unobservable(f"AWS returned {error}")
-    if value is None:
-        unknown = sorted(name for name in signal.usage.names if scope.lookup(name) is None)
-        return Unobservable(f"AWS returned no {' or '.join(unknown) or 'value'}")
     return total(value) if isinstance(value, Metric) else _as_amount(value, signal.usage)
 
 
@@ -103,5 +103,8 @@ def _reason(declared: UnobservableDeclaration | None, scope: NodeScope) -> Unobs
     return Unobservable(declared.reason, _command(declared.enable, scope) if declared.enable else None)
 
 
-def _command(template: str, scope: NodeScope) -> str:
-    return fill_command(template, lambda name: scope.render(f"{{{name}}}"))
+def _command(template: str, scope: NodeScope) -> str | None:
+    try:
+        return fill_command(template, lambda name: scope.render(f"{{{name}}}"))
+    except MissingValueError:
+        return None

@@ -1,12 +1,16 @@
 """The scans of declared services: what is listed, counted and unknown, and what each error costs."""
 
+import asyncio
+import shlex
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from collectors.base import Observed
+from collectors.base import Observed, Unobservable, Usage
 from collectors.declaration_file import parse_declaration
 from collectors.declaration_models import model_problems
 from collectors.declared import collector_of
@@ -69,7 +73,7 @@ signals:
 
 @dataclass
 class Run:
-    """What the scans of a declaration found. order: of the series, with `CALL` between them where one was made."""
+    """What the scans of a declaration found: series by signal and resource, errors and failures."""
 
     usage: dict[str, Any] = field(default_factory=dict)
     observed: dict[str, Observed] = field(default_factory=dict)
@@ -134,13 +138,13 @@ def targets(number: int) -> dict[str, Any]:
     return {"TargetHealthDescriptions": [{}] * number}
 
 
-def gone(code: str) -> ClientError:
+def gone(code: str) -> Any:
     return ClientError({"Error": {"Code": code, "Message": "gone"}}, "Operation")
 
 
 RESERVATIONS = {"a": reservation(10), "ab": reservation(20)}
 LISTENERS = {"a": listeners("a1", "a2"), "ab": listeners("ab1")}
-RULES = {name: {"Rules": [{}, {}, {}]} for name in ("a1", "a2", "ab1")}
+RULES: dict[str, Any] = {name: {"Rules": [{}, {}, {}]} for name in ("a1", "a2", "ab1")}
 TARGETS = {"g1": targets(1), "g2": targets(2), "g3": targets(4), "g4": targets(8)}
 
 
@@ -211,16 +215,10 @@ async def test_parts_and_referring_resources_are_counted_where_they_belong() -> 
 
 async def test_each_call_is_made_once() -> None:
     found = await run(LOAD_BALANCERS, **answers())
-    pages = {"elbv2:DescribeLoadBalancers": 3}
-    each = {
-        "DescribeListeners": 2,
-        "DescribeCapacityReservation": 2,
-        "DescribeRules": 3,
-        "DescribeTargetHealth": 4,
-    }
-    once = {"elbv2:DescribeTargetGroups": 1, "elbv2:DescribeTrustStores": 1}
-    expected = pages | {f"elbv2:{name}": number for name, number in each.items()} | once
-    assert {call: found.calls.count(call) for call in found.calls} == expected
+    each = {"Listeners": 2, "CapacityReservation": 2, "Rules": 3, "TargetHealth": 4}
+    lists = {"LoadBalancers": 3, "TargetGroups": 1, "TrustStores": 1}
+    made = {call.removeprefix("elbv2:Describe"): found.calls.count(call) for call in found.calls}
+    assert made == each | lists
 
 
 async def test_a_list_that_is_denied_costs_its_kind_and_what_counts_it() -> None:
@@ -235,7 +233,8 @@ async def test_a_list_of_parents_that_is_denied_costs_their_parts_too() -> None:
     assert found.usage == {
         **unread("load_balancer", "load_balancers", "all_reserved"),
         **unread("listener", "all_listeners"),
-        **{f"group_targets {name}": ALL[f"group_targets {name}"] for name in TARGETS},
+        **unread("load_balancer", *(f"group_targets {name}" for name in ("g1", "g2", "g3"))),
+        "group_targets g4": 8.0,
         "trust_stores": 0.0,
     }
     assert found.errors == ["AccessDeniedException"]
@@ -262,9 +261,7 @@ async def test_a_call_of_one_resource_that_is_denied_costs_the_series_that_use_i
     only = by_parameter({"ab": RESERVATIONS["ab"]})
     found = await run(LOAD_BALANCERS, **answers(describe_capacity_reservation=only))
     lost = ["reserved a", "twice a", "listener_rules a/a1", "listener_rules a/a2"]
-    assert found.usage == without(*lost, "group_targets g1") | unread("load_balancer", "all_reserved") | {
-        "group_targets g1": 1.0
-    }
+    assert found.usage == without(*lost) | unread("load_balancer", "all_reserved", "group_targets g1")
     assert (found.errors, found.failures) == ([], ["a: AccessDeniedException"])
 
 
@@ -287,11 +284,8 @@ async def test_a_resource_that_is_gone_is_neither_counted_nor_a_failure() -> Non
     found = await run(LOAD_BALANCERS, **answers(describe_capacity_reservation=reservations))
     assert found.deleted == {("a",)}
     assert (found.errors, found.failures) == ([], [])
-    assert [found.usage[name] for name in ("load_balancers", "all_reserved", "all_listeners")] == [
-        1.0,
-        20.0,
-        1.0,
-    ]
+    counts = [found.usage[name] for name in ("load_balancers", "all_reserved", "all_listeners")]
+    assert counts == [1.0, 20.0, 1.0]
     assert not any(name.endswith(" a") for name in found.usage)
 
 
@@ -299,11 +293,8 @@ async def test_a_parent_that_is_gone_when_its_parts_are_listed_is_not_counted() 
     parts = by_parameter(LISTENERS | {"a": gone("LoadBalancerNotFound")})
     found = await run(LOAD_BALANCERS, **answers(describe_listeners=parts))
     assert (found.errors, found.failures, found.deleted) == ([], [], {("a",)})
-    assert [found.usage[name] for name in ("load_balancers", "all_reserved", "all_listeners")] == [
-        1.0,
-        20.0,
-        1.0,
-    ]
+    counts = [found.usage[name] for name in ("load_balancers", "all_reserved", "all_listeners")]
+    assert counts == [1.0, 20.0, 1.0]
 
 
 async def test_a_part_that_is_gone_is_neither_counted_nor_a_failure() -> None:
@@ -347,3 +338,392 @@ async def test_an_answer_without_a_list_is_an_empty_one() -> None:
     found = await run(LOAD_BALANCERS, **answers(describe_listeners=lambda **_: {}))
     assert [found.usage[name] for name in ("listeners a", "rules a", "all_listeners")] == [0.0, 0.0, 0.0]
     assert (found.errors, found.failures) == ([], [])
+
+
+async def test_a_resource_that_refers_by_an_unknown_id_may_belong_to_any() -> None:
+    text = """
+service: demo
+namespace: AWS/DynamoDB
+resources:
+  table: {list: {call: dynamodb.ListTables, items: TableNames}}
+  stream:
+    list: {call: kinesis.ListStreams, items: StreamNames}
+    calls:
+      - call: kinesis.DescribeStreamSummary
+        params: {StreamName: "{stream}"}
+        facts: {table_id: StreamDescriptionSummary.KeyId}
+    refers: {table: table_id}
+signals:
+  streams: {usage: count(stream)}
+  streams_of_table: {resource: table, usage: count(stream)}
+"""
+
+    def summary(StreamName: str) -> Any:
+        if StreamName == "denied":
+            return denied()
+        of = {} if StreamName == "none" else {"KeyId": "orders"}
+        keys = ("StreamName", "StreamARN", "StreamStatus")
+        fixed = {"RetentionPeriodHours": 1, "EnhancedMonitoring": [], "OpenShardCount": 1}
+        created = {"StreamCreationTimestamp": "2026-01-01T00:00:00Z"}
+        return {"StreamDescriptionSummary": dict.fromkeys(keys, StreamName) | fixed | created | of}
+
+    async def with_streams(*names: str) -> Run:
+        listed = {"StreamNames": [*names], "HasMoreStreams": False}
+        tables = {"TableNames": ["None", "orders"]}
+        return await run(text, list_tables=tables, list_streams=listed, describe_stream_summary=summary)
+
+    known = await with_streams("one", "none")
+    assert known.usage == {"streams": 2.0, "streams_of_table None": 0.0, "streams_of_table orders": 1.0}
+    unknown = await with_streams("one", "denied")
+    names = ("streams_of_table None", "streams_of_table orders")
+    assert unknown.usage == {"streams": 2.0} | unread("stream", *names)
+    assert unknown.failures == ["denied: AccessDeniedException"]
+
+
+TABLES = """
+service: demo
+namespace: AWS/DynamoDB
+metrics:
+  ConsumedReadCapacityUnits: {stat: Sum}
+resources:
+  table:
+    list: {call: dynamodb.ListTables, items: TableNames}
+    calls:
+      - call: dynamodb.DescribeTable
+        params: {TableName: "{table}"}
+        facts: {indexes: Table.GlobalSecondaryIndexes, size: Table.TableSizeBytes}
+    dimensions: {TableName: "{table}"}
+  index:
+    parent: table
+    list: {fact: indexes}
+    id: IndexName
+    facts: {index_size: IndexSizeBytes}
+    dimensions: {TableName: "{table}", GlobalSecondaryIndexName: "{index}"}
+signals:
+  tables: {usage: count(table)}
+  size: {resource: table, usage: size}
+  reads: {resource: table, usage: rate(ConsumedReadCapacityUnits)}
+  indexes: {resource: table, usage: count(index)}
+  index_reads: {resource: index, usage: rate(ConsumedReadCapacityUnits), limit: size}
+  index_size: {resource: index, usage: index_size}
+  index_sizes: {resource: table, usage: sum(one.index_size for one in index)}
+"""
+
+
+def table(**facts: Any) -> dict[str, Any]:
+    return {"Table": facts}
+
+
+async def test_parts_that_a_fact_holds_are_found_without_a_call() -> None:
+    indexes = [{"IndexName": "by-day", "IndexSizeBytes": 5}, {"IndexName": "by-id", "IndexSizeBytes": 6}]
+    first = table(GlobalSecondaryIndexes=indexes, TableSizeBytes=9)
+    tables = {"aaa": first, "bbb": table(GlobalSecondaryIndexes=[])}
+    found = await run(TABLES, list_tables={"TableNames": ["aaa", "bbb"]}, describe_table=by_parameter(tables))
+    assert [found.usage[name] for name in ("indexes aaa", "index_sizes aaa")] == [2.0, 11.0]
+    assert [found.usage[name] for name in ("indexes bbb", "index_sizes bbb")] == [0.0, 0.0]
+    dimensions = "GlobalSecondaryIndexName=by-day, TableName=aaa"
+    assert found.usage["index_reads aaa/by-day"] == f"rate(ConsumedReadCapacityUnits{{{dimensions}}})"
+    assert found.observed["index_reads aaa/by-day"].limit == 9.0
+    assert found.calls.count("dynamodb:DescribeTable") == 2
+
+
+async def test_parts_of_a_fact_that_could_not_be_read_are_unknown() -> None:
+    tables = {"aaa": table(GlobalSecondaryIndexes=[{"IndexName": "xxx", "IndexSizeBytes": 1}])}
+    found = await run(TABLES, list_tables={"TableNames": ["aaa", "bbb"]}, describe_table=by_parameter(tables))
+    assert found.usage["tables"] == 2.0
+    assert found.usage["indexes bbb"] == "unobservable: not all could be read: index"
+    assert found.usage["reads bbb"] == "rate(ConsumedReadCapacityUnits{TableName=bbb})"
+    assert [found.usage["indexes aaa"], found.usage["index_sizes aaa"]] == [1.0, 1.0]
+    assert "size bbb" not in found.usage
+    assert found.failures == ["bbb: AccessDeniedException"]
+
+
+async def test_a_number_where_a_list_is_expected_makes_the_parts_unknown() -> None:
+    text = TABLES.replace("list: {fact: indexes}", "list: {fact: size}")
+    declaration = parse_declaration(text.encode(), "demo.yaml")
+    problems = [sentence for _, sentence in model_problems(declaration)]
+    assert problems == ["expected a list, found LongObject (long)"]
+    aws = FakeAws(list_tables={"TableNames": ["aaa"]}, describe_table=table(TableSizeBytes=9))
+    found = await aws.run_all_scans(collector_of(declaration))
+    assert usage_text(found["indexes", "aaa"].usage) == "unobservable: not all could be read: index"
+    assert found["size", "aaa"].usage == 9.0
+    assert [one.resource for one in aws.scan.failures] == ["aaa"]
+
+
+async def test_an_item_that_a_condition_cannot_read_costs_itself() -> None:
+    text = """
+service: demo
+namespace: AWS/ApplicationELB
+resources:
+  load_balancer:
+    list: {call: elbv2.DescribeLoadBalancers, items: LoadBalancers}
+    id: LoadBalancerName
+    where: starts_with(DNSName, 'internal')
+    facts: {vpc: VpcId, scheme: length(Scheme)}
+signals:
+  load_balancers: {usage: count(load_balancer)}
+  scheme: {resource: load_balancer, usage: scheme}
+"""
+    named = {"LoadBalancerName": "a", "DNSName": "internal-a", "Scheme": "internal"}
+    other = {"LoadBalancerName": "b", "DNSName": "b", "Scheme": "internal"}
+    items = [named, other, {"LoadBalancerName": "c"}]
+    found = await run(text, describe_load_balancers={"LoadBalancers": items})
+    assert found.usage == {"scheme a": 8.0} | unread("load_balancer", "load_balancers")
+    assert [one.partition(":")[0] for one in found.failures] == ["c"]
+    assert found.errors == []
+
+
+async def test_pages_after_the_first_get_no_parameters_that_aws_refuses_beside_a_token() -> None:
+    text = """
+service: demo
+namespace: AWS/Kinesis
+resources:
+  stream: {list: {call: kinesis.ListStreams, items: StreamNames}}
+  shard:
+    parent: stream
+    list: {call: kinesis.ListShards, first: {StreamName: "{stream}"}, items: Shards}
+    id: ShardId
+signals:
+  shards: {resource: stream, usage: count(shard)}
+"""
+    keys: Any = {"HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "1"}}
+    numbers: Any = {"SequenceNumberRange": {"StartingSequenceNumber": "0"}}
+    pages = [{"Shards": [{"ShardId": name} | keys | numbers]} for name in ("one", "two", "three")]
+    streams = {"StreamNames": ["orders"], "HasMoreStreams": False}
+    found = await run(text, list_streams=streams, list_shards=[pages[0], {"Shards": []}, *pages[1:]])
+    assert found.usage == {"shards orders": 3.0}
+    refused = await run(text.replace("first:", "params:"), list_streams=streams, list_shards=pages)
+    assert refused.usage == unread("shard", "shards orders")
+    assert [one.partition(":")[0] for one in refused.failures] == ["orders"]
+
+
+QUEUES = """
+service: demo
+namespace: AWS/SQS
+metrics:
+  NumberOfMessagesSent: {stat: Sum}
+resources:
+  queue:
+    list: {call: sqs.ListQueues, params: {MaxResults: 1000}, items: QueueUrls}
+    id: after(@, 'https://sqs/')
+    facts: {url: "@"}
+    calls:
+      - call: sqs.GetQueueAttributes
+        params: {QueueUrl: "{url}", AttributeNames: [All]}
+        facts: {delay: to_number(Attributes.DelaySeconds), policy: Attributes.Policy}
+    dimensions: {QueueName: "{queue}", Region: "{region}/{account_id}"}
+signals:
+  sent:
+    resource: queue
+    usage: NumberOfMessagesSent
+  hidden:
+    resource: queue
+    unobservable: {reason: it is hidden, enable: "aws show --queue={queue} --url {url} --policy={policy}"}
+  delay:
+    resource: queue
+    when: (delay or 0) >= 0
+    usage: delay
+"""
+NAMES = ["a/b", "{url}", "{queue}", "it's", 'a "b" c', "$(reboot)", "a b", "-x", "%2F", "a;b", "{}", "\\1"]
+
+
+async def test_names_with_special_characters_stay_as_they_are() -> None:
+    asked = []
+
+    def attributes(QueueUrl: str, **_: Any) -> Any:
+        asked.append(QueueUrl)
+        return {"Attributes": {"DelaySeconds": "3", "Policy": "p"}}
+
+    urls = {"QueueUrls": [f"https://sqs/{name}" for name in NAMES]}
+    found = await run(QUEUES, list_queues=urls, get_queue_attributes=attributes)
+    assert sorted(asked) == sorted(urls["QueueUrls"])
+    for name in NAMES:
+        sent = found.observed[f"sent {name}"]
+        assert sent.resource.path == (name,)
+        metric = next(sent.usage.metrics) if isinstance(sent.usage, Usage) else None
+        assert metric and dict(metric.dimensions) == {"QueueName": name, "Region": "eu-west-1/123456789012"}
+        hidden = found.observed[f"hidden {name}"].usage
+        assert isinstance(hidden, Unobservable) and hidden.enable_command
+        words = ["aws", "show", f"--queue={name}", "--url", f"https://sqs/{name}", "--policy=p"]
+        assert shlex.split(hidden.enable_command) == words
+
+
+async def test_a_command_without_a_value_is_left_out() -> None:
+    found = await run(
+        QUEUES, list_queues={"QueueUrls": ["https://sqs/a"]}, get_queue_attributes={"Attributes": {}}
+    )
+    assert found.usage == {
+        "sent a": "NumberOfMessagesSent{QueueName=a, Region=eu-west-1/123456789012}",
+        "hidden a": "unobservable: it is hidden",
+        "delay a": "unobservable: AWS returned no delay",
+    }
+    assert (found.errors, found.failures) == ([], [])
+
+
+async def test_a_text_where_a_number_is_expected_is_reported_for_the_resource() -> None:
+    text = QUEUES.replace("to_number(Attributes.DelaySeconds)", "Attributes.DelaySeconds")
+
+    def attributes(QueueUrl: str, **_: Any) -> Any:
+        return {"Attributes": {"DelaySeconds": "3"} if QueueUrl.endswith("a") else {}}
+
+    urls = {"QueueUrls": ["https://sqs/a", "https://sqs/b"]}
+    found = await run(text, list_queues=urls, get_queue_attributes=attributes)
+    assert "delay b" in found.usage
+    assert "delay a" not in found.usage
+    assert [one.partition(":")[0] for one in found.failures] == ["a"]
+
+
+async def test_a_metric_with_a_dimension_that_could_not_be_read_keeps_its_former_series() -> None:
+    text = QUEUES.replace('Region: "{region}/{account_id}"', 'Policy: "{policy}"')
+    urls = {"QueueUrls": ["https://sqs/a", "https://sqs/b"]}
+
+    def attributes(QueueUrl: str, **_: Any) -> Any:
+        return denied() if QueueUrl.endswith("a") else {"Attributes": {"DelaySeconds": "1", "Policy": "p"}}
+
+    found = await run(text, list_queues=urls, get_queue_attributes=attributes)
+    assert found.usage["sent b"] == "NumberOfMessagesSent{Policy=p, QueueName=b}"
+    assert "sent a" not in found.usage
+    assert found.failures == ["a: AccessDeniedException"]
+
+
+async def test_series_come_before_the_last_resource_is_described() -> None:
+    names = [f"q{number:03}" for number in range(100)]
+    described: list[str] = []
+
+    def attributes(QueueUrl: str, **_: Any) -> Any:
+        described.append(QueueUrl)
+        return {"Attributes": {"DelaySeconds": "3"}}
+
+    urls = {"QueueUrls": [f"https://sqs/{name}" for name in names]}
+    aws = FakeAws(list_queues=urls, get_queue_attributes=attributes)
+    (scan,) = collector_of(parse_declaration(QUEUES.encode(), "demo.yaml")).scans
+    described_at = {one.resource.path[0]: len(described) async for one in scan(aws.scan)}
+    assert [name for name in names if described_at[name] > 40] == names[40 - 8 :] or described_at["q000"] < 20
+    assert described_at["q000"] < 20
+    assert described_at["q099"] == 100
+
+
+ACCOUNT = """
+service: demo
+namespace: AWS/DynamoDB
+metrics:
+  AccountMaxReads: {stat: Maximum}
+resources:
+  account:
+    calls:
+      - call: dynamodb.DescribeLimits
+        facts: {reads: AccountMaxReadCapacityUnits, class: TableMaxReadCapacityUnits}
+      - call: dynamodb.DescribeEndpoints
+        when: reads > 0
+        facts: {endpoint: "Endpoints[0].Address"}
+    values: {half: reads / 2, quarter: half / 2}
+    dimensions: {Class: "{class}"}
+  table: {list: {call: dynamodb.ListTables, items: TableNames}}
+  backup: {list: {call: dynamodb.ListBackups, items: BackupSummaries}, id: BackupArn}
+signals:
+  account_reads: {usage: AccountMaxReads}
+  quarter: {usage: quarter}
+  backups: {usage: count(backup)}
+  tables:
+    usage: count(table)
+    bound: {reason: some are elsewhere, enable: "curl {endpoint}"}
+"""
+
+
+async def test_facts_of_the_whole_account_are_there_for_whatever_names_them() -> None:
+    answers = {
+        "describe_limits": {"AccountMaxReadCapacityUnits": 80, "TableMaxReadCapacityUnits": 40},
+        "describe_endpoints": {"Endpoints": [{"Address": "host", "CachePeriodInMinutes": 1}]},
+        "list_tables": {"TableNames": ["aaa"]},
+        "list_backups": {"BackupSummaries": []},
+    }
+    found = await run(ACCOUNT, **answers)
+    assert (found.errors, found.failures) == ([], [])
+    assert found.usage == {
+        "account_reads": "AccountMaxReads{Class=40}",
+        "quarter": 20.0,
+        "tables": 1.0,
+        "backups": 0.0,
+    }
+    reason = found.observed["tables"].bound_reason
+    assert reason and reason.enable_command == "curl host"
+    assert {call: found.calls.count(call) for call in found.calls} == dict.fromkeys(found.calls, 1)
+
+
+async def test_a_call_for_the_whole_account_that_is_denied_costs_what_uses_its_facts() -> None:
+    lists = {"list_tables": {"TableNames": ["aaa"]}, "list_backups": {"BackupSummaries": []}}
+    found = await run(ACCOUNT, **lists, describe_limits=denied())
+    assert found.usage["tables"] == 1.0
+    assert found.usage["backups"] == 0.0
+    assert found.usage["quarter"] == "unobservable: AWS returned no quarter"
+    assert found.errors == ["AccessDeniedException"]
+
+
+async def test_parts_of_a_service_fail_apart() -> None:
+    found = await run(ACCOUNT, list_backups={"BackupSummaries": []}, describe_limits=denied())
+    assert found.usage["backups"] == 0.0
+    assert found.usage["tables"] == "unobservable: not all could be read: table"
+    assert found.errors == ["AccessDeniedException", "AccessDeniedException"]
+
+
+def counted(number: int) -> dict[str, Any]:
+    """Load balancers, of which half have two listeners, one of them with rules, and target groups."""
+    names = [f"{one:05}" for one in range(number)]
+
+    def parts(LoadBalancerArn: str) -> Any:
+        even = int(LoadBalancerArn) % 2 == 0
+        return denied() if even else listeners(f"{LoadBalancerArn}-1", f"{LoadBalancerArn}-2")
+
+    return {
+        "describe_load_balancers": {"LoadBalancers": [{"LoadBalancerName": name} for name in names]},
+        "describe_capacity_reservation": reservation(1),
+        "describe_listeners": parts,
+        "describe_rules": lambda ListenerArn: {"Rules": [{}]} if ListenerArn.endswith("1") else denied(),
+        "describe_target_groups": target_groups(**{f"g{name}": name for name in names}),
+        "describe_target_health": targets(1),
+        "describe_trust_stores": {"TrustStores": []},
+    }
+
+
+def lines_of_the_engine(function: Callable[[], Any]) -> int:
+    """The number of lines of the engine's code that a call runs, with those of comprehensions."""
+    number = 0
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        nonlocal number
+        if "/collectors/" not in frame.f_code.co_filename:
+            return None
+        number += 1
+        return trace
+
+    sys.settrace(trace)
+    try:
+        function()
+    finally:
+        sys.settrace(None)
+    return number
+
+
+def test_the_work_grows_with_the_number_of_resources_and_no_faster() -> None:
+    few, many = (
+        lines_of_the_engine(partial(asyncio.run, run(LOAD_BALANCERS, **counted(number))))
+        for number in (50, 200)
+    )
+    assert many < 4.4 * few
+
+
+async def test_twenty_thousand_resources_of_one_list_are_counted() -> None:
+    pages = [{"TableNames": [f"t{page}-{one}" for one in range(100)]} for page in range(200)]
+    text = """
+service: demo
+namespace: AWS/DynamoDB
+metrics: {ConsumedReadCapacityUnits: {stat: Sum}}
+resources:
+  table: {list: {call: dynamodb.ListTables, items: TableNames}, dimensions: {TableName: "{table}"}}
+signals:
+  tables: {usage: count(table)}
+  reads: {resource: table, usage: rate(ConsumedReadCapacityUnits)}
+"""
+    found = await run(text, list_tables=pages)
+    assert found.usage["tables"] == 20_000.0
+    assert len(found.usage) == 20_001
