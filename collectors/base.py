@@ -400,6 +400,7 @@ class Collector:
     arns: the ARNs of resources by their kind, with {partition}, {region}, {account_id} and {kind} for each id
         of the path, by which the tags of their series and of all of their parts are read. Empty:
         `Observed.tags` are all tags.
+    signals: those that its scans yield, where that is declared.
     """
 
     service: str
@@ -409,3 +410,4 @@ class Collector:
     call_rates: Mapping[str, float] = field(default_factory=dict)
     publication_delay: int = 3
     arns: Mapping[str, str] = field(default_factory=dict)
+    signals: frozenset[str] = frozenset()

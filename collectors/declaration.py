@@ -48,11 +48,13 @@ Operation = Annotated[tuple[str, str], BeforeValidator(_call)]
 Text = Annotated[str, Field(min_length=1)]
 
 
-class _Model(BaseModel):
+class DeclarationModel(BaseModel):
+    """Base of all parts of a declaration: immutable, without unknown keys."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
-class MetricDeclaration(_Model):
+class MetricDeclaration(DeclarationModel):
     """A CloudWatch metric.
 
     name: where it differs from the key. namespace: where it differs from the service's. absent: what a
@@ -68,7 +70,7 @@ class MetricDeclaration(_Model):
     dimensions: Mapping[str, Text] | None = None
 
 
-class CallDeclaration(_Model):
+class CallDeclaration(DeclarationModel):
     """A call, and the facts that its response tells.
 
     call: client and operation. params: with `{name}` for ids and facts; first: those of the first page alone.
@@ -83,10 +85,10 @@ class CallDeclaration(_Model):
     items: Path | None = None
     facts: Mapping[Name, Path] = {}
     when: Formula | None = None
-    rate: Annotated[float, Field(gt=0)] | None = None
+    rate: Annotated[float, Field(ge=1)] | None = None
 
 
-class ListDeclaration(_Model):
+class ListDeclaration(DeclarationModel):
     """Where resources are listed: a call with `items`, or a fact of the parent that holds their items."""
 
     call: Operation | None = None
@@ -94,10 +96,10 @@ class ListDeclaration(_Model):
     first: Mapping[str, Any] = {}
     items: Path | None = None
     fact: Name | None = None
-    rate: Annotated[float, Field(gt=0)] | None = None
+    rate: Annotated[float, Field(ge=1)] | None = None
 
 
-class ResourceDeclaration(_Model):
+class ResourceDeclaration(DeclarationModel):
     """A kind of resource.
 
     parent: the kind that it is a part of. list: where its items are found. where: which items count. id,
@@ -129,7 +131,7 @@ class ResourceDeclaration(_Model):
         yield from self.values
 
 
-class UnobservableDeclaration(_Model):
+class UnobservableDeclaration(DeclarationModel):
     """When a usage cannot be observed, why, and the command that makes it observable."""
 
     when: Formula | None = None
@@ -137,7 +139,7 @@ class UnobservableDeclaration(_Model):
     enable: Text | None = None
 
 
-class SignalDeclaration(_Model):
+class SignalDeclaration(DeclarationModel):
     """How a signal is seen; the fields are those of `collectors.base.Observed`, as expressions.
 
     resource: the kind that has the limit. when: for which resources the signal exists. throttled: an
@@ -170,7 +172,7 @@ class SignalDeclaration(_Model):
                 yield f"{field}.when", reason.when
 
 
-class Declaration(_Model):
+class Declaration(DeclarationModel):
     """A declared service.
 
     delay: minutes until its metrics are complete (see `Collector.publication_delay`). scope: `global` for a

@@ -1,6 +1,6 @@
 """Reads declarations of services, with every problem's file, line and place."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -8,14 +8,17 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from collectors.declaration import Declaration
-from collectors.declaration_problems import problems_of
+from collectors.declaration_problems import Problem, problems_of
+from monitor.lib.errors import HeadroomError
 from rules.strict_yaml import Document, Where, parse_document
+
+Check = Callable[[Declaration], list[Problem]]
 
 MAX_FILE_SIZE = 1024**2  # bytes
 MAX_SHOWN_PROBLEMS = 50
 
 
-class DeclarationError(ValueError):
+class DeclarationError(HeadroomError, ValueError):
     """A declaration that cannot be used. problems: one line each, with file and line."""
 
     def __init__(self, problems: list[str]) -> None:
@@ -23,27 +26,32 @@ class DeclarationError(ValueError):
         super().__init__("\n".join(problems))
 
 
-def read_declaration(path: Path) -> Declaration:
+def read_declaration(path: Path, further_check: Check | None = None) -> Declaration:
     """Read the declaration of a service. Raises DeclarationError with all its problems."""
     with path.open("rb") as file:
-        return parse_declaration(file.read(MAX_FILE_SIZE + 1), path.name)
+        return parse_declaration(file.read(MAX_FILE_SIZE + 1), path.name, further_check)
 
 
-def parse_declaration(content: bytes, file: str) -> Declaration:
-    """Parse a declaration; `file` is its name in messages. Raises DeclarationError with all its problems."""
-    document = read_document(content, file)
-    problems: list[tuple[Where, str]] = [*document.problems]
+def parse_declaration(content: bytes, file: str, further_check: Check | None = None) -> Declaration:
+    """Parse a declaration; `file` is its name in messages. Raises DeclarationError with all its problems.
+
+    further_check: of what has no other problems, such as `collectors.declaration_models.model_problems`.
+    """
+    document = _read_document(content, file)
+    problems: list[Problem] = [*document.problems]
     try:
         declaration = Declaration.model_validate(document.data)
         problems += problems_of(declaration)
+        if further_check and not problems:
+            problems += further_check(declaration)
     except ValidationError as error:
         problems += _schema_problems(error)
     if problems:
-        raise DeclarationError(problem_lines(file, document, problems))
+        raise DeclarationError(_problem_lines(file, document, problems))
     return declaration
 
 
-def read_document(content: bytes, file: str) -> Document:
+def _read_document(content: bytes, file: str) -> Document:
     """Return the YAML document of a declaration. Raises DeclarationError."""
     if len(content) > MAX_FILE_SIZE:
         raise DeclarationError([f"{file}: expected at most 1 MiB"])
@@ -53,7 +61,7 @@ def read_document(content: bytes, file: str) -> Document:
         raise DeclarationError([f"{file}: {error}"]) from None
 
 
-def problem_lines(file: str, document: Document, problems: list[tuple[Where, str]]) -> list[str]:
+def _problem_lines(file: str, document: Document, problems: list[Problem]) -> list[str]:
     """Return one line per problem: file, line, place, sentence; the last tells how many more there are."""
     lines = [
         f"{file}:{document.line(where)}: {'.'.join(map(str, where)) or 'file'}: {sentence}"

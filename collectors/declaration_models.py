@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 import botocore.session
-from botocore.exceptions import UnknownServiceError
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from botocore.exceptions import DataNotFoundError, UnknownServiceError
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StringShape, StructureShape
 
 from collectors.declaration import (
     ACCOUNT_KIND,
@@ -15,11 +15,20 @@ from collectors.declaration import (
     Declaration,
     ListDeclaration,
     ResourceDeclaration,
+    placeholders,
 )
 from collectors.response_types import PathError, Type, item_of, type_of
 from rules.strict_yaml import Where
 
 Problem = tuple[Where, str]
+
+# The types of values in YAML by those of botocore's shapes. A placeholder becomes a text.
+SCALARS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("string", "character", "timestamp", "blob"), (str,)),
+    **dict.fromkeys(("integer", "long"), (int,)),
+    **dict.fromkeys(("float", "double"), (int, float)),
+    "boolean": (bool,),
+}
 
 
 def model_problems(declaration: Declaration) -> list[Problem]:
@@ -49,6 +58,7 @@ class _Checker:
             operation, problems = self._operation(place, call)
             yield from problems
             if operation:
+                yield from self._page_problems(place, call)
                 yield from self._fact_problems(place, kind, call.facts, partial(_response, operation, call))
 
     def _item_problems(
@@ -65,7 +75,7 @@ class _Checker:
                     return
                 item = item_of(_response_list(operation, listed))
         except PathError as error:
-            yield (*where, "list", "items"), str(error)
+            yield (*where, "list", "fact" if listed.fact else "items"), str(error)
             return
         paths = {"where": declared.where, "id": declared.id, "name": declared.name, "tags": declared.tags}
         yield from self._path_problems(where, {name: path for name, path in paths.items() if path}, item)
@@ -84,6 +94,18 @@ class _Checker:
                 self._facts[kind, name] = type_of(path.parsed, response)
             except PathError as error:
                 yield (*where, "facts", name), str(error)
+
+    def _page_problems(self, where: Where, call: CallDeclaration) -> Iterator[Problem]:
+        """Yield facts of what AWS returns in pages, of which only the first would be read."""
+        client, name = call.call
+        try:
+            keys = self._session.get_paginator_model(client).get_paginator(name)["result_key"]
+        except (DataNotFoundError, ValueError):
+            return
+        paged = {str(key).partition(".")[0] for key in (keys if isinstance(keys, list) else [keys])}
+        for fact, path in call.facts.items():
+            if not call.items and not paged.isdisjoint(path.fields):
+                yield (*where, "facts", fact), "expected items of the call, as AWS returns it in pages"
 
     def _path_problems(self, where: Where, paths: Mapping[str, Any], of: Type) -> Iterator[Problem]:
         for name, path in paths.items():
@@ -106,9 +128,7 @@ class _Checker:
         if name not in service.operation_names:
             return None, [_unknown((*where, "call"), f"operation of {client}", name, service.operation_names)]
         operation = service.operation_model(name)
-        given = {**call.first, **call.params}
-        problems = list(_param_problems((*where, "params"), given, operation.input_shape))
-        return operation, problems
+        return operation, list(_call_problems(where, call, operation.input_shape))
 
 
 def _response(operation: OperationModel, call: CallDeclaration) -> Type:
@@ -123,7 +143,23 @@ def _response_list(operation: OperationModel, call: CallDeclaration | ListDeclar
     return items
 
 
-def _param_problems(where: Where, given: Any, shape: Shape | None) -> Iterator[Problem]:
+def _call_problems(
+    where: Where, call: CallDeclaration | ListDeclaration, shape: StructureShape | None
+) -> Iterator[Problem]:
+    """Yield the problems of the parameters of a call."""
+    members = shape.members if shape else {}
+    for place, given in (("params", call.params), ("first", call.first)):
+        for name, value in given.items():
+            if name in members:
+                yield from _param_problems((*where, place, name), value, members[name])
+            else:
+                yield _unknown((*where, place, name), "parameter", name, members)
+    required = shape.required_members if shape else []
+    missing = [name for name in required if name not in call.params and name not in call.first]
+    yield from (((*where, "params"), f"missing the parameter {name}") for name in missing)
+
+
+def _param_problems(where: Where, given: Any, shape: Shape) -> Iterator[Problem]:
     """Yield parameters that a shape does not have, at any depth, and required ones that are missing."""
     if isinstance(shape, StructureShape) and isinstance(given, Mapping):
         for name in given:
@@ -136,10 +172,20 @@ def _param_problems(where: Where, given: Any, shape: Shape | None) -> Iterator[P
     elif isinstance(shape, ListShape) and isinstance(given, list):
         for index, item in enumerate(given):
             yield from _param_problems((*where, index), item, shape.member)
-    elif isinstance(shape, StructureShape | ListShape) or (shape is None and given):
-        yield where, f"expected {shape.type_name if shape else 'no parameters'}, found {given!r}"
-    elif shape and isinstance(given, Mapping | list) and not isinstance(shape, MapShape):
+    elif isinstance(shape, MapShape) and isinstance(given, Mapping):
+        for name, value in given.items():
+            yield from _param_problems((*where, name), value, shape.value)
+    else:
+        yield from _scalar_problems(where, given, shape)
+
+
+def _scalar_problems(where: Where, given: Any, shape: Shape) -> Iterator[Problem]:
+    types = SCALARS.get(shape.type_name, ())
+    if not isinstance(given, types) or (isinstance(given, bool) and bool not in types):
         yield where, f"expected {shape.type_name}, found {given!r}"
+    known = [str(value) for value in shape.enum] if isinstance(shape, StringShape) else []
+    if known and given not in known and not [*placeholders(given)]:
+        yield _unknown(where, "value", str(given), known)
 
 
 def _unknown(where: Where, what: str, name: str, known: Iterable[str]) -> Problem:

@@ -14,7 +14,6 @@ from collectors.declaration import (
     ListDeclaration,
     ResourceDeclaration,
     SignalDeclaration,
-    placeholders,
 )
 from collectors.declared_parts import CycleError, listing_order
 from collectors.expression import Expression
@@ -83,7 +82,7 @@ def _cycle_problems(declaration: Declaration) -> Iterator[Problem]:
         listing_order(declaration)
     except CycleError as error:
         declared = declaration.resources[error.kind]
-        yield ("resources", error.kind, "parent" if declared.parent else "refers"), str(error)
+        yield ("resources", error.kind, "parent" if declared.parent == error.needed else "refers"), str(error)
 
 
 def _name_problems(declaration: Declaration) -> Iterator[Problem]:
@@ -197,6 +196,7 @@ def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
     for field, expression in signal.formulas():
         yield from _unknown((*where, field), "a fact, metric, kind or table", expression.names, names)
         yield from _attribute_problems(declaration, (*where, field), expression)
+        yield from _number_problems(declaration, (*where, field), signal.resource, expression)
         if field in INVENTORY_FIELDS:
             for metric in sorted(expression.names & declaration.metrics.keys()):
                 yield (*where, *field.split(".")), f"expected facts alone, found the metric {metric}"
@@ -229,14 +229,25 @@ def _attribute_problems(declaration: Declaration, where: Where, expression: Expr
             yield from _unknown(where, f"a fact of {kind}", [fact], [ID, *_facts(declaration, kind)])
 
 
+def _number_problems(
+    declaration: Declaration, where: Where, at: str, expression: Expression
+) -> Iterator[Problem]:
+    """Yield kinds that stand for one resource at a kind, and are used as several, or the other way round."""
+    refers = declaration.resources[at].refers if at in declaration.resources else {}
+    one = {*declaration.lineage(at), *refers}
+    for kind in sorted(expression.single & declaration.resources.keys() - one):
+        yield where, f"expected one {kind}, found several: use sum(one.FACT for one in {kind})"
+    for kind in sorted(expression.lists & one):
+        yield where, f"expected several, found one {kind}: use {kind}.FACT"
+
+
 def _dimension_problems(declaration: Declaration, name: str, metric: str) -> Iterator[Problem]:
     """Yield unknown placeholders, and metrics of one resource that would be those of the whole account."""
     signal = declaration.signals[name]
     templates: Mapping[str, str] | None = declaration.metrics[metric].dimensions
-    if templates is None and signal.resource != ACCOUNT_KIND:
-        if not declaration.resources[signal.resource].dimensions:
-            kind = signal.resource
-            yield ("signals", name), f"expected dimensions of {kind}, or of the metric {metric}"
+    kind = signal.resource
+    if templates is None and kind != ACCOUNT_KIND and not declaration.resources[kind].dimensions:
+        yield ("signals", name), f"expected dimensions of {kind}, or of the metric {metric}"
     if templates is not None:
         known = {*PATH_NAMES, *declaration.lineage(signal.resource)}
         known |= _facts_in_scope(declaration, signal.resource)

@@ -21,7 +21,7 @@ from collectors.declaration import (
     needed_names,
 )
 from collectors.declared_parts import Part, Signals, parts_of
-from collectors.declared_resources import Node, NodeScope, Resources, tags_of
+from collectors.declared_resources import FoundResources, Node, NodeScope, tags_of
 from collectors.declared_signals import observe
 from collectors.expression import ExpressionError
 from collectors.iam_actions import iam_action
@@ -41,6 +41,7 @@ def collector_of(declaration: Declaration) -> Collector:
         iam_actions=tuple(sorted({iam_action(*operation) for operation in operations})),
         call_rates={":".join(call.call): call.rate for call in calls if call.call and call.rate},
         publication_delay=declaration.delay,
+        signals=frozenset(declaration.signals),
         arns={kind: one.arn for kind, one in declaration.resources.items() if one.arn},
     )
 
@@ -68,11 +69,11 @@ class _Run:
     part: Part
     aws: Aws
     errors: list[Exception] = field(default_factory=list)
-    resources: Resources = field(init=False)
+    resources: FoundResources = field(init=False)
     _nodes: dict[str, list[Node]] = field(default_factory=dict)  # by kind, those that are needed later
 
     def __post_init__(self) -> None:
-        self.resources = Resources(self.declaration, self.aws, self.part.indexed)
+        self.resources = FoundResources(self.declaration, self.aws, self.part.indexed)
 
     async def series(self) -> AsyncIterator[Observed]:
         """Yield all series: of resources as soon as they are described, if nothing listed later counts."""

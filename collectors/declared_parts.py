@@ -14,6 +14,7 @@ from collectors.declaration import (
     needed_names,
     placeholders,
 )
+from monitor.lib.errors import HeadroomError
 
 Signals = Mapping[str, SignalDeclaration]
 
@@ -53,11 +54,11 @@ class Part:
         return kind in self.parents or bool(self.deferred(kind))
 
 
-class CycleError(ValueError):
-    """Kinds that need each other. kind: the last of the cycle, which needs the first."""
+class CycleError(HeadroomError, ValueError):
+    """Kinds that need each other. kind: the last of the cycle. needed: the first, which that one needs."""
 
     def __init__(self, cycle: list[str]) -> None:
-        self.kind = cycle[-1]
+        self.kind, self.needed = cycle[-1], cycle[0]
         super().__init__(f"expected no cycle, found {' -> '.join((*cycle, cycle[0]))}")
 
 

@@ -46,7 +46,7 @@ class Node:
         return str(self) if name == ID else self.facts.get(name)
 
 
-class Resources:
+class FoundResources:
     """The resources that a scan has found so far, by kind and by what they are a part of or refer to.
 
     indexed: the kinds that expressions look up. unlisted: by kind, the paths of the resources of which parts
@@ -144,7 +144,7 @@ class NodeScope:
     """What names stand for at a resource: see `docs/add-a-service.md`."""
 
     node: Node
-    resources: Resources
+    resources: FoundResources
 
     def lookup(self, name: str) -> Any:
         """Return a constant, a fact, a resource or list of resources, a table or a metric."""

@@ -15,6 +15,7 @@ from functools import partial, wraps
 from typing import Any, Protocol
 
 from collectors import amounts
+from monitor.lib.errors import HeadroomError
 
 MAX_LENGTH = 1000  # characters of an expression
 MAX_DEPTH = 60  # levels of an expression, such as the terms of a sum
@@ -30,7 +31,7 @@ class Scope(Protocol):
         ...
 
 
-class ExpressionError(ValueError):
+class ExpressionError(HeadroomError, ValueError):
     """An expression that cannot be read, or that combines values which do not go together."""
 
 
@@ -39,11 +40,14 @@ class Expression:
     """A parsed expression.
 
     names: those that it takes from its scope. attributes: the facts of other resources, as kind and fact.
+    single: the names that must stand for one resource. lists: those that must stand for several.
     """
 
     text: str
     names: frozenset[str]
     attributes: frozenset[tuple[str, str]]
+    single: frozenset[str]
+    lists: frozenset[str]
     _evaluate: Evaluator
 
     def evaluate(self, scope: Scope) -> Any:
@@ -59,7 +63,14 @@ def parse_expression(text: str) -> Expression:
     _check_depth(tree)
     parser = _Parser()
     evaluate = parser.parse(tree)
-    return Expression(text, frozenset(parser.names), frozenset(parser.attributes), evaluate)
+    return Expression(
+        text,
+        frozenset(parser.names),
+        frozenset(parser.attributes),
+        frozenset(parser.single),
+        frozenset(parser.lists),
+        evaluate,
+    )
 
 
 def _syntax_tree(text: str) -> ast.expr:
@@ -98,6 +109,8 @@ class _Parser:
     def __init__(self) -> None:
         self.names: set[str] = set()
         self.attributes: set[tuple[str, str]] = set()
+        self.single: set[str] = set()
+        self.lists: set[str] = set()
         self._variables: dict[str, str] = {}  # the kind that each one runs over
 
     def parse(self, node: ast.expr) -> Evaluator:
@@ -125,6 +138,8 @@ class _Parser:
             raise ExpressionError(f"expected KIND.FACT, found {ast.unparse(node)!r}")
         owner, name = self.parse(node.value), node.attr
         self.attributes.add((self._variables.get(node.value.id, node.value.id), name))
+        if node.value.id not in self._variables:
+            self.single.add(node.value.id)
 
         def attribute(scope: Scope) -> Any:
             value = owner(scope)
@@ -198,6 +213,7 @@ class _Parser:
         if not self._variables.keys().isdisjoint((variable, kind)):
             raise ExpressionError(f"expected another variable and a kind, found {ast.unparse(node)!r}")
         items = self.parse(generator.iter)
+        self.lists.add(kind)
         self._variables[variable] = kind
         conditions, element = [self.parse(condition) for condition in generator.ifs], self.parse(node.elt)
         del self._variables[variable]
@@ -217,6 +233,8 @@ class _Parser:
             inspect.signature(FUNCTIONS[name]).bind(*node.args)
         except TypeError as error:
             raise ExpressionError(f"{name}: {error}") from None
+        if name == "count":
+            self.lists.update(one.id for one in node.args if isinstance(one, ast.Name))
         return partial(_apply_function, name, [self.parse(argument) for argument in node.args])
 
 

@@ -68,9 +68,22 @@ def build_registry(collectors: Iterable[Collector], services: Iterable[Service])
         *(f"{name}: expected an entry in the catalogue, found none" for name in _only(collected, described)),
         *(f"{name}: expected a collector, found none" for name in _only(described, collected)),
     ]
+    by_name = {service.service: service for service in services}
+    for collector in collectors:
+        if collector.service in by_name:
+            problems += _signal_problems(collector, by_name[collector.service])
     if problems:
         raise ValueError("; ".join(problems))
-    return Registry(MappingProxyType({service.service: service for service in services}), collectors)
+    return Registry(MappingProxyType(by_name), collectors)
+
+
+def _signal_problems(collector: Collector, service: Service) -> Iterator[str]:
+    """Yield the signals that only one of a declared collector and its entry in the catalogue has."""
+    if collector.signals:
+        for name in _only(sorted(collector.signals), service.signals):
+            yield f"{service.service}.{name}: expected an entry in the catalogue, found none"
+        for name in _only(service.signals, collector.signals):
+            yield f"{service.service}.{name}: expected a signal of the collector, found none"
 
 
 def _repeated(what: str, names: Iterable[str]) -> Iterator[str]:

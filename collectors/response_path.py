@@ -47,7 +47,7 @@ SIGNATURES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
 class ResponsePath:
     """A JMESPath. Raises ValueError for a text that is none, or that calls no function of JMESPath.
 
-    parsed: its syntax tree, for `collectors.response_types`.
+    parsed: its syntax tree, for `collectors.response_types`. fields: the names of all fields in it.
     """
 
     def __init__(self, text: str) -> None:
@@ -55,7 +55,9 @@ class ResponsePath:
             raise ValueError(f"expected at most {MAX_LENGTH:,} characters, found {len(text):,}")
         self.text, self._compiled = text, _compiled(text)
         self.parsed: Node = self._compiled.parsed
-        for node in _nodes(self.parsed):
+        nodes = [*_nodes(self.parsed)]
+        self.fields = frozenset(str(node["value"]) for node in nodes if node["type"] == "field")
+        for node in nodes:
             if node["type"] == "function_expression":
                 _check_function(node)
             elif node["type"] == "slice" and node["children"][2] == 0:

@@ -10,13 +10,14 @@ from difflib import get_close_matches
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from collectors.response_path import SIGNATURES, Node
+from monitor.lib.errors import HeadroomError
 
 # Functions that return an item of their first argument, or the argument itself in another order.
 ITEM_FUNCTIONS = frozenset({"max", "max_by", "min", "min_by"})
 SAME_FUNCTIONS = frozenset({"reverse", "sort", "sort_by"})
 
 
-class PathError(ValueError):
+class PathError(HeadroomError, ValueError):
     """A path that yields nothing of any response."""
 
 

@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from collectors.builtin import builtin_registry
-from monitor.cli.config_file import exit_on_config_error
+from monitor.cli.config_file import exit_on_config_error, load_registry_or_exit
 from monitor.cli.options import Patterns
 from monitor.report.catalogue import FORMATS
 from monitor.report.scan import parse_selectors
@@ -19,7 +18,7 @@ def catalogue(
     service: Patterns = None,
 ) -> None:
     """List every signal with its default limit, remedy and documentation."""
-    registry = builtin_registry()
+    registry = load_registry_or_exit()
     with exit_on_config_error():
         selectors = parse_selectors({"service": service}, registry)
     chosen = [

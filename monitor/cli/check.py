@@ -5,8 +5,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from collectors.builtin import builtin_registry
-from monitor.cli.config_file import ConfigFile, exit_on_config_error, load_config_or_exit
+from monitor.cli.config_file import (
+    ConfigFile,
+    exit_on_config_error,
+    load_config_or_exit,
+    load_registry_or_exit,
+)
 from monitor.cli.exit_codes import INCOMPLETE
 from monitor.cli.options import Patterns
 from monitor.cli.scan import exit_code, run_scan
@@ -40,7 +44,7 @@ def check(
     some requested reads failed (access denied, throttled, no answer): they are listed below the table.
     Regions that are not enabled, and what `exclude` matches, are not requested.
     """
-    registry = builtin_registry()
+    registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
     with exit_on_config_error():
         scan = run_scan(

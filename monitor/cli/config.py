@@ -5,10 +5,9 @@ import sys
 import orjson
 import typer
 
-from collectors.builtin import builtin_registry
 from monitor.access.passwords import PasswordHash
 from monitor.alerting.routes import unused_names
-from monitor.cli.config_file import ConfigFile, load_config_or_exit
+from monitor.cli.config_file import ConfigFile, load_config_or_exit, load_registry_or_exit
 from monitor.cli.exit_codes import FAILED
 from monitor.config.example import example_file, json_schema
 from monitor.config.exclude import ineffective_entries
@@ -26,7 +25,7 @@ def check(config: ConfigFile = None) -> None:
 
     Entries that are valid but have no effect are listed, too.
     """
-    registry = builtin_registry()
+    registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
     typer.echo("The configuration is valid.")
     receivers = [receiver.name for receiver in settings.receivers]
@@ -40,7 +39,7 @@ def check(config: ConfigFile = None) -> None:
 @app.command("example", epilog="Example: headroom config example > headroom.yaml")
 def example() -> None:
     """Print an example configuration that explains every key."""
-    typer.echo(example_file(builtin_registry()), nl=False)
+    typer.echo(example_file(load_registry_or_exit()), nl=False)
 
 
 @app.command("password-hash", epilog="Example: headroom config password-hash")
@@ -66,4 +65,4 @@ def read_piped_password() -> str:
 @app.command("schema", epilog="Example: headroom config schema > headroom.schema.json")
 def schema() -> None:
     """Print the JSON schema of the configuration file, for editors."""
-    typer.echo(orjson.dumps(json_schema(builtin_registry()), option=orjson.OPT_INDENT_2))
+    typer.echo(orjson.dumps(json_schema(load_registry_or_exit()), option=orjson.OPT_INDENT_2))

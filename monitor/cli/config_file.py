@@ -11,7 +11,7 @@ import typer
 from collectors.registry import Registry
 from monitor.cli.exit_codes import FAILED
 from monitor.config.config import Config
-from monitor.config.file import read_config
+from monitor.config.file import read_config, read_registry
 from monitor.schema.problems import ConfigError
 
 ConfigFile = Annotated[
@@ -22,6 +22,12 @@ ConfigFile = Annotated[
         help="Configuration file; default: $HEADROOM_CONFIG, else ./headroom.yaml if there is one.",
     ),
 ]
+
+
+def load_registry_or_exit(file: Path | None = None) -> Registry:
+    """Return the known services; print the problems of the user's own and exit when there are any."""
+    with exit_on_config_error():
+        return read_registry(file, environ)
 
 
 def load_config_or_exit(registry: Registry, file: Path | None, listen: str | None = None) -> Config:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from collectors.builtin import builtin_registry
+from monitor.cli.config_file import load_registry_or_exit
 from monitor.cli.exit_codes import FAILED
 from monitor.dashboards import prometheus as rules
 from monitor.dashboards import runbook as runbooks
@@ -27,7 +27,7 @@ def prometheus(
     ] = rules.RUNBOOK,
 ) -> None:
     """Write recording and alerting rules for Prometheus: a file per service, and one for Headroom itself."""
-    write_files(out, rules.files(builtin_registry().services.values(), runbook))
+    write_files(out, rules.files(load_registry_or_exit().services.values(), runbook))
 
 
 @app.command(epilog="Example: headroom dashboards grafana --out /var/lib/grafana/dashboards")
@@ -40,7 +40,7 @@ def grafana(
         raise typer.Exit(FAILED)
     from monitor.dashboards.grafana import boards  # noqa: PLC0415 - needs the extra
 
-    write_files(out, boards.files(builtin_registry().services.values()))
+    write_files(out, boards.files(load_registry_or_exit().services.values()))
 
 
 @app.command(epilog="Example: headroom dashboards runbook --out runbook.md")
@@ -48,7 +48,7 @@ def runbook(
     out: Annotated[Path, typer.Option(help="Output file.")] = Path(rules.RUNBOOK),
 ) -> None:
     """Write the runbook: what each alert means and what to do about it, with one heading per signal."""
-    write_files(out.parent, {out.name: runbooks.runbook(builtin_registry().services.values())})
+    write_files(out.parent, {out.name: runbooks.runbook(load_registry_or_exit().services.values())})
 
 
 def write_files(directory: Path, files: Mapping[str, str]) -> None:

@@ -3,9 +3,8 @@
 import orjson
 import typer
 
-from collectors.builtin import builtin_registry
 from monitor.aws import iam
-from monitor.cli.config_file import ConfigFile, load_config_or_exit
+from monitor.cli.config_file import ConfigFile, load_config_or_exit, load_registry_or_exit
 from monitor.schema.types import ALL_REGIONS
 
 app = typer.Typer(add_completion=False)
@@ -14,7 +13,7 @@ app = typer.Typer(add_completion=False)
 @app.command("iam-policy", epilog="Example: headroom iam-policy > policy.json")
 def iam_policy(config: ConfigFile = None) -> None:
     """Print the least-privilege IAM policy for the configured services."""
-    registry = builtin_registry()
+    registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
     accounts = settings.monitored_accounts(registry)
     services = {service for account in accounts for service in account.services}

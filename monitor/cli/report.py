@@ -7,9 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from collectors.builtin import builtin_registry
 from monitor.cli import output
-from monitor.cli.config_file import ConfigFile, exit_on_config_error, load_config_or_exit
+from monitor.cli.config_file import (
+    ConfigFile,
+    exit_on_config_error,
+    load_config_or_exit,
+    load_registry_or_exit,
+)
 from monitor.cli.exit_codes import FAILED
 from monitor.cli.options import Patterns
 from monitor.cli.scan import exit_code, run_scan
@@ -33,7 +37,7 @@ def report(
     It lists the most urgent series, those newly above their target band, idle capacity, and blind spots.
     Exits with 0 when the report is written; 2 when it cannot be written, or nothing could be read.
     """
-    registry = builtin_registry()
+    registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
     patterns = {"service": service, "signal": signal, "region": region, "account": account}
     with exit_on_config_error(), exit_on_write_error(out), output.open_output(out) as file:

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from collectors.builtin import builtin_registry
 from monitor.app import serve as run_server
-from monitor.cli.config_file import ConfigFile, load_config, load_config_or_exit
+from monitor.cli.config_file import ConfigFile, load_config, load_config_or_exit, load_registry_or_exit
 from monitor.cli.start_error import exit_on_start_error
 from monitor.lib import logs
 
@@ -25,7 +24,7 @@ def serve(
 ) -> None:
     """Run the monitor until SIGINT or SIGTERM. SIGHUP reloads the configuration."""
     logs.configure_logging(logging.INFO, "%(asctime)s %(levelname)s %(name)s: %(message)s")
-    registry = builtin_registry()
+    registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config, listen)
     with exit_on_start_error():
         asyncio.run(run_server(settings, registry, partial(load_config, registry, config, listen)))

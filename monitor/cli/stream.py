@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from collectors.builtin import builtin_registry
 from monitor.api.client import DEFAULT_ADDRESS, ApiStatusError, ApiTransportError, request
+from monitor.cli.config_file import load_registry_or_exit
 from monitor.cli.exit_codes import FAILED
 from monitor.cli.options import Address
 from monitor.stream import aws_setup
@@ -28,7 +28,7 @@ def setup(
     ] = None,
 ) -> None:
     """Print a template of a metric stream, to apply in each monitored account and region."""
-    registry = builtin_registry()
+    registry = load_registry_or_exit()
     if unknown := set(service or ()) - registry.services.keys():
         expected = ", ".join(registry.service_names)
         typer.echo(f"expected services of {expected}; found {min(unknown)}", err=True)

@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from collectors.builtin import builtin_registry
-from monitor.cli.config_file import ConfigFile, load_config_or_exit
+from monitor.cli.config_file import ConfigFile, load_config_or_exit, load_registry_or_exit
 from monitor.cli.exit_codes import FAILED, REJECTED
 from monitor.cli.interruptible import run_interruptible
 from monitor.config.config import Config
@@ -24,7 +23,7 @@ def test_receiver(
     config: ConfigFile = None,
 ) -> None:
     """Send a test alert and its resolution to a receiver; exit with 1 when that fails."""
-    settings = load_config_or_exit(builtin_registry(), config)
+    settings = load_config_or_exit(load_registry_or_exit(config), config)
     if not run_interruptible(send_test_notifications(find_receiver(settings, name), settings.endpoint_url)):
         raise typer.Exit(REJECTED)
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from collectors.builtin import USER_FOLDER, registry_with
+from collectors.declaration_file import DeclarationError
 from collectors.registry import Registry
 from monitor.config.config import Config
 from monitor.lib.files import read_file
@@ -23,11 +25,28 @@ def read_config(path: Path | None, environ: Mapping[str, str], registry: Registr
     A file given by path or variable must exist. Without any file all keys have their defaults. Secrets are
     read immediately, from `environ` and files. Blocks. Raises ConfigError with all problems.
     """
-    file = path or (Path(environ[PATH_VARIABLE]) if environ.get(PATH_VARIABLE) else None)
+    file = given_file(path, environ)
     if file is None and not DEFAULT_FILE.exists():
         return Config()
     file = file or DEFAULT_FILE
     return parse_config(_content(file), str(file), ConfigContext(environ, file.parent, registry))
+
+
+def given_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Return the file that the path, or else $HEADROOM_CONFIG, names; None for neither."""
+    return path or (Path(environ[PATH_VARIABLE]) if environ.get(PATH_VARIABLE) else None)
+
+
+def read_registry(path: Path | None, environ: Mapping[str, str]) -> Registry:
+    """Return the built-in services and those in `catalogue.d/` beside the configuration file.
+
+    Raises ConfigError with all problems of the files there.
+    """
+    folder = (given_file(path, environ) or DEFAULT_FILE).parent / USER_FOLDER
+    try:
+        return registry_with(folder)
+    except DeclarationError as error:
+        raise ConfigError(error.problems) from None
 
 
 def parse_config(content: bytes, file: str, context: ConfigContext) -> Config:

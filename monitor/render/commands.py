@@ -3,7 +3,6 @@
 People run them: Headroom itself changes nothing in an account.
 """
 
-import shlex
 from math import ceil, inf
 
 from monitor.aws.partitions import partition_of

@@ -3,23 +3,26 @@ from typing import Any
 
 import pytest
 
-from collectors.autoscaling import (
-    COLLECTOR,
-    GROUP_COUNT,
-    account,
-    cpu,
-    desired,
-    groups,
-    in_service_instances,
-    in_service_units,
-    max_size,
-)
-from collectors.base import ACCOUNT, Observed, Unobservable, difference, highest
+from collectors.base import ACCOUNT, Observed, Unobservable, difference, total
+from tests.collectors.declared_cases import DECLARATIONS
 from tests.fake_aws import FakeAws
 from tests.registries import REGISTRY
 
 LIMITS = {"MaxNumberOfAutoScalingGroups": 500, "NumberOfAutoScalingGroups": 12}
 SIGNALS = REGISTRY.services["autoscaling"].signals
+(COLLECTOR,) = REGISTRY.collectors_of(["autoscaling"])
+SCANS = {scan.__name__: scan for scan in COLLECTOR.scans}
+account, groups = SCANS["groups_per_region"], SCANS["group"]
+desired, max_size, in_service_instances, in_service_units, cpu, GROUP_COUNT = (
+    DECLARATIONS["autoscaling"].metric(name)
+    for name in (
+        *("GroupDesiredCapacity", "GroupMaxSize", "GroupInServiceInstances", "GroupInServiceCapacity"),
+        *("CPUUtilization", "GroupCount"),
+    )
+)
+GROUP_COUNT = GROUP_COUNT.of(
+    Service="AutoScaling", Type="Resource", Resource="NumberOfAutoScalingGroup", Class="None"
+)
 
 
 def group(name: str = "web", *metrics: str, wanted: int = 4, most: int = 10, **more: Any) -> dict[str, Any]:
@@ -61,7 +64,7 @@ async def test_without_the_api_the_accounts_groups_come_from_cloudwatch_and_serv
 ) -> None:
     aws = FakeAws(**answers)
     observed = (await aws.run_scan(account))["groups_per_region", ""]
-    assert observed.usage == highest(GROUP_COUNT)
+    assert observed.usage == total(GROUP_COUNT)
     assert observed.limit is None
     assert SIGNALS["groups_per_region"].default_limit("eu-west-1") == 500
     assert len(aws.scan.failures) == failed
@@ -75,7 +78,7 @@ async def test_no_groups_at_all_are_a_number_too() -> None:
 async def test_desired_capacity_runs_into_the_maximum_size() -> None:
     observed = (await seen_of(group("web", desired.name)))["group_max_size", "web"]
     assert observed.limit == 10
-    assert observed.usage == highest(desired.of(AutoScalingGroupName="web"))
+    assert observed.usage == total(desired.of(AutoScalingGroupName="web"))
 
 
 async def test_a_desired_capacity_above_the_maximum_proves_that_the_maximum_is_old() -> None:
@@ -95,7 +98,7 @@ async def test_the_maximum_is_that_of_each_minute_where_cloudwatch_publishes_bot
     metrics: tuple[str, ...], published: bool
 ) -> None:
     observed = (await seen_of(group("web", *metrics)))["group_max_size", "web"]
-    expected = highest(max_size.of(AutoScalingGroupName="web")) if published else None
+    expected = total(max_size.of(AutoScalingGroupName="web")) if published else None
     assert (observed.limit, observed.published_limit) == (10, expected)
 
 
@@ -103,7 +106,7 @@ async def test_a_shortfall_is_a_part_of_what_was_desired_in_the_same_minute() ->
     observed = (await seen_of(group("web", desired.name, in_service_instances.name)))[
         "capacity_shortfall", "web"
     ]
-    assert observed.published_limit == highest(desired.of(AutoScalingGroupName="web"))
+    assert observed.published_limit == total(desired.of(AutoScalingGroupName="web"))
 
 
 @pytest.mark.parametrize(("least", "deliberate"), [(3, True), (2, False), (0, False)])
@@ -177,7 +180,7 @@ def test_a_small_shortfall_is_above_the_band_and_none_is_within() -> None:
 
 async def test_the_mean_cpu_needs_no_group_metrics_and_has_the_ordinary_band() -> None:
     observed = (await seen_of(group("web")))["group_cpu_target", "web"]
-    assert observed.usage == highest(cpu.of(AutoScalingGroupName="web"))
+    assert observed.usage == total(cpu.of(AutoScalingGroupName="web"))
     assert (cpu.namespace, cpu.stat) == ("AWS/EC2", "Average")
     signal = SIGNALS["group_cpu_target"]
     assert (signal.default_limit("eu-west-1"), signal.band, signal.kind) == (100, None, "provisioned")

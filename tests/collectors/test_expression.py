@@ -394,6 +394,12 @@ def test_an_expression_tells_the_names_and_facts_that_it_needs() -> None:
     assert direct.attributes == {("load_balancer", "units")}
 
 
+def test_an_expression_tells_which_names_stand_for_one_resource_and_which_for_several() -> None:
+    expression = parse_expression("sum(x.a for x in volume) + group.b + count(disk) + count(x for x in y)")
+    assert expression.single == {"group"}
+    assert expression.lists == {"volume", "disk", "y"}
+
+
 def test_a_variable_hides_a_name_only_within_its_generator() -> None:
     expression = parse_expression("sum(size.targets for size in groups) + size")
     assert expression.names == {"groups", "size"}

@@ -2,13 +2,15 @@ from typing import Any
 
 import pytest
 
-from collectors.base import highest
-from collectors.sqs import COLLECTOR, deleted, not_visible, queues, received, sent
+from collectors.base import highest, total
 from tests.fake_aws import FakeAws, denied
 from tests.registries import REGISTRY
 
 HIGH_THROUGHPUT = {"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
 SIGNALS = REGISTRY.services["sqs"].signals
+(COLLECTOR,) = REGISTRY.collectors_of(["sqs"])
+(queues,) = COLLECTOR.scans
+sent, received, deleted, not_visible = COLLECTOR.metrics
 
 
 def urls(*names: str, **more: str) -> dict[str, Any]:
@@ -27,7 +29,7 @@ async def test_a_standard_queue_is_observed_by_its_messages_in_flight_without_a_
     aws = FakeAws(list_queues=urls("jobs"))
     series = await aws.run_scan(queues)
     assert set(series) == {("standard_in_flight", "jobs")}
-    assert series["standard_in_flight", "jobs"].usage == highest(not_visible.of(QueueName="jobs"))
+    assert series["standard_in_flight", "jobs"].usage == total(not_visible.of(QueueName="jobs"))
     assert series["standard_in_flight", "jobs"].limit is None  # Service Quotas tells
     assert aws.calls == ["sqs:ListQueues"]
 
@@ -40,7 +42,7 @@ async def test_the_busiest_action_of_a_fifo_queue_counts() -> None:
     assert messages.usage == highest(sent.of(**at), received.of(**at), deleted.of(**at)).scaled(1 / 60)
     assert messages.upper_bound is None
     assert messages.throttled is None
-    assert series["fifo_in_flight", "orders.fifo"].usage == highest(not_visible.of(**at))
+    assert series["fifo_in_flight", "orders.fifo"].usage == total(not_visible.of(**at))
 
 
 async def test_calls_lie_between_a_tenth_of_the_messages_and_all_of_them() -> None:

@@ -7,24 +7,16 @@ import pytest
 from collectors import quotas
 from collectors.base import Collector
 from monitor.aws.iam import policy
+from tests.fake_aws import SERVICE_MODELS
 from tests.registries import REGISTRY
 
 SERVICES = REGISTRY.service_names
 ALWAYS = {"cloudwatch:GetMetricData", *quotas.ACTIONS}
 
 # Service prefixes of the Service Authorization Reference.
-PREFIXES = {
-    "apigateway",
-    "autoscaling",
-    "cloudwatch",
-    "ec2",
-    "kinesis",
-    "lambda",
-    "s3",
-    "servicequotas",
-    "sqs",
-    "tag",
-}
+MODELS = [SERVICE_MODELS.get_service_model(name) for name in SERVICE_MODELS.get_available_services()]
+SIGNING_NAMES = {name for one in MODELS for name in (one.endpoint_prefix, one.signing_name)}
+PREFIXES = SIGNING_NAMES | {"cloudwatch", "tag"}  # IAM's, which are the same but for these
 
 
 def actions(*services: str, all_regions: bool = False, with_tags: bool = False) -> list[str]:

@@ -1,0 +1,285 @@
+"""Declarations that cannot be used: every problem is told with its file, line and the nearest name."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from collectors.declaration_file import Check, DeclarationError, parse_declaration, read_declaration
+from collectors.declaration_models import model_problems
+
+GOOD = """
+service: demo
+namespace: AWS/DynamoDB
+metrics:
+  Reads: {stat: Sum, absent: zero}
+  Writes:
+    name: ConsumedWriteCapacityUnits
+    stat: Sum
+    dimensions: {TableName: "{table}"}
+tables:
+  caps: {small: 1, large: 10}
+resources:
+  account:
+    calls:
+      - call: dynamodb.DescribeLimits
+        facts: {account_reads: AccountMaxReadCapacityUnits}
+    values:
+      half: account_reads / 2
+  table:
+    list: {call: dynamodb.ListTables, params: {Limit: 100}, items: TableNames}
+    calls:
+      - call: dynamodb.DescribeTable
+        params: {TableName: "{table}"}
+        when: half > 0
+        facts:
+          reads: Table.ProvisionedThroughput.ReadCapacityUnits
+          indexes: Table.GlobalSecondaryIndexes
+          made: Table.CreationDateTime
+    values:
+      twice: reads * 2
+    dimensions: {TableName: "{table}"}
+    created: made
+    arn: arn:{partition}:dynamodb:{region}:{account_id}:table/{table}
+  index:
+    parent: table
+    list: {fact: indexes}
+    id: IndexName
+    facts:
+      index_reads: ProvisionedThroughput.ReadCapacityUnits
+  backup:
+    list: {call: dynamodb.ListBackups, items: BackupSummaries}
+    id: BackupArn
+    facts:
+      table_name: TableName
+    refers: {table: table_name}
+signals:
+  reads:
+    resource: table
+    when: reads > 0
+    usage: rate(Reads)
+    limit: reads
+    throttled:
+      writes: rate(Writes)
+  backups:
+    resource: table
+    usage: count(backup)
+  indexes:
+    usage: sum(one.index_reads for one in index if one.index_reads)
+    bound:
+      when: half
+      reason: some are elsewhere
+      enable: aws enable --region={region}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change to the good declaration, and the problem that it must be."""
+
+    old: str
+    new: str
+    line: str
+    problem: str
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+def problems(text: str | bytes, check: Check | None = None) -> list[str]:
+    """The problems of a declaration; none for a good one."""
+    try:
+        parse_declaration(text if isinstance(text, bytes) else text.encode(), "demo.yaml", check)
+    except DeclarationError as error:
+        return error.problems
+    return []
+
+
+def changed(old: str, new: str) -> str:
+    """The good declaration with one part replaced."""
+    assert GOOD.count(old) == 1, old
+    return GOOD.replace(old, new)
+
+
+def at(text: str, part: str) -> str:
+    """The start of a problem at the line that has a part of the text."""
+    lines = [number for number, line in enumerate(text.split("\n"), 1) if part in line]
+    assert len(lines) == 1, (part, lines)
+    return f"demo.yaml:{lines[0]}: "
+
+
+def test_the_good_declaration_has_no_problem() -> None:
+    assert problems(GOOD, model_problems) == []
+
+
+def read_changes() -> Iterator[list[Change]]:
+    """Yield the changes of each section of the table."""
+    for section in (Path(__file__).parent / "bad_declarations.txt").read_text().split("\n## ")[1:]:
+        fields = re.findall(r"^ *(?:change|to|at|say) ?(.*)$", section, re.MULTILINE)
+        texts = (text.replace("\\n", "\n") for text in fields)
+        yield [Change(*change) for change in batched(texts)]
+
+
+def batched(texts: Iterator[str]) -> Iterator[tuple[str, str, str, str]]:
+    return zip(texts, texts, texts, texts, strict=True)
+
+
+PLAIN, MODELLED = read_changes()
+
+
+@pytest.mark.parametrize("change", PLAIN, ids=str)
+def test_a_problem_is_told_with_its_line_and_the_nearest_name(change: Change) -> None:
+    text = changed(change.old, change.new)
+    found = problems(text)
+    assert any(one.startswith(at(text, change.line)) and change.problem in one for one in found), found
+
+
+@pytest.mark.parametrize("change", MODELLED, ids=str)
+def test_what_botocore_does_not_know_is_told_with_its_line_and_the_nearest_name(change: Change) -> None:
+    text = changed(change.old, change.new)
+    (found,) = problems(text, model_problems)
+    assert found.startswith(at(text, change.line))
+    assert change.problem in found
+
+
+def test_a_metric_of_resources_without_dimensions_would_be_that_of_the_account() -> None:
+    text = changed('    dimensions: {TableName: "{table}"}\n    created', "    created")
+    assert problems(text) == [
+        "demo.yaml:46: signals.reads: expected dimensions of table, or of the metric Reads"
+    ]
+
+
+def test_a_parameter_of_a_list_with_certain_values_is_checked() -> None:
+    text = """
+service: demo
+namespace: AWS/SQS
+resources:
+  queue:
+    list: {call: sqs.ListQueues, items: QueueUrls}
+    calls:
+      - call: sqs.GetQueueAttributes
+        params:
+          QueueUrl: "{queue}"
+          AttributeNames:
+            - DelaySeconds
+            - DelaySecond
+            - "{queue}"
+        facts: {delay: Attributes.DelaySeconds}
+signals:
+  delay: {resource: queue, usage: number(delay)}
+"""
+    assert problems(text, model_problems) == [
+        "demo.yaml:13: resources.queue.calls.0.params.AttributeNames.1: "
+        "no value DelaySecond; did you mean DelaySeconds?"
+    ]
+
+
+def test_facts_of_what_aws_returns_in_pages_need_items() -> None:
+    old = "DescribeLimits\n        facts: {account_reads: AccountMaxReadCapacityUnits}"
+    new = "ListTables\n        facts: {account_reads: length(TableNames)}"
+    text = changed(old, new)
+    assert problems(text, model_problems) == [
+        "demo.yaml:16: resources.account.calls.0.facts.account_reads: "
+        "expected items of the call, as AWS returns it in pages"
+    ]
+    paged = changed(old, "ListTables\n        items: TableNames\n        facts: {account_reads: length(@)}")
+    assert problems(paged, model_problems) == []
+
+
+def test_all_problems_are_told_at_once() -> None:
+    text = (
+        changed("absent: zero", "absnt: zero")
+        .replace("limit: reads", "limit: reads +")
+        .replace("    parent: table\n", "    parnt: table\n")
+    )
+    assert [one.split(": ")[1] for one in problems(text)] == [
+        "metrics.Reads.absnt",
+        "resources.index.parnt",
+        "signals.reads.limit",
+    ]
+    text = changed("limit: reads", "limit: red").replace("twice: reads", "twice: red").replace("{regin}", "")
+    places = [one.split(": ")[1] for one in problems(text)]
+    assert places == ["resources.table.values.twice", "signals.reads.limit"]
+    models = changed("id: BackupArn", "id: Arn").replace("id: IndexName", "id: Name")
+    assert len(problems(models, model_problems)) == 2
+
+
+def test_the_order_of_problems_does_not_depend_on_hashes() -> None:
+    text = changed("limit: reads", "limit: zzz + yyy + xxx + www")
+    assert [one.rpartition(" ")[2] for one in problems(text)] == ["www", "xxx", "yyy", "zzz"]
+
+
+def test_only_the_first_problems_are_shown() -> None:
+    keys = "".join(f"unknown{number}: 1\n" for number in range(200))
+    found = problems(GOOD + keys)
+    assert len(found) == 51
+    assert found[-1] == "demo.yaml: 150 more problems"
+    twice = "".join("again: 1\n" for _ in range(200))
+    assert len(problems(GOOD + twice)) == 51
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "demo.yaml:1: file: Input should be a valid dictionary"),
+        (b"# nothing\n", "demo.yaml:1: file: Input should be a valid dictionary"),
+        (b"- a\n- b\n", "demo.yaml:1: file: Input should be a valid dictionary"),
+        (b"text", "demo.yaml:1: file: Input should be a valid dictionary"),
+        (b"a: [\n", "demo.yaml: did not find expected node content"),
+        (b"a: b: c\n", "demo.yaml: mapping values are not allowed in this context (line 1"),
+        (b"service: demo\nnamespace: \xff\n", "demo.yaml: expected UTF-8, found the byte 0xff (line 2)"),
+        (b"service: demo\n\x00\n", "demo.yaml: "),
+        (b"service: demo\n---\nservice: demo\n", "demo.yaml: expected one document, found another (line 2"),
+        (b"a: " + b"[" * 40 + b"]" * 40, "demo.yaml: nested too deeply"),
+        (b"x" * 2 * 1024**2, "demo.yaml: expected at most 1 MiB"),
+    ],
+    ids=range(11),
+)
+def test_a_file_that_is_no_declaration_is_refused(content: bytes, problem: str) -> None:
+    found = problems(content)
+    assert any(one.startswith(problem) for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "problem"),
+    [
+        ("service: demo", "service: &name demo\ncopy: *name", "copy", "copy: aliases are not supported"),
+        ("service: demo", "service: !!str demo", "!!str", "service: tags are not supported"),
+        ("namespace: AWS/DynamoDB", "namespace: A\nnamespace: AWS/B", "AWS/B", "namespace: given twice"),
+        (
+            "    limit: reads\n",
+            "    limit: reads\n    limit: twice\n",
+            "limit: twice",
+            "signals.reads.limit: given twice",
+        ),
+        ("  caps: {", "  ? [a]\n  : b\n  caps: {", "[a]", "tables: expected text as a key"),
+    ],
+)
+def test_yaml_that_is_not_plain_is_told_with_its_line(old: str, new: str, line: str, problem: str) -> None:
+    text = changed(old, new)
+    found = problems(text)
+    assert any(problem in one and one.startswith("demo.yaml:") for one in found), found
+    assert any(one.startswith(at(text, line)) for one in found if problem in one) or "a key" in problem
+
+
+def test_more_kinds_than_a_service_has_are_refused() -> None:
+    chain = "".join(
+        f"  k{number}: {{parent: k{number - 1}, list: {{fact: f{number - 1}}}, facts: {{f{number}: x}}}}\n"
+        for number in range(1, 5000)
+    )
+    first = "  k0: {list: {call: sqs.ListQueues, items: QueueUrls}, facts: {f0: x}}\n"
+    text = f"service: demo\nnamespace: A\nresources:\n{first}{chain}signals:\n  a: {{usage: count(k4999)}}\n"
+    assert problems(text) == ["demo.yaml:3: resources: expected at most 100 kinds, found 5,000"]
+
+
+def test_a_declaration_is_read_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "demo.yaml"
+    path.write_text(GOOD)
+    assert read_declaration(path).service == "demo"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())  # a byte order mark
+    assert read_declaration(path).service == "demo"
+    path.write_text("#" * 2 * 1024**2)
+    with pytest.raises(DeclarationError, match=r"demo\.yaml: expected at most 1 MiB"):
+        read_declaration(path)

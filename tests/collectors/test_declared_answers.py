@@ -1,0 +1,345 @@
+"""The scans of declared services: answers of every form, odd names, and facts of the whole account."""
+
+import shlex
+from typing import Any
+
+from collectors.base import Unobservable, Usage
+from collectors.declaration_file import parse_declaration
+from collectors.declaration_models import model_problems
+from collectors.declared import collector_of
+from tests.collectors.declared_cases import usage_text
+from tests.collectors.declared_runs import Run, by_parameter, run, unread
+from tests.fake_aws import FakeAws, denied
+
+
+async def test_a_resource_that_refers_by_an_unknown_id_may_belong_to_any() -> None:
+    text = """
+service: demo
+namespace: AWS/DynamoDB
+resources:
+  table: {list: {call: dynamodb.ListTables, items: TableNames}}
+  stream:
+    list: {call: kinesis.ListStreams, items: StreamNames}
+    calls:
+      - call: kinesis.DescribeStreamSummary
+        params: {StreamName: "{stream}"}
+        facts: {table_id: StreamDescriptionSummary.KeyId}
+    refers: {table: table_id}
+signals:
+  streams: {usage: count(stream)}
+  streams_of_table: {resource: table, usage: count(stream)}
+"""
+
+    def summary(StreamName: str) -> Any:
+        if StreamName == "denied":
+            return denied()
+        of = {} if StreamName == "none" else {"KeyId": "orders"}
+        keys = ("StreamName", "StreamARN", "StreamStatus")
+        fixed = {"RetentionPeriodHours": 1, "EnhancedMonitoring": [], "OpenShardCount": 1}
+        created = {"StreamCreationTimestamp": "2026-01-01T00:00:00Z"}
+        return {"StreamDescriptionSummary": dict.fromkeys(keys, StreamName) | fixed | created | of}
+
+    async def with_streams(*names: str) -> Run:
+        listed = {"StreamNames": [*names], "HasMoreStreams": False}
+        tables = {"TableNames": ["None", "orders"]}
+        return await run(text, list_tables=tables, list_streams=listed, describe_stream_summary=summary)
+
+    known = await with_streams("one", "none")
+    assert known.usage == {"streams": 2.0, "streams_of_table None": 0.0, "streams_of_table orders": 1.0}
+    unknown = await with_streams("one", "denied")
+    names = ("streams_of_table None", "streams_of_table orders")
+    assert unknown.usage == {"streams": 2.0} | unread("stream", *names)
+    assert unknown.failures == ["denied: AccessDeniedException"]
+
+
+TABLES = """
+service: demo
+namespace: AWS/DynamoDB
+metrics:
+  ConsumedReadCapacityUnits: {stat: Sum}
+resources:
+  table:
+    list: {call: dynamodb.ListTables, items: TableNames}
+    calls:
+      - call: dynamodb.DescribeTable
+        params: {TableName: "{table}"}
+        facts: {indexes: Table.GlobalSecondaryIndexes, size: Table.TableSizeBytes}
+    dimensions: {TableName: "{table}"}
+  index:
+    parent: table
+    list: {fact: indexes}
+    id: IndexName
+    facts: {index_size: IndexSizeBytes}
+    dimensions: {TableName: "{table}", GlobalSecondaryIndexName: "{index}"}
+signals:
+  tables: {usage: count(table)}
+  size: {resource: table, usage: size}
+  reads: {resource: table, usage: rate(ConsumedReadCapacityUnits)}
+  indexes: {resource: table, usage: count(index)}
+  index_reads: {resource: index, usage: rate(ConsumedReadCapacityUnits), limit: size}
+  index_size: {resource: index, usage: index_size}
+  index_sizes: {resource: table, usage: sum(one.index_size for one in index)}
+"""
+
+
+def table(**facts: Any) -> dict[str, Any]:
+    return {"Table": facts}
+
+
+async def test_parts_that_a_fact_holds_are_found_without_a_call() -> None:
+    indexes = [{"IndexName": "by-day", "IndexSizeBytes": 5}, {"IndexName": "by-id", "IndexSizeBytes": 6}]
+    first = table(GlobalSecondaryIndexes=indexes, TableSizeBytes=9)
+    tables = {"aaa": first, "bbb": table(GlobalSecondaryIndexes=[])}
+    found = await run(TABLES, list_tables={"TableNames": ["aaa", "bbb"]}, describe_table=by_parameter(tables))
+    assert [found.usage[name] for name in ("indexes aaa", "index_sizes aaa")] == [2.0, 11.0]
+    assert [found.usage[name] for name in ("indexes bbb", "index_sizes bbb")] == [0.0, 0.0]
+    dimensions = "GlobalSecondaryIndexName=by-day, TableName=aaa"
+    assert found.usage["index_reads aaa/by-day"] == f"rate(ConsumedReadCapacityUnits{{{dimensions}}})"
+    assert found.observed["index_reads aaa/by-day"].limit == 9.0
+    assert found.calls.count("dynamodb:DescribeTable") == 2
+
+
+async def test_parts_of_a_fact_that_could_not_be_read_are_unknown() -> None:
+    tables = {"aaa": table(GlobalSecondaryIndexes=[{"IndexName": "xxx", "IndexSizeBytes": 1}])}
+    found = await run(TABLES, list_tables={"TableNames": ["aaa", "bbb"]}, describe_table=by_parameter(tables))
+    assert found.usage["tables"] == 2.0
+    assert found.usage["indexes bbb"] == "unobservable: not all could be read: index"
+    assert found.usage["reads bbb"] == "rate(ConsumedReadCapacityUnits{TableName=bbb})"
+    assert [found.usage["indexes aaa"], found.usage["index_sizes aaa"]] == [1.0, 1.0]
+    assert "size bbb" not in found.usage
+    assert found.failures == ["bbb: AccessDeniedException"]
+
+
+async def test_parts_of_a_fact_that_aws_does_not_return_are_unknown() -> None:
+    tables = {"aaa": table(TableSizeBytes=9)}
+    found = await run(TABLES, list_tables={"TableNames": ["aaa"]}, describe_table=by_parameter(tables))
+    assert found.usage["indexes aaa"] == "unobservable: not all could be read: index"
+    assert found.usage["size aaa"] == 9.0
+    assert (found.errors, found.failures) == ([], [])
+
+
+async def test_a_number_where_a_list_is_expected_makes_the_parts_unknown() -> None:
+    text = TABLES.replace("list: {fact: indexes}", "list: {fact: size}")
+    declaration = parse_declaration(text.encode(), "demo.yaml")
+    problems = [sentence for _, sentence in model_problems(declaration)]
+    assert problems == ["expected a list, found LongObject (long)"]
+    aws = FakeAws(list_tables={"TableNames": ["aaa"]}, describe_table=table(TableSizeBytes=9))
+    found = await aws.run_all_scans(collector_of(declaration))
+    assert usage_text(found["indexes", "aaa"].usage) == "unobservable: not all could be read: index"
+    assert found["size", "aaa"].usage == 9.0
+    assert [one.resource for one in aws.scan.failures] == ["aaa"]
+
+
+async def test_an_item_that_a_condition_cannot_read_costs_itself() -> None:
+    text = """
+service: demo
+namespace: AWS/ApplicationELB
+resources:
+  load_balancer:
+    list: {call: elbv2.DescribeLoadBalancers, items: LoadBalancers}
+    id: LoadBalancerName
+    where: starts_with(DNSName, 'internal')
+    facts: {vpc: VpcId, scheme: length(Scheme)}
+signals:
+  load_balancers: {usage: count(load_balancer)}
+  scheme: {resource: load_balancer, usage: scheme}
+"""
+    named = {"LoadBalancerName": "a", "DNSName": "internal-a", "Scheme": "internal"}
+    other = {"LoadBalancerName": "b", "DNSName": "b", "Scheme": "internal"}
+    items = [named, other, {"LoadBalancerName": "c"}]
+    found = await run(text, describe_load_balancers={"LoadBalancers": items})
+    assert found.usage == {"scheme a": 8.0} | unread("load_balancer", "load_balancers")
+    assert [one.partition(":")[0] for one in found.failures] == ["c"]
+    assert found.errors == []
+
+
+async def test_pages_after_the_first_get_no_parameters_that_aws_refuses_beside_a_token() -> None:
+    text = """
+service: demo
+namespace: AWS/Kinesis
+resources:
+  stream: {list: {call: kinesis.ListStreams, items: StreamNames}}
+  shard:
+    parent: stream
+    list: {call: kinesis.ListShards, first: {StreamName: "{stream}"}, items: Shards}
+    id: ShardId
+signals:
+  shards: {resource: stream, usage: count(shard)}
+"""
+    keys: Any = {"HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "1"}}
+    numbers: Any = {"SequenceNumberRange": {"StartingSequenceNumber": "0"}}
+    pages = [{"Shards": [{"ShardId": name} | keys | numbers]} for name in ("one", "two", "three")]
+    streams = {"StreamNames": ["orders"], "HasMoreStreams": False}
+    found = await run(text, list_streams=streams, list_shards=[pages[0], {"Shards": []}, *pages[1:]])
+    assert found.usage == {"shards orders": 3.0}
+    refused = await run(text.replace("first:", "params:"), list_streams=streams, list_shards=pages)
+    assert refused.usage == unread("shard", "shards orders")
+    assert [one.partition(":")[0] for one in refused.failures] == ["orders"]
+
+
+QUEUES = """
+service: demo
+namespace: AWS/SQS
+metrics:
+  NumberOfMessagesSent: {stat: Sum}
+resources:
+  queue:
+    list: {call: sqs.ListQueues, params: {MaxResults: 1000}, items: QueueUrls}
+    id: after(@, 'https://sqs/')
+    facts: {url: "@"}
+    calls:
+      - call: sqs.GetQueueAttributes
+        params: {QueueUrl: "{url}", AttributeNames: [All]}
+        facts: {delay: to_number(Attributes.DelaySeconds), policy: Attributes.Policy}
+    dimensions: {QueueName: "{queue}", Region: "{region}/{account_id}"}
+signals:
+  sent:
+    resource: queue
+    usage: NumberOfMessagesSent
+  hidden:
+    resource: queue
+    unobservable: {reason: it is hidden, enable: "aws show --queue={queue} --url {url} --policy={policy}"}
+  delay:
+    resource: queue
+    when: (delay or 0) >= 0
+    usage: delay
+"""
+NAMES = ["a/b", "{url}", "{queue}", "it's", 'a "b" c', "$(reboot)", "a b", "-x", "%2F", "a;b", "{}", "\\1"]
+
+
+async def test_names_with_special_characters_stay_as_they_are() -> None:
+    asked = []
+
+    def attributes(QueueUrl: str, **_: Any) -> Any:
+        asked.append(QueueUrl)
+        return {"Attributes": {"DelaySeconds": "3", "Policy": "p"}}
+
+    urls = {"QueueUrls": [f"https://sqs/{name}" for name in NAMES]}
+    found = await run(QUEUES, list_queues=urls, get_queue_attributes=attributes)
+    assert sorted(asked) == sorted(urls["QueueUrls"])
+    for name in NAMES:
+        sent = found.observed[f"sent {name}"]
+        assert sent.resource.path == (name,)
+        metric = next(sent.usage.metrics) if isinstance(sent.usage, Usage) else None
+        assert metric and dict(metric.dimensions) == {"QueueName": name, "Region": "eu-west-1/123456789012"}
+        hidden = found.observed[f"hidden {name}"].usage
+        assert isinstance(hidden, Unobservable) and hidden.enable_command
+        words = ["aws", "show", f"--queue={name}", "--url", f"https://sqs/{name}", "--policy=p"]
+        assert shlex.split(hidden.enable_command) == words
+
+
+async def test_a_command_without_a_value_is_left_out() -> None:
+    found = await run(
+        QUEUES, list_queues={"QueueUrls": ["https://sqs/a"]}, get_queue_attributes={"Attributes": {}}
+    )
+    assert found.usage == {
+        "sent a": "NumberOfMessagesSent{QueueName=a, Region=eu-west-1/123456789012}",
+        "hidden a": "unobservable: it is hidden",
+        "delay a": "unobservable: AWS returned no delay",
+    }
+    assert (found.errors, found.failures) == ([], [])
+
+
+async def test_a_text_where_a_number_is_expected_is_reported_for_the_resource() -> None:
+    text = QUEUES.replace("to_number(Attributes.DelaySeconds)", "Attributes.DelaySeconds")
+
+    def attributes(QueueUrl: str, **_: Any) -> Any:
+        return {"Attributes": {"DelaySeconds": "3"} if QueueUrl.endswith("a") else {}}
+
+    urls = {"QueueUrls": ["https://sqs/a", "https://sqs/b"]}
+    found = await run(text, list_queues=urls, get_queue_attributes=attributes)
+    assert "delay b" in found.usage
+    assert "delay a" not in found.usage
+    assert [one.partition(":")[0] for one in found.failures] == ["a"]
+
+
+async def test_a_metric_with_a_dimension_that_could_not_be_read_keeps_its_former_series() -> None:
+    text = QUEUES.replace('Region: "{region}/{account_id}"', 'Policy: "{policy}"')
+    urls = {"QueueUrls": ["https://sqs/a", "https://sqs/b"]}
+
+    def attributes(QueueUrl: str, **_: Any) -> Any:
+        return denied() if QueueUrl.endswith("a") else {"Attributes": {"DelaySeconds": "1", "Policy": "p"}}
+
+    found = await run(text, list_queues=urls, get_queue_attributes=attributes)
+    assert found.usage["sent b"] == "NumberOfMessagesSent{Policy=p, QueueName=b}"
+    assert "sent a" not in found.usage
+    assert found.failures == ["a: AccessDeniedException"]
+
+
+async def test_series_come_before_the_last_resource_is_described() -> None:
+    names = [f"q{number:03}" for number in range(100)]
+    described: list[str] = []
+
+    def attributes(QueueUrl: str, **_: Any) -> Any:
+        described.append(QueueUrl)
+        return {"Attributes": {"DelaySeconds": "3"}}
+
+    urls = {"QueueUrls": [f"https://sqs/{name}" for name in names]}
+    aws = FakeAws(list_queues=urls, get_queue_attributes=attributes)
+    (scan,) = collector_of(parse_declaration(QUEUES.encode(), "demo.yaml")).scans
+    described_at = {one.resource.path[0]: len(described) async for one in scan(aws.scan)}
+    assert described_at["q000"] < 20
+    assert described_at["q099"] == 100
+
+
+ACCOUNT = """
+service: demo
+namespace: AWS/DynamoDB
+metrics:
+  AccountMaxReads: {stat: Maximum}
+resources:
+  account:
+    calls:
+      - call: dynamodb.DescribeLimits
+        facts: {reads: AccountMaxReadCapacityUnits, class: TableMaxReadCapacityUnits}
+      - call: dynamodb.DescribeEndpoints
+        when: reads > 0
+        facts: {endpoint: "Endpoints[0].Address"}
+    values: {half: reads / 2, quarter: half / 2}
+    dimensions: {Class: "{class}"}
+  table: {list: {call: dynamodb.ListTables, items: TableNames}}
+  backup: {list: {call: dynamodb.ListBackups, items: BackupSummaries}, id: BackupArn}
+signals:
+  account_reads: {usage: AccountMaxReads}
+  quarter: {usage: quarter}
+  backups: {usage: count(backup)}
+  tables:
+    usage: count(table)
+    bound: {reason: some are elsewhere, enable: "curl {endpoint}"}
+"""
+
+
+async def test_facts_of_the_whole_account_are_there_for_whatever_names_them() -> None:
+    answers = {
+        "describe_limits": {"AccountMaxReadCapacityUnits": 80, "TableMaxReadCapacityUnits": 40},
+        "describe_endpoints": {"Endpoints": [{"Address": "host", "CachePeriodInMinutes": 1}]},
+        "list_tables": {"TableNames": ["aaa"]},
+        "list_backups": {"BackupSummaries": []},
+    }
+    found = await run(ACCOUNT, **answers)
+    assert (found.errors, found.failures) == ([], [])
+    assert found.usage == {
+        "account_reads": "AccountMaxReads{Class=40}",
+        "quarter": 20.0,
+        "tables": 1.0,
+        "backups": 0.0,
+    }
+    reason = found.observed["tables"].bound_reason
+    assert reason and reason.enable_command == "curl host"
+    assert {call: found.calls.count(call) for call in found.calls} == dict.fromkeys(found.calls, 1)
+
+
+async def test_a_call_for_the_whole_account_that_is_denied_costs_what_uses_its_facts() -> None:
+    lists = {"list_tables": {"TableNames": ["aaa"]}, "list_backups": {"BackupSummaries": []}}
+    found = await run(ACCOUNT, **lists, describe_limits=denied())
+    assert found.usage["tables"] == 1.0
+    assert found.usage["backups"] == 0.0
+    assert found.usage["quarter"] == "unobservable: AWS returned no quarter"
+    assert found.errors == ["AccessDeniedException"]
+
+
+async def test_parts_of_a_service_fail_apart() -> None:
+    found = await run(ACCOUNT, list_backups={"BackupSummaries": []}, describe_limits=denied())
+    assert found.usage["backups"] == 0.0
+    assert found.usage["tables"] == "unobservable: not all could be read: table"
+    assert found.errors == ["AccessDeniedException", "AccessDeniedException"]
