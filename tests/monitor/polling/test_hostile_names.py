@@ -24,7 +24,7 @@ from monitor.render.commands import increase_command
 from rules.limits import Limit, LimitSource
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import RULING, add, text
-from tests.registries import SIGNALS
+from tests.registries import REGISTRY, SIGNALS
 from tests.resources import resource_for
 
 PIECES = ["%2F", "$(x)", "<b>", "{x}", "é日", "\ud800", "=,", "account", *"/\\\"'`\n\t\0 -"]
