@@ -25,7 +25,7 @@ from collectors.declared_resources import FoundResources, Node, NodeScope, tags_
 from collectors.declared_signals import observe
 from collectors.expression import ExpressionError
 from collectors.iam_actions import iam_action
-from collectors.resource import Resource
+from collectors.resource import ACCOUNT, Resource
 
 Found = tuple[Node, Any]  # the parent of a resource, and the item that describes it
 
@@ -63,7 +63,7 @@ class DeclaredScan:
 
 @dataclass
 class _Run:
-    """One run of a scan. errors: of lists, and of calls for the whole account."""
+    """One run of a scan. errors: those that kept resources from being listed."""
 
     declaration: Declaration
     part: Part
@@ -87,16 +87,15 @@ class _Run:
                 yield observed
 
     async def _describe_account(self) -> None:
-        """Make the calls for the whole account; the facts of one that fails are unknown."""
+        """Make the calls for the whole account; one that fails is reported, and its facts are unknown."""
         account, declared = self.resources.account, self.declaration.resources.get(ACCOUNT_KIND)
         if not declared:
             return
-        for call in declared.calls:
-            try:
-                if not self.part.account_facts.isdisjoint(call.facts):
-                    account.facts |= await self._facts(call, self._scope(account))
-            except Exception as error:
-                self.errors.append(error)
+        scope = self._scope(account)
+        calls = [call for call in declared.calls if not self.part.account_facts.isdisjoint(call.facts)]
+        for call in calls:  # one after another, as a call may need the facts of those before it
+            async for _, facts in self.aws.map([call], partial(self._facts, scope=scope), lambda _: ACCOUNT):
+                account.facts |= facts
         try:
             self._compute_values(account, declared)
         except ExpressionError as error:

@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -162,7 +162,7 @@ class Inventory:
                     await asyncio.sleep(0)
             result.is_complete = True
         except Exception as error:  # of AWS or of an unexpected response; other scans go on
-            result.failures.append(failure_from(error))
+            result.failures += map(failure_from, _errors_in(error))
         return result
 
     def _includes(self, service: str, signal: str, resource: Resource) -> bool:
@@ -244,6 +244,15 @@ class Inventory:
                     self.fleet.drop(key)
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
+
+
+def _errors_in(error: Exception) -> Iterator[Exception]:
+    """Yield the errors of a group, at any depth; an error that is none as it is."""
+    if isinstance(error, ExceptionGroup):
+        for part in error.exceptions:
+            yield from _errors_in(part)
+    else:
+        yield error
 
 
 def _is_lesser(limit: Limit | None, last: Limit) -> bool:
