@@ -148,9 +148,9 @@ class RemedyCommand(_Model):
     """The AWS command that raises a limit.
 
     run: its text, with {number} for the new limit, {kind} for each id of the resource's path, and {region},
-    {account_id} and {suffix} (the domain of the region's endpoints); what people have to choose is in
-    capitals. unit_value: what one of {number} is, in the signal's unit. max_factor: by how much AWS lets one
-    call multiply the number.
+    {account_id}, {partition} and {suffix} (the domain of the region's endpoints); what people have to choose
+    is in capitals. unit_value: what one of {number} is, in the signal's unit. max_factor: by how much AWS
+    lets one call multiply the number.
     """
 
     run: Annotated[str, Field(pattern=r"^aws [a-z0-9-]+ [a-z0-9-]+")]

@@ -14,5 +14,6 @@ def resource(text: str) -> Resource:
 def resource_for(signal: Signal, path: Sequence[str]) -> Resource:
     """A resource with a path of the kinds that the command of a signal names."""
     named = PLACEHOLDER.findall(signal.command.run) if signal.command else ()
-    kinds = [kind for kind in named if kind not in ("region", "account_id", "suffix", "number")] or ["thing"]
+    others = ("region", "account_id", "partition", "suffix", "number")
+    kinds = [name for name in named if name not in others] or ["thing"]
     return Resource(kinds[-1], tuple(path[: len(kinds)]), parent_kinds=tuple(kinds[:-1]))

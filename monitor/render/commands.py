@@ -55,5 +55,11 @@ def _values(signal: Signal, series: Series) -> dict[str, str]:
     """Return the values of the placeholders of a command."""
     key = series.key
     quota = {"service": signal.quota.service, "code": signal.quota.code} if signal.quota else {}
-    cell = {"region": key.region, "account_id": key.account, "suffix": partition_of(key.region).dns_suffix}
+    partition = partition_of(key.region)
+    cell = {
+        "region": key.region,
+        "account_id": key.account,
+        "partition": partition.name,
+        "suffix": partition.dns_suffix,
+    }
     return {**key.subject.ids, **cell, **quota}

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from collectors import autoscaling
 from monitor.fleet.limits import LimitVerifier
 from tests.fake_aws import FakeAws
 from tests.monitor.alerting.stage import Stage, configuration
-from tests.monitor.polling.inventories import inventory_of
+from tests.monitor.polling.inventories import BY_SERVICE, inventory_of
 
 BASE = 29_700_000
 EIGHT = BASE + 60  # when a scheduled action runs
@@ -59,7 +58,7 @@ async def alerting_groups(
             aws.answers["describe_auto_scaling_groups"] = {"AutoScalingGroups": found}
             if minute % INVENTORY == (EIGHT - 1) % INVENTORY or asked:
                 asked.clear()
-                await inventory.run(autoscaling.COLLECTOR)
+                await inventory.run(BY_SERVICE["autoscaling"])
             for metric, row in stage.fleet.metrics(aws.cell.key).items():
                 sizes = next(at for name, at in groups.items() if name.encode() in metric)
                 at = np.arange(minute - 15, minute - LATE + 1, dtype=np.int32)

@@ -180,7 +180,7 @@ async def test_it_is_requested_once_in_a_period_after_the_publication_delay_and_
         assert asked[:4] == [NOW, NOW + DELAY, NOW + DELAY + 5, NOW + DELAY + 10]
         learned = max(late, MIN_DELAY)
         assert asked[-6:] == [*range(NOW + 30 + learned, NOW + 60, 5)]
-        billed = {"aws_account": CELL[0], "aws_region": CELL[1], "aws_service": ""}
+        billed = {"aws_account": CELL[0], "aws_region": CELL[1], "aws_service": "dynamodb"}
         requested = world.telemetry.registry.get_sample_value("headroom_metrics_requested_total", billed)
         assert requested == 60 + len(asked)
 

@@ -56,7 +56,7 @@ def taken(value: str) -> bool:
     return bool(value.strip()) and value.isascii() and value.isprintable() and len(value) <= 1024
 
 
-@pytest.mark.parametrize("service", sorted(BY_SERVICE))
+@pytest.mark.parametrize("service", sorted(WORLDS))
 async def test_nothing_is_requested_that_cloudwatch_refuses_and_everything_else_is(service: str) -> None:
     world = World(get_service_quota=quota(1000.0), **WORLDS[service])
     await world.run_inventory(BY_SERVICE[service])

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from collectors.tags import resource_type
 from monitor.alerting.blind_text import iam_action
 from monitor.aws.status import TAGS
 from monitor.config.config import Config
@@ -98,7 +99,7 @@ def labels(world: World) -> dict[str, dict[str, str]]:
     return {key.resource: dict(one.settings.tags) for key, one in world.fleet.series.items()}
 
 
-@pytest.mark.parametrize("service", sorted(BY_SERVICE))
+@pytest.mark.parametrize("service", sorted(ANSWERS))
 @pytest.mark.parametrize("tags_first", [True, False])
 async def test_the_tag_of_a_resource_is_a_label_of_all_its_series(service: str, tags_first: bool) -> None:
     world = World(config("team"), get_service_quota=quota(9.0), **ANSWERS[service], **tagged(team="data"))
@@ -130,7 +131,9 @@ async def test_all_services_are_queried_at_once_and_only_about_what_is_wanted() 
         world = World(config(*wanted), get_resources=[get_resources, get_resources])
         await world.inventory.read_tags(REGISTRY.collectors)
         assert world.aws.calls == ["resourcegroupstaggingapi:GetResources"] * 2  # pages
-    types = ["kinesis:stream", "lambda:function", "s3", "sqs"]
+    arns = (arn for collector in REGISTRY.collectors for arn in collector.arns.values())
+    types = sorted(map(resource_type, arns))
+    assert {"dynamodb:table", "elasticloadbalancing:loadbalancer", "kinesis:stream", "s3", "sqs"} <= {*types}
     everything = {"ResourceTypeFilters": types, "ResourcesPerPage": 100}
     one_key = {**everything, "TagFilters": [{"Key": "team"}]}
     assert asked == [one_key, one_key, everything, everything]  # several filters mean those that have all

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from collectors import sqs
 from collectors.base import Aws, Collector, Observed
 from monitor.aws.cell_factory import open_cells
 from monitor.aws.status import TAGS
@@ -24,7 +23,7 @@ from monitor.polling.watcher import Watcher
 from rules.limits import LimitSource
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.background import background
-from tests.monitor.polling.inventories import inventory_of
+from tests.monitor.polling.inventories import SQS, inventory_of
 from tests.registries import OWNERS, REGISTRY
 from tests.resources import resource
 from tests.telemetries import Telemetries
@@ -196,7 +195,7 @@ async def cell(aws_url: str, telemetry: Telemetries) -> AsyncIterator[Any]:
 
 
 async def test_to_read_before_the_first_inventory_is_no_full_read(cell: Callable[..., CellWatcher]) -> None:
-    watch = cell(sqs.COLLECTOR)
+    watch = cell(SQS)
     await watch.run_poll()
     assert watch.poll_status.succeeded_at
     assert not watch.polled_once.is_set()
@@ -218,7 +217,7 @@ async def test_the_first_poll_waits_a_moment_for_tags_that_alerts_are_routed_by(
     (opened,) = await open_cells(account, aws_url, Telemetries().aws)
     quotas = QuotaBook(opened, ())
     inventory, reader = Slow(opened, fleet, config, REGISTRY, quotas), MetricReader(opened, fleet, OWNERS)
-    watch = CellWatcher(inventory, reader, [sqs.COLLECTOR], ProcessTelemetry())
+    watch = CellWatcher(inventory, reader, [SQS], ProcessTelemetry())
     async with background(watch.run(config)):
         await until(lambda: not watch.may_discover("sqs"))
         assert fleet.series
@@ -239,7 +238,7 @@ async def test_a_collector_that_takes_its_time_holds_up_no_other_one(
             yield Observed(signal="prefix_read_rate", resource=resource(name), usage=1.0)
         await released.wait()
 
-    watch = cell(Collector(service="s3", scans=(slow,), metrics=(), iam_actions=()), sqs.COLLECTOR)
+    watch = cell(Collector(service="s3", scans=(slow,), metrics=(), iam_actions=()), SQS)
     async with background(watch.run(Config(interval=10, inventory_interval=60))):
         await until(lambda: watch.poll_status.succeeded_at)
         assert not watch.inventoried_once.is_set()
@@ -253,7 +252,7 @@ async def test_a_collector_with_an_unexpected_error_is_counted_and_stops_no_othe
     cell: Callable[..., CellWatcher], telemetry: Telemetries, caplog: pytest.LogCaptureFixture
 ) -> None:
     unknown = Collector(service="nonsense", scans=(), metrics=(), iam_actions=())
-    watch = cell(unknown, sqs.COLLECTOR)
+    watch = cell(unknown, SQS)
     async with background(watch.run(Config())):
         async with asyncio.timeout(30):
             await watch.polled_once.wait()
