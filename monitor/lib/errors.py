@@ -19,6 +19,7 @@ HeadroomError
 ├── FileKindError                    a path is no regular file, or has hard links (lib; an OSError)
 ├── FilterError                      a filter of `headroom top` is wrong (top; a ValueError)
 ├── InvalidInputError                an author, comment or time is not accepted (schema; a ValueError)
+├── InversionError                   a usage follows from no values of metrics (demo)
 ├── InvalidRequestError              CloudWatch rejects a request for its content (polling)
 ├── JournalError                     the journal cannot be used (alerting)
 ├── MatcherError                     a matcher cannot be parsed (alerting; a ValueError)

@@ -1,0 +1,181 @@
+"""The values of metrics that a usage is made to follow give that usage again."""
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import count
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.base import (
+    PER_MINUTE,
+    Metric,
+    Op,
+    Term,
+    Usage,
+    difference,
+    highest,
+    inverse,
+    lowest,
+    per_second,
+    ratio,
+    reader_lag,
+    total,
+)
+from monitor.demo.inversion import InversionError, MetricValues, Values
+from monitor.demo.traffic import Floats, Minutes
+
+MINUTES = np.arange(-3, 4)
+NAN = math.nan
+
+
+def metric(name: object) -> Metric:
+    return Metric("Test/Service", str(name), "Sum")
+
+
+# The reference: one minute at a time. A counter's minute needs the one before it.
+
+
+def reference(term: Term, points: Mapping[Metric, Mapping[int, float]], minute: int) -> float:
+    if isinstance(term, Metric):
+        return points[term][minute]
+    terms = weighted(term, points, minute)
+    match term.op:
+        case Op.SUM:
+            found = sum(terms)
+        case Op.MAX:
+            found = max(terms)
+        case Op.MIN:
+            found = min(terms)
+        case Op.DIFFERENCE | Op.COUNT_DIFFERENCE:
+            found = max(sum(terms), 0.0)
+        case Op.RATIO:
+            found = terms[0] / terms[1] if terms[1] else NAN
+        case _:
+            assert term.op is Op.RISE
+            found = max(sum(terms) - sum(weighted(term, points, minute - 1)), 0.0)
+    return found + term.offset
+
+
+def weighted(usage: Usage, points: Mapping[Metric, Mapping[int, float]], minute: int) -> list[float]:
+    return [weight * reference(term, points, minute) for term, weight in usage.terms]
+
+
+def points_of(values: MetricValues, usage: Usage) -> dict[Metric, dict[int, float]]:
+    minutes = np.arange(MINUTES[0] - 1, MINUTES[-1] + 1)
+    return {
+        one: dict(zip(minutes.tolist(), values.functions[one](minutes).tolist(), strict=True))
+        for one in usage.metrics
+    }
+
+
+class Given:
+    """A target that is given minute by minute, and 1 in all others."""
+
+    def __init__(self, values: Mapping[int, float]) -> None:
+        self.values = values
+
+    def __call__(self, minutes: Minutes) -> Floats:
+        return np.array([self.values.get(int(minute), 1.0) for minute in minutes])
+
+
+weights = st.sampled_from([1.0, 1.0, PER_MINUTE, 0.1, 60.0])
+offsets = st.sampled_from([0.0, 0.0, 5.0])
+
+
+@st.composite
+def formulas(draw: st.DrawFn, names: Iterator[int], depth: int) -> Usage:
+    """A formula in which each metric stands once."""
+
+    def term(at_depth: int) -> Term:
+        if at_depth == 0 or draw(st.booleans()):
+            return metric(next(names))
+        return draw(formulas(names, at_depth))
+
+    op = draw(st.sampled_from([Op.SUM, Op.MAX, Op.MIN, Op.DIFFERENCE, Op.RATIO, Op.RISE, "inverse"]))
+    if op == "inverse":
+        return Usage(Op.SUM, ((term(depth - 1), -draw(weights)),), draw(st.sampled_from([100.0, 1e6])))
+    if op is Op.RATIO:
+        whole = Usage(Op.SUM, ((metric(next(names)), 1.0),), 1.0)
+        return Usage(Op.RATIO, ((term(depth - 1), draw(weights)), (whole, draw(weights))), draw(offsets))
+    below = 0 if op is Op.RISE else depth - 1
+    signs = [1, *([-1 if op is Op.DIFFERENCE else 1] * draw(st.integers(0, 2)))]
+    terms = tuple((term(below), sign * draw(weights)) for sign in signs)
+    return Usage(Op(op), terms, draw(offsets))
+
+
+amounts = st.one_of(st.just(0.0), st.floats(0.001, 1e6))
+
+
+@given(st.data())
+def test_values_that_follow_a_usage_give_it_again(data: st.DataObject) -> None:
+    usage = data.draw(formulas(count(), 3))
+    minutes = range(int(MINUTES[0]) - 1, int(MINUTES[-1]) + 1)
+    possible = {one: {minute: data.draw(amounts) for minute in minutes} for one in usage.metrics}
+    told = {minute: reference(usage, possible, minute) for minute in MINUTES.tolist()}
+    values = MetricValues()
+    values.follow(usage, Given(told))
+    found = points_of(values, usage)
+    again = {minute: reference(usage, found, minute) for minute in told}
+    assert again == pytest.approx(told, rel=1e-6, abs=1e-6)
+    assert min(point for points in found.values() for point in points.values()) >= 0
+
+
+# By example: what a story makes of formulas in which something is open.
+
+
+def followed(usage: Usage, target: float, **known: float) -> dict[str, float]:
+    """The values of the metrics of a usage that follows a target, beside metrics that are set already."""
+    values = MetricValues()
+    for name, value in known.items():
+        values.functions[metric(name)] = constant(value)
+    values.follow(usage, constant(target))
+    return {one.name: float(values.functions[one](np.array([0]))[0]) for one in usage.metrics}
+
+
+def constant(value: float) -> Values:
+    return lambda minutes: np.full(len(minutes), value)
+
+
+A, B, C = map(metric, "ABC")
+
+
+@pytest.mark.parametrize(
+    ("usage", "known", "expected"),
+    [
+        (per_second(A), {}, {"A": 60 * 30}),
+        (total(A, B, C), {}, {"A": 10, "B": 10, "C": 10}),
+        (total(A, B, C), {"A": 20}, {"A": 20, "B": 5, "C": 5}),
+        (total(A, B), {"A": 40}, {"A": 40, "B": 0}),  # no metric is below 0
+        (total(A, A), {}, {"A": 15}),
+        (highest(A, B), {}, {"A": 30, "B": 30}),
+        (lowest(A, B), {"A": 70}, {"A": 70, "B": 30}),
+        (difference(A, B), {}, {"A": 30, "B": 0}),
+        (difference(A, B), {"A": 100}, {"A": 100, "B": 70}),
+        (difference(A, B), {"B": 100}, {"A": 130, "B": 100}),
+        (inverse(100, A), {}, {"A": 70}),
+        (ratio(A, B), {"B": 4}, {"A": 120, "B": 4}),
+        (ratio(A, B), {"A": 120}, {"A": 120, "B": 4}),
+        # Of all that is throttled, 20 have a cause of their own.
+        (total(A, difference(B, A)), {"A": 20}, {"A": 20, "B": 30}),
+        (total(difference(B, A), A), {}, {"A": 15, "B": 30}),
+    ],
+)
+def test_what_is_open_is_shared_and_what_is_set_stays(
+    usage: Usage, known: dict[str, float], expected: dict[str, float]
+) -> None:
+    assert followed(usage, 30.0, **known) == pytest.approx(expected)
+
+
+def test_minutes_without_data_have_none() -> None:
+    values = MetricValues()
+    values.follow(total(A, Usage(Op.RISE, ((B, 1.0),))), lambda minutes: np.where(minutes == 1, np.nan, 8.0))
+    assert np.isnan(values.functions[A](np.array([0, 1, 2]))).tolist() == [False, True, False]
+    assert np.isnan(values.functions[B](np.array([0, 1, 2]))).tolist() == [False, True, False]
+
+
+def test_a_duration_of_silence_is_not_inverted() -> None:
+    with pytest.raises(InversionError, match="reader lag"):
+        MetricValues().follow(reader_lag(A, written=B), constant(1.0))
