@@ -11,6 +11,7 @@ PREFIXES = {
     "elbv2": "elasticloadbalancing",
     "neptune": "rds",
     "opensearch": "es",
+    "resourcegroupstaggingapi": "tag",
     "service-quotas": "servicequotas",
     "stepfunctions": "states",
 }

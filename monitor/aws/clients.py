@@ -19,11 +19,10 @@ from aiobotocore.credentials import AioCredentials
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.credentials import ReadOnlyCredentials
-from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader, create_loader
 from botocore.model import ServiceModel
 
-from monitor.aws.pagination import Pagination
+from monitor.aws.pagination import Pagination, pagination_from_model
 from monitor.lib.telemetry import VERSION
 
 MAX_CONNECTIONS = 256  # to all of AWS at once
@@ -167,19 +166,9 @@ class ClientCache:
         """Return how the pages of an operation are requested; None when it has none."""
         if (service, operation) not in self._paginations:
             self._paginations[service, operation] = await asyncio.to_thread(
-                self._load_pagination, service, operation
+                pagination_from_model, self._loader, service, operation
             )
         return self._paginations[service, operation]
-
-    def _load_pagination(self, service: str, operation: str) -> Pagination | None:
-        try:
-            paginators = self._loader.load_service_model(service, "paginators-1")["pagination"]
-        except UnknownServiceError:
-            return None
-        paginator = paginators.get(operation)
-        return paginator and Pagination(
-            paginator["input_token"], paginator["output_token"], paginator.get("more_results", "")
-        )
 
     async def error_codes(self, service: str, operation: str) -> frozenset[str]:
         """Return the codes of the errors that botocore's model names for an operation."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import PaginationError
+from botocore.exceptions import PaginationError, UnknownServiceError
 
 MAX_PAGES = 2_000  # of one request; the smallest pages have 50 items
 # A collector requests some thousand points, and a page holds 100,800.
@@ -29,6 +29,21 @@ class Pagination:
         """The token of the page after this one; None at the end."""
         token = page.get(self.output_token)
         return token if token and page.get(self.more_results, True) else None
+
+
+def pagination_from_model(loader: Any, service: str, operation: str) -> Pagination | None:
+    """Return how the pages of an operation are requested, by botocore's files; None when it has none.
+
+    loader: botocore's, which reads the files.
+    """
+    try:
+        paginators = loader.load_service_model(service, "paginators-1")["pagination"]
+    except UnknownServiceError:
+        return None
+    paginator = paginators.get(operation)
+    return paginator and Pagination(
+        paginator["input_token"], paginator["output_token"], paginator.get("more_results", "")
+    )
 
 
 class PageTokens:

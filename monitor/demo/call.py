@@ -1,10 +1,11 @@
 """One request of an AWS client, parsed and answered with moto's routers, parsers and serializers."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
+from urllib.parse import unquote
 
 from botocore.exceptions import UnknownServiceError
 from moto.core.model import OperationModel
@@ -18,6 +19,7 @@ from werkzeug.exceptions import NotFound
 CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/(?P<signer>[^/]+)/aws4_request")
 # All other services sign with the name that botocore uses.
 SERVICE_BY_SIGNING_NAME = {"monitoring": "cloudwatch", "servicequotas": "service-quotas"}
+NO_CLIENTS: Mapping[str, Iterable[str]] = {}
 # moto's ServiceModel caches operations under the same attribute as its base class in botocore. Without the
 # lock, another thread may find botocore's operation in the cache, which lacks what moto needs.
 ROUTING_LOCK = Lock()
@@ -61,18 +63,39 @@ class Call:
         return Response(serialized["body"], status or serialized["status_code"], dict(serialized["headers"]))
 
 
-def parse_call(request: Request) -> Call | None:
-    """Parse a request; returns None when it is not signed, or botocore does not know the operation."""
+def parse_call(request: Request, clients: Mapping[str, Iterable[str]] = NO_CLIENTS) -> Call | None:
+    """Parse a request; returns None when it is not signed, or botocore does not know the operation.
+
+    clients: the names of clients in botocore by their signing names, where these differ.
+    """
     scope = CREDENTIAL_SCOPE.search(request.headers.get("Authorization", ""))
     if scope is None:
         return None
     service = SERVICE_BY_SIGNING_NAME.get(scope["signer"], scope["signer"])
     if service == "apigateway" and request.path.startswith("/v2/"):
         service = "apigatewayv2"
+    for client in dict.fromkeys((*clients.get(scope["signer"], ()), service)):
+        if found := _match(request, client):
+            operation, encoded = found
+            labels = {name: unquote(value) for name, value in encoded.items()}
+            protocol = determine_request_protocol(operation.service_model, request.content_type)
+            return Call(request, scope["region"], operation, labels, protocol)
+    return None
+
+
+def with_encoded_slashes(url: str) -> str:
+    """Return a URL in which the slashes within a part of the path, as of an ARN, stay encoded when parsed."""
+    path, mark, query = url.partition("?")
+    return path.replace("%2F", "%252F") + mark + query
+
+
+def _match(request: Request, client: str) -> tuple[OperationModel, Mapping[str, str]] | None:
+    """The operation of a client that a request is for, with the parameters in its path."""
     try:
         with ROUTING_LOCK:
-            operation, labels = get_service_router(service).match(request)
+            operation, labels = get_service_router(client).match(request)
     except (UnknownServiceError, NotFound):
         return None
-    protocol = determine_request_protocol(operation.service_model, request.content_type)
-    return Call(request, scope["region"], operation, labels, protocol)
+    # Two clients may sign alike and share names of operations, as those of load balancers do.
+    version = request.values.get("Version", operation.service_model.api_version)
+    return (operation, labels) if version == operation.service_model.api_version else None

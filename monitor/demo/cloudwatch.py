@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from monitor.demo.metric import DemoMetric
-from monitor.demo.region import AwsResponseError, DemoRegion, Params
+from monitor.demo.metric import AnyMetric
+from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
 from monitor.demo.services import SERVICES
 from monitor.demo.traffic import Minutes
 
@@ -22,11 +22,11 @@ MetricKey = tuple[str, str, frozenset[tuple[str, str]]]
 class DemoCloudWatch:
     """The metrics of one region, by namespace, name and dimensions."""
 
-    def __init__(self, region: DemoRegion) -> None:
+    def __init__(self, region: DemoRegion, services: Iterable[DemoService] = SERVICES) -> None:
         self.region = region
-        self.metrics: dict[MetricKey, DemoMetric] = {
+        self.metrics: dict[MetricKey, AnyMetric] = {
             (metric.namespace, metric.name, frozenset(metric.dimensions.items())): metric
-            for service in SERVICES
+            for service in services
             for metric in service.metrics(region)
         }
 
@@ -85,7 +85,7 @@ def has_dimension(dimensions: Mapping[str, str], name: str, value: str | None) -
     return name in dimensions and value in (None, dimensions[name])
 
 
-def metric_description(metric: DemoMetric) -> dict[str, Any]:
+def metric_description(metric: AnyMetric) -> dict[str, Any]:
     """Return a metric as ListMetrics describes it."""
     dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions.items()]
     return {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions}

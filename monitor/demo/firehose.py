@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from monitor.demo.cloudwatch import DemoCloudWatch
-from monitor.demo.metric import DemoMetric
+from monitor.demo.metric import AnyMetric
 from monitor.demo.region import ACCOUNT
 
 DELIVERY_INTERVAL = 15.0  # seconds
@@ -79,7 +79,7 @@ class DemoFirehose:
         document = {"requestId": request, "timestamp": int(time.time() * 1000), "records": records}
         return gzip.compress(orjson.dumps(document))
 
-    def updates(self, metric: DemoMetric, minutes: range) -> Iterator[bytes]:
+    def updates(self, metric: AnyMetric, minutes: range) -> Iterator[bytes]:
         """Yield a JSON line for each minute that has a sample."""
         starts = np.array(minutes) - self.metrics.region.start
         values = {name: metric.values(statistic, starts, 1) for name, statistic in STATISTICS.items()}

@@ -1,6 +1,6 @@
-"""A CloudWatch metric of a simulated resource: its identity, and its values as a function of the minute."""
+"""CloudWatch metrics of simulated resources: their identity, and their values as functions of the minute."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +43,7 @@ PERIOD_STATISTICS: dict[str, Callable[..., Floats]] = {
     "SampleCount": np.nansum,
     "Maximum": np.fmax.reduce,
     "Minimum": np.fmin.reduce,
+    "Average": lambda v, axis: np.nansum(v, axis) / np.maximum((~np.isnan(v)).sum(axis), 1),
 }
 
 
@@ -70,8 +71,35 @@ class DemoMetric:
             return np.full(len(starts), np.nan)
         minutes = np.add.outer(starts, np.arange(length))
         value_at = self.count_at if self.count_at and statistic == "SampleCount" else self.value_at
-        values = self.statistics[statistic](value_at(minutes.ravel())).reshape(minutes.shape)
-        return np.where(np.isnan(values).all(axis=1), np.nan, PERIOD_STATISTICS[statistic](values, axis=1))
+        return _of_periods(statistic, self.statistics[statistic](value_at(minutes.ravel())), length)
+
+
+@dataclass(frozen=True, slots=True)
+class StoriedMetric:
+    """A metric whose statistics follow from stories, each as a function of the minute of its own."""
+
+    namespace: str
+    name: str
+    dimensions: dict[str, str]
+    statistics: Mapping[str, Callable[[Minutes], Floats]]
+
+    def values(self, statistic: str, starts: Minutes, length: int) -> Floats:
+        """Return a statistic of each period of `length` minutes; NaN without data or if it is unknown."""
+        if statistic not in self.statistics:
+            return np.full(len(starts), np.nan)
+        minutes = np.add.outer(starts, np.arange(length)).ravel()
+        return _of_periods(statistic, self.statistics[statistic](minutes), length)
+
+
+AnyMetric = DemoMetric | StoriedMetric
+
+
+def _of_periods(statistic: str, values: Floats, length: int) -> Floats:
+    """The statistic of each period, from those of its minutes; of percentiles, the highest one."""
+    by_period = values.reshape(-1, length)
+    combine = PERIOD_STATISTICS.get(statistic, np.fmax.reduce)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isnan(by_period).all(axis=1), np.nan, combine(by_period, axis=1))
 
 
 def accepted_demand(demand: Floats) -> Floats:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from monitor.demo.metric import DemoMetric
+from monitor.demo.metric import AnyMetric
 from monitor.lib.errors import HeadroomError
 
 ACCOUNT = DEFAULT_ACCOUNT_ID  # 123456789012
@@ -14,15 +14,30 @@ ResourceType = TypeVar("ResourceType")
 
 
 @dataclass(frozen=True, slots=True)
+class DemoQuota:
+    """A quota. by_region: the defaults in regions where they differ. usage: the metric of its usage."""
+
+    service: str
+    code: str
+    name: str
+    default: float
+    adjustable: bool = True
+    by_region: Mapping[str, float] = field(default_factory=dict)
+    per_second: bool = False
+    usage: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class DemoRegion:
     """One region of the account: its resources, and the quotas that differ from their defaults.
 
-    denied: every call is denied. start: the minute since 1970 in which the world started. ids: the ids that
-    moto gave to resources, by name.
+    quotas: further ones than `monitor.demo.services.quotas` knows. denied: every call is denied. start: the
+    minute since 1970 in which the world started. ids: the ids that moto gave to resources, by name.
     """
 
     name: str
     resources: tuple[Any, ...] = ()
+    quotas: tuple[DemoQuota, ...] = ()
     applied_quotas: Mapping[str, float] = field(default_factory=dict)  # by quota code
     requested_quotas: Mapping[str, float] = field(default_factory=dict)  # pending, by quota code
     denied: bool = False
@@ -50,6 +65,11 @@ class AwsResponseError(HeadroomError):
         super().__init__(message)
         self.code, self.message = code, message
 
+    @property
+    def is_denial(self) -> bool:
+        """True if the call is not allowed."""
+        return self.code.startswith(("AccessDenied", "Unauthorized"))
+
 
 Params = Mapping[str, Any]
 # From the region, the parameters and the time in epoch seconds to the response.
@@ -60,11 +80,13 @@ OperationHandler = Callable[[DemoRegion, Params, float], Mapping[str, Any]]
 class DemoService:
     """The simulation of one AWS service.
 
-    name: as in botocore. metrics: returns the metrics of a region. seed: creates the resources in moto with a
-    boto3 client. operations: handlers of operations that moto lacks or answers wrongly, by botocore's names.
+    name: as in botocore. signing_name: in requests, where it differs from the name. metrics: returns the
+    metrics of a region. seed: creates the resources in moto with a boto3 client. operations: handlers of
+    operations that moto lacks or answers wrongly, by botocore's names.
     """
 
     name: str
-    metrics: Callable[[DemoRegion], Iterable[DemoMetric]] = lambda _: ()
+    signing_name: str = ""
+    metrics: Callable[[DemoRegion], Iterable[AnyMetric]] = lambda _: ()
     seed: Callable[[DemoRegion, Any], None] | None = None
     operations: Mapping[str, OperationHandler] = field(default_factory=dict)

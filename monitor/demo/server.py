@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 from moto.core.request import Request as MotoRequest
@@ -13,50 +13,52 @@ from starlette.responses import Response
 from starlette.routing import Route
 from werkzeug.wrappers import Response as WsgiResponse
 
-from monitor.demo.call import Call, parse_call
+from collectors.iam_actions import iam_action as action_of_operation
+from monitor.demo.call import Call, parse_call, with_encoded_slashes
 from monitor.demo.cloudwatch import DemoCloudWatch
-from monitor.demo.region import AwsResponseError, DemoRegion, OperationHandler
+from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, OperationHandler
 from monitor.demo.services import SERVICES
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 DENIAL_CODES = {"ec2": "UnauthorizedOperation", "query": "AccessDenied", "rest-xml": "AccessDenied"}
-IAM_PREFIXES = {"service-quotas": "servicequotas", "resourcegroupstaggingapi": "tag"}
-IAM_ACTIONS = {  # operations whose action has another name; source: the Service Authorization Reference
-    ("s3", "ListBuckets"): "s3:ListAllMyBuckets",
-    ("s3", "ListBucketMetricsConfigurations"): "s3:GetMetricsConfiguration",
-}
 NOT_ENABLED = DemoRegion("", denied=True)  # used for every region that is not in the world
 ALWAYS_ALLOWED = ("sts", "GetCallerIdentity")  # AWS allows it whatever the policies say
 GET_METRIC_DATA = ("cloudwatch", "GetMetricData")
 LIST_METRICS = ("cloudwatch", "ListMetrics")
-OPERATIONS: Mapping[tuple[str, str], OperationHandler] = {
-    (service.name, operation): handler
-    for service in SERVICES
-    for operation, handler in service.operations.items()
-}
-SIMULATED = {GET_METRIC_DATA, LIST_METRICS, *OPERATIONS}
 
 
 class DemoAws:
     """Answers requests to the regions of a world, in threads, so that the event loop is not blocked."""
 
-    def __init__(self, world: Mapping[str, DemoRegion]) -> None:
+    def __init__(self, world: Mapping[str, DemoRegion], services: Sequence[DemoService]) -> None:
         self.world = world
-        self.metrics = {name: DemoCloudWatch(region) for name, region in world.items()}
+        self.metrics = {name: DemoCloudWatch(region, services) for name, region in world.items()}
+        self.operations: Mapping[tuple[str, str], OperationHandler] = {
+            (service.name, operation): handler
+            for service in services
+            for operation, handler in service.operations.items()
+        }
+        self.clients: dict[str, list[str]] = {}
+        for service in services:
+            self.clients.setdefault(service.signing_name, []).append(service.name)
         self.moto = DomainDispatcherApplication(create_backend_app)
 
     async def __call__(self, request: Request) -> Response:
-        arguments = (request.method, str(request.url), dict(request.headers), await request.body())
+        path = request.scope["raw_path"].decode("ascii")  # that of `url` is decoded
+        url = f"{request.url.scheme}://{request.url.netloc}{path}"
+        url = f"{url}?{request.url.query}" if request.url.query else url
+        arguments = (request.method, url, dict(request.headers), await request.body())
         return await asyncio.to_thread(self.respond, *arguments)
 
     def respond(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
         """Return the response to a request. Blocks."""
-        call = parse_call(MotoRequest.from_primitives(method, url, headers, body))
+        request = MotoRequest.from_primitives(method, with_encoded_slashes(url), headers, body)
+        call = parse_call(request, self.clients)
         if call:
             region = self.world.get(call.region, NOT_ENABLED)
             if region.denied and call.name != ALWAYS_ALLOWED:
                 return call.respond(access_denied(call), 403)
-            if call.name in SIMULATED:
+            if call.name in {GET_METRIC_DATA, LIST_METRICS, *self.operations}:
                 return self.simulate(call, region, body)
         return self.forward_to_moto(MotoRequest.from_primitives(method, url, headers, body))
 
@@ -69,9 +71,9 @@ class DemoAws:
                 return Response(data, media_type="application/x-amz-json-1.0")
             if call.name == LIST_METRICS:
                 return call.respond(self.metrics[region.name].list_metrics(call.params()))
-            return call.respond(OPERATIONS[call.name](region, call.params(), now))
+            return call.respond(self.operations[call.name](region, call.params(), now))
         except AwsResponseError as error:
-            return call.respond(error)
+            return call.respond(error, 403 if error.is_denial else None)
 
     def forward_to_moto(self, request: MotoRequest) -> Response:
         """Return the response of moto."""
@@ -90,12 +92,12 @@ def iam_action(call: Call) -> str:
     service, operation = call.name
     if service in ("apigateway", "apigatewayv2"):
         return f"apigateway:{call.request.method}"
-    return IAM_ACTIONS.get(call.name, f"{IAM_PREFIXES.get(service, service)}:{operation}")
+    return action_of_operation(service, operation)
 
 
-def create_app(world: Mapping[str, DemoRegion]) -> Starlette:
-    """Return the ASGI application of a seeded world."""
-    aws = DemoAws(world)
+def create_app(world: Mapping[str, DemoRegion], services: Sequence[DemoService] = SERVICES) -> Starlette:
+    """Return the ASGI application of a seeded world with these services."""
+    aws = DemoAws(world, services)
 
     async def endpoint(request: Request) -> Response:
         return await aws(request)

@@ -4,26 +4,10 @@ Source of codes and defaults: the pages of the services in the AWS General Refer
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
-
-
-@dataclass(frozen=True, slots=True)
-class DemoQuota:
-    """A quota. by_region: the defaults in regions where they differ. usage: the metric of its usage."""
-
-    service: str
-    code: str
-    name: str
-    default: float
-    adjustable: bool = True
-    by_region: Mapping[str, float] = field(default_factory=dict)
-    per_second: bool = False
-    usage: Mapping[str, Any] = field(default_factory=dict)
-
+from monitor.demo.region import AwsResponseError, DemoQuota, DemoRegion, DemoService, Params
 
 SHARDS_BY_REGION = {"us-east-1": 20000, "us-west-2": 20000, "eu-west-1": 20000}
 LAMBDA_USAGE = {
@@ -54,12 +38,16 @@ QUOTAS = (
     DemoQuota("autoscaling", "L-6B80B8FA", "Launch configurations per region", 200),
 )
 REQUEST_STATUS, MINUTES_PER_DAY = "CASE_OPENED", 24 * 60
-BY_CODE = {quota.code: quota for quota in QUOTAS}
+
+
+def quotas_of(region: DemoRegion) -> Mapping[str, DemoQuota]:
+    """Return the quotas of a region by code."""
+    return {quota.code: quota for quota in (*QUOTAS, *region.quotas)}
 
 
 def quota_value(region: DemoRegion, code: str) -> float:
     """Return the applied value of a quota in a region, or else its default there."""
-    declared = BY_CODE[code]
+    declared = quotas_of(region)[code]
     return region.applied_quotas.get(code, declared.by_region.get(region.name, declared.default))
 
 
@@ -90,9 +78,9 @@ def default_quota(region: DemoRegion, declared: DemoQuota) -> dict[str, Any]:
     return quota_description(region, declared, declared.by_region.get(region.name, declared.default))
 
 
-def find_quota(params: Params) -> DemoQuota:
+def find_quota(region: DemoRegion, params: Params) -> DemoQuota:
     """Return the quota that the parameters name. Raises AwsResponseError."""
-    declared = BY_CODE.get(params["QuotaCode"])
+    declared = quotas_of(region).get(params["QuotaCode"])
     if declared is None or declared.service != params["ServiceCode"]:
         raise AwsResponseError("NoSuchResourceException", "The request failed: no such quota.")
     return declared
@@ -100,27 +88,31 @@ def find_quota(params: Params) -> DemoQuota:
 
 def get_service_quota(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
     """Answer GetServiceQuota; only adjustable quotas have an applied value here."""
-    if not find_quota(params).adjustable:
+    if not find_quota(region, params).adjustable:
         raise AwsResponseError("NoSuchResourceException", "The request failed: no applied value.")
-    return {"Quota": applied_quota(region, find_quota(params))}
+    return {"Quota": applied_quota(region, find_quota(region, params))}
 
 
 def get_default(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
     """Answer GetAWSDefaultServiceQuota."""
-    return {"Quota": default_quota(region, find_quota(params))}
+    return {"Quota": default_quota(region, find_quota(region, params))}
+
+
+def of_service(region: DemoRegion, params: Params) -> list[DemoQuota]:
+    """Return the quotas of the service that the parameters name."""
+    return [quota for quota in quotas_of(region).values() if quota.service == params["ServiceCode"]]
 
 
 def list_applied(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
     """Answer ListServiceQuotas."""
-    of_service = [quota for quota in QUOTAS if quota.service == params["ServiceCode"]]
-    return {"Quotas": [applied_quota(region, quota) for quota in of_service if quota.adjustable]}
+    return {
+        "Quotas": [applied_quota(region, quota) for quota in of_service(region, params) if quota.adjustable]
+    }
 
 
 def list_defaults(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
     """Answer ListAWSDefaultServiceQuotas."""
-    return {
-        "Quotas": [default_quota(region, quota) for quota in QUOTAS if quota.service == params["ServiceCode"]]
-    }
+    return {"Quotas": [default_quota(region, quota) for quota in of_service(region, params)]}
 
 
 def list_requests(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
@@ -135,9 +127,9 @@ def request_description(region: DemoRegion, code: str, desired: float) -> dict[s
     made_at = datetime.fromtimestamp((region.start - MINUTES_PER_DAY) * 60, UTC)
     return {
         "Id": f"demo-{code}",
-        "ServiceCode": BY_CODE[code].service,
+        "ServiceCode": quotas_of(region)[code].service,
         "QuotaCode": code,
-        "QuotaName": BY_CODE[code].name,
+        "QuotaName": quotas_of(region)[code].name,
         "DesiredValue": desired,
         "Status": REQUEST_STATUS,
         "Created": made_at,

@@ -10,7 +10,7 @@ from moto.core.request import Request
 from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
 
-from monitor.demo.call import parse_call
+from monitor.demo.call import parse_call, with_encoded_slashes
 
 THREADS, TIMES = 8, 20
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/eu-west-1/lambda/aws4_request"}
@@ -42,3 +42,21 @@ def test_the_first_requests_of_a_service_may_come_together() -> None:
         get_service_model("lambda")  # one that has read no operation yet, and that all threads share
         with ThreadPoolExecutor(THREADS) as pool:
             assert set(pool.map(asked, range(THREADS))) == {("lambda", "ListFunctions")}
+
+
+def test_clients_that_sign_alike_are_told_apart_by_the_version_of_their_api() -> None:
+    scope = SIGNED["Authorization"].replace("lambda", "elasticloadbalancing")
+    headers = {"Authorization": scope, "Content-Type": "application/x-www-form-urlencoded"}
+    clients = {"elasticloadbalancing": ["elb", "elbv2"]}
+    for version, client in (("2012-06-01", "elb"), ("2015-12-01", "elbv2")):
+        body = f"Action=DescribeLoadBalancers&Version={version}".encode()
+        call = parse_call(Request.from_primitives("POST", "http://localhost/", headers, body), clients)
+        assert call and call.name == (client, "DescribeLoadBalancers")
+
+
+def test_a_slash_within_a_parameter_in_the_path_does_not_end_it() -> None:
+    headers = {"Authorization": SIGNED["Authorization"].replace("lambda", "kafka")}
+    url = with_encoded_slashes("http://localhost/v1/clusters/arn%3Acluster%2Fmedia%2F1/nodes?maxResults=5")
+    call = parse_call(Request.from_primitives("GET", url, headers, b""))
+    assert call and call.name == ("kafka", "ListNodes")
+    assert call.params() == {"ClusterArn": "arn:cluster/media/1", "MaxResults": 5}

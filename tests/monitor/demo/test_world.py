@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from monitor.demo.metric import DemoMetric
+from monitor.demo.metric import AnyMetric
 from monitor.demo.region import DemoRegion
 from monitor.demo.services import SERVICES
 from monitor.demo.services.s3 import DemoBucket
@@ -26,7 +26,7 @@ def seeded() -> dict[str, DemoRegion]:
 WORLD = seeded()
 
 
-def emitted(region: str, namespace: str, name: str, **dimensions: str) -> DemoMetric:
+def emitted(region: str, namespace: str, name: str, **dimensions: str) -> AnyMetric:
     (found,) = [
         metric
         for service in SERVICES
