@@ -41,7 +41,7 @@ MAY_IMPORT = {
     for package, allowed in {
         "cli": "access alerting api app aws collectors config dashboards demo lib notifiers outbound "
         "render report rules schema stream top",
-        "demo": "app collectors config fleet http lib report server stream",
+        "demo": "app aws collectors config fleet http lib report rules schema server stream",
         "app": "access alerting api aws collectors config cost exposition fleet http lib polling push "
         "schema server stream web",
         "server": "api http lib stream web",

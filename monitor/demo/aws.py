@@ -15,13 +15,19 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 
 import uvicorn
 
+from collectors.builtin import builtin_registry
 from monitor.demo.cloudwatch import DemoCloudWatch
 from monitor.demo.firehose import DemoFirehose
+from monitor.demo.region import DemoRegion, DemoService
 from monitor.demo.seed import seed_regions
 from monitor.demo.server import create_app
+from monitor.demo.services import SERVICES
+from monitor.demo.story_file import STORY_FOLDER, StoryError, read_story_files
+from monitor.demo.story_reader import read_stories
 from monitor.demo.world import create_world
 
 HOST = "127.0.0.1"
@@ -43,7 +49,7 @@ def main() -> None:
     except OSError as error:
         sys.exit(f"Cannot listen on {HOST}:{port}: {os.strerror(error.errno or 0)}")
     gc.disable()  # the resources, and the modules that serve them, stay until the end
-    regions = create_world(start=int(time.time() // 60))
+    regions, services = open_world(start=int(time.time() // 60))
     seed_regions(regions.values())
     gc.freeze()
     gc.enable()
@@ -51,12 +57,23 @@ def main() -> None:
         # Connections inherit the option. Without it, each response is delayed by 40 ms.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
-            create_app(regions), lifespan="off", log_level="warning", timeout_graceful_shutdown=1
+            create_app(regions, services), lifespan="off", log_level="warning", timeout_graceful_shutdown=1
         )
         keys = os.environ.get("HEADROOM_STREAM_ACCESS_KEYS", "").split(",")
         key = next(filter(None, map(str.strip, keys)), "")
-        streams = [DemoFirehose(DemoCloudWatch(regions["us-east-1"]), stream_to, key)] if stream_to else []
+        metrics = DemoCloudWatch(regions["us-east-1"], services)
+        streams = [DemoFirehose(metrics, stream_to, key)] if stream_to else []
         asyncio.run(serve(uvicorn.Server(config), listener, streams))
+
+
+def open_world(start: int) -> tuple[Mapping[str, DemoRegion], Sequence[DemoService]]:
+    """Return the regions of a world that starts in a minute since 1970, and the services in them."""
+    world = create_world(start)
+    try:
+        stories = asyncio.run(read_stories(read_story_files(STORY_FOLDER), builtin_registry(), world))
+    except StoryError as error:
+        sys.exit(f"The stories of the demo cannot be used:\n{error}")
+    return stories.regions_with_quotas(world), (*SERVICES, *stories.services())
 
 
 async def serve(server: uvicorn.Server, listener: socket.socket, streams: list[DemoFirehose]) -> None:

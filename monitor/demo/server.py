@@ -25,6 +25,7 @@ NOT_ENABLED = DemoRegion("", denied=True)  # used for every region that is not i
 ALWAYS_ALLOWED = ("sts", "GetCallerIdentity")  # AWS allows it whatever the policies say
 GET_METRIC_DATA = ("cloudwatch", "GetMetricData")
 LIST_METRICS = ("cloudwatch", "ListMetrics")
+METRIC_OPERATIONS = (GET_METRIC_DATA, LIST_METRICS)
 
 
 class DemoAws:
@@ -58,7 +59,7 @@ class DemoAws:
             region = self.world.get(call.region, NOT_ENABLED)
             if region.denied and call.name != ALWAYS_ALLOWED:
                 return call.respond(access_denied(call), 403)
-            if call.name in {GET_METRIC_DATA, LIST_METRICS, *self.operations}:
+            if call.name in METRIC_OPERATIONS or call.name in self.operations:
                 return self.simulate(call, region, body)
         return self.forward_to_moto(MotoRequest.from_primitives(method, url, headers, body))
 

@@ -5,9 +5,11 @@ Minutes are counted from the start of the world: -180 is three hours before.
 
 import zlib
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
 
 Floats = NDArray[np.float64]
 Minutes = NDArray[np.int64]
@@ -23,6 +25,9 @@ GROWTH_BEFORE_START = 3 * 60  # minutes
 BURST_CHANCE = 1 / 15  # per minute
 
 
+Share = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """The demand on a resource as a share of its limit: 0.55 is 55 %; demand above 1 is throttled.
@@ -30,14 +35,16 @@ class Traffic:
     All fields but `period` and `ended` are shares of the limit.
     """
 
-    mean: float
-    daily: float = 0.02  # amplitude of the daily wave
-    wave: float = 0.0  # amplitude of the wave of each period
-    period: int = 14  # minutes
-    surge: float = 0.0  # height of the surge that starts at each full hour and peaks after 12 minutes
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
+    mean: Share
+    daily: Share = 0.02  # amplitude of the daily wave
+    wave: Share = 0.0  # amplitude of the wave of each period
+    period: Annotated[int, Field(ge=1, strict=True)] = 14  # minutes
+    surge: Share = 0.0  # height of the surge that starts at each full hour and peaks after 12 minutes
     growth: float = 0.0  # per hour; drops back every 12 hours
-    burst: float = 0.0  # height of random single minutes, 1 in 15
-    noise: float = 0.01
+    burst: Share = 0.0  # height of random single minutes, 1 in 15
+    noise: Share = 0.01
     ended: int | None = None  # the last minute with data
 
     def demand(self, name: str, minutes: Minutes) -> Floats:

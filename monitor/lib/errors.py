@@ -6,6 +6,7 @@ HeadroomError
 │   ├── ApiStatusError               it was answered with an error status
 │   └── ApiTransportError            it was not answered, or not by Headroom
 ├── AwsResponseError                 an error response of the demo's AWS (demo)
+│   └── MissingAnswerError           the stories have no answer to a call (demo)
 ├── ByteBudgetExceededError          too many bytes are being received at once (stream)
 ├── ConfigError                      the configuration cannot be used (schema)
 ├── CorruptFileError                 a journal's file is corrupt (alerting; an sqlite3.DatabaseError)
@@ -35,6 +36,7 @@ HeadroomError
 ├── RequestError                     `headroom top` got no usable answer (top)
 ├── RequestRejectedError             a delivery is answered with an error status (stream)
 ├── ResourceNotFoundError            AWS does not know the resource of a call (aws; a botocore ClientError)
+├── StoryError                       stories of the demo cannot be used (demo)
 └── TooManyNamesError                a delivery has too many new metric names (stream)
 """
 

@@ -19,7 +19,12 @@ ALLOWED = {
     for action in statement["Action"]
 }
 NOT_IN_POLICY = ("DescribePolicies",)  # no collector calls it
-DENIALS = {"ec2": "UnauthorizedOperation", "autoscaling": "AccessDenied", "s3": "AccessDenied"}
+DENIALS = {
+    "ec2": "UnauthorizedOperation",
+    "autoscaling": "AccessDenied",
+    "elbv2": "AccessDenied",
+    "s3": "AccessDenied",
+}
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,10 @@ OPERATIONS = (
     Asked("s3", "ListBuckets", shows="legal-archive"),
     Asked("s3", "GetBucketLocation", {"Bucket": "backups"}, "eu-west-1"),
     Asked("s3", "ListBucketMetricsConfigurations", {"Bucket": "data-lake"}, "'Prefix': 'raw/'"),
+    Asked("dynamodb", "ListTables", shows="inventory"),
+    Asked("dynamodb", "DescribeTable", {"TableName": "customers"}, "'ReadCapacityUnits': 600"),
+    Asked("elbv2", "DescribeLoadBalancers", shows="'LoadBalancerName': 'checkout'"),
+    Asked("elbv2", "DescribeTrustStores", shows="[]"),
     Asked("kinesis", "DescribeLimits", shows="'OpenShardCount': 18"),
     Asked("kinesis", "ListStreams", shows="clickstream"),
     Asked("kinesis", "DescribeStreamSummary", STREAM, "IteratorAgeMilliseconds"),
@@ -173,3 +182,26 @@ async def test_a_group_shows_the_size_its_load_wants(aws: Clients) -> None:
     desired, instances = sizes["mixed"]
     assert desired == 4 * instances
     assert {g["AutoScalingGroupName"] for g in groups if not g["EnabledMetrics"]} == {"workers"}
+
+
+async def test_pages_are_read_with_the_tokens_of_botocore(aws: Clients) -> None:
+    async with aws("dynamodb") as client:
+        pages = [page["TableNames"] async for page in client.get_paginator("list_tables").paginate()]
+    assert pages == [["customers", "inventory", "orders"], ["products", "reviews-archive"]]
+
+
+async def test_a_call_is_denied_where_a_story_says_so(aws: Clients) -> None:
+    async with aws("elbv2") as client:
+        balancers = (await client.describe_load_balancers())["LoadBalancers"]
+        arns = {one["LoadBalancerName"]: one["LoadBalancerArn"] for one in balancers}
+        with pytest.raises(ClientError, match="not authorized to perform: elasticloadbalancing:") as denied:
+            await client.describe_listeners(LoadBalancerArn=arns["partner-gateway"])
+    assert denied.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+async def test_the_quotas_of_a_declared_service_are_those_of_the_catalogue(aws: Clients) -> None:
+    async with aws("service-quotas") as client:
+        quotas = (await client.list_service_quotas(ServiceCode="elasticloadbalancing"))["Quotas"]
+    values = {quota["QuotaCode"]: quota["Value"] for quota in quotas}
+    assert values["L-7EED9B64"] == 100
+    assert values["L-8A66D0E6"] == 2000  # in the stories: it has no default

@@ -1,0 +1,165 @@
+"""The answers of AWS that a story file declares: responses, pages of responses, and errors."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, NamedTuple
+
+from botocore.exceptions import ParamValidationError, UnknownServiceError
+from botocore.loaders import create_loader
+from botocore.model import OperationModel, StructureShape
+from botocore.validate import validate_parameters
+from moto.core.utils import get_service_model
+
+from collectors.iam_actions import iam_action
+from monitor.aws.pagination import Pagination, pagination_from_model
+from monitor.demo.region import AwsResponseError
+
+KEY = re.compile(r"(?P<client>[a-z0-9-]+)\.(?P<operation>[A-Z][A-Za-z0-9]*)(\((?P<value>.+)\))?")
+REPEAT = "$repeat"  # in an item of a list: how many times it is there
+NUMBER = "{number}"  # in the texts of such an item: 1 in the first one
+MAX_REPEAT = 1000
+LOADER = create_loader()
+EMPTY = StructureShape("Empty", {"type": "structure", "members": {}})
+
+
+class AnswerKey(NamedTuple):
+    """A call: `client.Operation`, or `client.Operation(value)` for one with a parameter of this value."""
+
+    client: str
+    operation: str
+    value: str = ""
+
+    def __str__(self) -> str:
+        call = f"{self.client}.{self.operation}"
+        return f"{call}({self.value})" if self.value else call
+
+
+class MissingAnswerError(AwsResponseError):
+    """A call has no answer; it is denied. key: the call."""
+
+    def __init__(self, key: AnswerKey, denial: AwsResponseError) -> None:
+        super().__init__(denial.code, denial.message)
+        self.key = key
+
+
+class AnswerTable:
+    """The answers of AWS in one region. unused: those that were not asked for yet."""
+
+    def __init__(self, answers: Mapping[AnswerKey, Any]) -> None:
+        self._answers = {key: expanded(answer) for key, answer in answers.items()}
+        self.unused = {*answers}
+
+    @property
+    def operations(self) -> set[tuple[str, str]]:
+        """The operations that have answers, as client and name."""
+        return {(key.client, key.operation) for key in self._answers}
+
+    def respond(self, client: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the response to a call; of pages, the one whose token is in the parameters.
+
+        Raises AwsResponseError for an error, and MissingAnswerError for a call that has no answer.
+        """
+        key = self._key(client, operation, params)
+        if key is None:
+            asked = AnswerKey(client, operation, ", ".join(_values(params)))
+            raise MissingAnswerError(asked, aws_error("AccessDenied", client, operation))
+        self.unused.discard(key)
+        answer = self._answers[key]
+        if isinstance(answer, str):
+            raise aws_error(answer, client, operation)
+        return _page(key, answer, params) if isinstance(answer, list) else answer
+
+    def _key(self, client: str, operation: str, params: Mapping[str, Any]) -> AnswerKey | None:
+        values = (*_values(params), "")
+        return next(
+            (key for value in values if (key := AnswerKey(client, operation, value)) in self._answers), None
+        )
+
+
+def parse_key(text: str) -> AnswerKey:
+    """Parse the call of an answer. Raises ValueError for one that botocore does not know."""
+    if not (found := KEY.fullmatch(text)):
+        raise ValueError(f"expected client.Operation or client.Operation(value), found {text!r}")
+    key = AnswerKey(found["client"], found["operation"], found["value"] or "")
+    operation_model(key)
+    return key
+
+
+def check_answer(key: AnswerKey, answer: Any) -> None:
+    """Raise ValueError for an answer that the operation cannot have."""
+    if isinstance(answer, list) and not pagination(key):
+        raise ValueError("expected one response, as the operation has no pages")
+    if not isinstance(answer, list | Mapping | str) or answer in ([], ""):
+        raise ValueError("expected a response, a list of pages, or the code of an error")
+    shape = operation_model(key).output_shape
+    for page in [answer] if isinstance(answer, Mapping) else [] if isinstance(answer, str) else answer:
+        try:
+            validate_parameters(expanded(page), shape or EMPTY)
+        except ParamValidationError as error:
+            # AWS itself returns a 0 where its model says that it is at least 1.
+            reasons = [line for line in str(error).splitlines()[1:] if "valid min value" not in line]
+            if reasons:
+                raise ValueError("; ".join(reasons)) from None
+
+
+def operation_model(key: AnswerKey) -> OperationModel:
+    """Return botocore's model of an operation. Raises ValueError if there is none."""
+    try:
+        service = get_service_model(key.client)
+    except UnknownServiceError:
+        raise ValueError(f"no client {key.client}") from None
+    if key.operation not in service.operation_names:
+        raise ValueError(f"no operation {key.operation} of {key.client}")
+    model: OperationModel = service.operation_model(key.operation)
+    return model
+
+
+def pagination(key: AnswerKey) -> Pagination | None:
+    """Return how the pages of an operation are requested; None where one token is not enough."""
+    found = pagination_from_model(LOADER, key.client, key.operation)
+    return (
+        found if found and isinstance(found.input_token, str) and found.output_token.isidentifier() else None
+    )
+
+
+def expanded(answer: Any, number: int | None = None) -> Any:
+    """Return an answer with each item of its lists as many times as it is repeated."""
+    if isinstance(answer, Mapping):
+        return {name: expanded(value, number) for name, value in answer.items() if name != REPEAT}
+    if isinstance(answer, list):
+        return list(chain.from_iterable(_repeated(item, number) for item in answer))
+    return answer.replace(NUMBER, str(number)) if isinstance(answer, str) and number else answer
+
+
+def aws_error(code: str, client: str, operation: str) -> AwsResponseError:
+    """Return an error of a call with the code of AWS."""
+    action = iam_action(client, operation)
+    denied = AwsResponseError(code, f"User is not authorized to perform: {action} with an explicit deny")
+    return denied if denied.is_denial else AwsResponseError(code, f"{operation} failed")
+
+
+def _repeated(item: Any, number: int | None) -> Iterable[Any]:
+    times = item.get(REPEAT) if isinstance(item, Mapping) else None
+    if times is None:
+        return [expanded(item, number)]
+    if isinstance(times, bool) or not isinstance(times, int) or not 0 < times <= MAX_REPEAT:
+        raise ValueError(f"expected {REPEAT} from 1 to {MAX_REPEAT:,}, found {times!r}")
+    return (expanded(item, one) for one in range(1, times + 1))
+
+
+def _values(params: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the values of parameters, and the items of lists among them, as texts."""
+    for value in params.values():
+        yield from map(str, value if isinstance(value, list) else [value])
+
+
+def _page(key: AnswerKey, pages: list[Mapping[str, Any]], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The page that a token requests, with the token of the next one."""
+    paging = pagination(key)
+    assert paging  # see `check_answer`
+    number = int(params.get(paging.input_token, 0))
+    if number + 1 == len(pages):
+        return pages[number]
+    more = {paging.more_results: True} if paging.more_results else {}
+    return {**pages[number], paging.output_token: f"{number + 1:04}", **more}

@@ -1,0 +1,99 @@
+"""An AWS in this process that gives the answers of the stories, for the scans of collectors."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from collectors.base import Resource
+from collectors.resource import ResourcePath
+from monitor.aws.pagination import paginate
+from monitor.demo.answers import AnswerKey, AnswerTable, MissingAnswerError, pagination
+from monitor.demo.region import ACCOUNT, AwsResponseError
+
+Item = TypeVar("Item")
+Response = TypeVar("Response")
+State = TypeVar("State")
+
+
+class StoryAws:
+    """Implements `collectors.base.Aws` over the answers of a region. Items whose call fails are left out.
+
+    missing: the calls that had no answer.
+    """
+
+    account = ACCOUNT
+    partition = "aws"
+
+    def __init__(self, region: str, now: float, answers: AnswerTable) -> None:
+        self.region, self.now, self._answers = region, now, answers
+        self.not_found: set[ResourcePath] = set()
+        self.missing: list[AnswerKey] = []
+        self._states: dict[type[Any], Any] = {}
+
+    def includes(self, signal: str, resource: Resource) -> bool:
+        """Return true: the demo excludes nothing."""
+        return True
+
+    def state(self, kind: type[State]) -> State:
+        """Return the object of a class that the scans share; created at first use."""
+        state: State = self._states.setdefault(kind, kind())
+        return state
+
+    async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        """Return the response to a call. Raises ClientError."""
+        try:
+            return dict(self._answers.respond(service, operation, params))
+        except AwsResponseError as error:
+            if isinstance(error, MissingAnswerError):
+                self.missing.append(error.key)
+            raise ClientError({"Error": {"Code": error.code, "Message": error.message}}, operation) from None
+
+    async def try_call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        """Return the response to a call; `{}` for an error."""
+        try:
+            return await self.call(service, operation, **params)
+        except ClientError:
+            return {}
+
+    async def paginate(
+        self, service: str, operation: str, first: Mapping[str, Any] | None = None, **params: Any
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield the response of every page."""
+
+        async def call(**of_page: Any) -> dict[str, Any]:
+            return await self.call(service, operation, **of_page)
+
+        async for page in paginate(call, pagination(AnswerKey(service, operation)), first or {}, params):
+            yield page
+
+    async def list_items(
+        self, service: str, operation: str, key: str, first: Mapping[str, Any] | None = None, **params: Any
+    ) -> AsyncIterator[Any]:
+        """Yield the items under `key` of every page."""
+        async for page in self.paginate(service, operation, first, **params):
+            for item in page.get(key) or ():
+                yield item
+
+    async def map(
+        self,
+        items: Iterable[Item] | AsyncIterator[Item],
+        call: Callable[[Item], Awaitable[Response]],
+        resource: Callable[[Item], Resource],
+    ) -> AsyncIterator[tuple[Item, Response]]:
+        """Yield each item with the result of its call, one after another."""
+        async for item in _iterate(items):
+            try:
+                result = await call(item)
+            except ClientError:
+                continue
+            yield item, result
+
+
+async def _iterate(items: Iterable[Item] | AsyncIterator[Item]) -> AsyncIterator[Item]:
+    if isinstance(items, AsyncIterator):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item

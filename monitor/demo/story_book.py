@@ -1,0 +1,108 @@
+"""What the stories of declared services tell: the metrics of each region, and the answers of AWS."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from collectors.base import Observed
+from monitor.demo.answers import AnswerKey, AnswerTable, operation_model
+from monitor.demo.inversion import MetricValues, Values
+from monitor.demo.metric import StoriedMetric
+from monitor.demo.region import DemoQuota, DemoRegion, DemoService, Params
+from monitor.demo.traffic import Floats, Minutes, Traffic
+
+QUIET = Traffic(mean=0.06)  # of series without a story
+UNLIMITED = 1.0  # what a story is a share of where no limit is known, in the signal's unit
+
+
+@dataclass(frozen=True, slots=True)
+class StoriedSeries:
+    """A series with its story.
+
+    name: service, signal, and name of the resource. limit: in force at the start; None where none is known.
+    """
+
+    name: str
+    observed: Observed
+    limit: float | None
+    traffic: Traffic
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the series has no story."""
+        return self.traffic is QUIET
+
+    def used(self, minutes: Minutes) -> Floats:
+        """Return the usage in each minute: what exceeds the limit is throttled, if that is counted."""
+        demand = self.traffic.demand(self.name, minutes)
+        is_capped = self.limit and (self.observed.throttled or self.observed.hard_limit)
+        return (np.minimum(demand, 1.0) if is_capped else demand) * (self.limit or UNLIMITED)
+
+    def throttled(self, minutes: Minutes) -> Floats:
+        """Return the demand that is throttled in each minute."""
+        demand = self.traffic.demand(self.name, minutes)
+        return np.maximum(demand - 1.0, 0.0) * (self.limit or UNLIMITED)
+
+
+@dataclass(slots=True)
+class RegionBook:
+    """What the stories of all services say of one region."""
+
+    answers: AnswerTable
+    quotas: dict[str, float] = field(default_factory=dict)  # applied values by code
+    series: dict[str, StoriedSeries] = field(default_factory=dict)  # those with a story, by name
+    values: MetricValues = field(default_factory=MetricValues)
+
+    def metrics(self) -> Iterator[StoriedMetric]:
+        """Yield the metrics of all series."""
+        statistics: dict[tuple[str, str, tuple[tuple[str, str], ...]], dict[str, Values]] = {}
+        for metric, values in self.values.functions.items():
+            functions = statistics.setdefault((metric.namespace, metric.name, metric.dimensions), {})
+            functions[metric.stat] = partial(_without_zeros, values) if metric.zero_when_absent else values
+        for (namespace, name, dimensions), functions in statistics.items():
+            yield StoriedMetric(namespace, name, dict(dimensions), functions)
+
+
+@dataclass(frozen=True, slots=True)
+class StoryBook:
+    """The stories of all services. regions: by name. quotas: of the services, as far as the demo has none."""
+
+    regions: Mapping[str, RegionBook]
+    quotas: tuple[DemoQuota, ...] = ()
+
+    def regions_with_quotas(self, world: Mapping[str, DemoRegion]) -> dict[str, DemoRegion]:
+        """Return the regions of a world with the quotas of the services."""
+        return {name: self._with_quotas(region) for name, region in world.items()}
+
+    def _with_quotas(self, region: DemoRegion) -> DemoRegion:
+        applied = self.regions[region.name].quotas if region.name in self.regions else {}
+        return replace(region, quotas=self.quotas, applied_quotas={**region.applied_quotas, **applied})
+
+    def services(self) -> Iterator[DemoService]:
+        """Yield the simulations of the clients that the services are read with, and of all their metrics."""
+        operations: dict[str, set[str]] = {}
+        for book in self.regions.values():
+            for client, operation in book.answers.operations:
+                operations.setdefault(client, set()).add(operation)
+        for client, names in sorted(operations.items()):
+            handlers = {name: partial(self._respond, client, name) for name in sorted(names)}
+            signing_name = operation_model(AnswerKey(client, min(names))).service_model.signing_name
+            yield DemoService(name=client, signing_name=signing_name, operations=handlers)
+        yield DemoService(name="stories", metrics=self._metrics)
+
+    def _metrics(self, region: DemoRegion) -> Iterable[StoriedMetric]:
+        return self.regions[region.name].metrics() if region.name in self.regions else ()
+
+    def _respond(
+        self, client: str, operation: str, region: DemoRegion, params: Params, _: float
+    ) -> Mapping[str, Any]:
+        return self.regions[region.name].answers.respond(client, operation, params)
+
+
+def _without_zeros(values: Values, minutes: Minutes) -> Floats:
+    """The values of a metric that AWS does not publish when nothing happened."""
+    found = values(minutes)
+    return np.where(found > 0, found, np.nan)

@@ -1,0 +1,132 @@
+"""Reads `monitor/demo/stories/<service>.yaml`: what AWS answers for a service, and what its resources do.
+
+```yaml
+service: dynamodb
+regions:                                        # each region of the demo that is not denied
+  eu-west-1:
+    quotas: {L-F98FE922: 5000}                  # applied values, where they are no defaults
+    answers:                                    # as in tests/collectors: a response, pages of it, or an error
+      dynamodb.ListTables: {TableNames: [orders]}
+      dynamodb.DescribeTable(orders): {...}     # for calls with a parameter of this value
+      elbv2.DescribeRules(arn:...):
+        Rules: [{$repeat: 80, Priority: "{number}"}]  # 80 items; {number} counts them
+      dynamodb.DescribeLimits: AccessDenied
+    stories:                                    # by signal and name of the resource: the fields of `Traffic`
+      table_read_capacity orders: {mean: 0.55, wave: 0.05}
+```
+
+A story is the demand as a share of the limit; without a known limit, in the signal's unit. What exceeds the
+limit is throttled, where the signal counts it. A metric of several series follows the first of their stories.
+Series without a story have quiet traffic.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from monitor.demo.answers import AnswerKey, check_answer, parse_key
+from monitor.demo.traffic import Traffic
+from monitor.lib.errors import HeadroomError
+from monitor.schema.problems import suggestion
+from rules.strict_yaml import Document, Where, parse_document
+
+STORY_FOLDER = Path(__file__).parent / "stories"
+
+
+class StoryError(HeadroomError):
+    """Stories cannot be used. problems: one line each, with file and line."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class RegionStories(BaseModel, frozen=True, extra="forbid"):
+    """The stories of a service in a region, as in the file."""
+
+    quotas: Mapping[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
+    answers: Mapping[str, Any]
+    stories: Mapping[str, Traffic] = {}
+
+    def keyed_answers(self) -> dict[AnswerKey, Any]:
+        """Return the answers by their calls."""
+        return {parse_key(text): answer for text, answer in self.answers.items()}
+
+
+class ServiceStories(BaseModel, frozen=True, extra="forbid"):
+    """The stories of a service, as in the file."""
+
+    service: Annotated[str, Field(min_length=1)]
+    regions: Mapping[str, RegionStories]
+
+
+@dataclass(frozen=True, slots=True)
+class StoryFile:
+    """A file of stories that was read. document: with the line of each place."""
+
+    name: str
+    document: Document
+    stories: ServiceStories
+
+    def line(self, where: Where, sentence: str) -> str:
+        """Return a problem at a place of the file as one line."""
+        return _line(self.name, self.document, where, sentence)
+
+
+def read_story_files(folder: Path) -> list[StoryFile]:
+    """Read all files of stories in a folder. Raises StoryError with all their problems."""
+    files, problems = [], list[str]()
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            files.append(parse_stories(path.read_bytes(), path.name))
+        except StoryError as error:
+            problems += error.problems
+    if problems:
+        raise StoryError(problems)
+    return files
+
+
+def parse_stories(content: bytes, name: str) -> StoryFile:
+    """Parse a file of stories; `name` is shown in problems. Raises StoryError with all of them."""
+    try:
+        document = parse_document(content)
+    except ValueError as error:
+        raise StoryError([f"{name}: {error}"]) from None
+    problems: list[tuple[Where, str]] = [*document.problems]
+    try:
+        stories = ServiceStories.model_validate(document.data)
+        problems += _answer_problems(stories)
+    except ValidationError as error:
+        problems += _schema_problems(error)
+    if problems:
+        raise StoryError([_line(name, document, *problem) for problem in problems])
+    return StoryFile(name, document, stories)
+
+
+def _line(name: str, document: Document, where: Where, sentence: str) -> str:
+    return f"{name}:{document.line(where)}: {'.'.join(map(str, where)) or 'file'}: {sentence}"
+
+
+def _schema_problems(error: ValidationError) -> Iterator[tuple[Where, str]]:
+    known = [*ServiceStories.model_fields, *RegionStories.model_fields, *Traffic.__dataclass_fields__]
+    for one in error.errors():
+        where = tuple(part for part in one["loc"] if part != "[key]")
+        match one["type"]:
+            case "extra_forbidden" | "unexpected_keyword_argument":
+                yield where, f"unknown key{suggestion(str(where[-1]), known)}"
+            case "missing" | "missing_keyword_only_argument":
+                yield where, "missing"
+            case _:
+                yield where, one["msg"]
+
+
+def _answer_problems(stories: ServiceStories) -> Iterator[tuple[Where, str]]:
+    for region, in_region in stories.regions.items():
+        for text, answer in in_region.answers.items():
+            try:
+                check_answer(parse_key(text), answer)
+            except ValueError as error:
+                yield ("regions", region, "answers", text), str(error)

@@ -1,0 +1,202 @@
+"""Reads stories into the regions of the demo.
+
+The scans of each service run against the answers in its file. The formulas of the series that they yield are
+then inverted, so that utilization and throttling are those of the stories.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from botocore.exceptions import ClientError
+
+from collectors.base import Collector, Observed, Usage
+from collectors.registry import Registry
+from monitor.demo.answers import AnswerKey, AnswerTable
+from monitor.demo.inversion import InversionError, MetricValues, Values
+from monitor.demo.region import DemoQuota, DemoRegion
+from monitor.demo.services.quotas import QUOTAS
+from monitor.demo.story_aws import StoryAws
+from monitor.demo.story_book import QUIET, UNLIMITED, RegionBook, StoriedSeries, StoryBook
+from monitor.demo.story_file import StoryError, StoryFile
+from monitor.demo.traffic import Traffic
+from monitor.schema.problems import suggestion
+from rules.limits import LimitSource, Service, Signal, effective_limit
+from rules.strict_yaml import Where
+
+PUBLISHED_LIMIT = 1000.0  # where CloudWatch alone tells the limit, in the signal's unit
+
+
+async def read_stories(
+    files: Sequence[StoryFile], registry: Registry, world: Mapping[str, DemoRegion]
+) -> StoryBook:
+    """Return what some files tell of the regions of a world. Raises StoryError with all their problems."""
+    problems = [problem for file in files for problem in _file_problems(file, registry, world)]
+    if problems:
+        raise StoryError(problems)
+    regions = {}
+    for region in world.values():
+        if not region.denied:
+            reader = _RegionReader(region, files, registry)
+            regions[region.name] = await reader.read()
+            problems += reader.problems
+    if problems:
+        raise StoryError(problems)
+    services = [registry.services[file.stories.service] for file in files]
+    applied = {code: value for book in regions.values() for code, value in book.quotas.items()}
+    return StoryBook(regions, tuple(_quotas(services, applied)))
+
+
+def _file_problems(file: StoryFile, registry: Registry, world: Mapping[str, DemoRegion]) -> Iterator[str]:
+    expected = {region.name for region in world.values() if not region.denied}
+    service, regions = file.stories.service, file.stories.regions
+    if service not in registry.services:
+        yield file.line(("service",), f"no service {service}{suggestion(service, registry.services)}")
+    for name in sorted(regions.keys() - expected):
+        yield file.line(("regions", name), f"no region of the demo{suggestion(name, expected)}")
+    for name in sorted(expected - regions.keys()):
+        yield file.line(("regions",), f"missing the region {name}")
+    codes = {quota.code for quota in registry.quotas({service} & registry.services.keys())}
+    for name, code in ((name, code) for name, told in regions.items() for code in told.quotas):
+        if code not in codes:
+            yield file.line(("regions", name, "quotas", code), f"no quota of {service}")
+
+
+class _RegionReader:
+    """Reads the stories of one region."""
+
+    def __init__(self, region: DemoRegion, files: Sequence[StoryFile], registry: Registry) -> None:
+        self._region, self._files, self._registry = region, files, registry
+        self._told = {file.name: file.stories.regions[region.name] for file in files}
+        self.problems: list[str] = []
+
+    async def read(self) -> RegionBook:
+        """Return what the files tell of the region; what is wrong with them is in `problems`."""
+        book = RegionBook(AnswerTable(self._merged_answers()))
+        for told in self._told.values():
+            book.quotas |= told.quotas
+        untold = []
+        for file in self._files:
+            service = file.stories.service
+            found = {_series_name(one): one for one in await self._observe(file, book.answers)}
+            self._tell(file, found, book)
+            untold += [
+                self._series(service, observed, book.quotas, QUIET)
+                for name, observed in found.items()
+                if name not in self._told[file.name].stories
+            ]
+        # The lowest limits first, so that all series of a shared metric are quiet.
+        for series in sorted(untold, key=lambda one: one.limit or UNLIMITED):
+            with suppress(InversionError):  # its metrics have no points then
+                _set_metrics(series, book.values)
+        return book
+
+    def _tell(self, file: StoryFile, found: Mapping[str, Observed], book: RegionBook) -> None:
+        """Let the series of a file follow their stories."""
+        for name, traffic in self._told[file.name].stories.items():
+            if observed := found.get(name):
+                series = self._series(file.stories.service, observed, book.quotas, traffic)
+                book.series[series.name] = series
+                self._follow(file, name, series, book.values)
+            else:
+                self._report(file, ("stories", name), f"no such series{suggestion(name, found)}")
+
+    def _merged_answers(self) -> dict[AnswerKey, Any]:
+        merged: dict[AnswerKey, Any] = {}
+        for file in self._files:
+            for key, answer in self._told[file.name].keyed_answers().items():
+                if merged.setdefault(key, answer) != answer:
+                    self._report(file, ("answers", str(key)), "another file has another answer to this call")
+        return merged
+
+    async def _observe(self, file: StoryFile, answers: AnswerTable) -> list[Observed]:
+        """Return the series of the file's service; answers that are not used, or missing, are problems."""
+        found: list[Observed] = []
+        aws = StoryAws(self._region.name, self._region.start * 60.0, answers)
+        for scan in self._collector(file.stories.service).scans:
+            try:
+                async for observed in scan(aws):
+                    found.append(observed)
+            except* ClientError:
+                pass
+            except* Exception as errors:
+                self._report(file, ("answers",), "; ".join(map(str, errors.exceptions)))
+        for key in aws.missing:
+            self._report(file, ("answers",), f"no answer to {key}")
+        for text in self._told[file.name].answers:
+            if any(str(key) == text for key in answers.unused):
+                self._report(file, ("answers", text), f"{file.stories.service} makes no such call")
+        return found
+
+    def _collector(self, service: str) -> Collector:
+        (collector,) = self._registry.collectors_of({service})
+        return collector
+
+    def _series(
+        self, service: str, observed: Observed, applied: Mapping[str, float], traffic: Traffic
+    ) -> StoriedSeries:
+        signal = self._registry.signal(service, observed.signal)
+        name = f"{service} {_series_name(observed)}"
+        return StoriedSeries(name, observed, self._limit(observed, signal, applied), traffic)
+
+    def _limit(self, observed: Observed, signal: Signal, applied: Mapping[str, float]) -> float | None:
+        candidates = {
+            LimitSource.API: observed.limit,
+            LimitSource.APPLIED: applied.get(signal.quota.code) if signal.quota else None,
+            LimitSource.DOCUMENTED: signal.default_limit(self._region.name),
+        }
+        limit = effective_limit(candidates, self._region.start * 60)
+        if limit:
+            return limit.value
+        return PUBLISHED_LIMIT if observed.published_limit else None
+
+    def _follow(self, file: StoryFile, name: str, series: StoriedSeries, values: MetricValues) -> None:
+        observed = series.observed
+        if not isinstance(observed.usage, Usage) and not observed.throttled:
+            reason = "no metric to follow a story with: the answers of AWS alone tell its usage"
+            self._report(file, ("stories", name), reason)
+            return
+        try:
+            _set_metrics(series, values)
+        except InversionError as error:
+            self._report(file, ("stories", name), str(error))
+
+    def _report(self, file: StoryFile, where: Where, sentence: str) -> None:
+        self.problems.append(file.line(("regions", self._region.name, *where), sentence))
+
+
+def _series_name(observed: Observed) -> str:
+    return f"{observed.signal} {observed.resource.display_name}".strip()
+
+
+def _set_metrics(series: StoriedSeries, values: MetricValues) -> None:
+    """Set the metrics of a series that no earlier one has set. Raises InversionError.
+
+    What is throttled comes first, as the usage may be what is left without it. Without a limit nothing tells
+    what is throttled, and a story tells the usage.
+    """
+    observed = series.observed
+    if observed.published_limit and series.limit:
+        values.follow(observed.published_limit, _constant(series.limit))
+    targets = [(observed.throttled, series.throttled), (observed.usage, series.used)]
+    targets = targets if series.limit or series.is_quiet else targets[::-1]
+    for usage, target in (*targets, (observed.served, series.used), (observed.upper_bound, series.used)):
+        if isinstance(usage, Usage):
+            values.follow(usage, target)
+
+
+def _constant(value: float) -> Values:
+    return lambda minutes: np.full(len(minutes), value)
+
+
+def _quotas(services: Iterable[Service], applied: Mapping[str, float]) -> Iterator[DemoQuota]:
+    """Yield the quotas of services that the demo lacks; of those without a default, the applied ones."""
+    known = {quota.code for quota in QUOTAS}
+    for signal in (signal for service in services for signal in service.signals.values()):
+        quota, documented = signal.quota, signal.default
+        default = documented.value if documented else applied.get(quota.code) if quota else None
+        if quota and default and quota.code not in known:
+            known.add(quota.code)
+            by_region = documented.by_region if documented else {}
+            yield DemoQuota(quota.service, quota.code, signal.title, default, by_region=by_region)

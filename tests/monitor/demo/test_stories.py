@@ -1,0 +1,76 @@
+"""What Headroom reads of the demo's declared services is what their stories tell."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import collectors
+from monitor.demo.services import SERVICES
+from monitor.demo.story_file import STORY_FOLDER, StoryFile, read_story_files
+from monitor.demo.story_reader import read_stories
+from monitor.demo.world import REGIONS
+from tests.aws_environment import CREDENTIALS, set_aws_environment
+from tests.monitor.demo import made_up, told
+from tests.registries import REGISTRY
+
+FILES = read_story_files(STORY_FOLDER)
+MINUTES = np.arange(-180, 60)
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_aws_environment(monkeypatch, CREDENTIALS)
+
+
+# As in the process of the demo: AWS denies calls with codes that are not in its models.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception.* does not match an error shape")
+
+
+async def test_headroom_judges_each_series_as_its_story_tells() -> None:
+    regions = [region.name for region in REGIONS if not region.denied]
+    read = await told.read(FILES, REGISTRY, regions, int(time.time() // 60) - 1)
+    series = list(read.series())
+    assert any(told.is_throttled(one) for _, one in series)
+    assert [text for region, one in series for text in told.differences(read, region, one)] == []
+
+
+async def test_a_service_needs_a_declaration_and_stories_and_no_code() -> None:
+    read = await told.read([made_up.stories()], made_up.registry(), ["eu-west-1"], int(time.time() // 60) - 1)
+    series = list(read.series())
+    assert len(series) == 8
+    assert [one.name for _, one in series if told.is_throttled(one)] == ["brokers connections media"]
+    assert [text for region, one in series for text in told.differences(read, region, one)] == []
+    limits = {
+        f"{row.key.signal} {row.key.resource}": (row.usage, row.limit, row.source) for row in read.report.rows
+    }
+    assert limits["nodes media"] == (3, 4, "quota_applied")
+    assert limits["nodes private"][0] is None
+    assert any("ListNodes" in one and "private" in one for one in read.report.failures), read.report.failures
+
+
+WITH_METRICS = {one.service for one in REGISTRY.collectors if one.metrics}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [file for file in FILES if file.stories.service in WITH_METRICS],
+    ids=lambda file: file.stories.service,
+)
+async def test_a_service_has_a_story_within_the_band_and_one_near_or_above_its_limit(file: StoryFile) -> None:
+    world = {region.name: region for region in REGIONS}
+    book = await read_stories([file], told.registry_of([file], REGISTRY), world)
+    demands = [
+        one.traffic.demand(one.name, MINUTES)
+        for region in book.regions.values()
+        for one in region.series.values()
+    ]
+    assert any(((demand > 0.4) & (demand < 0.7)).all() for demand in demands)
+    assert any(demand.max() > 0.9 for demand in demands)
+
+
+def test_each_declared_service_has_stories_or_a_simulation_of_its_own() -> None:
+    declared = {path.stem for path in Path(collectors.__file__).parent.glob("*.yaml")}
+    simulated = {service.name for service in SERVICES}
+    assert declared - simulated == {file.stories.service for file in FILES}

@@ -1,0 +1,113 @@
+"""What is wrong with stories is told with file and line, all at once."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from collectors.declaration_file import parse_declaration
+from collectors.declared import collector_of
+from collectors.registry import build_registry
+from monitor.demo.region import DemoRegion
+from monitor.demo.story_file import StoryError, parse_stories
+from monitor.demo.story_reader import read_stories
+from monitor.demo.world import REGIONS
+from rules.limits import Service
+from rules.strict_yaml import parse
+from tests.monitor.demo import made_up
+
+WORLD = {
+    "eu-west-1": DemoRegion("eu-west-1"),
+    "ap-southeast-2": DemoRegion("ap-southeast-2", denied=True),
+}
+NODES = "kafka.ListNodes(arn:aws:kafka:eu-west-1:123456789012:cluster/builds/2)"
+
+
+async def problems(text: str) -> list[str]:
+    """The problems of stories, each with its line of the text."""
+    try:
+        await read_stories([made_up.stories(text)], made_up.registry(), WORLD)
+    except StoryError as error:
+        return [problem.removeprefix("brokers.yaml:") for problem in error.problems]
+    return []
+
+
+def line_of(text: str, found: str) -> int:
+    return text[: text.index(found)].count("\n") + 1
+
+
+async def test_stories_without_problems() -> None:
+    assert await problems(made_up.STORIES) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "told"),
+    [
+        ("mean: 0.55", "men: 0.55", "unknown key; did you mean mean?"),
+        ("mean: 0.55", 'mean: "0.55"', "Input should be a valid number"),
+        ("mean: 0.55", "mean: -1", "greater than or equal to 0"),
+        ("mean: 0.55", "mean: .inf", "Input should be a valid number"),
+        ("io media:", "io medium:", "no such series; did you mean io media?"),
+        ("io media:", "nodes media:", "the answers of AWS alone tell its usage"),
+        ("L-0000000A:", "L-0000000B:", "no quota of brokers"),
+        (NODES, "kafka.ListNode()", "expected client.Operation or client.Operation(value)"),
+        (NODES, "kafka.ListNode(x)", "no operation ListNode of kafka"),
+        (NODES, "kafak.ListNodes(x)", "no client kafak"),
+        (NODES, "kafka.ListNodes(unknown)", "brokers makes no such call"),
+        ("{NodeInfoList: []}", "[]", "expected a response, a list of pages, or the code of an error"),
+        ("{NodeInfoList: []}", "{NodeInfo: []}", "NodeInfo"),
+        ("{NodeInfoList: []}", "{NodeInfoList: 7}", "Invalid type for parameter NodeInfoList"),
+        ("{$repeat: 3,", "{$repeat: 1001,", "expected $repeat from 1 to 1,000, found 1001"),
+        ("  eu-west-1:\n", "  eu-wset-1:\n", "no region of the demo; did you mean eu-west-1?"),
+        ("service: brokers", "service: broker", "no service broker; did you mean brokers?"),
+    ],
+)
+async def test_a_mistake_is_told_with_its_line(written: str, instead: str, told: str) -> None:
+    text = made_up.STORIES.replace(written, instead, 1)
+    found = await problems(text)
+    line = line_of(text, instead)  # or the answer's, which may start in the line before
+    assert any(one.startswith((f"{line}:", f"{line - 1}:")) and told in one for one in found), found
+
+
+async def test_a_call_without_an_answer_is_a_problem() -> None:
+    text = made_up.STORIES.replace(f"      {NODES}: {{NodeInfoList: []}}\n", "")
+    (found,) = await problems(text)
+    assert found.endswith(f"no answer to {NODES}")
+
+
+async def test_all_problems_are_told_at_once() -> None:
+    text = made_up.STORIES.replace("mean: 0.55", "men: 0.55").replace("NodeInfoList: []", "NodeInfo: []")
+    assert len(await problems(text.replace("io media", "io medium"))) >= 2
+
+
+async def test_two_files_may_share_an_answer_but_not_contradict() -> None:
+    one, other = made_up.stories(), replace(made_up.stories(), name="other.yaml")
+    book = await read_stories([one, other], made_up.registry(), WORLD)
+    assert len(book.regions["eu-west-1"].series) == 8
+    text = made_up.STORIES.replace("ClusterName: builds", "ClusterName: build")
+    other = replace(made_up.stories(text), name="other.yaml")
+    with pytest.raises(StoryError, match="another file has another answer"):
+        await read_stories([one, other], made_up.registry(), WORLD)
+
+
+@pytest.mark.parametrize("content", ["a: [", "service: x\nservice: y", "- 1"])
+async def test_what_is_no_yaml_mapping_is_a_problem(content: str) -> None:
+    assert await problems(content)
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "add-a-service.md").read_text()
+
+
+def file_on_page(path: str) -> bytes:
+    """A file of the example on the page for contributors."""
+    _, _, rest = PAGE.partition(f"`{path}`:\n\n```yaml\n")
+    return rest.partition("```")[0].encode()
+
+
+async def test_the_example_for_contributors_is_told() -> None:
+    collector = collector_of(parse_declaration(file_on_page("collectors/sns.yaml"), "sns.yaml"))
+    service = Service.model_validate(parse(file_on_page("rules/catalogue/sns.yaml"))[0])
+    file = parse_stories(file_on_page("monitor/demo/stories/sns.yaml"), "sns.yaml")
+    world = {region.name: region for region in REGIONS}
+    book = await read_stories([file], build_registry([collector], [service]), world)
+    assert [quota.code for quota in book.quotas] == ["L-61103206"]

@@ -1,0 +1,72 @@
+"""The metrics that follow from stories: what they are in each minute, and in longer periods."""
+
+import numpy as np
+import pytest
+
+from monitor.demo.metric import StoriedMetric
+from monitor.demo.region import DemoRegion
+from monitor.demo.story_reader import read_stories
+from monitor.demo.traffic import Floats
+from tests.monitor.demo import made_up
+
+SURGE, QUIET = 12, 40  # minutes of an hour with, and without, the surge
+MINUTES = np.array([SURGE, QUIET])
+
+
+async def values(name: str, statistic: str, cluster: str) -> Floats:
+    """The statistic of a metric of a cluster in `MINUTES`."""
+    world = {"eu-west-1": DemoRegion("eu-west-1")}
+    book = await read_stories([made_up.stories()], made_up.registry(), world)
+    (metric,) = [
+        one
+        for one in book.regions["eu-west-1"].metrics()
+        if one.name == name and f"/{cluster}/" in one.dimensions["Cluster"]
+    ]
+    return metric.values(statistic, MINUTES, 1)
+
+
+async def test_aws_publishes_nothing_where_nothing_happened() -> None:
+    surge, quiet = await values("FailedConnections", "Sum", "media")
+    assert surge > 0
+    assert np.isnan(quiet)
+
+
+async def test_without_a_limit_a_story_tells_the_usage() -> None:
+    surge, quiet = await values("FailedConnections", "Sum", "builds")
+    assert surge == pytest.approx(4 * 60)
+    assert np.isnan(quiet)
+
+
+async def test_what_is_left_of_all_demand_is_used() -> None:
+    everything = await values("ClientConnections", "Sum", "media")
+    failed = np.nan_to_num(await values("FailedConnections", "Sum", "media"))
+    assert (everything - failed)[0] == pytest.approx(50 * 60)
+
+
+async def test_a_published_limit_is_the_limit() -> None:
+    assert (await values("StorageLimit", "Maximum", "media") == 1e12).all()
+
+
+async def test_a_metric_without_a_story_is_quiet_for_each_of_its_limits() -> None:
+    assert (await values("ClientConnections", "Sum", "private") < 0.1 * 50 * 60).all()
+
+
+async def test_only_the_statistics_that_are_read_have_values() -> None:
+    assert np.isnan(await values("ClientConnections", "Maximum", "media")).all()
+
+
+@pytest.mark.parametrize(
+    ("statistic", "expected"),
+    [("Sum", [3, 9]), ("Average", [1.5, 4.5]), ("Maximum", [2, 5]), ("Minimum", [1, 4]), ("p99", [2, 5])],
+)
+def test_a_period_has_the_statistic_of_its_minutes(statistic: str, expected: list[float]) -> None:
+    published = {0: 1.0, 1: 2.0, 3: 4.0, 5: 5.0}  # in two periods of three minutes, and none in a third
+    metric = StoriedMetric(
+        "Made/Up",
+        "Used",
+        {},
+        {statistic: lambda minutes: np.array([published.get(m, np.nan) for m in minutes])},
+    )
+    found = metric.values(statistic, np.array([0, 3, 6]), 3)
+    assert found[:2].tolist() == expected
+    assert np.isnan(found[2])

@@ -1,0 +1,140 @@
+"""Stories that are served by the demo's AWS in this process, and what Headroom reads of them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import uvicorn
+
+from collectors.base import Usage
+from collectors.registry import Registry, build_registry
+from monitor.config.config import Config
+from monitor.demo.inversion import Values
+from monitor.demo.region import DemoRegion
+from monitor.demo.server import create_app
+from monitor.demo.services import SERVICES
+from monitor.demo.story_book import StoriedSeries, StoryBook
+from monitor.demo.story_file import StoryFile
+from monitor.demo.story_reader import read_stories
+from monitor.demo.traffic import Floats, Minutes
+from monitor.fleet.columns import Floats as Samples
+from monitor.report.scan import ScanReport, scan_once
+from monitor.server.listener import bind_socket
+
+TOLERANCE = 0.01
+ROUNDING = 1e-6
+MIN_KNOWN = 100  # minutes of the past three hours
+LAST_HOURS = np.arange(-170, 0)
+
+
+@dataclass(frozen=True)
+class Told:
+    """The stories of some files, in a world that starts in the minute `start`."""
+
+    book: StoryBook
+    registry: Registry
+    start: int
+    report: ScanReport
+
+    def series(self) -> Iterable[tuple[str, StoriedSeries]]:
+        """Each series with a story, and its region."""
+        for region, book in self.book.regions.items():
+            yield from ((region, series) for series in book.series.values())
+
+
+def registry_of(files: Sequence[StoryFile], registry: Registry) -> Registry:
+    """The services of some files alone."""
+    names = [file.stories.service for file in files]
+    return build_registry(registry.collectors_of(names), [registry.services[name] for name in names])
+
+
+async def read(files: Sequence[StoryFile], registry: Registry, regions: Iterable[str], start: int) -> Told:
+    """Serve the stories of some files in regions, and let Headroom read all of their services once."""
+    registry = registry_of(files, registry)
+    world = {name: DemoRegion(name, start=start) for name in regions}
+    book = await read_stories(files, registry, world)
+    async with _served(book, world) as url:
+        settings = {"regions": list(world), "endpoint_url": url, "accounts": [{"name": "demo"}]}
+        config = Config.model_validate(settings)
+        report = await scan_once(config, registry, [], lambda done, of: None)
+    return Told(book, registry, start, report)
+
+
+@asynccontextmanager
+async def _served(book: StoryBook, world: dict[str, DemoRegion]) -> AsyncIterator[str]:
+    app = create_app(book.regions_with_quotas(world), (*SERVICES, *book.services()))
+    with bind_socket("127.0.0.1", 0) as socket:
+        config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve([socket]))
+        try:
+            yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving
+
+
+def has_utilization(series: StoriedSeries) -> bool:
+    """Whether a series has a usage of metrics, and a limit."""
+    return series.limit is not None and isinstance(series.observed.usage, Usage)
+
+
+def differences(told: Told, region: str, series: StoriedSeries) -> list[str]:
+    """Where the utilization, or what is throttled, in the past hours is not what the story tells."""
+    names = (f"{row.key.service} {row.key.signal} {row.key.resource}".strip() for row in told.report.rows)
+    rows = zip(told.report.rows, names, strict=True)
+    (key,) = (row.key for row, name in rows if row.key.region == region and name == series.name)
+    history = told.report.history_of(key)
+    minutes = np.arange(history.start, history.end + 1) - told.start
+    found = []
+    if has_utilization(series):
+        found += _wrong(history.usage, series, partial(used, series), minutes)
+    if is_throttled(series):
+        found += _wrong(history.throttled, series, partial(throttled, series), minutes)
+    return found
+
+
+def is_throttled(series: StoriedSeries) -> bool:
+    """Whether the story of a series has demand that is throttled."""
+    if series.observed.throttled is None or series.limit is None:
+        return False
+    return bool((throttled(series, LAST_HOURS) > 0).any())
+
+
+def used(series: StoriedSeries, minutes: Minutes) -> Floats:
+    """The usage of a story: the demand up to the limit, if more than that is throttled."""
+    demand = series.traffic.demand(series.name, minutes)
+    return (np.clip(demand, 0, 1) if series.observed.throttled else demand) * (series.limit or 1)
+
+
+def throttled(series: StoriedSeries, minutes: Minutes) -> Floats:
+    """What is throttled in a story: the demand above the limit."""
+    demand = series.traffic.demand(series.name, minutes)
+    return (demand - np.clip(demand, 0, 1)) * (series.limit or 1)
+
+
+def _wrong(judged: Samples, series: StoriedSeries, told: Values, minutes: Minutes) -> list[str]:
+    """The first minutes in which a number is not within the tolerance of what the story tells."""
+    low, high = _in_period(series, told, minutes)
+    is_wrong = ~((judged >= low * (1 - TOLERANCE) - ROUNDING) & (judged <= high * (1 + TOLERANCE) + ROUNDING))
+    known = ~np.isnan(judged)
+    if known.sum() < MIN_KNOWN:
+        return [f"{series.name}: only {known.sum()} minutes are known"]
+    return [
+        f"{series.name} in minute {minutes[at]}: {judged[at]} instead of {low[at]} to {high[at]}"
+        for at in np.flatnonzero(is_wrong & known)[:3]
+    ]
+
+
+def _in_period(series: StoriedSeries, told: Values, minutes: Minutes) -> tuple[Floats, Floats]:
+    """The lowest and highest value that a story tells in the metrics' period of each minute."""
+    usage = series.observed.usage
+    length = (
+        max((metric.period for metric in usage.metrics), default=60) // 60 if isinstance(usage, Usage) else 1
+    )
+    # A period may start in any minute of the world.
+    around = told(np.add.outer(minutes, np.arange(1 - length, length)).ravel()).reshape(len(minutes), -1)
+    return around.min(axis=1), around.max(axis=1)
