@@ -16,6 +16,10 @@ from rules.limits import PLACEHOLDER, NamedUnit
 from rules.units import COUNT
 
 ACCOUNT_KIND = "account"
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html
+STATISTIC = (
+    r"^(Average|Maximum|Minimum|SampleCount|Sum|IQM|p(100|[0-9]{1,2}(\.[0-9]+)?)|tm[0-9]{1,2}(\.[0-9]+)?)$"
+)
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 ID = "id"  # the fact that every resource has
 PATH_NAMES = frozenset({"region", "account_id", "partition"})  # of the cell, in every template
@@ -63,7 +67,7 @@ class MetricDeclaration(DeclarationModel):
 
     name: Text | None = None
     namespace: Text | None = None
-    stat: Text
+    stat: Annotated[str, Field(pattern=STATISTIC)]
     period: Literal[60, 300, 900, 3600] = 60
     absent: Literal["unknown", "zero"] = "unknown"
     unit: NamedUnit = COUNT

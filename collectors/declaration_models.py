@@ -1,5 +1,6 @@
 """Holds a declaration against botocore's models: operations, parameters, paths into responses."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
@@ -20,6 +21,7 @@ from collectors.declaration import (
 from collectors.response_types import PathError, Type, item_of, type_of
 from rules.strict_yaml import Where
 
+PAGE_TOKEN = re.compile(r"(next_?)?(page_?)?(token|marker)|next_?page|position", re.IGNORECASE)
 Problem = tuple[Where, str]
 
 # The types of values in YAML by those of botocore's shapes. A placeholder becomes a text.
@@ -128,7 +130,26 @@ class _Checker:
         if name not in service.operation_names:
             return None, [_unknown((*where, "call"), f"operation of {client}", name, service.operation_names)]
         operation = service.operation_model(name)
-        return operation, list(_call_problems(where, call, operation.input_shape))
+        return operation, [
+            *_call_problems(where, call, operation.input_shape),
+            *self._token_problems((*where, "call"), call, operation.output_shape),
+        ]
+
+    def _token_problems(
+        self, where: Where, call: CallDeclaration | ListDeclaration, shape: StructureShape | None
+    ) -> Iterator[Problem]:
+        """Yield that further pages of a list could not be requested, as botocore does not know how."""
+        client, name = call.call or ("", "")
+        tokens = [member for member in (shape.members if shape else ()) if PAGE_TOKEN.fullmatch(member)]
+        if not call.items or not tokens:
+            return
+        try:
+            token = self._session.get_paginator_model(client).get_paginator(name)["input_token"]
+        except (DataNotFoundError, ValueError):
+            yield where, f"botocore knows no paginator for {name}, which returns {tokens[0]}"
+            return
+        if not isinstance(token, str):
+            yield where, f"the pages of {name} need several tokens, which is not supported"
 
 
 def _response(operation: OperationModel, call: CallDeclaration) -> Type:

@@ -162,6 +162,9 @@ def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]
     arn_names = {*PATH_NAMES, *declaration.lineage(kind)}
     yield from _template_names((*where, "arn"), declared.arn or "", arn_names)
     own = _facts(declaration, kind)
+    for other in declared.refers:
+        if declaration.resources[other].parent:
+            yield (*where, "refers", other), "expected a kind without a parent, as ids of parts may repeat"
     yield from _unknown((*where, "refers"), "a fact", declared.refers.values(), own)
     yield from _unknown((*where, "created"), "a fact", [declared.created] if declared.created else [], own)
 

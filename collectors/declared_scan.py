@@ -1,0 +1,273 @@
+"""The scans of declared services.
+
+A scan lists the resources of each kind of its part, makes the calls that their facts need, and yields the
+signals: expressions over facts and metrics.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from jmespath.exceptions import JMESPathError
+
+from collectors.base import Aws, Observed
+from collectors.declaration import (
+    ACCOUNT_KIND,
+    CallDeclaration,
+    Declaration,
+    ListDeclaration,
+    ResourceDeclaration,
+    needed_names,
+)
+from collectors.declared_parts import Part, Signals
+from collectors.declared_resources import FoundResources, Node, NodeScope, tags_of
+from collectors.declared_signals import observe
+from collectors.expression import ExpressionError
+from collectors.resource import ACCOUNT, Resource, ResourcePath
+
+Found = tuple[Node, Any]  # the parent of a resource, and the item that describes it
+
+
+class DeclaredScan:
+    """The scan function of a part of a declared service."""
+
+    def __init__(self, declaration: Declaration, part: Part) -> None:
+        self._declaration, self._part, self.__name__ = declaration, part, part.name
+
+    async def __call__(self, aws: Aws) -> AsyncIterator[Observed]:
+        """Yield the series of the part. Raises, at the end, what kept resources from being listed."""
+        run = _Run(self._declaration, self._part, aws)
+        async for observed in run.series():
+            yield observed
+        if run.errors:
+            raise run.errors[0] if len(run.errors) == 1 else ExceptionGroup("several calls", run.errors)
+
+
+@dataclass
+class _Run:
+    """One run of a scan. errors: those that kept resources from being listed."""
+
+    declaration: Declaration
+    part: Part
+    aws: Aws
+    errors: list[Exception] = field(default_factory=list)
+    resources: FoundResources = field(init=False)
+    _nodes: dict[str, list[Node]] = field(default_factory=dict)  # by kind, those that are needed later
+    _seen: set[tuple[str, ResourcePath]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.resources = FoundResources(self.declaration, self.aws, self.part.indexed)
+
+    async def series(self) -> AsyncIterator[Observed]:
+        """Yield all series: of resources as soon as they are described, if nothing listed later counts."""
+        await self._describe_account()
+        for kind in self.part.kinds:
+            async for observed in self._immediate_series(kind):
+                yield observed
+        self._nodes[ACCOUNT_KIND] = [self.resources.account]
+        for kind in (ACCOUNT_KIND, *self.part.kinds):
+            async for observed in self._deferred_series(kind):
+                yield observed
+
+    async def _describe_account(self) -> None:
+        """Make the calls for the whole account; one that fails is reported, and its facts are unknown."""
+        account, declared = self.resources.account, self.declaration.resources.get(ACCOUNT_KIND)
+        if not declared:
+            return
+        scope = self._scope(account)
+        calls = [call for call in declared.calls if not self.part.account_facts.isdisjoint(call.facts)]
+        for call in calls:  # one after another, as a call may need the facts of those before it
+            async for _, facts in self.aws.map([call], partial(self._facts, scope=scope), lambda _: ACCOUNT):
+                account.facts |= facts
+        try:
+            self._compute_values(account, declared)
+        except ExpressionError as error:
+            self.errors.append(error)
+
+    async def _immediate_series(self, kind: str) -> AsyncIterator[Observed]:
+        """Describe the resources of a kind, and yield the series that need no kind listed later."""
+        signals = self.part.immediate(kind)
+
+        async def describe(found: Found) -> tuple[Node | None, list[Observed]]:
+            try:
+                node = await self._describe(kind, found)
+            except Exception:
+                self.resources.unlisted[kind].add(found[0].resource.path)
+                raise
+            return node, list(self._observe(node, signals)) if node else []
+
+        reported = partial(self._reported_resource, kind)
+        async for _, (node, series) in self.aws.map(self._items(kind), describe, reported):
+            if node:
+                self._keep(node)
+            for observed in series:
+                yield observed
+        self.resources.end_list(kind)
+
+    async def _deferred_series(self, kind: str) -> AsyncIterator[Observed]:
+        """Yield the series of a kind that need kinds listed after it."""
+        signals = self.part.deferred(kind)
+
+        async def evaluate(node: Node) -> list[Observed]:
+            return list(self._observe(node, signals))
+
+        nodes = self._nodes.get(kind, ()) if signals else ()
+        async for _, series in self.aws.map(nodes, evaluate, lambda node: node.resource):
+            for observed in series:
+                yield observed
+
+    def _observe(self, node: Node, signals: Signals) -> Iterator[Observed]:
+        scope = self._scope(node)
+        for name, signal in signals.items():
+            formulas = [expression for _, expression in signal.formulas()]
+            if scope.has_failed(self.part.names[name]):
+                continue  # the failure is reported, and a series of an earlier inventory remains
+            unknown = self.resources.unknown_kinds(node, self.part.needs[name], formulas)
+            if observed := observe(name, signal, scope, unknown):
+                yield observed
+
+    def _keep(self, node: Node) -> None:
+        self.resources.add(node)
+        if self.part.is_needed_later(node.kind):
+            self._nodes.setdefault(node.kind, []).append(node)
+
+    async def _items(self, kind: str) -> AsyncIterator[Found]:
+        """Yield the items that describe the resources of a kind, each with the resource's parent.
+
+        An error ends them, and not the calls for those that were listed before it.
+        """
+        declared = self.declaration.resources[kind]
+        try:
+            async for found in self._parts(kind, declared) if declared.parent else self._listed(declared):
+                yield found
+        except Exception as error:
+            parents = self._nodes.get(declared.parent, ()) if declared.parent else ()
+            self.resources.unlisted[kind] |= {(), *(parent.resource.path for parent in parents)}
+            self.errors.append(error)
+
+    async def _listed(self, declared: ResourceDeclaration) -> AsyncIterator[Found]:
+        assert declared.list  # as for every kind but the whole account
+        async for item in self._call(declared.list, self._scope(self.resources.account)):
+            yield self.resources.account, item
+
+    async def _parts(self, kind: str, declared: ResourceDeclaration) -> AsyncIterator[Found]:
+        """Yield the items of the parts of all resources of the parent's kind."""
+        assert declared.parent and declared.list
+        listed = declared.list
+        self.resources.unlisted[kind] |= self.resources.unlisted[declared.parent]
+
+        async def items_of(parent: Node) -> list[Any]:
+            self.resources.unlisted[kind].add(parent.resource.path)
+            if listed.fact:
+                items = parent.fact(listed.fact)
+            else:
+                items = [item async for item in self._call(listed, self._scope(parent))]
+            found = _as_list(items, listed.fact or kind)
+            if items is not None:
+                self.resources.unlisted[kind].discard(parent.resource.path)
+            return found
+
+        parents = self._nodes.get(declared.parent, ())
+        async for parent, items in self.aws.map(parents, items_of, lambda parent: parent.resource):
+            for item in items:
+                yield parent, item
+        self._drop_deleted(declared.parent)
+        self.resources.unlisted[kind] -= self.aws.not_found
+
+    def _drop_deleted(self, kind: str) -> None:
+        """Forget the resources of a kind that were deleted after they were listed."""
+        gone = self.aws.not_found
+        if gone:
+            self.resources.remove(kind, gone)
+            self._nodes[kind] = [node for node in self._nodes.get(kind, []) if node.resource.path not in gone]
+
+    def _resource(self, kind: str, found: Found) -> Resource:
+        """The resource that an item describes. Raises ExpressionError where the item has no id."""
+        parent, item = found
+        declared = self.declaration.resources[kind]
+        identity = declared.id.search(item)
+        if isinstance(identity, bool) or not isinstance(identity, str | int) or identity == "":
+            raise ExpressionError(f"expected an id of the {kind}, found {identity!r}")
+        name = declared.name.search(item) if declared.name else None
+        return parent.resource.child(kind, str(identity), name if isinstance(name, str) else "")
+
+    def _reported_resource(self, kind: str, found: Found) -> Resource:
+        """The resource to report for an item that could not be read: the parent's, where it has no id."""
+        try:
+            return self._resource(kind, found)
+        except (ExpressionError, JMESPathError):
+            return found[0].resource
+
+    async def _describe(self, kind: str, found: Found) -> Node | None:
+        """Return the resource that an item describes; None for one that does not count or was deleted.
+
+        Raises where the item cannot be read.
+        """
+        parent, item = found
+        declared = self.declaration.resources[kind]
+        if declared.where and not declared.where.search(item):
+            return None
+        resource = self._resource(kind, found)
+        if (kind, resource.path) in self._seen:
+            return None  # as lists change while their pages are read
+        self._seen.add((kind, resource.path))
+        node = Node(kind, resource, parent)
+        node.facts = {name: path.search(item) for name, path in declared.facts.items()}
+        node.tags = tags_of(declared.tags and declared.tags.search(item))
+        for call in declared.calls:
+            await self._describe_by(call, node)
+        self._compute_values(node, declared)
+        return None if node.resource.path in self.aws.not_found else node
+
+    async def _describe_by(self, call: CallDeclaration, node: Node) -> None:
+        """Add the facts of a call to a resource; if it fails, that is reported, and they are unknown."""
+        scope = self._scope(node)
+        node.failed.update(call.facts)
+        if scope.has_failed(needed_names(call)):
+            return
+        async for _, facts in self.aws.map(
+            [call], lambda one: self._facts(one, scope), lambda _: node.resource
+        ):
+            node.facts |= facts
+            node.failed.difference_update(facts)
+
+    async def _facts(self, call: CallDeclaration, scope: NodeScope) -> dict[str, Any]:
+        """Make a call and return its facts; all are None where its condition does not hold."""
+        if call.when and not call.when.evaluate(scope):
+            return dict.fromkeys(call.facts)
+        if call.items:
+            response: Any = [item async for item in self._call(call, scope)]
+        else:
+            response = await self.aws.call(*call.call, **scope.render_params(call.params))
+        return {name: path.search(response) for name, path in call.facts.items()}
+
+    async def _call(
+        self, declared: CallDeclaration | ListDeclaration, scope: NodeScope
+    ) -> AsyncIterator[Any]:
+        """Yield the items of all pages of a call."""
+        assert declared.call and declared.items
+        service, operation = declared.call
+        first, params = scope.render_params(declared.first), scope.render_params(declared.params)
+        async for page in self.aws.paginate(service, operation, first, **params):
+            for item in _as_list(declared.items.search(page), operation):
+                yield item
+
+    def _compute_values(self, node: Node, declared: ResourceDeclaration) -> None:
+        scope = self._scope(node)
+        for name, expression in declared.values.items():
+            node.facts[name] = expression.evaluate(scope)
+            if scope.has_failed(expression.names):
+                node.failed.add(name)
+
+    def _scope(self, node: Node) -> NodeScope:
+        return NodeScope(node, self.resources)
+
+
+def _as_list(items: Any, where: str) -> list[Any]:
+    """Return items as a list; an empty one for None. Raises ExpressionError for anything else."""
+    if items is None:
+        return []
+    if not isinstance(items, list):
+        raise ExpressionError(f"expected a list in {where}, found {type(items).__name__}")
+    return items
