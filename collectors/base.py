@@ -257,6 +257,8 @@ class Observed:
     created_at: when the resource was created, in epoch seconds: older samples belong to a former resource of
         the same name. None: AWS does not return it.
     throttled: demand throttled per second (saturation). None: CloudWatch does not publish it.
+    throttled_by_cause: the terms of `throttled`, by the cause that each counts; empty where AWS does not tell
+        causes apart. They are shown; `throttled` alone is judged.
     throttled_incomplete: more demand may be throttled than `throttled` counts, which is then a lower bound:
         0, or None, means unknown.
     served: demand served per second, in the unit of `throttled` (records, calls), which gives the share of
@@ -279,6 +281,7 @@ class Observed:
     deliberate: bool = False
     created_at: float | None = None
     throttled: Usage | None = None
+    throttled_by_cause: Mapping[str, Usage] = field(default_factory=dict)
     throttled_incomplete: bool = False
     served: Usage | None = None
     upper_bound: Usage | None = None

@@ -20,7 +20,8 @@ def observe(
     """
     if signal.when and (not signal.when.names.isdisjoint(missing) or not signal.when.evaluate(scope)):
         return None
-    throttled = [usage for one in signal.throttled.values() if (usage := _usage(one, scope))]
+    by_cause = {cause: usage for cause, one in signal.throttled.items() if (usage := _usage(one, scope))}
+    throttled = list(by_cause.values())
     return Observed(
         signal=name,
         resource=scope.node.resource,
@@ -31,6 +32,7 @@ def observe(
         deliberate=bool(signal.deliberate and signal.deliberate.evaluate(scope)),
         created_at=_created_at(scope),
         throttled=(throttled[0] if len(throttled) == 1 else total(*throttled)) if throttled else None,
+        throttled_by_cause={cause: usage for cause, usage in by_cause.items() if cause},
         throttled_incomplete=signal.throttled_incomplete,
         served=_usage(signal.served, scope),
         upper_bound=_usage(signal.upper_bound, scope),

@@ -56,9 +56,9 @@ def without_invalid_metrics(observed: Observed) -> Observed:
     """
     if problem := first_problem(observed.usage, observed.throttled, observed.upper_bound):
         bare = replace(
-            observed, throttled=None, served=None, upper_bound=None, published_limit=None, bound_reason=None
+            observed, served=None, upper_bound=None, published_limit=None, bound_reason=None, usage=problem
         )
-        return replace(bare, usage=problem)
+        return replace(bare, throttled=None, throttled_by_cause={})
     if first_problem(observed.published_limit):
         observed = replace(observed, published_limit=None)
     return replace(observed, served=None) if first_problem(observed.served) else observed

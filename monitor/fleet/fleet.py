@@ -70,7 +70,7 @@ class Fleet(SeriesColumns):
         super().__init__()
         self.series: dict[Key, Series] = {}
         self.groups: dict[Group, int] = {}
-        self.version = 0  # grows when a series is added, dropped or replaced by another `Series`
+        self.version = 0  # grows when a series is added, dropped or replaced, or its causes are
         self.departed: list[Series] = []  # dropped series whose slots `reclaim` has not freed yet
         self._polled: dict[CellKey, MetricRows] = {}
         self._rejected: dict[CellKey, dict[bytes, str]] = {}  # metrics that CloudWatch rejects, and why
@@ -108,12 +108,13 @@ class Fleet(SeriesColumns):
         )
         self._update_limit(series, observed, minute, is_new=before is None)
         self._update_columns(series, observed, minute)
-        self._replace(self.usages, series, self._usage(series, observed.usage, minute))
-        self._replace(self.throttled, series, self._formula(series, observed.throttled))
-        self._replace(self.served, series, self._formula(series, observed.served))
-        self._replace(self.upper_bounds, series, self._formula(series, observed.upper_bound))
+        self._replace(self.usages, series.slot, self._usage(series, observed.usage, minute))
+        self._replace(self.throttled, series.slot, self._formula(series, observed.throttled))
+        self._replace_causes(series, observed.throttled_by_cause)
+        self._replace(self.served, series.slot, self._formula(series, observed.served))
+        self._replace(self.upper_bounds, series.slot, self._formula(series, observed.upper_bound))
         published = observed.published_limit if settings.source is LimitSource.METRIC else None
-        self._replace(self.published_limits, series, self._formula(series, published))
+        self._replace(self.published_limits, series.slot, self._formula(series, published))
         if before != series:
             self.version += 1
         if before and before.names != series.names:
@@ -134,7 +135,8 @@ class Fleet(SeriesColumns):
         series = self.series.pop(key)
         usages = self.usages, self.upper_bounds, self.published_limits
         for formulas in (*usages, self.throttled, self.served):
-            self._replace(formulas, series, None)
+            self._replace(formulas, series.slot, None)
+        self._replace_causes(series, {})
         self.past_limits.forget(series.slot)
         self.clear(series.slot)
         self.departed.append(series)
@@ -273,13 +275,24 @@ class Fleet(SeriesColumns):
             self.rings.metric[row], self.rings.metric_rows[row] = metric, metric_rows
         return metric_rows[metric]
 
-    def _replace(self, formulas: Formulas, series: Series, formula: Formula | None) -> None:
-        before = formulas.get(series.slot)
+    def _replace_causes(self, series: Series, by_cause: Mapping[str, Usage]) -> None:
+        before = self.causes.of(series.slot)
+        if before.keys() != by_cause.keys():
+            self.version += 1
+        for cause in before.keys() - by_cause.keys():
+            self._replace(self.causes.formulas, before[cause], None)
+            self.causes.remove(series.slot, cause)
+        for cause, usage in by_cause.items():
+            entry = self.causes.add(series.slot, cause)
+            self._replace(self.causes.formulas, entry, self._formula(series, usage))
+
+    def _replace(self, formulas: Formulas, slot: int, formula: Formula | None) -> None:
+        before = formulas.get(slot)
         if formula == before:
             return
         for row in formula.rows if formula else ():
             self.rings.use_count[row] += 1
-        formulas.put(series.slot, formula)
+        formulas.put(slot, formula)
         if before and formula and before.shape.op is formula.shape.op:
             rows = np.array(formula.rows, np.int32)
             self.rings.join_through(rows, int(self.rings.proven_through[list(before.rows)].min()))

@@ -11,7 +11,7 @@ from monitor.fleet.idleness import find_idle
 from monitor.fleet.judged import judged_at, sample_minutes
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
-from monitor.fleet.throttling import recent_throttling
+from monitor.fleet.throttling import recent_throttling, throttled_by_cause
 
 CONFIRMED_FOR = 60  # minutes that a series counts without an inventory having seen it
 
@@ -50,3 +50,4 @@ def judge(fleet: Fleet, now: int) -> None:
     }
     for name, column in columns.items():
         getattr(fleet, name)[:size] = column
+    fleet.causes.throttled[: fleet.causes.size] = throttled_by_cause(fleet, newest, judged.throttled)

@@ -10,6 +10,7 @@ from monitor.fleet.limit_history import PastLimits
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import RECENT_MINUTES
 from monitor.fleet.rings import Rings
+from monitor.fleet.throttling_causes import ThrottlingCauses
 from rules.band import Zone
 
 
@@ -33,6 +34,8 @@ class SeriesColumns(Columns):
     limit, usage, upper_bound, utilization, saturation, minute, zone, idle, doubted, seconds_to_exhaustion:
     the last judgement, of the sample of `minute`.
     by_slot: the `Series`; None where there is none.
+
+    causes: of throttled demand, where it is counted by cause: not columns, as few series have any.
     """
 
     declared: ClassVar = {
@@ -115,6 +118,7 @@ class SeriesColumns(Columns):
         self.rings = Rings()
         self.usages, self.upper_bounds, self.published_limits = Formulas(), Formulas(), Formulas()
         self.throttled, self.served = Formulas(lower_bounds=True), Formulas()
+        self.causes = ThrottlingCauses()
         self.past_limits = PastLimits()
 
     def recent_span(self, slots: Slots) -> Ints:

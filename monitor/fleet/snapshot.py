@@ -7,6 +7,7 @@ from typing import NamedTuple, Self
 from monitor.fleet.columns import Flags, Floats, Ids, Int8s, Ints, Objects
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Group
+from monitor.fleet.throttling_causes import NO_CAUSES, CauseColumns
 
 
 class ActiveAlert(NamedTuple):
@@ -22,6 +23,7 @@ class ActiveAlert(NamedTuple):
 class Snapshot:
     """Copies of the fleet's columns, named as there; `series` is `by_slot`.
 
+    causes: of throttled demand, of the few series that have any.
     groups: those of `Fleet.groups`; `group` is an index of them. account_names: by the 12-digit id. alerts:
     pending and firing ones.
     """
@@ -43,6 +45,7 @@ class Snapshot:
     paid: Flags
     idle: Flags
     seconds_to_exhaustion: Floats
+    causes: CauseColumns = NO_CAUSES
     alerts: Sequence[ActiveAlert] = ()
 
     @classmethod
@@ -74,5 +77,15 @@ class Snapshot:
             paid=fleet.paid[:size].copy(),
             idle=fleet.idle[:size].copy(),
             seconds_to_exhaustion=fleet.seconds_to_exhaustion[:size].copy(),
+            causes=_causes(fleet, before.causes if before and unchanged else None),
             alerts=alerts,
         )
+
+
+def _causes(fleet: Fleet, before: CauseColumns | None) -> CauseColumns:
+    """Copy the causes. before: those of an earlier snapshot, if no series changed since."""
+    causes, used = fleet.causes, fleet.causes.used
+    if not used.size:
+        return NO_CAUSES
+    slot, cause = (before.slot, before.cause) if before else (causes.slot[used], causes.cause[used])
+    return CauseColumns(slot, cause, causes.throttled[used])

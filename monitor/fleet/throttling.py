@@ -8,7 +8,7 @@ import numpy as np
 from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.formulas import Slots, select_slots
 from monitor.fleet.namespaces import ALWAYS, NEVER
-from monitor.fleet.operations import NAN, SETTLED_AFTER
+from monitor.fleet.operations import NAN, ROUNDING_ERROR, SETTLED_AFTER
 from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
 from monitor.fleet.series_columns import SeriesColumns
 from rules.band import excess
@@ -60,6 +60,37 @@ def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling
     worst[columns.throttled_incomplete[:size] & ~(worst > 0)] = NAN
     excessive = _is_excessive(columns, worst, throttled_at, end)
     return Throttling(worst, worst * excessive), newest
+
+
+def throttled_by_cause(columns: SeriesColumns, newest: Ints, throttled: Floats) -> Floats:
+    """Return the throttled demand of each entry of `columns.causes`; NaN in unused ones.
+
+    It is that of the minute in which the whole demand was as high as judged, so that the causes add up to it.
+    newest, throttled: the newest recent minute and the judged demand, by slot. Where the demand of a series
+    is unknown, so are its causes.
+    """
+    causes, demand = columns.causes, np.full(columns.causes.size, NAN)
+    used = causes.used[~np.isnan(throttled[causes.slot[causes.used]])]
+    if not used.size:
+        return demand
+    slots = causes.slot[used]
+    minutes = _last_minutes_with(columns, slots, newest[slots], throttled[slots])
+    demand[used] = causes.formulas.at(columns.rings, used, minutes)
+    demand[used[columns.throttled_incomplete[slots] & ~(demand[used] > 0)]] = NAN
+    return demand
+
+
+def _last_minutes_with(columns: SeriesColumns, slots: Ints, newest: Ints, throttled: Floats) -> Ints:
+    """Return the last minute up to `newest` in which the throttled demand of each slot was this high."""
+    minutes, sought = np.full(slots.size, NEVER, np.int32), np.arange(slots.size, dtype=np.int32)
+    for ago in range(WINDOW):
+        demand = columns.throttled.at(columns.rings, slots[sought], newest[sought] - np.int32(ago))
+        found = demand >= throttled[sought] * (1 - ROUNDING_ERROR)
+        minutes[sought[found]] = newest[sought[found]] - ago
+        sought = sought[~found]
+        if not sought.size:
+            break
+    return minutes
 
 
 def _recent_end(columns: SeriesColumns, throttled_at: Ints, newest: Ints) -> Ints:

@@ -122,6 +122,7 @@ def described(observed: Observed) -> dict[str, Any]:
         "limit": float,
         "published_limit": usage_text,
         "throttled": usage_text,
+        "throttled_by_cause": lambda causes: {cause: usage_text(usage) for cause, usage in causes.items()},
         "served": usage_text,
         "upper_bound": usage_text,
         "bound_reason": usage_text,

@@ -1,0 +1,156 @@
+"""Throttled demand by cause: what is known of each cause, and that it adds up to what is shown."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.base import Metric, Usage, difference, per_second, total
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.judge import judge
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.ring_columns import RECENT_MINUTES
+from monitor.fleet.snapshot import Snapshot
+from rules.band import Zone
+from tests.monitor.fleet.fleets import NOW, RULING, add, key, traffic
+
+hot_keys = Metric("AWS/Test", "HotKeys", "Sum")
+all_reads = Metric("AWS/Test", "Throttled", "Sum")
+admin = Metric("AWS/Test", "Admin", "Sum")
+TWO = {"hot key": per_second(hot_keys), "admin": per_second(admin)}
+REST = {"hot key": per_second(hot_keys), "other": difference(all_reads, hot_keys).scaled(1 / 60)}
+
+Points = list[tuple[Metric, int, float]]  # metric, minutes ago, value
+
+
+def add_with(fleet: Fleet, causes: Mapping[str, Usage], name: str = "orders", **seen: Any) -> Series:
+    throttled = total(*causes.values()) if causes else None
+    return add(fleet, key(name), throttled=throttled, throttled_by_cause=causes, **seen)
+
+
+def tell(fleet: Fleet, points: Points, read: bool = True) -> None:
+    """Write points, and one of the usage, and mark all metrics as read until NOW."""
+    rows = fleet.metrics(key("orders").cell)
+    for metric, ago, value in [(traffic.of(StreamName=key("orders").id), 1, 1.0), *points]:
+        row = np.array([rows[metric_query(metric)]])
+        fleet.rings.write(row, np.array([NOW - ago]), np.array([value], np.float32))
+    if read:
+        fleet.rings.mark_read(np.array([*rows.values()]), NOW)
+
+
+def judged_causes(fleet: Fleet, series: Series) -> dict[str, float]:
+    judge(fleet, NOW)
+    return fleet.causes.throttled_of(series.slot)
+
+
+def test_the_causes_are_those_of_the_worst_recent_minute() -> None:
+    fleet = Fleet()
+    series = add_with(fleet, TWO)
+    tell(fleet, [(hot_keys, 3, 120.0), (admin, 3, 60.0), (hot_keys, 1, 6.0), (admin, 1, 90.0)])
+    assert list(judged_causes(fleet, series).items()) == [("hot key", 2.0), ("admin", 1.0)]
+    assert fleet.saturation[series.slot] == 3.0
+    assert Zone(int(fleet.zone[series.slot])) is Zone.SATURATED
+
+
+def test_the_largest_cause_comes_first_and_an_unknown_one_last() -> None:
+    fleet = Fleet()
+    series = add_with(fleet, {**TWO, "all": per_second(all_reads)})
+    tell(fleet, [(admin, 1, 90.0), (hot_keys, 1, 30.0)], read=False)
+    assert list(judged_causes(fleet, series)) == ["admin", "hot key", "all"]
+
+
+def test_an_unknown_cause_is_not_zero() -> None:
+    fleet = Fleet()
+    series = add_with(fleet, TWO)
+    tell(fleet, [(hot_keys, 1, 120.0)], read=False)
+    causes = judged_causes(fleet, series)
+    assert causes["hot key"] == fleet.saturation[series.slot] == 2.0
+    assert math.isnan(causes["admin"])
+
+
+def test_without_throttled_demand_each_cause_is_zero_and_without_points_unknown() -> None:
+    fleet = Fleet()
+    series = add_with(fleet, REST)
+    assert all(map(math.isnan, judged_causes(fleet, series).values()))
+    tell(fleet, [(hot_keys, 1, 0.0), (all_reads, 1, 0.0)])
+    assert judged_causes(fleet, series) == {"hot key": 0.0, "other": 0.0}
+
+
+def test_causes_are_unknown_once_they_are_stale() -> None:
+    fleet = Fleet()
+    series = add_with(fleet, TWO)
+    tell(fleet, [(hot_keys, RULING.stale_after + 1, 120.0), (admin, RULING.stale_after + 1, 60.0)])
+    assert all(map(math.isnan, judged_causes(fleet, series).values()))
+
+
+def test_a_cause_that_counts_only_a_part_is_never_known_to_be_zero() -> None:
+    fleet = Fleet()
+    series = add_with(fleet, TWO, throttled_incomplete=True)
+    tell(fleet, [(hot_keys, 1, 120.0), (admin, 1, 0.0)])
+    causes = judged_causes(fleet, series)
+    assert causes["hot key"] == 2.0 and math.isnan(causes["admin"])
+
+
+def test_causes_request_no_metric_more() -> None:
+    apart, together = Fleet(), Fleet()
+    add_with(apart, REST)
+    add(together, key("orders"), throttled=total(*REST.values()))
+    assert apart.metrics(key("orders").cell).keys() == together.metrics(key("orders").cell).keys()
+
+
+def test_causes_are_replaced_and_removed_with_their_series() -> None:
+    fleet = Fleet()
+    series, other = add_with(fleet, TWO), add_with(fleet, REST, "other")
+    tell(fleet, [(hot_keys, 1, 120.0), (all_reads, 1, 180.0), (admin, 1, 0.0)])
+    add_with(fleet, REST)
+    assert judged_causes(fleet, series) == pytest.approx({"hot key": 2.0, "other": 1.0})
+    add_with(fleet, {})
+    assert judged_causes(fleet, series) == {}
+    assert judged_causes(fleet, other) == pytest.approx({"hot key": 2.0, "other": 1.0})
+    fleet.drop(other.key)
+    assert judged_causes(fleet, other) == {}
+    assert fleet.metrics(series.key.cell).keys() == {metric_query(traffic.of(StreamName=series.key.id))}
+
+
+def test_a_snapshot_keeps_the_causes_of_its_judgement() -> None:
+    fleet = Fleet()
+    series = add_with(fleet, TWO)
+    tell(fleet, [(hot_keys, 1, 120.0), (admin, 1, 0.0)])
+    judge(fleet, NOW)
+    first = Snapshot.of(fleet, {})
+    tell(fleet, [(admin, 1, 60.0)])
+    judge(fleet, NOW)
+    second = Snapshot.of(fleet, {}, first)
+    add_with(fleet, REST)
+    third = Snapshot.of(fleet, {}, second)
+    shown = [one.causes.of(series.slot) for one in (first, second)]
+    assert shown == [{"hot key": 2.0, "admin": 0.0}, {"hot key": 2.0, "admin": 1.0}]
+    assert third.causes.of(series.slot).keys() == REST.keys()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([hot_keys, admin, all_reads]),
+            st.integers(0, 2 * RECENT_MINUTES),
+            st.integers(0, 600).map(float),
+        ),
+        max_size=20,
+    )
+)
+@pytest.mark.parametrize("causes", [TWO, REST], ids=["counted", "what is left"])
+def test_known_causes_add_up_to_the_throttled_demand(causes: Mapping[str, Usage], points: Points) -> None:
+    fleet = Fleet()
+    fleets_series = add_with(fleet, {**causes, "admin": per_second(admin)}), add_with(fleet, REST, "more")
+    tell(fleet, points)
+    for series in fleets_series:
+        demand = judged_causes(fleet, series)
+        known = [rate for rate in demand.values() if not math.isnan(rate)]
+        if math.isnan(fleet.saturation[series.slot]):
+            assert not known
+        else:
+            assert sum(known) == pytest.approx(fleet.saturation[series.slot], rel=1e-4)
