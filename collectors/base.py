@@ -248,8 +248,8 @@ class Observed:
     limit: as returned by an API of the resource or the account, in the signal's unit. None: it is taken from
         `published_limit`, or else from Service Quotas or the documentation.
     published_limit: the same limit, where CloudWatch publishes it. Each usage is then compared with the limit
-        of its own minute, and `limit` is used for a minute without a point. Where that is None, minutes after
-        the newest point have the limit of that point until it is stale, and others have no known limit.
+        of its own minute, and `limit` is used for a minute without a point. Where that is None, such a minute
+        has the limit of the point before it, until that is stale.
     hard_limit: usage cannot exceed the limit, as AWS throttles the demand instead. A usage above the limit
         then proves that the limit is outdated: it is read again, and the series is not judged until then.
     deliberate: the limit is a cap that was set on purpose. Usage at the limit is judged as within the band

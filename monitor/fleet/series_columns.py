@@ -139,18 +139,24 @@ class SeriesColumns(Columns):
             return read
         published = self.published_limits.at(self.rings, slots, minutes)
         limits = np.where(published > 0, published, read)
-        unknown = np.flatnonzero(np.isnan(limits)).astype(np.int32)
+        unknown = np.flatnonzero(np.isnan(published) & np.isnan(read)).astype(np.int32)
         if unknown.size:
             limits[unknown] = self._published_before(select_slots(slots, unknown), minutes[unknown])
         return limits
 
     def _published_before(self, slots: Slots, minutes: Ints) -> Floats:
-        """Return the newest published limit of each slot, for minutes after it; NaN for others.
+        """Return the last limit that CloudWatch published for each slot before its minute; NaN if stale.
 
-        It holds until it is stale, as the usage of a minute may be published before the limit.
+        The usage of a minute may be published before its limit, and a limit seldom changes.
         """
-        newest = self.published_limits.newest_minutes(self.rings, slots)
-        age = minutes - newest
-        published = self.published_limits.at(self.rings, slots, newest)
-        is_current = (age > 0) & (age <= self.stale_after[slots]) & (published > 0)
-        return np.where(is_current, published, np.float32(np.nan))
+        limits = np.full(minutes.size, np.float32(np.nan))
+        before = np.minimum(minutes - 1, self.published_limits.newest_minutes(self.rings, slots))
+        oldest = minutes - self.stale_after[slots]
+        unresolved = np.flatnonzero(before >= oldest).astype(np.int32)
+        while unresolved.size:
+            searched = select_slots(slots, unresolved)
+            limits[unresolved] = self.published_limits.at(self.rings, searched, before[unresolved])
+            unresolved = unresolved[np.isnan(limits[unresolved])]
+            before[unresolved] -= 1
+            unresolved = unresolved[before[unresolved] >= oldest[unresolved]]
+        return np.where(limits > 0, limits, np.float32(np.nan))
