@@ -92,6 +92,7 @@ BYTES = Unit("bytes", "B", UnitKind.BYTES, grafana="bytes")
 BYTES_PER_SECOND = Unit("bytes/s", "B/s", UnitKind.BYTES, is_rate=True, grafana="binBps")
 MILLISECONDS = Unit("milliseconds", "ms", UnitKind.DURATION, scale=1e-3, grafana="ms")
 PERCENT = Unit("percent", "%", UnitKind.PERCENT, grafana="percent")
+PER_SECOND = counted("/s")  # a rate of what the context names
 THROTTLED = counted("throttled/s")  # the unit of saturation
 
 COUNTED = (

@@ -13,7 +13,7 @@ from monitor.lib.locations import format_location
 from monitor.lib.percent import format_percent
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
 from rules.band import Zone
-from rules.units import PERCENT, THROTTLED, Unit
+from rules.units import PER_SECOND, PERCENT, THROTTLED, Unit
 
 # For usage below the band. The remedies of the catalogue are for usage that is too high.
 IDLE_REMEDY = "Lower the provisioned capacity, or scale it with the load."
@@ -75,7 +75,7 @@ def series_notice(row: Row, details: NoticeDetails, registry: Registry, trend: T
 
 def current_usage(row: Row) -> str:
     """Return the present usage of a series, such as `writes 48 B/s of 100 B/s (48 %); 0 throttled/s`."""
-    throttled = "" if row.throttled is None else f"; {THROTTLED.format(row.throttled)}"
+    throttled = "" if row.throttled is None else f"; {_throttled(row, row.throttled)}"
     return f"{_usage(row)}{throttled}"
 
 
@@ -139,10 +139,17 @@ def _trend_text(row: Row, details: NoticeDetails, trend: Trend | None) -> str:
     return f", {trend.direction} for {format_duration(trend.minutes * 60)}" if trend else ""
 
 
+def _throttled(row: Row, throttled: float) -> str:
+    """Return throttled demand with its largest cause: `2.4 throttled/s (2.1 /s of it: hot key range)`."""
+    cause, rate = next(iter(row.throttled_by_cause.items()), ("", 0.0))
+    largest = f" ({PER_SECOND.format(rate)} of it: {cause})" if rate > 0 else ""
+    return f"{THROTTLED.format(throttled)}{largest}"
+
+
 def _throttling_text(row: Row, details: NoticeDetails) -> str:
     """Return the throttled demand as text; empty if CloudWatch does not count it."""
     if row.throttled is None or details.zone is Zone.BELOW:
         return ""
     if row.throttled > 0:
-        return f"; {THROTTLED.format(row.throttled)}"
+        return f"; {_throttled(row, row.throttled)}"
     return "; 0 throttled at the moment" if details.zone is Zone.SATURATED else "; 0 throttled so far"

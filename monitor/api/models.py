@@ -118,6 +118,10 @@ class SeriesDetailModel(SeriesModel):
         description="The pending request for an increase of the limit; null if none is known."
     )
     band: Band
+    throttled_by_cause: Mapping[str, Number] = Field(
+        description="The parts of `saturation` by cause, per second, the largest first; null is unknown."
+        " Empty where AWS does not count throttled demand by cause."
+    )
     deliberate: bool = Field(
         description="True if the limit is set on purpose: no warning near it unless demand is throttled."
     )

@@ -58,6 +58,10 @@ def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Se
         limit_read_at=utc_datetime(limit.read_at) if limit else None,
         quota_request=_quota_request(request) if request else None,
         band=series.settings.band,
+        throttled_by_cause={
+            replace_surrogates(cause): _number(throttled)
+            for cause, throttled in snapshot.causes.of(series.slot).items()
+        },
         deliberate=series.settings.deliberate,
         unjudged=bool(fleet.unjudged[series.slot]),
         unobservable=_unobservable(cause) if cause else None,

@@ -4,26 +4,23 @@ Every family is a gauge, whose lines are the same in Prometheus' text format 0.0
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import compress
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from monitor.exposition.body import CompressedPiece, ExpositionBody
-from monitor.exposition.families import FAMILIES, Family, MaskedValues
+from monitor.exposition.families import FAMILIES, Family, MaskedValues, finite
 from monitor.exposition.labels import (
     CLOSE,
-    Labels,
     render_first,
     render_group,
     render_last,
     render_series,
 )
-from monitor.fleet.columns import Objects
+from monitor.exposition.samples import CachedSamples, render_header, render_samples
+from monitor.fleet.columns import Floats, Objects
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.snapshot import ActiveAlert, Snapshot
 from monitor.lib.label_names import exported_labels
@@ -32,30 +29,17 @@ from rules.band import Zone
 CHUNK = 4096  # slots that are compared and rendered together
 
 
-def render_samples(
-    name: str, first_labels: Iterable[bytes], last_labels: Iterable[bytes], values: npt.NDArray[Any]
-) -> bytes:
-    """Render the samples of a family, each with its first and last rendered labels. values: finite."""
-    if not values.size:
-        return b""
-    parts = [name.encode(), b"", b"", b"", b"\n"] * values.size
-    parts[1::5] = first_labels
-    parts[2::5] = last_labels
-    parts[3::5] = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
-    return b"".join(parts)
-
-
-def render_header(name: str, help_: str) -> CompressedPiece:
-    """Render the HELP and TYPE lines of a gauge."""
-    return CompressedPiece.of(f"# HELP {name} {help_}\n# TYPE {name} gauge\n".encode())
-
-
 ACCOUNT_INFO = "headroom_account_info"
 SERIES_COUNT = "headroom_series"
+THROTTLED_BY_CAUSE = "headroom_throttled_by_cause"
 ALERT_STATE, ALERT_SINCE = "headroom_alert_state", "headroom_alert_since_seconds"
 HEADERS = {family.name: render_header(family.name, family.help) for family in FAMILIES}
 HEADERS[ACCOUNT_INFO] = render_header(ACCOUNT_INFO, "The configured name of an account.")
 HEADERS[SERIES_COUNT] = render_header(SERIES_COUNT, "Series in each zone.")
+HEADERS[THROTTLED_BY_CAUSE] = render_header(
+    THROTTLED_BY_CAUSE,
+    "Part of headroom_saturation that has this cause, per second, where AWS counts it by cause.",
+)
 HEADERS[ALERT_STATE] = render_header(ALERT_STATE, "Alerts: 1 pending, 2 firing; no sample when inactive.")
 HEADERS[ALERT_SINCE] = render_header(
     ALERT_SINCE, "Start of the breach in epoch seconds, of alerts that are pending or firing."
@@ -63,38 +47,50 @@ HEADERS[ALERT_SINCE] = render_header(
 
 
 class Chunk:
-    """The labels of CHUNK slots, rendered when the series change, and the pieces of their values."""
+    """The samples of CHUNK slots, whose labels are rendered when the series change."""
 
     def __init__(self) -> None:
         self._series: list[Series | None] = []
-        self._labels: list[bytes] = []
-        self._family_labels: dict[Callable[[Series], Labels], list[bytes]] = {}
-        self._pieces: dict[str, tuple[bytes, CompressedPiece]] = {}
+        self._samples: dict[str, CachedSamples] = {}
 
     def set_series(self, series: list[Series | None]) -> None:
         """Set the series of the slots; None for an empty slot."""
         if series == self._series:
             return
-        self._series, self._pieces = series, {}
-        self._labels = [render_series(entry) if entry else b"" for entry in series]
-        for labels in {family.labels for family in FAMILIES}:
-            self._family_labels[labels] = [render_last(labels(entry)) if entry else b"" for entry in series]
+        self._series = series
+        first_labels = [render_series(entry) if entry else b"" for entry in series]
+        last_labels = {
+            labels: [render_last(labels(entry)) if entry else b"" for entry in series]
+            for labels in {family.labels for family in FAMILIES}
+        }
+        self._samples = {
+            family.name: CachedSamples(family.name, first_labels, last_labels[family.labels])
+            for family in FAMILIES
+        }
 
     def piece(self, family: Family, values: MaskedValues) -> CompressedPiece:
         """The samples of a family; rendered again only when they changed."""
-        present = ~np.ma.getmaskarray(values)
-        finite = values.compressed()
-        state = present.tobytes() + finite.tobytes()
-        before, piece = self._pieces.get(family.name, (None, None))
-        if piece is None or state != before:
-            is_present = present.tolist()
-            first_labels, last_labels = (
-                compress(self._labels, is_present),
-                compress(self._family_labels[family.labels], is_present),
-            )
-            piece = CompressedPiece.of(render_samples(family.name, first_labels, last_labels, finite))
-            self._pieces[family.name] = state, piece
-        return piece
+        return self._samples[family.name].piece(values)
+
+
+class CauseChunk:
+    """The samples of CHUNK causes of throttled demand."""
+
+    def __init__(self) -> None:
+        self._keys: list[tuple[Series, str]] = []
+        self._samples = CachedSamples(THROTTLED_BY_CAUSE, (), ())
+
+    def set_causes(self, keys: list[tuple[Series, str]]) -> None:
+        """Set the causes, each with its series."""
+        if keys != self._keys:
+            self._keys = keys
+            first_labels = [render_series(series) for series, _ in keys]
+            last_labels = [render_last((("cause", cause),)) for _, cause in keys]
+            self._samples = CachedSamples(THROTTLED_BY_CAUSE, first_labels, last_labels)
+
+    def piece(self, throttled: Floats) -> CompressedPiece:
+        """The samples; rendered again only when they changed."""
+        return self._samples.piece(finite(throttled))
 
 
 class Exposition:
@@ -103,6 +99,7 @@ class Exposition:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._chunks: list[Chunk] = []
+        self._cause_chunks: list[CauseChunk] = []
         self._rendering = Lock()
         self._labelled_series: Objects | None = None
         self.snapshot = Snapshot.of(fleet, {})
@@ -126,7 +123,7 @@ class Exposition:
             HEADERS[SERIES_COUNT],
             _series_counts(snapshot),
         )
-        pieces = (*first, *_alerts(snapshot), *self._samples(snapshot))
+        pieces = (*first, *_alerts(snapshot), *self._samples(snapshot), *self._causes(snapshot))
         return self.body if pieces == self.body.pieces else ExpositionBody.from_pieces(pieces)
 
     def _update_labels(self, snapshot: Snapshot) -> None:
@@ -135,7 +132,23 @@ class Exposition:
         self._chunks += [Chunk() for _ in starts[len(self._chunks) :]]
         for chunk, start in zip(self._chunks, starts, strict=True):
             chunk.set_series(snapshot.series[start : start + CHUNK].tolist())
+        self._update_cause_labels(snapshot)
         self._labelled_series = snapshot.series
+
+    def _update_cause_labels(self, snapshot: Snapshot) -> None:
+        slot, cause, _ = snapshot.causes
+        series = snapshot.series[slot].tolist()
+        keys = list(zip(series, cause.tolist(), strict=True))
+        starts = range(0, len(keys), CHUNK)
+        del self._cause_chunks[len(starts) :]
+        self._cause_chunks += [CauseChunk() for _ in starts[len(self._cause_chunks) :]]
+        for chunk, start in zip(self._cause_chunks, starts, strict=True):
+            chunk.set_causes(keys[start : start + CHUNK])
+
+    def _causes(self, snapshot: Snapshot) -> Iterator[CompressedPiece]:
+        yield HEADERS[THROTTLED_BY_CAUSE]
+        for number, chunk in enumerate(self._cause_chunks):
+            yield chunk.piece(snapshot.causes.throttled[number * CHUNK : (number + 1) * CHUNK])
 
     def _samples(self, snapshot: Snapshot) -> Iterator[CompressedPiece]:
         for family in FAMILIES:

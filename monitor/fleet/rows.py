@@ -1,8 +1,9 @@
 """The series of a fleet as rows of a table, the most urgent first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import isnan
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from rules.units import Unit
 class Row:
     """One series after the last judgement; None is unknown.
 
-    usage, upper_bound, limit: in `unit`. throttled: per second. sampled: the start of the newest sample's
+    usage, upper_bound, limit: in `unit`. throttled: per second. throttled_by_cause: its known parts, the
+    largest first; empty where AWS does not count it by cause. sampled: the start of the newest sample's
     minute, in epoch seconds. band: the target band of utilization. bounded: usage is only a lower bound, and
     upper_bound the upper one, if there is one. idle: the purchase of the limit is idle (see
     `monitor.fleet.idleness`).
@@ -41,6 +43,7 @@ class Row:
     band: Band = field(default_factory=Band)
     bounded: bool = False
     idle: bool = False
+    throttled_by_cause: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def unit(self) -> Unit:
@@ -79,6 +82,9 @@ def row_of(fleet: Fleet, series: Series) -> Row:
         band=series.settings.band,
         bounded=bool(fleet.bounded[slot]),
         idle=bool(fleet.idle[slot]),
+        throttled_by_cause={
+            cause: rate for cause, rate in fleet.causes.throttled_of(slot).items() if not isnan(rate)
+        },
     )
 
 

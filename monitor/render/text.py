@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from rules.limits import LimitSource
-from rules.units import Unit, counted
+from rules.units import PER_SECOND, Unit
 
 SOURCE_TEXTS: Mapping[LimitSource, str] = {
     LimitSource.OVERRIDE: "set in Headroom's configuration",
@@ -22,7 +22,6 @@ HANDLING_TEXTS = {  # by field of an alert in the API
     "silenced_by": "silenced by",
     "inhibited_by": "inhibited by",
 }
-PER_SECOND = counted("/s")
 MAX_NAME_LENGTH = 96  # characters of a resource's name in a list
 
 OptionalNumber = float | None

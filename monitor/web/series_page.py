@@ -1,6 +1,7 @@
 """The page of one series: its chart, its limit and where that comes from, and the remedy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from monitor.lib.durations import format_duration
 from monitor.notifiers.notice import Notice
 from monitor.render.chart import NARROW_WIDTH, WIDTH, Chart
 from monitor.render.commands import increase_command
-from monitor.render.text import SOURCE_TEXTS
+from monitor.render.text import SOURCE_TEXTS, format_rate
 from monitor.render.tolerance import tolerance_text
 from monitor.web.chart import chart_svg
 from monitor.web.series_rows import SeriesTableRow, finite_or_none, series_row
@@ -49,6 +50,7 @@ def series_page(
             signal.unit.format(in_force * edge) if in_force else ""
             for edge in (band.low, band.high, band.near)
         ],
+        "causes": causes_text(row, snapshot.causes.of(series.slot)),
         "headroom": headroom_text(row, snapshot, series, signal),
         "exhaustion": exhaustion_text(finite_or_none(snapshot.seconds_to_exhaustion[series.slot])),
         "charts": [chart_svg(Chart(history, band, signal.unit, width)) for width in (WIDTH, NARROW_WIDTH)],
@@ -65,6 +67,16 @@ def may_grow(fleet: Fleet, series: Series, minute: int) -> bool:
     """Return true if the sample of a minute may still grow, as CloudWatch has not published all of it."""
     slots, minutes = np.array([series.slot], np.int32), np.array([minute], np.int32)
     return bool(is_provisional(minutes, complete_through(fleet, slots))[0])
+
+
+def causes_text(row: SeriesTableRow, causes: Mapping[str, float]) -> str:
+    """Return the throttled demand by cause: `2.1 /s hot key range, other unknown`; empty without any."""
+    if not row.throttled:
+        return ""
+    return ", ".join(
+        f"{cause} unknown" if isnan(throttled) else f"{format_rate(throttled)} {cause}"
+        for cause, throttled in causes.items()
+    )
 
 
 def headroom_text(row: SeriesTableRow, snapshot: Snapshot, series: Series, signal: Signal) -> str:

@@ -120,6 +120,20 @@ SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
         f"{STREAM} has no sample at the moment, the last one was at 15:58 UTC. Remedy: {SHARDS}",
     ),
     (
+        row(
+            "kinesis.stream_write_bytes",
+            "clicks",
+            3.64 * MIB,
+            4 * MIB,
+            throttled=2.4,
+            throttled_by_cause={"hot key range": 2.1, "other": 0.3},
+        ),
+        {"zone": Zone.SATURATED},
+        None,
+        f"{STREAM} writes 3.64 MiB/s of 4 MiB/s (91 %); 2.4 throttled/s (2.1 /s of it: hot key range). "
+        "Remedy:",
+    ),
+    (
         row("kinesis.on_demand_write_capacity", "clicks", 3 * MIB, None, throttled=2.0),
         {"zone": Zone.SATURATED},
         None,

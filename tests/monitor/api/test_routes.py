@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
-from collectors.base import Unobservable
+from collectors.base import Unobservable, per_second
 from collectors.quotas import QuotaRequest
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
@@ -17,7 +17,7 @@ from monitor.aws.status import CellStatus, MonitorStatus, ReloadStatus
 from monitor.fleet.judge import judge
 from monitor.lib.telemetry import VERSION
 from rules.band import Zone
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add, judged, key
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add, judge_causes, judged, key, refused
 from tests.monitor.served import Server, answer, refusal
 from tests.registries import REGISTRY
 
@@ -126,6 +126,17 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
     shown = [await answer(client, f"/api/v1/series/{one.key.id}") for one in (asked, undated, none)]
     expected = {"desired": 5000.0, "status": "CASE_OPENED", "since": "2027-01-15T08:00:00Z"}
     assert [one["quota_request"] for one in shown] == [expected, expected | {"since": None}, None]
+
+
+async def test_a_series_has_its_throttled_demand_by_cause(server: Server, client: httpx.AsyncClient) -> None:
+    causes = dict.fromkeys(("other", "hot", "late"), per_second(refused))
+    series, without = add(server.fleet, key("a"), throttled_by_cause=causes), add(server.fleet, key("b"))
+    judged(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
+    judge_causes(server.fleet, series, other=0.5, hot=2.0, late=np.nan)
+    await server.publish()
+    shown = [await answer(client, f"/api/v1/series/{one.key.id}") for one in (series, without)]
+    by_cause = [list(one["throttled_by_cause"].items()) for one in shown]
+    assert by_cause == [[("hot", 2.0), ("other", 0.5), ("late", None)], []]
 
 
 async def test_one_series_with_its_last_three_hours(server: Server, client: httpx.AsyncClient) -> None:

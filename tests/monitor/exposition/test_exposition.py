@@ -18,7 +18,18 @@ from monitor.fleet.namespaces import NEVER
 from monitor.lib.label_names import exported_labels
 from rules.band import Zone
 from rules.limits import Limit, LimitSource
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add, judged, key, text, traffic
+from tests.monitor.fleet.fleets import (
+    ACCOUNT,
+    NOW,
+    REGION,
+    RULING,
+    add,
+    judged,
+    key,
+    refused,
+    text,
+    traffic,
+)
 
 Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
 
@@ -125,6 +136,19 @@ def test_a_bounded_series_has_a_range_for_its_usage() -> None:
     assert not {"headroom_usage", "headroom_utilization_ratio", "headroom_zone"} & set(found)
 
 
+def test_each_known_cause_of_throttled_demand_has_a_sample() -> None:
+    fleet = Fleet()
+    causes = dict.fromkeys(("hot key range", 'an "other"', "unknown"), per_second(refused))
+    series = add(fleet, key("orders"), throttled_by_cause=causes)
+    add(fleet, key("payments"))
+    for entry, throttled in zip(fleet.causes.of(series.slot).values(), (2.5, 0.0, np.nan), strict=True):
+        fleet.causes.throttled[entry] = throttled
+    assert published(fleet)["headroom_throttled_by_cause"] == {
+        labels(**ORDERS, cause="hot key range"): 2.5,
+        labels(**ORDERS, cause='an "other"'): 0.0,
+    }
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_is_no_number_is_no_sample(value: float) -> None:
     fleet = Fleet()
@@ -191,7 +215,7 @@ class Busy:
         self.fleet = Fleet()
         self.names = [key(f"stream-{number}") for number in range(CHUNK + 3)]
         for name in self.names:
-            add(self.fleet, name)
+            add(self.fleet, name, throttled_by_cause={"hot key": per_second(refused)})
         self.exposition = Exposition(self.fleet)
 
     def change(self, number: int, what: str, value: float) -> None:
@@ -206,6 +230,10 @@ class Busy:
             add(self.fleet, name, replace(RULING, limit=Limit(1000.0, LimitSource.OVERRIDE, 0)))
         elif what == "limit":
             add(self.fleet, name, replace(RULING, limit=Limit(value, LimitSource.API, 0) if value else None))
+        elif what == "causes":
+            causes = {f"cause {n}": per_second(refused) for n in range(int(value) % 3)}
+            for entry in self.fleet.causes.of(add(self.fleet, name, throttled_by_cause=causes).slot).values():
+                self.fleet.causes.throttled[entry] = value if value < 7 else np.nan
         elif series:
             zone = [*Zone][int(value) % len(Zone)]
             judged(self.fleet, series, zone, usage=value or np.nan, saturation=value - 1)
@@ -219,7 +247,7 @@ def busy() -> Busy:
 
 changes = st.tuples(
     st.sampled_from([0, 1, 2, CHUNK - 1, CHUNK, CHUNK + 2]),
-    st.sampled_from(["judge", "judge", "judge", "drop", "tag", "source", "limit"]),
+    st.sampled_from(["judge", "judge", "judge", "drop", "tag", "source", "limit", "causes"]),
     st.integers(0, 9).map(float),
 )
 

@@ -53,6 +53,12 @@ def judged(
     fleet.minute[place] = NOW
 
 
+def judge_causes(fleet: Fleet, series: Series, **throttled: float) -> None:
+    """Write down the throttled demand by cause of a series that was added with these causes."""
+    for cause, entry in fleet.causes.of(series.slot).items():
+        fleet.causes.throttled[entry] = throttled[cause]
+
+
 def course(
     usage: Floats, limit: Floats | float = 1.0, throttled: Floats | float = np.nan, end: int = NOW
 ) -> SeriesHistory:

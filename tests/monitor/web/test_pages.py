@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from collectors.base import Unobservable
+from collectors.base import Unobservable, per_second
 from collectors.quotas import QuotaRequest
 from monitor.alerting.links import Links
 from monitor.aws.failure import Failure
@@ -20,7 +20,7 @@ from monitor.fleet.judge import judge
 from monitor.web.templating import asset, code_spans
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import ACCOUNT, REGION, RULING, add, judged, key
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, RULING, add, judge_causes, judged, key, refused
 from tests.monitor.served import Server
 from tests.monitor.web.pages import Page, feed, page
 
@@ -425,10 +425,12 @@ async def test_an_alert_has_its_time_and_the_present_usage_beside_it(
     assert re.search(r"Now, as of \d\d \w{3} \d\d:\d\d UTC ?, it writes 480 B/s .*; 0 throttled/s\.", words)
 
 
-async def words_with(server: Server, client: httpx.AsyncClient, throttled: float) -> str:
+async def words_with(server: Server, client: httpx.AsyncClient, throttled: float, **causes: float) -> str:
     """The words on the page of a series with so much throttled demand per second."""
-    series = add(server.fleet, key("orders"))
+    by_cause = dict.fromkeys(causes, per_second(refused))
+    series = add(server.fleet, key("orders"), throttled_by_cause=by_cause)
     judged(server.fleet, series, Zone.WITHIN, usage=480.0, saturation=throttled)
+    judge_causes(server.fleet, series, **causes)
     await server.publish()
     return " ".join((await page(client, f"/series/{series.key.id}")).words.split())
 
@@ -439,6 +441,11 @@ async def test_a_series_without_throttled_demand_says_since_when_and_what_an_ale
     words = await words_with(server, client, throttled=0.0)
     assert re.search(r"Nothing is throttled, as of \d\d \w{3}", words)
     assert "An alert needs 0.05 throttled records per second in one minute" in words
+
+
+async def test_throttled_demand_is_shown_by_cause(server: Server, client: httpx.AsyncClient) -> None:
+    words = await words_with(server, client, throttled=2.4, other=0.3, hot=2.1, late=np.nan)
+    assert "Of it: 2.1 /s hot, 0.3 /s other, late unknown." in words
 
 
 async def test_throttled_demand_within_the_tolerance_is_shown_as_such(
