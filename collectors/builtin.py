@@ -1,15 +1,16 @@
 """The services that come with Headroom, and those that a user's folder declares."""
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 from collectors import apigateway, kinesis, lambda_, s3
-from collectors.base import Collector
-from collectors.declaration_file import DeclarationError, read_declaration
+from collectors.declaration_file import DeclarationError
 from collectors.declaration_models import model_problems
 from collectors.declared import collector_of
 from collectors.registry import Registry, build_registry
-from rules.limits import CATALOGUE_FOLDER, Service, read_services
+from collectors.service_files import read_service_files
+from rules.limits import CATALOGUE_FOLDER
 
 DECLARATIONS_FOLDER = Path(__file__).parent
 USER_FOLDER = "catalogue.d"  # beside the configuration file
@@ -22,11 +23,11 @@ IN_PYTHON = (apigateway.COLLECTOR, lambda_.COLLECTOR, s3.COLLECTOR, kinesis.COLL
 def builtin_registry() -> Registry:
     """Read the catalogue and return the registry of the built-in services; the same one each time.
 
-    For composition roots, which pass it on. Raises ValueError when a file of the catalogue is invalid.
+    For composition roots, which pass it on. Raises DeclarationError with every problem of the files.
     """
-    paths = sorted(DECLARATIONS_FOLDER.glob("*.yaml"))
-    declared = [collector_of(read_declaration(path)) for path in paths]
-    return build_registry((*IN_PYTHON, *declared), read_services(CATALOGUE_FOLDER))
+    in_python = [collector.service for collector in IN_PYTHON]
+    declared, services = read_service_files(DECLARATIONS_FOLDER, CATALOGUE_FOLDER, in_python=in_python)
+    return build_registry((*IN_PYTHON, *map(collector_of, declared)), services)
 
 
 def registry_with(folder: Path) -> Registry:
@@ -37,34 +38,25 @@ def registry_with(folder: Path) -> Registry:
     builtin = builtin_registry()
     if not folder.is_dir():
         return builtin
-    collectors, problems = _user_collectors(folder / "collectors")
-    services, more_problems = _user_services(folder / "rules")
-    problems += more_problems
-    names = {collector.service for collector in collectors} | {service.service for service in services}
-    for name in sorted(names & builtin.services.keys()):
-        problems.append(f"{name}: expected another name, as it is a built-in service")
+    problems = [*_misplaced_files(folder)]
+    try:
+        declared, services = read_service_files(
+            folder / "collectors", folder / "rules", taken=builtin.services, further_check=model_problems
+        )
+    except DeclarationError as error:
+        problems += error.problems
     if problems:
         raise DeclarationError(problems)
-    try:
-        return build_registry((*builtin.collectors, *collectors), (*builtin.services.values(), *services))
-    except ValueError as error:
-        raise DeclarationError(str(error).split("; ")) from None
+    collectors = (*builtin.collectors, *map(collector_of, declared))
+    return build_registry(collectors, (*builtin.services.values(), *services))
 
 
-def _user_collectors(folder: Path) -> tuple[list[Collector], list[str]]:
-    """Return the collectors that a folder declares, and the problems of its files."""
-    collectors, problems = [], []
-    for path in sorted(folder.glob("*.yaml")):
-        try:
-            collectors.append(collector_of(read_declaration(path, model_problems)))
-        except DeclarationError as error:
-            problems += error.problems
-    return collectors, problems
-
-
-def _user_services(folder: Path) -> tuple[list[Service], list[str]]:
-    """Return the entries of the catalogue in a folder, and the problems of its files."""
-    try:
-        return read_services(folder), []
-    except ValueError as error:
-        return [], str(error).split("; ")
+def _misplaced_files(folder: Path) -> Iterator[str]:
+    """Yield the YAML files that nothing reads; hidden ones are those that Kubernetes or editors put there."""
+    for path in sorted((*folder.glob("*"), *folder.glob("*/*"))):
+        if path.name.startswith(".") or path.suffix not in (".yaml", ".yml"):
+            continue
+        if path.parent.parent != folder or path.parent.name not in ("collectors", "rules"):
+            yield f"{path}:1: file: expected in {folder / 'collectors'} or {folder / 'rules'}"
+        elif path.suffix != ".yaml":
+            yield f"{path}:1: file: expected the ending .yaml"

@@ -147,7 +147,8 @@ class SignalDeclaration(DeclarationModel):
     """How a signal is seen; the fields are those of `collectors.base.Observed`, as expressions.
 
     resource: the kind that has the limit. when: for which resources the signal exists. throttled: an
-    expression, or one for each cause. bound: why `usage` is only a lower bound of what is limited.
+    expression, or one for each cause. bound: why `usage` is only a lower bound of what is limited. judged:
+    false where `upper_bound` alone is known, which is then shown and not judged.
     """
 
     resource: Name = ACCOUNT_KIND

@@ -205,8 +205,10 @@ def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
                 yield (*where, *field.split(".")), f"expected facts alone, found the metric {metric}"
     for metric in sorted(_metrics_of(declaration, signal)):
         yield from _dimension_problems(declaration, name, metric)
-    if not signal.usage and not (signal.unobservable and not signal.unobservable.when):
-        yield where, "expected a usage, or why it is never observable"
+    never_observable = signal.unobservable and not signal.unobservable.when
+    only_bounded = signal.upper_bound and not signal.judged
+    if not signal.usage and not never_observable and not only_bounded:
+        yield where, "expected a usage, `unobservable` without `when`, or `upper_bound` with `judged: false`"
     for field in ("unobservable", "bound"):
         if reason := getattr(signal, field):
             known = {*PATH_NAMES, *facts, *declaration.lineage(signal.resource)}

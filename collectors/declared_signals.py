@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from collectors.base import Metric, Observed, Unobservable, Usage, epoch_seconds, total
+from collectors.base import Metric, Observed, Unobservable, Usage, epoch_seconds, total, zero_of
 from collectors.declaration import SignalDeclaration, UnobservableDeclaration
 from collectors.declared_resources import MissingValueError, NodeScope
 from collectors.expression import Expression, ExpressionError
@@ -37,6 +37,7 @@ def observe(
         served=_usage(signal.served, scope),
         upper_bound=_usage(signal.upper_bound, scope),
         bound_reason=_reason(signal.bound, scope),
+        judged=signal.judged,
         tags=scope.node.tags,
     )
 
@@ -56,7 +57,9 @@ def _observed_usage(
         return Unobservable(f"not all could be read: {', '.join(missing)}")
     if reason := _reason(signal.unobservable, scope):
         return reason
-    assert signal.usage  # as without one, a signal is never observable
+    if not signal.usage:
+        upper_bound = _usage(signal.upper_bound, scope)
+        return zero_of(upper_bound) if upper_bound else Unobservable("AWS returned no upper bound of it")
     try:
         value = signal.usage.evaluate(scope)
         if value is None:

@@ -8,9 +8,10 @@ import math
 import re
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -21,15 +22,17 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
-    ValidationError,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
-from rules.strict_yaml import parse
+from rules.model_file import misplaced
 from rules.units import Unit, parse_unit
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")  # of a command
+# Placeholders that are no ids: their values never begin with a hyphen.
+SAFE_NAMES = frozenset({"number", "region", "account_id", "partition", "suffix", "service", "code"})
 CATALOGUE_FOLDER = Path(__file__).parent / "catalogue"
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -149,13 +152,23 @@ class RemedyCommand(_Model):
 
     run: its text, with {number} for the new limit, {kind} for each id of the resource's path, and {region},
     {account_id}, {partition} and {suffix} (the domain of the region's endpoints); what people have to choose
-    is in capitals. unit_value: what one of {number} is, in the signal's unit. max_factor: by how much AWS
+    is in capitals. An id that follows an option is written --option={kind}, as it may begin with a hyphen.
+    unit_value: what one of {number} is, in the signal's unit. max_factor: by how much AWS
     lets one call multiply the number.
     """
 
     run: Annotated[str, Field(pattern=r"^aws [a-z0-9-]+ [a-z0-9-]+")]
     unit_value: Positive = 1.0
     max_factor: Positive | None = None
+
+    @field_validator("run")
+    @classmethod
+    def _ids_are_no_options(cls, run: str) -> str:
+        words = shlex.split(run)
+        for option, word in pairwise(words):
+            if option.startswith("--") and (name := PLACEHOLDER.match(word)) and name[1] not in SAFE_NAMES:
+                raise ValueError(f"expected {option}={word}, as an id may begin with a hyphen")
+        return run
 
 
 def fill_command(template: str, value: Callable[[str], str]) -> str:
@@ -240,22 +253,29 @@ class Service(_Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_signals(cls, data: dict[str, object]) -> dict[str, object]:
-        signals = data.get("signals")
-        if isinstance(signals, dict):
-            service = data.get("service")
-            named = {name: {"service": service, "name": name, **entry} for name, entry in signals.items()}
+    def _name_signals(cls, data: object) -> object:
+        signals = data.get("signals") if isinstance(data, dict) else None
+        if isinstance(data, dict) and isinstance(signals, dict):
+            service = data.get("service") or "?"  # which is a problem of its own
+            named = {
+                name: {"service": service, "name": name, **entry} if isinstance(entry, dict) else entry
+                for name, entry in signals.items()
+            }
             data = {**data, "signals": named}
         return data
 
     @model_validator(mode="after")
     def _groups_have_members(self) -> "Service":
+        members = {signal.throttle_group: name for name, signal in self.signals.items()}
         sizes = Counter(signal.throttle_group for signal in self.signals.values() if signal.throttle_group)
         for group, size in sizes.items():
+            where = ("signals", members[group], "throttle_group")
             if size == 1:
-                raise ValueError(f"expected several signals in the throttle group {group}, found one")
+                raise misplaced(where, f"expected several signals in the throttle group {group}, found one")
             if group in self.signals:
-                raise ValueError(f"expected another name for the throttle group {group}: it is a signal's")
+                raise misplaced(
+                    where, f"expected another name for the throttle group {group}: it is a signal's"
+                )
         return self
 
     @model_validator(mode="after")
@@ -267,7 +287,8 @@ class Service(_Model):
                 unknown |= {signal.covered_by} - self.signals.keys()
             if unknown:
                 names = ", ".join(sorted(unknown))
-                raise ValueError(f"{signal.id}: expected signals of the service, found {names}")
+                sentence = f"{signal.id}: expected signals of the service, found {names}"
+                raise misplaced(("signals", signal.name), sentence)
         return self
 
     def inhibitors(self, name: str) -> frozenset[str]:
@@ -308,27 +329,3 @@ def effective_limit(candidates: Mapping[LimitSource, float | None], read_at: flo
         if value is not None and 0 < value < float("inf"):
             return Limit(float(value), source, read_at)
     return None
-
-
-def read_services(folder: Path = CATALOGUE_FOLDER) -> list[Service]:
-    """Read all files of the catalogue, in the order of their names. Raises ValueError for an invalid one."""
-    return [read_service(path) for path in sorted(folder.glob("*.yaml"))]
-
-
-def read_service(path: Path) -> Service:
-    """Read one file of the catalogue. Raises ValueError with all its problems."""
-    data, problems = parse(path.read_bytes())
-    if problems:
-        raise ValueError("; ".join(f"{path.name}: {problem.what}" for problem in problems))
-    try:
-        return Service.model_validate(data)
-    except ValidationError as error:
-        raise ValueError("; ".join(f"{path.name}: {problem}" for problem in _problems(error))) from None
-
-
-def _problems(error: ValidationError) -> Iterator[str]:
-    """Yield each problem as `signals.NAME.unit: what is wrong`."""
-    for problem in error.errors():
-        where = ".".join(map(str, problem["loc"]))
-        what = problem.get("ctx", {}).get("error", problem["msg"])
-        yield f"{where}: {what}" if where else str(what)

@@ -2,6 +2,7 @@
 
 And collects the tests without collecting garbage: half of that time was spent on looking for garbage among
 a million objects that live until the end. They are then frozen, so that no test searches them again.
+A catalogue that cannot be read is told once, in place of an error of every module that uses it.
 """
 
 import gc
@@ -9,6 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from collectors.builtin import builtin_registry
+from collectors.declaration_file import DeclarationError
 
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
@@ -24,3 +28,11 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
         gc.collect()
         gc.freeze()
+
+
+def pytest_sessionstart() -> None:
+    """Read the catalogue. Raises UsageError with every problem of its files."""
+    try:
+        builtin_registry()
+    except DeclarationError as error:
+        raise pytest.UsageError(*error.problems) from None

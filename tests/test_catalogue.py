@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from collectors.base import Collector
-from rules.limits import CATALOGUE_FOLDER, LimitKind, Signal, read_service
+from rules.limits import CATALOGUE_FOLDER, LimitKind, Service, Signal
+from rules.model_file import parse_model
 from rules.strict_yaml import parse
 from tests.registries import REGISTRY
 
@@ -89,25 +90,53 @@ def test_what_inhibits_a_signal(signal: Signal) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("service: sqs\nsignals: &all {}\nothers: *all", "sqs.yaml: aliases are not supported"),
-        ("service: sqs\nservice: sqs", "sqs.yaml: given twice"),
-        ("service: !!str sqs", "sqs.yaml: tags are not supported"),
+        ("service: sqs\nsignals: &all {}\nothers: *all", "sqs.yaml:3: others: aliases are not supported"),
+        ("service: sqs\nservice: sqs", "sqs.yaml:2: service: given twice"),
+        ("service: !!str sqs", "sqs.yaml:1: service: tags are not supported"),
+        ("", "sqs.yaml:1: file: expected a mapping of service, title, console, signals, found nothing"),
+        ("- sqs", "sqs.yaml:1: file: expected a mapping of service, title, console, signals, found a list"),
+        (
+            "service: sqs\nsignals:\n  all: yes",
+            "sqs.yaml:3: signals.all: expected a mapping of service, name",
+        ),
+        ("service: sqs\nsignals: {all: {for: -1}}", "sqs.yaml:2: signals.all.for: Input should be greater"),
+        ("service: sqs\nsignals: {all: {unt: s}}", "signals.all.unt: unknown key; did you mean unit?"),
+        (
+            "service: sqs\nsignals:\n  all:\n    kind: quotta",
+            "sqs.yaml:4: signals.all.kind: expected 'quota', 'provisioned' or 'fixed', found 'quotta'",
+        ),
+        (
+            "signals:\n  all:\n    quota:\n      code: L-1",
+            "sqs.yaml:4: signals.all.quota.code: expected text that matches ^L-[0-9A-F]{8}$, found 'L-1'",
+        ),
+        (
+            "signals: {all: {command: 'aws sqs x --name {queue}'}}",
+            "signals.all.command.run: expected --name={queue}, as an id may begin with a hyphen",
+        ),
+        ("a: [b, {c", "sqs.yaml: did not find expected"),
     ],
 )
-def test_the_catalogue_is_read_strictly(tmp_path: Path, text: str, problem: str) -> None:
-    (tmp_path / "sqs.yaml").write_text(text)
-    with pytest.raises(ValueError, match=re.escape(problem)):
-        read_service(tmp_path / "sqs.yaml")
+def test_every_problem_of_an_entry_is_told_with_its_line(text: str, problem: str) -> None:
+    problems = parse_model(text.encode(), "sqs.yaml", Service).problems
+    assert [one for one in problems if problem in one], problems
 
 
-def test_a_wrong_unit_is_named_with_its_file_its_signal_and_the_nearest_one(tmp_path: Path) -> None:
+def test_a_wrong_unit_is_named_with_its_file_its_signal_and_the_nearest_one() -> None:
     text = (CATALOGUE_FOLDER / "sqs.yaml").read_text("utf-8")
-    (tmp_path / "sqs.yaml").write_text(text.replace("unit: messages/s\n", "unit: messages/sec\n", 1))
-    problem = (
-        r"^sqs.yaml: signals.fifo_message_rate_batched.unit: expected a unit .*; did you mean messages/s\?$"
+    wrong = text.replace("unit: messages/s\n", "unit: messages/sec\n", 1)
+    (problem,) = parse_model(wrong.encode(), "sqs.yaml", Service).problems
+    line = wrong.partition("messages/sec")[0].count("\n") + 1
+    assert problem.startswith(f"sqs.yaml:{line}: signals.fifo_message_rate_batched.unit: expected a unit ")
+    assert problem.endswith("; did you mean messages/s?")
+
+
+def test_a_signal_that_refers_to_none_is_named_with_its_line() -> None:
+    text = (CATALOGUE_FOLDER / "alb.yaml").read_text("utf-8")
+    wrong = re.sub(r"inhibited_by: \[\w+", "inhibited_by: [nothing", text, count=1)
+    (problem,) = parse_model(wrong.encode(), "alb.yaml", Service).problems
+    assert re.match(
+        r"alb\.yaml:[1-9]\d+: signals\.\w+: .* expected signals of the service, found nothing", problem
     )
-    with pytest.raises(ValueError, match=problem):
-        read_service(tmp_path / "sqs.yaml")
 
 
 def test_the_catalogue_has_no_anchors() -> None:

@@ -133,11 +133,10 @@ def described(observed: Observed) -> dict[str, Any]:
         "tags": dict,
     }
     fields = {name: (getattr(observed, name, None), describe) for name, describe in words.items()}
-    skipped = {"judged": True}
     return {
         name: describe(value)
         for name, (value, describe) in fields.items()
-        if (value not in (None, False, {}) and value != skipped.get(name)) or name == "usage"
+        if name == "usage" or (value is False if name == "judged" else value not in (None, False, {}))
     }
 
 

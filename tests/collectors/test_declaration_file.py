@@ -223,10 +223,10 @@ def test_only_the_first_problems_are_shown() -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "demo.yaml:1: file: Input should be a valid dictionary"),
-        (b"# nothing\n", "demo.yaml:1: file: Input should be a valid dictionary"),
-        (b"- a\n- b\n", "demo.yaml:1: file: Input should be a valid dictionary"),
-        (b"text", "demo.yaml:1: file: Input should be a valid dictionary"),
+        (b"", "demo.yaml:1: file: expected a mapping of service, scope"),
+        (b"# nothing\n", "demo.yaml:1: file: expected a mapping of service, scope"),
+        (b"- a\n- b\n", "demo.yaml:1: file: expected a mapping of service, scope"),
+        (b"text", "demo.yaml:1: file: expected a mapping of service, scope"),
         (b"a: [\n", "demo.yaml: did not find expected node content"),
         (b"a: b: c\n", "demo.yaml: mapping values are not allowed in this context (line 1"),
         (b"service: demo\nnamespace: \xff\n", "demo.yaml: expected UTF-8, found the byte 0xff (line 2)"),

@@ -343,3 +343,31 @@ async def test_parts_of_a_service_fail_apart() -> None:
     assert found.usage["backups"] == 0.0
     assert found.usage["tables"] == "unobservable: not all could be read: table"
     assert (found.errors, found.failures) == (["AccessDeniedException"], ["AccessDeniedException"])
+
+
+async def test_where_only_an_upper_bound_is_known_it_is_shown_and_not_judged() -> None:
+    found = await run(
+        """
+service: demo
+namespace: AWS/NATGateway
+metrics:
+  ActiveConnectionCount: {stat: Maximum}
+resources:
+  gateway:
+    list: {call: ec2.DescribeNatGateways, items: NatGateways}
+    id: NatGatewayId
+    dimensions: {NatGatewayId: "{gateway}"}
+signals:
+  connections:
+    resource: gateway
+    upper_bound: ActiveConnectionCount
+    judged: false
+    limit: 55000
+""",
+        describe_nat_gateways={"NatGateways": [{"NatGatewayId": "nat-1"}]},
+    )
+    observed = found.observed["connections nat-1"]
+    assert observed.upper_bound
+    assert usage_text(observed.upper_bound) == "ActiveConnectionCount{NatGatewayId=nat-1}"
+    assert found.usage["connections nat-1"] == "0 * ActiveConnectionCount{NatGatewayId=nat-1}"
+    assert not observed.judged

@@ -84,6 +84,22 @@ def test_a_wrong_configuration_is_a_line_for_each_problem(command: list[str], el
     ]
 
 
+@pytest.mark.parametrize(
+    "command", [["catalogue"], ["check"], ["iam-policy"], ["config", "check"], ["serve"]], ids=" ".join
+)
+def test_a_wrong_file_in_the_users_catalogue_is_a_line_for_each_problem(
+    command: list[str], elsewhere: Path
+) -> None:
+    (elsewhere / "catalogue.d" / "rules").mkdir(parents=True)
+    (elsewhere / "catalogue.d" / "rules" / "sns.yaml").touch()
+    result = headroom(*command)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert [line.partition(", found")[0] for line in result.stderr.splitlines()] == [
+        "catalogue.d/rules/sns.yaml:1: file: expected a mapping of service, title, console, signals",
+        "catalogue.d/rules/sns.yaml:1: file: expected a second file catalogue.d/collectors/sns.yaml",
+    ]
+
+
 def test_a_configuration_that_is_not_there_is_one_line() -> None:
     result = headroom("config", "check", "--config", "absent.yaml")
     assert (result.exit_code, result.stderr) == (

@@ -1,0 +1,95 @@
+"""Reads the files of declared services: a folder of declarations, and one of entries of the catalogue."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from collectors.declaration import Declaration
+from collectors.declaration_file import Check, DeclarationError, declaration_file
+from monitor.lib.files import read_file
+from rules.limits import Service
+from rules.model_file import MAX_FILE_SIZE, ModelFile, parse_model, suggestion, unreadable
+
+Model = TypeVar("Model", bound=BaseModel)
+Files = Mapping[str, ModelFile[Model]]  # by the name of the file, which is that of the service
+
+
+def read_service_files(
+    declarations: Path,
+    entries: Path,
+    *,
+    in_python: Collection[str] = (),
+    taken: Collection[str] = (),
+    further_check: Check | None = None,
+) -> tuple[list[Declaration], list[Service]]:
+    """Read the declarations and entries in two folders, in the order of their names.
+
+    in_python: services that have an entry alone. taken: names that others have. further_check: see
+    `declaration_file`. Raises DeclarationError with every problem of all files.
+    """
+    declared = _read(declarations, lambda content, name: declaration_file(content, name, further_check))
+    described = _read(entries, lambda content, name: parse_model(content, name, Service))
+    problems = [
+        *(problem for file in declared.values() for problem in file.problems),
+        *(problem for file in described.values() for problem in file.problems),
+        *_name_problems(declared, taken),
+        *_name_problems(described, taken),
+        *_missing_files(declared, described, entries),
+        *_missing_files(described, {**declared, **dict.fromkeys(in_python)}, declarations),
+        *_signal_problems(declared, described),
+    ]
+    if problems:
+        raise DeclarationError(problems)
+    return _models(declared), _models(described)
+
+
+def _read(folder: Path, parse: Callable[[bytes, str], ModelFile[Model]]) -> Files[Model]:
+    files = {}
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            files[path.stem] = parse(read_file(path, MAX_FILE_SIZE + 1), str(path))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            files[path.stem] = unreadable(str(path), f"cannot be read: {reason}")
+    return files
+
+
+def _models(files: Files[Model]) -> list[Model]:
+    return [file.model for file in files.values() if file.model is not None]
+
+
+def _name_problems(files: Files[Model], taken: Collection[str]) -> Iterator[str]:
+    """Yield services with the name of another one, or not with that of their file."""
+    for stem, file in files.items():
+        name = getattr(file.model, "service", stem)
+        if name != stem:
+            yield file.problem_at(("service",), f"expected {stem}, the name of the file, found {name}")
+        elif name in taken:
+            yield file.problem_at(("service",), "expected another name, as it is a built-in service")
+
+
+def _missing_files(files: Files[Model], others: Collection[str], folder: Path) -> Iterator[str]:
+    """Yield the files without the other file of their service."""
+    for stem, file in files.items():
+        if stem not in others:
+            yield file.problem_at((), f"expected a second file {folder / stem}.yaml, found none")
+
+
+def _signal_problems(declared: Files[Declaration], described: Files[Service]) -> Iterator[str]:
+    """Yield the signals that only one of the two files of a service has."""
+    for name in declared.keys() & described.keys():
+        one, other = declared[name], described[name]
+        if one.model and other.model:
+            yield from _signals_without(one, one.model.signals, other.name, other.model.signals)
+            yield from _signals_without(other, other.model.signals, one.name, one.model.signals)
+
+
+def _signals_without(
+    file: ModelFile[Model], signals: Collection[str], other: str, others: Collection[str]
+) -> Iterator[str]:
+    for name in signals:
+        if name not in others:
+            hint = suggestion(name, others)
+            yield file.problem_at(("signals", name), f"expected a signal of {other}, found {name}{hint}")

@@ -1,0 +1,152 @@
+"""Reads models from YAML files, with the file, the line and the place of every problem."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Generic, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from rules.strict_yaml import Document, Where, parse_document
+
+MAX_FILE_SIZE = 1024**2  # bytes
+MAX_SHOWN_PROBLEMS = 50  # of a file; the rest is counted
+MAX_SHOWN_LENGTH = 60  # characters of a value in a problem
+
+Problem = tuple[Where, str]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile(Generic[Model]):
+    """A YAML file that was read.
+
+    name: as shown. document: its data, and the line of each place. model: None where the file has problems.
+    problems: one line each, `FILE:LINE: PLACE: SENTENCE`.
+    """
+
+    name: str
+    document: Document
+    model: Model | None
+    problems: list[str]
+
+    def problem_at(self, where: Where, sentence: str) -> str:
+        """Return the line of one more problem."""
+        return _line(self.name, self.document, (where, sentence))
+
+
+def parse_model(
+    content: bytes, name: str, model: type[Model], check: Callable[[Model], Iterable[Problem]] | None = None
+) -> ModelFile[Model]:
+    """Read a model from the content of a file. check: for what the model cannot know by itself."""
+    try:
+        if len(content) > MAX_FILE_SIZE:
+            raise ValueError("expected at most 1 MiB")
+        document = parse_document(content)
+    except ValueError as error:
+        return unreadable(name, str(error))
+    read: Model | None = None
+    problems: list[Problem] = [*document.problems]
+    try:
+        read = model.model_validate(document.data)
+        problems += check(read) if check else ()
+    except ValidationError as error:
+        problems += _schema_problems(error, model)
+    return ModelFile(name, document, None if problems else read, _lines(name, document, problems))
+
+
+def unreadable(name: str, reason: str) -> ModelFile[Any]:
+    """Return what is known of a file that cannot be read."""
+    return ModelFile(name, Document(None, [], {}), None, [f"{name}: {reason}"])
+
+
+def misplaced(where: Where, sentence: str) -> PydanticCustomError:
+    """Return the error for a model's validator to raise about a place within the model."""
+    return PydanticCustomError("problem", "{sentence}", {"sentence": sentence, "where": where})
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean NAME?` with the most similar known name, or nothing."""
+    similar = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {similar[0]}?" if similar else ""
+
+
+def _lines(name: str, document: Document, problems: list[Problem]) -> list[str]:
+    """Return one line per problem; the last tells how many more there are."""
+    lines = [_line(name, document, problem) for problem in problems[:MAX_SHOWN_PROBLEMS]]
+    more = len(problems) - len(lines)
+    return [*lines, f"{name}: {more} more problems"] if more else lines
+
+
+def _line(name: str, document: Document, problem: Problem) -> str:
+    where, sentence = problem
+    return f"{name}:{document.line(where)}: {'.'.join(map(str, where)) or 'file'}: {sentence}"
+
+
+def _schema_problems(error: ValidationError, model: type[BaseModel]) -> Iterator[Problem]:
+    for one in error.errors():
+        within = one.get("ctx", {}).get("where", ())
+        where = tuple(part for part in (*one["loc"], *within) if part not in ("[key]", ""))
+        yield where, _sentence(one, where, model)
+
+
+def _sentence(error: ErrorDetails, where: Where, model: type[BaseModel]) -> str:
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            return f"unknown key{suggestion(str(where[-1]), keys_at(model, where[:-1]))}"
+        case "missing":
+            return "missing"
+        case "model_type" | "dict_type" | "mapping_type":
+            keys = ", ".join(keys_at(model, where))
+            expected = f"a mapping of {keys}" if keys else "a mapping"
+        case "tuple_type" | "list_type":
+            expected = "a list"
+        case "literal_error" | "enum":
+            expected = str(context["expected"])
+        case "string_pattern_mismatch":
+            expected = f"text that matches {context['pattern']}"
+        case _:
+            return str(context.get("error", error["msg"]))
+    return f"expected {expected}, found {_shown(error['input'])}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, Mapping | list):
+        return "a mapping" if isinstance(value, Mapping) else "a list"
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN_LENGTH else f"{text[:MAX_SHOWN_LENGTH]}..."
+
+
+def keys_at(model: type[BaseModel], where: Where) -> list[str]:
+    """Return the keys that a model has at a place; none where its keys are names that the file chooses."""
+    entries: type[BaseModel] | None = None  # of the mapping or list that a step leads to
+    for step in where:
+        if entries:
+            model, entries = entries, None
+            continue
+        annotation = _annotations(model).get(str(step))
+        inner = _model_in(annotation)
+        if inner is None:
+            return []
+        model, entries = (model, inner) if _is_collection(annotation) else (inner, None)
+    return [] if entries else list(_annotations(model))
+
+
+def _annotations(model: type[BaseModel]) -> dict[str, Any]:
+    """The annotations of a model's fields, by their keys in the file."""
+    fields = model.model_fields.items()
+    return {str(field.validation_alias or name): field.annotation for name, field in fields}
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+
+
+def _is_collection(annotation: Any) -> bool:
+    return get_origin(annotation) in (Mapping, tuple)

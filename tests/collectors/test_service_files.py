@@ -1,0 +1,136 @@
+"""A user's own services in `catalogue.d/`: what is read, and every problem with its file and line."""
+
+from pathlib import Path
+
+import pytest
+
+from collectors.builtin import builtin_registry, registry_with
+from collectors.declaration_file import DeclarationError
+
+DECLARATION = """service: sns
+namespace: AWS/SNS
+resources:
+  topic:
+    list: {call: sns.ListTopics, items: Topics}
+    id: TopicArn
+signals:
+  topics:
+    usage: count(topic)
+"""
+ENTRY = """service: sns
+title: Amazon SNS
+signals:
+  topics:
+    title: Topics
+    unit: topics
+    kind: quota
+    why: No topic can be created.
+    saturation: Only the caller sees it.
+    remedy: [Delete topics.]
+    docs: [https://docs.aws.amazon.com/sns/latest/dg/sns-quotas.html]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a declaration and its entry in the catalogue."""
+    for name, text in (("collectors", DECLARATION), ("rules", ENTRY)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "sns.yaml").write_text(text)
+    return tmp_path
+
+
+def problems(folder: Path) -> list[str]:
+    """The problems of a folder, with paths relative to it."""
+    with pytest.raises(DeclarationError) as refused:
+        registry_with(folder)
+    return [problem.replace(f"{folder}/", "") for problem in refused.value.problems]
+
+
+def change(file: Path, old: str, new: str) -> None:
+    """Replace a part of a file that is there once."""
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
+
+
+def test_own_services_follow_the_built_in_ones(folder: Path) -> None:
+    registry = registry_with(folder)
+    assert registry.service_names == (*builtin_registry().service_names, "sns")
+    assert registry.signal("sns", "topics").title == "Topics"
+
+
+def test_without_a_folder_there_are_the_built_in_services(tmp_path: Path) -> None:
+    assert registry_with(tmp_path / "none") is builtin_registry()
+
+
+def test_problems_of_all_files_are_told_at_once_with_their_lines(folder: Path) -> None:
+    change(folder / "collectors" / "sns.yaml", "ListTopics", "ListTopic")
+    change(folder / "rules" / "sns.yaml", "kind: quota", "kind: quotta")
+    change(folder / "rules" / "sns.yaml", "unit: topics", "unit: topics/m")
+    (folder / "collectors" / "mq.yaml").write_text("")
+    (folder / "rules" / "mq.yaml").write_text("a: [")
+    expected = [
+        "collectors/mq.yaml:1: file: expected a mapping of service, scope, ",
+        "collectors/sns.yaml:5: resources.topic.list.call: no operation of sns ListTopic; did you mean ",
+        "rules/mq.yaml: did not find expected node content (line 2, column 1)",
+        "rules/sns.yaml:6: signals.topics.unit: expected a unit ",
+        "rules/sns.yaml:7: signals.topics.kind: expected 'quota', 'provisioned' or 'fixed', found 'quotta'",
+    ]
+    found = problems(folder)
+    assert [one for one, start in zip(found, expected, strict=True) if not one.startswith(start)] == []
+
+
+@pytest.mark.parametrize("name", ["collectors", "rules"])
+def test_a_service_has_two_files(folder: Path, name: str) -> None:
+    other = {"collectors": "rules", "rules": "collectors"}[name]
+    (folder / name / "sns.yaml").unlink()
+    assert problems(folder) == [
+        f"{other}/sns.yaml:1: file: expected a second file {name}/sns.yaml, found none"
+    ]
+
+
+def test_a_service_has_the_name_of_its_files(folder: Path) -> None:
+    change(folder / "rules" / "sns.yaml", "service: sns", "# A comment.\nservice: sms")
+    assert problems(folder) == [
+        "rules/sns.yaml:2: service: expected sns, the name of the file, found sms",
+    ]
+
+
+def test_the_name_of_a_built_in_service_is_taken(folder: Path) -> None:
+    for name in ("collectors", "rules"):
+        change(folder / name / "sns.yaml", "service: sns", "service: sqs")
+        (folder / name / "sns.yaml").rename(folder / name / "sqs.yaml")
+    assert problems(folder) == [
+        f"{name}/sqs.yaml:1: service: expected another name, as it is a built-in service"
+        for name in ("collectors", "rules")
+    ]
+
+
+def test_both_files_have_the_same_signals(folder: Path) -> None:
+    change(folder / "rules" / "sns.yaml", "  topics:", "  topic:")
+    assert problems(folder) == [
+        "collectors/sns.yaml:8: signals.topics: expected a signal of rules/sns.yaml, found topics; "
+        "did you mean topic?",
+        "rules/sns.yaml:4: signals.topic: expected a signal of collectors/sns.yaml, found topic; "
+        "did you mean topics?",
+    ]
+
+
+def test_files_that_nothing_reads_are_told(folder: Path) -> None:
+    (folder / "rules" / "catalogue").mkdir()
+    (folder / "rules" / "..data").mkdir()  # as Kubernetes mounts a ConfigMap
+    (folder / "rules" / "mq.yml").write_text(ENTRY)
+    (folder / "mq.yaml").write_text(DECLARATION)
+    (folder / "README.md").write_text("Our own services.")
+    assert problems(folder) == [
+        "mq.yaml:1: file: expected in collectors or rules",
+        "rules/mq.yml:1: file: expected the ending .yaml",
+    ]
+
+
+def test_a_file_that_cannot_be_read_is_told(folder: Path) -> None:
+    (folder / "rules" / "sns.yaml").unlink()
+    (folder / "rules" / "sns.yaml").mkdir()
+    (problem,) = problems(folder)
+    assert problem.startswith("rules/sns.yaml: cannot be read: ")
