@@ -11,6 +11,7 @@ from rules.units import COUNT, Unit
 
 __all__ = [
     "ACCOUNT",
+    "GLOBAL_REGION",
     "PER_MINUTE",
     "Aws",
     "Collector",
@@ -19,6 +20,7 @@ __all__ = [
     "Op",
     "Resource",
     "ScanFunction",
+    "ServiceScope",
     "Term",
     "Unobservable",
     "Usage",
@@ -41,6 +43,7 @@ Item = TypeVar("Item")
 Response = TypeVar("Response")
 State = TypeVar("State")
 
+GLOBAL_REGION = "global"  # in labels, instead of a region's name: of global services
 PER_MINUTE = 1 / 60  # weight that turns a sum per minute into a rate per second
 PERIODS = (60, 300, 900, 3600)  # seconds
 SUMMED_STATISTICS = ("Sum", "SampleCount")  # that grow with the period
@@ -316,7 +319,7 @@ class Aws(Protocol):
 
     @property
     def region(self) -> str:
-        """The region's name."""
+        """The name of the region that calls go to; of a global service, the home region of the partition."""
         ...
 
     @property
@@ -388,6 +391,13 @@ class Aws(Protocol):
 ScanFunction = Callable[[Aws], AsyncIterator[Observed]]
 
 
+class ServiceScope(StrEnum):
+    """Where a service is read."""
+
+    REGION = "region"  # in each configured region
+    GLOBAL = "global"  # once per account and partition, as the region GLOBAL_REGION
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collector:
     """The collector of one AWS service, with the permissions and call rates that it needs.
@@ -404,6 +414,7 @@ class Collector:
         of the path, by which the tags of their series and of all of their parts are read. Empty:
         `Observed.tags` are all tags.
     signals: those that its scans yield, where that is declared.
+    scope: where it is read.
     """
 
     service: str
@@ -414,3 +425,4 @@ class Collector:
     publication_delay: int = 3
     arns: Mapping[str, str] = field(default_factory=dict)
     signals: frozenset[str] = frozenset()
+    scope: ServiceScope = ServiceScope.REGION

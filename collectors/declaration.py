@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
-from collectors.base import Metric
+from collectors.base import Metric, ServiceScope
 from collectors.expression import Expression, parse_expression
 from collectors.response_path import ResponsePath
 from rules.limits import PLACEHOLDER, NamedUnit
@@ -109,8 +109,9 @@ class ResourceDeclaration(DeclarationModel):
     parent: the kind that it is a part of. list: where its items are found. where: which items count. id,
     name: of an item. facts: what an item tells. calls: further calls for each resource, in order. values:
     expressions over facts. refers: other kinds, by the fact with the id of the resource referred to.
-    dimensions: of its metrics. created: the fact with the time when it was created. tags: the path of its
-    tags in an item, as lists of keys and values or a mapping. arn: its template.
+    dimensions: of its metrics. created: the fact with the time when it was created. zone: the fact with its
+    Availability Zone. tags: the path of its tags in an item, as lists of keys and values or a mapping. arn:
+    its template.
     """
 
     parent: Name | None = None
@@ -124,6 +125,7 @@ class ResourceDeclaration(DeclarationModel):
     refers: Mapping[Name, Name] = {}
     dimensions: Mapping[str, Text] = {}
     created: Name | None = None
+    zone: Name | None = None
     tags: Path | None = None
     arn: Text | None = None
 
@@ -181,11 +183,11 @@ class Declaration(DeclarationModel):
     """A declared service.
 
     delay: minutes until its metrics are complete (see `Collector.publication_delay`). scope: `global` for a
-    service that is read once per partition. namespace: of its metrics.
+    service that is read once per account and partition. namespace: of its metrics.
     """
 
     service: Name
-    scope: Literal["region", "global"] = "region"
+    scope: ServiceScope = ServiceScope.REGION
     delay: Annotated[int, Field(ge=0, le=60)] = 3
     namespace: Text
     metrics: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")], MetricDeclaration] = {}

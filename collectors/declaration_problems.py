@@ -166,7 +166,9 @@ def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]
         if declaration.resources[other].parent:
             yield (*where, "refers", other), "expected a kind without a parent, as ids of parts may repeat"
     yield from _unknown((*where, "refers"), "a fact", declared.refers.values(), own)
-    yield from _unknown((*where, "created"), "a fact", [declared.created] if declared.created else [], own)
+    for field in ("created", "zone"):
+        name = getattr(declared, field)
+        yield from _unknown((*where, field), "a fact", [name] if name else [], own)
 
 
 def _template_problems(where: Where, call: Any, known: set[str]) -> Iterator[Problem]:

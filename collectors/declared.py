@@ -19,5 +19,6 @@ def collector_of(declaration: Declaration) -> Collector:
         call_rates={":".join(call.call): call.rate for call in calls if call.call and call.rate},
         publication_delay=declaration.delay,
         signals=frozenset(declaration.signals),
+        scope=declaration.scope,
         arns={kind: one.arn for kind, one in declaration.resources.items() if one.arn},
     )

@@ -5,7 +5,7 @@ signals: expressions over facts and metrics.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -218,6 +218,9 @@ class _Run:
         for call in declared.calls:
             await self._describe_by(call, node)
         self._compute_values(node, declared)
+        zone = node.fact(declared.zone) if declared.zone else None
+        if isinstance(zone, str):
+            node.resource = replace(node.resource, zone=zone)
         return None if node.resource.path in self.aws.not_found else node
 
     async def _describe_by(self, call: CallDeclaration, node: Node) -> None:

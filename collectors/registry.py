@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from collectors.base import Collector
+from collectors.base import Collector, ServiceScope
 from rules.limits import Quota, Service, Signal
 
 
@@ -47,6 +47,14 @@ class Registry:
     def collectors_of(self, services: Container[str]) -> list[Collector]:
         """Return the collectors of these services, in order; unknown ones are left out."""
         return [collector for collector in self.collectors if collector.service in services]
+
+    def scope_of(self, service: str) -> ServiceScope:
+        """Return where a service is read. Raises KeyError when it is not known."""
+        return {collector.service: collector.scope for collector in self.collectors}[service]
+
+    def scopes_of(self, services: Container[str]) -> frozenset[ServiceScope]:
+        """Return where these services are read; unknown ones are left out."""
+        return frozenset(collector.scope for collector in self.collectors_of(services))
 
     def quotas(self, services: Iterable[str]) -> set[Quota]:
         """Return the quotas that the signals of these services name. Raises KeyError for an unknown one."""

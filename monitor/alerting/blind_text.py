@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from collectors import quotas, tags
+from collectors.base import GLOBAL_REGION
 from collectors.registry import Registry
 from monitor.alerting.visibility import BlindSpot, ObservationTarget
 from monitor.aws.failure import Failure
@@ -120,6 +121,8 @@ def _where(spot: BlindSpot) -> str:
     """Return in which regions it shows; empty for the account as a whole."""
     regions = sorted({target.region for target in spot.targets if target.region})
     name = spot.name or spot.account
+    if regions == [GLOBAL_REGION]:
+        return f"in the global services of {name}"
     if len(regions) <= 1:
         return "".join(f"in {region} of {name}" for region in regions)
     return f"in {len(regions)} of {spot.regions} regions of {name} ({join_limited(regions, MAX_REGIONS)})"

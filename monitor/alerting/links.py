@@ -20,9 +20,8 @@ FIELDS: Mapping[str, Callable[[Key], str]] = {
     **{name: attrgetter(name) for name in (*LABELS, "id")},
     "resource_id": lambda key: key.subject.id,
     "parent": lambda key: key.subject.path[0] if key.subject.path else "",
-    "suffix": lambda key: partition_of(key.region).dns_suffix,
 }
-FIELD_NAMES = tuple(FIELDS)
+FIELD_NAMES = (*FIELDS, "suffix")
 MAX_CACHED_CONSOLES = 16_384  # templates, which many series have in common
 UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")  # text that needs no percent-encoding
 
@@ -73,12 +72,23 @@ class Links(ConfigModel):
         """The URL of the page of blind spots; empty when `headroom` is not configured."""
         return f"{self.headroom.rstrip('/')}/blind" if self.headroom else ""
 
-    def for_series(self, key: Key, registry: Registry) -> dict[str, str]:
-        """Return the links of a series by name. Links that are not configured are left out."""
+    def for_series(self, key: Key, registry: Registry, aws_region: str = "") -> dict[str, str]:
+        """Return the links of a series by name. Links that are not configured are left out.
+
+        aws_region: see `Series`; by default, the key's.
+        """
+        in_aws = key._replace(region=aws_region or key.region)
         page = f"{self.headroom.rstrip('/')}/series/{key.id}" if self.headroom else None
-        console = console_template(key, registry)
-        templates = {"runbook": self.runbook, "console": console, "grafana": self.grafana}
-        filled = {name: _fill(template, key) for name, template in templates.items() if template}
+        console = console_template(in_aws, registry)
+        suffix = partition_of(in_aws.region).dns_suffix
+        templates = {
+            "runbook": (self.runbook, key),
+            "console": (console, in_aws),
+            "grafana": (self.grafana, key),
+        }
+        filled = {
+            name: _fill(template, one, suffix) for name, (template, one) in templates.items() if template
+        }
         return ({"page": page} if page else {}) | filled
 
 
@@ -100,10 +110,11 @@ def _console(registry: Registry, region: str, service: str, signal: str, of_acco
     return f"https://{{region}}.{host}/{path}" if host and path else None
 
 
-def _fill(template: str, key: Key) -> str:
+def _fill(template: str, key: Key, suffix: str) -> str:
     before, *fields_and_texts = _split(template)
     pairs = zip(fields_and_texts[::2], fields_and_texts[1::2], strict=True)
-    return before + "".join(quote_part(FIELDS[name](key)) + text for name, text in pairs)
+    values = ((suffix if name == "suffix" else FIELDS[name](key), text) for name, text in pairs)
+    return before + "".join(quote_part(value) + text for value, text in values)
 
 
 def quote_part(text: str) -> str:

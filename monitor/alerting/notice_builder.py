@@ -161,7 +161,7 @@ class NoticeBuilder:
                 replace_surrogates(name): replace_surrogates(tag)
                 for name, tag in series.settings.tags.items()
             },
-            links=self.settings.links.for_series(series.key, self.settings.registry),
+            links=self.settings.links.for_series(series.key, self.settings.registry, series.aws_region),
             **fields,
         )
 

@@ -109,6 +109,11 @@ class QuotaRequestModel(ApiModel):
 class SeriesDetailModel(SeriesModel):
     """A series, its settings, its limits and its last three hours."""
 
+    aws_region: str = Field(
+        description="The region where AWS is called: `region`, or the home region of a global service."
+    )
+    availability_zone: str = Field(description="Of the resource; empty when it is in none, or in several.")
+
     account_name: str
     resource_kind: str = Field(description="For example stream or shard; account for the whole account.")
     resource_kinds: list[str] = Field(description="The kinds of the ids in resource_path.")

@@ -51,6 +51,8 @@ def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Se
     cause = why_unobservable_now(fleet, series)
     return models.SeriesDetailModel(
         **_series_fields(snapshot, series),
+        aws_region=series.aws_region,
+        availability_zone=replace_surrogates(series.key.subject.zone),
         resource_kind=series.key.subject.kind,
         resource_kinds=list(series.key.subject.ids),
         resource_path=[*map(replace_surrogates, series.key.subject.path)],

@@ -1,4 +1,4 @@
-"""A cell, one account in one region: its clients, rate limits and call counters."""
+"""A cell, one account in one region or its global services: its clients, rate limits and call counters."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -12,6 +12,7 @@ from botocore import xform_name
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
 
+from collectors.base import GLOBAL_REGION, ServiceScope
 from monitor.aws import pagination
 from monitor.aws.clients import CLIENT_CONFIG, ClientCache, sign_with
 from monitor.aws.clock import AwsClock, date_header
@@ -41,11 +42,13 @@ ACCOUNT_WIDE_SERVICES = frozenset({"apigateway", "apigatewayv2", "s3", "sts"})
 
 @dataclass(eq=False)
 class Cell:
-    """One account in one region: signs, limits, retries and counts the calls to AWS there.
+    """One account in one region, or its global services: signs, limits, retries and counts calls to AWS.
 
-    credentials: what its calls are signed with. rates: calls per second by `service` or `service:Operation`,
-    from the collectors' declarations. clients: may be shared with other cells. account_limiters: by service,
-    shared by all cells of the account. max_attempts: attempts at one call, the first one included.
+    credentials: what its calls are signed with. region: where they go; those for global services go to the
+    home region of the partition. rates: calls per second by `service` or `service:Operation`, from the
+    collectors' declarations. clients: may be shared with other cells. account_limiters: by service, shared by
+    all cells of the account. limiters: shared by those of them that call the same region. scope: of the
+    collectors that run in it. max_attempts: attempts at one call, the first one included.
     collector_states: what collectors keep from one inventory to the next, by class.
     clock: the time by the responses of GetMetricData, and by error responses of all calls.
     """
@@ -58,18 +61,19 @@ class Cell:
     endpoint_url: str | None = None
     clients: ClientCache = field(default_factory=ClientCache)
     account_limiters: dict[str, RateLimiter] = field(default_factory=dict)
+    limiters: dict[str, RateLimiter] = field(default_factory=dict)
+    scope: ServiceScope = ServiceScope.REGION
     max_attempts: int = MAX_ATTEMPTS
     collector_states: dict[type[Any], Any] = field(default_factory=dict, init=False)
     clock: AwsClock = field(default_factory=AwsClock, init=False)
-    _limiters: dict[str, RateLimiter] = field(default_factory=dict, init=False)
 
     @property
     def key(self) -> tuple[str, str]:
-        """The account's id and the region."""
-        return self.account, self.region
+        """The account's id, and the region as in labels: GLOBAL_REGION for global services."""
+        return self.account, GLOBAL_REGION if self.scope is ServiceScope.GLOBAL else self.region
 
     async def client(self, service: str, config: AioConfig = CLIENT_CONFIG) -> Any:
-        """The client of a service in the cell's region, for calls through `call_with_retries` only."""
+        """The client of a service in the region, for calls through `call_with_retries` only."""
         return await self.clients.get(service, self.region, self.endpoint_url, config)
 
     async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
@@ -151,7 +155,7 @@ class Cell:
     def _limiter(self, service: str, operation: str) -> RateLimiter:
         of_operation = f"{service}:{operation}"
         key = of_operation if of_operation in self.rates else service
-        limiters = self.account_limiters if service in ACCOUNT_WIDE_SERVICES else self._limiters
+        limiters = self.account_limiters if service in ACCOUNT_WIDE_SERVICES else self.limiters
         if key not in limiters:
             limiters[key] = RateLimiter(self.rates.get(key, DEFAULT_RATE))
         return limiters[key]

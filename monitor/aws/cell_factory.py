@@ -1,13 +1,14 @@
 """Opens the configured accounts: finds credentials, the account's id and its regions, creates the cells."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
 from collectors import quotas, tags
-from collectors.base import Collector
+from collectors.base import Collector, ServiceScope
 from monitor.aws.account import Account
 from monitor.aws.cell import Cell
 from monitor.aws.clients import ClientCache
@@ -34,13 +35,14 @@ class AwsEnvironment:
 
     clients: botocore's. credentials: those that roles are assumed with. rates: calls per second that Headroom
     allows itself (see `call_rates`). account_limiters: by account id, the limiters of services whose limits
-    hold for the whole account.
+    hold for the whole account. limiters: those of the others, by account id and the region that is called.
     """
 
     clients: ClientCache = field(default_factory=ClientCache)
     credentials: EnvironmentCredentials = field(default_factory=EnvironmentCredentials)
     rates: Mapping[str, float] = field(default_factory=lambda: BASE_RATES)
-    account_limiters: dict[str, dict[str, RateLimiter]] = field(default_factory=dict)
+    account_limiters: dict[str, dict[str, RateLimiter]] = field(default_factory=lambda: defaultdict(dict))
+    limiters: dict[tuple[str, str], dict[str, RateLimiter]] = field(default_factory=lambda: defaultdict(dict))
 
 
 def call_rates(collectors: Iterable[Collector]) -> Mapping[str, float]:
@@ -53,27 +55,34 @@ async def open_cells(
     endpoint_url: str | None,
     telemetry: AwsTelemetry,
     environment: AwsEnvironment | None = None,
+    scopes: Set[ServiceScope] = frozenset({ServiceScope.REGION}),
 ) -> list[Cell]:
-    """Create the cells of an account, one for each of its regions.
+    """Create the cells of an account: one for each of its regions, and one for its global services.
 
-    environment: shared with other accounts; without it, closing any of the cells closes all of them.
+    scopes: of the services to read. environment: shared with other accounts; without it, closing any of the
+    cells closes all of them.
     Raises one of AWS_ERRORS when the account cannot be accessed, MissingRegionError when no region is named.
     """
     if environment:
-        return await _open(account, endpoint_url, telemetry, environment)
+        return await _open(account, endpoint_url, telemetry, environment, scopes)
     environment = AwsEnvironment()
     try:
-        return await _open(account, endpoint_url, telemetry, environment)
+        return await _open(account, endpoint_url, telemetry, environment, scopes)
     except BaseException:
         await environment.clients.aclose()
         raise
 
 
 async def _open(
-    account: Account, endpoint_url: str | None, telemetry: AwsTelemetry, environment: AwsEnvironment
+    account: Account,
+    endpoint_url: str | None,
+    telemetry: AwsTelemetry,
+    environment: AwsEnvironment,
+    scopes: Set[ServiceScope],
 ) -> list[Cell]:
-    def cell(credentials: Credentials, account_id: str, region: str) -> Cell:
-        limiters = environment.account_limiters.setdefault(account_id, {})
+    def cell(
+        credentials: Credentials, account_id: str, region: str, scope: ServiceScope = ServiceScope.REGION
+    ) -> Cell:
         return Cell(
             credentials,
             account_id,
@@ -82,7 +91,9 @@ async def _open(
             environment.rates,
             endpoint_url,
             environment.clients,
-            limiters,
+            environment.account_limiters[account_id],
+            environment.limiters[account_id, region],
+            scope,
         )
 
     home = _home_region(await environment.credentials.region(), account)
@@ -95,8 +106,13 @@ async def _open(
     await credentials.frozen()  # one error here instead of one for every call
     first_cell = cell(credentials, account.id or "", first)
     account_id = account.id or str((await first_cell.call("sts", "GetCallerIdentity"))["Account"])
-    regions = await _enabled_regions(first_cell) if ALL_REGIONS in account.regions else named or [first]
-    return [cell(credentials, account_id, region) for region in regions]
+    cells = []
+    if ServiceScope.REGION in scopes:
+        regions = await _enabled_regions(first_cell) if ALL_REGIONS in account.regions else named or [first]
+        cells += [cell(credentials, account_id, region) for region in regions]
+    if ServiceScope.GLOBAL in scopes:
+        cells.append(cell(credentials, account_id, partition_of(first).first_region, ServiceScope.GLOBAL))
+    return cells
 
 
 def _credentials(account: Account, environment_credentials: Credentials, caller: Cell) -> Credentials:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 class Partition:
     """One separate set of regions with its own accounts, credentials and domains.
 
-    name: as in ARNs. region_prefix: of the names of its regions. first_region: the region for calls whose
-    result is the same in all regions. dns_suffix: the domain of its endpoints. console: the host of its
-    console without the region prefix; None when it is not public.
+    name: as in ARNs. region_prefix: of the names of its regions. first_region: the home region of its
+    global services, also for calls whose result is the same in all regions. dns_suffix: the domain of its
+    endpoints. console: the host of its console without the region prefix; None when it is not public.
     """
 
     name: str

@@ -43,7 +43,7 @@ class Scan:
 
     @property
     def region(self) -> str:
-        """The region's name."""
+        """The region that calls go to."""
         return self.cell.region
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from collectors.base import GLOBAL_REGION, ServiceScope
 from collectors.registry import Registry
 from monitor.aws.account import Account
 from monitor.schema.selector import Location, Selector
@@ -19,42 +20,54 @@ def excludes_all_of(exclude: Sequence[Selector], location: Location, registry: R
 def remove_excluded(exclude: Sequence[Selector], account: Account, registry: Registry) -> Account | None:
     """Return the account without its excluded regions and services, None if none are left.
 
-    The value `all`, and an empty list, are returned unchanged, as the regions are not known yet.
+    The value `all`, and an empty list, are returned unchanged, as the regions are not known yet. So are the
+    regions of an account of which only global services are left, as they name its partition.
     """
     location = Location(account.id or "", account.name or "")
     services = [
         one
         for one in account.services
-        if not excludes_all_of(exclude, location._replace(service=one), registry)
+        if not excludes_all_of(
+            exclude, location._replace(region=_only_region(one, registry), service=one), registry
+        )
     ]
+    regional = [one for one in services if registry.scope_of(one) is ServiceScope.REGION]
     regions = [
         one
         for one in account.regions
         if one == ALL_REGIONS
         or not all(
             excludes_all_of(exclude, location._replace(region=one, service=name), registry)
-            for name in services
+            for name in regional
         )
     ]
-    if not services or (account.regions and not regions):
+    if account.regions and not regions:
+        regions, services = [*account.regions], [one for one in services if one not in regional]
+    if not services:
         return None
     return account.model_copy(update={"regions": tuple(regions), "services": tuple(services)})
+
+
+def _only_region(service: str, registry: Registry) -> str:
+    """Return GLOBAL_REGION for a global service, and empty text for one that is read in several regions."""
+    return GLOBAL_REGION if registry.scope_of(service) is ServiceScope.GLOBAL else ""
 
 
 def ineffective_entries(
     exclude: Iterable[Selector], accounts: Sequence[Account], registry: Registry
 ) -> Iterator[str]:
     """Yield a sentence for each entry that excludes nothing. accounts: before exclusion."""
-    locations = [one for account in accounts for one in _locations(account)]
+    locations = [one for account in accounts for one in _locations(account, registry)]
     for number, entry in enumerate(exclude):
         if reason := _mismatch(entry, locations, registry):
             yield f"exclude[{number}] excludes nothing: {reason}."
 
 
-def _locations(account: Account) -> Iterator[Location]:
+def _locations(account: Account, registry: Registry) -> Iterator[Location]:
     regions = ("",) if ALL_REGIONS in account.regions else account.regions or ("",)
-    for region in regions:
-        for service in account.services:
+    for service in account.services:
+        only = _only_region(service, registry)
+        for region in (only,) if only else regions:
             yield Location(account.id or "", account.name or "", region, service)
 
 

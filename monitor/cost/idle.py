@@ -98,13 +98,12 @@ def _finding(rows: Sequence[Row], peaks: Sequence[float]) -> IdlePurchase | None
         peak_text=peak,
         spare_text=_count(spare, price.item),
         monthly_dollars=None,
-        price_text=f"{UNKNOWN_PRICE} for {row.key.region}",
+        price_text=f"{UNKNOWN_PRICE} for {row.aws_region}",
     )
-    return _with_price(purchase, spare, price) if spare > 0 else None
+    return _with_price(purchase, spare, price, row.aws_region) if spare > 0 else None
 
 
-def _with_price(purchase: IdlePurchase, spare: int, price: Price) -> IdlePurchase:
-    region = purchase.key.region
+def _with_price(purchase: IdlePurchase, spare: int, price: Price, region: str) -> IdlePurchase:
     if hourly := price.hourly.get(region):
         text = f"${hourly:g} an hour and {price.item} in {region}"
         dollars = spare * hourly * SECONDS_PER_MONTH / SECONDS_PER_HOUR

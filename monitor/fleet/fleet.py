@@ -39,6 +39,11 @@ class Series:
     unobservable: Unobservable | None
     names: tuple[str, ...] = ()
 
+    @property
+    def aws_region(self) -> str:
+        """The region where AWS is called for it: of a global service, the home region of the partition."""
+        return self.settings.home_region or self.key.region
+
 
 ONLY_BOUNDED = Unobservable("CloudWatch publishes only bounds of the usage")
 
@@ -115,7 +120,7 @@ class Fleet(SeriesColumns):
         self._replace(self.upper_bounds, series.slot, self._formula(series, observed.upper_bound))
         published = observed.published_limit if settings.source is LimitSource.METRIC else None
         self._replace(self.published_limits, series.slot, self._formula(series, published))
-        if before != series:
+        if before != series or before.key.subject.zone != key.subject.zone:
             self.version += 1
         if before and before.names != series.names:
             del self.series[key]  # assigning alone would keep the old key, which has the old name

@@ -26,7 +26,7 @@ class Row:
     largest first; empty where AWS does not count it by cause. sampled: the start of the newest sample's
     minute, in epoch seconds. band: the target band of utilization. bounded: usage is only a lower bound, and
     upper_bound the upper one, if there is one. idle: the purchase of the limit is idle (see
-    `monitor.fleet.idleness`).
+    `monitor.fleet.idleness`). home_region: see `SeriesSettings`.
     """
 
     key: Key
@@ -44,6 +44,12 @@ class Row:
     bounded: bool = False
     idle: bool = False
     throttled_by_cause: Mapping[str, float] = field(default_factory=dict)
+    home_region: str = ""
+
+    @property
+    def aws_region(self) -> str:
+        """The region where AWS is called for it, as of `Series`."""
+        return self.home_region or self.key.region
 
     @property
     def unit(self) -> Unit:
@@ -85,6 +91,7 @@ def row_of(fleet: Fleet, series: Series) -> Row:
         throttled_by_cause={
             cause: rate for cause, rate in fleet.causes.throttled_of(slot).items() if not isnan(rate)
         },
+        home_region=series.settings.home_region,
     )
 
 

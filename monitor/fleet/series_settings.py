@@ -18,6 +18,7 @@ class SeriesSettings:
         `rules.alerts`). tolerance: how much throttled demand raises no alert.
     paid: the limit was bought, so usage below the band is a finding. deliberate: the limit is a cap that was
         set on purpose (see `collectors.base.Observed`).
+    home_region: of a global service: the region where it is called; empty for others.
     tags: the exported labels that are made of tags.
     quota_request: the pending request for an increase of the limit's quota; None if there is none, or if it
         is unknown.
@@ -34,6 +35,7 @@ class SeriesSettings:
     paid: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
     deliberate: bool = False
+    home_region: str = ""
     quota_request: QuotaRequest | None = None
 
     @property
@@ -47,4 +49,5 @@ class SeriesSettings:
         limit = self.limit, self.limit and self.limit.read_at, self.band
         alerts = self.pending_for, self.tolerance, self.keep_firing_for, self.paid, self.deliberate
         tags = sorted(self.tags.items())
-        return (self.signal.id, *limit, *tags, self.quota_request, self.delay, self.stale_after, *alerts)
+        cell = self.home_region, self.quota_request, self.delay, self.stale_after
+        return (self.signal.id, *limit, *tags, *cell, *alerts)

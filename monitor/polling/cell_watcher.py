@@ -80,7 +80,7 @@ class CellWatcher:
         """A copy of the present status."""
         return CellStatus(
             account=self.cell.account,
-            region=self.cell.region,
+            region=self.cell.key[1],
             name=self.inventory.account_name,
             collectors={name: replace(status) for name, status in self.inventory.statuses.items()},
             poll=replace(self.poll_status),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from collectors.base import Collector, Observed, Resource, ScanFunction
+from collectors.base import Collector, Observed, Resource, ScanFunction, ServiceScope
 from collectors.registry import Registry
 from collectors.resource import ResourcePath
 from monitor.aws.cell import Cell
@@ -204,6 +204,7 @@ class Inventory:
             keep_firing_for=None if keep is None else keep // 60,
             paid=signal.kind is LimitKind.PROVISIONED,
             deliberate=observed.deliberate,
+            home_region=self.cell.region if self.cell.scope is ServiceScope.GLOBAL else "",
             quota_request=self.quotas.request_for(signal.quota),
             tags=self._tags.labels_of(collector, key, observed.tags, before.settings.tags if before else {}),
         )
@@ -220,7 +221,7 @@ class Inventory:
             LimitSource.METRIC: observed.limit if observed.published_limit else None,
             LimitSource.API: observed.limit,
             **(known.values if known else {}),
-            LimitSource.DOCUMENTED: signal.default_limit(key.region),
+            LimitSource.DOCUMENTED: signal.default_limit(self.cell.region),
         }
         limit, before = effective_limit(candidates, result.started_at), self.fleet.series.get(key)
         if observed.published_limit and observed.limit is None and not candidates[LimitSource.OVERRIDE]:

@@ -105,7 +105,10 @@ class Watcher:
     async def _open_cells(self, account: Account) -> tuple[list[Cell], Failure | None]:
         """The cells of an account that are not watched yet, or why there are none."""
         try:
-            cells = await open_cells(account, self.config.endpoint_url, self.aws_telemetry, self.environment)
+            scopes = self.registry.scopes_of(account.services)
+            cells = await open_cells(
+                account, self.config.endpoint_url, self.aws_telemetry, self.environment, scopes
+            )
         except Exception as error:  # a wrong AWS_ENDPOINT_URL, too, affects this account only
             return [], failure_from(error)
         wanted = [cell for cell in cells if self._collectors(account, cell)]
@@ -113,14 +116,14 @@ class Watcher:
         return new_cells, DUPLICATE_ENTRY if wanted and not new_cells else None
 
     def _collectors(self, account: Account, cell: Cell) -> list[Collector]:
-        """The collectors of the account's services that are not excluded in a cell."""
-        location = Location(cell.account, account.name or "", cell.region)
+        """The collectors of a cell: those of its scope, of the account's services that are not excluded."""
+        location = Location(cell.account, account.name or "", cell.key[1])
         services = {
             service
             for service in account.services
             if not excludes_all_of(self.config.exclude, location._replace(service=service), self.registry)
         }
-        return self.registry.collectors_of(services)
+        return [one for one in self.registry.collectors_of(services) if one.scope is cell.scope]
 
     def _record_access(self, name: str, cells: Sequence[Cell]) -> None:
         """Record how an attempt to open an account ended."""

@@ -53,11 +53,11 @@ def increase_command(
 
 def _values(signal: Signal, series: Series) -> dict[str, str]:
     """Return the values of the placeholders of a command."""
-    key = series.key
+    key, region = series.key, series.aws_region
     quota = {"service": signal.quota.service, "code": signal.quota.code} if signal.quota else {}
-    partition = partition_of(key.region)
+    partition = partition_of(region)
     cell = {
-        "region": key.region,
+        "region": region,
         "account_id": key.account,
         "partition": partition.name,
         "suffix": partition.dns_suffix,

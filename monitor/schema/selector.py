@@ -47,7 +47,9 @@ class Selector(ConfigModel):
     account: Text | None = Field(
         default=None, description="Pattern of the account's 12-digit id or its name."
     )
-    region: RegionPattern | None = Field(default=None, description="Pattern of the region's name.")
+    region: RegionPattern | None = Field(
+        default=None, description="Pattern of the region's name, which is `global` for global services."
+    )
 
     def matches(self, labels: SelectorLabels) -> bool:
         """Return whether a series with these labels matches."""

@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 
+from collectors.base import GLOBAL_REGION
 from collectors.registry import Registry
 from monitor.schema.problems import problem, shown_value, unexpected
 
@@ -123,7 +124,7 @@ def _region(value: str) -> str:
 
 
 def _region_pattern(value: str) -> str:
-    return _pattern_of("an AWS region", known_regions(), value)
+    return _pattern_of(f"an AWS region or {GLOBAL_REGION}", (*known_regions(), GLOBAL_REGION), value)
 
 
 def _all_or_list(value: Any) -> Any:

@@ -4,8 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from collectors.base import Collector
+from collectors.base import GLOBAL_REGION, Collector, ServiceScope
+from monitor.aws.partitions import partition_of
 from monitor.cost.prices import metric_owners
+from monitor.fleet.key import CellKey
+from monitor.stream.discovery import CellService
+from monitor.stream.interner import MetricName
 from monitor.stream.points import BASE_STATISTICS
 from rules.units import Unit
 
@@ -57,13 +61,14 @@ class DeclaredMetrics:
 
     statistics: those that collectors read. units: those that collectors expect. owners: the services that
     the metrics are charged to. services: by namespace, those whose collectors read metrics of it.
-    decoded: the statistics that are decoded of each point.
+    scopes: where services are read. decoded: the statistics that are decoded of each point.
     """
 
     statistics: Mapping[MetricId, Statistics]
     units: Mapping[MetricId, Unit]
     owners: Mapping[MetricId, str]
     services: Mapping[str, frozenset[str]]
+    scopes: Mapping[str, ServiceScope]
     decoded: Statistics
 
     @classmethod
@@ -75,11 +80,26 @@ class DeclaredMetrics:
             units=units_by_metric(collectors),
             owners=metric_owners(collectors),
             services=services_by_namespace(collectors),
+            scopes={collector.service: collector.scope for collector in collectors},
             decoded=(
                 *BASE_STATISTICS,
                 *additional_statistics(name for names in statistics.values() for name in names),
             ),
         )
+
+    def readers(self, name: MetricName) -> list[CellService]:
+        """Return the services that read metrics of a name's namespace, with their cells.
+
+        The metric's owner is the first. A stream of the home region delivers the metrics of global services.
+        """
+        owner = self.owners[name.namespace, name.metric]
+        services = (owner, *sorted(self.services[name.namespace] - {owner}))
+        return [(self._cell(name, service), service) for service in services]
+
+    def _cell(self, name: MetricName, service: str) -> CellKey:
+        is_global = self.scopes[service] is ServiceScope.GLOBAL
+        is_home = is_global and partition_of(name.region).first_region == name.region
+        return (name.account, GLOBAL_REGION) if is_home else name.cell
 
     @property
     def max_statistics(self) -> int:

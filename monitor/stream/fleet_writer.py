@@ -105,8 +105,8 @@ class FleetWriter:
         early, awaited = list[int](), set[CellService]()
         for number in unknown.tolist():
             name = part.names.by_number[number]
-            services = {(name.cell, one) for one in self._metrics.services[name.namespace]}
-            if discovering := {one for one in services if self._early.may_discover(*one)}:
+            readers = self._metrics.readers(name)
+            if discovering := {one for one in readers if self._early.may_discover(*one)}:
                 early.append(number)
                 awaited |= discovering
         held: Flags = np.isin(part.numbers, early)
@@ -136,10 +136,10 @@ class FleetWriter:
         """Request an inventory once for each name of an unknown resource, at a limited rate."""
         for number in unknown[~index.inventory_requested[unknown]].tolist():
             name = index.names.by_number[number]
-            if self._fleet.metrics(name.cell):  # else the cell is not monitored, or nothing was found yet
-                services = self._metrics.services[name.namespace]
-                requested = [self._request(name.cell, service, now) for service in services]
-                index.inventory_requested[number] = any(requested)
+            # Without metrics, a cell is not monitored, or nothing was found in it yet.
+            readers = [one for one in self._metrics.readers(name) if self._fleet.metrics(one[0])]
+            if readers:
+                index.inventory_requested[number] = any([self._request(*one, now) for one in readers])
 
     def _request(self, cell: CellKey, service: str, now: float) -> bool:
         """Request an inventory unless one was requested recently; return whether one was requested now."""

@@ -72,6 +72,8 @@ class RowIndex(Columns):
         self.owners: list[tuple[CellKey, str]] = []
         self._owner_numbers: dict[tuple[CellKey, str], int] = {}
         self._queries: list[tuple[bytes, ...]] = []  # by number of the name: one query per declared statistic
+        # By number, of namespaces that regional and global services share: the cells where it may be read.
+        self._candidates: dict[int, tuple[CellKey, ...]] = {}
 
     def refresh(self, numbers: Numbers) -> Numbers:
         """Update the rows of names; return the numbers of names that no series uses, ascending."""
@@ -94,13 +96,24 @@ class RowIndex(Columns):
         for n, statistic in enumerate(statistics):
             self.statistic[number, n] = self._statistics.index(STATISTIC_FIELDS.get(statistic, statistic))
             self.conversion[number, n] = conversion_factor(name.unit, unit, statistic)
-        metric = CellMetric(name.cell, name.namespace, name.metric)
+        cells = tuple(dict.fromkeys(cell for cell, _ in self._declared.readers(name)))
+        self._set_cell(number, cells[0])
+        if len(cells) > 1:
+            self._candidates[number] = cells
+
+    def _set_cell(self, number: int, cell: CellKey) -> None:
+        name = self.names.by_number[number]
+        metric = CellMetric(cell, name.namespace, name.metric)
         self.metric[number] = _index(self._metric_numbers, self.metrics, metric)
-        owner = name.cell, self._declared.owners[id_]
+        owner = cell, self._declared.owners[name.namespace, name.metric]
         self.owner[number] = _index(self._owner_numbers, self.owners, owner)
 
     def _find_rows(self, number: int) -> None:
-        rings, row_by_query = self._fleet.rings, self._fleet.metrics(self.names.by_number[number].cell)
+        for cell in self._candidates.get(number, ()):
+            if not self._fleet.metrics(cell).keys().isdisjoint(self._queries[number]):
+                self._set_cell(number, cell)
+                break
+        rings, row_by_query = self._fleet.rings, self._fleet.metrics(self.metrics[self.metric[number]].cell)
         rows = [row_by_query.get(query, NO_ROW) for query in self._queries[number]]
         self.row[number, : len(rows)] = rows
         self._queries[number] = tuple(  # reuse the objects of the rings to save memory

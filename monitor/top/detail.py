@@ -98,7 +98,9 @@ class SeriesDetail:
         path, parents = tuple(model.resource_path), tuple(model.resource_kinds[:-1])
         resource = Resource(model.resource_kind, path, parent_kinds=parents)
         key = Key(model.account, model.region, model.service, model.signal, resource)
-        settings = SeriesSettings(signal=model.catalogue_entry, limit=self.limit, band=model.band)
+        settings = SeriesSettings(
+            signal=model.catalogue_entry, limit=self.limit, band=model.band, home_region=model.aws_region
+        )
         series = Series(key=key, slot=NO_SLOT, settings=settings, unobservable=None)
         is_saturated = self.zone is Zone.SATURATED
         return increase_command(model.catalogue_entry, series, model.utilization, saturated=is_saturated)

@@ -147,7 +147,8 @@ class PageRenderer:
             )
         history = await self._state.alerting.journal.history(identity, MAX_HISTORY)
         variables = series_page(snapshot, fleet, series, _minute(), history)
-        links = self._engine.notice_builder.settings.links.for_series(series.key, self._registry)
+        settings = self._engine.notice_builder.settings
+        links = settings.links.for_series(series.key, self._registry, series.aws_region)
         firing = [one for one in await firing_alerts(self._engine) if one.notice.alert == identity]
         return await self._render(
             "series.html",

@@ -337,3 +337,35 @@ signals:
     found = await run(text, list_tables=pages)
     assert found.usage["tables"] == 20_000.0
     assert len(found.usage) == 20_001
+
+
+async def test_a_resource_and_its_parts_have_its_availability_zone() -> None:
+    text = """
+service: demo
+namespace: AWS/EBS
+resources:
+  volume:
+    list: {call: ec2.DescribeVolumes, items: Volumes}
+    id: VolumeId
+    facts: {size: Size, place: AvailabilityZone, attachments: Attachments}
+    zone: place
+  attachment:
+    parent: volume
+    list: {fact: attachments}
+    id: InstanceId
+    facts: {device: Device}
+signals:
+  size: {resource: volume, usage: size}
+  devices: {resource: attachment, usage: "1 if device else 0"}
+"""
+    attached = [{"InstanceId": "i-1", "Device": "/dev/sdf"}]
+    volumes = [
+        {"VolumeId": "vol-1", "Size": 8, "AvailabilityZone": "eu-west-1a", "Attachments": attached},
+        {"VolumeId": "vol-2", "Size": 9},
+    ]
+    found = await run(text, describe_volumes={"Volumes": volumes})
+    assert {name: observed.resource.zone for name, observed in found.observed.items()} == {
+        "size vol-1": "eu-west-1a",
+        "size vol-2": "",
+        "devices vol-1/i-1": "eu-west-1a",
+    }

@@ -31,6 +31,11 @@ TEXTS = [
         "control policy. Not monitored there: Kinesis Data Streams.",
     ),
     (
+        spot(target("global", "", failure("GetMetricData"))),
+        "AccessDenied of cloudwatch:GetMetricData in the global services of prod: no. "
+        "Not monitored there: CloudWatch metrics.",
+    ),
+    (
         spot(target("eu-west-1", "", failure("GetMetricData"))),
         "AccessDenied of cloudwatch:GetMetricData in eu-west-1 of prod: no. "
         "Not monitored there: CloudWatch metrics.",

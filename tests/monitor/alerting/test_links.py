@@ -9,6 +9,7 @@ from collectors.base import Resource
 from monitor.alerting.links import Links
 from monitor.fleet.key import Key
 from monitor.schema.problems import problem_lines, problems_from_pydantic
+from tests.global_services import global_registry
 from tests.monitor.alerting.notices import ACCOUNT, REGION
 from tests.registries import REGISTRY
 from tests.resources import resource as of
@@ -130,3 +131,17 @@ def test_templates_know_what_is_shown_and_what_aws_knows() -> None:
     group = Key(ACCOUNT, REGION, "autoscaling", "group_max_size", Resource("group", ("web/blue",)))
     assert "AutoScalingGroupDetails:id=web%2Fblue;" in links.for_series(group, REGISTRY)["console"]
     assert links.for_series(group, REGISTRY)["grafana"].endswith("&p=web%2Fblue")
+
+
+def test_the_console_of_a_global_service_is_that_of_its_home_region() -> None:
+    links = Links(grafana="https://g/?r={region}&s={suffix}")
+    zone = Key(ACCOUNT, "global", "dns", "zone_records", Resource("hosted_zone", ("Z1",)))
+    registry = global_registry()
+    assert links.for_series(zone, registry, "us-east-1") == {
+        "console": "https://us-east-1.console.aws.amazon.com/route53/v2/hostedzones?region=us-east-1"
+        "#ListRecordSets/Z1",
+        "grafana": "https://g/?r=global&s=amazonaws.com",
+    }
+    in_china = links.for_series(zone, registry, "cn-north-1")
+    assert in_china["console"].startswith("https://cn-north-1.console.amazonaws.cn/")
+    assert in_china["grafana"] == "https://g/?r=global&s=amazonaws.com.cn"

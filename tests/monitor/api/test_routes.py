@@ -177,6 +177,30 @@ async def test_a_series_has_its_earlier_limits(server: Server, client: httpx.Asy
     ]
 
 
+async def test_a_series_has_the_region_where_aws_is_called_and_its_availability_zone(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    regional, zoned = key("orders"), key("volume")
+    zoned = zoned._replace(region="global", subject=replace(zoned.subject, zone="us-east-1a"))
+    for named, home in ((regional, ""), (zoned, "us-east-1")):
+        add(server.fleet, named, replace(RULING, home_region=home))
+    await server.publish()
+    details = [await answer(client, f"/api/v1/series/{named.id}") for named in (regional, zoned)]
+    names = ("region", "aws_region", "availability_zone")
+    assert [tuple(detail[name] for name in names) for detail in details] == [
+        (REGION, REGION, ""),
+        ("global", "us-east-1", "us-east-1a"),
+    ]
+
+
+async def test_an_availability_zone_may_change(server: Server, client: httpx.AsyncClient) -> None:
+    database = key("database")
+    for zone in ("us-east-1a", "us-east-1b"):
+        add(server.fleet, database._replace(subject=replace(database.subject, zone=zone)))
+        await server.publish()
+        assert (await answer(client, f"/api/v1/series/{database.id}"))["availability_zone"] == zone
+
+
 async def test_an_unobservable_series_has_its_reason(server: Server, client: httpx.AsyncClient) -> None:
     named = key("photos", "s3.prefix_write_rate")
     add(server.fleet, named, usage=Unobservable("no request metrics", "aws s3api ..."), throttled=None)

@@ -99,6 +99,13 @@ def test_streams_of_one_name_in_two_regions_are_two() -> None:
     ]
 
 
+def test_what_a_global_service_bought_has_the_price_of_its_home_region() -> None:
+    fleet = Fleet()
+    use(fleet, stream("audit", "global"), (180, 0.08), limit=8 * MIB, home_region=PRICED)
+    (idle,) = found(fleet)
+    assert (idle.key.region, idle.price_text) == ("global", "$0.015 an hour and shard in us-east-1")
+
+
 def test_where_no_price_is_known_none_is_shown() -> None:
     fleet = Fleet()
     shards(fleet, "audit", 8, (180, 0.08), region=HERE)

@@ -27,12 +27,13 @@ def stream(name: str, region: str = REGION, signal: str = "stream_write_bytes") 
 def use(fleet: Fleet, named: Key, *runs: tuple[int, float], limit: float, **more: Any) -> None:
     """Add a series with a limit. runs: minutes and utilization of each run; the last run ends at NOW."""
     source = more.pop("source", LimitSource.API)
-    refused = more.pop("refusing", ())
+    refused, home = more.pop("refusing", ()), more.pop("home_region", "")
     ruling = SeriesSettings(
         signal=STREAM_WRITE_BYTES,
         limit=Limit(limit, source, NOW * 60),
         band=more.pop("band", None) or _band(named),
         paid=signal_of(named).kind is LimitKind.PROVISIONED,
+        home_region=home,
     )
     series = add(fleet, named, ruling, **more)
     told = [limit * value * 60 for length, value in runs for _ in range(length)]

@@ -91,7 +91,7 @@ WRONG = [
             "did you mean kinesis.stream_write_bytes?"
         ],
     ),
-    ("exclude: [{region: mars-*}]", ["exclude[0].region: expected an AWS region, found 'mars-*'"]),
+    ("exclude: [{region: mars-*}]", ["exclude[0].region: expected an AWS region or global, found 'mars-*'"]),
     # names that exist
     (
         "regions: [eu-wst-1]",

@@ -1,6 +1,7 @@
 """A series detail computed from the API equals the one that Headroom computes."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from monitor.fleet.history import SeriesHistory
 from monitor.render.commands import increase_command
 from monitor.top.detail import SeriesDetail
 from rules.band import Zone
-from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.fleet.fleets import RULING, add, judged, key
 from tests.monitor.web.pages import feed
 from tests.registries import signal_of
 
@@ -21,7 +22,7 @@ from tests.registries import signal_of
 async def told(fleet: Fleet, name: str) -> SeriesDetail:
     exposition = Exposition(fleet)
     await exposition.publish({})
-    series = fleet.series[key(name)]
+    series = next(series for named, series in fleet.series.items() if named.resource == name)
     detail = presenters.series_detail(exposition.snapshot, fleet, series)
     return SeriesDetail(SeriesDetailModel.model_validate_json(detail.model_dump_json()), time.time())
 
@@ -55,3 +56,12 @@ async def test_clocks_that_differ_lose_no_sample(minutes: int) -> None:
     detail = await told(fleet, "clicks")
     moved = SeriesDetail(detail.model, detail.fetched_at + minutes * 60)
     assert np.isfinite(moved.history.usage).sum() == 30
+
+
+async def test_the_command_for_a_global_service_names_its_home_region() -> None:
+    fleet = Fleet()
+    quota = key("", "lambda.account_concurrency")._replace(region="global")
+    series = add(fleet, quota, replace(RULING, home_region="us-east-1"))
+    judged(fleet, series, Zone.SATURATED, 800.0, 4.0)
+    detail = await told(fleet, "")
+    assert "--region us-east-1" in (detail.command or "")

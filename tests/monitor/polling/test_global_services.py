@@ -1,0 +1,178 @@
+"""A global service is read once per account and partition, in the cell `global`, through the home region."""
+
+from typing import Any
+
+import pytest
+
+from collectors.base import ServiceScope
+from monitor.aws.account import Account
+from monitor.aws.cell_factory import AwsEnvironment, open_cells
+from monitor.config.config import Config
+from monitor.config.exclude import ineffective_entries
+from monitor.config.file import parse_config
+from monitor.fleet.fleet import Fleet
+from monitor.polling.watcher import Watcher
+from monitor.render.commands import increase_command
+from monitor.report.scan import parse_selectors, scan_once
+from monitor.schema.problems import ConfigError
+from monitor.schema.types import ConfigContext
+from tests.aws_environment import CREDENTIALS, set_aws_environment
+from tests.global_services import ACCOUNT, GLOBAL, HOME, ZONE, GlobalAws, global_registry
+from tests.telemetries import Telemetries
+
+REGISTRY = global_registry()
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/headroom"
+EUROPE, ASIA = (ACCOUNT, "eu-west-1"), (ACCOUNT, "ap-south-1")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials, and nothing else of the user's."""
+    set_aws_environment(monkeypatch, CREDENTIALS)
+
+
+async def watched(aws: GlobalAws, **config: Any) -> Watcher:
+    """A watcher that has run once."""
+    given = {"regions": ["eu-west-1", "ap-south-1"], "endpoint_url": aws.url, **config}
+    telemetry = Telemetries()
+    watcher = Watcher(Config.model_validate(given), REGISTRY, Fleet(), telemetry.process, telemetry.aws)
+    try:
+        await watcher.run_once(lambda done, steps: None)
+    finally:
+        await watcher.close()
+    return watcher
+
+
+async def test_a_global_service_is_read_once_whatever_regions_are_configured() -> None:
+    async with GlobalAws.serving() as aws:
+        watcher = await watched(aws)
+    assert watcher.sentences() == []
+    assert {key: cell.services for key, cell in watcher.cells.items()} == {
+        EUROPE: {"topics"},
+        ASIA: {"topics"},
+        GLOBAL: {"dns"},
+    }
+    assert {key.service for key in watcher.fleet.series if key.region == "global"} == {"dns"}
+    assert {key.region for key in watcher.fleet.series if key.service == "dns"} == {"global"}
+    assert aws.calls["route53", "us-east-1"] == 1
+    assert {region for service, region in aws.calls if service == "sns"} == {"eu-west-1", "ap-south-1"}
+
+
+async def test_its_metrics_and_quotas_are_read_in_the_home_region() -> None:
+    async with GlobalAws.serving() as aws:
+        watcher = await watched(aws)
+    assert aws.metrics["AWS/Route53", "us-east-1"] > 0
+    assert {region for namespace, region in aws.metrics if namespace == "AWS/Route53"} == {"us-east-1"}
+    assert {region for service, region in aws.calls if service == "servicequotas"} == {"us-east-1"}
+    assert watcher.fleet.metrics(GLOBAL)
+    assert {status.region for status in watcher.cell_statuses()} == {"eu-west-1", "ap-south-1", "global"}
+
+
+async def test_the_home_region_is_that_of_the_partition() -> None:
+    china = {"role_arn": ROLE.replace("arn:aws:", "arn:aws-cn:"), "regions": ["cn-northwest-1"]}
+    async with GlobalAws.serving() as aws:
+        watcher = await watched(aws, accounts=[china])
+    assert set(watcher.cells) == {(ACCOUNT, "cn-northwest-1"), GLOBAL}
+    assert {region for namespace, region in aws.metrics if namespace == "AWS/Route53"} == {"cn-north-1"}
+    assert {series.aws_region for key, series in watcher.fleet.series.items() if key.region == "global"} == {
+        "cn-north-1"
+    }
+
+
+async def test_what_aws_names_by_region_has_the_home_region() -> None:
+    async with GlobalAws.serving() as aws:
+        watcher = await watched(aws)
+    by_signal = {key.signal: series for key, series in watcher.fleet.series.items()}
+    records = by_signal["zone_records"]
+    assert records.key.region == "global"
+    assert records.settings.limit and records.settings.limit.value == 140  # the default of us-east-1
+    command = increase_command(records.settings.signal, records, 0.9)
+    assert command == f"aws route53 get-hosted-zone --id={ZONE} --region=us-east-1"
+    zones = by_signal["zones"]
+    assert (increase_command(zones.settings.signal, zones, 0.9) or "").endswith("--region us-east-1")
+    bound = by_signal["zone_queries"].unobservable
+    assert bound and bound.enable_command == "aws route53 get-hosted-zone --region us-east-1"
+
+
+async def test_a_scan_reports_it_as_the_region_global() -> None:
+    async with GlobalAws.serving() as aws:
+        config = Config.model_validate({"regions": ["eu-west-1"], "endpoint_url": aws.url})
+        selectors = parse_selectors({"region": ["global"]}, REGISTRY)
+        scan = await scan_once(config, REGISTRY, selectors, lambda done, steps: None)
+    assert scan.requested_failures == []
+    assert scan.cells == [(*EUROPE, ""), (*GLOBAL, "")]
+    assert {(row.key.region, row.key.service, row.aws_region) for row in scan.rows} == {
+        ("global", "dns", "us-east-1")
+    }
+
+
+async def test_without_a_global_service_there_is_no_global_cell() -> None:
+    async with GlobalAws.serving() as aws:
+        watcher = await watched(aws, services=["topics"])
+    assert set(watcher.cells) == {EUROPE, ASIA}
+    assert "route53" not in {service for service, _ in aws.calls}
+
+
+@pytest.mark.parametrize("regions", [["eu-west-1"], "all"])
+async def test_with_global_services_alone_no_region_is_read_or_listed(regions: Any) -> None:
+    async with GlobalAws.serving() as aws:
+        watcher = await watched(aws, services=["dns"], regions=regions)
+    assert set(watcher.cells) == {GLOBAL}
+    assert watcher.sentences() == []
+    assert {service for service, _ in aws.calls} == {"sts", "route53", "monitoring", "servicequotas"}
+
+
+async def test_a_denied_global_service_costs_only_itself() -> None:
+    async with GlobalAws.serving("route53") as aws:
+        watcher = await watched(aws)
+    assert [sentence.split(":")[0] for sentence in watcher.sentences()] == [f"{ACCOUNT}/global dns"]
+    assert watcher.inaccessible_accounts == {}
+    assert {key.region for key in watcher.fleet.series if key.service == "topics"} == {
+        "eu-west-1",
+        "ap-south-1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("exclude", "cells"),
+    [
+        ({"region": "global"}, {EUROPE, ASIA}),
+        ({"service": "dns"}, {EUROPE, ASIA}),
+        ({"region": "ap-*"}, {EUROPE, GLOBAL}),
+        ({"service": "topics"}, {GLOBAL}),
+        ({"region": "*-*"}, {GLOBAL}),
+        ({"region": "eu-*", "service": "dns"}, {EUROPE, ASIA, GLOBAL}),
+    ],
+)
+async def test_excluded_cells_are_not_read(exclude: dict[str, str], cells: set[tuple[str, str]]) -> None:
+    async with GlobalAws.serving() as aws:
+        watcher = await watched(aws, exclude=[exclude])
+    assert set(watcher.cells) == cells
+    assert ("route53" in {service for service, _ in aws.calls}) is (GLOBAL in cells)
+
+
+def test_an_exclusion_of_global_has_no_effect_without_a_global_service() -> None:
+    config = Config.model_validate({"exclude": [{"region": "global"}], "regions": ["eu-west-1"]})
+    both = config.configured_accounts(REGISTRY)
+    assert list(ineffective_entries(config.exclude, both, REGISTRY)) == []
+    regional = [account.model_copy(update={"services": ("topics",)}) for account in both]
+    assert list(ineffective_entries(config.exclude, regional, REGISTRY)) == [
+        "exclude[0] excludes nothing: no configured region matches 'global'."
+    ]
+
+
+def test_global_is_a_region_of_patterns_and_none_to_configure() -> None:
+    Config.model_validate({"bands": [{"region": "global", "high": 0.8}]})
+    with pytest.raises(ConfigError) as refused:
+        parse_config(b"regions: [global]", "headroom.yaml", ConfigContext(registry=REGISTRY))
+    assert "expected an AWS region, found 'global'" in str(refused.value)
+
+
+async def test_cells_that_call_the_same_region_share_its_rate_limits() -> None:
+    shared, account = AwsEnvironment(), Account(role_arn=ROLE, regions=("us-east-1", "eu-west-1"))
+    async with GlobalAws.serving() as aws:
+        cells = await open_cells(account, aws.url, Telemetries().aws, shared, {*ServiceScope})
+        await shared.clients.aclose()
+    by_key = {cell.key: cell for cell in cells}
+    assert by_key[GLOBAL].limiters is by_key[HOME].limiters
+    assert by_key[GLOBAL].limiters is not by_key[EUROPE].limiters

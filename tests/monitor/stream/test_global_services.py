@@ -1,0 +1,121 @@
+"""Points of a global service, which a metric stream of the home region delivers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from collectors.base import Metric
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import CellKey
+from monitor.fleet.metric_query import metric_query
+from monitor.stream.declared_metrics import DeclaredMetrics
+from monitor.stream.discovery import Discovery
+from monitor.stream.ingest import Ingest, IngestOptions
+from tests.global_services import ACCOUNT, GLOBAL, HOME, ZONE, global_registry
+from tests.monitor.stream.bodies import NOW, Update, delivery, lines
+from tests.monitor.stream.fleets import MINUTE, add_series, mark_polled, outcome_count
+from tests.telemetries import Telemetries
+
+EUROPE = (ACCOUNT, "eu-west-1")
+QUERIES = Metric("AWS/Route53", "DNSQueries", "Sum").of(HostedZoneId=ZONE)
+TOPICS, ZONES = (
+    Metric("AWS/Usage", "ResourceCount", "Maximum").of(Service=name) for name in ("SNS", "Route 53")
+)
+QUERY_UPDATE = Update("DNSQueries", "AWS/Route53", QUERIES.dimensions, unit="None", region="us-east-1")
+DECLARED = DeclaredMetrics.of(global_registry().collectors)
+
+
+def usage_update(metric: Metric) -> Update:
+    return Update(metric.name, metric.namespace, metric.dimensions, unit="None", region="us-east-1")
+
+
+def fleet_of(*metrics: tuple[CellKey, Metric]) -> Fleet:
+    fleet = Fleet()
+    for (account, region), metric in metrics:
+        add_series(fleet, metric, account=account, region=region)
+    mark_polled(fleet)
+    return fleet
+
+
+def ingest_of(fleet: Fleet, discovery: Discovery) -> Ingest:
+    options = replace(IngestOptions(), clock=lambda: NOW)
+    return Ingest(fleet, DECLARED, Telemetries().stream, discovery, options)
+
+
+async def ingested(fleet: Fleet, *updates: Update, discovery: Discovery | None = None) -> Ingest:
+    ingest = ingest_of(fleet, discovery or Discovery())
+    await ingest.ingest(delivery(lines(updates)))
+    ingest.close()
+    return ingest
+
+
+def value(fleet: Fleet, cell: CellKey, metric: Metric) -> float:
+    rows = np.array([fleet.metrics(cell)[metric_query(metric)]], np.int32)
+    return float(fleet.rings.at(rows, np.array([MINUTE - 1], np.int32))[0])
+
+
+async def test_they_belong_to_the_global_cell() -> None:
+    fleet = fleet_of((GLOBAL, QUERIES))
+    ingest = await ingested(fleet, QUERY_UPDATE)
+    assert value(fleet, GLOBAL, QUERIES) == 600.0
+    assert outcome_count(ingest, "written") == 1
+
+
+async def test_those_of_another_region_are_of_nothing_that_is_known() -> None:
+    fleet = fleet_of((GLOBAL, QUERIES))
+    ingest = await ingested(fleet, QUERY_UPDATE.but(region="eu-west-1"))
+    assert np.isnan(value(fleet, GLOBAL, QUERIES))
+    assert outcome_count(ingest, "unknown") == 1
+
+
+async def test_a_namespace_that_regional_services_share_is_told_apart_by_its_dimensions() -> None:
+    fleet = fleet_of((GLOBAL, ZONES), (HOME, TOPICS), (EUROPE, TOPICS))
+    updates = [
+        usage_update(ZONES).but(max=3.0),
+        usage_update(TOPICS).but(max=4.0),
+        usage_update(TOPICS).but(max=5.0, region="eu-west-1"),
+    ]
+    ingest = await ingested(fleet, *updates)
+    assert [value(fleet, GLOBAL, ZONES), value(fleet, HOME, TOPICS), value(fleet, EUROPE, TOPICS)] == [
+        3,
+        4,
+        5,
+    ]
+    assert outcome_count(ingest, "written") == 3
+
+
+async def test_a_series_that_is_found_later_gets_the_points_that_follow() -> None:
+    fleet = fleet_of((HOME, TOPICS))
+    ingest = ingest_of(fleet, Discovery())
+    await ingest.ingest(delivery(lines([usage_update(ZONES)]), request="a"))
+    assert outcome_count(ingest, "unknown") == 1
+    add_series(fleet, ZONES, account=GLOBAL[0], region=GLOBAL[1])
+    await ingest.ingest(delivery(lines([usage_update(ZONES).but(max=9.0)]), request="b"))
+    ingest.close()
+    assert value(fleet, GLOBAL, ZONES) == 9.0
+
+
+@pytest.mark.parametrize("update", [QUERY_UPDATE, usage_update(ZONES)])
+async def test_they_wait_for_the_first_inventory_of_the_global_cell(update: Update) -> None:
+    running = {(GLOBAL, "dns")}
+    fleet = fleet_of((HOME, TOPICS))
+    discovery = Discovery(may_discover=lambda cell, service: (cell, service) in running)
+    ingest = ingest_of(fleet, discovery)
+    await ingest.ingest(delivery(lines([update]), request="a"))
+    assert outcome_count(ingest, "unknown") == 0
+    running.clear()
+    metric = QUERIES if update is QUERY_UPDATE else ZONES
+    add_series(fleet, metric, account=GLOBAL[0], region=GLOBAL[1])
+    await ingest.ingest(delivery(lines([usage_update(TOPICS)]), request="b"))
+    ingest.close()
+    assert value(fleet, GLOBAL, metric) == (600.0 if update is QUERY_UPDATE else 400.0)
+
+
+async def test_those_of_an_unknown_resource_request_an_inventory_of_the_global_cell() -> None:
+    requested = list[tuple[CellKey, str]]()
+    discovery = Discovery(request_inventory=lambda cell, service: requested.append((cell, service)))
+    fleet = fleet_of((GLOBAL, QUERIES), (HOME, TOPICS))
+    stranger = QUERY_UPDATE.but(dimensions=(("HostedZoneId", "Z9"),))
+    await ingested(fleet, stranger, discovery=discovery)
+    assert requested == [(GLOBAL, "dns")]
