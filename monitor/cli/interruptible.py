@@ -30,10 +30,13 @@ async def _cancel_on_sigint(coroutine: Coroutine[Any, Any, Result]) -> Result:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, interrupt)
     try:
-        return await task
-    except asyncio.CancelledError:
+        result = await task
+    except BaseException as error:  # what was cancelled may end with another error than that
         if interrupted:
-            raise KeyboardInterrupt from None
+            raise KeyboardInterrupt from error
         raise
     finally:
         loop.remove_signal_handler(signal.SIGINT)
+    if interrupted:
+        raise KeyboardInterrupt
+    return result

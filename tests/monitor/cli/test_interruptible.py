@@ -1,29 +1,57 @@
-"""Ctrl-C ends a command though its event loop only waits."""
+"""Ctrl-C ends a coroutine, however this takes its cancellation."""
 
-import subprocess
-import sys
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
 
-from tests.processes import ROOT
+import pytest
 
-SCRIPT = """
-import asyncio, signal, threading
 from monitor.cli.interruptible import run_interruptible
 
-async def wait():
-    loop = asyncio.get_running_loop()
-    # A signal that another thread receives interrupts no system call of this one.
-    interrupt = lambda: signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-    loop.call_later(0.1, lambda: threading.Timer(0.1, interrupt).start())
+
+async def waiting() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
     await asyncio.Event().wait()
 
-try:
-    run_interruptible(wait())
-except KeyboardInterrupt:
-    print("interrupted")
-"""
+
+async def failing() -> None:
+    try:
+        await waiting()
+    except asyncio.CancelledError:
+        raise ConnectionError from None
 
 
-def test_a_signal_that_another_thread_receives_ends_it() -> None:
-    command = [sys.executable, "-c", SCRIPT]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=30)
-    assert done.stdout == "interrupted\n"
+async def finishing() -> int:
+    with suppress(asyncio.CancelledError):
+        await waiting()
+    return 1
+
+
+@pytest.mark.parametrize("interrupted", [waiting, failing, finishing])
+def test_it_ends_as_interrupted(interrupted: Any) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_interruptible(interrupted())
+
+
+async def returning() -> int:
+    return 1
+
+
+async def breaking() -> int:
+    raise ConnectionError
+
+
+@pytest.mark.parametrize(
+    ("coroutine", "error"), [(breaking, ConnectionError), (finishing, KeyboardInterrupt)]
+)
+def test_an_error_of_its_own_stays(coroutine: Any, error: type[BaseException]) -> None:
+    with pytest.raises(error):
+        run_interruptible(coroutine())
+
+
+def test_without_a_signal_its_result_is_returned() -> None:
+    started: Coroutine[Any, Any, int] = returning()
+    assert run_interruptible(started) == 1
