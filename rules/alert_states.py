@@ -36,6 +36,9 @@ SAMPLES_AT_ONCE = 1 << 14  # which are read together: few calls for few series, 
 # Growing sums can clear `below`, but not breach it.
 NEEDS_COMPLETE_MINUTE = np.array([rule is not Rule.BELOW for rule in Rule])[:, None]
 
+# The rules that say nothing where throttled demand alone is judged.
+JUDGES_USAGE = np.array([rule is not Rule.SATURATED for rule in Rule])[:, None]
+
 SamplesAt = Callable[[Ints, Ints], Samples]  # from slots, and the minute of each; NaN: no sample
 
 
@@ -71,6 +74,7 @@ def step_many(alerts: AlertColumns, minutes: Ints, samples: Samples, criteria: A
         stepped = _stepped(before, minutes[busy], breach, busy_criteria)
         undecided = samples.provisional[busy] & NEEDS_COMPLETE_MINUTE
         undecided[Rule.SATURATED] |= np.isnan(samples.throttled[busy])
+        undecided |= samples.throttled_alone[busy] & JUDGES_USAGE
         undecided &= ~_is_breached(before, *breach)
         _restore_where(undecided, stepped, before)
         alerts.put(busy, stepped)

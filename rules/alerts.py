@@ -102,20 +102,24 @@ class Samples(ColumnGroup):
         publishes none.
     busiest: the highest utilization of the other series of the same purchase, each divided by `low` of its
         band; infinite where one of them is unknown or throttled, NaN where there are no others.
+    throttled_alone: the utilization is not judged, only throttled demand is. What is known of that is a
+        sample, which neither begins nor ends an alert on usage.
 
-    A series without a utilization and without throttled demand has no sample. Where there is a utilization, a
-    missing `throttled` is unknown: it cannot end an alert on throttling.
+    Any other series without a utilization and without throttled demand has no sample. Where there is a
+    utilization, a missing `throttled` is unknown: it cannot end an alert on throttling.
     """
 
     utilization: Floats
     upper_bound: Floats
     throttled: Floats
     busiest: Floats
+    throttled_alone: Flags
 
     @classmethod
     def measured(cls, utilization: Floats, throttled: Floats) -> Self:
         """Return the samples of series that are measured, and not bought together with others."""
-        return cls(utilization, utilization, throttled, np.full_like(utilization, np.nan))
+        no_others, judged = np.full_like(utilization, np.nan), np.zeros(utilization.shape, np.bool_)
+        return cls(utilization, utilization, throttled, no_others, judged)
 
     @property
     def provisional(self) -> Flags:
@@ -130,7 +134,8 @@ class Samples(ColumnGroup):
     @property
     def known(self) -> Flags:
         """True for each series that has a sample."""
-        return (self.throttled > 0) | ~np.isnan(self.utilization) | ~np.isnan(self.upper_bound)
+        known = (self.throttled > 0) | ~np.isnan(self.utilization) | ~np.isnan(self.upper_bound)
+        return known | (self.throttled_alone & ~np.isnan(self.throttled))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +159,12 @@ def breaches(samples: Samples, criteria: AlertCriteria, margin: float = 0) -> Fl
     """Return which samples breach which rules, as flags with one row per rule.
 
     A sample that breaches `saturated` or `near` also breaches the milder rules on high usage, so that their
-    alerts do not end when it gets worse. margin: a share of the bound, by which the bound is relaxed. A usage
-    that is only bounded breaches the rules that its bounds prove, as in `rules.band.bounded_zones`.
+    alerts do not end when it gets worse; where throttled demand alone is judged, no alert on usage began.
+    margin: a share of the bound, by which the bound is relaxed. A usage that is only bounded breaches the
+    rules that its bounds prove, as in `rules.band.bounded_zones`.
     """
     utilization, saturated = samples.utilization, samples.throttled > 0
-    near = saturated | is_near(utilization, criteria.near * (1 - margin))
+    near = (saturated & ~samples.throttled_alone) | is_near(utilization, criteria.near * (1 - margin))
     above = near | is_above(utilization, criteria.high * (1 - margin))
     idle = is_below(samples.upper_bound, criteria.low * (1 + margin)) & ~(samples.busiest >= 1 + margin)
     below = ~saturated & idle

@@ -174,11 +174,14 @@ class Lifecycle:
         judged = self._fleet.judged_at(slots, minutes)
         utilization, upper_bound = judged.utilization_lower_bound, judged.utilization_upper_bound
         provisional = is_provisional(minutes, complete[slots])
-        upper_bound[provisional & (~np.isnan(utilization) | (judged.throttled > 0))] = np.inf
+        alone = judged.throttled_alone & self._fleet.throttled.has(slots)
+        is_sample = ~np.isnan(utilization) | (judged.throttled > 0) | (alone & ~np.isnan(judged.throttled))
+        upper_bound[provisional & is_sample] = np.inf
         unknown = is_unknown(self._fleet, slots, judged.throttled)
         throttled = np.where(np.isnan(judged.excess) & ~unknown, np.float32(0), judged.excess)
         busy = unknown | (judged.throttled > 0)
-        return Samples(utilization, upper_bound, throttled, self._busiest(slots, minutes, upper_bound, busy))
+        busiest_other = self._busiest(slots, minutes, upper_bound, busy)
+        return Samples(utilization, upper_bound, throttled, busiest_other, alone)
 
     def _busiest(self, slots: Ints, minutes: Ints, upper_bound: Floats, busy: Flags) -> Floats:
         """Return `Samples.busiest` for series that may be idle. For others its value makes no difference.

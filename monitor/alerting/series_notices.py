@@ -104,7 +104,8 @@ def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str,
     if details.kind is NoticeKind.RESOLVED:
         reason = f"; {details.resolution_reason}" if details.resolution_reason else ""
         duration = format_duration(details.at - details.since)
-        return f"{subject} recovered after {duration}: it {_usage(row)}{reason}."
+        usage = current_usage(row) if row.unobservable else _usage(row)
+        return f"{subject} recovered after {duration}: it {usage}{reason}."
     changes = _trend_text(row, details, trend) + _throttling_text(row, details)
     return f"{subject} {_usage(row)}{changes}. Remedy: {remedy}"
 
@@ -118,7 +119,7 @@ def _resource_name(key: Key, registry: Registry) -> str:
 def _usage(row: Row) -> str:
     """Return usage and limit as a verb phrase: `writes 3.6 MiB/s of 4 MiB/s (91 %)`."""
     if row.usage is None:
-        return "has no sample at the moment"
+        return "has no observable usage" if row.unobservable else "has no sample at the moment"
     verb, unit = row.signal.verb, row.unit
     if row.limit is None:
         return f"{verb} {unit.format(row.usage)}, and its limit is not known"
@@ -131,6 +132,8 @@ def _usage(row: Row) -> str:
 
 
 def _trend_text(row: Row, details: NoticeDetails, trend: Trend | None) -> str:
+    if row.usage is None and row.unobservable:
+        return ""
     if row.usage is None:
         when = f"{datetime.fromtimestamp(row.sampled, UTC):%H:%M} UTC" if row.sampled else ""
         return f", the last one was at {when}" if when else ""

@@ -46,6 +46,9 @@ class Series:
 
 
 ONLY_BOUNDED = Unobservable("CloudWatch publishes only bounds of the usage")
+NO_LIMIT = Unobservable(
+    "no limit is known: AWS returns none and documents none; if there is one, set it in `limits`"
+)
 
 
 def created_minute(observed: Observed) -> int:
@@ -61,7 +64,7 @@ def why_unobservable(observed: Observed, settings: SeriesSettings) -> Unobservab
         return observed.bound_reason or ONLY_BOUNDED
     is_published = observed.published_limit is not None
     if settings.limit is None or (settings.limit.value is PUBLISHED_ONLY and not is_published):
-        return Unobservable("no limit is known: AWS returns none and documents none; set one in `limits`")
+        return NO_LIMIT
     return None
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.formulas import Slots, select_slots
+from monitor.fleet.namespaces import NEVER
 from monitor.fleet.operations import NAN, ROUNDING_ERROR
 from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.throttling import Throttling, throttling_at
@@ -55,7 +56,7 @@ class Judged:
     def utilization_lower_bound(self) -> Floats:
         """The utilization, or a lower bound of it; NaN where it must not be judged."""
         utilization = self._ratio.copy()
-        utilization[~(self.observable | self._has_judged_bounds)] = NAN
+        utilization[self.throttled_alone] = NAN
         return utilization
 
     @property
@@ -63,6 +64,11 @@ class Judged:
         """The utilization, or an upper bound of it; NaN where it must not be judged."""
         upper_bound = self.upper_bound / self.limit
         return np.where(self._has_judged_bounds, upper_bound, self.utilization_lower_bound)
+
+    @property
+    def throttled_alone(self) -> Flags:
+        """True where the utilization must not be judged, so that only throttled demand can be."""
+        return ~(self.observable | self._has_judged_bounds)
 
     @property
     def _has_judged_bounds(self) -> Flags:
@@ -145,12 +151,24 @@ def _doubted(columns: SeriesColumns, slots: Slots, minutes: Ints, usage: Floats,
 def sample_minutes(columns: SeriesColumns, slots: Slots) -> Ints:
     """Return the newest minute in which the usage of each slot can be judged; NEVER if there is none.
 
+    Where no metric tells the usage, that is the newest minute of the throttled demand, which alone is judged.
     Both bounds of a usage are taken from one minute: where the upper one is published a little later, that is
     the newest minute that has both.
     """
     used_at = columns.usages.newest_minutes(columns.rings, slots)
+    _use_throttled_where_alone(columns, slots, used_at)
     if columns.upper_bounds:
         bounded_at = columns.upper_bounds.newest_minutes(columns.rings, slots)
         both = (bounded_at < used_at) & (bounded_at > used_at - columns.recent_span(slots))
         used_at[both] = bounded_at[both]
     return used_at
+
+
+def _use_throttled_where_alone(columns: SeriesColumns, slots: Slots, used_at: Ints) -> None:
+    """Set the newest minute of the throttled demand of each slot without a formula of its usage."""
+    indices = np.flatnonzero(used_at == NEVER).astype(np.int32)
+    selected = select_slots(slots, indices)
+    has_no_usage = ~columns.usages.has(selected)
+    indices, selected = indices[has_no_usage], selected[has_no_usage]
+    if indices.size:
+        used_at[indices] = columns.throttled.newest_minutes(columns.rings, selected)

@@ -39,6 +39,7 @@ def series_page(
         "row": row,
         "unobservable": why_unobservable_now(fleet, series),
         "bounded": bool(snapshot.bounded[series.slot]),
+        "throttled_alone": row.reports_throttling and bool(history.throttled_alone[-1]),
         "signal": signal,
         "limit": limit,
         "source": SOURCE_TEXTS[limit.source] if limit else "",

@@ -46,8 +46,12 @@ SAMPLES: Mapping[str, tuple[float, ...]] = {
     "A": (0.80, math.inf, 0.0, NAN),  # an incomplete minute, already above the band
     "S": (0.50, math.inf, 1.0, NAN),  # an incomplete minute, already throttled
     "q": (0.10, 0.10, 0.0, math.inf),  # below the band; another series is unknown
+    "o": (NAN, NAN, 0.0, NAN, True),  # throttled demand alone is judged: there is none
+    "O": (NAN, NAN, 1.0, NAN, True),  # likewise, and there is some
+    "x": (NAN, NAN, NAN, NAN, True),  # likewise, and it is unknown: no sample
+    "Q": (NAN, math.inf, 0.0, NAN, True),  # likewise, none so far in an incomplete minute
 }
-UNTOLD = "?mz_"  # samples that tell nothing of throttling, or are none
+UNTOLD = "?mz_x"  # samples that tell nothing of throttling, or are none
 PENDING_FOR = {Rule.BELOW: 3, Rule.ABOVE: 2, Rule.NEAR: 2, Rule.SATURATED: 0}
 KEEP_FIRING_FOR = {Rule.BELOW: 2, Rule.ABOVE: 2, Rule.NEAR: 2, Rule.SATURATED: 3}
 STALE_AFTER = 5
@@ -73,8 +77,10 @@ def make_criteria(
 def samples(letters: Iterable[str]) -> Samples:
     """Return the samples of one minute, a letter for each series."""
     values = [SAMPLES[letter] for letter in letters]
-    rows = [one if len(one) > 2 else (one[0], one[0], one[1], NAN) for one in values]
-    return Samples(*np.array(rows, np.float32).reshape(-1, 4).T)
+    rows = [one[:4] if len(one) > 2 else (one[0], one[0], one[1], NAN) for one in values]
+    throttled_alone = np.array([len(one) > 4 for one in values], np.bool_)
+    utilization, upper_bound, throttled, busiest = np.array(rows, np.float32).reshape(-1, 4).T
+    return Samples(utilization, upper_bound, throttled, busiest, throttled_alone)
 
 
 def durations_of(rule: Rule) -> AlertDurations:
@@ -89,6 +95,7 @@ def breach(letter: str, rule: Rule) -> Breach | None:
         return None
     certain = rule is Rule.BELOW or not one.provisional[0]
     certain &= rule is not Rule.SATURATED or not np.isnan(one.throttled[0])
+    certain &= rule is Rule.SATURATED or not one.throttled_alone[0]
     enter, stay = (bool(breaches(one, make_criteria(1), margin)[rule, 0]) for margin in (0, MARGIN))
     return Breach(enter, stay, certain)
 

@@ -51,6 +51,7 @@ LETTERS = {
     "c": (0.95, 0.0),
     "s": (1.00, 60.0),
     "?": (0.50, 0.0),
+    "_": (0.0, 0.0),
 }
 UNREAD_THROTTLES = "?"
 LETTER_OF_KIND = {
@@ -162,14 +163,17 @@ class Stage:
         )
 
     def write(self, series: Series, minute: int, letter: str) -> None:
-        """Write the sample of a minute, and mark the minute as read. `_` writes no sample."""
-        rows = self.fleet.metrics(series.key.cell)
-        metrics = () if letter == "_" else (traffic,) if letter == UNREAD_THROTTLES else (traffic, refused)
-        if metrics:
-            row = np.array([rows[metric_query(one.of(StreamName=series.key.id))] for one in metrics])
-            values = (np.array(LETTERS[letter]) * (LIMIT * 60, 1)).astype(np.float32)[: row.size]
-            self.fleet.rings.write(row, np.full(row.size, minute), values)
-            self.fleet.rings.mark_read(row, minute)
+        """Write the sample of a minute, and mark the minute as read. `_` writes no sample.
+
+        Metrics that no series uses have none.
+        """
+        rows, (used, throttled) = self.fleet.metrics(series.key.cell), LETTERS[letter]
+        points = {"_": [], UNREAD_THROTTLES: [(traffic, used * LIMIT * 60)]}
+        for metric, value in points.get(letter, [(traffic, used * LIMIT * 60), (refused, throttled)]):
+            row = rows.get(metric_query(metric.of(StreamName=series.key.id)))
+            if row is not None:
+                self.fleet.rings.write(np.array([row]), np.array([minute]), np.array([value], np.float32))
+                self.fleet.rings.mark_read(np.array([row]), minute)
 
     async def process(self, seconds: float = 0) -> list[Notice]:
         """Advance the clock, judge the fleet, run the engine, and return the notices that receivers got."""

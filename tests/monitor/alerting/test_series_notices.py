@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from collectors.base import Resource
+from collectors.base import Resource, Unobservable
 from monitor.alerting.series_notices import IDLE_REMEDY, NoticeDetails, limit_changed, series_notice
 from monitor.alerting.trend import Trend
 from monitor.fleet.key import Key
@@ -55,6 +55,7 @@ def row(what: str, resource: str, usage: float | None, limit: float | None, **ch
 CLICKS = row("kinesis.stream_write_bytes", "clicks", 3.64 * MIB, 4 * MIB, throttled=0.0)
 SHARDS = "Raise the shard count (UpdateShardCount, at most double, 10 times in 24 hours)."
 RISING = Trend("rising", 22)
+NO_METRIC = Unobservable("no metric tells the consumption of one partition")
 STREAM, LAMBDA = "Kinesis stream `clicks` (prod, eu-west-1)", "Lambda (prod, eu-west-1)"
 
 SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
@@ -132,6 +133,19 @@ SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
         None,
         f"{STREAM} writes 3.64 MiB/s of 4 MiB/s (91 %); 2.4 throttled/s (2.1 /s of it: hot key range). "
         "Remedy:",
+    ),
+    (
+        row("dynamodb.table_read_partition", "orders", None, 3000.0, throttled=5.0, unobservable=NO_METRIC),
+        {"zone": Zone.SATURATED},
+        None,
+        "DynamoDB table `orders` (prod, eu-west-1) has no observable usage; 5 throttled/s. Remedy:",
+    ),
+    (
+        row("dynamodb.table_read_partition", "orders", None, 3000.0, throttled=0.0, unobservable=NO_METRIC),
+        {"kind": NoticeKind.RESOLVED, "zone": Zone.SATURATED},
+        None,
+        "DynamoDB table `orders` (prod, eu-west-1) recovered after 42 min: it has no observable usage; "
+        "0 throttled/s.",
     ),
     (
         row("kinesis.on_demand_write_capacity", "clicks", 3 * MIB, None, throttled=2.0),

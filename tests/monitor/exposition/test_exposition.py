@@ -14,6 +14,8 @@ from collectors.base import Unobservable, per_second
 from monitor.exposition.exposition import CHUNK, Exposition
 from monitor.exposition.families import FAMILIES
 from monitor.fleet.fleet import Fleet
+from monitor.fleet.judge import judge
+from monitor.fleet.limits import why_unobservable_now
 from monitor.fleet.namespaces import NEVER
 from monitor.lib.label_names import exported_labels
 from rules.band import Zone
@@ -147,6 +149,36 @@ def test_each_known_cause_of_throttled_demand_has_a_sample() -> None:
         labels(**ORDERS, cause="hot key range"): 2.5,
         labels(**ORDERS, cause='an "other"'): 0.0,
     }
+
+
+def test_without_a_usage_there_is_throttled_demand_and_never_a_ratio() -> None:
+    fleet = Fleet()
+    series = add(fleet, key("orders"), usage=Unobservable("no metric tells the usage of one partition"))
+    for ago, points, zone in ((2, 0.0, None), (1, 120.0, 3.0)):
+        fleet.rings.write(np.array([0]), np.array([NOW - ago]), np.array([points], np.float32))
+        fleet.rings.mark_read(np.array([0]), NOW - ago)
+        judge(fleet, NOW)
+        assert of_series(published(fleet)) == {
+            "headroom_limit": {labels(**ORDERS, unit="bytes/s", source="api"): 1000.0},
+            "headroom_saturation": {labels(**ORDERS): points / 60},
+            "headroom_sample_timestamp_seconds": {labels(**ORDERS): (NOW - ago) * 60.0},
+        } | ({"headroom_zone": {labels(**ORDERS): zone}} if zone else {})
+    assert why_unobservable_now(fleet, series) == series.unobservable
+
+
+def test_without_a_limit_there_is_the_usage_and_throttled_demand() -> None:
+    fleet = Fleet()
+    rejected = per_second(refused)
+    add(fleet, key("orders"), replace(RULING, limit=None), usage=rejected, throttled=rejected)
+    for ago, points, zone in ((2, 0.0, None), (1, 120.0, 3.0)):
+        fleet.rings.write(np.array([0]), np.array([NOW - ago]), np.array([points], np.float32))
+        fleet.rings.mark_read(np.array([0]), NOW - ago)
+        judge(fleet, NOW)
+        assert of_series(published(fleet)) == {
+            "headroom_usage": {labels(**ORDERS, unit="bytes/s"): points / 60},
+            "headroom_saturation": {labels(**ORDERS): points / 60},
+            "headroom_sample_timestamp_seconds": {labels(**ORDERS): (NOW - ago) * 60.0},
+        } | ({"headroom_zone": {labels(**ORDERS): zone}} if zone else {})
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -142,7 +142,8 @@ def alone(fleet: Fleet, model: Model, place: int, now: int) -> Judged:
         for some in (fleet.usages, fleet.throttled, fleet.upper_bounds, fleet.served)
     )
     oldest, nothing = now - int(fleet.stale_after[place]), NOW - 10 * WINDOW
-    used_at = told(model, usages) if usages else nothing
+    dated = usages or refusals  # throttled demand alone is judged where no metric tells the usage
+    used_at = told(model, dated) if dated else nothing
     if bounds and used_at - RECENT_MINUTES < told(model, bounds) < used_at:
         used_at = told(model, bounds)
     usage = result(model, usages, used_at) if usages else NAN

@@ -389,6 +389,17 @@ async def test_an_unchanged_page_is_not_sent_again(server: Server, client: httpx
     assert gzip.decompress(raw).decode() == changed.text
 
 
+async def test_a_series_without_a_usage_says_what_is_judged(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    series = add(server.fleet, key("orders"), usage=Unobservable("no metric tells it"))
+    judged(server.fleet, series, Zone.UNOBSERVABLE, saturation=0.0)
+    await server.publish()
+    words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
+    assert "no metric tells it" in words and "Throttled demand alone is judged." in words
+    assert "Nothing is throttled, as of" in words
+
+
 async def test_a_series_without_a_limit_says_so(server: Server, client: httpx.AsyncClient) -> None:
     series = add(server.fleet, key("orders"), replace(RULING, limit=None))
     judged(server.fleet, series, Zone.UNOBSERVABLE)
