@@ -1,8 +1,10 @@
-"""Ctrl-C ends a coroutine, however this takes its cancellation."""
+"""Ctrl-C ends a command, though its event loop only waits, and however it takes its cancellation."""
 
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from monitor.cli.interruptible import run_interruptible
+from tests.processes import ROOT
 
 
 async def waiting() -> None:
@@ -55,3 +58,27 @@ def test_an_error_of_its_own_stays(coroutine: Any, error: type[BaseException]) -
 def test_without_a_signal_its_result_is_returned() -> None:
     started: Coroutine[Any, Any, int] = returning()
     assert run_interruptible(started) == 1
+
+
+SCRIPT = """
+import asyncio, signal, threading
+from monitor.cli.interruptible import run_interruptible
+
+async def wait():
+    loop = asyncio.get_running_loop()
+    # A signal that another thread receives interrupts no system call of this one.
+    interrupt = lambda: signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    loop.call_later(0.1, lambda: threading.Timer(0.1, interrupt).start())
+    await asyncio.Event().wait()
+
+try:
+    run_interruptible(wait())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_a_signal_that_another_thread_receives_ends_it() -> None:
+    command = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=30)
+    assert done.stdout == "interrupted\n"
