@@ -88,11 +88,12 @@ $(BIN)/prometheus-alertmanager: | .venv/.installed
 bench: install
 	@set -e; for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
 
-## make dashboards   generate dashboards/ and docs/runbook.md from the catalogue
+## make dashboards   generate dashboards/, docs/runbook.md and the table in the README from the catalogue
 dashboards: install
 	$(BIN)/headroom dashboards prometheus
 	$(BIN)/headroom dashboards grafana
 	$(BIN)/headroom dashboards runbook
+	$(BIN)/python -m tests.signal_table
 
 ## make lock         update the lock files for pyproject.toml; pinned versions stay (delete the files to upgrade all)
 lock: | .venv/bin/pip

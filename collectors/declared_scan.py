@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from jmespath.exceptions import JMESPathError
-
 from collectors.base import Aws, Observed
 from collectors.declaration import (
     ACCOUNT_KIND,
@@ -196,7 +194,7 @@ class _Run:
         """The resource to report for an item that could not be read: the parent's, where it has no id."""
         try:
             return self._resource(kind, found)
-        except (ExpressionError, JMESPathError):
+        except ExpressionError:
             return found[0].resource
 
     async def _describe(self, kind: str, found: Found) -> Node | None:

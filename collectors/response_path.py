@@ -12,6 +12,8 @@ from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions, signature
 from jmespath.parser import ParsedResult
 
+from collectors.expression import ExpressionError
+
 MAX_LENGTH = 1000  # characters of a path
 MAX_DEPTH = 60  # levels of its syntax tree
 
@@ -67,8 +69,14 @@ class ResponsePath:
         return f"ResponsePath({self.text!r})"
 
     def search(self, value: Any) -> Any:
-        """Return what the path yields of a value; None for nothing. Raises JMESPathError for a wrong type."""
-        return self._compiled.search(value, options=OPTIONS)
+        """Return what the path yields of a value; None for nothing.
+
+        Raises ExpressionError for a value of another type than a function takes.
+        """
+        try:
+            return self._compiled.search(value, options=OPTIONS)
+        except JMESPathError as error:
+            raise ExpressionError(f"{self.text}: {error}") from None
 
 
 def _compiled(text: str) -> ParsedResult:

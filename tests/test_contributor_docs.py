@@ -14,17 +14,19 @@ import pytest
 from tests.test_readme import README
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("docs/add-a-receiver.md", "docs/add-a-config-key.md")
+PAGES = ("docs/add-a-service.md", "docs/add-a-receiver.md", "docs/add-a-config-key.md")
 COPIED = ("monitor", "collectors", "rules", "dashboards", "tests", "docs", "README.md", "pyproject.toml")
 PYTEST_TIMEOUT = 120  # seconds, on a slow and busy machine
-NAMED_FILE = re.compile(r"^`([\w/.-]+)`:\n\n((?:```(?:python|diff)\n.*?```\n\n)+)", re.DOTALL | re.MULTILINE)
-BLOCK = re.compile(r"```(python|diff)\n(.*?)```", re.DOTALL)
+NAMED_FILE = re.compile(
+    r"^`([\w/.-]+)`:\n\n((?:```(?:python|yaml|diff)\n.*?```\n\n)+)", re.DOTALL | re.MULTILINE
+)
+BLOCK = re.compile(r"```(python|yaml|diff)\n(.*?)```", re.DOTALL)
 
 each_page = pytest.mark.parametrize("page", PAGES)
 
 
 def blocks(page: str) -> Iterator[tuple[str, str, str]]:
-    """Yield the examples of a page: the file, `python` for a new one or `diff` for a change, and the text."""
+    """Yield the examples of a page: the file, its language (`diff` for a change), and the text."""
     for path, text in NAMED_FILE.findall((ROOT / page).read_text("utf-8")):
         yield from ((path, *one) for one in BLOCK.findall(text))
 
@@ -51,7 +53,7 @@ def project(tmp_path: Path) -> Path:
 def test_the_files_that_it_names_exist(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     named = set(re.findall(r"`((?:\w[\w.-]*/)+[\w-]+\.\w+)`", text))
-    new = {path for path, kind, _ in blocks(page) if kind == "python"}
+    new = {path for path, kind, _ in blocks(page) if kind != "diff"}
     assert named > new
     assert [path for path in sorted(named) if (ROOT / path).exists() is (path in new)] == []
     for names, path in re.findall(r"((?:`\w+`(?:, )?)+) in `([\w/]+\.py)`", text):
@@ -64,7 +66,7 @@ def test_the_files_that_it_names_exist(page: str) -> None:
 def test_its_example_passes_the_tests_that_it_names(page: str, project: Path) -> None:
     for path, kind, text in blocks(page):
         file = project / path
-        file.write_text(text if kind == "python" else changed(file.read_text("utf-8"), text), "utf-8")
+        file.write_text(changed(file.read_text("utf-8"), text) if kind == "diff" else text, "utf-8")
     (arguments,) = re.findall(r"```sh\n.venv/bin/pytest (.*)\n```", (ROOT / page).read_text("utf-8"))
     command = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *shlex.split(arguments))
     environ = {**os.environ, "PYTHONPATH": str(project)}

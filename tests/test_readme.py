@@ -9,18 +9,13 @@ from monitor.aws.telemetry import AwsTelemetry
 from monitor.cost.telemetry import CostTelemetry
 from monitor.exposition.exposition import HEADERS
 from monitor.lib.telemetry import ProcessTelemetry
-from monitor.report.catalogue import as_markdown
-from tests.registries import REGISTRY
+from tests.signal_table import with_signal_table
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
 
 def test_every_signal_has_its_row() -> None:
-    """When this fails, copy the output of `headroom catalogue --format markdown` between the two marks."""
-    _, _, rest = README.partition("<!-- signals: `headroom catalogue --format markdown` -->\n")
-    table, mark, _ = rest.partition("\n<!-- end of signals -->")
-    assert mark
-    assert table == as_markdown(REGISTRY.signals)
+    assert with_signal_table(README) == README, "run `make dashboards`"
 
 
 def test_every_exported_family_is_named() -> None:

@@ -82,6 +82,19 @@ async def run_case(case: Case, collector: Collector) -> tuple[dict[str, dict[str
     return found, [*failures, *map(failure_text, aws.scan.failures)]
 
 
+def differences(found: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
+    """What is found and not expected, or the other way round: one line for each field of a series."""
+    series = {name: (found.get(name), expected.get(name)) for name in [*expected, *found]}
+    lines = [f"{name}: expected, not found" for name, (one, _) in series.items() if one is None]
+    lines += [f"{name}: found {one}, not expected" for name, (one, other) in series.items() if other is None]
+    for name, (one, other) in series.items():
+        if one is not None and other is not None:
+            for field in dict.fromkeys((*other, *one)):
+                if one.get(field) != other.get(field):
+                    lines.append(f"{name}: {field}: expected {other.get(field)}, found {one.get(field)}")
+    return lines
+
+
 def failure_text(failure: Any) -> str:
     """A failure as `RESOURCE: CODE`, or the code alone for the whole scan."""
     return f"{failure.resource}: {failure.code}" if failure.resource else failure.code

@@ -8,8 +8,8 @@ import pytest
 from botocore.model import ListShape, Shape
 from hypothesis import example, given
 from hypothesis import strategies as st
-from jmespath.exceptions import JMESPathError
 
+from collectors.expression import ExpressionError
 from collectors.response_path import MAX_LENGTH, ResponsePath
 from collectors.response_types import FieldsType, ListType, PathError, ScalarType, Type, item_of, type_of
 from tests.fake_aws import SERVICE_MODELS
@@ -264,7 +264,7 @@ def test_a_path_is_searched(path: str, value: Any, expected: Any) -> None:
 
 
 def test_an_answer_of_another_type_than_a_function_takes_is_an_error() -> None:
-    with pytest.raises(JMESPathError):
+    with pytest.raises(ExpressionError):
         ResponsePath("length(a)").search({})
 
 
@@ -292,5 +292,5 @@ def test_any_text_is_a_path_or_refused(text: str, value: Mapping[str, Any]) -> N
         return
     with suppress(PathError):
         type_of(path.parsed, output(TABLE))
-    with suppress(JMESPathError):
+    with suppress(ExpressionError):
         path.search(value)
