@@ -179,7 +179,8 @@ def test_the_texts_of_a_signal_do_not_repeat(signal: Signal) -> None:
 def test_advice_is_whole_sentences(signal: Signal) -> None:
     """A comma in an unquoted YAML list splits a sentence in two, without an error."""
     texts = [signal.why, signal.saturation, *signal.caveats, *signal.remedy]
-    assert [text for text in texts if not text.endswith(".") or text.count("(") != text.count(")")] == []
+    parts = [text for text in texts if not text.endswith(".") or text.count("(") != text.count(")")]
+    assert parts == [], "no sentences; one with a comma stands on a line of its own, after `- `"
 
 
 @each_signal

@@ -7,7 +7,7 @@ import pytest
 from collectors.builtin import builtin_registry, registry_with
 from collectors.declaration_file import DeclarationError
 
-DECLARATION = """service: sns
+DECLARATION = """service: ours
 namespace: AWS/SNS
 resources:
   topic:
@@ -17,7 +17,7 @@ signals:
   topics:
     usage: count(topic)
 """
-ENTRY = """service: sns
+ENTRY = """service: ours
 title: Amazon SNS
 signals:
   topics:
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     """A folder with a declaration and its entry in the catalogue."""
     for name, text in (("collectors", DECLARATION), ("rules", ENTRY)):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "sns.yaml").write_text(text)
+        (tmp_path / name / "ours.yaml").write_text(text)
     return tmp_path
 
 
@@ -56,8 +56,8 @@ def change(file: Path, old: str, new: str) -> None:
 
 def test_own_services_follow_the_built_in_ones(folder: Path) -> None:
     registry = registry_with(folder)
-    assert registry.service_names == (*builtin_registry().service_names, "sns")
-    assert registry.signal("sns", "topics").title == "Topics"
+    assert registry.service_names == (*builtin_registry().service_names, "ours")
+    assert registry.signal("ours", "topics").title == "Topics"
 
 
 def test_without_a_folder_there_are_the_built_in_services(tmp_path: Path) -> None:
@@ -65,17 +65,17 @@ def test_without_a_folder_there_are_the_built_in_services(tmp_path: Path) -> Non
 
 
 def test_problems_of_all_files_are_told_at_once_with_their_lines(folder: Path) -> None:
-    change(folder / "collectors" / "sns.yaml", "ListTopics", "ListTopic")
-    change(folder / "rules" / "sns.yaml", "kind: quota", "kind: quotta")
-    change(folder / "rules" / "sns.yaml", "unit: topics", "unit: topics/m")
-    (folder / "collectors" / "mq.yaml").write_text("")
-    (folder / "rules" / "mq.yaml").write_text("a: [")
+    change(folder / "collectors" / "ours.yaml", "ListTopics", "ListTopic")
+    change(folder / "rules" / "ours.yaml", "kind: quota", "kind: quotta")
+    change(folder / "rules" / "ours.yaml", "unit: topics", "unit: topics/m")
+    (folder / "collectors" / "others.yaml").write_text("")
+    (folder / "rules" / "others.yaml").write_text("a: [")
     expected = [
-        "collectors/mq.yaml:1: file: expected a mapping of service, scope, ",
-        "collectors/sns.yaml:5: resources.topic.list.call: no operation of sns ListTopic; did you mean ",
-        "rules/mq.yaml: did not find expected node content (line 2, column 1)",
-        "rules/sns.yaml:6: signals.topics.unit: expected a unit ",
-        "rules/sns.yaml:7: signals.topics.kind: expected 'quota', 'provisioned' or 'fixed', found 'quotta'",
+        "collectors/others.yaml:1: file: expected a mapping of service, scope, ",
+        "collectors/ours.yaml:5: resources.topic.list.call: no operation of sns ListTopic; did you mean ",
+        "rules/others.yaml: did not find expected node content (line 2, column 1)",
+        "rules/ours.yaml:6: signals.topics.unit: expected a unit ",
+        "rules/ours.yaml:7: signals.topics.kind: expected 'quota', 'provisioned' or 'fixed', found 'quotta'",
     ]
     found = problems(folder)
     assert [one for one, start in zip(found, expected, strict=True) if not one.startswith(start)] == []
@@ -84,23 +84,23 @@ def test_problems_of_all_files_are_told_at_once_with_their_lines(folder: Path) -
 @pytest.mark.parametrize("name", ["collectors", "rules"])
 def test_a_service_has_two_files(folder: Path, name: str) -> None:
     other = {"collectors": "rules", "rules": "collectors"}[name]
-    (folder / name / "sns.yaml").unlink()
+    (folder / name / "ours.yaml").unlink()
     assert problems(folder) == [
-        f"{other}/sns.yaml:1: file: expected a second file {name}/sns.yaml, found none"
+        f"{other}/ours.yaml:1: file: expected a second file {name}/ours.yaml, found none"
     ]
 
 
 def test_a_service_has_the_name_of_its_files(folder: Path) -> None:
-    change(folder / "rules" / "sns.yaml", "service: sns", "# A comment.\nservice: sms")
+    change(folder / "rules" / "ours.yaml", "service: ours", "# A comment.\nservice: hours")
     assert problems(folder) == [
-        "rules/sns.yaml:2: service: expected sns, the name of the file, found sms",
+        "rules/ours.yaml:2: service: expected ours, the name of the file, found hours",
     ]
 
 
 def test_the_name_of_a_built_in_service_is_taken(folder: Path) -> None:
     for name in ("collectors", "rules"):
-        change(folder / name / "sns.yaml", "service: sns", "service: sqs")
-        (folder / name / "sns.yaml").rename(folder / name / "sqs.yaml")
+        change(folder / name / "ours.yaml", "service: ours", "service: sqs")
+        (folder / name / "ours.yaml").rename(folder / name / "sqs.yaml")
     assert problems(folder) == [
         f"{name}/sqs.yaml:1: service: expected another name, as it is a built-in service"
         for name in ("collectors", "rules")
@@ -108,11 +108,11 @@ def test_the_name_of_a_built_in_service_is_taken(folder: Path) -> None:
 
 
 def test_both_files_have_the_same_signals(folder: Path) -> None:
-    change(folder / "rules" / "sns.yaml", "  topics:", "  topic:")
+    change(folder / "rules" / "ours.yaml", "  topics:", "  topic:")
     assert problems(folder) == [
-        "collectors/sns.yaml:8: signals.topics: expected a signal of rules/sns.yaml, found topics; "
+        "collectors/ours.yaml:8: signals.topics: expected a signal of rules/ours.yaml, found topics; "
         "did you mean topic?",
-        "rules/sns.yaml:4: signals.topic: expected a signal of collectors/sns.yaml, found topic; "
+        "rules/ours.yaml:4: signals.topic: expected a signal of collectors/ours.yaml, found topic; "
         "did you mean topics?",
     ]
 
@@ -120,17 +120,17 @@ def test_both_files_have_the_same_signals(folder: Path) -> None:
 def test_files_that_nothing_reads_are_told(folder: Path) -> None:
     (folder / "rules" / "catalogue").mkdir()
     (folder / "rules" / "..data").mkdir()  # as Kubernetes mounts a ConfigMap
-    (folder / "rules" / "mq.yml").write_text(ENTRY)
-    (folder / "mq.yaml").write_text(DECLARATION)
+    (folder / "rules" / "others.yml").write_text(ENTRY)
+    (folder / "others.yaml").write_text(DECLARATION)
     (folder / "README.md").write_text("Our own services.")
     assert problems(folder) == [
-        "mq.yaml:1: file: expected in collectors or rules",
-        "rules/mq.yml:1: file: expected the ending .yaml",
+        "others.yaml:1: file: expected in collectors or rules",
+        "rules/others.yml:1: file: expected the ending .yaml",
     ]
 
 
 def test_a_file_that_cannot_be_read_is_told(folder: Path) -> None:
-    (folder / "rules" / "sns.yaml").unlink()
-    (folder / "rules" / "sns.yaml").mkdir()
+    (folder / "rules" / "ours.yaml").unlink()
+    (folder / "rules" / "ours.yaml").mkdir()
     (problem,) = problems(folder)
-    assert problem.startswith("rules/sns.yaml: cannot be read: ")
+    assert problem.startswith("rules/ours.yaml: cannot be read: ")

@@ -113,7 +113,8 @@ def test_a_wrong_template_is_a_problem(given: dict[str, Any], line: str) -> None
 
 @pytest.mark.parametrize("signal", [signal.id for signal in REGISTRY.signals])
 def test_every_signal_of_a_resource_has_a_console(signal: str) -> None:
-    assert REGISTRY.services[signal.partition(".")[0]].console
+    service = signal.partition(".")[0]
+    assert REGISTRY.services[service].console, f"rules/catalogue/{service}.yaml has no `console`"
     (address,) = Links().for_series(key(signal, "a/b"), REGISTRY).values()
     assert "{" not in address
 

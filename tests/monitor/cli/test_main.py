@@ -91,12 +91,12 @@ def test_a_wrong_file_in_the_users_catalogue_is_a_line_for_each_problem(
     command: list[str], elsewhere: Path
 ) -> None:
     (elsewhere / "catalogue.d" / "rules").mkdir(parents=True)
-    (elsewhere / "catalogue.d" / "rules" / "sns.yaml").touch()
+    (elsewhere / "catalogue.d" / "rules" / "ours.yaml").touch()
     result = headroom(*command)
     assert (result.exit_code, result.stdout) == (2, "")
     assert [line.partition(", found")[0] for line in result.stderr.splitlines()] == [
-        "catalogue.d/rules/sns.yaml:1: file: expected a mapping of service, title, console, signals",
-        "catalogue.d/rules/sns.yaml:1: file: expected a second file catalogue.d/collectors/sns.yaml",
+        "catalogue.d/rules/ours.yaml:1: file: expected a mapping of service, title, console, signals",
+        "catalogue.d/rules/ours.yaml:1: file: expected a second file catalogue.d/collectors/ours.yaml",
     ]
 
 
