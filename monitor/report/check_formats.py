@@ -21,7 +21,7 @@ from monitor.render.markdown import code_span, escape_markdown
 from monitor.render.sparkline import LEGEND, LENGTH, sparkline
 from monitor.render.styles import STYLES
 from monitor.render.text import usage_of_limit
-from monitor.report.blind_spots import has_no_usage, unobservable_by_reason
+from monitor.report.blind_spots import has_no_numbers, unobservable_by_reason
 
 PIPED_WIDTH = 2**20  # characters, more than any line has: without a terminal, no line is wrapped
 FORMULA_PREFIXES = ("=", "+", "-", "@")  # a spreadsheet evaluates cells that start with one
@@ -116,7 +116,7 @@ def usage_text(row: Row) -> str:
 
 def observable_rows(report: Report) -> list[Row]:
     """Return the rows that have something to show beside the reason why they are unobservable."""
-    return [row for row in report.rows if not has_no_usage(row)]
+    return [row for row in report.rows if not has_no_numbers(row)]
 
 
 def unobservable_entries(report: Report) -> Iterator[tuple[str, str, str]]:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -163,6 +164,14 @@ def test_a_usage_that_is_only_bounded_is_a_range() -> None:
     said = printed("table", Report([BOUNDED], []))
     assert "12.3k to 123k calls/s" in said
     assert "Unobservable series" not in said
+
+
+def test_throttled_demand_is_shown_without_a_usage() -> None:
+    throttled = replace(hidden("orders"), zone=Zone.SATURATED, throttled=3.2)
+    said = printed("table", Report([throttled, hidden("media")], []))
+    table, _, unobservable = said.partition("Unobservable series")
+    assert re.search(r"saturated \(3.2/s throttled\) +- +- ", table)
+    assert "of media" in unobservable and "orders" not in unobservable
 
 
 def test_on_a_terminal_zones_are_coloured_and_nothing_is_lost_however_narrow_it_is(
