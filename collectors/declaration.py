@@ -32,6 +32,8 @@ def _path(value: Any) -> ResponsePath:
 
 
 def _expression(value: Any) -> Expression:
+    if not isinstance(value, str | int | float):  # a number, or true or false, is itself
+        raise ValueError(f"expected an expression, found {value!r}")
     return parse_expression(value if isinstance(value, str) else repr(value))
 
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from collectors import amounts
 from monitor.lib.errors import HeadroomError
+from rules.model_file import suggestion
 
 MAX_LENGTH = 1000  # characters of an expression
 MAX_DEPTH = 60  # levels of an expression, such as the terms of a sum
@@ -228,7 +229,8 @@ class _Parser:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in FUNCTIONS or node.keywords:
             known = ", ".join(sorted(FUNCTIONS))
-            raise ExpressionError(f"expected one of the functions {known}, found {ast.unparse(node)!r}")
+            hint = suggestion(name, FUNCTIONS)
+            raise ExpressionError(f"expected one of the functions {known}, found {ast.unparse(node)!r}{hint}")
         try:
             inspect.signature(FUNCTIONS[name]).bind(*node.args)
         except TypeError as error:
