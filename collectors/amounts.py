@@ -1,13 +1,16 @@
-"""Arithmetic with numbers and metrics: where an operand is a metric or a usage, the result is a usage."""
+"""Arithmetic with numbers and metrics: where an operand is a metric or a usage, the result is a usage.
+
+Raises TypeError for operands of the wrong type, and OverflowError for a result that no float can hold.
+"""
 
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from collectors.base import PER_MINUTE, Metric, Op, Usage
+from collectors.base import PER_MINUTE, Metric, Op, Term, Usage
 
 Amount = float | Metric | Usage
-Term = tuple[Metric | Usage, float]  # with its weight
+WeightedTerm = tuple[Term, float]
 
 
 def is_metric(value: Any) -> bool:
@@ -21,7 +24,7 @@ def usage_of(value: Metric | Usage) -> Usage:
 
 
 def add(left: Any, right: Any) -> Any:
-    """Return the sum of two amounts."""
+    """Return the sum of two amounts, or of two texts."""
     if is_metric(left) and is_metric(right):
         return _sum([left, right])
     if is_metric(right):
@@ -94,6 +97,10 @@ def _reduced(
     of_numbers: Callable[[Iterable[Any]], Any],
     empty: float | None = None,
 ) -> Any:
+    """Return the reduction of values, or of the items of a single list; None if one is unknown.
+
+    empty: the result for an empty list.
+    """
     items = values[0] if len(values) == 1 and isinstance(values[0], list | None) else list(values)
     if items is None or None in items:
         return None
@@ -108,13 +115,13 @@ def _sum(items: list[Any]) -> Usage:
     return Usage(Op.SUM, tuple(terms), offset=sum(one.offset for one in usages if one.op is Op.SUM))
 
 
-def _flat_terms(value: Usage) -> Iterable[Term]:
+def _flat_terms(value: Usage) -> Iterable[WeightedTerm]:
     """The terms of a sum, or any other usage as a single term."""
     return value.terms if value.op is Op.SUM else [(value, 1.0)]
 
 
-def _term(value: Any) -> Term:
-    """Return an amount as one term: a weighted metric instead of a sum of that alone."""
+def _term(value: Any) -> WeightedTerm:
+    """Return a metric or usage as one term; the term of a sum that has only one and no offset."""
     usage = _metric(value)
     if usage.op is Op.SUM and len(usage.terms) == 1 and not usage.offset:
         return usage.terms[0]

@@ -1,4 +1,4 @@
-"""The services that come with Headroom, and those that a user's folder declares."""
+"""Reads the services that come with Headroom, and those that a user's folder declares."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -15,7 +15,7 @@ from rules.limits import CATALOGUE_FOLDER
 DECLARATIONS_FOLDER = Path(__file__).parent
 USER_FOLDER = "catalogue.d"  # beside the configuration file
 
-# In the order in which they are charged for a metric that several read; the declared services follow.
+# In order of precedence: the first that reads a metric is charged for it. The declared services follow.
 IN_PYTHON = (apigateway.COLLECTOR, lambda_.COLLECTOR, s3.COLLECTOR, kinesis.COLLECTOR)
 
 
@@ -31,7 +31,9 @@ def builtin_registry() -> Registry:
 
 
 def registry_with(folder: Path) -> Registry:
-    """Return the built-in services, and those that a folder declares in `collectors/` and `rules/`.
+    """Return a registry of the built-in services and those that a folder declares, if it exists.
+
+    Declarations are in its `collectors/`, entries of the catalogue in its `rules/`.
 
     Raises DeclarationError with every problem of its files.
     """
@@ -52,7 +54,7 @@ def registry_with(folder: Path) -> Registry:
 
 
 def _misplaced_files(folder: Path) -> Iterator[str]:
-    """Yield the YAML files that nothing reads; hidden ones are those that Kubernetes or editors put there."""
+    """Yield a problem for each YAML file that nothing reads. Kubernetes and editors put hidden ones there."""
     for path in sorted((*folder.glob("*"), *folder.glob("*/*"))):
         if path.name.startswith(".") or path.suffix not in (".yaml", ".yml"):
             continue

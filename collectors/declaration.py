@@ -1,6 +1,7 @@
-"""The model of a declared service: `collectors/<service>.yaml`, which says how its resources are seen.
+"""The model of `collectors/<service>.yaml`, a declaration of how the resources of a service are read.
 
-What the signals mean is in `rules/catalogue/<service>.yaml`. `collectors.declared` makes a collector of it.
+What its signals mean is in `rules/catalogue/<service>.yaml`. `collectors.declared` makes a collector of a
+declaration.
 """
 
 import re
@@ -22,7 +23,7 @@ STATISTIC = (
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 ID = "id"  # the fact that every resource has
-PATH_NAMES = frozenset({"region", "account_id", "partition"})  # of the cell, in every template
+PATH_NAMES = frozenset({"region", "account_id", "partition"})  # known in every template and expression
 
 
 def _path(value: Any) -> ResponsePath:
@@ -44,11 +45,11 @@ def _call(value: Any) -> Any:
 
 
 def _by_cause(value: Any) -> Any:
-    return value if isinstance(value, dict) else {"": value}
+    return value if isinstance(value, dict) else {"": value}  # one expression for all causes has no name
 
 
 Name = Annotated[str, Field(pattern=rf"^{NAME.pattern}$")]
-Path = Annotated[ResponsePath, PlainValidator(_path)]
+JmesPath = Annotated[ResponsePath, PlainValidator(_path)]
 Formula = Annotated[Expression, PlainValidator(_expression)]
 Operation = Annotated[tuple[str, str], BeforeValidator(_call)]
 Text = Annotated[str, Field(min_length=1)]
@@ -63,8 +64,9 @@ class DeclarationModel(BaseModel):
 class MetricDeclaration(DeclarationModel):
     """A CloudWatch metric.
 
-    name: where it differs from the key. namespace: where it differs from the service's. absent: what a
-    missing point means. dimensions: where they differ from those of the signal's resource.
+    name: where it differs from the key. namespace: where it differs from the service's. stat: CloudWatch's
+    statistic. period: seconds. absent: what a missing point means. dimensions: templates, where they differ
+    from those of the signal's resource.
     """
 
     name: Text | None = None
@@ -77,30 +79,34 @@ class MetricDeclaration(DeclarationModel):
 
 
 class CallDeclaration(DeclarationModel):
-    """A call, and the facts that its response tells.
+    """A call, and the facts that are taken from its response.
 
-    call: client and operation. params: with `{name}` for ids and facts; first: those of the first page alone.
-    items: the path of the items in each page; the facts are then those of the list of all items. when: a
-    condition over facts; otherwise the call is not made. rate: calls per
-    second. A call that fails costs the signals that use its facts.
+    call: client and operation. params: with `{name}` for ids and facts. first: further ones, for the first
+    page alone. items: the path of the items in each page; the facts are then taken from the list of all
+    items. when: a condition over facts; where it does not hold, the call is not made and its facts are None.
+    rate: calls per second that Headroom allows itself. Where a call fails, the signals that use its facts
+    have no new series.
     """
 
     call: Operation
     params: Mapping[str, Any] = {}
     first: Mapping[str, Any] = {}
-    items: Path | None = None
-    facts: Mapping[Name, Path] = {}
+    items: JmesPath | None = None
+    facts: Mapping[Name, JmesPath] = {}
     when: Formula | None = None
     rate: Annotated[float, Field(ge=1)] | None = None
 
 
 class ListDeclaration(DeclarationModel):
-    """Where resources are listed: a call with `items`, or a fact of the parent that holds their items."""
+    """Where resources are listed: a call with `items`, or a fact of the parent that holds their items.
+
+    params, first, items, rate: as those of a CallDeclaration.
+    """
 
     call: Operation | None = None
     params: Mapping[str, Any] = {}
     first: Mapping[str, Any] = {}
-    items: Path | None = None
+    items: JmesPath | None = None
     fact: Name | None = None
     rate: Annotated[float, Field(ge=1)] | None = None
 
@@ -108,27 +114,27 @@ class ListDeclaration(DeclarationModel):
 class ResourceDeclaration(DeclarationModel):
     """A kind of resource.
 
-    parent: the kind that it is a part of. list: where its items are found. where: which items count. id,
-    name: of an item. facts: what an item tells. calls: further calls for each resource, in order. values:
-    expressions over facts. refers: other kinds, by the fact with the id of the resource referred to.
-    dimensions: of its metrics. created: the fact with the time when it was created. zone: the fact with its
-    Availability Zone. tags: the path of its tags in an item, as lists of keys and values or a mapping. arn:
-    its template.
+    parent: the kind that it is a part of. list: where its items are found. where: a path that is true for the
+    items that count. id, name, facts: paths into an item. calls: further calls for each resource, in order.
+    values: expressions over facts. refers: other kinds, each with the name of the fact that holds the id of
+    the resource referred to. dimensions: the templates of those of its metrics. created: the fact with the
+    time when it was created. zone: the fact with its Availability Zone. tags: the path of its tags in an
+    item, a list of keys and values or a mapping. arn: the template of its ARN.
     """
 
     parent: Name | None = None
     list: ListDeclaration | None = None
-    where: Path | None = None
-    id: Path = Field(default_factory=lambda: _path("@"))
-    name: Path | None = None
-    facts: Mapping[Name, Path] = {}
+    where: JmesPath | None = None
+    id: JmesPath = Field(default_factory=lambda: _path("@"))
+    name: JmesPath | None = None
+    facts: Mapping[Name, JmesPath] = {}
     calls: tuple[CallDeclaration, ...] = ()
     values: Mapping[Name, Formula] = {}
     refers: Mapping[Name, Name] = {}
     dimensions: Mapping[str, Text] = {}
     created: Name | None = None
     zone: Name | None = None
-    tags: Path | None = None
+    tags: JmesPath | None = None
     arn: Text | None = None
 
     def fact_names(self) -> Iterator[str]:
@@ -140,7 +146,10 @@ class ResourceDeclaration(DeclarationModel):
 
 
 class UnobservableDeclaration(DeclarationModel):
-    """When a usage cannot be observed, why, and the command that makes it observable."""
+    """When a usage cannot be observed or is only a part of what is limited, why, and what enables it.
+
+    when: always, without it. enable: the template of a shell command.
+    """
 
     when: Formula | None = None
     reason: Text
@@ -148,7 +157,7 @@ class UnobservableDeclaration(DeclarationModel):
 
 
 class SignalDeclaration(DeclarationModel):
-    """How a signal is seen; the fields are those of `collectors.base.Observed`, as expressions.
+    """How a signal is read; the fields are those of `collectors.base.Observed`, as expressions.
 
     resource: the kind that has the limit. when: for which resources the signal exists. throttled: an
     expression, or one for each cause. bound: why `usage` is only a lower bound of what is limited. judged:
@@ -185,7 +194,8 @@ class Declaration(DeclarationModel):
     """A declared service.
 
     delay: minutes until its metrics are complete (see `Collector.publication_delay`). scope: `global` for a
-    service that is read once per account and partition. namespace: of its metrics.
+    service that is read once per account and partition. namespace: of its metrics. tables: numbers by key,
+    for expressions such as `limits[node_type]`.
     """
 
     service: Name
@@ -210,7 +220,10 @@ class Declaration(DeclarationModel):
         )
 
     def lineage(self, kind: str) -> tuple[str, ...]:
-        """The kinds of a resource's path, its own last; empty for the whole account."""
+        """The kinds of a resource's path, its own last; empty for the whole account.
+
+        Expects known parents without a cycle, see `collectors.declaration_problems`.
+        """
         if kind == ACCOUNT_KIND:
             return ()
         parent = self.resources[kind].parent

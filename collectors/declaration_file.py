@@ -20,23 +20,24 @@ class DeclarationError(HeadroomError, ValueError):
 
 
 def read_declaration(path: Path, further_check: Check | None = None) -> Declaration:
-    """Read the declaration of a service. Raises DeclarationError with all its problems."""
+    """Read the declaration of a service. Raises DeclarationError with all its problems, and OSError."""
     with path.open("rb") as file:
         return parse_declaration(file.read(MAX_FILE_SIZE + 1), path.name, further_check)
 
 
 def parse_declaration(content: bytes, file: str, further_check: Check | None = None) -> Declaration:
     """Parse a declaration; `file` is its name in messages. Raises DeclarationError with all its problems."""
-    read = declaration_file(content, file, further_check)
-    if read.model is None:
-        raise DeclarationError(read.problems)
-    return read.model
+    parsed = declaration_file(content, file, further_check)
+    if parsed.model is None:
+        raise DeclarationError(parsed.problems)
+    return parsed.model
 
 
 def declaration_file(content: bytes, name: str, further_check: Check | None = None) -> ModelFile[Declaration]:
-    """Return a file with a declaration, and its problems.
+    """Return the file of a declaration, with its problems.
 
-    further_check: of what has no other problems, such as `collectors.declaration_models.model_problems`.
+    further_check: made where there are no other problems; such as
+    `collectors.declaration_models.model_problems`.
     """
 
     def check(declaration: Declaration) -> Iterator[Problem]:

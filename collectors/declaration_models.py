@@ -1,4 +1,4 @@
-"""Holds a declaration against botocore's models: operations, parameters, paths into responses."""
+"""Checks a declaration against botocore's models: operations, parameters, paths into responses."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ from rules.strict_yaml import Where
 PAGE_TOKEN = re.compile(r"(next_?)?(page_?)?(token|marker)|next_?page|position", re.IGNORECASE)
 Problem = tuple[Where, str]
 
-# The types of values in YAML by those of botocore's shapes. A placeholder becomes a text.
+# What a parameter in YAML may be, by the type name of botocore's shape. A template is always a text.
 SCALARS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("string", "character", "timestamp", "blob"), (str,)),
     **dict.fromkeys(("integer", "long"), (int,)),
@@ -34,12 +34,16 @@ SCALARS: Mapping[str, tuple[type, ...]] = {
 
 
 def model_problems(declaration: Declaration) -> list[Problem]:
-    """Return what botocore's models do not know, with its place. Loads the models of all clients in use."""
+    """Return what contradicts botocore's models, each problem with its place.
+
+    Loads the models of all clients in use, which takes time. Expects a declaration without the problems of
+    `collectors.declaration_problems`.
+    """
     return list(_Checker(declaration).problems())
 
 
 class _Checker:
-    """Checks one declaration, and keeps the types of facts for the kinds that are listed from them."""
+    """Checks one declaration, and keeps the types of facts, as a fact may hold the items of another kind."""
 
     def __init__(self, declaration: Declaration) -> None:
         self._declaration = declaration
@@ -84,16 +88,17 @@ class _Checker:
         yield from self._fact_problems(where, kind, declared.facts, lambda: item)
 
     def _fact_problems(
-        self, where: Where, kind: str, facts: Mapping[str, Any], of: Callable[[], Type]
+        self, where: Where, kind: str, facts: Mapping[str, Any], find_source: Callable[[], Type]
     ) -> Iterator[Problem]:
+        """Yield the facts that the type from `find_source` does not have, and keep the types of others."""
         try:
-            response = of()
+            source = find_source()
         except PathError as error:
             yield (*where, "items"), str(error)
             return
         for name, path in facts.items():
             try:
-                self._facts[kind, name] = type_of(path.parsed, response)
+                self._facts[kind, name] = type_of(path.parsed, source)
             except PathError as error:
                 yield (*where, "facts", name), str(error)
 
@@ -109,17 +114,17 @@ class _Checker:
             if not call.items and not paged.isdisjoint(path.fields):
                 yield (*where, "facts", fact), "expected items of the call, as AWS returns it in pages"
 
-    def _path_problems(self, where: Where, paths: Mapping[str, Any], of: Type) -> Iterator[Problem]:
+    def _path_problems(self, where: Where, paths: Mapping[str, Any], item: Type) -> Iterator[Problem]:
         for name, path in paths.items():
             try:
-                type_of(path.parsed, of)
+                type_of(path.parsed, item)
             except PathError as error:
                 yield (*where, name), str(error)
 
     def _operation(
         self, where: Where, call: CallDeclaration | ListDeclaration
     ) -> tuple[OperationModel | None, list[Problem]]:
-        """Return the model of a call's operation; None where there is no such client or operation."""
+        """Return the model of a call's operation, None where there is none, and the problems of the call."""
         client, name = call.call or ("", "")
         try:
             service = self._session.get_service_model(client)
@@ -138,7 +143,7 @@ class _Checker:
     def _token_problems(
         self, where: Where, call: CallDeclaration | ListDeclaration, shape: StructureShape | None
     ) -> Iterator[Problem]:
-        """Yield that further pages of a list could not be requested, as botocore does not know how."""
+        """Yield a problem where botocore does not know how the further pages of a list are requested."""
         client, name = call.call or ("", "")
         tokens = [member for member in (shape.members if shape else ()) if PAGE_TOKEN.fullmatch(member)]
         if not call.items or not tokens:
@@ -158,6 +163,7 @@ def _response(operation: OperationModel, call: CallDeclaration) -> Type:
 
 
 def _response_list(operation: OperationModel, call: CallDeclaration | ListDeclaration) -> Type:
+    """The type of the list of all items. Raises PathError where `items` is no path to a list."""
     assert call.items
     items = type_of(call.items.parsed, operation.output_shape)
     item_of(items)
@@ -181,7 +187,7 @@ def _call_problems(
 
 
 def _param_problems(where: Where, given: Any, shape: Shape) -> Iterator[Problem]:
-    """Yield parameters that a shape does not have, at any depth, and required ones that are missing."""
+    """Yield the problems of a value at any depth: unknown and missing members, and values of a wrong type."""
     if isinstance(shape, StructureShape) and isinstance(given, Mapping):
         for name in given:
             if name in shape.members:

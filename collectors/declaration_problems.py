@@ -1,4 +1,7 @@
-"""The problems of a declaration that the model of its file cannot see: names that stand for nothing."""
+"""Finds the problems of a declaration that its pydantic model cannot see.
+
+These are unknown names, names with two meanings, cycles of kinds, incomplete lists and unused metrics.
+"""
 
 import re
 import shlex
@@ -24,16 +27,20 @@ MAX_KINDS = 100  # of resources, as a part of a part is looked up recursively
 NAME_IN_BRACES = re.compile(r"\{\s*([A-Za-z_][\w.-]*)\s*\}")
 # The fields of a signal that are evaluated once for each inventory, when no metric has a value.
 INVENTORY_FIELDS = ("when", "limit", "deliberate", "unobservable.when", "bound.when")
+_SECTIONS = {"metrics": "a metric", "tables": "a table", "resources": "a kind of resource"}
 
 Problem = tuple[Where, str]
 
 
 def problems_of(declaration: Declaration) -> list[Problem]:
-    """Return every problem, with its place."""
+    """Return the problems, each with its place; those of kinds alone, if there are any.
+
+    The names in scope follow from the kinds, so that one problem of a kind would be told of each of them.
+    """
     problems = list(_kind_problems(declaration))
     if not problems:
         problems += _cycle_problems(declaration)
-    if problems:  # the names in scope follow from the kinds
+    if problems:
         return problems
     return [
         *_name_problems(declaration),
@@ -44,7 +51,7 @@ def problems_of(declaration: Declaration) -> list[Problem]:
 
 
 def _kind_problems(declaration: Declaration) -> Iterator[Problem]:
-    """Yield references to unknown kinds, and kinds without a list."""
+    """Yield references to unknown kinds, kinds without a usable list, and wrong keys of the account."""
     if len(declaration.resources) > MAX_KINDS:
         yield ("resources",), f"expected at most {MAX_KINDS} kinds, found {len(declaration.resources):,}"
         return
@@ -87,23 +94,21 @@ def _cycle_problems(declaration: Declaration) -> Iterator[Problem]:
 
 def _name_problems(declaration: Declaration) -> Iterator[Problem]:
     """Yield names that have two meanings where both can be used."""
-    shared = {
-        **dict.fromkeys(declaration.metrics, "a metric"),
-        **dict.fromkeys(declaration.tables, "a table"),
-        **dict.fromkeys(declaration.resources, "a kind of resource"),
-        **dict.fromkeys(PATH_NAMES, "a value of every cell"),
+    meanings = {
+        name: meaning for section, meaning in _SECTIONS.items() for name in getattr(declaration, section)
     }
-    for section in ("metrics", "tables", "resources"):
+    meanings |= dict.fromkeys(PATH_NAMES, "a value of every cell")
+    for section, meaning in _SECTIONS.items():
         for name in getattr(declaration, section):
-            if (meaning := shared[name]) not in (_SECTIONS[section],):
-                yield (section, name), f"expected another name: it is {meaning}"
+            if meanings[name] != meaning:
+                yield (section, name), f"expected another name: it is {meanings[name]}"
     for kind, declared in declaration.resources.items():
         inherited = {name for other in _outer_kinds(declaration, kind) for name in _facts(declaration, other)}
         seen = {ID, *inherited}
         for place, name in _fact_places(declared):
             where = ("resources", kind, *place, name)
-            if name in shared:
-                yield where, f"expected another name of the fact: it is {shared[name]}"
+            if name in meanings:
+                yield where, f"expected another name of the fact: it is {meanings[name]}"
             elif name in seen:
                 yield where, "expected another name of the fact: another fact has it"
             seen.add(name)
@@ -115,9 +120,6 @@ def _fact_places(declared: ResourceDeclaration) -> Iterator[tuple[Where, str]]:
     for index, call in enumerate(declared.calls):
         yield from ((("calls", index, "facts"), name) for name in call.facts)
     yield from ((("values",), name) for name in declared.values)
-
-
-_SECTIONS = {"metrics": "a metric", "tables": "a table", "resources": "a kind of resource"}
 
 
 def _outer_kinds(declaration: Declaration, kind: str) -> list[str]:
@@ -136,7 +138,7 @@ def _facts_in_scope(declaration: Declaration, kind: str) -> set[str]:
 
 
 def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]:
-    """Yield the problems of the templates and values of a kind."""
+    """Yield the unknown names in the calls, values, templates and references of a kind."""
     declared, where = declaration.resources[kind], ("resources", kind)
     outer = {*PATH_NAMES, *declaration.lineage(kind)[:-1]}
     outer |= {name for other in _outer_kinds(declaration, kind) for name in _facts(declaration, other)}
@@ -194,6 +196,7 @@ def _names_in_braces(template: Any) -> Iterator[str]:
 
 
 def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
+    """Yield the unknown names in the expressions and commands of a signal, and a missing usage."""
     signal, where = declaration.signals[name], ("signals", name)
     facts = _facts_in_scope(declaration, signal.resource)
     kinds = declaration.resources.keys() - {ACCOUNT_KIND}
@@ -201,7 +204,7 @@ def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
     for field, expression in signal.formulas():
         yield from _unknown((*where, field), "a fact, metric, kind or table", expression.names, names)
         yield from _attribute_problems(declaration, (*where, field), expression)
-        yield from _number_problems(declaration, (*where, field), signal.resource, expression)
+        yield from _one_or_several_problems(declaration, (*where, field), signal.resource, expression)
         if field in INVENTORY_FIELDS:
             for metric in sorted(expression.names & declaration.metrics.keys()):
                 yield (*where, *field.split(".")), f"expected facts alone, found the metric {metric}"
@@ -236,12 +239,12 @@ def _attribute_problems(declaration: Declaration, where: Where, expression: Expr
             yield from _unknown(where, f"a fact of {kind}", [fact], [ID, *_facts(declaration, kind)])
 
 
-def _number_problems(
-    declaration: Declaration, where: Where, at: str, expression: Expression
+def _one_or_several_problems(
+    declaration: Declaration, where: Where, kind_of_signal: str, expression: Expression
 ) -> Iterator[Problem]:
-    """Yield kinds that stand for one resource at a kind, and are used as several, or the other way round."""
-    refers = declaration.resources[at].refers if at in declaration.resources else {}
-    one = {*declaration.lineage(at), *refers}
+    """Yield kinds that stand for one resource at a signal's kind and are used as several, or vice versa."""
+    own = declaration.resources.get(kind_of_signal)
+    one = {*declaration.lineage(kind_of_signal), *(own.refers if own else ())}
     for kind in sorted(expression.single & declaration.resources.keys() - one):
         yield where, f"expected one {kind}, found several: use sum(one.FACT for one in {kind})"
     for kind in sorted(expression.lists & one):

@@ -1,4 +1,4 @@
-"""Makes collectors of declared services: what follows from a declaration is derived here."""
+"""Makes the collector of a declared service: its scans, metrics, IAM actions and call rates."""
 
 from collectors.base import Collector
 from collectors.declaration import Declaration

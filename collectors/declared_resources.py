@@ -13,7 +13,7 @@ from rules.limits import PLACEHOLDER
 
 
 class MissingValueError(ExpressionError):
-    """A template names a fact that AWS did not return."""
+    """A template names a fact that AWS did not return; the message is `no` and its name."""
 
 
 @dataclass(slots=True, eq=False)
@@ -32,7 +32,7 @@ class Node:
 
     @property
     def lineage(self) -> Iterator["Node"]:
-        """This resource, what it is a part of, and so on."""
+        """This resource, its parent, the parent's parent, and so on."""
         node: Node | None = self
         while node:
             yield node
@@ -49,8 +49,8 @@ class Node:
 class FoundResources:
     """The resources that a scan has found so far, by kind and by what they are a part of or refer to.
 
-    indexed: the kinds that expressions look up. unlisted: by kind, the paths of the resources of which parts
-    may be missing because a call failed; an empty path where a resource that is no part may be.
+    indexed: the kinds that expressions look up. unlisted: by kind, the paths of the parents whose resources
+    of this kind may not all be known, because a call failed; the empty path is that of the whole account.
     """
 
     def __init__(self, declaration: Declaration, aws: Aws, indexed: frozenset[str]) -> None:
@@ -61,11 +61,11 @@ class FoundResources:
         self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)
         self._by_id: dict[tuple[str, str], Node] = {}
         self._referring: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
-        self._unplaced: set[tuple[str, str]] = set()  # kinds, with those that one refers to by an unknown id
-        self._incomplete: dict[str, set[ResourcePath]] = {}  # as `unlisted`, with all that contain those
+        self._unplaced: set[tuple[str, str]] = set()  # kinds that refer to a kind by an unknown id
+        self._incomplete: dict[str, set[ResourcePath]] = {}  # `unlisted`, and all ancestors
 
     def add(self, node: Node) -> None:
-        """Add a resource, if expressions look up its kind."""
+        """Make a resource found by `related`, if expressions look up its kind."""
         if node.kind not in self._indexed:
             return
         for end in range(len(node.resource.path)):
@@ -78,7 +78,7 @@ class FoundResources:
                 self._referring[node.kind, kind, str(identity)].append(node)
 
     def end_list(self, kind: str) -> None:
-        """Take note that all resources of a kind were added that could be listed."""
+        """End the list of a kind: all its resources that could be read were added."""
         self._incomplete[kind] = {path[:end] for path in self.unlisted[kind] for end in range(len(path) + 1)}
 
     def remove(self, kind: str, gone: Set[ResourcePath]) -> None:
@@ -110,9 +110,9 @@ class FoundResources:
         return self._within.get((kind, ()), [])
 
     def unknown_kinds(self, node: Node, kinds: Iterable[str], expressions: Iterable[Expression]) -> list[str]:
-        """Return the kinds, of those that expressions look up at a resource, of which not all is known.
+        """Return those of the kinds that expressions look up at a resource of which not all is known.
 
-        A resource is missing, or a fact of one that the expressions name.
+        A resource of the kind may be missing, or a call failed for a fact of it that the expressions name.
         """
         named = {attribute for expression in expressions for attribute in expression.attributes}
         return [
@@ -147,7 +147,11 @@ class NodeScope:
     resources: FoundResources
 
     def lookup(self, name: str) -> Any:
-        """Return a constant, a fact, a resource or list of resources, a table or a metric."""
+        """Return a constant, a fact, a resource or list of resources, a table or a metric.
+
+        Returns None for a fact that AWS did not return. Raises MissingValueError for a metric of which a
+        dimension has no value.
+        """
         declaration = self.resources.declaration
         if name in self.resources.constants:
             return self.resources.constants[name]
@@ -189,7 +193,7 @@ class NodeScope:
         return PLACEHOLDER.sub(value, template)
 
     def render_params(self, value: Any) -> Any:
-        """Return parameters of a call with the templates within them rendered."""
+        """Return parameters of a call with the templates within them rendered. Raises MissingValueError."""
         if isinstance(value, str):
             return self.render(value)
         if isinstance(value, Mapping):

@@ -34,7 +34,10 @@ class DeclaredScan:
         self._declaration, self._part, self.__name__ = declaration, part, part.name
 
     async def __call__(self, aws: Aws) -> AsyncIterator[Observed]:
-        """Yield the series of the part. Raises, at the end, what kept resources from being listed."""
+        """Yield the series of the part. Raises, at the end, the errors that kept kinds from being listed.
+
+        Several errors are raised as an ExceptionGroup. The error of one resource is reported by `aws.map`.
+        """
         run = _Run(self._declaration, self._part, aws)
         async for observed in run.series():
             yield observed
@@ -58,7 +61,7 @@ class _Run:
         self.resources = FoundResources(self.declaration, self.aws, self.part.indexed)
 
     async def series(self) -> AsyncIterator[Observed]:
-        """Yield all series: of resources as soon as they are described, if nothing listed later counts."""
+        """Yield all series; those that need no kind listed later as soon as their resource is described."""
         await self._describe_account()
         for kind in self.part.kinds:
             async for observed in self._immediate_series(kind):
@@ -137,14 +140,15 @@ class _Run:
         """
         declared = self.declaration.resources[kind]
         try:
-            async for found in self._parts(kind, declared) if declared.parent else self._listed(declared):
+            async for found in self._parts(kind, declared) if declared.parent else self._top_level(declared):
                 yield found
         except Exception as error:
             parents = self._nodes.get(declared.parent, ()) if declared.parent else ()
             self.resources.unlisted[kind] |= {(), *(parent.resource.path for parent in parents)}
             self.errors.append(error)
 
-    async def _listed(self, declared: ResourceDeclaration) -> AsyncIterator[Found]:
+    async def _top_level(self, declared: ResourceDeclaration) -> AsyncIterator[Found]:
+        """Yield the items of a kind that is no part of another."""
         assert declared.list  # as for every kind but the whole account
         async for item in self._call(declared.list, self._scope(self.resources.account)):
             yield self.resources.account, item
@@ -156,7 +160,7 @@ class _Run:
         self.resources.unlisted[kind] |= self.resources.unlisted[declared.parent]
 
         async def items_of(parent: Node) -> list[Any]:
-            self.resources.unlisted[kind].add(parent.resource.path)
+            self.resources.unlisted[kind].add(parent.resource.path)  # until its list is read
             if listed.fact:
                 items = parent.fact(listed.fact)
             else:
@@ -198,9 +202,9 @@ class _Run:
             return found[0].resource
 
     async def _describe(self, kind: str, found: Found) -> Node | None:
-        """Return the resource that an item describes; None for one that does not count or was deleted.
+        """Return the resource that an item describes; None where it does not count, was seen or was deleted.
 
-        Raises where the item cannot be read.
+        Raises ExpressionError where the item cannot be read.
         """
         parent, item = found
         declared = self.declaration.resources[kind]
@@ -208,7 +212,7 @@ class _Run:
             return None
         resource = self._resource(kind, found)
         if (kind, resource.path) in self._seen:
-            return None  # as lists change while their pages are read
+            return None  # a list that changes while its pages are read can repeat an item
         self._seen.add((kind, resource.path))
         node = Node(kind, resource, parent)
         node.facts = {name: path.search(item) for name, path in declared.facts.items()}

@@ -43,7 +43,10 @@ def observe(
 
 
 def _created_at(scope: NodeScope) -> float | None:
-    """When the resource, or the nearest that it is a part of and of which it is known, was created."""
+    """Return when the resource was created, in epoch seconds; None if that is not known.
+
+    Where its kind declares no `created`, that of the nearest ancestor whose kind does.
+    """
     declaration = scope.resources.declaration
     kinds = (declaration.resources[kind] for kind in reversed(declaration.lineage(scope.node.kind)))
     fact = next((kind.created for kind in kinds if kind.created), None)
@@ -53,12 +56,14 @@ def _created_at(scope: NodeScope) -> float | None:
 def _observed_usage(
     signal: SignalDeclaration, scope: NodeScope, missing: Sequence[str]
 ) -> Usage | float | Unobservable:
+    """Return the usage, or why it cannot be observed: a read failed, a fact is missing, AWS tells none."""
     if missing:
         return Unobservable(f"not all could be read: {', '.join(missing)}")
     if reason := _reason(signal.unobservable, scope):
         return reason
     if not signal.usage:
         upper_bound = _usage(signal.upper_bound, scope)
+        # 0 in each minute that has an upper bound: the range is known, and the usage within it is not.
         return zero_of(upper_bound) if upper_bound else Unobservable("AWS returned no upper bound of it")
     try:
         value = signal.usage.evaluate(scope)
@@ -79,7 +84,7 @@ def _as_amount(value: Any, expression: Expression) -> Usage | float:
 
 
 def _number(expression: Expression | None, scope: NodeScope) -> float | None:
-    """Evaluate a limit. Raises ExpressionError where it is no number."""
+    """Evaluate a limit; None where there is none or it is unknown. Raises ExpressionError for no number."""
     value = expression.evaluate(scope) if expression else None
     if value is None or expression is None:
         return None
@@ -90,7 +95,10 @@ def _number(expression: Expression | None, scope: NodeScope) -> float | None:
 
 
 def _usage(expression: Expression | None, scope: NodeScope) -> Usage | None:
-    """Evaluate an expression over metrics; None where there is none, or a fact in it is unknown."""
+    """Evaluate an expression over metrics; None where there is none, or a fact in it is unknown.
+
+    Raises ExpressionError where it is no metric.
+    """
     try:
         value = expression.evaluate(scope) if expression else None
     except MissingValueError:
@@ -103,12 +111,14 @@ def _usage(expression: Expression | None, scope: NodeScope) -> Usage | None:
 
 
 def _reason(declared: UnobservableDeclaration | None, scope: NodeScope) -> Unobservable | None:
+    """Return the reason and its command; None where its condition does not hold."""
     if not declared or (declared.when and not declared.when.evaluate(scope)):
         return None
     return Unobservable(declared.reason, _command(declared.enable, scope) if declared.enable else None)
 
 
 def _command(template: str, scope: NodeScope) -> str | None:
+    """Return a shell command; None where AWS did not return a fact that it names."""
     try:
         return fill_command(template, lambda name: scope.render(f"{{{name}}}"))
     except MissingValueError:

@@ -1,7 +1,8 @@
 """The expressions of declared services: a small part of Python's, over facts of resources and metrics.
 
-An expression computes a number, a text, a truth value or, where it names a metric, a `Usage`. A fact that AWS
-does not return is None, and so is whatever is computed from it.
+An expression computes a number, a text, a truth value or, where it names a metric, a `Metric` or `Usage`. A
+fact that AWS does not return is None, and so are arithmetic and functions of it. As a condition it is false,
+and so are `<`, `<=`, `>`, `>=` and `in` of it; `a or b` is then b.
 """
 
 import ast
@@ -19,16 +20,16 @@ from monitor.lib.errors import HeadroomError
 from rules.model_file import suggestion
 
 MAX_LENGTH = 1000  # characters of an expression
-MAX_DEPTH = 60  # levels of an expression, such as the terms of a sum
+MAX_DEPTH = 60  # levels of the syntax tree: `a + b + c` has one for each +
 
 Evaluator = Callable[["Scope"], Any]
 
 
 class Scope(Protocol):
-    """What the names of an expression stand for."""
+    """Resolves the names of an expression."""
 
     def lookup(self, name: str) -> Any:
-        """Return a fact, a resource, a list of resources, a table or a metric."""
+        """Return a fact, a resource, a list of resources, a table or a metric; None if it is unknown."""
         ...
 
 
@@ -40,7 +41,7 @@ class ExpressionError(HeadroomError, ValueError):
 class Expression:
     """A parsed expression.
 
-    names: those that it takes from its scope. attributes: the facts of other resources, as kind and fact.
+    names: those that it looks up in its scope. attributes: the facts of other resources, as kind and fact.
     single: the names that must stand for one resource. lists: those that must stand for several.
     """
 
@@ -57,7 +58,7 @@ class Expression:
 
 
 def parse_expression(text: str) -> Expression:
-    """Parse an expression. Raises ExpressionError, with the part that is not understood."""
+    """Parse an expression. Raises ExpressionError that names the part which is not understood."""
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"expected at most {MAX_LENGTH:,} characters, found {len(text):,}")
     tree = _syntax_tree(text.strip())
@@ -77,7 +78,7 @@ def parse_expression(text: str) -> Expression:
 def _syntax_tree(text: str) -> ast.expr:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of Python's parser, which turns them into errors
+            warnings.simplefilter("error")  # what Python's parser only warns of is refused too
             return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError, Warning):
         raise ExpressionError(f"expected an expression, found {text!r}") from None
@@ -174,13 +175,13 @@ class _Parser:
 
     def _parse_BoolOp(self, node: ast.BoolOp) -> Evaluator:
         values = [self.parse(value) for value in node.values]
-        ends_at = isinstance(node.op, ast.Or)
+        deciding = isinstance(node.op, ast.Or)  # `or` ends at the first true value, `and` at the first false
 
         def boolean(scope: Scope) -> Any:
             result = None
             for value in values:
                 result = value(scope)
-                if bool(result) is ends_at:
+                if bool(result) is deciding:
                     break
             return result
 
@@ -192,10 +193,10 @@ class _Parser:
 
     def _parse_Compare(self, node: ast.Compare) -> Evaluator:
         operands = [self.parse(operand) for operand in (node.left, *node.comparators)]
-        kinds = [COMPARISONS.get(type(op)) for op in node.ops]
-        if None in kinds:
+        found = [COMPARISONS.get(type(op)) for op in node.ops]
+        if None in found:
             raise ExpressionError(f"expected a comparison, found {ast.unparse(node)!r}")
-        comparisons = [kind for kind in kinds if kind]
+        comparisons = [comparison for comparison in found if comparison]
 
         def compare(scope: Scope) -> bool:
             values = [operand(scope) for operand in operands]
@@ -247,10 +248,12 @@ def _apply(function: Callable[..., Any], operands: Iterable[Evaluator], scope: S
 
 
 def _apply_function(name: str, arguments: Iterable[Evaluator], scope: Scope) -> Any:
+    """Return the function's value for the arguments; each function treats None itself."""
     return _checked(FUNCTIONS[name], [argument(scope) for argument in arguments])
 
 
 def _checked(function: Callable[..., Any], values: Iterable[Any]) -> Any:
+    """Return the function's value. Raises ExpressionError for values that it does not take."""
     try:
         return function(*values)
     except (TypeError, ValueError, ArithmeticError) as error:
@@ -326,7 +329,7 @@ def _ends_with(text: str, end: str) -> bool:
 
 
 def number(text: str | float) -> float | None:
-    """Return a text as a finite number; None if it is none."""
+    """Return a text or number as a finite float; None if it is not one."""
     try:
         value = float(text)
     except (TypeError, ValueError, OverflowError):
@@ -335,7 +338,7 @@ def number(text: str | float) -> float | None:
 
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    """Return an order that is false where a value is unknown."""
+    """Return a comparison that is false where a value is unknown, as None has no order."""
 
     @wraps(compare)
     def ordered(left: Any, right: Any) -> bool:

@@ -3,7 +3,7 @@
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
-# Clients whose actions have another prefix than the client's name.
+# The prefixes of actions, where they are not the name of the client.
 PREFIXES = {
     "apigatewayv2": "apigateway",
     "docdb": "rds",
@@ -15,17 +15,17 @@ PREFIXES = {
     "service-quotas": "servicequotas",
     "stepfunctions": "states",
 }
-# Operations whose action is named otherwise. API Gateway's actions are HTTP methods.
+# Actions whose names are not those of the operations.
 ACTIONS = {
     ("s3", "ListBuckets"): "s3:ListAllMyBuckets",
     ("s3", "ListBucketMetricsConfigurations"): "s3:GetMetricsConfiguration",
 }
-HTTP_METHOD_SERVICES = frozenset({"apigateway"})
+HTTP_METHOD_PREFIXES = frozenset({"apigateway"})  # whose actions are HTTP methods
 
 
 def iam_action(client: str, operation: str) -> str:
     """Return the IAM action that an operation of a client needs."""
     prefix = PREFIXES.get(client, client)
-    if prefix in HTTP_METHOD_SERVICES:
-        return f"{prefix}:GET"  # as all operations in use read
+    if prefix in HTTP_METHOD_PREFIXES:
+        return f"{prefix}:GET"  # all operations that Headroom calls only read
     return ACTIONS.get((client, operation), f"{prefix}:{operation}")

@@ -86,7 +86,7 @@ def build_registry(collectors: Iterable[Collector], services: Iterable[Service])
 
 
 def _signal_problems(collector: Collector, service: Service) -> Iterator[str]:
-    """Yield the signals that only one of a declared collector and its entry in the catalogue has."""
+    """Yield a problem for each signal that only the declared collector or only the catalogue has."""
     if collector.signals:
         for name in _only(sorted(collector.signals), service.signals):
             yield f"{service.service}.{name}: expected an entry in the catalogue, found none"

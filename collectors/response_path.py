@@ -17,7 +17,7 @@ from collectors.expression import ExpressionError
 MAX_LENGTH = 1000  # characters of a path
 MAX_DEPTH = 60  # levels of its syntax tree
 
-Node = Mapping[str, Any]  # of a parsed path
+PathNode = Mapping[str, Any]  # of the syntax tree of a path
 
 
 class _TextFunctions(Functions):
@@ -47,7 +47,7 @@ SIGNATURES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
 
 
 class ResponsePath:
-    """A JMESPath. Raises ValueError for a text that is none, or that calls no function of JMESPath.
+    """A JMESPath. Raises ValueError for a text that is none, or that calls an unknown function.
 
     parsed: its syntax tree, for `collectors.response_types`. fields: the names of all fields in it.
     """
@@ -56,7 +56,7 @@ class ResponsePath:
         if len(text) > MAX_LENGTH:
             raise ValueError(f"expected at most {MAX_LENGTH:,} characters, found {len(text):,}")
         self.text, self._compiled = text, _compiled(text)
-        self.parsed: Node = self._compiled.parsed
+        self.parsed: PathNode = self._compiled.parsed
         nodes = [*_nodes(self.parsed)]
         self.fields = frozenset(str(node["value"]) for node in nodes if node["type"] == "field")
         for node in nodes:
@@ -71,7 +71,7 @@ class ResponsePath:
     def search(self, value: Any) -> Any:
         """Return what the path yields of a value; None for nothing.
 
-        Raises ExpressionError for a value of another type than a function takes.
+        Raises ExpressionError where a function does not take the type of its argument.
         """
         try:
             return self._compiled.search(value, options=OPTIONS)
@@ -91,7 +91,7 @@ def _compiled(text: str) -> ParsedResult:
         raise ValueError(f"expected at most {MAX_DEPTH} levels, found {text!r}") from None
 
 
-def _nodes(parsed: Node) -> Iterator[Node]:
+def _nodes(parsed: PathNode) -> Iterator[PathNode]:
     """Yield the nodes of a syntax tree. Raises ValueError for one that is too deep to be evaluated."""
     level = [parsed]
     for _ in range(MAX_DEPTH):
@@ -101,7 +101,7 @@ def _nodes(parsed: Node) -> Iterator[Node]:
         raise ValueError(f"expected at most {MAX_DEPTH} levels")
 
 
-def _check_function(node: Node) -> None:
+def _check_function(node: PathNode) -> None:
     """Raise ValueError for a function that does not exist, or not with this number of arguments."""
     name, given = node["value"], len(node["children"])
     if name not in SIGNATURES:

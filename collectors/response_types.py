@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from collectors.response_path import SIGNATURES, Node
+from collectors.response_path import SIGNATURES, PathNode
 from monitor.lib.errors import HeadroomError
 
 # Functions that return an item of their first argument, or the argument itself in another order.
@@ -53,7 +53,7 @@ RESULTS: Mapping[str, ScalarType] = {
 }
 
 Type = Shape | ListType | FieldsType | ScalarType | None  # None: anything
-# JMESPath's types of botocore's; those that are left out can be anything.
+# The names of JMESPath's types by those of botocore's; what is left out can be anything.
 JMESPATH_TYPES: Mapping[str, str] = {
     **dict.fromkeys(("integer", "long", "float", "double"), "number"),
     **dict.fromkeys(("string", "character"), "string"),
@@ -63,7 +63,7 @@ JMESPATH_TYPES: Mapping[str, str] = {
 }
 
 
-def type_of(node: Node, of: Type) -> Type:
+def type_of(node: PathNode, of: Type) -> Type:
     """Return the type of what a parsed path yields of a value of a type. Raises PathError."""
     resolve = _RESOLVERS.get(node["type"])
     return resolve(node, of) if resolve else _chain(node, of)
@@ -95,14 +95,14 @@ def _is_document(of: Type) -> bool:
     return isinstance(of, StructureShape) and bool(getattr(of, "is_document_type", False))
 
 
-def _chain(node: Node, of: Type) -> Type:
-    """The type at the end of a chain of paths."""
+def _chain(node: PathNode, of: Type) -> Type:
+    """The type of `a.b.c`, in which each path starts at the result of the one before."""
     for child in node["children"]:
         of = type_of(child, of)
     return of
 
 
-def _field(node: Node, of: Type) -> Type:
+def _field(node: PathNode, of: Type) -> Type:
     name = node["value"]
     match of:
         case None:
@@ -126,7 +126,8 @@ def _field(node: Node, of: Type) -> Type:
     return members[name]
 
 
-def _projection(node: Node, of: Type) -> Type:
+def _projection(node: PathNode, of: Type) -> Type:
+    """The type of `a[*].b`, or of `a[?condition].b`."""
     left, right, *condition = node["children"]
     item = item_of(type_of(left, of))
     for one in condition:
@@ -134,7 +135,8 @@ def _projection(node: Node, of: Type) -> Type:
     return ListType(type_of(right, item))
 
 
-def _value_projection(node: Node, of: Type) -> Type:
+def _value_projection(node: PathNode, of: Type) -> Type:
+    """The type of `a.*.b`."""
     left, right = node["children"]
     values = type_of(left, of)
     if not (values is None or isinstance(values, FieldsType | MapShape | StructureShape)):
@@ -142,37 +144,39 @@ def _value_projection(node: Node, of: Type) -> Type:
     return ListType(type_of(right, values.value if isinstance(values, MapShape) else None))
 
 
-def _flatten(node: Node, of: Type) -> Type:
+def _flatten(node: PathNode, of: Type) -> Type:
+    """The type of `a[]`, which merges the lists among the items of a."""
     item = item_of(type_of(node["children"][0], of))
     return ListType(item_of(item)) if isinstance(item, ListType | ListShape) else ListType(item)
 
 
-def _items(node: Node, of: Type) -> Type:
-    """The type of a list of several values, which may be of any types."""
+def _items(node: PathNode, of: Type) -> Type:
+    """The type of `[a, b]`, whose items may be of any types."""
     for child in node["children"]:
         type_of(child, of)
     return ListType(None)
 
 
-def _boolean(node: Node, of: Type) -> Type:
+def _boolean(node: PathNode, of: Type) -> Type:
+    """The type of a comparison or `!a`."""
     for child in node["children"]:
         type_of(child, of)
     return ScalarType("boolean")
 
 
-def _first(node: Node, of: Type) -> Type:
-    """The type of the first of alternatives, of which each must be possible."""
+def _first(node: PathNode, of: Type) -> Type:
+    """The type of `a || b`: that of a. A b that no response can have is an error all the same."""
     first, *_ = [type_of(child, of) for child in node["children"]]
     return first
 
 
-def _last(node: Node, of: Type) -> Type:
-    """The type of the second of two values, which is that of both where the first is there."""
+def _last(node: PathNode, of: Type) -> Type:
+    """The type of `a && b`: that of b, which is the result where a is there."""
     *_, last = [type_of(child, of) for child in node["children"]]
     return last
 
 
-def _check_arguments(name: str, arguments: Sequence[Node], of: Type) -> None:
+def _check_arguments(name: str, arguments: Sequence[PathNode], of: Type) -> None:
     """Raise PathError for an argument of a type that the function does not take."""
     for one, expected in zip(arguments, SIGNATURES[name], strict=False):
         types = {each.partition("-")[0] for each in expected["types"]}
@@ -190,7 +194,8 @@ def _jmespath_type(of: Type) -> str | None:
     return {ListType: "array", FieldsType: "object"}.get(type(of))
 
 
-def _function(node: Node, of: Type) -> Type:
+def _function(node: PathNode, of: Type) -> Type:
+    """The type of the result of a function."""
     name, arguments = node["value"], node["children"]
     _check_arguments(name, arguments, of)
     values = [type_of(one, of) for one in arguments if one["type"] != "expref"]
@@ -205,11 +210,12 @@ def _function(node: Node, of: Type) -> Type:
     return item_of(listed) if name in ITEM_FUNCTIONS else RESULTS.get(name)
 
 
-def _dictionary(node: Node, of: Type) -> Type:
+def _dictionary(node: PathNode, of: Type) -> Type:
+    """The type of `{name: a, other: b}`."""
     return FieldsType({pair["value"]: type_of(pair["children"][0], of) for pair in node["children"]})
 
 
-_RESOLVERS: Mapping[str, Callable[[Node, Type], Type]] = {
+_RESOLVERS: Mapping[str, Callable[[PathNode, Type], Type]] = {
     "field": _field,
     "identity": lambda _, of: of,
     "current": lambda _, of: of,

@@ -20,11 +20,14 @@ REPEAT = "$repeat"  # in an item of a list: how many times it is there
 NUMBER = "{number}"  # in the texts of such an item: 1 in the first one
 MAX_REPEAT = 1000
 LOADER = create_loader()
-EMPTY = StructureShape("Empty", {"type": "structure", "members": {}})
+EMPTY = StructureShape("Empty", {"type": "structure", "members": {}})  # of operations that return nothing
 
 
 class AnswerKey(NamedTuple):
-    """A call: `client.Operation`, or `client.Operation(value)` for one with a parameter of this value."""
+    """A call: `client.Operation`, or `client.Operation(value)`.
+
+    value: of any parameter of the call, or of an item of a list among them; empty for any call.
+    """
 
     client: str
     operation: str
@@ -44,7 +47,7 @@ class MissingAnswerError(AwsResponseError):
 
 
 class AnswerTable:
-    """The answers of AWS in one region. unused: those that were not asked for yet."""
+    """The answers of AWS in one region. unused: the keys of those that were not asked for yet."""
 
     def __init__(self, answers: Mapping[AnswerKey, Any]) -> None:
         self._answers = {key: expanded(answer) for key, answer in answers.items()}
@@ -56,7 +59,7 @@ class AnswerTable:
         return {(key.client, key.operation) for key in self._answers}
 
     def respond(self, client: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the response to a call; of pages, the one whose token is in the parameters.
+        """Return the response to a call: where it has pages, the one whose token is in the parameters.
 
         Raises AwsResponseError for an error, and MissingAnswerError for a call that has no answer.
         """
@@ -97,7 +100,7 @@ def check_answer(key: AnswerKey, answer: Any) -> None:
         try:
             validate_parameters(expanded(page), shape or EMPTY)
         except ParamValidationError as error:
-            # AWS itself returns a 0 where its model says that it is at least 1.
+            # AWS itself returns numbers below the minimum of its model, such as 0 instead of at least 1.
             reasons = [line for line in str(error).splitlines()[1:] if "valid min value" not in line]
             if reasons:
                 raise ValueError("; ".join(reasons)) from None
@@ -116,7 +119,7 @@ def operation_model(key: AnswerKey) -> OperationModel:
 
 
 def pagination(key: AnswerKey) -> Pagination | None:
-    """Return how the pages of an operation are requested; None where one token is not enough."""
+    """Return how the pages of an operation are requested; None if it has none, or needs several tokens."""
     found = pagination_from_model(LOADER, key.client, key.operation)
     return (
         found if found and isinstance(found.input_token, str) and found.output_token.isidentifier() else None
@@ -124,7 +127,10 @@ def pagination(key: AnswerKey) -> Pagination | None:
 
 
 def expanded(answer: Any, number: int | None = None) -> Any:
-    """Return an answer with each item of its lists as many times as it is repeated."""
+    """Return an answer with each item of its lists as many times as its `$repeat` says.
+
+    number: what replaces `{number}` in texts. Raises ValueError for a wrong `$repeat`.
+    """
     if isinstance(answer, Mapping):
         return {name: expanded(value, number) for name, value in answer.items() if name != REPEAT}
     if isinstance(answer, list):
@@ -133,10 +139,10 @@ def expanded(answer: Any, number: int | None = None) -> Any:
 
 
 def aws_error(code: str, client: str, operation: str) -> AwsResponseError:
-    """Return an error of a call with the code of AWS."""
+    """Return the error of a call with this code of AWS; a denial names the IAM action, as AWS does."""
     action = iam_action(client, operation)
-    denied = AwsResponseError(code, f"User is not authorized to perform: {action} with an explicit deny")
-    return denied if denied.is_denial else AwsResponseError(code, f"{operation} failed")
+    denial = AwsResponseError(code, f"User is not authorized to perform: {action} with an explicit deny")
+    return denial if denial.is_denial else AwsResponseError(code, f"{operation} failed")
 
 
 def _repeated(item: Any, number: int | None) -> Iterable[Any]:

@@ -20,7 +20,7 @@ Values = Callable[[Minutes], Floats]  # a value for each minute
 
 MAX_DENOMINATOR = 1e9
 DENOMINATOR = 1000.0  # of a ratio whose second term is not set yet, where the goal allows it
-COUNTED_SINCE = -30 * MINUTES_PER_DAY  # the minute in which counters start
+COUNTED_SINCE = -30 * MINUTES_PER_DAY  # the minute in which counters start, before minute 0 of the demo
 
 
 class InversionError(HeadroomError):
@@ -50,7 +50,10 @@ class MetricValues:
     functions: dict[Metric, Values] = field(default_factory=dict)
 
     def evaluate(self, term: Term, minutes: Minutes) -> Floats:
-        """Return the value of a term in each minute. Raises KeyError where a metric of it is not set."""
+        """Return the value of a term in each minute.
+
+        Raises KeyError where a metric of it is not set, or its operation cannot be inverted.
+        """
         if isinstance(term, Metric):
             return self.functions[term](minutes)
         terms = self._weighted(term.terms, minutes)
@@ -62,7 +65,7 @@ class MetricValues:
     def follow(self, usage: Usage, target: Values) -> None:
         """Set the metrics of a usage that are not set yet, so that the usage becomes the target.
 
-        The target must be one that the metrics allow; otherwise the usage gets as near as some terms can.
+        A target that the metrics do not allow is approached as far as the terms allow.
         Raises InversionError for an operation that cannot be inverted.
         """
         if not self._is_open(usage):

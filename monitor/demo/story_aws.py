@@ -1,4 +1,4 @@
-"""An AWS in this process that gives the answers of the stories, for the scans of collectors."""
+"""Answers the calls of collectors' scans from story files, in this process."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""What the stories of declared services tell: the metrics of each region, and the answers of AWS."""
+"""The stories of declared services as metrics and answers of AWS, by region."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ from monitor.demo.region import DemoQuota, DemoRegion, DemoService, Params
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
 QUIET = Traffic(mean=0.06)  # of series without a story
-UNLIMITED = 1.0  # what a story is a share of where no limit is known, in the signal's unit
+ASSUMED_LIMIT = 1.0  # in the signal's unit, where no limit is known: a story is then in that unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +36,23 @@ class StoriedSeries:
         return self.traffic is QUIET
 
     def used(self, minutes: Minutes) -> Floats:
-        """Return the usage in each minute: what exceeds the limit is throttled, if that is counted."""
+        """Return the usage in each minute, in the signal's unit.
+
+        It stays within the limit where throttled demand is counted, or the limit cannot be exceeded.
+        """
         demand = self.traffic.demand(self.name, minutes)
         is_capped = self.limit and (self.observed.throttled or self.observed.hard_limit)
-        return (np.minimum(demand, 1.0) if is_capped else demand) * (self.limit or UNLIMITED)
+        return (np.minimum(demand, 1.0) if is_capped else demand) * (self.limit or ASSUMED_LIMIT)
 
     def throttled(self, minutes: Minutes) -> Floats:
-        """Return the demand that is throttled in each minute."""
+        """Return the demand above the limit in each minute, in the signal's unit."""
         demand = self.traffic.demand(self.name, minutes)
-        return np.maximum(demand - 1.0, 0.0) * (self.limit or UNLIMITED)
+        return np.maximum(demand - 1.0, 0.0) * (self.limit or ASSUMED_LIMIT)
 
 
 @dataclass(slots=True)
 class RegionBook:
-    """What the stories of all services say of one region."""
+    """The stories of all services in one region."""
 
     answers: AnswerTable
     quotas: dict[str, float] = field(default_factory=dict)  # applied values by code

@@ -4,7 +4,7 @@
 service: dynamodb
 regions:                                        # each region of the demo that is not denied
   eu-west-1:
-    quotas: {L-F98FE922: 5000}                  # applied values, where they are no defaults
+    quotas: {L-F98FE922: 5000}                  # applied values, where they are not the defaults
     answers:                                    # as in tests/collectors: a response, pages of it, or an error
       dynamodb.ListTables: {TableNames: [orders]}
       dynamodb.DescribeTable(orders): {...}     # for calls with a parameter of this value
@@ -65,7 +65,7 @@ class ServiceStories(BaseModel, frozen=True, extra="forbid"):
 
 @dataclass(frozen=True, slots=True)
 class StoryFile:
-    """A file of stories that was read. document: with the line of each place."""
+    """A file of stories that was read. document: the YAML, with the line of each place."""
 
     name: str
     document: Document

@@ -18,7 +18,7 @@ from monitor.demo.inversion import InversionError, MetricValues, Values
 from monitor.demo.region import DemoQuota, DemoRegion
 from monitor.demo.services.quotas import QUOTAS
 from monitor.demo.story_aws import StoryAws
-from monitor.demo.story_book import QUIET, UNLIMITED, RegionBook, StoriedSeries, StoryBook
+from monitor.demo.story_book import ASSUMED_LIMIT, QUIET, RegionBook, StoriedSeries, StoryBook
 from monitor.demo.story_file import StoryError, StoryFile
 from monitor.demo.traffic import Traffic
 from monitor.schema.problems import suggestion
@@ -31,7 +31,7 @@ PUBLISHED_LIMIT = 1000.0  # where CloudWatch alone tells the limit, in the signa
 async def read_stories(
     files: Sequence[StoryFile], registry: Registry, world: Mapping[str, DemoRegion]
 ) -> StoryBook:
-    """Return what some files tell of the regions of a world. Raises StoryError with all their problems."""
+    """Return the stories of the regions of a world. Raises StoryError with all problems of the files."""
     problems = [problem for file in files for problem in _file_problems(file, registry, world)]
     if problems:
         raise StoryError(problems)
@@ -72,28 +72,28 @@ class _RegionReader:
         self.problems: list[str] = []
 
     async def read(self) -> RegionBook:
-        """Return what the files tell of the region; what is wrong with them is in `problems`."""
+        """Return the stories of the region. What is wrong with them is in `problems` afterwards."""
         book = RegionBook(AnswerTable(self._merged_answers()))
         for told in self._told.values():
             book.quotas |= told.quotas
-        untold = []
+        quiet = []
         for file in self._files:
             service = file.stories.service
             found = {_series_name(one): one for one in await self._observe(file, book.answers)}
-            self._tell(file, found, book)
-            untold += [
+            self._follow_stories(file, found, book)
+            quiet += [
                 self._series(service, observed, book.quotas, QUIET)
                 for name, observed in found.items()
                 if name not in self._told[file.name].stories
             ]
         # The lowest limits first, so that all series of a shared metric are quiet.
-        for series in sorted(untold, key=lambda one: one.limit or UNLIMITED):
+        for series in sorted(quiet, key=lambda one: one.limit or ASSUMED_LIMIT):
             with suppress(InversionError):  # its metrics have no points then
                 _set_metrics(series, book.values)
         return book
 
-    def _tell(self, file: StoryFile, found: Mapping[str, Observed], book: RegionBook) -> None:
-        """Let the series of a file follow their stories."""
+    def _follow_stories(self, file: StoryFile, found: Mapping[str, Observed], book: RegionBook) -> None:
+        """Set the metrics of the series that have stories in a file, and add these series to the book."""
         for name, traffic in self._told[file.name].stories.items():
             if observed := found.get(name):
                 series = self._series(file.stories.service, observed, book.quotas, traffic)

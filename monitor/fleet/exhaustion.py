@@ -1,8 +1,8 @@
 """The time until a budget that drains, such as burst credits, is exhausted at its present rate.
 
-The rate is the median of the rises between the samples of the first and of the second half of the last hour,
-so that single outliers do not move it. A budget that does not drain any more, by the same measure of the last
-20 minutes, has no such time. All series are computed at once.
+The rate is the median of the slopes from each sample of the first half of the last hour to its counterpart in
+the second half (Theil's incomplete method), so that single outliers do not move it. A budget that does not
+drain any more, by the same measure of the last 20 minutes, has no such time. All series are computed at once.
 """
 
 from typing import NamedTuple
@@ -13,10 +13,10 @@ from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.operations import NAN
 from monitor.fleet.series_columns import SeriesColumns
 
-RATE_MINUTES = 60  # whose samples the rate is measured by
-PRESENT_MINUTES = 20  # in which the usage must still rise, as far as is known
+RATE_MINUTES = 60  # up to the newest sample, from which the rate is computed
+PRESENT_MINUTES = 20  # of these the newest, in which the usage must still rise, as far as is known
 MIN_SPAN = 15  # minutes between the first and the last sample of a rate
-MAX_EXHAUSTION = 7 * 86400  # seconds; an hour says nothing of what happens later
+MAX_EXHAUSTION = 7 * 86400  # seconds; the rate of an hour says nothing about a later time
 
 
 class NewestSamples(NamedTuple):
@@ -39,13 +39,13 @@ def seconds_to_exhaustion(columns: SeriesColumns, newest: NewestSamples, now: in
     slots = np.flatnonzero(columns.drains[:size]).astype(np.int32)
     slots = slots[np.isfinite(newest.utilization[slots])]
     if slots.size:
-        minutes, left = newest.minutes[slots], newest.limit[slots] - newest.usage[slots]
+        minutes, remaining = newest.minutes[slots], newest.limit[slots] - newest.usage[slots]
         usage = _usages(columns, slots, minutes)
         rate, present_rate = _rates(usage), _rates(usage[:, -PRESENT_MINUTES:])
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            until = np.maximum(left / rate - (now - minutes), 1).astype(np.float32) * 60
+            until = np.maximum(remaining / rate - (now - minutes), 1).astype(np.float32) * 60
         is_foreseen = (rate > 0) & ~(present_rate <= 0) & (until <= MAX_EXHAUSTION)
-        seconds[slots] = np.where(left <= 0, np.float32(0), np.where(is_foreseen, until, NAN))
+        seconds[slots] = np.where(remaining <= 0, np.float32(0), np.where(is_foreseen, until, NAN))
     return seconds
 
 
@@ -61,7 +61,7 @@ def _usages(columns: SeriesColumns, slots: Ints, newest: Ints) -> Floats:
 def _rates(usage: Floats) -> Floats:
     """Return the rise of each series per minute, from its usage in consecutive minutes; NaN if unknown."""
     is_known, size = ~np.isnan(usage), usage.shape[1]
-    minutes = np.argsort(~is_known, axis=1, kind="stable")  # those of the known samples first
+    minutes = np.argsort(~is_known, axis=1, kind="stable")  # the indices of the known samples first
     count = is_known.sum(axis=1, keepdims=True)
     half, first = count // 2, np.arange(size)
     second = np.minimum(first + half, size - 1)
@@ -75,7 +75,7 @@ def _rates(usage: Floats) -> Floats:
 
 
 def _medians(values: Floats) -> Floats:
-    """Return the median of each row without NaN; NaN if all are."""
+    """Return the median of the values of each row that are not NaN; NaN for a row without any."""
     ascending = np.sort(values, axis=1)  # NaN last
     count = np.isfinite(values).sum(axis=1, keepdims=True)
     middle = np.maximum([(count - 1) // 2, count // 2], 0)

@@ -33,7 +33,7 @@ MAY_FALL = (*NEED_ALL_TERMS, Op.RISE, *SILENCE_OPS)  # operations whose result m
 
 @dataclass(frozen=True)
 class InnerFormula:
-    """A formula that is a term of another one: the index of the term, and its part of each column."""
+    """A formula that is a term of an outer one: the term's index and its parts of the outer's columns."""
 
     term: int
     shape: "Shape"
