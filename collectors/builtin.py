@@ -5,8 +5,8 @@ from functools import cache
 from pathlib import Path
 
 from collectors import apigateway, kinesis, lambda_, s3
+from collectors.botocore_problems import botocore_problems
 from collectors.declaration_file import DeclarationError
-from collectors.declaration_models import model_problems
 from collectors.declared import collector_of
 from collectors.registry import Registry, build_registry
 from collectors.service_files import read_service_files
@@ -43,7 +43,7 @@ def registry_with(folder: Path) -> Registry:
     problems = [*_misplaced_files(folder)]
     try:
         declared, services = read_service_files(
-            folder / "collectors", folder / "rules", taken=builtin.services, further_check=model_problems
+            folder / "collectors", folder / "rules", taken=builtin.services, further_check=botocore_problems
         )
     except DeclarationError as error:
         problems += error.problems

@@ -37,7 +37,7 @@ def declaration_file(content: bytes, name: str, further_check: Check | None = No
     """Return the file of a declaration, with its problems.
 
     further_check: made where there are no other problems; such as
-    `collectors.declaration_models.model_problems`.
+    `collectors.botocore_problems.botocore_problems`.
     """
 
     def check(declaration: Declaration) -> Iterator[Problem]:

@@ -18,8 +18,8 @@ from collectors.declaration import (
     ResourceDeclaration,
     SignalDeclaration,
 )
-from collectors.declared_parts import CycleError, listing_order
 from collectors.expression import Expression
+from collectors.scan_groups import CycleError, listing_order
 from rules.strict_yaml import Where
 
 MAX_KINDS = 100  # of resources, as a part of a part is looked up recursively

@@ -2,9 +2,9 @@
 
 from collectors.base import Collector
 from collectors.declaration import Declaration
-from collectors.declared_parts import parts_of
 from collectors.declared_scan import DeclaredScan
 from collectors.iam_actions import iam_action
+from collectors.scan_groups import scan_groups
 
 
 def collector_of(declaration: Declaration) -> Collector:
@@ -13,7 +13,7 @@ def collector_of(declaration: Declaration) -> Collector:
     operations = {call.call for call in calls if call.call}
     return Collector(
         service=declaration.service,
-        scans=tuple(DeclaredScan(declaration, part) for part in parts_of(declaration)),
+        scans=tuple(DeclaredScan(declaration, group) for group in scan_groups(declaration)),
         metrics=tuple(declaration.metric(key) for key in declaration.metrics),
         iam_actions=tuple(sorted({iam_action(*operation) for operation in operations})),
         call_rates={":".join(call.call): call.rate for call in calls if call.call and call.rate},

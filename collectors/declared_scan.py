@@ -1,6 +1,6 @@
 """The scans of declared services.
 
-A scan lists the resources of each kind of its part, makes the calls that their facts need, and yields the
+A scan lists the resources of each kind of its group, makes the calls that their facts need, and yields the
 signals: expressions over facts and metrics.
 """
 
@@ -18,27 +18,27 @@ from collectors.declaration import (
     ResourceDeclaration,
     needed_names,
 )
-from collectors.declared_parts import Part, Signals
 from collectors.declared_resources import FoundResources, Node, NodeScope, tags_of
 from collectors.declared_signals import observe
 from collectors.expression import ExpressionError
 from collectors.resource import ACCOUNT, Resource, ResourcePath
+from collectors.scan_groups import ScanGroup, Signals
 
 Found = tuple[Node, Any]  # the parent of a resource, and the item that describes it
 
 
 class DeclaredScan:
-    """The scan function of a part of a declared service."""
+    """The scan function of a group of kinds of a declared service."""
 
-    def __init__(self, declaration: Declaration, part: Part) -> None:
-        self._declaration, self._part, self.__name__ = declaration, part, part.name
+    def __init__(self, declaration: Declaration, group: ScanGroup) -> None:
+        self._declaration, self._group, self.__name__ = declaration, group, group.name
 
     async def __call__(self, aws: Aws) -> AsyncIterator[Observed]:
-        """Yield the series of the part. Raises, at the end, the errors that kept kinds from being listed.
+        """Yield the series of the group. Raises, at the end, the errors that kept kinds from being listed.
 
         Several errors are raised as an ExceptionGroup. The error of one resource is reported by `aws.map`.
         """
-        run = _Run(self._declaration, self._part, aws)
+        run = _Run(self._declaration, self._group, aws)
         async for observed in run.series():
             yield observed
         if run.errors:
@@ -50,7 +50,7 @@ class _Run:
     """One run of a scan. errors: those that kept resources from being listed."""
 
     declaration: Declaration
-    part: Part
+    group: ScanGroup
     aws: Aws
     errors: list[Exception] = field(default_factory=list)
     resources: FoundResources = field(init=False)
@@ -58,16 +58,16 @@ class _Run:
     _seen: set[tuple[str, ResourcePath]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.resources = FoundResources(self.declaration, self.aws, self.part.indexed)
+        self.resources = FoundResources(self.declaration, self.aws, self.group.indexed)
 
     async def series(self) -> AsyncIterator[Observed]:
         """Yield all series; those that need no kind listed later as soon as their resource is described."""
         await self._describe_account()
-        for kind in self.part.kinds:
+        for kind in self.group.kinds:
             async for observed in self._immediate_series(kind):
                 yield observed
         self._nodes[ACCOUNT_KIND] = [self.resources.account]
-        for kind in (ACCOUNT_KIND, *self.part.kinds):
+        for kind in (ACCOUNT_KIND, *self.group.kinds):
             async for observed in self._deferred_series(kind):
                 yield observed
 
@@ -77,7 +77,7 @@ class _Run:
         if not declared:
             return
         scope = self._scope(account)
-        calls = [call for call in declared.calls if not self.part.account_facts.isdisjoint(call.facts)]
+        calls = [call for call in declared.calls if not self.group.account_facts.isdisjoint(call.facts)]
         for call in calls:  # one after another, as a call may need the facts of those before it
             async for _, facts in self.aws.map([call], partial(self._facts, scope=scope), lambda _: ACCOUNT):
                 account.facts |= facts
@@ -88,7 +88,7 @@ class _Run:
 
     async def _immediate_series(self, kind: str) -> AsyncIterator[Observed]:
         """Describe the resources of a kind, and yield the series that need no kind listed later."""
-        signals = self.part.immediate(kind)
+        signals = self.group.immediate(kind)
 
         async def describe(found: Found) -> tuple[Node | None, list[Observed]]:
             try:
@@ -108,7 +108,7 @@ class _Run:
 
     async def _deferred_series(self, kind: str) -> AsyncIterator[Observed]:
         """Yield the series of a kind that need kinds listed after it."""
-        signals = self.part.deferred(kind)
+        signals = self.group.deferred(kind)
 
         async def evaluate(node: Node) -> list[Observed]:
             return list(self._observe(node, signals))
@@ -122,15 +122,15 @@ class _Run:
         scope = self._scope(node)
         for name, signal in signals.items():
             formulas = [expression for _, expression in signal.formulas()]
-            if scope.has_failed(self.part.names[name]):
+            if scope.has_failed(self.group.names[name]):
                 continue  # the failure is reported, and a series of an earlier inventory remains
-            unknown = self.resources.unknown_kinds(node, self.part.needs[name], formulas)
+            unknown = self.resources.unknown_kinds(node, self.group.needs[name], formulas)
             if observed := observe(name, signal, scope, unknown):
                 yield observed
 
     def _keep(self, node: Node) -> None:
         self.resources.add(node)
-        if self.part.is_needed_later(node.kind):
+        if self.group.is_needed_later(node.kind):
             self._nodes.setdefault(node.kind, []).append(node)
 
     async def _items(self, kind: str) -> AsyncIterator[Found]:

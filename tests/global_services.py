@@ -11,8 +11,8 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from collectors.botocore_problems import botocore_problems
 from collectors.declaration_file import parse_declaration
-from collectors.declaration_models import model_problems
 from collectors.declared import collector_of
 from collectors.registry import Registry, build_registry
 from rules.limits import Service
@@ -108,7 +108,7 @@ CATALOGUE = (
 def global_registry() -> Registry:
     """The registry of both services."""
     declarations = [parse_declaration(text.encode(), "own.yaml") for text in (DNS, TOPICS)]
-    assert [problem for one in declarations for problem in model_problems(one)] == []
+    assert [problem for one in declarations for problem in botocore_problems(one)] == []
     return build_registry(map(collector_of, declarations), map(Service.model_validate, CATALOGUE))
 
 

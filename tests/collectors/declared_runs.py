@@ -7,8 +7,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from collectors.base import Observed
+from collectors.botocore_problems import botocore_problems
 from collectors.declaration_file import parse_declaration
-from collectors.declaration_models import model_problems
 from collectors.declared import collector_of
 from monitor.aws.failure import failure_from
 from tests.collectors.declared_cases import failure_text, usage_text
@@ -30,7 +30,7 @@ class Run:
 async def run(text: str, **answers: Any) -> Run:
     """Run all scans of a declaration over answers by method."""
     declaration = parse_declaration(text.encode(), "demo.yaml")
-    assert model_problems(declaration) == []
+    assert botocore_problems(declaration) == []
     aws, found = FakeAws(**answers), Run()
     for scan in collector_of(declaration).scans:
         try:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from collectors.botocore_problems import botocore_problems
 from collectors.declaration_file import Check, DeclarationError, parse_declaration, read_declaration
-from collectors.declaration_models import model_problems
 
 GOOD = """
 service: demo
@@ -111,7 +111,7 @@ def at(text: str, part: str) -> str:
 
 
 def test_the_good_declaration_has_no_problem() -> None:
-    assert problems(GOOD, model_problems) == []
+    assert problems(GOOD, botocore_problems) == []
 
 
 def read_changes() -> Iterator[list[Change]]:
@@ -139,7 +139,7 @@ def test_a_problem_is_told_with_its_line_and_the_nearest_name(change: Change) ->
 @pytest.mark.parametrize("change", MODELLED, ids=str)
 def test_what_botocore_does_not_know_is_told_with_its_line_and_the_nearest_name(change: Change) -> None:
     text = changed(change.old, change.new)
-    (found,) = problems(text, model_problems)
+    (found,) = problems(text, botocore_problems)
     assert found.startswith(at(text, change.line))
     assert change.problem in found
 
@@ -170,7 +170,7 @@ resources:
 signals:
   delay: {resource: queue, usage: number(delay)}
 """
-    assert problems(text, model_problems) == [
+    assert problems(text, botocore_problems) == [
         "demo.yaml:13: resources.queue.calls.0.params.AttributeNames.1: "
         "no value DelaySecond; did you mean DelaySeconds?"
     ]
@@ -180,12 +180,12 @@ def test_facts_of_what_aws_returns_in_pages_need_items() -> None:
     old = "DescribeLimits\n        facts: {account_reads: AccountMaxReadCapacityUnits}"
     new = "ListTables\n        facts: {account_reads: length(TableNames)}"
     text = changed(old, new)
-    assert problems(text, model_problems) == [
+    assert problems(text, botocore_problems) == [
         "demo.yaml:16: resources.account.calls.0.facts.account_reads: "
         "expected items of the call, as AWS returns it in pages"
     ]
     paged = changed(old, "ListTables\n        items: TableNames\n        facts: {account_reads: length(@)}")
-    assert problems(paged, model_problems) == []
+    assert problems(paged, botocore_problems) == []
 
 
 def test_all_problems_are_told_at_once() -> None:
@@ -203,7 +203,7 @@ def test_all_problems_are_told_at_once() -> None:
     places = [one.split(": ")[1] for one in problems(text)]
     assert places == ["resources.table.values.twice", "signals.reads.limit"]
     models = changed("id: BackupArn", "id: Arn").replace("id: IndexName", "id: Name")
-    assert len(problems(models, model_problems)) == 2
+    assert len(problems(models, botocore_problems)) == 2
 
 
 def test_the_order_of_problems_does_not_depend_on_hashes() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from collectors.botocore_problems import botocore_problems
 from collectors.declaration import Declaration
-from collectors.declaration_models import model_problems
 from collectors.declared import collector_of
 from tests.collectors.declared_cases import DECLARATIONS, TABLES, Case, differences, read_cases, run_case
 
@@ -28,4 +28,4 @@ def test_every_signal_and_every_call_of_a_service_is_in_its_table(service: str) 
 
 @pytest.mark.parametrize("declaration", DECLARATIONS.values(), ids=list(DECLARATIONS))
 def test_botocore_knows_every_operation_parameter_and_path(declaration: Declaration) -> None:
-    assert model_problems(declaration) == []
+    assert botocore_problems(declaration) == []

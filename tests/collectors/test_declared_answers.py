@@ -4,8 +4,8 @@ import shlex
 from typing import Any
 
 from collectors.base import Unobservable, Usage
+from collectors.botocore_problems import botocore_problems
 from collectors.declaration_file import parse_declaration
-from collectors.declaration_models import model_problems
 from collectors.declared import collector_of
 from tests.collectors.declared_cases import usage_text
 from tests.collectors.declared_runs import Run, by_parameter, run, unread
@@ -121,7 +121,7 @@ async def test_parts_of_a_fact_that_aws_does_not_return_are_unknown() -> None:
 async def test_a_number_where_a_list_is_expected_makes_the_parts_unknown() -> None:
     text = TABLES.replace("list: {fact: indexes}", "list: {fact: size}")
     declaration = parse_declaration(text.encode(), "demo.yaml")
-    problems = [sentence for _, sentence in model_problems(declaration)]
+    problems = [sentence for _, sentence in botocore_problems(declaration)]
     assert problems == ["expected a list, found LongObject (long)"]
     aws = FakeAws(list_tables={"TableNames": ["aaa"]}, describe_table=table(TableSizeBytes=9))
     found = await aws.run_all_scans(collector_of(declaration))

@@ -33,7 +33,7 @@ SCALARS: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def model_problems(declaration: Declaration) -> list[Problem]:
+def botocore_problems(declaration: Declaration) -> list[Problem]:
     """Return what contradicts botocore's models, each problem with its place.
 
     Loads the models of all clients in use, which takes time. Expects a declaration without the problems of

@@ -1,6 +1,6 @@
-"""The parts of a declared service: the kinds of resources that one scan must see together.
+"""Groups the kinds of resources of a declared service: one scan lists those that need each other.
 
-Parts are independent: one whose calls are denied costs its own series only.
+Groups are independent: where the calls of one are denied, only its own series are missing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,13 +20,13 @@ Signals = Mapping[str, SignalDeclaration]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """The kinds of a part in the order of their lists, each after those that it needs.
+class ScanGroup:
+    """The kinds that one scan lists, in this order: each after those that it needs.
 
     name: of the scan. signals: by the kind of their resources. needs: by signal, the kinds, other than its
     resource's own and those this is a part of, that its expressions look up. names: by signal, those that its
     expressions and the dimensions of its metrics use. indexed: all of these, and those
-    that are referred to. parents: the kinds that have parts. account_facts: the names that the part uses,
+    that are referred to. parents: the kinds that have parts. account_facts: the names that the group uses,
     of which some are facts of the whole account.
     """
 
@@ -62,8 +62,8 @@ class CycleError(HeadroomError, ValueError):
         super().__init__(f"expected no cycle, found {' -> '.join((*cycle, cycle[0]))}")
 
 
-def parts_of(declaration: Declaration) -> list[Part]:
-    """Return the parts of a service, in the order of the declaration."""
+def scan_groups(declaration: Declaration) -> list[ScanGroup]:
+    """Return the groups of a service, in the order of its kinds and signals. Raises CycleError."""
     order = listing_order(declaration)
     groups = _Groups([*order, *map(_signal_member, declaration.signals)])
     for kind in order:
@@ -74,7 +74,7 @@ def parts_of(declaration: Declaration) -> list[Part]:
     for call in _account(declaration).calls:
         members = _names_by_member(declaration)
         groups.join(one for one, names in members if call.facts.keys() & _with_account(declaration, names))
-    return [_part(declaration, order, group) for group in groups]
+    return [_scan_group(declaration, order, group) for group in groups]
 
 
 def listing_order(declaration: Declaration) -> list[str]:
@@ -158,7 +158,7 @@ def _with_account(declaration: Declaration, names: Iterable[str]) -> set[str]:
     return found
 
 
-def _part(declaration: Declaration, order: Iterable[str], group: set[str]) -> Part:
+def _scan_group(declaration: Declaration, order: Iterable[str], group: set[str]) -> ScanGroup:
     kinds = tuple(kind for kind in order if kind in group)
     chosen = {name: one for name, one in declaration.signals.items() if _signal_member(name) in group}
     signals: dict[str, dict[str, SignalDeclaration]] = {}
@@ -167,7 +167,7 @@ def _part(declaration: Declaration, order: Iterable[str], group: set[str]) -> Pa
     needs = {name: signal_needs(declaration, signal) for name, signal in chosen.items()}
     referred = {kind for one in kinds for kind in declaration.resources[one].refers}
     used = {name for member, names in _names_by_member(declaration) if member in group for name in names}
-    return Part(
+    return ScanGroup(
         name=next(iter((*kinds, *chosen))),
         kinds=kinds,
         signals=signals,
