@@ -23,7 +23,7 @@ STATISTIC = (
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 ID = "id"  # the fact that every resource has
-PATH_NAMES = frozenset({"region", "account_id", "partition"})  # known in every template and expression
+CELL_NAMES = frozenset({"region", "account_id", "partition"})  # of what is read; known everywhere
 
 
 def _path(value: Any) -> ResponsePath:

@@ -11,8 +11,8 @@ from typing import Any
 
 from collectors.declaration import (
     ACCOUNT_KIND,
+    CELL_NAMES,
     ID,
-    PATH_NAMES,
     Declaration,
     ListDeclaration,
     ResourceDeclaration,
@@ -97,7 +97,7 @@ def _name_problems(declaration: Declaration) -> Iterator[Problem]:
     meanings = {
         name: meaning for section, meaning in _SECTIONS.items() for name in getattr(declaration, section)
     }
-    meanings |= dict.fromkeys(PATH_NAMES, "a value of every cell")
+    meanings |= dict.fromkeys(CELL_NAMES, "a value of every cell")
     for section, meaning in _SECTIONS.items():
         for name in getattr(declaration, section):
             if meanings[name] != meaning:
@@ -140,7 +140,7 @@ def _facts_in_scope(declaration: Declaration, kind: str) -> set[str]:
 def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]:
     """Yield the unknown names in the calls, values, templates and references of a kind."""
     declared, where = declaration.resources[kind], ("resources", kind)
-    outer = {*PATH_NAMES, *declaration.lineage(kind)[:-1]}
+    outer = {*CELL_NAMES, *declaration.lineage(kind)[:-1]}
     outer |= {name for other in _outer_kinds(declaration, kind) for name in _facts(declaration, other)}
     if declared.list:
         yield from _template_problems((*where, "list"), declared.list, outer)
@@ -161,7 +161,7 @@ def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]
         yield from _attribute_problems(declaration, (*where, "values", name), value)
         known_names.add(name)
     yield from _template_names((*where, "dimensions"), declared.dimensions, known_names)
-    arn_names = {*PATH_NAMES, *declaration.lineage(kind)}
+    arn_names = {*CELL_NAMES, *declaration.lineage(kind)}
     yield from _template_names((*where, "arn"), declared.arn or "", arn_names)
     own = _facts(declaration, kind)
     for other in declared.refers:
@@ -183,7 +183,7 @@ def _template_problems(where: Where, call: Any, known: set[str]) -> Iterator[Pro
 
 
 def _template_names(where: Where, template: Any, known: Iterable[str]) -> Iterator[Problem]:
-    yield from _unknown(where, "a placeholder", dict.fromkeys(_names_in_braces(template)), known)
+    yield from _unknown(where, "a known placeholder", dict.fromkeys(_names_in_braces(template)), known)
 
 
 def _names_in_braces(template: Any) -> Iterator[str]:
@@ -200,7 +200,7 @@ def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
     signal, where = declaration.signals[name], ("signals", name)
     facts = _facts_in_scope(declaration, signal.resource)
     kinds = declaration.resources.keys() - {ACCOUNT_KIND}
-    names = {*PATH_NAMES, *facts, *kinds, *declaration.tables, *declaration.metrics}
+    names = {*CELL_NAMES, *facts, *kinds, *declaration.tables, *declaration.metrics}
     for field, expression in signal.formulas():
         yield from _unknown((*where, field), "a fact, metric, kind or table", expression.names, names)
         yield from _attribute_problems(declaration, (*where, field), expression)
@@ -216,7 +216,7 @@ def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
         yield where, "expected a usage, `unobservable` without `when`, or `upper_bound` with `judged: false`"
     for field in ("unobservable", "bound"):
         if reason := getattr(signal, field):
-            known = {*PATH_NAMES, *facts, *declaration.lineage(signal.resource)}
+            known = {*CELL_NAMES, *facts, *declaration.lineage(signal.resource)}
             yield from _template_names((*where, field, "enable"), reason.enable or "", known)
             yield from _command_problems((*where, field, "enable"), reason.enable or "")
 
@@ -225,7 +225,7 @@ def _command_problems(where: Where, command: str) -> Iterator[Problem]:
     try:
         shlex.split(command)
     except ValueError as error:
-        yield where, f"expected a command of a shell: {error}"
+        yield where, f"expected a shell command: {error}"
 
 
 def _metrics_of(declaration: Declaration, signal: SignalDeclaration) -> set[str]:
@@ -259,7 +259,7 @@ def _dimension_problems(declaration: Declaration, name: str, metric: str) -> Ite
     if templates is None and kind != ACCOUNT_KIND and not declaration.resources[kind].dimensions:
         yield ("signals", name), f"expected dimensions of {kind}, or of the metric {metric}"
     if templates is not None:
-        known = {*PATH_NAMES, *declaration.lineage(signal.resource)}
+        known = {*CELL_NAMES, *declaration.lineage(signal.resource)}
         known |= _facts_in_scope(declaration, signal.resource)
         yield from _template_names(("metrics", metric, "dimensions"), templates, known)
 

@@ -257,13 +257,14 @@ def _checked(function: Callable[..., Any], values: Iterable[Any]) -> Any:
     try:
         return function(*values)
     except (TypeError, ValueError, ArithmeticError) as error:
-        raise ExpressionError(f"{getattr(function, '__name__', 'operation')}: {error}") from None
+        name = getattr(function, "__name__", "operation").strip("_")  # `ceil` is `_ceil` here
+        raise ExpressionError(f"{name}: {error}") from None
 
 
 def _fact(owner: Any, name: str) -> Any:
     """Return a fact of one resource."""
     if not hasattr(owner, "fact"):
-        raise TypeError(f"expected one resource, found {_shown(owner)}")
+        raise TypeError(f"expected one resource, found {type(owner).__name__}")
     return owner.fact(name)
 
 
@@ -272,7 +273,7 @@ def _entry(table: Any, key: Any) -> Any:
     if table is None:
         return None
     if not isinstance(table, Mapping):
-        raise TypeError(f"expected a table, found {_shown(table)}")
+        raise TypeError(f"expected a table, found {type(table).__name__}")
     return table.get(key)
 
 
@@ -281,12 +282,8 @@ def _items(items: Any) -> list[Any]:
     if items is None:
         return []
     if not isinstance(items, list):
-        raise TypeError(f"expected a list, found {_shown(items)}")
+        raise TypeError(f"expected a list, found {type(items).__name__}")
     return items
-
-
-def _shown(value: Any) -> str:
-    return f"a {type(value).__name__}"
 
 
 def _known(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -63,142 +63,142 @@ JMESPATH_TYPES: Mapping[str, str] = {
 }
 
 
-def type_of(node: PathNode, of: Type) -> Type:
+def type_of(node: PathNode, source: Type) -> Type:
     """Return the type of what a parsed path yields of a value of a type. Raises PathError."""
     resolve = _RESOLVERS.get(node["type"])
-    return resolve(node, of) if resolve else _chain(node, of)
+    return resolve(node, source) if resolve else _chain(node, source)
 
 
-def item_of(of: Type) -> Type:
+def item_of(source: Type) -> Type:
     """Return the type of the items of a list. Raises PathError for anything else."""
-    if of is None:
+    if source is None:
         return None
-    if isinstance(of, ListType):
-        return of.item
-    if isinstance(of, ListShape):
-        return of.member
-    if _is_document(of):
+    if isinstance(source, ListType):
+        return source.item
+    if isinstance(source, ListShape):
+        return source.member
+    if _is_document(source):
         return None
-    raise PathError(f"expected a list, found {_name(of)}")
+    raise PathError(f"expected a list, found {_name(source)}")
 
 
-def _name(of: Type) -> str:
-    if isinstance(of, Shape):
-        return f"{of.name} ({of.type_name})"
-    if isinstance(of, ScalarType):
-        return f"a {of.name}"
-    return "a list" if isinstance(of, ListType) else "an object"
+def _name(source: Type) -> str:
+    if isinstance(source, Shape):
+        return f"{source.name} ({source.type_name})"
+    if isinstance(source, ScalarType):
+        return f"a {source.name}"
+    return "a list" if isinstance(source, ListType) else "an object"
 
 
-def _is_document(of: Type) -> bool:
+def _is_document(source: Type) -> bool:
     """Return whether a shape is that of any JSON."""
-    return isinstance(of, StructureShape) and bool(getattr(of, "is_document_type", False))
+    return isinstance(source, StructureShape) and bool(getattr(source, "is_document_type", False))
 
 
-def _chain(node: PathNode, of: Type) -> Type:
+def _chain(node: PathNode, source: Type) -> Type:
     """The type of `a.b.c`, in which each path starts at the result of the one before."""
     for child in node["children"]:
-        of = type_of(child, of)
-    return of
+        source = type_of(child, source)
+    return source
 
 
-def _field(node: PathNode, of: Type) -> Type:
+def _field(node: PathNode, source: Type) -> Type:
     name = node["value"]
-    match of:
+    match source:
         case None:
             return None
         case FieldsType():
-            members: Mapping[str, Type] = of.fields
-        case StructureShape() if not _is_document(of):
-            members = of.members
+            members: Mapping[str, Type] = source.fields
+        case StructureShape() if not _is_document(source):
+            members = source.members
         case MapShape():
-            found: Type = of.value
+            found: Type = source.value
             return found
         case StructureShape():
             return None
         case _:
-            raise PathError(f"expected an object with the field {name}, found {_name(of)}")
+            raise PathError(f"expected an object with the field {name}, found {_name(source)}")
     if name not in members:
         similar = get_close_matches(name, members, n=1)
         raise PathError(
-            f"{_name(of)} has no field {name}{f'; did you mean {similar[0]}?' if similar else ''}"
+            f"{_name(source)} has no field {name}{f'; did you mean {similar[0]}?' if similar else ''}"
         )
     return members[name]
 
 
-def _projection(node: PathNode, of: Type) -> Type:
+def _projection(node: PathNode, source: Type) -> Type:
     """The type of `a[*].b`, or of `a[?condition].b`."""
     left, right, *condition = node["children"]
-    item = item_of(type_of(left, of))
+    item = item_of(type_of(left, source))
     for one in condition:
         type_of(one, item)
     return ListType(type_of(right, item))
 
 
-def _value_projection(node: PathNode, of: Type) -> Type:
+def _value_projection(node: PathNode, source: Type) -> Type:
     """The type of `a.*.b`."""
     left, right = node["children"]
-    values = type_of(left, of)
+    values = type_of(left, source)
     if not (values is None or isinstance(values, FieldsType | MapShape | StructureShape)):
         raise PathError(f"expected an object, found {_name(values)}")
     return ListType(type_of(right, values.value if isinstance(values, MapShape) else None))
 
 
-def _flatten(node: PathNode, of: Type) -> Type:
+def _flatten(node: PathNode, source: Type) -> Type:
     """The type of `a[]`, which merges the lists among the items of a."""
-    item = item_of(type_of(node["children"][0], of))
+    item = item_of(type_of(node["children"][0], source))
     return ListType(item_of(item)) if isinstance(item, ListType | ListShape) else ListType(item)
 
 
-def _items(node: PathNode, of: Type) -> Type:
+def _items(node: PathNode, source: Type) -> Type:
     """The type of `[a, b]`, whose items may be of any types."""
     for child in node["children"]:
-        type_of(child, of)
+        type_of(child, source)
     return ListType(None)
 
 
-def _boolean(node: PathNode, of: Type) -> Type:
+def _boolean(node: PathNode, source: Type) -> Type:
     """The type of a comparison or `!a`."""
     for child in node["children"]:
-        type_of(child, of)
+        type_of(child, source)
     return ScalarType("boolean")
 
 
-def _first(node: PathNode, of: Type) -> Type:
+def _first(node: PathNode, source: Type) -> Type:
     """The type of `a || b`: that of a. A b that no response can have is an error all the same."""
-    first, *_ = [type_of(child, of) for child in node["children"]]
+    first, *_ = [type_of(child, source) for child in node["children"]]
     return first
 
 
-def _last(node: PathNode, of: Type) -> Type:
+def _last(node: PathNode, source: Type) -> Type:
     """The type of `a && b`: that of b, which is the result where a is there."""
-    *_, last = [type_of(child, of) for child in node["children"]]
+    *_, last = [type_of(child, source) for child in node["children"]]
     return last
 
 
-def _check_arguments(name: str, arguments: Sequence[PathNode], of: Type) -> None:
+def _check_arguments(name: str, arguments: Sequence[PathNode], source: Type) -> None:
     """Raise PathError for an argument of a type that the function does not take."""
     for one, expected in zip(arguments, SIGNATURES[name], strict=False):
         types = {each.partition("-")[0] for each in expected["types"]}
-        found = None if one["type"] == "expref" else _jmespath_type(type_of(one, of))
+        found = None if one["type"] == "expref" else _jmespath_type(type_of(one, source))
         if found and types and found not in types:
             raise PathError(f"expected {' or '.join(sorted(types))} in {name}, found {found}")
 
 
-def _jmespath_type(of: Type) -> str | None:
+def _jmespath_type(source: Type) -> str | None:
     """The type as JMESPath names it; None where it can be any."""
-    if isinstance(of, Shape):
-        return None if _is_document(of) else JMESPATH_TYPES.get(of.type_name)
-    if isinstance(of, ScalarType):
-        return of.name
-    return {ListType: "array", FieldsType: "object"}.get(type(of))
+    if isinstance(source, Shape):
+        return None if _is_document(source) else JMESPATH_TYPES.get(source.type_name)
+    if isinstance(source, ScalarType):
+        return source.name
+    return {ListType: "array", FieldsType: "object"}.get(type(source))
 
 
-def _function(node: PathNode, of: Type) -> Type:
+def _function(node: PathNode, source: Type) -> Type:
     """The type of the result of a function."""
     name, arguments = node["value"], node["children"]
-    _check_arguments(name, arguments, of)
-    values = [type_of(one, of) for one in arguments if one["type"] != "expref"]
+    _check_arguments(name, arguments, source)
+    values = [type_of(one, source) for one in arguments if one["type"] != "expref"]
     listed = next((value for value in values if isinstance(value, ListType | ListShape)), None)
     for one in arguments:
         if one["type"] == "expref":
@@ -210,17 +210,17 @@ def _function(node: PathNode, of: Type) -> Type:
     return item_of(listed) if name in ITEM_FUNCTIONS else RESULTS.get(name)
 
 
-def _dictionary(node: PathNode, of: Type) -> Type:
+def _dictionary(node: PathNode, source: Type) -> Type:
     """The type of `{name: a, other: b}`."""
-    return FieldsType({pair["value"]: type_of(pair["children"][0], of) for pair in node["children"]})
+    return FieldsType({pair["value"]: type_of(pair["children"][0], source) for pair in node["children"]})
 
 
 _RESOLVERS: Mapping[str, Callable[[PathNode, Type], Type]] = {
     "field": _field,
-    "identity": lambda _, of: of,
-    "current": lambda _, of: of,
-    "index": lambda _, of: item_of(of),
-    "slice": lambda _, of: of,
+    "identity": lambda _, source: source,
+    "current": lambda _, source: source,
+    "index": lambda _, source: item_of(source),
+    "slice": lambda _, source: source,
     "literal": lambda *_: None,
     "projection": _projection,
     "filter_projection": _projection,

@@ -23,11 +23,11 @@ Signals = Mapping[str, SignalDeclaration]
 class ScanGroup:
     """The kinds that one scan lists, in this order: each after those that it needs.
 
-    name: of the scan. signals: by the kind of their resources. needs: by signal, the kinds, other than its
-    resource's own and those this is a part of, that its expressions look up. names: by signal, those that its
-    expressions and the dimensions of its metrics use. indexed: all of these, and those
-    that are referred to. parents: the kinds that have parts. account_facts: the names that the group uses,
-    of which some are facts of the whole account.
+    name: of the scan. signals: by the kind of their resources, then by name. needs: by signal, the kinds that
+    its expressions look up, without its resource's own kind and the ancestors of that. names: by signal, all
+    names in its expressions and in the dimensions of its metrics. indexed: the kinds in `needs`, and those
+    that others refer to. parents: the kinds that have parts. account_facts: all names that the group uses,
+    by which the calls for the whole account are chosen.
     """
 
     name: str
@@ -50,12 +50,12 @@ class ScanGroup:
         return {name: one for name, one in self.signals.get(kind, {}).items() if name not in immediate}
 
     def is_needed_later(self, kind: str) -> bool:
-        """Return whether the resources of a kind are used after they were described."""
+        """Return whether the resources of a kind are used again after their own list has ended."""
         return kind in self.parents or bool(self.deferred(kind))
 
 
 class CycleError(HeadroomError, ValueError):
-    """Kinds that need each other. kind: the last of the cycle. needed: the first, which that one needs."""
+    """Kinds that need each other in a cycle. kind: the last one; it needs `needed`, the first one."""
 
     def __init__(self, cycle: list[str]) -> None:
         self.kind, self.needed = cycle[-1], cycle[0]
@@ -105,7 +105,7 @@ def needed_kinds(declaration: Declaration, kind: str) -> set[str]:
 
 
 def signal_needs(declaration: Declaration, signal: SignalDeclaration) -> frozenset[str]:
-    """Return the kinds that a signal looks up, without its resource's own and those this is a part of."""
+    """Return the kinds that a signal looks up, without its resource's own kind and the ancestors of that."""
     names = {name for _, expression in signal.formulas() for name in expression.names}
     return frozenset(names & declaration.resources.keys()) - {*declaration.lineage(signal.resource)}
 
