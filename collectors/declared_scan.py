@@ -42,7 +42,9 @@ class DeclaredScan:
         async for observed in run.series():
             yield observed
         if run.errors:
-            raise run.errors[0] if len(run.errors) == 1 else ExceptionGroup("several calls", run.errors)
+            raise (
+                run.errors[0] if len(run.errors) == 1 else ExceptionGroup("several reads failed", run.errors)
+            )
 
 
 @dataclass

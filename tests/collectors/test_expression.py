@@ -289,6 +289,20 @@ def test_values_that_do_not_go_together_are_an_error(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("size.fact", "fact: expected one resource, found int"),
+        ("text[0]", "entry: expected a table, found str"),
+        ("ceil(text)", "ceil: must be real number, not str"),
+    ],
+)
+def test_the_message_names_the_function_and_what_it_found(text: str, message: str) -> None:
+    with pytest.raises(ExpressionError) as error:
+        parse_expression(text).evaluate(NAMES)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("", "expected an expression"),
