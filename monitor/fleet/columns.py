@@ -14,6 +14,7 @@ Ids = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.intp]  # assigning at these is twice as fast in numpy as at int32 indices
 
 INITIAL_CAPACITY = 1024  # slots allocated at first; doubled when all are used
+CLEARED_AHEAD = 256  # slots
 
 
 class Columns:
@@ -29,14 +30,17 @@ class Columns:
         self._declared_columns = {**self.declared, **declared}
         self.size = 0
         self._capacity = INITIAL_CAPACITY
+        self._cleared = 0  # the end of the slots that were never used and are set to their declared values
         self._free: list[int] = []
         for name, (dtype, _, *width) in self._declared_columns.items():
             setattr(self, name, np.empty((INITIAL_CAPACITY, *width), dtype))
 
     def allocate(self) -> int:
         """Return a free slot, with every column set to its declared value."""
-        slot = self._free.pop() if self._free else self._next()
-        self.clear(slot)
+        if not self._free:
+            return self._next()
+        slot = self._free.pop()
+        self.clear(slot)  # vectorised writes may have reached it while it was free
         return slot
 
     def free(self, slot: int) -> None:
@@ -47,11 +51,20 @@ class Columns:
     def _next(self) -> int:
         if self.size == self._capacity:
             self._grow()
+        if self.size == self._cleared:
+            self._clear_ahead()
         self.size += 1
         return self.size - 1
 
+    def _clear_ahead(self) -> None:
+        """Set the next slots to their declared values: many at once cost little more than one."""
+        self._cleared = min(self.size + CLEARED_AHEAD, self._capacity)
+        for name, (_, fill, *_) in self._declared_columns.items():
+            getattr(self, name)[self.size : self._cleared] = fill
+
     def _grow(self) -> None:
         self._capacity *= 2
+        self._cleared = self.size
         for name, (dtype, _, *width) in self._declared_columns.items():
             grown = np.empty((self._capacity, *width), dtype)  # takes no memory before its slots are written
             grown[: self.size] = getattr(self, name)

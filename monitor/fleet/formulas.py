@@ -178,8 +178,9 @@ class Block:
 
     def formula(self, position: int) -> Formula:
         """Return the formula at a position."""
-        columns = (column[:, position].tolist() for column in (self._rows, self._weights, self._offsets))
-        return Formula(self.shape, *map(tuple, columns))
+        rows, weights = self._rows[:, position].tolist(), self._weights[:, position].tolist()
+        offsets = self._offsets[:, position].tolist() if self.shape.offset_count else ()
+        return Formula(self.shape, tuple(rows), tuple(weights), tuple(offsets))
 
 
 class Formulas:
