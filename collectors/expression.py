@@ -220,8 +220,11 @@ class _Parser:
         conditions, element = [self.parse(condition) for condition in generator.ifs], self.parse(node.elt)
         del self._variables[variable]
 
-        def generate(scope: Scope) -> list[Any]:
-            scopes = [_WithVariable(scope, variable, item) for item in _checked(_items, (items(scope),))]
+        def generate(scope: Scope) -> list[Any] | None:
+            found = items(scope)
+            if found is None:
+                return None
+            scopes = [_WithVariable(scope, variable, item) for item in _checked(_items, (found,))]
             return [element(one) for one in scopes if all(condition(one) for condition in conditions)]
 
         return generate
@@ -278,9 +281,7 @@ def _entry(table: Any, key: Any) -> Any:
 
 
 def _items(items: Any) -> list[Any]:
-    """Return a list, which is empty where it is None."""
-    if items is None:
-        return []
+    """Return a list. Raises TypeError for anything else."""
     if not isinstance(items, list):
         raise TypeError(f"expected a list, found {type(items).__name__}")
     return items

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum, auto
+from functools import cache
 
 DECIMAL_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 BINARY_PREFIXES = ((2**40, "Ti"), (2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki"))
 LONGER_TIMES = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))  # in seconds
+SHOWN_AS_ONE = 0.999  # no ratio up to this one is shown as 1
 MIN_WHOLE_NUMBER = 100  # smaller numbers are shown with three significant digits
 
 
@@ -76,10 +78,21 @@ class Unit:
 
 def _scaled(amount: float, sizes: tuple[tuple[float, str], ...], scale: float) -> tuple[str, str]:
     """Return an amount as a number of the greatest of these sizes that it reaches, and the size's name."""
-    larger = ((size / scale, name) for size, name in sizes)
-    divisor, name = next((one for one in larger if float(f"{amount / one[0]:.3g}") >= 1), (1.0, ""))
+    divisor, name = next((one for one in _in_unit(sizes, scale) if _reaches(amount, one[0])), (1.0, ""))
     number = amount / divisor
     return f"{number:.0f}" if number >= MIN_WHOLE_NUMBER else f"{number:.3g}", name
+
+
+@cache
+def _in_unit(sizes: tuple[tuple[float, str], ...], scale: float) -> tuple[tuple[float, str], ...]:
+    """Return sizes in a unit of this scale instead of in the base of its kind."""
+    return tuple((size / scale, name) for size, name in sizes)
+
+
+def _reaches(amount: float, size: float) -> bool:
+    """Return whether an amount is a size or more, as it is shown, with three significant digits."""
+    ratio = amount / size
+    return ratio >= 1 or (ratio > SHOWN_AS_ONE and float(f"{ratio:.3g}") >= 1)
 
 
 def counted(name: str) -> Unit:

@@ -147,6 +147,8 @@ def value_of(text: str) -> Any:
         ("max(one.targets for one in groups)", 4),
         ("min(one.targets for one in groups)", 3),
         ("sum(one.targets for one in empty)", 0),
+        ("sum(one.targets for one in unknown)", None),
+        ("sum(1 for one in unknown)", None),
         ("max(one.targets for one in empty)", None),
         ("min(one.targets for one in empty)", None),
         ("count(one for one in groups if one.targets > 3)", 1),
