@@ -93,7 +93,17 @@ async def find_result(prometheus: str, query: Query) -> list[dict[str, Any]] | N
     if resources == {NOT_REPORTED}:
         saturation = Query(f'headroom_saturation{{signal="{signals[0]}"}}', True)
         return None if await run_query(prometheus, saturation) else result
-    return result if set(signals) & set(NOT_JUDGED) else None
+    if set(signals) & set(NOT_JUDGED):
+        return result
+    return result if signals and await only_throttled_demand_is_seen(prometheus, signals[0]) else None
+
+
+async def only_throttled_demand_is_seen(prometheus: str, signal: str) -> bool:
+    """Whether a signal has throttled demand and no utilization, as nothing tells its usage or its limit."""
+    seen = await run_query(prometheus, Query(f'headroom_saturation{{signal="{signal}"}}', True))
+    return bool(seen) and not await run_query(
+        prometheus, Query(f'headroom_utilization_ratio{{signal="{signal}"}}', True)
+    )
 
 
 @pytest.mark.parametrize("file", DASHBOARDS, ids=lambda file: file.stem)

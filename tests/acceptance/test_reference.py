@@ -1,5 +1,6 @@
 """The catalogue has the quota codes and documented defaults of the reference catalogue."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.registries import REGISTRY
 
 # Signals whose value differs from the reference on purpose, and why.
 DEFAULTS = {
+    "alb.reserved_lcus_in_region": "a default of 0 is no limit that anything could reach",
     "autoscaling.capacity_shortfall": "the reference names the field that is the limit: there is no default",
     "autoscaling.group_cpu_target": "a percentage always has the limit 100",
     "kinesis.stream_write_bytes": "the reference names a formula over shards: there is no default",
@@ -29,9 +31,24 @@ OURS = {  # signals that the reference does not have
 }
 
 
+def load(path: Path) -> Any:
+    return yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 def entries() -> dict[str, dict[str, Any]]:
-    listed = yaml.load(REFERENCE.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return {entry["id"]: entry for entry in listed["limits"]}
+    listed = {entry["id"]: entry for entry in load(REFERENCE)["limits"]}
+    for service in REGISTRY.service_names:
+        path = REFERENCE.parent / "catalogue" / f"{service}.yaml"
+        signals = load(path)["signals"] if path.exists() else ()
+        listed |= {signal["id"]: entry_of(signal["limit"]) for signal in signals}
+    return listed
+
+
+def entry_of(limit: dict[str, Any]) -> dict[str, Any]:
+    """A limit of the files in `catalogue/` in the form of the older file."""
+    quota = limit.get("quota") or {}
+    code = {"service_code": quota.get("service"), "quota_code": quota.get("code")}
+    return {"service_quotas": code, "default": {"value": limit.get("documented")}}
 
 
 ENTRIES = entries()
