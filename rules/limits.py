@@ -64,6 +64,15 @@ class LimitKind(StrEnum):
     FIXED = "fixed"  # part of the service's design: only another design of the application helps
 
 
+class Tier(StrEnum):
+    """Which users a signal is for."""
+
+    CORE = "core"  # everybody: it is read by default
+    DETAIL = (
+        "detail"  # those who ask for it: a part of a resource, whose metrics multiply what CloudWatch costs
+    )
+
+
 class LimitSource(StrEnum):
     """The source of a limit, in order of precedence."""
 
@@ -184,6 +193,8 @@ def _command(value: object) -> object:
 class Signal(_Model):
     """A quantity that has a limit.
 
+    tier: `detail` for a signal of each instance, node, broker or zone, which most users do not need.
+    unverified: which of its facts are recalled and not confirmed, as a sentence; None where all are.
     noun, verb: the words of its sentence, "Kinesis stream `clicks` writes 3.6 MiB/s of 4 MiB/s"; without a
         noun the sentence starts with the service's title.
     throttle_group: name of the signals of the service that share one count of throttled demand. Saturation of
@@ -205,6 +216,8 @@ class Signal(_Model):
     service: NonEmpty
     name: NonEmpty
     title: NonEmpty
+    tier: Tier = Tier.CORE
+    unverified: NonEmpty | None = None
     noun: NonEmpty | None = None
     verb: NonEmpty = "uses"
     throttle_group: NonEmpty | None = None

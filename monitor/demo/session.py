@@ -15,6 +15,7 @@ from typing import TextIO
 from collectors.builtin import builtin_registry
 from monitor.app import App, stopped_by_signals
 from monitor.config.config import Config
+from monitor.demo.story_file import STORY_FOLDER
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.rows import rows_of
 from monitor.http.connection_limiter import raise_file_limit
@@ -25,6 +26,8 @@ from monitor.stream.settings import ACCESS_KEYS_VARIABLE, access_keys_from
 START_TIMEOUT = 30.0  # seconds until the simulated AWS is ready
 STOP_TIMEOUT = 1.0  # seconds until it is killed
 MAX_ROWS = 12  # in the printed table
+# Services that the demo simulates in `monitor/demo/services/`; of all others it has stories, or nothing.
+SIMULATED_SERVICES = ("apigateway", "autoscaling", "kinesis", "lambda", "s3", "sqs")
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "demo",
@@ -81,12 +84,18 @@ async def start_aws(*arguments: str) -> AsyncIterator[str]:
             await process.wait()
 
 
+def demo_services() -> list[str]:
+    """Return the services that the demo shows: those that it simulates, and those with stories."""
+    return sorted({*SIMULATED_SERVICES, *(path.stem for path in STORY_FOLDER.glob("*.yaml"))})
+
+
 def demo_config(url: str, port: int, journal: str) -> Config:
-    """Return a configuration that monitors all regions at short intervals."""
+    """Return a configuration that monitors the demo's services in all regions at short intervals."""
     return Config.model_validate(
         {
             "accounts": [{"name": "demo"}],
             "regions": "all",
+            "services": demo_services(),
             "interval": 15,
             "inventory_interval": 60,
             "judge_interval": 5,

@@ -1,7 +1,9 @@
-"""The environment of the demo."""
+"""The environment and the configuration of the demo."""
 
-from monitor.demo.session import isolate_environment
+from monitor.demo.session import SIMULATED_SERVICES, demo_config, isolate_environment
+from monitor.demo.story_file import STORY_FOLDER, read_story_files
 from monitor.stream.settings import ACCESS_KEYS_VARIABLE, access_keys_from
+from tests.registries import REGISTRY
 
 
 def test_access_keys_that_are_set_stay() -> None:
@@ -18,3 +20,10 @@ def test_without_any_the_demo_has_one_of_its_own() -> None:
         (key,) = access_keys_from(given)
         made.add(key)
     assert len(made) == 2
+
+
+def test_it_monitors_the_services_that_it_can_show() -> None:
+    services = demo_config("http://127.0.0.1:9", 0, "journal.db").services
+    told = {file.stories.service for file in read_story_files(STORY_FOLDER)}
+    assert told <= {*services} <= {*REGISTRY.service_names}
+    assert {*services} - told == {*SIMULATED_SERVICES} - told
