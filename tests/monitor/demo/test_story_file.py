@@ -105,9 +105,11 @@ def file_on_page(path: str) -> bytes:
 
 
 async def test_the_example_for_contributors_is_told() -> None:
-    collector = collector_of(parse_declaration(file_on_page("collectors/sns.yaml"), "sns.yaml"))
-    service = Service.model_validate(parse(file_on_page("rules/catalogue/sns.yaml"))[0])
-    file = parse_stories(file_on_page("monitor/demo/stories/sns.yaml"), "sns.yaml")
+    collector = collector_of(
+        parse_declaration(file_on_page("collectors/codeartifact.yaml"), "codeartifact.yaml")
+    )
+    service = Service.model_validate(parse(file_on_page("rules/catalogue/codeartifact.yaml"))[0])
+    file = parse_stories(file_on_page("monitor/demo/stories/codeartifact.yaml"), "codeartifact.yaml")
     world = {region.name: region for region in REGIONS}
     book = await read_stories([file], build_registry([collector], [service]), world)
-    assert [quota.code for quota in book.quotas] == ["L-61103206"]
+    assert [quota.code for quota in book.quotas] == ["L-DD7208D3", "L-86608C96"]
