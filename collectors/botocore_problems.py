@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -19,6 +18,7 @@ from collectors.declaration import (
     placeholders,
 )
 from collectors.response_types import PathError, Type, item_of, type_of
+from rules.problem_text import suggestion
 from rules.strict_yaml import Where
 
 PAGE_TOKEN = re.compile(r"(next_?)?(page_?)?(token|marker)|next_?page|position", re.IGNORECASE)
@@ -216,5 +216,4 @@ def _scalar_problems(where: Where, given: Any, shape: Shape) -> Iterator[Problem
 
 
 def _unknown(where: Where, what: str, name: str, known: Iterable[str]) -> Problem:
-    similar = get_close_matches(name, list(known), n=1)
-    return where, f"no {what} {name or 'without a name'}{f'; did you mean {similar[0]}?' if similar else ''}"
+    return where, f"no {what} {name or 'without a name'}{suggestion(name, known)}"

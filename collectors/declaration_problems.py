@@ -6,7 +6,6 @@ These are unknown names, names with two meanings, cycles of kinds, incomplete li
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from collectors.declaration import (
@@ -20,6 +19,7 @@ from collectors.declaration import (
 )
 from collectors.expression import Expression
 from collectors.scan_groups import CycleError, listing_order
+from rules.problem_text import suggestion
 from rules.strict_yaml import Where
 
 MAX_KINDS = 100  # of resources, as a part of a part is looked up recursively
@@ -275,6 +275,4 @@ def _unknown(where: Where, expected: str, names: Iterable[str], known: Iterable[
     known = set(known)
     for name in sorted(names):
         if name not in known:
-            similar = get_close_matches(name, known, n=1)
-            hint = f"; did you mean {similar[0]}?" if similar else ""
-            yield where, f"expected {expected}, found {name}{hint}"
+            yield where, f"expected {expected}, found {name}{suggestion(name, known)}"

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from collectors import amounts
 from monitor.lib.errors import HeadroomError
-from rules.model_file import suggestion
+from rules.problem_text import suggestion
 
 MAX_LENGTH = 1000  # characters of an expression
 MAX_DEPTH = 60  # levels of the syntax tree: `a + b + c` has one for each +

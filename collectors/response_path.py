@@ -3,7 +3,6 @@
 import json
 import warnings
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from jmespath import Options
@@ -13,6 +12,7 @@ from jmespath.functions import Functions, signature
 from jmespath.parser import ParsedResult
 
 from collectors.expression import ExpressionError
+from rules.problem_text import suggestion
 
 MAX_LENGTH = 1000  # characters of a path
 MAX_DEPTH = 60  # levels of its syntax tree
@@ -105,8 +105,7 @@ def _check_function(node: PathNode) -> None:
     """Raise ValueError for a function that does not exist, or not with this number of arguments."""
     name, given = node["value"], len(node["children"])
     if name not in SIGNATURES:
-        similar = get_close_matches(name, SIGNATURES, n=1)
-        raise ValueError(f"no function {name}{f'; did you mean {similar[0]}?' if similar else ''}")
+        raise ValueError(f"no function {name}{suggestion(name, SIGNATURES)}")
     arguments = SIGNATURES[name]
     variadic = bool(arguments[-1].get("variadic"))
     if given < len(arguments) or (given > len(arguments) and not variadic):

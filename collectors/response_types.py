@@ -5,12 +5,12 @@ A path to a field that no response has would yield nothing forever, and look lik
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from collectors.response_path import SIGNATURES, PathNode
 from monitor.lib.errors import HeadroomError
+from rules.problem_text import suggestion
 
 # Functions that return an item of their first argument, or the argument itself in another order.
 ITEM_FUNCTIONS = frozenset({"max", "max_by", "min", "min_by"})
@@ -119,10 +119,7 @@ def _field(node: PathNode, source: Type) -> Type:
         case _:
             raise PathError(f"expected an object with the field {name}, found {_name(source)}")
     if name not in members:
-        similar = get_close_matches(name, members, n=1)
-        raise PathError(
-            f"{_name(source)} has no field {name}{f'; did you mean {similar[0]}?' if similar else ''}"
-        )
+        raise PathError(f"{_name(source)} has no field {name}{suggestion(name, members)}")
     return members[name]
 
 

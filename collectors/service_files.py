@@ -10,7 +10,8 @@ from collectors.declaration import Declaration
 from collectors.declaration_file import Check, DeclarationError, declaration_file
 from monitor.lib.files import read_file
 from rules.limits import Service
-from rules.model_file import MAX_FILE_SIZE, ModelFile, parse_model, suggestion, unreadable
+from rules.model_file import MAX_FILE_SIZE, ModelFile, parse_model, unreadable
+from rules.problem_text import suggestion
 
 Model = TypeVar("Model", bound=BaseModel)
 Files = Mapping[str, ModelFile[Model]]  # by the name of the file, which is that of the service

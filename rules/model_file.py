@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Generic, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from rules.problem_text import SCALAR_NAMES, suggestion
 from rules.strict_yaml import Document, Where, parse_document
 
 MAX_FILE_SIZE = 1024**2  # bytes
@@ -66,12 +66,6 @@ def misplaced(where: Where, sentence: str) -> PydanticCustomError:
     return PydanticCustomError("problem", "{sentence}", {"sentence": sentence, "where": where})
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean NAME?` with the most similar known name, or nothing."""
-    similar = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {similar[0]}?" if similar else ""
-
-
 def _lines(name: str, document: Document, problems: list[Problem]) -> list[str]:
     """Return one line per problem; the last tells how many more there are."""
     lines = [_line(name, document, problem) for problem in problems[:MAX_SHOWN_PROBLEMS]]
@@ -107,6 +101,8 @@ def _sentence(error: ErrorDetails, where: Where, model: type[BaseModel]) -> str:
             expected = str(context["expected"])
         case "string_pattern_mismatch":
             expected = f"text that matches {context['pattern']}"
+        case kind if kind in SCALAR_NAMES:
+            expected = SCALAR_NAMES[kind].format(**context)
         case _:
             return str(context.get("error", error["msg"]))
     return f"expected {expected}, found {_shown(error['input'])}"

@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from enum import Enum, auto
 from functools import cache
 
+from rules.problem_text import suggestion
+
 DECIMAL_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 BINARY_PREFIXES = ((2**40, "Ti"), (2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki"))
 LONGER_TIMES = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))  # in seconds
@@ -150,8 +152,7 @@ def parse_unit(name: str) -> Unit:
     found = PLURAL.fullmatch(name)
     if found and _is_countable(found["plural"]):
         return counted(name)
-    similar = get_close_matches(name.lower(), UNITS, n=1)
-    hint = f"; did you mean {similar[0]}?" if similar else ""
+    hint = suggestion(name.lower(), UNITS)
     raise ValueError(
         f"expected a unit such as bytes, milliseconds, percent, shards or requests/s, found {name!r}{hint}"
     )

@@ -41,7 +41,7 @@ MAY_IMPORT = {
     for package, allowed in {
         "cli": "access alerting api app aws collectors config dashboards demo lib notifiers outbound "
         "render report rules schema stream top",
-        "demo": "app aws collectors config fleet http lib report rules schema server stream",
+        "demo": "app aws collectors config fleet http lib report rules server stream",
         "app": "access alerting api aws collectors config cost exposition fleet http lib polling push "
         "schema server stream web",
         "server": "api http lib stream web",
@@ -63,7 +63,7 @@ MAY_IMPORT = {
         "render": "aws fleet lib rules",
         "aws": "collectors lib schema",
         "fleet": "collectors lib rules",
-        "schema": "collectors lib",
+        "schema": "collectors lib rules",
         "http": "lib",
         "collectors": "lib rules",
         "lib": "",

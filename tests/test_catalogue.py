@@ -99,7 +99,10 @@ def test_what_inhibits_a_signal(signal: Signal) -> None:
             "service: sqs\nsignals:\n  all: yes",
             "sqs.yaml:3: signals.all: expected a mapping of service, name",
         ),
-        ("service: sqs\nsignals: {all: {for: -1}}", "sqs.yaml:2: signals.all.for: Input should be greater"),
+        (
+            "service: sqs\nsignals: {all: {for: -1}}",
+            "sqs.yaml:2: signals.all.for: expected at least 0, found -1",
+        ),
         ("service: sqs\nsignals: {all: {unt: s}}", "signals.all.unt: unknown key; did you mean unit?"),
         (
             "service: sqs\nsignals:\n  all:\n    kind: quotta",

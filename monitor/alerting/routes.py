@@ -19,10 +19,10 @@ from monitor.schema.problems import (
     duplicate_values,
     problem,
     shown_value,
-    suggestion,
     unexpected,
 )
 from monitor.schema.types import ConfigModel, Duration, Text
+from rules.problem_text import suggestion
 
 DEFAULT_GROUP_BY = ("account", "region", "service")
 GROUP_BY_ALL = "..."  # in `group_by`: group by all labels, as in Alertmanager

@@ -25,13 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from monitor.demo.answers import AnswerKey, check_answer, parse_key
 from monitor.demo.traffic import Traffic
 from monitor.lib.errors import HeadroomError
-from monitor.schema.problems import suggestion
-from rules.strict_yaml import Document, Where, parse_document
+from rules.model_file import ModelFile, Problem, parse_model
+from rules.strict_yaml import Where
 
 STORY_FOLDER = Path(__file__).parent / "stories"
 
@@ -65,15 +65,19 @@ class ServiceStories(BaseModel, frozen=True, extra="forbid"):
 
 @dataclass(frozen=True, slots=True)
 class StoryFile:
-    """A file of stories that was read. document: the YAML, with the line of each place."""
+    """A file of stories without problems of its own. source: the YAML, with the line of each place."""
 
-    name: str
-    document: Document
+    source: ModelFile[ServiceStories]
     stories: ServiceStories
 
-    def line(self, where: Where, sentence: str) -> str:
+    @property
+    def name(self) -> str:
+        """The name of the file, as shown in problems."""
+        return self.source.name
+
+    def problem_at(self, where: Where, sentence: str) -> str:
         """Return a problem at a place of the file as one line."""
-        return _line(self.name, self.document, where, sentence)
+        return self.source.problem_at(where, sentence)
 
 
 def read_story_files(folder: Path) -> list[StoryFile]:
@@ -91,39 +95,13 @@ def read_story_files(folder: Path) -> list[StoryFile]:
 
 def parse_stories(content: bytes, name: str) -> StoryFile:
     """Parse a file of stories; `name` is shown in problems. Raises StoryError with all of them."""
-    try:
-        document = parse_document(content)
-    except ValueError as error:
-        raise StoryError([f"{name}: {error}"]) from None
-    problems: list[tuple[Where, str]] = [*document.problems]
-    try:
-        stories = ServiceStories.model_validate(document.data)
-        problems += _answer_problems(stories)
-    except ValidationError as error:
-        problems += _schema_problems(error)
-    if problems:
-        raise StoryError([_line(name, document, *problem) for problem in problems])
-    return StoryFile(name, document, stories)
+    source = parse_model(content, name, ServiceStories, _answer_problems)
+    if source.model is None:
+        raise StoryError(source.problems)
+    return StoryFile(source, source.model)
 
 
-def _line(name: str, document: Document, where: Where, sentence: str) -> str:
-    return f"{name}:{document.line(where)}: {'.'.join(map(str, where)) or 'file'}: {sentence}"
-
-
-def _schema_problems(error: ValidationError) -> Iterator[tuple[Where, str]]:
-    known = [*ServiceStories.model_fields, *RegionStories.model_fields, *Traffic.__dataclass_fields__]
-    for one in error.errors():
-        where = tuple(part for part in one["loc"] if part != "[key]")
-        match one["type"]:
-            case "extra_forbidden" | "unexpected_keyword_argument":
-                yield where, f"unknown key{suggestion(str(where[-1]), known)}"
-            case "missing" | "missing_keyword_only_argument":
-                yield where, "missing"
-            case _:
-                yield where, one["msg"]
-
-
-def _answer_problems(stories: ServiceStories) -> Iterator[tuple[Where, str]]:
+def _answer_problems(stories: ServiceStories) -> Iterator[Problem]:
     for region, in_region in stories.regions.items():
         for text, answer in in_region.answers.items():
             try:

@@ -21,8 +21,8 @@ from monitor.demo.story_aws import StoryAws
 from monitor.demo.story_book import ASSUMED_LIMIT, QUIET, RegionBook, StoriedSeries, StoryBook
 from monitor.demo.story_file import StoryError, StoryFile
 from monitor.demo.traffic import Traffic
-from monitor.schema.problems import suggestion
 from rules.limits import LimitSource, Service, Signal, effective_limit
+from rules.problem_text import suggestion
 from rules.strict_yaml import Where
 
 PUBLISHED_LIMIT = 1000.0  # where CloudWatch alone tells the limit, in the signal's unit
@@ -52,15 +52,15 @@ def _file_problems(file: StoryFile, registry: Registry, world: Mapping[str, Demo
     expected = {region.name for region in world.values() if not region.denied}
     service, regions = file.stories.service, file.stories.regions
     if service not in registry.services:
-        yield file.line(("service",), f"no service {service}{suggestion(service, registry.services)}")
+        yield file.problem_at(("service",), f"no service {service}{suggestion(service, registry.services)}")
     for name in sorted(regions.keys() - expected):
-        yield file.line(("regions", name), f"no region of the demo{suggestion(name, expected)}")
+        yield file.problem_at(("regions", name), f"no region of the demo{suggestion(name, expected)}")
     for name in sorted(expected - regions.keys()):
-        yield file.line(("regions",), f"missing the region {name}")
+        yield file.problem_at(("regions",), f"missing the region {name}")
     codes = {quota.code for quota in registry.quotas({service} & registry.services.keys())}
     for name, code in ((name, code) for name, told in regions.items() for code in told.quotas):
         if code not in codes:
-            yield file.line(("regions", name, "quotas", code), f"no quota of {service}")
+            yield file.problem_at(("regions", name, "quotas", code), f"no quota of {service}")
 
 
 class _RegionReader:
@@ -163,7 +163,7 @@ class _RegionReader:
             self._report(file, ("stories", name), str(error))
 
     def _report(self, file: StoryFile, where: Where, sentence: str) -> None:
-        self.problems.append(file.line(("regions", self._region.name, *where), sentence))
+        self.problems.append(file.problem_at(("regions", self._region.name, *where), sentence))
 
 
 def _series_name(observed: Observed) -> str:

@@ -4,12 +4,11 @@ Minutes are counted from the start of the world: -180 is three hours before.
 """
 
 import zlib
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, Field
 
 Floats = NDArray[np.float64]
 Minutes = NDArray[np.int64]
@@ -28,14 +27,11 @@ BURST_CHANCE = 1 / 15  # per minute
 Share = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traffic:
+class Traffic(BaseModel, frozen=True, extra="forbid"):
     """The demand on a resource as a share of its limit: 0.55 is 55 %; demand above 1 is throttled.
 
     All fields but `period` and `ended` are shares of the limit.
     """
-
-    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     mean: Share
     daily: Share = 0.02  # amplitude of the daily wave

@@ -15,7 +15,8 @@ from monitor.notifiers.slack import Slack
 from monitor.notifiers.sns import Sns
 from monitor.notifiers.teams import Teams
 from monitor.notifiers.webhook import Webhook
-from monitor.schema.problems import Problem, problem, shown_value, suggestion, to_validation_error
+from monitor.schema.problems import Problem, problem, shown_value, to_validation_error
+from rules.problem_text import suggestion
 
 RECEIVER_TYPES: tuple[type[BaseReceiver], ...] = (
     Webhook,

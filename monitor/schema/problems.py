@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +10,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from monitor.lib.errors import HeadroomError
 from monitor.lib.text import replace_surrogates
+from rules.problem_text import SCALAR_NAMES, suggestion
 
 MAX_SHOWN_LENGTH = 60  # characters of a key or value in an error
 MAX_PROBLEMS = 50  # shown; the rest is counted
@@ -18,15 +18,7 @@ MAX_PROBLEMS = 50  # shown; the rest is counted
 Where = tuple[int | str, ...]
 
 CONTAINER_NAMES = {"tuple_type": "a list", "model_type": "a mapping"}
-SCALAR_NAMES = {
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "greater_than": "more than {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "less_than_equal": "at most {le:g}",
-    "string_type": "text",
-    "too_short": "text",
-}
+NAMES = {**SCALAR_NAMES, "too_short": "text"}  # no list has a shortest length
 
 
 class Problem(NamedTuple):
@@ -89,8 +81,8 @@ def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
         return "missing"
     if kind in CONTAINER_NAMES:  # the value may contain a secret
         return f"expected {CONTAINER_NAMES[kind]}, found {_kind(value)}"
-    if kind in SCALAR_NAMES:
-        return f"expected {SCALAR_NAMES[kind].format(**error.get('ctx', {}))}, found {shown_value(value)}"
+    if kind in NAMES:
+        return f"expected {NAMES[kind].format(**error.get('ctx', {}))}, found {shown_value(value)}"
     context = error.get("ctx", {})  # names are compared only for the problems that are shown
     return error["msg"] + suggestion(context.get("word", ""), context.get("known", ()))
 
@@ -133,12 +125,6 @@ def duplicate_values(
             yield Problem(
                 (*where, index, key), f"expected a {key} that differs from that of {earlier}, found the same"
             )
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean NAME?` with the most similar known name, or nothing."""
-    similar = get_close_matches(word[:MAX_SHOWN_LENGTH], list(known), n=1)
-    return f"; did you mean {similar[0]}?" if similar else ""
 
 
 def key_path(where: Where) -> str:

@@ -169,7 +169,7 @@ WRONG = [
         "routes[0].routes[0].matchers: column 1: expected a label's",
     ),
     ({"routes": [{"matcher": "="}]}, "routes[0].matcher: unknown key; did you mean matchers?"),
-    ({"continue": "maybe"}, "continue: Input should be a valid boolean"),
+    ({"continue": "maybe"}, "continue: expected true or false, found 'maybe'"),
 ]
 
 

@@ -127,6 +127,6 @@ def registry() -> Registry:
     return build_registry([collector], [service])
 
 
-def stories(text: str = STORIES) -> StoryFile:
-    """The stories of the service."""
-    return parse_stories(text.encode(), "brokers.yaml")
+def stories(text: str = STORIES, name: str = "brokers.yaml") -> StoryFile:
+    """The stories of the service, in a file of this name."""
+    return parse_stories(text.encode(), name)

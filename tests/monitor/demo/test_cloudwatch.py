@@ -21,12 +21,13 @@ from tests.monitor.demo.test_operations import DENIED_REGION
 START = 30_000_000  # minutes since 1970
 NOW = START * 60 + 30.0
 EXACT = Traffic(mean=0.5, daily=0.0, noise=0.0)
+SURGING, EXCESSIVE = (EXACT.model_copy(update=change) for change in ({"surge": 1.0}, {"mean": 1.5}))
 REGION = DemoRegion(
     "eu-west-1",
     (
-        DemoStream(name="orders", shards=4, write=replace(EXACT, surge=1.0)),
+        DemoStream(name="orders", shards=4, write=SURGING),
         DemoStream(name="gone", write=Traffic(mean=0.5, ended=-100)),
-        DemoFunction(name="checkout", concurrency=100, reserved=True, traffic=replace(EXACT, mean=1.5)),
+        DemoFunction(name="checkout", concurrency=100, reserved=True, traffic=EXCESSIVE),
         DemoFunction(name="search", concurrency=100, traffic=EXACT),
         DemoQueue(name="emails", sent=EXACT, in_flight=Traffic(mean=0.5, wave=0.2)),
     ),

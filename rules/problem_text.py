@@ -1,0 +1,23 @@
+"""Words of messages about what is wrong in a file."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+MAX_COMPARED_LENGTH = 60  # characters of a name
+# What is expected where a value is wrong, by the type of pydantic's error.
+SCALAR_NAMES: Mapping[str, str] = {
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("string_type", "string_too_short"), "text"),
+    "finite_number": "a finite number",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than_equal": "at most {le:g}",
+}
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean NAME?` with the most similar known name; nothing where none is similar."""
+    similar = get_close_matches(name[:MAX_COMPARED_LENGTH], list(known), n=1)
+    return f"; did you mean {similar[0]}?" if similar else ""
