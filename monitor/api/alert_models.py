@@ -109,7 +109,10 @@ class ReceiverStatusModel(BaseModel):
 
 
 class AlertList(BaseModel):
-    """A list of alerts, the most urgent first. total: the number of all alerts, listed or not."""
+    """A list of alerts: the firing ones first, of them those that nobody handles, then the most urgent.
+
+    total: the number of all alerts, listed or not.
+    """
 
     items: list[AlertModel]
     total: int

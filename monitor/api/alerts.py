@@ -9,10 +9,10 @@ import msgspec
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from monitor.access.principal import principal_of
-from monitor.alerting import inhibit
 from monitor.alerting.delivery import ReceiverStatus
 from monitor.alerting.engine import AlertEngine, NotFiringError
-from monitor.alerting.groups import alert_urgency, urgency
+from monitor.alerting.firing_alerts import FiringAlert, firing_alerts, with_handling
+from monitor.alerting.groups import alert_urgency
 from monitor.alerting.matchers import MatcherError
 from monitor.alerting.records import Silence
 from monitor.alerting.service import Alerting
@@ -45,12 +45,15 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
 
     @router.get("/alerts", response_model=models.AlertList)
     async def alerts(limit: Annotated[int, Query(ge=1, le=MAX_ALERTS)] = MAX_ALERTS) -> Response:
-        """List firing alerts, then pending ones, each the most urgent first. total: the number of both."""
-        firing = [one for one in engine.alerts.values() if one.firing]
+        """List firing alerts, those first that nobody handles, then pending ones, each the most urgent first.
+
+        total: the number of both.
+        """
+        firing = await firing_alerts(engine)
         pending = _pending_alerts(engine, fleet)
         previews = await _preview_notices(engine, fleet, pending[: max(limit - len(firing), 0)])
         total = len(firing) + len(pending)
-        body = await asyncio.to_thread(_alert_list_json, firing, previews, engine, limit, total)
+        body = await asyncio.to_thread(_alert_list_json, firing[:limit], previews, engine.silences, total)
         return Response(body, media_type="application/json")
 
     @router.post("/alerts/{id}/ack", responses=NOT_FOUND_RESPONSE)
@@ -63,7 +66,7 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
             raise HTTPException(404, str(error)) from None
         except InvalidInputError as error:
             raise HTTPException(422, str(error)) from None
-        return _alert_model(engine.alerts[id], AlertState.FIRING, engine.silences)
+        return _alert_model(with_handling(engine.alerts[id], engine.silences, time.time()), AlertState.FIRING)
 
     @router.get("/alerts/history")
     async def history(
@@ -95,15 +98,12 @@ async def _preview_notices(engine: AlertEngine, fleet: Fleet, pending: Sequence[
 
 
 def _alert_list_json(
-    firing: Sequence[Notice], previews: Sequence[Notice], engine: AlertEngine, limit: int, total: int
+    firing: Sequence[FiringAlert], previews: Sequence[Notice], silences: Silences, total: int
 ) -> str:
     """Return the JSON of a list of alerts. Call it in a thread: it can take long."""
-    silences, inhibited = engine.silences, inhibit.inhibited(firing, engine.registry)
-    items = [
-        _alert_model(one, AlertState.FIRING, silences, inhibited.get(one.alert))
-        for one in sorted(firing, key=urgency)[:limit]
-    ]
-    items += [_alert_model(one, AlertState.PENDING, silences) for one in previews]
+    now = time.time()
+    items = [_alert_model(one, AlertState.FIRING) for one in firing]
+    items += [_alert_model(with_handling(one, silences, now), AlertState.PENDING) for one in previews]
     return models.AlertList(items=items, total=total).model_dump_json()
 
 
@@ -155,10 +155,8 @@ def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
         return models.ReplayResult(replayed=await alerting.delivery.replay(receiver))
 
 
-def _alert_model(
-    notice: Notice, state: AlertState, silences: Silences, inhibited_by: str | None = None
-) -> models.AlertModel:
-    ack, silence = silences.acknowledgements.get(notice.alert), silences.matching(notice.labels, time.time())
+def _alert_model(alert: FiringAlert, state: AlertState) -> models.AlertModel:
+    notice, ack = alert.notice, alert.acknowledgement
     return models.AlertModel(
         id=notice.alert,
         state=state.word,
@@ -178,8 +176,8 @@ def _alert_model(
         acknowledged_by=ack.author if ack else None,
         acknowledged_comment=ack.comment if ack else None,
         acknowledged_until=utc_datetime(ack.until) if ack and ack.until else None,
-        silenced_by=silence.id if silence else None,
-        inhibited_by=inhibited_by,
+        silenced_by=alert.silence.id if alert.silence else None,
+        inhibited_by=alert.inhibited_by.alert if alert.inhibited_by else None,
     )
 
 

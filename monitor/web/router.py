@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
+from monitor.alerting.firing_alerts import firing_alerts, with_current_usage
 from monitor.api.app_state import AppState
 from monitor.cost.bills import MetricUse, bills
 from monitor.cost.telemetry import MeasuredCost
@@ -16,7 +17,6 @@ from monitor.fleet.query import series_by_id
 from monitor.web.actions import FormOptions, actions_router
 from monitor.web.blind_spots import MAX_EXAMPLES, failure_groups, unobservable_groups
 from monitor.web.error_pages import PageRoute
-from monitor.web.firing_alerts import firing_alerts, with_current_usage
 from monitor.web.no_data import no_data_reasons
 from monitor.web.overview import build_overview
 from monitor.web.page_cache import PageCache

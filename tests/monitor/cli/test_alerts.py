@@ -44,33 +44,39 @@ async def demo() -> AsyncIterator[str]:
         yield address
 
 
-async def worst(demo: str) -> list[str]:
-    """Return the cells of the first alert of the list."""
+async def listed_alerts(demo: str) -> list[list[str]]:
+    """Return the cells of the alerts of the list."""
     listed = await alerts("list", "--address", demo)
     assert listed.exit_code == 0, listed.output
-    return listed.stdout.splitlines()[0].split("\t")
+    return [line.split("\t") for line in listed.stdout.splitlines()]
 
 
-async def test_the_list_begins_with_what_is_refused(demo: str) -> None:
-    identity, state, severity, summary, care = await worst(demo)
+async def handling_of(demo: str, identity: str) -> str:
+    """Return how an alert of the list is handled."""
+    return next(cells[4] for cells in await listed_alerts(demo) if cells[0] == identity)
+
+
+async def test_the_list_begins_with_what_is_refused_and_nobody_handles(demo: str) -> None:
+    identity, state, severity, summary, care = (await listed_alerts(demo))[0]
     assert re.fullmatch("[0-9a-f]{16}", identity)
     assert (state, severity, care) == ("firing", "critical", "")
     assert "throttled/s" in summary and "Remedy: " in summary
 
 
 async def test_an_acknowledgement_a_silence_and_its_end(demo: str) -> None:
-    identity, _, _, summary, _ = await worst(demo)
+    identity, _, _, summary, _ = (await listed_alerts(demo))[0]
     done = await alerts("ack", identity, "--comment", "on it", "--author", "ann", "--address", demo)
     assert done.exit_code == 0
     assert done.stdout.split(" (")[0] == summary.split(" (")[0]
+    assert (await listed_alerts(demo))[0][0] != identity
     made = await alerts("silence", 'region=~".+"', "--duration", "2h", "--comment", "test", "--address", demo)
     assert made.exit_code == 0
     silence = made.stdout.split()[0]
-    care = (await worst(demo))[4]
+    care = await handling_of(demo, identity)
     assert care.startswith(f"acknowledged by ann, silenced by {silence}")
     ended = await alerts("end-silence", silence, "--address", demo)
     assert (ended.exit_code, ended.stdout) == (0, 'region=~".+" is no longer silenced\n')
-    assert "silenced" not in (await worst(demo))[4]
+    assert "silenced" not in await handling_of(demo, identity)
 
 
 async def test_there_are_no_dead_letters(demo: str) -> None:

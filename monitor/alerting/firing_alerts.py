@@ -1,4 +1,4 @@
-"""Firing alerts as the pages show them: with their acknowledgement, silence and inhibiting alert."""
+"""Firing alerts as people see them: with their acknowledgement, silence and inhibiting alert."""
 
 import asyncio
 import time
@@ -54,15 +54,18 @@ def _firing_alerts(notices: Sequence[Notice], silences: Silences, registry: Regi
     now, inhibited = time.time(), inhibit.inhibited(notices, registry)
     by_id = {one.alert: one for one in notices}
     alerts = [
-        FiringAlert(
-            one,
-            silences.acknowledgements.get(one.alert),
-            silences.matching(one.labels, now),
-            by_id.get(inhibited.get(one.alert, "")),
-        )
+        with_handling(one, silences, now, by_id.get(inhibited.get(one.alert, "")))
         for one in sorted(notices, key=urgency)
     ]
     return sorted(alerts, key=lambda one: not one.unhandled)
+
+
+def with_handling(
+    notice: Notice, silences: Silences, now: float, inhibited_by: Notice | None = None
+) -> FiringAlert:
+    """Return an alert with its acknowledgement and the silence that matches it."""
+    acknowledgement = silences.acknowledgements.get(notice.alert)
+    return FiringAlert(notice, acknowledgement, silences.matching(notice.labels, now), inhibited_by)
 
 
 def with_current_usage(alerts: Iterable[FiringAlert], fleet: Fleet) -> list[FiringAlert]:
