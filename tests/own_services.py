@@ -1,5 +1,8 @@
 """Services that do not come with Headroom, and registries of them."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from collectors.base import Collector, Metric
 from collectors.registry import Registry, build_registry
 from rules.limits import Service
@@ -35,3 +38,50 @@ def own_service(name: str, title: str = "") -> Service:
 def own_registry(*names: str) -> Registry:
     """The registry of services with these names."""
     return build_registry(map(own_collector, names), map(own_service, names))
+
+
+# The declaration and the entry of a service "ours": one signal without a metric, one with one.
+OWN_FILES: Mapping[str, str] = {
+    "collectors": """service: ours
+namespace: AWS/SNS
+resources:
+  topic:
+    list: {call: sns.ListTopics, items: Topics}
+    id: TopicArn
+signals:
+  topics:
+    usage: count(topic)
+  published:
+    resource: topic
+    usage: rate(NumberOfMessagesPublished)
+metrics:
+  NumberOfMessagesPublished: {stat: Sum, unit: messages, dimensions: {TopicName: "{topic}"}}
+""",
+    "rules": """service: ours
+title: Amazon SNS
+signals:
+  topics:
+    title: Topics
+    unit: topics
+    kind: quota
+    why: No topic can be created.
+    saturation: Only the caller sees it.
+    remedy: [Delete topics.]
+    docs: [https://docs.aws.amazon.com/sns/latest/dg/sns-quotas.html]
+  published:
+    title: Published messages
+    unit: messages/s
+    kind: fixed
+    why: Messages are refused.
+    saturation: Only the caller sees it.
+    remedy: [Publish in batches.]
+    docs: [https://docs.aws.amazon.com/sns/latest/dg/sns-quotas.html]
+""",
+}
+
+
+def write_own_files(folder: Path) -> None:
+    """Write the files of a service "ours" into a folder such as `catalogue.d`."""
+    for name, text in OWN_FILES.items():
+        (folder / name).mkdir(parents=True)
+        (folder / name / "ours.yaml").write_text(text)

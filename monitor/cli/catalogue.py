@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from monitor.cli.config_file import exit_on_config_error, load_registry_or_exit
+from monitor.cli.config_file import ConfigFile, exit_on_config_error, load_registry_or_exit
 from monitor.cli.options import Patterns
 from monitor.report.catalogue import FORMATS
 from monitor.report.scan import parse_selectors
@@ -16,9 +16,10 @@ app = typer.Typer(add_completion=False)
 def catalogue(
     format: Annotated[Literal["text", "markdown", "json"], typer.Option(help="Output format.")] = "text",
     service: Patterns = None,
+    config: ConfigFile = None,
 ) -> None:
     """List every signal with its default limit, remedy and documentation."""
-    registry = load_registry_or_exit()
+    registry = load_registry_or_exit(config)
     with exit_on_config_error():
         selectors = parse_selectors({"service": service}, registry)
     chosen = [

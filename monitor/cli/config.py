@@ -37,9 +37,9 @@ def check(config: ConfigFile = None) -> None:
 
 
 @app.command("example", epilog="Example: headroom config example > headroom.yaml")
-def example() -> None:
+def example(config: ConfigFile = None) -> None:
     """Print an example configuration that explains every key."""
-    typer.echo(example_file(load_registry_or_exit()), nl=False)
+    typer.echo(example_file(load_registry_or_exit(config)), nl=False)
 
 
 @app.command("password-hash", epilog="Example: headroom config password-hash")
@@ -63,6 +63,6 @@ def read_piped_password() -> str:
 
 
 @app.command("schema", epilog="Example: headroom config schema > headroom.schema.json")
-def schema() -> None:
+def schema(config: ConfigFile = None) -> None:
     """Print the JSON schema of the configuration file, for editors."""
-    typer.echo(orjson.dumps(json_schema(load_registry_or_exit()), option=orjson.OPT_INDENT_2))
+    typer.echo(orjson.dumps(json_schema(load_registry_or_exit(config)), option=orjson.OPT_INDENT_2))

@@ -19,12 +19,13 @@ ConfigFile = Annotated[
     typer.Option(
         "--config",
         "-c",
-        help="Configuration file; default: $HEADROOM_CONFIG, else ./headroom.yaml if there is one.",
+        help="Configuration file; default: $HEADROOM_CONFIG, else ./headroom.yaml if there is one. "
+        "Your own services are in catalogue.d/ beside it.",
     ),
 ]
 
 
-def load_registry_or_exit(file: Path | None = None) -> Registry:
+def load_registry_or_exit(file: Path | None) -> Registry:
     """Return the known services; print the problems of the user's own and exit when there are any."""
     with exit_on_config_error():
         return read_registry(file, environ)

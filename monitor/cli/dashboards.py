@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.config_file import load_registry_or_exit
+from monitor.cli.config_file import ConfigFile, load_registry_or_exit
 from monitor.cli.exit_codes import FAILED
 from monitor.dashboards import prometheus as rules
 from monitor.dashboards import runbook as runbooks
@@ -25,14 +25,16 @@ def prometheus(
     runbook: Annotated[
         str, typer.Option(help="Address of the runbook that the alerts link to.")
     ] = rules.RUNBOOK,
+    config: ConfigFile = None,
 ) -> None:
     """Write recording and alerting rules for Prometheus: a file per service, and one for Headroom itself."""
-    write_files(out, rules.files(load_registry_or_exit().services.values(), runbook))
+    write_files(out, rules.files(load_registry_or_exit(config).services.values(), runbook))
 
 
 @app.command(epilog="Example: headroom dashboards grafana --out /var/lib/grafana/dashboards")
 def grafana(
     out: Annotated[Path, typer.Option(help="Output directory.")] = Path("dashboards/grafana"),
+    config: ConfigFile = None,
 ) -> None:
     """Write Grafana dashboards: overview, one per service, a single series, and Headroom itself."""
     if find_spec("grafana_foundation_sdk") is None:
@@ -40,15 +42,16 @@ def grafana(
         raise typer.Exit(FAILED)
     from monitor.dashboards.grafana import boards  # noqa: PLC0415 - needs the extra
 
-    write_files(out, boards.files(load_registry_or_exit().services.values()))
+    write_files(out, boards.files(load_registry_or_exit(config).services.values()))
 
 
 @app.command(epilog="Example: headroom dashboards runbook --out runbook.md")
 def runbook(
     out: Annotated[Path, typer.Option(help="Output file.")] = Path(rules.RUNBOOK),
+    config: ConfigFile = None,
 ) -> None:
     """Write the runbook: what each alert means and what to do about it, with one heading per signal."""
-    write_files(out.parent, {out.name: runbooks.runbook(load_registry_or_exit().services.values())})
+    write_files(out.parent, {out.name: runbooks.runbook(load_registry_or_exit(config).services.values())})
 
 
 def write_files(directory: Path, files: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from monitor.api.client import DEFAULT_ADDRESS, ApiStatusError, ApiTransportError, request
-from monitor.cli.config_file import load_registry_or_exit
+from monitor.cli.config_file import ConfigFile, load_registry_or_exit
 from monitor.cli.exit_codes import FAILED
 from monitor.cli.options import Address
 from monitor.stream import aws_setup
@@ -26,9 +26,10 @@ def setup(
     service: Annotated[
         list[str] | None, typer.Option(help="Include only the metrics of this service. Can be repeated.")
     ] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Print a template of a metric stream, to apply in each monitored account and region."""
-    registry = load_registry_or_exit()
+    registry = load_registry_or_exit(config)
     if unknown := set(service or ()) - registry.services.keys():
         expected = ", ".join(registry.service_names)
         typer.echo(f"expected services of {expected}; found {min(unknown)}", err=True)

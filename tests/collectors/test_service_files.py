@@ -6,37 +6,13 @@ import pytest
 
 from collectors.builtin import builtin_registry, registry_with
 from collectors.declaration_file import DeclarationError
-
-DECLARATION = """service: ours
-namespace: AWS/SNS
-resources:
-  topic:
-    list: {call: sns.ListTopics, items: Topics}
-    id: TopicArn
-signals:
-  topics:
-    usage: count(topic)
-"""
-ENTRY = """service: ours
-title: Amazon SNS
-signals:
-  topics:
-    title: Topics
-    unit: topics
-    kind: quota
-    why: No topic can be created.
-    saturation: Only the caller sees it.
-    remedy: [Delete topics.]
-    docs: [https://docs.aws.amazon.com/sns/latest/dg/sns-quotas.html]
-"""
+from tests.own_services import OWN_FILES, write_own_files
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with a declaration and its entry in the catalogue."""
-    for name, text in (("collectors", DECLARATION), ("rules", ENTRY)):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "ours.yaml").write_text(text)
+    write_own_files(tmp_path)
     return tmp_path
 
 
@@ -120,8 +96,8 @@ def test_both_files_have_the_same_signals(folder: Path) -> None:
 def test_files_that_nothing_reads_are_told(folder: Path) -> None:
     (folder / "rules" / "catalogue").mkdir()
     (folder / "rules" / "..data").mkdir()  # as Kubernetes mounts a ConfigMap
-    (folder / "rules" / "others.yml").write_text(ENTRY)
-    (folder / "others.yaml").write_text(DECLARATION)
+    (folder / "rules" / "others.yml").write_text(OWN_FILES["rules"])
+    (folder / "others.yaml").write_text(OWN_FILES["collectors"])
     (folder / "README.md").write_text("Our own services.")
     assert problems(folder) == [
         "others.yaml:1: file: expected in collectors or rules",

@@ -19,6 +19,7 @@ from typer.testing import Result
 from monitor.cli.main import app
 from monitor.lib.telemetry import VERSION
 from tests.monitor.cli.invocation import headroom, written
+from tests.own_services import write_own_files
 from tests.registries import REGISTRY
 
 HEADROOM = str(Path(sys.executable).parent / "headroom")
@@ -98,6 +99,31 @@ def test_a_wrong_file_in_the_users_catalogue_is_a_line_for_each_problem(
         "catalogue.d/rules/ours.yaml:1: file: expected a mapping of service, title, console, signals",
         "catalogue.d/rules/ours.yaml:1: file: expected a second file catalogue.d/collectors/ours.yaml",
     ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["catalogue"],
+        ["iam-policy"],
+        ["config", "example"],
+        ["config", "schema"],
+        ["stream", "setup", "--format", "terraform"],
+        ["dashboards", "prometheus", "--out", "out"],
+        ["dashboards", "grafana", "--out", "out"],
+        ["dashboards", "runbook", "--out", "out"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_knows_the_users_services_beside_the_configuration_that_it_is_given(
+    command: list[str], elsewhere: Path
+) -> None:
+    write_own_files(elsewhere / "etc" / "catalogue.d")
+    result = headroom(*command, "--config", written(elsewhere / "etc", ""))
+    files = [path for path in elsewhere.glob("out*") if path.is_file()] or [*elsewhere.glob("out/*")]
+    found = "".join([result.stdout, *(path.read_text() for path in files)])
+    assert result.exit_code == 0, result.output
+    assert re.search("ours|sns:ListTopics|AWS/SNS", found)
 
 
 def test_a_configuration_that_is_not_there_is_one_line() -> None:
