@@ -1,0 +1,80 @@
+"""Answers with members that AWS added after botocore's models were made, as the bytes that AWS sends."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.parsers import create_parser
+from moto.core.model import ServiceModel
+from moto.core.serialize import get_serializer_class
+
+from collectors.declared import collector_of
+from tests.collectors.declared_cases import DECLARATIONS, TABLES, Case, differences, read_cases, run_case
+from tests.fake_aws import SERVICE_MODELS
+
+ADDED = "AddedYesterday"
+CASES = list(read_cases(TABLES))
+PROTOCOLS = {"json", "query", "ec2", "rest-json"}  # of the services with tables
+
+
+@cache
+def newer_model(client: str) -> ServiceModel:
+    """The model of a service in which every structure has one more member."""
+    model = deepcopy(SERVICE_MODELS.get_service_data(client))
+    for shape in model["shapes"].values():
+        if shape["type"] == "structure":
+            shape["members"][ADDED] = {"shape": ADDED}
+    model["shapes"][ADDED] = {"type": "structure", "members": {"Text": {"shape": f"{ADDED}Text"}}}
+    model["shapes"][f"{ADDED}Text"] = {"type": "string"}
+    return ServiceModel(model, client)
+
+
+def newer(value: Any, shape: Shape) -> Any:
+    """A value with the added member in each of its structures."""
+    match shape:
+        case StructureShape():
+            members = {name: newer(one, shape.members[name]) for name, one in value.items()}
+            return members | {ADDED: {"Text": "added"}}
+        case ListShape():
+            return [newer(one, shape.member) for one in value]
+        case MapShape():
+            return {name: newer(one, shape.value) for name, one in value.items()}
+    return value
+
+
+def received(key: str, answer: Any) -> Any:
+    """The answer to a call as botocore's parser reads it from the bytes of a newer AWS."""
+    if isinstance(answer, list):
+        return [received(key, page) for page in answer]
+    if not isinstance(answer, Mapping):
+        return answer
+    client, _, name = key.partition("(")[0].partition(".")
+    model = newer_model(client)
+    operation, protocol = model.operation_model(name), model.resolved_protocol
+    sent = get_serializer_class(client, protocol)(operation_model=operation).serialize(
+        newer(answer, operation.output_shape)
+    )
+    body = sent["body"].encode() if isinstance(sent["body"], str) else sent["body"]
+    assert body.count(ADDED.encode()) > 0
+    response = {"body": body, "headers": sent["headers"], "status_code": 200}
+    known: Any = SERVICE_MODELS.get_service_model(client).operation_model(name).output_shape
+    parsed = create_parser(protocol).parse(response, known)
+    return {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_members_that_aws_added_yesterday_change_no_series(case: Case) -> None:
+    answers = {key: received(key, answer) for key, answer in case.answers.items()}
+    collector = collector_of(DECLARATIONS[case.service])
+    series, failures = await run_case(replace(case, answers=answers), collector)
+    assert differences(series, case.series) == []
+    assert failures == case.failures
+
+
+def test_the_tables_have_services_of_each_protocol() -> None:
+    clients = {key.partition(".")[0] for case in CASES for key in case.answers}
+    assert {newer_model(client).resolved_protocol for client in clients} == PROTOCOLS
