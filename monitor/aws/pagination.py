@@ -1,6 +1,6 @@
 """Pages of responses: how the next one is requested, and the most that are accepted."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,18 @@ from botocore.exceptions import PaginationError, UnknownServiceError
 MAX_PAGES = 2_000  # of one request; the smallest pages have 50 items
 # A collector requests some thousand points, and a page holds 100,800.
 MAX_PAGES_OF_OPERATION: Mapping[str, int] = {"GetMetricData": 10}
+
+# The member of a request that takes the token of a page, and that of the response that holds the next one's.
+TOKEN_MEMBERS = (
+    ("NextToken", "NextToken"),
+    ("nextToken", "nextToken"),
+    ("Marker", "Marker"),
+    ("Marker", "NextMarker"),
+    ("NextMarker", "NextMarker"),
+    ("PaginationToken", "PaginationToken"),
+    ("PageToken", "NextPageToken"),
+    ("position", "position"),
+)
 
 Page = dict[str, Any]
 
@@ -34,16 +46,30 @@ class Pagination:
 def pagination_from_model(loader: Any, service: str, operation: str) -> Pagination | None:
     """Return how the pages of an operation are requested, by botocore's files; None when it has none.
 
+    Botocore has no paginator for many lists that have pages (of 850 lists that count resources, for 140);
+    then the members of the request and the response tell.
+
     loader: botocore's, which reads the files.
     """
     try:
         paginators = loader.load_service_model(service, "paginators-1")["pagination"]
     except UnknownServiceError:
-        return None
-    paginator = paginators.get(operation)
-    return paginator and Pagination(
-        paginator["input_token"], paginator["output_token"], paginator.get("more_results", "")
-    )
+        paginators = {}
+    if paginator := paginators.get(operation):
+        return Pagination(
+            paginator["input_token"], paginator["output_token"], paginator.get("more_results", "")
+        )
+    model = loader.load_service_model(service, "service-2")
+    taken, returned = (_members(model, operation, part) for part in ("input", "output"))
+    pairs = (pair for pair in TOKEN_MEMBERS if pair[0] in taken and pair[1] in returned)
+    return next((Pagination(*pair) for pair in pairs), None)
+
+
+def _members(model: Mapping[str, Any], operation: str, part: str) -> Collection[str]:
+    """Return the members of an operation's request (`input`) or response (`output`)."""
+    shape = model["operations"].get(operation, {}).get(part, {}).get("shape")
+    members: Collection[str] = model["shapes"][shape].get("members", ()) if shape else ()
+    return members
 
 
 class PageTokens:

@@ -1,0 +1,30 @@
+"""How the next page of an operation is requested, by botocore's files."""
+
+import botocore.session
+import pytest
+
+from monitor.aws.pagination import Pagination, pagination_from_model
+
+LOADER = botocore.session.get_session().get_component("data_loader")
+
+PAGINATIONS: dict[tuple[str, str], Pagination | None] = {
+    ("kinesis", "ListShards"): Pagination("NextToken", "NextToken"),  # botocore has a paginator
+    ("iam", "ListUsers"): Pagination("Marker", "Marker", "IsTruncated"),
+    ("wafv2", "ListWebACLs"): Pagination("NextMarker", "NextMarker"),  # from here on, it has none
+    ("apprunner", "ListServices"): Pagination("NextToken", "NextToken"),
+    ("opensearchserverless", "ListAccessPolicies"): Pagination("nextToken", "nextToken"),
+    ("dms", "DescribeDataProviders"): Pagination("Marker", "Marker"),
+    ("cognito-idp", "ListUserImportJobs"): Pagination("PaginationToken", "PaginationToken"),
+    ("servicecatalog", "ListPortfolioAccess"): Pagination("PageToken", "NextPageToken"),
+    ("apigateway", "GetDomainNameAccessAssociations"): Pagination("position", "position"),
+    ("macie2", "DescribeClassificationJob"): None,  # its `clientToken` is no token of a page
+    ("ec2", "DescribeVpnConnections"): None,
+    ("sts", "GetCallerIdentity"): None,
+}
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"), PAGINATIONS.items(), ids=[".".join(names) for names in PAGINATIONS]
+)
+def test_the_members_that_hold_tokens(operation: tuple[str, str], expected: Pagination | None) -> None:
+    assert pagination_from_model(LOADER, *operation) == expected
