@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from collectors.base import PER_MINUTE, Metric, Op, Usage, difference, highest, lowest, ratio, total
 from collectors.expression import MAX_LENGTH, ExpressionError, parse_expression
+from tests.reference_values import reference_value
 
 SENT, RECEIVED, LEFT = (Metric("AWS/Test", name, "Sum") for name in ("Sent", "Received", "Left"))
+
+MAX_TERMS = highest(SENT, RECEIVED).terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +210,54 @@ def test_an_expression_over_facts_has_this_value(text: str, expected: Any) -> No
         ("rise(Sent)", Usage(Op.RISE, ((SENT, 1.0),))),
         ("rise(rate(Sent) + rate(Received))", Usage(Op.RISE, ((SENT, PER_MINUTE), (RECEIVED, PER_MINUTE)))),
         ("Sent if yes else size", SENT),
+        # An offset of a maximum is added once, and is no part of any of its terms.
+        ("max(Sent, Received) + 5 + Left", total(Usage(Op.MAX, MAX_TERMS, offset=5), LEFT)),
+        ("max(Sent + 5, Received)", highest(Usage(Op.SUM, ((SENT, 1.0),), offset=5), RECEIVED)),
+        ("max(Sent, Received) + Left", total(highest(SENT, RECEIVED), LEFT)),
     ],
 )
 def test_an_expression_over_metrics_is_this_usage(text: str, expected: Usage | Metric) -> None:
     found = value_of(text)
     assert flat(found) == pytest.approx(flat(expected))
     assert shape(found) == shape(expected)
+
+
+POINTS = {"Sent": 7.0, "Received": 4.0, "Left": 2.5}
+Calculation = tuple[str, float]  # an expression over metrics, and its value at these points
+numbers = st.sampled_from([0.5, 2.0, -3.0, 100.0])
+
+
+def combined(of: st.SearchStrategy[Calculation]) -> st.SearchStrategy[Calculation]:
+    """Calculations with calculations and numbers."""
+    several = st.lists(of, min_size=1, max_size=3)
+    functions: list[tuple[str, Any]] = [("max", max), ("min", min), ("sum", sum)]
+    return st.one_of(
+        st.builds(lambda one, other: (f"({one[0]} + {other[0]})", one[1] + other[1]), of, of),
+        st.builds(lambda one, other: (f"({one[0]} - {other[0]})", max(one[1] - other[1], 0.0)), of, of),
+        st.builds(lambda one, other: (f"({one[0]} + {other})", one[1] + other), of, numbers),
+        st.builds(lambda one, other: (f"({other} + {one[0]})", one[1] + other), of, numbers),
+        st.builds(lambda one, other: (f"({one[0]} - {other})", one[1] - other), of, numbers),
+        st.builds(lambda one, other: (f"({other} - {one[0]})", other - one[1]), of, numbers),
+        st.builds(lambda one, other: (f"({one[0]} * {other})", one[1] * other), of, numbers),
+        st.builds(lambda one, other: (f"({one[0]} / {other})", one[1] / other), of, numbers),
+        st.builds(lambda one: (f"-{one[0]}", -one[1]), of),
+        st.builds(lambda one: (f"rate({one[0]})", one[1] / 60), of),
+        st.builds(
+            lambda function, terms: (
+                f"{function[0]}({', '.join(text for text, _ in terms)})",
+                function[1]([value for _, value in terms]),
+            ),
+            st.sampled_from(functions),
+            several,
+        ),
+    )
+
+
+@given(st.recursive(st.sampled_from([*POINTS.items()]), combined, max_leaves=6))
+def test_a_usage_has_the_value_that_its_expression_has(calculation: Calculation) -> None:
+    text, expected = calculation
+    points = {metric: {0: POINTS[metric.name]} for metric in (SENT, RECEIVED, LEFT)}
+    assert reference_value(value_of(text), points, 0) == pytest.approx(expected, abs=1e-9)
 
 
 def shape(value: Usage | Metric) -> Any:

@@ -18,7 +18,7 @@ from tests.fake_aws import SERVICE_MODELS
 
 ADDED = "AddedYesterday"
 CASES = list(read_cases(TABLES))
-PROTOCOLS = {"json", "query", "ec2", "rest-json"}  # of the services with tables
+PROTOCOLS = {"json", "query", "ec2", "rest-json"}  # of the clients in tables, at least
 
 
 @cache
@@ -77,4 +77,4 @@ async def test_members_that_aws_added_yesterday_change_no_series(case: Case) -> 
 
 def test_the_tables_have_services_of_each_protocol() -> None:
     clients = {key.partition(".")[0] for case in CASES for key in case.answers}
-    assert {newer_model(client).resolved_protocol for client in clients} == PROTOCOLS
+    assert {newer_model(client).resolved_protocol for client in clients} >= PROTOCOLS

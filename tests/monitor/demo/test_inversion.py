@@ -26,6 +26,7 @@ from collectors.base import (
 )
 from monitor.demo.inversion import InversionError, MetricValues, Values
 from monitor.demo.traffic import Floats, Minutes
+from tests.reference_values import reference_value
 
 MINUTES = np.arange(-3, 4)
 NAN = math.nan
@@ -33,34 +34,6 @@ NAN = math.nan
 
 def metric(name: object) -> Metric:
     return Metric("Test/Service", str(name), "Sum")
-
-
-# The reference: one minute at a time. A counter's minute needs the one before it.
-
-
-def reference(term: Term, points: Mapping[Metric, Mapping[int, float]], minute: int) -> float:
-    if isinstance(term, Metric):
-        return points[term][minute]
-    terms = weighted(term, points, minute)
-    match term.op:
-        case Op.SUM:
-            found = sum(terms)
-        case Op.MAX:
-            found = max(terms)
-        case Op.MIN:
-            found = min(terms)
-        case Op.DIFFERENCE | Op.COUNT_DIFFERENCE:
-            found = max(sum(terms), 0.0)
-        case Op.RATIO:
-            found = terms[0] / terms[1] if terms[1] else NAN
-        case _:
-            assert term.op is Op.RISE
-            found = max(sum(terms) - sum(weighted(term, points, minute - 1)), 0.0)
-    return found + term.offset
-
-
-def weighted(usage: Usage, points: Mapping[Metric, Mapping[int, float]], minute: int) -> list[float]:
-    return [weight * reference(term, points, minute) for term, weight in usage.terms]
 
 
 def points_of(values: MetricValues, usage: Usage) -> dict[Metric, dict[int, float]]:
@@ -114,11 +87,11 @@ def test_values_that_follow_a_usage_give_it_again(data: st.DataObject) -> None:
     usage = data.draw(formulas(count(), 3))
     minutes = range(int(MINUTES[0]) - 1, int(MINUTES[-1]) + 1)
     possible = {one: {minute: data.draw(amounts) for minute in minutes} for one in usage.metrics}
-    told = {minute: reference(usage, possible, minute) for minute in MINUTES.tolist()}
+    told = {minute: reference_value(usage, possible, minute) for minute in MINUTES.tolist()}
     values = MetricValues()
     values.follow(usage, Given(told))
     found = points_of(values, usage)
-    again = {minute: reference(usage, found, minute) for minute in told}
+    again = {minute: reference_value(usage, found, minute) for minute in told}
     assert again == pytest.approx(told, rel=1e-6, abs=1e-6)
     assert min(point for points in found.values() for point in points.values()) >= 0
 

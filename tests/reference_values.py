@@ -1,0 +1,34 @@
+"""The value of a usage in one minute, computed one term at a time, for what the code computes at once."""
+
+import math
+from collections.abc import Mapping
+
+from collectors.base import Metric, Op, Term, Usage
+
+Points = Mapping[Metric, Mapping[int, float]]  # by minute
+
+
+def reference_value(term: Term, points: Points, minute: int) -> float:
+    """The value of a term whose metrics all have points; a counter's minute needs the one before it."""
+    if isinstance(term, Metric):
+        return points[term][minute]
+    terms = _weighted(term, points, minute)
+    match term.op:
+        case Op.SUM:
+            found = sum(terms)
+        case Op.MAX:
+            found = max(terms)
+        case Op.MIN:
+            found = min(terms)
+        case Op.DIFFERENCE | Op.COUNT_DIFFERENCE:
+            found = max(sum(terms), 0.0)
+        case Op.RATIO:
+            found = terms[0] / terms[1] if terms[1] else math.nan
+        case _:
+            assert term.op is Op.RISE
+            found = max(sum(terms) - sum(_weighted(term, points, minute - 1)), 0.0)
+    return found + term.offset
+
+
+def _weighted(usage: Usage, points: Points, minute: int) -> list[float]:
+    return [weight * reference_value(term, points, minute) for term, weight in usage.terms]
