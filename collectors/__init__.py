@@ -1,1 +1,1 @@
-"""Collectors of usage and limits of AWS resources, one module for each AWS service."""
+"""How the usage and the limits of AWS resources are read: a declaration or a module for each service."""

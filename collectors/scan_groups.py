@@ -25,9 +25,9 @@ class ScanGroup:
 
     name: of the scan. signals: by the kind of their resources, then by name. needs: by signal, the kinds that
     its expressions look up, without its resource's own kind and the ancestors of that. names: by signal, all
-    names in its expressions and in the dimensions of its metrics. indexed: the kinds in `needs`, and those
-    that others refer to. parents: the kinds that have parts. account_facts: all names that the group uses,
-    by which the calls for the whole account are chosen.
+    names in its expressions and in the dimensions of its metrics. indexed: the kinds in `needs`. parents:
+    the kinds that have parts. account_facts: all names that the group uses, by which the calls for the whole
+    account are chosen.
     """
 
     name: str
@@ -125,11 +125,11 @@ def _names_by_member(declaration: Declaration) -> Iterator[tuple[str, set[str]]]
 
 
 def _names_of_kind(declared: ResourceDeclaration) -> set[str]:
-    """The names in the values, conditions and templates of a kind."""
+    """The names in the values and calls of a kind; signals have those in its dimensions."""
     names = {name for value in declared.values.values() for name in value.names}
     for call in (*declared.calls, *([declared.list] if declared.list else ())):
         names |= needed_names(call)
-    return names | {*placeholders(declared.dimensions)}
+    return names
 
 
 def signal_names(declaration: Declaration, signal: SignalDeclaration) -> frozenset[str]:
@@ -165,7 +165,6 @@ def _scan_group(declaration: Declaration, order: Iterable[str], group: set[str])
     for name, signal in chosen.items():
         signals.setdefault(signal.resource, {})[name] = signal
     needs = {name: signal_needs(declaration, signal) for name, signal in chosen.items()}
-    referred = {kind for one in kinds for kind in declaration.resources[one].refers}
     used = {name for member, names in _names_by_member(declaration) if member in group for name in names}
     return ScanGroup(
         name=next(iter((*kinds, *chosen))),
@@ -173,7 +172,7 @@ def _scan_group(declaration: Declaration, order: Iterable[str], group: set[str])
         signals=signals,
         needs=needs,
         names={name: signal_names(declaration, signal) for name, signal in chosen.items()},
-        indexed=frozenset(referred.union(*needs.values())),
+        indexed=frozenset[str]().union(*needs.values()),
         parents=frozenset(parent for kind in kinds if (parent := declaration.resources[kind].parent)),
         account_facts=frozenset(_with_account(declaration, used)),
     )

@@ -68,9 +68,7 @@ class Tier(StrEnum):
     """Which users a signal is for."""
 
     CORE = "core"  # everybody: it is read by default
-    DETAIL = (
-        "detail"  # those who ask for it: a part of a resource, whose metrics multiply what CloudWatch costs
-    )
+    DETAIL = "detail"  # those who ask for it: its metrics, of parts of resources, multiply CloudWatch's cost
 
 
 class LimitSource(StrEnum):

@@ -14,9 +14,8 @@ UNMODELLED_CODES: Mapping[str, frozenset[str]] = {
     "sqs": frozenset({"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}),
 }
 NOT_FOUND = re.compile(r"NotFound(Exception|Fault)?$|^NoSuch|NotExist$|NonExistent")
-NOT_LISTED = frozenset(
-    {"service-quotas"}
-)  # its quotas are named by the catalogue: a missing one is a failure
+# The catalogue names the quotas that this service is asked for, no list does: a missing one is a failure.
+NOT_LISTED = frozenset({"service-quotas"})
 OF_OTHERS = re.compile(r"^KMS|^Kms")  # a missing key is not a missing resource
 
 

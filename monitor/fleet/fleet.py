@@ -78,7 +78,7 @@ class Fleet(SeriesColumns):
         super().__init__()
         self.series: dict[Key, Series] = {}
         self.groups: dict[Group, int] = {}
-        self.version = 0  # grows when a series is added, dropped or replaced, or its causes are
+        self.version = 0  # grows when a series is added, dropped or replaced, or has other causes
         self.departed: list[Series] = []  # dropped series whose slots `reclaim` has not freed yet
         self._polled: dict[CellKey, MetricRows] = {}
         self._rejected: dict[CellKey, dict[bytes, str]] = {}  # metrics that CloudWatch rejects, and why

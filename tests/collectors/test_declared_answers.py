@@ -3,6 +3,8 @@
 import shlex
 from typing import Any
 
+import pytest
+
 from collectors.base import Unobservable, Usage
 from collectors.botocore_problems import botocore_problems
 from collectors.declaration_file import parse_declaration
@@ -336,6 +338,30 @@ async def test_a_call_for_the_whole_account_that_is_denied_costs_what_uses_its_f
     assert found.usage["backups"] == 0.0
     assert found.usage["quarter"] == "unobservable: AWS returned no quarter"
     assert (found.errors, found.failures) == ([], ["AccessDeniedException"])
+
+
+@pytest.mark.parametrize(("signal", "usage"), [("usage: quarter", 20.0), ("usage: minutes", 1.0)])
+async def test_calls_for_the_whole_account_are_made_for_what_needs_their_facts_in_turn(
+    signal: str, usage: float
+) -> None:
+    text = f"""
+service: demo
+namespace: AWS/DynamoDB
+resources:
+  account:
+    calls:
+      - {{call: dynamodb.DescribeLimits, facts: {{reads: AccountMaxReadCapacityUnits}}}}
+      - call: dynamodb.DescribeEndpoints
+        when: reads > 0
+        facts: {{minutes: "Endpoints[0].CachePeriodInMinutes"}}
+    values: {{half: reads / 2, quarter: half / 2}}
+signals:
+  one: {{{signal}}}
+"""
+    endpoints = {"Endpoints": [{"Address": "host", "CachePeriodInMinutes": 1}]}
+    limits = {"AccountMaxReadCapacityUnits": 80}
+    found = await run(text, describe_limits=limits, describe_endpoints=endpoints)
+    assert found.usage == {"one": usage}
 
 
 async def test_parts_of_a_service_fail_apart() -> None:

@@ -72,7 +72,7 @@ def yields(of: Type) -> Any:
         ),
         (TABLE, "Table.[TableName, TableArn]", ["any"]),
         (TABLE, "Table.BillingModeSummary.BillingMode == 'PAY_PER_REQUEST'", "boolean"),
-        (TABLE, "Table.TableName || Table.TableArn", "string"),
+        (TABLE, "Table.TableName || Table.ItemCount", "string"),
         (TABLE, "Table.TableName && Table.TableSizeBytes", "long"),
         (TABLE, "!(Table.DeletionProtectionEnabled)", "boolean"),
         (TABLE, "`[1]`[0].anything", "any"),
