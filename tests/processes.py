@@ -15,6 +15,8 @@ from typing import TypeVar
 
 import httpx
 
+from tests.forked_process import ForkedProcess
+
 Result = TypeVar("Result")
 
 ROOT = Path(__file__).parents[1]
@@ -40,11 +42,15 @@ async def running(
 
 
 @asynccontextmanager
-async def headroom(*arguments: str, environ: Mapping[str, str] = ENVIRONMENT) -> AsyncIterator[Process]:
-    """Start `headroom` with these arguments, in an empty folder."""
+async def headroom(*arguments: str, environ: Mapping[str, str] = ENVIRONMENT) -> AsyncIterator[ForkedProcess]:
+    """Fork `headroom` with these arguments, in an empty folder; kill it at the end if it still runs."""
     with TemporaryDirectory() as name:
-        async with running(*COMMAND, *arguments, environ=environ, folder=Path(name)) as process:
+        process = await ForkedProcess.start(*arguments, environ=environ, folder=Path(name))
+        try:
             yield process
+        finally:
+            process.kill()
+            await process.communicate()
 
 
 async def nothing_pending(url: str) -> bool | None:
@@ -91,7 +97,7 @@ async def demo_aws() -> AsyncIterator[dict[str, str]]:
         yield environment_of_aws(url)
 
 
-async def read_line(process: Process, prefix: str) -> str:
+async def read_line(process: Process | ForkedProcess, prefix: str) -> str:
     """Return the next line of standard output that begins with a prefix."""
     assert process.stdout is not None
     async with asyncio.timeout(PROCESS_TIMEOUT):

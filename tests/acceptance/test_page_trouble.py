@@ -4,7 +4,6 @@ import asyncio
 import re
 import signal
 import time
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,6 +18,7 @@ from playwright.async_api import Browser, Page, expect
 
 from monitor.server.listener import HttpServer, bind_socket
 from tests.browser import chromium
+from tests.forked_process import ForkedProcess
 from tests.monitor.serve_process import free_port
 from tests.monitor.web.test_strange_names import NAMES, PAGES, named
 from tests.processes import demo_aws, eventually, headroom, nothing_pending
@@ -69,7 +69,7 @@ class Headroom:
         self._config.write_text(f"{text}journal: {self._config.parent}/headroom.db\n")
 
     @asynccontextmanager
-    async def running(self, text: str) -> AsyncIterator[Process]:
+    async def running(self, text: str) -> AsyncIterator[ForkedProcess]:
         self.write(text)
         serve = "serve", "--config", str(self._config), "--listen", self.listen
         async with headroom(*serve, environ=self._environ) as process:

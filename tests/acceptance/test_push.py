@@ -15,6 +15,7 @@ import pytest
 
 from monitor.fleet.ring_columns import WINDOW
 from tests.acceptance.test_remote_write import IN_ORDER, Tsdb, Values
+from tests.forked_process import ForkedProcess
 from tests.monitor.serve_process import free_port, journal
 from tests.processes import demo_aws, eventually, get, headroom, nothing_pending
 
@@ -44,7 +45,7 @@ class Service:
         self.config.write_text(f"{settings}{journal(self.folder)}push: [{json.dumps(target)}]\n")
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def running(self) -> AsyncIterator[ForkedProcess]:
         serve = "serve", "--config", str(self.config), "--listen", self.address
         async with headroom(*serve, environ=self.environ) as process:
             await eventually(partial(nothing_pending, f"http://{self.address}"))

@@ -1,12 +1,12 @@
 """`headroom serve` as a process, for tests."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from tests.forked_process import ForkedProcess
 from tests.processes import eventually, headroom, nothing_pending
 
 
@@ -25,7 +25,7 @@ def journal(folder: Path) -> str:
 @asynccontextmanager
 async def serving(
     config: Path, text: str, environ: Mapping[str, str]
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+) -> AsyncIterator[tuple[ForkedProcess, str]]:
     """Run `headroom serve` with a configuration; give the process and its base URL once all was read."""
     url = f"http://127.0.0.1:{free_port()}"
     config.write_text(text + journal(config.parent))

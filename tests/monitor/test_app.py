@@ -23,7 +23,16 @@ from monitor.config.config import Config
 from monitor.server.listener import bind_socket
 from tests.aws_environment import NO_CREDENTIALS, set_aws_environment
 from tests.monitor.serve_process import free_port, journal, serving
-from tests.processes import ENVIRONMENT, PROCESS_TIMEOUT, eventually, get, headroom, read_line
+from tests.processes import (
+    COMMAND,
+    ENVIRONMENT,
+    PROCESS_TIMEOUT,
+    eventually,
+    get,
+    headroom,
+    read_line,
+    running,
+)
 from tests.registries import REGISTRY
 
 
@@ -82,7 +91,7 @@ async def test_it_ends_cleanly_in_the_middle_of_the_first_look(
     config = tmp_path / "headroom.yaml"
     config.write_text(journal(tmp_path))
     serve = "serve", "--config", str(config), "--listen", url.removeprefix("http://")
-    async with headroom(*serve, environ=aws_environ) as process:
+    async with running(*COMMAND, *serve, environ=aws_environ, folder=tmp_path) as process:
         await eventually(partial(get, f"{url}/-/healthy"))
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
@@ -129,8 +138,8 @@ async def test_an_address_in_use_is_one_sentence() -> None:
 
 
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
-async def test_the_demo_prints_the_worst_and_ends_when_told(told: signal.Signals) -> None:
-    async with headroom("demo", "--port", "0") as process:
+async def test_the_demo_prints_the_worst_and_ends_when_told(told: signal.Signals, tmp_path: Path) -> None:
+    async with running(*COMMAND, "demo", "--port", "0", folder=tmp_path) as process:
         await read_line(process, "zone")
         address = await read_line(process, "http://")
         assert await get(address.split()[0])

@@ -8,7 +8,6 @@ import asyncio
 import signal
 import sys
 import time
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -19,6 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.forked_process import ForkedProcess
 from tests.monitor.serve_process import free_port, journal
 from tests.monitor.stream.bodies import NOW, Update, envelope, line, lines
 from tests.monitor.stream.endpoint import KEYS
@@ -70,7 +70,7 @@ class Service:
         self._arguments = "serve", "--config", str(config), "--listen", address
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Process]:
+    async def running(self) -> AsyncIterator[ForkedProcess]:
         async with headroom(*self._arguments, environ=self._environ) as process:
             await eventually(partial(nothing_pending, self.url))
             yield process
