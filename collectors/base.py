@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
-from collectors.resource import ACCOUNT, Resource, ResourcePath
+from collectors.resource import ACCOUNT, Resource, TypedPath
 from rules.units import COUNT, Unit
 
 __all__ = [
@@ -341,8 +341,8 @@ class Aws(Protocol):
         ...
 
     @property
-    def not_found(self) -> Set[ResourcePath]:
-        """The paths of the resources that `map` found to be deleted after they were listed."""
+    def not_found(self) -> Set[TypedPath]:
+        """The kinds and paths of the resources that `map` found to be deleted after they were listed."""
         ...
 
     def call(self, service: str, operation: str, **params: Any) -> Awaitable[dict[str, Any]]:

@@ -88,8 +88,7 @@ class FoundResources:
                 if key[0] == kind:
                     nodes[:] = [node for node in nodes if node.resource.path not in gone]
         for path in gone:
-            if (found := self._by_id.get((kind, path[-1]))) and found.resource.path == path:
-                del self._by_id[kind, path[-1]]
+            self._by_id.pop((kind, path[-1]), None)  # ids of kinds that others refer to do not repeat
 
     def related(self, node: Node, kind: str) -> Node | list[Node] | None:
         """Return what a kind stands for at a resource.

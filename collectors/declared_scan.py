@@ -177,12 +177,16 @@ class _Run:
             for item in items:
                 yield parent, item
         self._drop_deleted(declared.parent)
-        self.resources.unlisted[kind] -= self.aws.not_found
+        for other in self.declaration.lineage(declared.parent):
+            self.resources.unlisted[kind] -= self._deleted(other)
+
+    def _deleted(self, kind: str) -> set[ResourcePath]:
+        """Return the paths of the resources of a kind that were deleted after they were listed."""
+        return {path for one, path in self.aws.not_found if one == kind}
 
     def _drop_deleted(self, kind: str) -> None:
         """Forget the resources of a kind that were deleted after they were listed."""
-        gone = self.aws.not_found
-        if gone:
+        if gone := self._deleted(kind):
             self.resources.remove(kind, gone)
             self._nodes[kind] = [node for node in self._nodes.get(kind, []) if node.resource.path not in gone]
 
@@ -225,7 +229,7 @@ class _Run:
         zone = node.fact(declared.zone) if declared.zone else None
         if isinstance(zone, str):
             node.resource = replace(node.resource, zone=zone)
-        return None if node.resource.path in self.aws.not_found else node
+        return None if node.resource.typed_path in self.aws.not_found else node
 
     async def _describe_by(self, call: CallDeclaration, node: Node) -> None:
         """Add the facts of a call to a resource; if it fails, that is reported, and they are unknown."""

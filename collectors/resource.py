@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 ResourcePath = tuple[str, ...]  # AWS's ids of a resource, those of its parents first
+TypedPath = tuple[str, ResourcePath]  # the kind of a resource, and its path
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -11,11 +12,11 @@ class Resource:
     """Something that has a limit in an account and region; `ACCOUNT` is the whole account there.
 
     kind: "stream", "shard", and so on. path: AWS's ids, those of its parents first, as in
-    ("orders", "shardId-000000000000"), which alone identify the resource; that of the whole account is empty.
-    names: a name for each id of the path, if any differs from its id; otherwise empty. Names may change,
-    and several resources may share one. containing_paths: the paths of further resources that it is a part
-    of, as a prefix of keys is a part of all shorter prefixes. parent_kinds: the kinds of its parents, in the
-    order of the path. zone: the Availability Zone, of a resource that is in one.
+    ("orders", "shardId-000000000000"), which identify the resource among those of its kind; that of the whole
+    account is empty. names: a name for each id of the path, if any differs from its id; otherwise empty.
+    Names may change, and several resources may share one. containing_paths: the paths of further resources of
+    its kind that it is a part of, as a prefix of keys is a part of all shorter prefixes. parent_kinds: the
+    kinds of its parents, in the order of the path. zone: the Availability Zone, of a resource in one.
     """
 
     kind: str = field(compare=False)
@@ -70,6 +71,18 @@ class Resource:
         path, names = (tuple(map(_encodable, part)) for part in (self.path, self.names))
         same = (path, names) == (self.path, self.names)
         return self if same else replace(self, path=path, names=names)
+
+    @property
+    def typed_path(self) -> TypedPath:
+        """The kind and the path, which identify it among all resources of a service."""
+        return self.kind, self.path
+
+    @property
+    def typed_lineage(self) -> Iterator[TypedPath]:
+        """The typed paths of the resource itself and of those that it is a part of, without the account."""
+        kinds = (*self.parent_kinds, self.kind)
+        yield from ((kind, self.path[:end]) for end, kind in enumerate(kinds, 1))
+        yield from ((self.kind, path) for path in self.containing_paths)
 
     @property
     def ancestor_paths(self) -> Iterator[ResourcePath]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from collectors.base import Resource
+from collectors.resource import TypedPath
 from monitor.aws.cell import Cell
 from monitor.aws.failure import (
     AWS_ERRORS,
@@ -26,14 +27,14 @@ MAX_CONCURRENT_ITEMS = 8  # per scan
 class Scan:
     """Implements `collectors.base.Aws` for one scan of a cell, and collects its failures.
 
-    service: of the collector; the metrics that the scan requests are counted for it. not_found: the paths of
-    resources that were deleted after they were listed. includes: see `collectors.base.Aws`.
+    service: of the collector; the metrics that the scan requests are counted for it. not_found: the kinds
+    and paths of resources that were deleted after they were listed. includes: see `collectors.base.Aws`.
     """
 
     cell: Cell
     service: str = ""
     failures: list[Failure] = field(default_factory=list)
-    not_found: set[tuple[str, ...]] = field(default_factory=set)
+    not_found: set[TypedPath] = field(default_factory=set)
     includes: Callable[[str, Resource], bool] = lambda signal, resource: True
 
     @property
@@ -108,7 +109,7 @@ class Scan:
             try:
                 return item, await call(item)
             except ResourceNotFoundError:
-                self.not_found.add(resource(item).utf8_safe.path)
+                self.not_found.add(resource(item).utf8_safe.typed_path)
                 return None
             except Exception as error:
                 self.failures.append(failure_from(error, resource=resource(item)))

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from collectors.base import Resource
-from collectors.resource import ResourcePath
+from collectors.resource import TypedPath
 from monitor.aws.pagination import paginate
 from monitor.demo.answers import AnswerKey, AnswerTable, MissingAnswerError, pagination
 from monitor.demo.region import ACCOUNT, AwsResponseError
@@ -27,7 +27,7 @@ class StoryAws:
 
     def __init__(self, region: str, now: float, answers: AnswerTable) -> None:
         self.region, self.now, self._answers = region, now, answers
-        self.not_found: set[ResourcePath] = set()
+        self.not_found: set[TypedPath] = set()
         self.missing: list[AnswerKey] = []
         self._states: dict[type[Any], Any] = {}
 

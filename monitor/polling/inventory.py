@@ -10,7 +10,7 @@ from functools import partial
 
 from collectors.base import Collector, Observed, Resource, ScanFunction, ServiceScope
 from collectors.registry import Registry
-from collectors.resource import ResourcePath
+from collectors.resource import ResourcePath, TypedPath
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.run_status import RunStatus
@@ -45,15 +45,15 @@ class ScanResult:
     """The result of one scan.
 
     source: the collector's service and the scan. started_at: in epoch seconds. failures: of single
-    resources, or of the scan itself. not_found: the paths of resources that were deleted meanwhile. keys: of
-    the series found. settings_cache: by content, so that series with equal settings share one object.
-    is_complete: the scan ended without a failure of its own.
+    resources, or of the scan itself. not_found: the kinds and paths of resources that were deleted meanwhile.
+    keys: of the series found. settings_cache: by content, so that series with equal settings share one
+    object. is_complete: the scan ended without a failure of its own.
     """
 
     source: tuple[str, str]
     started_at: float
     failures: list[Failure]
-    not_found: set[ResourcePath]
+    not_found: set[TypedPath]
     keys: set[Key] = field(default_factory=set)
     settings_cache: dict[object, SeriesSettings] = field(default_factory=dict)
     is_complete: bool = False
@@ -67,7 +67,7 @@ class ScanResult:
 
         def is_missing(key: Key) -> bool:
             is_kept = key in self.keys or not self.is_complete or _belongs_to(key, failed)
-            return not is_kept or _belongs_to(key, self.not_found)
+            return not is_kept or not self.not_found.isdisjoint(key.subject.typed_lineage)
 
         return is_missing
 

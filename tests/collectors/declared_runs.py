@@ -10,6 +10,7 @@ from collectors.base import Observed
 from collectors.botocore_problems import botocore_problems
 from collectors.declaration_file import parse_declaration
 from collectors.declared import collector_of
+from collectors.resource import TypedPath
 from monitor.aws.failure import failure_from
 from tests.collectors.declared_cases import failure_text, usage_text
 from tests.fake_aws import FakeAws, denied
@@ -24,7 +25,7 @@ class Run:
     errors: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
-    deleted: set[tuple[str, ...]] = field(default_factory=set)
+    deleted: set[TypedPath] = field(default_factory=set)
 
 
 async def run(text: str, **answers: Any) -> Run:

@@ -218,7 +218,7 @@ async def test_a_call_of_a_referring_resource_that_is_denied_makes_sums_unknown_
 async def test_a_resource_that_is_gone_is_neither_counted_nor_a_failure() -> None:
     reservations = by_parameter(RESERVATIONS | {"a": gone("LoadBalancerNotFound")})
     found = await run(LOAD_BALANCERS, **answers(describe_capacity_reservation=reservations))
-    assert found.deleted == {("a",)}
+    assert found.deleted == {("load_balancer", ("a",))}
     assert (found.errors, found.failures) == ([], [])
     counts = [found.usage[name] for name in ("load_balancers", "all_reserved", "all_listeners")]
     assert counts == [1.0, 20.0, 1.0]
@@ -228,15 +228,52 @@ async def test_a_resource_that_is_gone_is_neither_counted_nor_a_failure() -> Non
 async def test_a_parent_that_is_gone_when_its_parts_are_listed_is_not_counted() -> None:
     parts = by_parameter(LISTENERS | {"a": gone("LoadBalancerNotFound")})
     found = await run(LOAD_BALANCERS, **answers(describe_listeners=parts))
-    assert (found.errors, found.failures, found.deleted) == ([], [], {("a",)})
+    assert (found.errors, found.failures, found.deleted) == ([], [], {("load_balancer", ("a",))})
     counts = [found.usage[name] for name in ("load_balancers", "all_reserved", "all_listeners")]
     assert counts == [1.0, 20.0, 1.0]
+    assert found.observed["group_targets g1"].limit is None
+
+
+async def test_what_is_gone_is_not_taken_for_a_resource_of_another_kind_with_its_id() -> None:
+    text = """
+service: demo
+namespace: AWS/ApplicationELB
+resources:
+  target_group:
+    list: {call: elbv2.DescribeTargetGroups, items: TargetGroups}
+    id: TargetGroupName
+    calls:
+      - call: elbv2.DescribeTargetHealth
+        params: {TargetGroupArn: "{target_group}"}
+        facts: {targets: length(TargetHealthDescriptions)}
+  load_balancer:
+    list: {call: elbv2.DescribeLoadBalancers, items: LoadBalancers}
+    id: LoadBalancerName
+  listener:
+    parent: load_balancer
+    list: {call: elbv2.DescribeListeners, params: {LoadBalancerArn: "{load_balancer}"}, items: Listeners}
+    id: ListenerArn
+signals:
+  target_groups: {usage: count(target_group)}
+  load_balancers: {usage: count(load_balancer)}
+  listeners: {resource: load_balancer, usage: count(listener)}
+  all: {usage: count(target_group) + count(load_balancer)}
+"""
+    found = await run(
+        text,
+        describe_target_groups=target_groups(a="", b=""),
+        describe_target_health=by_parameter({"a": gone("TargetGroupNotFound"), "b": targets(1)}),
+        describe_load_balancers={"LoadBalancers": [{"LoadBalancerName": "a"}]},
+        describe_listeners=by_parameter(LISTENERS),
+    )
+    assert (found.errors, found.failures) == ([], [])
+    assert found.usage == {"target_groups": 1.0, "load_balancers": 1.0, "listeners a": 2.0, "all": 2.0}
 
 
 async def test_a_part_that_is_gone_is_neither_counted_nor_a_failure() -> None:
     rules = by_parameter(RULES | {"a2": gone("ListenerNotFound")})
     found = await run(LOAD_BALANCERS, **answers(describe_rules=rules))
-    assert (found.errors, found.failures, found.deleted) == ([], [], {("a", "a2")})
+    assert (found.errors, found.failures, found.deleted) == ([], [], {("listener", ("a", "a2"))})
     assert found.usage == without("listener_rules a/a2") | {
         "listeners a": 1.0,
         "rules a": 3.0,

@@ -8,6 +8,7 @@ import pytest
 from collectors.base import ACCOUNT, Aws, Metric, Observed, Resource, ScanFunction, total
 from collectors.kinesis import MIB
 from collectors.quotas import QuotaRequest
+from monitor.aws.not_found import ResourceNotFoundError
 from monitor.aws.run_status import FailureStreak
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
@@ -409,3 +410,26 @@ async def test_a_resource_that_cannot_be_queried_keeps_its_parts_and_no_other_on
     assert {key.subject for key in world.fleet.series} == {kept, gone}
     await world.run_inventory(collector(streams))
     assert {key.subject for key in world.fleet.series} == {kept}
+
+
+async def test_a_resource_that_is_gone_is_not_taken_for_one_of_another_kind_with_its_id() -> None:
+    stream, consumer = Resource("stream", ("orders",)), Resource("consumer", ("orders",))
+
+    async def both(aws: Aws) -> AsyncIterator[Observed]:
+        async def ask(name: str) -> None:
+            if len(looks) > 1:
+                response: Any = {"Error": {"Code": "ResourceNotFoundException", "Message": "gone"}}
+                raise ResourceNotFoundError(response, "DescribeStreamSummary")
+
+        looks.append(1)
+        yield Observed(signal="efo_read_bytes", resource=consumer, usage=1.0)
+        async for _ in aws.map(["orders"], ask, lambda _: stream):
+            for one in (stream, stream.child("shard", "shard-1")):
+                yield Observed(signal="shard_write_bytes", resource=one, usage=1.0)
+
+    looks: list[int] = []
+    world = World(**NO_QUOTAS)
+    await world.run_inventory(collector(both))
+    assert len(world.fleet.series) == 3
+    await world.run_inventory(collector(both))
+    assert [key.subject.kind for key in world.fleet.series] == ["consumer"]
