@@ -76,6 +76,26 @@ def rise(value: Any) -> Usage:
     return Usage(Op.RISE, tuple(_flat_terms(_metric(value))))
 
 
+def is_above(left: Any, right: Any) -> Usage:
+    """Return 1 in each minute in which the first amount is above the second, and 0 in all others."""
+    return Usage(Op.POSITIVE, ((usage_of(_signed_sum(left, right)), 1.0),))
+
+
+def is_not_above(left: Any, right: Any) -> Usage:
+    """Return 1 in each minute in which the first amount is at most the second, and 0 in all others."""
+    return Usage(Op.SUM, ((is_above(left, right), -1.0),), offset=1.0)
+
+
+def choose(condition: Any, chosen: Any, other: Any) -> Usage:
+    """Return one of two numbers in each minute: `chosen` where the condition is 1, and `other` where it is 0.
+
+    condition: of `is_above` or `is_not_above`. Raises TypeError for anything else.
+    """
+    if not any(one.op is Op.POSITIVE for one in (usage_of(condition), *_inner(condition))):
+        raise TypeError("expected a comparison, found a metric")
+    return _shifted(_scaled(condition, _number(chosen) - _number(other)), _number(other))
+
+
 def sum_of(first: Any, *others: Any) -> Any:
     """Return the sum of amounts; 0 of an empty list, None if one is unknown."""
     return _reduced((first, *others), _sum, sum, empty=0)
@@ -113,6 +133,19 @@ def _sum(items: list[Any]) -> Usage:
     usages = list(map(_metric, items))
     terms = (term for one in usages for term in _flat_terms(one))
     return Usage(Op.SUM, tuple(terms), offset=sum(one.offset for one in usages if one.op is Op.SUM))
+
+
+def _inner(value: Metric | Usage) -> Iterable[Usage]:
+    """The usages among the terms of a usage."""
+    return [term for term, _ in usage_of(value).terms if isinstance(term, Usage)]
+
+
+def _signed_sum(left: Any, right: Any) -> Usage:
+    """Return the first amount minus the second, below 0 where that is higher; one of them is a metric."""
+    if not is_metric(right):
+        return _shifted(left, -_number(right))
+    subtracted = _scaled(right, -1)
+    return _sum([left, subtracted]) if is_metric(left) else _shifted(subtracted, _number(left))
 
 
 def _flat_terms(value: Usage) -> Iterable[WeightedTerm]:

@@ -6,7 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
+from botocore.exceptions import ClientError
+
 from collectors.resource import ACCOUNT, Resource, TypedPath
+from monitor.lib.errors import HeadroomError
 from rules.units import COUNT, Unit
 
 __all__ = [
@@ -19,6 +22,7 @@ __all__ = [
     "Observed",
     "Op",
     "Resource",
+    "ResourceNotFoundError",
     "ScanFunction",
     "ServiceScope",
     "Term",
@@ -99,11 +103,13 @@ class Op(StrEnum):
     COUNT_DIFFERENCE = "count difference"  # the same for counts that may still grow; see `count_difference`
     READER_LAG = "reader lag"  # in milliseconds; see `reader_lag`
     UNREAD_DURATION = "unread duration"  # in milliseconds; see `unread_duration`
+    POSITIVE = "positive"  # 1 where the sum of those with a point is above 0, else 0; one needs a point
     RISE = "rise"  # the increase of the sum per minute, since the period before; 0 when it fell
 
 
 METRIC_OPS = (Op.COUNT_DIFFERENCE, Op.READER_LAG, Op.UNREAD_DURATION)  # their terms are metrics
 LAG_OPS = (Op.READER_LAG, Op.UNREAD_DURATION)  # weights do not apply to them
+UNWEIGHTED_RESULTS = (*LAG_OPS, Op.POSITIVE)  # weights of their terms do not scale the result
 RATIO_TERMS = 2
 
 
@@ -129,7 +135,7 @@ class Usage:
 
     def scaled(self, factor: float) -> "Usage":
         """The usage times a factor above 0."""
-        if self.op in LAG_OPS:
+        if self.op in UNWEIGHTED_RESULTS:
             return Usage(Op.SUM, ((self, factor),))
         scaled_terms = 1 if self.op is Op.RATIO else len(self.terms)
         terms = tuple((term, weight * factor) for term, weight in self.terms[:scaled_terms])
@@ -386,6 +392,10 @@ class Aws(Protocol):
         scan yields, before or after, are dropped.
         """
         ...
+
+
+class ResourceNotFoundError(HeadroomError, ClientError):
+    """The resource that a call names does not exist."""
 
 
 ScanFunction = Callable[[Aws], AsyncIterator[Observed]]

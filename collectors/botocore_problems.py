@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -66,6 +67,7 @@ class _Checker:
             if operation:
                 yield from self._page_problems(place, call)
                 yield from self._fact_problems(place, kind, call.facts, partial(_response, operation, call))
+                yield from self._match_problems(place, operation, call)
 
     def _item_problems(
         self, kind: str, declared: ResourceDeclaration, listed: ListDeclaration
@@ -101,6 +103,14 @@ class _Checker:
                 self._facts[kind, name] = type_of(path.parsed, source)
             except PathError as error:
                 yield (*where, "facts", name), str(error)
+
+    def _match_problems(
+        self, where: Where, operation: OperationModel, call: CallDeclaration
+    ) -> Iterator[Problem]:
+        """Yield a path by which no item of a batch would be found; other problems are told before."""
+        with suppress(PathError):
+            item = _response(operation, call)
+            yield from self._path_problems(where, {"match": call.match} if call.match else {}, item)
 
     def _page_problems(self, where: Where, call: CallDeclaration) -> Iterator[Problem]:
         """Yield facts of what AWS returns in pages, of which only the first would be read."""
@@ -149,17 +159,17 @@ class _Checker:
         if not call.items or not tokens:
             return
         try:
-            token = self._session.get_paginator_model(client).get_paginator(name)["input_token"]
+            self._session.get_paginator_model(client).get_paginator(name)
         except (DataNotFoundError, ValueError):
             yield where, f"botocore knows no paginator for {name}, which returns {tokens[0]}"
-            return
-        if not isinstance(token, str):
-            yield where, f"the pages of {name} need several tokens, which is not supported"
 
 
 def _response(operation: OperationModel, call: CallDeclaration) -> Type:
-    """The type of what the facts of a call are taken from: the response, or the list of all items."""
-    return _response_list(operation, call) if call.items else operation.output_shape
+    """The type of what facts are taken from: a response, the list of all items, or one of them."""
+    if not call.items:
+        return operation.output_shape
+    items = _response_list(operation, call)
+    return item_of(items) if call.batch else items
 
 
 def _response_list(operation: OperationModel, call: CallDeclaration | ListDeclaration) -> Type:

@@ -23,7 +23,8 @@ STATISTIC = (
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 ID = "id"  # the fact that every resource has
-CELL_NAMES = frozenset({"region", "account_id", "partition"})  # of what is read; known everywhere
+# Of what is read, and the time of the reading in epoch seconds; known everywhere.
+CELL_NAMES = frozenset({"region", "account_id", "partition", "now"})
 
 
 def _path(value: Any) -> ResponsePath:
@@ -84,6 +85,9 @@ class CallDeclaration(DeclarationModel):
     call: client and operation. params: with `{name}` for ids and facts. first: further ones, for the first
     page alone. items: the path of the items in each page; the facts are then taken from the list of all
     items. when: a condition over facts; where it does not hold, the call is not made and its facts are None.
+    every: seconds for which its facts are kept, for what is slow to read and seldom changes. batch: how many
+    resources one call may name, in the only parameter that is a list; its facts are those of the item whose
+    `match` is what the list has of the resource.
     rate: calls per second that Headroom allows itself. Where a call fails, the signals that use its facts
     have no new series.
     """
@@ -94,6 +98,9 @@ class CallDeclaration(DeclarationModel):
     items: JmesPath | None = None
     facts: Mapping[Name, JmesPath] = {}
     when: Formula | None = None
+    every: Annotated[int, Field(ge=600, le=7 * 86400)] | None = None
+    batch: Annotated[int, Field(ge=2, le=1000)] | None = None
+    match: JmesPath | None = None
     rate: Annotated[float, Field(ge=1)] | None = None
 
 
@@ -248,6 +255,14 @@ def placeholders(template: Any) -> Iterator[str]:
     elif isinstance(template, list):
         for value in template:
             yield from placeholders(value)
+
+
+def batch_parameter(call: CallDeclaration) -> str:
+    """Return the name of the parameter that lists the resources of a batch. Raises ValueError without one."""
+    found = [name for name, value in call.params.items() if isinstance(value, list)]
+    if len(found) != 1 or len(call.params[found[0]]) != 1:
+        raise ValueError("expected one parameter that is a list of one template")
+    return found[0]
 
 
 def needed_names(call: CallDeclaration | ListDeclaration) -> set[str]:

@@ -16,6 +16,8 @@ from collectors.declaration import (
     ListDeclaration,
     ResourceDeclaration,
     SignalDeclaration,
+    batch_parameter,
+    needed_names,
 )
 from collectors.expression import Expression
 from collectors.scan_groups import CycleError, listing_order
@@ -155,6 +157,7 @@ def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]
             yield from _unknown((*where, "calls", index, "when"), "a fact", call.when.names, known)
             yield from _attribute_problems(declaration, (*where, "calls", index, "when"), call.when)
         known_names |= {*call.facts}
+    yield from _batch_problems(kind, declared, {*outer, kind, *declared.facts})
     for name, value in declared.values.items():
         known = {*known_names, *declaration.tables}
         yield from _unknown((*where, "values", name), "a fact or table", value.names, known)
@@ -171,6 +174,27 @@ def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]
     for field in ("created", "zone"):
         name = getattr(declared, field)
         yield from _unknown((*where, field), "a fact", [name] if name else [], own)
+
+
+def _batch_problems(kind: str, declared: ResourceDeclaration, known: set[str]) -> Iterator[Problem]:
+    """Yield calls for several resources that cannot be made before each of the resources is described."""
+    for index, call in enumerate(declared.calls):
+        where: Where = ("resources", kind, "calls", index)
+        if not call.batch:
+            yield from [((*where, "match"), "expected a batch, of whose items it is")] if call.match else ()
+            continue
+        if kind == ACCOUNT_KIND:
+            yield (*where, "batch"), "expected a kind of resource, of which there are several"
+        if not (call.items and call.match):
+            yield where, "expected items and match, as the call is for several resources"
+        if call.first or call.every:
+            yield (*where, "first" if call.first else "every"), "not possible beside batch"
+        try:
+            batch_parameter(call)
+        except ValueError as error:
+            yield (*where, "params"), str(error)
+        what = "a fact of the item, as the call is for several resources,"
+        yield from _unknown(where, what, needed_names(call), known)
 
 
 def _template_problems(where: Where, call: Any, known: set[str]) -> Iterator[Problem]:
@@ -206,10 +230,10 @@ def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
         yield from _attribute_problems(declaration, (*where, field), expression)
         yield from _one_or_several_problems(declaration, (*where, field), signal.resource, expression)
         if field in INVENTORY_FIELDS:
-            for metric in sorted(expression.names & declaration.metrics.keys()):
+            for metric in sorted(_metrics_in(declaration, expression)):
                 yield (*where, *field.split(".")), f"expected facts alone, found the metric {metric}"
-    for metric in sorted(_metrics_of(declaration, signal)):
-        yield from _dimension_problems(declaration, name, metric)
+    for metric, kind in sorted(_metric_owners(declaration, signal)):
+        yield from _dimension_problems(declaration, name, metric, kind)
     never_observable = signal.unobservable and not signal.unobservable.when
     only_bounded = signal.upper_bound and not signal.judged
     if not signal.usage and not never_observable and not only_bounded:
@@ -228,15 +252,26 @@ def _command_problems(where: Where, command: str) -> Iterator[Problem]:
         yield where, f"expected a shell command: {error}"
 
 
-def _metrics_of(declaration: Declaration, signal: SignalDeclaration) -> set[str]:
-    return {name for _, one in signal.formulas() for name in one.names} & declaration.metrics.keys()
+def _metrics_in(declaration: Declaration, expression: Expression) -> set[str]:
+    return {*expression.names, *(name for _, name in expression.attributes)} & declaration.metrics.keys()
+
+
+def _metric_owners(declaration: Declaration, signal: SignalDeclaration) -> set[tuple[str, str]]:
+    """The metrics of a signal, each with the kind of the resource that it is of."""
+    formulas = [expression for _, expression in signal.formulas()]
+    own = {(name, signal.resource) for one in formulas for name in one.names}
+    others = {
+        (name, kind) for one in formulas for kind, name in one.attributes if kind in declaration.resources
+    }
+    return {(name, kind) for name, kind in own | others if name in declaration.metrics}
 
 
 def _attribute_problems(declaration: Declaration, where: Where, expression: Expression) -> Iterator[Problem]:
     for kind, fact in sorted(expression.attributes):
         yield from _unknown(where, "a kind of resource", [kind], declaration.resources)
         if kind in declaration.resources:
-            yield from _unknown(where, f"a fact of {kind}", [fact], [ID, *_facts(declaration, kind)])
+            known = [ID, *_facts(declaration, kind), *declaration.metrics]
+            yield from _unknown(where, f"a fact of {kind}", [fact], known)
 
 
 def _one_or_several_problems(
@@ -251,21 +286,19 @@ def _one_or_several_problems(
         yield where, f"expected several, found one {kind}: use {kind}.FACT"
 
 
-def _dimension_problems(declaration: Declaration, name: str, metric: str) -> Iterator[Problem]:
+def _dimension_problems(declaration: Declaration, name: str, metric: str, kind: str) -> Iterator[Problem]:
     """Yield unknown placeholders, and metrics of one resource that would be those of the whole account."""
-    signal = declaration.signals[name]
     templates: Mapping[str, str] | None = declaration.metrics[metric].dimensions
-    kind = signal.resource
     if templates is None and kind != ACCOUNT_KIND and not declaration.resources[kind].dimensions:
         yield ("signals", name), f"expected dimensions of {kind}, or of the metric {metric}"
     if templates is not None:
-        known = {*CELL_NAMES, *declaration.lineage(signal.resource)}
-        known |= _facts_in_scope(declaration, signal.resource)
+        known = {*CELL_NAMES, *declaration.lineage(kind), *_facts_in_scope(declaration, kind)}
         yield from _template_names(("metrics", metric, "dimensions"), templates, known)
 
 
 def _unused_metrics(declaration: Declaration) -> Iterator[Problem]:
-    used = {name for signal in declaration.signals.values() for name in _metrics_of(declaration, signal)}
+    formulas = [one for signal in declaration.signals.values() for _, one in signal.formulas()]
+    used = {name for one in formulas for name in _metrics_in(declaration, one)}
     for name in sorted(declaration.metrics.keys() - used):
         yield ("metrics", name), "expected a metric that a signal uses"
 

@@ -56,7 +56,12 @@ class FoundResources:
     def __init__(self, declaration: Declaration, aws: Aws, indexed: frozenset[str]) -> None:
         self.declaration, self._indexed = declaration, indexed
         self.account = Node(ACCOUNT_KIND, ACCOUNT, None)
-        self.constants = {"region": aws.region, "account_id": aws.account, "partition": aws.partition}
+        self.constants = {
+            "region": aws.region,
+            "account_id": aws.account,
+            "partition": aws.partition,
+            "now": aws.now,
+        }
         self.unlisted: dict[str, set[ResourcePath]] = defaultdict(set)
         self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)
         self._by_id: dict[tuple[str, str], Node] = {}
@@ -161,6 +166,17 @@ class NodeScope:
         if name in declaration.resources and name != ACCOUNT_KIND:
             return self.resources.related(self.node, name)
         return self._fact(name)
+
+    def attribute(self, owner: Any, name: str) -> Any:
+        """Return a fact of another resource, or a metric with its dimensions at that resource.
+
+        Raises TypeError for what is no resource, MissingValueError as `lookup` does.
+        """
+        if not isinstance(owner, Node):
+            raise TypeError(f"expected one resource, found {type(owner).__name__}")
+        if name in self.resources.declaration.metrics:
+            return NodeScope(owner, self.resources).metric(name)
+        return owner.fact(name)
 
     def _fact(self, name: str) -> Any:
         owner = next((node for node in self.node.lineage if name in node.facts), self.resources.account)

@@ -14,10 +14,10 @@ from collectors.declaration import (
     ACCOUNT_KIND,
     CallDeclaration,
     Declaration,
-    ListDeclaration,
     ResourceDeclaration,
     needed_names,
 )
+from collectors.declared_calls import DeclaredCalls, as_list
 from collectors.declared_resources import FoundResources, Node, NodeScope, tags_of
 from collectors.declared_signals import observe
 from collectors.expression import ExpressionError
@@ -56,11 +56,13 @@ class _Run:
     aws: Aws
     errors: list[Exception] = field(default_factory=list)
     resources: FoundResources = field(init=False)
+    _calls: DeclaredCalls = field(init=False)
     _nodes: dict[str, list[Node]] = field(default_factory=dict)  # by kind, those that are needed later
     _seen: set[tuple[str, ResourcePath]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.resources = FoundResources(self.declaration, self.aws, self.group.indexed)
+        self._calls = DeclaredCalls(self.aws)
 
     async def series(self) -> AsyncIterator[Observed]:
         """Yield all series; those that need no kind listed later as soon as their resource is described."""
@@ -81,7 +83,9 @@ class _Run:
         scope = self._scope(account)
         calls = [call for call in declared.calls if not self.group.account_facts.isdisjoint(call.facts)]
         for call in calls:  # one after another, as a call may need the facts of those before it
-            async for _, facts in self.aws.map([call], partial(self._facts, scope=scope), lambda _: ACCOUNT):
+            async for _, facts in self.aws.map(
+                [call], partial(self._calls.facts, scope=scope), lambda _: ACCOUNT
+            ):
                 account.facts |= facts
         try:
             self._compute_values(account, declared)
@@ -101,7 +105,7 @@ class _Run:
             return node, list(self._observe(node, signals)) if node else []
 
         reported = partial(self._reported_resource, kind)
-        async for _, (node, series) in self.aws.map(self._items(kind), describe, reported):
+        async for _, (node, series) in self.aws.map(self._items_with_batches(kind), describe, reported):
             if node:
                 self._keep(node)
             for observed in series:
@@ -135,6 +139,31 @@ class _Run:
         if self.group.is_needed_later(node.kind):
             self._nodes.setdefault(node.kind, []).append(node)
 
+    async def _items_with_batches(self, kind: str) -> AsyncIterator[Found]:
+        """Yield the items of a kind, after the calls that are made for many of its resources at once."""
+        declared = self.declaration.resources[kind]
+        batches = [call for call in declared.calls if call.batch]
+        size = max((call.batch for call in batches if call.batch), default=1)
+        async for chunk in _chunks(self._items(kind), size):
+            nodes = [self._new_node(kind, found) for found in chunk] if batches else []
+            for call in batches:
+                await self._calls.read_batches(call, [self._scope(node) for node in nodes if node])
+            for found in chunk:
+                yield found
+
+    def _new_node(self, kind: str, found: Found) -> Node | None:
+        """Return a resource with the facts of its item; None where it does not count or cannot be read."""
+        parent, item = found
+        declared = self.declaration.resources[kind]
+        try:
+            if declared.where and not declared.where.search(item):
+                return None
+            node = Node(kind, self._resource(kind, found), parent)
+            node.facts = {name: path.search(item) for name, path in declared.facts.items()}
+        except ExpressionError:  # is told when the resource is described
+            return None
+        return node
+
     async def _items(self, kind: str) -> AsyncIterator[Found]:
         """Yield the items that describe the resources of a kind, each with the resource's parent.
 
@@ -152,7 +181,7 @@ class _Run:
     async def _top_level(self, declared: ResourceDeclaration) -> AsyncIterator[Found]:
         """Yield the items of a kind that is no part of another."""
         assert declared.list  # as for every kind but the whole account
-        async for item in self._call(declared.list, self._scope(self.resources.account)):
+        async for item in self._calls.items(declared.list, self._scope(self.resources.account)):
             yield self.resources.account, item
 
     async def _parts(self, kind: str, declared: ResourceDeclaration) -> AsyncIterator[Found]:
@@ -166,8 +195,8 @@ class _Run:
             if listed.fact:
                 items = parent.fact(listed.fact)
             else:
-                items = [item async for item in self._call(listed, self._scope(parent))]
-            found = _as_list(items, listed.fact or kind)
+                items = [item async for item in self._calls.items(listed, self._scope(parent))]
+            found = as_list(items, listed.fact or kind)
             if items is not None:
                 self.resources.unlisted[kind].discard(parent.resource.path)
             return found
@@ -238,31 +267,10 @@ class _Run:
         if scope.has_failed(needed_names(call)):
             return
         async for _, facts in self.aws.map(
-            [call], lambda one: self._facts(one, scope), lambda _: node.resource
+            [call], partial(self._calls.facts, scope=scope), lambda _: node.resource
         ):
             node.facts |= facts
             node.failed.difference_update(facts)
-
-    async def _facts(self, call: CallDeclaration, scope: NodeScope) -> dict[str, Any]:
-        """Make a call and return its facts; all are None where its condition does not hold."""
-        if call.when and not call.when.evaluate(scope):
-            return dict.fromkeys(call.facts)
-        if call.items:
-            response: Any = [item async for item in self._call(call, scope)]
-        else:
-            response = await self.aws.call(*call.call, **scope.render_params(call.params))
-        return {name: path.search(response) for name, path in call.facts.items()}
-
-    async def _call(
-        self, declared: CallDeclaration | ListDeclaration, scope: NodeScope
-    ) -> AsyncIterator[Any]:
-        """Yield the items of all pages of a call."""
-        assert declared.call and declared.items
-        service, operation = declared.call
-        first, params = scope.render_params(declared.first), scope.render_params(declared.params)
-        async for page in self.aws.paginate(service, operation, first, **params):
-            for item in _as_list(declared.items.search(page), operation):
-                yield item
 
     def _compute_values(self, node: Node, declared: ResourceDeclaration) -> None:
         scope = self._scope(node)
@@ -275,10 +283,13 @@ class _Run:
         return NodeScope(node, self.resources)
 
 
-def _as_list(items: Any, where: str) -> list[Any]:
-    """Return items as a list; an empty one for None. Raises ExpressionError for anything else."""
-    if items is None:
-        return []
-    if not isinstance(items, list):
-        raise ExpressionError(f"expected a list in {where}, found {type(items).__name__}")
-    return items
+async def _chunks(items: AsyncIterator[Found], size: int) -> AsyncIterator[list[Found]]:
+    """Yield items in lists of this size; the last may be shorter."""
+    chunk: list[Found] = []
+    async for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

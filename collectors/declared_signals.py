@@ -103,7 +103,7 @@ def _usage(expression: Expression | None, scope: NodeScope) -> Usage | None:
         value = expression.evaluate(scope) if expression else None
     except MissingValueError:
         return None
-    if value is None:
+    if value is None or (expression and expression.lists and value == 0):  # a sum over no resources
         return None
     if not isinstance(value, Metric | Usage):
         raise ExpressionError(f"expected a metric in {expression and expression.text}, found {value!r}")

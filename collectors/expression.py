@@ -10,12 +10,15 @@ import inspect
 import math
 import operator
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial, wraps
 from typing import Any, Protocol
 
 from collectors import amounts
+from collectors.base import Usage, epoch_seconds
 from monitor.lib.errors import HeadroomError
 from rules.problem_text import suggestion
 
@@ -32,6 +35,10 @@ class Scope(Protocol):
         """Return a fact, a resource, a list of resources, a table or a metric; None if it is unknown."""
         ...
 
+    def attribute(self, owner: Any, name: str) -> Any:
+        """Return a fact or metric of a resource; None if it is unknown. Raises TypeError for no resource."""
+        ...
+
 
 class ExpressionError(HeadroomError, ValueError):
     """An expression that cannot be read, or that combines values which do not go together."""
@@ -41,7 +48,8 @@ class ExpressionError(HeadroomError, ValueError):
 class Expression:
     """A parsed expression.
 
-    names: those that it looks up in its scope. attributes: the facts of other resources, as kind and fact.
+    names: those that it looks up in its scope. attributes: the facts and metrics of other resources, as kind
+    and name.
     single: the names that must stand for one resource. lists: those that must stand for several.
     """
 
@@ -104,6 +112,9 @@ class _WithVariable:
     def lookup(self, name: str) -> Any:
         return self.value if name == self.name else self.outer.lookup(name)
 
+    def attribute(self, owner: Any, name: str) -> Any:
+        return self.outer.attribute(owner, name)
+
 
 class _Parser:
     """Turns the nodes of a syntax tree into functions of the scope, and collects the names in it."""
@@ -145,7 +156,7 @@ class _Parser:
 
         def attribute(scope: Scope) -> Any:
             value = owner(scope)
-            return None if value is None else _checked(_fact, (value, name))
+            return None if value is None else _checked(scope.attribute, (value, name))
 
         return attribute
 
@@ -168,28 +179,36 @@ class _Parser:
     def _parse_UnaryOp(self, node: ast.UnaryOp) -> Evaluator:
         operand = self.parse(node.operand)
         if isinstance(node.op, ast.Not):
-            return lambda scope: not operand(scope)
+            return lambda scope: not _truth(operand(scope))
         if isinstance(node.op, ast.USub):
             return partial(_apply, _negative, (operand,))
         raise ExpressionError(f"expected - or not, found {ast.unparse(node)!r}")
 
     def _parse_BoolOp(self, node: ast.BoolOp) -> Evaluator:
-        values = [self.parse(value) for value in node.values]
-        deciding = isinstance(node.op, ast.Or)  # `or` ends at the first true value, `and` at the first false
+        *others, last = [self.parse(value) for value in node.values]
+        # `or` ends at the first true value, `and` at the first false one.
+        decides = bool if isinstance(node.op, ast.Or) else lambda value: not _truth(value)
 
         def boolean(scope: Scope) -> Any:
-            result = None
-            for value in values:
-                result = value(scope)
-                if bool(result) is deciding:
-                    break
-            return result
+            for one in others:
+                result = one(scope)
+                if decides(result):
+                    return result
+            return last(scope)
 
         return boolean
 
     def _parse_IfExp(self, node: ast.IfExp) -> Evaluator:
         condition, chosen, other = map(self.parse, (node.test, node.body, node.orelse))
-        return lambda scope: chosen(scope) if condition(scope) else other(scope)
+
+        def choose(scope: Scope) -> Any:
+            holds = condition(scope)
+            if amounts.is_metric(holds):  # it holds in some minutes
+                values = holds, chosen(scope), other(scope)
+                return None if None in values else _checked(amounts.choose, values)
+            return chosen(scope) if holds else other(scope)
+
+        return choose
 
     def _parse_Compare(self, node: ast.Compare) -> Evaluator:
         operands = [self.parse(operand) for operand in (node.left, *node.comparators)]
@@ -198,10 +217,11 @@ class _Parser:
             raise ExpressionError(f"expected a comparison, found {ast.unparse(node)!r}")
         comparisons = [comparison for comparison in found if comparison]
 
-        def compare(scope: Scope) -> bool:
+        def compare(scope: Scope) -> Any:
             values = [operand(scope) for operand in operands]
             pairs = zip(comparisons, values, values[1:], strict=False)
-            return all(_checked(comparison, (left, right)) for comparison, left, right in pairs)
+            found = [_checked(comparison, (left, right)) for comparison, left, right in pairs]
+            return found[0] if len(found) == 1 else all(map(_truth, found))
 
         return compare
 
@@ -225,7 +245,7 @@ class _Parser:
             if found is None:
                 return None
             scopes = [_WithVariable(scope, variable, item) for item in _checked(_items, (found,))]
-            return [element(one) for one in scopes if all(condition(one) for condition in conditions)]
+            return [element(one) for one in scopes if all(_truth(condition(one)) for condition in conditions)]
 
         return generate
 
@@ -262,13 +282,6 @@ def _checked(function: Callable[..., Any], values: Iterable[Any]) -> Any:
     except (TypeError, ValueError, ArithmeticError) as error:
         name = getattr(function, "__name__", "operation").strip("_")  # `ceil` is `_ceil` here
         raise ExpressionError(f"{name}: {error}") from None
-
-
-def _fact(owner: Any, name: str) -> Any:
-    """Return a fact of one resource."""
-    if not hasattr(owner, "fact"):
-        raise TypeError(f"expected one resource, found {type(owner).__name__}")
-    return owner.fact(name)
 
 
 def _entry(table: Any, key: Any) -> Any:
@@ -326,6 +339,23 @@ def _ends_with(text: str, end: str) -> bool:
     return str.endswith(text, end)
 
 
+def _largest_group(items: list[Any]) -> int | None:
+    """Return how often the most frequent item of a list is in it; None if an item is unknown."""
+    if None in _items(items):
+        return None
+    return max(Counter(items).values(), default=0)
+
+
+def _epoch(time: Any) -> float | None:
+    """Return a time as epoch seconds: one from botocore, a text in ISO 8601, or epoch seconds."""
+    if isinstance(time, datetime | str):
+        return epoch_seconds(time)
+    found = number(time)
+    if found is None:
+        raise TypeError(f"expected a time, found {type(time).__name__}")
+    return found
+
+
 def number(text: str | float) -> float | None:
     """Return a text or number as a finite float; None if it is not one."""
     try:
@@ -335,14 +365,30 @@ def number(text: str | float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    """Return a comparison that is false where a value is unknown, as None has no order."""
+def _ordered(
+    compare: Callable[[Any, Any], bool], of_metrics: Callable[[Any, Any], Usage]
+) -> Callable[[Any, Any], Any]:
+    """Return a comparison that is false where a value is unknown, as None has no order.
+
+    of_metrics: the comparison where one of the values is a metric: 1 in each minute in which it holds.
+    """
 
     @wraps(compare)
-    def ordered(left: Any, right: Any) -> bool:
-        return left is not None and right is not None and compare(left, right)
+    def ordered(left: Any, right: Any) -> Any:
+        if left is None or right is None:
+            return False
+        if amounts.is_metric(left) or amounts.is_metric(right):
+            return of_metrics(left, right)
+        return compare(left, right)
 
     return ordered
+
+
+def _truth(value: Any) -> bool:
+    """Return whether a condition holds. Raises ExpressionError for a metric, which has many minutes."""
+    if amounts.is_metric(value):
+        raise ExpressionError("expected a condition over facts, found a metric")
+    return bool(value)
 
 
 def _contains(item: Any, container: Any) -> bool:
@@ -356,15 +402,15 @@ ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mult: amounts.multiply,
     ast.Div: amounts.divide,
 }
-COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
-    ast.Lt: _ordered(operator.lt),
-    ast.LtE: _ordered(operator.le),
-    ast.Gt: _ordered(operator.gt),
-    ast.GtE: _ordered(operator.ge),
+    ast.Lt: _ordered(operator.lt, lambda left, right: amounts.is_above(right, left)),
+    ast.LtE: _ordered(operator.le, amounts.is_not_above),
+    ast.Gt: _ordered(operator.gt, amounts.is_above),
+    ast.GtE: _ordered(operator.ge, lambda left, right: amounts.is_not_above(right, left)),
     ast.In: _contains,
     ast.NotIn: lambda item, container: not _contains(item, container),
 }
@@ -376,6 +422,8 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "min": amounts.lowest_of,
     "count": _known(_count),
     "number": number,
+    "epoch": _known(_epoch),
+    "largest_group": _known(_largest_group),
     "ceil": _known(_ceil),
     "floor": _known(_floor),
     "starts_with": _known(_starts_with),

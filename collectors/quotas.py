@@ -42,8 +42,9 @@ Description = Mapping[str, Any]  # a ServiceQuota
 class QuotaRequest:
     """A request for an increase of a quota that AWS has not decided yet.
 
-    desired: the requested value, in the quota's unit. status: PENDING, or CASE_OPENED where AWS opened a
-    support case. since: when it was made, in epoch seconds; None if AWS does not return it.
+    desired: the requested value, in the quota's unit; of a series, in that of its signal. status: PENDING, or
+    CASE_OPENED where AWS opened a support case. since: when it was made, in epoch seconds; None if AWS does
+    not return it.
     """
 
     desired: float

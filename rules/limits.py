@@ -201,6 +201,8 @@ class Signal(_Model):
         signal names itself where a resource and a part of it count the same throttled demand.
     covered_by: a signal of the same resources, or of parts of them, that is read from the same metrics. Its
         alert stands for the alert of this one.
+    quota_unit: what 1 in Service Quotas is in the signal's unit: 1099511627776 where a signal in bytes has a
+        quota in TiB.
     default: None where only the customer sets the limit. price: None where nothing is bought, or the price
         is unknown.
     drains: the usage is what is gone of a budget, such as burst credits, so that the time to its exhaustion
@@ -225,6 +227,7 @@ class Signal(_Model):
     kind: LimitKind
     default: DefaultLimit | None = None
     quota: Quota | None = None
+    quota_unit: Positive = 1.0
     price: Price | None = None
     drains: bool = False
     band: Band | None = None
@@ -242,6 +245,12 @@ class Signal(_Model):
     def id(self) -> str:
         """The unique name in the catalogue, such as kinesis.stream_write_bytes."""
         return f"{self.service}.{self.name}"
+
+    @model_validator(mode="after")
+    def _quota_unit_has_a_quota(self) -> "Signal":
+        if "quota_unit" in self.model_fields_set and not self.quota:
+            raise misplaced(("quota_unit",), "expected a quota, whose unit it is")
+        return self
 
     def default_limit(self, region: str) -> float | None:
         """Return the documented default in a region, in the signal's unit."""

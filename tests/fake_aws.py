@@ -19,7 +19,7 @@ from collectors.iam_actions import iam_action
 from monitor.aws.cell import Cell
 from monitor.aws.clients import EXTRA_PAGINATIONS, ClientCache
 from monitor.aws.clock import AwsClock
-from monitor.aws.pagination import Pagination
+from monitor.aws.pagination import Pagination, pagination_of_paginator
 from monitor.aws.scan import Scan
 from monitor.aws.telemetry import AwsTelemetry
 from tests.fake_cloudwatch import fake_credentials
@@ -49,7 +49,7 @@ def pagination_of(service: str, operation: str) -> Pagination | None:
         found = paginators.get_paginator(operation)
     except ValueError:
         return EXTRA_PAGINATIONS.get((service, operation))
-    return Pagination(found["input_token"], found["output_token"], found.get("more_results", ""))
+    return pagination_of_paginator(found)
 
 
 class FakeClient:
@@ -75,7 +75,8 @@ class FakeClient:
         assert pagination
         number = int(params.get(pagination.input_token, "0"))
         page = pages[number]
-        others = {name: value for name, value in params.items() if name != pagination.input_token}
+        of_page = {pagination.input_token, *(name for name, _ in pagination.further)}
+        others = {name: value for name, value in params.items() if name not in of_page}
         page = page(**others) if callable(page) else page
         if number + 1 == len(pages) or isinstance(page, Exception):
             return page

@@ -188,7 +188,7 @@ def test_advice_is_whole_sentences(signal: Signal) -> None:
 
 @each_signal
 def test_a_signal_can_be_a_label_and_an_address(signal: Signal) -> None:
-    assert re.fullmatch(r"[a-z0-9-]+\.[a-z0-9_]+", signal.id)
+    assert re.fullmatch(r"[a-z0-9_-]+\.[a-z0-9_]+", signal.id)
 
 
 def test_no_two_signals_of_a_service_have_one_title() -> None:

@@ -12,7 +12,7 @@ from botocore import xform_name
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
 
-from collectors.base import GLOBAL_REGION, ServiceScope
+from collectors.base import GLOBAL_REGION, ResourceNotFoundError, ServiceScope
 from monitor.aws import pagination
 from monitor.aws.clients import CLIENT_CONFIG, ClientCache, sign_with
 from monitor.aws.clock import AwsClock, date_header
@@ -24,7 +24,7 @@ from monitor.aws.failure import (
     is_retryable,
     with_operation_name,
 )
-from monitor.aws.not_found import ResourceNotFoundError, not_found_code, not_found_error
+from monitor.aws.not_found import not_found_code, not_found_error
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.telemetry import AwsTelemetry
 

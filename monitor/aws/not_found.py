@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from botocore.exceptions import ClientError
 
-from monitor.lib.errors import HeadroomError
+from collectors.base import ResourceNotFoundError
 
 # Codes that the models of the operations in use do not name. SQS also returns the code of its former
 # protocol, in the header x-amzn-query-error.
@@ -17,10 +17,6 @@ NOT_FOUND = re.compile(r"NotFound(Exception|Fault)?$|^NoSuch|NotExist$|NonExiste
 # The catalogue names the quotas that this service is asked for, no list does: a missing one is a failure.
 NOT_LISTED = frozenset({"service-quotas"})
 OF_OTHERS = re.compile(r"^KMS|^Kms")  # a missing key is not a missing resource
-
-
-class ResourceNotFoundError(HeadroomError, ClientError):
-    """The resource that a call names does not exist."""
 
 
 def not_found_code(error: Exception) -> str | None:

@@ -1,6 +1,6 @@
 """Pages of responses: how the next one is requested, and the most that are accepted."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,16 +31,21 @@ class Pagination:
 
     input_token: the parameter that takes the token. output_token: the response's member that holds it.
     more_results: the member that is true if there is another page; empty where the token alone shows it.
+    further: more parameters that go with the token, each with the member that holds its value.
     """
 
     input_token: str
     output_token: str
     more_results: str = ""
+    further: tuple[tuple[str, str], ...] = ()
 
-    def next_token(self, page: Mapping[str, Any]) -> str | None:
-        """The token of the page after this one; None at the end."""
+    def next_page(self, page: Mapping[str, Any]) -> dict[str, str] | None:
+        """The parameters that request the page after this one; None at the end."""
         token = page.get(self.output_token)
-        return token if token and page.get(self.more_results, True) else None
+        if not token or not page.get(self.more_results, True):
+            return None
+        further = {parameter: page.get(member) for parameter, member in self.further}
+        return {self.input_token: token} | {name: value for name, value in further.items() if value}
 
 
 def pagination_from_model(loader: Any, service: str, operation: str) -> Pagination | None:
@@ -56,9 +61,7 @@ def pagination_from_model(loader: Any, service: str, operation: str) -> Paginati
     except UnknownServiceError:
         paginators = {}
     if paginator := paginators.get(operation):
-        return Pagination(
-            paginator["input_token"], paginator["output_token"], paginator.get("more_results", "")
-        )
+        return pagination_of_paginator(paginator)
     model = loader.load_service_model(service, "service-2")
     taken, returned = (_members(model, operation, part) for part in ("input", "output"))
     pairs = (pair for pair in TOKEN_MEMBERS if pair[0] in taken and pair[1] in returned)
@@ -72,13 +75,20 @@ def _members(model: Mapping[str, Any], operation: str, part: str) -> Collection[
     return members
 
 
+def pagination_of_paginator(paginator: Mapping[str, Any]) -> Pagination:
+    """Return how pages are requested, by a paginator of botocore; Route 53 has several tokens."""
+    given, returned = paginator["input_token"], paginator["output_token"]
+    pairs = list(zip(given, returned, strict=True)) if isinstance(given, list) else [(given, returned)]
+    return Pagination(*pairs[0], paginator.get("more_results", ""), tuple(pairs[1:]))
+
+
 class PageTokens:
     """The page tokens of one request, each of which may be received once."""
 
     def __init__(self, max_pages: int = MAX_PAGES) -> None:
-        self._max_pages, self._received = max_pages, set[str]()
+        self._max_pages, self._received = max_pages, set[Hashable]()
 
-    def check(self, token: str) -> None:
+    def check(self, token: Hashable) -> None:
         """Record a token. Raises PaginationError for a repeated one, or for one too many."""
         if token in self._received:
             raise PaginationError(message="the same token of the next page was received twice")
@@ -104,7 +114,7 @@ async def paginate(
     tokens = PageTokens(max_pages)
     page = await call(**first, **params)
     yield page
-    while paging and (token := paging.next_token(page)):
-        tokens.check(token)
-        page = await call(**params, **{paging.input_token: token})
+    while paging and (following := paging.next_page(page)):
+        tokens.check(tuple(following.values()))
+        page = await call(**params, **following)
         yield page

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from collectors.base import Resource
+from collectors.base import Resource, ResourceNotFoundError
 from collectors.resource import TypedPath
 from monitor.aws.cell import Cell
 from monitor.aws.failure import (
@@ -12,7 +12,6 @@ from monitor.aws.failure import (
     Failure,
     failure_from,
 )
-from monitor.aws.not_found import ResourceNotFoundError
 from monitor.aws.partitions import partition_of
 from monitor.lib.concurrent_map import concurrent_map
 

@@ -117,6 +117,10 @@ class MetricValues:
             low, high = bounds_of(term).scaled(weight)
             self._set(term, partial(_clipped, goal, weight, low, high))
 
+    def _solve_positive(self, usage: Usage, goal: Values) -> None:
+        """Set the terms so that their sum is above 0 where the goal is."""
+        self._solve_sum(usage, lambda minutes: np.where(goal(minutes) > 0, 1.0, 0.0))
+
     def _solve_ratio(self, usage: Usage, goal: Values) -> None:
         """Set the second term to a constant, or as near as the goal allows; the first one follows."""
         (part, part_weight), (whole, whole_weight) = usage.terms
@@ -162,6 +166,8 @@ def bounds_of(term: Term) -> Bounds:
             found = Bounds(*(max(bound, 0.0) for bound in _sum_bounds(term.terms)))
         case Op.RATIO:
             found = _ratio_bounds(*parts)
+        case Op.POSITIVE:
+            found = Bounds(0.0, 1.0)
         case _:
             found = Bounds(0.0, inf)
     return Bounds(found.low + term.offset, found.high + term.offset)
@@ -235,6 +241,10 @@ def _difference(terms: Floats) -> Floats:
     return difference
 
 
+def _is_positive(values: Floats) -> Floats:
+    return np.where(np.isnan(values), np.nan, (values > 0).astype(float))
+
+
 def _ratio(terms: Floats) -> Floats:
     part, whole = terms
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -248,6 +258,7 @@ _COMBINED: Mapping[Op, Callable[[Floats], Floats]] = {
     Op.DIFFERENCE: _difference,
     Op.COUNT_DIFFERENCE: _difference,
     Op.RATIO: _ratio,
+    Op.POSITIVE: lambda terms: _is_positive(_present_sum(terms)),
 }
 _SOLVERS: Mapping[Op, Callable[[MetricValues, Usage, Values], None]] = {
     Op.SUM: MetricValues._solve_sum,
@@ -257,4 +268,5 @@ _SOLVERS: Mapping[Op, Callable[[MetricValues, Usage, Values], None]] = {
     Op.MIN: MetricValues._solve_extreme,
     Op.RATIO: MetricValues._solve_ratio,
     Op.RISE: MetricValues._solve_rise,
+    Op.POSITIVE: MetricValues._solve_positive,
 }

@@ -74,6 +74,8 @@ class FormulaTerms:
                 result = _difference(terms)
             case Op.RATIO:
                 result = _ratio(terms)
+            case Op.POSITIVE:
+                result = _is_positive(_present_sum(terms))
             case Op.COUNT_DIFFERENCE:
                 result = _difference(terms)
                 is_unknown |= self._are_unsettled(rings, minutes, result)
@@ -149,6 +151,12 @@ def _ratio(terms: Floats) -> Floats:
         ratio: Floats = np.divide(terms[0], terms[1], out=np.full_like(terms[0], NAN), where=is_defined)
     ratio[np.isinf(ratio)] = NAN
     return ratio
+
+
+def _is_positive(values: Floats) -> Floats:
+    """Return 1 for values above 0, and 0 for others; NaN for NaN."""
+    positive: Floats = np.where(np.isnan(values), NAN, (values > 0).astype(np.float32))
+    return positive
 
 
 def _values(rings: Rings, rows: Ints, minutes: Ints, is_alone: bool) -> tuple[Floats, Flags]:

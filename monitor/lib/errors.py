@@ -35,7 +35,7 @@ HeadroomError
 ├── QueueFullError                   too many passwords wait to be checked (access)
 ├── RequestError                     `headroom top` got no usable answer (top)
 ├── RequestRejectedError             a delivery is answered with an error status (stream)
-├── ResourceNotFoundError            AWS does not know the resource of a call (aws; a botocore ClientError)
+├── ResourceNotFoundError            AWS knows no such resource (collectors; a botocore ClientError)
 ├── StoryError                       stories of the demo cannot be used (demo)
 └── TooManyNamesError                a delivery has too many new metric names (stream)
 """

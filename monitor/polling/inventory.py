@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from collectors.base import Collector, Observed, Resource, ScanFunction, ServiceScope
+from collectors.quotas import QuotaRequest
 from collectors.registry import Registry
 from collectors.resource import ResourcePath, TypedPath
 from monitor.aws.cell import Cell
@@ -205,10 +206,15 @@ class Inventory:
             paid=signal.kind is LimitKind.PROVISIONED,
             deliberate=observed.deliberate,
             home_region=self.cell.region if self.cell.scope is ServiceScope.GLOBAL else "",
-            quota_request=self.quotas.request_for(signal.quota),
+            quota_request=self._quota_request(signal),
             tags=self._tags.labels_of(collector, key, observed.tags, before.settings.tags if before else {}),
         )
         return result.settings_cache.setdefault(settings.content, settings)
+
+    def _quota_request(self, signal: Signal) -> QuotaRequest | None:
+        """The pending request for a signal's quota, in the signal's unit; None if there is none."""
+        request = self.quotas.request_for(signal.quota)
+        return request and replace(request, desired=request.desired * signal.quota_unit)
 
     def _limit(self, key: Key, signal: Signal, observed: Observed, result: ScanResult) -> Limit | None:
         """The effective limit. What a failed call does not return any more outranks lesser sources.
@@ -220,7 +226,9 @@ class Inventory:
             LimitSource.OVERRIDE: self.config.limit_override(self._labels(key)),
             LimitSource.METRIC: observed.limit if observed.published_limit else None,
             LimitSource.API: observed.limit,
-            **(known.values if known else {}),
+            **(
+                {source: value * signal.quota_unit for source, value in known.values.items()} if known else {}
+            ),
             LimitSource.DOCUMENTED: signal.default_limit(self.cell.region),
         }
         limit, before = effective_limit(candidates, result.started_at), self.fleet.series.get(key)

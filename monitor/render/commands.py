@@ -37,7 +37,7 @@ def increase_command(
     command is known, or the utilization is not above the band.
     """
     limit, band = series.settings.limit, series.settings.band
-    command = signal.command or (QUOTA if signal.quota else None)
+    command = signal.command or (_quota_command(signal) if signal.quota else None)
     is_above = bool(utilization and utilization > band.high)
     if not command or not (is_above or saturated):
         return None
@@ -49,6 +49,11 @@ def increase_command(
     if not values.keys() >= {*PLACEHOLDER.findall(command.run)}:
         return None  # without a limit to raise, or for a resource that was not seen since a restart
     return fill_command(command.run, values.__getitem__)
+
+
+def _quota_command(signal: Signal) -> RemedyCommand:
+    """Return the request for an increase of the signal's quota."""
+    return QUOTA.model_copy(update={"unit_value": signal.quota_unit})
 
 
 def _values(signal: Signal, series: Series) -> dict[str, str]:

@@ -35,7 +35,14 @@ TABLES = Path(__file__).parent
 DECLARATIONS = {
     path.stem: read_declaration(path) for path in sorted((TABLES.parents[1] / "collectors").glob("*.yaml"))
 }
-SYMBOLS = {Op.SUM: "sum", Op.MAX: "max", Op.MIN: "min", Op.RISE: "rise", Op.RATIO: "ratio"}
+SYMBOLS = {
+    Op.POSITIVE: "positive",
+    Op.SUM: "sum",
+    Op.MAX: "max",
+    Op.MIN: "min",
+    Op.RISE: "rise",
+    Op.RATIO: "ratio",
+}
 
 
 @dataclass(frozen=True, slots=True)

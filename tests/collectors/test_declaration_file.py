@@ -151,6 +151,15 @@ def test_a_metric_of_resources_without_dimensions_would_be_that_of_the_account()
     ]
 
 
+def test_so_would_a_metric_of_parts_without_dimensions() -> None:
+    text = changed(
+        "sum(one.index_reads for one in index if one.index_reads)", "sum(one.Reads for one in index)"
+    )
+    assert problems(text) == [
+        "demo.yaml:57: signals.indexes: expected dimensions of index, or of the metric Reads"
+    ]
+
+
 def test_a_parameter_of_a_list_with_certain_values_is_checked() -> None:
     text = """
 service: demo

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
@@ -21,7 +22,7 @@ MAX_TERMS = highest(SENT, RECEIVED).terms
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A resource that only has facts."""
+    """A resource that has facts, and metrics in their place."""
 
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -38,6 +39,16 @@ class Names:
     def lookup(self, name: str) -> Any:
         return self.values.get(name)
 
+    def attribute(self, owner: Any, name: str) -> Any:
+        if not isinstance(owner, Owner):
+            raise TypeError(f"expected one resource, found {type(owner).__name__}")
+        return owner.fact(name)
+
+
+def above(usage: Usage) -> Usage:
+    """1 in each minute in which the usage is above 0."""
+    return Usage(Op.POSITIVE, ((usage, 1.0),))
+
 
 NAMES = Names(
     {
@@ -53,6 +64,10 @@ NAMES = Names(
         "limits": {"small": 5.0, "large": 50.0},
         "kind": "large",
         "group": Owner({"targets": 3, "name": "web"}),
+        "metered": [Owner({"Bytes": SENT}), Owner({"Bytes": RECEIVED})],
+        "zones": ["a", "b", "a"],
+        "now": 1_700_000_000.0,
+        "made": datetime(2023, 11, 14, tzinfo=UTC),
         "groups": [Owner({"targets": 3}), Owner({"targets": 4})],
         "partly": [Owner({"targets": 3}), Owner()],
         "huge": 10**300,
@@ -161,6 +176,19 @@ def value_of(text: str) -> Any:
         ("sum(one.targets or 0 for one in partly)", 3),
         ("sum(one.targets for one in partly if one.targets)", 3),
         ("count(partly)", 2),
+        ("largest_group(zones)", 2),
+        ("largest_group(one.targets for one in groups)", 1),
+        ("largest_group(empty)", 0),
+        ("largest_group(unknown)", None),
+        ("largest_group(one.targets for one in partly)", None),
+        # Times.
+        ("unknown > Sent", False),
+        ("size if Left > 0 else unknown", None),
+        ("epoch(made)", 1_699_920_000.0),
+        ("epoch('2023-11-14T00:00:00Z')", 1_699_920_000.0),
+        ("epoch(unknown)", None),
+        ("now - epoch(made) < 86400", True),
+        ("now - epoch(unknown) < 86400", False),
         ("max(size, 3)", 10),
         ("min(size, half, 3)", 0.5),
         ("sum(1, 2, 3)", 6),
@@ -214,6 +242,15 @@ def test_an_expression_over_facts_has_this_value(text: str, expected: Any) -> No
         ("max(Sent, Received) + 5 + Left", total(Usage(Op.MAX, MAX_TERMS, offset=5), LEFT)),
         ("max(Sent + 5, Received)", highest(Usage(Op.SUM, ((SENT, 1.0),), offset=5), RECEIVED)),
         ("max(Sent, Received) + Left", total(highest(SENT, RECEIVED), LEFT)),
+        ("sum(one.Bytes for one in metered)", total(SENT, RECEIVED)),
+        ("sum(rate(one.Bytes) for one in metered)", total(SENT, RECEIVED).scaled(PER_MINUTE)),
+        # A comparison is 1 in each minute in which it holds.
+        ("Sent > 3", above(Usage(Op.SUM, ((SENT, 1.0),), offset=-3))),
+        ("3 < Sent", above(Usage(Op.SUM, ((SENT, 1.0),), offset=-3))),
+        ("Sent < 3", above(Usage(Op.SUM, ((SENT, -1.0),), offset=3))),
+        ("Sent >= 3", Usage(Op.SUM, ((above(Usage(Op.SUM, ((SENT, -1.0),), offset=3)), -1.0),), offset=1)),
+        ("Sent > Received", above(Usage(Op.SUM, ((SENT, 1.0), (RECEIVED, -1.0))))),
+        ("size if Left > 0 else 4", Usage(Op.SUM, ((above(total(LEFT)), 6.0),), offset=4)),
     ],
 )
 def test_an_expression_over_metrics_is_this_usage(text: str, expected: Usage | Metric) -> None:
@@ -288,7 +325,16 @@ def flat(value: Usage | Metric) -> list[float]:
         "-text",
         "size > text",
         "enabled < 3",
-        "Sent > 3",
+        "0 < Sent < 3",
+        "Sent > 3 and yes",
+        "not (Sent > 3)",
+        "count(one for one in groups if Sent > 3)",
+        "size if Sent else 3",
+        "Received if Sent > 3 else Left",
+        "Sent > 'a'",
+        "epoch(enabled)",
+        "epoch('soon')",
+        "largest_group(size)",
         "size in 5",
         "size in text",
         "count(size)",
@@ -338,7 +384,7 @@ def test_values_that_do_not_go_together_are_an_error(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("size.fact", "fact: expected one resource, found int"),
+        ("size.fact", "attribute: expected one resource, found int"),
         ("text[0]", "entry: expected a table, found str"),
         ("ceil(text)", "ceil: must be real number, not str"),
     ],

@@ -119,6 +119,21 @@ async def test_a_paginator_may_not_repeat_what_aws_refuses_beside_a_token() -> N
             pass
 
 
+async def test_a_page_may_be_named_by_several_tokens() -> None:
+    def respond(**params: str) -> dict[str, Any]:
+        asked.append(params)
+        page: dict[str, Any] = {"ResourceRecordSets": [], "IsTruncated": False, "MaxItems": "300"}
+        if "StartRecordName" in params:
+            return page
+        return page | {"IsTruncated": True, "NextRecordName": "b", "NextRecordType": "A"}
+
+    asked: list[dict[str, str]] = []
+    aws = FakeAws(list_resource_record_sets=respond)
+    pages = aws.scan.paginate("route53", "ListResourceRecordSets", HostedZoneId="Z1")
+    assert len([page async for page in pages]) == 2
+    assert asked[1] == {"HostedZoneId": "Z1", "StartRecordName": "b", "StartRecordType": "A"}
+
+
 async def test_pages_that_are_refused_half_way_raise_after_what_came_before() -> None:
     aws = FakeAws(list_streams=[names("a", more=True), denied("ListStreams")])
     came = []

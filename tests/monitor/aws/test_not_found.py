@@ -6,7 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.parsers import create_parser
 
-from monitor.aws.not_found import ResourceNotFoundError, not_found_error
+from collectors.base import ResourceNotFoundError
+from monitor.aws.not_found import not_found_error
 from tests.fake_aws import SERVICE_MODELS, denied
 from tests.kinesis_answers import stream_summary
 from tests.monitor.polling.inventories import (

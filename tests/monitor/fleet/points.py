@@ -209,6 +209,8 @@ def computed(model: Model, usage: Usage, minute: int) -> tuple[float, bool]:
             found = min(now, default=NAN)
         case Op.RATIO:
             found = terms[0] / terms[1] if terms[1] else NAN
+        case Op.POSITIVE:
+            found = float(summed(now) > 0) if now else NAN
         case Op.DIFFERENCE | Op.COUNT_DIFFERENCE:
             found = difference_of(terms)
             if usage.op is Op.COUNT_DIFFERENCE and found > 0 and not settled(model, usage, minute, found):

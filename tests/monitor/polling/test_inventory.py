@@ -5,15 +5,25 @@ from typing import Any
 
 import pytest
 
-from collectors.base import ACCOUNT, Aws, Metric, Observed, Resource, ScanFunction, total
+from collectors.base import (
+    ACCOUNT,
+    Aws,
+    Metric,
+    Observed,
+    Resource,
+    ResourceNotFoundError,
+    ScanFunction,
+    total,
+)
 from collectors.kinesis import MIB
 from collectors.quotas import QuotaRequest
-from monitor.aws.not_found import ResourceNotFoundError
+from collectors.registry import build_registry
 from monitor.aws.run_status import FailureStreak
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.polling.inventory import YIELD_EVERY
+from monitor.render.commands import increase_command
 from rules.limits import PUBLISHED_ONLY
 from tests.background import background
 from tests.fake_aws import ACCOUNT_ID, denied
@@ -192,6 +202,24 @@ async def test_a_pending_request_for_a_quota_is_part_of_the_series_that_it_limit
     await world.run_inventory(SQS)
     (series,) = world.fleet.series.values()
     assert series.settings.quota_request == QuotaRequest(240_000.0, "PENDING", None)
+
+
+async def test_a_quota_in_another_unit_than_its_signal_is_converted() -> None:
+    """Storage quotas are in TiB, and usage is in bytes."""
+    (in_flight,) = REGISTRY.quotas(["sqs"])
+    service = ServiceQuotas({in_flight: 120_000.0}, requests={in_flight: 240_000.0})
+    world = World(**queues("jobs"), **service.answers)
+    entry = REGISTRY.services["sqs"]
+    signal = entry.signals["standard_in_flight"].model_copy(update={"quota_unit": 1000.0})
+    changed = entry.model_copy(update={"signals": {**entry.signals, signal.name: signal}})
+    world.inventory.registry = build_registry([SQS], [changed])
+    await world.quotas.read()
+    await world.run_inventory(SQS)
+    assert world.limit("sqs", "standard_in_flight", "jobs") == (120_000_000, "quota_applied")
+    (series,) = world.fleet.series.values()
+    assert series.settings.quota_request == QuotaRequest(240_000_000.0, "PENDING", None)
+    command = increase_command(signal, series, 0.9)
+    assert "--desired-value 196364 " in (command or "")
 
 
 async def test_a_limit_that_the_api_fails_to_return_stays_the_last_one() -> None:

@@ -1,0 +1,177 @@
+"""The calls of a scan of a declared service: equal ones are made once, some for many resources at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from collectors.base import Aws, ResourceNotFoundError
+from collectors.declaration import CallDeclaration, ListDeclaration, batch_parameter
+from collectors.declared_resources import MissingValueError, NodeScope
+from collectors.expression import ExpressionError
+
+Facts = dict[str, Any]
+Params = Mapping[str, Any]
+CallKey = tuple[int, str]  # the identity of a declared call, and its parameters as text
+Read = Callable[[], Awaitable[Facts]]
+
+
+@dataclass(slots=True)
+class KeptFacts:
+    """The facts of calls that are not made in each inventory, and until when they hold, in epoch seconds."""
+
+    facts: dict[CallKey, tuple[Facts, float]] = field(default_factory=dict)
+
+    def forget_old(self, now: float) -> None:
+        """Forget what does not hold any more."""
+        self.facts = {key: entry for key, entry in self.facts.items() if entry[1] > now}
+
+
+class DeclaredCalls:
+    """Makes the calls of one scan."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws, self._kept = aws, aws.state(KeptFacts)
+        self._kept.forget_old(aws.now)
+        self._made: dict[CallKey, asyncio.Future[Facts]] = {}
+        self._batched: dict[tuple[CallKey, str], Facts | Exception] = {}
+
+    async def items(
+        self, declared: CallDeclaration | ListDeclaration, scope: NodeScope
+    ) -> AsyncIterator[Any]:
+        """Yield the items of all pages of a call."""
+        first, params = scope.render_params(declared.first), scope.render_params(declared.params)
+        async for item in self._items(declared, first, params):
+            yield item
+
+    async def facts(self, call: CallDeclaration, scope: NodeScope) -> Facts:
+        """Return the facts of a call; all are None where its condition does not hold.
+
+        Calls with equal parameters are made once: many resources share what another one describes.
+        """
+        if call.when and not call.when.evaluate(scope):
+            return dict.fromkeys(call.facts)
+        if call.batch:
+            return self._facts_of_batch(call, scope)
+        first, params = scope.render_params(call.first), scope.render_params(call.params)
+        key = id(call), repr((first, params))
+
+        async def read() -> Facts:
+            return await self._read(call, first, params)
+
+        return await self._once(key, read if not call.every else self._kept_for(key, call.every, read))
+
+    async def _read(self, call: CallDeclaration, first: Params, params: Params) -> Facts:
+        assert call.call
+        if call.items:
+            response: Any = [item async for item in self._items(call, first, params)]
+        else:
+            response = await self._aws.call(*call.call, **params)
+        return {name: path.search(response) for name, path in call.facts.items()}
+
+    async def _items(
+        self, declared: CallDeclaration | ListDeclaration, first: Params, params: Params
+    ) -> AsyncIterator[Any]:
+        assert declared.call and declared.items
+        service, operation = declared.call
+        async for page in self._aws.paginate(service, operation, first, **params):
+            for item in as_list(declared.items.search(page), operation):
+                yield item
+
+    async def _once(self, key: CallKey, read: Read) -> Facts:
+        """Return what a call returns, or raise what it raises; it is made where it was not made before."""
+        if key in self._made:
+            return await asyncio.shield(self._made[key])
+        made = self._made[key] = asyncio.get_running_loop().create_future()
+        try:
+            facts = await read()
+            made.set_result(facts)
+        except Exception as error:
+            made.set_exception(error)
+            made.exception()  # is raised here, whether or not another resource waits for it
+            raise
+        except BaseException:
+            made.cancel()
+            raise
+        return facts
+
+    def _kept_for(self, key: CallKey, seconds: int, read: Read) -> Read:
+        """Return a function that reads only what is not known of an earlier inventory."""
+
+        async def read_or_recall() -> Facts:
+            if key not in self._kept.facts:
+                self._kept.facts[key] = await read(), self._aws.now + seconds
+            return self._kept.facts[key][0]
+
+        return read_or_recall
+
+    async def read_batches(self, call: CallDeclaration, scopes: Iterable[NodeScope]) -> None:
+        """Make a call for several resources at once; `facts` then has those of each.
+
+        An error is that of each of them. Where one of them does not exist, each is asked for alone.
+        """
+        asked: dict[CallKey, tuple[Params, dict[str, None]]] = {}
+        for scope in scopes:
+            if found := _batch_of(call, scope):
+                key, params, value = found
+                if (key, value) not in self._batched:
+                    asked.setdefault(key, (params, {}))[1][value] = None
+        for key, (params, values) in asked.items():
+            for chunk in chunks(values, call.batch or 1):
+                await self._read_batch(call, key, params, chunk)
+
+    async def _read_batch(
+        self, call: CallDeclaration, key: CallKey, params: Params, values: Sequence[str]
+    ) -> None:
+        assert call.match
+        found: dict[str, Any] = {}
+        try:
+            async for item in self._items(call, {}, {**params, batch_parameter(call): list(values)}):
+                found[str(call.match.search(item))] = item
+            for value in values:
+                self._batched[key, value] = {
+                    name: path.search(found.get(value)) for name, path in call.facts.items()
+                }
+        except Exception as error:
+            if isinstance(error, ResourceNotFoundError) and len(values) > 1:
+                for value in values:
+                    await self._read_batch(call, key, params, [value])
+            else:
+                self._batched |= dict.fromkeys(((key, value) for value in values), error)
+
+    def _facts_of_batch(self, call: CallDeclaration, scope: NodeScope) -> Facts:
+        batch = _batch_of(call, scope)
+        found = batch and self._batched.get((batch[0], batch[2]))
+        if isinstance(found, Exception):
+            raise found
+        return dict.fromkeys(call.facts) if found is None else found
+
+
+def _batch_of(call: CallDeclaration, scope: NodeScope) -> tuple[CallKey, Params, str] | None:
+    """Return the key and parameters of a batch, and what a resource is in it; None where it is in none."""
+    if call.when and not call.when.evaluate(scope):
+        return None
+    params = {**call.params}
+    (template,) = params.pop(batch_parameter(call))
+    try:
+        rendered = scope.render_params(params)
+        return (id(call), repr(rendered)), rendered, scope.render(template)
+    except MissingValueError:
+        return None
+
+
+def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Yield the items in lists of this size; the last may be shorter."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def as_list(items: Any, where: str) -> list[Any]:
+    """Return items as a list; an empty one for None. Raises ExpressionError for anything else."""
+    if items is None:
+        return []
+    if not isinstance(items, list):
+        raise ExpressionError(f"expected a list in {where}, found {type(items).__name__}")
+    return items

@@ -1,0 +1,206 @@
+"""Calls of declared services that are made for several resources, or not in each inventory."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from collectors.declaration_file import parse_declaration
+from collectors.declared import collector_of
+from tests.collectors.declared_cases import usage_text
+from tests.collectors.declared_runs import gone, run
+from tests.fake_aws import FakeAws
+
+SERVICES = """
+service: demo
+namespace: AWS/ECS
+resources:
+  cluster:
+    list: {call: ecs.ListClusters, items: clusterArns}
+  service:
+    parent: cluster
+    list: {call: ecs.ListServices, params: {cluster: "{cluster}"}, items: serviceArns}
+    calls:
+      - call: ecs.DescribeServices
+        params: {cluster: "{cluster}", services: ["{service}"]}
+        batch: 2
+        items: services
+        match: serviceArn
+        facts: {running: runningCount}
+signals:
+  running: {resource: service, usage: running}
+"""
+
+
+class Ecs:
+    """Clusters with services, each with the number of its running tasks; None: it is not described."""
+
+    def __init__(self, **clusters: Mapping[str, int | None]) -> None:
+        self.clusters = clusters
+        self.asked: list[tuple[str, list[str]]] = []
+        self.unknown: set[str] = set()
+
+    def answers(self) -> dict[str, Any]:
+        return {
+            "list_clusters": {"clusterArns": list(self.clusters)},
+            "list_services": lambda cluster: {"serviceArns": list(self.clusters[cluster])},
+            "describe_services": self.describe,
+        }
+
+    def describe(self, cluster: str, services: list[str]) -> Any:
+        self.asked.append((cluster, services))
+        if not self.unknown.isdisjoint(services):
+            return gone("ClusterNotFoundException")
+        found = {name: self.clusters[cluster][name] for name in services}
+        return {
+            "services": [
+                {"serviceArn": name, "runningCount": count}
+                for name, count in reversed(found.items())
+                if count is not None
+            ]
+        }
+
+
+async def test_one_call_describes_several_resources_of_one_parent() -> None:
+    ecs = Ecs(a={"a1": 1, "a2": 2, "a11": 3}, b={"b1": 4})
+    found = await run(SERVICES, **ecs.answers())
+    assert found.usage == {"running a/a1": 1, "running a/a2": 2, "running a/a11": 3, "running b/b1": 4}
+    assert sorted(ecs.asked) == [("a", ["a1", "a2"]), ("a", ["a11"]), ("b", ["b1"])]
+    assert found.failures == []
+
+
+async def test_a_resource_that_the_answer_leaves_out_is_unknown() -> None:
+    found = await run(SERVICES, **Ecs(a={"a1": 1, "a2": None}).answers())
+    assert found.usage == {"running a/a1": 1, "running a/a2": "unobservable: AWS returned no running"}
+
+
+async def test_one_that_was_deleted_costs_nobody_else_of_its_batch() -> None:
+    ecs = Ecs(a={"a1": 1, "a2": 2})
+    ecs.unknown = {"a2"}
+    found = await run(SERVICES, **ecs.answers())
+    assert found.usage == {"running a/a1": 1}
+    assert found.failures == []
+    assert ecs.asked == [("a", ["a1", "a2"]), ("a", ["a1"]), ("a", ["a2"])]
+
+
+async def test_a_batch_that_fails_is_reported_for_each_of_its_resources() -> None:
+    answers = Ecs(a={"a1": 1, "a2": 2}).answers() | {"describe_services": None}
+    found = await run(SERVICES, **answers)
+    assert found.usage == {}
+    assert sorted(found.failures) == ["a/a1: AccessDeniedException", "a/a2: AccessDeniedException"]
+
+
+GROUPS = """
+service: demo
+namespace: AWS/RDS
+resources:
+  instance:
+    list: {call: rds.DescribeDBInstances, items: DBInstances}
+    id: DBInstanceIdentifier
+    facts: {group: "DBParameterGroups[0].DBParameterGroupName"}
+    calls:
+      - call: rds.DescribeDBParameters
+        params: {DBParameterGroupName: "{group}"}
+        items: Parameters
+        facts: {parameters: length(@)}
+signals:
+  parameters: {resource: instance, usage: parameters}
+"""
+
+
+def instances(**groups: str) -> dict[str, Any]:
+    return {
+        "DBInstances": [
+            {"DBInstanceIdentifier": name, "DBParameterGroups": [{"DBParameterGroupName": group}]}
+            for name, group in groups.items()
+        ]
+    }
+
+
+async def test_equal_calls_are_made_once() -> None:
+    sizes = {"large": 3, "small": 1}
+    found = await run(
+        GROUPS,
+        describe_db_instances=instances(a="large", b="small", c="large", d="none", e="none"),
+        describe_db_parameters=lambda DBParameterGroupName: (
+            {"Parameters": [{}] * sizes[DBParameterGroupName]} if DBParameterGroupName in sizes else None
+        ),
+    )
+    assert found.usage == {"parameters a": 3, "parameters b": 1, "parameters c": 3}
+    assert sorted(found.failures) == ["d: AccessDeniedException", "e: AccessDeniedException"]
+    assert found.calls.count("rds:DescribeDBParameters") == 3
+
+
+SNAPSHOTS = """
+service: demo
+namespace: AWS/EBS
+resources:
+  account:
+    calls:
+      - call: ec2.DescribeSnapshots
+        items: Snapshots
+        every: 86400
+        facts: {snapshots: length(@)}
+signals:
+  snapshots: {usage: snapshots}
+"""
+
+
+async def test_what_changes_seldom_is_read_again_after_a_while() -> None:
+    aws = FakeAws(now=1e9, describe_snapshots={"Snapshots": [{}, {}]})
+    (scan,) = collector_of(parse_declaration(SNAPSHOTS.encode(), "demo.yaml")).scans
+    usages = []
+    for passed, number in ((0, 2), (86_000, 3), (400, 4), (1, 5)):
+        aws.now = (aws.now or 0) + passed
+        aws.answers["describe_snapshots"] = {"Snapshots": [{}] * number}
+        usages += [one.usage async for one in scan(aws.scan)]
+    assert usages == [2, 2, 4, 4]
+    assert len(aws.calls) == 2
+
+
+async def test_an_error_is_not_kept() -> None:
+    aws = FakeAws(now=1e9)
+    (scan,) = collector_of(parse_declaration(SNAPSHOTS.encode(), "demo.yaml")).scans
+    assert [one.usage async for one in scan(aws.scan)] != [2]
+    aws.answers["describe_snapshots"] = {"Snapshots": [{}, {}]}
+    assert [one.usage async for one in scan(aws.scan)] == [2]
+
+
+INTERFACES = """
+service: demo
+namespace: AWS/EC2
+metrics:
+  Exceeded: {stat: Sum, dimensions: {Interface: "{interface}"}}
+  Credits: {stat: Minimum}
+resources:
+  instance:
+    list: {call: ec2.DescribeInstances, items: "Reservations[].Instances[]"}
+    id: InstanceId
+    facts: {interfaces: NetworkInterfaces}
+    dimensions: {InstanceId: "{instance}"}
+  interface:
+    parent: instance
+    list: {fact: interfaces}
+    id: NetworkInterfaceId
+signals:
+  exceeded:
+    resource: instance
+    usage: sum(rise(one.Exceeded) for one in interface)
+    throttled: sum(rise(one.Exceeded) for one in interface)
+    published_limit: 100 if Credits > 0 else 10
+"""
+
+
+async def test_a_formula_over_the_metrics_of_parts_and_a_limit_that_depends_on_a_metric() -> None:
+    described = [
+        {"InstanceId": "i-1", "NetworkInterfaces": [{"NetworkInterfaceId": one} for one in ("e1", "e2")]},
+        {"InstanceId": "i-12", "NetworkInterfaces": []},
+    ]
+    found = await run(INTERFACES, describe_instances={"Reservations": [{"Instances": described}]})
+    assert found.usage == {
+        "exceeded i-1": "sum(rise(Exceeded{Interface=e1}), rise(Exceeded{Interface=e2}))",
+        "exceeded i-12": 0,
+    }
+    assert found.observed["exceeded i-1"].throttled == found.observed["exceeded i-1"].usage
+    assert found.observed["exceeded i-12"].throttled is None
+    assert usage_text(found.observed["exceeded i-1"].published_limit or 0) == (
+        "10 + 90 * positive(Credits{InstanceId=i-1})"
+    )
