@@ -18,6 +18,7 @@ from collectors.declaration import (
     ResourceDeclaration,
     placeholders,
 )
+from collectors.page_tokens import token_members
 from collectors.response_types import PathError, Type, item_of, type_of
 from rules.problem_text import suggestion
 from rules.strict_yaml import Where
@@ -147,16 +148,19 @@ class _Checker:
         operation = service.operation_model(name)
         return operation, [
             *_call_problems(where, call, operation.input_shape),
-            *self._token_problems((*where, "call"), call, operation.output_shape),
+            *self._token_problems((*where, "call"), call, operation),
         ]
 
     def _token_problems(
-        self, where: Where, call: CallDeclaration | ListDeclaration, shape: StructureShape | None
+        self, where: Where, call: CallDeclaration | ListDeclaration, operation: OperationModel
     ) -> Iterator[Problem]:
-        """Yield a problem where botocore does not know how the further pages of a list are requested."""
+        """Yield a problem where it is not known how the further pages of a list are requested."""
         client, name = call.call or ("", "")
-        tokens = [member for member in (shape.members if shape else ()) if PAGE_TOKEN.fullmatch(member)]
-        if not call.items or not tokens:
+        taken, returned = (
+            shape.members if shape else {} for shape in (operation.input_shape, operation.output_shape)
+        )
+        tokens = [member for member in returned if PAGE_TOKEN.fullmatch(member)]
+        if not call.items or not tokens or token_members(taken, returned):
             return
         try:
             self._session.get_paginator_model(client).get_paginator(name)

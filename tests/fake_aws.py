@@ -17,9 +17,9 @@ from prometheus_client import CollectorRegistry
 from collectors.base import Collector, Observed, ScanFunction
 from collectors.iam_actions import iam_action
 from monitor.aws.cell import Cell
-from monitor.aws.clients import EXTRA_PAGINATIONS, ClientCache
+from monitor.aws.clients import EXTRA_PAGINATIONS, ClientCache, model_loader
 from monitor.aws.clock import AwsClock
-from monitor.aws.pagination import Pagination, pagination_of_paginator
+from monitor.aws.pagination import Pagination, pagination_from_model
 from monitor.aws.scan import Scan
 from monitor.aws.telemetry import AwsTelemetry
 from tests.fake_cloudwatch import fake_credentials
@@ -43,13 +43,9 @@ def denied(operation: str = "Operation", code: str = "AccessDeniedException") ->
 
 
 def pagination_of(service: str, operation: str) -> Pagination | None:
-    """How the pages of an operation are requested, by botocore's paginators."""
-    paginators: Any = SERVICE_MODELS.get_paginator_model(service)
-    try:
-        found = paginators.get_paginator(operation)
-    except ValueError:
-        return EXTRA_PAGINATIONS.get((service, operation))
-    return pagination_of_paginator(found)
+    """How the pages of an operation are requested."""
+    found = EXTRA_PAGINATIONS.get((service, operation))
+    return found or pagination_from_model(model_loader(), service, operation)
 
 
 class FakeClient:

@@ -6,21 +6,11 @@ from typing import Any
 
 from botocore.exceptions import PaginationError, UnknownServiceError
 
+from collectors.page_tokens import token_members
+
 MAX_PAGES = 2_000  # of one request; the smallest pages have 50 items
 # A collector requests some thousand points, and a page holds 100,800.
 MAX_PAGES_OF_OPERATION: Mapping[str, int] = {"GetMetricData": 10}
-
-# The member of a request that takes the token of a page, and that of the response that holds the next one's.
-TOKEN_MEMBERS = (
-    ("NextToken", "NextToken"),
-    ("nextToken", "nextToken"),
-    ("Marker", "Marker"),
-    ("Marker", "NextMarker"),
-    ("NextMarker", "NextMarker"),
-    ("PaginationToken", "PaginationToken"),
-    ("PageToken", "NextPageToken"),
-    ("position", "position"),
-)
 
 Page = dict[str, Any]
 
@@ -64,8 +54,8 @@ def pagination_from_model(loader: Any, service: str, operation: str) -> Paginati
         return pagination_of_paginator(paginator)
     model = loader.load_service_model(service, "service-2")
     taken, returned = (_members(model, operation, part) for part in ("input", "output"))
-    pairs = (pair for pair in TOKEN_MEMBERS if pair[0] in taken and pair[1] in returned)
-    return next((Pagination(*pair) for pair in pairs), None)
+    members = token_members(taken, returned)
+    return members and Pagination(*members)
 
 
 def _members(model: Mapping[str, Any], operation: str, part: str) -> Collection[str]:

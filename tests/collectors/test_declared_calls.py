@@ -60,11 +60,18 @@ class Ecs:
 
 
 async def test_one_call_describes_several_resources_of_one_parent() -> None:
-    ecs = Ecs(a={"a1": 1, "a2": 2, "a11": 3}, b={"b1": 4})
+    ecs = Ecs(a={"a1": 1, "a2": 2, "a11": 3})
     found = await run(SERVICES, **ecs.answers())
-    assert found.usage == {"running a/a1": 1, "running a/a2": 2, "running a/a11": 3, "running b/b1": 4}
-    assert sorted(ecs.asked) == [("a", ["a1", "a2"]), ("a", ["a11"]), ("b", ["b1"])]
+    assert found.usage == {"running a/a1": 1, "running a/a2": 2, "running a/a11": 3}
+    assert ecs.asked == [("a", ["a1", "a2"]), ("a", ["a11"])]
     assert found.failures == []
+
+
+async def test_resources_of_two_parents_are_in_no_call_together() -> None:
+    ecs = Ecs(a={"a1": 1, "a2": 2}, b={"b1": 4, "b2": 5})
+    found = await run(SERVICES, **ecs.answers())
+    assert found.usage == {"running a/a1": 1, "running a/a2": 2, "running b/b1": 4, "running b/b2": 5}
+    assert {(cluster, name[0]) for cluster, names in ecs.asked for name in names} == {("a", "a"), ("b", "b")}
 
 
 async def test_a_resource_that_the_answer_leaves_out_is_unknown() -> None:
