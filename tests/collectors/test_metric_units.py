@@ -1,5 +1,6 @@
 """The units that collectors declare for their metrics. `FakeAws.run_scan` checks each series of each test."""
 
+import re
 from typing import Any
 
 import pytest
@@ -15,13 +16,18 @@ from collectors.base import (
     reader_lag,
     total,
 )
-from rules.units import BYTES, COUNT, MILLISECONDS, PERCENT
+from rules.units import BYTES, BYTES_PER_SECOND, COUNT, MILLISECONDS, PERCENT
 from tests.metric_units import unit_conflicts
 from tests.registries import REGISTRY, SIGNALS
 from tests.resources import resource
 
 METRICS = [metric for collector in REGISTRY.collectors for metric in collector.metrics]
-UNITS_IN_NAMES = {"Bytes": BYTES, "Milli": MILLISECONDS, "Percent": PERCENT}
+UNITS_IN_NAMES = {  # the first pattern that a name contains tells
+    "Percent|Bytes.*Utilization": PERCENT,
+    "Bytes.*PerSec": BYTES_PER_SECOND,
+    "Bytes": BYTES,
+    "Milli": MILLISECONDS,
+}
 
 number = Metric("AWS/Test", "Number", "Sum")
 volume = Metric("AWS/Test", "Volume", "Sum", unit=BYTES)
@@ -36,9 +42,13 @@ def test_a_metric_has_one_unit() -> None:
 
 
 def test_a_metric_is_in_the_unit_that_its_name_has() -> None:
-    named = [(metric, word) for metric in METRICS for word in UNITS_IN_NAMES if word in metric.name]
-    assert {word for _, word in named} == {"Bytes", "Milli"}
-    assert [metric for metric, word in named if metric.unit is not UNITS_IN_NAMES[word]] == []
+    patterns = {
+        metric: next((one for one in UNITS_IN_NAMES if re.search(one, metric.name)), None)
+        for metric in METRICS
+    }
+    named = {metric: pattern for metric, pattern in patterns.items() if pattern}
+    assert set(named.values()) == UNITS_IN_NAMES.keys()
+    assert [metric for metric, pattern in named.items() if metric.unit is not UNITS_IN_NAMES[pattern]] == []
 
 
 @pytest.mark.parametrize(
