@@ -27,6 +27,9 @@ ID = "id"  # the fact that every resource has
 CELL_NAMES = frozenset({"region", "account_id", "partition", "now"})
 
 
+ITSELF = ResponsePath("@")
+
+
 def _path(value: Any) -> ResponsePath:
     if not isinstance(value, str):
         raise ValueError(f"expected a JMESPath, found {value!r}")
@@ -132,7 +135,7 @@ class ResourceDeclaration(DeclarationModel):
     parent: Name | None = None
     list: ListDeclaration | None = None
     where: JmesPath | None = None
-    id: JmesPath = Field(default_factory=lambda: _path("@"))
+    id: JmesPath = ITSELF
     name: JmesPath | None = None
     facts: Mapping[Name, JmesPath] = {}
     calls: tuple[CallDeclaration, ...] = ()

@@ -4,7 +4,6 @@ These are unknown names, names with two meanings, cycles of kinds, incomplete li
 """
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from collectors.declaration import (
 )
 from collectors.expression import Expression
 from collectors.scan_groups import CycleError, listing_order
+from rules.limits import shell_words
 from rules.problem_text import suggestion
 from rules.strict_yaml import Where
 
@@ -247,7 +247,7 @@ def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
 
 def _command_problems(where: Where, command: str) -> Iterator[Problem]:
     try:
-        shlex.split(command)
+        shell_words(command)
     except ValueError as error:
         yield where, f"expected a shell command: {error}"
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from typing import Any, Protocol
 
 from collectors import amounts
@@ -97,8 +97,9 @@ def _check_depth(tree: ast.AST) -> None:
     level: list[ast.AST] = [tree]
     for _ in range(MAX_DEPTH):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
-    if level:
-        raise ExpressionError(f"expected at most {MAX_DEPTH} levels")
+        if not level:
+            return
+    raise ExpressionError(f"expected at most {MAX_DEPTH} levels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,12 +257,17 @@ class _Parser:
             hint = suggestion(name, FUNCTIONS)
             raise ExpressionError(f"expected one of the functions {known}, found {ast.unparse(node)!r}{hint}")
         try:
-            inspect.signature(FUNCTIONS[name]).bind(*node.args)
+            _signature(name).bind(*node.args)
         except TypeError as error:
             raise ExpressionError(f"{name}: {error}") from None
         if name == "count":
             self.lists.update(one.id for one in node.args if isinstance(one, ast.Name))
         return partial(_apply_function, name, [self.parse(argument) for argument in node.args])
+
+
+@cache
+def _signature(name: str) -> inspect.Signature:
+    return inspect.signature(FUNCTIONS[name])
 
 
 def _apply(function: Callable[..., Any], operands: Iterable[Evaluator], scope: Scope) -> Any:

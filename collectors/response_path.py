@@ -97,8 +97,9 @@ def _nodes(parsed: PathNode) -> Iterator[PathNode]:
     for _ in range(MAX_DEPTH):
         yield from level
         level = [child for node in level for child in node["children"] if isinstance(child, Mapping)]
-    if level:
-        raise ValueError(f"expected at most {MAX_DEPTH} levels")
+        if not level:
+            return
+    raise ValueError(f"expected at most {MAX_DEPTH} levels")
 
 
 def _check_function(node: PathNode) -> None:

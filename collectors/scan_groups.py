@@ -17,6 +17,7 @@ from collectors.declaration import (
 from monitor.lib.errors import HeadroomError
 
 Signals = Mapping[str, SignalDeclaration]
+UNDECLARED = ResourceDeclaration()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,10 @@ def scan_groups(declaration: Declaration) -> list[ScanGroup]:
     for name, signal in declaration.signals.items():
         own = {signal.resource} - {ACCOUNT_KIND}
         groups.join([_signal_member(name), *own, *signal_needs(declaration, signal)])
+    used = {name: _with_account(declaration, names) for name, names in _names_by_member(declaration)}
     for call in _account(declaration).calls:
-        members = _names_by_member(declaration)
-        groups.join(one for one, names in members if call.facts.keys() & _with_account(declaration, names))
-    return [_scan_group(declaration, order, group) for group in groups]
+        groups.join(member for member, names in used.items() if call.facts.keys() & names)
+    return [_scan_group(declaration, order, group, used) for group in groups]
 
 
 def listing_order(declaration: Declaration) -> list[str]:
@@ -135,7 +136,7 @@ def _names_of_kind(declared: ResourceDeclaration) -> set[str]:
 def signal_names(declaration: Declaration, signal: SignalDeclaration) -> frozenset[str]:
     """Return the names in the expressions of a signal, and in the dimensions of its metrics."""
     names = {name for _, expression in signal.formulas() for name in expression.names}
-    own = declaration.resources.get(signal.resource, ResourceDeclaration()).dimensions
+    own = declaration.resources.get(signal.resource, UNDECLARED).dimensions
     for metric in names & declaration.metrics.keys():
         dimensions = declaration.metrics[metric].dimensions
         names.update(placeholders(own if dimensions is None else dimensions))
@@ -143,7 +144,7 @@ def signal_names(declaration: Declaration, signal: SignalDeclaration) -> frozens
 
 
 def _account(declaration: Declaration) -> ResourceDeclaration:
-    return declaration.resources.get(ACCOUNT_KIND, ResourceDeclaration())
+    return declaration.resources.get(ACCOUNT_KIND, UNDECLARED)
 
 
 def _with_account(declaration: Declaration, names: Iterable[str]) -> set[str]:
@@ -158,14 +159,15 @@ def _with_account(declaration: Declaration, names: Iterable[str]) -> set[str]:
     return found
 
 
-def _scan_group(declaration: Declaration, order: Iterable[str], group: set[str]) -> ScanGroup:
+def _scan_group(
+    declaration: Declaration, order: Iterable[str], group: set[str], used: Mapping[str, set[str]]
+) -> ScanGroup:
     kinds = tuple(kind for kind in order if kind in group)
     chosen = {name: one for name, one in declaration.signals.items() if _signal_member(name) in group}
     signals: dict[str, dict[str, SignalDeclaration]] = {}
     for name, signal in chosen.items():
         signals.setdefault(signal.resource, {})[name] = signal
     needs = {name: signal_needs(declaration, signal) for name, signal in chosen.items()}
-    used = {name for member, names in _names_by_member(declaration) if member in group for name in names}
     return ScanGroup(
         name=next(iter((*kinds, *chosen))),
         kinds=kinds,
@@ -174,7 +176,7 @@ def _scan_group(declaration: Declaration, order: Iterable[str], group: set[str])
         names={name: signal_names(declaration, signal) for name, signal in chosen.items()},
         indexed=frozenset[str]().union(*needs.values()),
         parents=frozenset(parent for kind in kinds if (parent := declaration.resources[kind].parent)),
-        account_facts=frozenset(_with_account(declaration, used)),
+        account_facts=frozenset(name for member in group for name in used[member]),
     )
 
 

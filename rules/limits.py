@@ -31,6 +31,7 @@ from rules.model_file import misplaced
 from rules.units import Unit, parse_unit
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")  # of a command
+QUOTING = re.compile(r"""['"\\]|[^ -~]""")  # what a shell does not read as a part of a word, or may not
 # Placeholders that are no ids: their values never begin with a hyphen.
 SAFE_NAMES = frozenset({"number", "region", "account_id", "partition", "suffix", "service", "code"})
 CATALOGUE_FOLDER = Path(__file__).parent / "catalogue"
@@ -171,16 +172,20 @@ class RemedyCommand(_Model):
     @field_validator("run")
     @classmethod
     def _ids_are_no_options(cls, run: str) -> str:
-        words = shlex.split(run)
-        for option, word in pairwise(words):
+        for option, word in pairwise(shell_words(run)):
             if option.startswith("--") and (name := PLACEHOLDER.match(word)) and name[1] not in SAFE_NAMES:
                 raise ValueError(f"expected {option}={word}, as an id may begin with a hyphen")
         return run
 
 
+def shell_words(command: str) -> list[str]:
+    """Return the words of a shell command. Raises ValueError for a quote without its end."""
+    return shlex.split(command) if QUOTING.search(command) else command.split()  # which is much faster
+
+
 def fill_command(template: str, value: Callable[[str], str]) -> str:
     """Return a command with its placeholders replaced, each word quoted for a shell."""
-    words = (PLACEHOLDER.sub(lambda match: value(match[1]), word) for word in shlex.split(template))
+    words = (PLACEHOLDER.sub(lambda match: value(match[1]), word) for word in shell_words(template))
     return shlex.join(words)
 
 

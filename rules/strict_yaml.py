@@ -5,7 +5,7 @@ Aliases, tags, repeated keys and several documents are rejected.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import yaml
@@ -14,10 +14,21 @@ MAX_DEPTH = 16  # levels of nesting
 
 Where = tuple[int | str, ...]  # keys and indexes from the top of the document
 
-NULL = re.compile(r"~|null|Null|NULL|")
-BOOLEAN = re.compile(r"(true|True|TRUE)|false|False|FALSE")
-INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
-FLOAT = re.compile(r"[-+]?(([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?|[0-9]+[eE][-+]?[0-9]{1,3})")
+# The plain scalars that are no text, by what they are.
+PLAIN = re.compile(
+    r"(?P<null>~|null|Null|NULL|)"
+    r"|(?P<true>true|True|TRUE)"
+    r"|(?P<false>false|False|FALSE)"
+    r"|(?P<integer>[-+]?(?:0|[1-9][0-9]{0,17}))"
+    r"|(?P<float>[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?|[0-9]+[eE][-+]?[0-9]{1,3}))"
+)
+VALUES: Mapping[str | None, Callable[[str], Any]] = {
+    "null": lambda _: None,
+    "true": lambda _: True,
+    "false": lambda _: False,
+    "integer": int,
+    "float": float,
+}
 
 
 class YamlProblem(NamedTuple):
@@ -94,45 +105,48 @@ class _EventReader:
                 documents += 1
                 if documents > 1:
                     raise ValueError(f"expected one document, found another ({_place(event.start_mark)})")
-                data = self.value(next(self.events), ())
+                first = next(self.events)
+                self.lines[()] = _line_of(first)
+                data = self.value(first, ())
         return data
 
-    def value(self, event: yaml.Event, where: Where) -> Any:
-        self.lines.setdefault(where, _line_of(event))
+    def value(self, event: Any, where: Where) -> Any:
+        """Return the value that begins with an event, whose line is known."""
         if len(where) > MAX_DEPTH:
             raise ValueError(f"nested too deeply ({_place(event.start_mark)})")
-        if isinstance(event, yaml.AliasEvent):
+        kind = type(event)
+        if kind is yaml.AliasEvent:
             return self.add_problem(where, "aliases are not supported", event)
-        if getattr(event, "tag", None) is not None:
+        if event.tag is not None:
             self.add_problem(where, "tags are not supported", event)
-        if isinstance(event, yaml.SequenceStartEvent):
-            items = enumerate(self.until(yaml.SequenceEndEvent))
-            return [self.value(item, (*where, index)) for index, item in items]
-        if isinstance(event, yaml.MappingStartEvent):
-            return self.mapping(where)
-        return scalar(event) if isinstance(event, yaml.ScalarEvent) else None
+        if kind is yaml.ScalarEvent:
+            return scalar(event)
+        return self.mapping(where) if kind is yaml.MappingStartEvent else self.sequence(where)
+
+    def sequence(self, where: Where) -> list[Any]:
+        data: list[Any] = []
+        while type(event := next(self.events)) is not yaml.SequenceEndEvent:
+            place = (*where, len(data))
+            self.lines[place] = _line_of(event)
+            data.append(self.value(event, place))
+        return data
 
     def mapping(self, where: Where) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        for event in self.until(yaml.MappingEndEvent):
-            if not isinstance(event, yaml.ScalarEvent):
+        while type(event := next(self.events)) is not yaml.MappingEndEvent:
+            if type(event) is not yaml.ScalarEvent:
                 self.add_problem(where, "expected text as a key", event)
+                self.lines.setdefault((*where, "?"), _line_of(event))
                 self.value(event, (*where, "?"))
                 self.value(next(self.events), (*where, "?"))
                 continue
             key: str = event.value
-            self.lines[*where, key] = _line_of(event)
+            place = (*where, key)
+            self.lines[place] = _line_of(event)
             if key in data:
-                self.add_problem((*where, key), "given twice", event)
-            data[key] = self.value(next(self.events), (*where, key))
+                self.add_problem(place, "given twice", event)
+            data[key] = self.value(next(self.events), place)
         return data
-
-    def until(self, end: type[yaml.Event]) -> Iterator[yaml.Event]:
-        """Yield the events until the `end` of this level; the caller consumes the contents of each event."""
-        for event in self.events:
-            if isinstance(event, end):
-                return
-            yield event
 
     def add_problem(self, where: Where, what: str, event: yaml.Event) -> None:
         self.problems.append(YamlProblem(where, f"{what} ({_place(event.start_mark)})"))
@@ -141,12 +155,5 @@ class _EventReader:
 def scalar(event: yaml.ScalarEvent) -> Any:
     """Return the value of a scalar; a quoted one is always text."""
     text: str = event.value
-    if not event.implicit[0]:
-        return text
-    if NULL.fullmatch(text):
-        return None
-    if boolean := BOOLEAN.fullmatch(text):
-        return bool(boolean[1])
-    if INTEGER.fullmatch(text):
-        return int(text)
-    return float(text) if FLOAT.fullmatch(text) else text
+    found = PLAIN.fullmatch(text) if event.implicit[0] else None
+    return VALUES[found.lastgroup](text) if found else text

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum, auto
-from functools import cache
+from functools import cache, lru_cache
 
 from rules.problem_text import suggestion
 
@@ -133,6 +133,7 @@ UNITS: Mapping[str, Unit] = {
 PLURAL = re.compile(r"(?P<plural>(?:[a-z][A-Za-z]* )*[a-z][A-Za-z]{2,})(?P<per>/s|/period| per [0-9]+ s)?")
 MEASURES = ("bytes", "milliseconds", "percent")
 MEASURED_ENDINGS = ("bytes", "bits", "seconds", "minutes", "hours", "days")
+MAX_CACHED_UNITS = 1024
 MISSPELLED = 0.75  # similarity from which on a word is taken for one of MEASURES
 
 
@@ -141,6 +142,7 @@ def unit_named(name: str) -> Unit:
     return UNITS.get(name) or counted(name)
 
 
+@lru_cache(maxsize=MAX_CACHED_UNITS)
 def parse_unit(name: str) -> Unit:
     """Return the unit that an author of the catalogue named.
 
