@@ -174,8 +174,7 @@ class _Run:
             async for found in self._parts(kind, declared) if declared.parent else self._top_level(declared):
                 yield found
         except Exception as error:
-            parents = self._nodes.get(declared.parent, ()) if declared.parent else ()
-            self.resources.unlisted[kind] |= {(), *(parent.resource.path for parent in parents)}
+            self.resources.unlisted[kind].add(())
             self.errors.append(error)
 
     async def _top_level(self, declared: ResourceDeclaration) -> AsyncIterator[Found]:
@@ -187,11 +186,11 @@ class _Run:
     async def _parts(self, kind: str, declared: ResourceDeclaration) -> AsyncIterator[Found]:
         """Yield the items of the parts of all resources of the parent's kind."""
         assert declared.parent and declared.list
-        listed = declared.list
+        listed, parents = declared.list, self._nodes.get(declared.parent, ())
         self.resources.unlisted[kind] |= self.resources.unlisted[declared.parent]
+        self.resources.unlisted[kind] |= {parent.resource.path for parent in parents}  # until they are read
 
         async def items_of(parent: Node) -> list[Any]:
-            self.resources.unlisted[kind].add(parent.resource.path)  # until its list is read
             if listed.fact:
                 items = parent.fact(listed.fact)
             else:
@@ -201,7 +200,6 @@ class _Run:
                 self.resources.unlisted[kind].discard(parent.resource.path)
             return found
 
-        parents = self._nodes.get(declared.parent, ())
         async for parent, items in self.aws.map(parents, items_of, lambda parent: parent.resource):
             for item in items:
                 yield parent, item

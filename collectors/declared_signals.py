@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from collectors.amounts import usage_of
 from collectors.base import Metric, Observed, Unobservable, Usage, epoch_seconds, total, zero_of
 from collectors.declaration import SignalDeclaration, UnobservableDeclaration
 from collectors.declared_resources import MissingValueError, NodeScope
@@ -72,12 +73,10 @@ def _observed_usage(
             return Unobservable(f"AWS returned no {' or '.join(unknown) or 'value'}")
     except MissingValueError as error:
         return Unobservable(f"AWS returned {error}")
-    return total(value) if isinstance(value, Metric) else _as_amount(value, signal.usage)
+    return usage_of(value) if isinstance(value, Metric | Usage) else _as_number(value, signal.usage)
 
 
-def _as_amount(value: Any, expression: Expression) -> Usage | float:
-    if isinstance(value, Usage):
-        return value
+def _as_number(value: Any, expression: Expression) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ExpressionError(f"expected a number of {expression.text}, found {value!r}")
     return float(value)
@@ -86,12 +85,7 @@ def _as_amount(value: Any, expression: Expression) -> Usage | float:
 def _number(expression: Expression | None, scope: NodeScope) -> float | None:
     """Evaluate a limit; None where there is none or it is unknown. Raises ExpressionError for no number."""
     value = expression.evaluate(scope) if expression else None
-    if value is None or expression is None:
-        return None
-    amount = _as_amount(value, expression)
-    if isinstance(amount, Usage):
-        raise ExpressionError(f"expected a number of {expression.text}, found a metric")
-    return amount
+    return _as_number(value, expression) if expression and value is not None else None
 
 
 def _usage(expression: Expression | None, scope: NodeScope) -> Usage | None:
@@ -103,11 +97,11 @@ def _usage(expression: Expression | None, scope: NodeScope) -> Usage | None:
         value = expression.evaluate(scope) if expression else None
     except MissingValueError:
         return None
-    if value is None or (expression and expression.lists and value == 0):  # a sum over no resources
+    if expression is None or value is None or (expression.lists and value == 0):  # a sum over no resources
         return None
     if not isinstance(value, Metric | Usage):
-        raise ExpressionError(f"expected a metric in {expression and expression.text}, found {value!r}")
-    return total(value) if isinstance(value, Metric) else value
+        raise ExpressionError(f"expected a metric in {expression.text}, found {value!r}")
+    return usage_of(value)
 
 
 def _reason(declared: UnobservableDeclaration | None, scope: NodeScope) -> Unobservable | None:

@@ -397,3 +397,20 @@ signals:
     assert usage_text(observed.upper_bound) == "ActiveConnectionCount{NatGatewayId=nat-1}"
     assert found.usage["connections nat-1"] == "0 * ActiveConnectionCount{NatGatewayId=nat-1}"
     assert not observed.judged
+
+
+async def test_a_value_of_the_account_that_cannot_be_computed_is_an_error() -> None:
+    text = ACCOUNT.replace("half: reads / 2", "half: reads + partition")
+    limits = {"AccountMaxReadCapacityUnits": 80, "TableMaxReadCapacityUnits": 40}
+    found = await run(text, describe_limits=limits, describe_endpoints={"Endpoints": []})
+    assert found.usage["quarter"] == "unobservable: AWS returned no quarter"
+    assert any("expected a number, found str" in one for one in found.errors)
+
+
+async def test_a_condition_on_parts_that_could_not_be_read_gives_no_series() -> None:
+    text = TABLES.replace(
+        "{resource: table, usage: size}", "{resource: table, when: count(index) < 2, usage: size}"
+    )
+    answers = {"aaa": table(GlobalSecondaryIndexes=[], TableSizeBytes=9), "bbb": table(TableSizeBytes=9)}
+    found = await run(text, list_tables={"TableNames": ["aaa", "bbb"]}, describe_table=by_parameter(answers))
+    assert {name for name in found.usage if name.startswith("size")} == {"size aaa"}

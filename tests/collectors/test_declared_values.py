@@ -1,0 +1,71 @@
+"""The scans of declared services: values that are no ids, names, times or numbers, and what each costs."""
+
+from typing import Any
+
+import pytest
+
+from tests.collectors.declared_runs import Run, run
+
+VOLUMES = """
+service: demo
+namespace: AWS/EBS
+metrics:
+  VolumeStalledIOCheck: {stat: Sum, dimensions: {VolumeId: "{volume}", Snapshot: "{snapshot}"}}
+resources:
+  volume:
+    list: {call: ec2.DescribeVolumes, items: Volumes}
+    id: VolumeId
+    facts: {size: Size, snapshot: SnapshotId, encrypted: Encrypted, made: CreateTime, attached: Attachments}
+    created: made
+  attachment:
+    parent: volume
+    list: {fact: attached}
+    id: InstanceId
+    facts: {attached_at: AttachTime}
+    created: attached_at
+signals:
+  size: {resource: volume, usage: size, throttled: rate(VolumeStalledIOCheck)}
+  attachments: {resource: attachment, usage: 1}
+"""
+VOLUME = {"VolumeId": "vol-1", "Size": 8, "Encrypted": True, "CreateTime": "2026-01-01T00:00:00Z"}
+
+
+async def volumes(text: str, **others: Any) -> Run:
+    """Run a declaration over one volume, with these members beside or instead of those of VOLUME."""
+    return await run(text, describe_volumes={"Volumes": [VOLUME | others]})
+
+
+@pytest.mark.parametrize("identity", ["Encrypted", "SnapshotId", "Tags", "Attachments"])
+async def test_an_id_that_is_no_text_and_no_number_costs_the_item(identity: str) -> None:
+    text = VOLUMES.replace("id: VolumeId", f"id: {identity}")
+    found = await volumes(text, SnapshotId="", Attachments=[{"InstanceId": "i-1"}])
+    assert found.usage == {}
+    assert len(found.failures) == 1
+
+
+async def test_a_name_and_a_zone_that_are_no_texts_are_left_out() -> None:
+    found = await volumes(VOLUMES.replace("created: made", "name: Size\n    zone: size"))
+    resource = found.observed["size vol-1"].resource
+    assert (resource.display_name, resource.zone) == ("vol-1", "")
+
+
+async def test_a_part_is_as_old_as_it_tells_itself_and_else_as_old_as_its_parent() -> None:
+    part = {"InstanceId": "i-1", "AttachTime": "2026-01-02T00:00:00Z"}
+    found = await volumes(VOLUMES, Attachments=[part])
+    made, attached_at = (found.observed[name].created_at for name in ("size vol-1", "attachments vol-1/i-1"))
+    assert made and attached_at == made + 86_400
+    found = await volumes(VOLUMES.replace("    created: attached_at\n", ""), Attachments=[part])
+    assert found.observed["attachments vol-1/i-1"].created_at == made
+
+
+@pytest.mark.parametrize("usage", ["size > 5", "encrypted", "snapshot"])
+async def test_a_usage_that_is_no_number_is_reported_for_the_resource(usage: str) -> None:
+    found = await volumes(VOLUMES.replace("usage: size,", f"usage: {usage},"), SnapshotId="snap-1")
+    assert "size vol-1" not in found.usage
+    assert [one.partition(":")[0] for one in found.failures] == ["vol-1"]
+
+
+async def test_throttled_demand_with_a_dimension_that_aws_does_not_return_is_unknown() -> None:
+    found = await volumes(VOLUMES)
+    assert (found.usage["size vol-1"], found.observed["size vol-1"].throttled) == (8.0, None)
+    assert (await volumes(VOLUMES, SnapshotId="snap-1")).observed["size vol-1"].throttled
