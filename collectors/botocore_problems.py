@@ -6,7 +6,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import botocore.session
 from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StringShape, StructureShape
 
@@ -20,6 +19,7 @@ from collectors.declaration import (
 )
 from collectors.page_tokens import token_members
 from collectors.response_types import PathError, Type, item_of, type_of
+from monitor.lib.botocore_models import model_session
 from rules.problem_text import suggestion
 from rules.strict_yaml import Where
 
@@ -49,7 +49,7 @@ class _Checker:
 
     def __init__(self, declaration: Declaration) -> None:
         self._declaration = declaration
-        self._session = botocore.session.get_session()
+        self._session = model_session()
         self._facts: dict[tuple[str, str], Type] = {}  # by kind and name
 
     def problems(self) -> Iterator[Problem]:

@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-import botocore.session
 from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
@@ -22,6 +21,7 @@ from monitor.aws.clock import AwsClock
 from monitor.aws.pagination import Pagination, pagination_from_model
 from monitor.aws.scan import Scan
 from monitor.aws.telemetry import AwsTelemetry
+from monitor.lib.botocore_models import model_session
 from tests.fake_cloudwatch import fake_credentials
 from tests.metric_units import unit_conflicts
 from tests.registries import REGISTRY
@@ -31,7 +31,7 @@ REJECTED_BESIDE_TOKEN = re.compile(
     r"(can't|cannot) specify this parameter if you specify (?:the )?(?:<code>)?NextToken", re.I
 )
 
-SERVICE_MODELS = botocore.session.get_session()
+SERVICE_MODELS = model_session()
 ACCOUNT_ID = "123456789012"
 
 

@@ -11,7 +11,6 @@ import contextlib
 import gc
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from functools import cache
 from typing import Any
 
 from aiobotocore.config import AioConfig
@@ -19,10 +18,10 @@ from aiobotocore.credentials import AioCredentials
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.credentials import ReadOnlyCredentials
-from botocore.loaders import Loader, create_loader
 from botocore.model import ServiceModel
 
 from monitor.aws.pagination import Pagination, pagination_from_model
+from monitor.lib.botocore_models import model_loader
 from monitor.lib.telemetry import VERSION
 
 MAX_CONNECTIONS = 256  # to all of AWS at once
@@ -68,12 +67,6 @@ class CallCredentials(AioCredentials):
     async def load_credentials(self) -> "CallCredentials":
         """The object itself, which is registered as its own provider."""
         return self
-
-
-@cache
-def model_loader() -> Loader:
-    """Return botocore's loader, which keeps the models that it has loaded: one for the process."""
-    return create_loader()
 
 
 class HttpSessions:

@@ -1,11 +1,16 @@
 """The least-privilege IAM policy for the collectors that are on, computed from their declarations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import orjson
 
 from collectors import quotas, tags
 from collectors.base import Collector
 
+# Of a managed policy, without white space; ten of them can be attached to a role.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+MAX_POLICY_SIZE = 6144
 BASE_ACTIONS = ("cloudwatch:GetMetricData", *quotas.ACTIONS)
 
 
@@ -16,6 +21,8 @@ def policy(
 ) -> dict[str, Any]:
     """The policy document that these collectors need; all of its actions are read-only.
 
+    An action that several collectors need is in the statement of the first of them.
+
     all_regions: the regions of an account are listed. with_tags: the tags of resources are read.
     `sts:GetCallerIdentity` needs no permission.
     """
@@ -24,14 +31,34 @@ def policy(
         *(tags.ACTIONS if with_tags else ()),
     ]
     actions = {"Headroom": {*BASE_ACTIONS, *optional_actions}}
+    allowed = {*actions["Headroom"]}
     for collector in collectors:
-        actions[f"Headroom{collector.service.capitalize()}"] = {*collector.iam_actions} - {*BASE_ACTIONS}
+        actions[f"Headroom{collector.service.capitalize()}"] = {*collector.iam_actions} - allowed
+        allowed.update(collector.iam_actions)
     statements = [
         _statement(name, actions_of_statement)
         for name, actions_of_statement in actions.items()
         if actions_of_statement
     ]
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def split_policy(document: Mapping[str, Any], max_size: int = MAX_POLICY_SIZE) -> list[dict[str, Any]]:
+    """Return a policy as documents of at most `max_size` characters, as a managed policy may have.
+
+    A statement that alone is longer is a document of its own.
+    """
+    parts: list[dict[str, Any]] = []
+    for statement in document["Statement"]:
+        if not parts or policy_size(parts[-1]) + policy_size(statement) > max_size:
+            parts.append({**document, "Statement": []})
+        parts[-1]["Statement"].append(statement)
+    return parts
+
+
+def policy_size(document: Mapping[str, Any]) -> int:
+    """Return the number of characters without white space, which IAM counts."""
+    return len(orjson.dumps(document))
 
 
 def _statement(name: str, actions: Iterable[str]) -> dict[str, Any]:

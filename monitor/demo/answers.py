@@ -6,7 +6,6 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ParamValidationError, UnknownServiceError
-from botocore.loaders import create_loader
 from botocore.model import OperationModel, StructureShape
 from botocore.validate import validate_parameters
 from moto.core.utils import get_service_model
@@ -14,12 +13,12 @@ from moto.core.utils import get_service_model
 from collectors.iam_actions import iam_action
 from monitor.aws.pagination import Pagination, pagination_from_model
 from monitor.demo.region import AwsResponseError
+from monitor.lib.botocore_models import model_loader
 
 KEY = re.compile(r"(?P<client>[a-z0-9-]+)\.(?P<operation>[A-Z][A-Za-z0-9]*)(\((?P<value>.+)\))?")
 REPEAT = "$repeat"  # in an item of a list: how many times it is there
 NUMBER = "{number}"  # in the texts of such an item: 1 in the first one
 MAX_REPEAT = 1000
-LOADER = create_loader()
 EMPTY = StructureShape("Empty", {"type": "structure", "members": {}})  # of operations that return nothing
 
 
@@ -120,7 +119,7 @@ def operation_model(key: AnswerKey) -> OperationModel:
 
 def pagination(key: AnswerKey) -> Pagination | None:
     """Return how the pages of an operation are requested; None if it has none, or needs several tokens."""
-    found = pagination_from_model(LOADER, key.client, key.operation)
+    found = pagination_from_model(model_loader(), key.client, key.operation)
     return (
         found if found and isinstance(found.input_token, str) and found.output_token.isidentifier() else None
     )

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-import botocore.session
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -27,6 +26,7 @@ from pydantic.json_schema import JsonSchemaValue
 
 from collectors.base import GLOBAL_REGION
 from collectors.registry import Registry
+from monitor.lib.botocore_models import model_session
 from monitor.schema.problems import problem, shown_value, unexpected
 
 ALL_REGIONS = "all"  # instead of a list: every region that is enabled in the account
@@ -75,7 +75,7 @@ class ConfigModel(BaseModel):
 @cache
 def known_regions() -> tuple[str, ...]:
     """Return the regions with CloudWatch, of every partition that the installed botocore knows."""
-    session = botocore.session.get_session()
+    session = model_session()
     return tuple(
         name
         for partition in session.get_available_partitions()

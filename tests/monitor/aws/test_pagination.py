@@ -1,11 +1,9 @@
 """How the next page of an operation is requested, by botocore's files."""
 
-import botocore.session
 import pytest
 
 from monitor.aws.pagination import Pagination, pagination_from_model
-
-LOADER = botocore.session.get_session().get_component("data_loader")
+from monitor.lib.botocore_models import model_loader
 
 PAGINATIONS: dict[tuple[str, str], Pagination | None] = {
     ("kinesis", "ListShards"): Pagination("NextToken", "NextToken"),  # botocore has a paginator
@@ -27,4 +25,4 @@ PAGINATIONS: dict[tuple[str, str], Pagination | None] = {
     ("operation", "expected"), PAGINATIONS.items(), ids=[".".join(names) for names in PAGINATIONS]
 )
 def test_the_members_that_hold_tokens(operation: tuple[str, str], expected: Pagination | None) -> None:
-    assert pagination_from_model(LOADER, *operation) == expected
+    assert pagination_from_model(model_loader(), *operation) == expected

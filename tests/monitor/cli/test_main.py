@@ -159,9 +159,21 @@ def test_the_schema_is_json() -> None:
     assert "regions" in json.loads(headroom("config", "schema").output)["properties"]
 
 
+def test_a_policy_that_is_too_long_is_printed_in_parts(elsewhere: Path) -> None:
+    whole = headroom("iam-policy")
+    found = re.search("with --part 1 to --part ([0-9]+)", whole.stderr)
+    assert found, whole.stderr
+    parts = [json.loads(headroom("iam-policy", "--part", str(n)).stdout) for n in range(1, int(found[1]) + 1)]
+    statements = [statement for part in parts for statement in part["Statement"]]
+    assert statements == json.loads(whole.stdout)["Statement"]
+    beyond = headroom("iam-policy", "--part", "99")
+    assert (beyond.exit_code, beyond.stdout) == (2, "")
+    assert f"expected at most {found[1]}, found 99" in " ".join(beyond.stderr.split())
+
+
 def test_the_policy_is_for_the_services_that_are_watched(elsewhere: Path) -> None:
     def allowed(*arguments: str) -> set[str]:
-        policy = json.loads(headroom("iam-policy", *arguments).output)
+        policy = json.loads(headroom("iam-policy", *arguments).stdout)
         assert policy["Version"] == "2012-10-17"
         return {action for statement in policy["Statement"] for action in statement["Action"]}
 

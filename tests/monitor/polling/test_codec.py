@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 from msgspec.structs import replace
 
 from collectors.base import Metric
-from monitor.aws.clients import model_loader
 from monitor.fleet.metric_query import metric_query
+from monitor.lib.botocore_models import model_loader
 from monitor.polling import codec
 from monitor.polling.codec import MetricPage, MetricResult
 from monitor.polling.reader import CLIENT_CONFIG_WITHOUT_VALIDATION
