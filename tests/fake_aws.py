@@ -16,12 +16,12 @@ from prometheus_client import CollectorRegistry
 from collectors.base import Collector, Observed, ScanFunction
 from collectors.iam_actions import iam_action
 from monitor.aws.cell import Cell
-from monitor.aws.clients import EXTRA_PAGINATIONS, ClientCache, model_loader
+from monitor.aws.clients import EXTRA_PAGINATIONS, ClientCache
 from monitor.aws.clock import AwsClock
 from monitor.aws.pagination import Pagination, pagination_from_model
 from monitor.aws.scan import Scan
 from monitor.aws.telemetry import AwsTelemetry
-from monitor.lib.botocore_models import model_session
+from monitor.lib.botocore_models import model_loader, model_session
 from tests.fake_cloudwatch import fake_credentials
 from tests.metric_units import unit_conflicts
 from tests.registries import REGISTRY
