@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/service-authorization/latest/reference/refer
 PREFIXES = {
     "apigatewayv2": "apigateway",
     "docdb": "rds",
+    "eventbridgev2": "events",
     "efs": "elasticfilesystem",
     "elbv2": "elasticloadbalancing",
     "neptune": "rds",
