@@ -48,12 +48,11 @@ def read_service_files(
 
 def _read(folder: Path, parse: Callable[[bytes, str], ModelFile[Model]]) -> Files[Model]:
     files = {}
-    for path in sorted(folder.glob("*.yaml")):
+    for path in sorted(folder.glob("[!.]*.yaml")):  # an editor's own files are hidden
         try:
             files[path.stem] = parse(read_file(path, MAX_FILE_SIZE + 1), str(path))
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            files[path.stem] = unreadable(str(path), f"cannot be read: {reason}")
+        except OSError as error:
+            files[path.stem] = unreadable(str(path), f"cannot be read: {error.strerror}")
     return files
 
 

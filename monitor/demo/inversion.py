@@ -146,8 +146,7 @@ class MetricValues:
 
     def _solve_rise(self, usage: Usage, goal: Values) -> None:
         """Set the terms so that their sum is a counter of the goal."""
-        counter = partial(_counter, goal)
-        self._solve_sum(usage, lambda minutes: counter(minutes) + max(_sum_bounds(usage.terms).low, 0.0))
+        self._solve_sum(usage, partial(_counter, goal))
 
 
 def bounds_of(term: Term) -> Bounds:

@@ -185,6 +185,17 @@ signals:
     ]
 
 
+def test_a_parameter_lacks_a_member_at_any_depth() -> None:
+    text = changed(
+        "dynamodb.DescribeLimits\n        facts: {account_reads: AccountMaxReadCapacityUnits}",
+        "dynamodb.BatchGetItem\n        params: {RequestItems: {orders: {ConsistentRead: true}}}\n"
+        "        facts: {account_reads: length(ConsumedCapacity)}",
+    )
+    assert problems(text, botocore_problems) == [
+        "demo.yaml:16: resources.account.calls.0.params.RequestItems.orders: missing the parameter Keys"
+    ]
+
+
 def test_facts_of_what_aws_returns_in_pages_need_items() -> None:
     old = "DescribeLimits\n        facts: {account_reads: AccountMaxReadCapacityUnits}"
     new = "ListTables\n        facts: {account_reads: length(TableNames)}"
@@ -211,6 +222,7 @@ def test_all_problems_are_told_at_once() -> None:
     text = changed("limit: reads", "limit: red").replace("twice: reads", "twice: red").replace("{regin}", "")
     places = [one.split(": ")[1] for one in problems(text)]
     assert places == ["resources.table.values.twice", "signals.reads.limit"]
+    assert problems(text.replace("id: BackupArn", "id: Arn"), botocore_problems) == problems(text)
     models = changed("id: BackupArn", "id: Arn").replace("id: IndexName", "id: Name")
     assert len(problems(models, botocore_problems)) == 2
 

@@ -99,6 +99,8 @@ def test_files_that_nothing_reads_are_told(folder: Path) -> None:
     (folder / "rules" / "others.yml").write_text(OWN_FILES["rules"])
     (folder / "others.yaml").write_text(OWN_FILES["collectors"])
     (folder / "README.md").write_text("Our own services.")
+    for hidden in (".#others.yaml", "rules/._ours.yaml", "collectors/.ours.yaml"):
+        (folder / hidden).write_bytes(b"\x00")  # of an editor, or of another file system
     assert problems(folder) == [
         "others.yaml:1: file: expected in collectors or rules",
         "rules/others.yml:1: file: expected the ending .yaml",

@@ -56,6 +56,9 @@ async def test_stories_without_problems() -> None:
         ("{NodeInfoList: []}", "[]", "expected a response, a list of pages, or the code of an error"),
         ("{NodeInfoList: []}", "{NodeInfo: []}", "NodeInfo"),
         ("{NodeInfoList: []}", "{NodeInfoList: 7}", "Invalid type for parameter NodeInfoList"),
+        ("{$repeat: 3,", "{$repeat: 0,", "expected $repeat from 1 to 1,000, found 0"),
+        ("{$repeat: 3,", "{$repeat: true,", "expected $repeat from 1 to 1,000, found True"),
+        (f"{NODES}: {{NodeInfoList: []}}", "kafka.DescribeCluster(x): [{}]", "as the operation has no pages"),
         ("{$repeat: 3,", "{$repeat: 1001,", "expected $repeat from 1 to 1,000, found 1001"),
         ("  eu-west-1:\n", "  eu-wset-1:\n", "no region of the demo; did you mean eu-west-1?"),
         ("service: brokers", "service: broker", "no service broker; did you mean brokers?"),
@@ -72,6 +75,12 @@ async def test_a_call_without_an_answer_is_a_problem() -> None:
     text = made_up.STORIES.replace(f"      {NODES}: {{NodeInfoList: []}}\n", "")
     (found,) = await problems(text)
     assert found.endswith(f"no answer to {NODES}")
+
+
+async def test_an_answer_that_a_scan_cannot_read_is_a_problem() -> None:
+    cluster = '{ClusterArn: "arn:aws:kafka:eu-west-1:123456789012:cluster/builds/2", ClusterName: builds}'
+    found = await problems(made_up.STORIES.replace(cluster, "{ClusterName: builds}"))
+    assert any("regions.eu-west-1.answers: expected an id of the cluster, found None" in one for one in found)
 
 
 async def test_all_problems_are_told_at_once() -> None:
