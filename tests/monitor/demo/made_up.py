@@ -21,6 +21,8 @@ metrics:
   Partitions: {stat: Maximum}
   PartitionLimit: {stat: Maximum}
   StorageLimit: {stat: Maximum, unit: bytes, period: 300}
+  QueueDepth: {stat: Average}
+  DeepestQueue: {name: QueueDepth, stat: Maximum}
   StorageBytes:
     stat: Maximum
     unit: bytes
@@ -61,6 +63,8 @@ signals:
   storage: {resource: cluster, usage: StorageBytes, published_limit: StorageLimit}
   partitions: {resource: cluster, usage: Partitions, published_limit: PartitionLimit}
   nodes: {resource: cluster, usage: count(node)}
+  depth: {resource: cluster, usage: QueueDepth}
+  deepest: {resource: cluster, usage: DeepestQueue, hard_limit: true}
 """
 
 SIGNAL = {
@@ -81,13 +85,15 @@ LIMITS = {
     "storage": ("bytes", 1e12),
     "partitions": ("partitions", None),
     "nodes": ("nodes", 10),
+    "depth": ("messages", 100),
+    "deepest": ("messages", 500),
 }
 
 STORIES = """
 service: brokers
 regions:
   eu-west-1:
-    quotas: {L-0000000A: 4}
+    quotas: {L-0000000A: 4, L-0000000C: 400}
     answers:
       kafka.ListClusters:
         - ClusterInfoList:
@@ -110,6 +116,8 @@ regions:
       partitions media: {mean: 0.6, wave: 0.1}
       failures builds: {mean: 0.0, daily: 0.0, noise: 0.0, surge: 4.0}
       connections builds: {mean: 0.5}
+      depth media: {mean: 0.5, daily: 0.0, noise: 0.0}
+      deepest media: {mean: 2.0, daily: 0.0, noise: 0.0}
 """
 
 
@@ -122,7 +130,8 @@ def registry() -> Registry:
     }
     for name in ("connections", "failures"):
         signals[name]["throttled_unit"] = "connections"
-    signals["nodes"] |= {"kind": "quota", "quota": {"service": "brokers", "code": "L-0000000A"}}
+    for name, code in (("nodes", "L-0000000A"), ("depth", "L-0000000C")):
+        signals[name] |= {"kind": "quota", "quota": {"service": "brokers", "code": code}}
     service = Service.model_validate({"service": "brokers", "title": "Brokers", "signals": signals})
     return build_registry([collector], [service])
 

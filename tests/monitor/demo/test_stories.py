@@ -38,7 +38,7 @@ async def test_headroom_judges_each_series_as_its_story_tells() -> None:
 async def test_a_service_needs_a_declaration_and_stories_and_no_code() -> None:
     read = await told.read([made_up.stories()], made_up.registry(), ["eu-west-1"], int(time.time() // 60) - 1)
     series = list(read.series())
-    assert len(series) == 8
+    assert len(series) == 10
     assert [one.name for _, one in series if told.is_throttled(one)] == ["brokers connections media"]
     assert [text for region, one in series for text in told.differences(read, region, one)] == []
     limits = {

@@ -1,5 +1,6 @@
 """What is wrong with stories is told with file and line, all at once."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,10 @@ WORLD = {
 NODES = "kafka.ListNodes(arn:aws:kafka:eu-west-1:123456789012:cluster/builds/2)"
 
 
-async def problems(text: str) -> list[str]:
+async def problems(text: str, world: Mapping[str, DemoRegion] = WORLD) -> list[str]:
     """The problems of stories, each with its line of the text."""
     try:
-        await read_stories([made_up.stories(text)], made_up.registry(), WORLD)
+        await read_stories([made_up.stories(text)], made_up.registry(), world)
     except StoryError as error:
         return [problem.removeprefix("brokers.yaml:") for problem in error.problems]
     return []
@@ -83,6 +84,11 @@ async def test_an_answer_that_a_scan_cannot_read_is_a_problem() -> None:
     assert any("regions.eu-west-1.answers: expected an id of the cluster, found None" in one for one in found)
 
 
+async def test_each_region_of_the_demo_that_is_not_denied_needs_stories() -> None:
+    found = await problems(made_up.STORIES, WORLD | {"us-east-1": DemoRegion("us-east-1")})
+    assert found == ["3: regions: missing the region us-east-1"]
+
+
 async def test_all_problems_are_told_at_once() -> None:
     text = made_up.STORIES.replace("mean: 0.55", "men: 0.55").replace("NodeInfoList: []", "NodeInfo: []")
     assert len(await problems(text.replace("io media", "io medium"))) >= 2
@@ -91,7 +97,7 @@ async def test_all_problems_are_told_at_once() -> None:
 async def test_two_files_may_share_an_answer_but_not_contradict() -> None:
     one, other = made_up.stories(), made_up.stories(name="other.yaml")
     book = await read_stories([one, other], made_up.registry(), WORLD)
-    assert len(book.regions["eu-west-1"].series) == 8
+    assert len(book.regions["eu-west-1"].series) == 10
     text = made_up.STORIES.replace("ClusterName: builds", "ClusterName: build")
     other = made_up.stories(text, name="other.yaml")
     with pytest.raises(StoryError, match="another file has another answer"):

@@ -47,6 +47,15 @@ async def test_a_published_limit_is_the_limit() -> None:
     assert (await values("StorageLimit", "Maximum", "media") == 1e12).all()
 
 
+async def test_an_applied_quota_is_the_limit_instead_of_the_default() -> None:
+    assert await values("QueueDepth", "Average", "media") == pytest.approx(0.5 * 400)
+
+
+async def test_a_usage_that_cannot_exceed_its_limit_stays_within_it() -> None:
+    """Beside another statistic of the same metric."""
+    assert (await values("QueueDepth", "Maximum", "media") == 500).all()
+
+
 async def test_a_metric_without_a_story_is_quiet_for_each_of_its_limits() -> None:
     assert (await values("ClientConnections", "Sum", "private") < 0.1 * 50 * 60).all()
 

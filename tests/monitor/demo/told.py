@@ -105,9 +105,10 @@ def is_throttled(series: StoriedSeries) -> bool:
 
 
 def used(series: StoriedSeries, minutes: Minutes) -> Floats:
-    """The usage of a story: the demand up to the limit, if more than that is throttled."""
+    """The usage of a story: the demand up to the limit, if more than that is throttled or impossible."""
     demand = series.traffic.demand(series.name, minutes)
-    return (np.clip(demand, 0, 1) if series.observed.throttled else demand) * (series.limit or 1)
+    is_capped = series.observed.throttled or series.observed.hard_limit
+    return (np.clip(demand, 0, 1) if is_capped else demand) * (series.limit or 1)
 
 
 def throttled(series: StoriedSeries, minutes: Minutes) -> Floats:
