@@ -1,6 +1,6 @@
 """The types that collectors use: Metric, Usage, Resource, Observed, Collector, and the API client Aws."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -425,6 +425,8 @@ class Collector:
         `Observed.tags` are all tags.
     signals: those that its scans yield, where that is declared.
     scope: where it is read.
+    reduced: returns the collector of some of its signals, without what only others need; None: it is not
+        known what they need.
     """
 
     service: str
@@ -436,3 +438,9 @@ class Collector:
     arns: Mapping[str, str] = field(default_factory=dict)
     signals: frozenset[str] = frozenset()
     scope: ServiceScope = ServiceScope.REGION
+    reduced: "Callable[[frozenset[str]], Collector] | None" = field(default=None, compare=False)
+
+    def of_signals(self, signals: Collection[str]) -> "Collector":
+        """Return the collector of these signals alone, as far as it is known what they need."""
+        wanted = self.signals & {*signals}
+        return self if self.reduced is None or wanted == self.signals else self.reduced(wanted)

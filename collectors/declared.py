@@ -4,6 +4,7 @@ from collectors.base import Collector
 from collectors.declaration import Declaration
 from collectors.declared_scan import DeclaredScan
 from collectors.iam_actions import iam_action
+from collectors.reduced_declaration import reduced
 from collectors.scan_groups import scan_groups
 
 
@@ -20,5 +21,6 @@ def collector_of(declaration: Declaration) -> Collector:
         publication_delay=declaration.delay,
         signals=frozenset(declaration.signals),
         scope=declaration.scope,
+        reduced=lambda signals: collector_of(reduced(declaration, signals)),
         arns={kind: one.arn for kind, one in declaration.resources.items() if one.arn},
     )

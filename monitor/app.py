@@ -320,6 +320,7 @@ class App:
             clock=replace(self._clock.status),
             is_judged=self._has_judged_data,
             has_data=self._has_data(),
+            signals_off=[signal.id for signal in self.config.signals_off(self._registry)],
             last_reload=self._last_reload,
         )
 

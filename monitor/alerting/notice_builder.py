@@ -56,6 +56,8 @@ class NoticeBuilder:
         labels = SelectorLabels(**series.key.labels, account_name=account_name)
         for rule, since in self._lifecycle.rules(series.slot, state):
             if severity := self.settings.severity_of(labels, rule):
+                if series.settings.signal.unverified and not self._fleet.has_answered(series.slot):
+                    severity = Severity.INFO
                 return BreachedRule(severity, rule, since * 60)
         return None
 

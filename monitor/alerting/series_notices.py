@@ -107,7 +107,8 @@ def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str,
         usage = current_usage(row) if row.unobservable else _usage(row)
         return f"{subject} recovered after {duration}: it {usage}{reason}."
     changes = _trend_text(row, details, trend) + _throttling_text(row, details)
-    return f"{subject} {_usage(row)}{changes}. Remedy: {remedy}"
+    unverified = f" Unverified: {row.signal.unverified}" if row.signal.unverified else ""
+    return f"{subject} {_usage(row)}{changes}. Remedy: {remedy}{unverified}"
 
 
 def _resource_name(key: Key, registry: Registry) -> str:

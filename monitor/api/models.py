@@ -146,6 +146,10 @@ class CatalogueModel(ApiModel):
     """All signals of all services."""
 
     services: Sequence[Service]
+    off: Sequence[str] = Field(
+        description="The signals of the monitored services that are not read, as they are of the tier detail:"
+        " name them in `signals.enabled` of the configuration."
+    )
 
 
 class FailureModel(ApiModel):

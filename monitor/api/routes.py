@@ -73,7 +73,8 @@ def status_router(state: AppState) -> APIRouter:
     @router.get("/catalogue", summary="List signals")
     async def signals() -> models.CatalogueModel:
         """All signals of all services: limit, why it matters, how it is measured, caveats and remedy."""
-        return models.CatalogueModel(services=list(state.registry.services.values()))
+        off = state.monitor_status().signals_off
+        return models.CatalogueModel(services=list(state.registry.services.values()), off=off)
 
     @router.get("/status", response_model=models.StatusModel, summary="Get the status")
     async def status() -> Response:

@@ -66,7 +66,8 @@ class MonitorStatus:
     cells: every cell that could be opened. accounts: the configured ones. inaccessible_accounts: why an
     account could not be opened, by its name. pending: what has not been read yet, in words.
     clock: the checks of this machine's clock against AWS's. has_data: something was read. is_judged: it was
-    judged since. last_reload: None when the configuration was never reloaded.
+    judged since. signals_off: ids of signals that are read only on request. last_reload: None when the
+    configuration was never reloaded.
     """
 
     cells: Sequence[CellStatus] = ()
@@ -76,6 +77,7 @@ class MonitorStatus:
     clock: RunStatus = field(default_factory=RunStatus)
     is_judged: bool = True
     has_data: bool = True
+    signals_off: Sequence[str] = ()
     last_reload: ReloadStatus | None = None
 
     @property

@@ -25,7 +25,8 @@ def iam_policy(config: ConfigFile = None, part: Part = 0) -> None:
     accounts = settings.monitored_accounts(registry)
     services = {service for account in accounts for service in account.services}
     all_regions = any(ALL_REGIONS in account.regions for account in accounts)
-    policy = iam.policy(registry.collectors_of(services), all_regions, bool(settings.tags))
+    collectors = [settings.signals.reduced(one, registry) for one in registry.collectors_of(services)]
+    policy = iam.policy(collectors, all_regions, bool(settings.tags))
     typer.echo(orjson.dumps(_chosen_part(policy, part), option=orjson.OPT_INDENT_2))
 
 

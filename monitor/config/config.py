@@ -24,6 +24,7 @@ from monitor.aws.account import EXAMPLES, Account
 from monitor.config.checks import duplicate_accounts, duplicate_labels, ineffective_alerts, unordered_bands
 from monitor.config.exclude import remove_excluded
 from monitor.config.override_settings import DEFAULT_BAND, BandOverride, LimitOverride, PartialBand
+from monitor.config.signal_settings import SignalSettings, ineffective_patterns
 from monitor.notifiers.receivers import RECEIVER_BY_TYPE, Receiver
 from monitor.push.settings import PushConfig
 from monitor.push.settings import duplicate_names as duplicate_push_names
@@ -42,7 +43,7 @@ from monitor.schema.types import (
     registry_of,
 )
 from monitor.stream.settings import EXAMPLE, StreamConfig
-from rules.limits import Band, Tolerance
+from rules.limits import Band, Signal, Tolerance
 
 SERVICES_PLACEHOLDER = "{services}"  # in descriptions: stands for the names of all services of a registry
 
@@ -93,6 +94,12 @@ class Config(ConfigModel):
                 }
             ]
         ],
+    )
+    signals: SignalSettings = Field(
+        default=SignalSettings(),
+        description="Signals of the tier detail, such as those of each instance, node or zone, are read only "
+        "on request, as their metrics multiply the bill. `headroom catalogue` names them.",
+        examples=[{"enabled": ["ec2.*"]}],
     )
     exclude: tuple[Selector, ...] = Field(
         default=(),
@@ -270,6 +277,16 @@ class Config(ConfigModel):
         """Return the tolerated throttling of a series; `own` is its signal's default."""
         return tolerance_of(self.alerts, labels, own)
 
+    def signals_off(self, registry: Registry) -> tuple[Signal, ...]:
+        """Return the signals of the monitored services that are not read, as they are of the tier detail."""
+        accounts = self.monitored_accounts(registry)
+        services = {service for account in accounts for service in account.services}
+        return tuple(
+            signal
+            for signal in registry.signals
+            if signal.service in services and not self.signals.includes(signal)
+        )
+
     def is_excluded(self, labels: SelectorLabels) -> bool:
         """Return whether a series is excluded."""
         return any(selector.matches(labels) for selector in self.exclude)
@@ -298,6 +315,7 @@ class Config(ConfigModel):
             *duplicate_labels(self.tag_labels),
             *unordered_bands(self.band, bands, signals),
             *ineffective_alerts(alerts, signals),
+            *(ineffective_patterns(self.signals, signals) if registry else ()),
             *duplicate_push_names(self.push),
             *exposed_without_auth(self.listen, self.auth),
             *route_problems(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from monitor.dashboards.health import HealthAlert, health_alerts
 from monitor.render.tolerance import tolerance_text
-from rules.limits import LimitKind, Service, Signal
+from rules.limits import LimitKind, Service, Signal, Tier
 
 KIND_DESCRIPTIONS = {
     LimitKind.QUOTA: "a quota, set by AWS per account and region or by you; "
@@ -62,6 +62,10 @@ def _paragraphs(signal: Signal) -> Iterator[str]:
     yield f"Throttling: {signal.saturation}"
     if signal.throttled_unit:
         yield tolerance_text(signal, signal.tolerance)
+    if signal.tier is Tier.DETAIL:
+        yield f"Read only on request: `signals: {{enabled: [{signal.id}]}}` in the configuration."
+    if signal.unverified:
+        yield f"Unverified: {signal.unverified} Until AWS has answered, its alerts are of severity info."
     if signal.caveats:
         yield _list("Caveats", signal.caveats)
     yield _list("Remedies", signal.remedy)

@@ -178,6 +178,11 @@ class Fleet(SeriesColumns):
         """Judge some series, each in its minute (see `monitor.fleet.judged`)."""
         return judged_at(self, slots, minutes)
 
+    def has_answered(self, slot: int) -> bool:
+        """Return whether AWS has answered with a point of a metric, or with the value, of a usage."""
+        formula = self.usages.get(slot)
+        return formula is not None and bool((self.rings.newest_point[[*formula.rows]] > NEVER).any())
+
     @property
     def purchases(self) -> PurchaseMembers:
         """The series that share a purchase with others; recomputed when series change."""

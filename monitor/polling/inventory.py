@@ -168,11 +168,16 @@ class Inventory:
 
     def _includes(self, service: str, signal: str, resource: Resource) -> bool:
         key = Key(*self.cell.key, service, signal, resource.utf8_safe)
-        return not self.config.is_excluded(self._labels(key))
+        return self._is_read(key)
+
+    def _is_read(self, key: Key) -> bool:
+        """Return whether the configuration has a series read."""
+        signal = self.registry.signal(key.service, key.signal)
+        return self.config.signals.includes(signal) and not self.config.is_excluded(self._labels(key))
 
     def _register(self, collector: Collector, observed: Observed, result: ScanResult) -> Key | None:
         key = Key(*self.cell.key, collector.service, observed.signal, observed.resource.utf8_safe)
-        if self.config.is_excluded(self._labels(key)):
+        if not self._is_read(key):
             return None
         settings = self._settings(collector, key, observed, result)
         self.fleet.put(key, observed, settings, self.cell.clock.minute())

@@ -73,6 +73,9 @@ class Watcher:
 
     def __post_init__(self) -> None:
         self._owners = MetricOwners(self.registry.collectors)
+        self._reduced = {
+            one.service: self.config.signals.reduced(one, self.registry) for one in self.registry.collectors
+        }
         self.environment = AwsEnvironment(
             self.clients or ClientCache(), rates=call_rates(self.registry.collectors)
         )
@@ -123,7 +126,9 @@ class Watcher:
             for service in account.services
             if not excludes_all_of(self.config.exclude, location._replace(service=service), self.registry)
         }
-        return [one for one in self.registry.collectors_of(services) if one.scope is cell.scope]
+        read = {signal.service for signal in self.registry.signals if self.config.signals.includes(signal)}
+        reduced = (self._reduced[one.service] for one in self.registry.collectors_of(services & read))
+        return [one for one in reduced if one.scope is cell.scope]
 
     def _record_access(self, name: str, cells: Sequence[Cell]) -> None:
         """Record how an attempt to open an account ended."""
@@ -166,6 +171,8 @@ class Watcher:
     def _monitors(self, key: Key, account_name: str, inaccessible: Set[str]) -> bool:
         """Return true if a series is of this configuration. inaccessible: the ids of such accounts."""
         if self.config.is_excluded(SelectorLabels(**key.labels, account_name=account_name)):
+            return False
+        if not self.config.signals.includes(self.registry.signal(key.service, key.signal)):
             return False
         if cell := self.cells.get(key.cell):
             return key.service in cell.services

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from rules.limits import Signal
+from rules.limits import Signal, Tier
 
 
 def default_limit_text(signal: Signal) -> str:
@@ -25,14 +25,22 @@ def as_text(signals: Iterable[Signal]) -> str:
 def _paragraph(signal: Signal) -> str:
     lines = [signal.id, signal.title, f"limit: {default_limit_text(signal)}, {signal.kind.value}"]
     lines += [f"quota: {signal.quota.code}"] if signal.quota else []
+    if signal.tier is Tier.DETAIL:
+        lines += [f"off, unless the configuration has: signals: {{enabled: [{signal.id}]}}"]
+    lines += [f"unverified: {signal.unverified}"] if signal.unverified else []
     return "\n  ".join([*lines, *(f"remedy: {remedy}" for remedy in signal.remedy), *signal.docs])
 
 
 def as_markdown(signals: Iterable[Signal]) -> str:
     """Return a table with one row per signal."""
     rows = [("signal", "usage", "default limit", "kind"), ("--",) * 4]
-    rows += [(f"`{one.id}`", one.title, default_limit_text(one), one.kind.value) for one in signals]
+    rows += [(f"`{one.id}`", one.title, default_limit_text(one), _kind(one)) for one in signals]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _kind(signal: Signal) -> str:
+    remarks = ["off by default"] if signal.tier is Tier.DETAIL else []
+    return ", ".join([signal.kind.value, *remarks, *(["unverified"] if signal.unverified else [])])
 
 
 def as_json(signals: Iterable[Signal]) -> str:

@@ -176,12 +176,13 @@ class PageRenderer:
 
     async def blind_spots(self) -> bytes:
         """Render the page of blind spots."""
-        snapshot = self._state.exposition.snapshot
+        snapshot, status = self._state.exposition.snapshot, self._state.monitor_status()
         return await self._render(
             "blind.html",
             "/blind",
             groups=await asyncio.to_thread(unobservable_groups, snapshot),
-            failure_groups=failure_groups(self._state.monitor_status(), self._registry),
+            failure_groups=failure_groups(status, self._registry),
+            signals_off=status.signals_off,
             has_series=len(snapshot.series) > 0,
             max_groups=MAX_BLIND_SPOTS,
             max_examples=MAX_EXAMPLES,

@@ -230,6 +230,12 @@ async def test_the_catalogue_holds_every_signal(client: httpx.AsyncClient) -> No
     assert names == {signal.id for signal in REGISTRY.signals}
 
 
+async def test_the_catalogue_says_which_signals_are_off(server: Server, client: httpx.AsyncClient) -> None:
+    assert (await answer(client, "/api/v1/catalogue"))["off"] == []
+    server.status = MonitorStatus(signals_off=["ebs.volume_iops"])
+    assert (await answer(client, "/api/v1/catalogue"))["off"] == ["ebs.volume_iops"]
+
+
 async def test_status_of_cells_and_collectors(server: Server, client: httpx.AsyncClient) -> None:
     denied = Failure("ListStreams", "", "AccessDenied", "not allowed")
     server.status = MonitorStatus(

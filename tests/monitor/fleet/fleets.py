@@ -40,7 +40,9 @@ def add(fleet: Fleet, named: Key, ruling: SeriesSettings = RULING, **seen: Any) 
         "throttled": per_second(refused.of(StreamName=named.id)),
     }
     observed = Observed(signal=named.signal, resource=named.subject, **(usual | seen))
-    return fleet.put(named, observed, replace(ruling, signal=signal_of(named)), NOW)
+    is_its_own = ruling.signal.id == f"{named.service}.{named.signal}"
+    settings = ruling if is_its_own else replace(ruling, signal=signal_of(named))
+    return fleet.put(named, observed, settings, NOW)
 
 
 def judged(

@@ -297,6 +297,22 @@ async def test_a_series_has_its_chart_limit_and_remedy(server: Server, client: h
     assert {"limit", "near", "line", "throttled"} <= set(drawn)
 
 
+async def test_blind_spots_name_the_signals_that_are_off_and_how_to_enable_them(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    server.status = MonitorStatus(signals_off=["ebs.volume_iops", "ec2.cpu_credits"])
+    assert "enabled: [ebs.volume_iops, ec2.cpu_credits]" in (await page(client, "/blind")).words
+
+
+async def test_a_series_shows_what_of_its_signal_is_unverified(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    signal = RULING.signal.model_copy(update={"unverified": "The quota is recalled."})
+    series = add(server.fleet, key("orders"), replace(RULING, signal=signal))
+    await server.publish()
+    assert "The quota is recalled." in (await page(client, f"/series/{series.key.id}")).words
+
+
 async def test_a_series_shows_the_pending_request_for_its_quota(
     server: Server, client: httpx.AsyncClient
 ) -> None:

@@ -1,0 +1,34 @@
+"""Alerts of signals whose facts are not confirmed: of severity info until AWS has answered."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from collectors.base import Unobservable
+from monitor.fleet.metric_query import metric_query
+from monitor.notifiers.notice import Severity
+from tests.monitor.alerting.stage import SHORT, Stage
+from tests.monitor.fleet.fleets import add, key, refused
+
+SENTENCE = "The name of its metric is recalled."
+UNVERIFIED = replace(SHORT, signal=SHORT.signal.model_copy(update={"unverified": SENTENCE}))
+
+
+async def test_throttled_demand_alone_does_not_verify_a_signal(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        add(stage.fleet, key("orders"), UNVERIFIED, usage=Unobservable("AWS publishes none"))
+        row = stage.fleet.metrics(key("orders").cell)[metric_query(refused.of(StreamName=key("orders").id))]
+        stage.fleet.rings.write(np.array([row]), np.array([stage.minute]), np.array([60.0], np.float32))
+        stage.fleet.rings.mark_read(np.array([row]), stage.minute)
+        (notice,) = await stage.process(60)
+        assert notice.severity is Severity.INFO
+        assert notice.summary.endswith(f"Unverified: {SENTENCE}")
+
+
+async def test_points_of_its_metrics_do(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        add(stage.fleet, key("orders"), UNVERIFIED)
+        assert await stage.play(orders="s") == "F"
+        (notice,) = stage.sent[-1].notices
+        assert notice.severity is Severity.CRITICAL

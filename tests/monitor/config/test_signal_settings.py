@@ -1,0 +1,50 @@
+"""Which signals the configuration has read, and which entries of it enable nothing."""
+
+import pytest
+from pydantic import ValidationError
+
+from collectors.registry import Registry, build_registry
+from monitor.config.config import Config
+from monitor.schema.types import ConfigContext
+from rules.limits import Service, Tier
+from tests.own_services import own_collector, own_service
+
+
+def registry() -> Registry:
+    """Two services, each with a core signal `size` and a detail signal `rate`."""
+    return build_registry(map(own_collector, ("ours", "theirs")), map(with_detail, ("ours", "theirs")))
+
+
+def with_detail(name: str) -> Service:
+    service = own_service(name)
+    rate = service.signals["rate"].model_copy(update={"tier": Tier.DETAIL})
+    return service.model_copy(update={"signals": {**service.signals, "rate": rate}})
+
+
+@pytest.mark.parametrize(
+    ("signals", "off"),
+    [
+        ({}, ["ours.rate", "theirs.rate"]),
+        ({"detail": True}, []),
+        ({"enabled": ["rate"]}, []),
+        ({"enabled": ["ours.rate"]}, ["theirs.rate"]),
+        ({"enabled": ["ours.*"]}, ["theirs.rate"]),
+    ],
+)
+def test_a_detail_signal_is_read_on_request(signals: object, off: list[str]) -> None:
+    known = registry()
+    config = Config.model_validate({"signals": signals}, context=ConfigContext(registry=known))
+    assert [signal.id for signal in config.signals_off(known)] == off
+
+
+def test_signals_of_services_that_are_not_monitored_are_not_told() -> None:
+    known = registry()
+    config = Config.model_validate({"services": ["ours"]}, context=ConfigContext(registry=known))
+    assert [signal.id for signal in config.signals_off(known)] == ["ours.rate"]
+
+
+def test_an_entry_that_enables_nothing_is_a_problem() -> None:
+    with pytest.raises(ValidationError, match=r"expected a signal of the tier detail, found ours\.size"):
+        Config.model_validate(
+            {"signals": {"enabled": ["ours.rate", "ours.size"]}}, context=ConfigContext(registry=registry())
+        )
