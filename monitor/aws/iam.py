@@ -33,7 +33,8 @@ def policy(
     actions = {"Headroom": {*BASE_ACTIONS, *optional_actions}}
     allowed = {*actions["Headroom"]}
     for collector in collectors:
-        actions[f"Headroom{collector.service.capitalize()}"] = {*collector.iam_actions} - allowed
+        name = "".join(part.capitalize() for part in collector.service.split("_"))  # a Sid has letters only
+        actions[f"Headroom{name}"] = {*collector.iam_actions} - allowed
         allowed.update(collector.iam_actions)
     statements = [
         _statement(name, actions_of_statement)
