@@ -106,6 +106,7 @@ COUNT = counted("count")  # the unit of metrics that count something
 BYTES = Unit("bytes", "B", UnitKind.BYTES, grafana="bytes")
 BYTES_PER_SECOND = Unit("bytes/s", "B/s", UnitKind.BYTES, is_rate=True, grafana="binBps")
 MILLISECONDS = Unit("milliseconds", "ms", UnitKind.DURATION, scale=1e-3, grafana="ms")
+SECONDS = Unit("seconds", "s", UnitKind.DURATION, grafana="s")
 PERCENT = Unit("percent", "%", UnitKind.PERCENT, grafana="percent")
 PER_SECOND = counted("/s")  # a rate of what the context names
 THROTTLED = counted("throttled/s")  # the unit of saturation
@@ -119,6 +120,7 @@ UNITS: Mapping[str, Unit] = {
         BYTES,
         BYTES_PER_SECOND,
         MILLISECONDS,
+        SECONDS,
         PERCENT,
         Unit("requests/s", "requests/s", is_rate=True, grafana="reqps"),
         *map(counted, COUNTED.split()),
@@ -131,7 +133,7 @@ UNITS: Mapping[str, Unit] = {
 
 # Names of other counts: a plural, which no abbreviation, size or time may be, and what it is counted per.
 PLURAL = re.compile(r"(?P<plural>(?:[a-z][A-Za-z]* )*[a-z][A-Za-z]{2,})(?P<per>/s|/period| per [0-9]+ s)?")
-MEASURES = ("bytes", "milliseconds", "percent")
+MEASURES = ("bytes", "milliseconds", "seconds", "percent")
 MEASURED_ENDINGS = ("bytes", "bits", "seconds", "minutes", "hours", "days")
 MAX_CACHED_UNITS = 1024
 MISSPELLED = 0.75  # similarity from which on a word is taken for one of MEASURES

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from monitor.stream.units import conversion_factor
-from rules.units import BYTES, COUNT, MILLISECONDS, PERCENT, Unit
+from rules.units import BYTES, COUNT, MILLISECONDS, PERCENT, SECONDS, Unit
 
 
 @pytest.mark.parametrize("text", ["", "None", "1", "Count", "{Count}", "Furlongs"])
@@ -23,6 +23,8 @@ def test_plain_numbers_and_unknown_units_are_taken_as_they_are(declared: Unit, t
         (MILLISECONDS, ("Milliseconds", "ms"), 1.0),
         (MILLISECONDS, ("Seconds", "s"), 1000.0),
         (MILLISECONDS, ("Microseconds", "us"), 0.001),
+        (SECONDS, ("Seconds", "s"), 1.0),
+        (SECONDS, ("Milliseconds", "ms"), 0.001),
         (PERCENT, ("Percent", "%"), 1.0),
         (
             BYTES,
