@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from collectors.base import Aws, ResourceNotFoundError
 from collectors.declaration import CallDeclaration, ListDeclaration, batch_parameter
-from collectors.declared_resources import MissingValueError, NodeScope
+from collectors.declared_resources import NodeScope
 from collectors.expression import ExpressionError
 
 Facts = dict[str, Any]
@@ -113,9 +114,9 @@ class DeclaredCalls:
         """
         asked: dict[CallKey, tuple[Params, dict[str, None]]] = {}
         for scope in scopes:
-            if found := _batch_of(call, scope):
-                key, params, value = found
-                if (key, value) not in self._batched:
+            with suppress(ExpressionError):  # `facts` raises it again, for this resource alone
+                if (found := _batch_of(call, scope)) and (found[0], found[2]) not in self._batched:
+                    key, params, value = found
                     asked.setdefault(key, (params, {}))[1][value] = None
         for key, (params, values) in asked.items():
             for chunk in chunks(values, call.batch or 1):
@@ -129,10 +130,7 @@ class DeclaredCalls:
         try:
             async for item in self._items(call, {}, {**params, batch_parameter(call): list(values)}):
                 found[str(call.match.search(item))] = item
-            for value in values:
-                self._batched[key, value] = {
-                    name: path.search(found.get(value)) for name, path in call.facts.items()
-                }
+            self._batched |= {(key, value): _facts_of_item(call, found.get(value)) for value in values}
         except Exception as error:
             if isinstance(error, ResourceNotFoundError) and len(values) > 1:
                 for value in values:
@@ -149,16 +147,23 @@ class DeclaredCalls:
 
 
 def _batch_of(call: CallDeclaration, scope: NodeScope) -> tuple[CallKey, Params, str] | None:
-    """Return the key and parameters of a batch, and what a resource is in it; None where it is in none."""
+    """Return the key and parameters of a batch, and what a resource is in it; None where it is in none.
+
+    Raises ExpressionError for values that do not go together, or a parameter that AWS did not return.
+    """
     if call.when and not call.when.evaluate(scope):
         return None
     params = {**call.params}
     (template,) = params.pop(batch_parameter(call))
+    rendered = scope.render_params(params)
+    return (id(call), repr(rendered)), rendered, scope.render(template)
+
+
+def _facts_of_item(call: CallDeclaration, item: Any) -> Facts | ExpressionError:
     try:
-        rendered = scope.render_params(params)
-        return (id(call), repr(rendered)), rendered, scope.render(template)
-    except MissingValueError:
-        return None
+        return {name: path.search(item) for name, path in call.facts.items()}
+    except ExpressionError as error:  # of this item alone
+        return error
 
 
 def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -390,6 +390,18 @@ def _ordered(
     return ordered
 
 
+def _of_facts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """Return a comparison that takes no metrics, whose values are not known when it is made."""
+
+    @wraps(compare)
+    def of_facts(left: Any, right: Any) -> bool:
+        if amounts.is_metric(left) or amounts.is_metric(right):
+            raise TypeError("expected facts, found a metric")
+        return compare(left, right)
+
+    return of_facts
+
+
 def _truth(value: Any) -> bool:
     """Return whether a condition holds. Raises ExpressionError for a metric, which has many minutes."""
     if amounts.is_metric(value):
@@ -399,6 +411,8 @@ def _truth(value: Any) -> bool:
 
 def _contains(item: Any, container: Any) -> bool:
     """Return whether a list has an item, or a text a part; false where either is unknown."""
+    if amounts.is_metric(item):
+        raise TypeError("expected a fact, found a metric")
     return item is not None and container is not None and item in container
 
 
@@ -409,8 +423,8 @@ ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: amounts.divide,
 }
 COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
+    ast.Eq: _of_facts(operator.eq),
+    ast.NotEq: _of_facts(operator.ne),
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
     ast.Lt: _ordered(operator.lt, lambda left, right: amounts.is_above(right, left)),

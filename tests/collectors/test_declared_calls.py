@@ -95,6 +95,39 @@ async def test_a_batch_that_fails_is_reported_for_each_of_its_resources() -> Non
     assert sorted(found.failures) == ["a/a1: AccessDeniedException", "a/a2: AccessDeniedException"]
 
 
+async def test_an_item_of_a_batch_whose_facts_cannot_be_read_costs_itself() -> None:
+    text = SERVICES.replace("running: runningCount", "running: length(deployments)")
+    items: list[dict[str, Any]] = [{"serviceArn": "a1", "deployments": [{}]}, {"serviceArn": "a2"}]
+    answers = Ecs(a={"a1": 1, "a2": 2}).answers() | {"describe_services": {"services": items}}
+    found = await run(text, **answers)
+    assert found.usage == {"running a/a1": 1}
+    assert [one.partition(":")[0] for one in found.failures] == ["a/a2"]
+
+
+async def test_a_condition_of_a_batch_that_cannot_be_evaluated_costs_its_resource() -> None:
+    text = SERVICES.replace(
+        "        batch: 2",
+        "        when: arn + arn > 'a' if starts_with(arn, 'a1') else arn > 1\n        batch: 2",
+    )
+    text = text.replace("items: serviceArns}", 'items: serviceArns}\n    facts: {arn: "@"}')
+    found = await run(text, **Ecs(a={"a1": 1, "a2": 2}).answers())
+    assert found.usage == {"running a/a1": 1}
+    assert [one.partition(":")[0] for one in found.failures] == ["a/a2"]
+    assert found.errors == []
+
+
+async def test_a_parameter_of_a_batch_that_aws_does_not_return_costs_its_resource() -> None:
+    text = SERVICES.replace('services: ["{service}"]', 'services: ["{arn}"]')
+    text = text.replace(
+        "items: serviceArns}",
+        """items: serviceArns}
+    facts: {arn: "before(@, '.') && @"}""",
+    )
+    found = await run(text, **Ecs(a={"a.1": 1, "a2": 2}).answers())
+    assert found.usage == {"running a/a.1": 1}
+    assert [one.partition(":")[0] for one in found.failures] == ["a/a2"]
+
+
 GROUPS = """
 service: demo
 namespace: AWS/RDS
