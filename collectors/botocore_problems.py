@@ -149,6 +149,7 @@ class _Checker:
         return operation, [
             *_call_problems(where, call, operation.input_shape),
             *self._token_problems((*where, "call"), call, operation),
+            *_error_problems(where, call, operation),
         ]
 
     def _token_problems(
@@ -156,16 +157,32 @@ class _Checker:
     ) -> Iterator[Problem]:
         """Yield a problem where it is not known how the further pages of a list are requested."""
         client, name = call.call or ("", "")
-        taken, returned = (
-            shape.members if shape else {} for shape in (operation.input_shape, operation.output_shape)
-        )
-        tokens = [member for member in returned if PAGE_TOKEN.fullmatch(member)]
+        taken = operation.input_shape.members if operation.input_shape else {}
+        returned = [*_members(operation.output_shape)]
+        tokens = [member for member in returned if PAGE_TOKEN.fullmatch(member.rpartition(".")[2])]
         if not call.items or not tokens or token_members(taken, returned):
             return
         try:
             self._session.get_paginator_model(client).get_paginator(name)
         except (DataNotFoundError, ValueError):
             yield where, f"botocore knows no paginator for {name}, which returns {tokens[0]}"
+
+
+def _error_problems(
+    where: Where, call: CallDeclaration | ListDeclaration, operation: OperationModel
+) -> Iterator[Problem]:
+    """Yield error codes that the operation does not have; the models of some services name none."""
+    known = {str(getattr(shape, "error_code", shape.name)) for shape in operation.error_shapes}
+    for code in call.none_when if isinstance(call, CallDeclaration) and known else ():
+        if code not in known:
+            yield _unknown((*where, "none_when"), f"error of {operation.name}", code, known)
+
+
+def _members(shape: StructureShape | None) -> Iterator[str]:
+    """Yield the members of a response, and those of its members, as `FunctionList.NextMarker`."""
+    for name, member in (shape.members if shape else {}).items():
+        yield name
+        yield from (f"{name}.{one}" for one in getattr(member, "members", ()))
 
 
 def _response(operation: OperationModel, call: CallDeclaration) -> Type:

@@ -88,6 +88,7 @@ class CallDeclaration(DeclarationModel):
     call: client and operation. params: with `{name}` for ids and facts. first: further ones, for the first
     page alone. items: the path of the items in each page; the facts are then taken from the list of all
     items. when: a condition over facts; where it does not hold, the call is not made and its facts are None.
+    none_when: codes of errors that are an answer, such as that nothing is configured; its facts are None.
     every: seconds for which its facts are kept, for what is slow to read and seldom changes. batch: how many
     resources one call may name, in the only parameter that is a list; its facts are those of the item whose
     `match` is what the list has of the resource.
@@ -101,6 +102,7 @@ class CallDeclaration(DeclarationModel):
     items: JmesPath | None = None
     facts: Mapping[Name, JmesPath] = {}
     when: Formula | None = None
+    none_when: tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9.]*$")], ...] = ()
     every: Annotated[int, Field(ge=600, le=7 * 86400)] | None = None
     batch: Annotated[int, Field(ge=2, le=1000)] | None = None
     match: JmesPath | None = None

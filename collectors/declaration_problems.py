@@ -187,8 +187,9 @@ def _batch_problems(kind: str, declared: ResourceDeclaration, known: set[str]) -
             yield (*where, "batch"), "expected a kind of resource, of which there are several"
         if not (call.items and call.match):
             yield where, "expected items and match, as the call is for several resources"
-        if call.first or call.every:
-            yield (*where, "first" if call.first else "every"), "not possible beside batch"
+        for field in ("first", "every", "none_when"):
+            if getattr(call, field):
+                yield (*where, field), "not possible beside batch"
         try:
             batch_parameter(call)
         except ValueError as error:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from collectors.base import Aws, ResourceNotFoundError
 from collectors.declaration import CallDeclaration, ListDeclaration, batch_parameter
 from collectors.declared_resources import NodeScope
@@ -65,10 +67,15 @@ class DeclaredCalls:
 
     async def _read(self, call: CallDeclaration, first: Params, params: Params) -> Facts:
         assert call.call
-        if call.items:
-            response: Any = [item async for item in self._items(call, first, params)]
-        else:
-            response = await self._aws.call(*call.call, **params)
+        try:
+            if call.items:
+                response: Any = [item async for item in self._items(call, first, params)]
+            else:
+                response = await self._aws.call(*call.call, **params)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in call.none_when:
+                raise
+            return dict.fromkeys(call.facts)
         return {name: path.search(response) for name, path in call.facts.items()}
 
     async def _items(

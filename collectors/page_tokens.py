@@ -1,6 +1,6 @@
 """The members of requests and responses that hold the token of a page, where botocore has no paginator."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 # The member of a request that takes the token of a page, and that of the response that holds the next one's.
 TOKEN_MEMBERS = (
@@ -15,9 +15,12 @@ TOKEN_MEMBERS = (
 )
 
 
-def token_members(taken: Container[str], returned: Container[str]) -> tuple[str, str] | None:
+def token_members(taken: Container[str], returned: Iterable[str]) -> tuple[str, str] | None:
     """Return the member of a request that takes a token, and that of its response that holds the next one.
 
-    taken, returned: the members of both. None where they have no such pair.
+    taken, returned: the members of both; a member of a member of the response is `FunctionList.NextMarker`.
+    None where they have no such pair.
     """
-    return next((pair for pair in TOKEN_MEMBERS if pair[0] in taken and pair[1] in returned), None)
+    by_name = {path.rpartition(".")[2]: path for path in sorted(returned, key=len, reverse=True)}
+    pairs = (pair for pair in TOKEN_MEMBERS if pair[0] in taken and pair[1] in by_name)
+    return next(((name, by_name[token]) for name, token in pairs), None)

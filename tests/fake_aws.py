@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+import jmespath
 from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
@@ -48,6 +49,24 @@ def pagination_of(service: str, operation: str) -> Pagination | None:
     return found or pagination_from_model(model_loader(), service, operation)
 
 
+def is_member(path: str) -> bool:
+    """Whether a path names a member; `Names[-1]` is an item instead."""
+    return all(part.isidentifier() for part in path.split("."))
+
+
+def page_number(token: str | None, pages: Sequence[Any], pagination: Pagination) -> int:
+    """The number of the page that a token requests: the token itself, or the page after its last item."""
+    if token is None or is_member(pagination.output_token):
+        return int(token or "0")
+    return 1 + [jmespath.search(pagination.output_token, page) for page in pages].index(token)
+
+
+def with_member(page: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    """A page with a value at a path of members."""
+    first, *rest = path
+    return {**page, first: with_member(page.get(first, {}), rest, value) if rest else value}
+
+
 class FakeClient:
     """Responds to a method with a dict, a list of pages, a callable of the parameters, or a raised error."""
 
@@ -69,7 +88,7 @@ class FakeClient:
         """The page of a list that a token requests, with the token of the next one."""
         pagination = pagination_of(self.service, operation)
         assert pagination
-        number = int(params.get(pagination.input_token, "0"))
+        number = page_number(params.get(pagination.input_token), pages, pagination)
         page = pages[number]
         of_page = {pagination.input_token, *(name for name, _ in pagination.further)}
         others = {name: value for name, value in params.items() if name not in of_page}
@@ -77,7 +96,10 @@ class FakeClient:
         if number + 1 == len(pages) or isinstance(page, Exception):
             return page
         more = {pagination.more_results: True} if pagination.more_results else {}
-        return page | {pagination.output_token: f"{number + 1:04}"} | more
+        token = {pagination.output_token: f"{number + 1:04}"} if is_member(pagination.output_token) else {}
+        for path, value in (token | more).items():
+            page = with_member(page, path.split("."), value)
+        return page
 
     def check_beside_token(self, method: str, params: Mapping[str, Any]) -> None:
         """Raise for parameters that AWS documents as rejected beside `NextToken`."""
@@ -97,6 +119,8 @@ class FakeClient:
         if operation.input_shape:  # an operation may take no parameters
             validate_parameters(params, operation.input_shape)
         answer = answer(**params) if callable(answer) else answer
+        if isinstance(answer, list):  # pages for these parameters
+            answer = self.page(operation.name, answer, params)
         if isinstance(answer, Exception):
             raise answer
         if answer is None:

@@ -38,7 +38,11 @@ CLIENT_CONFIG = AioConfig(
 EXTRA_PAGINATIONS: Mapping[tuple[str, str], Pagination] = {
     ("s3", "ListBucketMetricsConfigurations"): Pagination(
         "ContinuationToken", "NextContinuationToken", "IsTruncated"
-    )
+    ),
+    # The next page begins after the last name of this one.
+    ("firehose", "ListDeliveryStreams"): Pagination(
+        "ExclusiveStartDeliveryStreamName", "DeliveryStreamNames[-1]", "HasMoreDeliveryStreams"
+    ),
 }
 
 _signing: ContextVar[ReadOnlyCredentials] = ContextVar("the credentials that sign the present call")

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hash
 from dataclasses import dataclass
 from typing import Any
 
+import jmespath
 from botocore.exceptions import PaginationError, UnknownServiceError
 
 from collectors.page_tokens import token_members
@@ -17,7 +18,7 @@ Page = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Pagination:
-    """How the next page of an operation is requested, in botocore's terms.
+    """How the next page of an operation is requested, in botocore's terms; members are JMESPaths.
 
     input_token: the parameter that takes the token. output_token: the response's member that holds it.
     more_results: the member that is true if there is another page; empty where the token alone shows it.
@@ -31,11 +32,16 @@ class Pagination:
 
     def next_page(self, page: Mapping[str, Any]) -> dict[str, str] | None:
         """The parameters that request the page after this one; None at the end."""
-        token = page.get(self.output_token)
-        if not token or not page.get(self.more_results, True):
+        token = _found(page, self.output_token)
+        if not token or (self.more_results and _found(page, self.more_results) is False):
             return None
-        further = {parameter: page.get(member) for parameter, member in self.further}
+        further = {parameter: _found(page, member) for parameter, member in self.further}
         return {self.input_token: token} | {name: value for name, value in further.items() if value}
+
+
+def _found(page: Mapping[str, Any], path: str) -> Any:
+    """Return a member of a page, or what the path to a member of a member yields."""
+    return page.get(path) if path.isidentifier() else jmespath.search(path, page)
 
 
 def pagination_from_model(loader: Any, service: str, operation: str) -> Pagination | None:
@@ -59,10 +65,16 @@ def pagination_from_model(loader: Any, service: str, operation: str) -> Paginati
 
 
 def _members(model: Mapping[str, Any], operation: str, part: str) -> Collection[str]:
-    """Return the members of an operation's request (`input`) or response (`output`)."""
-    shape = model["operations"].get(operation, {}).get(part, {}).get("shape")
-    members: Collection[str] = model["shapes"][shape].get("members", ()) if shape else ()
-    return members
+    """Return the members of an operation's request (`input`) or response (`output`), and their members."""
+    members = _members_of(model, model["operations"].get(operation, {}).get(part, {}).get("shape", ""))
+    inner = {f"{name}.{one}" for name, shape in members.items() for one in _members_of(model, shape)}
+    return {*members, *inner}
+
+
+def _members_of(model: Mapping[str, Any], shape: str) -> Mapping[str, str]:
+    """The shapes of the members of a structure, by name; none of anything else."""
+    members = model["shapes"].get(shape, {}).get("members", {})
+    return {name: member["shape"] for name, member in members.items()}
 
 
 def pagination_of_paginator(paginator: Mapping[str, Any]) -> Pagination:

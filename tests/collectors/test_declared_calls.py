@@ -6,7 +6,7 @@ from typing import Any
 from collectors.declaration_file import parse_declaration
 from collectors.declared import collector_of
 from tests.collectors.declared_cases import usage_text
-from tests.collectors.declared_runs import gone, run
+from tests.collectors.declared_runs import by_parameter, gone, run
 from tests.fake_aws import FakeAws
 
 SERVICES = """
@@ -244,3 +244,35 @@ async def test_a_formula_over_the_metrics_of_parts_and_a_limit_that_depends_on_a
     assert usage_text(found.observed["exceeded i-1"].published_limit or 0) == (
         "10 + 90 * positive(Credits{InstanceId=i-1})"
     )
+
+
+REPOSITORIES = """
+service: demo
+namespace: AWS/ECR
+resources:
+  repository:
+    list: {call: ecr.DescribeRepositories, items: repositories}
+    id: repositoryName
+    calls:
+      - call: ecr.GetLifecyclePolicy
+        params: {repositoryName: "{repository}"}
+        none_when: [LifecyclePolicyNotFoundException]
+        facts: {policy: repositoryName}
+signals:
+  repositories: {usage: count(repository)}
+  kept: {resource: repository, when: not policy, usage: 1}
+"""
+
+
+async def test_an_error_may_be_an_answer() -> None:
+    answers = {"api": {"repositoryName": "api"}, "web": gone("LifecyclePolicyNotFoundException")}
+    found = await run(
+        REPOSITORIES,
+        describe_repositories={
+            "repositories": [{"repositoryName": name} for name in ("api", "web", "web-old")]
+        },
+        get_lifecycle_policy=by_parameter(answers),
+    )
+    assert found.usage == {"repositories": 3, "kept web": 1}
+    assert found.failures == ["web-old: AccessDeniedException"]
+    assert found.deleted == set()

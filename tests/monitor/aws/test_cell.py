@@ -420,3 +420,28 @@ def test_an_error_is_described_by_its_code_and_in_one_line(
     error: Exception, code: str, sentence: str
 ) -> None:
     assert (error_code(error), error_message(error)) == (code, sentence)
+
+
+async def test_a_token_may_be_a_member_of_a_member() -> None:
+    def respond(**params: str) -> dict[str, Any]:
+        asked.append(params)
+        more = {"NextMarker": "2"} if "Marker" not in params else {}
+        return {"FunctionList": {"MaxItems": 100, "Quantity": 0, "Items": [], **more}}
+
+    asked: list[dict[str, str]] = []
+    pages = FakeAws(list_functions=respond).scan.paginate("cloudfront", "ListFunctions")
+    assert len([page async for page in pages]) == 2
+    assert asked == [{}, {"Marker": "2"}]
+
+
+async def test_the_next_page_may_begin_after_the_last_item() -> None:
+    def respond(**params: str) -> dict[str, Any]:
+        asked.append(params)
+        is_first = not params
+        names = ["a", "b"] if is_first else ["c"]
+        return {"DeliveryStreamNames": names, "HasMoreDeliveryStreams": is_first}
+
+    asked: list[dict[str, str]] = []
+    pages = FakeAws(list_delivery_streams=respond).scan.paginate("firehose", "ListDeliveryStreams")
+    assert [name async for page in pages for name in page["DeliveryStreamNames"]] == ["a", "b", "c"]
+    assert asked == [{}, {"ExclusiveStartDeliveryStreamName": "b"}]
