@@ -7,7 +7,7 @@ from math import ceil, inf
 
 from monitor.aws.partitions import partition_of
 from monitor.fleet.fleet import Series
-from rules.limits import PLACEHOLDER, PUBLISHED_ONLY, Band, RemedyCommand, Signal, fill_command
+from rules.limits import PLACEHOLDER, PUBLISHED_ONLY, Band, LimitKind, RemedyCommand, Signal, fill_command
 
 MAX_BELOW_EDGE = 0.15  # utilization; half the width of the default band
 QUOTA = RemedyCommand(
@@ -37,7 +37,7 @@ def increase_command(
     command is known, or the utilization is not above the band.
     """
     limit, band = series.settings.limit, series.settings.band
-    command = signal.command or (_quota_command(signal) if signal.quota else None)
+    command = signal.command or _quota_command(signal)
     is_above = bool(utilization and utilization > band.high)
     if not command or not (is_above or saturated):
         return None
@@ -51,8 +51,10 @@ def increase_command(
     return fill_command(command.run, values.__getitem__)
 
 
-def _quota_command(signal: Signal) -> RemedyCommand:
-    """Return the request for an increase of the signal's quota."""
+def _quota_command(signal: Signal) -> RemedyCommand | None:
+    """Return the request for an increase of the signal's quota; None where AWS does not increase it."""
+    if not signal.quota or signal.kind is not LimitKind.QUOTA:
+        return None  # Service Quotas lists values that are fixed as well
     return QUOTA.model_copy(update={"unit_value": signal.quota_unit})
 
 
