@@ -63,7 +63,8 @@ class Evaluator:
     def remove_departed(self) -> list[str]:
         """Forget the series that left the fleet, and return their alerts' ids."""
         departed = self._fleet.reclaim()
-        self._lifecycle.forget(departed)
+        if departed:
+            self._lifecycle.forget(departed)
         for series in departed:
             self._exported.pop(series.slot, None)
         return [series.key.id for series in departed]

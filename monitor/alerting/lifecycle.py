@@ -55,8 +55,11 @@ class Lifecycle:
 
     def reevaluate_changed(self) -> Ints:
         """Evaluate series whose limit, band or durations changed, and return the slots as `advance` does."""
-        self.states.settle(self._with_new_durations())
-        slots = self._with_new_bounds()
+        slots_to_settle, slots = self._with_new_durations(), self._with_new_bounds()
+        if slots_to_settle.size:
+            self.states.settle(slots_to_settle)
+        if not slots.size:
+            return slots
         criteria, samples_at = self._criteria(slots), self._samples_of(slots)
         return np.unique(self.states.reevaluate(slots, criteria, samples_at).slot)
 

@@ -169,11 +169,15 @@ class Stage:
         """
         rows, (used, throttled) = self.fleet.metrics(series.key.cell), LETTERS[letter]
         points = {"_": [], UNREAD_THROTTLES: [(traffic, used * LIMIT * 60)]}
-        for metric, value in points.get(letter, [(traffic, used * LIMIT * 60), (refused, throttled)]):
-            row = rows.get(metric_query(metric.of(StreamName=series.key.id)))
-            if row is not None:
-                self.fleet.rings.write(np.array([row]), np.array([minute]), np.array([value], np.float32))
-                self.fleet.rings.mark_read(np.array([row]), minute)
+        written = points.get(letter, [(traffic, used * LIMIT * 60), (refused, throttled)])
+        value_of = {
+            rows.get(metric_query(metric.of(StreamName=series.key.id))): value for metric, value in written
+        }
+        value_of.pop(None, None)
+        if value_of:
+            found, values = np.array([*value_of], np.int32), np.array([*value_of.values()], np.float32)
+            self.fleet.rings.write(found, np.full_like(found, minute), values, marked_next=True)
+            self.fleet.rings.mark_read(found, minute)
 
     async def process(self, seconds: float = 0) -> list[Notice]:
         """Advance the clock, judge the fleet, run the engine, and return the notices that receivers got."""
