@@ -194,7 +194,7 @@ def _batch_problems(kind: str, declared: ResourceDeclaration, known: set[str]) -
             batch_parameter(call)
         except ValueError as error:
             yield (*where, "params"), str(error)
-        what = "a fact of the item, as the call is for several resources,"
+        what = "a fact of the item, as the call is for several resources"
         yield from _unknown(where, what, needed_names(call), known)
 
 

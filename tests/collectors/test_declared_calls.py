@@ -68,10 +68,56 @@ async def test_one_call_describes_several_resources_of_one_parent() -> None:
 
 
 async def test_resources_of_two_parents_are_in_no_call_together() -> None:
-    ecs = Ecs(a={"a1": 1, "a2": 2}, b={"b1": 4, "b2": 5})
+    ecs = Ecs(a={"a1": 1}, b={"b1": 4, "b2": 5})
     found = await run(SERVICES, **ecs.answers())
-    assert found.usage == {"running a/a1": 1, "running a/a2": 2, "running b/b1": 4, "running b/b2": 5}
+    assert found.usage == {"running a/a1": 1, "running b/b1": 4, "running b/b2": 5}
     assert {(cluster, name[0]) for cluster, names in ecs.asked for name in names} == {("a", "a"), ("b", "b")}
+
+
+async def test_what_does_not_count_or_need_the_call_is_in_no_batch() -> None:
+    text = SERVICES.replace("        batch: 2", "        when: arn != 'a3'\n        batch: 5")
+    counted = """items: serviceArns}
+    where: "@ != 'a2'"
+    facts: {arn: "@"}"""
+    ecs = Ecs(a={"a1": 1, "a2": 2, "a3": 3})
+    found = await run(text.replace("items: serviceArns}", counted), **ecs.answers())
+    assert found.usage == {"running a/a1": 1, "running a/a3": "unobservable: AWS returned no running"}
+    assert ecs.asked == [("a", ["a1"])]
+
+
+async def test_what_several_resources_share_is_asked_for_once() -> None:
+    text = SERVICES.replace('services: ["{service}"]', 'services: ["{shared}"]')
+    text = text.replace(
+        "items: serviceArns}",
+        """items: serviceArns}
+    facts: {shared: "before(@, '-')"}""",
+    )
+    ecs = Ecs(a={"a1-x": 0, "a1-y": 0, "a1-z": 0, "a1": 7})
+    found = await run(text, **ecs.answers() | {"list_services": {"serviceArns": ["a1-x", "a1-y", "a1-z"]}})
+    assert found.usage == {"running a/a1-x": 7, "running a/a1-y": 7, "running a/a1-z": 7}
+    assert ecs.asked == [("a", ["a1"])]
+
+
+async def test_calls_that_differ_in_their_first_page_are_two() -> None:
+    text = """
+service: demo
+namespace: AWS/Kinesis
+resources:
+  stream:
+    list: {call: kinesis.ListStreams, items: StreamNames}
+    calls:
+      - {call: kinesis.ListShards, first: {StreamName: "{stream}"}, items: Shards, facts: {shards: length(@)}}
+signals:
+  shards: {resource: stream, usage: shards}
+"""
+    keys = {"HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "1"}}
+    shard = {"ShardId": "s", "SequenceNumberRange": {"StartingSequenceNumber": "0"}} | keys
+    found = await run(
+        text,
+        list_streams={"StreamNames": ["a", "ab"], "HasMoreStreams": False},
+        list_shards=lambda StreamName: {"Shards": [shard] * len(StreamName)},
+    )
+    assert found.usage == {"shards a": 1, "shards ab": 2}
 
 
 async def test_a_resource_that_the_answer_leaves_out_is_unknown() -> None:
