@@ -114,6 +114,16 @@ async def test_a_resource_that_is_gone_resolves_its_alert(tmp_path: Path) -> Non
         assert await stage.play(orders="...") == "..."
 
 
+async def test_a_series_does_not_inherit_the_alert_of_the_one_that_was_in_its_slot(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..ccc")
+        slot = stage.series("orders").slot
+        stage.fleet.drop(key("orders"))
+        assert await stage.process()
+        assert stage.series("clicks").slot == slot
+        assert await stage.play(clicks="ccc") == "..F"
+
+
 async def test_a_resource_that_comes_back_at_once_keeps_its_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc")

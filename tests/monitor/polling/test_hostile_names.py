@@ -1,12 +1,13 @@
 """Hostile names of resources: each series keeps its own resource, whatever the name contains."""
 
 import asyncio
+import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as samples_of
@@ -16,12 +17,12 @@ from monitor.alerting.inhibit import inhibited
 from monitor.alerting.links import Links
 from monitor.alerting.notice_builder import key_of
 from monitor.exposition.exposition import Exposition
-from monitor.fleet.fleet import Fleet
+from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
 from monitor.lib.label_names import exported_labels
 from monitor.notifiers.notice import Notice, Severity, resource_of
 from monitor.render.commands import increase_command
-from rules.limits import Limit, LimitSource
+from rules.limits import Limit, LimitSource, Signal
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import RULING, add, text
 from tests.registries import REGISTRY, SIGNALS
@@ -63,21 +64,28 @@ def test_what_is_exported_is_read_back_and_no_sample_is_there_twice(resources: l
     assert len({repr(sorted(one.items())) for one in found}) == len(same_depth)
 
 
-@pytest.mark.parametrize("signal", [one.id for one in SIGNALS.values() if one.command])
-@given(path=st.lists(NAMES | LONG, min_size=2, max_size=2))
-def test_a_shell_splits_a_command_as_intended(signal: str, path: list[str]) -> None:
-    def words(path: tuple[str, ...]) -> list[str]:
-        ruling = replace(RULING, limit=Limit(1e6, LimitSource.API, 0))
-        series = add(Fleet(), key(resource_for(SIGNALS[signal], path), signal), ruling)
-        return shlex.split(increase_command(SIGNALS[signal], series, 0.99, saturated=True) or "")
+# Signals with the same command differ in nothing that a shell sees.
+WITH_COMMANDS = [*{one.command.run: one for one in SIGNALS.values() if one.command}.values()]
 
+
+def command_words(signal: Signal, path: Sequence[str]) -> list[str]:
+    """Return what a shell makes of the command that raises a signal's limit."""
+    ruling = replace(RULING, signal=signal, limit=Limit(1e6, LimitSource.API, 0))
+    resource_key = key(resource_for(signal, path), signal.id)
+    series = Series(key=resource_key, slot=0, settings=ruling, unobservable=None)
+    return shlex.split(increase_command(signal, series, 0.99, saturated=True) or "")
+
+
+@given(path=st.lists(NAMES | LONG, min_size=2, max_size=2))
+def test_a_shell_splits_every_command_as_intended(path: list[str]) -> None:
     parent, child = Resource("thing", tuple(path)).utf8_safe.path
-    meant = words(("PARENT", "CHILD"))
-    assert words((parent, child)) == [
-        word.replace("PARENT", parent, 1) if "PARENT" in word else word.replace("CHILD", child, 1)
-        for word in meant
-    ]
-    assert not {"PARENT", "CHILD"} & set(meant)  # `--name -x` would be two options
+    names = {"PARENT": parent, "CHILD": child}
+    for signal in WITH_COMMANDS:
+        meant = command_words(signal, tuple(names))
+        assert command_words(signal, (parent, child)) == [
+            re.sub("PARENT|CHILD", lambda found: names[found[0]], word) for word in meant
+        ], signal.id
+        assert not names.keys() & {*meant}, signal.id  # `--name -x` would be two options
 
 
 SMALL = st.lists(st.sampled_from(["a", "b", "a/b", "account", "/"]), max_size=3).map(tuple)
