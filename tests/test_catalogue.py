@@ -103,6 +103,7 @@ def test_what_inhibits_a_signal(signal: Signal) -> None:
             "service: sqs\nsignals: {all: {for: -1}}",
             "sqs.yaml:2: signals.all.for: expected at least 0, found -1",
         ),
+        ("service: sqs\nsignals: 5", "sqs.yaml:2: signals: expected a mapping, found 5"),
         ("service: sqs\nsignals: {all: {unt: s}}", "signals.all.unt: unknown key; did you mean unit?"),
         (
             "service: sqs\nsignals:\n  all:\n    kind: quotta",
