@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from collectors.resource import ACCOUNT, Resource, TypedPath
 from monitor.lib.errors import HeadroomError
+from rules.limits import LimitSource, Quota
 from rules.units import COUNT, Unit
 
 __all__ = [
@@ -256,6 +257,8 @@ class Observed:
     usage: a formula over metrics, a number that an API returned, or the reason why it cannot be observed.
     limit: as returned by an API of the resource or the account, in the signal's unit. None: it is taken from
         `published_limit`, or else from Service Quotas or the documentation.
+    limit_source: of `limit`; of a quota that the catalogue does not name, where Service Quotas has the value.
+    quota: that of the resource, where its signal has none.
     published_limit: the same limit, where CloudWatch publishes it. Each usage is then compared with the limit
         of its own minute, and `limit` is used for a minute without a point. Where that is None, such a minute
         has the limit of the point before it, until that is stale.
@@ -285,6 +288,8 @@ class Observed:
     resource: Resource
     usage: Usage | float | Unobservable
     limit: float | None = None
+    limit_source: LimitSource = LimitSource.API
+    quota: Quota | None = None
     published_limit: Usage | None = None
     hard_limit: bool = False
     deliberate: bool = False
@@ -336,6 +341,21 @@ class Aws(Protocol):
     @property
     def now(self) -> float:
         """The time in epoch seconds, by AWS's clock."""
+        ...
+
+    @property
+    def home_region(self) -> str:
+        """The home region of the partition."""
+        ...
+
+    @property
+    def declared_quotas(self) -> Set[Quota]:
+        """The quotas of the signals of all services that are read."""
+        ...
+
+    @property
+    def quota_services_in_use(self) -> Set[str]:
+        """The service codes of the quotas of those services that have series here."""
         ...
 
     def includes(self, signal: str, resource: Resource) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StringShape, StructureShape
+from botocore.session import Session
 
 from collectors.declaration import (
     ACCOUNT_KIND,
@@ -63,7 +64,7 @@ class _Checker:
             yield from self._item_problems(kind, declared, declared.list)
         for index, call in enumerate(declared.calls):
             place = (*where, "calls", index)
-            operation, problems = self._operation(place, call)
+            operation, problems = operation_problems(self._session, place, call)
             yield from problems
             if operation:
                 yield from self._page_problems(place, call)
@@ -78,11 +79,11 @@ class _Checker:
             if listed.fact:
                 item = item_of(self._facts.get((declared.parent or "", listed.fact)))
             else:
-                operation, problems = self._operation((*where, "list"), listed)
+                operation, problems = operation_problems(self._session, (*where, "list"), listed)
                 yield from problems
                 if not operation:
                     return
-                item = item_of(_response_list(operation, listed))
+                item = item_of(items_type(operation, listed))
         except PathError as error:
             yield (*where, "list", "fact" if listed.fact else "items"), str(error)
             return
@@ -132,40 +133,41 @@ class _Checker:
             except PathError as error:
                 yield (*where, name), str(error)
 
-    def _operation(
-        self, where: Where, call: CallDeclaration | ListDeclaration
-    ) -> tuple[OperationModel | None, list[Problem]]:
-        """Return the model of a call's operation, None where there is none, and the problems of the call."""
-        client, name = call.call or ("", "")
-        try:
-            service = self._session.get_service_model(client)
-        except UnknownServiceError:
-            return None, [
-                _unknown((*where, "call"), "client", client, self._session.get_available_services())
-            ]
-        if name not in service.operation_names:
-            return None, [_unknown((*where, "call"), f"operation of {client}", name, service.operation_names)]
-        operation = service.operation_model(name)
-        return operation, [
-            *_call_problems(where, call, operation.input_shape),
-            *self._token_problems((*where, "call"), call, operation),
-            *_error_problems(where, call, operation),
-        ]
 
-    def _token_problems(
-        self, where: Where, call: CallDeclaration | ListDeclaration, operation: OperationModel
-    ) -> Iterator[Problem]:
-        """Yield a problem where it is not known how the further pages of a list are requested."""
-        client, name = call.call or ("", "")
-        taken = operation.input_shape.members if operation.input_shape else {}
-        returned = [*_members(operation.output_shape)]
-        tokens = [member for member in returned if PAGE_TOKEN.fullmatch(member.rpartition(".")[2])]
-        if not call.items or not tokens or token_members(taken, returned):
-            return
-        try:
-            self._session.get_paginator_model(client).get_paginator(name)
-        except (DataNotFoundError, ValueError):
-            yield where, f"botocore knows no paginator for {name}, which returns {tokens[0]}"
+def operation_problems(
+    session: Session, where: Where, call: CallDeclaration | ListDeclaration
+) -> tuple[OperationModel | None, list[Problem]]:
+    """Return the model of a call's operation, None where there is none, and the problems of the call."""
+    client, name = call.call or ("", "")
+    try:
+        service = session.get_service_model(client)
+    except UnknownServiceError:
+        return None, [_unknown((*where, "call"), "client", client, session.get_available_services())]
+    if name not in service.operation_names:
+        return None, [_unknown((*where, "call"), f"operation of {client}", name, service.operation_names)]
+    operation = service.operation_model(name)
+    return operation, [
+        *_call_problems(where, call, operation.input_shape),
+        *_token_problems(session, (*where, "call"), call, operation),
+        *_error_problems(where, call, operation),
+    ]
+
+
+def _token_problems(
+    session: Session, where: Where, call: CallDeclaration | ListDeclaration, operation: OperationModel
+) -> Iterator[Problem]:
+    """Yield a problem where it is not known how the further pages of a list are requested."""
+    client, name = call.call or ("", "")
+    taken = operation.input_shape.members if operation.input_shape else {}
+    returned = [*_members(operation.output_shape)]
+    tokens = [member for member in returned if PAGE_TOKEN.fullmatch(member.rpartition(".")[2])]
+    has_pages = tokens and any(map(PAGE_TOKEN.fullmatch, taken))
+    if not call.items or not has_pages or token_members(taken, returned):
+        return
+    try:
+        session.get_paginator_model(client).get_paginator(name)
+    except (DataNotFoundError, ValueError):
+        yield where, f"botocore knows no paginator for {name}, which returns {tokens[0]}"
 
 
 def _error_problems(
@@ -189,12 +191,12 @@ def _response(operation: OperationModel, call: CallDeclaration) -> Type:
     """The type of what facts are taken from: a response, the list of all items, or one of them."""
     if not call.items:
         return operation.output_shape
-    items = _response_list(operation, call)
+    items = items_type(operation, call)
     return item_of(items) if call.batch else items
 
 
-def _response_list(operation: OperationModel, call: CallDeclaration | ListDeclaration) -> Type:
-    """The type of the list of all items. Raises PathError where `items` is no path to a list."""
+def items_type(operation: OperationModel, call: CallDeclaration | ListDeclaration) -> Type:
+    """Return the type of the list of all items. Raises PathError where `items` is no path to a list."""
     assert call.items
     items = type_of(call.items.parsed, operation.output_shape)
     item_of(items)

@@ -10,13 +10,20 @@ from collectors.declaration_file import DeclarationError
 from collectors.declared import collector_of
 from collectors.registry import Registry, build_registry
 from collectors.service_files import read_service_files
+from collectors.service_quotas import collector as service_quotas
 from rules.limits import CATALOGUE_FOLDER
 
 DECLARATIONS_FOLDER = Path(__file__).parent
 USER_FOLDER = "catalogue.d"  # beside the configuration file
 
 # In order of precedence: the first that reads a metric is charged for it. The declared services follow.
-IN_PYTHON = (apigateway.COLLECTOR, lambda_.COLLECTOR, s3.COLLECTOR, kinesis.COLLECTOR)
+IN_PYTHON = (
+    apigateway.COLLECTOR,
+    lambda_.COLLECTOR,
+    s3.COLLECTOR,
+    kinesis.COLLECTOR,
+    service_quotas.COLLECTOR,
+)
 
 
 @cache

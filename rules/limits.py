@@ -34,6 +34,7 @@ PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")  # of a command
 QUOTING = re.compile(r"""['"\\]|[^ -~]""")  # what a shell does not read as a part of a word, or may not
 # Placeholders that are no ids: their values never begin with a hyphen.
 SAFE_NAMES = frozenset({"number", "region", "account_id", "partition", "suffix", "service", "code"})
+QUOTA_CODE = r"^L-[0-9A-F]{8}$"
 CATALOGUE_FOLDER = Path(__file__).parent / "catalogue"
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -138,7 +139,7 @@ class Quota(_Model):
     """The quota in Service Quotas. By code, because the names of quotas change and are translated."""
 
     service: NonEmpty
-    code: Annotated[str, Field(pattern=r"^L-[0-9A-F]{8}$")]
+    code: Annotated[str, Field(pattern=QUOTA_CODE)]
 
 
 class Price(_Model):

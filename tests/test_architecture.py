@@ -61,7 +61,7 @@ MAY_IMPORT = {
         "exposition": "fleet http lib rules",
         "cost": "aws collectors fleet lib rules",
         "render": "aws fleet lib rules",
-        "aws": "collectors lib schema",
+        "aws": "collectors lib rules schema",
         "fleet": "collectors lib rules",
         "schema": "collectors lib rules",
         "http": "lib",
@@ -359,7 +359,8 @@ def test_the_sources_are_those_of_this_repository(project: list[Source]) -> None
 
 def test_every_collector_is_registered_once() -> None:
     folder = Path(collectors.__path__[0])
-    modules = [import_module(f"collectors.{path.stem}") for path in folder.glob("[a-z]*.py")]
+    paths = [path.relative_to(folder.parent).with_suffix("") for path in folder.rglob("[a-z]*.py")]
+    modules = [import_module(".".join(path.parts)) for path in paths]
     written = [vars(module)["COLLECTOR"].service for module in modules if "COLLECTOR" in vars(module)]
     declared = [path.stem for path in folder.glob("*.yaml")]
     assert sorted(REGISTRY.service_names) == sorted({*written, *declared})

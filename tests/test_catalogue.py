@@ -27,9 +27,17 @@ each_python_collector = pytest.mark.parametrize(
 each_signal = pytest.mark.parametrize("signal", REGISTRY.signals, ids=lambda signal: signal.id)
 
 
-def source_of(collector: Collector) -> Path:
-    """The file that declares a collector: that of its first scan function."""
-    return Path(str(sys.modules[collector.scans[0].__module__].__file__))
+def sources_of(collector: Collector) -> list[Path]:
+    """The files of a collector: that of its first scan function, and all of its package if it has one."""
+    path = Path(str(sys.modules[collector.scans[0].__module__].__file__))
+    return [path] if path.parent.name == "collectors" else [*path.parent.glob("*.py")]
+
+
+def own_tests(collector: Collector) -> list[Path]:
+    """The files that test a collector."""
+    path = sources_of(collector)[0]
+    own = TESTS / path.parent.name
+    return [*(own.glob("*.py") if own.is_dir() else TESTS.glob(f"test_{path.stem.strip('_')}*.py"))]
 
 
 def string_constants(path: Path) -> list[str]:
@@ -150,15 +158,16 @@ def test_the_catalogue_has_no_anchors() -> None:
 
 @each_python_collector
 def test_a_collector_names_every_signal_of_its_service(collector: Collector) -> None:
-    assert set(REGISTRY.services[collector.service].signals) <= set(string_constants(source_of(collector)))
+    named = {text for path in sources_of(collector) for text in string_constants(path)}
+    assert set(REGISTRY.services[collector.service].signals) <= named
 
 
 @each_python_collector
 def test_a_collector_names_only_signals_of_the_catalogue(collector: Collector) -> None:
-    nodes = ast.walk(ast.parse(source_of(collector).read_text("utf-8")))
     named = {
         node.value.value
-        for node in nodes
+        for path in sources_of(collector)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.keyword) and node.arg == "signal" and isinstance(node.value, ast.Constant)
     }
     assert named <= set(REGISTRY.services[collector.service].signals)
@@ -166,8 +175,7 @@ def test_a_collector_names_only_signals_of_the_catalogue(collector: Collector) -
 
 @each_python_collector
 def test_every_signal_has_a_test(collector: Collector) -> None:
-    files = TESTS.glob(f"test_{source_of(collector).stem.strip('_')}*.py")
-    mentioned = {text for path in files for text in string_constants(path)}
+    mentioned = {text for path in own_tests(collector) for text in string_constants(path)}
     assert set(REGISTRY.services[collector.service].signals) <= mentioned
 
 

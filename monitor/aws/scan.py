@@ -1,6 +1,6 @@
 """One run of a collector's scan function in a cell: the calls that it makes, and the failures among them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from monitor.aws.failure import (
 )
 from monitor.aws.partitions import partition_of
 from monitor.lib.concurrent_map import concurrent_map
+from rules.limits import Quota
 
 Item = TypeVar("Item")
 Response = TypeVar("Response")
@@ -27,7 +28,8 @@ class Scan:
     """Implements `collectors.base.Aws` for one scan of a cell, and collects its failures.
 
     service: of the collector; the metrics that the scan requests are counted for it. not_found: the kinds
-    and paths of resources that were deleted after they were listed. includes: see `collectors.base.Aws`.
+    and paths of resources that were deleted after they were listed.
+    includes, declared_quotas, quota_services_in_use: see `collectors.base.Aws`.
     """
 
     cell: Cell
@@ -35,6 +37,8 @@ class Scan:
     failures: list[Failure] = field(default_factory=list)
     not_found: set[TypedPath] = field(default_factory=set)
     includes: Callable[[str, Resource], bool] = lambda signal, resource: True
+    declared_quotas: Set[Quota] = frozenset()
+    quota_services_in_use: Set[str] = frozenset()
 
     @property
     def account(self) -> str:
@@ -50,6 +54,11 @@ class Scan:
     def partition(self) -> str:
         """The partition as in ARNs."""
         return partition_of(self.cell.region).name
+
+    @property
+    def home_region(self) -> str:
+        """The home region of the partition."""
+        return partition_of(self.cell.region).first_region
 
     @property
     def now(self) -> float:

@@ -1,6 +1,6 @@
 """Answers the calls of collectors' scans from story files, in this process."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Set
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -10,6 +10,7 @@ from collectors.resource import TypedPath
 from monitor.aws.pagination import paginate
 from monitor.demo.answers import AnswerKey, AnswerTable, MissingAnswerError, pagination
 from monitor.demo.region import ACCOUNT, AwsResponseError
+from rules.limits import Quota
 
 Item = TypeVar("Item")
 Response = TypeVar("Response")
@@ -24,6 +25,9 @@ class StoryAws:
 
     account = ACCOUNT
     partition = "aws"
+    home_region = "us-east-1"
+    declared_quotas: Set[Quota] = frozenset()
+    quota_services_in_use: Set[str] = frozenset()
 
     def __init__(self, region: str, now: float, answers: AnswerTable) -> None:
         self.region, self.now, self._answers = region, now, answers

@@ -37,7 +37,8 @@ HeadroomError
 ├── RequestRejectedError             a delivery is answered with an error status (stream)
 ├── ResourceNotFoundError            AWS knows no such resource (collectors; a botocore ClientError)
 ├── StoryError                       stories of the demo cannot be used (demo)
-└── TooManyNamesError                a delivery has too many new metric names (stream)
+├── TooManyNamesError                a delivery has too many new metric names (stream)
+└── TooManyParentsError              a count needs too many calls (collectors)
 """
 
 

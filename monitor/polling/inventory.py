@@ -100,6 +100,9 @@ class Inventory:
 
     def __post_init__(self) -> None:
         self._tags = TagLabels(self.cell, self.config.tag_labels)
+        self._declared_quotas = frozenset(
+            self.registry.quotas(self.config.services or self.registry.service_names)
+        )
         self._reported_readings: dict[str, int] = {}  # by service, the last one whose failures it reported
 
     async def run(self, collector: Collector) -> RunStatus:
@@ -151,7 +154,13 @@ class Inventory:
         return new, [failed.failure for failed in failures if failed.reading <= reported]
 
     async def _scan(self, collector: Collector, function: ScanFunction) -> ScanResult:
-        scan = Scan(self.cell, collector.service, includes=partial(self._includes, collector.service))
+        scan = Scan(
+            self.cell,
+            collector.service,
+            includes=partial(self._includes, collector.service),
+            declared_quotas=self._declared_quotas,
+            quota_services_in_use=self._quota_services_in_use(),
+        )
         source = collector.service, function.__name__
         result = ScanResult(source, time.time(), scan.failures, scan.not_found)
         try:
@@ -165,6 +174,11 @@ class Inventory:
         except Exception as error:  # of AWS or of an unexpected response; other scans go on
             result.failures += map(failure_from, _errors_in(error))
         return result
+
+    def _quota_services_in_use(self) -> Set[str]:
+        """The service codes of the quotas of those services of which the last inventory found series."""
+        in_use = (service for service, number in self.found.items() if number)
+        return {quota.service for quota in self.registry.quotas(in_use)}
 
     def _includes(self, service: str, signal: str, resource: Resource) -> bool:
         key = Key(*self.cell.key, service, signal, resource.utf8_safe)
@@ -211,14 +225,14 @@ class Inventory:
             paid=signal.kind is LimitKind.PROVISIONED,
             deliberate=observed.deliberate,
             home_region=self.cell.region if self.cell.scope is ServiceScope.GLOBAL else "",
-            quota_request=self._quota_request(signal),
+            quota_request=self._quota_request(observed.quota or signal.quota, signal),
             tags=self._tags.labels_of(collector, key, observed.tags, before.settings.tags if before else {}),
         )
         return result.settings_cache.setdefault(settings.content, settings)
 
-    def _quota_request(self, signal: Signal) -> QuotaRequest | None:
-        """The pending request for a signal's quota, in the signal's unit; None if there is none."""
-        request = self.quotas.request_for(signal.quota)
+    def _quota_request(self, quota: Quota | None, signal: Signal) -> QuotaRequest | None:
+        """The pending request for a quota, in the signal's unit; None if there is none."""
+        request = self.quotas.request_for(quota)
         return request and replace(request, desired=request.desired * signal.quota_unit)
 
     def _limit(self, key: Key, signal: Signal, observed: Observed, result: ScanResult) -> Limit | None:
@@ -230,7 +244,7 @@ class Inventory:
         candidates = {
             LimitSource.OVERRIDE: self.config.limit_override(self._labels(key)),
             LimitSource.METRIC: observed.limit if observed.published_limit else None,
-            LimitSource.API: observed.limit,
+            observed.limit_source: observed.limit,
             **(
                 {source: value * signal.quota_unit for source, value in known.values.items()} if known else {}
             ),

@@ -119,12 +119,11 @@ class QuotaBook:
         if not self._quotas or not self._is_old(self._requests_read_at):
             return
         started_at = asyncio.get_running_loop().time()
-        wanted = {(quota.service, quota.code): quota for quotas in self._quotas.values() for quota in quotas}
         requests: dict[Quota, QuotaRequest] = {}
         try:
             async for service_code, code, request in list_requests(Scan(self._cell)):
-                if quota := wanted.get((service_code, code)):
-                    requests[quota] = request
+                quota = Quota.model_construct(service=service_code, code=code)  # of any form, to be looked up
+                requests[quota] = request
         except Exception as error:  # of AWS or of an unexpected response
             self._forget_requests(failure_from(error))
         else:

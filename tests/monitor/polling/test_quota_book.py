@@ -195,7 +195,11 @@ async def test_the_pending_requests_for_the_quotas_are_known() -> None:
     desk = Desk(ServiceQuotas({A: 3.0}, requests={A: 9.0, code(9): 5.0}), A, B)
     assert desk.book.requests is None
     await desk.book.read()
-    assert desk.book.requests == {A: QuotaRequest(9.0, "PENDING", None)}
+    of_others = code(9)  # quotas that no signal declares have series, too
+    assert desk.book.requests == {
+        A: QuotaRequest(9.0, "PENDING", None),
+        of_others: QuotaRequest(5.0, "PENDING", None),
+    }
     assert desk.book.request_for(A) == QuotaRequest(9.0, "PENDING", None)
     assert (desk.book.request_for(B), desk.book.request_for(None)) == (None, None)
 

@@ -1,0 +1,62 @@
+"""The calls that the watching of quotas may make."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from collectors.base import Aws
+
+CALLS_PER_HOUR = 1000  # of one account and region
+FIRST_CALLS = 25  # after the start, so that no other service waits
+
+Work = TypeVar("Work")
+
+
+@dataclass(slots=True)
+class CallBudget:
+    """What is left of the calls; it grows by CALLS_PER_HOUR, up to those of an hour.
+
+    Work that has begun is finished, so that less than nothing may be left.
+    """
+
+    left: float = FIRST_CALLS
+    _refilled_at: float | None = None
+
+    def refill(self, now: float) -> None:
+        """Add what the time since the last refill brings; now: in epoch seconds."""
+        elapsed = max(0.0, now - self._refilled_at) if self._refilled_at is not None else 0.0
+        self.left, self._refilled_at = min(CALLS_PER_HOUR, self.left + elapsed * CALLS_PER_HOUR / 3600), now
+
+    def affordable(self, work: Iterable[Work]) -> Iterator[Work]:
+        """Yield work as long as calls are left."""
+        for one in work:
+            if self.left <= 0:
+                return
+            yield one
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetedCalls:
+    """Calls to AWS in one scan, each page of which is taken from a budget.
+
+    parents: the ids in lists that were read, by the calls that list them.
+    """
+
+    aws: Aws
+    budget: CallBudget
+    parents: dict[str, list[Mapping[str, str]]] = field(default_factory=dict)
+
+    async def paginate(self, service: str, operation: str, **params: Any) -> AsyncIterator[dict[str, Any]]:
+        """Yield the response of every page."""
+        self.budget.left -= 1  # also for a call that fails
+        is_first = True
+        async for page in self.aws.paginate(service, operation, **params):
+            self.budget.left -= not is_first
+            is_first = False
+            yield page
+
+    async def list_items(self, service: str, operation: str, key: str, **params: Any) -> AsyncIterator[Any]:
+        """Yield the items under `key` of every page."""
+        async for page in self.paginate(service, operation, **params):
+            for item in page.get(key) or ():
+                yield item

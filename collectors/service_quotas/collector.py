@@ -1,0 +1,170 @@
+"""Quotas that no declared signal watches: those with a metric of their usage, and those that are counts.
+
+A scan reads what is due and what the budget of calls allows, and yields the series of all that is known.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from collectors.base import Aws, Collector, Metric, Observed, Resource
+from collectors.quotas import ACTIONS, PAGE_SIZE, RATES
+from collectors.service_quotas.call_budget import BudgetedCalls
+from collectors.service_quotas.count_file import HOME_REGION, CountDeclaration, read_counts
+from collectors.service_quotas.counting import CountGroup, count, group_counts
+from collectors.service_quotas.known_quotas import RETRY_INTERVAL, Counted, KnownQuotas, NumberedGroup
+from collectors.service_quotas.quota_list import ListedQuota, list_quotas
+from collectors.service_quotas.usage_series import (
+    CALLS,
+    LEVEL_PERIOD,
+    RESOURCES,
+    THROTTLED,
+    USAGE_NAMESPACE,
+    quota_resource,
+    usage_series,
+)
+
+PUBLISHED, SERVICES = "metrics of usage", "service codes"  # what is read beside the lists
+
+
+@cache
+def count_groups() -> tuple[CountGroup, ...]:
+    """Return the groups of all counts. The file is large: for a scan that counts."""
+    return tuple(group_counts(read_counts()))
+
+
+async def quotas(aws: Aws) -> AsyncIterator[Observed]:
+    """Yield the series of quotas in use; at first only of those that the budget of calls allows to read."""
+    known = aws.state(KnownQuotas)
+    known.budget.refill(aws.now)
+    reading = _Reading(aws, known, BudgetedCalls(aws, known.budget))
+    await reading.read_published()
+    await reading.read_service_codes()
+    await reading.read_lists()
+    await reading.count_resources()
+    for observed in reading.series():
+        yield observed
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One scan, which spends what is left of the budget."""
+
+    aws: Aws
+    known: KnownQuotas
+    calls: BudgetedCalls
+
+    async def read_published(self) -> None:
+        """Read which metrics of usage there are."""
+        if self._is_due(PUBLISHED):
+            metrics = self.calls.list_items("cloudwatch", "ListMetrics", "Metrics", Namespace=USAGE_NAMESPACE)
+            self.known.published = frozenset(
+                [(one.get("MetricName", ""), _dimensions(one)) async for one in metrics]
+            )
+            self.known.note(PUBLISHED, self.aws.now)
+
+    async def read_service_codes(self) -> None:
+        """Read all service codes, where metrics of resources tell that more services are in use."""
+        has_resources = any(name != CALLS for name, _ in self.known.published)
+        if has_resources and self._is_due(SERVICES):
+            services = self.calls.list_items(
+                "service-quotas", "ListServices", "Services", MaxResults=PAGE_SIZE
+            )
+            self.known.service_codes = tuple([one["ServiceCode"] async for one in services])
+            self.known.note(SERVICES, self.aws.now)
+
+    async def read_lists(self) -> None:
+        """Read the quotas of service codes, those first of which resources were found."""
+        codes = dict.fromkeys((*sorted(self.aws.quota_services_in_use), *self.known.service_codes))
+        due = self.known.budget.affordable(filter(self._is_due, codes))
+        async for code, listed in self.aws.map(due, self._list, _service):
+            self.known.lists[code] = listed
+
+    async def _list(self, service_code: str) -> tuple[ListedQuota, ...]:
+        self.known.note(service_code, self.aws.now, RETRY_INTERVAL)
+        listed = await list_quotas(self.calls, service_code)
+        self.known.note(service_code, self.aws.now)
+        return listed
+
+    async def count_resources(self) -> None:
+        """Count the resources of services in use, as far as they are due."""
+        in_use = self.aws.quota_services_in_use
+        if in_use:
+            groups = [(number, one) for number, one in enumerate(count_groups()) if one.service in in_use]
+            due = self.known.due_groups(filter(self._is_here, groups), self.aws.now)
+            for number, group in self.known.budget.affordable(due):
+                await self._count(self.known.counted.setdefault(number, Counted()), group)
+
+    async def _count(self, counted: Counted, group: CountGroup) -> None:
+        """Count the resources of a group. An error is kept: it costs the group, and is no news each day."""
+        limits = {listed.quota: listed.value for listed in self.known.lists.get(group.service, ())}
+        try:
+            counts = await count(self.calls, group)
+        except Exception as error:  # of AWS or of an unexpected response
+            counted.fail(error, self.aws.now)
+        else:
+            counted.succeed(counts, map(limits.get, counts), self.aws.now)
+
+    def _is_due(self, name: str) -> bool:
+        return self.known.is_due(name, self.aws.now)
+
+    def _is_here(self, numbered: NumberedGroup) -> bool:
+        """Return whether a group is counted in this region."""
+        group = numbered[1]
+        region = self.aws.home_region if group.one.region == HOME_REGION else group.one.region
+        return region in (None, self.aws.region)
+
+    def series(self) -> Iterator[Observed]:
+        """Yield the series of all quotas that are known and that no declared signal watches."""
+        declared, listed = self.aws.declared_quotas, {one.quota: one for one in self.known.quotas}
+        for quota, one in listed.items():
+            is_here = not one.is_global or self.aws.region == self.aws.home_region
+            if quota not in declared and is_here and (observed := usage_series(one, self.known.published)):
+                yield observed
+        for number, counted in self.known.counted.items():
+            for quota, declaration in count_groups()[number].counts.items():
+                if quota not in declared:
+                    yield from counted_series(declaration, listed.get(quota), counted.counts.get(quota))
+
+
+def counted_series(
+    declaration: CountDeclaration, listed: ListedQuota | None, number: float | None
+) -> Iterator[Observed]:
+    """Yield the series of a count; none while either the count or its limit is unknown.
+
+    A quota of 0 with nothing in use is none that the account has.
+    """
+    if listed is None or listed.value is None or number is None or not (listed.value or number):
+        return
+    yield Observed(
+        signal="unverified_count" if declaration.unverified else "count",
+        resource=quota_resource(listed),
+        usage=number,
+        limit=listed.value,
+        limit_source=listed.source,
+        quota=listed.quota,
+    )
+
+
+def _dimensions(metric: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((one["Name"], one["Value"]) for one in metric.get("Dimensions") or ()))
+
+
+def _service(service_code: str) -> Resource:
+    return Resource("service", (service_code,))
+
+
+COLLECTOR = Collector(
+    service="quotas",
+    scans=(quotas,),
+    metrics=(
+        Metric(USAGE_NAMESPACE, CALLS, "Sum", zero_when_absent=True),
+        Metric(USAGE_NAMESPACE, THROTTLED, "Sum", zero_when_absent=True),
+        Metric("AWS/Logs", THROTTLED, "Sum", zero_when_absent=True),
+        Metric(USAGE_NAMESPACE, RESOURCES, "Maximum", period=LEVEL_PERIOD),
+    ),
+    iam_actions=(*ACTIONS, "servicequotas:ListServices", "cloudwatch:ListMetrics"),
+    call_rates=RATES,
+    publication_delay=5,
+)

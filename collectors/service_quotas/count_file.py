@@ -1,0 +1,71 @@
+"""The quotas of which the usage is a count, as `counts.yaml` declares them."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, RootModel
+
+from collectors.declaration import DeclarationModel, JmesPath, Operation, Text
+from rules.limits import QUOTA_CODE, Quota
+from rules.model_file import parse_model
+
+COUNTS_FILE = Path(__file__).with_name("counts.yaml")
+HOME_REGION = "home"  # of the partition
+
+
+class CountOf(StrEnum):
+    """Which lists are counted."""
+
+    ALL = "all"  # of all parents, added
+    PER_PARENT = "per_parent"  # of one parent, the longest
+    PER_ITEM = "per_item"  # that each item is, the longest
+
+
+class CountCall(DeclarationModel):
+    """A list: the items in the responses to a call, made for each item of its parent if it has one.
+
+    params: with `{parent}` and `{grandparent}` for the ids of the parents' items, and `{account_id}`.
+    id: the path of an item's id.
+    """
+
+    call: Operation
+    items: JmesPath
+    params: Mapping[str, Any] = {}
+    id: JmesPath | None = None
+    parent: "CountCall | None" = None
+
+
+class CountDeclaration(CountCall):
+    """A quota that is used by each item of a list.
+
+    code, name: as in Service Quotas. region: the only one where it is counted; HOME_REGION for that of the
+    partition. empty: the code of the error by which AWS says that there are no items. unverified: nothing but
+    the names says that the operation lists what the quota limits.
+    """
+
+    code: Annotated[str, Field(pattern=QUOTA_CODE)]
+    name: Text
+    count: CountOf = CountOf.ALL
+    region: Text | None = None
+    empty: Text | None = None
+    unverified: bool = False
+
+
+class CountFile(RootModel[Mapping[str, tuple[CountDeclaration, ...]]]):
+    """The whole file: by the service code of Service Quotas."""
+
+
+@cache
+def read_counts() -> Mapping[Quota, CountDeclaration]:
+    """Return the counts of `counts.yaml`, by quota. Raises ValueError with its problems."""
+    file = parse_model(COUNTS_FILE.read_bytes(), COUNTS_FILE.name, CountFile)
+    if file.model is None:
+        raise ValueError("; ".join(file.problems))
+    return {
+        Quota(service=service, code=one.code): one
+        for service, counts in file.model.root.items()
+        for one in counts
+    }

@@ -1,0 +1,84 @@
+"""What is known of the quotas of a cell from one scan to the next, and what is due to be read."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from collectors.service_quotas.call_budget import CallBudget
+from collectors.service_quotas.counting import CountGroup
+from collectors.service_quotas.quota_list import ListedQuota
+from collectors.service_quotas.usage_series import MetricId
+from rules.limits import Quota
+
+HOUR, DAY = 3600.0, 86_400.0  # seconds
+LIST_INTERVAL = DAY  # of the list of one service code, and of the metrics of usage
+RETRY_INTERVAL = HOUR  # after a failure
+NEAR_INTERVAL, COUNT_INTERVAL = 6 * HOUR, DAY  # of counts, from NEAR_SHARE of a limit on and below it
+NEAR_SHARE = 0.5
+EMPTY_INTERVAL = 7 * DAY  # of counts that are all 0
+MAX_OVERDUE = DAY  # of a count that cannot be repeated, until it is unknown
+
+NumberedGroup = tuple[int, CountGroup]
+
+
+@dataclass(slots=True)
+class Counted:
+    """The last counts of a group.
+
+    counts: by quota; empty before the first that succeeded. counted_at, due_at: in epoch seconds. interval:
+    seconds from the last count that succeeded to the next. failure: why the last try failed.
+    """
+
+    counts: dict[Quota, float] = field(default_factory=dict)
+    counted_at: float = 0.0
+    due_at: float = 0.0
+    interval: float = COUNT_INTERVAL
+    failure: Exception | None = None
+
+    def succeed(self, counts: dict[Quota, float], limits: Iterable[float | None], now: float) -> None:
+        """Take new counts. limits: those of the counts, in their order."""
+        used = zip(counts.values(), limits, strict=True)
+        is_near = any(limit and number >= NEAR_SHARE * limit for number, limit in used)
+        usual = COUNT_INTERVAL if any(counts.values()) else EMPTY_INTERVAL
+        self.interval = NEAR_INTERVAL if is_near else usual
+        self.counts, self.failure = counts, None
+        self.counted_at, self.due_at = now, now + self.interval
+
+    def fail(self, failure: Exception, now: float) -> None:
+        """Note a failure. The last counts hold until the next ones are overdue by MAX_OVERDUE."""
+        self.failure, self.due_at = failure, now + RETRY_INTERVAL
+        if now > self.counted_at + self.interval + MAX_OVERDUE:
+            self.counts = {}
+
+
+@dataclass(slots=True)
+class KnownQuotas:
+    """The quotas of a cell.
+
+    lists: by service code. published: the metrics of usage. counted: by the number of the group.
+    """
+
+    budget: CallBudget = field(default_factory=CallBudget)
+    lists: dict[str, tuple[ListedQuota, ...]] = field(default_factory=dict)
+    service_codes: tuple[str, ...] = ()
+    published: frozenset[MetricId] = frozenset()
+    counted: dict[int, Counted] = field(default_factory=dict)
+    _due_at: dict[str, float] = field(default_factory=dict)
+
+    def is_due(self, name: str, now: float) -> bool:
+        """Return whether something is to be read: a service code's list, or what else has a name."""
+        return now >= self._due_at.get(name, 0.0)
+
+    def note(self, name: str, now: float, interval: float = LIST_INTERVAL) -> None:
+        """Note that something was read, and is due again after an interval."""
+        self._due_at[name] = now + interval
+
+    @property
+    def quotas(self) -> Iterator[ListedQuota]:
+        """All quotas of all lists."""
+        return (listed for quotas in self.lists.values() for listed in quotas)
+
+    def due_groups(self, groups: Iterable[NumberedGroup], now: float) -> list[NumberedGroup]:
+        """Return the groups that are due to be counted, the longest due first."""
+        due_at = {number: counted.due_at for number, counted in self.counted.items()}
+        due = [one for one in groups if now >= due_at.get(one[0], 0.0)]
+        return sorted(due, key=lambda one: due_at.get(one[0], 0.0))

@@ -1,0 +1,117 @@
+"""The quotas of a service code as Service Quotas lists them.
+
+API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ServiceQuota.html
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from collectors.quotas import LIST_OPERATIONS, NO_SUCH_QUOTA, PAGE_SIZE
+from collectors.service_quotas.call_budget import BudgetedCalls
+from rules.limits import QUOTA_CODE, LimitSource, Quota
+
+SECONDS: Mapping[str, float] = {
+    "MICROSECOND": 1e-6,
+    "MILLISECOND": 1e-3,
+    "SECOND": 1,
+    "MINUTE": 60,
+    "HOUR": 3600,
+    "DAY": 86_400,
+    "WEEK": 604_800,
+}
+# In the name or the description of a quota for calls that has no period.
+NAMED_PERIODS: Mapping[str, float] = {"per minute": 60, "per hour": 3600, "per day": 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class UsageMetric:
+    """The metric by which AWS tells the usage of a quota, with its exact dimensions.
+
+    statistic: that which AWS recommends; empty where it recommends none.
+    """
+
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+    statistic: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedQuota:
+    """A quota of an account in a region.
+
+    value: in AWS's unit; None where AWS returns none. source: APPLIED or DEFAULT. usage: None where AWS
+    publishes no metric. period: seconds for which a rate holds, from its `Period` or its texts; None for a
+    quota with neither. is_global: it is the same in all regions.
+    """
+
+    quota: Quota
+    name: str
+    value: float | None
+    source: LimitSource
+    usage: UsageMetric | None
+    period: float | None
+    adjustable: bool
+    is_global: bool
+
+
+async def list_quotas(calls: BudgetedCalls, service_code: str) -> tuple[ListedQuota, ...]:
+    """Return all quotas of a service code: the applied values, and the defaults of those without one."""
+    found: dict[str, ListedQuota] = {}
+    for source in (LimitSource.APPLIED, LimitSource.DEFAULT):
+        quotas = calls.list_items(
+            "service-quotas",
+            LIST_OPERATIONS[source],
+            "Quotas",
+            ServiceCode=service_code,
+            MaxResults=PAGE_SIZE,
+        )
+        try:
+            async for description in quotas:
+                if listed := _listed(service_code, description, source):
+                    found.setdefault(listed.quota.code, listed)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != NO_SUCH_QUOTA:
+                raise
+    return tuple(found.values())
+
+
+def _listed(service_code: str, description: Mapping[str, Any], source: LimitSource) -> ListedQuota | None:
+    """Return a quota; None for one without a code, such as an entry of a kind that AWS adds later."""
+    code = description.get("QuotaCode")
+    if not isinstance(code, str) or not re.match(QUOTA_CODE, code):
+        return None
+    value = description.get("Value")
+    return ListedQuota(
+        Quota(service=service_code, code=code),
+        description.get("QuotaName") or code,
+        None if description.get("ErrorReason") or not isinstance(value, float | int) else float(value),
+        source,
+        _usage_metric(description.get("UsageMetric") or {}),
+        _period(description),
+        bool(description.get("Adjustable")),
+        bool(description.get("GlobalQuota")),
+    )
+
+
+def _usage_metric(described: Mapping[str, Any]) -> UsageMetric | None:
+    """Return the metric of the usage; None unless namespace, name and dimensions are all there."""
+    namespace, name = described.get("MetricNamespace"), described.get("MetricName")
+    dimensions = described.get("MetricDimensions")
+    if not (namespace and name and dimensions):
+        return None
+    recommended = described.get("MetricStatisticRecommendation") or ""
+    return UsageMetric(namespace, name, tuple(sorted(dimensions.items())), recommended)
+
+
+def _period(description: Mapping[str, Any]) -> float | None:
+    period = description.get("Period") or {}
+    number, unit = period.get("PeriodValue"), SECONDS.get(period.get("PeriodUnit") or "")
+    if number and unit:
+        return float(number * unit)
+    texts = f"{description.get('QuotaName')} {description.get('Description')}".lower()
+    return next((seconds for words, seconds in NAMED_PERIODS.items() if words in texts), None)

@@ -1,0 +1,246 @@
+"""The scan of quotas: what it reads when, what it may cost, and which series it yields."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from collectors.base import Observed
+from collectors.service_quotas.call_budget import CALLS_PER_HOUR, FIRST_CALLS
+from collectors.service_quotas.collector import COLLECTOR, quotas
+from collectors.service_quotas.known_quotas import DAY, HOUR, KnownQuotas
+from monitor.aws.scan import MAX_CONCURRENT_ITEMS, Scan
+from rules.limits import LimitSource, Quota
+from tests.fake_aws import FakeAws, denied
+
+START = 1_700_000_000.0
+AUTHORITIES = "L-799883CD"  # of acm-pca in counts.yaml
+
+
+def usage(resource: str, name: str = "CallCount") -> dict[str, Any]:
+    dimensions = {"Service": "X", "Type": "API", "Resource": resource, "Class": "None"}
+    return {"MetricNamespace": "AWS/Usage", "MetricName": name, "MetricDimensions": dimensions}
+
+
+def published(*metrics: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Metrics": [
+            {
+                "Namespace": "AWS/Usage",
+                "MetricName": one["MetricName"],
+                "Dimensions": [
+                    {"Name": name, "Value": value} for name, value in one["MetricDimensions"].items()
+                ],
+            }
+            for one in metrics
+        ]
+    }
+
+
+def quota(code: str, value: float, **described: Any) -> dict[str, Any]:
+    return {"QuotaCode": code, "QuotaName": f"Name of {code}", "Value": value, **described}
+
+
+class Account:
+    """An account of which quotas are scanned again and again."""
+
+    def __init__(self, in_use: Iterable[str] = (), declared: Iterable[Quota] = (), **answers: Any) -> None:
+        nothing: dict[str, Any] = {"list_metrics": {"Metrics": []}, "list_service_quotas": {"Quotas": []}}
+        self.aws = FakeAws(
+            now=START, **{**nothing, "list_aws_default_service_quotas": {"Quotas": []}, **answers}
+        )
+        self._in_use, self._declared = frozenset(in_use), frozenset(declared)
+        self.failures: list[Any] = []
+
+    async def scan(self, after: float = 0.0) -> dict[str, Observed]:
+        """The series, by signal and code, after some more seconds."""
+        assert self.aws.now is not None
+        self.aws.now += after
+        self.aws.calls.clear()
+        scan = Scan(self.aws.cell, declared_quotas=self._declared, quota_services_in_use=self._in_use)
+        found = {f"{one.signal} {one.resource.path[1]}": one async for one in quotas(scan)}
+        self.failures = scan.failures
+        return found
+
+    @property
+    def known(self) -> KnownQuotas:
+        return self.aws.scan.state(KnownQuotas)
+
+
+def lists_of(**values: list[dict[str, Any]]) -> Any:
+    return lambda ServiceCode, **_: {"Quotas": values.get(ServiceCode.replace("-", "_"), [])}
+
+
+async def test_an_account_where_nothing_is_used_costs_one_call_a_day() -> None:
+    account = Account()
+    assert await account.scan() == {}
+    assert account.aws.calls == ["cloudwatch:ListMetrics"]
+    assert await account.scan(DAY - 1) == {}
+    assert account.aws.calls == []
+    await account.scan(1)
+    assert account.aws.calls == ["cloudwatch:ListMetrics"]
+
+
+async def test_a_service_in_use_has_the_quotas_with_a_published_metric() -> None:
+    listed = [
+        quota("L-00000001", 10, UsageMetric=usage("A")),
+        quota("L-00000002", 10, UsageMetric=usage("B")),
+    ]
+    account = Account(
+        ["kinesis"], list_metrics=published(usage("A")), list_service_quotas=lists_of(kinesis=listed)
+    )
+    found = await account.scan()
+    assert [*found] == ["calls L-00000001"]
+    assert account.aws.calls.count("service-quotas:ListServiceQuotas") == 1
+    assert [*await account.scan(HOUR)] == ["calls L-00000001"]
+    assert "service-quotas:ListServiceQuotas" not in account.aws.calls
+    assert account.failures == []
+
+
+async def test_metrics_of_resources_make_all_services_be_read() -> None:
+    level = usage("A", "ResourceCount")
+    account = Account(
+        list_metrics=published(level),
+        list_services={"Services": [{"ServiceCode": "glue"}, {"ServiceCode": "athena"}]},
+        list_service_quotas=lists_of(glue=[quota("L-00000001", 10, UsageMetric=level)]),
+    )
+    assert [*await account.scan()] == ["resources L-00000001"]
+    assert account.aws.calls.count("service-quotas:ListServiceQuotas") == 2
+
+
+async def test_a_declared_quota_is_not_watched_twice() -> None:
+    account = Account(
+        ["kinesis", "acm-pca"],
+        [Quota(service="kinesis", code="L-00000001"), Quota(service="acm-pca", code=AUTHORITIES)],
+        list_metrics=published(usage("A")),
+        list_service_quotas=lists_of(
+            kinesis=[quota("L-00000001", 10, UsageMetric=usage("A"))], acm_pca=[quota(AUTHORITIES, 100)]
+        ),
+        list_certificate_authorities={"CertificateAuthorities": [{}]},
+    )
+    assert {
+        name: one for name, one in (await account.scan()).items() if AUTHORITIES in name or "calls" in name
+    } == {}
+
+
+async def test_a_count_has_the_limit_of_service_quotas() -> None:
+    account = Account(
+        ["acm-pca"],
+        list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 100)]),
+        list_certificate_authorities={"CertificateAuthorities": [{}, {}]},
+    )
+    observed = (await account.scan())[f"count {AUTHORITIES}"]
+    assert (observed.usage, observed.limit, observed.limit_source) == (2.0, 100.0, LimitSource.APPLIED)
+    assert observed.quota == Quota(service="acm-pca", code=AUTHORITIES)
+    assert observed.resource.labels["resource"] == f"acm-pca/Name of {AUTHORITIES}"
+
+
+@pytest.mark.parametrize(
+    ("listed", "number"), [([], 1), ([quota(AUTHORITIES, 0)], 0), ([{"QuotaCode": AUTHORITIES}], 1)]
+)
+async def test_a_count_without_a_limit_has_no_series(listed: list[dict[str, Any]], number: int) -> None:
+    account = Account(
+        ["acm-pca"],
+        list_service_quotas=lists_of(acm_pca=listed),
+        list_certificate_authorities={"CertificateAuthorities": [{}] * number},
+    )
+    assert [name for name in await account.scan() if AUTHORITIES in name] == []
+
+
+async def test_a_quota_of_0_that_is_used_is_shown() -> None:
+    account = Account(
+        ["acm-pca"],
+        list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 0)]),
+        list_certificate_authorities={"CertificateAuthorities": [{}]},
+    )
+    assert (await account.scan())[f"count {AUTHORITIES}"].usage == 1.0
+
+
+INTERVALS = {"near its limit": (60, 6 * HOUR), "far from it": (40, DAY), "empty": (0, 7 * DAY)}
+
+
+@pytest.mark.parametrize(("number", "interval"), INTERVALS.values(), ids=INTERVALS)
+async def test_a_count_is_repeated_as_its_distance_from_the_limit_demands(
+    number: int, interval: float
+) -> None:
+    account = Account(
+        ["acm-pca"],
+        list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 100)]),
+        list_certificate_authorities={"CertificateAuthorities": [{}] * number},
+    )
+    await account.scan()
+    await account.scan(interval - 1)
+    assert "acm-pca:ListCertificateAuthorities" not in account.aws.calls
+    await account.scan(1)
+    assert "acm-pca:ListCertificateAuthorities" in account.aws.calls
+
+
+async def test_a_count_that_is_denied_costs_nothing_else_and_is_unknown_in_the_end() -> None:
+    answers: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthorities": [{}]}}
+    account = Account(["acm-pca"], list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 100)]), **answers)
+    name = f"count {AUTHORITIES}"
+    assert name in await account.scan()
+    account.aws.answers["list_certificate_authorities"] = denied("ListCertificateAuthorities")
+    assert name in await account.scan(DAY)
+    assert account.failures == []
+    assert name in await account.scan(DAY - HOUR)
+    assert name not in await account.scan(2 * HOUR)
+    account.aws.answers |= answers
+    assert name in await account.scan(HOUR)
+
+
+async def test_a_list_that_fails_keeps_what_is_known_and_is_tried_again_in_an_hour() -> None:
+    account = Account(
+        ["kinesis"],
+        list_metrics=published(usage("A")),
+        list_service_quotas=lists_of(kinesis=[quota("L-00000001", 10, UsageMetric=usage("A"))]),
+    )
+    assert [*await account.scan()] == ["calls L-00000001"]
+    account.aws.answers["list_service_quotas"] = denied("ListServiceQuotas")
+    assert [*await account.scan(DAY)] == ["calls L-00000001"]
+    assert [failure.resource for failure in account.failures] == ["kinesis"]
+    await account.scan(HOUR - 1)
+    assert "service-quotas:ListServiceQuotas" not in account.aws.calls
+    await account.scan(1)
+    assert "service-quotas:ListServiceQuotas" in account.aws.calls
+
+
+async def test_the_calls_of_a_scan_are_bounded_and_those_of_an_hour_too() -> None:
+    codes = [f"service-{n}" for n in range(900)]
+    account = Account(codes)
+    await account.scan()
+    assert len(account.aws.calls) <= FIRST_CALLS + 2 * MAX_CONCURRENT_ITEMS
+    await account.scan(HOUR)
+    assert len(account.aws.calls) <= CALLS_PER_HOUR + 2 * MAX_CONCURRENT_ITEMS
+    assert len(account.known.lists) < 900
+    await account.scan(HOUR)
+    assert len(account.known.lists) == 900
+
+
+async def test_what_is_the_same_in_all_regions_is_shown_in_the_home_region_alone() -> None:
+    listed = [quota("L-00000001", 10, UsageMetric=usage("A"), GlobalQuota=True)]
+    for region, expected in (("eu-west-1", []), ("us-east-1", ["calls L-00000001"])):
+        account = Account(
+            ["iam"], list_metrics=published(usage("A")), list_service_quotas=lists_of(iam=listed)
+        )
+        account.aws.cell.region = region
+        assert [*await account.scan()] == expected
+
+
+async def test_the_policy_allows_the_calls() -> None:
+    account = Account(
+        list_metrics=published(usage("A", "ResourceCount")),
+        list_services={"Services": [{"ServiceCode": "glue"}]},
+    )
+    await account.scan()
+    assert account.aws.iam_actions <= set(COLLECTOR.iam_actions)
+
+
+async def test_a_count_whose_list_goes_with_the_quota_by_name_alone_is_unverified() -> None:
+    account = Account(
+        ["appsync"],
+        list_service_quotas=lists_of(appsync=[quota("L-51A37BC6", 25)]),
+        list_domain_names={"domainNameConfigs": [{"domainName": "a.example"}]},
+    )
+    (observed,) = (await account.scan()).values()
+    assert (observed.signal, observed.usage) == ("unverified_count", 1.0)

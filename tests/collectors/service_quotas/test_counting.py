@@ -1,0 +1,150 @@
+"""How resources are counted: over pages, parents and lists within items."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from collectors.expression import ExpressionError
+from collectors.service_quotas.call_budget import BudgetedCalls, CallBudget
+from collectors.service_quotas.count_file import CountDeclaration
+from collectors.service_quotas.counting import (
+    MAX_PARENTS,
+    CountGroup,
+    TooManyParentsError,
+    count,
+    group_counts,
+)
+from rules.limits import Quota
+from tests.fake_aws import FakeAws, denied
+
+RULES = {
+    "call": "s3.GetBucketLifecycleConfiguration",
+    "items": "Rules",
+    "params": {"Bucket": "{parent}"},
+    "parent": {"call": "s3.ListBuckets", "items": "Buckets", "id": "Name"},
+    "count": "per_parent",
+    "empty": "NoSuchLifecycleConfiguration",
+}
+
+
+def group(**declared: Any) -> CountGroup:
+    one = CountDeclaration.model_validate({"code": "L-00000001", "name": "Things", **declared})
+    return CountGroup("amplify", {Quota(service="amplify", code="L-00000001"): one})
+
+
+async def counted(aws: FakeAws, **declared: Any) -> float:
+    found = await count(BudgetedCalls(aws.scan, CallBudget()), group(**declared))
+    return found[Quota(service="amplify", code="L-00000001")]
+
+
+def buckets(*names: str) -> dict[str, Any]:
+    return {"Buckets": [{"Name": name} for name in names]}
+
+
+def rules_of(**numbers: int) -> Any:
+    def rules(Bucket: str, **_: Any) -> Any:  # as AWS names it
+        if Bucket not in numbers:
+            raise denied("GetBucketLifecycleConfiguration", "NoSuchLifecycleConfiguration")
+        return {"Rules": [{"Status": "Enabled"}] * numbers[Bucket]}
+
+    return rules
+
+
+async def test_all_pages_count() -> None:
+    pages = [{"WebACLs": [{"Name": "a"}, {"Name": "b"}]}, {"WebACLs": []}, {"WebACLs": [{"Name": "c"}]}]
+    listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs", "params": {"Scope": "REGIONAL"}}
+    assert await counted(FakeAws(list_web_acls=pages), **listed) == 3
+
+
+async def test_a_path_may_choose_items_and_a_response_may_have_none() -> None:
+    acls = {"WebACLs": [{"Name": "a"}, {"Name": "b"}]}
+    listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs[?Name=='a']", "params": {"Scope": "REGIONAL"}}
+    assert await counted(FakeAws(list_web_acls=acls), **listed) == 1
+    assert await counted(FakeAws(list_web_acls={}), **listed) == 0
+
+
+@pytest.mark.parametrize(("count_of", "expected"), [("all", 5), ("per_parent", 3)])
+async def test_the_counts_of_parents_are_added_or_the_largest_is_taken(count_of: str, expected: int) -> None:
+    aws = FakeAws(
+        list_buckets=buckets("logs", "web", "none"),
+        get_bucket_lifecycle_configuration=rules_of(logs=2, web=3),
+    )
+    assert await counted(aws, **{**RULES, "count": count_of}) == expected
+
+
+async def test_the_longest_of_the_lists_within_items() -> None:
+    links = [
+        {"VpcLinkId": str(n), "Name": "x", "SecurityGroupIds": [], "SubnetIds": ["s"] * n} for n in (2, 7, 1)
+    ]
+    listed = {"call": "apigatewayv2.GetVpcLinks", "items": "Items[*].SubnetIds", "count": "per_item"}
+    assert await counted(FakeAws(get_vpc_links=[{"Items": links[:1]}, {"Items": links[1:]}]), **listed) == 7
+
+
+async def test_no_parents_are_no_resources() -> None:
+    assert await counted(FakeAws(list_buckets=buckets()), **RULES) == 0
+
+
+async def test_a_parent_that_was_deleted_meanwhile_has_none() -> None:
+    def rules(Bucket: str, **_: Any) -> Any:
+        return denied("x", "NoSuchBucket") if Bucket == "gone" else {"Rules": [{"Status": "Enabled"}]}
+
+    aws = FakeAws(list_buckets=buckets("gone", "there"), get_bucket_lifecycle_configuration=rules)
+    assert await counted(aws, **RULES) == 1
+
+
+async def test_a_parent_that_cannot_be_read_makes_the_count_unknown() -> None:
+    def rules(Bucket: str, **_: Any) -> Any:
+        return denied() if Bucket == "secret" else {"Rules": [{"Status": "Enabled"}]}
+
+    aws = FakeAws(list_buckets=buckets("there", "secret"), get_bucket_lifecycle_configuration=rules)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        await counted(aws, **RULES)
+
+
+async def test_too_many_parents_are_not_asked() -> None:
+    names = [f"b{n}" for n in range(MAX_PARENTS + 1)]
+    aws = FakeAws(list_buckets=buckets(*names), get_bucket_lifecycle_configuration={})
+    with pytest.raises(TooManyParentsError, match="at most 1,000 items of ListBuckets"):
+        await counted(aws, **RULES)
+    assert aws.calls == ["s3:ListBuckets"]
+
+
+async def test_an_item_without_an_id_makes_the_count_unknown() -> None:
+    aws = FakeAws(list_buckets={"Buckets": [{}]}, get_bucket_lifecycle_configuration={})
+    with pytest.raises(ExpressionError, match="expected an id in ListBuckets, found None"):
+        await counted(aws, **RULES)
+
+
+async def test_what_is_no_list_is_an_error() -> None:
+    acls = {"WebACLs": [{"Name": "a"}]}
+    listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs[0].Name", "params": {"Scope": "REGIONAL"}}
+    with pytest.raises(ExpressionError, match="expected a list in ListWebACLs, found str"):
+        await counted(FakeAws(list_web_acls=acls), **listed)
+
+
+def test_counts_of_the_same_calls_are_one_group() -> None:
+    listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs", "params": {"Scope": "REGIONAL"}}
+    declared = {
+        "L-00000001": listed,
+        "L-00000002": {**listed, "items": "WebACLs[?Name=='a']"},
+        "L-00000003": {**listed, "params": {"Scope": "CLOUDFRONT"}},
+        "L-00000004": RULES,
+        "L-00000005": {**RULES, "count": "all"},
+        "L-00000006": {**RULES, "empty": "NoSuchTagSet"},
+    }
+    counts = {
+        Quota(service="wafv2", code=code): CountDeclaration.model_validate({"code": code, "name": "x", **one})
+        for code, one in declared.items()
+    }
+    groups = [[quota.code[-1] for quota in one.counts] for one in group_counts(counts)]
+    assert groups == [["1", "2"], ["3"], ["4", "5"], ["6"]]
+
+
+async def test_counts_with_the_same_parent_list_it_once() -> None:
+    aws = FakeAws(list_buckets=buckets("a", "b"), get_bucket_lifecycle_configuration=rules_of(a=1, b=2))
+    calls = BudgetedCalls(aws.scan, CallBudget())
+    for count_of, expected in (("all", 3), ("per_parent", 2)):
+        found = await count(calls, group(**{**RULES, "count": count_of}))
+        assert [*found.values()] == [expected]
+    assert aws.calls.count("s3:ListBuckets") == 1
