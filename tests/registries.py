@@ -1,5 +1,7 @@
 """The registry of the built-in services, which most tests use, and what is made of it."""
 
+import pytest
+
 from collectors.builtin import builtin_registry
 from monitor.fleet.key import Key
 from monitor.polling.metric_owners import MetricOwners
@@ -8,6 +10,10 @@ from rules.limits import Signal
 
 REGISTRY = builtin_registry()
 SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
+# A test for each service, as one for each signal costs more than what most of them do.
+each_service = pytest.mark.parametrize(
+    "service", REGISTRY.services.values(), ids=lambda service: service.service
+)
 STREAM_WRITE_BYTES = SIGNALS["kinesis.stream_write_bytes"]  # of series whose signal does not matter
 DECLARED = DeclaredMetrics.of(REGISTRY.collectors)
 OWNERS = MetricOwners(REGISTRY.collectors)

@@ -3,16 +3,15 @@
 import ast
 import re
 import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from collectors.base import Collector
-from rules.limits import CATALOGUE_FOLDER, LimitKind, Service, Signal
+from rules.limits import CATALOGUE_FOLDER, LimitKind, Service
 from rules.model_file import parse_model
 from rules.strict_yaml import parse
-from tests.registries import REGISTRY
+from tests.registries import REGISTRY, each_service
 
 TESTS = Path(__file__).parent / "collectors"
 
@@ -24,7 +23,6 @@ each_python_collector = pytest.mark.parametrize(
     [collector for collector in REGISTRY.collectors if not collector.signals],
     ids=lambda collector: collector.service,
 )
-each_signal = pytest.mark.parametrize("signal", REGISTRY.signals, ids=lambda signal: signal.id)
 
 
 def sources_of(collector: Collector) -> list[Path]:
@@ -79,7 +77,6 @@ INHIBITORS = {  # by signal: the signals that inhibit its alerts, written out to
 }
 
 
-@cache
 def inhibitors_in_table(service: str) -> dict[str, str]:
     """The same in the table of a declared service."""
     path = TESTS / f"{service}.yaml"
@@ -88,11 +85,13 @@ def inhibitors_in_table(service: str) -> dict[str, str]:
     return inhibitors
 
 
-@each_signal
-def test_what_inhibits_a_signal(signal: Signal) -> None:
-    declared = inhibitors_in_table(signal.service).get(signal.name, "")
-    expected = frozenset(INHIBITORS.get(signal.id, declared).split())
-    assert REGISTRY.services[signal.service].inhibitors(signal.name) == expected
+@each_service
+def test_what_inhibits_each_signal(service: Service) -> None:
+    declared = inhibitors_in_table(service.service)
+    assert {name: service.inhibitors(name) for name in service.signals} == {
+        signal.name: frozenset(INHIBITORS.get(signal.id, declared.get(signal.name, "")).split())
+        for signal in service.signals.values()
+    }
 
 
 @pytest.mark.parametrize(
@@ -179,25 +178,27 @@ def test_every_signal_has_a_test(collector: Collector) -> None:
     assert set(REGISTRY.services[collector.service].signals) <= mentioned
 
 
-@each_signal
-def test_the_texts_of_a_signal_do_not_repeat(signal: Signal) -> None:
-    texts = [signal.title, signal.why, signal.saturation, *signal.caveats, *signal.remedy]
-    assert [text for text in texts if text != text.strip() or len(text) < 3] == []
-    assert len(set(texts)) == len(texts)
-    assert len(set(signal.docs)) == len(signal.docs)
+@each_service
+def test_the_texts_of_a_signal_do_not_repeat(service: Service) -> None:
+    for signal in service.signals.values():
+        texts = [signal.title, signal.why, signal.saturation, *signal.caveats, *signal.remedy]
+        assert [text for text in texts if text != text.strip() or len(text) < 3] == [], signal.id
+        assert len(set(texts)) == len(texts), signal.id
+        assert len(set(signal.docs)) == len(signal.docs), signal.id
 
 
-@each_signal
-def test_advice_is_whole_sentences(signal: Signal) -> None:
+@each_service
+def test_advice_is_whole_sentences(service: Service) -> None:
     """A comma in an unquoted YAML list splits a sentence in two, without an error."""
-    texts = [signal.why, signal.saturation, *signal.caveats, *signal.remedy]
+    signals = service.signals.values()
+    texts = [text for one in signals for text in (one.why, one.saturation, *one.caveats, *one.remedy)]
     parts = [text for text in texts if not text.endswith(".") or text.count("(") != text.count(")")]
     assert parts == [], "no sentences; one with a comma stands on a line of its own, after `- `"
 
 
-@each_signal
-def test_a_signal_can_be_a_label_and_an_address(signal: Signal) -> None:
-    assert re.fullmatch(r"[a-z0-9_-]+\.[a-z0-9_]+", signal.id)
+def test_a_signal_can_be_a_label_and_an_address() -> None:
+    names = [signal.id for signal in REGISTRY.signals]
+    assert [name for name in names if not re.fullmatch(r"[a-z0-9_-]+\.[a-z0-9_]+", name)] == []
 
 
 def test_no_two_signals_of_a_service_have_one_title() -> None:
@@ -206,9 +207,9 @@ def test_no_two_signals_of_a_service_have_one_title() -> None:
         assert len(set(titles)) == len(titles), service.service
 
 
-@each_signal
-def test_only_provisioned_limits_have_a_price(signal: Signal) -> None:
-    assert signal.price is None or signal.kind is LimitKind.PROVISIONED
+def test_only_provisioned_limits_have_a_price() -> None:
+    priced = [signal for signal in REGISTRY.signals if signal.price]
+    assert [signal.id for signal in priced if signal.kind is not LimitKind.PROVISIONED] == []
 
 
 def test_an_item_has_one_price() -> None:
@@ -221,7 +222,7 @@ def test_an_item_has_one_price() -> None:
             assert (signal.price.hourly, signal.price.source) == (other.hourly, other.source)
 
 
-@each_signal
-def test_a_default_by_region_differs_from_the_one_for_all(signal: Signal) -> None:
-    if signal.default:
-        assert signal.default.value not in signal.default.by_region.values()
+def test_a_default_by_region_differs_from_the_one_for_all() -> None:
+    for signal in REGISTRY.signals:
+        if signal.default:
+            assert signal.default.value not in signal.default.by_region.values(), signal.id

@@ -45,11 +45,12 @@ def test_an_amount_is_short_and_has_its_unit(value: float, unit: str, said: str)
     assert unit_named(unit).format(value) == said
 
 
-@pytest.mark.parametrize("unit", sorted({signal.unit.name for signal in REGISTRY.signals}))
-def test_no_unit_of_the_catalogue_is_said_in_powers_of_ten(unit: str) -> None:
-    for exponent in range(-3, 15):
-        for digits in (1, 1.004, 5.556, 9.994, 9.9951):
-            assert "e" not in unit_named(unit).split(digits * 10**exponent)[0], (digits, exponent)
+def test_no_unit_of_the_catalogue_is_said_in_powers_of_ten() -> None:
+    amounts = [
+        digits * 10**exponent for exponent in range(-3, 15) for digits in (1, 1.004, 5.556, 9.994, 9.9951)
+    ]
+    for unit in {signal.unit.name for signal in REGISTRY.signals}:
+        assert [amount for amount in amounts if "e" in unit_named(unit).split(amount)[0]] == [], unit
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from collectors.base import Resource
 from monitor.alerting.links import Links
 from monitor.fleet.key import Key
 from monitor.schema.problems import problem_lines, problems_from_pydantic
+from rules.limits import Service
 from tests.global_services import global_registry
 from tests.monitor.alerting.notices import ACCOUNT, REGION
-from tests.registries import REGISTRY
+from tests.registries import REGISTRY, each_service
 from tests.resources import resource as of
 
 
@@ -111,12 +112,12 @@ def test_a_wrong_template_is_a_problem(given: dict[str, Any], line: str) -> None
     assert problem_lines("", problems_from_pydantic(caught.value, Links))[0].startswith(line)
 
 
-@pytest.mark.parametrize("signal", [signal.id for signal in REGISTRY.signals])
-def test_every_signal_of_a_resource_has_a_console(signal: str) -> None:
-    service = signal.partition(".")[0]
-    assert REGISTRY.services[service].console, f"rules/catalogue/{service}.yaml has no `console`"
-    (address,) = Links().for_series(key(signal, "a/b"), REGISTRY).values()
-    assert "{" not in address
+@each_service
+def test_every_signal_of_a_resource_has_a_console(service: Service) -> None:
+    assert service.console, f"rules/catalogue/{service.service}.yaml has no `console`"
+    for signal in service.signals.values():
+        (address,) = Links().for_series(key(signal.id, "a/b"), REGISTRY).values()
+        assert "{" not in address
 
 
 def test_links_of_a_resource_called_account_are_its_own() -> None:

@@ -13,10 +13,10 @@ from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
 from monitor.notifiers.notice import NoticeKind, Severity
 from rules.band import Zone
-from rules.limits import LimitSource
+from rules.limits import LimitSource, Service
 from rules.units import unit_named
 from tests.monitor.alerting.notices import ACCOUNT, REGION
-from tests.registries import REGISTRY, signal_of
+from tests.registries import REGISTRY, each_service, signal_of
 from tests.resources import resource as of
 
 NOW = 1_764_000_000.0
@@ -227,11 +227,12 @@ def test_a_changed_limit_is_a_reason(before: float | None, after: float | None, 
     assert limit_changed(before, after, unit_named("requests/s")) == said
 
 
-@pytest.mark.parametrize("signal", [signal.id for signal in REGISTRY.signals])
-def test_every_signal_makes_a_sentence(signal: str) -> None:
-    said = series_notice(row(signal, "it", 90, 100, throttled=1.0), MOMENT, REGISTRY, RISING).summary
-    assert "`it` (prod, eu-west-1) " in said
-    assert re.search(r" (90 %|\(90 %\)), rising for 22 min; 1 throttled/s\. Remedy: ", said)
+@each_service
+def test_every_signal_makes_a_sentence(service: Service) -> None:
+    for signal in service.signals.values():
+        said = series_notice(row(signal.id, "it", 90, 100, throttled=1.0), MOMENT, REGISTRY, RISING).summary
+        assert "`it` (prod, eu-west-1) " in said
+        assert re.search(r" (90 %|\(90 %\)), rising for 22 min; 1 throttled/s\. Remedy: ", said)
 
 
 def test_a_resource_called_as_we_call_the_whole_account_is_named() -> None:

@@ -1,7 +1,7 @@
 """The generated rules and the runbook are up to date, and their links work."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,20 @@ from monitor.dashboards.runbook import anchor
 from monitor.exposition.exposition import HEADERS
 from monitor.fleet.fleet import Fleet
 from monitor.http.connection_limiter import ConnectionLimiter
-from rules.limits import LimitKind, Signal
+from rules.limits import LimitKind, Service
 from tests.processes import ROOT
-from tests.registries import REGISTRY
+from tests.registries import REGISTRY, each_service
 from tests.telemetries import Telemetries
 
-each_signal = pytest.mark.parametrize("signal", REGISTRY.signals, ids=lambda signal: signal.id)
+
+@cache
+def files() -> Mapping[str, str]:
+    return prometheus.files(REGISTRY.services.values())
 
 
 @cache
 def rules(service: str) -> list[dict[str, Any]]:
-    groups = yaml.safe_load(prometheus.files(REGISTRY.services.values())[f"{service}.yaml"])["groups"]
+    groups = yaml.load(files()[f"{service}.yaml"], yaml.CSafeLoader)["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 
@@ -40,9 +43,7 @@ def alerts() -> Iterator[dict[str, Any]]:
 def test_the_rules_are_current() -> None:
     """If not: `headroom dashboards prometheus`."""
     directory = ROOT / "dashboards" / "prometheus"
-    assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == prometheus.files(
-        REGISTRY.services.values()
-    )
+    assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == files()
 
 
 def test_the_runbook_is_current() -> None:
@@ -50,18 +51,20 @@ def test_the_runbook_is_current() -> None:
     assert (ROOT / prometheus.RUNBOOK).read_text("utf-8") == runbook.runbook(REGISTRY.services.values())
 
 
-@each_signal
-def test_a_signal_has_its_alerts(signal: Signal) -> None:
-    told = {
-        rule["alert"]: rule["labels"]["severity"]
-        for rule in rules(signal.service)
-        if "alert" in rule and rule["labels"]["signal"] == signal.name
-    }
+@each_service
+def test_a_signal_has_its_alerts(service: Service) -> None:
+    told: dict[str, dict[str, str]] = {name: {} for name in service.signals}
+    for rule in rules(service.service):
+        if "alert" in rule:
+            told[rule["labels"]["signal"]][rule["alert"]] = rule["labels"]["severity"]
     assert told == {
-        "HeadroomSaturated": "critical",
-        "HeadroomNear": "warning",
-        "HeadroomAbove": "info",
-        **({"HeadroomBelow": "info"} if signal.kind is LimitKind.PROVISIONED else {}),
+        signal.name: {
+            "HeadroomSaturated": "critical",
+            "HeadroomNear": "warning",
+            "HeadroomAbove": "info",
+            **({"HeadroomBelow": "info"} if signal.kind is LimitKind.PROVISIONED else {}),
+        }
+        for signal in service.signals.values()
     }
 
 

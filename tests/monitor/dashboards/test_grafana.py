@@ -3,7 +3,8 @@
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,27 @@ from monitor.dashboards.grafana.boards import files
 from tests.processes import ROOT
 from tests.registries import REGISTRY
 
-FILES = files(REGISTRY.services.values())
-BOARDS: dict[str, dict[str, Any]] = {name: json.loads(text) for name, text in FILES.items()}
+NAMES = [f"{name}.json" for name in ("overview", "series", "health", *REGISTRY.services)]
 NOT_OF_THE_LIBRARY = {"titleFormat", "tagKeys"}  # Grafana's, of annotations
 
-each_board = pytest.mark.parametrize("board", BOARDS.values(), ids=list(BOARDS))
+each_board = pytest.mark.parametrize("board", NAMES, indirect=True)
+
+
+@cache
+def generated() -> Mapping[str, str]:
+    """The files, which are made when a test needs them: most test processes need none."""
+    return files(REGISTRY.services.values())
+
+
+@cache
+def boards() -> dict[str, dict[str, Any]]:
+    return {name: json.loads(text) for name, text in generated().items()}
+
+
+@pytest.fixture
+def board(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The dashboard of a name."""
+    return boards()[request.param]
 
 
 def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
@@ -41,12 +58,12 @@ def variables(board: dict[str, Any]) -> set[str]:
 def test_the_dashboards_are_current() -> None:
     """If not: `headroom dashboards grafana`."""
     directory = ROOT / "dashboards" / "grafana"
-    assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == FILES
+    assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == generated()
 
 
 def test_there_is_one_for_each_purpose() -> None:
-    assert set(BOARDS) == {f"{name}.json" for name in ("overview", "series", "health", *REGISTRY.services)}
-    assert len({board["uid"] for board in BOARDS.values()}) == len(BOARDS)
+    assert sorted(boards()) == sorted(NAMES)
+    assert len({board["uid"] for board in boards().values()}) == len(boards())
 
 
 @each_board
@@ -85,7 +102,7 @@ def test_panels_do_not_overlap(board: dict[str, Any]) -> None:
 
 @each_board
 def test_links_lead_to_a_dashboard_with_such_variables_or_to_the_page(board: dict[str, Any]) -> None:
-    series = BOARDS["series.json"]
+    series = boards()["series.json"]
     for url in links(board):
         if url.startswith("/d/"):
             assert url.removeprefix("/d/").split("?")[0] == series["uid"]
@@ -102,7 +119,7 @@ def test_a_dashboard_leads_to_the_others_and_to_the_page(board: dict[str, Any]) 
 
 
 def test_the_overview_leads_to_the_series() -> None:
-    assert len(list(links(BOARDS["overview.json"]))) > 4
+    assert len(list(links(boards()["overview.json"]))) > 4
 
 
 @each_board
@@ -121,7 +138,7 @@ def test_nothing_is_counted_as_zero_where_nothing_is_watched(board: dict[str, An
 
 @pytest.mark.parametrize("service", REGISTRY.services.values(), ids=lambda one: one.service)
 def test_a_service_has_a_row_a_signal_in_the_signal_s_unit(service: Any) -> None:
-    board = BOARDS[f"{service.service}.json"]
+    board = boards()[f"{service.service}.json"]
     rows = [panel["title"] for panel in board["panels"] if panel["type"] == "row"][1:]
     assert rows == [signal.title for signal in service.signals.values()]
     titles = [panel["title"] for panel in panels(board) if panel["title"].startswith("Usage and limit")]
@@ -131,7 +148,7 @@ def test_a_service_has_a_row_a_signal_in_the_signal_s_unit(service: Any) -> None
 def test_the_command_writes_them(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["dashboards", "grafana", "--out", str(tmp_path)])
     assert done.exit_code == 0
-    assert {file.name: file.read_text("utf-8") for file in tmp_path.iterdir()} == FILES
+    assert {file.name: file.read_text("utf-8") for file in tmp_path.iterdir()} == generated()
 
 
 def test_the_command_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:

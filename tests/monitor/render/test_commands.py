@@ -2,8 +2,9 @@
 
 import shlex
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
-import botocore.session
 import pytest
 from botocore import xform_name
 
@@ -11,16 +12,13 @@ from collectors.kinesis import MIB
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
 from monitor.render.commands import increase_command
-from rules.limits import Band, Limit, LimitKind, LimitSource
+from rules.limits import Band, Limit, LimitKind, LimitSource, Service
+from tests.fake_aws import SERVICE_MODELS
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, RULING, add, key
-from tests.registries import REGISTRY
+from tests.registries import REGISTRY, each_service
 from tests.resources import resource_for
 
 SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
-WITH_COMMAND = [
-    one.id for one in SIGNALS.values() if one.command or (one.quota and one.kind is LimitKind.QUOTA)
-]
-AWS = botocore.session.Session()
 
 
 def test_a_band_that_begins_at_zero_does_not_lead_to_idle_capacity() -> None:
@@ -53,22 +51,31 @@ def values_by_option(words: list[str]) -> dict[str, list[str]]:
     return values
 
 
-@pytest.mark.parametrize("name", WITH_COMMAND)
-def test_a_command_is_an_aws_operation(name: str) -> None:
-    """The names of operations and options are those of botocore's models, as the CLI's are."""
-    aws, service, operation, *options = shlex.split(made(name, limit=1e9))
+@cache
+def operation_shape(service: str, operation: str) -> Any:
+    """What an operation of the CLI takes, whose names are those of botocore's models."""
+    model = SERVICE_MODELS.get_service_model(service)
+    names = (name for name in model.operation_names if xform_name(name, "-") == operation)
+    return model.operation_model(next(names)).input_shape
+
+
+@each_service
+def test_a_command_is_an_aws_operation(service: Service) -> None:
+    for signal in service.signals.values():
+        if signal.command or (signal.quota and signal.kind is LimitKind.QUOTA):
+            check_command(made(signal.id, limit=1e9))
+
+
+def check_command(command: str) -> None:
+    """Check that the names of operation and options are AWS's."""
+    aws, service, operation, *options = shlex.split(command)
     assert aws == "aws"
-    model = AWS.get_service_model(service)
-    shape = next(
-        model.operation_model(one).input_shape
-        for one in model.operation_names
-        if xform_name(one, "-") == operation
-    )
+    shape = operation_shape(service, operation)
     assert shape is not None
     given = values_by_option(options)
     assert given.pop("--region") == ["eu-west-1"]
     known = {f"--{xform_name(member, '-')}" for member in shape.members}
-    assert set(given) <= known
+    assert set(given) <= known, command
     assert {f"--{xform_name(one, '-')}" for one in shape.required_members} <= set(given)
 
 
