@@ -34,17 +34,16 @@ class DeclaredScan:
         self._declaration, self._group, self.__name__ = declaration, group, group.name
 
     async def __call__(self, aws: Aws) -> AsyncIterator[Observed]:
-        """Yield the series of the group. Raises, at the end, the errors that kept kinds from being listed.
+        """Yield the series of the group.
 
-        Several errors are raised as an ExceptionGroup. The error of one resource is reported by `aws.map`.
+        Raises ExceptionGroup, at the end, with the errors that kept kinds from being listed. The error of one
+        resource is reported by `aws.map`.
         """
         run = _Run(self._declaration, self._group, aws)
         async for observed in run.series():
             yield observed
         if run.errors:
-            raise (
-                run.errors[0] if len(run.errors) == 1 else ExceptionGroup("several reads failed", run.errors)
-            )
+            raise ExceptionGroup("not all could be listed", run.errors)
 
 
 @dataclass
