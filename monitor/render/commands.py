@@ -33,8 +33,9 @@ def increase_command(
 ) -> str | None:
     """Return the command that raises the limit of a series.
 
-    in_force: the limit that the utilization refers to; None for the one read last. Returns None when no
-    command is known, or the utilization is not above the band.
+    in_force: the limit that the utilization refers to; None for the one read last. saturated: demand is
+    throttled. Returns None when no command is known, or neither is the utilization above the band nor demand
+    throttled.
     """
     limit, band = series.settings.limit, series.settings.band
     command = signal.command or _quota_command(signal)

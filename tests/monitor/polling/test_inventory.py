@@ -450,10 +450,10 @@ async def test_a_resource_that_is_gone_is_not_taken_for_one_of_another_kind_with
                 raise ResourceNotFoundError(response, "DescribeStreamSummary")
 
         looks.append(1)
-        yield Observed(signal="efo_read_bytes", resource=consumer, usage=1.0)
+        for one in (consumer, stream.child("shard", "shard-1")):
+            yield Observed(signal="efo_read_bytes", resource=one, usage=1.0)
         async for _ in aws.map(["orders"], ask, lambda _: stream):
-            for one in (stream, stream.child("shard", "shard-1")):
-                yield Observed(signal="shard_write_bytes", resource=one, usage=1.0)
+            yield Observed(signal="shard_write_bytes", resource=stream, usage=1.0)
 
     looks: list[int] = []
     world = World(**NO_QUOTAS)

@@ -12,7 +12,7 @@ from collectors.kinesis import MIB
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
 from monitor.render.commands import increase_command
-from rules.limits import Band, Limit, LimitKind, LimitSource, Service
+from rules.limits import Band, Limit, LimitKind, LimitSource, RemedyCommand, Service
 from tests.fake_aws import SERVICE_MODELS
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, RULING, add, key
 from tests.registries import REGISTRY, each_service
@@ -114,6 +114,14 @@ def test_the_limit_in_force_is_the_basis() -> None:
 @pytest.mark.parametrize("used", [None, 0.0, 0.5, 0.7])
 def test_no_command_without_need(used: float | None) -> None:
     assert made("kinesis.stream_write_bytes", used=used) == ""
+
+
+def test_throttled_demand_needs_a_command_at_any_utilization() -> None:
+    command = RemedyCommand(run="aws kinesis update-stream-mode --stream-arn={stream}")
+    signal = SIGNALS["kinesis.stream_write_bytes"].model_copy(update={"command": command})
+    one = series("kinesis.stream_write_bytes", 1000.0, "orders")
+    assert increase_command(signal, one, 0.1, saturated=True) == command.run.format(stream="orders")
+    assert increase_command(signal, one, 0.1) is None
 
 
 def test_no_command_for_a_limit_that_cannot_be_raised() -> None:
