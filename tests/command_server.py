@@ -90,16 +90,16 @@ class CommandServer:
 
 def run() -> None:
     """Serve; in a fork, run the command."""
-    for module in MODULES.values():
-        import_module(module)
+    for command in MODULES.values():
+        import_module(command.module)
     builtin_registry()
     gc.collect()
     gc.freeze()
-    if command := CommandServer(socket.socket(fileno=int(sys.argv[1]))).serve():
-        os.chdir(command.folder)
+    if line := CommandServer(socket.socket(fileno=int(sys.argv[1]))).serve():
+        os.chdir(line.folder)
         os.environ.clear()
-        os.environ.update(command.environ)
-        sys.argv = ["headroom", *command.arguments]
+        os.environ.update(line.environ)
+        sys.argv = ["headroom", *line.arguments]
         main()
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from monitor.api import client
 from monitor.api.client import DEFAULT_ADDRESS, quote_segment
 from monitor.cli.exit_codes import FAILED, REJECTED
-from monitor.cli.lazy_group import LazyGroup
+from monitor.cli.lazy_group import LazyCommand, LazyGroup
 from monitor.cli.options import Address
 from monitor.lib.current_user import current_user
 from monitor.lib.text import escape_unprintable
@@ -22,7 +22,12 @@ from monitor.render.text import HANDLING_TEXTS
 class AlertCommands(LazyGroup):
     """The commands below, which ask a running Headroom, and the one that needs the configuration."""
 
-    modules: ClassVar = {"test-receiver": "monitor.cli.test_receiver"}
+    modules: ClassVar = {
+        "test-receiver": LazyCommand(
+            "monitor.cli.test_receiver",
+            "Send a test alert and its resolution to a receiver; exit with 1 when that fails.",
+        )
+    }
 
 
 app = typer.Typer(

@@ -3,19 +3,27 @@
 import gc
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 
+class LazyCommand(NamedTuple):
+    """A command, or a group of commands. module: holds it as `app`. summary: how its own help begins."""
+
+    module: str
+    summary: str
+
+
 class LazyGroup(TyperGroup):
-    """A group with further commands, each in a module as `app`, that is imported when the command is used.
+    """A group with further commands, which are imported when they are used, and not to list them.
 
     modules: by the names of the commands, in the order of the help.
     """
 
-    modules: ClassVar[Mapping[str, str]] = {}
+    modules: ClassVar[Mapping[str, LazyCommand]] = {}
+    _shows_summaries = False
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names, in the order of the help."""
@@ -25,9 +33,19 @@ class LazyGroup(TyperGroup):
         """Import a command; None if there is none of this name."""
         if cmd_name not in self.modules:
             return super().get_command(ctx, cmd_name)
-        command = get_command(_import_module(self.modules[cmd_name]).app)
+        if self._shows_summaries:
+            return TyperCommand(cmd_name, help=self.modules[cmd_name].summary)
+        command = get_command(_import_module(self.modules[cmd_name].module).app)
         command.name = cmd_name
         return command
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help of the group, with the summaries of its commands."""
+        self._shows_summaries = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._shows_summaries = False
 
 
 def _import_module(name: str) -> Any:

@@ -5,22 +5,46 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.lazy_group import LazyGroup
+from monitor.cli.lazy_group import LazyCommand, LazyGroup
 from monitor.lib.telemetry import VERSION
 
 MODULES = {
-    "check": "monitor.cli.check",
-    "report": "monitor.cli.report",
-    "catalogue": "monitor.cli.catalogue",
-    "iam-policy": "monitor.cli.iam_policy",
-    "serve": "monitor.cli.serve",
-    "demo": "monitor.cli.demo",
-    "top": "monitor.cli.top",
-    "healthcheck": "monitor.cli.healthcheck",
-    "config": "monitor.cli.config",
-    "dashboards": "monitor.cli.dashboards",
-    "alerts": "monitor.cli.alerts",
-    "stream": "monitor.cli.stream",
+    "check": LazyCommand(
+        "monitor.cli.check",
+        "Read all configured accounts once and print every series, the most urgent first.",
+    ),
+    "report": LazyCommand(
+        "monitor.cli.report", "Read all configured accounts once and write a report to share."
+    ),
+    "catalogue": LazyCommand(
+        "monitor.cli.catalogue", "List every signal with its default limit, remedy and documentation."
+    ),
+    "iam-policy": LazyCommand(
+        "monitor.cli.iam_policy", "Print the least-privilege IAM policy for the configured services."
+    ),
+    "serve": LazyCommand(
+        "monitor.cli.serve", "Run the monitor until SIGINT or SIGTERM. SIGHUP reloads the configuration."
+    ),
+    "demo": LazyCommand(
+        "monitor.cli.demo", "Run Headroom against a simulated AWS on loopback. Needs no AWS account."
+    ),
+    "top": LazyCommand(
+        "monitor.cli.top",
+        "Show a running Headroom in the terminal, live: sort, filter, open a series, acknowledge, silence.",
+    ),
+    "healthcheck": LazyCommand(
+        "monitor.cli.healthcheck", "Probe a running Headroom; exits with 0 when it is healthy, else with 1."
+    ),
+    "config": LazyCommand("monitor.cli.config", "Validate or explain the configuration file."),
+    "dashboards": LazyCommand(
+        "monitor.cli.dashboards", "Generate alerting rules, dashboards and the runbook from the catalogue."
+    ),
+    "alerts": LazyCommand(
+        "monitor.cli.alerts", "List, acknowledge and silence alerts of a running Headroom."
+    ),
+    "stream": LazyCommand(
+        "monitor.cli.stream", "Set up CloudWatch metric streams, and list what could not be decoded."
+    ),
 }
 
 

@@ -62,6 +62,21 @@ def test_a_group_of_commands_lists_them(group: tuple[str, ...]) -> None:
     assert {*listed} == {*known}
 
 
+def lazy_commands(group: Any) -> Iterator[tuple[str, str]]:
+    """Yield the summary of each command that is imported when it is used, and its own help."""
+    for name, lazy in getattr(group, "modules", {}).items():
+        command = group.get_command(None, name)
+        yield lazy.summary, command.help
+        yield from lazy_commands(command)
+
+
+def test_the_list_of_commands_says_what_their_own_help_begins_with() -> None:
+    found = [*lazy_commands(get_command(app))]
+    assert len(found) > 12
+    firsts = [" ".join(own.partition("\n\n")[0].split()) for _, own in found]
+    assert [summary for summary, _ in found] == firsts
+
+
 def test_without_a_command_it_shows_the_help() -> None:
     assert "Usage: " in headroom().output
 
@@ -253,15 +268,27 @@ def test_a_health_check_asks_the_address_itself_and_never_a_proxy(
     assert len(result.stderr.splitlines()) == code
 
 
-def printed_at_exit(script: str, *arguments: str) -> str:
-    """Run `headroom` in a new process without a server; return what a script that it runs last prints."""
+def run_before_exit(script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run `headroom` in a new process, which runs a script last."""
     code = (
         f"import atexit; atexit.register(exec, {script!r}, {{}}); from monitor.cli.main import main; main()"
     )
     command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+
+def printed_at_exit(script: str, *arguments: str) -> str:
+    """Run `headroom` in a new process without a server; return what a script that it runs last prints."""
+    done = run_before_exit(script, *arguments)
     assert "refused" in done.stderr, done.stderr
     return done.stdout.strip()
+
+
+def test_the_help_imports_no_command() -> None:
+    script = "import sys; print(*(one for one in sys.modules if one.startswith('monitor.cli.')))"
+    done = run_before_exit(script, "--help")
+    assert " serve " in done.stdout
+    assert {*done.stdout.splitlines()[-1].split()} == {"monitor.cli.main", "monitor.cli.lazy_group"}
 
 
 def test_the_health_check_imports_nothing_of_the_server() -> None:
