@@ -16,6 +16,8 @@ ACCOUNTS = ("111111111111", "222222222222", "333333333333")
 SEEN = "eu-west-1"
 DENIED = [f"ap-south-{number}" for number in range(1, 15)]
 SHORT = ("list_queues", "list_buckets", "describe_account_limits", "describe_auto_scaling_groups")
+# As many as the summary of an alert can name.
+SERVICES = ("alb", "apigateway", "autoscaling", "dynamodb", "kinesis", "lambda", "s3", "sqs")
 ROUTES = {"receiver": "pager"}  # as a user has them: gathered, grouped and repeated as usual
 
 
@@ -24,7 +26,7 @@ async def refusals() -> Mapping[str, Sequence[Failure]]:
     answers: dict[str, Any] = {method: denied(method, "AccessDenied") for method in SHORT}
     aws = FakeAws(**answers)
     inventory = inventory_of(aws.cell, Fleet())
-    for collector in REGISTRY.collectors:
+    for collector in REGISTRY.collectors_of(SERVICES):
         await inventory.run(collector)
     failures = {name: outcome.failures for name, outcome in inventory.statuses.items()}
     return {**failures, METRICS: (Failure("GetMetricData", "", "AccessDenied", "not authorized"),)}
@@ -35,7 +37,7 @@ def denied_cells(refused: Mapping[str, Sequence[Failure]]) -> SimulatedCells:
     return SimulatedCells(
         ACCOUNTS,
         [SEEN, *DENIED],
-        REGISTRY.service_names,
+        SERVICES,
         lambda account, region, service: () if region == SEEN else refused[service],
     )
 
