@@ -366,6 +366,18 @@ class Aws(Protocol):
         """The object of this class that all scans of the account and region share; created at first use."""
         ...
 
+    def found_resource(self) -> None:
+        """Record that the service has a resource here."""
+        ...
+
+    async def is_in_use(self) -> bool:
+        """Return whether the service has a resource here, or may have; for a scan that has listed all.
+
+        Waits until another scan of the service has found one, or none has. What is not in use needs no calls
+        for the whole account and has no series.
+        """
+        ...
+
     @property
     def not_found(self) -> Set[TypedPath]:
         """The kinds and paths of the resources that `map` found to be deleted after they were listed."""

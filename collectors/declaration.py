@@ -241,6 +241,11 @@ class Declaration(DeclarationModel):
         parent = self.resources[kind].parent
         return (*(self.lineage(parent) if parent else ()), kind)
 
+    @property
+    def lists_resources(self) -> bool:
+        """Whether it has kinds of resources, by which it is known whether the service is in use."""
+        return bool(self.resources.keys() - {ACCOUNT_KIND})
+
     def calls(self) -> Iterator[tuple[str, CallDeclaration | ListDeclaration]]:
         """Yield every call with the place where it is declared."""
         for kind, resource in self.resources.items():

@@ -4,6 +4,7 @@ A scan lists the resources of each kind of its group, makes the calls that their
 signals: expressions over facts and metrics.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any
 from collectors.base import Aws, Observed
 from collectors.declaration import (
     ACCOUNT_KIND,
+    CELL_NAMES,
     CallDeclaration,
     Declaration,
     ResourceDeclaration,
@@ -56,6 +58,8 @@ class _Run:
     errors: list[Exception] = field(default_factory=list)
     resources: FoundResources = field(init=False)
     _calls: DeclaredCalls = field(init=False)
+    _account_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _account_described: bool = False
     _nodes: dict[str, list[Node]] = field(default_factory=dict)  # by kind, those that are needed later
     _seen: set[tuple[str, ResourcePath]] = field(default_factory=set)
 
@@ -65,16 +69,27 @@ class _Run:
 
     async def series(self) -> AsyncIterator[Observed]:
         """Yield all series; those that need no kind listed later as soon as their resource is described."""
-        await self._describe_account()
         for kind in self.group.kinds:
             async for observed in self._immediate_series(kind):
                 yield observed
+        if self.errors:
+            self.aws.found_resource()  # which cannot be ruled out
+        if self.declaration.lists_resources and not await self.aws.is_in_use():
+            return
+        await self._describe_account()
         self._nodes[ACCOUNT_KIND] = [self.resources.account]
         for kind in (ACCOUNT_KIND, *self.group.kinds):
             async for observed in self._deferred_series(kind):
                 yield observed
 
     async def _describe_account(self) -> None:
+        """Describe the whole account, once."""
+        async with self._account_lock:
+            if not self._account_described:
+                self._account_described = True
+                await self._call_for_account()
+
+    async def _call_for_account(self) -> None:
         """Make the calls for the whole account; one that fails is reported, and its facts are unknown."""
         account, declared = self.resources.account, self.declaration.resources.get(ACCOUNT_KIND)
         if not declared:
@@ -134,6 +149,7 @@ class _Run:
                 yield observed
 
     def _keep(self, node: Node) -> None:
+        self.aws.found_resource()
         self.resources.add(node)
         if self.group.is_needed_later(node.kind):
             self._nodes.setdefault(node.kind, []).append(node)
@@ -144,6 +160,7 @@ class _Run:
         batches = [call for call in declared.calls if call.batch]
         size = max((call.batch for call in batches if call.batch), default=1)
         async for chunk in _chunks(self._items(kind), size):
+            await self._describe_account()
             nodes = [self._new_node(kind, found) for found in chunk] if batches else []
             for call in batches:
                 await self._calls.read_batches(call, [self._scope(node) for node in nodes if node])
@@ -179,6 +196,8 @@ class _Run:
     async def _top_level(self, declared: ResourceDeclaration) -> AsyncIterator[Found]:
         """Yield the items of a kind that is no part of another."""
         assert declared.list  # as for every kind but the whole account
+        if needed_names(declared.list) - CELL_NAMES:
+            await self._describe_account()
         async for item in self._calls.items(declared.list, self._scope(self.resources.account)):
             yield self.resources.account, item
 

@@ -13,6 +13,7 @@ from monitor.aws.failure import (
     failure_from,
 )
 from monitor.aws.partitions import partition_of
+from monitor.aws.service_use import ServiceUse
 from monitor.lib.concurrent_map import concurrent_map
 from rules.limits import Quota
 
@@ -30,6 +31,7 @@ class Scan:
     service: of the collector; the metrics that the scan requests are counted for it. not_found: the kinds
     and paths of resources that were deleted after they were listed.
     includes, declared_quotas, quota_services_in_use: see `collectors.base.Aws`.
+    use: of the service, shared by its scans; None: it is in use.
     """
 
     cell: Cell
@@ -39,6 +41,8 @@ class Scan:
     includes: Callable[[str, Resource], bool] = lambda signal, resource: True
     declared_quotas: Set[Quota] = frozenset()
     quota_services_in_use: Set[str] = frozenset()
+    use: ServiceUse | None = None
+    _has_listed: bool = field(default=False, init=False)
 
     @property
     def account(self) -> str:
@@ -69,6 +73,24 @@ class Scan:
         """The object of a class that the scans of the cell share; created at first use."""
         state: State = self.cell.collector_states.setdefault(kind, kind())
         return state
+
+    def found_resource(self) -> None:
+        """Record that the service has a resource here."""
+        if self.use:
+            self.use.found()
+
+    async def is_in_use(self) -> bool:
+        """Return whether the service has a resource here, or may have, as a list failed."""
+        self.end_lists()
+        return await self.use.wait() if self.use else True
+
+    def end_lists(self) -> None:
+        """Record that the scan has listed all, if it has not yet. A failure may hide a resource."""
+        if self.use and not self._has_listed:
+            self._has_listed = True
+            if self.failures:
+                self.use.found()
+            self.use.end_lists()
 
     async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
         """Make one call; the metrics of a GetMetricData are counted for `service`."""

@@ -39,6 +39,13 @@ class StoryAws:
         """Return true: the demo excludes nothing."""
         return True
 
+    def found_resource(self) -> None:
+        """Do nothing: every service of the demo is in use."""
+
+    async def is_in_use(self) -> bool:
+        """Return true: every service of the demo is in use."""
+        return True
+
     def state(self, kind: type[State]) -> State:
         """Return the object of a class that the scans share; created at first use."""
         state: State = self._states.setdefault(kind, kind())

@@ -16,6 +16,7 @@ from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.inventory import Inventory
 from monitor.polling.reader import MetricReader
 from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
+from monitor.polling.unused_service import UnusedService
 
 MAX_REQUESTED_INVENTORIES = 16  # services that may be queued for an unscheduled inventory
 
@@ -47,6 +48,7 @@ class CellWatcher:
         self._poll_lock, self._poll_requested = asyncio.Lock(), asyncio.Event()
         self._quotas_requested = asyncio.Event()
         self._inventory_locks = {service: asyncio.Lock() for service in self.services}
+        self._unused = {service: UnusedService() for service in self.services}
 
     async def run_inventory(self) -> None:
         """Run one inventory of all services concurrently, and read the tags of their resources and quotas."""
@@ -65,9 +67,17 @@ class CellWatcher:
         try:
             async with self._inventory_locks[collector.service]:
                 status = await self.inventory.run(collector)
+            is_unused = not (self.inventory.found[collector.service] or status.failures)
+            self._unused[collector.service].record(is_unused, asyncio.get_running_loop().time())
             self._schedule_confirmation(status, partial(self._request_confirmation, collector.service))
         finally:
             self._mark_inventoried(collector.service)
+
+    async def _inventory_on_schedule(self, collector: Collector, interval: float) -> None:
+        """Run the inventory of a service, unless nothing was found and it is too early to look again."""
+        now = asyncio.get_running_loop().time()
+        if self._unused[collector.service].is_due(now, interval):
+            await self._inventory_service(collector)
 
     def _mark_inventoried(self, service: str) -> None:
         if service in self._not_inventoried:
@@ -189,7 +199,8 @@ class CellWatcher:
         name, telemetry = "/".join(self.cell.key), self._telemetry
         inventories: dict[str, Callable[[], Awaitable[None]]] = {TAGS: self._read_tags}
         inventories |= {
-            collector.service: partial(self._inventory_service, collector) for collector in self._collectors
+            collector.service: partial(self._inventory_on_schedule, collector, config.inventory_interval)
+            for collector in self._collectors
         }
         async with asyncio.TaskGroup() as loops:
             for service, run in inventories.items():

@@ -16,6 +16,7 @@ from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.run_status import RunStatus
 from monitor.aws.scan import Scan
+from monitor.aws.service_use import ServiceUse
 from monitor.aws.status import TAGS
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
@@ -114,8 +115,9 @@ class Inventory:
         status = self.statuses.setdefault(collector.service, RunStatus())
         status.started_at, self.found[collector.service] = time.time(), 0
         quotas, failures = self.registry.quotas([collector.service]), list[Failure]()
-        await self.quotas.wait_until_read(quotas)
-        for result in await asyncio.gather(*(self._scan(collector, scan) for scan in collector.scans)):
+        use = ServiceUse(len(collector.scans))
+        scans = (self._scan(collector, scan, use, quotas) for scan in collector.scans)
+        for result in await asyncio.gather(*scans):
             await self._drop_missing(result)
             failures += result.failures
         now, (new, standing) = time.time(), self._quota_failures(collector.service, quotas)
@@ -153,18 +155,23 @@ class Inventory:
         new = [failed.failure for failed in failures if failed.reading > reported]
         return new, [failed.failure for failed in failures if failed.reading <= reported]
 
-    async def _scan(self, collector: Collector, function: ScanFunction) -> ScanResult:
+    async def _scan(
+        self, collector: Collector, function: ScanFunction, use: ServiceUse, quotas: Set[Quota]
+    ) -> ScanResult:
         scan = Scan(
             self.cell,
             collector.service,
             includes=partial(self._includes, collector.service),
             declared_quotas=self._declared_quotas,
             quota_services_in_use=self._quota_services_in_use(),
+            use=use,
         )
         source = collector.service, function.__name__
         result = ScanResult(source, time.time(), scan.failures, scan.not_found)
         try:
             async for observed in function(scan):
+                if not result.keys:
+                    await self.quotas.wait_until_read(quotas)
                 if key := self._register(collector, observed, result):
                     self.found[collector.service] += key not in result.keys
                     result.keys.add(key)
@@ -173,6 +180,8 @@ class Inventory:
             result.is_complete = True
         except Exception as error:  # of AWS or of an unexpected response; other scans go on
             result.failures += map(failure_from, _errors_in(error))
+        finally:
+            scan.end_lists()
         return result
 
     def _quota_services_in_use(self) -> Set[str]:

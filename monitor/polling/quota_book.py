@@ -43,15 +43,24 @@ class QuotaBook:
     """The quotas of one cell, read in bulk and seldom.
 
     quotas: those that are read. interval: seconds from one reading of a service code to the next; one that
-    failed is due at once. A value stays known until a later one is read.
+    failed is due at once. A value stays known until a later one is read. on_demand: a service code is read
+    once an inventory waits for it, as a service that is not in use needs no quotas.
     requests: the pending requests for an increase; None while they are unknown.
     """
 
-    def __init__(self, cell: Cell, quotas: Iterable[Quota], interval: float = QUOTA_INTERVAL) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        quotas: Iterable[Quota],
+        interval: float = QUOTA_INTERVAL,
+        on_demand: bool = False,
+    ) -> None:
         self._cell, self._interval = cell, interval
         self._quotas: dict[str, set[Quota]] = {}
         for quota in quotas:
             self._quotas.setdefault(quota.service, set()).add(quota)
+        # The service codes that are read, in order.
+        self._wanted: dict[str, None] = {} if on_demand else dict.fromkeys(self._quotas)
         self._known: dict[Quota, KnownQuota] = {}
         self._failures: dict[Quota, QuotaFailure] = {}
         self._last: dict[str, LastReading] = {}  # by service code
@@ -59,6 +68,7 @@ class QuotaBook:
         self._readings = 0
         self.requests: Mapping[Quota, QuotaRequest] | None = None
         self._requests_read_at: float | None = None
+        self._requests_lock = asyncio.Lock()
         self._requests_failure: Failure | None = None
 
     def known(self, quota: Quota) -> KnownQuota | None:
@@ -77,11 +87,14 @@ class QuotaBook:
     async def wait_until_read(self, quotas: Iterable[Quota]) -> None:
         """Wait until these quotas were read once, or could not be; read them if nobody does."""
         service_codes = {quota.service for quota in quotas} & self._quotas.keys() - self._last.keys()
+        if service_codes - self._wanted.keys():
+            self._wanted |= dict.fromkeys(service_codes)
+            await self._read_requests()
         await asyncio.gather(*map(self._read_if_due, service_codes))
 
     async def read(self) -> None:
         """Read what is due: the service codes, each in a few calls, and the pending requests."""
-        await asyncio.gather(self._read_requests(), *map(self._read_if_due, tuple(self._quotas)))
+        await asyncio.gather(self._read_requests(), *map(self._read_if_due, tuple(self._wanted)))
 
     def _is_due(self, service_code: str) -> bool:
         last = self._last.get(service_code)
@@ -116,8 +129,11 @@ class QuotaBook:
 
     async def _read_requests(self) -> None:
         """Read the pending requests if they are due. A failure costs only what is known of them."""
-        if not self._quotas or not self._is_old(self._requests_read_at):
-            return
+        async with self._requests_lock:
+            if self._wanted and self._is_old(self._requests_read_at):
+                await self._list_requests()
+
+    async def _list_requests(self) -> None:
         started_at = asyncio.get_running_loop().time()
         requests: dict[Quota, QuotaRequest] = {}
         try:

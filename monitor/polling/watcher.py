@@ -142,7 +142,7 @@ class Watcher:
     def _add_cell(self, account: Account, cell: Cell) -> CellWatcher:
         collectors = self._collectors(account, cell)
         wanted = self.registry.quotas(collector.service for collector in collectors)
-        quotas = QuotaBook(cell, wanted, self.timings.quota_interval)
+        quotas = QuotaBook(cell, wanted, self.timings.quota_interval, on_demand=True)
         inventory = Inventory(cell, self.fleet, self.config, self.registry, quotas, account.name or "")
         inventory.discovered |= self.inherited.get(cell.key, {})
         reader = MetricReader(cell, self.fleet, self._owners, self.polled)

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
+from collectors.base import Aws, Observed
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.polling.cell_watcher import CellWatcher
@@ -16,18 +18,23 @@ from tests.monitor.polling.inventories import collector
 from tests.monitor.polling.service_quotas import GET, HISTORY, LIST, THROTTLED, ServiceQuotas
 from tests.quick_loop import run
 from tests.registries import OWNERS, REGISTRY
+from tests.resources import resource as of
 from tests.telemetries import Telemetries
 
 DENIED = "AccessDeniedException"
 QUOTAS = REGISTRY.quotas(["sqs"])  # one
 
 
+async def queue(aws: Aws) -> AsyncIterator[Observed]:
+    yield Observed(signal="standard_in_flight", resource=of("jobs"), usage=1.0)
+
+
 def watcher(service: ServiceQuotas, timings: PollingTimings = DEFAULT_TIMINGS) -> tuple[CellWatcher, FakeAws]:
-    """A watcher of a cell that has quotas, and neither resources nor metrics."""
+    """A watcher of a cell that has quotas, a queue, and no metrics."""
     aws, fleet = FakeAws(**service.answers), Fleet()
     inventory = Inventory(aws.cell, fleet, Config(), REGISTRY, QuotaBook(aws.cell, QUOTAS))
     reader, telemetry = MetricReader(aws.cell, fleet, OWNERS), Telemetries().process
-    return CellWatcher(inventory, reader, [collector(service="sqs")], telemetry, timings), aws
+    return CellWatcher(inventory, reader, [collector(queue, service="sqs")], telemetry, timings), aws
 
 
 def calls_within(

@@ -1,0 +1,157 @@
+"""A service without resources: it costs its lists, ever more rarely, and has no series."""
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from collectors.base import Collector
+from collectors.declaration_file import parse_declaration
+from collectors.declared import collector_of
+from collectors.registry import build_registry
+from monitor.config.config import Config
+from monitor.fleet.fleet import Fleet
+from monitor.polling.cell_watcher import CellWatcher
+from monitor.polling.inventory import Inventory
+from monitor.polling.quota_book import QuotaBook
+from monitor.polling.reader import MetricReader
+from monitor.polling.unused_service import UnusedService
+from rules.limits import Quota, Service
+from tests.fake_aws import FakeAws, denied
+from tests.monitor.polling.service_quotas import LIST, ServiceQuotas
+from tests.quick_loop import run
+from tests.registries import OWNERS
+from tests.telemetries import Telemetries
+
+QUOTA = Quota(service="rds", code="L-7B6409FD")
+DECLARATION = """
+service: ours
+namespace: AWS/RDS
+metrics:
+  Calls: {stat: Sum}
+resources:
+  account:
+    calls:
+      - {call: rds.DescribeAccountAttributes, facts: {quotas: AccountQuotas}}
+  instance:
+    list: {call: rds.DescribeDBInstances, items: DBInstances}
+    id: DBInstanceIdentifier
+  cluster:
+    list: {call: rds.DescribeDBClusters, items: DBClusters}
+    id: DBClusterIdentifier
+signals:
+  instances: {usage: count(instance)}
+  clusters: {usage: count(cluster)}
+  calls: {usage: rate(Calls)}
+  known: {usage: 1, when: quotas}
+"""
+COLLECTOR = collector_of(parse_declaration(DECLARATION.encode(), "ours.yaml"))
+
+
+def entry() -> Service:
+    """The signals of the declaration, each with a quota."""
+    signal = {
+        "title": "A",
+        "unit": "items",
+        "kind": "quota",
+        "quota": QUOTA.model_dump(),
+        "why": "It is full.",
+        "saturation": "It is not counted.",
+        "remedy": ["Delete some."],
+        "docs": ["https://docs.aws.amazon.com/own/"],
+    }
+    names = ("instances", "clusters", "calls", "known")
+    return Service.model_validate(
+        {"service": "ours", "title": "Ours", "signals": dict.fromkeys(names, signal)}
+    )
+
+
+class World:
+    """A cell, its inventory, and the watcher of the declared service."""
+
+    def __init__(self, instances: Any = (), clusters: Any = ()) -> None:
+        self.aws = FakeAws(
+            describe_db_instances=_found("DBInstances", "DBInstanceIdentifier", instances),
+            describe_db_clusters=_found("DBClusters", "DBClusterIdentifier", clusters),
+            describe_account_attributes={"AccountQuotas": [{}]},
+            **ServiceQuotas({QUOTA: 40.0}).answers,
+        )
+        self.fleet, registry = Fleet(), build_registry([COLLECTOR], [entry()])
+        quotas = QuotaBook(self.aws.cell, [QUOTA], on_demand=True)
+        self.inventory = Inventory(self.aws.cell, self.fleet, Config(), registry, quotas)
+
+    async def look(self, collector: Collector = COLLECTOR) -> Counter[str]:
+        """Run an inventory, and return the calls that it makes."""
+        self.aws.calls.clear()
+        await self.inventory.run(collector)
+        return Counter(call.partition(":")[2] for call in self.aws.calls)
+
+    @property
+    def usages(self) -> dict[str, float]:
+        numbers = {key.signal: series.slot for key, series in self.fleet.series.items()}
+        return {signal: float(self.fleet.limit[slot]) for signal, slot in numbers.items()}
+
+
+def _found(items: str, identity: str, names: Any) -> Any:
+    return names if isinstance(names, Exception) else {items: [{identity: name} for name in names]}
+
+
+LISTS = {"DescribeDBInstances": 1, "DescribeDBClusters": 1}
+
+
+async def test_a_service_without_resources_costs_its_lists_and_has_no_series() -> None:
+    world = World()
+    assert await world.look() == LISTS
+    assert world.usages == {}
+    assert world.inventory.statuses["ours"].failures == ()
+
+
+async def test_one_resource_of_any_kind_brings_all_its_series() -> None:
+    for world in (World(instances=["a"]), World(clusters=["a"])):
+        calls = await world.look()
+        assert calls["DescribeAccountAttributes"] == 1
+        assert calls[LIST.partition(":")[2]] == 1
+        assert world.usages == dict.fromkeys(("instances", "clusters", "calls", "known"), 40.0)
+
+
+async def test_a_list_that_fails_may_hide_a_resource() -> None:
+    world = World(instances=denied())
+    assert (await world.look())["DescribeAccountAttributes"] == 1
+    assert {"clusters", "calls"} <= world.usages.keys()
+
+
+async def test_the_series_of_a_service_go_with_its_last_resource() -> None:
+    world = World(instances=["a"])
+    await world.look()
+    world.aws.answers["describe_db_instances"] = {"DBInstances": []}
+    await world.look()
+    assert world.usages == {}
+
+
+def test_what_is_unused_is_listed_ever_more_rarely_and_on_request() -> None:
+    async def listed(hours: float, **found: Any) -> int:
+        world, telemetry = World(**found), Telemetries().process
+        reader = MetricReader(world.aws.cell, world.fleet, OWNERS)
+        watcher = CellWatcher(world.inventory, reader, [COLLECTOR], telemetry)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(hours * 3600):
+                await watcher.run(Config())
+        return world.aws.calls.count("rds:DescribeDBInstances")
+
+    assert run(listed(24, instances=["a"])) > 140
+    assert 6 <= run(listed(24)) <= 10
+
+
+@pytest.mark.parametrize(
+    ("empty_runs", "minutes"), [(1, 20), (2, 40), (3, 80), (5, 320), (6, 360), (99, 360)]
+)
+def test_the_interval_doubles_up_to_six_hours(empty_runs: int, minutes: int) -> None:
+    service = UnusedService()
+    for _ in range(empty_runs):
+        service.record(is_unused=True, now=0.0)
+    assert not service.is_due((minutes - 6) * 60.0, 600.0)
+    assert service.is_due(minutes * 60.0, 600.0)
+    service.record(is_unused=False, now=1e6)
+    assert service.is_due(1e6 + 600, 600.0)
