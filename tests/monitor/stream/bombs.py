@@ -104,7 +104,7 @@ NESTED = part(7, part(1, b"Dimensions") + part(2, filled(b"\x32\x00")[:60_000]))
 BOMBS: Mapping[str, Callable[[], bytes]] = {
     "nothing but zeros": lambda: zipped([b"\0" * MIB] * 70),
     "one stream of gzip after the other": lambda: gzip.compress(b" " * 2**24) * 50,
-    "deep": lambda: zipped([b'{"requestId":"r-1","records":' + b"[" * (60 * MIB)]),
+    "deep": lambda: zipped([b'{"requestId":"r-1","records":', *[b"[" * MIB] * 60]),
     "numbers instead of records": lambda: zipped(
         [b'{"requestId":"r-1","records":[', *[b"1," * MIB] * 30, b"1]}"]
     ),
