@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from collectors.registry import Registry
+from collectors.service_quotas.known_quotas import KnownQuotas
 from monitor.access.service import AccessService
 from monitor.alerting.service import Alerting
 from monitor.api import stream as stream_api
@@ -27,6 +28,7 @@ from monitor.aws.status import MonitorStatus, ReloadStatus
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.cost.telemetry import CostTelemetry
+from monitor.coverage.quota_coverage import Coverage
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
@@ -191,6 +193,7 @@ class App:
             monitor_status=self.status,
             reload=self.reload,
             alerting=self.alerting,
+            coverage=self.coverage,
             stopping=self._stopping,
         )
         web = create_app(state)
@@ -309,6 +312,13 @@ class App:
         """
         was_read = self.judged.is_set() or self.watcher.complete.is_set()
         return was_read or time.monotonic() >= self._push_deadline
+
+    def coverage(self) -> Coverage:
+        """Return copies of what the coverage of quotas is told from."""
+        cells = {key: watcher.cell.collector_states for key, watcher in self.watcher.cells.items()}
+        known = {key: states[KnownQuotas].copy() for key, states in cells.items() if KnownQuotas in states}
+        off = frozenset(signal.id for signal in self.config.signals_off(self._registry))
+        return Coverage(known, self._exposition.snapshot, self._registry, off)
 
     def status(self) -> MonitorStatus:
         """Return a copy of the status of monitoring: cells, accounts, clock and reloads."""

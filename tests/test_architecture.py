@@ -42,15 +42,17 @@ MAY_IMPORT = {
         "cli": "access alerting api app aws collectors config dashboards demo lib notifiers outbound "
         "render report rules schema stream top",
         "demo": "app aws collectors config fleet http lib report rules server stream",
-        "app": "access alerting api aws collectors config cost exposition fleet http lib polling push "
-        "schema server stream web",
+        "app": "access alerting api aws collectors config cost coverage exposition fleet http lib "
+        "polling push schema server stream web",
         "server": "api http lib stream web",
         "top": "alerting api collectors fleet lib notifiers render rules",
         "report": "aws collectors config cost fleet lib polling render rules schema",
         "dashboards": "fleet lib render rules",
         "web": "access alerting api aws collectors cost fleet http lib notifiers render rules schema",
         "polling": "aws collectors config cost fleet lib rules schema",
-        "api": "access alerting aws collectors cost exposition fleet http lib notifiers rules schema stream",
+        "api": "access alerting aws collectors cost coverage exposition fleet http lib notifiers rules "
+        "schema stream",
+        "coverage": "aws collectors fleet rules",
         "config": "access alerting aws collectors lib notifiers push rules schema stream",
         "alerting": "aws collectors fleet lib notifiers outbound rules schema",
         "push": "exposition fleet lib outbound rules schema",

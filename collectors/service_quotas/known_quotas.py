@@ -1,7 +1,7 @@
 """What is known of the quotas of a cell from one scan to the next, and what is due to be read."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from collectors.service_quotas.call_budget import CallBudget
 from collectors.service_quotas.counting import CountGroup
@@ -71,6 +71,10 @@ class KnownQuotas:
     def note(self, name: str, now: float, interval: float = LIST_INTERVAL) -> None:
         """Note that something was read, and is due again after an interval."""
         self._due_at[name] = now + interval
+
+    def copy(self) -> "KnownQuotas":
+        """Return a copy for a thread that reads while scans change this one."""
+        return replace(self, lists=dict(self.lists), counted=dict(self.counted))
 
     @property
     def quotas(self) -> Iterator[ListedQuota]:

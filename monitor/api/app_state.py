@@ -9,6 +9,7 @@ from monitor.access.form_tokens import FormTokenStore, ProcessFormTokenStore
 from monitor.alerting.service import Alerting
 from monitor.aws.status import MonitorStatus
 from monitor.cost.telemetry import CostTelemetry
+from monitor.coverage.quota_coverage import Coverage
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.fleet import Fleet
 from monitor.lib.telemetry import ProcessTelemetry
@@ -33,7 +34,8 @@ class AppState:
     """The state and the functions that the routes of API and pages share.
 
     monitor_status: returns the current status. reload: reads the configuration again; raises ConfigError if
-    it is invalid. stopping: is set when the server must stop.
+    it is invalid. coverage: returns what the coverage of quotas is told from.
+    stopping: is set when the server must stop.
     """
 
     registry: Registry
@@ -44,6 +46,7 @@ class AppState:
     monitor_status: Callable[[], MonitorStatus]
     reload: Callable[[], Awaitable[None]]
     alerting: Alerting
+    coverage: Callable[[], Coverage]
     form_tokens: FormTokenStore = field(default_factory=ProcessFormTokenStore)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     event_timing: EventTiming = field(default_factory=EventTiming)

@@ -19,6 +19,10 @@ MODULES = {
     "catalogue": LazyCommand(
         "monitor.cli.catalogue", "List every signal with its default limit, remedy and documentation."
     ),
+    "coverage": LazyCommand(
+        "monitor.cli.coverage",
+        "List every quota of the services in use: whether a running Headroom watches it, and if not, why.",
+    ),
     "iam-policy": LazyCommand(
         "monitor.cli.iam_policy", "Print the least-privilege IAM policy for the configured services."
     ),

@@ -251,10 +251,11 @@ def write_csv(report: Report, out: TextIO) -> None:
     writer = csv.DictWriter(out, list(FIELDS), lineterminator="\n")
     writer.writeheader()
     for row in report.rows:
-        writer.writerow({name: _in_spreadsheet(value) for name, value in record(row).items()})
+        writer.writerow({name: spreadsheet_cell(value) for name, value in record(row).items()})
 
 
-def _in_spreadsheet(value: object) -> object:
+def spreadsheet_cell(value: object) -> object:
+    """Return a value as CSV contains it: an apostrophe precedes what a spreadsheet would evaluate."""
     if not isinstance(value, str):
         return value
     return ("'" if value.startswith(FORMULA_PREFIXES) else "") + escape_unprintable(value)

@@ -5,6 +5,7 @@ from fastapi.responses import HTMLResponse
 
 from monitor.api.alerts import alerts_router
 from monitor.api.app_state import AppState
+from monitor.api.coverage import coverage_router
 from monitor.api.routes import ERROR_RESPONSES, metrics_router, probes_router, series_router, status_router
 from monitor.http.errors import BodyLimitMiddleware, CsrfMiddleware, install_error_handlers
 from monitor.lib.telemetry import VERSION
@@ -12,6 +13,8 @@ from monitor.stream.firehose import FIREHOSE_PATH
 from monitor.web.api_docs import render_operations
 from monitor.web.router import web_router
 from monitor.web.templating import PAGE_HEADERS
+
+ROUTERS = (web_router, metrics_router, series_router, status_router, coverage_router, probes_router)
 
 
 def create_app(state: AppState) -> FastAPI:
@@ -26,7 +29,7 @@ def create_app(state: AppState) -> FastAPI:
         responses=ERROR_RESPONSES,
     )
     install_error_handlers(app)
-    for create_router in (web_router, metrics_router, series_router, status_router, probes_router):
+    for create_router in ROUTERS:
         app.include_router(create_router(state))
     app.include_router(_docs_router(app))
     app.include_router(alerts_router(state.alerting, state.fleet))

@@ -9,13 +9,16 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from collectors.service_quotas.known_quotas import KnownQuotas
 from monitor.alerting.journal_file import Connect, connect
 from monitor.alerting.service import Alerting
 from monitor.api.app_state import AppState, EventTiming
 from monitor.aws.status import MonitorStatus
 from monitor.config.config import Config
+from monitor.coverage.quota_coverage import Coverage
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import CellKey
 from monitor.server.web_app import create_app
 from tests.monitor.fleet.fleets import ACCOUNT
 from tests.registries import REGISTRY
@@ -32,6 +35,8 @@ class Server:
     status: MonitorStatus = field(default_factory=MonitorStatus)
     reload: Callable[[], Awaitable[None]] | None = None
     reloads: int = 0
+    known_quotas: dict[CellKey, KnownQuotas] = field(default_factory=dict)
+    signals_off: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.exposition = Exposition(self.fleet)
@@ -64,10 +69,14 @@ class Server:
                 monitor_status=lambda: server.status,
                 reload=server.count_reload,
                 alerting=server.alerting,
+                coverage=server.coverage,
                 event_timing=event_timing,
             )
             server.app = create_app(server.state)
             yield server
+
+    def coverage(self) -> Coverage:
+        return Coverage(self.known_quotas, self.exposition.snapshot, REGISTRY, frozenset(self.signals_off))
 
     async def count_reload(self) -> None:
         self.reloads += 1

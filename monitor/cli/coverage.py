@@ -1,0 +1,39 @@
+"""The command `headroom coverage`."""
+
+import sys
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+import typer
+
+from monitor.api.client import DEFAULT_ADDRESS
+from monitor.cli.alerts import request_or_exit
+from monitor.cli.options import Address
+from monitor.report.coverage_formats import FORMATS
+
+Format = Literal["table", "json", "csv", "markdown"]
+State = Literal["watched", "stale", "not_permitted", "not_enabled", "value_only", "no_usage_source"]
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog="Example: headroom coverage --state not_enabled --format csv")
+def coverage(
+    address: Address = DEFAULT_ADDRESS,
+    format: Annotated[Format, typer.Option(help="Output format.")] = "table",
+    state: Annotated[State | None, typer.Option(help="Only quotas in this state.")] = None,
+    service_code: Annotated[str | None, typer.Option(help="Only those of this code, such as ec2.")] = None,
+    account: Annotated[str | None, typer.Option(help="Only those of this account's id.")] = None,
+    region: Annotated[str | None, typer.Option(help="Only those of this region.")] = None,
+) -> None:
+    """List every quota of the services in use: whether a running Headroom watches it, and if not, why.
+
+    Service Quotas is read once a day, and resources are counted little by little: the list is complete an
+    hour after the start.
+    """
+    wanted = {"state": state, "service_code": service_code, "account": account, "region": region}
+    query = urlencode({name: value for name, value in wanted.items() if value})
+    found = request_or_exit(address, "GET", f"/api/v1/coverage{'?' if query else ''}{query}")
+    FORMATS[format](found, sys.stdout)
+    if more := found["total"] - len(found["items"]):
+        typer.echo(f"{more:,} more quotas are not shown: choose an account or a service code", err=True)

@@ -1,0 +1,1 @@
+"""Which quotas of an account are watched, and why others are not."""

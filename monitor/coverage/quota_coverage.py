@@ -1,0 +1,211 @@
+"""The coverage of quotas: each quota of the services in use, whether it is watched, and if not, why."""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from collectors.base import Unobservable
+from collectors.registry import Registry
+from collectors.service_quotas.collector import count_groups
+from collectors.service_quotas.count_file import read_counts
+from collectors.service_quotas.known_quotas import KnownQuotas
+from collectors.service_quotas.quota_list import ListedQuota
+from collectors.service_quotas.usage_series import NOT_ENFORCED
+from monitor.aws.failure import error_code, failure_from
+from monitor.aws.failure_class import FailureClass, classify
+from monitor.fleet.fleet import Series
+from monitor.fleet.key import CellKey, Key
+from monitor.fleet.snapshot import Snapshot
+from rules.band import Zone
+from rules.limits import Quota, Signal
+
+QUOTAS_SERVICE = "quotas"  # whose resources are the quotas
+
+
+class CoverageState(StrEnum):
+    """Whether a quota is watched."""
+
+    WATCHED = "watched"  # a series compares its usage with it
+    STALE = "stale"  # its series has no recent sample, or its count could not be repeated
+    NOT_PERMITTED = "not_permitted"  # AWS denies the calls that tell its usage
+    NOT_ENABLED = "not_enabled"  # a setting of Headroom or of AWS makes it observable
+    VALUE_ONLY = "value_only"  # its value is known, and nothing of it is used, or was not read yet
+    NO_USAGE_SOURCE = "no_usage_source"  # neither AWS nor Headroom tells what is used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaCoverage:
+    """One quota of an account in a region.
+
+    value: the limit in force in AWS's unit; None where AWS does not return it. source: of the value. reason:
+    why it is not watched, as a sentence; empty where it is. enable: the command or the setting that makes it
+    watched; empty where there is none. signals: the ids of the signals that watch it, or could.
+    """
+
+    account: str
+    region: str
+    service_code: str
+    code: str
+    name: str
+    value: float | None
+    source: str
+    adjustable: bool
+    state: CoverageState
+    reason: str = ""
+    enable: str = ""
+    signals: tuple[str, ...] = ()
+
+
+Verdict = tuple[CoverageState, str, str]  # the state, the reason, and what enables it
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaSeries:
+    """A series that a quota limits, as judged last."""
+
+    signal: str
+    zone: Zone
+    unobservable: Unobservable | None
+
+
+SeriesByQuota = Mapping[Quota, Sequence[QuotaSeries]]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the coverage of all accounts and regions is told from.
+
+    known: copies of what is known of the quotas of each. snapshot: the series as judged last. off: signals
+    that are read on request only.
+    """
+
+    known: Mapping[CellKey, KnownQuotas]
+    snapshot: Snapshot
+    registry: Registry
+    off: frozenset[str]
+
+    def quotas(self) -> Iterator[QuotaCoverage]:
+        """Yield the quotas by account, region, service code and code. For a thread: it can take long."""
+        series = series_by_quota(self.snapshot)
+        for cell in sorted(self.known):
+            of_cell = CellCoverage(*cell, self.known[cell], series.get(cell, {}), self.registry, self.off)
+            yield from of_cell.quotas()
+
+
+@dataclass(frozen=True, slots=True)
+class CellCoverage:
+    """What is known of the quotas of one account in one region; `off` as in `Coverage`."""
+
+    account: str
+    region: str
+    known: KnownQuotas
+    series: SeriesByQuota
+    registry: Registry
+    off: Container[str]
+
+    def quotas(self) -> Iterator[QuotaCoverage]:
+        """Yield the quotas of the service codes of which there are series, by service code and code."""
+        signals, failures = _signals_by_quota(self.registry), self._count_failures()
+        in_use = {quota.service for quota in self.series}
+        for service_code in sorted(self.known.lists.keys() & in_use):
+            for listed in sorted(self.known.lists[service_code], key=lambda one: one.quota.code):
+                declared = signals.get(listed.quota, [])
+                yield self._covered(listed, declared, failures.get(listed.quota))
+
+    def _covered(
+        self, listed: ListedQuota, declared: Sequence[str], failure: Exception | None
+    ) -> QuotaCoverage:
+        series = self.series.get(listed.quota, ())
+        state, reason, enable = (
+            _verdict_of_series(series) if series else self._verdict_without(listed, declared, failure)
+        )
+        return QuotaCoverage(
+            account=self.account,
+            region=self.region,
+            service_code=listed.quota.service,
+            code=listed.quota.code,
+            name=listed.name,
+            value=listed.value,
+            source=listed.source,
+            adjustable=listed.adjustable,
+            state=state,
+            reason=reason,
+            enable=enable,
+            signals=tuple(dict.fromkeys([one.signal for one in series] or declared)),
+        )
+
+    def _count_failures(self) -> Mapping[Quota, Exception]:
+        groups, counted = count_groups(), self.known.counted.items()
+        failed = ((groups[number], one.failure) for number, one in counted if one.failure)
+        return {quota: failure for group, failure in failed for quota in group.counts}
+
+    def _verdict_without(
+        self, listed: ListedQuota, declared: Sequence[str], failure: Exception | None
+    ) -> Verdict:
+        """Return the state of a quota of which there is no series."""
+        if declared:
+            return self._verdict_of_signals(declared)
+        if failure:
+            return _verdict_of_failure(failure)
+        if listed.quota in read_counts():
+            return CoverageState.VALUE_ONLY, "Its resources were not counted yet.", ""
+        if listed.quota.service in NOT_ENFORCED:
+            return CoverageState.NO_USAGE_SOURCE, "AWS enforces another value than this one.", ""
+        if listed.usage:
+            return CoverageState.VALUE_ONLY, "AWS has published no usage in the last two weeks.", ""
+        return CoverageState.NO_USAGE_SOURCE, "AWS publishes no usage of it, and no list counts it.", ""
+
+    def _verdict_of_signals(self, declared: Sequence[str]) -> Verdict:
+        """Return the state of a quota of declared signals without series."""
+        if all(signal in self.off for signal in declared):
+            setting = f"signals: {{enabled: [{', '.join(declared)}]}}"
+            return CoverageState.NOT_ENABLED, "Its signal is read on request only.", setting
+        return CoverageState.VALUE_ONLY, "Nothing was found that uses it.", ""
+
+
+def _signals_by_quota(registry: Registry) -> Mapping[Quota, list[str]]:
+    found: dict[Quota, list[str]] = {}
+    for signal in registry.signals:
+        if signal.quota:
+            found.setdefault(signal.quota, []).append(signal.id)
+    return found
+
+
+def _verdict_of_series(series: Sequence[QuotaSeries]) -> Verdict:
+    """Return the state of a quota by its series: watched if one of them is."""
+    if any(one.zone not in (Zone.STALE, Zone.UNOBSERVABLE) for one in series):
+        return CoverageState.WATCHED, "", ""
+    reasons = [one.unobservable for one in series if one.unobservable]
+    for reason in reasons:
+        if reason.enable_command:
+            return CoverageState.NOT_ENABLED, reason.reason, reason.enable_command
+    if len(reasons) == len(series):
+        return CoverageState.NO_USAGE_SOURCE, reasons[0].reason, ""
+    return CoverageState.STALE, "There is no recent sample of its usage.", ""
+
+
+def _verdict_of_failure(error: Exception) -> Verdict:
+    is_denied = classify(error_code(error)) is FailureClass.DENIED
+    state = CoverageState.NOT_PERMITTED if is_denied else CoverageState.STALE
+    return state, failure_from(error).sentence, ""
+
+
+def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:
+    """Return the series of a snapshot that a quota limits. May take long: not for the event loop."""
+    found: dict[CellKey, dict[Quota, list[QuotaSeries]]] = {}
+    for slot in np.flatnonzero(snapshot.group >= 0).tolist():
+        series: Series = snapshot.series[slot]
+        if quota := quota_of(series.key, series.settings.signal):
+            one = QuotaSeries(series.settings.signal.id, Zone(int(snapshot.zone[slot])), series.unobservable)
+            found.setdefault(series.key.cell, {}).setdefault(quota, []).append(one)
+    return found
+
+
+def quota_of(key: Key, signal: Signal) -> Quota | None:
+    """Return the quota that limits a series; None where nothing but the resource does."""
+    if key.service != QUOTAS_SERVICE:
+        return signal.quota
+    service_code, code = key.subject.path
+    return Quota(service=service_code, code=code)

@@ -1,0 +1,98 @@
+"""The output formats of `headroom coverage`: a table for the terminal, JSON, CSV and Markdown.
+
+Quotas are those of /api/v1/coverage.
+"""
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TextIO
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from monitor.lib.text import escape_unprintable
+from monitor.render.markdown import escape_markdown
+from monitor.report.check_formats import PIPED_WIDTH, spreadsheet_cell
+
+COLUMNS = ("state", "quota", "value", "where", "reason", "enable")
+FIELDS = (
+    "state",
+    "account",
+    "region",
+    "service_code",
+    "code",
+    "name",
+    "value",
+    "source",
+    "adjustable",
+    "signals",
+    "reason",
+    "enable",
+)
+
+CoverageJson = Mapping[str, Any]
+
+
+def cells(quota: CoverageJson) -> tuple[str, ...]:
+    """Return a quota as tables show it, in the order of COLUMNS."""
+    value = quota["value"]
+    return (
+        quota["state"].replace("_", " "),
+        f"{quota['service_code']} {quota['code']} {quota['name']}",
+        "-" if value is None else f"{value:,.12g}",
+        f"{quota['account']}/{quota['region']}",
+        quota["reason"],
+        quota["enable"],
+    )
+
+
+def summary(coverage: CoverageJson) -> str:
+    """Return how many quotas there are, and how many in each state."""
+    if not coverage["total"]:
+        return "No quota of a service in use is known yet."
+    states = (f"{number:,} {state.replace('_', ' ')}" for state, number in coverage["states"].items())
+    return f"{coverage['total']:,} quotas: {', '.join(states)}"
+
+
+def write_table(coverage: CoverageJson, out: TextIO) -> None:
+    """Write the quotas and their numbers as text. Without a terminal, each quota is one line."""
+    console = Console(file=out, highlight=False, soft_wrap=True, width=None if out.isatty() else PIPED_WIDTH)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold", justify="right" if column == "value" else "left")
+    for quota in coverage["items"]:
+        table.add_row(*(Text(escape_unprintable(cell)) for cell in cells(quota)))
+    if coverage["items"]:
+        console.print(table)
+    console.print(Text(summary(coverage)))
+
+
+def write_json(coverage: CoverageJson, out: TextIO) -> None:
+    """Write the document as the API returns it."""
+    out.write(orjson.dumps(coverage, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def write_csv(coverage: CoverageJson, out: TextIO) -> None:
+    """Write one record per quota. An apostrophe precedes what a spreadsheet would evaluate."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(FIELDS)
+    for quota in coverage["items"]:
+        record = {**quota, "signals": " ".join(quota["signals"])}
+        writer.writerow([spreadsheet_cell(record[name]) for name in FIELDS])
+
+
+def write_markdown(coverage: CoverageJson, out: TextIO) -> None:
+    """Write a table and the numbers, for an issue or a chat."""
+    rows: list[Sequence[str]] = [COLUMNS, ["---"] * len(COLUMNS), *map(cells, coverage["items"])]
+    out.writelines(f"| {' | '.join(map(escape_markdown, row))} |\n" for row in rows)
+    out.write(f"\n{escape_markdown(summary(coverage))}\n")
+
+
+FORMATS: Mapping[str, Callable[[CoverageJson, TextIO], None]] = {
+    "table": write_table,
+    "json": write_json,
+    "csv": write_csv,
+    "markdown": write_markdown,
+}

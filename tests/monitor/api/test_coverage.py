@@ -1,0 +1,172 @@
+"""Which quotas are watched, and why others are not."""
+
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from collectors.base import ACCOUNT as WHOLE_ACCOUNT
+from collectors.base import Resource, Unobservable
+from collectors.service_quotas.collector import count_groups
+from collectors.service_quotas.known_quotas import Counted, KnownQuotas
+from collectors.service_quotas.quota_list import ListedQuota, UsageMetric
+from monitor.fleet.fleet import Series
+from monitor.fleet.key import Key
+from rules.band import Zone
+from rules.limits import LimitSource, Quota
+from tests.fake_aws import denied
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, judged
+from tests.monitor.served import Server, answer, refusal
+
+COVERAGE = "/api/v1/coverage"
+CONCURRENCY = Quota(service="lambda", code="L-B99A9384")
+WEB_ACLS, PATTERN_SETS = (Quota(service="wafv2", code=code) for code in ("L-2EC3DE7B", "L-BF0029B0"))
+CONCURRENCY_KEY = Key(ACCOUNT, REGION, "lambda", "account_concurrency", WHOLE_ACCOUNT)
+METRIC = UsageMetric("AWS/Usage", "CallCount", (("Service", "X"),), "")
+
+
+def listed(quota: Quota, value: float | None = 10.0, **fields: Any) -> ListedQuota:
+    usual: dict[str, Any] = {
+        "name": f"Name of {quota.code}",
+        "source": LimitSource.APPLIED,
+        "usage": None,
+        "period": None,
+        "adjustable": True,
+        "is_global": False,
+    }
+    return ListedQuota(quota=quota, value=value, **(usual | fields))
+
+
+def know(server: Server, *quotas: ListedQuota) -> KnownQuotas:
+    """Have quotas of one service code be known in the cell of the tests."""
+    known = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
+    for one in quotas:
+        known.lists[one.quota.service] = (*known.lists.get(one.quota.service, ()), one)
+    return known
+
+
+def watch_count(server: Server, quota: Quota, zone: Zone = Zone.WITHIN) -> Series:
+    """Register the series of a count."""
+    resource = Resource("quota", (quota.service, quota.code), (quota.service, "x"), parent_kinds=("service",))
+    series = add(server.fleet, Key(ACCOUNT, REGION, "quotas", "count", resource), usage=5.0, throttled=None)
+    judged(server.fleet, series, zone, 5.0)
+    return series
+
+
+async def states(server: Server, client: httpx.AsyncClient, **wanted: str) -> dict[str, str]:
+    await server.publish()
+    found = await answer(client, str(httpx.URL(COVERAGE, params=wanted)))
+    return {one["code"]: one["state"] for one in found["items"]}
+
+
+async def one(server: Server, client: httpx.AsyncClient, code: str) -> dict[str, Any]:
+    await server.publish()
+    found = await answer(client, COVERAGE)
+    (item,) = [item for item in found["items"] if item["code"] == code]
+    return dict(item)
+
+
+async def test_a_quota_with_a_judged_series_is_watched(server: Server, client: httpx.AsyncClient) -> None:
+    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
+    know(server, listed(CONCURRENCY))
+    assert await one(server, client, CONCURRENCY.code) == {
+        "account": ACCOUNT,
+        "region": REGION,
+        "service_code": "lambda",
+        "code": CONCURRENCY.code,
+        "name": f"Name of {CONCURRENCY.code}",
+        "value": 10.0,
+        "source": "quota_applied",
+        "adjustable": True,
+        "state": "watched",
+        "reason": "",
+        "enable": "",
+        "signals": ["lambda.account_concurrency"],
+    }
+
+
+async def test_one_judged_series_is_enough(server: Server, client: httpx.AsyncClient) -> None:
+    stale = CONCURRENCY_KEY._replace(service="lambda_edge", signal="concurrency")
+    judged(server.fleet, add(server.fleet, stale), Zone.STALE)
+    know(server, listed(CONCURRENCY))
+    assert (await one(server, client, CONCURRENCY.code))["state"] == "stale"
+    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
+    assert (await one(server, client, CONCURRENCY.code))["state"] == "watched"
+
+
+@pytest.mark.parametrize(("command", "state"), [("aws x", "not_enabled"), (None, "no_usage_source")])
+async def test_what_cannot_be_observed_says_why(
+    server: Server, client: httpx.AsyncClient, command: str | None, state: str
+) -> None:
+    series = add(
+        server.fleet, CONCURRENCY_KEY, usage=Unobservable("no metric tells it", command), throttled=None
+    )
+    judged(server.fleet, series, Zone.UNOBSERVABLE)
+    know(server, listed(CONCURRENCY))
+    found = await one(server, client, CONCURRENCY.code)
+    assert (found["state"], found["reason"], found["enable"]) == (state, "no metric tells it", command or "")
+
+
+async def test_a_signal_that_is_off_says_how_to_enable_it(server: Server, client: httpx.AsyncClient) -> None:
+    watch_count(server, Quota(service="lambda", code="L-00000001"))
+    know(server, listed(CONCURRENCY))
+    assert (await one(server, client, CONCURRENCY.code))["state"] == "value_only"
+    server.signals_off = {"lambda.account_concurrency", "lambda_edge.concurrency", "lambda_edge.request_rate"}
+    found = await one(server, client, CONCURRENCY.code)
+    assert found["state"] == "not_enabled"
+    assert found["enable"].startswith("signals: {enabled: [lambda.account_concurrency, ")
+
+
+async def test_quotas_that_nothing_watches(server: Server, client: httpx.AsyncClient) -> None:
+    watch_count(server, WEB_ACLS)
+    nothing, unused = (Quota(service="wafv2", code=f"L-0000000{n}") for n in (1, 2))
+    know(server, listed(WEB_ACLS), listed(nothing), listed(unused, usage=METRIC), listed(PATTERN_SETS))
+    assert await states(server, client) == {
+        "L-00000001": "no_usage_source",
+        "L-00000002": "value_only",
+        WEB_ACLS.code: "watched",
+        PATTERN_SETS.code: "value_only",
+    }
+
+
+@pytest.mark.parametrize(
+    ("failure", "state"), [(denied("ListRegexPatternSets"), "not_permitted"), (TimeoutError(), "stale")]
+)
+async def test_a_count_that_fails_says_why(
+    server: Server, client: httpx.AsyncClient, failure: Exception, state: str
+) -> None:
+    watch_count(server, WEB_ACLS)
+    known = know(server, listed(WEB_ACLS), listed(PATTERN_SETS))
+    number = next(number for number, group in enumerate(count_groups()) if PATTERN_SETS in group.counts)
+    known.counted[number] = Counted(failure=failure)
+    found = await one(server, client, PATTERN_SETS.code)
+    assert (found["state"], bool(found["reason"])) == (state, True)
+
+
+async def test_services_of_which_there_are_no_series_are_left_out(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    know(server, listed(CONCURRENCY))
+    assert await states(server, client) == {}
+
+
+async def test_what_is_asked_for_is_listed_and_counted(server: Server, client: httpx.AsyncClient) -> None:
+    watch_count(server, WEB_ACLS)
+    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.STALE)
+    know(server, listed(WEB_ACLS), listed(PATTERN_SETS), listed(CONCURRENCY))
+    assert [*await states(server, client, state="stale")] == [CONCURRENCY.code]
+    assert [*await states(server, client, service_code="wafv2")] == [WEB_ACLS.code, PATTERN_SETS.code]
+    assert await states(server, client, account="111111111111") == {}
+    found = await answer(client, f"{COVERAGE}?limit=1")
+    assert (len(found["items"]), found["total"]) == (1, 3)
+    assert found["states"] == {"stale": 1, "watched": 1, "value_only": 1}
+    assert "state" in refusal(await client.get(f"{COVERAGE}?state=green"))
+
+
+async def test_a_value_that_aws_does_not_return_is_null(server: Server, client: httpx.AsyncClient) -> None:
+    watch_count(server, WEB_ACLS)
+    know(server, listed(WEB_ACLS), listed(PATTERN_SETS, value=None, source=LimitSource.DEFAULT))
+    found = await one(server, client, PATTERN_SETS.code)
+    assert (found["value"], found["source"]) == (None, "quota_default")
+    assert np.isfinite((await one(server, client, WEB_ACLS.code))["value"])

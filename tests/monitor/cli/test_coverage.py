@@ -1,0 +1,111 @@
+"""`headroom coverage`, over the answers of an API on loopback."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+from tests.monitor.cli.invocation import headroom
+
+QUOTA: dict[str, Any] = {
+    "account": "123456789012",
+    "region": "eu-west-1",
+    "service_code": "wafv2",
+    "code": "L-2EC3DE7B",
+    "name": "=Web ACLs | regional",
+    "value": 1000.0,
+    "source": "quota_applied",
+    "adjustable": True,
+    "state": "not_enabled",
+    "reason": "Its signal is read on request only.",
+    "enable": "signals: {enabled: [wafv2.acls]}",
+    "signals": ["wafv2.acls", "wafv2.more"],
+}
+UNKNOWN = QUOTA | {
+    "code": "L-00000001",
+    "value": None,
+    "state": "no_usage_source",
+    "enable": "",
+    "signals": [],
+}
+COVERAGE = {"items": [QUOTA, UNKNOWN], "total": 2, "states": {"not_enabled": 1, "no_usage_source": 1}}
+
+
+@contextmanager
+def api(response: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Run an API that gives one response; yield its address and the paths of the requests."""
+    paths: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            body = json.dumps(response).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Log nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}", paths
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def shown(format: str, response: Mapping[str, Any] = COVERAGE) -> str:
+    with api(response) as (address, _):
+        done = headroom("coverage", "--address", address, "--format", format)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_a_table_has_a_line_for_each_quota_and_the_numbers() -> None:
+    header, first, second, total = shown("table").splitlines()
+    assert header.split() == ["state", "quota", "value", "where", "reason", "enable"]
+    assert "not enabled" in first and "wafv2 L-2EC3DE7B" in first and "1,000" in first
+    assert "no usage source" in second and " - " in second
+    assert total == "2 quotas: 1 not enabled, 1 no usage source"
+
+
+def test_without_a_known_quota_the_table_says_so() -> None:
+    nothing = {"items": [], "total": 0, "states": {}}
+    assert shown("table", nothing) == "No quota of a service in use is known yet.\n"
+
+
+def test_json_is_the_response() -> None:
+    assert json.loads(shown("json")) == COVERAGE
+
+
+def test_csv_evaluates_nothing_in_a_spreadsheet() -> None:
+    first, second = csv.DictReader(shown("csv").splitlines())
+    assert (first["name"], first["value"]) == ("'" + QUOTA["name"], "1000.0")
+    assert first["signals"] == "wafv2.acls wafv2.more"
+    assert (second["value"], second["signals"]) == ("", "")
+
+
+def test_markdown_keeps_names_in_their_cells() -> None:
+    lines = shown("markdown").splitlines()
+    assert len(lines) == 6
+    assert "\\|" in lines[2] and lines[-1].startswith("2 quotas")
+
+
+def test_filters_are_sent_and_what_is_not_shown_is_counted() -> None:
+    with api(COVERAGE | {"total": 20_000}) as (address, paths):
+        options = ("--state", "stale", "--service-code", "a&b", "--region", "eu-west-1")
+        done = headroom("coverage", "--address", address, *options)
+    assert paths == ["/api/v1/coverage?state=stale&service_code=a%26b&region=eu-west-1"]
+    assert done.stderr.startswith("19,998 more quotas are not shown")
+
+
+def test_a_headroom_that_does_not_run() -> None:
+    done = headroom("coverage", "--address", "127.0.0.1:1")
+    assert (done.exit_code, done.stdout) == (2, "")
