@@ -168,11 +168,24 @@ class UnobservableDeclaration(DeclarationModel):
     enable: Text | None = None
 
 
+FORMULA_FIELDS = (
+    "when",
+    "usage",
+    "limit",
+    "published_limit",
+    "deliberate",
+    "saturated",
+    "served",
+    "upper_bound",
+)
+
+
 class SignalDeclaration(DeclarationModel):
     """How a signal is read; the fields are those of `collectors.base.Observed`, as expressions.
 
     resource: the kind that has the limit. when: for which resources the signal exists. throttled: an
-    expression, or one for each cause. bound: why `usage` is only a lower bound of what is limited. judged:
+    expression, or one for each cause. saturated: a comparison of metrics, where they tell whether demand is
+    throttled, and not how much. bound: why `usage` is only a lower bound of what is limited. judged:
     false where `upper_bound` alone is known, which is then shown and not judged.
     """
 
@@ -185,6 +198,7 @@ class SignalDeclaration(DeclarationModel):
     hard_limit: bool = False
     deliberate: Formula | None = None
     throttled: Annotated[Mapping[str, Formula], BeforeValidator(_by_cause)] = {}
+    saturated: Formula | None = None
     throttled_incomplete: bool = False
     served: Formula | None = None
     upper_bound: Formula | None = None
@@ -193,7 +207,7 @@ class SignalDeclaration(DeclarationModel):
 
     def formulas(self) -> Iterator[tuple[str, Expression]]:
         """Yield every expression with the name of its field."""
-        for field in ("when", "usage", "limit", "published_limit", "deliberate", "served", "upper_bound"):
+        for field in FORMULA_FIELDS:
             if expression := getattr(self, field):
                 yield field, expression
         yield from (("throttled", expression) for expression in self.throttled.values())

@@ -235,6 +235,8 @@ def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
                 yield (*where, *field.split(".")), f"expected facts alone, found the metric {metric}"
     for metric, kind in sorted(_metric_owners(declaration, signal)):
         yield from _dimension_problems(declaration, name, metric, kind)
+    if signal.saturated and signal.throttled:
+        yield (*where, "saturated"), "expected either saturated or throttled"
     never_observable = signal.unobservable and not signal.unobservable.when
     only_bounded = signal.upper_bound and not signal.judged
     if not signal.usage and not never_observable and not only_bounded:

@@ -22,7 +22,7 @@ def observe(
     if signal.when and (not signal.when.names.isdisjoint(missing) or not signal.when.evaluate(scope)):
         return None
     by_cause = {cause: usage for cause, one in signal.throttled.items() if (usage := _usage(one, scope))}
-    throttled = list(by_cause.values())
+    throttled = [*by_cause.values(), *filter(None, (_usage(signal.saturated, scope),))]
     return Observed(
         signal=name,
         resource=scope.node.resource,

@@ -84,6 +84,16 @@ def _signal_problems(declared: Files[Declaration], described: Files[Service]) ->
         if one.model and other.model:
             yield from _signals_without(one, one.model.signals, other.name, other.model.signals)
             yield from _signals_without(other, other.model.signals, one.name, one.model.signals)
+            yield from _state_problems(one.model, other, other.model)
+
+
+def _state_problems(declared: Declaration, file: ModelFile[Service], entry: Service) -> Iterator[str]:
+    """Yield the signals of which only one file says that CloudWatch tells a state of saturation."""
+    for name in declared.signals.keys() & entry.signals.keys():
+        is_state = declared.signals[name].saturated is not None
+        if entry.signals[name].saturation_is_state is not is_state:
+            where = ("signals", name, "saturation_is_state")
+            yield file.problem_at(where, f"expected {str(is_state).lower()}, as the declaration says")
 
 
 def _signals_without(

@@ -215,6 +215,7 @@ class Signal(_Model):
         at the present rate matters.
     pending_for (in YAML: `for`): minutes that a breach must last before its alert fires.
     command: of a remedy; for a quota, it is the request for an increase unless another one is named.
+    saturation_is_state: CloudWatch tells only whether demand was throttled in a minute, and not how much.
     throttled_unit: the unit in which CloudWatch counts throttled demand, such as records or calls; None where
         it does not. saturation: how it is counted. tolerance: the amount of it that raises no alert.
     """
@@ -239,6 +240,7 @@ class Signal(_Model):
     band: Band | None = None
     pending_for: int = Field(default=5, ge=0, validation_alias="for", serialization_alias="for")
     throttled_unit: NamedUnit | None = None
+    saturation_is_state: bool = False
     tolerance: Tolerance = DEFAULT_TOLERANCE
     why: NonEmpty
     saturation: NonEmpty
@@ -251,6 +253,17 @@ class Signal(_Model):
     def id(self) -> str:
         """The unique name in the catalogue, such as kinesis.stream_write_bytes."""
         return f"{self.service}.{self.name}"
+
+    @property
+    def reports_throttling(self) -> bool:
+        """Whether CloudWatch tells of throttled demand."""
+        return self.throttled_unit is not None or self.saturation_is_state
+
+    @model_validator(mode="after")
+    def _state_has_no_unit(self) -> "Signal":
+        if self.throttled_unit and self.saturation_is_state:
+            raise misplaced(("throttled_unit",), "expected none beside saturation_is_state")
+        return self
 
     @model_validator(mode="after")
     def _quota_unit_has_a_quota(self) -> "Signal":

@@ -63,7 +63,7 @@ def series_notice(row: Row, details: NoticeDetails, registry: Registry, trend: T
         unit=row.unit.name,
         source=row.source or "",
         utilization=row.utilization,
-        throttled=row.throttled,
+        throttled=None if row.signal.saturation_is_state else row.throttled,
         sampled=row.sampled,
         resolution_reason=details.resolution_reason,
         remedy=remedy,
@@ -145,6 +145,8 @@ def _trend_text(row: Row, details: NoticeDetails, trend: Trend | None) -> str:
 
 def _throttled(row: Row, throttled: float) -> str:
     """Return throttled demand with its largest cause: `2.4 throttled/s (2.1 /s of it: hot key range)`."""
+    if row.signal.saturation_is_state:
+        return "demand is throttled" if throttled > 0 else "no demand is throttled"
     cause, rate = next(iter(row.throttled_by_cause.items()), ("", 0.0))
     largest = f" ({PER_SECOND.format(rate)} of it: {cause})" if rate > 0 else ""
     return f"{THROTTLED.format(throttled)}{largest}"

@@ -82,7 +82,7 @@ def ineffective_alerts(overrides: Sequence[AlertOverride], signals: Sequence[Sig
         if override.below and not any(one.kind is LimitKind.PROVISIONED for one in matching):
             sentence = "expected a signal with a provisioned limit: others have no alert below the band"
             yield Problem(("alerts", index, "below"), sentence)
-        for key in _throttling_keys(override) if not any(one.throttled_unit for one in matching) else ():
+        for key in _throttling_keys(override) if not any(one.reports_throttling for one in matching) else ():
             sentence = (
                 "expected a signal whose throttled demand CloudWatch counts: it counts none of this one"
             )

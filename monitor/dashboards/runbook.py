@@ -60,7 +60,7 @@ def _paragraphs(signal: Signal) -> Iterator[str]:
     yield signal.why
     yield f"Limit: {_limit(signal)}. `for`: {signal.pending_for} minutes."
     yield f"Throttling: {signal.saturation}"
-    if signal.throttled_unit:
+    if signal.reports_throttling:
         yield tolerance_text(signal, signal.tolerance)
     if signal.tier is Tier.DETAIL:
         yield f"Read only on request: `signals: {{enabled: [{signal.id}]}}` in the configuration."

@@ -6,6 +6,9 @@ from rules.limits import Signal, Tolerance
 
 def tolerance_text(signal: Signal, tolerance: Tolerance) -> str:
     """Return when throttled demand raises an alert; empty for a signal without a metric of it."""
+    if signal.saturation_is_state:
+        minutes = f"{tolerance.pending_for} minutes" if tolerance.pending_for else "one minute"
+        return f"CloudWatch tells no amount of it; an alert needs {minutes} of it."
     if not signal.throttled_unit:
         return ""
     duration = f"for {tolerance.pending_for} minutes" if tolerance.pending_for else "in one minute"

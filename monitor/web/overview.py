@@ -107,7 +107,8 @@ def headline(snapshot: Snapshot, slot: int) -> dict[str, str]:
     series = snapshot.series[slot]
     throttled = finite_or_none(snapshot.saturation[slot])
     used = f"{format_percent(finite_or_none(snapshot.utilization[slot]))} of the limit"
-    text = THROTTLED.format(throttled) if throttled else used
+    amount = "throttled" if series.settings.signal.saturation_is_state else THROTTLED.format(throttled or 0.0)
+    text = amount if throttled else used
     return {
         "id": series.key.id,
         "name": shorten(series.key.shown, MAX_HEADLINE_LENGTH),

@@ -11,7 +11,7 @@ from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
 from monitor.fleet.snapshot import Snapshot
 from monitor.render.svg import utilization_bar, utilization_sparkline
-from monitor.render.text import OptionalNumber, shorten
+from monitor.render.text import OptionalNumber, format_rate, shorten
 from rules.band import Zone
 
 MAX_ACCOUNT_LENGTH = 40  # characters
@@ -54,7 +54,13 @@ class SeriesTableRow:
     @property
     def reports_throttling(self) -> bool:
         """True if AWS publishes a metric of throttled demand for this signal."""
-        return self.series.settings.signal.throttled_unit is not None
+        return self.series.settings.signal.reports_throttling
+
+    @property
+    def throttling(self) -> str:
+        """The throttled demand per second as text; that there is some, where its amount is not known."""
+        is_state = self.series.settings.signal.saturation_is_state
+        return "yes" if is_state and self.throttled else format_rate(self.throttled or 0.0)
 
 
 def series_rows(snapshot: Snapshot, fleet: Fleet, slots: Iterable[int], now: int) -> list[SeriesTableRow]:

@@ -322,3 +322,23 @@ async def test_an_error_may_be_an_answer() -> None:
     assert found.usage == {"repositories": 3, "kept web": 1}
     assert found.failures == ["web-old: AccessDeniedException"]
     assert found.deleted == set()
+
+
+DOMAINS = """
+service: demo
+namespace: AWS/ES
+metrics:
+  IopsThrottle: {stat: Maximum, dimensions: {DomainName: "{domain}"}}
+resources:
+  domain:
+    list: {call: opensearch.ListDomainNames, items: DomainNames}
+    id: DomainName
+signals:
+  iops: {resource: domain, usage: IopsThrottle, saturated: IopsThrottle > 0}
+"""
+
+
+async def test_a_metric_may_tell_that_demand_is_throttled_and_not_how_much() -> None:
+    found = await run(DOMAINS, list_domain_names={"DomainNames": [{"DomainName": "logs"}]})
+    throttled = found.observed["iops logs"].throttled
+    assert throttled and usage_text(throttled) == "positive(IopsThrottle{DomainName=logs})"

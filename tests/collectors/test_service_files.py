@@ -57,6 +57,15 @@ def test_problems_of_all_files_are_told_at_once_with_their_lines(folder: Path) -
     assert [one for one, start in zip(found, expected, strict=True) if not one.startswith(start)] == []
 
 
+def test_both_files_say_that_a_state_tells_of_throttled_demand(folder: Path) -> None:
+    usage = "usage: rate(NumberOfMessagesPublished)"
+    change(
+        folder / "collectors" / "ours.yaml", usage, f"{usage}\n    saturated: NumberOfMessagesPublished > 9"
+    )
+    place = "rules/ours.yaml:12: signals.published.saturation_is_state"
+    assert problems(folder) == [f"{place}: expected true, as the declaration says"]
+
+
 @pytest.mark.parametrize("name", ["collectors", "rules"])
 def test_a_service_has_two_files(folder: Path, name: str) -> None:
     other = {"collectors": "rules", "rules": "collectors"}[name]
