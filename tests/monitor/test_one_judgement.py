@@ -116,15 +116,19 @@ class World:
 
     def poll(self, now: int) -> None:
         """Read every metric up to the minute that it is known for."""
+        known = self.fleet.metrics(key_of(0).cell)
+        read: list[tuple[int, int, float]] = []
         for number, story in enumerate(self.stories):
             for role, points in story.points.items():
-                row = self.fleet.metrics(key_of(number).cell).get(metric_query(metric_of(number, role)))
+                row = known.get(metric_query(metric_of(number, role)))
                 minute = now - DELAY - points.lag
-                if row is None or minute < START:
-                    continue
-                value = points.values[minute - START]
-                self.fleet.rings.write(np.array([row]), np.array([minute]), np.array([value], np.float32))
-                self.fleet.rings.mark_read(np.array([row]), minute)
+                if row is not None and minute >= START:
+                    read.append((row, minute, points.values[minute - START]))
+        if read:
+            rows, minutes, values = zip(*read, strict=True)
+            polled = np.array(rows, np.int32), np.array(minutes, np.int32)
+            self.fleet.rings.write(*polled, np.array(values, np.float32), marked_next=True)
+            self.fleet.rings.mark_read(*polled)
 
     def take_inventory(self, now: int) -> None:
         """Read the limits of this minute, of series whose metrics are all known equally far.
