@@ -366,6 +366,10 @@ class Aws(Protocol):
         """The object of this class that all scans of the account and region share; created at first use."""
         ...
 
+    def in_home_region(self) -> "Aws":
+        """The same account, with calls that go to the home region of the partition's global services."""
+        ...
+
     def found_resource(self) -> None:
         """Record that the service has a resource here."""
         ...
@@ -456,7 +460,8 @@ class Collector:
         of the path, by which the tags of their series and of all of their parts are read. Empty:
         `Observed.tags` are all tags.
     signals: those that its scans yield, where that is declared.
-    scope: where it is read.
+    scope: where it is read. region: where the API and the metrics of a global service are, if they are not in
+        the home region of the partition.
     reduced: returns the collector of some of its signals, without what only others need; None: it is not
         known what they need.
     """
@@ -470,6 +475,7 @@ class Collector:
     arns: Mapping[str, str] = field(default_factory=dict)
     signals: frozenset[str] = frozenset()
     scope: ServiceScope = ServiceScope.REGION
+    region: str = ""
     reduced: "Callable[[frozenset[str]], Collector] | None" = field(default=None, compare=False)
 
     def of_signals(self, signals: Collection[str]) -> "Collector":

@@ -91,7 +91,7 @@ class CallDeclaration(DeclarationModel):
     none_when: codes of errors that are an answer, such as that nothing is configured; its facts are None.
     every: seconds for which its facts are kept, for what is slow to read and seldom changes. batch: how many
     resources one call may name, in the only parameter that is a list; its facts are those of the item whose
-    `match` is what the list has of the resource.
+    `match` is what the list has of the resource. region: `home` for a call to the partition's home region.
     rate: calls per second that Headroom allows itself. Where a call fails, the signals that use its facts
     have no new series.
     """
@@ -106,6 +106,7 @@ class CallDeclaration(DeclarationModel):
     every: Annotated[int, Field(ge=600, le=7 * 86400)] | None = None
     batch: Annotated[int, Field(ge=2, le=1000)] | None = None
     match: JmesPath | None = None
+    region: Literal["home"] | None = None
     rate: Annotated[float, Field(ge=1)] | None = None
 
 
@@ -120,6 +121,7 @@ class ListDeclaration(DeclarationModel):
     first: Mapping[str, Any] = {}
     items: JmesPath | None = None
     fact: Name | None = None
+    region: Literal["home"] | None = None
     rate: Annotated[float, Field(ge=1)] | None = None
 
 
@@ -220,12 +222,14 @@ class Declaration(DeclarationModel):
     """A declared service.
 
     delay: minutes until its metrics are complete (see `Collector.publication_delay`). scope: `global` for a
-    service that is read once per account and partition. namespace: of its metrics. tables: numbers by key,
-    for expressions such as `limits[node_type]`.
+    service that is read once per account and partition. region: where its API and metrics are, if not in
+    the home region of the partition. namespace: of its metrics. tables: numbers by key, for expressions such
+    as `limits[node_type]`.
     """
 
     service: Name
     scope: ServiceScope = ServiceScope.REGION
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$")] = ""
     delay: Annotated[int, Field(ge=0, le=60)] = 3
     namespace: Text
     metrics: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")], MetricDeclaration] = {}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from collectors.base import ServiceScope
 from collectors.declaration import (
     ACCOUNT_KIND,
     CELL_NAMES,
@@ -54,6 +55,8 @@ def problems_of(declaration: Declaration) -> list[Problem]:
 
 def _kind_problems(declaration: Declaration) -> Iterator[Problem]:
     """Yield references to unknown kinds, kinds without a usable list, and wrong keys of the account."""
+    if declaration.region and declaration.scope is not ServiceScope.GLOBAL:
+        yield ("region",), "expected scope: global, as other services are read in each region"
     if len(declaration.resources) > MAX_KINDS:
         yield ("resources",), f"expected at most {MAX_KINDS} kinds, found {len(declaration.resources):,}"
         return
@@ -78,7 +81,7 @@ def _list_problems(where: Where, declared: ResourceDeclaration) -> Iterator[Prob
     if listed is None:
         yield (*where, "list"), "missing"
     elif listed.fact:
-        if listed.call or listed.items or listed.params or listed.first:
+        if listed.call or listed.items or listed.params or listed.first or listed.region:
             yield (*where, "list"), "expected either a fact or a call with items"
         if not declared.parent:
             yield (*where, "list", "fact"), "expected a parent, whose fact it is"

@@ -21,6 +21,7 @@ def collector_of(declaration: Declaration) -> Collector:
         publication_delay=declaration.delay,
         signals=frozenset(declaration.signals),
         scope=declaration.scope,
+        region=declaration.region,
         reduced=lambda signals: collector_of(reduced(declaration, signals)),
         arns={kind: one.arn for kind, one in declaration.resources.items() if one.arn},
     )

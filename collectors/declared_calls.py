@@ -71,7 +71,7 @@ class DeclaredCalls:
             if call.items:
                 response: Any = [item async for item in self._items(call, first, params)]
             else:
-                response = await self._aws.call(*call.call, **params)
+                response = await self._at(call).call(*call.call, **params)
         except ClientError as error:
             if error.response["Error"]["Code"] not in call.none_when:
                 raise
@@ -83,9 +83,13 @@ class DeclaredCalls:
     ) -> AsyncIterator[Any]:
         assert declared.call and declared.items
         service, operation = declared.call
-        async for page in self._aws.paginate(service, operation, first, **params):
+        async for page in self._at(declared).paginate(service, operation, first, **params):
             for item in as_list(declared.items.search(page), operation):
                 yield item
+
+    def _at(self, declared: CallDeclaration | ListDeclaration) -> Aws:
+        """Where a call goes."""
+        return self._aws.in_home_region() if declared.region else self._aws
 
     async def _once(self, key: CallKey, read: Read) -> Facts:
         """Return what a call returns, or raise what it raises; it is made where it was not made before."""

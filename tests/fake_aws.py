@@ -137,7 +137,8 @@ class FakeClientCache(ClientCache):
         self.aws = aws
         self._fakes: dict[str, FakeClient] = {}
 
-    async def get(self, service: str, *_: Any) -> FakeClient:
+    async def get(self, service: str, region: str, *_: Any) -> FakeClient:
+        self.aws.regions.add((service, region))
         if service not in self._fakes:
             self._fakes[service] = FakeClient(service, self.aws)
         return self._fakes[service]
@@ -173,6 +174,7 @@ class FakeAws:
         self.answers = answers
         self.now = now
         self.calls: list[str] = []
+        self.regions: set[tuple[str, str]] = set()  # where the clients are
         self.registry = CollectorRegistry()
         services = SERVICE_MODELS.get_available_services()
         rates = {"kinesis:DescribeLimits": 1000.0} | dict.fromkeys(services, 1000.0)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import uniform
 from typing import Any, TypeVar
@@ -66,6 +66,16 @@ class Cell:
     max_attempts: int = MAX_ATTEMPTS
     collector_states: dict[type[Any], Any] = field(default_factory=dict, init=False)
     clock: AwsClock = field(default_factory=AwsClock, init=False)
+    _elsewhere: dict[str, "Cell"] = field(default_factory=dict, init=False)
+
+    def in_region(self, region: str) -> "Cell":
+        """Return a cell of the same account and key whose calls go to another region; always the same one."""
+        if region == self.region:
+            return self
+        if region not in self._elsewhere:
+            self._elsewhere[region] = elsewhere = replace(self, region=region, limiters={})
+            elsewhere.clock = self.clock
+        return self._elsewhere[region]
 
     @property
     def key(self) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """One run of a collector's scan function in a cell: the calls that it makes, and the failures among them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from collectors.base import Resource, ResourceNotFoundError
@@ -73,6 +73,10 @@ class Scan:
         """The object of a class that the scans of the cell share; created at first use."""
         state: State = self.cell.collector_states.setdefault(kind, kind())
         return state
+
+    def in_home_region(self) -> "Scan":
+        """The same scan, with calls that go to the home region of the partition."""
+        return replace(self, cell=self.cell.in_region(partition_of(self.cell.region).first_region))
 
     def found_resource(self) -> None:
         """Record that the service has a resource here."""

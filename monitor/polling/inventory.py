@@ -159,7 +159,7 @@ class Inventory:
         self, collector: Collector, function: ScanFunction, use: ServiceUse, quotas: Set[Quota]
     ) -> ScanResult:
         scan = Scan(
-            self.cell,
+            self.cell.in_region(collector.region) if collector.region else self.cell,
             collector.service,
             includes=partial(self._includes, collector.service),
             declared_quotas=self._declared_quotas,

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
 
 import numpy as np
 from aiobotocore.config import AioConfig
@@ -78,22 +77,27 @@ class MetricReader:
         accepted, retried = self.rejected.partition(listed)
         self.fleet.keep_rejected(self.cell.key, self.rejected.metrics)
         rings = self.fleet.rings
-        requests = chain(*(plan.plan_requests(rings, metrics, now) for metrics in (accepted, retried)))
-        failed = await asyncio.gather(*map(self._read, requests))
+        requests = [
+            (self.cell.in_region(region) if region else self.cell, request)
+            for listed in (accepted, retried)
+            for region, metrics in self.owners.by_region(listed).items()
+            for request in plan.plan_requests(rings, metrics, now)
+        ]
+        failed = await asyncio.gather(*(self._read(cell, request) for cell, request in requests))
         self._delays.learn()
         if (skew := self.cell.clock.skew) is not None:
             self.cell.telemetry.clock_skew.labels(*self.cell.key).set(skew)
         self.polled.set()
         return [failure for failures in failed for failure in failures]
 
-    async def _read(self, request: plan.MetricRequest) -> list[Failure]:
+    async def _read(self, cell: Cell, request: plan.MetricRequest) -> list[Failure]:
         """Send a request; in halves when CloudWatch rejects all of it because of one metric."""
         try:
-            failed = await self._fetch(request)
+            failed = await self._fetch(cell, request)
         except InvalidRequestError as error:
             if len(request.metrics) > 1 and self.rejected.try_split():
                 first, second = halves(request)  # one after the other, as the splits are limited
-                return await self._read(first) + await self._read(second)
+                return await self._read(cell, first) + await self._read(cell, second)
             failed = error.failure
             if len(request.metrics) == 1:
                 self._reject(request.metrics[0], failed)
@@ -104,7 +108,7 @@ class MetricReader:
         self.rejected.add(metric)
         self.fleet.mark_rejected(self.cell.key, metric, f"CloudWatch rejects the metric: {error.message}")
 
-    async def _fetch(self, request: plan.MetricRequest) -> Failure | None:
+    async def _fetch(self, cell: Cell, request: plan.MetricRequest) -> Failure | None:
         """Send a request until all of its results are complete; return the failure, if any.
 
         Raises InvalidRequestError when CloudWatch rejects its content.
@@ -113,7 +117,7 @@ class MetricReader:
         async with self._semaphore:
             try:
                 for _ in range(MAX_REQUESTS_PER_METRIC):
-                    results = await self._fetch_pages(missing, request)
+                    results = await self._fetch_pages(cell, missing, request)
                     done = {n: result for n, result in results.items() if is_usable(result)}
                     self._write(request, done)
                     missing = {n: metric for n, metric in missing.items() if n not in done}
@@ -133,19 +137,19 @@ class MetricReader:
         return Failure("GetMetricData", "", "Incomplete", sentence)
 
     async def _fetch_pages(
-        self, metrics: Mapping[int, bytes], request: plan.MetricRequest
+        self, cell: Cell, metrics: Mapping[int, bytes], request: plan.MetricRequest
     ) -> dict[int, MetricResult]:
         """Request all pages of metrics by number, and return their results by number.
 
         Raises one of AWS_ERRORS, among them PaginationError when there are more points than there can be.
         """
-        client = await self.cell.client("cloudwatch", CLIENT_CONFIG_WITHOUT_VALIDATION)
+        client = await cell.client("cloudwatch", CLIENT_CONFIG_WITHOUT_VALIDATION)
         send = codec.get_metric_data if codec.install(client) else codec.get_metric_data_by_botocore
         pages = MetricPages(metrics, len(request.minutes) // request.period)
         await self._point_limiter.acquire(pages.max_points)
         while True:
             send_page = partial(send, client, metrics, request.minutes, pages.token)
-            page = await self.cell.call_with_retries("cloudwatch", "GetMetricData", send_page)
+            page = await cell.call_with_retries("cloudwatch", "GetMetricData", send_page)
             self.cell.clock.observe(page.date)
             if pages.token is None:  # AWS bills successful requests, all pages together
                 for service, number in self.owners.count(metrics.values()).items():

@@ -342,3 +342,29 @@ async def test_a_metric_may_tell_that_demand_is_throttled_and_not_how_much() -> 
     found = await run(DOMAINS, list_domain_names={"DomainNames": [{"DomainName": "logs"}]})
     throttled = found.observed["iops logs"].throttled
     assert throttled and usage_text(throttled) == "positive(IopsThrottle{DomainName=logs})"
+
+
+EDGE = """
+service: demo
+namespace: AWS/Lambda
+resources:
+  function:
+    list: {call: lambda.ListFunctions, region: home, items: Functions}
+    id: FunctionName
+    calls:
+      - call: lambda.GetFunctionConcurrency
+        params: {FunctionName: "{function}"}
+        facts: {reserved: ReservedConcurrentExecutions}
+signals:
+  reserved: {resource: function, usage: reserved}
+"""
+
+
+async def test_a_list_may_be_in_the_home_region() -> None:
+    aws = FakeAws(
+        list_functions={"Functions": [{"FunctionName": "auth"}]},
+        get_function_concurrency={"ReservedConcurrentExecutions": 5},
+    )
+    (scan,) = collector_of(parse_declaration(EDGE.encode(), "demo.yaml")).scans
+    assert [one.usage async for one in scan(aws.scan)] == [5]
+    assert aws.regions == {("lambda", "us-east-1"), ("lambda", "eu-west-1")}
