@@ -73,6 +73,20 @@ class Tier(StrEnum):
     DETAIL = "detail"  # those who ask for it: its metrics, of parts of resources, multiply CloudWatch's cost
 
 
+class ServiceFamily(StrEnum):
+    """What a service is for. Dashboards and documents are arranged by it, in this order."""
+
+    NETWORK = "network"
+    EDGE = "edge"
+    COMPUTE = "compute"
+    MESSAGING = "messaging"
+    STORAGE = "storage"
+    DATABASES = "databases"
+    SECURITY = "security"
+    MANAGEMENT = "management"
+    OTHER = "other"  # a user's own services
+
+
 class LimitSource(StrEnum):
     """The source of a limit, in order of precedence."""
 
@@ -281,12 +295,14 @@ class Signal(_Model):
 class Service(_Model):
     """One file of the catalogue.
 
+    family: of the services that have a dashboard in common.
     console: the path of a resource's page in AWS's console, with the fields {account}, {region}, {suffix}
     (the domain of the region's endpoints) and {parent} (the first id of the resource's path).
     """
 
     service: NonEmpty
     title: NonEmpty
+    family: ServiceFamily = ServiceFamily.OTHER
     console: NonEmpty | None = None
     signals: Mapping[str, Signal]
 

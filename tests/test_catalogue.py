@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from collectors.base import Collector
-from rules.limits import CATALOGUE_FOLDER, LimitKind, Service
+from rules.limits import CATALOGUE_FOLDER, LimitKind, Service, ServiceFamily
 from rules.model_file import parse_model
 from rules.strict_yaml import parse
 from tests.registries import REGISTRY, each_service
@@ -52,6 +52,11 @@ def test_every_service_of_the_catalogue_has_a_collector_and_the_other_way_round(
 
 def test_every_file_of_the_catalogue_is_named_like_its_service() -> None:
     assert {path.stem for path in CATALOGUE_FOLDER.iterdir()} == set(REGISTRY.services)
+
+
+@each_service
+def test_a_service_has_a_family_of_dashboards(service: Service) -> None:
+    assert service.family is not ServiceFamily.OTHER, f"expected `family: {'|'.join(ServiceFamily)}`"
 
 
 INHIBITORS = {  # by signal: the signals that inhibit its alerts, written out to check the groups
@@ -100,8 +105,14 @@ def test_what_inhibits_each_signal(service: Service) -> None:
         ("service: sqs\nsignals: &all {}\nothers: *all", "sqs.yaml:3: others: aliases are not supported"),
         ("service: sqs\nservice: sqs", "sqs.yaml:2: service: given twice"),
         ("service: !!str sqs", "sqs.yaml:1: service: tags are not supported"),
-        ("", "sqs.yaml:1: file: expected a mapping of service, title, console, signals, found nothing"),
-        ("- sqs", "sqs.yaml:1: file: expected a mapping of service, title, console, signals, found a list"),
+        (
+            "",
+            "sqs.yaml:1: file: expected a mapping of service, title, family, console, signals, found nothing",
+        ),
+        (
+            "- sqs",
+            "sqs.yaml:1: file: expected a mapping of service, title, family, console, signals, found a list",
+        ),
         (
             "service: sqs\nsignals:\n  all: yes",
             "sqs.yaml:3: signals.all: expected a mapping of service, name",

@@ -36,7 +36,7 @@ def grafana(
     out: Annotated[Path, typer.Option(help="Output directory.")] = Path("dashboards/grafana"),
     config: ConfigFile = None,
 ) -> None:
-    """Write Grafana dashboards: overview, one per service, a single series, and Headroom itself."""
+    """Write Grafana dashboards: overview, one per family of services, one series, and Headroom itself."""
     if find_spec("grafana_foundation_sdk") is None:
         typer.echo("This needs the extra `dashboards`: pip install 'aws-headroom[dashboards]'", err=True)
         raise typer.Exit(FAILED)

@@ -1,4 +1,4 @@
-"""The dashboards: overview, one per service, a single series, and Headroom itself."""
+"""The dashboards: overview, one per family of services, a single series, and Headroom itself."""
 
 from collections.abc import Collection, Iterator, Mapping
 
@@ -25,7 +25,7 @@ from monitor.dashboards.grafana.panels import (
 from monitor.dashboards.grafana.queries import Matchers
 from monitor.dashboards.grafana.series import series_board
 from rules.band import Zone
-from rules.limits import Band, Service, Signal
+from rules.limits import Band, Service, ServiceFamily
 
 PROJECTED_HOURS = 4
 SIGNAL_LEGEND = f"{{{{signal}}}} {RESOURCE_LEGEND}"
@@ -41,7 +41,7 @@ COUNTED_ZONES = {
 
 def files(services: Collection[Service]) -> Mapping[str, str]:
     """Return the JSON of each dashboard by file name."""
-    boards = [overview(), *map(service_board, services), series_board(services), health_board()]
+    boards = [overview(), *_family_boards(services), series_board(services), health_board()]
     return {f"{board.name}.json": board.to_json() for board in boards}
 
 
@@ -62,13 +62,21 @@ def overview() -> Board:
     )
 
 
-def service_board(service: Service) -> Board:
-    """Return the dashboard of a service: its most urgent series, then one row per signal."""
-    matchers = promql.of_service(service.service)
-    first = {f"{service.title} now": [*_counts(matchers), _worst(matchers)]}
-    signals = {signal.title: list(_signal_row(signal)) for signal in service.signals.values()}
-    about = f"The limits of {service.title}: usage, limit and throttling of each signal."
-    return Board(service.service, service.title, about, matchers, first | signals, has_zone_variable=True)
+def _family_boards(services: Collection[Service]) -> Iterator[Board]:
+    for family in ServiceFamily:
+        members = [service for service in services if service.family is family]
+        if members:
+            yield family_board(family, members)
+
+
+def family_board(family: ServiceFamily, services: Collection[Service]) -> Board:
+    """Return the dashboard of a family: its most urgent series, then one row per service."""
+    matchers = promql.of_services(service.service for service in services)
+    title = family.value.capitalize()
+    first = {f"{title} now": [*_counts(matchers), _worst(matchers)]}
+    rows = {f"{one.title} ({one.service})": _service_row(one) for one in services}
+    about = f"The services of the family {family}: most urgent series, utilization and throttling."
+    return Board(family.value, title, about, matchers, first | rows, has_zone_variable=True)
 
 
 def _counts(matchers: Matchers) -> list[AnyPanel]:
@@ -102,11 +110,11 @@ def _worst(matchers: Matchers) -> AnyPanel:
     )
 
 
-def _throttled(matchers: Matchers) -> AnyPanel:
+def _throttled(matchers: Matchers, width: int = 24) -> AnyPanel:
     highest = promql.highest(f"{promql.series('headroom_saturation', matchers)} > 0")
     throttled = promql.or_zero(highest, promql.all_series(matchers))
     about = "Throttled or delayed demand per second, where AWS reports it."
-    return series_chart("Throttled per second", about, [query(throttled, SIGNAL_LEGEND)]).span(24)
+    return series_chart("Throttled per second", about, [query(throttled, SIGNAL_LEGEND)]).span(width)
 
 
 def _projection(matchers: Matchers) -> list[AnyPanel]:
@@ -114,7 +122,9 @@ def _projection(matchers: Matchers) -> list[AnyPanel]:
     about = "A linear projection of the last hour. It ignores bursts and daily patterns."
     title = f"Projected utilization in {PROJECTED_HOURS} hours"
     return [
-        utilization_chart("Highest utilization", "Usage divided by the limit in force.", highest, Band()),
+        utilization_chart(
+            "Highest utilization", "Usage divided by the limit in force.", highest, Band(), SIGNAL_LEGEND
+        ),
         bar_panel(title, about, promql.projected(matchers, PROJECTED_HOURS), SIGNAL_LEGEND, Band()),
     ]
 
@@ -131,26 +141,11 @@ def _blind_spots(matchers: Matchers) -> Iterator[AnyPanel]:
     ).span(16)
 
 
-def _signal_row(signal: Signal) -> Iterator[AnyPanel]:
-    matchers = promql.of_signal(signal.service, signal.name)
-    used, limit = promql.usage(matchers), promql.series("headroom_limit", matchers)
-    limits = (
-        f"({limit} and {promql.ON_SERIES} {promql.highest(used)})\nor on () topk({promql.MAX_LINES}, {limit})"
-    )
-    targets = [
-        query(promql.or_none(promql.highest(used)), RESOURCE_LEGEND),
-        query(promql.or_none(limits, "no limit"), f"limit of {RESOURCE_LEGEND}", "B"),
-    ]
-    throttled = promql.or_none(promql.series("headroom_saturation", matchers), "not reported by AWS")
+def _service_row(service: Service) -> list[AnyPanel]:
+    matchers = promql.of_services([service.service])
     utilization = promql.or_none(promql.highest(promql.series("headroom_utilization_ratio", matchers)))
-    band = signal.band or Band()
-    yield utilization_chart("Utilization", signal_description(signal), utilization, band).span(8)
-    title, unit = f"Usage and limit, {signal.unit}", signal.unit.grafana
-    yield series_chart(title, " ".join(signal.caveats), targets, unit).span(8)
-    yield series_chart("Throttled per second", signal.saturation, [query(throttled, RESOURCE_LEGEND)]).span(8)
-
-
-def signal_description(signal: Signal) -> str:
-    """Return why a signal matters and what to do about it, in Markdown."""
-    remedies = "\n".join(f"- {remedy}" for remedy in signal.remedy)
-    return f"{signal.why}\n\n{remedies}\n\n[Documentation]({signal.docs[0]})"
+    about = f"Usage divided by the limit in force, of the {promql.MAX_LINES} most used limits."
+    return [
+        utilization_chart("Utilization", about, utilization, Band(), SIGNAL_LEGEND).span(12),
+        _throttled(matchers, width=12),
+    ]

@@ -148,11 +148,13 @@ def series_chart(
     return chart_panel(title, about, targets, unit).data_links(series_links("__field.labels"))
 
 
-def utilization_chart(title: str, about: str, expr: str, band: Band) -> timeseries.Panel:
+def utilization_chart(
+    title: str, about: str, expr: str, band: Band, legend: str = RESOURCE_LEGEND
+) -> timeseries.Panel:
     """Return a panel of utilization with the default target band: the configuration may override it."""
     lines = GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
     return (
-        series_chart(title, about, [query(expr, RESOURCE_LEGEND)], units.PercentUnit)
+        series_chart(title, about, [query(expr, legend)], units.PercentUnit)
         .thresholds(band_steps(band))
         .thresholds_style(lines)
         .min(0)

@@ -3,7 +3,7 @@
 Without data, a chart has an empty line whose name says so, and a count is not shown as 0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from monitor.fleet.key import ALL_LABELS, LABELS
 from monitor.lib.label_names import exported_name, exported_names
@@ -29,14 +29,9 @@ SELECTED: Matchers = {
 SINGLE: Matchers = {exported_name(name): f'="${name}"' for name in VARIABLES}  # for variables with one value
 
 
-def of_service(service: str) -> Matchers:
-    """Return matchers for the selected series of a service."""
-    return {**SELECTED, SERVICE: f'="{service}"'}
-
-
-def of_signal(service: str, signal: str) -> Matchers:
-    """Return matchers for the selected series of a signal."""
-    return {**SELECTED, SERVICE: f'="{service}"', "signal": f'="{signal}"'}
+def of_services(services: Iterable[str]) -> Matchers:
+    """Return matchers for the selected series of some services."""
+    return {**SELECTED, SERVICE: f'=~"{"|".join(services)}"'}
 
 
 def select(metric: str, matchers: Matchers, labels: tuple[str, ...] = SERIES_LABELS, **more: str) -> str:

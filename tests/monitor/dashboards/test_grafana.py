@@ -15,10 +15,12 @@ from typer.testing import CliRunner
 
 from monitor.cli.main import app
 from monitor.dashboards.grafana.boards import files
+from rules.limits import ServiceFamily
 from tests.processes import ROOT
 from tests.registries import REGISTRY
 
-NAMES = [f"{name}.json" for name in ("overview", "series", "health", *REGISTRY.services)]
+FAMILIES = sorted({service.family for service in REGISTRY.services.values()})
+NAMES = [f"{name}.json" for name in ("overview", "series", "health", *FAMILIES)]
 NOT_OF_THE_LIBRARY = {"titleFormat", "tagKeys"}  # Grafana's, of annotations
 
 each_board = pytest.mark.parametrize("board", NAMES, indirect=True)
@@ -136,13 +138,26 @@ def test_nothing_is_counted_as_zero_where_nothing_is_watched(board: dict[str, An
     assert not [expr for expr in asked if "vector(0)" in expr]
 
 
-@pytest.mark.parametrize("service", REGISTRY.services.values(), ids=lambda one: one.service)
-def test_a_service_has_a_row_a_signal_in_the_signal_s_unit(service: Any) -> None:
-    board = boards()[f"{service.service}.json"]
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_has_a_row_a_service_and_counts_only_its_own(family: ServiceFamily) -> None:
+    services = [service for service in REGISTRY.services.values() if service.family is family]
+    board = boards()[f"{family}.json"]
     rows = [panel["title"] for panel in board["panels"] if panel["type"] == "row"][1:]
-    assert rows == [signal.title for signal in service.signals.values()]
-    titles = [panel["title"] for panel in panels(board) if panel["title"].startswith("Usage and limit")]
-    assert titles == [f"Usage and limit, {signal.unit}" for signal in service.signals.values()]
+    assert rows == [f"{service.title} ({service.service})" for service in services]
+    asked = " ".join(target["expr"] for panel in panels(board) for target in panel["targets"])
+    selected = {*re.findall(r'aws_service=~"([^"]*)"', asked)}
+    names = [service.service for service in services]
+    assert selected == {"|".join(names), *names}
+
+
+def test_every_service_is_of_one_board() -> None:
+    rows = [
+        panel["title"]
+        for family in FAMILIES
+        for panel in boards()[f"{family}.json"]["panels"]
+        if panel["type"] == "row"
+    ]
+    assert len(rows) == len(FAMILIES) + len(REGISTRY.services)
 
 
 def test_the_command_writes_them(tmp_path: Path) -> None:
