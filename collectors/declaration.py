@@ -223,12 +223,14 @@ class Declaration(DeclarationModel):
 
     delay: minutes until its metrics are complete (see `Collector.publication_delay`). scope: `global` for a
     service that is read once per account and partition. region: where its API and metrics are, if not in
-    the home region of the partition. namespace: of its metrics. tables: numbers by key, for expressions such
+    the home region of the partition. always_in_use: its signals of the account tell something without any
+    resource. namespace: of its metrics. tables: numbers by key, for expressions such
     as `limits[node_type]`.
     """
 
     service: Name
     scope: ServiceScope = ServiceScope.REGION
+    always_in_use: bool = False
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$")] = ""
     delay: Annotated[int, Field(ge=0, le=60)] = 3
     namespace: Text
@@ -260,9 +262,9 @@ class Declaration(DeclarationModel):
         return (*(self.lineage(parent) if parent else ()), kind)
 
     @property
-    def lists_resources(self) -> bool:
-        """Whether it has kinds of resources, by which it is known whether the service is in use."""
-        return bool(self.resources.keys() - {ACCOUNT_KIND})
+    def may_be_unused(self) -> bool:
+        """Whether it has kinds of resources that tell whether the service is in use."""
+        return bool(self.resources.keys() - {ACCOUNT_KIND}) and not self.always_in_use
 
     def calls(self) -> Iterator[tuple[str, CallDeclaration | ListDeclaration]]:
         """Yield every call with the place where it is declared."""

@@ -74,7 +74,7 @@ class _Run:
                 yield observed
         if self.errors:
             self.aws.found_resource()  # which cannot be ruled out
-        if self.declaration.lists_resources and not await self.aws.is_in_use():
+        if self.declaration.may_be_unused and not await self.aws.is_in_use():
             return
         await self._describe_account()
         self._nodes[ACCOUNT_KIND] = [self.resources.account]

@@ -23,6 +23,10 @@ MODULES = {
         "monitor.cli.coverage",
         "List every quota of the services in use: whether a running Headroom watches it, and if not, why.",
     ),
+    "cost": LazyCommand(
+        "monitor.cli.cost",
+        "Estimate what CloudWatch costs a month by service, and what the signals that are off would add.",
+    ),
     "iam-policy": LazyCommand(
         "monitor.cli.iam_policy", "Print the least-privilege IAM policy for the configured services."
     ),

@@ -206,15 +206,18 @@ class Watcher:
                 await self._start_limiter.acquire()
                 loops.create_task(cell.run(self.config))
 
-    async def run_once(self, report: Callable[[int, int], None]) -> None:
-        """Run one inventory and one poll of every cell. report: called with the steps done and all steps."""
+    async def run_once(self, report: Callable[[int, int], None], *, with_polls: bool = True) -> None:
+        """Run one inventory of every cell, and one poll unless that is not wanted, as AWS bills it.
+
+        report: called with the steps done and all steps.
+        """
         accounts = self.config.monitored_accounts(self.registry)
         opened = [cell for cells in await asyncio.gather(*map(self.open_account, accounts)) for cell in cells]
-        steps, done = 2 * len(opened), 0
+        steps, done = (2 if with_polls else 1) * len(opened), 0
 
         async def run_both(cell: CellWatcher) -> None:
             nonlocal done
-            for run in (cell.run_inventory, cell.run_poll):
+            for run in (cell.run_inventory, *([cell.run_poll] if with_polls else ())):
                 await run()
                 done += 1
                 report(done, steps)
