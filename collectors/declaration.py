@@ -23,8 +23,9 @@ STATISTIC = (
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 ID = "id"  # the fact that every resource has
-# Of what is read, and the time of the reading in epoch seconds; known everywhere.
-CELL_NAMES = frozenset({"region", "account_id", "partition", "now"})
+# Of what is read, known everywhere; times in epoch seconds: of the reading, and of the beginning of its UTC
+# day and of the day two days before.
+CELL_NAMES = frozenset({"region", "account_id", "partition", "now", "today", "two_days_ago"})
 
 
 ITSELF = ResponsePath("@")

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from collectors.base import Aws, ResourceNotFoundError
-from collectors.declaration import CallDeclaration, ListDeclaration, batch_parameter
+from collectors.declaration import CallDeclaration, ListDeclaration, batch_parameter, placeholders
 from collectors.declared_resources import NodeScope
 from collectors.expression import ExpressionError
 
@@ -121,7 +121,8 @@ class DeclaredCalls:
     async def read_batches(self, call: CallDeclaration, scopes: Iterable[NodeScope]) -> None:
         """Make a call for several resources at once; `facts` then has those of each.
 
-        An error is that of each of them. Where one of them does not exist, each is asked for alone.
+        An error is that of each of them. Where one of them does not exist, each is asked for alone. One that
+        the call names by its id, and that is not in the answer, was deleted after it was listed.
         """
         asked: dict[CallKey, tuple[Params, dict[str, None]]] = {}
         for scope in scopes:
@@ -141,7 +142,7 @@ class DeclaredCalls:
         try:
             async for item in self._items(call, {}, {**params, batch_parameter(call): list(values)}):
                 found[str(call.match.search(item))] = item
-            self._batched |= {(key, value): _facts_of_item(call, found.get(value)) for value in values}
+            self._batched |= {(key, value): _facts_of_item(call, item) for value, item in found.items()}
         except Exception as error:
             if isinstance(error, ResourceNotFoundError) and len(values) > 1:
                 for value in values:
@@ -154,6 +155,9 @@ class DeclaredCalls:
         found = batch and self._batched.get((batch[0], batch[2]))
         if isinstance(found, Exception):
             raise found
+        if found is None and batch and scope.node.kind in placeholders(call.params[batch_parameter(call)]):
+            assert call.call
+            raise ResourceNotFoundError({"Error": {"Code": "NotFound"}}, call.call[1])
         return dict.fromkeys(call.facts) if found is None else found
 
 

@@ -11,6 +11,8 @@ from collectors.expression import Expression, ExpressionError
 from collectors.resource import ACCOUNT, Resource, ResourcePath
 from rules.limits import PLACEHOLDER
 
+SECONDS_PER_DAY = 86400
+
 
 class MissingValueError(ExpressionError):
     """A template names a fact that AWS did not return; the message is `no` and its name."""
@@ -56,11 +58,14 @@ class FoundResources:
     def __init__(self, declaration: Declaration, aws: Aws, indexed: frozenset[str]) -> None:
         self.declaration, self._indexed = declaration, indexed
         self.account = Node(ACCOUNT_KIND, ACCOUNT, None)
+        today = int(aws.now // SECONDS_PER_DAY) * SECONDS_PER_DAY
         self.constants = {
             "region": aws.region,
             "account_id": aws.account,
             "partition": aws.partition,
             "now": aws.now,
+            "today": today,
+            "two_days_ago": today - 2 * SECONDS_PER_DAY,
         }
         self.unlisted: dict[str, set[ResourcePath]] = defaultdict(set)
         self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)

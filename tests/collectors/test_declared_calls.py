@@ -120,9 +120,80 @@ signals:
     assert found.usage == {"shards a": 1, "shards ab": 2}
 
 
-async def test_a_resource_that_the_answer_leaves_out_is_unknown() -> None:
+async def test_a_resource_that_the_answer_leaves_out_was_deleted() -> None:
     found = await run(SERVICES, **Ecs(a={"a1": 1, "a2": None}).answers())
-    assert found.usage == {"running a/a1": 1, "running a/a2": "unobservable: AWS returned no running"}
+    assert found.usage == {"running a/a1": 1}
+    assert found.failures == []
+
+
+TYPES = """
+service: demo
+namespace: AWS/EC2
+resources:
+  instance:
+    list: {call: ec2.DescribeInstances, items: "Reservations[].Instances[]"}
+    id: InstanceId
+    facts: {type: InstanceType}
+    calls:
+      - call: ec2.DescribeInstanceTypes
+        params: {InstanceTypes: ["{type}"]}
+        batch: 100
+        items: InstanceTypes
+        match: InstanceType
+        facts: {cores: VCpuInfo.DefaultVCpus}
+signals:
+  cores: {resource: instance, usage: cores}
+"""
+
+
+async def test_resources_without_their_type_in_the_answer_are_not_deleted() -> None:
+    names = {"i-1": "m5.large", "i-2": "x9.huge", "i-3": "m5.large"}
+    described = [{"InstanceId": name, "InstanceType": kind} for name, kind in names.items()]
+    types = {"InstanceTypes": [{"InstanceType": "m5.large", "VCpuInfo": {"DefaultVCpus": 2}}]}
+    found = await run(
+        TYPES,
+        describe_instances={"Reservations": [{"Instances": described}]},
+        describe_instance_types=types,
+    )
+    unknown = "unobservable: AWS returned no cores"
+    assert found.usage == {"cores i-1": 2, "cores i-2": unknown, "cores i-3": 2}
+    assert found.calls.count("ec2:DescribeInstanceTypes") == 1
+
+
+ADDRESSES = """
+service: demo
+namespace: AWS/EC2
+resources:
+  vpc:
+    list: {call: ec2.DescribeVpcs, items: Vpcs}
+    id: VpcId
+    calls:
+      - call: cloudwatch.GetMetricStatistics
+        params:
+          Namespace: AWS/EC2
+          MetricName: NetworkAddressUsage
+          Dimensions: [{Name: Per-VPC Metrics, Value: "{vpc}"}]
+          StartTime: "{two_days_ago}"
+          EndTime: "{now}"
+          Period: 86400
+          Statistics: [Maximum]
+        facts: {addresses: "max(Datapoints[].Maximum)"}
+signals:
+  addresses: {resource: vpc, usage: addresses}
+"""
+
+
+async def test_a_metric_of_one_point_a_day_is_read_by_a_call() -> None:
+    points = {"vpc-1": [{"Maximum": 40.0}, {"Maximum": 50.0}], "vpc-12": []}
+    found = await run(
+        ADDRESSES,
+        describe_vpcs={"Vpcs": [{"VpcId": name} for name in points]},
+        get_metric_statistics=lambda Dimensions, **_: {"Datapoints": points[Dimensions[0]["Value"]]},
+    )
+    assert found.usage == {
+        "addresses vpc-1": 50,
+        "addresses vpc-12": "unobservable: AWS returned no addresses",
+    }
 
 
 async def test_one_that_was_deleted_costs_nobody_else_of_its_batch() -> None:
