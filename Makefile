@@ -88,12 +88,13 @@ $(BIN)/prometheus-alertmanager: | .venv/.installed
 bench: install
 	@set -e; for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
 
-## make dashboards   generate dashboards/, docs/runbook.md and the table in the README from the catalogue
+## make dashboards   generate dashboards/, docs/runbooks/, docs/catalogue.md and the table in the README from the catalogue
 dashboards: install
+	rm -rf dashboards/prometheus dashboards/grafana docs/runbooks
 	$(BIN)/headroom dashboards prometheus
 	$(BIN)/headroom dashboards grafana
-	$(BIN)/headroom dashboards runbook
-	$(BIN)/python -m tests.signal_table
+	$(BIN)/headroom dashboards docs
+	$(BIN)/python -m tests.service_table
 
 ## make lock         update the lock files for pyproject.toml; pinned versions stay (delete the files to upgrade all)
 lock: | .venv/bin/pip

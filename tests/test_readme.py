@@ -1,4 +1,4 @@
-"""The README lists the signals and metrics that the code has."""
+"""The README lists the services and metrics that the code has."""
 
 import re
 from pathlib import Path
@@ -9,13 +9,13 @@ from monitor.aws.telemetry import AwsTelemetry
 from monitor.cost.telemetry import CostTelemetry
 from monitor.exposition.exposition import HEADERS
 from monitor.lib.telemetry import ProcessTelemetry
-from tests.signal_table import with_signal_table
+from tests.service_table import with_service_table
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
 
-def test_every_signal_has_its_row() -> None:
-    assert with_signal_table(README) == README, "run `make dashboards`"
+def test_every_service_has_its_row() -> None:
+    assert with_service_table(README) == README, "run `make dashboards`"
 
 
 def test_every_exported_family_is_named() -> None:

@@ -1,4 +1,4 @@
-"""The commands `headroom dashboards`: they write Prometheus rules, Grafana dashboards and the runbook."""
+"""The commands `headroom dashboards`: they write Prometheus rules, Grafana dashboards and documents."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -10,10 +10,12 @@ import typer
 from monitor.cli.config_file import ConfigFile, load_registry_or_exit
 from monitor.cli.exit_codes import FAILED
 from monitor.dashboards import prometheus as rules
-from monitor.dashboards import runbook as runbooks
+from monitor.dashboards import runbooks as pages
+from monitor.dashboards.catalogue_page import catalogue_page
+from rules.not_declared import read_not_declared
 
 app = typer.Typer(
-    help="Generate alerting rules, dashboards and the runbook from the catalogue.",
+    help="Generate alerting rules, dashboards, runbooks and the list of signals from the catalogue.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -22,13 +24,13 @@ app = typer.Typer(
 @app.command(epilog="Example: headroom dashboards prometheus --out /etc/prometheus/rules")
 def prometheus(
     out: Annotated[Path, typer.Option(help="Output directory.")] = Path("dashboards/prometheus"),
-    runbook: Annotated[
-        str, typer.Option(help="Address of the runbook that the alerts link to.")
-    ] = rules.RUNBOOK,
+    runbooks: Annotated[
+        str, typer.Option(help="Address of the folder of runbooks that the alerts link to.")
+    ] = rules.RUNBOOKS,
     config: ConfigFile = None,
 ) -> None:
     """Write recording and alerting rules for Prometheus: a file per service, and one for Headroom itself."""
-    write_files(out, rules.files(load_registry_or_exit(config).services.values(), runbook))
+    write_files(out, rules.files(load_registry_or_exit(config).services.values(), runbooks))
 
 
 @app.command(epilog="Example: headroom dashboards grafana --out /var/lib/grafana/dashboards")
@@ -45,13 +47,16 @@ def grafana(
     write_files(out, boards.files(load_registry_or_exit(config).services.values()))
 
 
-@app.command(epilog="Example: headroom dashboards runbook --out runbook.md")
-def runbook(
-    out: Annotated[Path, typer.Option(help="Output file.")] = Path(rules.RUNBOOK),
+@app.command(epilog="Example: headroom dashboards docs --out site")
+def docs(
+    out: Annotated[Path, typer.Option(help="Output directory.")] = Path("docs"),
     config: ConfigFile = None,
 ) -> None:
-    """Write the runbook: what each alert means and what to do about it, with one heading per signal."""
-    write_files(out.parent, {out.name: runbooks.runbook(load_registry_or_exit(config).services.values())})
+    """Write catalogue.md, the list of all signals, and runbooks/: what each alert means and what to do."""
+    registry = load_registry_or_exit(config)
+    page = catalogue_page(registry.services.values(), read_not_declared())
+    write_files(out, {"catalogue.md": page})
+    write_files(out / "runbooks", pages.files(registry))
 
 
 def write_files(directory: Path, files: Mapping[str, str]) -> None:

@@ -1,12 +1,21 @@
 """The command `headroom iam-policy`."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import orjson
 import typer
 
+from collectors.registry import Registry
 from monitor.aws import iam
-from monitor.cli.config_file import ConfigFile, load_config_or_exit, load_registry_or_exit
+from monitor.cli.config_file import (
+    ConfigFile,
+    exit_on_config_error,
+    load_config_or_exit,
+    load_registry_or_exit,
+)
+from monitor.cli.options import Patterns
+from monitor.report.scan import parse_selectors
 from monitor.schema.types import ALL_REGIONS
 
 app = typer.Typer(add_completion=False)
@@ -17,17 +26,27 @@ Part = Annotated[
 ]
 
 
-@app.command("iam-policy", epilog="Example: headroom iam-policy > policy.json")
-def iam_policy(config: ConfigFile = None, part: Part = 0) -> None:
+@app.command("iam-policy", epilog="Example: headroom iam-policy --service sqs > policy.json")
+def iam_policy(config: ConfigFile = None, service: Patterns = None, part: Part = 0) -> None:
     """Print the least-privilege IAM policy for the configured services."""
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
+    chosen = _filter(service, registry)
     accounts = settings.monitored_accounts(registry)
-    services = {service for account in accounts for service in account.services}
+    services = {name for account in accounts for name in account.services if chosen(name)}
+    if not services:
+        raise typer.BadParameter("expected services that are configured", param_hint="--service")
     all_regions = any(ALL_REGIONS in account.regions for account in accounts)
     collectors = [settings.signals.reduced(one, registry) for one in registry.collectors_of(services)]
     policy = iam.policy(collectors, all_regions, bool(settings.tags))
     typer.echo(orjson.dumps(_chosen_part(policy, part), option=orjson.OPT_INDENT_2))
+
+
+def _filter(patterns: list[str] | None, registry: Registry) -> Callable[[str], bool]:
+    """Return whether one of the patterns fits the name of a service; every name does without patterns."""
+    with exit_on_config_error():
+        selectors = parse_selectors({"service": patterns}, registry)
+    return lambda name: all(any(one.matches_signal(name, "") for one in some) for some in selectors)
 
 
 def _chosen_part(policy: dict[str, Any], part: int) -> dict[str, Any]:

@@ -45,7 +45,8 @@ MODULES = {
     ),
     "config": LazyCommand("monitor.cli.config", "Validate or explain the configuration file."),
     "dashboards": LazyCommand(
-        "monitor.cli.dashboards", "Generate alerting rules, dashboards and the runbook from the catalogue."
+        "monitor.cli.dashboards",
+        "Generate alerting rules, dashboards, runbooks and the list of signals from the catalogue.",
     ),
     "alerts": LazyCommand(
         "monitor.cli.alerts", "List, acknowledge and silence alerts of a running Headroom."

@@ -1,1 +1,1 @@
-"""Generates rules for Prometheus, dashboards for Grafana, and the runbook from the catalogue."""
+"""Generates rules for Prometheus, dashboards for Grafana, and documents from the catalogue."""

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from monitor.dashboards.health import HealthAlert, health_alerts
-from monitor.dashboards.runbook import anchor
+from monitor.dashboards.runbooks import OWN_PAGE, address_of
 from monitor.fleet.key import ALL_LABELS, WHOLE_ACCOUNT
 from monitor.lib.label_names import exported_names
 from rules.alerts import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule
@@ -43,7 +43,7 @@ SELECTOR_VARIABLE = (
     f"{' '.join(f'$labels.{name}' for name in LABELS)} }}}}"
 )
 ACCOUNT, REGION, SERVICE = exported_names(("account", "region", "service"))
-RUNBOOK = "docs/runbook.md"
+RUNBOOKS = "docs/runbooks"
 
 SUMMARIES = {
     Rule.SATURATED: "is throttled{throttled}: it uses {usage} of {limit}",
@@ -66,11 +66,11 @@ def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def files(services: Iterable[Service], runbook: str = RUNBOOK) -> Mapping[str, str]:
-    """Return the text of each file by name. runbook: the address of the runbook."""
-    groups_by_name = {service.service: service_groups(service, runbook) for service in services}
+def files(services: Iterable[Service], runbooks: str = RUNBOOKS) -> Mapping[str, str]:
+    """Return the text of each file by name. runbooks: the address of their folder."""
+    groups_by_name = {service.service: service_groups(service, runbooks) for service in services}
     groups_by_name["headroom"] = [
-        _group("headroom", [_health_rule(alert, runbook) for alert in health_alerts()])
+        _group("headroom", [_health_rule(alert, runbooks) for alert in health_alerts()])
     ]
     return {f"{name}.yaml": _yaml(groups) for name, groups in groups_by_name.items()}
 
@@ -80,11 +80,11 @@ def _yaml(groups: list[dict[str, Any]]) -> str:
     return head + yaml.dump({"groups": groups}, Dumper=_Dumper, sort_keys=False, width=110)
 
 
-def service_groups(service: Service, runbook: str) -> list[dict[str, Any]]:
+def service_groups(service: Service, runbooks: str) -> list[dict[str, Any]]:
     """Return one group per signal, so that Prometheus evaluates them in parallel."""
     return [
         _group(
-            f"headroom {signal.id}", [*_recording_rules(signal), *_alerting_rules(service, signal, runbook)]
+            f"headroom {signal.id}", [*_recording_rules(signal), *_alerting_rules(service, signal, runbooks)]
         )
         for signal in service.signals.values()
     ]
@@ -142,14 +142,14 @@ def _alerted(selector: str) -> str:
     return f"{saturated}\nor max_over_time({SUSTAINED}{selector}[{other_minutes}m])"
 
 
-def _alerting_rules(service: Service, signal: Signal, runbook: str) -> list[dict[str, Any]]:
+def _alerting_rules(service: Service, signal: Signal, runbooks: str) -> list[dict[str, Any]]:
     selector = _selector(signal)
     alerts = [
-        _alerting_rule(f"{ALERTED}{selector} == {Zone[rule.name]}", rule, service, signal, runbook)
+        _alerting_rule(f"{ALERTED}{selector} == {Zone[rule.name]}", rule, service, signal, runbooks)
         for rule in (Rule.SATURATED, Rule.NEAR, Rule.ABOVE)
     ]
     if signal.kind is LimitKind.PROVISIONED:
-        below = _alerting_rule(_idle(selector), Rule.BELOW, service, signal, runbook)
+        below = _alerting_rule(_idle(selector), Rule.BELOW, service, signal, runbooks)
         pending_for = f"{IDLE_PENDING_FOR // 60}h"
         alerts.append(
             _with_timing(below, {"for": pending_for, "keep_firing_for": f"{KEEP_FIRING_FOR[Rule.BELOW]}m"})
@@ -168,7 +168,7 @@ def _with_timing(alert: dict[str, Any], timing: dict[str, str]) -> dict[str, Any
     return {"alert": alert["alert"], "expr": alert["expr"], **timing, **alert}
 
 
-def _alerting_rule(expr: str, rule: Rule, service: Service, signal: Signal, runbook: str) -> dict[str, Any]:
+def _alerting_rule(expr: str, rule: Rule, service: Service, signal: Signal, runbooks: str) -> dict[str, Any]:
     return {
         "alert": f"Headroom{rule.word.capitalize()}",
         "expr": expr,
@@ -177,13 +177,13 @@ def _alerting_rule(expr: str, rule: Rule, service: Service, signal: Signal, runb
             "summary": _summary(rule, service, signal),
             "description": signal.why,
             "remedy": " ".join(signal.remedy),
-            "runbook_url": f"{runbook}#{anchor(signal.id)}",
+            "runbook_url": address_of(runbooks, service.service, signal.id),
             "docs": signal.docs[0],
         },
     }
 
 
-def _health_rule(alert: HealthAlert, runbook: str) -> dict[str, Any]:
+def _health_rule(alert: HealthAlert, runbooks: str) -> dict[str, Any]:
     rule = {
         "alert": alert.name,
         "expr": alert.expr,
@@ -192,7 +192,7 @@ def _health_rule(alert: HealthAlert, runbook: str) -> dict[str, Any]:
             "summary": alert.summary,
             "description": alert.description,
             "remedy": " ".join(alert.remedies),
-            "runbook_url": f"{runbook}#{anchor(alert.name)}",
+            "runbook_url": address_of(runbooks, OWN_PAGE, alert.name),
         },
     }
     return _with_timing(rule, {"for": f"{alert.pending_for}m"}) if alert.pending_for else rule

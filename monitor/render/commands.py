@@ -38,7 +38,7 @@ def increase_command(
     throttled.
     """
     limit, band = series.settings.limit, series.settings.band
-    command = signal.command or _quota_command(signal)
+    command = command_of_signal(signal)
     is_above = bool(utilization and utilization > band.high)
     if not command or not (is_above or saturated):
         return None
@@ -52,8 +52,13 @@ def increase_command(
     return fill_command(command.run, values.__getitem__)
 
 
-def _quota_command(signal: Signal) -> RemedyCommand | None:
-    """Return the request for an increase of the signal's quota; None where AWS does not increase it."""
+def command_of_signal(signal: Signal) -> RemedyCommand | None:
+    """Return the command of a signal: its own, or the request for an increase of its quota.
+
+    None where there is none, and AWS does not increase the quota.
+    """
+    if signal.command:
+        return signal.command
     if not signal.quota or signal.kind is not LimitKind.QUOTA:
         return None  # Service Quotas lists values that are fixed as well
     return QUOTA.model_copy(update={"unit_value": signal.quota_unit})

@@ -4,17 +4,8 @@ from collections.abc import Iterable
 
 import orjson
 
+from monitor.render.default_limit import default_limit_text
 from rules.limits import Signal, Tier
-
-
-def default_limit_text(signal: Signal) -> str:
-    """Return the documented default limit, as a range where it differs by region."""
-    default = signal.default
-    if default is None:
-        return "set by the customer"
-    values = [default.value, *default.by_region.values()]
-    lowest, highest = (signal.unit.format(value) for value in (min(values), max(values)))
-    return lowest if lowest == highest else f"{lowest} to {highest}, by region"
 
 
 def as_text(signals: Iterable[Signal]) -> str:

@@ -13,7 +13,7 @@ from monitor.alerting.blind_text import iam_action
 from monitor.aws.cell_factory import call_rates
 from monitor.aws.iam import policy
 from monitor.config.exclude import excludes_all_of
-from monitor.dashboards import prometheus, runbook
+from monitor.dashboards import prometheus, runbooks
 from monitor.polling.metric_owners import MetricOwners
 from monitor.schema.selector import Location, Selector
 from monitor.stream.aws_setup import filters_for
@@ -111,7 +111,7 @@ def test_two_registries_do_not_see_each_other() -> None:
             declared,
             MetricOwners(collectors).count([b'{"Namespace":"Own/two"', b'{"Namespace":"Own/one"']),
             prometheus.files(entries),
-            runbook.runbook(entries),
+            runbooks.files(registry),
         ]
         assert f"Own/{name}" in str(declared)
         assert not any(f"{kind}{other}" in str(told) for kind in ("Own/", "Own ", "service='"))

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from grafana_foundation_sdk.models import units
 
+from monitor.dashboards.families import by_family
 from monitor.dashboards.grafana import queries as promql
 from monitor.dashboards.grafana.board import Board
 from monitor.dashboards.grafana.health import health_board
@@ -24,6 +25,7 @@ from monitor.dashboards.grafana.panels import (
 )
 from monitor.dashboards.grafana.queries import Matchers
 from monitor.dashboards.grafana.series import series_board
+from monitor.dashboards.markdown import service_heading
 from rules.band import Zone
 from rules.limits import Band, Service, ServiceFamily
 
@@ -63,10 +65,8 @@ def overview() -> Board:
 
 
 def _family_boards(services: Collection[Service]) -> Iterator[Board]:
-    for family in ServiceFamily:
-        members = [service for service in services if service.family is family]
-        if members:
-            yield family_board(family, members)
+    for family, members in by_family(services):
+        yield family_board(family, members)
 
 
 def family_board(family: ServiceFamily, services: Collection[Service]) -> Board:
@@ -74,7 +74,7 @@ def family_board(family: ServiceFamily, services: Collection[Service]) -> Board:
     matchers = promql.of_services(service.service for service in services)
     title = family.value.capitalize()
     first = {f"{title} now": [*_counts(matchers), _worst(matchers)]}
-    rows = {f"{one.title} ({one.service})": _service_row(one) for one in services}
+    rows = {service_heading(one): _service_row(one) for one in services}
     about = f"The services of the family {family}: most urgent series, utilization and throttling."
     return Board(family.value, title, about, matchers, first | rows, has_zone_variable=True)
 

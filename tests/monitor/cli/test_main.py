@@ -126,7 +126,7 @@ def test_a_wrong_file_in_the_users_catalogue_is_a_line_for_each_problem(
         ["stream", "setup", "--format", "terraform"],
         ["dashboards", "prometheus", "--out", "out"],
         ["dashboards", "grafana", "--out", "out"],
-        ["dashboards", "runbook", "--out", "out"],
+        ["dashboards", "docs", "--out", "out"],
     ],
     ids=" ".join,
 )
@@ -135,7 +135,7 @@ def test_a_command_knows_the_users_services_beside_the_configuration_that_it_is_
 ) -> None:
     write_own_files(elsewhere / "etc" / "catalogue.d")
     result = headroom(*command, "--config", written(elsewhere / "etc", ""))
-    files = [path for path in elsewhere.glob("out*") if path.is_file()] or [*elsewhere.glob("out/*")]
+    files = [path for path in elsewhere.glob("out/**/*") if path.is_file()]
     found = "".join([result.stdout, *(path.read_text() for path in files)])
     assert result.exit_code == 0, result.output
     assert re.search("ours|sns:ListTopics|AWS/SNS", found)
@@ -184,6 +184,25 @@ def test_a_policy_that_is_too_long_is_printed_in_parts(elsewhere: Path) -> None:
     beyond = headroom("iam-policy", "--part", "99")
     assert (beyond.exit_code, beyond.stdout) == (2, "")
     assert f"expected at most {found[1]}, found 99" in " ".join(beyond.stderr.split())
+
+
+def test_the_policy_of_some_services_alone(elsewhere: Path) -> None:
+    def statements(*arguments: str) -> list[str]:
+        policy = json.loads(headroom("iam-policy", *arguments).stdout)
+        return [statement["Sid"] for statement in policy["Statement"]]
+
+    assert statements("--service", "sqs", "--service", "lambda*") == [
+        "Headroom",
+        "HeadroomLambda",
+        "HeadroomLambdaEdge",
+        "HeadroomSqs",
+    ]
+    configured = written(elsewhere, "services: [s3, sqs]")
+    assert statements("--config", configured, "--service", "s*") == ["Headroom", "HeadroomS3", "HeadroomSqs"]
+    missing = headroom("iam-policy", "--config", configured, "--service", "kinesis")
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    assert "expected services that are configured" in " ".join(missing.stderr.split())
+    assert headroom("iam-policy", "--service", "sqss").exit_code == 2
 
 
 def test_the_policy_is_for_the_services_that_are_watched(elsewhere: Path) -> None:

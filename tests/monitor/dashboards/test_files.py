@@ -1,4 +1,4 @@
-"""The generated rules and the runbook are up to date, and their links work."""
+"""The generated rules and documents are up to date, and their links work."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,12 +13,15 @@ from typer.testing import CliRunner
 from monitor.alerting.service import Alerting
 from monitor.cli.main import app
 from monitor.config.config import Config
-from monitor.dashboards import prometheus, runbook
-from monitor.dashboards.runbook import anchor
+from monitor.dashboards import prometheus, runbooks
+from monitor.dashboards.catalogue_page import catalogue_page
+from monitor.dashboards.health import health_alerts
+from monitor.dashboards.markdown import anchor
 from monitor.exposition.exposition import HEADERS
 from monitor.fleet.fleet import Fleet
 from monitor.http.connection_limiter import ConnectionLimiter
 from rules.limits import LimitKind, Service
+from rules.not_declared import read_not_declared
 from tests.processes import ROOT
 from tests.registries import REGISTRY, each_service
 from tests.telemetries import Telemetries
@@ -46,9 +49,12 @@ def test_the_rules_are_current() -> None:
     assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == files()
 
 
-def test_the_runbook_is_current() -> None:
-    """If not: `headroom dashboards runbook`."""
-    assert (ROOT / prometheus.RUNBOOK).read_text("utf-8") == runbook.runbook(REGISTRY.services.values())
+def test_the_documents_are_current() -> None:
+    """If not: `headroom dashboards docs`."""
+    folder = ROOT / prometheus.RUNBOOKS
+    assert {file.name: file.read_text("utf-8") for file in folder.iterdir()} == runbooks.files(REGISTRY)
+    page = catalogue_page(REGISTRY.services.values(), read_not_declared())
+    assert (ROOT / "docs" / "catalogue.md").read_text("utf-8") == page
 
 
 @each_service
@@ -69,14 +75,14 @@ def test_a_signal_has_its_alerts(service: Service) -> None:
 
 
 def test_every_alert_says_what_to_do_and_leads_to_its_heading() -> None:
-    headings = [
-        line.lstrip("# ")
-        for line in runbook.runbook(REGISTRY.services.values()).splitlines()
-        if line.startswith("### ")
-    ]
-    linked = {f"{prometheus.RUNBOOK}#{anchor(heading)}" for heading in headings}
-    assert len(linked) == len(headings)
+    linked = {
+        f"{prometheus.RUNBOOKS}/{name}#{anchor(line.lstrip('# '))}"
+        for name, text in runbooks.files(REGISTRY).items()
+        for line in text.splitlines()
+        if line.startswith("## ") and line != "## Permissions"
+    }
     assert {alert["annotations"]["runbook_url"] for alert in alerts()} == linked
+    assert len(linked) == len(REGISTRY.signals) + len(tuple(health_alerts()))
     assert all(alert["annotations"]["remedy"] for alert in alerts())
 
 
@@ -109,17 +115,18 @@ async def test_only_families_that_are_exported_are_asked_for(directory: str, tmp
 
 def test_the_commands_write_where_they_are_told(tmp_path: Any) -> None:
     run = CliRunner().invoke
-    address = "https://wiki.example/runbook"
-    done = run(app, ["dashboards", "prometheus", "--out", str(tmp_path / "new"), "--runbook", address])
+    address = "https://wiki.example/runbooks"
+    done = run(app, ["dashboards", "prometheus", "--out", str(tmp_path / "new"), "--runbooks", address])
     assert done.exit_code == 0
     assert {file.name: file.read_text("utf-8") for file in (tmp_path / "new").iterdir()} == prometheus.files(
         REGISTRY.services.values(), address
     )
-    done = run(app, ["dashboards", "runbook", "--out", str(tmp_path / "page.md")])
-    assert (done.exit_code, (tmp_path / "page.md").read_text("utf-8")) == (
-        0,
-        runbook.runbook(REGISTRY.services.values()),
-    )
+    assert run(app, ["dashboards", "docs", "--out", str(tmp_path / "site")]).exit_code == 0
+    written = [*(tmp_path / "site").rglob("*.md")]
+    assert {path.relative_to(tmp_path / "site").as_posix() for path in written} == {
+        "catalogue.md",
+        *(f"runbooks/{name}.md" for name in ("headroom", *REGISTRY.services)),
+    }
 
 
 def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Any) -> None:

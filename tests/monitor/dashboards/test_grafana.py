@@ -14,6 +14,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from typer.testing import CliRunner
 
 from monitor.cli.main import app
+from monitor.dashboards.families import by_family
 from monitor.dashboards.grafana.boards import files
 from rules.limits import ServiceFamily
 from tests.processes import ROOT
@@ -140,7 +141,7 @@ def test_nothing_is_counted_as_zero_where_nothing_is_watched(board: dict[str, An
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_has_a_row_a_service_and_counts_only_its_own(family: ServiceFamily) -> None:
-    services = [service for service in REGISTRY.services.values() if service.family is family]
+    services = dict(by_family(REGISTRY.services.values()))[family]
     board = boards()[f"{family}.json"]
     rows = [panel["title"] for panel in board["panels"] if panel["type"] == "row"][1:]
     assert rows == [f"{service.title} ({service.service})" for service in services]

@@ -1,0 +1,78 @@
+"""The page that lists every signal by service, and says of what is not watched why."""
+
+from collections.abc import Collection, Iterator
+
+from monitor.dashboards.families import by_family
+from monitor.dashboards.markdown import GENERATED, bullets, link, service_heading, table
+from monitor.render.default_limit import default_limit_text
+from rules.limits import Service, Signal
+from rules.not_declared import NotDeclared
+
+PAGE = "docs/catalogue.md"
+COLUMNS = ("signal", "usage", "unit", "kind", "default limit", "quota", "tier", "facts")
+EXPLANATION = """A signal is a usage with a limit. Its name links to its runbook.
+
+- **kind**: a `quota` is set by AWS per account and region, or by you; `provisioned` capacity is paid for;
+  a `fixed` limit is part of the service's design.
+- **default limit**: what AWS documents. It is used only where no API returns the limit in force.
+- **quota**: the code in Service Quotas.
+- **tier**: `core` is read by default; `detail`, of parts of resources, where `signals` in the configuration
+  asks for it.
+- **facts**: `unverified` where some are recalled and not confirmed, which the runbook names. Until AWS has
+  answered, such a signal raises no alert above `info`."""
+
+
+def catalogue_page(services: Collection[Service], not_declared: NotDeclared) -> str:
+    """Return the page of the catalogue in Markdown."""
+    number = sum(len(service.signals) for service in services)
+    parts = [
+        "# Catalogue",
+        GENERATED,
+        f"Headroom watches {number} signals of {len(services)} services.",
+        bullets(_contents(services)),
+        EXPLANATION,
+    ]
+    for family, members in by_family(services):
+        parts += [f"## {family.value.capitalize()}", *(part for one in members for part in _service(one))]
+    return "\n\n".join([*parts, *_what_is_not_watched(not_declared)]) + "\n"
+
+
+def service_table(services: Collection[Service]) -> str:
+    """Return a table with one row per service, for the README."""
+    rows = [
+        (family.value, link(one.title, PAGE, service_heading(one)), f"`{one.service}`", str(len(one.signals)))
+        for family, members in by_family(services)
+        for one in members
+    ]
+    return table(("family", "service", "name", "signals"), rows)
+
+
+def _contents(services: Collection[Service]) -> Iterator[str]:
+    for family, members in by_family(services):
+        links = ", ".join(link(one.title, "", service_heading(one)) for one in members)
+        yield f"**{family.value.capitalize()}**: {links}"
+
+
+def _service(service: Service) -> Iterator[str]:
+    yield f"### {service_heading(service)}"
+    yield table(COLUMNS, map(_row, service.signals.values()))
+
+
+def _row(signal: Signal) -> tuple[str, ...]:
+    return (
+        link(f"`{signal.name}`", f"runbooks/{signal.service}.md", signal.id),
+        signal.title,
+        str(signal.unit),
+        signal.kind.value,
+        default_limit_text(signal),
+        signal.quota.code if signal.quota else "",
+        signal.tier.value,
+        "unverified" if signal.unverified else "",
+    )
+
+
+def _what_is_not_watched(not_declared: NotDeclared) -> Iterator[str]:
+    yield "## What is not watched"
+    yield "Each limit and service that AWS documents, and that Headroom does not watch, with the reason."
+    yield table(("signal", "reason"), [(f"`{name}`", why) for name, why in not_declared.signals.items()])
+    yield table(("service", "reason"), not_declared.services.items())

@@ -1,0 +1,98 @@
+"""The list of signals and the runbooks say what the catalogue says."""
+
+import pytest
+
+from collectors.registry import Registry, build_registry
+from monitor.dashboards import runbooks
+from monitor.dashboards.catalogue_page import catalogue_page, service_table
+from rules.limits import Service
+from rules.not_declared import NotDeclared
+from tests.own_services import own_collector
+from tests.registries import REGISTRY, each_service
+
+WHY = {"why": "It fails.", "saturation": "Callers see it.", "remedy": ["Ask."]}
+DOCS = ["https://docs.aws.amazon.com/one/limits.html"]
+SIGNALS = {
+    "calls": {
+        "title": "Calls | tries",
+        "unit": "calls/s",
+        "kind": "quota",
+        "default": {"value": 20, "by_region": {"eu-west-1": 5}},
+        "quota": {"service": "own", "code": "L-12345678"},
+        "unverified": "The unit is recalled.",
+        "caveats": ["It is a mean."],
+        **WHY,
+        "docs": DOCS,
+    },
+    "size": {
+        "title": "Bytes of a store",
+        "unit": "bytes",
+        "kind": "fixed",
+        "tier": "detail",
+        "command": "aws own resize --store={store} --to {number} --region {region}",
+        **WHY,
+        "docs": DOCS,
+    },
+}
+
+
+@pytest.fixture
+def registry() -> Registry:
+    """A registry of one service of the family `storage`."""
+    entry = {"service": "one", "title": "Own one", "family": "storage", "signals": SIGNALS}
+    return build_registry([own_collector("one")], [Service.model_validate(entry)])
+
+
+def test_the_catalogue_has_a_row_a_signal_under_its_service(registry: Registry) -> None:
+    not_declared = NotDeclared(signals={"one.age": "Nobody tells it."}, services={"Two": "It is gone."})
+    page = catalogue_page(registry.services.values(), not_declared)
+    rows = [
+        line for line in page.splitlines() if line.startswith(("#", "- **Storage", "| [", "| `", "| Two"))
+    ]
+    assert rows == [
+        "# Catalogue",
+        "- **Storage**: [Own one](#own-one-one)",
+        "## Storage",
+        "### Own one (one)",
+        "| [`calls`](runbooks/one.md#onecalls) | Calls \\| tries | calls/s | quota "
+        "| 5 calls/s to 20 calls/s, by region | L-12345678 | core | unverified |",
+        "| [`size`](runbooks/one.md#onesize) | Bytes of a store | bytes | fixed "
+        "| depends on the resource |  | detail |  |",
+        "## What is not watched",
+        "| `one.age` | Nobody tells it. |",
+        "| Two | It is gone. |",
+    ]
+
+
+def test_the_readme_has_a_row_a_service(registry: Registry) -> None:
+    *_, row = service_table(registry.services.values()).splitlines()
+    assert row == "| storage | [Own one](docs/catalogue.md#own-one-one) | `one` | 2 |"
+
+
+def test_a_runbook_says_of_each_signal_what_to_do_with_the_commands(registry: Registry) -> None:
+    page = runbooks.files(registry)["one.md"]
+    calls, size = page.split("\n## ")[1:3]
+    assert [line.partition(" ")[0] for line in calls.splitlines() if line.startswith("**")] == [
+        "**Meaning:**",
+        "**Impact:**",
+        "**Diagnosis:**",
+        "**Mitigation:**",
+    ]
+    quota = "--service-code own --quota-code L-12345678"
+    assert f"aws service-quotas get-service-quota {quota} --region REGION" in calls
+    increase = "aws service-quotas request-service-quota-increase"
+    assert f"{increase} {quota} --desired-value NUMBER --region REGION" in calls
+    assert "Unverified: The unit is recalled." in calls
+    assert "- It is a mean." in calls
+    assert "aws own resize --store=STORE --to NUMBER --region REGION" in size
+    assert "Read only on request" in size
+
+
+@each_service
+def test_a_runbook_names_the_actions_that_its_service_needs(service: Service) -> None:
+    (collector,) = REGISTRY.collectors_of({service.service})
+    permissions = runbooks.service_runbook(service, collector.iam_actions).partition("## Permissions")[2]
+    assert {line[3:-1] for line in permissions.splitlines() if line.startswith("- `")} == {
+        *collector.iam_actions
+    }
+    assert f"headroom iam-policy --service {service.service}`" in permissions

@@ -1,0 +1,57 @@
+"""The links between the project's documents lead to pages and headings that exist."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from monitor.dashboards.markdown import anchor
+from tests.processes import ROOT
+
+FOLDERS = {"project": ROOT, "docs": ROOT / "docs", "runbooks": ROOT / "docs" / "runbooks"}
+CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+@cache
+def prose(page: Path) -> str:
+    """The text of a page without its blocks of code."""
+    return CODE.sub("", page.read_text("utf-8"))
+
+
+@cache
+def anchors(page: Path) -> frozenset[str]:
+    """The anchors of a page's headings; GitHub numbers those that occur again."""
+    seen: Counter[str] = Counter()
+    found = set()
+    for heading in re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE):
+        name = anchor(heading)
+        found.add(f"{name}-{seen[name]}" if seen[name] else name)
+        seen[name] += 1
+    return frozenset(found)
+
+
+def dead_links(page: Path) -> Iterator[str]:
+    """Yield the links of a page to files and headings that do not exist."""
+    for target in LINK.findall(prose(page)):
+        path, _, heading = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        if "://" in target or (linked.exists() and (not heading or heading in anchors(linked))):
+            continue
+        yield f"{page.relative_to(ROOT)}: {target}"
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_links_are_not_dead(folder: str) -> None:
+    pages = [*FOLDERS[folder].glob("*.md")]
+    assert pages
+    assert [one for page in pages for one in dead_links(page)] == []
+
+
+def test_dead_links_are_found() -> None:
+    page = ROOT / "docs" / "catalogue.md"
+    assert "what-is-not-watched" in anchors(page)
+    assert "what-is-watched" not in anchors(page)
