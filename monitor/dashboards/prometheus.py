@@ -131,9 +131,9 @@ def _sustained(signal: Signal) -> str:
 
 
 def _minimum_over(selector: str, minutes: int) -> str:
-    """Return the mildest zone of the last minutes, for series that existed before them."""
+    """Return the mildest zone of the last minutes, for series that existed before them and still do."""
     zone = f"{LAST_KNOWN}{selector}"
-    return f"min_over_time({zone}[{minutes}m])\n  and\n  {zone} offset {minutes}m"
+    return f"min_over_time({zone}[{minutes}m])\n  and\n  {zone} offset {minutes}m\n  and\n  {zone}"
 
 
 def _alerted(selector: str) -> str:
