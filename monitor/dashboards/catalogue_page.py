@@ -73,6 +73,6 @@ def _row(signal: Signal) -> tuple[str, ...]:
 
 def _what_is_not_watched(not_declared: NotDeclared) -> Iterator[str]:
     yield "## What is not watched"
-    yield "Each limit and service that AWS documents, and that Headroom does not watch, with the reason."
+    yield "Limits without a signal of this name, and services without any, with the reason."
     yield table(("signal", "reason"), [(f"`{name}`", why) for name, why in not_declared.signals.items()])
     yield table(("service", "reason"), not_declared.services.items())

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from collectors.registry import Registry
+from monitor.aws.partitions import COMMERCIAL
 from monitor.dashboards.health import HealthAlert, health_alerts
 from monitor.dashboards.markdown import GENERATED, anchor, bullets, link, service_heading, shell
 from monitor.render.commands import command_of_signal
@@ -34,7 +35,8 @@ A series has at most one of these four alerts at a time:
 
 Details of a series, such as the source of its limit: `/api/v1/series?signal=...&resource=...`.
 Caveats marked (inferred) are concluded from what AWS documents; those marked (recalled) were not found
-in its documentation. In commands, words in capitals stand for what you choose.
+in its documentation. In commands, words in capitals stand for what you choose; domains and ARNs
+are those of the commercial regions.
 
 The alerts below are those on Headroom itself.
 """
@@ -133,9 +135,10 @@ def _diagnosis_commands(signal: Signal) -> Iterator[str]:
 
 
 def _filled(signal: Signal, command: str) -> str:
-    """Return a command with the signal's quota; what it does not know is in capitals, for people."""
+    """Return a command with the signal's quota; what is not known is in capitals."""
     quota = {"service": signal.quota.service, "code": signal.quota.code} if signal.quota else {}
-    return fill_command(command, lambda name: quota.get(name, name.upper()))
+    known = {"partition": COMMERCIAL.name, "suffix": COMMERCIAL.dns_suffix, **quota}
+    return fill_command(command, lambda name: known.get(name, name.upper()))
 
 
 def _section(heading: str, paragraphs: Iterable[str]) -> str:
