@@ -281,7 +281,7 @@ class Signal(_Model):
 
     @model_validator(mode="after")
     def _quota_unit_has_a_quota(self) -> "Signal":
-        if "quota_unit" in self.model_fields_set and not self.quota:
+        if self.quota_unit != 1.0 and not self.quota:
             raise misplaced(("quota_unit",), "expected a quota, whose unit it is")
         return self
 

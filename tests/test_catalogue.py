@@ -237,3 +237,8 @@ def test_a_default_by_region_differs_from_the_one_for_all() -> None:
     for signal in REGISTRY.signals:
         if signal.default:
             assert signal.default.value not in signal.default.by_region.values(), signal.id
+
+
+def test_a_service_of_the_api_is_read_as_it_was_written() -> None:
+    for service in REGISTRY.services.values():
+        assert Service.model_validate_json(service.model_dump_json()) == service
