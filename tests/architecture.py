@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import gc
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ class Source(NamedTuple):
     path: str
     text: str
     tree: ast.Module
+    nodes: tuple[ast.AST, ...]  # all of the tree, which is walked once for all rules
 
     @property
     def package(self) -> str:
@@ -36,12 +38,21 @@ def sources(root: Path, roots: Sequence[str] = ROOTS) -> list[Source]:
     """Parse all Python files of the three packages, or of other folders."""
     paths = sorted(path for name in roots for path in (root / name).rglob("*.py"))
     texts = [(path.relative_to(root).as_posix(), path.read_text("utf-8")) for path in paths]
-    return [Source(path, text, ast.parse(text, path)) for path, text in texts]
+    gc.disable()  # it would search a million new nodes again and again, none of which is garbage
+    try:
+        return [_parsed(path, text) for path, text in texts]
+    finally:
+        gc.enable()
+
+
+def _parsed(path: str, text: str) -> Source:
+    tree = ast.parse(text, path)
+    return Source(path, text, tree, tuple(ast.walk(tree)))
 
 
 def imports(source: Source) -> Iterator[tuple[int, str]]:
     """Yield line and package of every import of the project's own packages, nested ones too."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         for module in _imported_modules(source, node):
             parts = module.split(".")
             if parts[0] in ROOTS:
@@ -110,7 +121,7 @@ def _reachable(edges: Mapping[str, set[str]], start: str) -> set[str]:
 def classes(files: Sequence[Source]) -> Iterator[tuple[Source, ast.ClassDef]]:
     """Yield all classes, nested ones too."""
     for source in files:
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.ClassDef):
                 yield source, node
 
@@ -180,7 +191,7 @@ def misnamed_constants(files: Sequence[Source]) -> list[str]:
     return [
         f"{source.path}:{node.lineno} {node.id}"
         for source in files
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Name)
         and isinstance(node.ctx, ast.Store)
         and re.fullmatch("[A-Z0-9_]+", node.id)
@@ -231,7 +242,7 @@ def long_functions(files: Sequence[Source], max_lines: int) -> list[str]:
     return [
         f"{source.path}:{node.lineno} {node.name}"
         for source in files
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, Function) and (node.end_lineno or 0) - node.lineno + 1 > max_lines
     ]
 
@@ -241,16 +252,16 @@ def private_names(files: Sequence[Source]) -> list[str]:
     return [
         f"{source.path}:{line} {name}"
         for source in files
-        for line, name in _reached_names(source.tree, _own_names(source.tree))
+        for line, name in _reached_names(source, _own_names(source))
         if re.match("_[^_]", name) and name not in PUBLIC_UNDERSCORES
     ]
 
 
-def _own_names(tree: ast.Module) -> set[str]:
+def _own_names(source: Source) -> set[str]:
     """The attributes that the classes of a file define or assign."""
-    nodes = list(ast.walk(tree))
-    defined = {node.name for node in nodes if isinstance(node, Function)}
-    stored = [node for node in nodes if isinstance(node, ast.Attribute | ast.Name) and _is_stored(node)]
+    defined = {node.name for node in source.nodes if isinstance(node, Function)}
+    named = (node for node in source.nodes if isinstance(node, (ast.Attribute, ast.Name)))
+    stored = [node for node in named if _is_stored(node)]
     return defined | {node.attr if isinstance(node, ast.Attribute) else node.id for node in stored}
 
 
@@ -262,8 +273,8 @@ def _is_stored(node: ast.Attribute | ast.Name) -> bool:
     return isinstance(node.ctx, ast.Store) and (isinstance(node, ast.Name) or _is_self(node.value))
 
 
-def _reached_names(tree: ast.Module, own: Collection[str]) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
+def _reached_names(source: Source, own: Collection[str]) -> Iterator[tuple[int, str]]:
+    for node in source.nodes:
         match node:
             case ast.Attribute(value=value, attr=name) if not (_is_self(value) and name in own):
                 yield node.lineno, name
@@ -283,7 +294,7 @@ def patches(files: Sequence[Source]) -> list[str]:
     return [
         f"{source.path}:{node.lineno} {ast.unparse(node)}"
         for source in files
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Attribute | ast.Import | ast.ImportFrom) and _is_patch(node)
     ]
 
