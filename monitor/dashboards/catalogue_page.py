@@ -15,7 +15,8 @@ EXPLANATION = """A signal is a usage with a limit. Its name links to its runbook
 - **kind**: a `quota` is set by AWS per account and region, or by you; `provisioned` capacity is paid for;
   a `fixed` limit is part of the service's design.
 - **default limit**: what AWS documents. It is used only where no API returns the limit in force.
-- **quota**: the code in Service Quotas.
+- **quota**: the code in Service Quotas; empty where no code is known, so that the limit is read elsewhere
+  or the default is taken.
 - **tier**: `core` is read by default; `detail`, of parts of resources, where `signals` in the configuration
   asks for it.
 - **facts**: `unverified` where some are recalled and not confirmed, which the runbook names. Until AWS has
@@ -73,6 +74,9 @@ def _row(signal: Signal) -> tuple[str, ...]:
 
 def _what_is_not_watched(not_declared: NotDeclared) -> Iterator[str]:
     yield "## What is not watched"
-    yield "Limits without a signal of this name, and services without any, with the reason."
+    yield (
+        "Limits without a signal of this name, and services without any, with the reason. What a signal sees "
+        "of its limit only in part is said by the caveats in its runbook."
+    )
     yield table(("signal", "reason"), [(f"`{name}`", why) for name, why in not_declared.signals.items()])
     yield table(("service", "reason"), not_declared.services.items())
