@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from collectors.resource import ACCOUNT, Resource, TypedPath
 from monitor.lib.errors import HeadroomError
@@ -428,6 +428,10 @@ class Aws(Protocol):
         scan yields, before or after, are dropped.
         """
         ...
+
+
+class ServiceNotOfferedError(HeadroomError, EndpointConnectionError):
+    """AWS does not offer a service in a region: its endpoint has no address."""
 
 
 class ResourceNotFoundError(HeadroomError, ClientError):

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from aiobotocore.config import AioConfig
 from botocore import xform_name
 from botocore.credentials import ReadOnlyCredentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
-from collectors.base import GLOBAL_REGION, ResourceNotFoundError, ServiceScope
+from collectors.base import GLOBAL_REGION, ResourceNotFoundError, ServiceNotOfferedError, ServiceScope
 from monitor.aws import pagination
 from monitor.aws.clients import CLIENT_CONFIG, ClientCache, sign_with
 from monitor.aws.clock import AwsClock, date_header
@@ -22,6 +22,7 @@ from monitor.aws.failure import (
     error_code,
     is_credentials_error,
     is_retryable,
+    is_unknown_host,
     with_operation_name,
 )
 from monitor.aws.not_found import not_found_code, not_found_error
@@ -66,6 +67,7 @@ class Cell:
     max_attempts: int = MAX_ATTEMPTS
     collector_states: dict[type[Any], Any] = field(default_factory=dict, init=False)
     clock: AwsClock = field(default_factory=AwsClock, init=False)
+    _reached: set[str] = field(default_factory=set, init=False)  # services that have responded
     _elsewhere: dict[str, "Cell"] = field(default_factory=dict, init=False)
 
     def in_region(self, region: str) -> "Cell":
@@ -135,16 +137,30 @@ class Cell:
                 self.telemetry.calls.labels(service, operation, error_code(error)).inc()
                 if isinstance(error, ClientError):
                     self.clock.observe(date_header(error.response))
+                    self._reached.add(service)
                 if not_found := await self._not_found(service, operation, error):
                     raise not_found from error
+                if self._is_not_offered(service, error):
+                    raise ServiceNotOfferedError(endpoint_url=str(error)) from error
                 in_flight += clock() - started_at
                 is_last = attempt == self.max_attempts or in_flight >= CALL_TIMEOUT
                 if is_last or not await self._prepare_retry(error, credentials, attempt):
                     raise
             else:
                 self.telemetry.calls.labels(service, operation, "").inc()
+                self._reached.add(service)
                 return response
         raise AssertionError("the last attempt returns or raises")
+
+    def _is_not_offered(self, service: str, error: Exception) -> bool:
+        """Return whether an endpoint has no address while other services of the region have one.
+
+        Botocore's list of regions cannot tell: it names endpoints that do not exist. An endpoint that was
+        reached before is one that cannot be reached now, and without any that was reached, names cannot be
+        resolved at all.
+        """
+        is_unknown = isinstance(error, EndpointConnectionError) and is_unknown_host(error)
+        return is_unknown and bool(self._reached) and service not in self._reached
 
     async def _not_found(
         self, service: str, operation: str, error: Exception

@@ -1,6 +1,7 @@
 """Failed calls to AWS: the errors that a call may raise, and the record of one."""
 
 import logging
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,6 +64,15 @@ def is_retryable(error: Exception) -> bool:
     response = error.response if isinstance(error, ClientError) else {}
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR or classify(error_code(error)) in RETRYABLE_CLASSES
+
+
+def is_unknown_host(error: BaseException | None) -> bool:
+    """Return true if an error was caused by a host name without an address."""
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            return error.errno in (socket.EAI_NONAME, socket.EAI_NODATA)
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def is_credentials_error(error: Exception) -> bool:

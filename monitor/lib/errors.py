@@ -36,6 +36,7 @@ HeadroomError
 ├── RequestError                     `headroom top` got no usable answer (top)
 ├── RequestRejectedError             a delivery is answered with an error status (stream)
 ├── ResourceNotFoundError            AWS knows no such resource (collectors; a botocore ClientError)
+├── ServiceNotOfferedError           AWS does not offer a service in a region (collectors; a BotoCoreError)
 ├── StoryError                       stories of the demo cannot be used (demo)
 ├── TooManyNamesError                a delivery has too many new metric names (stream)
 └── TooManyParentsError              a count needs too many calls (collectors)

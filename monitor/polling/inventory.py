@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from collectors.base import Collector, Observed, Resource, ScanFunction, ServiceScope
+from collectors.base import Collector, Observed, Resource, ScanFunction, ServiceNotOfferedError, ServiceScope
 from collectors.quotas import QuotaRequest
 from collectors.registry import Registry
 from collectors.resource import ResourcePath, TypedPath
@@ -179,7 +179,9 @@ class Inventory:
                     await asyncio.sleep(0)
             result.is_complete = True
         except Exception as error:  # of AWS or of an unexpected response; other scans go on
-            result.failures += map(failure_from, _errors_in(error))
+            errors = [one for one in _errors_in(error) if not isinstance(one, ServiceNotOfferedError)]
+            result.failures += map(failure_from, errors)
+            result.is_complete = not errors  # a service that the region does not have, has no resources
         finally:
             scan.end_lists()
         return result

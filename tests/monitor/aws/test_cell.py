@@ -1,12 +1,15 @@
 import asyncio
 import itertools
 import logging
+import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, PaginationError, ReadTimeoutError
 
+from collectors.base import ServiceNotOfferedError
 from monitor.aws.cell import DEFAULT_RATE, MAX_ATTEMPTS, Cell
 from monitor.aws.clients import ClientCache
 from monitor.aws.failure import CALL_TIMEOUT, Failure, error_code, error_message, failure_from
@@ -365,6 +368,51 @@ def test_an_error_that_does_not_name_its_operation_is_given_it() -> None:
         assert failure_from(raised.value).operation == "DescribeLimits"
 
     run(main())
+
+
+# Services that a region does not have
+
+
+def unknown_host(errno: int = socket.EAI_NONAME) -> EndpointConnectionError:
+    """The error of a call to an endpoint whose name has no address."""
+    error = EndpointConnectionError(endpoint_url="https://dax.eu-west-1.amazonaws.com/")
+    error.__cause__ = socket.gaierror(errno, "Name or service not known")
+    return error
+
+
+@pytest.mark.parametrize("answer", [{"TableNames": []}, denied("ListTables")])
+async def test_an_endpoint_without_an_address_beside_one_that_responds_is_not_offered(answer: Any) -> None:
+    aws = FakeAws(describe_clusters=unknown_host(), list_tables=answer)
+    with suppress(ClientError):
+        await aws.cell.call("dynamodb", "ListTables")
+    with pytest.raises(ServiceNotOfferedError):
+        await aws.cell.call("dax", "DescribeClusters")
+    assert aws.calls.count("dax:DescribeClusters") == 1
+
+
+async def test_without_any_service_that_responds_no_name_is_resolved() -> None:
+    aws = FakeAws(describe_clusters=unknown_host())
+    with pytest.raises(EndpointConnectionError) as raised:
+        await aws.cell.call("dax", "DescribeClusters")
+    assert not isinstance(raised.value, ServiceNotOfferedError)
+
+
+async def test_an_endpoint_that_responded_before_is_offered() -> None:
+    aws = FakeAws(describe_clusters={"Clusters": []}, list_tables={"TableNames": []})
+    await aws.cell.call("dax", "DescribeClusters")
+    await aws.cell.call("dynamodb", "ListTables")
+    aws.answers["describe_clusters"] = unknown_host()
+    with pytest.raises(EndpointConnectionError) as raised:
+        await aws.cell.call("dax", "DescribeClusters")
+    assert not isinstance(raised.value, ServiceNotOfferedError)
+
+
+async def test_a_resolver_that_does_not_respond_tells_nothing_of_services() -> None:
+    aws = FakeAws(describe_clusters=unknown_host(socket.EAI_AGAIN), list_tables={"TableNames": []})
+    await aws.cell.call("dynamodb", "ListTables")
+    with pytest.raises(EndpointConnectionError) as raised:
+        await aws.cell.call("dax", "DescribeClusters")
+    assert not isinstance(raised.value, ServiceNotOfferedError)
 
 
 # Pages

@@ -13,6 +13,7 @@ from collectors.base import (
     Resource,
     ResourceNotFoundError,
     ScanFunction,
+    ServiceNotOfferedError,
     total,
 )
 from collectors.kinesis import MIB
@@ -29,6 +30,7 @@ from tests.background import background
 from tests.fake_aws import ACCOUNT_ID, denied
 from tests.kinesis_answers import SHARD_LIMITS, stream_summary
 from tests.monitor.polling.inventories import (
+    BY_SERVICE,
     KINESIS,
     LAMBDA,
     NO_QUOTAS,
@@ -461,3 +463,12 @@ async def test_a_resource_that_is_gone_is_not_taken_for_one_of_another_kind_with
     assert len(world.fleet.series) == 3
     await world.run_inventory(collector(both))
     assert [key.subject.kind for key in world.fleet.series] == ["consumer"]
+
+
+async def test_a_service_that_the_region_does_not_have_is_no_failure_and_has_no_series() -> None:
+    missing = ServiceNotOfferedError(endpoint_url="https://dax.eu-west-1.amazonaws.com/")
+    world = World(**NO_QUOTAS, describe_clusters=missing, describe_parameter_groups=missing)
+    await world.run_inventory(BY_SERVICE["dax"], describe_subnet_groups=missing)
+    assert (world.names, world.failures) == (set(), [])
+    await world.run_inventory(BY_SERVICE["dax"], describe_clusters=denied("DescribeClusters"))
+    assert [code for *_, code in world.failures] == ["AccessDeniedException"]
