@@ -8,7 +8,7 @@ samples arrive, a series is evaluated again from its settled state, minute by mi
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -63,14 +63,43 @@ def inactive_alerts(size: int, last_sample: int = NEVER) -> AlertColumns:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedSamples:
+    """Samples, with what is computed of them once for all that are read together.
+
+    known: which are samples. tells_throttling: of which throttled demand is known.
+    enter: which rules they breach, without the margin of a firing alert.
+    """
+
+    samples: Samples
+    known: Flags
+    tells_throttling: Flags
+    enter: Flags
+
+    @classmethod
+    def of(cls, samples: Samples, criteria: AlertCriteria) -> Self:
+        """Judge samples. criteria: of the series of each."""
+        known = samples.known
+        return cls(samples, known, known & ~np.isnan(samples.throttled), breaches(samples, criteria))
+
+    def take(self, index: slice) -> Self:
+        """Return the samples of `index`, as views."""
+        flags = (self.known[index], self.tells_throttling[index], self.enter[:, index])
+        return type(self)(self.samples.take(index), *flags)
+
+
 def step_many(alerts: AlertColumns, minutes: Ints, samples: Samples, criteria: AlertCriteria) -> None:
     """Apply `rules.alerts.step` to every rule and series, in place. minutes, samples: one for each series."""
-    known = samples.known
-    enter = breaches(samples, criteria)
-    busy = np.flatnonzero(known & (enter.any(axis=0) | alerts.state.any(axis=0)))
+    _step_judged(alerts, minutes, JudgedSamples.of(samples, criteria), criteria)
+
+
+def _step_judged(alerts: AlertColumns, minutes: Ints, judged: JudgedSamples, criteria: AlertCriteria) -> None:
+    """Step alerts in place. criteria: of these series; of others behind them too, which are left alone."""
+    samples, known = judged.samples, judged.known
+    (busy,) = (known & (judged.enter.any(axis=0) | alerts.state.any(axis=0))).nonzero()
     if busy.size:
         before, busy_criteria = alerts.take(busy), criteria.take(busy)
-        breach = enter[:, busy], breaches(samples.take(busy), busy_criteria, MARGIN)
+        breach = judged.enter[:, busy], breaches(samples.take(busy), busy_criteria, MARGIN)
         stepped = _stepped(before, minutes[busy], breach, busy_criteria)
         undecided = samples.provisional[busy] & NEEDS_COMPLETE_MINUTE
         undecided[Rule.SATURATED] |= np.isnan(samples.throttled[busy])
@@ -182,16 +211,17 @@ class AlertStates:
         replayed, current = self._settled.take(slots), self.current.take(slots)
         evaluated, unknown = np.minimum(current.last_sample, newest), np.ones(slots.size, np.bool_)
         settling = newest - REVISION_MINUTES
-        for unfinished, minutes, samples in _samples_by_minute(slots, first, newest, samples_at):
+        read = _judged_by_minute(slots, first, newest, criteria, samples_at)
+        for unfinished, minutes, judged in read:
             again, settles = minutes == evaluated[unfinished], minutes == settling[unfinished]
-            if not (again | settles | samples.known).any():
+            if not (again | settles | judged.known).any():
                 continue  # a minute without samples changes no state
             part = replayed.take(unfinished)
             before = np.where(again, current.state[:, unfinished], part.state)
-            step_many(part, minutes, samples, criteria.take(unfinished))
-            unknown[unfinished] &= ~samples.tells_throttling
+            _step_judged(part, minutes, judged, criteria)
+            unknown[unfinished] &= ~judged.tells_throttling
             if again.any():
-                kept = np.flatnonzero(unknown[unfinished] & samples.known & again)
+                kept = np.flatnonzero(unknown[unfinished] & judged.known & again)
                 _keep_saturated(part, current.take(unfinished), kept)
             if settles.any():
                 settled = np.flatnonzero(settles)
@@ -281,21 +311,20 @@ class AlertStates:
         self._settled_at[slots] = minutes
 
 
-def _samples_by_minute(
-    slots: Ints, first: Ints, newest: Ints, samples_at: SamplesAt
-) -> Iterator[tuple[slice, Ints, Samples]]:
+def _judged_by_minute(
+    slots: Ints, first: Ints, newest: Ints, criteria: AlertCriteria, samples_at: SamplesAt
+) -> Iterator[tuple[slice, Ints, JudgedSamples]]:
     """Yield the unfinished series, the next minute of each and its sample, until all are finished.
 
     Series are ordered by how many minutes each has, most first: the unfinished ones are a prefix.
     """
     for offsets, sizes in _read_together(newest - first + 1):
-        parts = [(slice(size), first[:size] + offset) for offset, size in zip(offsets, sizes, strict=True)]
-        samples = samples_at(
-            np.concatenate([slots[unfinished] for unfinished, _ in parts]),
-            np.concatenate([minutes for _, minutes in parts]),
-        )
-        for end, (unfinished, minutes) in zip(accumulate(sizes), parts, strict=True):
-            yield unfinished, minutes, samples.take(slice(end - minutes.size, end))
+        series = slice(sizes[0]) if len(sizes) == 1 else np.concatenate([np.arange(size) for size in sizes])
+        minutes = first[series] + np.repeat(np.array(offsets, np.int32), sizes)
+        judged = JudgedSamples.of(samples_at(slots[series], minutes), criteria.take(series))
+        for end, size in zip(accumulate(sizes), sizes, strict=True):
+            part = slice(end - size, end)
+            yield slice(size), minutes[part], judged.take(part)
 
 
 def _read_together(lengths: Ints) -> Iterator[tuple[range, list[int]]]:

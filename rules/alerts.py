@@ -127,11 +127,6 @@ class Samples(ColumnGroup):
         return np.isposinf(self.upper_bound)
 
     @property
-    def tells_throttling(self) -> Flags:
-        """True where a series has a sample and its throttled demand is known."""
-        return self.known & ~np.isnan(self.throttled)
-
-    @property
     def known(self) -> Flags:
         """True for each series that has a sample."""
         known = (self.throttled > 0) | ~np.isnan(self.utilization) | ~np.isnan(self.upper_bound)
