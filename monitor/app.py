@@ -29,6 +29,7 @@ from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.cost.telemetry import CostTelemetry
 from monitor.coverage.quota_coverage import Coverage
+from monitor.coverage.telemetry import CoverageTelemetry
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
@@ -57,6 +58,7 @@ SHUTDOWN_TIMEOUT = 1  # seconds that open requests may take to end when the proc
 MIN_JUDGEMENT_PAUSE = 1.0  # seconds between two judgements of points as they arrive
 JUDGEMENT_PAUSE_FACTOR = 4  # the pause lasts this many times as long as the judgement before it
 PUSH_START_TIMEOUT = 120.0  # seconds that pushing waits for the first full poll
+COVERAGE_SCHEDULE = Schedule("coverage", 300.0)  # of the metric; the API tells it at any time
 FIRST_JUDGEMENT = "the first judgement"  # pending once everything was read
 
 
@@ -123,6 +125,7 @@ class App:
         metrics = self.telemetry.registry
         self._aws_telemetry = AwsTelemetry(metrics)
         stream_telemetry = StreamTelemetry(metrics, self._aws_telemetry.points)
+        self._coverage_telemetry = CoverageTelemetry(metrics)
         self._cost = CostTelemetry(metrics, self._aws_telemetry.metrics_requested, stream_telemetry.updates)
         self._clock = MedianClock(lambda: (cell.cell.clock for cell in self.watcher.cells.values()))
         self.ingest = Ingest(
@@ -256,6 +259,9 @@ class App:
                     loops.create_task(
                         repeat("judge", Schedule("judge", interval), self.judge, self.telemetry)
                     ),
+                    loops.create_task(
+                        repeat("coverage", COVERAGE_SCHEDULE, self._count_coverage, self.telemetry)
+                    ),
                 ]
                 await self._reloaded.wait()
                 for task in tasks:
@@ -312,6 +318,11 @@ class App:
         """
         was_read = self.judged.is_set() or self.watcher.complete.is_set()
         return was_read or time.monotonic() >= self._push_deadline
+
+    async def _count_coverage(self) -> None:
+        """Export how many quotas are watched, and how many are not."""
+        quotas = await asyncio.to_thread(lambda coverage: [*coverage.quotas()], self.coverage())
+        self._coverage_telemetry.count(quotas)
 
     def coverage(self) -> Coverage:
         """Return copies of what the coverage of quotas is told from."""

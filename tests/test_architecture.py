@@ -52,7 +52,7 @@ MAY_IMPORT = {
         "polling": "aws collectors config cost fleet lib rules schema",
         "api": "access alerting aws collectors cost coverage exposition fleet http lib notifiers rules "
         "schema stream",
-        "coverage": "aws collectors fleet rules",
+        "coverage": "aws collectors fleet lib rules",
         "config": "access alerting aws collectors lib notifiers push rules schema stream",
         "alerting": "aws collectors fleet lib notifiers outbound rules schema",
         "push": "exposition fleet lib outbound rules schema",

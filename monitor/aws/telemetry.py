@@ -1,6 +1,6 @@
 """Metrics about the calls to AWS, the clocks, the inventories and the polls."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -10,6 +10,29 @@ from monitor.lib.telemetry import SnapshotGauge
 
 CELL_LABELS = exported_names(("account", "region"))
 SERVICE_LABELS = exported_names(("account", "region", "service"))
+
+
+class QuotaRequestTelemetry:
+    """The pending requests for an increase of quotas."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._of_cells: dict[tuple[str, str], Mapping[tuple[str, ...], float]] = {}
+        self._gauge = SnapshotGauge(
+            "headroom_quota_request",
+            "Requested value of a quota, in its unit in Service Quotas, while AWS has not decided.",
+            ("account", "region", "service_code", "quota_code", "status"),
+        )
+        registry.register(self._gauge)
+
+    def replace(self, account: str, region: str, requests: Iterable[tuple[str, str, str, float]]) -> None:
+        """Export these requests of a cell, and no others.
+
+        requests: service code, quota code, status and requested value of each.
+        """
+        self._of_cells[account, region] = {
+            (account, region, *labels): desired for *labels, desired in requests
+        }
+        self._gauge.replace({k: value for one in self._of_cells.values() for k, value in one.items()})
 
 
 class AwsTelemetry:
@@ -58,6 +81,7 @@ class AwsTelemetry:
             ["account"],
         )
         registry.register(self.account_up)
+        self.quota_requests = QuotaRequestTelemetry(registry)
 
     def set_accounts_up(self, accounts_up: Mapping[str, bool]) -> None:
         """Export 1 for each account that can be read, 0 for one that cannot, and no other accounts."""

@@ -137,9 +137,9 @@ class CellCoverage:
         )
 
     def _count_failures(self) -> Mapping[Quota, Exception]:
-        groups, counted = count_groups(), self.known.counted.items()
-        failed = ((groups[number], one.failure) for number, one in counted if one.failure)
-        return {quota: failure for group, failure in failed for quota in group.counts}
+        failed = {number: one.failure for number, one in self.known.counted.items() if one.failure}
+        groups = count_groups() if failed else ()  # it takes long the first time
+        return {quota: error for number, error in failed.items() for quota in groups[number].counts}
 
     def _verdict_without(
         self, listed: ListedQuota, declared: Sequence[str], failure: Exception | None

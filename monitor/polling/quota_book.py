@@ -145,6 +145,10 @@ class QuotaBook:
         else:
             self.requests, self._requests_failure = requests, None
             self._requests_read_at = started_at
+            self._cell.telemetry.quota_requests.replace(
+                *self._cell.key,
+                ((one.service, one.code, asked.status, asked.desired) for one, asked in requests.items()),
+            )
 
     def _forget_requests(self, failure: Failure) -> None:
         """Note that the pending requests are unknown. The reason is logged when it is a new one."""

@@ -5,12 +5,14 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 
 from collectors.base import ACCOUNT as WHOLE_ACCOUNT
 from collectors.base import Resource, Unobservable
 from collectors.service_quotas.collector import count_groups
 from collectors.service_quotas.known_quotas import Counted, KnownQuotas
 from collectors.service_quotas.quota_list import ListedQuota, UsageMetric
+from monitor.coverage.telemetry import CoverageTelemetry
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import Key
 from rules.band import Zone
@@ -170,3 +172,14 @@ async def test_a_value_that_aws_does_not_return_is_null(server: Server, client: 
     found = await one(server, client, PATTERN_SETS.code)
     assert (found["value"], found["source"]) == (None, "quota_default")
     assert np.isfinite((await one(server, client, WEB_ACLS.code))["value"])
+
+
+async def test_the_metric_counts_quotas_by_state(server: Server) -> None:
+    watch_count(server, WEB_ACLS)
+    know(server, listed(WEB_ACLS), listed(PATTERN_SETS))
+    await server.publish()
+    registry = CollectorRegistry()
+    CoverageTelemetry(registry).count(server.coverage().quotas())
+    labels = {"aws_account": ACCOUNT, "aws_region": REGION, "service_code": "wafv2"}
+    for state, number in (("watched", 1), ("value_only", 1), ("stale", None)):
+        assert registry.get_sample_value("headroom_quota_coverage", {**labels, "state": state}) == number

@@ -10,7 +10,7 @@ import pytest
 from collectors.quotas import QuotaRequest
 from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook
 from rules.limits import LimitSource, Quota
-from tests.fake_aws import FakeAws
+from tests.fake_aws import ACCOUNT_ID, FakeAws
 from tests.monitor.polling.service_quotas import (
     DEFAULTS,
     HISTORY,
@@ -202,6 +202,9 @@ async def test_the_pending_requests_for_the_quotas_are_known() -> None:
     }
     assert desk.book.request_for(A) == QuotaRequest(9.0, "PENDING", None)
     assert (desk.book.request_for(B), desk.book.request_for(None)) == (None, None)
+    labels = {"aws_account": ACCOUNT_ID, "aws_region": "eu-west-1", "service_code": A.service}
+    exported = {**labels, "quota_code": A.code, "status": "PENDING"}
+    assert desk.aws.registry.get_sample_value("headroom_quota_request", exported) == 9.0
 
 
 async def test_a_history_that_fails_costs_the_requests_alone_and_is_logged_once(
