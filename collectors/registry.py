@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 from collectors.base import Collector, ServiceScope
 from rules.limits import Quota, Service, Signal
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Registry:
     """The known services; `build_registry` makes one. Compared by identity.
 
@@ -20,17 +21,17 @@ class Registry:
     services: Mapping[str, Service]
     collectors: tuple[Collector, ...]
 
-    @property
+    @cached_property
     def service_names(self) -> tuple[str, ...]:
         """The names of the services, in the order of their collectors."""
         return tuple(collector.service for collector in self.collectors)
 
-    @property
+    @cached_property
     def signals(self) -> tuple[Signal, ...]:
         """Every signal of every service, in the catalogue's order."""
         return tuple(signal for service in self.services.values() for signal in service.signals.values())
 
-    @property
+    @cached_property
     def signal_names(self) -> tuple[str, ...]:
         """The names of the signals as in the configuration: `name` and `service.name`."""
         return tuple(name for signal in self.signals for name in (signal.name, signal.id))
@@ -50,7 +51,11 @@ class Registry:
 
     def scope_of(self, service: str) -> ServiceScope:
         """Return where a service is read. Raises KeyError when it is not known."""
-        return {collector.service: collector.scope for collector in self.collectors}[service]
+        return self._scopes[service]
+
+    @cached_property
+    def _scopes(self) -> Mapping[str, ServiceScope]:
+        return {collector.service: collector.scope for collector in self.collectors}
 
     def scopes_of(self, services: Container[str]) -> frozenset[ServiceScope]:
         """Return where these services are read; unknown ones are left out."""
