@@ -1,6 +1,7 @@
 """Reads the files of declared services: a folder of declarations, and one of entries of the catalogue."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,9 +18,17 @@ Model = TypeVar("Model", bound=BaseModel)
 Files = Mapping[str, ModelFile[Model]]  # by the name of the file, which is that of the service
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceFolders:
+    """Where the files of services are. only: the name of the one service to read; None for all."""
+
+    declarations: Path
+    entries: Path
+    only: str | None = None
+
+
 def read_service_files(
-    declarations: Path,
-    entries: Path,
+    folders: ServiceFolders,
     *,
     in_python: Collection[str] = (),
     taken: Collection[str] = (),
@@ -30,8 +39,9 @@ def read_service_files(
     in_python: services that have an entry alone. taken: names that others have. further_check: see
     `declaration_file`. Raises DeclarationError with every problem of all files.
     """
-    declared = _read(declarations, lambda content, name: declaration_file(content, name, further_check))
-    described = _read(entries, lambda content, name: parse_model(content, name, Service))
+    declarations, entries, only = folders.declarations, folders.entries, folders.only
+    declared = _read(declarations, only, lambda content, name: declaration_file(content, name, further_check))
+    described = _read(entries, only, lambda content, name: parse_model(content, name, Service))
     problems = [
         *(problem for file in declared.values() for problem in file.problems),
         *(problem for file in described.values() for problem in file.problems),
@@ -46,9 +56,11 @@ def read_service_files(
     return _models(declared), _models(described)
 
 
-def _read(folder: Path, parse: Callable[[bytes, str], ModelFile[Model]]) -> Files[Model]:
+def _read(folder: Path, only: str | None, parse: Callable[[bytes, str], ModelFile[Model]]) -> Files[Model]:
     files = {}
     for path in sorted(folder.glob("[!.]*.yaml")):  # an editor's own files are hidden
+        if only not in (None, path.stem):
+            continue
         try:
             files[path.stem] = parse(read_file(path, MAX_FILE_SIZE + 1), str(path))
         except OSError as error:

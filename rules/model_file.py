@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from rules.problem_text import SCALAR_NAMES, suggestion
-from rules.strict_yaml import Document, Where, parse_document
+from rules.strict_yaml import Document, Where, named_line, parse_document
 
 MAX_FILE_SIZE = 1024**2  # bytes
 MAX_SHOWN_PROBLEMS = 50  # of a file; the rest is counted
@@ -45,7 +45,7 @@ def parse_model(
             raise ValueError("expected at most 1 MiB")
         document = parse_document(content)
     except ValueError as error:
-        return unreadable(name, str(error))
+        return unreadable(name, str(error), named_line(error))
     read: Model | None = None
     problems: list[Problem] = [*document.problems]
     try:
@@ -56,9 +56,9 @@ def parse_model(
     return ModelFile(name, document, None if problems else read, _lines(name, document, problems))
 
 
-def unreadable(name: str, reason: str) -> ModelFile[Any]:
-    """Return what is known of a file that cannot be read."""
-    return ModelFile(name, Document(None, [], {}), None, [f"{name}: {reason}"])
+def unreadable(name: str, reason: str, line: int = 1) -> ModelFile[Any]:
+    """Return what is known of a file that cannot be read. line: where that was found."""
+    return ModelFile(name, Document(None, [], {}), None, [f"{name}:{line}: file: {reason}"])
 
 
 def misplaced(where: Where, sentence: str) -> PydanticCustomError:

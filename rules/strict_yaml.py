@@ -77,6 +77,12 @@ def parse_document(content: bytes) -> Document:
         raise ValueError(f"{error.reason} (line {_line(content, error.position)})") from None
 
 
+def named_line(error: ValueError) -> int:
+    """Return the line that an error of `parse_document` names; 1 for none."""
+    found = re.search(r"\(line (\d+)[^()]*\)$", str(error))
+    return int(found[1]) if found else 1
+
+
 def _line(content: bytes, position: int) -> int:
     return content.count(b"\n", 0, position) + 1
 

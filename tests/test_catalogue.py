@@ -135,7 +135,7 @@ def test_what_inhibits_each_signal(service: Service) -> None:
             "signals: {all: {command: 'aws sqs x --name {queue}'}}",
             "signals.all.command.run: expected --name={queue}, as an id may begin with a hyphen",
         ),
-        ("a: [b, {c", "sqs.yaml: did not find expected"),
+        ("a: [b, {c", "sqs.yaml:2: file: did not find expected"),
     ],
 )
 def test_every_problem_of_an_entry_is_told_with_its_line(text: str, problem: str) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from collectors.builtin import USER_FOLDER, registry_with
+from collectors.builtin import registry_with
 from collectors.declaration_file import DeclarationError
+from collectors.own_services import USER_FOLDER
 from collectors.registry import Registry
 from monitor.config.config import Config
 from monitor.lib.files import read_file
@@ -37,14 +38,18 @@ def given_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     return path or (Path(environ[PATH_VARIABLE]) if environ.get(PATH_VARIABLE) else None)
 
 
+def user_folder(path: Path | None, environ: Mapping[str, str]) -> Path:
+    """Return the folder of the user's own services: `catalogue.d/` beside the configuration file."""
+    return (given_file(path, environ) or DEFAULT_FILE).parent / USER_FOLDER
+
+
 def read_registry(path: Path | None, environ: Mapping[str, str]) -> Registry:
     """Return the built-in services and those in `catalogue.d/` beside the configuration file.
 
     Raises ConfigError with all problems of the files there.
     """
-    folder = (given_file(path, environ) or DEFAULT_FILE).parent / USER_FOLDER
     try:
-        return registry_with(folder)
+        return registry_with(user_folder(path, environ))
     except DeclarationError as error:
         raise ConfigError(error.problems) from None
 

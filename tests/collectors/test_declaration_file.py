@@ -248,13 +248,16 @@ def test_only_the_first_problems_are_shown() -> None:
         (b"# nothing\n", "demo.yaml:1: file: expected a mapping of service, scope"),
         (b"- a\n- b\n", "demo.yaml:1: file: expected a mapping of service, scope"),
         (b"text", "demo.yaml:1: file: expected a mapping of service, scope"),
-        (b"a: [\n", "demo.yaml: did not find expected node content"),
-        (b"a: b: c\n", "demo.yaml: mapping values are not allowed in this context (line 1"),
-        (b"service: demo\nnamespace: \xff\n", "demo.yaml: expected UTF-8, found the byte 0xff (line 2)"),
-        (b"service: demo\n\x00\n", "demo.yaml: "),
-        (b"service: demo\n---\nservice: demo\n", "demo.yaml: expected one document, found another (line 2"),
-        (b"a: " + b"[" * 40 + b"]" * 40, "demo.yaml: nested too deeply"),
-        (b"x" * 2 * 1024**2, "demo.yaml: expected at most 1 MiB"),
+        (b"a: [\n", "demo.yaml:2: file: did not find expected node content"),
+        (b"a: b: c\n", "demo.yaml:1: file: mapping values are not allowed in this context (line 1"),
+        (
+            b"service: demo\nnamespace: \xff\n",
+            "demo.yaml:2: file: expected UTF-8, found the byte 0xff (line 2)",
+        ),
+        (b"service: demo\n\x00\n", "demo.yaml:2: file: "),
+        (b"service: demo\n---\nservice: demo\n", "demo.yaml:2: file: expected one document, found another"),
+        (b"a: " + b"[" * 40 + b"]" * 40, "demo.yaml:1: file: nested too deeply"),
+        (b"x" * 2 * 1024**2, "demo.yaml:1: file: expected at most 1 MiB"),
     ],
     ids=range(11),
 )
@@ -302,5 +305,5 @@ def test_a_declaration_is_read_from_its_file(tmp_path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())  # a byte order mark
     assert read_declaration(path).service == "demo"
     path.write_text("#" * 2 * 1024**2)
-    with pytest.raises(DeclarationError, match=r"demo\.yaml: expected at most 1 MiB"):
+    with pytest.raises(DeclarationError, match=r"demo\.yaml:1: file: expected at most 1 MiB"):
         read_declaration(path)

@@ -49,7 +49,7 @@ def test_problems_of_all_files_are_told_at_once_with_their_lines(folder: Path) -
     expected = [
         "collectors/others.yaml:1: file: expected a mapping of service, scope, ",
         "collectors/ours.yaml:5: resources.topic.list.call: no operation of sns ListTopic; did you mean ",
-        "rules/others.yaml: did not find expected node content (line 2, column 1)",
+        "rules/others.yaml:2: file: did not find expected node content (line 2, column 1)",
         "rules/ours.yaml:6: signals.topics.unit: expected a unit ",
         "rules/ours.yaml:7: signals.topics.kind: expected 'quota', 'provisioned' or 'fixed', found 'quotta'",
     ]
@@ -120,4 +120,4 @@ def test_a_file_that_cannot_be_read_is_told(folder: Path) -> None:
     (folder / "rules" / "ours.yaml").unlink()
     (folder / "rules" / "ours.yaml").mkdir()
     (problem,) = problems(folder)
-    assert problem.startswith("rules/ours.yaml: cannot be read: ")
+    assert problem.startswith("rules/ours.yaml:1: file: cannot be read: ")

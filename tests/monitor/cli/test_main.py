@@ -52,7 +52,7 @@ def test_every_command_explains_itself_with_an_example(command: tuple[str, ...])
 
 
 @pytest.mark.parametrize(
-    "group", [(), *((name,) for name in ("alerts", "config", "dashboards", "stream"))], ids=str
+    "group", [(), *((name,) for name in ("alerts", "catalogue", "config", "dashboards", "stream"))], ids=str
 )
 def test_a_group_of_commands_lists_them(group: tuple[str, ...]) -> None:
     printed = headroom(*group, "--help").output

@@ -1,0 +1,85 @@
+"""Reads a user's own services: a folder with declarations in `collectors/`, and entries in `rules/`."""
+
+import os
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from collectors.botocore_problems import botocore_problems
+from collectors.declaration import Declaration
+from collectors.declaration_file import DeclarationError
+from collectors.service_files import ServiceFolders, read_service_files
+from rules.limits import Service
+
+USER_FOLDER = "catalogue.d"  # beside the configuration file
+DECLARATIONS, ENTRIES = "collectors", "rules"
+
+
+def read_own_services(
+    folder: Path, taken: Collection[str], only: str | None = None
+) -> tuple[list[Declaration], list[Service]]:
+    """Return the declarations and entries of a folder.
+
+    taken: the names of the built-in services. only: the name of the one service to read; None for all.
+    Raises DeclarationError with every problem of the files.
+    """
+    problems = [] if only else [*_misplaced_files(folder)]
+    folders = ServiceFolders(folder / DECLARATIONS, folder / ENTRIES, only)
+    try:
+        read = read_service_files(folders, taken=taken, further_check=botocore_problems)
+    except DeclarationError as error:
+        problems += error.problems
+    if problems:
+        raise DeclarationError(problems)
+    return read
+
+
+def check_own_services(paths: Iterable[Path], taken: Collection[str]) -> list[Service]:
+    """Return the entries of the services in folders, and of those of which a file is given, each once.
+
+    taken: as for `read_own_services`. Raises DeclarationError with every problem of all files.
+    """
+    found: dict[Path, Service] = {}  # by the file of the entry
+    problems: list[str] = []
+    for path in paths:
+        try:
+            folder, only = _folder_and_name(path)
+            _, services = read_own_services(folder, taken, only)
+        except DeclarationError as error:
+            problems += error.problems
+        else:
+            found |= {(folder / ENTRIES / one.service).absolute(): one for one in services}
+    if problems:
+        raise DeclarationError([*dict.fromkeys(problems)])
+    return [*found.values()]
+
+
+def _folder_and_name(path: Path) -> tuple[Path, str | None]:
+    """Return a folder and None, or the folder and the service that a file belongs to.
+
+    Raises DeclarationError for what is neither.
+    """
+    if path.is_dir():
+        return path, None
+    if not path.exists():
+        raise DeclarationError([f"{path}:1: file: expected a folder or a file, found none"])
+    parent = Path(os.path.abspath(path.parent))  # also of a file in the current folder
+    if parent.name not in (DECLARATIONS, ENTRIES):
+        raise DeclarationError([f"{path}:1: file: expected in a folder {DECLARATIONS} or {ENTRIES}"])
+    if path.suffix != ".yaml":
+        raise DeclarationError([_wrong_ending(path)])
+    return (parent.parent if path.is_absolute() else Path(os.path.relpath(parent.parent))), path.stem
+
+
+def _misplaced_files(folder: Path) -> Iterator[str]:
+    """Yield a problem for each YAML file that nothing reads. Kubernetes and editors put hidden ones there."""
+    for path in sorted((*folder.glob("*"), *folder.glob("*/*"))):
+        if path.name.startswith(".") or path.suffix not in (".yaml", ".yml"):
+            continue
+        if path.parent.parent != folder or path.parent.name not in (DECLARATIONS, ENTRIES):
+            yield f"{path}:1: file: expected in {folder / DECLARATIONS} or {folder / ENTRIES}"
+        elif path.suffix != ".yaml":
+            yield _wrong_ending(path)
+
+
+def _wrong_ending(path: Path) -> str:
+    return f"{path}:1: file: expected the ending .yaml"

@@ -1,0 +1,177 @@
+"""The command `headroom catalogue check`: it validates a user's own services, and tells every mistake."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.monitor.cli.invocation import headroom, written
+from tests.own_services import OWN_FILES, write_own_files
+
+VALID = "2 signals of 1 service are valid\n"
+COLLECTORS, RULES = "catalogue.d/collectors/ours.yaml", "catalogue.d/rules/ours.yaml"
+
+
+@pytest.fixture(autouse=True)
+def folder(elsewhere: Path) -> Path:
+    """The folder of a user's services in the current folder."""
+    write_own_files(elsewhere / "catalogue.d")
+    return elsewhere / "catalogue.d"
+
+
+def checked(*arguments: str) -> tuple[int, str]:
+    """Check, and return the exit code and what is printed, problems or not."""
+    result = headroom("catalogue", "check", *arguments)
+    assert not (result.stdout and result.stderr)
+    return result.exit_code, result.output
+
+
+def problems(*arguments: str) -> list[str]:
+    """The problems that a check finds."""
+    code, output = checked(*arguments)
+    assert code == 2
+    return output.splitlines()
+
+
+def change(old: str, new: str, file: str = COLLECTORS) -> None:
+    """Replace a part of a file that is there once."""
+    text = Path(file).read_text()
+    assert text.count(old) == 1
+    Path(file).write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("catalogue.d",), (COLLECTORS,), (RULES,), (COLLECTORS, RULES, "catalogue.d", "./catalogue.d/")],
+)
+def test_valid_files_are_counted(arguments: tuple[str, ...]) -> None:
+    assert checked(*arguments) == (0, VALID)
+
+
+def test_a_file_of_the_current_folder_finds_its_partner(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder / "rules")
+    assert checked("ours.yaml") == (0, VALID)
+    change("kind: quota", "kind: quotta", "ours.yaml")
+    (problem,) = problems("../collectors/ours.yaml")
+    assert problem.startswith("../rules/ours.yaml:7: signals.topics.kind: expected ")
+
+
+def test_the_default_folder_is_beside_the_configuration(elsewhere: Path) -> None:
+    (elsewhere / "etc").mkdir()
+    (elsewhere / "catalogue.d").rename(elsewhere / "etc" / "catalogue.d")
+    file = written(elsewhere / "etc", "")
+    assert checked("--config", file) == (0, VALID)
+    assert headroom("catalogue", "--config", file, "check").output == VALID
+    assert problems() == ["catalogue.d:1: file: expected a folder or a file, found none"]
+
+
+def test_a_file_is_checked_without_the_other_services_of_its_folder(folder: Path) -> None:
+    (folder / "rules" / "others.yaml").write_text("a: [")
+    assert checked(COLLECTORS) == (0, VALID)
+    assert problems("catalogue.d") == [
+        "catalogue.d/rules/others.yaml:2: file: did not find expected node content (line 2, column 1)",
+        "catalogue.d/rules/others.yaml:1: file: expected a second file catalogue.d/collectors/others.yaml, "
+        "found none",
+    ]
+
+
+def test_problems_of_all_arguments_are_told_once(folder: Path) -> None:
+    change("usage: count(topic)", "usage: count(topics)")
+    (problem,) = problems(COLLECTORS, RULES, "catalogue.d")
+    assert problem == (
+        f"{COLLECTORS}:9: signals.topics.usage: expected a fact, metric, kind or table, found topics; "
+        "did you mean topic?"
+    )
+    assert problems(COLLECTORS, "absent")[1:] == ["absent:1: file: expected a folder or a file, found none"]
+
+
+def test_a_file_without_its_partner_is_told(folder: Path) -> None:
+    (folder / "rules" / "ours.yaml").unlink()
+    assert problems(COLLECTORS) == [f"{COLLECTORS}:1: file: expected a second file {RULES}, found none"]
+
+
+def _cycle() -> None:
+    change(
+        "  topic:\n",
+        "  policy:\n    parent: topic\n    list: {fact: policies}\n  topic:\n    parent: policy\n",
+    )
+
+
+def _known_id() -> None:
+    text = OWN_FILES["rules"].replace("service: ours", "service: sqs")
+    Path("catalogue.d/rules/sqs.yaml").write_text(text)
+    Path("catalogue.d/collectors/sqs.yaml").write_text(OWN_FILES["collectors"].replace(": ours", ": sqs"))
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (_cycle, [f"{COLLECTORS}:8: resources.topic.parent: expected no cycle, found "]),
+        (
+            lambda: change("    id: TopicArn\n", "    values: {a: b, b: a}\n    id: TopicArn\n"),
+            [f"{COLLECTORS}:6: resources.topic.values.a: expected a fact or table, found b"],
+        ),
+        (
+            lambda: change("    usage: count(topic)", "    usge: count(topic)"),
+            [f"{COLLECTORS}:9: signals.topics.usge: unknown key; did you mean usage?"],
+        ),
+        (
+            lambda: change("    title: Topics\n", "    titel: Topics\n", RULES),
+            [
+                f"{RULES}:4: signals.topics.title: missing",
+                f"{RULES}:5: signals.topics.titel: unknown key; did you mean title?",
+            ],
+        ),
+        (
+            _known_id,
+            [
+                f"catalogue.d/{kind}/sqs.yaml:1: service: expected another name, as it is a built-in service"
+                for kind in ("collectors", "rules")
+            ],
+        ),
+        (
+            lambda: change("  published:\n    title", "  topics:\n    title", RULES),
+            [f"{RULES}:12: signals.topics: given twice (line 12, column 3)"],
+        ),
+        (
+            lambda: Path(RULES).write_bytes(b"\x89PNG\r\n\x1a\n"),
+            [f"{RULES}:1: file: expected UTF-8, found the byte 0x89 (line 1)"],
+        ),
+        (
+            lambda: Path(RULES).write_text("Our own signals: of our\nshop: all"),
+            [f"{RULES}:1: Our own signals: unknown key", f"{RULES}:1: service: missing"],
+        ),
+    ],
+    ids=[
+        "kinds in a cycle",
+        "values in a cycle",
+        "an unknown field of a declaration",
+        "an unknown field of an entry",
+        "a built-in service",
+        "a signal twice",
+        "a picture",
+        "prose",
+    ],
+)
+def test_a_mistake_is_told_with_its_file_line_and_place(
+    make: Callable[[], None], expected: list[str]
+) -> None:
+    make()
+    found = problems()
+    assert [one for one in expected if not any(problem.startswith(one) for problem in found)] == [], found
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("nowhere", "nowhere:1: file: expected a folder or a file, found none"),
+        ("own.yaml", "own.yaml:1: file: expected in a folder collectors or rules"),
+        ("catalogue.d/rules/ours.yml", "catalogue.d/rules/ours.yml:1: file: expected the ending .yaml"),
+    ],
+)
+def test_what_is_no_folder_or_file_of_services_is_told(path: str, expected: str, elsewhere: Path) -> None:
+    written(elsewhere, "")
+    (elsewhere / "catalogue.d" / "rules" / "ours.yml").touch()
+    assert problems(path) == [expected]
