@@ -29,7 +29,7 @@ SIGNALS = {
         "unit": "bytes",
         "kind": "fixed",
         "tier": "detail",
-        "command": "aws own resize --store={store} --to {number} --region {region}",
+        "command": "aws own resize --store=arn:{partition}:own:{store} --to {number} --url own.{suffix}",
         **WHY,
         "docs": DOCS,
     },
@@ -84,7 +84,7 @@ def test_a_runbook_says_of_each_signal_what_to_do_with_the_commands(registry: Re
     assert f"{increase} {quota} --desired-value NUMBER --region REGION" in calls
     assert "Unverified: The unit is recalled." in calls
     assert "- It is a mean." in calls
-    assert "aws own resize --store=STORE --to NUMBER --region REGION" in size
+    assert "aws own resize --store=arn:aws:own:STORE --to NUMBER --url own.amazonaws.com" in size
     assert "Read only on request" in size
 
 
