@@ -132,7 +132,9 @@ def observation_targets(
         target = ObservationTarget(cell.account, cell.region, "", cell.name, started, poll)
         yield from _of(cell.poll, target)
         for service, run in cell.collectors.items():
-            yield from _of(run, target._replace(service=service, interval=inventory))
+            yield from _of(
+                run, ObservationTarget(cell.account, cell.region, service, cell.name, started, inventory)
+            )
 
 
 def _of(run: RunStatus, target: ObservationTarget) -> Iterator[ObservationTarget]:
