@@ -28,6 +28,7 @@ from rules.strict_yaml import Where
 MAX_KINDS = 100  # of resources, as a part of a part is looked up recursively
 # What looks like a placeholder; `{Key=a,Value=b}` and JSON in a command do not.
 NAME_IN_BRACES = re.compile(r"\{\s*([A-Za-z_][\w.-]*)\s*\}")
+ARN = re.compile(r"arn:\{partition\}:[a-z0-9-]+:[^:]*:[^:]*:.")  # tags are requested by its service and type
 # The fields of a signal that are evaluated once for each inventory, when no metric has a value.
 INVENTORY_FIELDS = ("when", "limit", "deliberate", "unobservable.when", "bound.when")
 _SECTIONS = {"metrics": "a metric", "tables": "a table", "resources": "a kind of resource"}
@@ -169,6 +170,8 @@ def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]
     yield from _template_names((*where, "dimensions"), declared.dimensions, known_names)
     arn_names = {*CELL_NAMES, *declaration.lineage(kind)}
     yield from _template_names((*where, "arn"), declared.arn or "", arn_names)
+    if declared.arn and not ARN.match(declared.arn):
+        yield (*where, "arn"), f"expected arn:{{partition}}:SERVICE:..., found {declared.arn}"
     own = _facts(declaration, kind)
     for other in declared.refers:
         if declaration.resources[other].parent:

@@ -232,7 +232,8 @@ def test_every_signal_makes_a_sentence(service: Service) -> None:
     for signal in service.signals.values():
         said = series_notice(row(signal.id, "it", 90, 100, throttled=1.0), MOMENT, REGISTRY, RISING).summary
         assert "`it` (prod, eu-west-1) " in said
-        assert re.search(r" (90 %|\(90 %\)), rising for 22 min; 1 throttled/s\. Remedy: ", said)
+        throttled = "demand is throttled" if signal.saturation_is_state else "1 throttled/s"
+        assert re.search(rf" (90 %|\(90 %\)), rising for 22 min; {throttled}\. Remedy: ", said)
 
 
 def test_a_resource_called_as_we_call_the_whole_account_is_named() -> None:

@@ -146,11 +146,11 @@ async def test_a_request_that_comes_again_changes_nothing_even_when_later_points
 
 async def test_unused_metrics_are_counted_by_namespace() -> None:
     ingest = ingest_of(fleet_of())
-    idle = UPDATE.but(namespace="AWS/EBS", metric="VolumeReadOps", unit="Count")
+    idle = UPDATE.but(namespace="AWS/IoT", metric="PublishIn.Success", unit="Count")
     await ingest.ingest(delivery(lines([UPDATE, idle, idle]), message([idle, idle, UPDATE])))
     assert outcome_count(ingest, "unused") == 4
     assert outcome_count(ingest, "written") == 2
-    assert count_of(ingest.telemetry.unused, "AWS/EBS") == 4
+    assert count_of(ingest.telemetry.unused, "AWS/IoT") == 4
     ingest.close()
 
 
