@@ -34,6 +34,8 @@ PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")  # of a command
 QUOTING = re.compile(r"""['"\\]|[^ -~]""")  # what a shell does not read as a part of a word, or may not
 # Placeholders that are no ids: their values never begin with a hyphen.
 SAFE_NAMES = frozenset({"number", "region", "account_id", "partition", "suffix", "service", "code"})
+AWS_DOCS = "https://docs.aws.amazon.com/"
+DOCS_ADDRESS = r"^https?://[^\s<>]+$"
 QUOTA_CODE = r"^L-[0-9A-F]{8}$"
 CATALOGUE_FOLDER = Path(__file__).parent / "catalogue"
 
@@ -229,6 +231,7 @@ class Signal(_Model):
         at the present rate matters.
     pending_for (in YAML: `for`): minutes that a breach must last before its alert fires.
     command: of a remedy; for a quota, it is the request for an increase unless another one is named.
+    docs: pages about the limit: AWS's, or of a user's own signals any.
     saturation_is_state: CloudWatch tells only whether demand was throttled in a minute, and not how much.
     throttled_unit: the unit in which CloudWatch counts throttled demand, such as records or calls; None where
         it does not. saturation: how it is counted. tolerance: the amount of it that raises no alert.
@@ -261,7 +264,7 @@ class Signal(_Model):
     caveats: tuple[NonEmpty, ...] = ()
     remedy: tuple[NonEmpty, ...] = Field(min_length=1)
     command: Annotated[RemedyCommand, BeforeValidator(_command)] | None = None
-    docs: tuple[Annotated[str, Field(pattern=r"^https://docs\.aws\.amazon\.com/")], ...] = Field(min_length=1)
+    docs: tuple[Annotated[str, Field(pattern=DOCS_ADDRESS)], ...] = Field(min_length=1)
 
     @property
     def id(self) -> str:

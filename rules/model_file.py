@@ -79,7 +79,11 @@ def _line(name: str, document: Document, problem: Problem) -> str:
 
 
 def _schema_problems(error: ValidationError, model: type[BaseModel]) -> Iterator[Problem]:
-    for one in error.errors():
+    errors = error.errors()
+    around = {one["loc"][:end] for one in errors for end in range(len(one["loc"]))}
+    for one in errors:
+        if one["type"] == "too_short" and one["loc"] in around:
+            continue  # a wrong item is no item
         within = one.get("ctx", {}).get("where", ())
         where = tuple(part for part in (*one["loc"], *within) if part not in ("[key]", ""))
         yield where, _sentence(one, where, model)
@@ -95,6 +99,8 @@ def _sentence(error: ErrorDetails, where: Where, model: type[BaseModel]) -> str:
         case "model_type" | "dict_type" | "mapping_type":
             keys = ", ".join(keys_at(model, where))
             expected = f"a mapping of {keys}" if keys else "a mapping"
+        case "too_short":
+            return f"expected at least {context['min_length']:,}, found {context['actual_length']:,}"
         case "tuple_type" | "list_type":
             expected = "a list"
         case "literal_error" | "enum":

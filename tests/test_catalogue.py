@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from collectors.base import Collector
-from rules.limits import CATALOGUE_FOLDER, LimitKind, Service, ServiceFamily
+from rules.limits import AWS_DOCS, CATALOGUE_FOLDER, LimitKind, Service, ServiceFamily
 from rules.model_file import parse_model
 from rules.strict_yaml import parse
 from tests.registries import REGISTRY, each_service
@@ -135,6 +135,14 @@ def test_what_inhibits_each_signal(service: Service) -> None:
             "signals: {all: {command: 'aws sqs x --name {queue}'}}",
             "signals.all.command.run: expected --name={queue}, as an id may begin with a hyphen",
         ),
+        (
+            "signals:\n  all:\n    docs: ['javascript:alert()']\n    remedy: []",
+            "sqs.yaml:4: signals.all.remedy: expected at least 1, found 0",
+        ),
+        (
+            "signals:\n  all:\n    docs: ['javascript:alert()']",
+            "sqs.yaml:3: signals.all.docs.0: expected text that matches ^https?://",
+        ),
         ("a: [b, {c", "sqs.yaml:2: file: did not find expected"),
     ],
 )
@@ -196,6 +204,7 @@ def test_the_texts_of_a_signal_do_not_repeat(service: Service) -> None:
         assert [text for text in texts if text != text.strip() or len(text) < 3] == [], signal.id
         assert len(set(texts)) == len(texts), signal.id
         assert len(set(signal.docs)) == len(signal.docs), signal.id
+        assert [url for url in signal.docs if not url.startswith(AWS_DOCS)] == [], signal.id
 
 
 @each_service

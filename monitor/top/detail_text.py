@@ -86,7 +86,7 @@ def _sections(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[Detail
     yield DetailSection("Alert", list(_alert(detail, alert)))
     links = {
         **(alert.links if alert else {}),
-        **{f"AWS documentation {number}": url for number, url in enumerate(entry.docs, 1)},
+        **{f"documentation {number}": url for number, url in enumerate(entry.docs, 1)},
     }
     yield DetailSection("Links", [f"{name}: {url}" for name, url in links.items()])
 

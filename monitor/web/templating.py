@@ -17,6 +17,7 @@ from monitor.lib.text import replace_surrogates
 from monitor.render.jinja import html_environment
 from monitor.render.text import count_of, dollars, format_rate, time_element
 from rules.band import Zone
+from rules.limits import AWS_DOCS
 
 PACKAGE_DIR = Path(__file__).parent
 MEDIA_TYPES = {
@@ -67,8 +68,11 @@ def code_spans(text: str) -> Markup:
 
 
 def doc_title(url: str) -> str:
-    """Return a title for a page of AWS's documentation, from its address: `http api throttling`."""
-    return url.rstrip("/").rpartition("/")[2].removesuffix(".html").replace("-", " ").replace("_", " ")
+    """Return a title for a page of documentation, from its address: `AWS: http api throttling`."""
+    owner = "AWS: " if url.startswith(AWS_DOCS) else ""
+    return owner + url.rstrip("/").rpartition("/")[2].removesuffix(".html").replace("-", " ").replace(
+        "_", " "
+    )
 
 
 @cache

@@ -70,7 +70,7 @@ async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
         "\naws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384",
         "alert firing, warning\n",
         "runbook: https://wiki.example/[red]",
-        "AWS documentation 1: https://docs.aws.amazon.com/",
+        "documentation 1: https://docs.aws.amazon.com/",
     ):
         assert said in screen, said
 

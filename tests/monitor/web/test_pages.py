@@ -17,7 +17,7 @@ from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import CellStatus, MonitorStatus
 from monitor.fleet.judge import judge
-from monitor.web.templating import asset, code_spans
+from monitor.web.templating import asset, code_spans, doc_title
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, RULING, add, judge_causes, judged, key, refused
@@ -555,3 +555,18 @@ async def test_a_deliberate_cap_is_marked_as_one(server: Server, client: httpx.A
     await server.publish()
     words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
     assert "set on purpose" in words and "near from 90 %" not in words
+
+
+@pytest.mark.parametrize(
+    ("url", "title"),
+    [
+        (
+            "https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html",
+            "AWS: manage sending quotas",
+        ),
+        ("https://wiki.example.com/checkout/busy_workers/", "busy workers"),
+        ("https://docs.aws.amazon.com.example.com/quotas", "quotas"),
+    ],
+)
+def test_only_a_page_of_aws_is_called_one(url: str, title: str) -> None:
+    assert doc_title(url) == title

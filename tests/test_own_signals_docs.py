@@ -1,0 +1,127 @@
+"""The page about a user's own signals: its files are valid, and their series are judged as it says."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collectors.builtin import registry_with
+from collectors.registry import Registry
+from monitor.aws.cell import Cell
+from monitor.config.config import Config
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.judge import judge
+from monitor.fleet.rows import Row, rows_of
+from monitor.polling.inventory import Inventory
+from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.quota_book import QuotaBook
+from monitor.polling.reader import MetricReader
+from rules.band import Zone
+from rules.limits import LimitSource, Quota
+from tests.fake_aws import ACCOUNT_ID, FakeAws
+from tests.fake_cloudwatch import Body, FakeCloudWatch, Response, fake_credentials, result
+from tests.monitor.cli.invocation import headroom
+from tests.monitor.polling.service_quotas import ServiceQuotas
+from tests.telemetries import Telemetries
+from tests.test_contributor_docs import blocks
+from tests.test_readme import README
+
+PAGE = "docs/own-signals.md"
+NOW = 29_000_000  # epoch minutes
+RATE, PER_DAY = (Quota(service="ses", code=code) for code in ("L-CDEF9B6B", "L-804C8AE8"))
+# What CloudWatch has of each minute, by metric and by dimensions.
+POINTS = {
+    ("Shop/Checkout", "ActiveSessions", "Stage=production"): 480.0,
+    ("Shop/Checkout", "RejectedSessions", "Stage=production"): 0.0,
+    ("Shop/Checkout", "BusyWorkers", "Pool=orders"): 12.0,
+    ("Shop/Checkout", "Workers", "Pool=orders"): 20.0,
+    ("AWS/SES", "Send", ""): 600.0,
+}
+ANSWERS = {
+    "list_metrics": {
+        "Metrics": [
+            {"MetricName": "BusyWorkers", "Dimensions": [{"Name": "Pool", "Value": "orders"}]},
+            {"MetricName": "BusyWorkers", "Dimensions": [{"Name": "Stage", "Value": "production"}]},
+        ]
+    },
+    "get_send_quota": {"SentLast24Hours": 20_000.0, "Max24HourSend": 50_000.0, "MaxSendRate": 14.0},
+    **ServiceQuotas(applied={RATE: 14.0, PER_DAY: 200.0}).answers,
+}
+NO_METRICS: dict[str, Any] = {"Metrics": []}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder `catalogue.d` with the files of the page."""
+    for path, _, text in blocks(PAGE):
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    return tmp_path / "catalogue.d"
+
+
+def answer(body: Body) -> Response:
+    """The points of the metrics that are requested; only known ones are."""
+    minutes, results = range(body["StartTime"] // 60, body["EndTime"] // 60), []
+    for query in body["MetricDataQueries"]:
+        metric = query["MetricStat"]["Metric"]
+        dimensions = ",".join(f"{one['Name']}={one['Value']}" for one in metric.get("Dimensions", ()))
+        value = POINTS[metric["Namespace"], metric["MetricName"], dimensions]
+        results.append(result(query, dict.fromkeys(minutes, value)))
+    return {"MetricDataResults": results}
+
+
+async def judged(registry: Registry, region: str = "eu-west-1", **changed: object) -> list[Row]:
+    """The series of the page's services after one inventory and one poll."""
+    aws, fleet = FakeAws(region=region, now=NOW * 60.0, **{**ANSWERS, **changed}), Fleet()
+    quotas = QuotaBook(aws.cell, registry.quotas(["checkout", "mail"]))
+    inventory = Inventory(aws.cell, fleet, Config(), registry, quotas)
+    await quotas.read()
+    for collector in registry.collectors_of(["checkout", "mail"]):
+        assert (await inventory.run(collector)).failures == ()
+    async with FakeCloudWatch(answer, minute=NOW) as server:
+        rates = {"cloudwatch": 1000.0}
+        cell = Cell(fake_credentials(), ACCOUNT_ID, region, Telemetries().aws, rates, server.url)
+        assert await MetricReader(cell, fleet, MetricOwners(registry.collectors)).read(NOW) == []
+        await cell.close()
+    judge(fleet, NOW)
+    return rows_of(fleet, lambda key: True)
+
+
+def found(rows: list[Row]) -> dict[str, tuple[object, ...]]:
+    """Usage, limit, source and zone by signal and resource."""
+    return {
+        f"{row.signal.id} {row.key.resource}".strip(): (
+            pytest.approx(row.usage),
+            row.limit,
+            row.source,
+            row.zone,
+        )
+        for row in rows
+    }
+
+
+async def test_its_signals_are_judged_against_a_number_a_metric_a_quota_and_a_field(folder: Path) -> None:
+    rows = await judged(registry_with(folder))
+    assert found(rows) == {
+        "checkout.sessions": (480.0, 500.0, LimitSource.DOCUMENTED, Zone.NEAR),
+        "checkout.busy_workers orders": (12.0, 20.0, LimitSource.METRIC, Zone.WITHIN),
+        "mail.sending_rate": (10.0, 14.0, LimitSource.APPLIED, Zone.ABOVE),
+        "mail.emails_per_day": (20_000.0, 50_000.0, LimitSource.API, Zone.WITHIN),
+    }
+
+
+async def test_where_no_pool_is_found_the_sessions_remain(folder: Path) -> None:
+    registry = registry_with(folder)
+    assert "checkout.sessions" in found(await judged(registry, list_metrics=NO_METRICS))
+    elsewhere = found(await judged(registry, region="us-east-1", list_metrics=NO_METRICS))
+    assert elsewhere.keys() == {"mail.sending_rate", "mail.emails_per_day"}
+
+
+def test_the_commands_that_it_names_know_its_signals(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    text = Path(__file__).parents[1].joinpath(PAGE).read_text("utf-8")
+    assert f"headroom catalogue check                    # {headroom('catalogue', 'check').output}" in text
+    assert "checkout.busy_workers" in headroom("catalogue", "--service", "checkout").output
+    assert "ses:GetSendQuota" in headroom("iam-policy").output
+    assert f"]({PAGE})" in README
