@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from collectors.base import Aws, ResourceNotFoundError
 from collectors.declaration import CallDeclaration, ListDeclaration, batch_parameter, placeholders
@@ -121,8 +121,9 @@ class DeclaredCalls:
     async def read_batches(self, call: CallDeclaration, scopes: Iterable[NodeScope]) -> None:
         """Make a call for several resources at once; `facts` then has those of each.
 
-        An error is that of each of them. Where one of them does not exist, each is asked for alone. One that
-        the call names by its id, and that is not in the answer, was deleted after it was listed.
+        An error is that of each of them. Where one of them does not exist, or has an id that no call takes,
+        each is asked for alone. One that the call names by its id, and that is not in the answer, was deleted
+        after it was listed.
         """
         asked: dict[CallKey, tuple[Params, dict[str, None]]] = {}
         for scope in scopes:
@@ -144,7 +145,7 @@ class DeclaredCalls:
                 found[str(call.match.search(item))] = item
             self._batched |= {(key, value): _facts_of_item(call, item) for value, item in found.items()}
         except Exception as error:
-            if isinstance(error, ResourceNotFoundError) and len(values) > 1:
+            if isinstance(error, ResourceNotFoundError | ParamValidationError) and len(values) > 1:
                 for value in values:
                     await self._read_batch(call, key, params, [value])
             else:

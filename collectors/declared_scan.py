@@ -5,7 +5,7 @@ signals: expressions over facts and metrics.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from collectors.declaration import (
     CallDeclaration,
     Declaration,
     ResourceDeclaration,
+    SignalDeclaration,
     needed_names,
 )
 from collectors.declared_calls import DeclaredCalls, as_list
@@ -101,10 +102,8 @@ class _Run:
                 [call], partial(self._calls.facts, scope=scope), lambda _: ACCOUNT
             ):
                 account.facts |= facts
-        try:
-            self._compute_values(account, declared)
-        except ExpressionError as error:
-            self.errors.append(error)
+        self.errors += self._compute_values(account, declared)
+        account.failed.clear()  # a series of the account tells what is unknown
 
     async def _immediate_series(self, kind: str) -> AsyncIterator[Observed]:
         """Describe the resources of a kind, and yield the series that need no kind listed later."""
@@ -116,7 +115,7 @@ class _Run:
             except Exception:
                 self.resources.unlisted[kind].add(found[0].resource.path)
                 raise
-            return node, list(self._observe(node, signals)) if node else []
+            return node, await self._series_of(node, signals) if node else []
 
         reported = partial(self._reported_resource, kind)
         async for _, (node, series) in self.aws.map(self._items_with_batches(kind), describe, reported):
@@ -131,22 +130,44 @@ class _Run:
         signals = self.group.deferred(kind)
 
         async def evaluate(node: Node) -> list[Observed]:
-            return list(self._observe(node, signals))
+            return await self._series_of(node, signals)
 
         nodes = self._nodes.get(kind, ()) if signals else ()
         async for _, series in self.aws.map(nodes, evaluate, lambda node: node.resource):
             for observed in series:
                 yield observed
 
-    def _observe(self, node: Node, signals: Signals) -> Iterator[Observed]:
-        scope = self._scope(node)
+    async def _series_of(self, node: Node, signals: Signals) -> list[Observed]:
+        """Return the series of a resource; one that cannot be evaluated is reported, and costs no other."""
+        found, errors = [], []
         for name, signal in signals.items():
-            formulas = [expression for _, expression in signal.formulas()]
-            if scope.has_failed(self.group.names[name]):
-                continue  # the failure is reported, and a series of an earlier inventory remains
-            unknown = self.resources.unknown_kinds(node, self.group.needs[name], formulas)
-            if observed := observe(name, signal, scope, unknown):
-                yield observed
+            try:
+                if observed := self._observe(node, name, signal):
+                    found.append(observed)
+            except ExpressionError as error:
+                errors.append(error)
+        await self._report(errors, node.resource)
+        return found
+
+    def _observe(self, node: Node, name: str, signal: SignalDeclaration) -> Observed | None:
+        """Return the series of a signal; None where there is none, or a call failed that it needs."""
+        scope = self._scope(node)
+        if scope.has_failed(self.group.names[name]):
+            return None  # the failure is reported, and a series of an earlier inventory remains
+        formulas = [expression for _, expression in signal.formulas()]
+        unknown = self.resources.unknown_kinds(node, self.group.needs[name], formulas)
+        return observe(name, signal, scope, unknown)
+
+    async def _report(self, errors: Iterable[ExpressionError], resource: Resource) -> None:
+        """Report errors of values of a resource, equal ones once."""
+
+        async def fail(error: ExpressionError) -> None:
+            raise error
+
+        async for _ in self.aws.map(
+            {str(error): error for error in errors}.values(), fail, lambda _: resource
+        ):
+            pass
 
     def _keep(self, node: Node) -> None:
         self.aws.found_resource()
@@ -270,7 +291,7 @@ class _Run:
         node.tags = tags_of(declared.tags and declared.tags.search(item))
         for call in declared.calls:
             await self._describe_by(call, node)
-        self._compute_values(node, declared)
+        await self._report(self._compute_values(node, declared), resource)
         zone = node.fact(declared.zone) if declared.zone else None
         if isinstance(zone, str):
             node.resource = replace(node.resource, zone=zone)
@@ -288,12 +309,19 @@ class _Run:
             node.facts |= facts
             node.failed.difference_update(facts)
 
-    def _compute_values(self, node: Node, declared: ResourceDeclaration) -> None:
-        scope = self._scope(node)
+    def _compute_values(self, node: Node, declared: ResourceDeclaration) -> list[ExpressionError]:
+        """Add the values of a resource to its facts; return the errors of those that are unknown for it."""
+        scope, errors = self._scope(node), []
         for name, expression in declared.values.items():
-            node.facts[name] = expression.evaluate(scope)
+            try:
+                node.facts[name] = expression.evaluate(scope)
+            except ExpressionError as error:
+                node.facts[name] = None
+                node.failed.add(name)
+                errors.append(error)
             if scope.has_failed(expression.names):
                 node.failed.add(name)
+        return errors
 
     def _scope(self, node: Node) -> NodeScope:
         return NodeScope(node, self.resources)

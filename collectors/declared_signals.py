@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from collectors.amounts import usage_of
-from collectors.base import Metric, Observed, Unobservable, Usage, epoch_seconds, total, zero_of
+from collectors.base import Metric, Observed, Unobservable, Usage, total, zero_of
 from collectors.declaration import SignalDeclaration, UnobservableDeclaration
 from collectors.declared_resources import MissingValueError, NodeScope
-from collectors.expression import Expression, ExpressionError
+from collectors.expression import Expression, ExpressionError, epoch
 from rules.limits import fill_command
 
 
@@ -46,12 +46,21 @@ def observe(
 def _created_at(scope: NodeScope) -> float | None:
     """Return when the resource was created, in epoch seconds; None if that is not known.
 
-    Where its kind declares no `created`, that of the nearest ancestor whose kind does.
+    Where its kind declares no `created`, that of the nearest ancestor whose kind does. What is no time is as
+    unknown as one that AWS does not return.
     """
     declaration = scope.resources.declaration
     kinds = (declaration.resources[kind] for kind in reversed(declaration.lineage(scope.node.kind)))
     fact = next((kind.created for kind in kinds if kind.created), None)
-    return epoch_seconds(scope.lookup(fact)) if fact else None
+    return time_of(scope.lookup(fact)) if fact else None
+
+
+def time_of(value: Any) -> float | None:
+    """Return a time of an answer in epoch seconds; None for what is no time."""
+    try:
+        return epoch(value)
+    except (TypeError, ValueError, ArithmeticError):
+        return None
 
 
 def _observed_usage(

@@ -352,8 +352,11 @@ def _largest_group(items: list[Any]) -> int | None:
     return max(Counter(items).values(), default=0)
 
 
-def _epoch(time: Any) -> float | None:
-    """Return a time as epoch seconds: one from botocore, a text in ISO 8601, or epoch seconds."""
+def epoch(time: Any) -> float | None:
+    """Return a time as epoch seconds: one from botocore, a text in ISO 8601, or epoch seconds.
+
+    Raises TypeError or ValueError for anything else, ArithmeticError for a time that no clock can show.
+    """
     if isinstance(time, datetime | str):
         return epoch_seconds(time)
     found = number(time)
@@ -442,7 +445,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "min": amounts.lowest_of,
     "count": _known(_count),
     "number": number,
-    "epoch": _known(_epoch),
+    "epoch": _known(epoch),
     "largest_group": _known(_largest_group),
     "ceil": _known(_ceil),
     "floor": _known(_floor),

@@ -71,11 +71,11 @@ class ResponsePath:
     def search(self, value: Any) -> Any:
         """Return what the path yields of a value; None for nothing.
 
-        Raises ExpressionError where a function does not take the type of its argument.
+        Raises ExpressionError where a function or a comparison does not take the type of its argument.
         """
         try:
             return self._compiled.search(value, options=OPTIONS)
-        except JMESPathError as error:
+        except (JMESPathError, TypeError) as error:  # TypeError: of a comparison of numbers with another type
             raise ExpressionError(f"{self.text}: {error}") from None
 
 

@@ -64,7 +64,7 @@ def page_number(token: str | None, pages: Sequence[Any], pagination: Pagination)
 def with_member(page: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
     """A page with a value at a path of members."""
     first, *rest = path
-    return {**page, first: with_member(page.get(first, {}), rest, value) if rest else value}
+    return {**page, first: with_member(page.get(first) or {}, rest, value) if rest else value}
 
 
 class FakeClient:
@@ -125,7 +125,8 @@ class FakeClient:
             raise answer
         if answer is None:
             raise denied(operation.name)
-        validate_parameters(answer, operation.output_shape)
+        if not self.aws.malformed:
+            validate_parameters(answer, operation.output_shape)
         return answer
 
 
@@ -167,11 +168,18 @@ class FakeCell(Cell):
 class FakeAws:
     """A cell over a table of answers by method name; a method without an answer is denied.
 
-    now: epoch seconds; None: the real time.
+    now: epoch seconds; None: the real time. malformed: answers may differ from the service's model.
     """
 
-    def __init__(self, *, region: str = "eu-west-1", now: float | None = None, **answers: Any) -> None:
-        self.answers = answers
+    def __init__(
+        self,
+        *,
+        region: str = "eu-west-1",
+        now: float | None = None,
+        malformed: bool = False,
+        **answers: Any,
+    ) -> None:
+        self.answers, self.malformed = answers, malformed
         self.now = now
         self.calls: list[str] = []
         self.regions: set[tuple[str, str]] = set()  # where the clients are

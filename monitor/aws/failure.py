@@ -12,6 +12,7 @@ from botocore.parsers import ResponseParserError
 
 from collectors.base import ACCOUNT, Resource
 from monitor.aws.failure_class import FailureClass, classify
+from monitor.lib.errors import HeadroomError
 from monitor.lib.text import replace_surrogates
 
 log = logging.getLogger(__name__)
@@ -91,8 +92,8 @@ def with_operation_name(operation: str) -> Iterator[None]:
 
 
 def failure_from(error: Exception, operation: str = "", resource: Resource = ACCOUNT) -> Failure:
-    """The record of an error. One that is not among AWS_ERRORS is logged with its traceback."""
-    if not isinstance(error, AWS_ERRORS):
+    """The record of an error. One that is neither AWS's nor our own is logged with its traceback."""
+    if not isinstance(error, (*AWS_ERRORS, HeadroomError)):
         log.error("unexpected response to %s %s", operation, resource.display_name, exc_info=error)
     operation = operation or getattr(error, "operation_name", "")
     code, message = replace_surrogates(error_code(error)), replace_surrogates(error_message(error))

@@ -69,9 +69,14 @@ def read_cases(folder: Path) -> Iterator[Case]:
             yield Case(service=path.stem, **case)
 
 
-async def run_case(case: Case, collector: Collector) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Run all scans of a collector; return their series and failures in the words of the table."""
-    aws = FakeAws(region=case.region, **answers_by_method(case.answers))
+async def run_case(
+    case: Case, collector: Collector, malformed: bool = False
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Run all scans of a collector; return their series and failures in the words of the table.
+
+    malformed: answers may differ from the service's model.
+    """
+    aws = FakeAws(region=case.region, malformed=malformed, **answers_by_method(case.answers))
     found: dict[str, dict[str, Any]] = {}
     failures = []
     for scan in collector.scans:

@@ -205,6 +205,35 @@ async def test_one_that_was_deleted_costs_nobody_else_of_its_batch() -> None:
     assert ecs.asked == [("a", ["a1", "a2"]), ("a", ["a1"]), ("a", ["a2"])]
 
 
+async def test_one_whose_id_no_call_takes_costs_nobody_else_of_its_batch() -> None:
+    text = """
+service: demo
+namespace: AWS/ES
+resources:
+  domain:
+    list: {call: opensearch.ListDomainNames, items: DomainNames}
+    id: DomainName
+    calls:
+      - call: opensearch.DescribeDomains
+        params: {DomainNames: ["{domain}"]}
+        batch: 5
+        items: DomainStatusList
+        match: DomainName
+        facts: {nodes: ClusterConfig.InstanceCount}
+signals:
+  nodes: {resource: domain, usage: nodes}
+"""
+
+    def describe(DomainNames: list[str]) -> Any:
+        of = {"DomainId": "1", "ARN": "arn:aws:es:domain", "ClusterConfig": {"InstanceCount": 3}}
+        return {"DomainStatusList": [of | {"DomainName": name} for name in DomainNames]}
+
+    names = {"DomainNames": [{"DomainName": "x"}, {"DomainName": "logs"}]}  # at least three characters
+    found = await run(text, malformed=True, list_domain_names=names, describe_domains=describe)
+    assert found.usage == {"nodes logs": 3.0}
+    assert found.failures == ["x: ParamValidationError"]
+
+
 async def test_a_batch_that_fails_is_reported_for_each_of_its_resources() -> None:
     answers = Ecs(a={"a1": 1, "a2": 2}).answers() | {"describe_services": None}
     found = await run(SERVICES, **answers)

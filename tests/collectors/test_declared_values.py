@@ -1,5 +1,6 @@
 """The scans of declared services: values that are no ids, names, times or numbers, and what each costs."""
 
+import json
 from typing import Any
 
 import pytest
@@ -69,3 +70,35 @@ async def test_throttled_demand_with_a_dimension_that_aws_does_not_return_is_unk
     found = await volumes(VOLUMES)
     assert (found.usage["size vol-1"], found.observed["size vol-1"].throttled) == (8.0, None)
     assert (await volumes(VOLUMES, SnapshotId="snap-1")).observed["size vol-1"].throttled
+
+
+async def test_a_signal_of_a_wrong_value_is_reported_and_costs_no_other_and_no_count() -> None:
+    text = VOLUMES.replace("signals:\n", "signals:\n  volumes: {usage: count(volume)}\n")
+    text = text.replace("attachments: {", "encrypted: {resource: volume, usage: encrypted}\n  attachments: {")
+    found = await volumes(text, Attachments=[{"InstanceId": "i-1"}])
+    assert found.usage == {"volumes": 1.0, "size vol-1": 8.0, "attachments vol-1/i-1": 1.0}
+    assert found.failures == ["vol-1: ExpressionError"]
+
+
+async def test_a_value_that_cannot_be_computed_costs_what_needs_it_alone() -> None:
+    text = VOLUMES.replace("    created: made\n", "    values: {double: snapshot * 2, more: double + 1}\n")
+    text = text.replace("signals:\n", "signals:\n  more: {resource: volume, usage: more}\n")
+    found = await volumes(text, SnapshotId="snap-1")
+    assert found.usage == {"size vol-1": 8.0}
+    assert found.failures == ["vol-1: ExpressionError"]
+
+
+@pytest.mark.parametrize("time", ["", "yesterday", ["2026-01-01"], {}])
+async def test_a_resource_whose_creation_time_is_no_time_is_of_unknown_age(time: Any) -> None:
+    text = VOLUMES.replace("made: CreateTime", f"made: '`{json.dumps(time)}`'")
+    found = await volumes(text)
+    assert (found.observed["size vol-1"].created_at, found.failures) == (None, [])
+
+
+async def test_an_answer_of_a_wrong_type_is_told_without_a_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    text = VOLUMES.replace("id: VolumeId", "id: VolumeId\n    where: \"Size > '7'\"")
+    found = await volumes(text.replace("usage: size,", "usage: snapshot,"), SnapshotId="snap-1")
+    assert found.failures == ["vol-1: ExpressionError"]
+    assert [record for record in caplog.records if record.exc_info] == []

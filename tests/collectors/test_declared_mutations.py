@@ -1,0 +1,99 @@
+"""Answers of AWS that differ from those in the tables of declared services: each costs what it touches.
+
+`FUZZ_ROUNDS=200 pytest tests/collectors/test_declared_mutations.py` looks further; so does another FUZZ_SEED.
+"""
+
+import os
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from collectors.base import Observed
+from collectors.declared import collector_of
+from tests.collectors.answer_mutations import Mutation, mutations
+from tests.collectors.declared_cases import DECLARATIONS, TABLES, Case, read_cases, run_case
+from tests.fake_aws import FakeAws
+
+ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "2"))  # changes of each service
+SEED = os.environ.get("FUZZ_SEED", "")
+CASES = list(read_cases(TABLES))
+
+
+async def series_of(case: Case) -> dict[str, Any]:
+    series, _ = await run_case(case, collector_of(DECLARATIONS[case.service]), malformed=True)
+    return series
+
+
+async def damage(mutation: Mutation) -> list[str]:
+    """The series that a change costs, and that its item alone does not explain."""
+    before, after = await series_of(mutation.case), await series_of(mutation.mutated)
+    differing = [name for name, one in before.items() if after.get(name) != one]
+    if not differing:
+        return []
+    without = await series_of(mutation.without_item)
+    counts_now = mutation.adds or without == before  # the item did not count before
+    return [
+        f"{mutation}: {name} was {before[name]}, is {after.get(name)}"
+        for name in differing
+        if without.get(name) == before[name]
+        and not is_explained(mutation.case.service, name, before[name], after.get(name), counts_now)
+    ]
+
+
+def is_explained(service: str, name: str, before: Any, after: Any, counts_now: bool) -> bool:
+    """Whether a series may change: it tells that not all could be read, or one more is counted.
+
+    Where it is a sum of facts of which one is no number, it stays as in the inventory before.
+    """
+    if after:
+        return counts_now or is_unread(before) or is_unread(after)
+    usage = DECLARATIONS[service].signals[name.partition(" ")[0]].usage
+    return bool(usage and usage.lists)
+
+
+def is_unread(series: Any) -> bool:
+    return str(series["usage"]).startswith("unobservable: not all could be read: ")
+
+
+@pytest.mark.parametrize("service", DECLARATIONS)
+async def test_an_odd_answer_costs_no_more_than_the_item_that_it_is_in(
+    service: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    cases = [case for case in CASES if case.service == service]
+    for mutation in islice(mutations(cases, service + SEED), ROUNDS):
+        assert await damage(mutation) == []
+        traces = [record.getMessage() for record in caplog.records if record.exc_info]
+        assert traces == [], mutation
+
+
+PAGES, PAGE_SIZE = 10, 1000
+
+
+async def test_ten_thousand_items_are_read_page_by_page_and_each_odd_one_costs_itself() -> None:
+    """What is found in a page is yielded before the next pages are requested, so that memory is bounded."""
+    requested: list[int] = []
+
+    def page(number: int, **_: object) -> dict[str, object]:
+        requested.append(number)
+        names = (f"page-{number}-{index}" for index in range(1, PAGE_SIZE))
+        return {"repositories": [{"repositoryName": None}, *({"repositoryName": name} for name in names)]}
+
+    aws = FakeAws(
+        malformed=True,
+        describe_repositories=[partial(page, number) for number in range(PAGES)],
+        describe_pull_through_cache_rules={"pullThroughCacheRules": []},
+        list_metrics={"Metrics": []},
+    )
+    pages_before: dict[str, int] = {}
+    found: dict[str, Observed] = {}
+    for scan in collector_of(DECLARATIONS["ecr"]).scans:
+        async for observed in scan(aws.scan):
+            if observed.signal == "images":
+                pages_before.setdefault(observed.resource.display_name, len(requested))
+            found[f"{observed.signal} {observed.resource.display_name}"] = observed
+    assert len(pages_before) == PAGES * (PAGE_SIZE - 1)
+    assert all(count <= int(name.split("-")[1]) + 2 for name, count in pages_before.items())
+    assert sorted(requested) == [*range(PAGES)]
+    assert "not all could be read" in str(found["repositories "].usage)
