@@ -1,7 +1,6 @@
 """Answers with members that AWS added after botocore's models were made, as the bytes that AWS sends."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -24,13 +23,15 @@ PROTOCOLS = {"json", "query", "ec2", "rest-json"}  # of the clients in tables, a
 @cache
 def newer_model(client: str) -> ServiceModel:
     """The model of a service in which every structure has one more member."""
-    model = deepcopy(SERVICE_MODELS.get_service_data(client))
-    for shape in model["shapes"].values():
-        if shape["type"] == "structure":
-            shape["members"][ADDED] = {"shape": ADDED}
-    model["shapes"][ADDED] = {"type": "structure", "members": {"Text": {"shape": f"{ADDED}Text"}}}
-    model["shapes"][f"{ADDED}Text"] = {"type": "string"}
-    return ServiceModel(model, client)
+    model = SERVICE_MODELS.get_service_data(client)
+    shapes = {
+        ADDED: {"type": "structure", "members": {"Text": {"shape": f"{ADDED}Text"}}},
+        f"{ADDED}Text": {"type": "string"},
+    }
+    for name, shape in model["shapes"].items():
+        members = {"members": shape["members"] | {ADDED: {"shape": ADDED}}} if "members" in shape else {}
+        shapes[name] = shape | members
+    return ServiceModel(model | {"shapes": shapes}, client)
 
 
 def newer(value: Any, shape: Shape) -> Any:
