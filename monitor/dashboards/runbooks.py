@@ -77,8 +77,10 @@ def _head(service: Service) -> str:
 
 
 def _permissions(service: Service, actions: Collection[str]) -> str:
-    about = "Reading this service needs these actions, beside those that every service needs:"
     policy = f"`headroom iam-policy --service {service.service}` prints the policy with all of them."
+    if not actions:
+        return _section("Permissions", ["Reading this service needs the actions of every service.", policy])
+    about = "Reading this service needs these actions, beside those that every service needs:"
     return _section("Permissions", [about, bullets(f"`{one}`" for one in sorted(actions)), policy])
 
 

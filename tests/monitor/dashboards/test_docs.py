@@ -96,3 +96,12 @@ def test_a_runbook_names_the_actions_that_its_service_needs(service: Service) ->
         *collector.iam_actions
     }
     assert f"headroom iam-policy --service {service.service}`" in permissions
+
+
+def test_a_service_of_metrics_alone_needs_no_actions_of_its_own(registry: Registry) -> None:
+    text = runbooks.service_runbook(registry.services["one"], ())
+    assert text.partition("## Permissions\n\n")[2].splitlines() == [
+        "Reading this service needs the actions of every service.",
+        "",
+        "`headroom iam-policy --service one` prints the policy with all of them.",
+    ]
