@@ -10,9 +10,19 @@ from rules.limits import Signal
 from tests.acceptance.conftest import REFERENCE
 from tests.registries import REGISTRY
 
+CLASSES_ON_REQUEST = ("f", "g_vt", "inf", "p", "x", "trn", "dl", "hpc", "high_memory")
+NO_SPOT = ("hpc", "high_memory")
+NOTHING = "a default of 0 is no limit that anything could reach"
 # Signals whose value differs from the reference on purpose, and why.
 DEFAULTS = {
-    "alb.reserved_lcus_in_region": "a default of 0 is no limit that anything could reach",
+    **dict.fromkeys((f"{service}.reserved_lcus_in_region" for service in ("alb", "gwlb", "nlb")), NOTHING),
+    **{f"ec2.{kind}_on_demand_vcpus": NOTHING for kind in CLASSES_ON_REQUEST},
+    **{f"ec2.{kind}_spot_vcpus": NOTHING for kind in CLASSES_ON_REQUEST if kind not in NO_SPOT},
+    "efs.burst_credits": "the balance depends on the size of the file system",
+    "kafka.connection_rate": "the reference names a rule by broker type: 100 is its smallest number",
+    "lambda_edge.request_rate": "ten times the quota of concurrency, as the reference says in words",
+    "route53resolver.endpoint_capacity": "the reference has states, we have bounds in percent",
+    "ssm.parameter_reads": "40 holds only where the account's setting for higher throughput is off",
     "autoscaling.capacity_shortfall": "the reference names the field that is the limit: there is no default",
     "autoscaling.group_cpu_target": "a percentage always has the limit 100",
     "kinesis.stream_write_bytes": "the reference names a formula over shards: there is no default",
@@ -24,7 +34,39 @@ REGIONS = {
     "sqs.fifo_high_throughput_message_rate": "ten times the API rate, so it differs in the same way",
 }
 
+CODES = {  # signals whose code the reference does not have in the service's own file
+    "lambda_edge.request_rate": "a multiple of the quota of concurrency",
+    "mq.brokers": "the list of counts names the code",
+    "redshift.event_subscriptions": "the list of counts names the code",
+    "redshift.subnet_groups": "the list of counts names the code",
+}
+# What 1 of the reference's unit is in ours.
+UNITS = {"bits/s": 1 / 8, "TiB": 2**40, "GiB": 2**30, "MB/s": 1e6, "ratio": 100}
+
 OURS = {  # signals that the reference does not have
+    "cloudfront.edge_functions_per_distribution": "the reference has it at Lambda@Edge",
+    "directconnect.lag_egress": "a group of connections has a bandwidth of its own",
+    "directconnect.lag_ingress": "a group of connections has a bandwidth of its own",
+    "directconnect.virtual_interfaces_per_lag": "the quota differs from that of a connection",
+    **{
+        f"directconnect_gateway.{name}": "gateways belong to no region, and are a service of their own here"
+        for name in (
+            "gateway_prefix_allocations",
+            "gateways",
+            "transit_gateways_per_gateway",
+            "virtual_interfaces_per_gateway",
+            "vpn_gateways_per_gateway",
+        )
+    },
+    **{
+        f"globalaccelerator.{name}": "the quota differs by the type of the endpoint"
+        for name in ("elastic_ips_per_group", "instances_per_group", "network_load_balancers_per_group")
+    },
+    "kafka.brokers_per_kraft_cluster": "the limit differs from that of other clusters",
+    "natgateway.zone_bandwidth": "a regional gateway has a limit in each zone",
+    "natgateway.zone_connections": "a regional gateway has a limit in each zone",
+    "natgateway.zone_packets": "a regional gateway has a limit in each zone",
+    "sns.subscriptions_per_fifo_topic": "the limit differs from that of other topics",
     "kinesis.efo_consumer_lag": "AWS publishes no iterator age for streams that fan-out consumers read",
     "kinesis.stream_unread": "a stream without readers exceeds no limit of AWS",
     "s3.prefix_errors": "S3 does not report whether reads or writes of a prefix were throttled",
@@ -40,15 +82,19 @@ def entries() -> dict[str, dict[str, Any]]:
     for service in REGISTRY.service_names:
         path = REFERENCE.parent / "catalogue" / f"{service}.yaml"
         signals = load(path)["signals"] if path.exists() else ()
-        listed |= {signal["id"]: entry_of(signal["limit"]) for signal in signals}
+        listed |= {signal["id"]: entry_of(signal) for signal in signals}
     return listed
 
 
-def entry_of(limit: dict[str, Any]) -> dict[str, Any]:
-    """A limit of the files in `catalogue/` in the form of the older file."""
+def entry_of(signal: dict[str, Any]) -> dict[str, Any]:
+    """A signal of the files in `catalogue/` in the form of the older file, and in our unit."""
+    limit, scale = signal["limit"], UNITS.get(signal["unit"], 1)
     quota = limit.get("quota") or {}
     code = {"service_code": quota.get("service"), "quota_code": quota.get("code")}
-    return {"service_quotas": code, "default": {"value": limit.get("documented")}}
+    by_region = {name: value * scale for name, value in (limit.get("by_region") or {}).items()}
+    documented = limit.get("documented")
+    value = by_region.get("other") if documented is None else documented * scale
+    return {"service_quotas": code, "default": {"value": value, "by_region": by_region}}
 
 
 ENTRIES = entries()
@@ -59,14 +105,16 @@ each_signal = pytest.mark.parametrize("signal", COMMON, ids=lambda signal: signa
 
 
 def test_the_signals_that_the_reference_lacks_are_listed() -> None:
-    assert {signal.id for signal in REGISTRY.signals} - ENTRIES.keys() == OURS.keys()
+    generic = {signal.id for signal in REGISTRY.services["quotas"].signals.values()}
+    assert {signal.id for signal in REGISTRY.signals} - ENTRIES.keys() - generic == OURS.keys()
 
 
 @each_signal
 def test_a_quota_has_the_same_code(signal: Signal) -> None:
     quota = ENTRIES[signal.id].get("service_quotas") or {}
     known = (quota["service_code"], quota["quota_code"]) if quota.get("quota_code") else None
-    assert (signal.quota and (signal.quota.service, signal.quota.code)) == known
+    found = signal.quota and (signal.quota.service, signal.quota.code)
+    assert (found == known) is (signal.id not in CODES)
 
 
 @each_signal
