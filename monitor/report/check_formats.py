@@ -39,6 +39,7 @@ COMPACT_COLUMNS = (
     "region",
 )
 MIN_USAGE_WIDTH = 20  # characters of USAGE_OF_LIMIT in the compact table
+MAX_FAILED_READS = 100  # that are listed for people; where nothing is permitted, hundreds fail in each region
 NO_SERIES = "No series found for the configured accounts, regions and services, and the given filters."
 
 
@@ -127,6 +128,14 @@ def unobservable_entries(report: Report) -> Iterator[tuple[str, str, str]]:
             yield ", ".join(names), group.reason, command
 
 
+def listed_failures(report: Report) -> Iterator[str]:
+    """Yield a sentence for each failed read, and one that counts those beyond MAX_FAILED_READS."""
+    failures = [*dict.fromkeys(report.failures)]
+    yield from failures[:MAX_FAILED_READS]
+    if (more := len(failures) - MAX_FAILED_READS) > 0:
+        yield f"{more:,} more failed; `--format json` lists all"
+
+
 def write_table(report: Report, out: TextIO) -> None:
     """Write the series, and what could not be read, as text. Without a terminal, each series is one line."""
     terminal = out.isatty()
@@ -150,7 +159,7 @@ def _write_lists(report: Report, console: Console) -> None:
     unobservable = []
     for names, reason, command in unobservable_entries(report):
         unobservable += [f"- {names}: {reason}", *([f"    {command}"] if command else [])]
-    failed = [f"- {sentence}" for sentence in report.failures]
+    failed = [f"- {sentence}" for sentence in listed_failures(report)]
     for title, lines in {"Unobservable series": unobservable, "Failed reads of AWS": failed}.items():
         if lines:
             console.print(Text(f"\n{title}", "bold"))
@@ -271,7 +280,7 @@ def write_markdown(report: Report, out: TextIO) -> None:
         + (f": {code_span(command)}" if command else "")
         for names, reason, command in unobservable_entries(report)
     ]
-    items += [f"Failed read: {escape_markdown(sentence)}" for sentence in report.failures]
+    items += [f"Failed read: {escape_markdown(sentence)}" for sentence in listed_failures(report)]
     out.write("\n" if items else "")
     out.writelines(f"- {line}\n" for line in items)
 

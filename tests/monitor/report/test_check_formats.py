@@ -105,3 +105,19 @@ def test_markdown_shows_a_name_as_it_is(name: str, written: str) -> None:
 def test_a_command_in_markdown_may_hold_backticks() -> None:
     said = printed("markdown", Report([hidden("media", "why", "aws `x` ``y``")], []))
     assert "why: ``` aws `x` ``y`` ```\n" in said
+
+
+# Failures without a bound
+
+
+@pytest.mark.parametrize("format", ["table", "markdown"])
+def test_people_read_the_first_failures_and_the_number_of_the_others(format: str) -> None:
+    text = printed(format, Report([row()], [f"read {number} failed" for number in range(5000)]))
+    assert "read 99 failed" in text
+    assert "read 100 failed" not in text
+    assert "4,900 more failed" in text
+
+
+def test_json_lists_all_failures() -> None:
+    failures = [f"read {number} failed" for number in range(5000)]
+    assert json.loads(printed("json", Report([row()], failures)))["failures"] == failures

@@ -1,0 +1,52 @@
+"""Every call is denied, with all services on: one sentence per account says so."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from monitor.alerting.blind_text import MAX_SERVICES
+from monitor.aws.failure import Failure
+from monitor.fleet.fleet import Fleet
+from tests.fake_aws import FakeAws
+from tests.monitor.alerting.cells import METRICS, SimulatedCells
+from tests.monitor.alerting.stage import Stage, configuration
+from tests.monitor.polling.inventories import inventory_of
+from tests.registries import REGISTRY
+
+ACCOUNTS = ("111111111111", "222222222222")
+REGIONS = ("eu-west-1", "us-east-1")
+
+
+async def refusals() -> dict[str, Sequence[Failure]]:
+    """The failures of every service that makes calls, and of the reading of metrics."""
+    inventory = inventory_of(FakeAws().cell, Fleet())
+    for collector in REGISTRY.collectors:
+        await inventory.run(collector)
+    failures = {name: status.failures for name, status in inventory.statuses.items() if status.failures}
+    return {**failures, METRICS: (Failure("GetMetricData", "", "AccessDenied", "not authorized"),)}
+
+
+async def test_one_alert_with_one_sentence_for_each_account(tmp_path: Path) -> None:
+    refused = await refusals()
+    assert {one.code for those in refused.values() for one in those} <= {
+        "AccessDenied",
+        "AccessDeniedException",
+    }
+    calls = {collector.service for collector in REGISTRY.collectors if collector.iam_actions}
+    assert refused.keys() >= calls
+    cells = SimulatedCells(
+        ACCOUNTS,
+        REGIONS,
+        sorted(refused.keys() - {METRICS}),
+        lambda account, region, service: refused.get(service, ()),
+    )
+    async with Stage.opened(tmp_path, configuration(route={"receiver": "pager"})) as stage:
+        for _ in range(2 * 60):
+            stage.seconds += 60
+            stage.status = cells.step(stage.seconds)
+            await stage.process()
+        assert len(stage.sent) == len(stage.notices) == len(ACCOUNTS)
+        assert {one.labels["account"] for one in stage.notices} == {*ACCOUNTS}
+        for one in stage.notices:
+            assert "in 2 of 2 regions of name-" in one.summary
+            assert one.summary.endswith(f" and {len(refused) - MAX_SERVICES} more.")
+            assert len(one.summary) < 600
