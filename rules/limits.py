@@ -27,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from rules.inhibition import inhibition_cycle
 from rules.model_file import misplaced
 from rules.units import Unit, parse_unit
 
@@ -347,6 +348,16 @@ class Service(_Model):
                 names = ", ".join(sorted(unknown))
                 sentence = f"{signal.id}: expected signals of the service, found {names}"
                 raise misplaced(("signals", signal.name), sentence)
+        return self
+
+    @model_validator(mode="after")
+    def _inhibition_has_no_cycle(self) -> "Service":
+        named = [one for one in self.signals.values() if one.throttle_group or one.inhibited_by]
+        inhibitors = {signal.name: self.inhibitors(signal.name) for signal in named}
+        covered_by = {one.name: one.covered_by for one in self.signals.values() if one.covered_by}
+        if cycle := inhibition_cycle(inhibitors, covered_by):
+            sentence = f"expected no cycle of signals that inhibit each other, found {' -> '.join(cycle)}"
+            raise misplaced(("signals", cycle[0]), sentence)
         return self
 
     def inhibitors(self, name: str) -> frozenset[str]:

@@ -70,3 +70,37 @@ def test_a_group_of_one_is_a_mistake() -> None:
 def test_a_group_has_a_name_of_its_own() -> None:
     with pytest.raises(ValidationError, match="expected another name for the throttle group records"):
         service(records={"throttle_group": "records"}, bytes={"throttle_group": "records"})
+
+
+@pytest.mark.parametrize(
+    ("signals", "cycle"),
+    [
+        ({"a": {"covered_by": "a"}}, "a -> a"),
+        ({"a": {"covered_by": "b"}, "b": {"covered_by": "a"}}, "a -> b -> a|b -> a -> b"),
+        ({"a": {"covered_by": "b"}, "b": {"inhibited_by": ["a"]}}, "a -> b -> a|b -> a -> b"),
+        (
+            {"a": {"inhibited_by": ["b"]}, "b": {"inhibited_by": ["c"]}, "c": {"inhibited_by": ["a"]}},
+            "a -> b -> c -> a|b -> c -> a -> b|c -> a -> b -> c",
+        ),
+        ({"a": WRITES, "b": WRITES | {"covered_by": "a"}}, "a -> a"),
+        (
+            {"a": WRITES, "b": WRITES | {"inhibited_by": ["c"]}, "c": {"covered_by": "a"}},
+            "a -> c -> a|c -> a -> c",
+        ),
+    ],
+)
+def test_signals_that_would_all_inhibit_each_other_are_refused(
+    signals: dict[str, dict[str, Any]], cycle: str
+) -> None:
+    with pytest.raises(ValidationError, match=f"expected no cycle of signals .*, found ({cycle})\\b"):
+        service(**signals)
+
+
+def test_two_signals_may_inhibit_each_other_as_the_higher_alert_is_sent() -> None:
+    made = service(
+        a={"inhibited_by": ["b"]},
+        b={"inhibited_by": ["a", "b"]},
+        c={"inhibited_by": ["a", "d"]},
+        d={"covered_by": "b"},
+    )
+    assert made.inhibitors("c") == {"a", "d"}

@@ -114,6 +114,13 @@ def _known_id() -> None:
             [f"{COLLECTORS}:6: resources.topic.values.a: expected a fact or table, found b"],
         ),
         (
+            lambda: change("    unit: topics\n", "    unit: topics\n    covered_by: topics\n", RULES),
+            [
+                f"{RULES}:4: signals.topics: expected no cycle of signals that inhibit each other, "
+                "found topics -> topics"
+            ],
+        ),
+        (
             lambda: change("    usage: count(topic)", "    usge: count(topic)"),
             [f"{COLLECTORS}:9: signals.topics.usge: unknown key; did you mean usage?"],
         ),
@@ -147,6 +154,7 @@ def _known_id() -> None:
     ids=[
         "kinds in a cycle",
         "values in a cycle",
+        "signals in a cycle",
         "an unknown field of a declaration",
         "an unknown field of an entry",
         "a built-in service",
