@@ -35,6 +35,10 @@ PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")  # of a command
 QUOTING = re.compile(r"""['"\\]|[^ -~]""")  # what a shell does not read as a part of a word, or may not
 # Placeholders that are no ids: their values never begin with a hyphen.
 SAFE_NAMES = frozenset({"number", "region", "account_id", "partition", "suffix", "service", "code"})
+# Names of what Headroom itself reports beside services and signals: its own alerts and files, the reading of
+# tags, and blind spots.
+RESERVED_SERVICES = frozenset({"headroom", "tags"})
+RESERVED_SIGNALS = frozenset({"blind"})
 AWS_DOCS = "https://docs.aws.amazon.com/"
 DOCS_ADDRESS = r"^https?://[^\s<>]+$"
 QUOTA_CODE = r"^L-[0-9A-F]{8}$"
@@ -322,6 +326,14 @@ class Service(_Model):
             }
             data = {**data, "signals": named}
         return data
+
+    @model_validator(mode="after")
+    def _names_are_not_reserved(self) -> "Service":
+        if self.service in RESERVED_SERVICES:
+            raise misplaced(("service",), f"expected another name, as Headroom itself has {self.service}")
+        for name in RESERVED_SIGNALS & self.signals.keys():
+            raise misplaced(("signals", name), f"expected another name, as Headroom itself has {name}")
+        return self
 
     @model_validator(mode="after")
     def _groups_have_members(self) -> "Service":

@@ -6,6 +6,9 @@ import pytest
 
 from collectors.builtin import builtin_registry, registry_with
 from collectors.declaration_file import DeclarationError
+from monitor.alerting.inhibit import BLIND_SIGNAL
+from monitor.aws.status import TAGS
+from monitor.dashboards.runbooks import OWN_PAGE
 from tests.own_services import OWN_FILES, write_own_files
 
 
@@ -90,6 +93,22 @@ def test_the_name_of_a_built_in_service_is_taken(folder: Path) -> None:
         f"{name}/sqs.yaml:1: service: expected another name, as it is a built-in service"
         for name in ("collectors", "rules")
     ]
+
+
+@pytest.mark.parametrize("name", [OWN_PAGE, TAGS])
+def test_a_service_has_no_name_of_what_headroom_itself_reports(folder: Path, name: str) -> None:
+    for kind in ("collectors", "rules"):
+        change(folder / kind / "ours.yaml", "service: ours", f"service: {name}")
+        (folder / kind / "ours.yaml").rename(folder / kind / f"{name}.yaml")
+    place = f"rules/{name}.yaml:1: service"
+    assert problems(folder) == [f"{place}: expected another name, as Headroom itself has {name}"]
+
+
+def test_a_signal_is_not_named_like_a_blind_spot(folder: Path) -> None:
+    for kind in ("collectors", "rules"):
+        change(folder / kind / "ours.yaml", "  topics:", f"  {BLIND_SIGNAL}:")
+    place = "rules/ours.yaml:4: signals.blind"
+    assert problems(folder) == [f"{place}: expected another name, as Headroom itself has blind"]
 
 
 def test_both_files_have_the_same_signals(folder: Path) -> None:
