@@ -1,5 +1,6 @@
 """Reads the services that come with Headroom, and those that a user's folder declares."""
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def registry_with(folder: Path) -> Registry:
     Raises DeclarationError with every problem of its files.
     """
     builtin = builtin_registry()
-    if not folder.is_dir():
+    if not os.path.lexists(folder):
         return builtin
     declared, services = read_own_services(folder, builtin.services)
     collectors = (*builtin.collectors, *map(collector_of, declared))

@@ -22,6 +22,8 @@ def read_own_services(
     taken: the names of the built-in services. only: the name of the one service to read; None for all.
     Raises DeclarationError with every problem of the files.
     """
+    if problems := [*_unreadable_folders(folder)]:
+        raise DeclarationError(problems)
     problems = [] if only else [*_misplaced_files(folder)]
     folders = ServiceFolders(folder / DECLARATIONS, folder / ENTRIES, only)
     try:
@@ -68,6 +70,17 @@ def _folder_and_name(path: Path) -> tuple[Path, str | None]:
     if path.suffix != ".yaml":
         raise DeclarationError([_wrong_ending(path)])
     return (parent.parent if path.is_absolute() else Path(os.path.relpath(parent.parent))), path.stem
+
+
+def _unreadable_folders(folder: Path) -> Iterator[str]:
+    """Yield the folders that cannot be listed, which would look empty."""
+    for path in (folder, folder / DECLARATIONS, folder / ENTRIES):
+        try:
+            os.listdir(path)
+        except OSError as error:
+            if path == folder or not isinstance(error, FileNotFoundError):  # a missing one has no files
+                yield f"{path}:1: file: cannot be read: {error.strerror}"
+                return
 
 
 def _misplaced_files(folder: Path) -> Iterator[str]:

@@ -135,6 +135,23 @@ def test_files_that_nothing_reads_are_told(folder: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["", "collectors", "rules"])
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "catalogue.d"
+    write_own_files(folder)
+    (folder / name).rename(tmp_path / "moved")
+    (folder / name).touch()
+    place = f"{folder / name}:1: file"
+    with pytest.raises(DeclarationError, match=f"^{place}: cannot be read: Not a directory$"):
+        registry_with(folder)
+
+
+def test_a_link_to_no_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "catalogue.d").symlink_to("absent")
+    with pytest.raises(DeclarationError, match="cannot be read: No such file or directory"):
+        registry_with(tmp_path / "catalogue.d")
+
+
 def test_a_file_that_cannot_be_read_is_told(folder: Path) -> None:
     (folder / "rules" / "ours.yaml").unlink()
     (folder / "rules" / "ours.yaml").mkdir()
