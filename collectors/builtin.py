@@ -10,6 +10,7 @@ from collectors.own_services import read_own_services
 from collectors.registry import Registry, build_registry
 from collectors.service_files import ServiceFolders, read_service_files
 from collectors.service_quotas import collector as service_quotas
+from monitor.lib.garbage import no_garbage_collection
 from rules.limits import CATALOGUE_FOLDER
 
 DECLARATIONS_FOLDER = Path(__file__).parent
@@ -32,8 +33,9 @@ def builtin_registry() -> Registry:
     """
     in_python = [collector.service for collector in IN_PYTHON]
     folders = ServiceFolders(DECLARATIONS_FOLDER, CATALOGUE_FOLDER)
-    declared, services = read_service_files(folders, in_python=in_python)
-    return build_registry((*IN_PYTHON, *map(collector_of, declared)), services)
+    with no_garbage_collection():
+        declared, services = read_service_files(folders, in_python=in_python)
+        return build_registry((*IN_PYTHON, *map(collector_of, declared)), services)
 
 
 def registry_with(folder: Path) -> Registry:

@@ -6,6 +6,7 @@ declaration.
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
@@ -208,15 +209,18 @@ class SignalDeclaration(DeclarationModel):
     bound: UnobservableDeclaration | None = None
     judged: bool = True
 
-    def formulas(self) -> Iterator[tuple[str, Expression]]:
-        """Yield every expression with the name of its field."""
-        for field in FORMULA_FIELDS:
-            if expression := getattr(self, field):
-                yield field, expression
-        yield from (("throttled", expression) for expression in self.throttled.values())
-        for field in ("unobservable", "bound"):
-            if (reason := getattr(self, field)) and reason.when:
-                yield f"{field}.when", reason.when
+    @cached_property
+    def formulas(self) -> tuple[tuple[str, Expression], ...]:
+        """Every expression with the name of its field."""
+        fields = ((field, getattr(self, field)) for field in FORMULA_FIELDS)
+        throttled = (("throttled", expression) for expression in self.throttled.values())
+        reasons = (
+            (f"{field}.when", reason.when)
+            for field in ("unobservable", "bound")
+            if (reason := getattr(self, field))
+        )
+        found = (*fields, *throttled, *reasons)
+        return tuple((field, expression) for field, expression in found if expression)
 
 
 class Declaration(DeclarationModel):

@@ -232,7 +232,7 @@ def _signal_problems(declaration: Declaration, name: str) -> Iterator[Problem]:
     facts = _facts_in_scope(declaration, signal.resource)
     kinds = declaration.resources.keys() - {ACCOUNT_KIND}
     names = {*CELL_NAMES, *facts, *kinds, *declaration.tables, *declaration.metrics}
-    for field, expression in signal.formulas():
+    for field, expression in signal.formulas:
         yield from _unknown((*where, field), "a fact, metric, kind or table", expression.names, names)
         yield from _attribute_problems(declaration, (*where, field), expression)
         yield from _one_or_several_problems(declaration, (*where, field), signal.resource, expression)
@@ -267,7 +267,7 @@ def _metrics_in(declaration: Declaration, expression: Expression) -> set[str]:
 
 def _metric_owners(declaration: Declaration, signal: SignalDeclaration) -> set[tuple[str, str]]:
     """The metrics of a signal, each with the kind of the resource that it is of."""
-    formulas = [expression for _, expression in signal.formulas()]
+    formulas = [expression for _, expression in signal.formulas]
     own = {(name, signal.resource) for one in formulas for name in one.names}
     others = {
         (name, kind) for one in formulas for kind, name in one.attributes if kind in declaration.resources
@@ -306,7 +306,7 @@ def _dimension_problems(declaration: Declaration, name: str, metric: str, kind: 
 
 
 def _unused_metrics(declaration: Declaration) -> Iterator[Problem]:
-    formulas = [one for signal in declaration.signals.values() for _, one in signal.formulas()]
+    formulas = [one for signal in declaration.signals.values() for _, one in signal.formulas]
     used = {name for one in formulas for name in _metrics_in(declaration, one)}
     for name in sorted(declaration.metrics.keys() - used):
         yield ("metrics", name), "expected a metric that a signal uses"

@@ -154,7 +154,7 @@ class _Run:
         scope = self._scope(node)
         if scope.has_failed(self.group.names[name]):
             return None  # the failure is reported, and a series of an earlier inventory remains
-        formulas = [expression for _, expression in signal.formulas()]
+        formulas = [expression for _, expression in signal.formulas]
         unknown = self.resources.unknown_kinds(node, self.group.needs[name], formulas)
         return observe(name, signal, scope, unknown)
 

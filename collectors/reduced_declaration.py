@@ -48,7 +48,7 @@ def _names(
     names: set[str] = set()
     for signal in signals:
         commands = [reason.enable for reason in (signal.unobservable, signal.bound) if reason]
-        attributes = {name for _, formula in signal.formulas() for _, name in formula.attributes}
+        attributes = {name for _, formula in signal.formulas for _, name in formula.attributes}
         names |= {*signal_names(declaration, signal), *attributes, *placeholders(commands)}
     for metric in names & declaration.metrics.keys():
         names |= {*placeholders(declaration.metrics[metric].dimensions)}

@@ -107,7 +107,7 @@ def needed_kinds(declaration: Declaration, kind: str) -> set[str]:
 
 def signal_needs(declaration: Declaration, signal: SignalDeclaration) -> frozenset[str]:
     """Return the kinds that a signal looks up, without its resource's own kind and the ancestors of that."""
-    names = {name for _, expression in signal.formulas() for name in expression.names}
+    names = {name for _, expression in signal.formulas for name in expression.names}
     return frozenset(names & declaration.resources.keys()) - {*declaration.lineage(signal.resource)}
 
 
@@ -135,7 +135,7 @@ def _names_of_kind(declared: ResourceDeclaration) -> set[str]:
 
 def signal_names(declaration: Declaration, signal: SignalDeclaration) -> frozenset[str]:
     """Return the names in the expressions of a signal, and in the dimensions of its metrics."""
-    names = {name for _, expression in signal.formulas() for name in expression.names}
+    names = {name for _, expression in signal.formulas for name in expression.names}
     own = declaration.resources.get(signal.resource, UNDECLARED).dimensions
     for metric in names & declaration.metrics.keys():
         dimensions = declaration.metrics[metric].dimensions
