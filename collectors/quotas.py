@@ -26,6 +26,7 @@ ACTIONS = (
 RATES = {"service-quotas": 5}  # of all operations together
 
 NO_SUCH_QUOTA = "NoSuchResourceException"
+NO_VALUE = "NoQuotaValue"  # our code for an answer without a number
 LIST_OPERATIONS = {
     LimitSource.APPLIED: "ListServiceQuotas",  # leaves out quotas that have only a default
     LimitSource.DEFAULT: "ListAWSDefaultServiceQuotas",
@@ -109,8 +110,13 @@ def _listed_value(description: Description) -> float | None:
 
 
 def _value(description: Description, operation: str) -> float:
-    """The value of a quota. Raises ClientError with AWS's reason why it has none, KeyError without one."""
-    if reason := description.get("ErrorReason"):
-        code, message = reason.get("ErrorCode", ""), reason.get("ErrorMessage", "")
+    """The value of a quota. Raises ClientError where AWS returns none, with its reason where it has one."""
+    reason = description.get("ErrorReason") or {}
+    value = description.get("Value")
+    if reason or not isinstance(value, float | int):
+        code, message = (
+            reason.get("ErrorCode", NO_VALUE),
+            reason.get("ErrorMessage", "the quota has no value"),
+        )
         raise ClientError({"Error": {"Code": code, "Message": message}}, operation)
-    return float(description["Value"])
+    return float(value)

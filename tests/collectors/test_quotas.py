@@ -88,6 +88,13 @@ async def test_a_listed_quota_without_a_value_is_one_without_a_value(without_val
     assert found == [("L-1", None), ("L-2", 2.0), ("", 3.0)]
 
 
+@pytest.mark.parametrize("answer", [{}, {"Value": None}, {"Value": "120"}], ids=str)
+async def test_a_quota_that_is_read_alone_and_has_no_number_is_told_as_such(answer: dict[str, Any]) -> None:
+    aws = FakeAws(malformed=True, get_service_quota={"Quota": answer})
+    with pytest.raises(ClientError, match="the quota has no value"):
+        await quotas.read_value(aws.scan, CONCURRENCY)
+
+
 async def test_pages_that_never_end_are_an_error() -> None:
     aws = FakeAws(list_service_quotas={"Quotas": [], "NextToken": "again"})
     with pytest.raises(PaginationError):

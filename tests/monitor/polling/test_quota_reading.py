@@ -127,13 +127,10 @@ async def test_an_applied_value_that_is_not_listed_any_more_is_asked_for_singly(
     assert calls[DEFAULTS] == 0
 
 
-async def test_a_single_response_without_a_number_costs_its_quota_and_is_logged(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_a_single_response_without_a_number_costs_its_quota_and_is_told() -> None:
     def answer(**params: Any) -> dict[str, Any]:
         return {"Quota": {"Value": 2.0} if params["QuotaCode"] == B.code else {}}
 
     reading, _ = await read(ServiceQuotas(), A, B, get_service_quota=answer)
     assert reading.values == {B: {APPLIED: 2.0}}
-    assert failures(reading) == {A: ("", "KeyError")}
-    assert "unexpected response" in caplog.text
+    assert failures(reading) == {A: ("GetServiceQuota", "NoQuotaValue")}
