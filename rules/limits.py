@@ -383,6 +383,7 @@ class Service(_Model):
         return frozenset(named | (members - {name}))
 
 
+QUOTA_SOURCES = (LimitSource.APPLIED, LimitSource.DEFAULT)  # of limits read from Service Quotas
 PUBLISHED_ONLY = math.nan  # a single object, so that it equals itself within a dataclass
 
 
@@ -403,10 +404,15 @@ def effective_limit(candidates: Mapping[LimitSource, float | None], read_at: flo
     """Return the limit in force: that of the first source, in order of precedence, with a usable value.
 
     None, zero, negative and infinite values are unusable, as utilization divides by the limit. Returns None
-    when no source has a usable value.
+    when no source has a usable value, and where Service Quotas has an unusable one: 0 where AWS has granted
+    nothing, or no end. What is documented for other accounts does not hold for this one then.
     """
     for source in LimitSource:
         value = candidates.get(source)
-        if value is not None and 0 < value < float("inf"):
+        if value is None or math.isnan(value):
+            continue
+        if 0 < value < math.inf:
             return Limit(float(value), source, read_at)
+        if source in QUOTA_SOURCES:
+            return None
     return None

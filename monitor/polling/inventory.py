@@ -28,6 +28,7 @@ from monitor.schema.selector import SelectorLabels
 from rules.limits import (
     DELIBERATE_CAP_BAND,
     PUBLISHED_ONLY,
+    QUOTA_SOURCES,
     Limit,
     LimitKind,
     LimitSource,
@@ -38,7 +39,6 @@ from rules.limits import (
 
 YIELD_EVERY = 100  # series handled before yielding to other tasks
 ACTUAL_SOURCES = (LimitSource.METRIC, LimitSource.API)  # of limits read from the resource or account itself
-QUOTA_SOURCES = (LimitSource.APPLIED, LimitSource.DEFAULT)  # of limits read from Service Quotas
 PRECEDENCE = tuple(LimitSource)
 
 

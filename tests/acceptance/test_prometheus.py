@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from monitor.demo.session import demo_services
 from tests.acceptance.prometheus_server import program, scrape
 from tests.processes import demo_server, eventually, get
-from tests.registries import REGISTRY
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def test_promql_over_a_running_headroom(prometheus: str) -> None:
     for query in QUERIES:
         assert await eventually(partial(run_query, prometheus, query)), query
     found = await run_query(prometheus, "count by (aws_service) (headroom_limit)")
-    assert {one["metric"]["aws_service"] for one in found or ()} == {*REGISTRY.service_names}
+    assert {one["metric"]["aws_service"] for one in found or ()} == {*demo_services()}
 
 
 async def test_promtool_accepts_the_exposition(address: str) -> None:

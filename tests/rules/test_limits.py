@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rules.limits import Band, Limit, LimitSource, Service, Signal, effective_limit
+from rules.limits import QUOTA_SOURCES, Band, Limit, LimitSource, Service, Signal, effective_limit
 
 NO_NUMBER = [None, 0.0, -0.0, -1.0, math.nan, math.inf, -math.inf]
 
@@ -35,12 +35,16 @@ def signal(**changes: Any) -> Signal:
 
 
 @given(candidates)
-def test_the_first_source_with_a_usable_number_is_in_force(found: Mapping[LimitSource, float | None]) -> None:
+def test_the_first_source_with_a_usable_number_is_in_force_unless_aws_grants_nothing(
+    found: Mapping[LimitSource, float | None],
+) -> None:
     expected = None
     for source in reversed(LimitSource):  # the last one wins, so go from the weakest to the strongest
         value = found.get(source)
         if value is not None and value > 0 and math.isfinite(value):
             expected = Limit(value, source, read_at=7.0)
+        elif value is not None and not math.isnan(value) and source in QUOTA_SOURCES:
+            expected = None
     assert effective_limit(found, read_at=7.0) == expected
 
 

@@ -187,7 +187,9 @@ async def cell(aws_url: str, telemetry: Telemetries) -> AsyncIterator[Any]:
     (opened,) = await open_cells(account, aws_url, telemetry.aws)
 
     def watch(*collectors: Collector) -> CellWatcher:
-        inventory, reader = inventory_of(opened, fleet, config), MetricReader(opened, fleet, OWNERS)
+        quotas = QuotaBook(opened, REGISTRY.quotas(["sqs"]))  # those of all services are read for minutes
+        inventory = inventory_of(opened, fleet, config, quotas)
+        reader = MetricReader(opened, fleet, OWNERS)
         return CellWatcher(inventory, reader, collectors, telemetry.process, FAST)
 
     yield watch
