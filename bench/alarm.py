@@ -24,7 +24,9 @@ from monitor.alerting.sender import DeliveryTarget
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.aws.status import MonitorStatus
 from monitor.config.config import Config
+from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
+from monitor.fleet.formulas import Formulas
 from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
@@ -63,16 +65,19 @@ def fleet_of(size: int) -> Fleet:
     return fleet
 
 
+def first_rows(formulas: Formulas) -> Ints:
+    """Return the row of the first metric of each series' formula."""
+    rows = np.zeros(SERIES, np.int32)
+    for block in formulas:
+        rows[block.series] = block.rows[0]
+    return rows
+
+
 def write_minute(fleet: Fleet, minute: int, near: int) -> None:
     """Write a minute with the first `near` series near their limits and the others within the band."""
     values = np.full(SERIES, 500.0 * 60, np.float32)
     values[:near] = 950 * 60
-    usage_rows = np.array(
-        [formula.rows[0] for n in range(SERIES) if (formula := fleet.usages.get(n))], np.int32
-    )
-    throttled_rows = np.array(
-        [formula.rows[0] for n in range(SERIES) if (formula := fleet.throttled.get(n))], np.int32
-    )
+    usage_rows, throttled_rows = first_rows(fleet.usages), first_rows(fleet.throttled)
     fleet.rings.write(usage_rows, np.full(SERIES, minute, np.int32), values)
     fleet.rings.mark_read(usage_rows, minute)
     fleet.rings.mark_read(throttled_rows, minute)
