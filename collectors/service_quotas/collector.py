@@ -116,15 +116,19 @@ class _Reading:
         return region in (None, self.aws.region)
 
     def series(self) -> Iterator[Observed]:
-        """Yield the series of all quotas that are known and that no declared signal watches."""
-        declared, listed = self.aws.declared_quotas, {one.quota: one for one in self.known.quotas}
+        """Yield the series of all quotas that are known and that no declared signal watches, each once.
+
+        Where a quota has a metric of its usage, it is not counted too.
+        """
+        watched, listed = {*self.aws.declared_quotas}, {one.quota: one for one in self.known.quotas}
         for quota, one in listed.items():
             is_here = not one.is_global or self.aws.region == self.aws.home_region
-            if quota not in declared and is_here and (observed := usage_series(one, self.known.published)):
+            if quota not in watched and is_here and (observed := usage_series(one, self.known.published)):
+                watched.add(quota)
                 yield observed
         for number, counted in self.known.counted.items():
             for quota, declaration in count_groups()[number].counts.items():
-                if quota not in declared:
+                if quota not in watched:
                     yield from counted_series(declaration, listed.get(quota), counted.counts.get(quota))
 
 

@@ -244,3 +244,15 @@ async def test_a_count_whose_list_goes_with_the_quota_by_name_alone_is_unverifie
     )
     (observed,) = (await account.scan()).values()
     assert (observed.signal, observed.usage) == ("unverified_count", 1.0)
+
+
+async def test_a_quota_with_a_metric_of_its_usage_is_not_counted_too() -> None:
+    level = usage("A", "ResourceCount")
+    account = Account(
+        ["acm-pca"],
+        list_metrics=published(level),
+        list_services={"Services": []},
+        list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 100, UsageMetric=level)]),
+        list_certificate_authorities={"CertificateAuthorities": [{}]},
+    )
+    assert [*await account.scan()] == [f"resources {AUTHORITIES}"]
