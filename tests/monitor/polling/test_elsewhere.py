@@ -10,8 +10,9 @@ from monitor.fleet.metric_query import metric_query
 from monitor.polling.inventory import Inventory
 from monitor.polling.metric_owners import MetricOwners
 from monitor.polling.quota_book import QuotaBook
-from rules.limits import Quota, Service
+from rules.limits import Quota
 from tests.fake_aws import FakeAws
+from tests.monitor.polling.own_entry import own_entry
 from tests.monitor.polling.service_quotas import ServiceQuotas
 from tests.registries import REGISTRY
 
@@ -34,21 +35,6 @@ COLLECTOR = collector_of(parse_declaration(DECLARATION.encode(), "ours.yaml"))
 FLOWS = Metric("AWS/GlobalAccelerator", "NewFlowCount", "Sum").of(Accelerator="a1")
 
 
-def entry() -> Service:
-    """The signal of the declaration, with its quota."""
-    signal = {
-        "title": "New flows",
-        "unit": "flows/s",
-        "kind": "quota",
-        "quota": QUOTA.model_dump(),
-        "why": "It is full.",
-        "saturation": "It is not counted.",
-        "remedy": ["Delete some."],
-        "docs": ["https://docs.aws.amazon.com/own/"],
-    }
-    return Service.model_validate({"service": "ours", "title": "Ours", "signals": {"flows": signal}})
-
-
 async def test_the_api_is_called_there_and_quotas_are_read_at_home() -> None:
     arn = "arn:aws:globalaccelerator::123456789012:accelerator/a1"
     aws = FakeAws(
@@ -56,7 +42,7 @@ async def test_the_api_is_called_there_and_quotas_are_read_at_home() -> None:
         list_accelerators={"Accelerators": [{"AcceleratorArn": arn}]},
         **ServiceQuotas({QUOTA: 40.0}).answers,
     )
-    fleet, registry = Fleet(), build_registry([COLLECTOR], [entry()])
+    fleet, registry = Fleet(), build_registry([COLLECTOR], [own_entry(QUOTA, "flows")])
     book = QuotaBook(aws.cell, [QUOTA], on_demand=True)
     await Inventory(aws.cell, fleet, Config(), registry, book).run(COLLECTOR)
     assert aws.regions == {("globalaccelerator", "us-west-2"), ("service-quotas", "us-east-1")}

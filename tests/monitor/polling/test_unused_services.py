@@ -18,8 +18,9 @@ from monitor.polling.inventory import Inventory
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
 from monitor.polling.unused_service import UnusedService
-from rules.limits import Quota, Service
+from rules.limits import Quota
 from tests.fake_aws import FakeAws, denied
+from tests.monitor.polling.own_entry import own_entry
 from tests.monitor.polling.service_quotas import LIST, ServiceQuotas
 from tests.quick_loop import run
 from tests.registries import OWNERS
@@ -50,24 +51,6 @@ signals:
 COLLECTOR = collector_of(parse_declaration(DECLARATION.encode(), "ours.yaml"))
 
 
-def entry() -> Service:
-    """The signals of the declaration, each with a quota."""
-    signal = {
-        "title": "A",
-        "unit": "items",
-        "kind": "quota",
-        "quota": QUOTA.model_dump(),
-        "why": "It is full.",
-        "saturation": "It is not counted.",
-        "remedy": ["Delete some."],
-        "docs": ["https://docs.aws.amazon.com/own/"],
-    }
-    names = ("instances", "clusters", "calls", "known")
-    return Service.model_validate(
-        {"service": "ours", "title": "Ours", "signals": dict.fromkeys(names, signal)}
-    )
-
-
 class World:
     """A cell, its inventory, and the watcher of the declared service."""
 
@@ -78,7 +61,10 @@ class World:
             describe_account_attributes={"AccountQuotas": [{}]},
             **ServiceQuotas({QUOTA: 40.0}).answers,
         )
-        self.fleet, registry = Fleet(), build_registry([COLLECTOR], [entry()])
+        self.fleet, registry = (
+            Fleet(),
+            build_registry([COLLECTOR], [own_entry(QUOTA, "instances", "clusters", "calls", "known")]),
+        )
         quotas = QuotaBook(self.aws.cell, [QUOTA], on_demand=True)
         self.inventory = Inventory(self.aws.cell, self.fleet, Config(), registry, quotas)
 
