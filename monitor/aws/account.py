@@ -2,14 +2,14 @@
 
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
+from monitor.aws.role import AssumedRole, AssumedRoles, RoleOptions, check_chain
 from monitor.schema.problems import problem
-from monitor.schema.secrets import ExternalId, ExternalIdEnv, ExternalIdFile
-from monitor.schema.types import ConfigModel, Regions, Role, Services, Text
+from monitor.schema.types import Regions, Role, Services, Text
 
 
-class Account(ConfigModel):
+class Account(RoleOptions):
     """One entry of `accounts`; without any key, the account of the default AWS credential chain."""
 
     name: Text | None = Field(default=None, description="A short name for people; default: the account's id.")
@@ -17,15 +17,10 @@ class Account(ConfigModel):
         default=None,
         description="Role to assume; default: use the credentials of the environment without a role.",
     )
-    external_id: ExternalId | None = Field(
-        default=None, description="External id that the role requires, in plain text."
-    )
-    external_id_env: ExternalIdEnv | None = Field(
-        default=None, description="Environment variable that holds the external id."
-    )
-    external_id_file: ExternalIdFile | None = Field(
-        default=None,
-        description="File that holds the external id; relative names start at this file's folder.",
+    via: AssumedRoles = Field(
+        default=(),
+        description="Roles to assume before role_arn, in this order: ARNs, or mappings with role_arn, "
+        "external_id and session_name. AWS limits the sessions of chained roles to one hour.",
     )
     regions: Regions = Field(default=(), description="Regions of this account; default: the top level's.")
     services: Services = Field(default=(), description="Services of this account; default: the top level's.")
@@ -36,18 +31,20 @@ class Account(ConfigModel):
         return self.role_arn.split(":")[4] if self.role_arn else None
 
     @property
-    def external_id_secret(self) -> SecretStr | None:
-        """The external id, from whichever of the three keys it is given by."""
-        return self.external_id or self.external_id_env or self.external_id_file
+    def roles(self) -> tuple[AssumedRole, ...]:
+        """The roles to assume one after the other; the last one is the account's own. Empty without one."""
+        if not self.role_arn:
+            return ()
+        options = {name: getattr(self, name) for name in RoleOptions.model_fields}
+        return (*self.via, AssumedRole.model_construct(role_arn=self.role_arn, **options))
 
     @model_validator(mode="after")
-    def _at_most_one_external_id(self) -> Self:
-        names = ("external_id", "external_id_env", "external_id_file")
-        given = [name for name in names if getattr(self, name)]
-        if len(given) > 1:
-            raise problem(f"expected one external id, found {' and '.join(given)}")
+    def _has_a_role(self) -> Self:
+        """Check that what belongs to a role is beside one."""
+        given = sorted(self.model_fields_set & {*RoleOptions.model_fields, "via"})
         if given and not self.role_arn:
             raise problem(f"expected role_arn beside {given[0]}, found none")
+        check_chain(self.via, self.role_arn or "")
         return self
 
 
@@ -68,6 +65,8 @@ EXAMPLES = [
         "name": "sandbox",
         "role_arn": "arn:aws:iam::111122223333:role/headroom",
         "external_id": "headroom-sandbox",
+        "session_name": "headroom",
+        "via": ["arn:aws:iam::999999999999:role/hub"],
     },
 ]
 

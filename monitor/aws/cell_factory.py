@@ -1,8 +1,9 @@
 """Opens the configured accounts: finds credentials, the account's id and its regions, creates the cells."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
@@ -13,14 +14,17 @@ from monitor.aws.account import Account
 from monitor.aws.cell import Cell
 from monitor.aws.clients import ClientCache
 from monitor.aws.credentials import Credentials, EnvironmentCredentials, RoleCredentials
+from monitor.aws.failure import with_role_place
 from monitor.aws.partitions import Partition, partition_of, partition_of_arn
 from monitor.aws.rate_limiter import RateLimiter
+from monitor.aws.role import AssumedRole
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.lib.errors import HeadroomError
 from monitor.schema.types import ALL_REGIONS
 
 # Calls per second, by `service` or `service:Operation`, that Headroom allows itself whatever it monitors.
-BASE_RATES: Mapping[str, float] = {"cloudwatch": 40, **quotas.RATES, **tags.RATES}
+# Of STS's 600 for an account and region, as hundreds of accounts are entered at the start and every hour.
+BASE_RATES: Mapping[str, float] = {"cloudwatch": 40, "sts": 40, **quotas.RATES, **tags.RATES}
 
 
 class MissingRegionError(HeadroomError, BotoCoreError):
@@ -36,6 +40,7 @@ class AwsEnvironment:
     clients: botocore's. credentials: those that roles are assumed with. rates: calls per second that Headroom
     allows itself (see `call_rates`). account_limiters: by account id, the limiters of services whose limits
     hold for the whole account. limiters: those of the others, by account id and the region that is called.
+    roles: the credentials of roles that others are assumed with, by the region of STS and the roles up to it.
     """
 
     clients: ClientCache = field(default_factory=ClientCache)
@@ -43,6 +48,7 @@ class AwsEnvironment:
     rates: Mapping[str, float] = field(default_factory=lambda: BASE_RATES)
     account_limiters: dict[str, dict[str, RateLimiter]] = field(default_factory=lambda: defaultdict(dict))
     limiters: dict[tuple[str, str], dict[str, RateLimiter]] = field(default_factory=lambda: defaultdict(dict))
+    roles: dict[tuple[Any, ...], Credentials] = field(default_factory=dict)
 
 
 def call_rates(collectors: Iterable[Collector]) -> Mapping[str, float]:
@@ -101,8 +107,9 @@ async def _open(
     first = named[0] if named else home or (_partition(account).first_region if account.regions else "")
     if not first:
         raise MissingRegionError
-    caller = cell(environment.credentials, "", home or first)
-    credentials = _credentials(account, environment.credentials, caller)
+    credentials = assumed_credentials(
+        account.roles, environment, lambda signer, id_: cell(signer, id_, home or first)
+    )
     await credentials.frozen()  # one error here instead of one for every call
     first_cell = cell(credentials, account.id or "", first)
     account_id = account.id or str((await first_cell.call("sts", "GetCallerIdentity"))["Account"])
@@ -115,20 +122,37 @@ async def _open(
     return cells
 
 
-def _credentials(account: Account, environment_credentials: Credentials, caller: Cell) -> Credentials:
-    """The credentials of the account's role, which `caller` assumes; without a role, the environment's."""
-    if not account.role_arn:
-        return environment_credentials
-    params = {"RoleArn": account.role_arn, "RoleSessionName": "headroom"}
-    if account.external_id_secret:
-        params["ExternalId"] = account.external_id_secret.get_secret_value()
+def assumed_credentials(
+    roles: Sequence[AssumedRole], environment: AwsEnvironment, cell_of: Callable[[Credentials, str], Cell]
+) -> Credentials:
+    """The credentials of the last of these roles, each assumed with those before it; without any, our own.
 
-    async def assume() -> Mapping[str, Any]:
+    Roles on the way are assumed once for all accounts. An error says at which role it happened.
+
+    cell_of: returns the cell that calls STS with these credentials, of the account with this id.
+    """
+    credentials: Credentials = environment.credentials
+    caller = cell_of(credentials, "")
+    for number, role in enumerate(roles, 1):
+        place = f"role {number} of {len(roles)}, {role.role_arn}" if len(roles) > 1 else ""
+        before = environment.roles.get((caller.region, *roles[:number]))
+        credentials = before or RoleCredentials(partial(_assume, role, caller, place))
+        if number < len(roles):
+            environment.roles[caller.region, *roles[:number]] = credentials
+        caller = cell_of(credentials, role.account)
+    return credentials
+
+
+async def _assume(role: AssumedRole, caller: Cell, place: str) -> Mapping[str, Any]:
+    """Assume a role, for as long as AWS does by default: the sessions of chained roles end after an hour."""
+    params = {"RoleArn": role.role_arn, "RoleSessionName": role.session_name}
+    if role.external_id_secret:
+        params["ExternalId"] = role.external_id_secret.get_secret_value()
+    await caller.credentials.frozen()  # an error of a role before this one is not of this one
+    with with_role_place(place):
         response = await caller.call("sts", "AssumeRole", **params)
-        credentials: Mapping[str, Any] = response["Credentials"]
-        return credentials
-
-    return RoleCredentials(assume)
+    credentials: Mapping[str, Any] = response["Credentials"]
+    return credentials
 
 
 async def _enabled_regions(cell: Cell) -> Sequence[str]:

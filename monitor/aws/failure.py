@@ -91,11 +91,22 @@ def with_operation_name(operation: str) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def with_role_place(place: str) -> Iterator[None]:
+    """Set `role_place` on errors that lack it: which role of a chain could not be assumed; empty for one."""
+    try:
+        yield
+    except Exception as error:
+        vars(error).setdefault("role_place", place)
+        raise
+
+
 def failure_from(error: Exception, operation: str = "", resource: Resource = ACCOUNT) -> Failure:
     """The record of an error. One that is neither AWS's nor our own is logged with its traceback."""
     if not isinstance(error, (*AWS_ERRORS, HeadroomError)):
         log.error("unexpected response to %s %s", operation, resource.display_name, exc_info=error)
     operation = operation or getattr(error, "operation_name", "")
-    code, message = replace_surrogates(error_code(error)), replace_surrogates(error_message(error))
+    said = ": ".join(filter(None, (getattr(error, "role_place", ""), error_message(error))))
+    code, message = replace_surrogates(error_code(error)), replace_surrogates(said)
     safe = resource.utf8_safe
     return Failure(operation, safe.display_name, code, message, safe.path)

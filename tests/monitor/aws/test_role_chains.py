@@ -1,0 +1,204 @@
+"""Roles that are assumed through others, against an HTTP server that responds as STS does."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from aiohttp import web
+from botocore.exceptions import ClientError, NoCredentialsError
+from pydantic import ValidationError
+
+from monitor.aws.account import Account
+from monitor.aws.cell import Cell
+from monitor.aws.cell_factory import AwsEnvironment, open_cells
+from monitor.aws.failure import failure_from
+from monitor.schema.problems import Problem, problems_from_pydantic
+from tests.aws_environment import CREDENTIALS, set_aws_environment
+from tests.http_endpoint import serve_http
+from tests.telemetries import Telemetries
+
+HUB, MIDDLE, SPOKE, OTHER = (
+    f"arn:aws:iam::{digit * 12}:role/{name}"
+    for digit, name in (("1", "hub"), ("2", "middle"), ("3", "spoke"), ("4", "spoke"))
+)
+
+
+class Sts:
+    """Gives each role a key of its own (`hub-1`, then `hub-2`), and remembers who asked for what.
+
+    lifetime: of the credentials that it gives next. denied: the roles that it refuses.
+    """
+
+    def __init__(self) -> None:
+        self.url, self.lifetime = "", timedelta(hours=1)
+        self.denied: set[str] = set()
+        self.asked: list[dict[str, str]] = []
+        self.shared = AwsEnvironment()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        asked = dict(parse_qsl((await request.read()).decode()))
+        asked["key"] = request.headers["Authorization"].split("Credential=")[1].split("/")[0]
+        self.asked.append(asked)
+        if asked["RoleArn"] in self.denied:
+            denied = "<Error><Code>AccessDenied</Code><Message>not allowed</Message></Error>"
+            return web.Response(text=f"<ErrorResponse>{denied}</ErrorResponse>", status=403)
+        name = asked["RoleArn"].rpartition("/")[2]
+        number = sum(one["RoleArn"] == asked["RoleArn"] for one in self.asked)
+        expires = (datetime.now(UTC) + self.lifetime).isoformat()
+        return web.Response(
+            text=f"""<AssumeRoleResponse><AssumeRoleResult><Credentials>
+            <AccessKeyId>{name}-{number}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>
+            <SessionToken>token</SessionToken><Expiration>{expires}</Expiration>
+            </Credentials></AssumeRoleResult></AssumeRoleResponse>"""
+        )
+
+    @property
+    def assumed(self) -> list[tuple[str, str]]:
+        """Who assumed what: the key of each call, and the role."""
+        return [(one["key"], one["RoleArn"]) for one in self.asked]
+
+
+@pytest.fixture
+async def sts(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sts]:
+    set_aws_environment(monkeypatch, CREDENTIALS | {"AWS_ACCESS_KEY_ID": "own"})
+    fake = Sts()
+    async with serve_http(fake.handle) as port:
+        fake.url = f"http://127.0.0.1:{port}"
+        yield fake
+        await fake.shared.clients.aclose()
+
+
+async def opened(sts: Sts, **account: Any) -> Cell:
+    settings = Account.model_validate({"regions": ["eu-west-1"], **account})
+    (cell,) = await open_cells(settings, sts.url, Telemetries().aws, sts.shared)
+    return cell
+
+
+async def test_each_role_is_assumed_with_the_credentials_of_the_one_before_it(sts: Sts) -> None:
+    cell = await opened(sts, role_arn=SPOKE, via=[HUB, MIDDLE])
+    assert sts.assumed == [("own", HUB), ("hub-1", MIDDLE), ("middle-1", SPOKE)]
+    assert (cell.account, (await cell.credentials.frozen()).access_key) == ("3" * 12, "spoke-1")
+
+
+async def test_each_role_has_its_own_external_id_and_session_name(sts: Sts) -> None:
+    hub = {"role_arn": HUB, "external_id": "of-the-hub", "session_name": "headroom@hub"}
+    await opened(sts, role_arn=SPOKE, external_id="of-the-spoke", via=[hub, MIDDLE])
+    given = [(one.get("ExternalId"), one["RoleSessionName"]) for one in sts.asked]
+    assert given == [("of-the-hub", "headroom@hub"), (None, "headroom"), ("of-the-spoke", "headroom")]
+
+
+async def test_no_session_is_asked_to_last_longer_than_aws_allows_in_a_chain(sts: Sts) -> None:
+    """AWS refuses DurationSeconds above an hour for a role that is assumed with a role."""
+    await opened(sts, role_arn=SPOKE, via=HUB)
+    assert not any("DurationSeconds" in one for one in sts.asked)
+
+
+async def test_many_accounts_behind_one_role_assume_that_one_once(sts: Sts) -> None:
+    await opened(sts, role_arn=SPOKE, via=[HUB])
+    await opened(sts, role_arn=OTHER, via=[HUB])
+    await opened(sts, role_arn=OTHER, via=[{"role_arn": HUB, "external_id": "another"}])
+    assert [arn for _, arn in sts.assumed] == [HUB, SPOKE, OTHER, HUB, OTHER]
+
+
+async def test_every_role_of_a_chain_is_renewed_before_it_expires(sts: Sts) -> None:
+    sts.lifetime = timedelta(minutes=9)
+    cell = await opened(sts, role_arn=SPOKE, via=HUB)
+    sts.asked.clear()
+    sts.lifetime = timedelta(hours=1)
+    await cell.credentials.frozen()
+    await cell.credentials.frozen()
+    assert sts.assumed == [("own", HUB), ("hub-1", SPOKE)]
+
+
+@pytest.mark.parametrize(
+    ("denied", "message"),
+    [
+        (HUB, f"role 1 of 3, {HUB}: not allowed"),
+        (MIDDLE, f"role 2 of 3, {MIDDLE}: not allowed"),
+        (SPOKE, f"role 3 of 3, {SPOKE}: not allowed"),
+    ],
+)
+async def test_a_failure_says_at_which_role_of_the_chain(sts: Sts, denied: str, message: str) -> None:
+    sts.denied = {denied}
+    with pytest.raises(ClientError) as error:
+        await opened(sts, role_arn=SPOKE, via=[HUB, MIDDLE])
+    failure = failure_from(error.value)
+    assert (failure.operation, failure.code, failure.message) == ("AssumeRole", "AccessDenied", message)
+
+
+async def test_a_renewal_that_fails_later_says_so_too(sts: Sts) -> None:
+    sts.lifetime = timedelta(seconds=-1)
+    sts.denied = {SPOKE}
+    with pytest.raises(ClientError):
+        await opened(sts, role_arn=SPOKE, via=[HUB])
+    sts.denied = {HUB}
+    with pytest.raises(ClientError) as error:
+        await opened(sts, role_arn=OTHER, via=[HUB])
+    assert failure_from(error.value).message == f"role 1 of 2, {HUB}: not allowed"
+
+
+async def test_our_own_credentials_are_no_role_of_the_chain(
+    sts: Sts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(NoCredentialsError) as error:
+        await opened(sts, role_arn=SPOKE, via=[HUB])
+    assert failure_from(error.value).message == "Unable to locate credentials"
+
+
+async def test_a_role_without_a_chain_has_awss_message_alone(sts: Sts) -> None:
+    sts.denied = {SPOKE}
+    with pytest.raises(ClientError) as error:
+        await opened(sts, role_arn=SPOKE)
+    assert failure_from(error.value).message == "not allowed"
+
+
+# The configuration
+
+
+@pytest.mark.parametrize(
+    "via", [HUB, [HUB], {"role_arn": HUB}, [{"role_arn": HUB, "session_name": "headroom"}]]
+)
+def test_one_role_or_a_list_of_roles_may_be_given_by_arn_or_with_options(via: Any) -> None:
+    account = Account.model_validate({"role_arn": SPOKE, "via": via})
+    assert [role.role_arn for role in account.roles] == [HUB, SPOKE]
+
+
+@pytest.mark.parametrize(
+    ("settings", "where", "sentence"),
+    [
+        ({"role_arn": SPOKE, "via": ["hub"]}, ("via", 0, "role_arn"), "expected a role such as"),
+        ({"role_arn": SPOKE, "via": 1}, ("via", 0), "expected a mapping, found a number"),
+        ({"role_arn": SPOKE, "via": [{}]}, ("via", 0, "role_arn"), "missing"),
+        ({"role_arn": SPOKE, "via": [{"role_arn": HUB, "arn": 1}]}, ("via", 0, "arn"), "unknown key"),
+        ({"role_arn": SPOKE, "via": [HUB, HUB]}, ("via",), "expected each role once"),
+        ({"role_arn": SPOKE, "via": [SPOKE]}, (), "expected other roles in via than role_arn itself"),
+        ({"role_arn": SPOKE, "via": [f"{HUB}{one}" for one in range(5)]}, ("via",), "expected at most 4"),
+        ({"via": [HUB]}, (), "expected role_arn beside via, found none"),
+        ({"session_name": "x1"}, (), "expected role_arn beside session_name, found none"),
+        ({"external_id": "x1"}, (), "expected role_arn beside external_id, found none"),
+        (
+            {"role_arn": SPOKE, "external_id": "x1", "session_name": "a b"},
+            ("session_name",),
+            "expected 2 to 64 letters, digits or +=,.@-_, found 'a b'",
+        ),
+        ({"role_arn": SPOKE, "session_name": "é" * 4}, ("session_name",), "expected 2 to 64 letters"),
+        (
+            {"role_arn": SPOKE.replace("aws", "aws-cn"), "via": [HUB]},
+            (),
+            "expected the roles of via in the partition of role_arn",
+        ),
+    ],
+)
+def test_chains_that_cannot_be_assumed_are_problems(
+    settings: dict[str, Any], where: tuple[int | str, ...], sentence: str
+) -> None:
+    with pytest.raises(ValidationError) as error:
+        Account.model_validate(settings)
+    problem, *others = problems_from_pydantic(error.value, Account)
+    assert problem == Problem(where, problem.sentence)
+    assert problem.sentence.startswith(sentence)
+    assert others == []
