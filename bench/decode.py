@@ -19,8 +19,8 @@ from monitor.aws.clients import CLIENT_CONFIG
 from monitor.fleet.metric_query import metric_query
 from monitor.polling import codec
 from monitor.polling.codec import MetricPage
+from monitor.polling.metric_caller import CLIENT_CONFIG_WITHOUT_VALIDATION
 from monitor.polling.plan import MAX_METRICS_PER_CALL
-from monitor.polling.reader import CLIENT_CONFIG_WITHOUT_VALIDATION
 
 POINTS = 5  # per metric: the one-minute points of a default poll interval
 ROUNDS = 15

@@ -50,6 +50,8 @@ class Cell:
     collectors' declarations. clients: may be shared with other cells. account_limiters: by service, shared by
     all cells of the account. limiters: shared by those of them that call the same region. scope: of the
     collectors that run in it. max_attempts: attempts at one call, the first one included.
+    signer: the account whose credentials these are, where it is another one: a monitoring account, which
+    reads the metrics of the account and pays for that.
     collector_states: what collectors keep from one inventory to the next, by class.
     clock: the time by the responses of GetMetricData, and by error responses of all calls.
     """
@@ -65,6 +67,7 @@ class Cell:
     limiters: dict[str, RateLimiter] = field(default_factory=dict)
     scope: ServiceScope = ServiceScope.REGION
     max_attempts: int = MAX_ATTEMPTS
+    signer: str = ""
     collector_states: dict[type[Any], Any] = field(default_factory=dict, init=False)
     clock: AwsClock = field(default_factory=AwsClock, init=False)
     _reached: set[str] = field(default_factory=set, init=False)  # services that have responded
@@ -83,6 +86,11 @@ class Cell:
     def key(self) -> tuple[str, str]:
         """The account's id, and the region as in labels: GLOBAL_REGION for global services."""
         return self.account, GLOBAL_REGION if self.scope is ServiceScope.GLOBAL else self.region
+
+    @property
+    def signing_account(self) -> str:
+        """The id of the account whose credentials sign the calls, and which pays for them."""
+        return self.signer or self.account
 
     async def client(self, service: str, config: AioConfig = CLIENT_CONFIG) -> Any:
         """The client of a service in the region, for calls through `call_with_retries` only."""

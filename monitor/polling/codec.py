@@ -17,6 +17,8 @@ OPERATION = "cloudwatch.GetMetricData"
 ERROR_STATUS = 300  # HTTP statuses below are of successful responses
 
 NonFinite = Literal["NaN", "Infinity", "-Infinity"]
+Accounts = Mapping[int, str]  # ids of accounts, by the number of a metric
+NO_ACCOUNTS: Accounts = {}
 
 _body: ContextVar[bytes] = ContextVar("GetMetricData's request body")
 
@@ -68,22 +70,33 @@ def query_id(n: int) -> str:
     return f"m{n}"
 
 
-def request_body(metrics: Mapping[int, bytes], minutes: range, token: str | None) -> bytes:
+def request_body(
+    metrics: Mapping[int, bytes], minutes: range, token: str | None, accounts: Accounts = NO_ACCOUNTS
+) -> bytes:
     """The JSON body of a request for metrics over a range of minutes.
 
-    metrics: the JSON of each `MetricStat`, by number.
+    metrics: the JSON of each `MetricStat`, by number. accounts: the ids of the accounts that have them, by
+    number; the metrics without one are those of the account that calls.
     """
-    queries = b",".join(b'{"Id":"%s","MetricStat":%s}' % (query_id(n).encode(), metrics[n]) for n in metrics)
+    members = {account: b'"AccountId":%s,' % msgspec.json.encode(account) for account in {*accounts.values()}}
+    queries = b",".join(
+        b'{"Id":"m%d",%b"MetricStat":%b}' % (n, members.get(accounts.get(n, ""), b""), metric)
+        for n, metric in metrics.items()
+    )
     paging = b',"NextToken":%s' % msgspec.json.encode(token) if token else b""
     start, end = minutes.start * 60, minutes.stop * 60
     return b'{"MetricDataQueries":[%s],"StartTime":%d,"EndTime":%d%s}' % (queries, start, end, paging)
 
 
 async def get_metric_data(
-    client: Any, metrics: Mapping[int, bytes], minutes: range, token: str | None
+    client: Any,
+    metrics: Mapping[int, bytes],
+    minutes: range,
+    token: str | None,
+    accounts: Accounts = NO_ACCOUNTS,
 ) -> MetricPage:
-    """Request one page of metrics, by number, over a range of minutes, through the hooks."""
-    _body.set(request_body(metrics, minutes, token))
+    """Request one page of metrics over a range of minutes, through the hooks; see `request_body`."""
+    _body.set(request_body(metrics, minutes, token, accounts))
     response = await client.get_metric_data(MetricDataQueries=[], StartTime=0, EndTime=0)
     page: MetricPage = response["page"]
     page.date = date_header(response)
@@ -91,11 +104,17 @@ async def get_metric_data(
 
 
 async def get_metric_data_by_botocore(
-    client: Any, metrics: Mapping[int, bytes], minutes: range, token: str | None
+    client: Any,
+    metrics: Mapping[int, bytes],
+    minutes: range,
+    token: str | None,
+    accounts: Accounts = NO_ACCOUNTS,
 ) -> MetricPage:
     """Request the same as `get_metric_data` through botocore's own serializer and parser."""
     queries = [
-        {"Id": query_id(n), "MetricStat": msgspec.json.decode(metric)} for n, metric in metrics.items()
+        {"Id": query_id(n), "MetricStat": msgspec.json.decode(metric)}
+        | ({"AccountId": accounts[n]} if n in accounts else {})
+        for n, metric in metrics.items()
     ]
     paging = {"NextToken": token} if token else {}
     start, end = (datetime.fromtimestamp(minute * 60, UTC) for minute in (minutes.start, minutes.stop))

@@ -8,8 +8,9 @@ period, when its publication delay has passed, in calls of their own: the minute
 as CloudWatch counts periods from the first minute of a request.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.namespaces import SILENT_AFTER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import Rings
+
+Owner = TypeVar("Owner")  # of a request, among those that share calls
 
 MAX_METRICS_PER_CALL = 500  # of GetMetricData
 REVISED_MINUTES = 10  # before the newest minute, which CloudWatch may still revise
@@ -41,6 +44,49 @@ class MetricRequest:
     def is_whole_window(self) -> bool:
         """True if all periods that are stored are requested."""
         return self.minutes.start < self.now - WINDOW + self.period
+
+    def part(self, part: slice) -> "MetricRequest":
+        """Return the request of some of its metrics."""
+        return replace(self, metrics=self.metrics[part], rows=self.rows[part])
+
+    @property
+    def halves(self) -> "tuple[MetricRequest, MetricRequest]":
+        """Two requests with half of the metrics each."""
+        middle = len(self.metrics) // 2
+        return self.part(slice(middle)), self.part(slice(middle, None))
+
+
+def combine(requests: Iterable[tuple[Owner, MetricRequest]]) -> Iterator[list[tuple[Owner, MetricRequest]]]:
+    """Yield calls of up to MAX_METRICS_PER_CALL metrics, each of the requests of several owners.
+
+    Only requests with the same end and period share a call. A request is spread over calls so that all but
+    the last of its kind are full. The minutes of a call begin with those of the request that is furthest
+    behind: AWS bills metrics, not minutes.
+    """
+    by_end: dict[tuple[int, int, int], list[tuple[Owner, MetricRequest]]] = {}
+    for owner, request in requests:
+        kind = request.period, request.minutes.stop, request.now
+        by_end.setdefault(kind, []).append((owner, request))
+    for kind in sorted(by_end):
+        yield from _filled(sorted(by_end[kind], key=lambda one: one[1].minutes.start))
+
+
+def _filled(requests: Iterable[tuple[Owner, MetricRequest]]) -> Iterator[list[tuple[Owner, MetricRequest]]]:
+    """Yield full calls and a last one; requests: those that are furthest behind first."""
+    call: list[tuple[Owner, MetricRequest]] = []
+    space = MAX_METRICS_PER_CALL
+    for owner, request in requests:
+        rest = request
+        while rest.metrics:
+            first = call[0][1].minutes if call else rest.minutes
+            taken = replace(rest.part(slice(space)), minutes=first)
+            call.append((owner, taken))
+            rest, space = rest.part(slice(space, None)), space - len(taken.metrics)
+            if not space:
+                yield call
+                call, space = [], MAX_METRICS_PER_CALL
+    if call:
+        yield call
 
 
 def plan_requests(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Iterator[MetricRequest]:

@@ -1,32 +1,28 @@
 """Reads the metrics of a cell with GetMetricData, 500 a call, into the fleet's rings."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from aiobotocore.config import AioConfig
 
 from monitor.aws.cell import Cell
-from monitor.aws.clients import CLIENT_CONFIG
-from monitor.aws.failure import AWS_ERRORS, Failure, failure_from
-from monitor.aws.rate_limiter import RateLimiter
+from monitor.aws.failure import Failure
 from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.publication_delay import PublicationDelays
-from monitor.polling import codec, plan
+from monitor.polling import plan
 from monitor.polling.codec import MetricResult
+from monitor.polling.metric_caller import POINTS_PER_SECOND, CallPart, MetricCaller
 from monitor.polling.metric_owners import MetricOwners
-from monitor.polling.metric_pages import MetricPages
-from monitor.polling.rejected_metrics import InvalidRequestError, RejectedMetrics, is_validation_error
+from monitor.polling.rejected_metrics import InvalidRequestError, RejectedMetrics
+from monitor.polling.shared_calls import SharedCalls
 
-MAX_CONCURRENT_CALLS = 4  # per cell
-POINTS_PER_SECOND = 90_000  # AWS allows 180,000 of the last three hours, and one request may have 90,000
-MAX_REQUESTS_PER_METRIC = 3  # in one poll, while its result is incomplete
-# Validation is left out, as the queries were built from checked metrics.
-CLIENT_CONFIG_WITHOUT_VALIDATION = CLIENT_CONFIG.merge(AioConfig(parameter_validation=False))
+
+def shares_nothing(_: str) -> SharedCalls | None:
+    """Return None: the metrics of a region are read in calls of the cell's own."""
+    return None
 
 
 @dataclass(eq=False)
@@ -34,7 +30,8 @@ class MetricReader:
     """Reads the metrics of one cell into the fleet, one `read` at a time.
 
     owners: the services that requested metrics are charged to. polled: set at the end of each `read`.
-    rejected: the metrics to leave out. points_per_second: requested at most.
+    rejected: the metrics to leave out. points_per_second: requested at most. shared_calls: returns those in
+    which the metrics of a region are read together with other accounts'; None: there are none.
     """
 
     cell: Cell
@@ -43,11 +40,11 @@ class MetricReader:
     polled: asyncio.Event = field(default_factory=asyncio.Event)
     rejected: RejectedMetrics = field(default_factory=RejectedMetrics)
     points_per_second: float = POINTS_PER_SECOND
+    shared_calls: Callable[[str], SharedCalls | None] = shares_nothing
 
     def __post_init__(self) -> None:
         self._delays = PublicationDelays(self.fleet.rings.namespaces)
-        self._point_limiter = RateLimiter(self.points_per_second)
-        self._semaphore = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
+        self._callers: dict[str, MetricCaller] = {}  # by region
         self._requested: set[bytes] | None = set()
 
     @property
@@ -76,88 +73,61 @@ class MetricReader:
             self._requested.update(listed)
         accepted, retried = self.rejected.partition(listed)
         self.fleet.keep_rejected(self.cell.key, self.rejected.metrics)
-        rings = self.fleet.rings
-        requests = [
-            (self.cell.in_region(region) if region else self.cell, request)
-            for listed in (accepted, retried)
-            for region, metrics in self.owners.by_region(listed).items()
-            for request in plan.plan_requests(rings, metrics, now)
-        ]
-        failed = await asyncio.gather(*(self._read(cell, request) for cell, request in requests))
+        requests: dict[str, list[plan.MetricRequest]] = {}
+        for metrics in (accepted, retried):
+            for region, of_region in self.owners.by_region(metrics).items():
+                planned = plan.plan_requests(self.fleet.rings, of_region, now)
+                requests.setdefault(region or self.cell.region, []).extend(planned)
+        failures = await asyncio.gather(*(self._send(region, some) for region, some in requests.items()))
         self._delays.learn()
         if (skew := self.cell.clock.skew) is not None:
             self.cell.telemetry.clock_skew.labels(*self.cell.key).set(skew)
         self.polled.set()
-        return [failure for failures in failed for failure in failures]
+        return _joined(failures)
 
-    async def _read(self, cell: Cell, request: plan.MetricRequest) -> list[Failure]:
+    async def _send(self, region: str, requests: Sequence[plan.MetricRequest]) -> list[Failure]:
+        """Send requests to a region, in calls that are shared with other accounts where that is possible."""
+        if requests and (shared := self.shared_calls(region)):
+            return await shared.read(self, requests)
+        caller = self._callers.get(region)
+        if caller is None:
+            caller = MetricCaller(self.cell.in_region(region), self.points_per_second)
+            self._callers[region] = caller
+        return _joined(await asyncio.gather(*(self.read_alone(caller, request) for request in requests)))
+
+    async def read_alone(self, caller: MetricCaller, request: plan.MetricRequest) -> list[Failure]:
         """Send a request; in halves when CloudWatch rejects all of it because of one metric."""
         try:
-            failed = await self._fetch(cell, request)
+            return [*(await caller.call([CallPart(self, request)])).values()]
         except InvalidRequestError as error:
             if len(request.metrics) > 1 and self.rejected.try_split():
-                first, second = halves(request)  # one after the other, as the splits are limited
-                return await self._read(cell, first) + await self._read(cell, second)
-            failed = error.failure
+                first, second = request.halves  # one after the other, as the splits are limited
+                return await self.read_alone(caller, first) + await self.read_alone(caller, second)
             if len(request.metrics) == 1:
-                self._reject(request.metrics[0], failed)
-        return [failed] if failed else []
+                self._reject(request.metrics[0], error.failure)
+            return [error.failure]
+
+    @property
+    def account(self) -> str:
+        """The id of the account that has the metrics."""
+        return self.cell.account
+
+    def count(self, payer: Cell, metrics: Sequence[bytes]) -> None:
+        """Count metrics that were requested for the services that they are charged to."""
+        for service, number in self.owners.count(metrics).items():
+            region = self.cell.key[1]
+            self.cell.telemetry.count_requested_metrics(payer.signing_account, region, service, number)
+
+    def observe_time(self, date: str | None) -> None:
+        """Note the time of AWS's clock."""
+        self.cell.clock.observe(date)
 
     def _reject(self, metric: bytes, error: Failure) -> None:
         """Leave a metric out for a while, and make its series unobservable."""
         self.rejected.add(metric)
         self.fleet.mark_rejected(self.cell.key, metric, f"CloudWatch rejects the metric: {error.message}")
 
-    async def _fetch(self, cell: Cell, request: plan.MetricRequest) -> Failure | None:
-        """Send a request until all of its results are complete; return the failure, if any.
-
-        Raises InvalidRequestError when CloudWatch rejects its content.
-        """
-        missing = dict(enumerate(request.metrics))
-        async with self._semaphore:
-            try:
-                for _ in range(MAX_REQUESTS_PER_METRIC):
-                    results = await self._fetch_pages(cell, missing, request)
-                    done = {n: result for n, result in results.items() if is_usable(result)}
-                    self._write(request, done)
-                    missing = {n: metric for n, metric in missing.items() if n not in done}
-                    if not missing:
-                        return None
-            except Exception as error:
-                if not isinstance(error, AWS_ERRORS):  # a response of an unexpected form
-                    self.cell.telemetry.decode_errors.labels("answer").inc()
-                failed = failure_from(error, "GetMetricData")
-                if is_validation_error(error):
-                    raise InvalidRequestError(failed) from error
-                return failed
-        self.cell.telemetry.decode_errors.labels("incomplete").inc(len(missing))
-        example = next(iter(missing.values())).decode()
-        requests = f"{MAX_REQUESTS_PER_METRIC} requests"
-        sentence = f"{len(missing)} metrics stayed incomplete after {requests}, among them {example}"
-        return Failure("GetMetricData", "", "Incomplete", sentence)
-
-    async def _fetch_pages(
-        self, cell: Cell, metrics: Mapping[int, bytes], request: plan.MetricRequest
-    ) -> dict[int, MetricResult]:
-        """Request all pages of metrics by number, and return their results by number.
-
-        Raises one of AWS_ERRORS, among them PaginationError when there are more points than there can be.
-        """
-        client = await cell.client("cloudwatch", CLIENT_CONFIG_WITHOUT_VALIDATION)
-        send = codec.get_metric_data if codec.install(client) else codec.get_metric_data_by_botocore
-        pages = MetricPages(metrics, len(request.minutes) // request.period)
-        await self._point_limiter.acquire(pages.max_points)
-        while True:
-            send_page = partial(send, client, metrics, request.minutes, pages.token)
-            page = await cell.call_with_retries("cloudwatch", "GetMetricData", send_page)
-            self.cell.clock.observe(page.date)
-            if pages.token is None:  # AWS bills successful requests, all pages together
-                for service, number in self.owners.count(metrics.values()).items():
-                    self.cell.telemetry.count_requested_metrics(*self.cell.key, service, number)
-            if pages.add(page):
-                return pages.results
-
-    def _write(self, request: plan.MetricRequest, results: Mapping[int, MetricResult]) -> None:
+    def write(self, request: plan.MetricRequest, results: Mapping[int, MetricResult]) -> None:
         """Write complete results to the rings, and mark their minutes as read.
 
         A metric that an inventory has dropped is left out, as another metric may have its row now. Points of
@@ -198,13 +168,5 @@ class MetricReader:
         self._delays.observe(rings.namespace[rows], requested_before, has_changed)
 
 
-def halves(request: plan.MetricRequest) -> list[plan.MetricRequest]:
-    """Two requests with half of the metrics each."""
-    middle = len(request.metrics) // 2
-    parts = slice(middle), slice(middle, None)
-    return [replace(request, metrics=request.metrics[part], rows=request.rows[part]) for part in parts]
-
-
-def is_usable(result: MetricResult) -> bool:
-    """Return true if a result is complete and each of its values has a timestamp."""
-    return result.status_code == "Complete" and len(result.timestamps) == len(result.values)
+def _joined(failures: Iterable[Iterable[Failure]]) -> list[Failure]:
+    return [failure for some in failures for failure in some]

@@ -7,8 +7,8 @@ import pytest
 from monitor.aws.cell import Cell
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.fleet.ring_columns import WINDOW
+from monitor.polling.metric_caller import POINTS_PER_SECOND
 from monitor.polling.plan import MAX_METRICS_PER_CALL
-from monitor.polling.reader import POINTS_PER_SECOND
 from tests.fake_aws import FakeAws, FakeClientCache
 from tests.fake_cloudwatch import fake_credentials
 from tests.quick_loop import run

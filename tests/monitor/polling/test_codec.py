@@ -17,7 +17,7 @@ from monitor.fleet.metric_query import metric_query
 from monitor.lib.botocore_models import model_loader
 from monitor.polling import codec
 from monitor.polling.codec import MetricPage, MetricResult
-from monitor.polling.reader import CLIENT_CONFIG_WITHOUT_VALIDATION
+from monitor.polling.metric_caller import CLIENT_CONFIG_WITHOUT_VALIDATION
 from tests.fake_cloudwatch import ErrorResponse, FakeCloudWatch, Response
 
 MINUTES = range(29_000_000, 29_000_005)
@@ -170,3 +170,15 @@ def test_the_hooks_are_left_off_another_protocol(protocol: str) -> None:
 async def test_botocore_speaks_the_protocol_that_the_fast_way_needs() -> None:
     async with session().create_client("cloudwatch", region_name="eu-west-1") as client:
         assert codec.install(client)
+
+
+@pytest.mark.parametrize("way", [codec.get_metric_data, codec.get_metric_data_by_botocore])
+async def test_a_metric_of_another_account_is_requested_with_its_id(way: Ask) -> None:
+    metrics = {n: metric_query(metric("orders")) for n in range(3)}
+    accounts = {0: "111122223333", 2: "444455556666"}
+    async with FakeCloudWatch(lambda _: {}) as server, asking(server, way) as client:
+        await way(client, metrics, MINUTES, None, accounts)
+        (body,) = server.bodies
+    queries = body["MetricDataQueries"]
+    assert [query.get("AccountId") for query in queries] == ["111122223333", None, "444455556666"]
+    assert [query["Id"] for query in queries] == ["m0", "m1", "m2"]

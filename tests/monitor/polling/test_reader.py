@@ -18,8 +18,9 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.publication_delay import MIN_POLLS
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
+from monitor.polling.metric_caller import MAX_REQUESTS_PER_METRIC
 from monitor.polling.plan import REVISED_MINUTES
-from monitor.polling.reader import MAX_REQUESTS_PER_METRIC, MetricReader
+from monitor.polling.reader import MetricReader
 from monitor.polling.rejected_metrics import MAX_SPLITS, RETRY_INTERVAL, RejectedMetrics
 from rules.limits import Band, Limit, LimitSource
 from tests.fake_cloudwatch import (

@@ -1,0 +1,98 @@
+"""Calls of GetMetricData that the readers of several accounts share, where one account may read them all.
+
+Readers that poll at about the same time have their metrics requested in calls that are full.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from monitor.aws.failure import Failure, failure_from
+from monitor.polling.metric_caller import CallPart, MetricCaller, Receiver
+from monitor.polling.plan import MetricRequest, combine
+from monitor.polling.rejected_metrics import InvalidRequestError
+
+COMBINE_WAIT = 1.0  # seconds for which requests wait for those of other readers
+
+
+class SharingReader(Receiver, Protocol):
+    """A reader that shares calls with others."""
+
+    async def read_alone(self, caller: MetricCaller, request: MetricRequest) -> list[Failure]:
+        """Send a request in a call of its own, and return the failures."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class Turn:
+    """What one reader requests. failures: of its calls. done: set once all were made."""
+
+    reader: SharingReader
+    requests: Sequence[MetricRequest]
+    failures: list[Failure] = field(default_factory=list)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class SharedCalls:
+    """The calls that one account makes for itself and others in a region. wait: see COMBINE_WAIT."""
+
+    def __init__(self, caller: MetricCaller, wait: float = COMBINE_WAIT) -> None:
+        self.caller, self._wait = caller, wait
+        self._waiting: list[Turn] = []
+        self._rounds: set[asyncio.Task[None]] = set()
+
+    async def read(self, reader: SharingReader, requests: Sequence[MetricRequest]) -> list[Failure]:
+        """Send the requests of a reader together with those of others, and return the failures of its own.
+
+        Its metrics are in queries with its account's id. What is rejected or denied in a call of several
+        accounts is requested again by account, so that it costs no other one.
+        """
+        turn = Turn(reader, requests)
+        self._waiting.append(turn)
+        if len(self._waiting) == 1:
+            round_ = asyncio.create_task(self._run_round())
+            self._rounds.add(round_)
+            round_.add_done_callback(self._rounds.discard)
+        await turn.done.wait()
+        return turn.failures
+
+    async def _run_round(self) -> None:
+        """Wait for the requests of other readers, and make the calls for all of them."""
+        turns: list[Turn] = []
+        try:
+            await asyncio.sleep(self._wait)
+            turns, self._waiting = self._waiting, []
+            pairs = ((turn, request) for turn in turns for request in turn.requests)
+            await asyncio.gather(*map(self._call, combine(pairs)))
+        finally:
+            for turn in turns:
+                turn.done.set()
+
+    async def _call(self, parts: Sequence[tuple[Turn, MetricRequest]]) -> None:
+        """Make one call; a failure goes to the readers that it concerns."""
+        try:
+            failures = await self.caller.call([CallPart(turn.reader, request) for turn, request in parts])
+        except InvalidRequestError:
+            await self._call_one_by_one(parts)
+        except Exception as error:  # costs this call
+            for turn, _ in parts:
+                turn.failures.append(failure_from(error, "GetMetricData"))
+        else:
+            for n, failed in failures.items():
+                parts[n][0].failures.append(failed)
+
+    async def _call_one_by_one(self, parts: Iterable[tuple[Turn, MetricRequest]]) -> None:
+        """Send the requests in a call each, with which a reader finds out what is wrong."""
+
+        async def call(turn: Turn, request: MetricRequest) -> None:
+            turn.failures += await turn.reader.read_alone(self.caller, request)
+
+        await asyncio.gather(*(call(turn, request) for turn, request in parts))
+
+    async def aclose(self) -> None:
+        """Cancel the calls that are under way."""
+        rounds = tuple(self._rounds)
+        for round_ in rounds:
+            round_.cancel()
+        await asyncio.gather(*rounds, return_exceptions=True)
