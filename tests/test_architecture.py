@@ -47,7 +47,7 @@ MAY_IMPORT = {
         "server": "api http lib stream web",
         "top": "alerting api collectors fleet lib notifiers render rules",
         "report": "aws collectors config cost fleet lib polling render rules schema",
-        "dashboards": "aws collectors fleet lib render rules",
+        "dashboards": "collectors fleet lib render rules",
         "web": "access alerting api aws collectors cost fleet http lib notifiers render rules schema",
         "polling": "aws collectors config cost fleet lib rules schema",
         "api": "access alerting aws collectors cost coverage exposition fleet http lib notifiers rules "
@@ -62,7 +62,7 @@ MAY_IMPORT = {
         "outbound": "aws lib",
         "exposition": "fleet http lib rules",
         "cost": "aws collectors fleet lib rules",
-        "render": "aws fleet lib rules",
+        "render": "fleet lib rules",
         "aws": "collectors lib rules schema",
         "fleet": "collectors lib rules",
         "schema": "collectors lib rules",

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from collectors.registry import Registry
-from monitor.aws.partitions import partition_of
 from monitor.fleet.key import LABELS, Key
+from monitor.lib.partitions import partition_of
 from monitor.schema.problems import unexpected
 from monitor.schema.types import ConfigModel, Url
 

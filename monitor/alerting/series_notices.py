@@ -10,6 +10,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
 from monitor.lib.durations import format_duration
 from monitor.lib.locations import format_location
+from monitor.lib.partitions import partition_of
 from monitor.lib.percent import format_percent
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
 from rules.band import Zone
@@ -67,7 +68,7 @@ def series_notice(row: Row, details: NoticeDetails, registry: Registry, trend: T
         sampled=row.sampled,
         resolution_reason=details.resolution_reason,
         remedy=remedy,
-        docs=row.signal.docs[0],
+        docs=partition_of(row.aws_region).localized(row.signal.docs[0]),
         links=details.links,
         subject=row.key.subject,
     )

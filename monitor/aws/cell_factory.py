@@ -15,11 +15,11 @@ from monitor.aws.cell import Cell
 from monitor.aws.clients import ClientCache
 from monitor.aws.credentials import Credentials, EnvironmentCredentials, RoleCredentials
 from monitor.aws.failure import with_role_place
-from monitor.aws.partitions import Partition, partition_of, partition_of_arn
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.role import AssumedRole
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.lib.errors import HeadroomError
+from monitor.lib.partitions import Partition, partition_of, partition_of_arn
 from monitor.schema.types import ALL_REGIONS
 
 # Calls per second, by `service` or `service:Operation`, that Headroom allows itself whatever it monitors.
@@ -104,7 +104,7 @@ async def _open(
 
     home = _home_region(await environment.credentials.region(), account)
     named = [region for region in account.regions if region != ALL_REGIONS]
-    first = named[0] if named else home or (_partition(account).first_region if account.regions else "")
+    first = named[0] if named else home or (_partition(account).home_region if account.regions else "")
     if not first:
         raise MissingRegionError
     credentials = assumed_credentials(
@@ -118,7 +118,7 @@ async def _open(
         regions = await _enabled_regions(first_cell) if ALL_REGIONS in account.regions else named or [first]
         cells += [cell(credentials, account_id, region) for region in regions]
     if ServiceScope.GLOBAL in scopes:
-        cells.append(cell(credentials, account_id, partition_of(first).first_region, ServiceScope.GLOBAL))
+        cells.append(cell(credentials, account_id, partition_of(first).home_region, ServiceScope.GLOBAL))
     return cells
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from monitor.aws.partitions import partition_of_arn
+from monitor.lib.partitions import partition_of_arn
 from monitor.schema.problems import problem, unexpected
 from monitor.schema.secrets import ExternalId, ExternalIdEnv, ExternalIdFile, given_secret
 from monitor.schema.types import ConfigModel, Role, Text

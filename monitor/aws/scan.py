@@ -12,9 +12,9 @@ from monitor.aws.failure import (
     Failure,
     failure_from,
 )
-from monitor.aws.partitions import partition_of
 from monitor.aws.service_use import ServiceUse
 from monitor.lib.concurrent_map import concurrent_map
+from monitor.lib.partitions import partition_of
 from rules.limits import Quota
 
 Item = TypeVar("Item")
@@ -62,7 +62,7 @@ class Scan:
     @property
     def home_region(self) -> str:
         """The home region of the partition."""
-        return partition_of(self.cell.region).first_region
+        return partition_of(self.cell.region).home_region
 
     @property
     def now(self) -> float:
@@ -76,7 +76,7 @@ class Scan:
 
     def in_home_region(self) -> "Scan":
         """The same scan, with calls that go to the home region of the partition."""
-        return replace(self, cell=self.cell.in_region(partition_of(self.cell.region).first_region))
+        return replace(self, cell=self.cell.in_region(partition_of(self.cell.region).home_region))
 
     def found_resource(self) -> None:
         """Record that the service has a resource here."""

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from monitor.alerting.settings import AlertOverride, ToleranceOverride
 from monitor.aws.account import Account, account_name
 from monitor.config.override_settings import DEFAULT_BAND, BandOverride, PartialBand
+from monitor.lib.partitions import partition_of, partition_of_arn
 from monitor.schema.problems import Problem, Where
+from monitor.schema.types import ALL_REGIONS
 from rules.limits import Band, LimitKind, Signal
 
 
@@ -22,6 +24,21 @@ def duplicate_accounts(accounts: Sequence[Account]) -> Iterator[Problem]:
         other = by_name.setdefault(account_name(account), index)
         if other != index and (account.name or accounts[other].name):
             yield _same("a name", other, ("accounts", index, "name"))
+
+
+def foreign_regions(accounts: Sequence[Account], regions: Sequence[str]) -> Iterator[Problem]:
+    """Yield a problem for each entry that has a region of another partition than its role.
+
+    regions: those of entries that name none. No role can be assumed from one partition into another one, and
+    no credentials of one are known in another.
+    """
+    for index, account in enumerate(accounts):
+        partition = partition_of_arn(account.role_arn or "")
+        named = (one for one in account.regions or regions if one != ALL_REGIONS)
+        foreign = [one for one in named if partition_of(one) != partition]
+        if account.role_arn and foreign:
+            expected = f"regions of {partition.name}, the partition of role_arn"
+            yield Problem(("accounts", index, "regions"), f"expected {expected}, found {', '.join(foreign)}")
 
 
 def _same(what: str, first: int, where: Where) -> Problem:

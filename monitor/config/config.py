@@ -21,7 +21,13 @@ from monitor.alerting.routes import RouteConfig, route_problems
 from monitor.alerting.settings import AlertingSettings, AlertOverride, override_of, tolerance_of
 from monitor.alerting.windows import TimeWindow
 from monitor.aws.account import EXAMPLES, Account
-from monitor.config.checks import duplicate_accounts, duplicate_labels, ineffective_alerts, unordered_bands
+from monitor.config.checks import (
+    duplicate_accounts,
+    duplicate_labels,
+    foreign_regions,
+    ineffective_alerts,
+    unordered_bands,
+)
 from monitor.config.exclude import remove_excluded
 from monitor.config.override_settings import DEFAULT_BAND, BandOverride, LimitOverride, PartialBand
 from monitor.config.signal_settings import SignalSettings, ineffective_patterns
@@ -312,6 +318,7 @@ class Config(ConfigModel):
         bands, alerts = (self.bands, self.alerts) if registry else ((), ())  # without, no signal is known
         problems = [
             *duplicate_accounts(self.accounts),
+            *foreign_regions(self.accounts, self.regions),
             *duplicate_labels(self.tag_labels),
             *unordered_bands(self.band, bands, signals),
             *ineffective_alerts(alerts, signals),

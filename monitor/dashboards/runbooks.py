@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from collectors.registry import Registry
-from monitor.aws.partitions import COMMERCIAL
 from monitor.dashboards.health import HealthAlert, health_alerts
 from monitor.dashboards.markdown import GENERATED, anchor, bullets, link, service_heading, shell
+from monitor.lib.partitions import COMMERCIAL, partitions
 from monitor.render.commands import command_of_signal
 from monitor.render.default_limit import default_limit_text
 from monitor.render.tolerance import tolerance_text
@@ -139,7 +139,7 @@ def _diagnosis_commands(signal: Signal) -> Iterator[str]:
 def _filled(signal: Signal, command: str) -> str:
     """Return a command with the signal's quota; what is not known is in capitals."""
     quota = {"service": signal.quota.service, "code": signal.quota.code} if signal.quota else {}
-    known = {"partition": COMMERCIAL.name, "suffix": COMMERCIAL.dns_suffix, **quota}
+    known = {"partition": COMMERCIAL, "suffix": partitions()[COMMERCIAL].dns_suffix, **quota}
     return fill_command(command, lambda name: known.get(name, name.upper()))
 
 

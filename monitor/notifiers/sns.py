@@ -1,7 +1,6 @@
 """Amazon SNS: one message to a topic, standard or FIFO, with the credentials of the environment."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -13,6 +12,7 @@ from botocore.utils import get_environ_proxies
 from pydantic import AfterValidator, Field
 
 from monitor.aws.failure import AWS_ERRORS, error_code, error_message
+from monitor.lib.partitions import arn_pattern, partition_of, partition_of_arn
 from monitor.notifiers.notice import Notification
 from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.text import build_within, plain_text, title
@@ -34,8 +34,11 @@ RETRYABLE_CODES = (
 
 
 def _topic(value: str) -> str:
-    if not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?", value):
+    if not arn_pattern(r"sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?").fullmatch(value):
         raise unexpected("a topic such as arn:aws:sns:eu-west-1:123456789012:alerts", value)
+    own, named = partition_of_arn(value).name, partition_of(value.split(":")[3]).name
+    if own != named:
+        raise unexpected(f"a topic in a region of the partition {own}", value)
     return value
 
 

@@ -21,6 +21,7 @@ from monitor.config.config import Config
 from monitor.config.exclude import excludes_all_of
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey, Key
+from monitor.lib.partitions import partition_of
 from monitor.lib.schedule import Schedule
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.cell_watcher import CellWatcher
@@ -38,6 +39,11 @@ UNKNOWN_ACCOUNT = ""  # the id of an account without a role that was not opened 
 DUPLICATE_ENTRY = Failure(
     "", "", "Repeated", "another entry of `accounts` watches the same account and regions"
 )
+
+
+def _is_offered(collector: Collector, cell: Cell) -> bool:
+    """Return false for a service whose only region is in another partition than the cell."""
+    return not collector.region or partition_of(collector.region) == partition_of(cell.region)
 
 
 @dataclass
@@ -128,7 +134,7 @@ class Watcher:
         }
         read = {signal.service for signal in self.registry.signals if self.config.signals.includes(signal)}
         reduced = (self._reduced[one.service] for one in self.registry.collectors_of(services & read))
-        return [one for one in reduced if one.scope is cell.scope]
+        return [one for one in reduced if one.scope is cell.scope and _is_offered(one, cell)]
 
     def _record_access(self, name: str, cells: Sequence[Cell]) -> None:
         """Record how an attempt to open an account ended."""

@@ -5,8 +5,8 @@ People run them: Headroom itself changes nothing in an account.
 
 from math import ceil, inf
 
-from monitor.aws.partitions import partition_of
 from monitor.fleet.fleet import Series
+from monitor.lib.partitions import partition_of
 from rules.limits import PLACEHOLDER, PUBLISHED_ONLY, Band, LimitKind, RemedyCommand, Signal, fill_command
 
 MAX_BELOW_EDGE = 0.15  # utilization; half the width of the default band

@@ -27,6 +27,7 @@ from pydantic.json_schema import JsonSchemaValue
 from collectors.base import GLOBAL_REGION
 from collectors.registry import Registry
 from monitor.lib.botocore_models import model_session
+from monitor.lib.partitions import arn_pattern
 from monitor.schema.problems import problem, shown_value, unexpected
 
 ALL_REGIONS = "all"  # instead of a list: every region that is enabled in the account
@@ -203,7 +204,7 @@ def _url(value: Any) -> str:
 
 def _role(value: str) -> str:
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
-    if not re.fullmatch(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/([!-~]{1,510}/)?[\w+=,.@-]{1,64}", value, re.A):
+    if not arn_pattern(r"iam::[0-9]{12}:role/([!-~]{1,510}/)?[\w+=,.@-]{1,64}").fullmatch(value):
         raise unexpected("a role such as arn:aws:iam::123456789012:role/headroom", value)
     return value
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from collectors.base import GLOBAL_REGION, Collector, ServiceScope
-from monitor.aws.partitions import partition_of
 from monitor.cost.prices import metric_owners
 from monitor.fleet.key import CellKey
+from monitor.lib.partitions import partition_of
 from monitor.stream.discovery import CellService
 from monitor.stream.interner import MetricName
 from monitor.stream.points import BASE_STATISTICS
@@ -98,7 +98,7 @@ class DeclaredMetrics:
 
     def _cell(self, name: MetricName, service: str) -> CellKey:
         is_global = self.scopes[service] is ServiceScope.GLOBAL
-        is_home = is_global and partition_of(name.region).first_region == name.region
+        is_home = is_global and partition_of(name.region).home_region == name.region
         return (name.account, GLOBAL_REGION) if is_home else name.cell
 
     @property

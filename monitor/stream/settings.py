@@ -7,15 +7,15 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, WithJsonSchema
 
 from monitor.lib.files import read_file
+from monitor.lib.partitions import arn_pattern
 from monitor.schema.problems import problem, shown_value
 from monitor.schema.types import MAX_SECRET_BYTES, ConfigContext, ConfigModel, Duration, Text
 from monitor.stream.firehose_access import FirehoseAccess
 
 ACCESS_KEYS_VARIABLE = "HEADROOM_STREAM_ACCESS_KEYS"
 MAX_KEY_LENGTH = 4096  # characters; the maximum of Firehose
-SOURCE_PATTERN = re.compile(
-    r"[0-9]{12}|arn:aws[a-z-]*:firehose:[a-z0-9-]+:[0-9]{12}:deliverystream/[\w.-]{1,64}", re.A
-)
+ACCOUNT_PATTERN = re.compile("[0-9]{12}")
+DELIVERY_STREAM = r"firehose:[a-z0-9-]+:[0-9]{12}:deliverystream/[\w.-]{1,64}"
 
 
 def access_keys_from(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -36,7 +36,7 @@ def _keys(file: Any, info: ValidationInfo) -> tuple[SecretStr, ...]:
 
 
 def _source(value: str) -> str:
-    if not SOURCE_PATTERN.fullmatch(value):
+    if not (ACCOUNT_PATTERN.fullmatch(value) or arn_pattern(DELIVERY_STREAM).fullmatch(value)):
         raise problem(
             f"expected an account's 12 digits or the ARN of a delivery stream, found {shown_value(value)}"
         )

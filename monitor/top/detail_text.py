@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from monitor.api.alert_models import AlertModel
+from monitor.lib.partitions import partition_of
 from monitor.lib.percent import format_percent
 from monitor.lib.text import escape_unprintable
 from monitor.render.styles import STYLES
@@ -84,9 +85,10 @@ def _sections(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[Detail
     if entry.caveats:
         yield DetailSection("Caveats", [f"- {one}" for one in entry.caveats])
     yield DetailSection("Alert", list(_alert(detail, alert)))
+    docs = map(partition_of(model.aws_region).localized, entry.docs)
     links = {
         **(alert.links if alert else {}),
-        **{f"documentation {number}": url for number, url in enumerate(entry.docs, 1)},
+        **{f"documentation {number}": url for number, url in enumerate(docs, 1)},
     }
     yield DetailSection("Links", [f"{name}: {url}" for name, url in links.items()])
 

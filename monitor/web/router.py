@@ -14,6 +14,7 @@ from monitor.cost.bills import MetricUse, bills
 from monitor.cost.telemetry import MeasuredCost
 from monitor.fleet.filters import Filters
 from monitor.fleet.query import series_by_id
+from monitor.lib.partitions import partition_of
 from monitor.web.actions import FormOptions, actions_router
 from monitor.web.blind_spots import MAX_EXAMPLES, failure_groups, unobservable_groups
 from monitor.web.error_pages import PageRoute
@@ -156,6 +157,7 @@ class PageRenderer:
             address=f"/series/{identity}",
             firing=with_current_usage(firing, fleet),
             links=links,
+            docs=[*map(partition_of(series.aws_region).localized, series.settings.signal.docs)],
             **variables,
         )
 

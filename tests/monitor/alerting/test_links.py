@@ -47,6 +47,11 @@ CONSOLE = [
         f"https%3A%2F%2Fsqs.cn-north-1.amazonaws.com.cn%2F{ACCOUNT}%2Forders.fifo",
     ),
     (
+        key("kinesis.stream_write_bytes", "clicks", "eusc-de-east-1"),
+        "eusc-de-east-1.console.amazonaws-eusc.eu/kinesis/home?region=eusc-de-east-1"
+        "#/streams/details/clicks/monitoring",
+    ),
+    (
         key("s3.prefix_read_rate", "logs/2026/"),
         "eu-west-1.console.aws.amazon.com/s3/buckets/logs?region=eu-west-1",
     ),
@@ -69,7 +74,6 @@ def test_the_console_opens_at_the_resource_or_at_its_quota(series: Key, address:
 
 def test_where_the_console_is_not_known_there_is_no_link() -> None:
     assert Links().for_series(key("kinesis.stream_write_bytes", "clicks", "us-iso-east-1"), REGISTRY) == {}
-    assert Links().for_series(key("kinesis.stream_write_bytes", "clicks", "eusc-de-east-1"), REGISTRY) == {}
     assert Links().for_series(key("lambda.unreserved_concurrency", ""), REGISTRY) == {}
 
 
@@ -144,6 +148,6 @@ def test_the_console_of_a_global_service_is_that_of_its_home_region() -> None:
         "#ListRecordSets/Z1",
         "grafana": "https://g/?r=global&s=amazonaws.com",
     }
-    in_china = links.for_series(zone, registry, "cn-north-1")
-    assert in_china["console"].startswith("https://cn-north-1.console.amazonaws.cn/")
+    in_china = links.for_series(zone, registry, "cn-northwest-1")
+    assert in_china["console"].startswith("https://cn-northwest-1.console.amazonaws.cn/")
     assert in_china["grafana"] == "https://g/?r=global&s=amazonaws.com.cn"

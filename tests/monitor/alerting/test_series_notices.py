@@ -196,6 +196,10 @@ def test_the_fields_hold_the_numbers() -> None:
     assert (told.since, told.at, told.links) == (NOW - 42 * 60, NOW, {"page": "https://x/"})
     assert told.remedy == signal_of(CLICKS.key).remedy
     assert told.docs.startswith("https://docs.aws.amazon.com/")
+    in_china = replace(CLICKS, key=CLICKS.key._replace(region="cn-north-1"))
+    assert series_notice(in_china, MOMENT, REGISTRY, RISING).docs == told.docs.replace(
+        "https://docs.aws.amazon.com/", "https://docs.amazonaws.cn/en_us/"
+    )
     assert told.labels == {
         "account": ACCOUNT,
         "account_name": "prod",

@@ -181,11 +181,13 @@ def role_of(partition: str) -> str:
 @pytest.mark.parametrize(
     ("account", "home", "asked"),
     [
-        ({"role_arn": role_of("aws-cn"), "regions": ("all",)}, "", "cn-north-1"),
-        ({"role_arn": role_of("aws-cn"), "regions": ("all",)}, "eu-west-1", "cn-north-1"),
+        ({"role_arn": role_of("aws-cn"), "regions": ("all",)}, "", "cn-northwest-1"),
+        ({"role_arn": role_of("aws-cn"), "regions": ("all",)}, "eu-west-1", "cn-northwest-1"),
         ({"role_arn": role_of("aws-cn"), "regions": ("cn-northwest-1",)}, "eu-west-1", "cn-northwest-1"),
-        ({"role_arn": role_of("aws-cn"), "regions": ("all",)}, "cn-northwest-1", "cn-northwest-1"),
+        ({"role_arn": role_of("aws-cn"), "regions": ("all",)}, "cn-north-1", "cn-north-1"),
         ({"role_arn": role_of("aws-us-gov"), "regions": ("all",)}, "", "us-gov-west-1"),
+        ({"role_arn": role_of("aws-eusc"), "regions": ("all",)}, "eu-west-1", "eusc-de-east-1"),
+        ({"role_arn": role_of("aws-iso-f"), "regions": ("all",)}, "", "us-isof-south-1"),
         ({"role_arn": role_of("aws"), "regions": ("all",)}, "cn-north-1", "us-east-1"),
     ],
 )

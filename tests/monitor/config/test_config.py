@@ -26,7 +26,7 @@ accounts:
   - name: production
     role_arn: {ROLE}
     external_id: "{SECRET}"
-    regions: [eu-west-1, cn-north-1, us-gov-west-1]
+    regions: [eu-west-1, ap-east-1, us-east-1]
     services: [kinesis]
   - role_arn: arn:aws-cn:iam::012345670123:role/team/monitoring/headroom
 regions: all
@@ -77,7 +77,7 @@ def test_nothing_given_is_the_default(text: str) -> None:
 def test_an_account_is_watched_with_its_own_regions_and_services_or_those_of_the_top_level() -> None:
     watched = read(WHOLE).monitored_accounts(REGISTRY)
     assert [account.regions for account in watched] == [
-        ("eu-west-1", "cn-north-1", "us-gov-west-1"),
+        ("eu-west-1", "ap-east-1", "us-east-1"),
         ("all",),
     ]
     assert [account.services for account in watched] == [("kinesis",), ("kinesis",)]

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, NoCredentialsError
 from moto.server import ThreadedMotoServer
+from pydantic import ValidationError
 
 from monitor.notifiers.sns import Sns, payload
 from monitor.outbound.client import OutboundClient
@@ -47,6 +48,20 @@ def test_what_is_published() -> None:
     attributes = {name: value["StringValue"] for name, value in params["MessageAttributes"].items()}
     assert attributes == {"severity": "warning", "status": "firing"}
     assert "MessageGroupId" not in params
+
+
+@pytest.mark.parametrize(
+    ("arn", "said"),
+    [
+        ("arn:aws-cn:sns:eu-west-1:123456789012:alerts", "a topic in a region of the partition aws-cn"),
+        ("arn:aws:sns:cn-north-1:123456789012:alerts", "a topic in a region of the partition aws,"),
+        ("arn:aws-new:sns:eu-west-1:123456789012:alerts", "a topic such as"),
+    ],
+)
+def test_a_topic_is_in_a_region_of_its_partition(arn: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        build_receiver(Sns, topic_arn=arn)
+    assert build_receiver(Sns, topic_arn="arn:aws-cn:sns:cn-north-1:123456789012:alerts").region
 
 
 def test_of_a_fifo_topic_an_attempt_is_known_by_its_id_and_a_group_by_its_labels() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from collectors.base import ServiceScope
+from collectors.registry import Registry
 from monitor.aws.account import Account
 from monitor.aws.cell_factory import AwsEnvironment, open_cells
 from monitor.config.config import Config
@@ -17,7 +18,7 @@ from monitor.report.scan import parse_selectors, scan_once
 from monitor.schema.problems import ConfigError
 from monitor.schema.types import ConfigContext
 from tests.aws_environment import CREDENTIALS, set_aws_environment
-from tests.global_services import ACCOUNT, GLOBAL, HOME, ZONE, GlobalAws, global_registry
+from tests.global_services import ACCOUNT, DNS, GLOBAL, HOME, ZONE, GlobalAws, global_registry
 from tests.telemetries import Telemetries
 
 REGISTRY = global_registry()
@@ -31,11 +32,11 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     set_aws_environment(monkeypatch, CREDENTIALS)
 
 
-async def watched(aws: GlobalAws, **config: Any) -> Watcher:
+async def watched(aws: GlobalAws, registry: Registry = REGISTRY, **config: Any) -> Watcher:
     """A watcher that has run once."""
     given = {"regions": ["eu-west-1", "ap-south-1"], "endpoint_url": aws.url, **config}
     telemetry = Telemetries()
-    watcher = Watcher(Config.model_validate(given), REGISTRY, Fleet(), telemetry.process, telemetry.aws)
+    watcher = Watcher(Config.model_validate(given), registry, Fleet(), telemetry.process, telemetry.aws)
     try:
         await watcher.run_once(lambda done, steps: None)
     finally:
@@ -69,14 +70,28 @@ async def test_its_metrics_and_quotas_are_read_in_the_home_region() -> None:
 
 
 async def test_the_home_region_is_that_of_the_partition() -> None:
-    china = {"role_arn": ROLE.replace("arn:aws:", "arn:aws-cn:"), "regions": ["cn-northwest-1"]}
+    china = {"role_arn": ROLE.replace("arn:aws:", "arn:aws-cn:"), "regions": ["cn-north-1"]}
     async with GlobalAws.serving() as aws:
         watcher = await watched(aws, accounts=[china])
-    assert set(watcher.cells) == {(ACCOUNT, "cn-northwest-1"), GLOBAL}
-    assert {region for namespace, region in aws.metrics if namespace == "AWS/Route53"} == {"cn-north-1"}
+    assert set(watcher.cells) == {(ACCOUNT, "cn-north-1"), GLOBAL}
+    assert {region for namespace, region in aws.metrics if namespace == "AWS/Route53"} == {"cn-northwest-1"}
     assert {series.aws_region for key, series in watcher.fleet.series.items() if key.region == "global"} == {
-        "cn-north-1"
+        "cn-northwest-1"
     }
+
+
+async def test_a_service_whose_region_is_of_another_partition_is_not_called() -> None:
+    """Global Accelerator is in us-west-2 alone, which does not know the credentials of China."""
+    china = {"role_arn": ROLE.replace("arn:aws:", "arn:aws-cn:"), "regions": ["cn-north-1"]}
+    registry = global_registry(f"region: us-west-2{DNS}")
+    async with GlobalAws.serving() as aws:
+        abroad = await watched(aws, registry, accounts=[china])
+        at_home = await watched(aws, registry, accounts=[{"role_arn": ROLE, "regions": ["eu-west-1"]}])
+    assert set(abroad.cells) == {(ACCOUNT, "cn-north-1")}
+    assert set(at_home.cells) == {EUROPE, GLOBAL}
+    assert abroad.sentences() == []
+    assert {region for service, region in aws.calls if service == "route53"} == {"us-west-2"}
+    assert not [region for _, region in aws.metrics if region == "cn-northwest-1"]
 
 
 async def test_what_aws_names_by_region_has_the_home_region() -> None:

@@ -11,6 +11,7 @@ from botocore import xform_name
 from collectors.kinesis import MIB
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
+from monitor.lib.partitions import partitions
 from monitor.render.commands import increase_command
 from rules.limits import Band, Limit, LimitKind, LimitSource, RemedyCommand, Service
 from tests.fake_aws import SERVICE_MODELS
@@ -104,6 +105,20 @@ def test_the_url_of_a_queue_is_of_its_partition() -> None:
     for where, address in ((one, "eu-west-1.amazonaws.com/"), (in_china, "cn-north-1.amazonaws.com.cn/")):
         command = increase_command(SIGNALS["sqs.fifo_message_rate_batched"], where, 1.0) or ""
         assert f"--queue-url https://sqs.{address}123456789012/orders.fifo " in command
+
+
+@pytest.mark.parametrize("name", sorted(partitions()))
+def test_every_command_names_the_region_and_the_domain_of_the_partition(name: str) -> None:
+    partition = partitions()[name]
+    region = partition.regions[0]
+    for signal in REGISTRY.signals:
+        one = series(signal.id, 1000.0, "orders")
+        placed = replace(one, key=one.key._replace(region=region))
+        command = increase_command(signal, placed, 1.0, saturated=True) or f"aws --region {region}"
+        words = shlex.split(command.replace("=", " "))
+        assert words[words.index("--region") + 1] == region, command
+        assert f"{region}." not in command or f"{region}.{partition.dns_suffix}/" in command
+        assert "arn:" not in command or f"arn:{name}:" in command
 
 
 def test_the_limit_in_force_is_the_basis() -> None:

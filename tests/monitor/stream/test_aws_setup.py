@@ -1,4 +1,6 @@
 import json
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +11,13 @@ from typer.testing import CliRunner
 
 from collectors.base import Collector, Metric
 from monitor.cli.stream import app
-from monitor.stream.aws_setup import NoStreamedMetricsError, cloudformation, filters_for, terraform
+from monitor.stream.aws_setup import (
+    NoStreamedMetricsError,
+    StreamFilters,
+    cloudformation,
+    filters_for,
+    terraform,
+)
 from tests.registries import REGISTRY
 
 ALL = filters_for(REGISTRY.collectors)
@@ -92,6 +100,14 @@ def test_terraform_has_a_filter_for_each_namespace_and_is_balanced() -> None:
     assert all(json.dumps(names) in text for names in ALL.names.values())
     assert text.count("{") == text.count("}")
     assert "FILTERS" not in text
+
+
+@pytest.mark.parametrize("made", [terraform, cloudformation])
+def test_a_template_is_of_no_partition(made: Callable[[StreamFilters], str]) -> None:
+    """The principals of services are under amazonaws.com in every partition."""
+    hosts = {*re.findall(r"[a-z.]*amazonaws[a-z.-]*", made(ALL))}
+    assert hosts == {"firehose.amazonaws.com", "streams.metrics.cloudwatch.amazonaws.com"}
+    assert "arn:" not in made(ALL)
 
 
 @pytest.mark.parametrize("form", ["terraform", "cloudformation"])

@@ -1,0 +1,46 @@
+"""The regions of an account are of the partition of its role."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from monitor.config.config import Config
+
+
+def role(partition: str) -> str:
+    return f"arn:{partition}:iam::123456789012:role/headroom"
+
+
+@pytest.mark.parametrize(
+    ("account", "regions", "said"),
+    [
+        ({"role_arn": role("aws-cn")}, ["eu-west-1"], "regions of aws-cn, the partition of role_arn"),
+        ({"role_arn": role("aws-cn"), "regions": ["cn-north-1", "us-gov-west-1"]}, [], "found us-gov-west-1"),
+        ({"role_arn": role("aws"), "regions": ["eusc-de-east-1"]}, [], "expected regions of aws,"),
+    ],
+)
+def test_a_region_of_another_partition_than_the_role_is_refused(
+    account: dict[str, Any], regions: list[str], said: str
+) -> None:
+    with pytest.raises(ValidationError) as wrong:
+        Config.model_validate({"accounts": [account], "regions": regions})
+    assert said in str(wrong.value)
+
+
+def test_accounts_of_three_partitions_each_have_their_own_regions() -> None:
+    named = {"aws": ["eu-west-1"], "aws-cn": ["cn-north-1", "cn-northwest-1"], "aws-us-gov": ["all"]}
+    accounts = [
+        {"role_arn": role(name).replace("123456789012", f"{number:012d}"), "regions": regions}
+        for number, (name, regions) in enumerate(named.items())
+    ]
+    config = Config.model_validate({"accounts": accounts})
+    assert [[*one.regions] for one in config.accounts] == [*named.values()]
+
+
+@pytest.mark.parametrize(
+    "arn", ["arn:aws-new:iam::123456789012:role/headroom", "arn:amazon:iam::123456789012:role/headroom"]
+)
+def test_a_role_of_no_known_partition_is_refused(arn: str) -> None:
+    with pytest.raises(ValidationError, match="expected a role such as"):
+        Config.model_validate({"accounts": [{"role_arn": arn}]})

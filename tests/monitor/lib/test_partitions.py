@@ -1,0 +1,103 @@
+"""The table of partitions, and what is derived of it."""
+
+from typing import Any
+
+import pytest
+from botocore.endpoint_provider import EndpointProvider
+from botocore.loaders import Loader
+
+from monitor.lib.partitions import CONSOLES, DOCUMENTATIONS, partition_of, partition_of_arn, partitions
+
+KNOWN: list[dict[str, Any]] = Loader().load_data("partitions")["partitions"]
+
+GUIDES = "https://docs.aws.amazon.com/"
+# By name: a region, the home region, the domain, the console, the documentation.
+TABLE = {
+    "aws": ("eu-west-1", "us-east-1", "amazonaws.com", "console.aws.amazon.com", GUIDES),
+    "aws-cn": (
+        "cn-north-1",
+        "cn-northwest-1",
+        "amazonaws.com.cn",
+        "console.amazonaws.cn",
+        "https://docs.amazonaws.cn/en_us/",
+    ),
+    "aws-us-gov": (
+        "us-gov-east-1",
+        "us-gov-west-1",
+        "amazonaws.com",
+        "console.amazonaws-us-gov.com",
+        GUIDES,
+    ),
+    "aws-eusc": (
+        "eusc-de-east-1",
+        "eusc-de-east-1",
+        "amazonaws.eu",
+        "console.amazonaws-eusc.eu",
+        "https://docs.aws.eu/",
+    ),
+    "aws-iso": ("us-iso-west-1", "us-iso-east-1", "c2s.ic.gov", None, GUIDES),
+    "aws-iso-b": ("us-isob-east-1", "us-isob-east-1", "sc2s.sgov.gov", None, GUIDES),
+    "aws-iso-e": ("eu-isoe-west-1", "eu-isoe-west-1", "cloud.adc-e.uk", None, GUIDES),
+    "aws-iso-f": ("us-isof-east-1", "us-isof-south-1", "csp.hci.ic.gov", None, GUIDES),
+}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_region_has_what_its_partition_has(name: str) -> None:
+    region, *expected = TABLE[name]
+    found = partition_of(region)
+    assert [found.home_region, found.dns_suffix, found.console, found.documentation] == expected
+    assert found.name == name
+    assert partition_of_arn(f"arn:{name}:iam::123456789012:role/headroom") is found
+
+
+def test_every_partition_of_botocore_is_known_with_all_its_regions() -> None:
+    assert partitions().keys() == {one["id"] for one in KNOWN} == TABLE.keys()
+    for known in KNOWN:
+        regions = [name for name in known["regions"] if not name.endswith("-global")]
+        assert {partition_of(region).name for region in regions} == {known["id"]}
+        assert partition_of(regions[0]).home_region in regions
+
+
+def test_what_is_written_here_is_of_partitions_that_exist() -> None:
+    assert CONSOLES.keys() | DOCUMENTATIONS.keys() <= partitions().keys()
+
+
+@pytest.mark.parametrize("name", CONSOLES)
+def test_a_console_has_the_domain_of_the_sign_in_that_botocore_knows(name: str) -> None:
+    region = partitions()[name].home_region
+    rules = Loader().load_service_model("signin", "endpoint-rule-set-1")
+    provider = EndpointProvider(rules, Loader().load_data("partitions"))
+    found = provider.resolve_endpoint(Region=region, UseDualStack=False, UseFIPS=False)
+    assert found.url == f"https://{region}.signin.{CONSOLES[name].removeprefix('console.')}"
+
+
+@pytest.mark.parametrize(
+    ("region", "name"),
+    [("eu-west-9", "aws"), ("cn-south-1", "aws-cn"), ("us-gov-north-1", "aws-us-gov"), ("", "aws")],
+)
+def test_a_region_that_botocore_does_not_know_is_of_the_partition_with_such_names(
+    region: str, name: str
+) -> None:
+    assert partition_of(region).name == name
+
+
+@pytest.mark.parametrize("arn", ["arn:aws-new:iam::123456789012:role/headroom", "headroom", ""])
+def test_an_arn_of_no_known_partition_is_taken_for_a_commercial_one(arn: str) -> None:
+    assert partition_of_arn(arn).name == "aws"
+
+
+@pytest.mark.parametrize(
+    ("region", "url"),
+    [
+        ("eu-west-1", "https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"),
+        ("us-gov-west-1", "https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"),
+        ("cn-north-1", "https://docs.amazonaws.cn/en_us/streams/latest/dev/service-sizes-and-limits.html"),
+        ("eusc-de-east-1", "https://docs.aws.eu/streams/latest/dev/service-sizes-and-limits.html"),
+    ],
+)
+def test_a_page_of_the_documentation_is_that_of_the_partition(region: str, url: str) -> None:
+    page = "https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"
+    assert partition_of(region).localized(page) == url
+    own = "https://wiki.example.org/limits"
+    assert partition_of(region).localized(own) == own
