@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from operator import attrgetter
 
 from collectors import quotas, tags
 from collectors.base import GLOBAL_REGION
@@ -9,39 +10,14 @@ from collectors.registry import Registry
 from monitor.alerting.visibility import BlindSpot, ObservationTarget
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import FailureClass
+from monitor.aws.next_steps import BY_CLASS, NextStep, next_step
 
 METRICS_TITLE = "CloudWatch metrics"  # of a cell
 MAX_REGIONS = 3  # regions that are named; the others are counted
 MAX_SERVICES = 8
-POLICY_REMEDY = (
-    "Allow the missing actions: `headroom iam-policy` prints a policy. Permission boundaries and service "
-    "control policies apply as well."
-)
-EXCLUDE_REMEDY = (
-    "List regions and services that need no monitoring under `exclude`: Headroom does not call them."
-)
-
-REMEDIES: dict[str, tuple[str, ...]] = {
-    FailureClass.DENIED: (POLICY_REMEDY, EXCLUDE_REMEDY),
-    FailureClass.EXPIRED: (
-        "Renew the credentials, or give Headroom a role, whose credentials are renewed automatically.",
-    ),
-    FailureClass.CREDENTIALS: (
-        "Give Headroom valid credentials. `aws sts get-caller-identity` checks the credentials of a shell.",
-    ),
-    FailureClass.THROTTLED: (
-        "Find out what else in the account calls these operations, or lengthen the intervals.",
-    ),
-    FailureClass.UNREACHABLE: (
-        "Check that Headroom reaches the endpoints of AWS: DNS, proxy, firewall, VPC endpoints.",
-    ),
-    FailureClass.CLOCK: (
-        "Synchronize the clock by NTP: AWS refuses requests that are signed more than five minutes off.",
-    ),
-    FailureClass.DISABLED: ("Enable the region in the account, or leave it out of `regions`.",),
-}
 END_TEXTS: dict[str, str] = {
     FailureClass.DENIED: "nothing is denied any more",
+    FailureClass.ORGANIZATION: "the organization denies nothing any more",
     FailureClass.EXPIRED: "the credentials are valid again",
     FailureClass.CREDENTIALS: "the credentials are accepted",
     FailureClass.THROTTLED: "nothing is throttled any more",
@@ -65,9 +41,22 @@ def summary(spot: BlindSpot, registry: Registry) -> str:
     return f"{what} {where}{message}. Not monitored there: {affected_services(spot, registry)}."
 
 
+def next_steps(spot: BlindSpot) -> list[NextStep]:
+    """Return what to do about a blind spot, each step once; nothing for an unknown cause."""
+    if spot.cause == FailureClass.ORGANIZATION:
+        return [BY_CLASS[spot.cause]]
+    failures = (failure for target in spot.targets for failure in target.failures)
+    steps = [next_step(one) for one in sorted(failures, key=attrgetter("code", "operation"))]
+    return [*dict.fromkeys(steps or [BY_CLASS.get(spot.cause, NextStep())])]
+
+
 def remedies(spot: BlindSpot) -> tuple[str, ...]:
     """Return sentences on how to mend a blind spot; none for an unknown cause."""
-    return REMEDIES.get(spot.cause, ())
+    sentences = dict.fromkeys(sentence for step in next_steps(spot) for sentence in step.sentences)
+    regions = [*dict.fromkeys(target.region for target in spot.targets if target.region)]
+    if spot.cause == FailureClass.ORGANIZATION and len(regions) > MAX_REGIONS:
+        sentences[f"It is denied in {', '.join(sorted(regions))}."] = None
+    return (*sentences,)
 
 
 def end_text(cause: str) -> str:
@@ -95,7 +84,7 @@ def iam_action(service: str, operation: str, registry: Registry) -> str:
 def _representative(targets: Iterable[ObservationTarget], registry: Registry) -> Failure | None:
     """Return the failure whose message is shown: the first by action, so that it seldom changes."""
     failed = [
-        (iam_action(target.service, failure.operation, registry), failure)
+        (_action(target.service, failure, registry), failure)
         for target in targets
         for failure in target.failures
     ]
@@ -105,16 +94,19 @@ def _representative(targets: Iterable[ObservationTarget], registry: Registry) ->
 def _what(spot: BlindSpot, failure: Failure | None, registry: Registry) -> str:
     if failure is None:
         return "No read has completed"
-    actions = sorted(
-        {
-            iam_action(target.service, failed.operation, registry)
-            for target in spot.targets
-            for failed in target.failures
-        }
-    )
-    named = [action for action in actions if action]
+    actions = {
+        _action(target.service, failed, registry) for target in spot.targets for failed in target.failures
+    }
+    named = sorted(actions - {""})
     more = f" and {len(named) - 1} more" if len(named) > 1 else ""
+    if spot.cause == FailureClass.ORGANIZATION:
+        return f"The organization denies {named[0]}{more}" if named else "The organization denies calls"
     return f"{failure.code} of {named[0]}{more}" if named else failure.code
+
+
+def _action(service: str, failure: Failure, registry: Registry) -> str:
+    """Return the action that failed: the one that AWS names, else that of the operation."""
+    return failure.denied_action or iam_action(service, failure.operation, registry)
 
 
 def _where(spot: BlindSpot) -> str:

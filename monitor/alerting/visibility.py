@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from monitor.alerting.inhibit import BLIND_SIGNAL
 from monitor.aws.failure import Failure
-from monitor.aws.failure_class import PERMANENT_CLASSES, FailureClass, classify
+from monitor.aws.failure_class import DENYING_POLICY, PERMANENT_CLASSES, FailureClass
 from monitor.aws.run_status import FailureStreak, RunStatus
 from monitor.aws.status import AccountStatus, MonitorStatus
 from monitor.lib.text import replace_surrogates
@@ -117,6 +117,31 @@ def observation_targets(
     started: when reading started, in epoch seconds. intervals: seconds between two attempts of an inventory,
     and of a poll. account_ids: of configured accounts, by name, for those that AWS cannot be asked for now.
     """
+    yield from _with_one_cause_of_denial(_targets(status, started, intervals, account_ids))
+
+
+def _with_one_cause_of_denial(targets: Iterable[ObservationTarget]) -> Iterator[ObservationTarget]:
+    """Yield the targets; a denial without a reason has that of the others in its region.
+
+    Some services do not say which policy denies a call. Where the organization denies calls of others in the
+    same region, it is taken for the one cause.
+    """
+    known = list(targets)
+    denying = {(one.account, one.region) for one in known if one.cause == FailureClass.ORGANIZATION}
+    for one in known:
+        is_unexplained = one.cause == FailureClass.DENIED and not any(
+            DENYING_POLICY.search(failure.message) for failure in one.failures
+        )
+        is_of_organization = is_unexplained and (one.account, one.region) in denying
+        yield one._replace(cause=FailureClass.ORGANIZATION) if is_of_organization else one
+
+
+def _targets(
+    status: MonitorStatus,
+    started: float,
+    intervals: tuple[float, float],
+    account_ids: Mapping[str, str],
+) -> Iterator[ObservationTarget]:
     inventory, poll = intervals
     known = {entry.name: entry for entry in status.accounts}
     if status.clock.ended_at:
@@ -153,7 +178,7 @@ def _failed(
     return target._replace(
         last_seen=streak.last_clear or target.last_seen,
         cause=cause,
-        failures=tuple(failure for failure in failures if classify(failure.code) == cause),
+        failures=tuple(failure for failure in failures if failure.failure_class == cause),
         failed_attempts=streak.failures,
         never_seen=streak.last_clear is None,
     )

@@ -30,7 +30,7 @@ BASE_RATES: Mapping[str, float] = {"cloudwatch": 40, "sts": 40, **quotas.RATES, 
 class MissingRegionError(HeadroomError, BotoCoreError):
     """Neither the configuration nor the environment names a region."""
 
-    fmt = "no region is set: name one in `regions` of the configuration, or in AWS_REGION"
+    fmt = "no region is set"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Failed calls to AWS: the errors that a call may raise, and the record of one."""
 
 import logging
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 CALL_TIMEOUT = 90.0  # seconds, for all attempts at one call
 RETRYABLE_CLASSES = frozenset({FailureClass.THROTTLED, FailureClass.UNREACHABLE})
 CREDENTIALS_CLASSES = frozenset({FailureClass.EXPIRED, FailureClass.CREDENTIALS})
+# AWS's sentence on a denied call, and what EC2 appends to it, which people cannot read.
+DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
+ENCODED_DENIAL = re.compile(r"\s*Encoded authorization failure message: \S+")
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError, TimeoutError, OSError)
 
 
@@ -37,6 +41,17 @@ class Failure:
     code: str
     message: str
     resource_path: tuple[str, ...] = ()
+
+    @property
+    def failure_class(self) -> str:
+        """Its FailureClass; the code itself where it belongs to no class."""
+        return classify(self.code, self.message)
+
+    @property
+    def denied_action(self) -> str:
+        """The IAM action that AWS's message says to be denied; empty where it names none."""
+        named = DENIED_ACTION.search(self.message)
+        return named[1] if named else ""
 
     @property
     def sentence(self) -> str:
@@ -57,7 +72,8 @@ def error_message(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {CALL_TIMEOUT:.0f} s"
     message = error.response.get("Error", {}).get("Message") if isinstance(error, ClientError) else None
-    return " ".join(str(message or error).split()) or type(error).__name__
+    readable = ENCODED_DENIAL.sub("", str(message or error))
+    return " ".join(readable.split()) or type(error).__name__
 
 
 def is_retryable(error: Exception) -> bool:

@@ -1,6 +1,7 @@
 """Classes of failures: AWS's services have different codes for the same error."""
 
 import builtins
+import re
 from enum import StrEnum
 from functools import lru_cache
 
@@ -10,7 +11,8 @@ from botocore import exceptions
 class FailureClass(StrEnum):
     """The class of a failed read, independent of the service's error code."""
 
-    DENIED = "denied"  # a policy, a permissions boundary or a service control policy denies the call
+    DENIED = "denied"  # a policy of the account denies the call, or none allows it
+    ORGANIZATION = "organization"  # a policy of the organization denies the call
     EXPIRED = "expired"  # the credentials have expired
     CREDENTIALS = "credentials"  # there are none, or AWS does not know them
     THROTTLED = "throttled"  # too many calls, of Headroom or of the account's other tools
@@ -20,7 +22,14 @@ class FailureClass(StrEnum):
     LATE = "late"  # the first run has neither failed nor ended in time
 
 
-PERMANENT_CLASSES = frozenset({FailureClass.DENIED, FailureClass.EXPIRED, FailureClass.CREDENTIALS})
+DENIAL_CLASSES = frozenset({FailureClass.DENIED, FailureClass.ORGANIZATION})
+PERMANENT_CLASSES = DENIAL_CLASSES | {FailureClass.EXPIRED, FailureClass.CREDENTIALS}
+
+# Words of AWS's sentence on a denied call: that it names a policy, and that no one within the account can
+# allow the call.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+DENYING_POLICY = re.compile(r"\b(because no|explicit deny in) .*(policy|boundary)\b")
+ORGANIZATION_POLICY = re.compile(r"\b(service|resource) control policy\b")
 
 # Parts of codes; the first one that a code contains decides. Sources: the common errors in the services' API
 # references, as in https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, and botocore's
@@ -80,9 +89,18 @@ STATUS_CLASSES = {  # of an error response without a body, whose code is the HTT
 CONNECTION_ERRORS = (OSError, exceptions.ConnectionError, exceptions.HTTPClientError)
 
 
+def classify(code: str, message: str = "") -> str:
+    """The class of an `error_code`; the code itself where it belongs to no class.
+
+    message: AWS's, which says of a denied call whether a policy of the organization denies it.
+    """
+    found = _class_of(code)
+    is_of_organization = found is FailureClass.DENIED and ORGANIZATION_POLICY.search(message)
+    return FailureClass.ORGANIZATION if is_of_organization else found
+
+
 @lru_cache(1024)
-def classify(code: str) -> str:
-    """The class of an `error_code`; the code itself where it belongs to no class."""
+def _class_of(code: str) -> str:
     if code in STATUS_CLASSES:
         return STATUS_CLASSES[code]
     failure_class = next((candidate for part, candidate in CODE_PARTS if part in code), None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from monitor.aws.failure import Failure
-from monitor.aws.failure_class import PERMANENT_CLASSES, classify
+from monitor.aws.failure_class import PERMANENT_CLASSES
 
 MIN_FAILURE_INTERVAL = 45.0  # seconds; two failures that are closer count as one
 
@@ -69,5 +69,5 @@ class RunStatus:
     def _streaks(
         self, failures: Iterable[Failure], last_clear: float | None, at: float
     ) -> dict[str, FailureStreak]:
-        kinds = dict.fromkeys(classify(failure.code) for failure in failures)
+        kinds = dict.fromkeys(failure.failure_class for failure in failures)
         return {kind: self.streaks.get(kind, FailureStreak(0, last_clear)).extended(at) for kind in kinds}

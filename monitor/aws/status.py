@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import PERMANENT_CLASSES, FailureClass
+from monitor.aws.next_steps import next_step
 from monitor.aws.run_status import RunStatus
 from monitor.schema.selector import Location
 
@@ -146,6 +147,9 @@ class MonitorStatus:
 
 
 def describe_failure(location: Location, failed: Failure) -> str:
-    """One line for people: where a call failed, and how."""
-    cell = f"{location.account}/{location.region} {location.service or 'metrics'}"
-    return f"{cell if location.region else f'account {location.account_name}'}: {failed.sentence}"
+    """One line for people: where a call failed, and how; of an account as a whole, also what to do."""
+    if location.region:
+        return f"{location.account}/{location.region} {location.service or 'metrics'}: {failed.sentence}"
+    return (
+        f"account {location.account_name}: {failed.sentence}. {' '.join(next_step(failed).sentences)}".strip()
+    )

@@ -13,8 +13,8 @@ from collectors.service_quotas.count_file import read_counts
 from collectors.service_quotas.known_quotas import KnownQuotas
 from collectors.service_quotas.quota_list import ListedQuota
 from collectors.service_quotas.usage_series import NOT_ENFORCED
-from monitor.aws.failure import error_code, failure_from
-from monitor.aws.failure_class import FailureClass, classify
+from monitor.aws.failure import failure_from
+from monitor.aws.failure_class import DENIAL_CLASSES
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import CellKey, Key
 from monitor.fleet.snapshot import Snapshot
@@ -187,9 +187,9 @@ def _verdict_of_series(series: Sequence[QuotaSeries]) -> Verdict:
 
 
 def _verdict_of_failure(error: Exception) -> Verdict:
-    is_denied = classify(error_code(error)) is FailureClass.DENIED
-    state = CoverageState.NOT_PERMITTED if is_denied else CoverageState.STALE
-    return state, failure_from(error).sentence, ""
+    failure = failure_from(error)
+    is_denied = failure.failure_class in DENIAL_CLASSES
+    return CoverageState.NOT_PERMITTED if is_denied else CoverageState.STALE, failure.sentence, ""
 
 
 def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:

@@ -13,8 +13,8 @@ from collectors.quotas import (
     read_value,
 )
 from monitor.aws.cell import Cell
-from monitor.aws.failure import Failure, error_code, failure_from
-from monitor.aws.failure_class import FailureClass, classify
+from monitor.aws.failure import Failure, error_code, error_message, failure_from
+from monitor.aws.failure_class import DENIAL_CLASSES, classify
 from monitor.aws.scan import Scan
 from rules.limits import LimitSource, Quota
 
@@ -66,7 +66,7 @@ async def _read_list(
     except Exception as error:  # of AWS or of an unexpected response
         if error_code(error) == NO_SUCH_QUOTA:
             return {*missing.values()}
-        if classify(error_code(error)) == FailureClass.DENIED:
+        if classify(error_code(error), error_message(error)) in DENIAL_CLASSES:
             reading.singly |= {*missing.values()}
         else:
             for quota in missing.values():

@@ -105,7 +105,7 @@ class Watcher:
             self.inaccessible_accounts.pop(name, None)
         elif self.inaccessible_accounts.get(name) != reason:
             self.inaccessible_accounts[name] = reason
-            log.warning("account %s: %s", name, reason.sentence)
+            log.warning("%s", describe_failure(Location("", name), reason))
         opened = [self._add_cell(account, cell) for cell in new_cells]
         self._record_access(name, new_cells)
         self.open_attempted[name].set()

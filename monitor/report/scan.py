@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from collectors.registry import Registry
 from monitor.aws.failure import Failure
-from monitor.aws.failure_class import FailureClass, classify
+from monitor.aws.failure_class import FailureClass
 from monitor.aws.status import describe_failure
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
@@ -90,7 +90,7 @@ def requested_failures(
     return [
         describe_failure(location, failure)
         for location, failure in failures
-        if classify(failure.code) != FailureClass.DISABLED
+        if failure.failure_class != FailureClass.DISABLED
         and failure != DUPLICATE_ENTRY
         and all(any(one.may_match(location) for one in some) for some in groups)
     ]

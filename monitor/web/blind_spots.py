@@ -19,7 +19,8 @@ class FailureGroup:
 
     cause: a FailureClass, else an error code. location: the account, and the region or the number of regions.
     failure_count: failures of the last attempts. never_succeeded: true if any of these reads has never
-    succeeded. services_by_region: the names of the affected services, as one text for each region.
+    succeeded. services_by_region: the names of the affected services, as one text for each region. command:
+    shows the cause, or mends it.
     """
 
     cause: str
@@ -30,6 +31,7 @@ class FailureGroup:
     never_succeeded: bool
     services_by_region: Mapping[str, str]
     remedies: Sequence[str]
+    command: str
 
 
 def unobservable_groups(snapshot: Snapshot) -> list[UnobservableGroup[str]]:
@@ -63,6 +65,7 @@ def _failure_group(spot: BlindSpot, registry: Registry) -> FailureGroup:
             region: blind_text.affected_services(spot, registry, region) for region in regions
         },
         remedies=blind_text.remedies(spot),
+        command=blind_text.next_steps(spot)[0].command,
     )
 
 

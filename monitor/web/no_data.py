@@ -3,18 +3,9 @@
 from typing import NamedTuple
 
 from collectors.registry import Registry
-from monitor.aws.failure_class import FailureClass
 from monitor.aws.status import MonitorStatus
 from monitor.web.blind_spots import FailureGroup, failure_groups
 
-DEFAULT_COMMAND = "headroom check"
-COMMANDS: dict[str, str] = {  # by class of failure, else by code
-    FailureClass.CREDENTIALS: "aws sts get-caller-identity",
-    FailureClass.EXPIRED: "aws sts get-caller-identity",
-    FailureClass.DENIED: "headroom iam-policy > policy.json",
-    "MissingRegionError": "export AWS_REGION=eu-west-1",
-}
-REMEDIES = {"MissingRegionError": "Set `regions` in the configuration, or the region in the environment:"}
 EXCLUDED_REMEDY = "Change `exclude` in the configuration; this command lists settings without effect:"
 EXCLUDED_COMMAND = "headroom config check"
 
@@ -43,5 +34,4 @@ def no_data_reasons(status: MonitorStatus, registry: Registry) -> list[NoDataRea
 
 
 def _reason(group: FailureGroup) -> NoDataReason:
-    remedy = group.remedies[0] if group.remedies else REMEDIES.get(group.cause, "")
-    return NoDataReason(group.summary, remedy, COMMANDS.get(group.cause, DEFAULT_COMMAND))
+    return NoDataReason(group.summary, group.remedies[0] if group.remedies else "", group.command)

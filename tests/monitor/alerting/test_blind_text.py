@@ -1,15 +1,31 @@
 """What is said of what is not seen."""
 
+from dataclasses import replace
+
 import pytest
 
-from monitor.alerting.blind_text import REMEDIES, end_text, iam_action, remedies, summary
+from monitor.alerting.blind_text import end_text, iam_action, remedies, summary
 from monitor.alerting.visibility import BlindSpot, ObservationTarget
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import FailureClass
+from monitor.aws.next_steps import BY_CLASS
+from monitor.aws.status import describe_failure
+from monitor.schema.selector import Location
 from tests.registries import REGISTRY
 
+S3_DENIAL = (
+    "User: arn:aws:iam::111111111111:user/a is not authorized to perform: s3:GetMetricsConfiguration because "
+    "no identity-based policy allows the s3:GetMetricsConfiguration action"
+)
 REGIONS = [f"ap-south-{number}" for number in range(1, 15)]
-DENIED = Failure("ListStreams", "", "AccessDeniedException", "explicit deny in a service control policy")
+DENIED = Failure("ListStreams", "", "AccessDeniedException", "not authorized")
+BY_ORGANIZATION = Failure(
+    "ListStreams",
+    "",
+    "AccessDeniedException",
+    "User: arn:aws:sts::111111111111:assumed-role/headroom/headroom is not authorized to perform: "
+    "kinesis:ListStreams with an explicit deny in a service control policy",
+)
 
 
 def target(region: str, service: str, *failures: Failure) -> ObservationTarget:
@@ -27,8 +43,21 @@ def failure(operation: str, code: str = "AccessDenied", message: str = "no.") ->
 TEXTS = [
     (
         spot(target("eu-west-1", "kinesis", DENIED)),
-        "AccessDeniedException of kinesis:ListStreams in eu-west-1 of prod: explicit deny in a service "
-        "control policy. Not monitored there: Kinesis Data Streams.",
+        "AccessDeniedException of kinesis:ListStreams in eu-west-1 of prod: not authorized. "
+        "Not monitored there: Kinesis Data Streams.",
+    ),
+    (
+        spot(target("eu-west-1", "s3", replace(DENIED, message=S3_DENIAL))),
+        f"AccessDeniedException of s3:GetMetricsConfiguration in eu-west-1 of prod: {S3_DENIAL}. "
+        "Not monitored there: Simple Storage Service.",
+    ),
+    (
+        spot(
+            *(target(one, "kinesis", BY_ORGANIZATION) for one in REGIONS),
+            cause=FailureClass.ORGANIZATION,
+        ),
+        "The organization denies kinesis:ListStreams in 14 of 15 regions of prod (ap-south-1, ap-south-10, "
+        f"ap-south-11 and 11 more): {BY_ORGANIZATION.message}. Not monitored there: Kinesis Data Streams.",
     ),
     (
         spot(target("global", "", failure("GetMetricData"))),
@@ -47,7 +76,7 @@ TEXTS = [
             *(target(one, "lambda", failure("GetAccountSettings")) for one in REGIONS),
         ),
         "AccessDeniedException of kinesis:ListStreams and 2 more in 14 of 15 regions of prod (ap-south-1, "
-        "ap-south-10, ap-south-11 and 11 more): explicit deny in a service control policy. "
+        "ap-south-10, ap-south-11 and 11 more): not authorized. "
         "Not monitored there: Kinesis Data Streams, Lambda, Simple Queue Service.",
     ),
     (
@@ -98,6 +127,52 @@ def test_an_operation_is_named_as_a_policy_names_it(service: str, operation: str
 
 def test_each_class_has_something_to_do_and_an_end() -> None:
     waiting = {FailureClass.LATE}
-    assert {*REMEDIES} == {*FailureClass} - waiting
+    assert {*BY_CLASS} == {*FailureClass} - waiting
     assert len({end_text(kind) for kind in FailureClass}) == len(FailureClass)
     assert "`headroom iam-policy`" in remedies(spot())[0] and "`exclude`" in remedies(spot())[1]
+
+
+def test_regions_that_the_organization_denies_are_all_named() -> None:
+    many = spot(
+        *(target(one, "kinesis", BY_ORGANIZATION) for one in REGIONS), cause=FailureClass.ORGANIZATION
+    )
+    what, where = remedies(many)
+    assert "`exclude`" in what
+    assert where == f"It is denied in {', '.join(sorted(REGIONS))}."
+
+
+WHO_DENIES = [
+    ("because no identity-based policy allows the s3:ListAllMyBuckets action", "`headroom iam-policy`"),
+    ("because no permissions boundary allows the s3:ListAllMyBuckets action", "in the permissions boundary"),
+    ("with an explicit deny in a permissions boundary", "in the permissions boundary"),
+    ("because no session policy allows the s3:ListAllMyBuckets action", "policy of the session"),
+    ("because no VPC endpoint policy allows the s3:ListAllMyBuckets action", "policy of the VPC endpoint"),
+    ("with an explicit deny in an identity-based policy", "Remove the denial"),
+]
+
+
+@pytest.mark.parametrize(("wording", "step"), WHO_DENIES)
+def test_what_to_do_depends_on_the_policy_that_denies(wording: str, step: str) -> None:
+    said = f"User: a is not authorized to perform: s3:ListAllMyBuckets {wording}"
+    assert step in remedies(spot(target("eu-west-1", "s3", failure("ListBuckets", message=said))))[0]
+
+
+FIRST_CONTACT = [
+    (Failure("", "", "NoCredentialsError", "Unable to locate credentials"), "AWS_PROFILE"),
+    (Failure("", "", "ProfileNotFound", "The config profile (x) could not be found"), "list-profiles"),
+    (Failure("", "", "UnauthorizedSSOTokenError", "The SSO session has expired"), "`aws sso login`"),
+    (Failure("", "", "TokenRetrievalError", "Token has expired and refresh failed"), "`aws sso login`"),
+    (Failure("", "", "MissingRegionError", "no region is set"), "`regions`"),
+    (Failure("", "", "CredentialRetrievalError", "Error when retrieving"), "`credential_process`"),
+    (Failure("AssumeRole", "", "AccessDenied", "not authorized to perform: sts:AssumeRole"), "trust policy"),
+    (Failure("GetCallerIdentity", "", "ExpiredToken", "expired"), "Renew the credentials"),
+]
+
+
+@pytest.mark.parametrize(("failed", "step"), FIRST_CONTACT)
+def test_what_is_wrong_from_the_start_is_one_sentence_and_the_next_step(failed: Failure, step: str) -> None:
+    shut = spot(target("", "", failed), cause=failed.failure_class)
+    assert summary(shut, REGISTRY).count(". ") == 0
+    (said,) = remedies(shut)
+    assert step in said
+    assert describe_failure(Location("", "prod"), failed) == f"account prod: {failed.sentence}. {said}"

@@ -1,6 +1,7 @@
 """A control policy denies most regions of three accounts: what that costs a receiver in simulated hours."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,32 @@ async def test_each_account_is_told_once_and_names_what_is_denied(tmp_path: Path
             stage.status = cells.step(stage.seconds)
             await stage.process()
         assert len(stage.sent) == 2 * len(ACCOUNTS)  # and once a day
+
+
+def worded(failures: Sequence[Failure]) -> Sequence[Failure]:
+    """The failures, as the services word them that say which policy denies a call."""
+    said = "not authorized to perform: {} with an explicit deny in a service control policy"
+    return [replace(one, message=said.format(f"any:{one.operation}")) for one in failures]
+
+
+async def test_a_policy_of_the_organization_is_one_cause_though_not_every_service_names_it(
+    tmp_path: Path,
+) -> None:
+    refused = await refusals()
+    named = {name: worded(failed) for name, failed in refused.items()}
+    cells = denied_cells({**named, "sqs": refused["sqs"]})
+    async with Stage.opened(tmp_path, configuration(route=ROUTES)) as stage:
+        for _ in range(6 * 60):
+            stage.seconds += 60
+            stage.status = cells.step(stage.seconds)
+            await stage.process()
+        assert [one.labels["cause"] for one in stage.notices] == ["organization"] * len(ACCOUNTS)
+        for one in stage.notices:
+            assert one.summary.startswith("The organization denies any:")
+            assert "in 14 of 15 regions of name-" in one.summary
+            assert one.places == len(DENIED) * len(refused)
+            assert len(one.remedy) == 2
+            assert one.remedy[-1] == f"It is denied in {', '.join(sorted(DENIED))}."
 
 
 async def test_all_of_it_ends_once(tmp_path: Path) -> None:

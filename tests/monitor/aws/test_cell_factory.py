@@ -223,9 +223,8 @@ async def test_a_region_beside_all_only_says_where_to_call(sts: FakeSts) -> None
 
 
 @pytest.mark.parametrize("role", [None, ROLE])
-async def test_without_any_region_the_error_says_what_to_do(sts: FakeSts, role: str | None) -> None:
-    match = r"no region is set: name one in `regions`.*or in AWS_REGION"
-    with pytest.raises(MissingRegionError, match=match):
+async def test_without_any_region_the_error_says_so(sts: FakeSts, role: str | None) -> None:
+    with pytest.raises(MissingRegionError, match="no region is set"):
         await opened(sts, role_arn=role)
     assert sts.asked == []
 

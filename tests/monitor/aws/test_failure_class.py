@@ -46,6 +46,33 @@ def test_each_service_has_its_own_code_for_the_same(kind: FailureClass, code: st
     assert classify(code) == kind
 
 
+DENIAL = "User: arn:aws:iam::123456789012:user/a is not authorized to perform: kinesis:ListStreams "
+WORDINGS = [
+    ("with an explicit deny in a service control policy", FailureClass.ORGANIZATION),
+    ("because no service control policy allows the kinesis:ListStreams action", FailureClass.ORGANIZATION),
+    (
+        "with an explicit deny in a service control policy: "
+        "arn:aws:organizations::123456789012:policy/o-a/service_control_policy/p-a",
+        FailureClass.ORGANIZATION,
+    ),
+    ("on resource: x with an explicit deny in a resource control policy", FailureClass.ORGANIZATION),
+    ("because no identity-based policy allows the kinesis:ListStreams action", FailureClass.DENIED),
+    ("with an explicit deny in a permissions boundary", FailureClass.DENIED),
+    ("", FailureClass.DENIED),
+]
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"])
+@pytest.mark.parametrize(("wording", "kind"), WORDINGS)
+def test_the_wording_tells_who_denies(code: str, wording: str, kind: FailureClass) -> None:
+    assert classify(code, DENIAL + wording) == kind
+
+
+def test_only_a_denial_is_of_the_organization() -> None:
+    assert classify("ThrottlingException", "service control policy") == FailureClass.THROTTLED
+    assert classify("PolicyTypeNotEnabledException", "service control policy") != FailureClass.ORGANIZATION
+
+
 @pytest.mark.parametrize(("error", "kind"), EXCEPTIONS)
 def test_what_fails_before_a_response_has_a_class_too(error: Exception, kind: FailureClass) -> None:
     assert classify(error_code(error)) == kind

@@ -151,8 +151,8 @@ async def test_no_region_is_reported(aws_url: str) -> None:
     watch = watching(aws_url, regions=[])
     await once(watch)
     assert watch.sentences() == [
-        "account default: no region is set: name one in `regions` of the configuration, "
-        "or in AWS_REGION (MissingRegionError)"
+        "account default: no region is set (MissingRegionError). "
+        "Name one in `regions` of the configuration, or in AWS_REGION."
     ]
 
 

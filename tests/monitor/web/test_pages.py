@@ -216,7 +216,7 @@ NOTHING = [
     (
         {"inaccessible_accounts": {"prod": Failure("AssumeRole", "", "AccessDenied", "not you")}},
         "AccessDenied of sts:AssumeRole: Headroom cannot access the account prod: not you.",
-        "headroom iam-policy > policy.json",
+        "aws sts get-caller-identity",
     ),
     ({"pending": ["account prod"]}, "Not read yet: account prod.", ""),
     ({}, "`exclude` excludes everything that is configured.", "headroom config check"),

@@ -1,0 +1,135 @@
+"""What people do about a failed call: by its operation, the code of its error, AWS's words, or its class."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from monitor.aws.failure import Failure
+from monitor.aws.failure_class import FailureClass
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What to do about a failure. command: shows the cause, or mends it."""
+
+    sentences: tuple[str, ...] = ()
+    command: str = "headroom check"
+
+
+CALLER = "aws sts get-caller-identity"
+SSO_STEP = NextStep(
+    ("Log in again with `aws sso login`, by the profile that Headroom uses: it goes on without a restart.",),
+    "aws sso login",
+)
+LOGIN_STEP = NextStep(
+    ("Log in again with `aws login`, by the profile that Headroom uses: it goes on without a restart.",),
+    "aws login",
+)
+BY_CODE: Mapping[str, NextStep] = {  # of botocore's exceptions, and of our own
+    "NoCredentialsError": NextStep(
+        (
+            "Give Headroom credentials: a role of the machine or pod, a profile in AWS_PROFILE, or keys in "
+            "the environment; `aws sts get-caller-identity` finds the same ones.",
+        ),
+        CALLER,
+    ),
+    "PartialCredentialsError": NextStep(
+        ("Set the key's id and its secret together; AWS_SESSION_TOKEN, too, where they are temporary.",),
+        CALLER,
+    ),
+    "CredentialRetrievalError": NextStep(
+        ("Run what the profile names (`credential_process`, a login or the machine's role) by hand.",), CALLER
+    ),
+    "ProfileNotFound": NextStep(
+        ("Name a profile that exists in AWS_PROFILE; `aws configure list-profiles` lists them.",),
+        "aws configure list-profiles",
+    ),
+    "MissingRegionError": NextStep(
+        ("Name one in `regions` of the configuration, or in AWS_REGION.",),
+        "export AWS_REGION=eu-west-1",
+    ),
+    "UnauthorizedSSOTokenError": SSO_STEP,
+    "SSOTokenLoadError": SSO_STEP,
+    "TokenRetrievalError": SSO_STEP,
+    "LoginRefreshRequired": LOGIN_STEP,
+    "LoginTokenLoadError": LOGIN_STEP,
+}
+ASSUME_STEP = NextStep(
+    (
+        "Let the role's trust policy name the caller in AWS's message, with the configured external id, and "
+        "let the caller's own policies allow sts:AssumeRole of the role.",
+    ),
+    CALLER,
+)
+EXCLUDE = "List regions and services that need no monitoring under `exclude`: Headroom does not call them."
+POLICY = "headroom iam-policy > policy.json"
+# By the kind of policy in AWS's sentence on a denied call.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+BY_POLICY: Mapping[str, NextStep] = {
+    "permissions boundary": NextStep(
+        ("Allow the missing actions in the permissions boundary of the role, too.", EXCLUDE), POLICY
+    ),
+    "VPC endpoint policy": NextStep(
+        (
+            "Allow the missing actions in the policy of the VPC endpoint that Headroom calls AWS through.",
+            EXCLUDE,
+        ),
+        POLICY,
+    ),
+    "session policy": NextStep(
+        ("Allow the missing actions in the policy of the session, too.", EXCLUDE), POLICY
+    ),
+    "explicit deny in an identity-based policy": NextStep(
+        (
+            "Remove the denial of these actions from the policies of the role: no other policy outranks it.",
+            EXCLUDE,
+        ),
+        POLICY,
+    ),
+}
+BY_CLASS: Mapping[str, NextStep] = {
+    FailureClass.DENIED: NextStep(
+        (
+            "Allow the missing actions: `headroom iam-policy` prints a policy. A permissions boundary "
+            "applies as well.",
+            EXCLUDE,
+        ),
+        POLICY,
+    ),
+    FailureClass.ORGANIZATION: NextStep(
+        (
+            "No policy of the account can allow it: ask who administers the organization, or list the "
+            "regions or services under `exclude`: Headroom does not call them.",
+        )
+    ),
+    FailureClass.EXPIRED: NextStep(
+        ("Renew the credentials, or give Headroom a role, whose credentials are renewed automatically.",),
+        CALLER,
+    ),
+    FailureClass.CREDENTIALS: NextStep(
+        ("Give Headroom valid credentials. `aws sts get-caller-identity` checks those of a shell.",),
+        CALLER,
+    ),
+    FailureClass.THROTTLED: NextStep(
+        ("Find out what else in the account calls these operations, or lengthen the intervals.",)
+    ),
+    FailureClass.UNREACHABLE: NextStep(
+        ("Check that Headroom reaches the endpoints of AWS: DNS, proxy, firewall, VPC endpoints.",)
+    ),
+    FailureClass.CLOCK: NextStep(
+        ("Synchronize the clock by NTP: AWS refuses requests that are signed more than five minutes off.",)
+    ),
+    FailureClass.DISABLED: NextStep(("Enable the region in the account, or leave it out of `regions`.",)),
+}
+
+
+def next_step(failure: Failure) -> NextStep:
+    """Return what to do about a failure; nothing but a look where its cause is not known."""
+    if failure.code in BY_CODE:
+        return BY_CODE[failure.code]
+    kind = failure.failure_class
+    if failure.operation == "AssumeRole" and kind is FailureClass.DENIED:
+        return ASSUME_STEP
+    if kind is FailureClass.DENIED:
+        named = next((policy for policy in BY_POLICY if policy in failure.message), "")
+        return BY_POLICY.get(named, BY_CLASS[kind])
+    return BY_CLASS.get(kind, NextStep())
