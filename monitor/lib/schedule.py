@@ -4,7 +4,9 @@ import asyncio
 import logging
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
+from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
 from monitor.lib.telemetry import ProcessTelemetry
@@ -12,6 +14,8 @@ from monitor.lib.telemetry import ProcessTelemetry
 log = logging.getLogger(__name__)
 
 MIN_RUN_TIMEOUT: Final = 600.0  # seconds
+
+Work = Callable[[], Awaitable[None]]
 
 
 class LoopClock(NamedTuple):
@@ -22,6 +26,14 @@ class LoopClock(NamedTuple):
 
 
 SYSTEM_CLOCK: Final = LoopClock(time.time, asyncio.sleep)
+
+
+class Tick(NamedTuple):
+    """A tick of a schedule. number: since the epoch. wait: seconds until then. missed: ticks before it."""
+
+    number: float
+    wait: float = 0.0
+    missed: int = 0
 
 
 class Schedule(NamedTuple):
@@ -40,26 +52,41 @@ class Schedule(NamedTuple):
         """Seconds after which one run is cancelled: ten intervals, at least ten minutes."""
         return max(10 * self.interval, MIN_RUN_TIMEOUT)
 
-    async def ticks(self) -> AsyncIterator[int]:
-        """Yield at once and then at every tick. The value is the number of ticks missed since the last one.
+    def first_tick(self) -> Tick:
+        """Return the tick of the present interval, for the work that is done at once."""
+        return Tick(self._present())
+
+    def tick_after(self, last: Tick) -> Tick:
+        """Return the next tick, once the work of `last` is done.
 
         Work that takes longer than the interval skips ticks; skipped ticks are not repeated.
         """
-        interval, (now, sleep) = self.interval, self.clock
-        offset = zlib.crc32(self.name.encode()) / 2**32 * interval
-        last = (now() - offset) // interval
+        number = max(last.number, self._present()) + 1
+        until = number * self.interval + self._offset - self.clock.now()
+        wait = min(until, self.interval)  # the clock may be set back
+        return Tick(number, wait, max(int(number - last.number) - 1, 0))
+
+    @property
+    def _offset(self) -> float:
+        return zlib.crc32(self.name.encode()) / 2**32 * self.interval
+
+    def _present(self) -> float:
+        return (self.clock.now() - self._offset) // self.interval
+
+    async def ticks(self) -> AsyncIterator[int]:
+        """Yield at once and then at every tick the number of ticks that were missed since the last one."""
+        tick = self.first_tick()
         yield 0
         while True:
-            due = max(last, (now() - offset) // interval) + 1
-            await sleep(min(due * interval + offset - now(), interval))  # the clock may be set back
-            yield max(int(due - last) - 1, 0)
-            last = due
+            tick = self.tick_after(tick)
+            await self.clock.sleep(tick.wait)
+            yield tick.missed
 
 
 async def run_guarded(
     loop: str,
     name: str,
-    work: Callable[[], Awaitable[None]],
+    work: Work,
     telemetry: ProcessTelemetry,
     timeout: float = MIN_RUN_TIMEOUT,  # noqa: ASYNC109
 ) -> bool:
@@ -81,10 +108,44 @@ async def run_guarded(
     return succeeded
 
 
-async def repeat(
-    loop: str, schedule: Schedule, work: Callable[[], Awaitable[None]], telemetry: ProcessTelemetry
-) -> None:
+async def repeat(loop: str, schedule: Schedule, work: Work, telemetry: ProcessTelemetry) -> None:
     """Run `work` guarded at every tick, and count it under `loop`. Ends only when cancelled."""
     async for missed in schedule.ticks():
         telemetry.missed_ticks.labels(loop).inc(missed)
         await run_guarded(loop, schedule.name, work, telemetry, schedule.run_timeout)
+
+
+async def repeat_all(
+    loop: str,
+    works: Iterable[tuple[Schedule, Work]],
+    telemetry: ProcessTelemetry,
+    admit: Callable[[], Awaitable[None]],
+) -> None:
+    """Run each work as `repeat` does, all from one task. Ends only when cancelled.
+
+    Between two runs nothing but the time of the next one is kept of a work, where `repeat` keeps a task.
+    admit: awaited before the first run of each, which follow each other.
+    """
+    listed, clock = tuple(works), asyncio.get_running_loop().time
+    due: list[tuple[float, int, Tick]] = []  # a heap
+    changed = asyncio.Event()
+
+    async def run(number: int, tick: Tick) -> None:
+        schedule, work = listed[number]
+        telemetry.missed_ticks.labels(loop).inc(tick.missed)
+        await run_guarded(loop, schedule.name, work, telemetry, schedule.run_timeout)
+        following = schedule.tick_after(tick)
+        heappush(due, (clock() + following.wait, number, following))
+        changed.set()
+
+    async with asyncio.TaskGroup() as runs:
+        for number, (schedule, _) in enumerate(listed):
+            await admit()
+            runs.create_task(run(number, schedule.first_tick()))
+        while True:
+            changed.clear()
+            while due and due[0][0] <= clock():
+                runs.create_task(run(*heappop(due)[1:]))
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due[0][0] if due else None):
+                    await changed.wait()

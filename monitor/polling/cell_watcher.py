@@ -8,16 +8,18 @@ from dataclasses import replace
 from functools import partial
 
 from collectors.base import Collector
+from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import TAGS, CellStatus
 from monitor.config.config import Config
-from monitor.lib.schedule import Schedule, repeat, run_guarded
+from monitor.lib.schedule import Schedule, repeat, repeat_all, run_guarded
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.inventory import Inventory
 from monitor.polling.reader import MetricReader
 from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
 from monitor.polling.unused_service import UnusedService
 
+MAX_SERVICE_STARTS_PER_SECOND = 400.0  # by cells that share a limiter; all at once would block the loop
 MAX_REQUESTED_INVENTORIES = 16  # services that may be queued for an unscheduled inventory
 
 
@@ -194,20 +196,23 @@ class CellWatcher:
             await self._run_once("poll", self._poll_new_metrics)
         self._reader.finish_first_polls()
 
-    async def run(self, config: Config) -> None:
-        """Run inventories and polls until cancelled; no service waits for another one."""
+    async def run(self, config: Config, starts: RateLimiter | None = None) -> None:
+        """Run inventories and polls until cancelled; no service waits for the end of another one.
+
+        starts: shared with other cells, so that the services of all begin one after the other.
+        """
+        admit = (starts or RateLimiter(MAX_SERVICE_STARTS_PER_SECOND)).acquire
         name, telemetry = "/".join(self.cell.key), self._telemetry
-        inventories: dict[str, Callable[[], Awaitable[None]]] = {TAGS: self._read_tags}
-        inventories |= {
-            collector.service: partial(self._inventory_on_schedule, collector, config.inventory_interval)
+        inventories = (
+            (
+                Schedule(f"{name}/{collector.service}", config.inventory_interval),
+                partial(self._inventory_on_schedule, collector, config.inventory_interval),
+            )
             for collector in self._collectors
-        }
+        )
+        tags = Schedule(f"{name}/{TAGS}", config.inventory_interval), self._read_tags
         async with asyncio.TaskGroup() as loops:
-            for service, run in inventories.items():
-                tick = f"{name}/{service}"
-                loops.create_task(
-                    repeat("inventory", Schedule(tick, config.inventory_interval), run, telemetry)
-                )
+            loops.create_task(repeat_all("inventory", (tags, *inventories), telemetry, admit))
             retries = Schedule(f"{name}/quotas", self._timings.quota_retry_interval)
             loops.create_task(repeat("quotas", retries, self.inventory.quotas.read, telemetry))
             loops.create_task(self._run_requested_quotas())

@@ -24,7 +24,8 @@ from monitor.fleet.key import CellKey, Key
 from monitor.lib.partitions import partition_of
 from monitor.lib.schedule import Schedule
 from monitor.lib.telemetry import ProcessTelemetry
-from monitor.polling.cell_watcher import CellWatcher
+from monitor.polling.cell_starts import CellStarts
+from monitor.polling.cell_watcher import MAX_SERVICE_STARTS_PER_SECOND, CellWatcher
 from monitor.polling.inventory import YIELD_EVERY, Inventory
 from monitor.polling.metric_owners import MetricOwners
 from monitor.polling.quota_book import QuotaBook
@@ -34,7 +35,6 @@ from monitor.schema.selector import Location, SelectorLabels
 
 log = logging.getLogger(__name__)
 
-MAX_CELL_STARTS_PER_SECOND = 40.0  # hundreds at once blocked the event loop for 250 ms
 UNKNOWN_ACCOUNT = ""  # the id of an account without a role that was not opened yet
 DUPLICATE_ENTRY = Failure(
     "", "", "Repeated", "another entry of `accounts` watches the same account and regions"
@@ -73,8 +73,9 @@ class Watcher:
     complete: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     environment: AwsEnvironment = field(init=False)
     _owners: MetricOwners = field(init=False)
-    _start_limiter: RateLimiter = field(
-        default_factory=lambda: RateLimiter(MAX_CELL_STARTS_PER_SECOND), init=False
+    _cell_starts: CellStarts = field(default_factory=CellStarts, init=False)
+    _service_starts: RateLimiter = field(
+        default_factory=lambda: RateLimiter(MAX_SERVICE_STARTS_PER_SECOND), init=False
     )
 
     def __post_init__(self) -> None:
@@ -209,8 +210,9 @@ class Watcher:
                 break
         async with asyncio.TaskGroup() as loops:
             for cell in cells:
-                await self._start_limiter.acquire()
-                loops.create_task(cell.run(self.config))
+                await self._cell_starts.wait_for_turn()
+                loops.create_task(self._cell_starts.end_with(cell.inventoried_once))
+                loops.create_task(cell.run(self.config, self._service_starts))
 
     async def run_once(self, report: Callable[[int, int], None], *, with_polls: bool = True) -> None:
         """Run one inventory of every cell, and one poll unless that is not wanted, as AWS bills it.
@@ -221,12 +223,18 @@ class Watcher:
         opened = [cell for cells in await asyncio.gather(*map(self.open_account, accounts)) for cell in cells]
         steps, done = (2 if with_polls else 1) * len(opened), 0
 
-        async def run_both(cell: CellWatcher) -> None:
+        def count_step() -> None:
             nonlocal done
-            for run in (cell.run_inventory, *([cell.run_poll] if with_polls else ())):
-                await run()
-                done += 1
-                report(done, steps)
+            done += 1
+            report(done, steps)
+
+        async def run_both(cell: CellWatcher) -> None:
+            await self._cell_starts.wait_for_turn()
+            await asyncio.gather(cell.run_inventory(), self._cell_starts.end_with(cell.inventoried_once))
+            count_step()
+            if with_polls:
+                await cell.run_poll()
+                count_step()
 
         await asyncio.gather(*map(run_both, opened))
 

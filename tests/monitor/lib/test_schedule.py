@@ -1,14 +1,17 @@
 import asyncio
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.lib.schedule import LoopClock, Schedule, repeat, run_guarded
+from monitor.lib.schedule import LoopClock, Schedule, repeat, repeat_all, run_guarded
 from monitor.lib.telemetry import ProcessTelemetry
+from tests.quick_loop import run
 
 START = 1_800_000_000.0
 
@@ -201,3 +204,87 @@ async def test_cancelling_the_loop_ends_it_between_two_turns() -> None:
     with pytest.raises(asyncio.CancelledError):
         await loop
     assert counted(told, "headroom_tick_failures_total") == 0
+
+
+# Many works from one task
+
+
+Works = Mapping[str, tuple[float, float, Exception | None]]
+
+
+class Agenda:
+    """Works that are repeated by one task for some hours of a clock that jumps, and when each began."""
+
+    def __init__(self) -> None:
+        self.began: dict[str, list[float]] = {}
+        self.telemetry, self.tasks = ProcessTelemetry(), list[int]()
+
+    def repeat(self, seconds: float, works: Works, pace: float = 0.0) -> None:
+        """Repeat works for so long. works: by name, the interval, how long each run takes and how it ends.
+
+        pace: seconds before each first run.
+        """
+        run(self._repeat(seconds, works, pace))
+
+    async def _repeat(self, seconds: float, works: Works, pace: float) -> None:
+        loop = asyncio.get_running_loop()
+        clock = LoopClock(lambda: START + loop.time(), asyncio.sleep)
+
+        def work(name: str, took: float, error: Exception | None) -> Callable[[], Coroutine[Any, Any, None]]:
+            async def once() -> None:
+                self.began.setdefault(name, []).append(loop.time())
+                await asyncio.sleep(took)
+                if error:
+                    raise error
+
+            return once
+
+        listed = [
+            (Schedule(name, interval, clock), work(name, took, error))
+            for name, (interval, took, error) in works.items()
+        ]
+        repeated = repeat_all("poll", listed, self.telemetry, lambda: asyncio.sleep(pace))
+        before = len(asyncio.all_tasks())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds), asyncio.TaskGroup() as tasks:
+                tasks.create_task(repeated)
+                await asyncio.sleep(seconds - 1)
+                self.tasks.append(len(asyncio.all_tasks()) - before)
+
+    def places(self, name: str, interval: float) -> set[float]:
+        """Where the runs after the first lie in the interval of a name, from the tick of the name on."""
+        at = [(START + one - offset(name, interval)) % interval for one in self.began[name][1:]]
+        return {round(one, 3) % interval for one in at}
+
+
+def test_each_work_is_repeated_at_the_ticks_of_its_own_name_by_one_task() -> None:
+    agenda = Agenda()
+    works: Works = {f"{n}": (60.0, 0.0, None) for n in range(50)}
+    agenda.repeat(3600, {**works, "rare": (600.0, 0.0, None)})
+    assert {agenda.began[name][0] for name in agenda.began} == {0.0}
+    assert {len(agenda.began[f"{n}"]) for n in range(50)} <= {60, 61}
+    assert len(agenda.began["rare"]) in {6, 7}
+    assert agenda.places("7", 60.0) == agenda.places("rare", 600.0) == {0.0}
+    assert agenda.tasks == [1]
+    assert counted(agenda.telemetry, "headroom_missed_ticks_total") == 0
+
+
+def test_a_work_that_takes_long_skips_its_own_ticks_and_delays_no_other_one() -> None:
+    agenda = Agenda()
+    agenda.repeat(3600, {"slow": (60.0, 150.0, None), "quick": (60.0, 1.0, None)})
+    assert 19 <= len(agenda.began["slow"]) <= 21
+    assert len(agenda.began["quick"]) in {60, 61}
+    assert counted(agenda.telemetry, "headroom_missed_ticks_total") == pytest.approx(40, abs=3)
+
+
+def test_a_work_that_fails_is_counted_and_repeated() -> None:
+    agenda = Agenda()
+    agenda.repeat(600, {"broken": (60.0, 0.0, KeyError("Account")), "fine": (60.0, 0.0, None)})
+    assert len(agenda.began["broken"]) in {10, 11}
+    assert counted(agenda.telemetry, "headroom_tick_failures_total") == len(agenda.began["broken"])
+
+
+def test_first_runs_follow_each_other_and_do_not_wait_for_the_end_of_one() -> None:
+    agenda = Agenda()
+    agenda.repeat(100, {name: (3600.0, 50.0, None) for name in "abc"}, pace=2.0)
+    assert [agenda.began[name][0] for name in "abc"] == [2.0, 4.0, 6.0]
