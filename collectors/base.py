@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
@@ -12,6 +12,9 @@ from collectors.resource import ACCOUNT, Resource, TypedPath
 from monitor.lib.errors import HeadroomError
 from rules.limits import LimitSource, Quota
 from rules.units import COUNT, Unit
+
+if TYPE_CHECKING:
+    from collectors.declaration import Declaration
 
 __all__ = [
     "ACCOUNT",
@@ -358,6 +361,10 @@ class Aws(Protocol):
         """The service codes of the quotas of those services that have series here."""
         ...
 
+    def has_own_limit(self, signal: str, resource: Resource) -> bool:
+        """Return whether the configuration sets the limit of the series."""
+        ...
+
     def includes(self, signal: str, resource: Resource) -> bool:
         """Return true unless the configuration excludes the series. Saves calls that AWS bills."""
         ...
@@ -468,6 +475,7 @@ class Collector:
         the home region of the partition.
     reduced: returns the collector of some of its signals, without what only others need; None: it is not
         known what they need.
+    declaration: that of a declared service, which tells what can be read of metrics alone.
     """
 
     service: str
@@ -481,6 +489,7 @@ class Collector:
     scope: ServiceScope = ServiceScope.REGION
     region: str = ""
     reduced: "Callable[[frozenset[str]], Collector] | None" = field(default=None, compare=False)
+    declaration: "Declaration | None" = field(default=None, compare=False, repr=False)
 
     def of_signals(self, signals: Collection[str]) -> "Collector":
         """Return the collector of these signals alone, as far as it is known what they need."""

@@ -23,5 +23,6 @@ def collector_of(declaration: Declaration) -> Collector:
         scope=declaration.scope,
         region=declaration.region,
         reduced=lambda signals: collector_of(reduced(declaration, signals)),
+        declaration=declaration,
         arns={kind: one.arn for kind, one in declaration.resources.items() if one.arn},
     )

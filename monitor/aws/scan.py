@@ -30,7 +30,7 @@ class Scan:
 
     service: of the collector; the metrics that the scan requests are counted for it. not_found: the kinds
     and paths of resources that were deleted after they were listed.
-    includes, declared_quotas, quota_services_in_use: see `collectors.base.Aws`.
+    includes, has_own_limit, declared_quotas, quota_services_in_use: see `collectors.base.Aws`.
     use: of the service, shared by its scans; None: it is in use.
     """
 
@@ -39,6 +39,7 @@ class Scan:
     failures: list[Failure] = field(default_factory=list)
     not_found: set[TypedPath] = field(default_factory=set)
     includes: Callable[[str, Resource], bool] = lambda signal, resource: True
+    has_own_limit: Callable[[str, Resource], bool] = lambda signal, resource: False
     declared_quotas: Set[Quota] = frozenset()
     quota_services_in_use: Set[str] = frozenset()
     use: ServiceUse | None = None

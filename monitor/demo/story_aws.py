@@ -35,6 +35,10 @@ class StoryAws:
         self.missing: list[AnswerKey] = []
         self._states: dict[type[Any], Any] = {}
 
+    def has_own_limit(self, signal: str, resource: Resource) -> bool:
+        """Return false: no configuration sets limits."""
+        return False
+
     def includes(self, signal: str, resource: Resource) -> bool:
         """Return true: the demo excludes nothing."""
         return True

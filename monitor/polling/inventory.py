@@ -162,6 +162,7 @@ class Inventory:
             self.cell.in_region(collector.region) if collector.region else self.cell,
             collector.service,
             includes=partial(self._includes, collector.service),
+            has_own_limit=partial(self._has_own_limit, collector.service),
             declared_quotas=self._declared_quotas,
             quota_services_in_use=self._quota_services_in_use(),
             use=use,
@@ -194,6 +195,10 @@ class Inventory:
     def _includes(self, service: str, signal: str, resource: Resource) -> bool:
         key = Key(*self.cell.key, service, signal, resource.utf8_safe)
         return self._is_read(key)
+
+    def _has_own_limit(self, service: str, signal: str, resource: Resource) -> bool:
+        key = Key(*self.cell.key, service, signal, resource.utf8_safe)
+        return self.config.limit_override(self._labels(key)) is not None
 
     def _is_read(self, key: Key) -> bool:
         """Return whether the configuration has a series read."""

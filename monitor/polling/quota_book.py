@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
 from collectors.quotas import QuotaRequest, QuotaValues, list_requests
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.scan import Scan
-from monitor.polling.quota_reading import read_quotas
+from monitor.polling.quota_reading import QuotaReading, read_defaults, read_quotas
 from rules.limits import LimitSource, Quota
 
 log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class QuotaBook:
         applied = {
             quota for quota in quotas & self._known.keys() if LimitSource.APPLIED in self._known[quota].values
         }
-        reading = await read_quotas(self._cell, service_code, quotas, applied)
+        reading = await self._read_quotas(service_code, quotas, applied)
         self._readings += 1
         now = self._cell.clock.now()
         self._known |= {quota: KnownQuota(values, now) for quota, values in reading.values.items()}
@@ -126,6 +126,10 @@ class QuotaBook:
             quota: QuotaFailure(failure, self._readings) for quota, failure in reading.failures.items()
         }
         self._last[service_code] = LastReading(self._readings, started_at)
+
+    async def _read_quotas(self, service_code: str, quotas: Set[Quota], applied: Set[Quota]) -> QuotaReading:
+        """Read quotas of a service code; `applied` as in `read_quotas`."""
+        return await read_quotas(self._cell, service_code, quotas, applied)
 
     async def _read_requests(self) -> None:
         """Read the pending requests if they are due. A failure costs only what is known of them."""
@@ -155,3 +159,16 @@ class QuotaBook:
         if failure != self._requests_failure:
             log.info("%s: pending quota requests are unknown: %s", "/".join(self._cell.key), failure.sentence)
         self.requests, self._requests_read_at, self._requests_failure = None, None, failure
+
+
+class DefaultQuotaBook(QuotaBook):
+    """The defaults of quotas, for accounts whose applied values nobody may read.
+
+    The cell is that of an account that may read defaults, which are the same for all accounts of a region.
+    """
+
+    async def _read_quotas(self, service_code: str, quotas: Set[Quota], applied: Set[Quota]) -> QuotaReading:
+        return await read_defaults(self._cell, service_code, quotas)
+
+    async def _read_requests(self) -> None:
+        """Read nothing: the requests would be those of the account that reads the defaults."""

@@ -32,6 +32,16 @@ class QuotaReading:
     singly: set[Quota] = field(default_factory=set)
 
 
+async def read_defaults(cell: Cell, service_code: str, quotas: Set[Quota]) -> QuotaReading:
+    """Read AWS's defaults of a service code, which are the same for all accounts of a region."""
+    reading, scan = QuotaReading(service_code), Scan(cell)
+    await _read_list(scan, LimitSource.DEFAULT, quotas, reading)
+    for quota in reading.singly:  # the list is denied, or has no value
+        sentence = f"the default of {quota.code} cannot be listed"
+        reading.failures[quota] = Failure(LIST_OPERATIONS[LimitSource.DEFAULT], "", "AccessDenied", sentence)
+    return reading
+
+
 async def read_quotas(cell: Cell, service_code: str, quotas: Set[Quota], applied: Set[Quota]) -> QuotaReading:
     """Read quotas of a service code; a failure costs the quotas that it concerns.
 

@@ -1,0 +1,90 @@
+"""The metrics of an account that another one may read: what ListMetrics tells of them, kept for an hour.
+
+A monitoring account lists the metrics of the accounts that are linked to it:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any, NamedTuple
+
+from collectors.base import Aws
+from monitor.lib.errors import HeadroomError
+
+LIST_INTERVAL = 3600.0  # seconds from one list of a namespace to the next
+MAX_LISTED_METRICS = 50_000  # of one namespace and account: a hundred pages
+RECENTLY_ACTIVE = "PT3H"  # with a point in the last three hours; the only value that AWS takes
+
+Dimensions = tuple[tuple[str, str], ...]  # ascending
+MetricNames = frozenset[tuple[str, str]]  # namespaces and names
+
+
+class TooManyMetricsError(HeadroomError):
+    """A namespace has more metrics than are listed."""
+
+
+class ListedMetric(NamedTuple):
+    """A metric that had points lately."""
+
+    namespace: str
+    name: str
+    dimensions: Dimensions
+
+
+@dataclass(slots=True)
+class _Listed:
+    """The metrics of a namespace, and when they were listed, in epoch seconds."""
+
+    metrics: frozenset[ListedMetric] = frozenset()
+    listed_at: float | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class ListedMetrics:
+    """The metrics of a linked account by namespace; see `collectors.base.Aws.state`."""
+
+    def __init__(self) -> None:
+        self._by_namespace: dict[str, _Listed] = defaultdict(_Listed)
+
+    async def of(self, aws: Aws, namespace: str, wanted: MetricNames) -> frozenset[ListedMetric]:
+        """Return the metrics of a namespace that had points lately, those with these names alone.
+
+        wanted: the same for each call. Raises TooManyMetricsError, and what ListMetrics raises.
+        """
+        known = self._by_namespace[namespace]
+        async with known.lock:
+            if known.listed_at is None or aws.now - known.listed_at >= LIST_INTERVAL:
+                known.metrics, known.listed_at = await _list(aws, namespace, wanted), aws.now
+            return known.metrics
+
+
+async def _list(aws: Aws, namespace: str, wanted: MetricNames) -> frozenset[ListedMetric]:
+    found, listed = set[ListedMetric](), 0
+    pages = aws.paginate(
+        "cloudwatch",
+        "ListMetrics",
+        Namespace=namespace,
+        RecentlyActive=RECENTLY_ACTIVE,
+        IncludeLinkedAccounts=True,
+        OwningAccount=aws.account,
+    )
+    async for page in pages:
+        listed += len(page.get("Metrics") or ())
+        if listed > MAX_LISTED_METRICS:
+            raise TooManyMetricsError(
+                f"expected at most {MAX_LISTED_METRICS:,} metrics of {namespace}, found more"
+            )
+        found.update(one for one in _metrics(page, aws.account) if one[:2] in wanted)
+    return frozenset(found)
+
+
+def _metrics(page: Mapping[str, Any], account: str) -> Iterator[ListedMetric]:
+    """Yield the metrics of a page that are the account's."""
+    owned = zip(page.get("Metrics") or (), page.get("OwningAccounts") or repeat(account), strict=False)
+    for metric, owner in owned:
+        if owner == account:
+            dimensions = sorted((one["Name"], one["Value"]) for one in metric.get("Dimensions") or ())
+            yield ListedMetric(metric.get("Namespace", ""), metric.get("MetricName", ""), tuple(dimensions))

@@ -1,0 +1,222 @@
+"""Collectors of accounts of which nothing but metrics can be read: those linked to a monitoring account.
+
+Which signals can be read is derived from the declaration of a service. The dimensions of a signal's metrics
+must identify its resource, and its expressions need no facts that only the service's API returns. Its limit
+is one that CloudWatch publishes, a documented one, AWS's default quota, or that of the configuration. The
+other signals of a service in use have one unobservable series each, which says what is missing.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from collectors.base import ACCOUNT, Aws, Collector, Observed, Unobservable
+from collectors.declaration import ACCOUNT_KIND, CELL_NAMES, Declaration, SignalDeclaration, placeholders
+from collectors.declared_resources import FoundResources, Node, NodeScope
+from collectors.declared_signals import observe
+from collectors.listed_metrics import ListedMetric, ListedMetrics, MetricNames
+from collectors.metric_identity import MetricIdentity, identity_of, templates_of
+from rules.limits import LimitKind, Signal
+
+USAGE_NAMESPACE = "AWS/Usage"  # of all services, so that it does not tell which are in use
+IAM_ACTIONS = ("cloudwatch:ListMetrics",)
+ROLE_NEEDED = Unobservable("the account is read by observability only: a role is needed for this signal")
+LIMIT_NEEDED = Unobservable(
+    "the account is read by observability only: a role is needed for the limit, or one in `limits`"
+)
+# The fields that may need facts that are not known.
+OPTIONAL_FIELDS = frozenset({"limit", "when"})
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableSignal:
+    """A signal that metrics alone tell.
+
+    declared: without what needs facts that are not known. found_by: how its metrics identify its resources,
+    by the namespace and the name of a metric. is_published: whether a resource has it is known only where
+    CloudWatch publishes its limit. lacks_limit: only an API returns its limit, and no default may be it.
+    """
+
+    declared: SignalDeclaration
+    found_by: Mapping[tuple[str, str], MetricIdentity]
+    is_published: bool
+    lacks_limit: bool
+
+
+def readable_signals(declaration: Declaration) -> Mapping[str, ReadableSignal]:
+    """Return the signals of a service that can be read of metrics alone, by name."""
+    found = ((name, _readable(declaration, signal)) for name, signal in declaration.signals.items())
+    return {name: signal for name, signal in found if signal}
+
+
+def _readable(declaration: Declaration, signal: SignalDeclaration) -> ReadableSignal | None:
+    """Return a signal as far as metrics tell it; None where they do not."""
+    kind = signal.resource
+    identities = {
+        declaration.metric(key): identity
+        for key in _finding_metrics(declaration, signal)
+        if (identity := identity_of(declaration, key, kind))
+    }
+    if not identities:
+        return None
+    known = frozenset.intersection(*(identity.names for identity in identities.values()))
+    unknown = {field for field, names in _names(declaration, signal) if not names <= known}
+    needs_proof = "when" in unknown or not all(identity.is_certain for identity in identities.values())
+    if unknown - OPTIONAL_FIELDS or _looks_elsewhere(signal, unknown):
+        return None
+    # Of the whole account, a metric that AWS publishes is proof enough.
+    needs_proof &= kind != ACCOUNT_KIND
+    if needs_proof and not _identifies_published_limit(declaration, signal):
+        return None
+    return ReadableSignal(
+        _without(signal, unknown),
+        {(metric.namespace, metric.name): identity for metric, identity in identities.items()},
+        needs_proof,
+        lacks_limit="limit" in unknown and not signal.published_limit,
+    )
+
+
+def _without(signal: SignalDeclaration, names: Set[str]) -> SignalDeclaration:
+    """Return a signal without some of its fields."""
+    fields = {name: getattr(signal, name) for name in SignalDeclaration.model_fields if name not in names}
+    return SignalDeclaration.model_construct(**fields)
+
+
+def _finding_metrics(declaration: Declaration, signal: SignalDeclaration) -> Set[str]:
+    """Return the keys of the metrics by which the resources of a signal are found: those of its usage."""
+    throttled = [*signal.throttled.values(), *filter(None, (signal.saturated,))]
+    for expressions in ([signal.usage], [signal.upper_bound], throttled):
+        names = {name for one in expressions if one for name in one.names}
+        if found := names & declaration.metrics.keys():
+            return found
+    return set()
+
+
+def _names(declaration: Declaration, signal: SignalDeclaration) -> Iterator[tuple[str, Set[str]]]:
+    """Yield the fields of a signal with the facts, kinds and values that they need."""
+    for name, expression in signal.formulas:
+        metrics = expression.names & declaration.metrics.keys()
+        templates = [templates_of(declaration, metric, signal.resource) for metric in metrics]
+        names = {*expression.names, *(one for some in templates for one in placeholders(some))}
+        yield name, names - metrics - CELL_NAMES - declaration.tables.keys()
+
+
+def _looks_elsewhere(signal: SignalDeclaration, unknown: Set[str]) -> bool:
+    """Return whether a field that is kept looks up other resources, of which metrics tell not all."""
+    return any(one.attributes or one.lists for name, one in signal.formulas if name not in unknown)
+
+
+def _identifies_published_limit(declaration: Declaration, signal: SignalDeclaration) -> bool:
+    """Return whether a limit that CloudWatch publishes is that of each resource."""
+    limit = signal.published_limit.names if signal.published_limit else frozenset[str]()
+    metrics = limit & declaration.metrics.keys()
+    identities = [identity_of(declaration, one, signal.resource) for one in metrics]
+    return bool(identities) and all(one and one.templates for one in identities)
+
+
+@dataclass(frozen=True)
+class MetricsScan:
+    """The scan function of a service of which only metrics can be read.
+
+    declaration: None where all signals need a role. metrics: by which the service is known to be in use.
+    wanted: the metrics of all services, which are listed together. signals: all of the service.
+    """
+
+    declaration: Declaration | None
+    metrics: MetricNames
+    wanted: MetricNames
+    signals: tuple[Signal, ...]
+    __name__: str = field(default="metrics", init=False)
+
+    @cached_property
+    def _readable(self) -> Mapping[str, ReadableSignal]:
+        return readable_signals(self.declaration) if self.declaration else {}
+
+    async def __call__(self, aws: Aws) -> AsyncIterator[Observed]:
+        """Yield the series that metrics tell, and an unobservable one for each other signal, if in use."""
+        listed = {
+            metric
+            for namespace in sorted({namespace for namespace, _ in self.metrics})
+            for metric in await aws.state(ListedMetrics).of(aws, namespace, self.wanted)
+            if metric[:2] in self.metrics
+        }
+        in_use = any(metric.namespace != USAGE_NAMESPACE for metric in listed)
+        for observed in self._series(aws, listed):
+            in_use = True
+            yield observed
+        for name in (signal.name for signal in self.signals if in_use):
+            if name not in self._readable and aws.includes(name, ACCOUNT):
+                yield Observed(signal=name, resource=ACCOUNT, usage=ROLE_NEEDED)
+
+    def _series(self, aws: Aws, listed: Set[ListedMetric]) -> Iterator[Observed]:
+        """Yield the series of signals whose metrics are listed."""
+        if not self.declaration:
+            return
+        resources = FoundResources(self.declaration, aws, frozenset())
+        for name, signal in self._readable.items():
+            for node in _nodes(signal, listed, resources):
+                observed = _observed(name, signal, NodeScope(node, resources), listed)
+                if observed and aws.includes(name, observed.resource):
+                    yield self._with_limit(aws, observed, signal)
+
+    def _with_limit(self, aws: Aws, observed: Observed, signal: ReadableSignal) -> Observed:
+        """Return a series whose limit is told by metrics, a default or the configuration, or is missing."""
+        if observed.published_limit or aws.has_own_limit(observed.signal, observed.resource):
+            return observed
+        known = self._signals[observed.signal]
+        if signal.lacks_limit or not (known.default or known.quota or observed.limit):
+            return replace(observed, usage=LIMIT_NEEDED, upper_bound=None)
+        # The default may not be the quota in force: a usage beyond it proves that it is not.
+        return replace(observed, hard_limit=observed.hard_limit or known.kind is LimitKind.QUOTA)
+
+    @cached_property
+    def _signals(self) -> Mapping[str, Signal]:
+        return {signal.name: signal for signal in self.signals}
+
+
+def _nodes(signal: ReadableSignal, listed: Set[ListedMetric], resources: FoundResources) -> Iterable[Node]:
+    """Return the resources of a signal, each once."""
+    found: dict[tuple[str, ...], Node] = {}
+    for metric in sorted(listed):
+        if identity := signal.found_by.get(metric[:2]):
+            node = identity.node(metric.dimensions, resources.constants)
+            if node and node.resource.path not in found:
+                found[node.resource.path] = node
+    return found.values()
+
+
+def _observed(
+    name: str, signal: ReadableSignal, scope: NodeScope, listed: Set[ListedMetric]
+) -> Observed | None:
+    """Return the series of a signal at a resource; None where it does not exist there."""
+    for node in reversed([*scope.node.lineage]):
+        _add_values(node, scope.resources)
+    observed = observe(name, signal.declared, scope, ())
+    is_missing = observed and signal.is_published and not _is_limit_published(observed, listed)
+    return None if is_missing else observed
+
+
+def _add_values(node: Node, resources: FoundResources) -> None:
+    declared = resources.declaration.resources.get(node.kind)
+    for name, expression in declared.values.items() if declared else ():
+        if name not in node.facts and all(node.facts.get(one) is not None for one in expression.names):
+            node.facts[name] = expression.evaluate(NodeScope(node, resources))
+
+
+def _is_limit_published(observed: Observed, listed: Set[ListedMetric]) -> bool:
+    metrics = observed.published_limit.metrics if observed.published_limit else ()
+    return all(ListedMetric(one.namespace, one.name, one.dimensions) in listed for one in metrics)
+
+
+def metric_names(collectors: Iterable[Collector]) -> MetricNames:
+    """Return the namespaces and names of the metrics of collectors."""
+    return frozenset((metric.namespace, metric.name) for one in collectors for metric in one.metrics)
+
+
+def metrics_only(collector: Collector, signals: Iterable[Signal], wanted: MetricNames) -> Collector:
+    """Return the collector of the same service for an account of which only metrics can be read.
+
+    signals: those of the service. wanted: the metrics of all services.
+    """
+    scan = MetricsScan(collector.declaration, metric_names([collector]), wanted, tuple(signals))
+    return replace(collector, scans=(scan,), iam_actions=IAM_ACTIONS, call_rates={}, arns={})

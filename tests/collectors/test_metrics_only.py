@@ -1,0 +1,257 @@
+"""What can be read of an account of which nothing but metrics is visible, derived from declarations."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.base import Observed, Unobservable
+from collectors.builtin import builtin_registry
+from collectors.declaration_file import parse_declaration
+from collectors.declared import collector_of
+from collectors.listed_metrics import LIST_INTERVAL, MAX_LISTED_METRICS, TooManyMetricsError
+from collectors.metric_identity import identity_of
+from collectors.metrics_only import LIMIT_NEEDED, ROLE_NEEDED, metric_names, metrics_only, readable_signals
+from tests.fake_aws import ACCOUNT_ID, FakeAws
+
+REGISTRY = builtin_registry()
+COLLECTORS = {collector.service: collector for collector in REGISTRY.collectors}
+WANTED = metric_names(REGISTRY.collectors)
+OTHER_ACCOUNT = "222222222222"
+
+
+def listed(namespace: str, name: str, **dimensions: str) -> dict[str, Any]:
+    pairs = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+    return {"Namespace": namespace, "MetricName": name, "Dimensions": pairs}
+
+
+def answering(*metrics: Mapping[str, Any], owner: str = ACCOUNT_ID) -> Any:
+    """A ListMetrics of an account with these metrics."""
+
+    def list_metrics(**params: Any) -> dict[str, Any]:
+        assert (params["IncludeLinkedAccounts"], params["OwningAccount"]) == (True, ACCOUNT_ID)
+        found = [metric for metric in metrics if metric["Namespace"] == params["Namespace"]]
+        return {"Metrics": found, "OwningAccounts": [owner] * len(found)}
+
+    return list_metrics
+
+
+async def series_of(service: str, aws: FakeAws) -> dict[tuple[str, str], Observed]:
+    """The series of a service by signal and resource."""
+    collector = metrics_only(COLLECTORS[service], REGISTRY.services[service].signals.values(), WANTED)
+    return {(one.signal, one.resource.id): one for scan in collector.scans async for one in scan(aws.scan)}
+
+
+def usages(series: Mapping[tuple[str, str], Observed]) -> set[tuple[str, str]]:
+    return {key for key, one in series.items() if not isinstance(one.usage, Unobservable)}
+
+
+async def test_resources_are_found_by_the_dimensions_of_metrics_and_judged_by_limits_that_are_published() -> (
+    None
+):
+    orders = [
+        listed("AWS/Firehose", name, DeliveryStreamName="orders")
+        for name in ("IncomingBytes", "BytesPerSecondLimit", "IncomingRecords", "RecordsPerSecondLimit")
+    ]
+    clicks = [listed("AWS/Firehose", "IncomingBytes", DeliveryStreamName="clicks")]  # without a limit
+    series = await series_of("firehose", FakeAws(list_metrics=answering(*orders, *clicks)))
+    assert usages(series) == {("incoming_bytes", "orders"), ("incoming_records", "orders")}
+    observed = series["incoming_bytes", "orders"]
+    assert observed.published_limit is not None
+    (limit,) = observed.published_limit.metrics
+    assert (limit.name, limit.dimensions) == ("BytesPerSecondLimit", (("DeliveryStreamName", "orders"),))
+    assert observed.throttled is not None
+    assert not observed.hard_limit
+
+
+async def test_what_needs_a_role_is_told_of_a_service_in_use_and_is_not_zero() -> None:
+    metric = listed("AWS/Firehose", "IncomingBytes", DeliveryStreamName="clicks")
+    series = await series_of("firehose", FakeAws(list_metrics=answering(metric)))
+    assert series["streams", ""].usage is ROLE_NEEDED
+    assert "a role is needed" in ROLE_NEEDED.reason
+    assert usages(series) == set()
+
+
+async def test_of_a_service_without_metrics_nothing_is_said() -> None:
+    assert await series_of("firehose", FakeAws(list_metrics=answering())) == {}
+
+
+async def test_a_service_whose_collector_is_no_declaration_needs_a_role_for_everything() -> None:
+    metric = listed("AWS/Kinesis", "IncomingBytes", StreamName="orders")
+    series = await series_of("kinesis", FakeAws(list_metrics=answering(metric)))
+    assert {name for name, _ in series} == {*REGISTRY.services["kinesis"].signals}
+    assert usages(series) == set()
+
+
+async def test_an_id_is_computed_of_a_fact_that_a_dimension_tells() -> None:
+    arn = f"arn:aws:states:eu-west-1:{ACCOUNT_ID}:stateMachine:orders"
+    metric = listed("AWS/States", "VersionCount", ResourceArn=arn)
+    series = await series_of("states", FakeAws(list_metrics=answering(metric)))
+    assert usages(series) == {("versions_per_state_machine", "orders")}
+    (usage,) = series["versions_per_state_machine", "orders"].usage.metrics  # type: ignore[union-attr]
+    assert usage.dimensions == (("ResourceArn", arn),)
+
+
+async def test_a_usage_beyond_a_default_quota_proves_that_it_is_not_the_one_in_force() -> None:
+    dimensions = {"Type": "API", "Resource": "PutLogEvents", "Service": "Logs", "Class": "None"}
+    metrics = [
+        listed("AWS/Usage", "CallCount", **dimensions),
+        listed("AWS/EFS", "ClientConnections", FileSystemId="fs-1"),
+    ]
+    aws = FakeAws(list_metrics=answering(*metrics))
+    assert (await series_of("logs", aws))["put_log_events", ""].hard_limit
+    assert not (await series_of("efs", aws))["client_connections", "fs-1"].hard_limit  # is no quota
+
+
+async def test_a_limit_that_only_the_api_returns_is_left_to_the_published_one() -> None:
+    metrics = [
+        listed("AWS/EFS", name, FileSystemId="fs-1") for name in ("MeteredIOBytes", "PermittedThroughput")
+    ]
+    observed = (await series_of("efs", FakeAws(list_metrics=answering(*metrics))))["throughput", "fs-1"]
+    assert (observed.limit, observed.published_limit is not None) == (None, True)
+
+
+async def test_metrics_of_the_whole_account_are_told_by_their_fixed_dimensions() -> None:
+    metrics = [
+        listed("AWS/States", "OpenExecutionCount"),
+        listed("AWS/States", "OpenExecutionLimit"),
+        listed("AWS/States", "OpenExecutionCount", StateMachineArn="another"),
+    ]
+    series = await series_of("states", FakeAws(list_metrics=answering(*metrics)))
+    assert usages(series) == {("open_executions", "")}
+
+
+async def test_a_metric_of_another_account_is_not_taken_for_one_of_this() -> None:
+    metric = listed("AWS/EFS", "ClientConnections", FileSystemId="fs-1")
+    aws = FakeAws(list_metrics=answering(metric, owner=OTHER_ACCOUNT))
+    assert await series_of("efs", aws) == {}
+
+
+async def test_metrics_are_listed_once_an_hour_for_all_services() -> None:
+    metric = listed("AWS/EFS", "ClientConnections", FileSystemId="fs-1")
+    aws = FakeAws(now=1_000_000.0, list_metrics=answering(metric))
+    for _ in range(3):
+        assert ("client_connections", "fs-1") in await series_of("efs", aws)
+    assert aws.calls == ["cloudwatch:ListMetrics"]
+    aws.now = 1_000_000.0 + LIST_INTERVAL
+    aws.answers["list_metrics"] = answering()
+    assert await series_of("efs", aws) == {}
+    assert aws.iam_actions == {"cloudwatch:ListMetrics"}
+
+
+async def test_a_namespace_with_too_many_metrics_costs_the_services_that_read_it() -> None:
+    page = {"Metrics": [listed("AWS/EFS", "ClientConnections", FileSystemId="fs-1")] * 500}
+    pages = [page] * (MAX_LISTED_METRICS // 500 + 1)
+    with pytest.raises(TooManyMetricsError, match="AWS/EFS"):
+        await series_of("efs", FakeAws(list_metrics=pages))
+
+
+async def test_where_only_the_api_tells_the_limit_no_default_stands_in_for_it() -> None:
+    metric = listed("AWS/ElastiCache", "CurrConnections", CacheClusterId="a", CacheNodeId="0001")
+    metric_of_service = listed("AWS/DAX", "TotalRequestCount", ClusterId="c", NodeId="c-a")
+    aws = FakeAws(list_metrics=answering(metric, metric_of_service))
+    series = await series_of("dax", aws)
+    assert series["request_rate", "c/c-a"].usage is LIMIT_NEEDED
+    aws.scan.has_own_limit = lambda signal, resource: signal == "request_rate"
+    assert ("request_rate", "c/c-a") in usages(await series_of("dax", aws))
+
+
+async def test_excluded_series_are_not_read() -> None:
+    metric = listed("AWS/EFS", "ClientConnections", FileSystemId="fs-1")
+    aws = FakeAws(list_metrics=answering(metric))
+    aws.scan.includes = lambda signal, resource: signal == "client_connections" and resource.id == "fs-2"
+    assert await series_of("efs", aws) == {}
+
+
+# What is derived, for a change of the derivation to be seen. The numbers of readable signals by service.
+READABLE = {
+    "cloudwatch": 9,
+    "documentdb": 3,
+    "dynamodb": 14,
+    "efs": 2,
+    "firehose": 4,
+    "logs": 9,
+    "opensearch": 6,
+    "states": 6,
+    "transitgateway": 0,
+    "vpc": 0,
+}
+
+
+@pytest.mark.parametrize("service", READABLE)
+def test_which_signals_metrics_alone_tell(service: str) -> None:
+    declaration = COLLECTORS[service].declaration
+    assert declaration
+    assert len(readable_signals(declaration)) == READABLE[service]
+
+
+@pytest.mark.parametrize("service", [one.service for one in REGISTRY.collectors if one.declaration])
+def test_no_readable_signal_needs_what_only_the_api_returns(service: str) -> None:
+    """Each names, beside metrics, nothing but facts that the dimensions of its metrics tell."""
+    declaration = COLLECTORS[service].declaration
+    assert declaration
+    for signal in readable_signals(declaration).values():
+        formulas = [one for _, one in signal.declared.formulas]
+        names = {name for one in formulas for name in one.names}
+        facts = {name for one in declaration.resources.values() for name in one.fact_names()}
+        assert all(not one.lists and not one.attributes for one in formulas)
+        assert all(names & facts <= identity.names for identity in signal.found_by.values())
+
+
+TEMPLATES = """
+service: ours
+namespace: Ours
+metrics:
+  Load: {{stat: Maximum, dimensions: {dimensions}}}
+resources:
+  group:
+    list: {{call: sqs.ListQueues, items: QueueUrls}}
+  node:
+    parent: group
+    list: {{call: sqs.ListQueues, items: QueueUrls}}
+    id: {id}
+    facts: {{endpoint: Endpoint}}
+signals:
+  load: {{resource: node, usage: Load}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("id_", "dimensions", "is_identified"),
+    [
+        ('"@"', '{Group: "{group}", Node: "{node}"}', True),
+        ('"@"', '{Node: "{node}"}', False),  # which group is not known
+        ('"@"', '{Both: "{group}-{node}"}', False),  # where one ends is not known
+        ("after_last(Endpoint, '/')", '{Group: "{group}", At: "{endpoint}"}', True),
+        ("after_last(Arn, '/')", '{Group: "{group}", At: "{endpoint}"}', False),
+        ('"@"', '{Group: "g-{group}", Node: "{region}:{node}"}', True),
+    ],
+)
+def test_dimensions_identify_a_resource_if_they_tell_every_id_of_its_path(
+    id_: str, dimensions: str, is_identified: bool
+) -> None:
+    text = TEMPLATES.format(id=id_, dimensions=dimensions)
+    declaration = parse_declaration(text.encode(), "ours.yaml")
+    assert (identity_of(declaration, "Load", "node") is not None) is is_identified
+
+
+@given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
+def test_any_ids_are_read_back_from_the_dimensions_that_hold_them(group: str, node: str) -> None:
+    text = TEMPLATES.format(id='"@"', dimensions='{Group: "g-{group}", Node: "{region}:{node}"}')
+    identity = identity_of(parse_declaration(text.encode(), "ours.yaml"), "Load", "node")
+    assert identity
+    constants = {"region": "eu-west-1"}
+    dimensions = (("Group", f"g-{group}"), ("Node", f"eu-west-1:{node}"))
+    found = identity.node(dimensions, constants)
+    assert found
+    assert found.resource.path == (group, node)
+    assert identity.node((("Group", group), ("Node", node)), {"region": "us-east-1"}) is None
+
+
+def test_a_collector_of_metrics_alone_needs_one_permission_and_reads_the_same_metrics() -> None:
+    before = collector_of(COLLECTORS["efs"].declaration)  # type: ignore[arg-type]
+    collector = metrics_only(before, REGISTRY.services["efs"].signals.values(), WANTED)
+    assert collector.iam_actions == ("cloudwatch:ListMetrics",)
+    assert (collector.metrics, collector.publication_delay) == (before.metrics, before.publication_delay)
