@@ -133,6 +133,8 @@ class FakeClient:
 class FakeClientCache(ClientCache):
     """Clients that respond from a table."""
 
+    client_type: type[FakeClient] = FakeClient
+
     def __init__(self, aws: "FakeAws") -> None:
         super().__init__()
         self.aws = aws
@@ -141,7 +143,7 @@ class FakeClientCache(ClientCache):
     async def get(self, service: str, region: str, *_: Any) -> FakeClient:
         self.aws.regions.add((service, region))
         if service not in self._fakes:
-            self._fakes[service] = FakeClient(service, self.aws)
+            self._fakes[service] = self.client_type(service, self.aws)
         return self._fakes[service]
 
     async def pagination(self, service: str, operation: str) -> Pagination | None:

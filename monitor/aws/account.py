@@ -1,12 +1,38 @@
 """The settings of an account: its role, its regions and its services."""
 
-from typing import Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from monitor.aws.role import AssumedRole, AssumedRoles, RoleOptions, check_chain
-from monitor.schema.problems import problem
-from monitor.schema.types import Regions, Role, Services, Text
+from monitor.schema.problems import problem, unexpected
+from monitor.schema.types import Regions, Role, Services, Text, unique
+
+ALL_LINKED = "all"  # instead of ids: every account that is linked
+ID_LENGTH = 12  # digits
+
+
+def _ids_or_all(value: Any) -> Any:
+    if isinstance(value, str) and value != ALL_LINKED:
+        raise unexpected(f"a list of ids or the word {ALL_LINKED}", value)
+    return (value,) if value == ALL_LINKED else value
+
+
+def _account_id(value: Any) -> Any:
+    """Return an id as text; YAML reads one without quotes as a number, which drops zeros at its beginning."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    is_id = isinstance(text, str) and len(text) == ID_LENGTH and text.isascii() and text.isdigit()
+    if not is_id and text != ALL_LINKED:
+        raise unexpected("the 12 digits of an account's id, in quotes", value)
+    return text
+
+
+LinkedAccounts = Annotated[
+    tuple[Annotated[Text, BeforeValidator(_account_id)], ...],
+    BeforeValidator(_ids_or_all),
+    AfterValidator(unique),
+    WithJsonSchema({"anyOf": [{"const": ALL_LINKED}, {"type": "array", "items": {"type": "string"}}]}),
+]
 
 
 class Account(RoleOptions):
@@ -24,6 +50,16 @@ class Account(RoleOptions):
     )
     regions: Regions = Field(default=(), description="Regions of this account; default: the top level's.")
     services: Services = Field(default=(), description="Services of this account; default: the top level's.")
+
+    linked_accounts: LinkedAccounts = Field(
+        default=(),
+        description="Accounts whose metrics are read through this one, a monitoring account of CloudWatch's "
+        "cross-account observability: ids in quotes, or the word all for those that are linked to it.",
+    )
+
+    def reads_linked(self, account_id: str) -> bool:
+        """Return whether the metrics of an account are read through this one, if it is linked to it."""
+        return ALL_LINKED in self.linked_accounts or account_id in self.linked_accounts
 
     @property
     def id(self) -> str | None:
@@ -45,6 +81,8 @@ class Account(RoleOptions):
         if given and not self.role_arn:
             raise problem(f"expected role_arn beside {given[0]}, found none")
         check_chain(self.via, self.role_arn or "")
+        if self.id and self.id in self.linked_accounts:
+            raise problem(f"expected other accounts in linked_accounts, found {self.id}, the account itself")
         return self
 
 
@@ -67,6 +105,11 @@ EXAMPLES = [
         "external_id": "headroom-sandbox",
         "session_name": "headroom",
         "via": ["arn:aws:iam::999999999999:role/hub"],
+    },
+    {
+        "name": "monitoring",
+        "role_arn": "arn:aws:iam::444455556666:role/headroom",
+        "linked_accounts": "all",
     },
 ]
 

@@ -7,6 +7,7 @@ import orjson
 
 from collectors import quotas, tags
 from collectors.base import Collector
+from monitor.aws import links
 
 # Of a managed policy, without white space; ten of them can be attached to a role.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -18,17 +19,20 @@ def policy(
     collectors: Iterable[Collector],
     all_regions: bool = False,
     with_tags: bool = False,
+    with_links: bool = False,
 ) -> dict[str, Any]:
     """The policy document that these collectors need; all of its actions are read-only.
 
     An action that several collectors need is in the statement of the first of them.
 
-    all_regions: the regions of an account are listed. with_tags: the tags of resources are read.
+    all_regions: the regions of an account are listed. with_tags: the tags of resources are read. with_links:
+    the metrics of linked accounts are read by a monitoring account.
     `sts:GetCallerIdentity` needs no permission.
     """
     optional_actions = [
         *(["ec2:DescribeRegions"] if all_regions else ()),
         *(tags.ACTIONS if with_tags else ()),
+        *((*links.ACTIONS, *links.SOURCE_ACTIONS) if with_links else ()),
     ]
     actions = {"Headroom": {*BASE_ACTIONS, *optional_actions}}
     allowed = {*actions["Headroom"]}

@@ -10,6 +10,7 @@ from monitor.aws.run_status import RunStatus
 from monitor.schema.selector import Location
 
 TAGS = "tags"  # the name under which reading tags is reported among the services
+LINKS = "links"  # likewise, of reading which accounts are linked to a monitoring account
 INACCESSIBLE_CLASSES = PERMANENT_CLASSES | {FailureClass.UNREACHABLE, FailureClass.DISABLED}
 
 

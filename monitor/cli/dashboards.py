@@ -54,7 +54,7 @@ def docs(
 ) -> None:
     """Write catalogue.md, the list of all signals, and runbooks/: what each alert means and what to do."""
     registry = load_registry_or_exit(config)
-    page = catalogue_page(registry.services.values(), read_not_declared())
+    page = catalogue_page(registry, read_not_declared())
     write_files(out, {"catalogue.md": page})
     write_files(out / "runbooks", pages.files(registry))
 

@@ -38,7 +38,8 @@ def iam_policy(config: ConfigFile = None, service: Patterns = None, part: Part =
         raise typer.BadParameter("expected services that are configured", param_hint="--service")
     all_regions = any(ALL_REGIONS in account.regions for account in accounts)
     collectors = [settings.signals.reduced(one, registry) for one in registry.collectors_of(services)]
-    policy = iam.policy(collectors, all_regions, bool(settings.tags))
+    with_links = any(account.linked_accounts for account in accounts)
+    policy = iam.policy(collectors, all_regions, bool(settings.tags), with_links)
     typer.echo(orjson.dumps(_chosen_part(policy, part), option=orjson.OPT_INDENT_2))
 
 

@@ -55,7 +55,8 @@ class MetricUse:
 
     cells: the rows that are polled or streamed, by cell. services: their names. blocks: for the series of
     each block of formulas, the index of the service and the rows, [term, position]. streamed: by row, true if
-    it is streamed. period: by row, that of the metric, in minutes.
+    it is streamed. period: by row, that of the metric, in minutes. payers: the cells that are charged for
+    what others have, by those.
     """
 
     cells: Mapping[CellKey, Ints]
@@ -63,6 +64,7 @@ class MetricUse:
     blocks: Sequence[tuple[ServiceNumbers, Ints]]
     streamed: Flags
     period: Ints
+    payers: Mapping[CellKey, CellKey]
 
     @classmethod
     def of(cls, fleet: Fleet, minute: int) -> "MetricUse":
@@ -77,7 +79,7 @@ class MetricUse:
         ]
         requested = {cell: np.fromiter(fleet.metrics(cell).values(), np.int32) for cell in cells}
         streamed, period = fleet.rings.is_streamed(rows, minute), fleet.rings.period[rows].copy()
-        return cls(requested, services, blocks, streamed, period)
+        return cls(requested, services, blocks, streamed, period, dict(fleet.payers))
 
 
 def bills(
@@ -114,7 +116,10 @@ def _project_services(use: MetricUse, interval: float) -> Mapping[LabelValues, P
 
 
 def _project_cells(use: MetricUse, interval: float) -> Mapping[LabelValues, ProjectedCost]:
-    return {cell: _project_rows(use, rows, interval) for cell, rows in use.cells.items()}
+    by_payer: dict[CellKey, list[Ints]] = {}
+    for cell, rows in use.cells.items():
+        by_payer.setdefault(use.payers.get(cell, cell), []).append(rows)
+    return {cell: _project_rows(use, np.concatenate(rows), interval) for cell, rows in by_payer.items()}
 
 
 def _project_rows(use: MetricUse, rows: Ints, interval: float) -> ProjectedCost:

@@ -1,7 +1,10 @@
 """The page that lists every signal by service, and says of what is not watched why."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
+from collectors.base import Collector
+from collectors.metrics_only import ReadableSignal, readable_signals
+from collectors.registry import Registry
 from monitor.dashboards.families import by_family
 from monitor.dashboards.markdown import GENERATED, bullets, link, service_heading, table
 from monitor.render.default_limit import default_limit_text
@@ -20,11 +23,14 @@ EXPLANATION = """A signal is a usage with a limit. Its name links to its runbook
 - **tier**: `core` is read by default; `detail`, of parts of resources, where `signals` in the configuration
   asks for it.
 - **facts**: `unverified` where some are recalled and not confirmed, which the runbook names. Until AWS has
-  answered, such a signal raises no alert above `info`."""
+  answered, such a signal raises no alert above `info`.
+- **without a role**: the signals that [a monitoring account](linked-accounts.md) reads of other accounts."""
 
 
-def catalogue_page(services: Collection[Service], not_declared: NotDeclared) -> str:
+def catalogue_page(registry: Registry, not_declared: NotDeclared) -> str:
     """Return the page of the catalogue in Markdown."""
+    services = registry.services.values()
+    readable = {one.service: _readable(one) for one in registry.collectors}
     number = sum(len(service.signals) for service in services)
     parts = [
         "# Catalogue",
@@ -34,7 +40,9 @@ def catalogue_page(services: Collection[Service], not_declared: NotDeclared) -> 
         EXPLANATION,
     ]
     for family, members in by_family(services):
-        parts += [f"## {family.value.capitalize()}", *(part for one in members for part in _service(one))]
+        parts.append(f"## {family.value.capitalize()}")
+        for one in members:
+            parts += [*_service(one), *_metrics_alone(readable[one.service])]
     return "\n\n".join([*parts, *_what_is_not_watched(not_declared)]) + "\n"
 
 
@@ -57,6 +65,19 @@ def _contents(services: Collection[Service]) -> Iterator[str]:
 def _service(service: Service) -> Iterator[str]:
     yield f"### {service_heading(service)}"
     yield table(COLUMNS, map(_row, service.signals.values()))
+
+
+def _readable(collector: Collector) -> Mapping[str, ReadableSignal]:
+    return readable_signals(collector.declaration) if collector.declaration else {}
+
+
+def _metrics_alone(readable: Mapping[str, ReadableSignal]) -> Iterator[str]:
+    """Yield which signals of a service are read in accounts without a role, if any are."""
+    names = [f"`{name}`" for name, signal in readable.items() if not signal.lacks_limit]
+    others = [f"`{name}`" for name, signal in readable.items() if signal.lacks_limit]
+    with_limit = [f"{', '.join(others)} with a limit in `limits`"] if others else []
+    if readable:
+        yield f"Without a role: {', '.join([*names, *with_limit])}."
 
 
 def _row(signal: Signal) -> tuple[str, ...]:

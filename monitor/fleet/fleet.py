@@ -78,6 +78,7 @@ class Fleet(SeriesColumns):
         super().__init__()
         self.series: dict[Key, Series] = {}
         self.groups: dict[Group, int] = {}
+        self.payers: dict[CellKey, CellKey] = {}  # of cells whose metrics another account requests
         self.version = 0  # grows when a series is added, dropped or replaced, or has other causes
         self.departed: list[Series] = []  # dropped series whose slots `reclaim` has not freed yet
         self._polled: dict[CellKey, MetricRows] = {}

@@ -36,8 +36,10 @@ HeadroomError
 ├── RequestError                     `headroom top` got no usable answer (top)
 ├── RequestRejectedError             a delivery is answered with an error status (stream)
 ├── ResourceNotFoundError            AWS knows no such resource (collectors; a botocore ClientError)
+├── RoleNeededError                  a call cannot be made without a role in the account (aws)
 ├── ServiceNotOfferedError           AWS does not offer a service in a region (collectors; a BotoCoreError)
 ├── StoryError                       stories of the demo cannot be used (demo)
+├── TooManyMetricsError              a namespace has more metrics than are listed (collectors)
 ├── TooManyNamesError                a delivery has too many new metric names (stream)
 └── TooManyParentsError              a count needs too many calls (collectors)
 """

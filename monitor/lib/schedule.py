@@ -40,12 +40,14 @@ class Schedule(NamedTuple):
     """Ticks at a fixed interval.
 
     name: its hash is the offset of the ticks within the interval. So cells do not all call AWS at the same
-    time, and ticks stay at the same times after a restart. interval: seconds.
+    time, and ticks stay at the same times after a restart. interval: seconds. phase: what is hashed instead
+    of the name, where several schedules are to tick at the same time.
     """
 
     name: str
     interval: float
     clock: LoopClock = SYSTEM_CLOCK
+    phase: str = ""
 
     @property
     def run_timeout(self) -> float:
@@ -68,7 +70,7 @@ class Schedule(NamedTuple):
 
     @property
     def _offset(self) -> float:
-        return zlib.crc32(self.name.encode()) / 2**32 * self.interval
+        return zlib.crc32((self.phase or self.name).encode()) / 2**32 * self.interval
 
     def _present(self) -> float:
         return (self.clock.now() - self._offset) // self.interval

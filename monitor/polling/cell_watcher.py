@@ -27,7 +27,8 @@ class CellWatcher:
     """Runs the inventories, the readings of quotas and the polls of one cell, and holds their status.
 
     inventoried_once: set after the first inventory of every service. polled_once: set after the first poll of
-    all metrics that these inventories found.
+    all metrics that these inventories found. poll_phase: cells with the same one are polled at the same time,
+    to share calls; empty: the cell has its own.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class CellWatcher:
         self._collectors = tuple(collectors)
         self.services = {collector.service for collector in self._collectors}
         self._not_inventoried = {*self.services, TAGS}
-        self.poll_status = RunStatus()
+        self.poll_status, self.poll_phase = RunStatus(), ""
         self.inventoried_once, self.polled_once = asyncio.Event(), asyncio.Event()
         self._has_new_services, self._tags_read, self._is_first_poll = asyncio.Event(), asyncio.Event(), True
         self._requested_services = asyncio.Queue[str](MAX_REQUESTED_INVENTORIES)
@@ -220,8 +221,11 @@ class CellWatcher:
             loops.create_task(self._run_requested_polls())
             loops.create_task(self._poll_first_inventory())
             loops.create_task(
-                repeat("poll", Schedule(name, config.interval), self._poll_on_schedule, telemetry)
+                repeat("poll", self._poll_schedule(config.interval), self._poll_on_schedule, telemetry)
             )
+
+    def _poll_schedule(self, interval: float) -> Schedule:
+        return Schedule("/".join(self.cell.key), interval, phase=self.poll_phase)
 
     async def _poll_on_schedule(self) -> None:
         """Poll all metrics; the first run, right after the start, polls only metrics not requested yet."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from monitor.polling.quota_book import QUOTA_INTERVAL
+from monitor.polling.shared_calls import COMBINE_WAIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +14,9 @@ class PollingTimings:
     repeated, as a single denial raises no alert. tags_timeout: how long the first poll of a cell waits for
     the tags of its resources. first_polls_interval: between two polls while a cell's first inventory runs.
     quota_interval: between two readings of a quota. quota_retry_interval: between two attempts at one that
-    could not be read.
+    could not be read. link_interval: between two lists of the accounts that are linked to a monitoring
+    account. combine_wait: how long the requests of an account wait for those of others, to share calls.
+    stop_timeout: how long to wait for the loops of an account to end.
     """
 
     open_retry_interval: float = 60.0
@@ -22,6 +25,9 @@ class PollingTimings:
     first_polls_interval: float = 10.0
     quota_interval: float = QUOTA_INTERVAL
     quota_retry_interval: float = 600.0
+    link_interval: float = 1800.0
+    combine_wait: float = COMBINE_WAIT
+    stop_timeout: float = 5.0
 
 
 DEFAULT_TIMINGS = PollingTimings()

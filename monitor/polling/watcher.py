@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from collectors.base import Collector
 from collectors.registry import Registry
@@ -13,9 +14,10 @@ from monitor.aws.cell import Cell
 from monitor.aws.cell_factory import AwsEnvironment, call_rates, open_cells
 from monitor.aws.clients import ClientCache
 from monitor.aws.failure import Failure, failure_from
+from monitor.aws.linked_cell import LinkedCell
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.run_status import RunStatus
-from monitor.aws.status import AccountStatus, CellStatus, describe_failure
+from monitor.aws.status import LINKS, AccountStatus, CellStatus, describe_failure
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.config.exclude import excludes_all_of
@@ -27,6 +29,7 @@ from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.cell_starts import CellStarts
 from monitor.polling.cell_watcher import MAX_SERVICE_STARTS_PER_SECOND, CellWatcher
 from monitor.polling.inventory import YIELD_EVERY, Inventory
+from monitor.polling.linked_accounts import LinkedAccounts
 from monitor.polling.metric_owners import MetricOwners
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
@@ -54,6 +57,7 @@ class Watcher:
     clients: shared with a later watcher; None: it closes its own when it ends.
     cells: those that could be opened. inaccessible_accounts: why an account could not be opened, by its name.
     open_attempted: by account, set after the first attempt to open it. accounts: their status, by name.
+    linked: the accounts that are read through monitoring accounts.
     complete: set once opening every account was attempted and every cell had its first full poll.
     """
 
@@ -72,6 +76,7 @@ class Watcher:
     accounts: dict[str, AccountStatus] = field(init=False)
     complete: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     environment: AwsEnvironment = field(init=False)
+    linked: LinkedAccounts = field(init=False)
     _owners: MetricOwners = field(init=False)
     _cell_starts: CellStarts = field(default_factory=CellStarts, init=False)
     _service_starts: RateLimiter = field(
@@ -80,6 +85,7 @@ class Watcher:
 
     def __post_init__(self) -> None:
         self._owners = MetricOwners(self.registry.collectors)
+        self.linked = LinkedAccounts(self)
         self._reduced = {
             one.service: self.config.signals.reduced(one, self.registry) for one in self.registry.collectors
         }
@@ -121,12 +127,20 @@ class Watcher:
             )
         except Exception as error:  # a wrong AWS_ENDPOINT_URL, too, affects this account only
             return [], failure_from(error)
-        wanted = [cell for cell in cells if self._collectors(account, cell)]
-        new_cells = [cell for cell in wanted if cell.key not in self.cells]
+        wanted = [cell for cell in cells if self.collectors_of(account, cell)]
+        new_cells = [cell for cell in wanted if not self._is_watched_by_role(cell.key)]
         return new_cells, DUPLICATE_ENTRY if wanted and not new_cells else None
 
-    def _collectors(self, account: Account, cell: Cell) -> list[Collector]:
-        """The collectors of a cell: those of its scope, of the account's services that are not excluded."""
+    def _is_watched_by_role(self, key: CellKey) -> bool:
+        """Return whether a cell is watched, and not only through a monitoring account."""
+        return key in self.cells and not isinstance(self.cells[key].cell, LinkedCell)
+
+    def has_role(self, account_id: str) -> bool:
+        """Return whether an account is read by an entry of its own."""
+        return any(one.account == account_id for one in self.accounts.values())
+
+    def collectors_of(self, account: Account, cell: Cell) -> list[Collector]:
+        """Return the collectors of a cell: of its scope, of the account's services that are not excluded."""
         location = Location(cell.account, account.name or "", cell.key[1])
         services = {
             service
@@ -147,14 +161,39 @@ class Watcher:
             self.accounts[name] = replace(before, account=cells[0].account)
 
     def _add_cell(self, account: Account, cell: Cell) -> CellWatcher:
-        collectors = self._collectors(account, cell)
+        """Return the watcher of a cell that is read with its account's own credentials."""
+        collectors = self.collectors_of(account, cell)
         wanted = self.registry.quotas(collector.service for collector in collectors)
         quotas = QuotaBook(cell, wanted, self.timings.quota_interval, on_demand=True)
+        self.linked.add_monitoring(account, cell)
+        self.linked.request()
+        return self.watch_cell(account, cell, collectors, quotas)
+
+    def watch_cell(
+        self, account: Account, cell: Cell, collectors: Sequence[Collector], quotas: QuotaBook
+    ) -> CellWatcher:
+        """Return the watcher of a cell, which is among the cells from now on."""
         inventory = Inventory(cell, self.fleet, self.config, self.registry, quotas, account.name or "")
         inventory.discovered |= self.inherited.get(cell.key, {})
-        reader = MetricReader(cell, self.fleet, self._owners, self.polled)
-        self.cells[cell.key] = CellWatcher(inventory, reader, collectors, self.telemetry, self.timings)
-        return self.cells[cell.key]
+        shared_calls = partial(self.linked.shared_calls, cell.account)
+        reader = MetricReader(cell, self.fleet, self._owners, self.polled, shared_calls=shared_calls)
+        watched = CellWatcher(inventory, reader, collectors, self.telemetry, self.timings)
+        watched.poll_phase = cell.region if self._may_share_calls(cell.account) else ""
+        self.cells[cell.key] = watched
+        return watched
+
+    def _may_share_calls(self, account_id: str) -> bool:
+        """Return whether the metrics of an account may be requested together with those of others."""
+        monitoring = {account for account, _ in self.linked.links}
+        accounts = self.config.monitored_accounts(self.registry)
+        return account_id in monitoring or any(one.reads_linked(account_id) for one in accounts)
+
+    async def run_cell(self, watched: CellWatcher) -> None:
+        """Run the watcher of a cell until cancelled; not more than some begin at a time."""
+        await self._cell_starts.wait_for_turn()
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._cell_starts.end_with(watched.inventoried_once))
+            loops.create_task(watched.run(self.config, self._service_starts))
 
     def request_inventory(self, cell: CellKey, service: str) -> None:
         """Have the inventory of a service run soon, if the cell is watched."""
@@ -183,6 +222,8 @@ class Watcher:
             return False
         if cell := self.cells.get(key.cell):
             return key.service in cell.services
+        if self.linked.may_have(key.region):
+            return True
         return key.account in inaccessible or UNKNOWN_ACCOUNT in inaccessible
 
     async def run(self) -> None:
@@ -196,6 +237,8 @@ class Watcher:
                     tasks.create_task(self._run_account(account))
                 for attempted in self.open_attempted.values():
                     await attempted.wait()
+                for link in tuple(self.linked.links.values()):
+                    await link.attempted.wait()
                 for cell in tuple(self.cells.values()):
                     await cell.polled_once.wait()
                 await self._drop_unmonitored()
@@ -209,10 +252,10 @@ class Watcher:
             if account_name(account) not in self.inaccessible_accounts:
                 break
         async with asyncio.TaskGroup() as loops:
+            for link in self.linked.of(account):
+                loops.create_task(link.run(self.telemetry))
             for cell in cells:
-                await self._cell_starts.wait_for_turn()
-                loops.create_task(self._cell_starts.end_with(cell.inventoried_once))
-                loops.create_task(cell.run(self.config, self._service_starts))
+                loops.create_task(self.run_cell(cell))
 
     async def run_once(self, report: Callable[[int, int], None], *, with_polls: bool = True) -> None:
         """Run one inventory of every cell, and one poll unless that is not wanted, as AWS bills it.
@@ -221,6 +264,8 @@ class Watcher:
         """
         accounts = self.config.monitored_accounts(self.registry)
         opened = [cell for cells in await asyncio.gather(*map(self.open_account, accounts)) for cell in cells]
+        await asyncio.gather(*(link.read() for link in self.linked.links.values()))
+        opened += [cell for link in self.linked.links.values() for cell in link.cells()]
         steps, done = (2 if with_polls else 1) * len(opened), 0
 
         def count_step() -> None:
@@ -240,15 +285,23 @@ class Watcher:
 
     def cell_statuses(self) -> list[CellStatus]:
         """Copies of the present status of all cells."""
-        return [cell.status() for cell in self.cells.values()]
+        statuses = [cell.status() for cell in self.cells.values()]
+        for n, status in enumerate(statuses):
+            if link := self.linked.links.get((status.account, status.region)):
+                collectors = {**status.collectors, LINKS: replace(link.status)}
+                statuses[n] = replace(status, collectors=collectors)
+        return statuses
 
     def account_statuses(self) -> list[AccountStatus]:
         """Copies of the present status of all accounts."""
-        return [replace(status, access=replace(status.access)) for status in self.accounts.values()]
+        own = (replace(status, access=replace(status.access)) for status in self.accounts.values())
+        return [*own, *self.linked.statuses()]
 
     def pending(self) -> list[str]:
         """The accounts that were not opened and the services that were not read yet, in words."""
         accounts = [f"account {name}" for name, done in self.open_attempted.items() if not done.is_set()]
+        links = self.linked.links.items()
+        accounts += [f"accounts linked to {'/'.join(key)}" for key, link in links if not link.is_known]
         cells = [(key, cell.pending) for key, cell in self.cells.items()]
         return accounts + [f"{'/'.join(key)} ({', '.join(services)})" for key, services in cells if services]
 
@@ -256,10 +309,13 @@ class Watcher:
         """Return true until the first inventory of a service of a cell has ended."""
         if watched := self.cells.get(cell):
             return watched.may_discover(service)
-        return not all(attempted.is_set() for attempted in self.open_attempted.values())
+        return self.linked.may_have(cell[1]) or not all(
+            attempted.is_set() for attempted in self.open_attempted.values()
+        )
 
     async def close(self) -> None:
         """Close the clients, unless they are shared with another watcher."""
+        await asyncio.gather(*(link.calls.aclose() for link in self.linked.links.values()))
         if self.clients is None:
             await self.environment.clients.aclose()
 
@@ -269,7 +325,9 @@ class Watcher:
             yield Location(self.accounts[name].account, name), failed
         for (account, region), cell in self.cells.items():
             location = Location(account, cell.inventory.account_name, region)
-            for service, status in {**cell.inventory.statuses, "": cell.poll_status}.items():
+            link = self.linked.links.get((account, region))
+            own = {LINKS: link.status} if link else {}
+            for service, status in {**cell.inventory.statuses, "": cell.poll_status, **own}.items():
                 yield from ((location._replace(service=service), failed) for failed in status.failures)
 
     def sentences(self) -> list[str]:

@@ -140,7 +140,8 @@ def _file_name(value: str) -> str:
     return value
 
 
-def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
+def unique(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return texts. Raises a problem for one that is there twice."""
     duplicates = [value for value, count in Counter(values).items() if count > 1]
     if duplicates:
         raise problem(f"expected each once, found {shown_value(duplicates[0])} again")
@@ -216,12 +217,12 @@ Duration = Annotated[float, BeforeValidator(_seconds), WithJsonSchema({"type": [
 
 SERVICE_SCHEMA: JsonSchemaValue = {"type": "string", "format": "service"}  # see `config.example`
 Service = Annotated[Text, AfterValidator(_service), WithJsonSchema(SERVICE_SCHEMA)]
-Services = Annotated[tuple[Service, ...], AfterValidator(_unique)]
+Services = Annotated[tuple[Service, ...], AfterValidator(unique)]
 Region = Annotated[Text, AfterValidator(_region)]
 Regions = Annotated[
     tuple[Region, ...],
     BeforeValidator(_all_or_list),
-    AfterValidator(_unique),
+    AfterValidator(unique),
     WithJsonSchema({"anyOf": [{"const": ALL_REGIONS}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 
@@ -229,7 +230,7 @@ ServicePattern = Annotated[Text, AfterValidator(_service_pattern)]
 SignalPattern = Annotated[Text, AfterValidator(_signal_pattern)]
 RegionPattern = Annotated[Text, AfterValidator(_region_pattern)]
 
-Tags = Annotated[tuple[Text, ...], AfterValidator(_unique)]
+Tags = Annotated[tuple[Text, ...], AfterValidator(unique)]
 FileName = Annotated[Text, AfterValidator(_file_name)]
 Listen = Annotated[Text, AfterValidator(_address)]
 Url = Annotated[str, BeforeValidator(_url)]

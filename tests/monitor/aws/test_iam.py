@@ -18,8 +18,8 @@ NO_SIGNING_NAMES = {"cloudwatch", "tag"}  # prefixes that AWS signs nothing with
 ALWAYS = {"cloudwatch:GetMetricData", *quotas.ACTIONS}
 
 
-def actions(*services: str, all_regions: bool = False, with_tags: bool = False) -> list[str]:
-    statements = policy(REGISTRY.collectors_of(services), all_regions, with_tags)["Statement"]
+def actions(*services: str, **options: bool) -> list[str]:
+    statements = policy(REGISTRY.collectors_of(services), **options)["Statement"]
     return [action for statement in statements for action in statement["Action"]]
 
 
@@ -39,15 +39,22 @@ def test_to_read_the_tags_of_all_services_is_allowed_only_when_tags_are_wanted()
     assert set(actions("kinesis", with_tags=True)) - set(actions("kinesis")) == {"tag:GetResources"}
 
 
+def test_links_are_read_only_for_a_monitoring_account() -> None:
+    added = set(actions("kinesis", with_links=True)) - set(actions("kinesis"))
+    oam = {"oam:GetLink", "oam:ListAttachedLinks", "oam:ListLinks", "oam:ListSinks"}
+    assert added == {*oam, "cloudwatch:ListMetrics"}
+
+
 def test_every_action_only_reads() -> None:
-    allowed = [action.partition(":")[::2] for action in actions(*SERVICES, all_regions=True, with_tags=True)]
+    every = actions(*SERVICES, all_regions=True, with_tags=True, with_links=True)
+    allowed = [action.partition(":")[::2] for action in every]
     wrong = [name for prefix, name in allowed if not READS.fullmatch(name) and (prefix, name) != HTTP_GET]
     assert wrong == []
 
 
 def test_every_action_has_a_prefix_of_the_service_authorization_reference() -> None:
     clients = {prefix: client for client, prefix in PREFIXES.items()}
-    prefixes = {action.partition(":")[0] for action in actions(*SERVICES, with_tags=True)}
+    prefixes = {action.partition(":")[0] for action in actions(*SERVICES, with_tags=True, with_links=True)}
     for prefix in prefixes - NO_SIGNING_NAMES:
         model = SERVICE_MODELS.get_service_model(clients.get(prefix, prefix))
         assert prefix in (model.signing_name, model.endpoint_prefix)

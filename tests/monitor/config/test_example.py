@@ -57,8 +57,9 @@ def test_every_key_in_use_loads_and_is_documented(tmp_path: Path) -> None:
     sources = ConfigContext(environ, tmp_path, REGISTRY)
     config = parse_config(IN_USE.encode(), "headroom.yaml", sources)
     secrets = [
-        account.external_id_secret and account.external_id_secret.get_secret_value()
+        account.external_id_secret.get_secret_value()
         for account in config.accounts
+        if account.external_id_secret
     ]
     assert secrets == [
         "from-the-file-external-id",

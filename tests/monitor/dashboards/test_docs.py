@@ -45,7 +45,7 @@ def registry() -> Registry:
 
 def test_the_catalogue_has_a_row_a_signal_under_its_service(registry: Registry) -> None:
     not_declared = NotDeclared(signals={"one.age": "Nobody tells it."}, services={"Two": "It is gone."})
-    page = catalogue_page(registry.services.values(), not_declared)
+    page = catalogue_page(registry, not_declared)
     rows = [
         line for line in page.splitlines() if line.startswith(("#", "- **Storage", "| [", "| `", "| Two"))
     ]

@@ -53,7 +53,7 @@ def test_the_documents_are_current() -> None:
     """If not: `headroom dashboards docs`."""
     folder = ROOT / prometheus.RUNBOOKS
     assert {file.name: file.read_text("utf-8") for file in folder.iterdir()} == runbooks.files(REGISTRY)
-    page = catalogue_page(REGISTRY.services.values(), read_not_declared())
+    page = catalogue_page(REGISTRY, read_not_declared())
     assert (ROOT / "docs" / "catalogue.md").read_text("utf-8") == page
 
 

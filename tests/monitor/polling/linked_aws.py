@@ -1,0 +1,165 @@
+"""An AWS with a monitoring account and accounts that are linked to it, checked against botocore's models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from monitor.aws.clients import ClientCache
+from monitor.config.config import Config
+from monitor.fleet.fleet import Fleet
+from monitor.polling.timings import PollingTimings
+from monitor.polling.watcher import Watcher
+from tests.fake_aws import FakeAws, FakeClient, FakeClientCache, denied
+from tests.registries import REGISTRY
+from tests.telemetries import Telemetries
+
+MONITORING, FIRST, SECOND = "999999999999", "111111111111", "222222222222"
+REGION = "eu-west-1"
+SINK = f"arn:aws:oam:{REGION}:{MONITORING}:sink/s1"
+ROLE = "arn:aws:iam::{}:role/headroom"
+METRICS = "AWS::CloudWatch::Metric"
+FAST = PollingTimings(
+    open_retry_interval=0.02,
+    confirmation_delay=0.02,
+    first_polls_interval=0.02,
+    link_interval=0.02,
+    combine_wait=0.05,
+)
+
+ListedMetric = tuple[str, str, Mapping[str, str]]  # namespace, name, dimensions
+
+
+def file_system(name: str) -> ListedMetric:
+    return "AWS/EFS", "ClientConnections", {"FileSystemId": name}
+
+
+@dataclass
+class LinkedAws:
+    """What a monitoring account sees. links: labels by account. metrics: those that are listed, by account.
+
+    values: of every metric of an account. queries: those of each GetMetricData. filter: of the links.
+    """
+
+    links: dict[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, Sequence[ListedMetric]] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=lambda: {MONITORING: 9.0, FIRST: 1.0, SECOND: 2.0})
+    shared_types: Sequence[str] = (METRICS,)
+    filter: str = ""
+    queries: list[list[dict[str, Any]]] = field(default_factory=list)
+    listings: list[tuple[str, str]] = field(default_factory=list)  # account and namespace
+    links_error: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.aws = FakeAws(
+            get_caller_identity={"Account": MONITORING},
+            assume_role=self._assume_role,
+            list_sinks=lambda **_: self.links_error or {"Items": [{"Arn": SINK}]},
+            list_attached_links=self._list_attached_links,
+            list_links={"Items": [{"Arn": "link", "SinkArn": SINK, "ResourceTypes": [METRICS]}]},
+            get_link=lambda **_: {
+                "SinkArn": SINK,
+                "LinkConfiguration": {"MetricConfiguration": {"Filter": self.filter}} if self.filter else {},
+            },
+            list_metrics=self._list_metrics,
+            get_metric_data=self._get_metric_data,
+            list_aws_default_service_quotas={"Quotas": []},
+            get_service_quota={"Quota": {"Value": 1000.0}},
+            list_service_quotas={"Quotas": []},
+            list_requested_service_quota_change_history={"RequestedQuotas": []},
+            describe_file_systems={"FileSystems": []},
+            describe_access_points={"AccessPoints": []},
+            describe_mount_targets={"MountTargets": []},
+            describe_vpcs={"Vpcs": []},
+        )
+
+    @property
+    def clients(self) -> ClientCache:
+        return LinkedClients(self.aws)
+
+    def _assume_role(self, **_: Any) -> dict[str, Any]:
+        expiration = datetime(2100, 1, 1, tzinfo=UTC)
+        parts = dict.fromkeys(("AccessKeyId", "SecretAccessKey", "SessionToken"), "testingtestingtesting")
+        return {"Credentials": {**parts, "Expiration": expiration}}
+
+    def _list_attached_links(self, SinkIdentifier: str, **_: Any) -> dict[str, Any]:
+        assert SinkIdentifier == SINK
+        items = [
+            {
+                "LinkArn": f"arn:aws:oam:{REGION}:{account}:link/l",
+                "Label": label,
+                "ResourceTypes": [*self.shared_types],
+            }
+            for account, label in self.links.items()
+        ]
+        return {"Items": items}
+
+    def _list_metrics(self, **params: Any) -> dict[str, Any]:
+        """What CloudWatch lists for the monitoring account: of linked accounts only what it is asked for."""
+        account, namespace = params["OwningAccount"], params["Namespace"]
+        assert params["IncludeLinkedAccounts"] is True
+        self.listings.append((account, namespace))
+        listed = [one for one in self.metrics.get(account, ()) if one[0] == namespace]
+        return {
+            "Metrics": [
+                {
+                    "Namespace": space,
+                    "MetricName": name,
+                    "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+                }
+                for space, name, dimensions in listed
+            ],
+            "OwningAccounts": [account] * len(listed),
+        }
+
+    def _get_metric_data(self, **params: Any) -> Any:
+        queries = params["MetricDataQueries"]
+        self.queries.append(queries)
+        accounts = {query.get("AccountId", MONITORING) for query in queries}
+        if not accounts <= {MONITORING, *self.links}:
+            return denied("GetMetricData", "AccessDenied")
+        times = [datetime.fromtimestamp(params["EndTime"].timestamp() - 60 * n, UTC) for n in range(5, 8)]
+        return {
+            "MetricDataResults": [
+                {
+                    "Id": query["Id"],
+                    "StatusCode": "Complete",
+                    "Timestamps": times,
+                    "Values": [self.values[query.get("AccountId", MONITORING)]] * len(times),
+                }
+                for query in queries
+            ]
+        }
+
+    def watcher(self, timings: PollingTimings = FAST, **config: Any) -> Watcher:
+        """A watcher of the monitoring account, unless `config` names other accounts."""
+        telemetry = Telemetries()
+        given = {
+            "accounts": [{"name": "monitoring", "linked_accounts": "all"}],
+            "regions": [REGION],
+            "services": ["efs"],
+            **config,
+        }
+        settings = Config.model_validate(given)
+        return Watcher(
+            settings,
+            REGISTRY,
+            Fleet(),
+            telemetry.process,
+            telemetry.aws,
+            clients=self.clients,
+            timings=timings,
+        )
+
+
+class LinkedClient(FakeClient):
+    """A client of a protocol that the fast codec does not know: botocore's models check its calls."""
+
+    meta = SimpleNamespace(service_model=SimpleNamespace(resolved_protocol="query"))
+
+
+class LinkedClients(FakeClientCache):
+    """Clients of a LinkedAws."""
+
+    client_type = LinkedClient
