@@ -43,6 +43,7 @@ class RingColumns(Columns):
     dirty: true if the row was written or read since the last `Fleet.take_updated`.
     polled_through: every minute up to this one was polled or streamed, without a gap.
     requested_through: the last minute of the newest request that CloudWatch answered, completely or not.
+    cadence: the planned minutes between two requests; 0: each poll requests the metric.
     last_streamed: the minute of the clock when the stream last delivered the metric.
     stream_started: the first minute that the stream delivered completely since its last gap.
     by_stream: the newest point came by stream.
@@ -76,6 +77,7 @@ class RingColumns(Columns):
         "dirty": (np.bool_, False),
         "polled_through": (np.int32, NEVER),
         "requested_through": (np.int32, NEVER),
+        "cadence": (np.int32, 0),
         "last_streamed": (np.int32, NEVER),
         "stream_started": (np.int32, NEVER),
         "by_stream": (np.bool_, False),
@@ -105,6 +107,7 @@ class RingColumns(Columns):
     dirty: Flags
     polled_through: Ints
     requested_through: Ints
+    cadence: Ints
     last_streamed: Ints
     stream_started: Ints
     by_stream: Flags

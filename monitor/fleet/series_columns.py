@@ -13,6 +13,8 @@ from monitor.fleet.rings import Rings
 from monitor.fleet.throttling_causes import ThrottlingCauses
 from rules.band import Zone
 
+RISE_HORIZONS = 7  # times for which rises are stored
+
 
 class SeriesColumns(Columns):
     """Columns by series, the metrics that they read, and their formulas.
@@ -33,6 +35,9 @@ class SeriesColumns(Columns):
     to an earlier resource of the same name and are ignored.
     limit, usage, upper_bound, utilization, saturation, minute, zone, idle, doubted, seconds_to_exhaustion:
     the last judgement, of the sample of `minute`.
+    rises, rises_from, rises_through: the highest rise of the usage within each of some times, and the minutes
+    of the samples that they were found in (see `monitor.planning.rises`). cadence: the planned minutes
+    between two reads.
     by_slot: the `Series`; None where there is none.
 
     causes: of throttled demand, where it is counted by cause: not columns, as few series have any.
@@ -74,6 +79,10 @@ class SeriesColumns(Columns):
         "idle": (np.bool_, False),
         "doubted": (np.bool_, False),
         "seconds_to_exhaustion": (np.float32, np.nan),
+        "rises": (np.float32, 0.0, RISE_HORIZONS),
+        "rises_from": (np.int32, NEVER),
+        "rises_through": (np.int32, NEVER),
+        "cadence": (np.int32, 1),
         "by_slot": (np.object_, None),
     }
     id: Ids
@@ -111,6 +120,10 @@ class SeriesColumns(Columns):
     idle: Flags
     doubted: Flags
     seconds_to_exhaustion: Floats
+    rises: Floats
+    rises_from: Ints
+    rises_through: Ints
+    cadence: Ints
     by_slot: Objects
 
     def __init__(self) -> None:

@@ -99,7 +99,7 @@ def plan_requests(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Itera
     rows = np.fromiter(metrics.values(), np.int32, len(queries))
     starts, periods = _first_minutes(rings, rows, now), rings.period[rows]
     order = np.argsort(starts, kind="stable").astype(np.int32)
-    order = order[~rings.is_streamed(rows[order], now) & _is_period_due(rings, rows[order], now)]
+    order = order[_is_due(rings, rows[order], now)]
     for period in np.unique(periods[order]).tolist():
         members, end = order[periods[order] == period], now // period * period
         for first in range(0, members.size, MAX_METRICS_PER_CALL):
@@ -108,6 +108,13 @@ def plan_requests(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Itera
             start = min(start, end - period)
             names = [queries[n] for n in indices.tolist()]
             yield MetricRequest(names, rows[indices], range(start, end), now, period)
+
+
+def _is_due(rings: Rings, rows: Ints, now: int) -> Flags:
+    """Return which metrics are polled, were planned to be read by now, and may have a new point."""
+    is_planned = now - rings.requested_through[rows] - 1 >= rings.cadence[rows]
+    is_due: Flags = is_planned & ~rings.is_streamed(rows, now) & _is_period_due(rings, rows, now)
+    return is_due
 
 
 def _is_period_due(rings: Rings, rows: Ints, now: int) -> Flags:

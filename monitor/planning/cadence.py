@@ -1,0 +1,76 @@
+"""How many minutes may pass until the metrics of a series are read again.
+
+A series can wait as long as it cannot have reached the upper edge of its band, by its own history of rises.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.planning.rises import HORIZONS
+
+MAX_INTERVAL = 60  # minutes: also where a budget stretches all, or where an aggregate proves a series safe
+MAX_IDLE_INTERVAL = 120  # minutes, for series without samples; less than the samples that are stored
+IDLE_AFTER = 60  # minutes without a sample
+IDLE_SHARE = 4  # an idle series is read again after a quarter of the time that it has been idle
+HISTORY_SHARE = 12  # a series waits for at most a twelfth of its known history
+NEAR_EDGE = 0.9  # of the edge: from there on, half of `for` may pass at most
+DELAY_SHARE = 5  # a metric is not read more often than in a fifth of the time that AWS takes to publish it
+NOISE = 0.1  # of the usage, which it may rise in an hour even if it never did
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """The configured limits of cadences, in minutes.
+
+    shortest: of all. longest: of metrics of usage. throttled: the longest of metrics of throttled demand.
+    """
+
+    shortest: int
+    longest: int
+    throttled: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Danger:
+    """What is known of some series, by position.
+
+    usage: the newest; NaN if it is unknown. edge: the usage at the upper edge of the band; NaN if no limit is
+    known. rises: see `rises.highest_rises`. history: minutes of samples that the rises are of.
+    silence: minutes since the newest sample. pending_for: minutes a breach lasts before an alert fires.
+    alerting: an alert is pending or fires.
+    """
+
+    usage: Floats
+    edge: Floats
+    rises: Floats
+    history: Ints
+    silence: Ints
+    pending_for: Ints
+    alerting: Flags
+
+
+def cadences(danger: Danger, intervals: Intervals) -> Ints:
+    """Return the minutes until each series is to be read again, 1 at least."""
+    longest = np.clip(danger.history // HISTORY_SHARE, 1, intervals.longest)
+    safe = safe_minutes(danger.usage, danger.edge, danger.rises, danger.history) + 1
+    cadence = np.where(np.isnan(danger.edge), intervals.longest, np.minimum(safe, longest))
+    near = danger.usage >= NEAR_EDGE * danger.edge
+    cadence = np.where(near, np.minimum(cadence, np.maximum(danger.pending_for // 2, 1)), cadence)
+    idle = danger.silence > IDLE_AFTER
+    rare = np.clip(danger.silence // IDLE_SHARE, intervals.longest, MAX_IDLE_INTERVAL)
+    cadence = np.where(danger.alerting, 1, np.where(idle, rare, cadence))
+    return np.maximum(cadence, intervals.shortest).astype(np.int32)
+
+
+def safe_minutes(usage: Floats, edge: Floats, rises: Floats, history: Ints) -> Ints:
+    """Return for how many of HORIZONS' minutes a usage cannot reach an edge; 0 if it may within a minute.
+
+    Rises are widened, as a short history may not contain the highest one.
+    """
+    share = HORIZONS / np.maximum(history, 1)[:, None].astype(np.float32)
+    possible = rises * (1 + np.sqrt(share)) + NOISE * usage[:, None] * np.sqrt(HORIZONS / HORIZONS[-1])
+    is_safe = np.logical_and.accumulate(usage[:, None] + possible < edge[:, None], axis=1)
+    safe: Ints = np.where(is_safe, HORIZONS, 0).max(axis=1)
+    return safe

@@ -1,0 +1,181 @@
+"""Sets how many minutes may pass until each metric of a fleet is read again."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Floats, Indices, Ints
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.formulas import Formulas
+from monitor.fleet.history import usage_histories
+from monitor.fleet.judged import sample_minutes
+from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
+from monitor.planning.budget import Budget, stretched
+from monitor.planning.cadence import (
+    DELAY_SHARE,
+    IDLE_AFTER,
+    MAX_IDLE_INTERVAL,
+    MAX_INTERVAL,
+    Danger,
+    Intervals,
+    cadences,
+)
+from monitor.planning.rises import highest_rises, remembered
+
+BATCH_SIZE = 256  # series whose rises are found before other tasks may run: about 5 ms
+RISES_INTERVAL = 60  # minutes within which the rises of a series that is read every minute are found again
+NOBODY: Ints = np.empty(0, np.int32)
+
+
+class Planner:
+    """Plans the reading of one fleet: `update` writes `cadence` of its series and of its metrics.
+
+    alerting: returns the slots of series on which an alert is pending or fires. budget: None without one.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        intervals: Intervals,
+        alerting: Callable[[], Ints] = lambda: NOBODY,
+        budget: Budget | None = None,
+    ) -> None:
+        self._fleet, self._intervals, self._alerting = fleet, intervals, alerting
+        self.budget = budget
+        self._lock, self._updated_at = asyncio.Lock(), NEVER
+        self._rows, self._layout = defaultdict[str, list[Ints]](list), -1  # those that are polled, by account
+
+    async def update(self, now: int) -> None:
+        """Plan anew at the minute `now`; does nothing if that was done. Other tasks run meanwhile."""
+        async with self._lock:
+            if self._updated_at == now:
+                return
+            await self._find_rises(now)
+            self.plan(now)
+            self._updated_at = now
+
+    async def _find_rises(self, now: int) -> None:
+        """Find the rises in new samples, of the series that may wait for long because of them."""
+        fleet = self._fleet
+        slots = np.arange(fleet.size, dtype=np.int32)
+        newest = fleet.usages.newest_minutes(fleet.rings, slots)
+        unseen = newest - fleet.rises_through[slots]
+        may_wait = self._cadences(now) > max(self._intervals.shortest, 1)
+        is_due = (unseen > 0) & (may_wait | (unseen >= RISES_INTERVAL)) & ~self._streamed(now)
+        due = slots[is_due]
+        for first in range(0, due.size, BATCH_SIZE):
+            self._find_rises_of(due[first : first + BATCH_SIZE])
+            await asyncio.sleep(0)
+
+    def _streamed(self, now: int) -> Flags:
+        """Return the series of which no metric is polled, as they need no plan."""
+        streamed = np.zeros(self._fleet.size, np.bool_)
+        for block in self._fleet.usages:
+            streamed[block.series] = self._fleet.rings.is_streamed(block.rows, now).all(axis=0)
+        return streamed
+
+    def _find_rises_of(self, slots: Ints) -> None:
+        fleet = self._fleet
+        minutes, usage = usage_histories(fleet, slots)
+        newest, first = minutes[:, -1], np.where(np.isnan(usage), -NEVER, minutes).min(axis=1)
+        before = fleet.rises_through[slots]
+        faded = remembered(fleet.rises[slots], np.where(before == NEVER, 0, newest - before))
+        fleet.rises[slots] = np.fmax(faded, highest_rises(usage))
+        fleet.rises_from[slots] = np.where(before == NEVER, first, fleet.rises_from[slots])
+        fleet.rises_through[slots] = newest
+
+    def plan(self, now: int) -> None:
+        """Write the cadences of the series and of their metrics, by the rises found so far."""
+        fleet, size = self._fleet, self._fleet.size
+        fleet.cadence[:size] = self._cadences(now)
+        rows = self._metric_cadences(now)
+        if self.budget:
+            self._keep_budget(self.budget, rows, now)
+        fleet.rings.cadence[: rows.size] = np.where(rows <= self._intervals.shortest, 0, rows)
+
+    def _cadences(self, now: int) -> Ints:
+        fleet, size = self._fleet, self._fleet.size
+        every = slice(size)
+        sampled_at = sample_minutes(fleet, every)
+        usage = fleet.usages.at(fleet.rings, every, sampled_at)
+        if fleet.upper_bounds:
+            usage = np.fmax(usage, fleet.upper_bounds.at(fleet.rings, every, sampled_at))
+        edge: Floats = fleet.high[:size] * fleet.limits_at(every, sampled_at)
+        edge[np.isnan(usage) | fleet.unjudged[:size] | ~fleet.observable[:size]] = np.nan
+        alerting = np.zeros(size, np.bool_)
+        slots = self._alerting()
+        alerting[slots[slots < size]] = True
+        danger = Danger(
+            usage=usage,
+            edge=edge,
+            rises=fleet.rises[:size],
+            history=fleet.rises_through[:size] - fleet.rises_from[:size],
+            silence=now - np.maximum(sampled_at, now - 8 * IDLE_AFTER),
+            pending_for=fleet.pending_for[:size],
+            alerting=alerting,
+        )
+        return cadences(danger, self._intervals)
+
+    def _metric_cadences(self, now: int) -> Ints:
+        """Return the minutes between two requests of each metric: those of its most endangered series."""
+        fleet, rings, intervals = self._fleet, self._fleet.rings, self._intervals
+        rows = np.full(rings.size, MAX_IDLE_INTERVAL, np.int32)
+        for formulas in (fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.served):
+            _lower(rows, formulas, fleet.cadence)
+        quiet = rings.newest_point[: rings.size] < now - IDLE_AFTER
+        throttled = np.minimum(fleet.cadence[: fleet.size], intervals.throttled)
+        for block in fleet.throttled:
+            cadence = fleet.cadence[block.series]
+            idle = (cadence > intervals.longest) & quiet[block.rows].all(axis=0)
+            lowered = np.where(idle, np.minimum(cadence, MAX_INTERVAL), throttled[block.series])
+            np.minimum.at(rows, block.rows, np.broadcast_to(lowered, block.rows.shape))
+        pulses = self._pulses()
+        rows[pulses] = np.minimum(rows[pulses], intervals.throttled)
+        delays = rings.delays(np.arange(rings.size, dtype=np.int32))
+        at_least = np.maximum(delays // DELAY_SHARE, rings.period[: rings.size])
+        return np.maximum(rows, at_least).astype(np.int32)
+
+    def _pulses(self) -> Indices:
+        """Return the metric with the newest point of each namespace that has metrics without points.
+
+        Its points prove that those of the others do not exist, so it is read as often as they are.
+        """
+        rings = self._fleet.rings
+        namespaces, zero = rings.namespace[: rings.size], rings.zero_when_absent[: rings.size]
+        has_absent = np.zeros(rings.namespaces.size, np.bool_)
+        has_absent[namespaces[zero]] = True
+        has_absent[NO_NAMESPACE] = False
+        candidates = np.flatnonzero(
+            has_absent[namespaces] & ~zero & (rings.newest_point[: rings.size] > NEVER)
+        )
+        order = candidates[np.lexsort((rings.newest_point[candidates], namespaces[candidates]))]
+        is_last = np.append(namespaces[order[1:]] != namespaces[order[:-1]], True)[: order.size]
+        newest: Indices = order[is_last]
+        return newest
+
+    def _keep_budget(self, budget: Budget, rows: Ints, now: int) -> None:
+        """Stretch the cadences of metrics, so that what they cost keeps within the budget."""
+        polled = self._polled()
+        groups = polled if budget.each_account else {"": [one for some in polled.values() for one in some]}
+        for account, cells in groups.items():
+            indices = np.concatenate([*cells, NOBODY])
+            indices = indices[~self._fleet.rings.is_streamed(indices, now)]
+            rows[indices] = stretched(rows[indices], budget.allowance(account).metrics_per_minute)
+
+    def _polled(self) -> Mapping[str, list[Ints]]:
+        """Return the rows of the metrics that are polled unless a stream delivers them, by account."""
+        fleet = self._fleet
+        if self._layout != fleet.rings.layout:
+            self._layout, self._rows = fleet.rings.layout, defaultdict(list)
+            for cell in {group[:2] for group in fleet.groups}:
+                rows = np.fromiter(fleet.metrics(cell).values(), np.int32)
+                self._rows[cell[0]].append(rows)
+        return self._rows
+
+
+def _lower(rows: Ints, formulas: Formulas, cadence: Ints) -> None:
+    """Lower the cadences of metrics to those of the series that use them."""
+    for block in formulas:
+        np.minimum.at(rows, block.rows, np.broadcast_to(cadence[block.series], block.rows.shape))

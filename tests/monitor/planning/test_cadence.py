@@ -1,0 +1,108 @@
+"""How long a series may wait: by its distance to the band's edge, its history of rises, and its alerts."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.fleet.ring_columns import WINDOW
+from monitor.planning.cadence import MAX_IDLE_INTERVAL, Danger, Intervals, cadences, safe_minutes
+from monitor.planning.rises import HALF_LIFE, HORIZONS, highest_rises, remembered
+
+INTERVALS = Intervals(shortest=1, longest=15, throttled=5)
+LONG = 10 * 1440  # minutes of history
+
+
+def danger(usage: float = 10, edge: float = 70, rise: float = 0, **others: Any) -> Danger:
+    """The danger of one series that rises by `rise` a minute at most."""
+    given = {
+        "usage": usage,
+        "edge": edge,
+        "history": LONG,
+        "silence": 2,
+        "pending_for": 10,
+        "alerting": False,
+    } | others
+    types = {"usage": np.float32, "edge": np.float32, "alerting": np.bool_}
+    columns = {name: np.array([value], types.get(name, np.int32)) for name, value in given.items()}
+    return Danger(rises=(rise * HORIZONS)[None].astype(np.float32), **columns)
+
+
+@pytest.mark.parametrize(
+    ("given", "minutes"),
+    [
+        ({}, 15),
+        ({"rise": 1}, 15),
+        ({"rise": 5}, 9),
+        ({"rise": 13}, 5),
+        ({"rise": 26}, 3),
+        ({"rise": 59}, 2),
+        ({"rise": 61}, 1),
+        ({"usage": 70}, 1),
+        ({"usage": 700}, 1),
+        ({"usage": 64}, 5),  # half of `for`
+        ({"usage": 64, "pending_for": 0}, 1),
+        ({"alerting": True}, 1),
+        ({"alerting": True, "silence": 400}, 1),
+        ({"history": 60}, 5),
+        ({"history": 0}, 1),
+        ({"edge": np.nan}, 15),
+        ({"edge": np.nan, "usage": np.nan}, 15),
+        ({"silence": 61}, 15),
+        ({"silence": 100}, 25),
+        ({"silence": 480}, MAX_IDLE_INTERVAL),
+        ({"usage": 90, "silence": 480}, MAX_IDLE_INTERVAL),
+    ],
+)
+def test_a_series_waits_as_long_as_it_is_safe(given: dict[str, Any], minutes: int) -> None:
+    assert cadences(danger(**given), INTERVALS).tolist() == [minutes]
+
+
+def test_no_series_waits_less_than_the_shortest_interval() -> None:
+    assert cadences(danger(usage=100), Intervals(5, 15, 5)).tolist() == [5]
+
+
+def test_equal_intervals_read_everything_equally_often() -> None:
+    fixed = Intervals(5, 5, 5)
+    assert {int(cadences(danger(usage=usage), fixed)[0]) for usage in (0, 10, 69, 100)} == {5}
+
+
+def test_the_highest_rise_within_each_time_is_found() -> None:
+    usage = np.full((3, WINDOW), 10, np.float32)
+    usage[1, 100:] = 50  # a step
+    usage[2] = np.arange(WINDOW)  # a ramp
+    usage[0, 50:60] = np.nan
+    assert highest_rises(usage).tolist() == [[0] * 7, [40] * 7, HORIZONS.tolist()]
+
+
+def test_a_fall_is_no_rise_and_without_samples_there_is_none() -> None:
+    usage = np.full((2, WINDOW), np.nan, np.float32)
+    usage[0] = np.arange(WINDOW, 0, -1)
+    assert not highest_rises(usage).any()
+
+
+def test_a_rise_across_missing_minutes_counts() -> None:
+    usage = np.full((1, WINDOW), np.nan, np.float32)
+    usage[0, [10, 14]] = 5, 25
+    assert highest_rises(usage)[0].tolist() == [0, 0, 20, 20, 20, 20, 20]
+
+
+def test_rises_fade() -> None:
+    rises = np.full((2, 7), 8, np.float32)
+    assert remembered(rises, np.array([0, HALF_LIFE], np.int32))[:, 0].tolist() == [8, 4]
+
+
+@given(
+    st.floats(0, 100, width=32),
+    st.lists(st.floats(0, 100, width=32), min_size=7, max_size=7),
+    st.integers(0, LONG),
+)
+def test_a_higher_usage_or_rise_is_never_safe_for_longer(usage: float, rises: list[float], history: int) -> None:
+    ordered = np.sort(np.array(rises, np.float32))
+    columns = np.array([usage, usage + 10, usage], np.float32), np.full(3, 70, np.float32)
+    possible = np.stack([ordered, ordered, ordered + 10])
+    safe = safe_minutes(*columns, possible, np.full(3, history, np.int32))
+    assert safe[1] <= safe[0]
+    assert safe[2] <= safe[0]
