@@ -184,6 +184,7 @@ class App:
             inherited=inherited,
             polled=self.ingest.arrived,
             clients=self._clients,
+            alerting=self.alerting.engine.active_slots,
         )
 
     def _build_web(self) -> FastAPI:

@@ -30,6 +30,7 @@ from monitor.alerting.settings import AlertingSettings
 from monitor.alerting.silences import Silences
 from monitor.alerting.state_store import AlertStateStore
 from monitor.aws.status import MonitorStatus
+from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.snapshot import ActiveAlert
 from monitor.lib.cooperative import cooperative_iter, snapshot_batches
@@ -106,6 +107,10 @@ class AlertEngine:
     def active_alerts(self) -> list[ActiveAlert]:
         """Return the pending and firing alerts of series: one for each series, of its worst rule."""
         return self._evaluator.active_alerts()
+
+    def active_slots(self) -> Ints:
+        """Return the slots of all series on which an alert is pending or fires."""
+        return self._lifecycle.active()
 
     def blind_places(self) -> dict[tuple[str, ...], float]:
         """Return how many places are affected by each firing blind spot, by account and cause."""

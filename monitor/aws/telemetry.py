@@ -1,5 +1,6 @@
 """Metrics about the calls to AWS, the clocks, the inventories and the polls."""
 
+import collections
 from collections.abc import Iterable, Mapping
 from functools import partial
 
@@ -50,6 +51,7 @@ class AwsTelemetry:
             "CloudWatch metrics requested with GetMetricData, the unit that AWS bills.",
             SERVICE_LABELS,
         )
+        self.metrics_by_account = collections.Counter[str]()
         self.decode_errors = counter(
             "headroom_decode_errors", "Results of CloudWatch that could not be used, by reason.", ["reason"]
         )
@@ -89,4 +91,5 @@ class AwsTelemetry:
 
     def count_requested_metrics(self, account: str, region: str, service: str, metrics: int) -> None:
         """Count metrics requested of GetMetricData on behalf of a service."""
+        self.metrics_by_account[account] += metrics
         self.metrics_requested.labels(account, region, service).inc(metrics)

@@ -32,6 +32,8 @@ from monitor.config.exclude import remove_excluded
 from monitor.config.override_settings import DEFAULT_BAND, BandOverride, LimitOverride, PartialBand
 from monitor.config.signal_settings import SignalSettings, ineffective_patterns
 from monitor.notifiers.receivers import RECEIVER_BY_TYPE, Receiver
+from monitor.planning.cadence import MAX_INTERVAL, Intervals
+from monitor.planning.settings import BudgetConfig, intervals_of
 from monitor.push.settings import PushConfig
 from monitor.push.settings import duplicate_names as duplicate_push_names
 from monitor.schema.problems import ConfigError, problem_lines, to_validation_error
@@ -171,10 +173,30 @@ class Config(ConfigModel):
         examples=[["team", "cost-center"]],
     )
     interval: Duration = Field(
+        default=60,
+        ge=10,
+        le=3600,
+        description="Shortest interval between two requests for a metric: seconds, or text such as 5m; 10 s "
+        "to 1 h. Metrics near their limits are read that often.",
+    )
+    max_interval: Duration = Field(
+        default=900,
+        ge=10,
+        le=3600,
+        description="Longest interval between two requests for a metric: of series that, by their history, "
+        "cannot have left the target band. Set it to `interval` to read all metrics equally often.",
+    )
+    throttled_interval: Duration = Field(
         default=300,
         ge=10,
         le=3600,
-        description="Interval between two polls of CloudWatch: seconds, or text such as 5m; 10 s to 1 h.",
+        description="Longest interval between two requests for throttled demand, of what is in use.",
+    )
+    budget: BudgetConfig | None = Field(
+        default=None,
+        description="What CloudWatch may cost a month. To keep within it, metrics in the least danger are "
+        "read less often. Default: no limit.",
+        examples=[{"dollars_per_month": 200}],
     )
     inventory_interval: Duration = Field(
         default=600,
@@ -206,6 +228,21 @@ class Config(ConfigModel):
         description="URL to call instead of AWS, for emulators. Default: AWS_ENDPOINT_URL, if set.",
         examples=["http://127.0.0.1:4566"],
     )
+
+    @property
+    def intervals(self) -> Intervals:
+        """The intervals between two requests for a metric, in minutes."""
+        return intervals_of(self.interval, self.max_interval, self.throttled_interval)
+
+    @property
+    def longest_interval(self) -> float:
+        """The seconds that may pass between two requests for a metric that has points."""
+        return MAX_INTERVAL * 60.0 if self.budget else max(self.interval, self.max_interval)
+
+    @property
+    def longest_throttled_interval(self) -> float:
+        """The seconds that may pass between two requests for throttled demand."""
+        return self.longest_interval if self.budget else max(self.intervals.throttled * 60.0, self.interval)
 
     @property
     def listen_address(self) -> tuple[str, int]:
@@ -271,7 +308,7 @@ class Config(ConfigModel):
             services=frozenset(
                 service for account in self.monitored_accounts(registry) for service in account.services
             ),
-            poll_interval=self.interval,
+            poll_interval=self.longest_throttled_interval,
             inventory_interval=self.inventory_interval,
         )
 

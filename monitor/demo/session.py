@@ -97,6 +97,8 @@ def demo_config(url: str, port: int, journal: str) -> Config:
             "regions": "all",
             "services": demo_services(),
             "interval": 15,
+            "max_interval": 15,
+            "throttled_interval": 15,
             "inventory_interval": 60,
             "judge_interval": 5,
             "listen": f"127.0.0.1:{port}",

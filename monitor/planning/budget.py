@@ -57,27 +57,35 @@ class Allowance:
     """The metrics that may be requested within a budget: they grow with the time, and may not be saved up.
 
     At most MAX_ADVANCE of a month's budget can be spent at once, so a month costs at most that much more.
+    polled: the number of metrics. Each may be requested once in MAX_INTERVAL minutes, whatever the budget.
     """
 
     def __init__(self, dollars_per_month: float) -> None:
-        self.metrics_per_minute = dollars_per_month / DOLLARS_PER_METRIC / MINUTES_PER_MONTH
-        self._capacity = MAX_ADVANCE * self.metrics_per_minute * MINUTES_PER_MONTH
-        self._level, self._reserved, self._requested = self._capacity, 0, 0
+        self._budgeted = dollars_per_month / DOLLARS_PER_METRIC / MINUTES_PER_MONTH
+        self.polled = 0
+        self._ahead = 0.0  # metrics requested beyond the average so far
+        self._reserved, self._requested = 0, 0
         self._minute: float | None = None
 
+    @property
+    def metrics_per_minute(self) -> float:
+        """How many metrics may be requested in a minute on average."""
+        return max(self._budgeted, self.polled / MAX_INTERVAL)
+
     def update(self, minute: float, requested: int) -> None:
-        """Add what has become available until a minute of a monotonic clock, and charge what was requested.
+        """Charge what was requested until a minute of a monotonic clock.
 
         requested: all metrics requested so far, whoever asked.
         """
         passed = 0.0 if self._minute is None else minute - self._minute
-        charged = requested - self._requested
-        self._level = min(self._level + passed * self.metrics_per_minute, self._capacity) - charged
+        still_ahead = max(self._ahead - passed * self.metrics_per_minute, 0.0)
+        self._ahead = still_ahead + requested - self._requested
         self._minute, self._requested = minute, requested
 
     def reserve(self, metrics: int) -> int:
         """Return how many of these metrics may be requested now; `release` them when they were charged."""
-        granted = int(min(metrics, max(self._level - self._reserved, 0)))
+        most = MAX_ADVANCE * self.metrics_per_minute * MINUTES_PER_MONTH
+        granted = int(min(metrics, max(most - self._ahead - self._reserved, 0)))
         self._reserved += granted
         return granted
 

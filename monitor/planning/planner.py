@@ -26,7 +26,12 @@ from monitor.planning.rises import highest_rises, remembered
 
 BATCH_SIZE = 256  # series whose rises are found before other tasks may run: about 5 ms
 RISES_INTERVAL = 60  # minutes within which the rises of a series that is read every minute are found again
-NOBODY: Ints = np.empty(0, np.int32)
+NO_SLOTS: Ints = np.empty(0, np.int32)
+
+
+def no_slots() -> Ints:
+    """Return no slots."""
+    return NO_SLOTS
 
 
 class Planner:
@@ -39,7 +44,7 @@ class Planner:
         self,
         fleet: Fleet,
         intervals: Intervals,
-        alerting: Callable[[], Ints] = lambda: NOBODY,
+        alerting: Callable[[], Ints] = no_slots,
         budget: Budget | None = None,
     ) -> None:
         self._fleet, self._intervals, self._alerting = fleet, intervals, alerting
@@ -160,9 +165,11 @@ class Planner:
         polled = self._polled()
         groups = polled if budget.each_account else {"": [one for some in polled.values() for one in some]}
         for account, cells in groups.items():
-            indices = np.concatenate([*cells, NOBODY])
+            indices = np.concatenate([*cells, NO_SLOTS])
             indices = indices[~self._fleet.rings.is_streamed(indices, now)]
-            rows[indices] = stretched(rows[indices], budget.allowance(account).metrics_per_minute)
+            allowance = budget.allowance(account)
+            allowance.polled = indices.size
+            rows[indices] = stretched(rows[indices], allowance.metrics_per_minute)
 
     def _polled(self) -> Mapping[str, list[Ints]]:
         """Return the rows of the metrics that are polled unless a stream delivers them, by account."""

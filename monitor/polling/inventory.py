@@ -223,7 +223,7 @@ class Inventory:
         labels = self._labels(key)
         signal = self.registry.signal(key.service, key.signal)
         is_number = isinstance(observed.usage, float | int)  # read by inventories, not by polls
-        interval = self.config.inventory_interval if is_number else self.config.interval
+        interval = self.config.inventory_interval if is_number else self.config.longest_interval
         pending, keep = (
             self.config.alert_override(labels, name) for name in ("pending_for", "keep_firing_for")
         )

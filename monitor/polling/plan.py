@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Ints
+from monitor.fleet.columns import Flags, Indices, Ints
 from monitor.fleet.namespaces import SILENT_AFTER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import Rings
@@ -89,8 +89,28 @@ def _filled(requests: Iterable[tuple[Owner, MetricRequest]]) -> Iterator[list[tu
         yield call
 
 
+def due_metrics(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Mapping[bytes, int]:
+    """Return the metrics of a cell that are due at the minute `now`. metrics: row by query."""
+    rows = np.fromiter(metrics.values(), np.int32, len(metrics))
+    is_due = _is_due(rings, rows, now)
+    return metrics if is_due.all() else _selected(metrics, np.flatnonzero(is_due))
+
+
+def most_endangered(rings: Rings, metrics: Mapping[bytes, int], number: int) -> Mapping[bytes, int]:
+    """Return this number of metrics: those that are to be read most often."""
+    if number >= len(metrics):
+        return metrics
+    cadences = rings.cadence[np.fromiter(metrics.values(), np.int32, len(metrics))]
+    return _selected(metrics, np.argsort(cadences, kind="stable")[:number])
+
+
+def _selected(metrics: Mapping[bytes, int], indices: Indices) -> Mapping[bytes, int]:
+    items = list(metrics.items())
+    return dict(items[n] for n in indices.tolist())
+
+
 def plan_requests(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Iterator[MetricRequest]:
-    """Yield the requests for the metrics of a cell at the minute `now`. metrics: row by query.
+    """Yield the requests for metrics of a cell that are due at the minute `now`. metrics: row by query.
 
     Metrics that are requested from about the same minute on share a call, so that a metric that is behind
     widens the range of one call only. When a stream stops, its metrics are requested from its last points on.
@@ -99,7 +119,6 @@ def plan_requests(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Itera
     rows = np.fromiter(metrics.values(), np.int32, len(queries))
     starts, periods = _first_minutes(rings, rows, now), rings.period[rows]
     order = np.argsort(starts, kind="stable").astype(np.int32)
-    order = order[_is_due(rings, rows[order], now)]
     for period in np.unique(periods[order]).tolist():
         members, end = order[periods[order] == period], now // period * period
         for first in range(0, members.size, MAX_METRICS_PER_CALL):

@@ -1,7 +1,8 @@
 """Reads the metrics of a cell with GetMetricData, 500 a call, into the fleet's rings."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,7 @@ from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.publication_delay import PublicationDelays
+from monitor.planning.planner import Planner
 from monitor.polling import plan
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_caller import POINTS_PER_SECOND, CallPart, MetricCaller
@@ -31,7 +33,8 @@ class MetricReader:
 
     owners: the services that requested metrics are charged to. polled: set at the end of each `read`.
     rejected: the metrics to leave out. points_per_second: requested at most. shared_calls: returns those in
-    which the metrics of a region are read together with other accounts'; None: there are none.
+    which the metrics of a region are read together with other accounts'; None: there are none. planner: plans
+    which metrics are due, and what they may cost; without one, all are due at each `read`.
     """
 
     cell: Cell
@@ -41,6 +44,7 @@ class MetricReader:
     rejected: RejectedMetrics = field(default_factory=RejectedMetrics)
     points_per_second: float = POINTS_PER_SECOND
     shared_calls: Callable[[str], SharedCalls | None] = shares_nothing
+    planner: Planner | None = None
 
     def __post_init__(self) -> None:
         self._delays = PublicationDelays(self.fleet.rings.namespaces)
@@ -67,23 +71,45 @@ class MetricReader:
 
         only_new: only metrics that were not requested yet. A failure affects the metrics of its call only.
         """
+        if self.planner:
+            await self.planner.update(now)
         self.rejected.start_poll()
         listed = self._new_metrics() if only_new else self.fleet.metrics(self.cell.key)
-        if self._requested is not None:
-            self._requested.update(listed)
-        accepted, retried = self.rejected.partition(listed)
-        self.fleet.keep_rejected(self.cell.key, self.rejected.metrics)
-        requests: dict[str, list[plan.MetricRequest]] = {}
-        for metrics in (accepted, retried):
-            for region, of_region in self.owners.by_region(metrics).items():
-                planned = plan.plan_requests(self.fleet.rings, of_region, now)
-                requests.setdefault(region or self.cell.region, []).extend(planned)
-        failures = await asyncio.gather(*(self._send(region, some) for region, some in requests.items()))
+        due = plan.due_metrics(self.fleet.rings, listed, now)
+        with self._within_budget(due) as affordable:
+            failures = await self._read(affordable, now)
         self._delays.learn()
         if (skew := self.cell.clock.skew) is not None:
             self.cell.telemetry.clock_skew.labels(*self.cell.key).set(skew)
         self.polled.set()
-        return _joined(failures)
+        return failures
+
+    @contextmanager
+    def _within_budget(self, due: Mapping[bytes, int]) -> Iterator[Mapping[bytes, int]]:
+        """Return the metrics that the budget allows to request now, those in the most danger first."""
+        budget = self.planner.budget if self.planner else None
+        if budget is None:
+            yield due
+            return
+        allowance = budget.allowance(self.cell.signing_account)
+        granted = allowance.reserve(len(due))
+        try:
+            yield plan.most_endangered(self.fleet.rings, due, granted)
+        finally:
+            allowance.release(granted)
+
+    async def _read(self, metrics: Mapping[bytes, int], now: int) -> list[Failure]:
+        """Request metrics, and return the failures."""
+        if self._requested is not None:
+            self._requested.update(metrics)
+        accepted, retried = self.rejected.partition(metrics)
+        self.fleet.keep_rejected(self.cell.key, self.rejected.metrics)
+        requests: dict[str, list[plan.MetricRequest]] = {}
+        for some in (accepted, retried):
+            for region, of_region in self.owners.by_region(some).items():
+                planned = plan.plan_requests(self.fleet.rings, of_region, now)
+                requests.setdefault(region or self.cell.region, []).extend(planned)
+        return _joined(await asyncio.gather(*(self._send(region, some) for region, some in requests.items())))
 
     async def _send(self, region: str, requests: Sequence[plan.MetricRequest]) -> list[Failure]:
         """Send requests to a region, in calls that are shared with other accounts where that is possible."""

@@ -21,11 +21,14 @@ from monitor.aws.status import LINKS, AccountStatus, CellStatus, describe_failur
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.config.exclude import excludes_all_of
+from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey, Key
 from monitor.lib.partitions import partition_of
 from monitor.lib.schedule import Schedule
 from monitor.lib.telemetry import ProcessTelemetry
+from monitor.planning.budget import Budget
+from monitor.planning.planner import Planner, no_slots
 from monitor.polling.cell_starts import CellStarts
 from monitor.polling.cell_watcher import MAX_SERVICE_STARTS_PER_SECOND, CellWatcher
 from monitor.polling.inventory import YIELD_EVERY, Inventory
@@ -54,7 +57,8 @@ class Watcher:
     """Watches all cells of a configuration, and writes their resources and metrics to one fleet.
 
     inherited: what the inventories of the watcher before this one discovered. polled: set after each poll.
-    clients: shared with a later watcher; None: it closes its own when it ends.
+    clients: shared with a later watcher; None: it closes its own when it ends. alerting: see `Planner`.
+    planner: plans how often each metric is read.
     cells: those that could be opened. inaccessible_accounts: why an account could not be opened, by its name.
     open_attempted: by account, set after the first attempt to open it. accounts: their status, by name.
     linked: the accounts that are read through monitoring accounts.
@@ -70,6 +74,7 @@ class Watcher:
     polled: asyncio.Event = field(default_factory=asyncio.Event)
     clients: ClientCache | None = None
     timings: PollingTimings = DEFAULT_TIMINGS
+    alerting: Callable[[], Ints] = no_slots
     cells: dict[CellKey, CellWatcher] = field(default_factory=dict, init=False)
     inaccessible_accounts: dict[str, Failure] = field(default_factory=dict, init=False)
     open_attempted: dict[str, asyncio.Event] = field(init=False)
@@ -77,6 +82,7 @@ class Watcher:
     complete: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     environment: AwsEnvironment = field(init=False)
     linked: LinkedAccounts = field(init=False)
+    planner: Planner = field(init=False)
     _owners: MetricOwners = field(init=False)
     _cell_starts: CellStarts = field(default_factory=CellStarts, init=False)
     _service_starts: RateLimiter = field(
@@ -92,6 +98,7 @@ class Watcher:
         self.environment = AwsEnvironment(
             self.clients or ClientCache(), rates=call_rates(self.registry.collectors)
         )
+        self.planner = Planner(self.fleet, self.config.intervals, self.alerting, self._budget())
         names = {
             account_name(account): account.id or ""
             for account in self.config.monitored_accounts(self.registry)
@@ -100,6 +107,12 @@ class Watcher:
         self.accounts = {
             name: AccountStatus(name=name, account=id_, access=RunStatus()) for name, id_ in names.items()
         }
+
+    def _budget(self) -> Budget | None:
+        if (budget := self.config.budget) is None:
+            return None
+        requested = self.aws_telemetry.metrics_by_account
+        return Budget(budget.dollars_per_month, budget.each_account, time.monotonic, lambda: requested)
 
     async def open_account(self, account: Account) -> list[CellWatcher]:
         """Open an account, and return its cells that are not excluded and not watched yet.
@@ -176,7 +189,9 @@ class Watcher:
         inventory = Inventory(cell, self.fleet, self.config, self.registry, quotas, account.name or "")
         inventory.discovered |= self.inherited.get(cell.key, {})
         shared_calls = partial(self.linked.shared_calls, cell.account)
-        reader = MetricReader(cell, self.fleet, self._owners, self.polled, shared_calls=shared_calls)
+        reader = MetricReader(
+            cell, self.fleet, self._owners, self.polled, shared_calls=shared_calls, planner=self.planner
+        )
         watched = CellWatcher(inventory, reader, collectors, self.telemetry, self.timings)
         watched.poll_phase = cell.region if self._may_share_calls(cell.account) else ""
         self.cells[cell.key] = watched

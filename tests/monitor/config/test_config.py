@@ -68,7 +68,7 @@ def test_nothing_given_is_the_default(text: str) -> None:
     config = read(text)
     assert config == Config()
     assert config.listen_address == ("127.0.0.1", 4070)
-    assert (config.interval, config.inventory_interval, config.judge_interval) == (300, 600, 15)
+    assert (config.interval, config.inventory_interval, config.judge_interval) == (60, 600, 15)
     assert config.band_for(ORDERS) == Band.model_validate({"low": 0.40, "high": 0.70, "near": 0.90})
     assert config.limit_override(ORDERS) is None
     assert not config.is_excluded(ORDERS)

@@ -26,7 +26,9 @@ def danger(usage: float = 10, edge: float = 70, rise: float = 0, **others: Any) 
         "alerting": False,
     } | others
     types = {"usage": np.float32, "edge": np.float32, "alerting": np.bool_}
-    columns = {name: np.array([value], types.get(name, np.int32)) for name, value in given.items()}
+    columns: dict[str, Any] = {
+        name: np.array([value], types.get(name, np.int32)) for name, value in given.items()
+    }
     return Danger(rises=(rise * HORIZONS)[None].astype(np.float32), **columns)
 
 
@@ -99,7 +101,9 @@ def test_rises_fade() -> None:
     st.lists(st.floats(0, 100, width=32), min_size=7, max_size=7),
     st.integers(0, LONG),
 )
-def test_a_higher_usage_or_rise_is_never_safe_for_longer(usage: float, rises: list[float], history: int) -> None:
+def test_a_higher_usage_or_rise_is_never_safe_for_longer(
+    usage: float, rises: list[float], history: int
+) -> None:
     ordered = np.sort(np.array(rises, np.float32))
     columns = np.array([usage, usage + 10, usage], np.float32), np.full(3, 70, np.float32)
     possible = np.stack([ordered, ordered, ordered + 10])

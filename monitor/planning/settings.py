@@ -1,0 +1,22 @@
+"""The settings of how often metrics are read, and of what that may cost."""
+
+from pydantic import Field
+
+from monitor.planning.cadence import Intervals
+from monitor.schema.types import ConfigModel, Number
+
+
+class BudgetConfig(ConfigModel):
+    """What CloudWatch may cost a month, at list prices."""
+
+    dollars_per_month: Number = Field(gt=0, description="US dollars that requested metrics may cost a month.")
+    each_account: bool = Field(
+        default=False, description="Whether every account has this budget. Default: all accounts together."
+    )
+
+
+def intervals_of(shortest: float, longest: float, throttled: float) -> Intervals:
+    """Return configured intervals, in seconds, as whole minutes; less than a minute is each poll."""
+    longest = max(shortest, longest)
+    throttled = min(max(shortest, throttled), longest)
+    return Intervals(*(int(seconds // 60) for seconds in (shortest, longest, throttled)))

@@ -1,0 +1,153 @@
+"""What a planner promises of a whole fleet, minute by minute."""
+
+import asyncio
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.cost.prices import DOLLARS_PER_METRIC
+from monitor.fleet.columns import Floats, Ints
+from monitor.planning.budget import MINUTES_PER_MONTH, Budget
+from monitor.planning.cadence import MAX_IDLE_INTERVAL, MAX_INTERVAL, Intervals
+from tests.monitor.fleet.fleets import ACCOUNT
+from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Simulation
+
+HOURS = 60
+
+
+def constant(*levels: float, minutes: int = 4 * HOURS) -> Floats:
+    """Series that always have the same utilization."""
+    return np.repeat(np.array(levels, np.float32)[:, None], HISTORY + minutes, axis=1)
+
+
+def run(simulation: Simulation, minutes: int) -> Simulation:
+    """Run a simulation."""
+    asyncio.run(simulation.run(minutes))
+    return simulation
+
+
+def test_a_quiet_series_is_read_seldom_and_one_above_its_band_every_minute() -> None:
+    fleet = run(Simulation(constant(0.1, 0.8)), 120)
+    quiet, above = fleet.reads[fleet.usage_rows]
+    assert quiet <= 120 / 5 + 1  # also the pulse of its namespace
+    assert above >= 119
+
+
+def test_throttled_demand_is_read_every_five_minutes_at_least() -> None:
+    fleet = run(Simulation(constant(0.1, 0.1, 0.1)), 120)
+    assert fleet.longest_gap[fleet.throttled_rows].tolist() == [5, 5, 5]
+
+
+def test_an_alert_has_a_series_read_every_minute() -> None:
+    fleet = run(Simulation(constant(0.1, 0.1), alerting=lambda: np.array([1], np.int32)), 60)
+    assert fleet.reads[fleet.usage_rows[1]] >= 59
+
+
+def test_a_jump_is_found_within_the_longest_interval() -> None:
+    for at in range(0, 30, 7):
+        usage = constant(*[0.01] * 5)
+        usage[:, HISTORY + 120 + at :] = 1.0
+        fleet = run(Simulation(usage), 120 + at)
+        while (fleet.known_through() < 120 + at).any():
+            run(fleet, 1)
+        assert fleet.minute <= 120 + at + 1 + DELAY + ADAPTIVE.longest
+
+
+def test_no_minute_is_lost_however_seldom_a_series_is_read() -> None:
+    fleet = run(Simulation(constant(0.1, 0.2, 0.3)), 100)
+    rings = fleet.fleet.rings
+    for row in fleet.usage_rows.tolist():
+        minutes, _ = rings.history(row)
+        assert (np.diff(minutes) == 1).all()
+        assert minutes.size >= HISTORY - ADAPTIVE.longest - DELAY - 1
+
+
+def test_an_idle_series_is_read_ever_more_rarely() -> None:
+    usage = constant(0.1, 0.1, minutes=12 * HOURS)
+    usage[0, HISTORY - 100 :] = np.nan
+    fleet = run(Simulation(usage), 12 * HOURS)
+    assert ADAPTIVE.longest < fleet.longest_gap[fleet.usage_rows[0]] <= MAX_IDLE_INTERVAL
+    assert fleet.reads[fleet.usage_rows[0]] < 20
+
+
+@pytest.mark.parametrize("interval", [1, 5])
+def test_equal_intervals_request_everything_at_every_poll(interval: int) -> None:
+    fleet = Simulation(constant(0.1, 0.8), Intervals(interval, interval, interval))
+    run(fleet, 30)
+    assert set(fleet.reads.tolist()) == {
+        30
+    }  # a poll takes place every `interval` minutes: here, every minute
+
+
+def budget_of(dollars: float, simulation: Simulation) -> Budget:
+    return Budget(dollars, False, lambda: simulation.minute * 60.0, lambda: {ACCOUNT: simulation.requested})
+
+
+@pytest.mark.parametrize("dollars", [0.3, 0.5, 2, 20])
+def test_a_budget_holds(dollars: float) -> None:
+    minutes = 6 * HOURS
+    random = np.random.default_rng(4)
+    usage = np.abs(random.normal(0.5, 0.2, (20, HISTORY + minutes))).astype(np.float32)
+    fleet = run(Simulation(usage, budget=lambda one: budget_of(dollars, one)), minutes)
+    share = minutes / MINUTES_PER_MONTH
+    assert fleet.requested * DOLLARS_PER_METRIC <= dollars * (share + 0.01) + DOLLARS_PER_METRIC
+
+
+def test_with_a_budget_those_in_danger_are_read_as_often_as_without() -> None:
+    fleet = run(Simulation(constant(*[0.1] * 30, 0.9), budget=lambda one: budget_of(1.5, one)), 240)
+    assert fleet.reads[fleet.usage_rows[-1]] >= 239
+    assert fleet.reads[fleet.usage_rows[0]] < 240 / ADAPTIVE.longest
+
+
+def test_no_metric_starves_in_a_day_with_faults() -> None:
+    random = np.random.default_rng(1)
+    walk = np.cumsum(random.normal(0, 0.01, (15, HISTORY + 24 * HOURS)), axis=1) + 0.3
+    usage = np.clip(walk, 0, 1.2).astype(np.float32)
+    usage[random.random(usage.shape) < 0.02] = np.nan
+
+    def fails(minute: int) -> bool:
+        return 300 <= minute < 310 or random.random() < 0.05
+
+    fleet = run(Simulation(usage, fails=fails), 24 * HOURS)
+    longest = fleet.longest_gap[fleet.usage_rows].max()
+    assert longest <= ADAPTIVE.longest + 12
+    assert (fleet.last_read >= fleet.now - ADAPTIVE.longest - 12).all()
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_the_same_samples_give_the_same_plan(seed: int) -> None:
+    usage = np.random.default_rng(seed).uniform(0, 1, (4, HISTORY + 40)).astype(np.float32)
+    first, second = (run(Simulation(usage), 40) for _ in range(2))
+    plans = [one.fleet.rings.cadence[: one.fleet.rings.size].tolist() for one in (first, second)]
+    assert plans[0] == plans[1]
+    assert first.requested == second.requested
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.02, 0.1, 0.3]))
+def test_no_crossing_is_found_later_than_the_planned_delay(seed: int, volatility: float) -> None:
+    random = np.random.default_rng(seed)
+    steps = np.cumsum(random.normal(0, volatility / 10, (4, HISTORY + 150)), axis=1)
+    fleet = Simulation(np.clip(0.4 + steps, 0, 2).astype(np.float32))
+    above, found = fleet.above(), np.zeros((4, 150), np.bool_)
+
+    async def check() -> None:
+        promised: Ints = np.full(4, ADAPTIVE.longest, np.int32)
+        for minute in range(150):
+            await fleet.step()
+            known = fleet.known_through()
+            for n in range(4):
+                found[n, : known[n] + 1] = True
+                unseen = np.flatnonzero(above[n, : minute + 1] & ~found[n, : minute + 1])
+                assert not unseen.size or minute - unseen[0] <= DELAY + 1 + promised[n]
+            promised = np.maximum(fleet.fleet.cadence[:4], 1)
+
+    asyncio.run(check())
+
+
+def test_the_slowest_cadence_is_an_hour_when_the_budget_is_too_small() -> None:
+    fleet = run(Simulation(constant(*[0.1] * 20), budget=lambda one: budget_of(0.001, one)), 10)
+    assert fleet.fleet.rings.cadence[fleet.usage_rows].tolist() == [MAX_INTERVAL] * 20
