@@ -358,7 +358,11 @@ class Aws(Protocol):
 
     @property
     def quota_services_in_use(self) -> Set[str]:
-        """The service codes of the quotas of those services that have series here."""
+        """The service codes of those services that have series here, and those that are asked for."""
+        ...
+
+    def reads_quotas_of(self, service_code: str) -> bool:
+        """Return whether the quotas of a service are read here: those of global ones are read once."""
         ...
 
     def has_own_limit(self, signal: str, resource: Resource) -> bool:
@@ -476,6 +480,8 @@ class Collector:
     reduced: returns the collector of some of its signals, without what only others need; None: it is not
         known what they need.
     declaration: that of a declared service, which tells what can be read of metrics alone.
+    reads_last: what it reads follows from what the other inventories of the cell find: its first one comes
+        after theirs. It decides itself what is due, also where it finds nothing.
     """
 
     service: str
@@ -490,6 +496,7 @@ class Collector:
     region: str = ""
     reduced: "Callable[[frozenset[str]], Collector] | None" = field(default=None, compare=False)
     declaration: "Declaration | None" = field(default=None, compare=False, repr=False)
+    reads_last: bool = False
 
     def of_signals(self, signals: Collection[str]) -> "Collector":
         """Return the collector of these signals alone, as far as it is known what they need."""

@@ -66,6 +66,31 @@ class Registry:
         signals = (signal for service in services for signal in self.services[service].signals.values())
         return {signal.quota for signal in signals if signal.quota}
 
+    def quota_services(self, services: Iterable[str]) -> set[str]:
+        """Return the service codes of the quotas of these services. Raises KeyError for an unknown one."""
+        names = [*services]
+        declared = (code for name in names for code in self.services[name].quota_services)
+        return {*declared, *(quota.service for quota in self.quotas(names))}
+
+    def quota_scope(self, service_code: str) -> ServiceScope:
+        """Return where the quotas of a service code are read: as global ones if all of its services are."""
+        return self._quota_scopes.get(service_code, ServiceScope.REGION)
+
+    @cached_property
+    def _quota_scopes(self) -> Mapping[str, ServiceScope]:
+        codes = {service: self.quota_services([service]) for service in self.service_names}
+        regional = {
+            code
+            for service, some in codes.items()
+            if self.scope_of(service) is ServiceScope.REGION
+            for code in some
+        }
+        return {
+            code: ServiceScope.REGION if code in regional else ServiceScope.GLOBAL
+            for some in codes.values()
+            for code in some
+        }
+
 
 def build_registry(collectors: Iterable[Collector], services: Iterable[Service]) -> Registry:
     """Return the registry of these services. Raises ValueError with all problems.

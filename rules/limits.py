@@ -306,12 +306,14 @@ class Service(_Model):
     family: of the services that have a dashboard in common.
     console: the path of a resource's page in AWS's console, with the fields {account}, {region}, {suffix}
     (the domain of the region's endpoints) and {parent} (the first id of the resource's path).
+    quota_services: service codes in Service Quotas, beside those that the quotas of the signals have.
     """
 
     service: NonEmpty
     title: NonEmpty
     family: ServiceFamily = ServiceFamily.OTHER
     console: NonEmpty | None = None
+    quota_services: tuple[NonEmpty, ...] = ()
     signals: Mapping[str, Signal]
 
     @model_validator(mode="before")

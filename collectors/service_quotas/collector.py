@@ -35,16 +35,27 @@ def count_groups() -> tuple[CountGroup, ...]:
 
 
 async def quotas(aws: Aws) -> AsyncIterator[Observed]:
-    """Yield the series of quotas in use; at first only of those that the budget of calls allows to read."""
-    known = aws.state(KnownQuotas)
+    """Yield the series of quotas in use; at first only of those that the budget of calls allows to read.
+
+    Raises an ExceptionGroup in the end: what could not be read costs nothing else.
+    """
+    known, errors = aws.state(KnownQuotas), list[Exception]()
     known.budget.refill(aws.now)
     reading = _Reading(aws, known, BudgetedCalls(aws, known.budget))
-    await reading.read_published()
-    await reading.read_service_codes()
-    await reading.read_lists()
-    await reading.count_resources()
+    for read in (
+        reading.read_published,
+        reading.read_service_codes,
+        reading.read_lists,
+        reading.count_resources,
+    ):
+        try:
+            await read()
+        except Exception as error:
+            errors.append(error)
     for observed in reading.series():
         yield observed
+    if errors:
+        raise ExceptionGroup("quotas", errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,9 @@ class _Reading:
 
     async def read_lists(self) -> None:
         """Read the quotas of service codes, those first of which resources were found."""
-        codes = dict.fromkeys((*sorted(self.aws.quota_services_in_use), *self.known.service_codes))
+        self.known.in_use = frozenset(self.aws.quota_services_in_use)
+        others = filter(self.aws.reads_quotas_of, self.known.service_codes)
+        codes = dict.fromkeys((*sorted(self.known.in_use), *others))
         due = self.known.budget.affordable(filter(self._is_due, codes))
         async for code, listed in self.aws.map(due, self._list, _service):
             self.known.lists[code] = listed
@@ -171,4 +184,5 @@ COLLECTOR = Collector(
     iam_actions=(*ACTIONS, "servicequotas:ListServices", "cloudwatch:ListMetrics"),
     call_rates=RATES,
     publication_delay=5,
+    reads_last=True,
 )

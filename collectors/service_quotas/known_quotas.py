@@ -54,11 +54,13 @@ class Counted:
 class KnownQuotas:
     """The quotas of a cell.
 
-    lists: by service code. published: the metrics of usage. counted: by the number of the group.
+    lists: by service code. in_use: the service codes in use, or asked for. published: the metrics of usage.
+    counted: by the number of the group.
     """
 
     budget: CallBudget = field(default_factory=CallBudget)
     lists: dict[str, tuple[ListedQuota, ...]] = field(default_factory=dict)
+    in_use: frozenset[str] = frozenset()
     service_codes: tuple[str, ...] = ()
     published: frozenset[MetricId] = frozenset()
     counted: dict[int, Counted] = field(default_factory=dict)

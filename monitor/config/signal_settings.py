@@ -1,15 +1,37 @@
 """Which signals are read: all of the tier core, and those of the tier detail that the configuration names."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from collectors.base import Collector
 from collectors.registry import Registry
-from monitor.schema.problems import Problem
+from collectors.service_quotas.count_file import read_counts
+from monitor.schema.problems import Problem, unexpected
 from monitor.schema.selector import Selector
-from monitor.schema.types import ConfigModel, SignalPattern
+from monitor.schema.types import ConfigModel, SignalPattern, Text, registry_of
 from rules.limits import Signal, Tier
+
+
+@cache
+def known_service_codes(registry: Registry) -> frozenset[str]:
+    """Return the service codes of the catalogue and of all counts. The first call takes long."""
+    counted = {quota.service for quota in read_counts()}
+    return frozenset(counted | registry.quota_services(registry.service_names))
+
+
+def _service_code_pattern(value: str, info: ValidationInfo) -> str:
+    registry = registry_of(info)
+    if registry and not any(fnmatchcase(code, value) for code in known_service_codes(registry)):
+        names = sorted(known_service_codes(registry))
+        raise unexpected("a service code of Service Quotas, such as glue", value, names)
+    return value
+
+
+ServiceCodePattern = Annotated[Text, AfterValidator(_service_code_pattern)]
 
 
 class SignalSettings(ConfigModel):
@@ -20,6 +42,18 @@ class SignalSettings(ConfigModel):
         default=(),
         description="Signals of the tier detail to read: names or patterns, such as ebs.volume_* or ec2.*.",
     )
+    quotas: tuple[ServiceCodePattern, ...] = Field(
+        default=(),
+        description="Service codes of Service Quotas, names or patterns, whose quotas are listed and counted "
+        "even where nothing shows that the service is in use, such as glue or workspaces*.",
+    )
+
+    def quota_services(self, registry: Registry) -> Set[str]:
+        """Return the service codes whose quotas are read even where the service is not in use."""
+        if not self.quotas:
+            return frozenset()
+        known = known_service_codes(registry)
+        return {code for code in known if any(fnmatchcase(code, pattern) for pattern in self.quotas)}
 
     def includes(self, signal: Signal) -> bool:
         """Return whether a signal is read."""

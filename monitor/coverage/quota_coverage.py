@@ -106,9 +106,9 @@ class CellCoverage:
     off: Container[str]
 
     def quotas(self) -> Iterator[QuotaCoverage]:
-        """Yield the quotas of the service codes of which there are series, by service code and code."""
+        """Yield the quotas of the service codes in use, by service code and code."""
         signals, failures = _signals_by_quota(self.registry), self._count_failures()
-        in_use = {quota.service for quota in self.series}
+        in_use = self.known.in_use | {quota.service for quota in self.series}
         for service_code in sorted(self.known.lists.keys() & in_use):
             for listed in sorted(self.known.lists[service_code], key=lambda one: one.quota.code):
                 declared = signals.get(listed.quota, [])

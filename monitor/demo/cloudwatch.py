@@ -50,7 +50,8 @@ class DemoCloudWatch:
         matching = [
             metric
             for metric in self.metrics.values()
-            if (metric.namespace, metric.name) == (params["Namespace"], params["MetricName"])
+            if metric.namespace == params["Namespace"]
+            and metric.name == params.get("MetricName", metric.name)
             and all(has_dimension(metric.dimensions, name, value) for name, value in filters)
         ]
         return {"Metrics": [metric_description(metric) for metric in matching]}

@@ -1,8 +1,9 @@
-"""The HTTP server of the simulated AWS: it answers simulated operations, and moto answers all others."""
+"""The HTTP server of the simulated AWS: it answers simulated operations, and moto others that it knows."""
 
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 
 import orjson
 from moto.core.request import Request as MotoRequest
@@ -61,7 +62,17 @@ class DemoAws:
                 return call.respond(access_denied(call), 403)
             if call.name in METRIC_OPERATIONS or call.name in self.operations:
                 return self.simulate(call, region, body)
-        return self.forward_to_moto(MotoRequest.from_primitives(method, url, headers, body))
+        forwarded = MotoRequest.from_primitives(method, url, headers, body)
+        if call is None:
+            return self.forward_to_moto(forwarded)
+        try:
+            response = self.forward_to_moto(forwarded)
+        except NotImplementedError:
+            return call.respond(access_denied(call), 403)
+        is_unknown = response.status_code == HTTPStatus.NOT_FOUND and response.headers[
+            "content-type"
+        ].startswith("text/html")
+        return call.respond(access_denied(call), 403) if is_unknown else response
 
     def simulate(self, call: Call, region: DemoRegion, body: bytes) -> Response:
         """Return the response of an operation that the demo simulates."""

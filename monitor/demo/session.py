@@ -27,7 +27,7 @@ START_TIMEOUT = 30.0  # seconds until the simulated AWS is ready
 STOP_TIMEOUT = 1.0  # seconds until it is killed
 MAX_ROWS = 12  # in the printed table
 # Services that the demo simulates in `monitor/demo/services/`; of all others it has stories, or nothing.
-SIMULATED_SERVICES = ("apigateway", "autoscaling", "kinesis", "lambda", "s3", "sqs")
+SIMULATED_SERVICES = ("apigateway", "autoscaling", "kinesis", "lambda", "quotas", "s3", "sqs")
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "demo",

@@ -43,6 +43,10 @@ class StoryAws:
         """Return true: the demo excludes nothing."""
         return True
 
+    def reads_quotas_of(self, service_code: str) -> bool:
+        """Return true: a file tells of no region for global services."""
+        return True
+
     def in_home_region(self) -> "StoryAws":
         """Return itself: the answers of a file are those of one region."""
         return self

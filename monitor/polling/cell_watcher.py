@@ -44,6 +44,8 @@ class CellWatcher:
         self._collectors = tuple(collectors)
         self.services = {collector.service for collector in self._collectors}
         self._not_inventoried = {*self.services, TAGS}
+        self._others_inventoried = asyncio.Event()  # all but those that read last
+        self._mark_others_inventoried()
         self.poll_status, self.poll_phase = RunStatus(), ""
         self.inventoried_once, self.polled_once = asyncio.Event(), asyncio.Event()
         self._has_new_services, self._tags_read, self._is_first_poll = asyncio.Event(), asyncio.Event(), True
@@ -69,6 +71,8 @@ class CellWatcher:
     async def _inventory_service(self, collector: Collector) -> None:
         try:
             async with self._inventory_locks[collector.service]:
+                if collector.reads_last:
+                    await self._wait_for_others()
                 status = await self.inventory.run(collector)
             is_unused = not (self.inventory.found[collector.service] or status.failures)
             self._unused[collector.service].record(is_unused, asyncio.get_running_loop().time())
@@ -76,18 +80,29 @@ class CellWatcher:
         finally:
             self._mark_inventoried(collector.service)
 
+    async def _wait_for_others(self) -> None:
+        """Wait for the first inventories of all services that do not read last, up to a time-out."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timings.last_timeout):
+                await self._others_inventoried.wait()
+
     async def _inventory_on_schedule(self, collector: Collector, interval: float) -> None:
         """Run the inventory of a service, unless nothing was found and it is too early to look again."""
         now = asyncio.get_running_loop().time()
-        if self._unused[collector.service].is_due(now, interval):
+        if collector.reads_last or self._unused[collector.service].is_due(now, interval):
             await self._inventory_service(collector)
 
     def _mark_inventoried(self, service: str) -> None:
         if service in self._not_inventoried:
             self._not_inventoried.discard(service)
             self._has_new_services.set()
+            self._mark_others_inventoried()
         if not self._not_inventoried:
             self.inventoried_once.set()
+
+    def _mark_others_inventoried(self) -> None:
+        if all(one.reads_last or one.service not in self._not_inventoried for one in self._collectors):
+            self._others_inventoried.set()
 
     def status(self) -> CellStatus:
         """A copy of the present status."""

@@ -98,6 +98,7 @@ class Inventory:
     statuses: dict[str, RunStatus] = field(default_factory=dict, init=False)
     discovered: dict[Key, tuple[str, str]] = field(default_factory=dict, init=False)
     found: Counter[str] = field(default_factory=Counter, init=False)
+    _in_use: set[str] = field(default_factory=set, init=False)  # services of which the last one found series
 
     def __post_init__(self) -> None:
         self._tags = TagLabels(self.cell, self.config.tag_labels)
@@ -120,6 +121,7 @@ class Inventory:
         for result in await asyncio.gather(*scans):
             await self._drop_missing(result)
             failures += result.failures
+        (self._in_use.add if self.found[collector.service] else self._in_use.discard)(collector.service)
         now, (new, standing) = time.time(), self._quota_failures(collector.service, quotas)
         status.end(failures + new, now, standing)
         if not status.failures:
@@ -165,6 +167,7 @@ class Inventory:
             has_own_limit=partial(self._has_own_limit, collector.service),
             declared_quotas=self._declared_quotas,
             quota_services_in_use=self._quota_services_in_use(),
+            reads_quotas_of=self._reads_quotas_of,
             use=use,
         )
         source = collector.service, function.__name__
@@ -188,9 +191,14 @@ class Inventory:
         return result
 
     def _quota_services_in_use(self) -> Set[str]:
-        """The service codes of the quotas of those services of which the last inventory found series."""
-        in_use = (service for service, number in self.found.items() if number)
-        return {quota.service for quota in self.registry.quotas(in_use)}
+        """The service codes of which the last inventories found series, and those that are asked for."""
+        in_use = (service for service, number in self.found.items() if number or service in self._in_use)
+        found = self.registry.quota_services(in_use)
+        asked_for = self.config.signals.quota_services(self.registry)
+        return {*filter(self._reads_quotas_of, (*found, *asked_for))}
+
+    def _reads_quotas_of(self, service_code: str) -> bool:
+        return self.registry.quota_scope(service_code) is self.cell.scope
 
     def _includes(self, service: str, signal: str, resource: Resource) -> bool:
         key = Key(*self.cell.key, service, signal, resource.utf8_safe)

@@ -22,6 +22,7 @@ class PollingTimings:
     open_retry_interval: float = 60.0
     confirmation_delay: float = 60.0
     tags_timeout: float = 10.0
+    last_timeout: float = 600.0
     first_polls_interval: float = 10.0
     quota_interval: float = QUOTA_INTERVAL
     quota_retry_interval: float = 600.0

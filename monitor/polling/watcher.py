@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from collectors.base import Collector
+from collectors.base import Collector, ServiceScope
 from collectors.registry import Registry
 from monitor.aws.account import Account, account_name
 from monitor.aws.cell import Cell
@@ -50,6 +50,12 @@ DUPLICATE_ENTRY = Failure(
 def _is_offered(collector: Collector, cell: Cell) -> bool:
     """Return false for a service whose only region is in another partition than the cell."""
     return not collector.region or partition_of(collector.region) == partition_of(cell.region)
+
+
+def _of_scope(collectors: Sequence[Collector], scope: ServiceScope) -> list[Collector]:
+    """The collectors of a scope, and those that read last where there are others of the scope."""
+    others = [one for one in collectors if one.scope is scope and not one.reads_last]
+    return [one for one in collectors if one in others or (one.reads_last and (others or one.scope is scope))]
 
 
 @dataclass
@@ -162,7 +168,7 @@ class Watcher:
         }
         read = {signal.service for signal in self.registry.signals if self.config.signals.includes(signal)}
         reduced = (self._reduced[one.service] for one in self.registry.collectors_of(services & read))
-        return [one for one in reduced if one.scope is cell.scope and _is_offered(one, cell)]
+        return _of_scope([one for one in reduced if _is_offered(one, cell)], cell.scope)
 
     def _record_access(self, name: str, cells: Sequence[Cell]) -> None:
         """Record how an attempt to open an account ended."""

@@ -25,6 +25,19 @@ QUOTAS = (
     DemoQuota("apigateway", "L-E1465507", "WebSocket new connections burst rate", 500, adjustable=False),
     DemoQuota("apigateway", "L-FD0EB744", "WebSocket message payload size", 131072, adjustable=False),
     DemoQuota("apigateway", "L-A6CCE716", "Connection duration for WebSocket API", 7200, adjustable=False),
+    DemoQuota("apigateway", "L-1D180A63", "API keys", 10000, adjustable=False),
+    DemoQuota("apigateway", "L-E8693075", "Usage plans", 300),
+    DemoQuota("apigateway", "L-985EB478", "Usage plans per API key", 10),
+    DemoQuota("apigateway", "L-379E48B0", "Stages per API", 10),
+    DemoQuota("apigateway", "L-A93447B8", "Custom Domain Names", 120),
+    DemoQuota("apigateway", "L-824C9E42", "Client certificates", 60),
+    DemoQuota("apigateway", "L-A4C7274F", "VPC links", 20),
+    DemoQuota("apigateway", "L-608BDCD4", "VPC links(V2)", 10),
+    DemoQuota("apigateway", "L-01C8A9E0", "Resources/Routes per REST/WebSocket API", 300),
+    DemoQuota("apigateway", "L-65B5C802", "Routes per HTTP API", 300),
+    DemoQuota("apigateway", "L-B97207D0", "Edge-optimized APIs", 120, adjustable=False),
+    DemoQuota("elasticloadbalancing", "L-E9E9831D", "Classic Load Balancers per Region", 20),
+    DemoQuota("elasticloadbalancing", "L-1A491844", "Listeners per Classic Load Balancer", 100),
     DemoQuota("lambda", "L-B99A9384", "Concurrent executions", 1000, usage=LAMBDA_USAGE),
     DemoQuota("lambda", "L-A1AFA3CF", "Concurrency scaling rate", 1000, adjustable=False),
     DemoQuota("lambda", "L-2ACBD22F", "Function and layer storage", 322122547200),
@@ -115,6 +128,12 @@ def list_defaults(region: DemoRegion, params: Params, _: float) -> Mapping[str, 
     return {"Quotas": [default_quota(region, quota) for quota in of_service(region, params)]}
 
 
+def list_services(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer ListServices: the services of which there are quotas."""
+    codes = sorted({quota.service for quota in quotas_of(region).values()})
+    return {"Services": [{"ServiceCode": code, "ServiceName": code} for code in codes]}
+
+
 def list_requests(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
     """Answer ListRequestedServiceQuotaChangeHistory; support cases are open for all requests here."""
     is_asked_for = params.get("Status", REQUEST_STATUS) == REQUEST_STATUS
@@ -143,6 +162,7 @@ SERVICE = DemoService(
         "GetServiceQuota": get_service_quota,
         "GetAWSDefaultServiceQuota": get_default,
         "ListServiceQuotas": list_applied,
+        "ListServices": list_services,
         "ListAWSDefaultServiceQuotas": list_defaults,
         "ListRequestedServiceQuotaChangeHistory": list_requests,
     },

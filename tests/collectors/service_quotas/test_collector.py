@@ -256,3 +256,19 @@ async def test_a_quota_with_a_metric_of_its_usage_is_not_counted_too() -> None:
         list_certificate_authorities={"CertificateAuthorities": [{}]},
     )
     assert [*await account.scan()] == [f"resources {AUTHORITIES}"]
+
+
+async def test_a_list_that_is_denied_costs_nothing_but_itself() -> None:
+    level = usage("A", "ResourceCount")
+    account = Account(
+        ["kinesis"],
+        list_metrics=published(level),
+        list_services=denied("ListServices"),
+        list_service_quotas=lists_of(kinesis=[quota("L-00000001", 10, UsageMetric=level)]),
+    )
+    found = list[Observed]()
+    with pytest.raises(ExceptionGroup) as raised:
+        async for one in quotas(Scan(account.aws.cell, quota_services_in_use=frozenset({"kinesis"}))):
+            found.append(one)
+    assert [one.signal for one in found] == ["resources"]
+    assert [str(error) for error in raised.value.exceptions] == [str(denied("ListServices"))]

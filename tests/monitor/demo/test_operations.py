@@ -58,6 +58,7 @@ OPERATIONS = (
     ),
     Asked("service-quotas", "ListServiceQuotas", {"ServiceCode": "autoscaling"}, "L-CDE20ADC"),
     Asked("service-quotas", "ListAWSDefaultServiceQuotas", {"ServiceCode": "apigateway"}, "L-CDF5615A"),
+    Asked("service-quotas", "ListServices", shows="elasticloadbalancing"),
     Asked("service-quotas", "ListRequestedServiceQuotaChangeHistory", {"Status": "CASE_OPENED"}, "[]"),
     Asked("apigateway", "GetAccount", shows="'rateLimit': 10000.0"),
     Asked("apigateway", "GetRestApis", shows="storefront"),
@@ -77,6 +78,7 @@ OPERATIONS = (
         },
         "/products",
     ),
+    Asked("cloudwatch", "ListMetrics", {"Namespace": "AWS/Kinesis"}, "clickstream"),
     Asked("apigatewayv2", "GetApis", shows="WEBSOCKET"),
     Asked("apigatewayv2", "GetStages", {"ApiId": "<mobile>"}, "'ThrottlingRateLimit': 2000.0"),
     Asked("apigatewayv2", "GetRoutes", {"ApiId": "<mobile>"}, "POST /orders"),
@@ -128,6 +130,16 @@ async def test_it_answers_as_the_model_of_aws_says(aws: Clients, asked: Asked) -
     del answer["ResponseMetadata"]
     validate_parameters(answer, model.output_shape)
     assert asked.shows in str(answer)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"), [("apigateway", "GetClientCertificates"), ("sqs", "ListMessageMoveTasks")]
+)
+async def test_what_nothing_answers_is_denied(aws: Clients, service: str, operation: str) -> None:
+    params = {"SourceArn": "arn:aws:sqs:eu-west-1:123456789012:a"} if service == "sqs" else {}
+    async with aws(service) as client:
+        with pytest.raises(ClientError, match="not authorized to perform"):
+            await getattr(client, xform_name(operation))(**params)
 
 
 @pytest.mark.parametrize("asked", OPERATIONS[1:], ids=str)

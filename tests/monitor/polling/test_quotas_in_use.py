@@ -1,0 +1,126 @@
+"""The quotas of which services are read in a cell, and when."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from collectors.base import ACCOUNT, Aws, Collector, Observed, ServiceScope
+from monitor.config.config import Config
+from monitor.config.signal_settings import SignalSettings
+from monitor.fleet.fleet import Fleet
+from monitor.polling.cell_watcher import CellWatcher
+from monitor.polling.inventory import Inventory
+from monitor.polling.quota_book import QuotaBook
+from monitor.polling.reader import MetricReader
+from monitor.polling.timings import PollingTimings
+from tests.fake_aws import FakeAws
+from tests.quick_loop import run
+from tests.registries import OWNERS, REGISTRY
+from tests.telemetries import Telemetries
+
+BY_SERVICE = {collector.service: collector for collector in REGISTRY.collectors}
+
+
+class World:
+    """A cell in which services have one series each, and a service that reads last notes what it is told.
+
+    delays: seconds that the inventories of services take. told: the service codes in use, of each inventory.
+    """
+
+    def __init__(self, config: Config | None = None, scope: ServiceScope = ServiceScope.REGION) -> None:
+        self.delays: dict[str, float] = {}
+        self.told: list[set[str]] = []
+        self.aws = FakeAws(list_service_quotas={"Quotas": []}, list_aws_default_service_quotas={"Quotas": []})
+        cell = replace(self.aws.cell, scope=scope)
+        self.inventory = Inventory(cell, Fleet(), config or Config(), REGISTRY, QuotaBook(cell, []))
+
+    def collector(self, service: str) -> Collector:
+        signal = next(iter(REGISTRY.services[service].signals))
+
+        async def scan(aws: Aws) -> AsyncIterator[Observed]:
+            await asyncio.sleep(self.delays.get(service, 0.0))
+            yield Observed(signal=signal, resource=ACCOUNT, usage=1.0, limit=10.0)
+
+        return replace(BY_SERVICE[service], scans=(scan,), metrics=(), reduced=None)
+
+    @property
+    def last(self) -> Collector:
+        async def scan(aws: Aws) -> AsyncIterator[Observed]:
+            self.told.append({*aws.quota_services_in_use})
+            for observed in list[Observed]():
+                yield observed
+
+        return replace(BY_SERVICE["quotas"], scans=(scan,))
+
+    async def watch(self, *collectors: Collector, seconds: float, **timings: Any) -> None:
+        reader = MetricReader(self.inventory.cell, self.inventory.fleet, OWNERS)
+        telemetry = Telemetries().process
+        watcher = CellWatcher(self.inventory, reader, collectors, telemetry, PollingTimings(**timings))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await watcher.run(Config())
+
+
+def test_the_first_inventory_of_quotas_follows_those_of_all_other_services() -> None:
+    world = World()
+    world.delays = {"sqs": 45.0, "kinesis": 5.0}
+    sqs, kinesis = world.collector("sqs"), world.collector("kinesis")
+    run(world.watch(world.last, sqs, kinesis, seconds=60))
+    assert world.told == [{"sqs", "kinesis"}]
+
+
+def test_a_service_that_does_not_answer_does_not_hold_it_up_for_ever() -> None:
+    world = World()
+    world.delays = {"sqs": 1e6}
+    run(world.watch(world.last, world.collector("sqs"), seconds=100, last_timeout=60.0))
+    assert world.told == [set()]
+
+
+def test_it_is_run_at_each_interval_also_where_it_finds_nothing() -> None:
+    world = World()
+    run(world.watch(world.last, seconds=3590))
+    assert len(world.told) in (6, 7)
+
+
+def test_a_service_stays_in_use_while_its_next_inventory_runs() -> None:
+    world = World()
+    world.delays = {"sqs": 30.0}
+    run(world.watch(world.last, world.collector("sqs"), seconds=3590))
+    assert len(world.told) in (6, 7)
+    assert [*filter(lambda codes: codes != {"sqs"}, world.told)] == []
+
+
+async def told(world: World, *collectors: Collector) -> set[str]:
+    for one in (*collectors, world.last):
+        await world.inventory.run(one)
+    return world.told[-1]
+
+
+async def test_a_service_names_the_codes_of_its_quotas() -> None:
+    world = World()
+    assert await told(world, world.collector("s3")) == {"s3"}
+
+
+async def test_what_the_configuration_asks_for_is_read_as_what_is_in_use() -> None:
+    asked_for = Config(signals=SignalSettings(quotas=("glue", "app*")))
+    found = await told(World(asked_for))
+    assert {"glue", "appflow", "appconfig"} <= found
+    assert "sqs" not in found
+
+
+@pytest.mark.parametrize(
+    ("scope", "codes"), [(ServiceScope.GLOBAL, {"iam"}), (ServiceScope.REGION, {"glue"})]
+)
+async def test_quotas_of_global_services_are_read_once(scope: ServiceScope, codes: set[str]) -> None:
+    world = World(Config(signals=SignalSettings(quotas=("glue", "iam"))), scope)
+    assert await told(world) == codes
+
+
+def test_a_code_of_regional_services_too_is_none_of_global_services_alone() -> None:
+    assert REGISTRY.quota_scope("lambda") is ServiceScope.REGION
+    assert REGISTRY.quota_scope("cloudfront") is ServiceScope.GLOBAL
+    assert REGISTRY.quota_scope("glue") is ServiceScope.REGION
