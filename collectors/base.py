@@ -6,10 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from botocore.exceptions import ClientError, EndpointConnectionError
-
 from collectors.resource import ACCOUNT, Resource, TypedPath
-from monitor.lib.errors import HeadroomError
 from rules.limits import LimitSource, Quota
 from rules.units import COUNT, Unit
 
@@ -26,7 +23,6 @@ __all__ = [
     "Observed",
     "Op",
     "Resource",
-    "ResourceNotFoundError",
     "ScanFunction",
     "ServiceScope",
     "Term",
@@ -439,14 +435,6 @@ class Aws(Protocol):
         scan yields, before or after, are dropped.
         """
         ...
-
-
-class ServiceNotOfferedError(HeadroomError, EndpointConnectionError):
-    """AWS does not offer a service in a region: its endpoint has no address."""
-
-
-class ResourceNotFoundError(HeadroomError, ClientError):
-    """The resource that a call names does not exist."""
 
 
 ScanFunction = Callable[[Aws], AsyncIterator[Observed]]

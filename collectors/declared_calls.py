@@ -9,9 +9,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from collectors.base import Aws, ResourceNotFoundError
+from collectors.base import Aws
 from collectors.declaration import CallDeclaration, ListDeclaration, batch_parameter, placeholders
 from collectors.declared_resources import NodeScope
+from collectors.errors import ResourceNotFoundError
 from collectors.expression import ExpressionError
 
 Facts = dict[str, Any]

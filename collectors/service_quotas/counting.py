@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from collectors.base import ResourceNotFoundError
+from collectors.errors import ResourceNotFoundError
 from collectors.expression import ExpressionError
 from collectors.service_quotas.call_budget import BudgetedCalls
 from collectors.service_quotas.count_file import CountCall, CountDeclaration, CountOf

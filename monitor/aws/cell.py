@@ -12,7 +12,8 @@ from botocore import xform_name
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from collectors.base import GLOBAL_REGION, ResourceNotFoundError, ServiceNotOfferedError, ServiceScope
+from collectors.base import GLOBAL_REGION, ServiceScope
+from collectors.errors import ResourceNotFoundError, ServiceNotOfferedError
 from monitor.aws import pagination
 from monitor.aws.clients import CLIENT_CONFIG, ClientCache, sign_with
 from monitor.aws.clock import AwsClock, date_header

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from botocore.exceptions import ClientError
 
-from collectors.base import ResourceNotFoundError
+from collectors.errors import ResourceNotFoundError
 
 # Codes that the models of the operations in use do not name. SQS also returns the code of its former
 # protocol, in the header x-amzn-query-error.

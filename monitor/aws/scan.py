@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from collectors.base import Resource, ResourceNotFoundError
+from collectors.base import Resource
+from collectors.errors import ResourceNotFoundError
 from collectors.resource import TypedPath
 from monitor.aws.cell import Cell
 from monitor.aws.failure import (

@@ -8,7 +8,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from collectors.base import Collector, Observed, Resource, ScanFunction, ServiceNotOfferedError, ServiceScope
+from collectors.base import Collector, Observed, Resource, ScanFunction, ServiceScope
+from collectors.errors import ServiceNotOfferedError
 from collectors.quotas import QuotaRequest
 from collectors.registry import Registry
 from collectors.resource import ResourcePath, TypedPath

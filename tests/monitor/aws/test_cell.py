@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, PaginationError, ReadTimeoutError
 
-from collectors.base import ServiceNotOfferedError
+from collectors.errors import ServiceNotOfferedError
 from monitor.aws.cell import DEFAULT_RATE, MAX_ATTEMPTS, Cell
 from monitor.aws.clients import ClientCache
 from monitor.aws.failure import CALL_TIMEOUT, Failure, error_code, error_message, failure_from

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.parsers import create_parser
 
-from collectors.base import ResourceNotFoundError
+from collectors.errors import ResourceNotFoundError
 from monitor.aws.not_found import not_found_error
 from tests.fake_aws import SERVICE_MODELS, denied
 from tests.kinesis_answers import stream_summary

@@ -5,17 +5,8 @@ from typing import Any
 
 import pytest
 
-from collectors.base import (
-    ACCOUNT,
-    Aws,
-    Metric,
-    Observed,
-    Resource,
-    ResourceNotFoundError,
-    ScanFunction,
-    ServiceNotOfferedError,
-    total,
-)
+from collectors.base import ACCOUNT, Aws, Metric, Observed, Resource, ScanFunction, total
+from collectors.errors import ResourceNotFoundError, ServiceNotOfferedError
 from collectors.kinesis import MIB
 from collectors.quotas import QuotaRequest
 from collectors.registry import build_registry
