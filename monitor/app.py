@@ -198,6 +198,7 @@ class App:
             reload=self.reload,
             alerting=self.alerting,
             coverage=self.coverage,
+            poll_interval=lambda: self.config.interval,
             stopping=self._stopping,
         )
         web = create_app(state)

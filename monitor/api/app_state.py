@@ -34,7 +34,8 @@ class AppState:
     """The state and the functions that the routes of API and pages share.
 
     monitor_status: returns the current status. reload: reads the configuration again; raises ConfigError if
-    it is invalid. coverage: returns what the coverage of quotas is told from.
+    it is invalid. coverage: returns what the coverage of quotas is told from. poll_interval: returns the
+    shortest interval between two requests for a metric, in seconds.
     stopping: is set when the server must stop.
     """
 
@@ -47,6 +48,7 @@ class AppState:
     reload: Callable[[], Awaitable[None]]
     alerting: Alerting
     coverage: Callable[[], Coverage]
+    poll_interval: Callable[[], float]
     form_tokens: FormTokenStore = field(default_factory=ProcessFormTokenStore)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     event_timing: EventTiming = field(default_factory=EventTiming)

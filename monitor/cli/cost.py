@@ -1,14 +1,22 @@
 """The command `headroom cost`."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import typer
+from pydantic import ValidationError
 
 from monitor.cli.config_file import ConfigFile, load_config_or_exit, load_registry_or_exit
 from monitor.cli.exit_codes import FAILED, INCOMPLETE
 from monitor.cli.interruptible import run_interruptible
 from monitor.cli.scan import progress_bar
-from monitor.report.cost_estimate import FORMATS, estimate_cost
+from monitor.config.config import Config
+from monitor.report.cost_estimate import FORMATS, Reading, estimate_cost
+from monitor.schema.problems import problem_lines, problems_from_pydantic
+from rules.problem_text import suggestion
+
+INTERVALS = ("interval", "max_interval", "throttled_interval")
 
 app = typer.Typer(add_completion=False)
 
@@ -17,19 +25,45 @@ app = typer.Typer(add_completion=False)
 def cost(
     config: ConfigFile = None,
     format: Annotated[Literal["table", "json"], typer.Option(help="Output format.")] = "table",
+    what_if: Annotated[
+        str,
+        typer.Option(
+            help="Also estimate other intervals, streamed services: max_interval=60m,stream=kinesis."
+        ),
+    ] = "",
 ) -> None:
     """Estimate what CloudWatch costs a month by service, and what the signals that are off would add.
 
-    Lists the resources and requests no metric, so that the estimate itself costs nothing. Prices are the list
-    prices of us-east-1; metrics that a stream delivers cost what the page for the cost of a running Headroom
-    shows. Exits with 3 when some reads failed, and with 2 when nothing could be read.
+    Lists the resources and requests no metric, so that the estimate itself costs nothing. It holds while
+    all is far from its limits; what comes near them is requested more often, every minute at most. Prices are
+    the list prices of us-east-1, without Firehose. Exits with 3 when some reads failed, and with 2 when
+    nothing could be read.
     """
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
+    other_way = _parse_what_if(what_if, settings, registry.service_names) if what_if else None
     with progress_bar() as report_progress:
-        estimate = run_interruptible(estimate_cost(settings, registry, report_progress))
+        estimate = run_interruptible(estimate_cost(settings, registry, report_progress, other_way))
     typer.echo(FORMATS[format](estimate))
     for failure in estimate.failures if format == "table" else ():
         typer.echo(failure, err=True)
     if estimate.failures:
         raise typer.Exit(INCOMPLETE if estimate.services else FAILED)
+
+
+def _parse_what_if(text: str, config: Config, services: Collection[str]) -> Reading:
+    """Return the way of reading that `--what-if` describes. Raises typer.BadParameter."""
+    pairs = [pair.strip().partition("=")[::2] for pair in text.split(",")]
+    streamed = frozenset(value for name, value in pairs if name == "stream")
+    if unknown := sorted(streamed - {*services}):
+        raise typer.BadParameter(f"unknown service {unknown[0]}{suggestion(unknown[0], services)}")
+    given = {name: float(value) if value.isdecimal() else value for name, value in pairs if name != "stream"}
+    if unknown := sorted(given.keys() - {*INTERVALS}):
+        raise typer.BadParameter(f"unknown key {unknown[0]}{suggestion(unknown[0], ('stream', *INTERVALS))}")
+    try:
+        other = Config.model_validate({name: getattr(config, name) for name in INTERVALS} | given)
+    except ValidationError as error:
+        raise typer.BadParameter(
+            "; ".join(problem_lines("", problems_from_pydantic(error, Config)))
+        ) from None
+    return replace(Reading.of(other), streamed=streamed)

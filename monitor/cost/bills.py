@@ -1,7 +1,7 @@
 """The cost of monitoring, by service and by cell: measured so far, and projected for a month."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +18,14 @@ ServiceNumbers = npt.NDArray[np.int64]  # indices of `MetricUse.services`
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectedCost:
-    """The numbers of metrics polled and streamed now, and their cost in a month in US dollars."""
+    """The numbers of metrics polled and streamed now, and their cost in a month in US dollars.
+
+    monthly_requests: how often metrics are requested in a month, all together.
+    """
 
     polled_metrics: int = 0
     streamed_metrics: int = 0
+    monthly_requests: float = 0.0
     monthly_dollars: float = 0.0
 
 
@@ -45,8 +49,16 @@ def project(polled: Counter[float], streamed: int) -> ProjectedCost:
     return ProjectedCost(
         polled_metrics=polled.total(),
         streamed_metrics=streamed,
+        monthly_requests=requests,
         monthly_dollars=requests * DOLLARS_PER_METRIC + updates * DOLLARS_PER_UPDATE,
     )
+
+
+def mean_interval(costs: Iterable[ProjectedCost]) -> float:
+    """Return the mean seconds between two requests for a metric that is polled; 0 if none is."""
+    polled = [(one.polled_metrics, one.monthly_requests) for one in costs]
+    metrics, requests = (sum(column) for column in zip((0, 0.0), *polled, strict=True))
+    return metrics * SECONDS_PER_MONTH / requests if requests else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +67,15 @@ class MetricUse:
 
     cells: the rows that are polled or streamed, by cell. services: their names. blocks: for the series of
     each block of formulas, the index of the service and the rows, [term, position]. streamed: by row, true if
-    it is streamed. period: by row, that of the metric, in minutes. payers: the cells that are charged for
-    what others have, by those.
+    it is streamed. cadence: by row, the planned minutes between two requests, a period at least. payers: the
+    cells that are charged for what others have, by those.
     """
 
     cells: Mapping[CellKey, Ints]
     services: Sequence[str]
     blocks: Sequence[tuple[ServiceNumbers, Ints]]
     streamed: Flags
-    period: Ints
+    cadence: Ints
     payers: Mapping[CellKey, CellKey]
 
     @classmethod
@@ -78,8 +90,9 @@ class MetricUse:
             for block in formulas
         ]
         requested = {cell: np.fromiter(fleet.metrics(cell).values(), np.int32) for cell in cells}
-        streamed, period = fleet.rings.is_streamed(rows, minute), fleet.rings.period[rows].copy()
-        return cls(requested, services, blocks, streamed, period, dict(fleet.payers))
+        streamed = fleet.rings.is_streamed(rows, minute)
+        cadence = np.maximum(fleet.rings.cadence[rows], fleet.rings.period[rows])
+        return cls(requested, services, blocks, streamed, cadence, dict(fleet.payers))
 
 
 def bills(
@@ -87,7 +100,8 @@ def bills(
 ) -> tuple[Sequence[Bill], Sequence[Bill]]:
     """The bills by service and by cell, each with the highest first.
 
-    measured: by account, region and service. interval: seconds between two polls. A metric that several
+    measured: by account, region and service. interval: the shortest one between two
+    requests for a metric, in seconds. A metric that several
     services read counts in the projection of each service, but only once in the projection of its cell. Call
     it in a thread, as it may take long.
     """
@@ -124,10 +138,10 @@ def _project_cells(use: MetricUse, interval: float) -> Mapping[LabelValues, Proj
 
 def _project_rows(use: MetricUse, rows: Ints, interval: float) -> ProjectedCost:
     is_streamed = use.streamed[rows]
-    periods = Counter[int](use.period[rows[~is_streamed]].tolist())
+    cadences = Counter[int](use.cadence[rows[~is_streamed]].tolist())
     polled = Counter[float]()
-    for period, metrics in periods.items():
-        polled[max(interval, period * 60)] += metrics
+    for minutes, metrics in cadences.items():
+        polled[max(interval, minutes * 60)] += metrics
     return project(polled, int(np.count_nonzero(is_streamed)))
 
 

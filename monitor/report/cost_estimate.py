@@ -1,8 +1,9 @@
 """What CloudWatch costs a month by service, now and with all signals of the tier detail, without a poll."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
@@ -17,12 +18,39 @@ from monitor.polling.watcher import Watcher
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How metrics are read, in seconds. streamed: services whose metrics a Metric Stream delivers.
+
+    longest, throttled: between two requests for a metric of usage, and of throttled demand, of a series that
+    is far from its limit.
+    """
+
+    longest: float
+    throttled: float
+    streamed: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, config: Config) -> "Reading":
+        """The reading that is configured."""
+        return cls(config.longest_interval, config.longest_throttled_interval)
+
+
+EVERY_MINUTE = Reading(60, 60)
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceEstimate:
-    """The metrics of a service. now: those that are read. added: what signals add that are off."""
+    """The metrics of a service while all is far from its limits. now: those that are read.
+
+    added: what signals add that are off. every_minute: what is read, if all were requested every minute.
+    what_if: what is read, in another way; None where that was not asked.
+    """
 
     service: str
     now: ProjectedCost
     added: ProjectedCost
+    every_minute: ProjectedCost
+    what_if: ProjectedCost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +62,10 @@ class CostEstimate:
 
 
 async def estimate_cost(
-    config: Config, registry: Registry, report_progress: Callable[[int, int], None]
+    config: Config,
+    registry: Registry,
+    report_progress: Callable[[int, int], None],
+    what_if: Reading | None = None,
 ) -> CostEstimate:
     """Run an inventory with all signals, which requests no metric, and count what polls would request."""
     everything = config.model_copy(update={"signals": SignalSettings(detail=True)})
@@ -44,10 +75,10 @@ async def estimate_cost(
         await watcher.run_once(report_progress, with_polls=False)
     finally:
         await watcher.close()
-    return CostEstimate(_by_service(fleet, config), watcher.sentences())
+    return CostEstimate(_by_service(fleet, config, what_if), watcher.sentences())
 
 
-def _by_service(fleet: Fleet, config: Config) -> list[ServiceEstimate]:
+def _by_service(fleet: Fleet, config: Config, what_if: Reading | None) -> list[ServiceEstimate]:
     billed = {row for cell in {key.cell for key in fleet.series} for row in fleet.metrics(cell).values()}
     now, all_rows = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
     for key, series in fleet.series.items():
@@ -55,11 +86,14 @@ def _by_service(fleet: Fleet, config: Config) -> list[ServiceEstimate]:
         all_rows[key.service] |= rows
         if config.signals.includes(series.settings.signal):
             now[key.service] |= rows
+    project_rows, reading = partial(_projected, fleet, _throttled_rows(fleet)), Reading.of(config)
     estimates = [
         ServiceEstimate(
             service,
-            _projected(fleet, now[service], config.interval),
-            _projected(fleet, rows - now[service], config.interval),
+            project_rows(service, now[service], reading),
+            project_rows(service, rows - now[service], reading),
+            project_rows(service, now[service], EVERY_MINUTE),
+            project_rows(service, now[service], what_if) if what_if else None,
         )
         for service, rows in all_rows.items()
     ]
@@ -74,22 +108,30 @@ def _rows(fleet: Fleet, series: Series) -> Iterable[int]:
     return (row for formula in formulas if formula for row in formula.rows)
 
 
-def _projected(fleet: Fleet, rows: Iterable[int], interval: float) -> ProjectedCost:
-    return project(Counter(max(interval, int(fleet.rings.period[row]) * 60.0) for row in rows), 0)
+def _throttled_rows(fleet: Fleet) -> Set[int]:
+    """The rows of metrics of throttled demand."""
+    return {row for block in fleet.throttled for row in block.rows.ravel().tolist()}
+
+
+def _projected(
+    fleet: Fleet, throttled: Set[int], service: str, rows: Iterable[int], reading: Reading
+) -> ProjectedCost:
+    rows = tuple(rows)
+    if service in reading.streamed:
+        return project(Counter(), len(rows))
+    intervals = ((row, reading.throttled if row in throttled else reading.longest) for row in rows)
+    return project(
+        Counter(max(seconds, int(fleet.rings.period[row]) * 60.0) for row, seconds in intervals), 0
+    )
 
 
 def as_table(estimate: CostEstimate) -> str:
     """Return a line for each service, and the sums."""
-    rows = [("service", "metrics", "$/month", "metrics of details", "$/month more")]
-    rows += [(one.service, *_cells(one.now), *_cells(one.added)) for one in estimate.services]
-    now, added = (
-        ProjectedCost(
-            polled_metrics=sum(one.polled_metrics for one in some),
-            monthly_dollars=sum(one.monthly_dollars for one in some),
-        )
-        for some in ([one.now for one in estimate.services], [one.added for one in estimate.services])
-    )
-    rows.append(("all", *_cells(now), *_cells(added)))
+    has_other_way = any(one.what_if for one in estimate.services)
+    header = ("service", "metrics", "$/month", "every minute", "metrics of details", "$/month more")
+    rows = [header + (("what if",) if has_other_way else ())]
+    rows += [(one.service, *_cells(one)) for one in estimate.services]
+    rows.append(("all", *_cells(_total(estimate.services))))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
@@ -101,8 +143,34 @@ def as_table(estimate: CostEstimate) -> str:
     return "\n".join(lines)
 
 
-def _cells(cost: ProjectedCost) -> tuple[str, str]:
-    return f"{cost.polled_metrics:,}", f"{cost.monthly_dollars:,.2f}"
+def _total(estimates: Sequence[ServiceEstimate]) -> ServiceEstimate:
+    other_ways = [one.what_if for one in estimates if one.what_if]
+    return ServiceEstimate(
+        "all",
+        _sum(one.now for one in estimates),
+        _sum(one.added for one in estimates),
+        _sum(one.every_minute for one in estimates),
+        _sum(other_ways) if other_ways else None,
+    )
+
+
+def _sum(costs: Iterable[ProjectedCost]) -> ProjectedCost:
+    metrics, dollars = 0, 0.0
+    for one in costs:
+        metrics, dollars = metrics + one.polled_metrics, dollars + one.monthly_dollars
+    return ProjectedCost(polled_metrics=metrics, monthly_dollars=dollars)
+
+
+def _cells(one: ServiceEstimate) -> tuple[str, ...]:
+    dollars = [f"{cost.monthly_dollars:,.2f}" for cost in (one.now, one.every_minute, one.added)]
+    other_way = (f"{one.what_if.monthly_dollars:,.2f}",) if one.what_if else ()
+    return (
+        f"{one.now.polled_metrics:,}",
+        *dollars[:2],
+        f"{one.added.polled_metrics:,}",
+        dollars[2],
+        *other_way,
+    )
 
 
 def as_json(estimate: CostEstimate) -> str:
@@ -112,9 +180,11 @@ def as_json(estimate: CostEstimate) -> str:
             "service": one.service,
             "metrics": one.now.polled_metrics,
             "monthly_dollars": round(one.now.monthly_dollars, 2),
+            "every_minute_monthly_dollars": round(one.every_minute.monthly_dollars, 2),
             "detail_metrics": one.added.polled_metrics,
             "detail_monthly_dollars": round(one.added.monthly_dollars, 2),
         }
+        | ({"what_if_monthly_dollars": round(one.what_if.monthly_dollars, 2)} if one.what_if else {})
         for one in estimate.services
     ]
     content = {"services": services, "failures": list(estimate.failures)}

@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from monitor.alerting.firing_alerts import firing_alerts, with_current_usage
 from monitor.api.app_state import AppState
-from monitor.cost.bills import MetricUse, bills
+from monitor.cost.bills import MetricUse, bills, mean_interval
 from monitor.cost.telemetry import MeasuredCost
 from monitor.fleet.filters import Filters
 from monitor.fleet.query import series_by_id
@@ -163,16 +163,15 @@ class PageRenderer:
 
     async def cost(self) -> bytes:
         """Render the page of CloudWatch's cost."""
-        interval = self._engine.notice_builder.settings.poll_interval
         metric_use, measured = MetricUse.of(self._state.fleet, _minute()), self._state.cost.measured()
-        services, cells = await asyncio.to_thread(bills, metric_use, measured, interval)
+        services, cells = await asyncio.to_thread(bills, metric_use, measured, self._state.poll_interval())
         return await self._render(
             "cost.html",
             "/cost",
             services=services,
             cells=cells,
             total=sum(measured.values(), MeasuredCost()),
-            interval=interval,
+            interval=mean_interval(bill.projected for bill in cells),
             max_rows=MAX_BILLS,
         )
 

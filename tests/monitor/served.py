@@ -70,6 +70,7 @@ class Server:
                 reload=server.count_reload,
                 alerting=server.alerting,
                 coverage=server.coverage,
+                poll_interval=lambda: 300.0,
                 event_timing=event_timing,
             )
             server.app = create_app(server.state)

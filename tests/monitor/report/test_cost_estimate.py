@@ -5,7 +5,7 @@ import pytest
 
 from collectors.registry import Registry, build_registry
 from monitor.config.config import Config
-from monitor.report.cost_estimate import as_json, as_table, estimate_cost
+from monitor.report.cost_estimate import Reading, as_json, as_table, estimate_cost
 from rules.limits import Tier
 from tests.registries import REGISTRY
 
@@ -31,13 +31,20 @@ async def test_the_signals_that_are_off_are_estimated_too(
     for name, value in aws_environ.items():
         monkeypatch.setenv(name, value)
     config = Config.model_validate({"regions": ["eu-west-1"], "services": NAMES, "endpoint_url": aws_url})
-    estimate = await estimate_cost(config, registry(), lambda done, steps: None)
+    streamed = Reading(3600, 3600, frozenset({"sqs"}))
+    estimate = await estimate_cost(config, registry(), lambda done, steps: None, streamed)
     found = {one.service: one for one in estimate.services}
     assert found["kinesis"].now.polled_metrics > 0 and found["kinesis"].added.polled_metrics > 0
     assert found["sqs"].now.polled_metrics > 0 and found["sqs"].added.polled_metrics == 0
-    assert found["kinesis"].added.monthly_dollars == pytest.approx(
-        found["kinesis"].added.polled_metrics * 0.01 / 1000 * 365.25 * 86400 / 12 / 300
-    )
+    month = 365.25 * 86400 / 12
+    kinesis, sqs = found["kinesis"], found["sqs"]
+    metrics = kinesis.now.polled_metrics
+    assert kinesis.every_minute.monthly_dollars == pytest.approx(metrics * 0.01 / 1000 * month / 60)
+    assert metrics * 0.01 / 1000 * month / 900 < kinesis.now.monthly_dollars  # throttled demand: every 300 s
+    assert kinesis.now.monthly_dollars < metrics * 0.01 / 1000 * month / 300
+    assert kinesis.what_if and sqs.what_if
+    assert kinesis.what_if.monthly_dollars == pytest.approx(metrics * 0.01 / 1000 * month / 3600)
+    assert sqs.what_if.monthly_dollars == pytest.approx(sqs.now.polled_metrics * 0.003 / 1000 * month / 60)
     assert estimate.failures == []
     header, *lines = as_table(estimate).splitlines()
     assert header.split()[0] == "service"
