@@ -23,6 +23,7 @@ from monitor.alerting.service import Alerting
 from monitor.api import stream as stream_api
 from monitor.api.app_state import AppState
 from monitor.aws.clients import ClientCache
+from monitor.aws.known_accounts import KnownAccounts, known_accounts_path
 from monitor.aws.median_clock import MedianClock
 from monitor.aws.status import MonitorStatus, ReloadStatus
 from monitor.aws.telemetry import AwsTelemetry
@@ -71,6 +72,7 @@ class Resources:
     alerting: Alerting
     push: PushService
     clients: ClientCache
+    known_accounts: KnownAccounts
 
     @classmethod
     @asynccontextmanager
@@ -86,7 +88,15 @@ class Resources:
                 PushService.opened(journal, fleet, alerting.client, telemetry.registry)
             )
             clients = await stack.enter_async_context(aclosing(ClientCache()))
-            yield cls(fleet=fleet, telemetry=telemetry, alerting=alerting, push=push, clients=clients)
+            known = await asyncio.to_thread(KnownAccounts.read, known_accounts_path(journal))
+            yield cls(
+                fleet=fleet,
+                telemetry=telemetry,
+                alerting=alerting,
+                push=push,
+                clients=clients,
+                known_accounts=known,
+            )
 
 
 class ServerOptions(NamedTuple):
@@ -122,6 +132,7 @@ class App:
         self._server = server
         self.fleet, self.telemetry = resources.fleet, resources.telemetry
         self.alerting, self._push, self._clients = resources.alerting, resources.push, resources.clients
+        self._known_accounts = resources.known_accounts
         metrics = self.telemetry.registry
         self._aws_telemetry = AwsTelemetry(metrics)
         stream_telemetry = StreamTelemetry(metrics, self._aws_telemetry.points)
@@ -185,6 +196,7 @@ class App:
             polled=self.ingest.arrived,
             clients=self._clients,
             alerting=self.alerting.engine.active_slots,
+            known_accounts=self._known_accounts,
         )
 
     def _build_web(self) -> FastAPI:
@@ -339,6 +351,8 @@ class App:
             cells=self.watcher.cell_statuses(),
             accounts=self.watcher.account_statuses(),
             inaccessible_accounts=dict(self.watcher.inaccessible_accounts),
+            organizations=self.watcher.members.statuses(),
+            departed_accounts=dict(self.watcher.members.departed),
             pending=self.watcher.pending() or ([] if self.judged.is_set() else [FIRST_JUDGEMENT]),
             clock=replace(self._clock.status),
             is_judged=self._has_judged_data,

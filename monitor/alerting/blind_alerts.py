@@ -86,7 +86,12 @@ class BlindAlerts:
             before.labels.get("cause"),
         )
         seen = any(_targets_of(before, status, targets))
-        how = f"recovered: {blind_text.end_text(cause)}" if seen and cause else "is not monitored any more"
+        reason = status.departed_accounts.get(before.labels["account"], "")
+        how = (
+            f"recovered: {blind_text.end_text(cause)}"
+            if seen and cause
+            else f"is not monitored any more{reason and f': it {reason}'}"
+        )
         summary = f"{name} {how}, after {format_duration(now - before.since)}."
         return replace(before, number=self._next_number(), kind=NoticeKind.RESOLVED, summary=summary, at=now)
 
@@ -97,15 +102,17 @@ def _may_last(before: Notice, status: MonitorStatus, targets: Iterable[Observati
     It lasts while anything in the account fails for its cause, if only once, or has not been read yet. It
     also lasts while accounts are inaccessible or were not opened yet, as one of them may be its account.
     """
+    if before.labels["account"] in status.departed_accounts:
+        return False
     own_targets = list(_targets_of(before, status, targets))
     if own_targets:
         cause = before.labels.get("cause")
         return any(target.cause == cause or not _is_answered(target) for target in own_targets)
-    return bool(status.pending or status.inaccessible_accounts)
+    return bool(status.pending) or status.may_be_unknown(before.labels["account"])
 
 
 def _is_answered(target: ObservationTarget) -> bool:
-    return target.ended and bool(target.region or target.account == THIS_MACHINE)
+    return target.ended and bool(target.region or target.account == THIS_MACHINE or target.service)
 
 
 def _targets_of(

@@ -7,7 +7,7 @@ from operator import attrgetter
 from collectors import quotas, tags
 from collectors.base import GLOBAL_REGION
 from collectors.registry import Registry
-from monitor.alerting.visibility import BlindSpot, ObservationTarget
+from monitor.alerting.visibility import ORGANIZATIONS, BlindSpot, ObservationTarget
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import FailureClass
 from monitor.aws.next_steps import BY_CLASS, NextStep, next_step
@@ -15,6 +15,7 @@ from monitor.aws.next_steps import BY_CLASS, NextStep, next_step
 METRICS_TITLE = "CloudWatch metrics"  # of a cell
 MAX_REGIONS = 3  # regions that are named; the others are counted
 MAX_SERVICES = 8
+LISTING_EFFECT = "Accounts that are known stay monitored; new ones are not."
 END_TEXTS: dict[str, str] = {
     FailureClass.DENIED: "nothing is denied any more",
     FailureClass.ORGANIZATION: "the organization denies nothing any more",
@@ -33,6 +34,8 @@ def summary(spot: BlindSpot, registry: Registry) -> str:
     failure = _representative(spot.targets, registry)
     what = _what(spot, failure, registry)
     message = f": {failure.message.rstrip('.')}" if failure and failure.message else ""
+    if is_listing(spot):
+        return f"{what}: Headroom cannot list the accounts of the {spot.account}{message}. {LISTING_EFFECT}"
     where = _where(spot)
     if spot.cause == FailureClass.CLOCK and failure:
         return f"{failure.message[0].upper()}{failure.message[1:]}."
@@ -57,6 +60,11 @@ def remedies(spot: BlindSpot) -> tuple[str, ...]:
     if spot.cause == FailureClass.ORGANIZATION and len(regions) > MAX_REGIONS:
         sentences[f"It is denied in {', '.join(sorted(regions))}."] = None
     return (*sentences,)
+
+
+def is_listing(spot: BlindSpot) -> bool:
+    """Return whether it is the accounts of an organization that cannot be listed."""
+    return any(target.place == ("", ORGANIZATIONS) for target in spot.targets)
 
 
 def end_text(cause: str) -> str:

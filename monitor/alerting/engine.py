@@ -177,7 +177,7 @@ class AlertEngine:
     async def _restore(self, status: MonitorStatus, now: float) -> None:
         services = self.notice_builder.settings.services
         for alert in [*self._evaluator.remove_departed(), *self._restorer.lost(status, services)]:
-            self._evaluator.end(alert, now)
+            self._evaluator.end(alert, now, status.departed_accounts)
         async for slot in self._restorer.resume(status):
             self._evaluator.mark_changed(slot)
 

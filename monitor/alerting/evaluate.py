@@ -69,12 +69,16 @@ class Evaluator:
             self._exported.pop(series.slot, None)
         return [series.key.id for series in departed]
 
-    def end(self, alert: str, now: float) -> None:
-        """End the alert of a series that does not exist any more, if it fires. now: epoch seconds."""
+    def end(self, alert: str, now: float, departed_accounts: Mapping[str, str]) -> None:
+        """End the alert of a series that does not exist any more, if it fires. now: epoch seconds.
+
+        departed_accounts: why accounts are watched no longer, by id.
+        """
         self._state.forget_alert_states(alert)
         before = self._state.alerts.get(alert)
         if before and before.firing:
-            self._state.record(self._notice_builder.departed(before, now))
+            reason = departed_accounts.get(before.labels["account"], "")
+            self._state.record(self._notice_builder.departed(before, now, reason))
 
     async def evaluate(self, now: float) -> None:
         """Evaluate new samples and changed limits, and record the notices. now: epoch seconds."""

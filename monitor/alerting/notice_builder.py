@@ -113,9 +113,13 @@ class NoticeBuilder:
         trend = self.trends(np.array([series.slot], np.int32))[series.slot]
         return self._series_notice(series, self._details(series, NoticeKind.FIRING, at, **fields), trend)
 
-    def departed(self, before: Notice, at: float) -> Notice:
-        """Return the notice of the end of an alert whose series left the fleet."""
-        return self._ended_notice(key_of(before), before, at, RESOURCE_GONE)
+    def departed(self, before: Notice, at: float, account_reason: str = "") -> Notice:
+        """Return the notice of the end of an alert whose series left the fleet.
+
+        account_reason: why the whole account is watched no longer, as what follows its name.
+        """
+        reason = f"its account {account_reason}" if account_reason else RESOURCE_GONE
+        return self._ended_notice(key_of(before), before, at, reason)
 
     def _ended_notice(self, key: Key, before: Notice, at: float, reason: str) -> Notice:
         return replace(

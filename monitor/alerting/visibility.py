@@ -22,10 +22,12 @@ MIN_FAILED_ATTEMPTS = 2  # in a row, so that a single failure notifies nobody
 MIN_BLIND = 300.0  # seconds since the last successful read, if there was one
 MAX_UNREAD = 900.0  # seconds without a successful read after which one failed attempt is enough
 REPORTED_AT_ONCE = (FailureClass.EXPIRED, FailureClass.CLOCK)
+ORGANIZATIONS = "organizations"  # instead of a service: the accounts of an organization, which is no cell
 THIS_MACHINE = "this machine"  # instead of an account: the machine that Headroom runs on
 MAX_ATTEMPT_DURATION = 60.0  # seconds that an attempt may take
 
-# Region and service. Both are empty for the account; the service is empty for the metrics of a cell.
+# Region and service. Both are empty for the account; the service is empty for the metrics of a cell, and
+# ORGANIZATIONS without a region for the list of an organization's accounts.
 Place = tuple[str, str]
 BlindScope = frozenset[tuple[Place, str]]  # affected places, each with a failed operation or an empty text
 
@@ -148,6 +150,9 @@ def _targets(
         yield from _of(
             status.clock, ObservationTarget(THIS_MACHINE, "", "", THIS_MACHINE, started, MAX_ATTEMPT_DURATION)
         )
+    for one in status.organizations:
+        target = ObservationTarget(one.title, "", ORGANIZATIONS, one.title, started, MAX_ATTEMPT_DURATION)
+        yield from _of(one.access, target)
     for name, failure in status.inaccessible_accounts.items():
         entry = known.get(name) or AccountStatus(name=name, access=RunStatus(failures=(failure,)))
         account = entry.account or account_ids.get(replace_surrogates(name), name)

@@ -205,6 +205,14 @@ class InaccessibleAccountModel(ApiModel):
     failure: FailureModel
 
 
+class OrganizationModel(ApiModel):
+    """An organization whose accounts are monitored."""
+
+    organization: str = Field(description="What it is called in messages.")
+    accounts: int = Field(description="How many accounts of it are monitored.")
+    listing: RunStatusModel = Field(description="The attempts to list its accounts.")
+
+
 class ReloadModel(ApiModel):
     """The last reload of the configuration."""
 
@@ -220,6 +228,7 @@ class StatusModel(ApiModel):
     pending: Sequence[str] = Field(description="What has not been read yet.")
     last_reload: ReloadModel | None
     inaccessible_accounts: Sequence[InaccessibleAccountModel]
+    organizations: Sequence[OrganizationModel]
     cells: Sequence[CellModel]
 
 

@@ -13,7 +13,7 @@ from monitor.api import models
 from monitor.api.timestamps import utc_datetime
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
-from monitor.aws.status import CellStatus, MonitorStatus, ReloadStatus
+from monitor.aws.status import CellStatus, MonitorStatus, OrganizationStatus, ReloadStatus
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory, last_read_minute
 from monitor.fleet.key import ServiceKey
@@ -138,9 +138,18 @@ def status_json(status: MonitorStatus, snapshot: Snapshot) -> bytes:
             models.InaccessibleAccountModel(account=replace_surrogates(name), failure=_failure(failure))
             for name, failure in inaccessible
         ],
+        organizations=[_organization(one) for one in status.organizations],
         cells=[_cell(cell, unobservable) for cell in status.cells],
     )
     return model.model_dump_json().encode()
+
+
+def _organization(status: OrganizationStatus) -> models.OrganizationModel:
+    return models.OrganizationModel(
+        organization=replace_surrogates(status.title),
+        accounts=status.accounts,
+        listing=_run_status(status.access),
+    )
 
 
 def _reload(reload: ReloadStatus) -> models.ReloadModel:

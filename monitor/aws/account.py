@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from monitor.aws.role import AssumedRole, AssumedRoles, RoleOptions, check_chain
 from monitor.schema.problems import problem, unexpected
+from monitor.schema.selector import Location
 from monitor.schema.types import Regions, Role, Services, Text, unique
 
 ALL_LINKED = "all"  # instead of ids: every account that is linked
@@ -67,6 +68,11 @@ class Account(RoleOptions):
         return self.role_arn.split(":")[4] if self.role_arn else None
 
     @property
+    def location(self) -> Location:
+        """The account as a place; what is not known yet is empty."""
+        return Location(self.id or "", self.name or "")
+
+    @property
     def roles(self) -> tuple[AssumedRole, ...]:
         """The roles to assume one after the other; the last one is the account's own. Empty without one."""
         if not self.role_arn:
@@ -84,6 +90,20 @@ class Account(RoleOptions):
         if self.id and self.id in self.linked_accounts:
             raise problem(f"expected other accounts in linked_accounts, found {self.id}, the account itself")
         return self
+
+
+class MemberAccount(Account):
+    """An account of an organization, which is no entry of `accounts`. Without a role, it is our own.
+
+    account_id: its 12-digit id.
+    """
+
+    account_id: str
+
+    @property
+    def id(self) -> str:
+        """The 12-digit id."""
+        return self.account_id
 
 
 EXAMPLES = [

@@ -24,7 +24,13 @@ from monitor.schema.types import ALL_REGIONS
 
 # Calls per second, by `service` or `service:Operation`, that Headroom allows itself whatever it monitors.
 # Of STS's 600 for an account and region, as hundreds of accounts are entered at the start and every hour.
-BASE_RATES: Mapping[str, float] = {"cloudwatch": 40, "sts": 40, **quotas.RATES, **tags.RATES}
+BASE_RATES: Mapping[str, float] = {
+    "cloudwatch": 40,
+    "sts": 40,
+    "organizations": 4,  # shared with all tools of the organization; a page has 20 accounts
+    **quotas.RATES,
+    **tags.RATES,
+}
 
 
 class MissingRegionError(HeadroomError, BotoCoreError):

@@ -52,6 +52,14 @@ BY_CODE: Mapping[str, NextStep] = {  # of botocore's exceptions, and of our own
     "TokenRetrievalError": SSO_STEP,
     "LoginRefreshRequired": LOGIN_STEP,
     "LoginTokenLoadError": LOGIN_STEP,
+    "AWSOrganizationsNotInUseException": NextStep(
+        ("The account has no organization: list the accounts under `accounts`, each with its role.",),
+        "aws organizations describe-organization",
+    ),
+    "TooManyAccounts": NextStep(
+        ("Raise `max_accounts`, or select accounts by `organizational_units`, `include` or `exclude`.",),
+        "aws organizations list-accounts",
+    ),
 }
 ASSUME_STEP = NextStep(
     (
@@ -60,6 +68,14 @@ ASSUME_STEP = NextStep(
     ),
     CALLER,
 )
+LISTING_STEP = NextStep(
+    (
+        "Allow `organizations:ListAccounts` in the management account, or in a delegated administrator: run "
+        "Headroom there, or name a role of it as `management_role`. `headroom iam-policy` prints the policy.",
+    ),
+    "aws organizations list-accounts",
+)
+LISTING_OPERATIONS = frozenset({"ListAccounts", "ListAccountsForParent", "ListOrganizationalUnitsForParent"})
 EXCLUDE = "List regions and services that need no monitoring under `exclude`: Headroom does not call them."
 POLICY = "headroom iam-policy > policy.json"
 # By the kind of policy in AWS's sentence on a denied call.
@@ -129,6 +145,8 @@ def next_step(failure: Failure) -> NextStep:
     kind = failure.failure_class
     if failure.operation == "AssumeRole" and kind is FailureClass.DENIED:
         return ASSUME_STEP
+    if failure.operation in LISTING_OPERATIONS and kind is FailureClass.DENIED:
+        return LISTING_STEP
     if kind is FailureClass.DENIED:
         named = next((policy for policy in BY_POLICY if policy in failure.message), "")
         return BY_POLICY.get(named, BY_CLASS[kind])

@@ -1,5 +1,6 @@
 """The status of cells, of accounts and of the whole monitor, as the API reports it."""
 
+from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -54,6 +55,20 @@ class AccountStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrganizationStatus:
+    """The status of an organization whose accounts are watched.
+
+    title: what it is called. access: the attempts to list its accounts. accounts: how many are watched.
+    is_known: its accounts were listed, now or by an earlier process.
+    """
+
+    title: str
+    access: RunStatus
+    accounts: int = 0
+    is_known: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadStatus:
     """The last reload of the configuration: when, in epoch seconds, and why it was rejected."""
 
@@ -66,7 +81,8 @@ class MonitorStatus:
     """The status of the monitor at one moment; immutable.
 
     cells: every cell that could be opened. accounts: the configured ones. inaccessible_accounts: why an
-    account could not be opened, by its name. pending: what has not been read yet, in words.
+    account could not be opened, by its name. organizations: whose accounts are watched. departed_accounts:
+    why accounts of them are watched no longer, by id. pending: what has not been read yet, in words.
     clock: the checks of this machine's clock against AWS's. has_data: something was read. is_judged: it was
     judged since. signals_off: ids of signals that are read only on request. last_reload: None when the
     configuration was never reloaded.
@@ -75,6 +91,8 @@ class MonitorStatus:
     cells: Sequence[CellStatus] = ()
     accounts: Sequence[AccountStatus] = ()
     inaccessible_accounts: Mapping[str, Failure] = field(default_factory=dict)
+    organizations: Sequence[OrganizationStatus] = ()
+    departed_accounts: Mapping[str, str] = field(default_factory=dict)
     pending: Sequence[str] = ()
     clock: RunStatus = field(default_factory=RunStatus)
     is_judged: bool = True
@@ -99,6 +117,9 @@ class MonitorStatus:
     def _no_data_reason(self) -> str:
         """The first failure, and how many more there are."""
         failures = [
+            f"{one.title}: {failed.sentence}" for one in self.organizations for failed in one.access.failures
+        ]
+        failures += [
             f"account {name}: {failed.sentence}" for name, failed in self.inaccessible_accounts.items()
         ]
         for cell in self.cells:
@@ -114,9 +135,11 @@ class MonitorStatus:
 
         Accounts that were not opened yet, or that have no cells, are left out.
         """
-        is_up: dict[str, bool] = {}
+        is_up, cells_of = dict[str, bool](), defaultdict[str, list[CellStatus]](list)
+        for cell in self.cells:
+            cells_of[cell.account].append(cell)
         for account in self.accounts:
-            cells = [cell for cell in self.cells if cell.account == account.account]
+            cells = cells_of[account.account]
             if account.access.ended_at and (cells or account.access.failures):
                 up = not account.access.failures and any(not cell.is_down for cell in cells)
                 label = account.account or account.name
@@ -135,16 +158,30 @@ class MonitorStatus:
         return any(run is not None and run.succeeded_at is not None for run in runs)
 
     def is_unmonitored(self, labels: Mapping[str, str], services: Container[str]) -> bool:
-        """Return true if the cell or the service of a series is no longer in the configuration.
+        """Return true if the account, the cell or the service of a series is no longer monitored.
 
         services: those in the configuration. False while any account or service is not known yet.
         """
+        if labels["account"] in self.departed_accounts:
+            return True
         is_monitored = any(self._cells_of(labels)) and labels["service"] in services
-        return not self.inaccessible_accounts and not self.pending and not is_monitored
+        return not self.pending and not is_monitored and not self.may_be_unknown(labels["account"])
+
+    def may_be_unknown(self, account: str) -> bool:
+        """Return true if an account, by its id, may be one that is inaccessible or was not listed yet."""
+        ids = {one.name: one.account for one in self.accounts}
+        inaccessible = {ids.get(name, "") for name in self.inaccessible_accounts}
+        is_listed = all(one.is_known for one in self.organizations)
+        return not is_listed or account in inaccessible or "" in inaccessible
 
     def _cells_of(self, labels: Mapping[str, str]) -> Iterator[CellStatus]:
         key = labels["account"], labels["region"]
         return (cell for cell in self.cells if (cell.account, cell.region) == key)
+
+
+def describe_unlisted(title: str, failed: Failure) -> str:
+    """One line for people: why the accounts of an organization cannot be listed, and what to do."""
+    return f"{title}: {failed.sentence}. {' '.join(next_step(failed).sentences)}".strip()
 
 
 def describe_failure(location: Location, failed: Failure) -> str:

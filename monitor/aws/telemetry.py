@@ -2,6 +2,7 @@
 
 import collections
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -33,6 +34,14 @@ class QuotaRequestTelemetry:
         self._of_cells[account, region] = {
             (account, region, *labels): desired for *labels, desired in requests
         }
+        self._export()
+
+    def forget(self, account: str, region: str) -> None:
+        """Export nothing of a cell any more."""
+        if self._of_cells.pop((account, region), None):
+            self._export()
+
+    def _export(self) -> None:
         self._gauge.replace({k: value for one in self._of_cells.values() for k, value in one.items()})
 
 
@@ -88,6 +97,16 @@ class AwsTelemetry:
     def set_accounts_up(self, accounts_up: Mapping[str, bool]) -> None:
         """Export 1 for each account that can be read, 0 for one that cannot, and no other accounts."""
         self.account_up.replace({(account,): float(up) for account, up in accounts_up.items()})
+
+    def forget(self, account: str, region: str, services: Iterable[str]) -> None:
+        """Export no time of a cell any more; what was counted stays, as it was spent."""
+        self.quota_requests.forget(account, region)
+        for gauge in (self.poll_time, self.clock_skew):
+            with suppress(KeyError):
+                gauge.remove(account, region)
+        for service in services:
+            with suppress(KeyError):
+                self.inventory_time.remove(account, region, service)
 
     def count_requested_metrics(self, account: str, region: str, service: str, metrics: int) -> None:
         """Count metrics requested of GetMetricData on behalf of a service."""

@@ -30,7 +30,7 @@ def check(config: ConfigFile = None) -> None:
     typer.echo("The configuration is valid.")
     receivers = [receiver.name for receiver in settings.receivers]
     for sentence in (
-        *ineffective_entries(settings.exclude, settings.configured_accounts(registry), registry),
+        *ineffective_entries(settings.exclude, settings.configured_entries(registry), registry),
         *unused_names(settings.route, receivers, settings.windows),
     ):
         typer.echo(sentence)

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from monitor.alerting.settings import AlertOverride, ToleranceOverride
 from monitor.aws.account import Account, account_name
+from monitor.aws.organization import Organization
+from monitor.config.entries import AnyEntry
 from monitor.config.override_settings import DEFAULT_BAND, BandOverride, PartialBand
 from monitor.lib.partitions import partition_of, partition_of_arn
 from monitor.schema.problems import Problem, Where
@@ -11,34 +13,46 @@ from monitor.schema.types import ALL_REGIONS
 from rules.limits import Band, LimitKind, Signal
 
 
-def duplicate_accounts(accounts: Sequence[Account]) -> Iterator[Problem]:
+def duplicate_accounts(accounts: Sequence[AnyEntry]) -> Iterator[Problem]:
     """Yield a problem for each entry with the account or the name of an earlier entry.
 
     Entries without a role are the same account. The name of an entry defaults to its id, or to `default`.
     """
     by_id, by_name = dict[str, int](), dict[str, int]()
-    for index, account in enumerate(accounts):
-        same = by_id.setdefault(account.id or "", index)
-        if same != index:
-            yield _same("an account", same, ("accounts", index, "role_arn"))
-        other = by_name.setdefault(account_name(account), index)
-        if other != index and (account.name or accounts[other].name):
+    for index, entry in enumerate(accounts):
+        name = account_name(entry) if isinstance(entry, Account) else entry.title
+        if isinstance(entry, Account):
+            same = by_id.setdefault(entry.id or "", index)
+            if same != index:
+                yield _same("an account", same, ("accounts", index, "role_arn"))
+        other = by_name.setdefault(name, index)
+        is_named = entry.name or accounts[other].name or isinstance(entry, Organization)
+        if other != index and is_named:
             yield _same("a name", other, ("accounts", index, "name"))
 
 
-def foreign_regions(accounts: Sequence[Account], regions: Sequence[str]) -> Iterator[Problem]:
+def foreign_regions(accounts: Sequence[AnyEntry], regions: Sequence[str]) -> Iterator[Problem]:
     """Yield a problem for each entry that has a region of another partition than its role.
 
     regions: those of entries that name none. No role can be assumed from one partition into another one, and
     no credentials of one are known in another.
     """
     for index, account in enumerate(accounts):
-        partition = partition_of_arn(account.role_arn or "")
+        role_arn = _role_arn(account)
+        partition = partition_of_arn(role_arn)
         named = (one for one in account.regions or regions if one != ALL_REGIONS)
         foreign = [one for one in named if partition_of(one) != partition]
-        if account.role_arn and foreign:
+        if role_arn and foreign:
             expected = f"regions of {partition.name}, the partition of role_arn"
             yield Problem(("accounts", index, "regions"), f"expected {expected}, found {', '.join(foreign)}")
+
+
+def _role_arn(entry: AnyEntry) -> str:
+    """Return a role of an entry that names its partition; empty without one."""
+    if isinstance(entry, Account):
+        return entry.role_arn or ""
+    roles = (*entry.management_role, *entry.via)
+    return roles[0].role_arn if roles else ""
 
 
 def _same(what: str, first: int, where: Where) -> Problem:

@@ -21,6 +21,7 @@ from monitor.alerting.routes import RouteConfig, route_problems
 from monitor.alerting.settings import AlertingSettings, AlertOverride, override_of, tolerance_of
 from monitor.alerting.windows import TimeWindow
 from monitor.aws.account import EXAMPLES, Account
+from monitor.aws.organization import EXAMPLE_ORGANIZATION, Organization
 from monitor.config.checks import (
     duplicate_accounts,
     duplicate_labels,
@@ -28,7 +29,8 @@ from monitor.config.checks import (
     ineffective_alerts,
     unordered_bands,
 )
-from monitor.config.exclude import remove_excluded
+from monitor.config.entries import AnyEntry, Entries
+from monitor.config.exclude import SomeEntry, remove_excluded
 from monitor.config.override_settings import DEFAULT_BAND, BandOverride, LimitOverride, PartialBand
 from monitor.config.signal_settings import SignalSettings, ineffective_patterns
 from monitor.notifiers.receivers import RECEIVER_BY_TYPE, Receiver
@@ -59,10 +61,11 @@ SERVICES_PLACEHOLDER = "{services}"  # in descriptions: stands for the names of 
 class Config(ConfigModel):
     """The configuration. If several overrides match a series, the last one in the file applies."""
 
-    accounts: tuple[Account, ...] = Field(
+    accounts: Entries = Field(
         default=(),
-        description="Accounts to monitor. Default: the account of the credentials in the environment.",
-        examples=[EXAMPLES],
+        description="Accounts to monitor, one by one or all of an organization; an entry, or a list of "
+        "entries. Default: the account of the credentials in the environment.",
+        examples=[[*EXAMPLES, EXAMPLE_ORGANIZATION]],
     )
     regions: Regions = Field(
         default=(),
@@ -267,27 +270,41 @@ class Config(ConfigModel):
         return {tag: "tag_" + re.sub(r"\W", "_", tag, flags=re.ASCII) for tag in self.tags}
 
     def monitored_accounts(self, registry: Registry) -> tuple[Account, ...]:
-        """Return the accounts with their regions and services, except excluded ones.
+        """Return the listed accounts with their regions and services, except excluded ones.
 
         Empty regions mean the region of the environment, ALL_REGIONS all enabled regions. The latter are
         known once AWS has listed them, so `exclude` is applied to them later.
         """
-        remaining = (
-            remove_excluded(self.exclude, account, registry) for account in self.configured_accounts(registry)
-        )
-        return tuple(account for account in remaining if account)
+        return self._monitored(registry, Account)
 
-    def configured_accounts(self, registry: Registry) -> tuple[Account, ...]:
-        """Return the accounts, at least one, with their regions and services."""
+    def monitored_organizations(self, registry: Registry) -> tuple[Organization, ...]:
+        """Return the organizations with their regions and services, except wholly excluded ones."""
+        return self._monitored(registry, Organization)
+
+    def monitored_entries(self, registry: Registry) -> tuple[AnyEntry, ...]:
+        """Return the listed accounts and the organizations, except excluded ones."""
+        return (*self.monitored_accounts(registry), *self.monitored_organizations(registry))
+
+    def monitored_services(self, registry: Registry) -> frozenset[str]:
+        """Return the services that are monitored in any account."""
+        return frozenset(one for entry in self.monitored_entries(registry) for one in entry.services)
+
+    def _monitored(self, registry: Registry, kind: type[SomeEntry]) -> tuple[SomeEntry, ...]:
+        entries = (one for one in self.configured_entries(registry) if isinstance(one, kind))
+        remaining = (remove_excluded(self.exclude, entry, registry) for entry in entries)
+        return tuple(entry for entry in remaining if entry)
+
+    def configured_entries(self, registry: Registry) -> tuple[AnyEntry, ...]:
+        """Return the entries of `accounts`, at least one, with their regions and services."""
         services = self.services or registry.service_names
         return tuple(
-            account.model_copy(
+            entry.model_copy(
                 update={
-                    "regions": account.regions or self.regions,
-                    "services": account.services or services,
+                    "regions": entry.regions or self.regions,
+                    "services": entry.services or services,
                 }
             )
-            for account in self.accounts or (Account(),)
+            for entry in self.accounts or (Account(),)
         )
 
     def access_settings(self) -> AccessSettings:
@@ -305,9 +322,7 @@ class Config(ConfigModel):
             windows=self.windows,
             links=self.links,
             overrides=self.alerts,
-            services=frozenset(
-                service for account in self.monitored_accounts(registry) for service in account.services
-            ),
+            services=self.monitored_services(registry),
             poll_interval=self.longest_throttled_interval,
             inventory_interval=self.inventory_interval,
         )
@@ -322,8 +337,7 @@ class Config(ConfigModel):
 
     def signals_off(self, registry: Registry) -> tuple[Signal, ...]:
         """Return the signals of the monitored services that are not read, as they are of the tier detail."""
-        accounts = self.monitored_accounts(registry)
-        services = {service for account in accounts for service in account.services}
+        services = self.monitored_services(registry)
         return tuple(
             signal
             for signal in registry.signals

@@ -65,21 +65,29 @@ def _remarks(field: FieldInfo, registry: Registry) -> Iterator[str]:
 
 
 def _explained(models: Sequence[type[BaseModel]], parents: tuple[type[BaseModel], ...]) -> Iterator[str]:
-    """Explain the keys of a model; of the alternatives of a union the common keys, then those of each `type`.
+    """Explain the keys of a model; of the alternatives of a union the common keys, then those of each one.
 
     parents: the models that contain it, which are not explained again.
     """
     if len(models) <= 1:
         yield from (line for model in models for line in _key_lines(model, list(model.model_fields), parents))
         return
-    common = [name for name in models[0].model_fields if all(name in one.model_fields for one in models)]
+    common = [name for name in models[0].model_fields if _is_common(name, models)]
     yield from _key_lines(models[0], [name for name in common if name != "type"], parents)
     for model in models:
-        yield from _wrapped(
-            f"`type: {model.model_fields['type'].default}`: {summary(model)}", len(parents) + 1
-        )
+        kind = model.model_fields.get("type")
+        heading = f"`type: {kind.default}`: " if kind else ""
+        yield from _wrapped(f"{heading}{summary(model)}", len(parents) + 1)
         own = [name for name in model.model_fields if name not in common]
         yield from _key_lines(model, own, (*parents, model))
+
+
+def _is_common(name: str, models: Sequence[type[BaseModel]]) -> bool:
+    """Return whether a key means the same in all models."""
+    fields = [one.model_fields.get(name) for one in models]
+    return name == "type" or all(
+        one and fields[0] and one.description == fields[0].description for one in fields
+    )
 
 
 def _key_lines(

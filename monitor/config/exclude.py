@@ -1,12 +1,17 @@
 """Applies `exclude` to accounts, regions and services, so that excluded ones are not read."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from collectors.base import GLOBAL_REGION, ServiceScope
 from collectors.registry import Registry
-from monitor.aws.account import Account
+from monitor.aws.account import Account, MemberAccount
+from monitor.aws.organization import Organization
+from monitor.config.entries import AnyEntry
 from monitor.schema.selector import Location, Selector
 from monitor.schema.types import ALL_REGIONS
+
+SomeEntry = TypeVar("SomeEntry", Account, MemberAccount, Organization)
 
 
 def excludes_all_of(exclude: Sequence[Selector], location: Location, registry: Registry) -> bool:
@@ -17,13 +22,13 @@ def excludes_all_of(exclude: Sequence[Selector], location: Location, registry: R
     )
 
 
-def remove_excluded(exclude: Sequence[Selector], account: Account, registry: Registry) -> Account | None:
+def remove_excluded(exclude: Sequence[Selector], account: SomeEntry, registry: Registry) -> SomeEntry | None:
     """Return the account without its excluded regions and services, None if none are left.
 
     The value `all`, and an empty list, are returned unchanged, as the regions are not known yet. So are the
     regions of an account of which only global services are left, as they name its partition.
     """
-    location = Location(account.id or "", account.name or "")
+    location = account.location
     services = [
         one
         for one in account.services
@@ -54,7 +59,7 @@ def _only_region(service: str, registry: Registry) -> str:
 
 
 def ineffective_entries(
-    exclude: Iterable[Selector], accounts: Sequence[Account], registry: Registry
+    exclude: Iterable[Selector], accounts: Sequence[AnyEntry], registry: Registry
 ) -> Iterator[str]:
     """Yield a sentence for each entry that excludes nothing. accounts: before exclusion."""
     locations = [one for account in accounts for one in _locations(account, registry)]
@@ -63,12 +68,12 @@ def ineffective_entries(
             yield f"exclude[{number}] excludes nothing: {reason}."
 
 
-def _locations(account: Account, registry: Registry) -> Iterator[Location]:
+def _locations(account: AnyEntry, registry: Registry) -> Iterator[Location]:
     regions = ("",) if ALL_REGIONS in account.regions else account.regions or ("",)
     for service in account.services:
         only = _only_region(service, registry)
         for region in (only,) if only else regions:
-            yield Location(account.id or "", account.name or "", region, service)
+            yield account.location._replace(region=region, service=service)
 
 
 def _mismatch(entry: Selector, locations: Sequence[Location], registry: Registry) -> str:

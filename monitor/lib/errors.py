@@ -39,6 +39,7 @@ HeadroomError
 ├── RoleNeededError                  a call cannot be made without a role in the account (aws)
 ├── ServiceNotOfferedError           AWS does not offer a service in a region (collectors; a BotoCoreError)
 ├── StoryError                       stories of the demo cannot be used (demo)
+├── TooManyAccountsError             an organization has too many accounts or units (aws)
 ├── TooManyMetricsError              a namespace has more metrics than are listed (collectors)
 ├── TooManyNamesError                a delivery has too many new metric names (stream)
 └── TooManyParentsError              a count needs too many calls (collectors)

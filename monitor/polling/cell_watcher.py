@@ -28,7 +28,8 @@ class CellWatcher:
 
     inventoried_once: set after the first inventory of every service. polled_once: set after the first poll of
     all metrics that these inventories found. poll_phase: cells with the same one are polled at the same time,
-    to share calls; empty: the cell has its own.
+    to share calls; empty: the cell has its own. on_denial: called when what was allowed is denied, or is
+    denied the first time.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class CellWatcher:
         self._others_inventoried = asyncio.Event()  # all but those that read last
         self._mark_others_inventoried()
         self.poll_status, self.poll_phase = RunStatus(), ""
+        self.on_denial: Callable[[], None] = lambda: None
         self.inventoried_once, self.polled_once = asyncio.Event(), asyncio.Event()
         self._has_new_services, self._tags_read, self._is_first_poll = asyncio.Event(), asyncio.Event(), True
         self._requested_services = asyncio.Queue[str](MAX_REQUESTED_INVENTORIES)
@@ -166,6 +168,7 @@ class CellWatcher:
     def _schedule_confirmation(self, status: RunStatus, request: Callable[[], None]) -> None:
         """Request another run soon if the failures may be permanent, as a single failure raises no alert."""
         if status.needs_confirmation:
+            self.on_denial()
             asyncio.get_running_loop().call_later(self._timings.confirmation_delay, request)
 
     async def run_poll(self) -> None:

@@ -10,9 +10,11 @@ from monitor.polling.shared_calls import COMBINE_WAIT
 class PollingTimings:
     """Intervals and time-outs in seconds.
 
-    open_retry_interval: between two attempts to open an account. confirmation_delay: before a denied call is
-    repeated, as a single denial raises no alert. tags_timeout: how long the first poll of a cell waits for
-    the tags of its resources. first_polls_interval: between two polls while a cell's first inventory runs.
+    open_retry_interval: between two attempts to open an account, or to list those of an organization.
+    organization_interval: between two lists of the accounts of an organization. min_listing_interval:
+    the same where an account denies what it allowed. confirmation_delay: before a denied call is repeated, as
+    a single denial raises no alert. tags_timeout: how long the first poll of a cell waits for the tags of its
+    resources. first_polls_interval: between two polls while a cell's first inventory runs.
     quota_interval: between two readings of a quota. quota_retry_interval: between two attempts at one that
     could not be read. link_interval: between two lists of the accounts that are linked to a monitoring
     account. combine_wait: how long the requests of an account wait for those of others, to share calls.
@@ -20,6 +22,8 @@ class PollingTimings:
     """
 
     open_retry_interval: float = 60.0
+    organization_interval: float = 1800.0
+    min_listing_interval: float = 30.0
     confirmation_delay: float = 60.0
     tags_timeout: float = 10.0
     last_timeout: float = 600.0

@@ -14,10 +14,16 @@ from monitor.aws.cell import Cell
 from monitor.aws.cell_factory import AwsEnvironment, call_rates, open_cells
 from monitor.aws.clients import ClientCache
 from monitor.aws.failure import Failure, failure_from
+from monitor.aws.known_accounts import KnownAccounts
 from monitor.aws.linked_cell import LinkedCell
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.run_status import RunStatus
-from monitor.aws.status import LINKS, AccountStatus, CellStatus, describe_failure
+from monitor.aws.status import (
+    LINKS,
+    AccountStatus,
+    CellStatus,
+    describe_failure,
+)
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.config.exclude import excludes_all_of
@@ -33,6 +39,7 @@ from monitor.polling.cell_starts import CellStarts
 from monitor.polling.cell_watcher import MAX_SERVICE_STARTS_PER_SECOND, CellWatcher
 from monitor.polling.inventory import YIELD_EVERY, Inventory
 from monitor.polling.linked_accounts import LinkedAccounts
+from monitor.polling.member_accounts import MemberAccounts
 from monitor.polling.metric_owners import MetricOwners
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
@@ -64,7 +71,8 @@ class Watcher:
 
     inherited: what the inventories of the watcher before this one discovered. polled: set after each poll.
     clients: shared with a later watcher; None: it closes its own when it ends. alerting: see `Planner`.
-    planner: plans how often each metric is read.
+    planner: plans how often each metric is read. known_accounts: of organizations, as listed last.
+    members: the accounts of organizations.
     cells: those that could be opened. inaccessible_accounts: why an account could not be opened, by its name.
     open_attempted: by account, set after the first attempt to open it. accounts: their status, by name.
     linked: the accounts that are read through monitoring accounts.
@@ -81,6 +89,7 @@ class Watcher:
     clients: ClientCache | None = None
     timings: PollingTimings = DEFAULT_TIMINGS
     alerting: Callable[[], Ints] = no_slots
+    known_accounts: KnownAccounts = field(default_factory=KnownAccounts)
     cells: dict[CellKey, CellWatcher] = field(default_factory=dict, init=False)
     inaccessible_accounts: dict[str, Failure] = field(default_factory=dict, init=False)
     open_attempted: dict[str, asyncio.Event] = field(init=False)
@@ -89,6 +98,7 @@ class Watcher:
     environment: AwsEnvironment = field(init=False)
     linked: LinkedAccounts = field(init=False)
     planner: Planner = field(init=False)
+    members: MemberAccounts = field(init=False)
     _owners: MetricOwners = field(init=False)
     _cell_starts: CellStarts = field(default_factory=CellStarts, init=False)
     _service_starts: RateLimiter = field(
@@ -105,14 +115,16 @@ class Watcher:
             self.clients or ClientCache(), rates=call_rates(self.registry.collectors)
         )
         self.planner = Planner(self.fleet, self.config.intervals, self.alerting, self._budget())
-        names = {
-            account_name(account): account.id or ""
-            for account in self.config.monitored_accounts(self.registry)
-        }
-        self.open_attempted = {name: asyncio.Event() for name in names}
-        self.accounts = {
-            name: AccountStatus(name=name, account=id_, access=RunStatus()) for name, id_ in names.items()
-        }
+        self.open_attempted, self.accounts = {}, {}
+        for account in self.config.monitored_accounts(self.registry):
+            self.register(account)
+        self.members = MemberAccounts(self)
+
+    def register(self, account: Account) -> None:
+        """Have an account among those that are to be opened."""
+        name = account_name(account)
+        self.open_attempted[name] = asyncio.Event()
+        self.accounts[name] = AccountStatus(name=name, account=account.id or "", access=RunStatus())
 
     def _budget(self) -> Budget | None:
         if (budget := self.config.budget) is None:
@@ -125,12 +137,14 @@ class Watcher:
 
         When it cannot be accessed, there are none, and the reason is in `inaccessible_accounts`.
         """
-        name = account_name(account)
         new_cells, reason = await self._open_cells(account)
+        account = self.members.named(account)
+        name = account_name(account)
         if reason is None:
             self.inaccessible_accounts.pop(name, None)
         elif self.inaccessible_accounts.get(name) != reason:
             self.inaccessible_accounts[name] = reason
+            self.members.request_listings()
             log.warning("%s", describe_failure(Location("", name), reason))
         opened = [self._add_cell(account, cell) for cell in new_cells]
         self._record_access(name, new_cells)
@@ -200,6 +214,7 @@ class Watcher:
         )
         watched = CellWatcher(inventory, reader, collectors, self.telemetry, self.timings)
         watched.poll_phase = cell.region if self._may_share_calls(cell.account) else ""
+        watched.on_denial = self.members.request_listings
         self.cells[cell.key] = watched
         return watched
 
@@ -223,14 +238,20 @@ class Watcher:
 
     def discovered(self) -> Mapping[CellKey, Mapping[Key, tuple[str, str]]]:
         """Return the keys that the inventories discovered, for `inherited` of the next watcher."""
-        return dict(self.inherited) | {key: cell.inventory.discovered for key, cell in self.cells.items()}
+        departed = self.members.departed
+        inherited = {key: keys for key, keys in self.inherited.items() if key[0] not in departed}
+        return inherited | {key: cell.inventory.discovered for key, cell in self.cells.items()}
 
     async def _drop_unmonitored(self) -> None:
         """Drop the series of cells and services that only an earlier configuration had."""
         names = {status.account: status.name for status in self.accounts.values()}
         inaccessible = {self.accounts[name].account for name in self.inaccessible_accounts}
+        await self.drop(lambda key: not self._monitors(key, names.get(key.account, ""), inaccessible))
+
+    async def drop(self, is_dropped: Callable[[Key], bool]) -> None:
+        """Drop the series whose keys meet a condition."""
         for number, key in enumerate(tuple(self.fleet.series)):
-            if key in self.fleet.series and not self._monitors(key, names.get(key.account, ""), inaccessible):
+            if key in self.fleet.series and is_dropped(key):
                 self.fleet.drop(key)
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
@@ -243,7 +264,7 @@ class Watcher:
             return False
         if cell := self.cells.get(key.cell):
             return key.service in cell.services
-        if self.linked.may_have(key.region):
+        if not self.members.are_known or self.linked.may_have(key.region):
             return True
         return key.account in inaccessible or UNKNOWN_ACCOUNT in inaccessible
 
@@ -255,22 +276,29 @@ class Watcher:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for account in self.config.monitored_accounts(self.registry):
-                    tasks.create_task(self._run_account(account))
-                for attempted in self.open_attempted.values():
-                    await attempted.wait()
-                for link in tuple(self.linked.links.values()):
-                    await link.attempted.wait()
-                for cell in tuple(self.cells.values()):
-                    await cell.polled_once.wait()
+                    tasks.create_task(self.run_account(account))
+                self.members.start(tasks, self.telemetry)
+                await self._first_reads()
                 await self._drop_unmonitored()
                 self.complete.set()
         finally:
             await self.close()
 
-    async def _run_account(self, account: Account) -> None:
+    async def _first_reads(self) -> None:
+        """Wait until every account was tried to be opened and all its cells had their first full poll."""
+        await self.members.attempted()
+        for attempted in tuple(self.open_attempted.values()):
+            await attempted.wait()
+        for link in tuple(self.linked.links.values()):
+            await link.attempted.wait()
+        for cell in tuple(self.cells.values()):
+            await cell.polled_once.wait()
+
+    async def run_account(self, account: Account) -> None:
+        """Open an account, again and again until that succeeds, and watch its cells until cancelled."""
         async for _ in Schedule(account_name(account), self.timings.open_retry_interval).ticks():
             cells = await self.open_account(account)
-            if account_name(account) not in self.inaccessible_accounts:
+            if account_name(self.members.named(account)) not in self.inaccessible_accounts:
                 break
         async with asyncio.TaskGroup() as loops:
             for link in self.linked.of(account):
@@ -283,7 +311,8 @@ class Watcher:
 
         report: called with the steps done and all steps.
         """
-        accounts = self.config.monitored_accounts(self.registry)
+        await self.members.read()
+        accounts = [*self.config.monitored_accounts(self.registry), *self.members.accounts]
         opened = [cell for cells in await asyncio.gather(*map(self.open_account, accounts)) for cell in cells]
         await asyncio.gather(*(link.read() for link in self.linked.links.values()))
         opened += [cell for link in self.linked.links.values() for cell in link.cells()]
@@ -320,19 +349,20 @@ class Watcher:
 
     def pending(self) -> list[str]:
         """The accounts that were not opened and the services that were not read yet, in words."""
-        accounts = [f"account {name}" for name, done in self.open_attempted.items() if not done.is_set()]
+        accounts = self.members.pending()
+        accounts += [f"account {name}" for name, done in self.open_attempted.items() if not done.is_set()]
         links = self.linked.links.items()
         accounts += [f"accounts linked to {'/'.join(key)}" for key, link in links if not link.is_known]
         cells = [(key, cell.pending) for key, cell in self.cells.items()]
-        return accounts + [f"{'/'.join(key)} ({', '.join(services)})" for key, services in cells if services]
+        unread = [f"{'/'.join(key)} ({', '.join(services)})" for key, services in cells if services]
+        return accounts + unread
 
     def may_discover(self, cell: CellKey, service: str) -> bool:
         """Return true until the first inventory of a service of a cell has ended."""
         if watched := self.cells.get(cell):
             return watched.may_discover(service)
-        return self.linked.may_have(cell[1]) or not all(
-            attempted.is_set() for attempted in self.open_attempted.values()
-        )
+        all_opened = all(attempted.is_set() for attempted in self.open_attempted.values())
+        return self.linked.may_have(cell[1]) or not all_opened or bool(self.members.pending())
 
     async def close(self) -> None:
         """Close the clients, unless they are shared with another watcher."""
@@ -353,4 +383,4 @@ class Watcher:
 
     def sentences(self) -> list[str]:
         """The failures as sentences for people."""
-        return [describe_failure(*failure) for failure in self.failures()]
+        return [*self.members.unlisted(), *(describe_failure(*failure) for failure in self.failures())]

@@ -63,16 +63,14 @@ def parse_selectors(
         raise ConfigError(problem_lines("headroom", problems_from_pydantic(error, Selector))) from None
 
 
-def series_filter(
-    config: Config, registry: Registry, selectors: Iterable[Iterable[Selector]]
-) -> SeriesFilter:
-    """Return a predicate of keys that is true for series that the selectors match."""
-    names = {account.id: account.name or "" for account in config.monitored_accounts(registry)}
+def series_filter(names: Mapping[str, str], selectors: Iterable[Iterable[Selector]]) -> SeriesFilter:
+    """Return a predicate of keys that is true for series that the selectors match.
+
+    names: of accounts, by 12-digit id.
+    """
 
     def matches(key: Key) -> bool:
-        # At most one entry has no id before the first call.
-        name = names.get(key.account, names.get(None, ""))
-        labels = SelectorLabels(**key.labels, account_name=name)
+        labels = SelectorLabels(**key.labels, account_name=names.get(key.account, ""))
         return all(any(selector.matches(labels) for selector in some) for some in selectors)
 
     return matches
@@ -108,11 +106,11 @@ def limit_to_requested_services(
         for signal in registry.signals
         if all(any(one.matches_signal(signal.service, signal.name) for one in some) for some in selectors)
     }
-    accounts = [
-        account.model_copy(update={"services": tuple(one for one in account.services if one in requested)})
-        for account in config.monitored_accounts(registry)
+    entries = [
+        entry.model_copy(update={"services": tuple(one for one in entry.services if one in requested)})
+        for entry in config.monitored_entries(registry)
     ]
-    left = tuple(account for account in accounts if account.services)
+    left = tuple(entry for entry in entries if entry.services)
     if not left:
         raise ConfigError(["headroom: none of the requested services is configured"])
     return config.model_copy(update={"accounts": left})
@@ -128,7 +126,6 @@ async def scan_once(
 
     report_progress: called with the number of steps done and the number of all steps.
     """
-    matches = series_filter(config, registry, selectors)
     fleet, telemetry = Fleet(), ProcessTelemetry()
     aws_telemetry = AwsTelemetry(telemetry.registry)
     cost = CostTelemetry(telemetry.registry, aws_telemetry.metrics_requested)
@@ -139,12 +136,14 @@ async def scan_once(
         await watcher.close()
     finished_at = time.time()
     now = int(finished_at // 60)
+    names = {account: cell.inventory.account_name for (account, _), cell in watcher.cells.items()}
+    matches = series_filter(names, selectors)
     judge(fleet, now)
     spent = sum(cost.measured().values(), MeasuredCost())
     return ScanReport(
         rows=rows_of(fleet, matches),
         failures=watcher.sentences(),
-        requested_failures=requested_failures(watcher.failures(), selectors),
+        requested_failures=[*watcher.members.unlisted(), *requested_failures(watcher.failures(), selectors)],
         registry=registry,
         history_of=lambda key: SeriesHistory.of(fleet, fleet.series[key], now),
         finished_at=finished_at,

@@ -76,7 +76,8 @@ def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
     kind, value = error["type"], error["input"]
     if kind == "extra_forbidden":
         *parents, key = error["loc"]
-        return f"unknown key{suggestion(str(key), _keys(model, parents))}"
+        others = [one for one in _keys(model, parents) if one != key]  # of the alternatives of a union
+        return f"unknown key{suggestion(str(key), others)}"
     if kind == "missing":
         return "missing"
     if kind in CONTAINER_NAMES:  # the value may contain a secret
@@ -88,20 +89,16 @@ def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _keys(model: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
+    models = [model]
     for parent in parents:
         if isinstance(parent, str):
-            model = nested_model(_fields_by_key(model)[parent].annotation) or model
-    return list(_fields_by_key(model))
+            fields = [one for one in (_fields_by_key(model).get(parent) for model in models) if one]
+            models = [inner for one in fields for inner in nested_models(one.annotation)] or models
+    return list(dict.fromkeys(key for one in models for key in _fields_by_key(one)))
 
 
 def _fields_by_key(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
-
-
-def nested_model(annotation: Any) -> type[BaseModel] | None:
-    """Return the model in a field's annotation, or in its list items; None if there is not exactly one."""
-    models = nested_models(annotation)
-    return models[0] if len(models) == 1 else None
 
 
 def nested_models(annotation: Any) -> list[type[BaseModel]]:

@@ -13,7 +13,7 @@ from collectors.base import Unobservable, per_second
 from collectors.quotas import QuotaRequest
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
-from monitor.aws.status import CellStatus, MonitorStatus, ReloadStatus
+from monitor.aws.status import CellStatus, MonitorStatus, OrganizationStatus, ReloadStatus
 from monitor.fleet.judge import judge
 from monitor.lib.telemetry import VERSION
 from rules.band import Zone
@@ -249,6 +249,11 @@ async def test_status_of_cells_and_collectors(server: Server, client: httpx.Asyn
             )
         ],
         inaccessible_accounts={"staging": denied},
+        organizations=[
+            OrganizationStatus(
+                title="organization acme", accounts=3, is_known=True, access=RunStatus(60.0, 0.0, (denied,))
+            )
+        ],
         pending=["account staging"],
         last_reload=ReloadStatus(at=0.0, error="headroom.yaml: regoins: unknown"),
     )
@@ -265,6 +270,17 @@ async def test_status_of_cells_and_collectors(server: Server, client: httpx.Asyn
         "pending": ["account staging"],
         "last_reload": {"at": "1970-01-01T00:00:00Z", "error": "headroom.yaml: regoins: unknown"},
         "inaccessible_accounts": [{"account": "staging", "failure": failure}],
+        "organizations": [
+            {
+                "organization": "organization acme",
+                "accounts": 3,
+                "listing": {
+                    "last_attempt": "1970-01-01T00:01:00Z",
+                    "last_success": "1970-01-01T00:00:00Z",
+                    "failures": [failure],
+                },
+            }
+        ],
     }
     assert cell["poll"] == {"last_attempt": None, "last_success": None, "failures": []}
     s3, sqs = cell["collectors"]

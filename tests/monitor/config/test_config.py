@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.aws.account import Account
 from monitor.config.config import Config
 from monitor.config.file import parse_config, read_config
 from monitor.schema.problems import ConfigError
@@ -52,6 +53,8 @@ endpoint_url: http://127.0.0.1:4566
 def test_everything_at_once() -> None:
     config = read(WHOLE)
     production, other = config.accounts
+    assert isinstance(production, Account)
+    assert isinstance(other, Account)
     assert (production.name, production.id, production.role_arn) == ("production", "123456789012", ROLE)
     assert production.external_id_secret and production.external_id_secret.get_secret_value() == SECRET
     assert (other.name, other.id, other.external_id_secret) == (None, "012345670123", None)

@@ -12,12 +12,13 @@ import trustme
 from pydantic import BaseModel
 
 from monitor.aws.account import Account
+from monitor.aws.organization import Organization
 from monitor.config.config import SERVICES_PLACEHOLDER, Config
 from monitor.config.example import example_file, json_schema
 from monitor.config.file import parse_config
 from monitor.config.override_settings import PartialBand
 from monitor.notifiers.receiver import BaseReceiver
-from monitor.schema.problems import nested_model, nested_models
+from monitor.schema.problems import nested_models
 from monitor.schema.types import ConfigContext
 from rules.strict_yaml import parse
 from tests.architecture import sources
@@ -32,11 +33,12 @@ def missing(model: type[BaseModel], data: Any, where: str = "") -> list[str]:
     lacking = []
     for name, field in model.model_fields.items():
         values = [entry[name] for entry in entries if name in entry]
-        inner = nested_model(field.annotation)
         if not values:
             lacking.append(where + name)
-        elif inner in (Account, PartialBand):
-            lacking += missing(inner, values[0], f"{where}{name}.")
+            continue
+        for inner in nested_models(field.annotation):
+            if inner in (Account, Organization, PartialBand):
+                lacking += missing(inner, values[0], f"{where}{name}.")
     return lacking
 
 
@@ -65,6 +67,7 @@ def test_every_key_in_use_loads_and_is_documented(tmp_path: Path) -> None:
         "from-the-file-external-id",
         "from-the-variable-STAGING_EXTERNAL_ID",
         "headroom-sandbox",
+        "from-the-file-external-id",
     ]
 
 

@@ -95,7 +95,7 @@ NOTES = [
 @pytest.mark.parametrize(("entry", "said"), NOTES)
 def test_an_entry_without_effect_is_said_in_one_sentence(entry: dict[str, Any], said: str | None) -> None:
     config = configured(entry, services=["kinesis", "sqs"])
-    notes = list(ineffective_entries(config.exclude, config.configured_accounts(REGISTRY), REGISTRY))
+    notes = list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY))
     assert len(notes) == (said is not None)
     assert all(note.startswith(f"exclude[0] excludes nothing: {said}") for note in notes)
 
@@ -103,7 +103,7 @@ def test_an_entry_without_effect_is_said_in_one_sentence(entry: dict[str, Any], 
 @pytest.mark.parametrize("regions", ["all", []])
 def test_what_only_aws_can_tell_is_not_called_without_effect(regions: Any) -> None:
     config = configured({"region": "us-*"}, {"account": "0" * 12}, regions=regions, accounts=[{}])
-    assert list(ineffective_entries(config.exclude, config.configured_accounts(REGISTRY), REGISTRY)) == []
+    assert list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY)) == []
 
 
 def test_the_check_of_a_configuration_says_what_has_no_effect(tmp_path: Any) -> None:

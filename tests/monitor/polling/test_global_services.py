@@ -168,7 +168,7 @@ async def test_excluded_cells_are_not_read(exclude: dict[str, str], cells: set[t
 
 def test_an_exclusion_of_global_has_no_effect_without_a_global_service() -> None:
     config = Config.model_validate({"exclude": [{"region": "global"}], "regions": ["eu-west-1"]})
-    both = config.configured_accounts(REGISTRY)
+    both = config.configured_entries(REGISTRY)
     assert list(ineffective_entries(config.exclude, both, REGISTRY)) == []
     regional = [account.model_copy(update={"services": ("topics",)}) for account in both]
     assert list(ineffective_entries(config.exclude, regional, REGISTRY)) == [

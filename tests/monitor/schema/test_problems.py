@@ -41,7 +41,7 @@ WRONG = [
     ('"a b\\n": 1', ["['a b\\n']: unknown key"]),
     ("- a", ["expected a mapping, found a list"]),
     ("just words", ["expected a mapping, found text"]),
-    ("accounts: {name: x}", ["accounts: expected a list, found a mapping"]),
+    ("limits: {limit: 1}", ["limits: expected a list, found a mapping"]),
     ("accounts: [production]", ["accounts[0]: expected a mapping, found text"]),
     ("accounts: [~]", ["accounts[0]: expected a mapping, found nothing"]),
     ("accounts: 3", ["accounts: expected a list, found a number"]),

@@ -1,0 +1,67 @@
+"""The accounts of organizations as they were listed last, which a restart begins with."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from monitor.aws.organization import Organization
+from monitor.aws.organization_listing import OrganizationListing
+from monitor.lib.atomic_file import replace_atomically
+from monitor.lib.files import ensure_private_file, read_file
+
+log = logging.getLogger(__name__)
+
+MAX_FILE_SIZE = 32 * 1024**2  # bytes
+
+
+class KnownAccounts:
+    """The last listing of each organization, by the organization's title.
+
+    path: of the file; None: they are kept in memory only.
+    """
+
+    def __init__(
+        self, path: Path | None = None, listings: dict[str, OrganizationListing] | None = None
+    ) -> None:
+        self._path, self._listings = path, listings or {}
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the file of an earlier process; without one that can be used, nothing is known. Blocks."""
+        try:
+            content = read_file(path, MAX_FILE_SIZE)
+            return cls(path, msgspec.json.decode(content, type=dict[str, OrganizationListing]))
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, RecursionError) as error:
+            log.warning("%s cannot be used, and is written again: %s", path, error)
+        return cls(path)
+
+    def of(self, organization: Organization) -> OrganizationListing | None:
+        """Return the last listing of an organization; None if there is none of the same units."""
+        listing = self._listings.get(organization.title)
+        return listing if listing and listing.units == organization.organizational_units else None
+
+    async def keep(self, organization: Organization, listing: OrganizationListing) -> None:
+        """Keep a listing, and write it to the file if it has changed; a failure to write is logged."""
+        if self._listings.get(organization.title) == listing:
+            return
+        self._listings[organization.title] = listing
+        if self._path:
+            await asyncio.to_thread(self._write, self._path, msgspec.json.encode(self._listings))
+
+    def _write(self, path: Path, content: bytes) -> None:
+        try:
+            ensure_private_file(path)
+            with replace_atomically(path) as out:
+                out.write(content)
+        except OSError as error:
+            log.warning("%s cannot be written: %s", path, error)
+
+
+def known_accounts_path(journal: Path) -> Path:
+    """Return the path of the file, beside the journal."""
+    return journal.with_name(journal.stem + "-accounts.json")

@@ -1,0 +1,155 @@
+"""The settings of an organization, all accounts of which are watched by one entry of `accounts`."""
+
+import re
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from monitor.aws.account import Account, MemberAccount
+from monitor.aws.role import AssumedRoles, RoleOptions, check_chain
+from monitor.schema.problems import unexpected
+from monitor.schema.selector import Location
+from monitor.schema.types import Regions, Services, Text
+
+ID_LENGTH = 12  # digits
+MAX_ROLE_NAME_LENGTH = 512  # characters, with the path
+
+
+def _true(value: Any) -> Any:
+    if value is not True:
+        raise unexpected("true", value)
+    return value
+
+
+def _account_pattern(value: Any) -> Any:
+    """Refuse numbers that are no id: YAML drops the zeros that a number begins with."""
+    if isinstance(value, int) and not isinstance(value, bool) and len(str(value)) != ID_LENGTH:
+        raise unexpected("the 12 digits of an account's id, in quotes, or a pattern of names", value)
+    return value
+
+
+def _role_name(value: str) -> str:
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    is_name = re.fullmatch(r"([!-.0-~]{1,510}/)*[\w+=,.@-]{1,64}", value, re.A)
+    if not is_name or len(value) > MAX_ROLE_NAME_LENGTH or value.startswith("arn:"):
+        raise unexpected("the name of a role such as headroom, or its path and name", value)
+    return value
+
+
+def _unit(value: str) -> str:
+    # As in the model of organizations:ListAccountsForParent.
+    if not re.fullmatch(r"r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}", value):
+        raise unexpected("the id of an organizational unit such as ou-ab12-34cd56ef", value)
+    return value
+
+
+AccountPattern = Annotated[Text, BeforeValidator(_account_pattern)]
+
+
+class Organization(RoleOptions):
+    """The accounts of an AWS organization, as an entry of `accounts`; those with an entry keep theirs."""
+
+    organization: Annotated[Literal[True], BeforeValidator(_true)] = Field(
+        description="true: watch all active accounts of the organization."
+    )
+    name: Text | None = Field(default=None, description="A short name for people, if there are several.")
+    role_name: Annotated[Text, AfterValidator(_role_name)] = Field(
+        default="headroom",
+        description="Role to assume in every account, with its path if it has one; default: headroom. The "
+        "account of Headroom's own credentials is read with these.",
+    )
+    via: AssumedRoles = Field(
+        default=(), description="Roles to assume before that role, as for a single account."
+    )
+    management_role: AssumedRoles = Field(
+        default=(),
+        description="Role to assume to list the accounts, of the management account or of a delegated "
+        "administrator; or several, one after the other. Default: Headroom's own credentials.",
+    )
+    organizational_units: tuple[Annotated[Text, AfterValidator(_unit)], ...] = Field(
+        default=(),
+        description="Watch only the accounts in these organizational units and in the units below them.",
+    )
+    include: tuple[AccountPattern, ...] = Field(
+        default=(), description="Watch only these accounts: ids, or patterns of names."
+    )
+    exclude: tuple[AccountPattern, ...] = Field(
+        default=(), description="Accounts not to watch: ids, or patterns of names."
+    )
+    max_accounts: Annotated[int, Field(strict=True)] = Field(
+        default=1000,
+        ge=1,
+        le=10_000,
+        description="Most accounts to watch; 1 to 10000. Where there are more, Headroom says so.",
+    )
+    regions: Regions = Field(default=(), description="Regions of the accounts; default: the top level's.")
+    services: Services = Field(default=(), description="Services of the accounts; default: the top level's.")
+
+    @property
+    def title(self) -> str:
+        """What the organization is called in messages."""
+        return f"organization {self.name}" if self.name else "organization"
+
+    @property
+    def location(self) -> Location:
+        """The accounts as a place: none of them is known from the configuration."""
+        return Location("")
+
+    @property
+    def lister(self) -> Account:
+        """The account whose credentials list the others."""
+        settings: dict[str, Any] = {"regions": self.regions}
+        if self.management_role:
+            *before, last = self.management_role
+            settings |= {"role_arn": last.role_arn, "via": tuple(before)}
+            settings |= {option: getattr(last, option) for option in RoleOptions.model_fields}
+        return Account.model_construct(name=self.title, **settings)
+
+    def includes(self, account_id: str, name: str) -> bool:
+        """Return whether an account is to be watched."""
+        names = account_id, name
+        wanted = not self.include or _fits_any(self.include, names)
+        return wanted and not _fits_any(self.exclude, names)
+
+    def ineffective(self, accounts: Iterable[tuple[str, str]]) -> Iterator[str]:
+        """Yield a sentence for each pattern that matches none of these accounts, given as ids and names."""
+        known = list(accounts)
+        for key in ("include", "exclude"):
+            for number, pattern in enumerate(getattr(self, key)):
+                if not any(_fits_any([pattern], names) for names in known):
+                    yield f"{key}[{number}] of {self.title} matches no account: {pattern!r}."
+
+    def member(self, account_id: str, name: str, partition: str, *, is_own: bool) -> MemberAccount:
+        """Return an account of the organization. is_own: that of Headroom's own credentials."""
+        settings: dict[str, Any] = {"account_id": account_id, "name": name}
+        settings |= {"regions": self.regions, "services": self.services}
+        if not is_own:
+            settings |= {"role_arn": f"arn:{partition}:iam::{account_id}:role/{self.role_name}"}
+            settings |= {option: getattr(self, option) for option in (*RoleOptions.model_fields, "via")}
+        return MemberAccount.model_construct(**settings)
+
+    @model_validator(mode="after")
+    def _can_be_listed(self) -> Self:
+        if self.management_role:
+            *before, last = self.management_role
+            check_chain(tuple(before), last.role_arn)
+        return self
+
+
+def _fits_any(patterns: Iterable[str], names: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
+
+
+EXAMPLE_ORGANIZATION = {
+    "organization": True,
+    "name": "example",
+    "role_name": "headroom",
+    "external_id_file": "external-id",
+    "management_role": "arn:aws:iam::999999999999:role/headroom-accounts",
+    "organizational_units": ["ou-ab12-34cd56ef"],
+    "include": ["prod-*", "staging-*"],
+    "exclude": ["123456789012", "sandbox-*"],
+    "max_accounts": 500,
+}

@@ -1,0 +1,191 @@
+"""The accounts of organizations, beside those of the configuration."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+from collectors.registry import Registry
+from monitor.aws.account import Account, MemberAccount, account_name
+from monitor.aws.cell_factory import AwsEnvironment
+from monitor.aws.failure import Failure
+from monitor.aws.known_accounts import KnownAccounts
+from monitor.aws.organization import Organization
+from monitor.aws.organization_listing import OrganizationListing, list_organization
+from monitor.aws.status import AccountStatus, OrganizationStatus, describe_unlisted
+from monitor.aws.telemetry import AwsTelemetry
+from monitor.config.config import Config
+from monitor.config.exclude import remove_excluded
+from monitor.fleet.key import CellKey, Key
+from monitor.lib.telemetry import ProcessTelemetry
+from monitor.polling.cell_watcher import CellWatcher
+from monitor.polling.organization_watcher import OrganizationWatcher
+from monitor.polling.timings import PollingTimings
+
+Value = TypeVar("Value")
+
+
+class OpenedAccounts(Protocol):
+    """The watcher that opens accounts. The mappings are by name, as in `Watcher`."""
+
+    config: Config
+    registry: Registry
+    aws_telemetry: AwsTelemetry
+    environment: AwsEnvironment
+    known_accounts: KnownAccounts
+    timings: PollingTimings
+    cells: dict[CellKey, CellWatcher]
+    accounts: dict[str, AccountStatus]
+    inaccessible_accounts: dict[str, Failure]
+    open_attempted: dict[str, asyncio.Event]
+
+    def register(self, account: Account) -> None:
+        """Have an account among those that are to be opened."""
+
+    async def run_account(self, account: Account) -> None:
+        """Watch an account until cancelled."""
+
+    async def drop(self, is_dropped: Callable[[Key], bool]) -> None:
+        """Drop the series whose keys meet a condition."""
+
+
+class MemberAccounts:
+    """The organizations of a configuration, and their accounts while they are watched.
+
+    departed: why accounts are watched no longer, as what follows the name, by id.
+    """
+
+    def __init__(self, watched: OpenedAccounts) -> None:
+        self._watched = watched
+        self.departed: dict[str, str] = {}
+        self._accounts: dict[str, MemberAccount] = {}  # by id, without what is excluded
+        self._tasks: asyncio.TaskGroup | None = None
+        self._account_tasks: dict[str, asyncio.Task[None]] = {}
+        self.organizations = [
+            OrganizationWatcher(one, self._list, self, watched.known_accounts, watched.timings)
+            for one in watched.config.monitored_organizations(watched.registry)
+        ]
+
+    async def _list(self, organization: Organization) -> OrganizationListing:
+        watched = self._watched
+        url = watched.config.endpoint_url
+        return await list_organization(organization, url, watched.aws_telemetry, watched.environment)
+
+    @property
+    def accounts(self) -> Sequence[MemberAccount]:
+        """The accounts that are watched."""
+        return [*self._accounts.values()]
+
+    @property
+    def are_known(self) -> bool:
+        """True if the accounts of all organizations are known."""
+        return all(one.is_known for one in self.organizations)
+
+    def named(self, account: Account) -> Account:
+        """Return an account with its present name; one that is no member unchanged."""
+        return self._accounts.get(account.id or "", account)
+
+    def start(self, tasks: asyncio.TaskGroup, telemetry: ProcessTelemetry) -> None:
+        """Run the loops of the organizations, and those of their accounts as they appear."""
+        self._tasks = tasks
+        for organization in self.organizations:
+            tasks.create_task(organization.run(telemetry))
+
+    async def read(self) -> None:
+        """List the accounts of all organizations once."""
+        await asyncio.gather(*(organization.read() for organization in self.organizations))
+
+    async def attempted(self) -> None:
+        """Wait until the accounts of all organizations are known or could not be listed."""
+        for organization in self.organizations:
+            await organization.attempted.wait()
+
+    def request_listings(self) -> None:
+        """Have the accounts listed soon, as one of them denies what it allowed."""
+        for organization in self.organizations:
+            organization.request()
+
+    def statuses(self) -> list[OrganizationStatus]:
+        """Copies of the present status of all organizations."""
+        return [organization.status() for organization in self.organizations]
+
+    def pending(self) -> list[str]:
+        """The organizations whose accounts were not listed yet, in words."""
+        waiting = (one for one in self.organizations if not one.attempted.is_set())
+        return [f"accounts of the {one.title}" for one in waiting]
+
+    def unlisted(self) -> list[str]:
+        """Why accounts are not known, as sentences for people."""
+        failures = ((one.title, failed) for one in self.statuses() for failed in one.access.failures)
+        return [describe_unlisted(title, failed) for title, failed in failures]
+
+    # WatchedAccounts
+
+    def is_taken(self, account: MemberAccount) -> bool:
+        """Return whether an entry of its own, or another organization, has the account already."""
+        ids = [one.id for one in self._watched.config.accounts if isinstance(one, Account)]
+        is_member = any(account.id in one.members for one in self.organizations)
+        return is_member or account.id in ids or (account.role_arn is None and None in ids)
+
+    def names_taken(self) -> Sequence[str]:
+        """Return the names of accounts that have an entry of their own."""
+        accounts = self._watched.config.monitored_accounts(self._watched.registry)
+        return [account_name(one) for one in accounts]
+
+    def add(self, account: MemberAccount) -> None:
+        """Watch an account of an organization, unless all of it is excluded."""
+        watched = self._watched
+        self.departed.pop(account.id, None)
+        if remaining := remove_excluded(watched.config.exclude, account, watched.registry):
+            self._accounts[account.id] = remaining
+            watched.register(remaining)
+            if self._tasks:
+                self._account_tasks[account.id] = self._tasks.create_task(watched.run_account(remaining))
+
+    def rename(self, accounts: Sequence[MemberAccount]) -> None:
+        """Show other names of accounts of an organization."""
+        watched = self._watched
+        names = {account.id: account_name(account) for account in accounts if account.id in self._accounts}
+        new_names = {account_name(self._accounts[one]): name for one, name in names.items()}
+        _rename_keys(watched.open_attempted, new_names)
+        _rename_keys(watched.accounts, new_names)
+        _rename_keys(watched.inaccessible_accounts, new_names)
+        for account_id, name in names.items():
+            self._accounts[account_id] = self._accounts[account_id].model_copy(update={"name": name})
+            watched.accounts[name] = replace(watched.accounts[name], name=name)
+            for cell in self._cells_of(account_id):
+                cell.inventory.account_name = name
+
+    async def remove(self, account_id: str, reason: str) -> None:
+        """Watch an account of an organization no longer, and drop its series."""
+        self.departed[account_id] = reason
+        if account := self._accounts.pop(account_id, None):
+            await self._stop(account_id)
+            name = account_name(account)
+            self._watched.open_attempted.pop(name).set()
+            self._watched.accounts.pop(name, None)
+            self._watched.inaccessible_accounts.pop(name, None)
+            await self._watched.drop(lambda key: key.account == account_id)
+
+    async def _stop(self, account_id: str) -> None:
+        """End the loops of an account, and forget its cells; nothing waits for them any more."""
+        watched = self._watched
+        if task := self._account_tasks.pop(account_id, None):
+            task.cancel()
+            await asyncio.wait({task}, timeout=watched.timings.stop_timeout)
+        for cell in self._cells_of(account_id):
+            del watched.cells[cell.cell.key]
+            cell.polled_once.set()
+            watched.aws_telemetry.forget(*cell.cell.key, cell.services)
+            watched.environment.limiters.pop((account_id, cell.cell.region), None)
+        watched.environment.account_limiters.pop(account_id, None)
+
+    def _cells_of(self, account_id: str) -> list[CellWatcher]:
+        return [cell for (account, _), cell in self._watched.cells.items() if account == account_id]
+
+
+def _rename_keys(by_name: dict[str, Value], new_names: Mapping[str, str]) -> None:
+    """Rename keys all at once, as some may take the names of others."""
+    renamed = {new_names.get(name, name): value for name, value in by_name.items()}
+    by_name.clear()
+    by_name.update(renamed)

@@ -1,0 +1,126 @@
+"""An AWS on loopback with an organization: lists of accounts, a role in each of them, and their topics."""
+
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qs
+
+from aiohttp import web
+from botocore.validate import validate_parameters
+
+from tests.fake_aws import SERVICE_MODELS
+from tests.http_endpoint import serve_http
+
+OWN = "100000000000"
+PAGE_SIZE = 20
+CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
+MODEL: Any = SERVICE_MODELS.get_service_model("organizations")
+
+
+def account_item(account_id: str, name: str, state: str = "ACTIVE") -> dict[str, Any]:
+    """An account as AWS lists it since it has states; `Status` is gone."""
+    return {"Id": account_id, "Name": name, "State": state, "Email": f"root-{account_id}@example.org"}
+
+
+class FakeOrganization:
+    """Lists `accounts`, and serves each of them to the credentials of its role, or to our own in OWN.
+
+    failure: the code of the error that a list has, if any. closed: accounts that deny every call. roles: the
+    roles that were assumed, with the key of the caller. lists: how many lists were answered.
+    """
+
+    def __init__(self, *accounts: dict[str, Any]) -> None:
+        self.url, self.failure = "", ""
+        self.accounts = list(accounts)
+        self.closed: set[str] = set()
+        self.roles: list[tuple[str, str]] = []
+        self.lists = 0
+        self.read: set[str] = set()  # accounts whose metrics were asked for
+
+    @classmethod
+    @asynccontextmanager
+    async def serving(cls, *accounts: dict[str, Any]) -> AsyncIterator["FakeOrganization"]:
+        """Serve until the context exits."""
+        aws = cls(*accounts)
+        async with serve_http(aws.handle) as port:
+            aws.url = f"http://127.0.0.1:{port}"
+            yield aws
+
+    def change(self, account_id: str, **members: Any) -> None:
+        """Change members of an account, such as its `State`."""
+        for one in self.accounts:
+            if one["Id"] == account_id:
+                one.update(members)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        found = CREDENTIAL.search(request.headers["Authorization"])
+        assert found
+        key, _, service = found.groups()
+        account, body = key.removeprefix("ASIA") if key.startswith("ASIA") else OWN, await request.read()
+        if service == "organizations":
+            operation = request.headers["X-Amz-Target"].partition(".")[2]
+            return self._organizations(operation, json.loads(body), account)
+        if account in self.closed and service != "sts":
+            return denied_query(f"the account {account} is closed")
+        if service == "monitoring":
+            self.read.add(account)
+            return web.json_response(points(json.loads(body)))
+        if service == "servicequotas":
+            return web.json_response({"Quotas": [], "RequestedQuotas": [], "Quota": {"Value": 500.0}})
+        return self._query({name: one[0] for name, one in parse_qs(body.decode()).items()}, account, key)
+
+    def _organizations(self, operation: str, params: Mapping[str, Any], account: str) -> web.Response:
+        validate_parameters(params, MODEL.operation_model(operation).input_shape)
+        if self.failure:
+            error = {"__type": self.failure, "Message": f"{self.failure} of {operation} in {account}"}
+            return web.json_response(error, status=400)
+        start = int(params.get("NextToken", "0"))
+        page: dict[str, Any] = {"Accounts": self.accounts[start : start + PAGE_SIZE]}
+        if start + PAGE_SIZE < len(self.accounts):
+            page["NextToken"] = str(start + PAGE_SIZE)
+        else:
+            self.lists += 1
+        validate_parameters(page, MODEL.operation_model(operation).output_shape)
+        return web.json_response(page)
+
+    def _query(self, params: Mapping[str, str], account: str, key: str) -> web.Response:
+        if params["Action"] == "AssumeRole":
+            self.roles.append((params["RoleArn"], key))
+            of_role = params["RoleArn"].split(":")[4]
+            if of_role in self.closed:
+                return denied_query(f"sts:AssumeRole in {of_role} is not allowed")
+            return answer("AssumeRole", ASSUMED.format(account=of_role))
+        if params["Action"] == "GetCallerIdentity":
+            return answer("GetCallerIdentity", f"<Account>{account}</Account>")
+        topic = f"<member><TopicArn>arn:aws:sns:eu-west-1:{account}:orders</TopicArn></member>"
+        return answer("ListTopics", f"<Topics>{topic}</Topics>")
+
+
+ASSUMED = """<Credentials><AccessKeyId>ASIA{account}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>
+<SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"""
+
+
+def answer(action: str, content: str) -> web.Response:
+    """A response of the query protocol."""
+    text = f"<{action}Response><{action}Result>{content}</{action}Result></{action}Response>"
+    return web.Response(text=text, content_type="text/xml")
+
+
+def denied_query(message: str) -> web.Response:
+    """A denial in the query protocol; other protocols take the status for it."""
+    text = (
+        f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
+    )
+    return web.Response(status=403, text=text, content_type="text/xml")
+
+
+def points(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A point of 7 for each metric that is asked for."""
+    minute = int(time.time() // 60) * 60 - 300
+    values = {"Timestamps": [minute], "Values": [7.0], "StatusCode": "Complete"}
+    return {
+        "MetricDataResults": [{"Id": one["Id"], "Label": "", **values} for one in asked["MetricDataQueries"]]
+    }

@@ -1,0 +1,134 @@
+"""Accounts that leave their organization, and organizations whose accounts cannot be listed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitor.aws.failure import Failure
+from monitor.aws.run_status import RunStatus
+from monitor.aws.status import AccountStatus, MonitorStatus, OrganizationStatus
+from monitor.notifiers.notice import Notice, NoticeKind
+from tests.monitor.alerting.cells import SimulatedCells
+from tests.monitor.alerting.memory_store import MemoryStore
+from tests.monitor.alerting.stage import Stage
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, key
+
+CLOSED = {ACCOUNT: "was suspended or closed"}
+DENIED = Failure("ListAccounts", "", "AccessDeniedException", "You don't have permissions")
+NOT_IN_USE = Failure("ListAccounts", "", "AWSOrganizationsNotInUseException", "no organization")
+REFUSED = Failure("AssumeRole", "", "AccessDenied", "not allowed")
+TOO_MANY = Failure("ListAccounts", "", "TooManyAccounts", "3 accounts are to be watched, and max is 2")
+
+
+async def test_the_alerts_of_a_closed_account_end_with_the_reason(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..ccc")
+        stage.fleet.drop(key("orders"))
+        stage.status = MonitorStatus(departed_accounts=CLOSED)
+        (over,) = await stage.process()
+        assert (over.kind, over.resolution_reason) == (
+            NoticeKind.RESOLVED,
+            "its account was suspended or closed",
+        )
+        assert over.summary.endswith("after 3 min: its account was suspended or closed.")
+
+
+async def test_an_account_that_was_closed_meanwhile_ends_its_alerts_after_a_restart(
+    place: Path | MemoryStore,
+) -> None:
+    """Whatever else cannot be read: another account that is inaccessible may not be this one."""
+    async with Stage.opened(place) as stage:
+        await stage.play(orders="..ccc")
+        minute = stage.minute
+    async with Stage.opened(place, minute=minute + 1) as stage:
+        stage.status = MonitorStatus(pending=["account other"], departed_accounts=CLOSED)
+        (over,) = await stage.process()
+        assert over.resolution_reason == "its account was suspended or closed"
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_an_account_may_be_one_that_was_not_listed_yet(
+    place: Path | MemoryStore, is_known: bool
+) -> None:
+    async with Stage.opened(place) as stage:
+        await stage.play(orders="..ccc")
+        minute = stage.minute
+    async with Stage.opened(place, minute=minute + 1) as stage:
+        organization = OrganizationStatus(title="organization", access=RunStatus(), is_known=is_known)
+        other = AccountStatus(name="other", account="9" * 12, access=RunStatus())
+        stage.status = MonitorStatus(
+            organizations=[organization], accounts=[other], inaccessible_accounts={"other": REFUSED}
+        )
+        assert [one.kind for one in await stage.process()] == [NoticeKind.RESOLVED] * is_known
+
+
+async def test_the_blind_alert_of_an_account_ends_when_it_was_closed(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        cells = SimulatedCells([ACCOUNT], [REGION], ["sqs"], lambda *_: [REFUSED])
+        for _ in range(8):
+            stage.seconds += 60
+            stage.status = cells.step(stage.seconds)
+            await stage.process()
+        assert len(stage.notices) == 1
+        stage.status = MonitorStatus(pending=["account other"], departed_accounts=CLOSED)
+        (over,) = await stage.process(60)
+        assert over.summary.startswith(
+            "name-123 is not monitored any more: it was suspended or closed, after"
+        )
+
+
+# Organizations that cannot be listed
+
+
+async def play(
+    stage: Stage, failures: Sequence[Failure], minutes: int, access: RunStatus, title: str = "organization"
+) -> list[Notice]:
+    before = len(stage.notices)
+    for _ in range(minutes):
+        stage.seconds += 60
+        access.end(failures, stage.seconds)
+        one = OrganizationStatus(title=title, access=replace(access), accounts=3, is_known=True)
+        stage.status = MonitorStatus(organizations=[one])
+        await stage.process()
+    return stage.notices[before:]
+
+
+async def test_an_organization_that_cannot_be_listed_is_one_alert_with_the_action_to_allow(
+    tmp_path: Path,
+) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        access = RunStatus()
+        assert await play(stage, (), 5, access) == []
+        assert await play(stage, [DENIED], 1, access) == []
+        (told,) = await play(stage, [DENIED], 60, access)
+        assert told.summary == (
+            "AccessDeniedException of organizations:ListAccounts: Headroom cannot list the accounts of the "
+            "organization: You don't have permissions. Accounts that are known stay monitored; new ones are "
+            "not."
+        )
+        assert told.labels["account"] == "organization"
+        (remedy,) = told.remedy
+        assert "`organizations:ListAccounts`" in remedy
+        assert "`management_role`" in remedy
+        (over,) = await play(stage, (), 3, access)
+        assert over.summary.startswith("organization recovered: nothing is denied any more, after ")
+
+
+@pytest.mark.parametrize(
+    ("failure", "action", "remedy"),
+    [
+        (NOT_IN_USE, "organizations:ListAccounts", "list the accounts under `accounts`"),
+        (REFUSED, "sts:AssumeRole", "trust policy"),
+        (TOO_MANY, "organizations:ListAccounts", "`max_accounts`"),
+    ],
+)
+async def test_every_reason_has_its_own_remedy(
+    failure: Failure, action: str, remedy: str, tmp_path: Path
+) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        (told,) = await play(stage, [failure], 10, RunStatus(), "organization acme")
+        assert told.summary.startswith(f"{failure.code} of {action}: Headroom cannot list the accounts of")
+        assert "the organization acme" in told.summary
+        assert any(remedy in one for one in told.remedy)

@@ -1,0 +1,168 @@
+"""An organization as an entry of `accounts`: what it means, and what is wrong with others."""
+
+from pathlib import Path
+
+import pytest
+
+from monitor.aws.organization import Organization
+from monitor.config.config import Config
+from monitor.config.exclude import ineffective_entries
+from monitor.config.file import parse_config
+from monitor.schema.problems import ConfigError
+from monitor.schema.types import ConfigContext
+from tests.registries import REGISTRY
+
+HUB = "arn:aws:iam::999999999999:role/hub"
+
+
+def read(text: str) -> Config:
+    return parse_config(text.encode(), "headroom.yaml", ConfigContext({"ID": "external"}, Path(), REGISTRY))
+
+
+def organization(text: str) -> Organization:
+    (entry,) = read(f"accounts: {{organization: true, {text}}}").monitored_organizations(REGISTRY)
+    return entry
+
+
+def test_one_entry_is_all_that_an_organization_needs() -> None:
+    config = read("accounts: {organization: true}\nregions: [eu-west-1]\nservices: [sqs]")
+    (entry,) = config.monitored_organizations(REGISTRY)
+    assert (entry.title, entry.role_name) == ("organization", "headroom")
+    assert (entry.regions, entry.services) == (("eu-west-1",), ("sqs",))
+    assert config.monitored_accounts(REGISTRY) == ()
+    assert config.monitored_services(REGISTRY) == {"sqs"}
+
+
+def test_a_member_is_an_account_with_the_role_and_the_settings_of_the_organization() -> None:
+    hub = HUB.replace("aws", "aws-cn")
+    entry = organization(
+        f"role_name: team/monitor, external_id_env: ID, session_name: hr, via: {hub}, "
+        "regions: [cn-north-1], services: [sqs]"
+    )
+    member = entry.member("123456789012", "payments", "aws-cn", is_own=False)
+    assert (member.id, member.name) == ("123456789012", "payments")
+    assert (member.regions, member.services) == (("cn-north-1",), ("sqs",))
+    assert [(role.role_arn, role.session_name) for role in member.roles] == [
+        (hub, "headroom"),
+        ("arn:aws-cn:iam::123456789012:role/team/monitor", "hr"),
+    ]
+    secret = member.roles[-1].external_id_secret
+    assert secret
+    assert secret.get_secret_value() == "external"
+
+
+def test_the_account_of_our_own_credentials_needs_no_role() -> None:
+    member = organization(f"via: {HUB}").member("123456789012", "home", "aws", is_own=True)
+    assert (member.id, member.role_arn, member.roles) == ("123456789012", None, ())
+
+
+def test_the_accounts_are_listed_with_our_own_credentials_or_with_roles() -> None:
+    assert organization("name: acme").lister.roles == ()
+    lister = organization(f"management_role: [{HUB}, {{role_arn: {HUB}2, external_id: x1}}]").lister
+    assert [role.role_arn for role in lister.roles] == [HUB, f"{HUB}2"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "included"),
+    [
+        ("include: []", ["prod-a", "prod-b", "sandbox-1"]),
+        ("include: [prod-*]", ["prod-a", "prod-b"]),
+        ("exclude: [sandbox-*]", ["prod-a", "prod-b"]),
+        ("include: [prod-*], exclude: [222222222222]", ["prod-a"]),
+        ('include: ["111111111111", "333333333333"]', ["prod-a", "sandbox-1"]),
+        ("exclude: ['*']", []),
+    ],
+)
+def test_accounts_are_selected_by_id_or_by_patterns_of_names(patterns: str, included: list[str]) -> None:
+    names = {"111111111111": "prod-a", "222222222222": "prod-b", "333333333333": "sandbox-1"}
+    entry = organization(patterns)
+    assert [name for one, name in names.items() if entry.includes(one, name)] == included
+
+
+def test_a_pattern_that_matches_no_account_is_named() -> None:
+    entry = organization('exclude: ["123456789012", "sand*"], include: ["prod-*"]')
+    assert list(entry.ineffective([("111111111111", "sandbox")])) == [
+        "include[0] of organization matches no account: 'prod-*'.",
+        "exclude[0] of organization matches no account: '123456789012'.",
+    ]
+
+
+def test_the_list_of_accounts_may_have_both_kinds() -> None:
+    config = read(
+        "accounts: [{organization: true, name: acme}, {organization: true, name: china},"
+        " {name: apart, role_arn: 'arn:aws:iam::123456789012:role/other'}]"
+    )
+    assert [one.title for one in config.monitored_organizations(REGISTRY)] == [
+        "organization acme",
+        "organization china",
+    ]
+    assert [one.name for one in config.monitored_accounts(REGISTRY)] == ["apart"]
+
+
+def test_accounts_that_are_not_known_yet_may_match_what_is_excluded() -> None:
+    config = read("accounts: {organization: true}\nexclude: [{account: sandbox-*}, {service: sqs}]")
+    assert list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY)) == []
+    (entry,) = config.monitored_organizations(REGISTRY)
+    assert "sqs" not in entry.services
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("{organization: false}", ["accounts.organization: expected true, found false"]),
+        ("{organization: 'true'}", ["accounts.organization: expected true, found 'true'"]),
+        ("{organisation: true}", ["accounts.organisation: unknown key; did you mean organization?"]),
+        (
+            "[{organization: true, role_arn: x}]",
+            ["accounts[0].role_arn: unknown key; did you mean role_name?"],
+        ),
+        (
+            "{organization: true, role_name: 'a b', exclude: [12345678901], organizational_units: [ou-1]}",
+            [
+                "accounts.role_name: expected the name of a role such as headroom, or its path and name, "
+                "found 'a b'",
+                "accounts.organizational_units[0]: expected the id of an organizational unit such as "
+                "ou-ab12-34cd56ef, found 'ou-1'",
+                "accounts.exclude[0]: expected the 12 digits of an account's id, in quotes, or a pattern of "
+                "names, found 12345678901",
+            ],
+        ),
+        (
+            "{organization: true, role_name: 'arn:aws:iam::123456789012:role/headroom'}",
+            [
+                "accounts.role_name: expected the name of a role such as headroom, or its path and name, "
+                "found 'arn:aws:iam::123456789012:role/headroom'"
+            ],
+        ),
+        (
+            "{organization: true, exclude: sandbox, regions: [mars-1]}",
+            [
+                "accounts.exclude: expected a list, found text",
+                "accounts.regions[0]: expected an AWS region, found 'mars-1'",
+            ],
+        ),
+        (
+            "{organization: true, management_role: admin}",
+            [
+                "accounts.management_role[0].role_arn: expected a role such as "
+                "arn:aws:iam::123456789012:role/headroom, found 'admin'"
+            ],
+        ),
+        (
+            "[{organization: true, regions: [cn-north-1], via: 'arn:aws:iam::123456789012:role/hub'}]",
+            [
+                "accounts[0].regions: expected regions of aws, the partition of role_arn, found cn-north-1",
+            ],
+        ),
+        (
+            "[{organization: true}, {organization: true}]",
+            ["accounts[1].name: expected a name that differs from that of accounts[0], found the same"],
+        ),
+        ("3", ["accounts: expected a list, found a number"]),
+        ("[3]", ["accounts[0]: expected a mapping, found a number"]),
+    ],
+)
+def test_every_problem_of_an_entry_is_told_at_once(text: str, problems: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        read(f"accounts: {text}")
+    assert error.value.problems == [f"headroom.yaml: {one}" for one in problems]

@@ -1,0 +1,172 @@
+"""Lists of accounts, from answers that are checked against botocore's model of Organizations."""
+
+import itertools
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, PaginationError
+
+from monitor.aws.organization_listing import (
+    MAX_UNITS,
+    ListedAccount,
+    TooManyAccountsError,
+    accounts_of_organization,
+    accounts_of_units,
+)
+from tests.fake_aws import FakeAws, denied
+from tests.fake_organization import account_item
+
+ONE, TWO, THREE = ("111111111111", "222222222222", "333333333333")
+ROOT, TEAM, PART = "r-ab12", "ou-ab12-11111111", "ou-ab12-22222222"
+
+
+async def listed(*pages: Any, **options: Any) -> dict[str, ListedAccount]:
+    answers = [page if isinstance(page, Exception) else {"Accounts": page} for page in pages]
+    return await accounts_of_organization(FakeAws(list_accounts=answers, **options).cell)
+
+
+async def test_the_accounts_of_all_pages_are_listed() -> None:
+    """A page without accounts need not be the last one."""
+    accounts = await listed([account_item(ONE, "one")], [], [account_item(TWO, "two", "SUSPENDED")])
+    assert accounts == {ONE: ListedAccount(ONE, "one", "ACTIVE"), TWO: ListedAccount(TWO, "two", "SUSPENDED")}
+
+
+async def test_five_hundred_accounts_are_listed() -> None:
+    ids = [f"{number:012}" for number in range(1, 501)]
+    pages = [
+        [account_item(one, f"a-{one}") for one in ids[start : start + 20]] for start in range(0, 500, 20)
+    ]
+    assert [*await listed(*pages)] == ids
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"State": "ACTIVE"}, ""),
+        ({"Status": "ACTIVE"}, ""),
+        ({"State": "PENDING_ACTIVATION"}, "is not activated yet"),
+        ({"State": "SUSPENDED"}, "was suspended or closed"),
+        ({"Status": "SUSPENDED"}, "was suspended or closed"),
+        ({"State": "PENDING_CLOSURE"}, "is being closed"),
+        ({"Status": "PENDING_CLOSURE"}, "is being closed"),
+        ({"State": "CLOSED", "Status": "SUSPENDED"}, "was closed"),
+        ({"State": "ACTIVE", "Status": "SUSPENDED"}, ""),
+        ({}, ""),
+        ({"State": "SOMETHING_NEW"}, ""),
+    ],
+)
+async def test_the_state_tells_which_accounts_cannot_be_read(members: dict[str, str], reason: str) -> None:
+    accounts = await listed([{"Id": ONE, "Name": "one", **members}])
+    assert accounts[ONE].inactive_reason == reason
+
+
+async def test_an_account_that_is_listed_twice_is_one_account_as_listed_last() -> None:
+    accounts = await listed([account_item(ONE, "old")], [account_item(ONE, "new", "CLOSED")])
+    assert accounts == {ONE: ListedAccount(ONE, "new", "CLOSED")}
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("payments & co <b>", "payments & co <b>"),
+        ("two\nlines\tand\x1b[31m", "two lines and [31m"),
+        ("  spaces  ", "spaces"),
+        ("\u202erev", "rev"),
+        ("n" * 500, "n" * 127 + "…"),
+        ("", ""),
+        ("\ud800", ""),
+    ],
+)
+async def test_a_name_is_one_line_without_control_characters(name: str, shown: str) -> None:
+    accounts = await listed([{"Id": ONE, "Name": name}], malformed=True)
+    assert accounts[ONE].name == shown
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        None,
+        1,
+        "x",
+        [],
+        {},
+        {"Name": "x"},
+        {"Id": None},
+        {"Id": 123456789012},
+        {"Id": "1"},
+        {"Id": f"{TWO}\n"},
+    ],
+)
+async def test_what_is_no_account_is_left_out(item: Any) -> None:
+    assert [*await listed([item, account_item(ONE, "one")], malformed=True)] == [ONE]
+
+
+async def test_members_of_other_types_cost_nothing_but_themselves() -> None:
+    accounts = await listed([{"Id": ONE, "Name": 3, "State": ["x"], "Status": None}], malformed=True)
+    assert accounts[ONE].name == "3"
+    assert accounts[ONE].inactive_reason == ""
+
+
+async def test_pages_that_repeat_a_token_end() -> None:
+    aws = FakeAws(list_accounts=lambda **_: {"Accounts": [], "NextToken": "again"})
+    with pytest.raises(PaginationError):
+        await accounts_of_organization(aws.cell)
+
+
+async def test_pages_without_an_end_are_not_read_for_ever() -> None:
+    tokens = itertools.count()
+    aws = FakeAws(list_accounts=lambda **_: {"Accounts": [], "NextToken": str(next(tokens))})
+    aws.cell.limiters.clear()
+    with pytest.raises(PaginationError):
+        await accounts_of_organization(aws.cell)
+
+
+async def test_accounts_beyond_the_bound_are_an_error() -> None:
+    ids = itertools.count(10**11)
+    full = [account_item(str(next(ids)), "x") for _ in range(20)]
+    with pytest.raises(TooManyAccountsError, match="expected at most 39 accounts"):
+        await accounts_of_organization(
+            FakeAws(
+                list_accounts=[
+                    {"Accounts": full},
+                    {"Accounts": [{**one, "Id": str(next(ids))} for one in full]},
+                ]
+            ).cell,
+            max_accounts=39,
+        )
+
+
+async def test_a_denied_list_is_an_error_of_aws() -> None:
+    with pytest.raises(ClientError):
+        await listed(denied("ListAccounts"))
+
+
+# Organizational units
+
+
+def tree(children: dict[str, list[str]], accounts: dict[str, list[str]]) -> FakeAws:
+    def of_parent(**params: Any) -> dict[str, Any]:
+        return {"Accounts": [account_item(one, one) for one in accounts.get(params["ParentId"], [])]}
+
+    def units(**params: Any) -> dict[str, Any]:
+        return {"OrganizationalUnits": [{"Id": one} for one in children.get(params["ParentId"], [])]}
+
+    return FakeAws(list_accounts_for_parent=of_parent, list_organizational_units_for_parent=units)
+
+
+async def test_the_accounts_of_a_unit_are_those_in_it_and_below_it() -> None:
+    aws = tree({ROOT: [TEAM], TEAM: [PART]}, {ROOT: [ONE], TEAM: [TWO], PART: [THREE]})
+    assert [*await accounts_of_units(aws.cell, (TEAM,))] == [TWO, THREE]
+    assert {*await accounts_of_units(aws.cell, (ROOT, PART))} == {ONE, TWO, THREE}
+
+
+async def test_each_unit_is_read_once() -> None:
+    aws = tree({TEAM: [PART, PART], PART: [TEAM]}, {TEAM: [ONE], PART: [ONE]})
+    assert [*await accounts_of_units(aws.cell, (TEAM, PART))] == [ONE]
+    assert aws.calls.count("organizations:ListAccountsForParent") == 2
+
+
+async def test_units_beyond_the_bound_are_an_error() -> None:
+    aws = tree({TEAM: [f"ou-ab12-{number:08}" for number in range(MAX_UNITS)]}, {})
+    with pytest.raises(TooManyAccountsError, match="organizational units"):
+        await accounts_of_units(aws.cell, (TEAM,), max_units=3)
