@@ -23,6 +23,7 @@ from monitor.fleet.origin import source_of
 from monitor.fleet.query import Query, run_query
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.snapshot import Snapshot
+from monitor.fleet.unobservable import unobservable_series
 from monitor.lib.telemetry import VERSION
 from monitor.lib.text import replace_surrogates
 from rules.band import Zone
@@ -158,8 +159,7 @@ def _reload(reload: ReloadStatus) -> models.ReloadModel:
 
 def _unobservable_by_service(snapshot: Snapshot) -> Mapping[ServiceKey, Sequence[Series]]:
     by_service = defaultdict[ServiceKey, list[Series]](list)
-    for slot in np.flatnonzero(snapshot.zone == Zone.UNOBSERVABLE).tolist():
-        series = snapshot.series[slot]
+    for series, _ in unobservable_series(snapshot):
         by_service[series.key[:3]].append(series)
     return by_service
 

@@ -236,6 +236,26 @@ async def test_the_catalogue_says_which_signals_are_off(server: Server, client: 
     assert (await answer(client, "/api/v1/catalogue"))["off"] == ["ebs.volume_iops"]
 
 
+async def test_a_series_that_is_gone_is_no_unobservable_one(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    named = key("photos", "s3.prefix_write_rate")
+    add(server.fleet, named, usage=Unobservable("no request metrics", "aws s3api ..."))
+    server.fleet.drop(named)
+    server.fleet.reclaim()
+    judge(server.fleet, NOW)
+    await server.publish()
+    server.status = MonitorStatus(
+        cells=[
+            CellStatus(
+                account=ACCOUNT, region=REGION, name="", collectors={"s3": RunStatus()}, poll=RunStatus()
+            )
+        ]
+    )
+    (cell,) = (await answer(client, "/api/v1/status"))["cells"]
+    assert [one["unobservable_total"] for one in cell["collectors"]] == [0]
+
+
 async def test_status_of_cells_and_collectors(server: Server, client: httpx.AsyncClient) -> None:
     denied = Failure("ListStreams", "", "AccessDenied", "not allowed")
     server.status = MonitorStatus(

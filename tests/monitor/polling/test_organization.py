@@ -265,7 +265,7 @@ async def test_a_denial_has_the_accounts_listed_at_once(aws: FakeOrganization) -
     async with running(watch):
         aws.change(ONE, State="PENDING_CLOSURE")
         aws.closed = {ONE}
-        await watch.cells[ONE, "eu-west-1"].run_poll()
+        await watch.cells[ONE, "eu-west-1"].run_inventory()
         await until(lambda: ONE in watch.members.departed)
         assert watch.members.departed[ONE] == "is being closed"
 
