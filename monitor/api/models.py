@@ -229,6 +229,9 @@ class StatusModel(ApiModel):
     last_reload: ReloadModel | None
     inaccessible_accounts: Sequence[InaccessibleAccountModel]
     organizations: Sequence[OrganizationModel]
+    disabled_regions: Sequence[str] = Field(
+        description="Of each account, the regions that are not read, as they are not enabled in it."
+    )
     cells: Sequence[CellModel]
 
 

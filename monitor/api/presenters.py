@@ -140,6 +140,7 @@ def status_json(status: MonitorStatus, snapshot: Snapshot) -> bytes:
             for name, failure in inaccessible
         ],
         organizations=[_organization(one) for one in status.organizations],
+        disabled_regions=[*map(replace_surrogates, status.disabled_regions)],
         cells=[_cell(cell, unobservable) for cell in status.cells],
     )
     return model.model_dump_json().encode()

@@ -1,7 +1,7 @@
 """A cell, one account in one region or its global services: its clients, rate limits and call counters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import uniform
@@ -19,6 +19,7 @@ from monitor.aws.clients import CLIENT_CONFIG, ClientCache, sign_with
 from monitor.aws.clock import AwsClock, date_header
 from monitor.aws.credentials import Credentials
 from monitor.aws.failure import (
+    AWS_ERRORS,
     CALL_TIMEOUT,
     error_code,
     is_credentials_error,
@@ -26,14 +27,18 @@ from monitor.aws.failure import (
     is_unknown_host,
     with_operation_name,
 )
+from monitor.aws.failure_class import FailureClass, classify
 from monitor.aws.not_found import not_found_code, not_found_error
 from monitor.aws.rate_limiter import RateLimiter
+from monitor.aws.region_check import RegionCheck, RegionDisabledError
 from monitor.aws.telemetry import AwsTelemetry
 
 Response = TypeVar("Response")
 
 DEFAULT_RATE = 10.0  # calls per second to a service that declares no rate
 MAX_ATTEMPTS = 4  # at one call, the first one included
+# Of the errors of a region that is not enabled, which other causes have, too.
+DISABLED_REGION_CLASSES = frozenset({FailureClass.CREDENTIALS, FailureClass.DISABLED})
 MAX_BACKOFF = 20.0  # seconds before another attempt
 
 # Services whose call limits hold for an account in all regions together: STS and S3's list of buckets are
@@ -51,6 +56,7 @@ class Cell:
     collectors' declarations. clients: may be shared with other cells. account_limiters: by service, shared by
     all cells of the account. limiters: shared by those of them that call the same region. scope: of the
     collectors that run in it. max_attempts: attempts at one call, the first one included.
+    other_regions: of the account, where its credentials are accepted: see `RegionCheck`.
     signer: the account whose credentials these are, where it is another one: a monitoring account, which
     reads the metrics of the account and pays for that.
     collector_states: what collectors keep from one inventory to the next, by class.
@@ -69,10 +75,15 @@ class Cell:
     scope: ServiceScope = ServiceScope.REGION
     max_attempts: int = MAX_ATTEMPTS
     signer: str = ""
+    other_regions: Sequence[str] = ()
+    region_check: RegionCheck = field(init=False)
     collector_states: dict[type[Any], Any] = field(default_factory=dict, init=False)
     clock: AwsClock = field(default_factory=AwsClock, init=False)
     _reached: set[str] = field(default_factory=set, init=False)  # services that have responded
     _elsewhere: dict[str, "Cell"] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.region_check = RegionCheck(self.region, self.other_regions)
 
     def in_region(self, region: str) -> "Cell":
         """Return a cell of the same account and key whose calls go to another region; always the same one."""
@@ -131,8 +142,11 @@ class Cell:
         """Send a request, up to `max_attempts` times; each attempt is rate limited, signed and counted.
 
         CALL_TIMEOUT holds for all attempts together, without the waits between them and for the limiter.
-        Raises one of AWS_ERRORS, or what `send` raises for a response of an unexpected form.
+        Raises one of AWS_ERRORS, or what `send` raises for a response of an unexpected form. Makes no call in
+        a region that is known not to be enabled.
         """
+        if self.region_check.disabled.is_set():
+            raise RegionDisabledError(region=self.region)
         clock, in_flight = asyncio.get_running_loop().time, 0.0
         for attempt in range(1, self.max_attempts + 1):
             await self._limiter(service, operation).acquire()
@@ -151,6 +165,8 @@ class Cell:
                     raise not_found from error
                 if self._is_not_offered(service, error):
                     raise ServiceNotOfferedError(endpoint_url=str(error)) from error
+                if await self._is_region_disabled(error, credentials):
+                    raise RegionDisabledError(region=self.region) from error
                 in_flight += clock() - started_at
                 is_last = attempt == self.max_attempts or in_flight >= CALL_TIMEOUT
                 if is_last or not await self._prepare_retry(error, credentials, attempt):
@@ -170,6 +186,29 @@ class Cell:
         """
         is_unknown = isinstance(error, EndpointConnectionError) and is_unknown_host(error)
         return is_unknown and bool(self._reached) and service not in self._reached
+
+    async def _is_region_disabled(self, error: Exception, credentials: ReadOnlyCredentials) -> bool:
+        may_be = isinstance(error, ClientError) and classify(error_code(error)) in DISABLED_REGION_CLASSES
+        return may_be and await self.region_check.is_disabled(credentials, self._accepts)
+
+    async def is_region_enabled(self) -> bool:
+        """Look again whether the region is enabled. Raises one of AWS_ERRORS without credentials."""
+        return await self.region_check.look_again(await self.credentials.frozen(), self._accepts)
+
+    async def _accepts(self, region: str, credentials: ReadOnlyCredentials) -> bool | None:
+        """Return whether STS of a region accepts these credentials; None without an answer."""
+        service, operation = "sts", "GetCallerIdentity"
+        await self._limiter(service, operation).acquire()
+        try:
+            client = await self.clients.get(service, region, self.endpoint_url)
+            with sign_with(credentials):
+                async with asyncio.timeout(CALL_TIMEOUT):
+                    await client.get_caller_identity()
+        except AWS_ERRORS as error:
+            self.telemetry.calls.labels(service, operation, error_code(error)).inc()
+            return False if is_credentials_error(error) else None
+        self.telemetry.calls.labels(service, operation, "").inc()
+        return True
 
     async def _not_found(
         self, service: str, operation: str, error: Exception

@@ -1,12 +1,12 @@
 """Opens the configured accounts: finds credentials, the account's id and its regions, creates the cells."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from collectors import quotas, tags
 from collectors.base import Collector, ServiceScope
@@ -14,13 +14,17 @@ from monitor.aws.account import Account
 from monitor.aws.cell import Cell
 from monitor.aws.clients import ClientCache
 from monitor.aws.credentials import Credentials, EnvironmentCredentials, RoleCredentials
-from monitor.aws.failure import with_role_place
+from monitor.aws.failure import error_code, with_role_place
+from monitor.aws.failure_class import FailureClass, classify
 from monitor.aws.rate_limiter import RateLimiter
+from monitor.aws.region_check import RegionDisabledError
 from monitor.aws.role import AssumedRole
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.lib.errors import HeadroomError
 from monitor.lib.partitions import Partition, partition_of, partition_of_arn
 from monitor.schema.types import ALL_REGIONS
+
+Result = TypeVar("Result")
 
 # Calls per second, by `service` or `service:Operation`, that Headroom allows itself whatever it monitors.
 # Of STS's 600 for an account and region, as hundreds of accounts are entered at the start and every hour.
@@ -92,40 +96,99 @@ async def _open(
     environment: AwsEnvironment,
     scopes: Set[ServiceScope],
 ) -> list[Cell]:
+    home = _home_region(await environment.credentials.region(), account)
+    named = tuple(region for region in account.regions if region != ALL_REGIONS)
+    first = named[0] if named else home or (_partition(account).home_region if account.regions else "")
+    if not first:
+        raise MissingRegionError
+    opening = _Opening(account, endpoint_url, telemetry, environment, named, first, home or first)
+    credentials = await _where_enabled((opening.caller, opening.hub), opening.credentials_by)
+    account_id, regions = await _where_enabled(
+        (first, opening.hub), partial(opening.id_and_regions, credentials, ServiceScope.REGION in scopes)
+    )
+    cells = [opening.cell(credentials, account_id, region) for region in regions]
+    if ServiceScope.GLOBAL in scopes:
+        cells.append(opening.cell(credentials, account_id, opening.hub, ServiceScope.GLOBAL))
+    return cells
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """An account that is being opened.
+
+    named: the regions that the configuration names. first: the one to call first. caller: where the role is
+    assumed.
+    """
+
+    account: Account
+    endpoint_url: str | None
+    telemetry: AwsTelemetry
+    environment: AwsEnvironment
+    named: Sequence[str]
+    first: str
+    caller: str
+
+    @property
+    def hub(self) -> str:
+        """The home region of the partition, which no account can disable."""
+        return partition_of(self.first).home_region
+
     def cell(
-        credentials: Credentials, account_id: str, region: str, scope: ServiceScope = ServiceScope.REGION
+        self,
+        credentials: Credentials,
+        account_id: str,
+        region: str,
+        scope: ServiceScope = ServiceScope.REGION,
     ) -> Cell:
+        """A cell of the account, or of one on the way to it."""
+        environment = self.environment
         return Cell(
             credentials,
             account_id,
             region,
-            telemetry,
+            self.telemetry,
             environment.rates,
-            endpoint_url,
+            self.endpoint_url,
             environment.clients,
             environment.account_limiters[account_id],
             environment.limiters[account_id, region],
             scope,
+            other_regions=(self.caller, self.hub, *self.named),
         )
 
-    home = _home_region(await environment.credentials.region(), account)
-    named = [region for region in account.regions if region != ALL_REGIONS]
-    first = named[0] if named else home or (_partition(account).home_region if account.regions else "")
-    if not first:
-        raise MissingRegionError
-    credentials = assumed_credentials(
-        account.roles, environment, lambda signer, id_: cell(signer, id_, home or first)
-    )
-    await credentials.frozen()  # one error here instead of one for every call
-    first_cell = cell(credentials, account.id or "", first)
-    account_id = account.id or str((await first_cell.call("sts", "GetCallerIdentity"))["Account"])
-    cells = []
-    if ServiceScope.REGION in scopes:
-        regions = await _enabled_regions(first_cell) if ALL_REGIONS in account.regions else named or [first]
-        cells += [cell(credentials, account_id, region) for region in regions]
-    if ServiceScope.GLOBAL in scopes:
-        cells.append(cell(credentials, account_id, partition_of(first).home_region, ServiceScope.GLOBAL))
-    return cells
+    async def credentials_by(self, region: str) -> Credentials:
+        """The credentials of the account, for which STS is called in this region."""
+        found = assumed_credentials(
+            self.account.roles, self.environment, lambda signer, id_: self.cell(signer, id_, region)
+        )
+        await found.frozen()  # one error here instead of one for every call
+        return found
+
+    async def id_and_regions(
+        self, credentials: Credentials, is_regional: bool, region: str
+    ) -> tuple[str, Sequence[str]]:
+        """The account's id, and the regions to read, by calls in this region."""
+        cell = self.cell(credentials, self.account.id or "", region)
+        account_id = self.account.id or str((await cell.call("sts", "GetCallerIdentity"))["Account"])
+        if not is_regional:
+            return account_id, ()
+        lists = ALL_REGIONS in self.account.regions
+        return account_id, await _enabled_regions(cell) if lists else self.named or [self.first]
+
+
+async def _where_enabled(regions: Iterable[str], call: Callable[[str], Awaitable[Result]]) -> Result:
+    """Return the result of a call in the first of these regions that the account has enabled.
+
+    Raises what the call in the last of them does. STS may be off in a region that is enabled otherwise.
+    """
+    *before, last = dict.fromkeys(regions)
+    for region in before:
+        try:
+            return await call(region)
+        except (RegionDisabledError, ClientError) as error:
+            if classify(error_code(error)) != FailureClass.DISABLED:
+                raise
+    return await call(last)
 
 
 def assumed_credentials(

@@ -47,11 +47,13 @@ class AccountStatus:
     """The status of one entry of `accounts`.
 
     account: the 12-digit id; empty while it is not known. access: the attempts to open the account.
+    disabled_regions: those that are configured, and not read as they are not enabled in the account.
     """
 
     name: str
     account: str = ""
     access: RunStatus
+    disabled_regions: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +128,19 @@ class MonitorStatus:
             statuses = (cell.poll, *cell.collectors.values())
             where = f"{cell.name or cell.account}, {cell.region}"
             failures += [f"{where}: {status.failures[0].sentence}" for status in statuses if status.failures]
+        failures += self.disabled_regions
         more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
         return f"{failures[0]}{more}" if failures else "everything that is configured is excluded"
+
+    @property
+    def disabled_regions(self) -> Sequence[str]:
+        """A sentence on each account with regions that are not read, as they are not enabled in it."""
+        return [
+            f"account {one.name}: {', '.join(one.disabled_regions)} "
+            f"{'is' if len(one.disabled_regions) == 1 else 'are'} not enabled"
+            for one in self.accounts
+            if one.disabled_regions
+        ]
 
     @property
     def accounts_up(self) -> Mapping[str, bool]:

@@ -33,6 +33,7 @@ HeadroomError
 ├── ProtobufError                    bytes are no valid protobuf message (stream; a ValueError)
 ├── PushQueueError                   the push queue cannot be used (push)
 ├── QueueFullError                   too many passwords wait to be checked (access)
+├── RegionDisabledError              a region is not enabled in an account (aws; a BotoCoreError)
 ├── RequestError                     `headroom top` got no usable answer (top)
 ├── RequestRejectedError             a delivery is answered with an error status (stream)
 ├── ResourceNotFoundError            AWS knows no such resource (collectors; a botocore ClientError)

@@ -218,9 +218,24 @@ class CellWatcher:
     async def run(self, config: Config, starts: RateLimiter | None = None) -> None:
         """Run inventories and polls until cancelled; no service waits for the end of another one.
 
+        It ends by itself when the region turns out not to be enabled in the account.
         starts: shared with other cells, so that the services of all begin one after the other.
         """
         admit = (starts or RateLimiter(MAX_SERVICE_STARTS_PER_SECOND)).acquire
+        loops = asyncio.create_task(self._run_loops(config, admit))
+        disabled = asyncio.create_task(self.cell.region_check.disabled.wait())
+        try:
+            await asyncio.wait({loops, disabled}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            loops.cancel()
+            disabled.cancel()
+            await asyncio.wait({loops, disabled})
+        if not loops.cancelled() and (error := loops.exception()):
+            raise error
+        self.inventoried_once.set()
+        self.polled_once.set()
+
+    async def _run_loops(self, config: Config, admit: Callable[[], Awaitable[None]]) -> None:
         name, telemetry = "/".join(self.cell.key), self._telemetry
         inventories = (
             (

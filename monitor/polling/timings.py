@@ -18,7 +18,8 @@ class PollingTimings:
     quota_interval: between two readings of a quota. quota_retry_interval: between two attempts at one that
     could not be read. link_interval: between two lists of the accounts that are linked to a monitoring
     account. combine_wait: how long the requests of an account wait for those of others, to share calls.
-    stop_timeout: how long to wait for the loops of an account to end.
+    stop_timeout: how long to wait for the loops of an account to end. region_interval: between two looks at
+    whether a region has been enabled.
     """
 
     open_retry_interval: float = 60.0
@@ -33,6 +34,7 @@ class PollingTimings:
     link_interval: float = 1800.0
     combine_wait: float = COMBINE_WAIT
     stop_timeout: float = 5.0
+    region_interval: float = 3600.0
 
 
 DEFAULT_TIMINGS = PollingTimings()

@@ -13,10 +13,11 @@ from monitor.aws.account import Account, account_name
 from monitor.aws.cell import Cell
 from monitor.aws.cell_factory import AwsEnvironment, call_rates, open_cells
 from monitor.aws.clients import ClientCache
-from monitor.aws.failure import Failure, failure_from
+from monitor.aws.failure import AWS_ERRORS, Failure, failure_from
 from monitor.aws.known_accounts import KnownAccounts
 from monitor.aws.linked_cell import LinkedCell
 from monitor.aws.rate_limiter import RateLimiter
+from monitor.aws.region_check import RegionDisabledError
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import (
     LINKS,
@@ -45,6 +46,7 @@ from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
 from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
 from monitor.schema.selector import Location, SelectorLabels
+from monitor.schema.types import ALL_REGIONS
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,15 @@ def _of_scope(collectors: Sequence[Collector], scope: ServiceScope) -> list[Coll
     """The collectors of a scope, and those that read last where there are others of the scope."""
     others = [one for one in collectors if one.scope is scope and not one.reads_last]
     return [one for one in collectors if one in others or (one.reads_last and (others or one.scope is scope))]
+
+
+async def _is_region_enabled(cell: Cell) -> bool:
+    """Return whether a region is enabled; false, too, while the account has no valid credentials."""
+    try:
+        return await cell.is_region_enabled()
+    except AWS_ERRORS as error:
+        log.debug("%s: %s", "/".join(cell.key), failure_from(error).sentence)
+        return False
 
 
 @dataclass
@@ -304,7 +315,51 @@ class Watcher:
             for link in self.linked.of(account):
                 loops.create_task(link.run(self.telemetry))
             for cell in cells:
-                loops.create_task(self.run_cell(cell))
+                loops.create_task(self._run_cell(account, cell))
+            if ALL_REGIONS in account.regions and cells:
+                await self._watch_new_regions(account, loops)
+
+    async def _run_cell(self, account: Account, watched: CellWatcher) -> None:
+        """Watch a cell; while its region is not enabled in the account, look seldom whether it is."""
+        while True:
+            await self.run_cell(watched)
+            await self._skip(account, watched)
+            async for _ in self._region_schedule("/".join(watched.cell.key)).ticks():
+                if await _is_region_enabled(watched.cell):
+                    break
+            watched = self._add_cell(self.members.named(account), watched.cell)
+            self._set_disabled(account, watched.cell.region, is_disabled=False)
+
+    def _region_schedule(self, name: str) -> Schedule:
+        return Schedule(f"{name}/regions", self.timings.region_interval)
+
+    async def _skip(self, account: Account, watched: CellWatcher) -> None:
+        """Watch a cell no longer, as its region is not enabled; nothing waits for it, and its series go."""
+        cell = watched.cell
+        self.cells.pop(cell.key, None)
+        self._set_disabled(account, cell.region, is_disabled=True)
+        await self.drop(lambda key: key.cell == cell.key)
+
+    def _set_disabled(self, account: Account, region: str, *, is_disabled: bool) -> None:
+        """Record whether a region is enabled, and log it once."""
+        status = self.accounts[account_name(self.members.named(account))]
+        regions = {*status.disabled_regions} - {region} | ({region} if is_disabled else set())
+        self.accounts[status.name] = replace(status, disabled_regions=tuple(sorted(regions)))
+        how = "is not enabled: it is not read" if is_disabled else "has been enabled: it is read"
+        log.warning("account %s: %s %s", status.name, region, how)
+
+    async def _watch_new_regions(self, account: Account, loops: asyncio.TaskGroup) -> None:
+        """Look seldom for regions that have been enabled since, and watch them."""
+        known, ticks = {*self.cells}, self._region_schedule(account_name(account)).ticks()
+        await anext(ticks)  # at once: the account has just been opened
+        async for _ in ticks:
+            cells, _ = await self._open_cells(account)
+            for cell in cells:
+                if cell.key not in known:
+                    known.add(cell.key)
+                    loops.create_task(
+                        self._run_cell(account, self._add_cell(self.members.named(account), cell))
+                    )
 
     async def run_once(self, report: Callable[[int, int], None], *, with_polls: bool = True) -> None:
         """Run one inventory of every cell, and one poll unless that is not wanted, as AWS bills it.
@@ -313,9 +368,10 @@ class Watcher:
         """
         await self.members.read()
         accounts = [*self.config.monitored_accounts(self.registry), *self.members.accounts]
-        opened = [cell for cells in await asyncio.gather(*map(self.open_account, accounts)) for cell in cells]
+        cells = await asyncio.gather(*map(self.open_account, accounts))
+        entries = {cell: account for account, of in zip(accounts, cells, strict=True) for cell in of}
         await asyncio.gather(*(link.read() for link in self.linked.links.values()))
-        opened += [cell for link in self.linked.links.values() for cell in link.cells()]
+        opened = [*entries, *(cell for link in self.linked.links.values() for cell in link.cells())]
         steps, done = (2 if with_polls else 1) * len(opened), 0
 
         def count_step() -> None:
@@ -332,6 +388,9 @@ class Watcher:
                 count_step()
 
         await asyncio.gather(*map(run_both, opened))
+        for cell, account in entries.items():
+            if cell.cell.region_check.disabled.is_set():
+                await self._skip(account, cell)
 
     def cell_statuses(self) -> list[CellStatus]:
         """Copies of the present status of all cells."""
@@ -374,6 +433,10 @@ class Watcher:
         """The failures of the last inventories and polls, with their locations; a poll has no service."""
         for name, failed in self.inaccessible_accounts.items():
             yield Location(self.accounts[name].account, name), failed
+        for entry in self.accounts.values():
+            for region in entry.disabled_regions:
+                disabled = failure_from(RegionDisabledError(region=region))
+                yield Location(entry.account, entry.name, region), disabled
         for (account, region), cell in self.cells.items():
             location = Location(account, cell.inventory.account_name, region)
             link = self.linked.links.get((account, region))

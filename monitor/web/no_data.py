@@ -6,6 +6,7 @@ from collectors.registry import Registry
 from monitor.aws.status import MonitorStatus
 from monitor.web.blind_spots import FailureGroup, failure_groups
 
+DISABLED_REMEDY = "Enable the region in the account, or name others in `regions`: it is looked at every hour."
 EXCLUDED_REMEDY = "Change `exclude` in the configuration; this command lists settings without effect:"
 EXCLUDED_COMMAND = "headroom config check"
 
@@ -26,6 +27,7 @@ def no_data_reasons(status: MonitorStatus, registry: Registry) -> list[NoDataRea
     if status.has_data:
         return []
     reasons = [_reason(one) for one in failure_groups(status, registry)]
+    reasons += [NoDataReason(f"{sentence}.", DISABLED_REMEDY) for sentence in status.disabled_regions]
     if status.pending:
         reasons.append(NoDataReason(f"Not read yet: {', '.join(status.pending)}."))
     return reasons or [

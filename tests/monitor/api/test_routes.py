@@ -13,7 +13,7 @@ from collectors.base import Unobservable, per_second
 from collectors.quotas import QuotaRequest
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
-from monitor.aws.status import CellStatus, MonitorStatus, OrganizationStatus, ReloadStatus
+from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus, OrganizationStatus, ReloadStatus
 from monitor.fleet.judge import judge
 from monitor.lib.telemetry import VERSION
 from rules.band import Zone
@@ -274,6 +274,9 @@ async def test_status_of_cells_and_collectors(server: Server, client: httpx.Asyn
                 title="organization acme", accounts=3, is_known=True, access=RunStatus(60.0, 0.0, (denied,))
             )
         ],
+        accounts=[
+            AccountStatus(name="prod", access=RunStatus(), disabled_regions=["ap-east-1", "me-south-1"])
+        ],
         pending=["account staging"],
         last_reload=ReloadStatus(at=0.0, error="headroom.yaml: regoins: unknown"),
     )
@@ -301,6 +304,7 @@ async def test_status_of_cells_and_collectors(server: Server, client: httpx.Asyn
                 },
             }
         ],
+        "disabled_regions": ["account prod: ap-east-1, me-south-1 are not enabled"],
     }
     assert cell["poll"] == {"last_attempt": None, "last_success": None, "failures": []}
     s3, sqs = cell["collectors"]

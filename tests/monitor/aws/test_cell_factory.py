@@ -139,13 +139,21 @@ async def test_without_an_external_id_none_is_sent(sts: FakeSts) -> None:
     assert "ExternalId" not in sts.asked[0]
 
 
-@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "RegionDisabledException"])
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
 async def test_a_role_that_cannot_be_assumed_is_known_at_once(sts: FakeSts, code: str) -> None:
     sts.answers["AssumeRole"] = refused(code)
     with pytest.raises(ClientError) as error:
         await opened(sts, role_arn=ROLE, regions=("eu-west-1", "us-east-1"))
     assert error.value.response["Error"]["Code"] == code
     assert sts.actions == ["AssumeRole"]
+
+
+async def test_where_sts_is_off_the_role_is_assumed_in_the_home_region(sts: FakeSts) -> None:
+    sts.answers["AssumeRole"] = refused("RegionDisabledException")
+    with pytest.raises(ClientError, match="RegionDisabledException"):
+        await opened(sts, role_arn=ROLE, regions=("eu-west-1",))
+    assumed = [one["region"] for one in sts.asked if one["Action"] == "AssumeRole"]
+    assert assumed == ["eu-west-1", "us-east-1"]
 
 
 async def test_expired_credentials_are_known_at_once(sts: FakeSts) -> None:

@@ -15,7 +15,7 @@ from collectors.quotas import QuotaRequest
 from monitor.alerting.links import Links
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
-from monitor.aws.status import CellStatus, MonitorStatus
+from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus
 from monitor.fleet.judge import judge
 from monitor.web.templating import asset, code_spans, doc_title
 from rules.band import Zone
@@ -219,6 +219,11 @@ NOTHING = [
         "aws sts get-caller-identity",
     ),
     ({"pending": ["account prod"]}, "Not read yet: account prod.", ""),
+    (
+        {"accounts": [AccountStatus(name="prod", access=RunStatus(), disabled_regions=["me-south-1"])]},
+        "account prod: me-south-1 is not enabled.",
+        "",
+    ),
     ({}, "`exclude` excludes everything that is configured.", "headroom config check"),
 ]
 

@@ -1,0 +1,71 @@
+"""Finds out whether a region is enabled in an account.
+
+A region that is not enabled rejects the account's credentials, in the words for unknown ones. STS tells the
+two apart: GetCallerIdentity needs no permission and no policy can deny it, so credentials that it accepts in
+another region, and rejects in this one, are valid, and the region is not enabled.
+https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError
+
+from monitor.lib.errors import HeadroomError
+
+CHECK_INTERVAL = 60.0  # seconds between two checks of a region that did not turn out to be disabled
+
+# Returns whether STS of a region accepts credentials; None without an answer.
+Accepts = Callable[[str, ReadOnlyCredentials], Awaitable[bool | None]]
+
+
+class RegionDisabledError(HeadroomError, BotoCoreError):
+    """A region is not enabled in an account, so that nothing of it can be read."""
+
+    fmt = "{region} is not enabled in the account: it is not read"
+
+
+class RegionCheck:
+    """Whether the region of a cell is enabled.
+
+    others: regions of the same partition that are asked for comparison, the most likely one first.
+    disabled: set while the region is known not to be enabled.
+    """
+
+    def __init__(
+        self, region: str, others: Sequence[str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.region, self._clock = region, clock
+        self._others = [one for one in dict.fromkeys(others) if one != region]
+        self.disabled = asyncio.Event()
+        self._lock, self._checked_at = asyncio.Lock(), -math.inf
+
+    async def is_disabled(self, rejected: ReadOnlyCredentials, accepts: Accepts) -> bool:
+        """Return whether these credentials were rejected because the region is not enabled.
+
+        STS is asked once for all calls of about the same time.
+        """
+        async with self._lock:
+            if not self.disabled.is_set() and self._clock() - self._checked_at >= CHECK_INTERVAL:
+                self._checked_at = self._clock()
+                if await self._is_the_only_one_that_rejects(rejected, accepts):
+                    self.disabled.set()
+            return self.disabled.is_set()
+
+    async def _is_the_only_one_that_rejects(self, rejected: ReadOnlyCredentials, accepts: Accepts) -> bool:
+        if not self._others or await accepts(self.region, rejected) is not False:
+            return False
+        for region in self._others:
+            if (accepted := await accepts(region, rejected)) is not None:
+                return accepted
+        return False
+
+    async def look_again(self, credentials: ReadOnlyCredentials, accepts: Accepts) -> bool:
+        """Return whether the region is enabled now."""
+        if await accepts(self.region, credentials):
+            self.disabled.clear()
+        return not self.disabled.is_set()

@@ -1,0 +1,195 @@
+"""Regions that are not enabled in the account, against an AWS on loopback with the real ways of refusing."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from monitor.config.config import Config
+from monitor.fleet.fleet import Fleet
+from monitor.polling.timings import PollingTimings
+from monitor.polling.watcher import Watcher
+from monitor.report.scan import requested_failures
+from tests.aws_environment import CREDENTIALS, set_aws_environment
+from tests.background import background
+from tests.global_services import ASSUMED, CALLER, SCOPE, global_registry
+from tests.http_endpoint import serve_http
+from tests.telemetries import Telemetries
+
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/headroom"
+EUROPE, BAHRAIN, HOME = "eu-west-1", "me-south-1", "us-east-1"
+REGISTRY = global_registry()
+FAST = PollingTimings(open_retry_interval=0.05, confirmation_delay=0.05, region_interval=0.1)
+TOPICS = "<ListTopicsResponse><ListTopicsResult><Topics/></ListTopicsResult></ListTopicsResponse>"
+REFUSALS = {  # what services say in a region that is not enabled, and of keys that they do not know
+    "sts": "InvalidClientTokenId",
+    "sns": "InvalidClientTokenId",
+    "ec2": "AuthFailure",
+    "monitoring": "UnrecognizedClientException",
+    "servicequotas": "UnrecognizedClientException",
+}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials, and nothing else of the user's."""
+    set_aws_environment(monkeypatch, CREDENTIALS)
+
+
+class RegionalAws:
+    """An AWS that counts calls by service and region.
+
+    enabled: the regions. knows: whether it knows the keys. rejecting: services that know them nowhere.
+    """
+
+    def __init__(self, *enabled: str) -> None:
+        self.enabled, self.knows, self.url = {*enabled}, True, ""
+        self.rejecting: set[str] = set()
+        self.calls: Counter[tuple[str, str]] = Counter()
+
+    @classmethod
+    @asynccontextmanager
+    async def serving(cls, *enabled: str) -> AsyncIterator["RegionalAws"]:
+        """Serve until the context exits."""
+        aws = cls(*enabled)
+        async with serve_http(aws.handle) as port:
+            aws.url = f"http://127.0.0.1:{port}"
+            yield aws
+
+    def in_region(self, region: str) -> int:
+        """How many calls a region got."""
+        return sum(number for (_, where), number in self.calls.items() if where == region)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        found = SCOPE.search(request.headers["Authorization"])
+        assert found
+        region, service = found.groups()
+        self.calls[service, region] += 1
+        text = (await request.read()).decode()
+        if region not in self.enabled or service in self.rejecting or not self.knows:
+            return self._refusal(service)
+        if service in ("monitoring", "servicequotas"):
+            return web.json_response({"MetricDataResults": [], "Quotas": [], "RequestedQuotas": []})
+        action = (re.search(r"Action=(\w+)", text) or ["", ""])[1]
+        items = "".join(f"<item><regionName>{one}</regionName></item>" for one in sorted(self.enabled))
+        regions = f"<DescribeRegionsResponse><regionInfo>{items}</regionInfo></DescribeRegionsResponse>"
+        answers = {"GetCallerIdentity": CALLER, "AssumeRole": ASSUMED, "ListTopics": TOPICS}
+        return web.Response(text=answers.get(action, regions), content_type="text/xml")
+
+    def _refusal(self, service: str) -> web.Response:
+        code = REFUSALS[service]
+        if service in ("monitoring", "servicequotas"):
+            return web.json_response({"__type": code, "message": "the token is invalid"}, status=403)
+        error = f"<Error><Code>{code}</Code><Message>the token is invalid</Message></Error>"
+        body = f"<Response><Errors>{error}</Errors></Response>" if service == "ec2" else f"<E>{error}</E>"
+        return web.Response(status=403, text=body, content_type="text/xml")
+
+
+def watching(aws: RegionalAws, *regions: str, **account: Any) -> Watcher:
+    telemetry = Telemetries()
+    accounts = [{"name": "prod", "regions": [*regions] if regions else "all", **account}]
+    given = {"accounts": accounts, "services": ["topics"], "endpoint_url": aws.url}
+    config = Config.model_validate(given)
+    return Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws, timings=FAST)
+
+
+async def once(watch: Watcher) -> Watcher:
+    try:
+        await watch.run_once(lambda done, steps: None)
+    finally:
+        await watch.close()
+    return watch
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def read_regions(watch: Watcher) -> set[str]:
+    return {region for _, region in watch.cells}
+
+
+def disabled_regions(watch: Watcher) -> tuple[str, ...]:
+    return tuple(watch.accounts["prod"].disabled_regions)
+
+
+@pytest.mark.parametrize("account", [{}, {"role_arn": ROLE}], ids=["own", "role"])
+@pytest.mark.parametrize("regions", [(EUROPE, BAHRAIN), (BAHRAIN, EUROPE)])
+async def test_a_region_that_is_not_enabled_is_skipped_and_told_in_one_sentence(
+    regions: tuple[str, ...], account: dict[str, Any]
+) -> None:
+    async with RegionalAws.serving(EUROPE, HOME) as aws:
+        watch = await once(watching(aws, *regions, **account))
+    assert read_regions(watch) == {EUROPE}
+    assert disabled_regions(watch) == (BAHRAIN,)
+    assert watch.sentences() == [
+        f"{ACCOUNT}/{BAHRAIN} metrics: {BAHRAIN} is not enabled in the account: it is not read "
+        "(RegionDisabledError)"
+    ]
+    assert requested_failures(watch.failures(), []) == []  # it holds no resources
+    assert aws.calls["sts", EUROPE] + aws.calls["sts", HOME] < 6
+
+
+async def test_nothing_is_asked_of_it_but_whether_it_is_enabled(caplog: pytest.LogCaptureFixture) -> None:
+    async with RegionalAws.serving(EUROPE, HOME) as aws:
+        watch = watching(aws, EUROPE, BAHRAIN)
+        async with background(watch.run()):
+            await watch.complete.wait()
+            await until(lambda: disabled_regions(watch) == (BAHRAIN,))
+            before = Counter(aws.calls)
+            await until(lambda: aws.calls["sts", BAHRAIN] > before["sts", BAHRAIN] + 3)
+            asked = aws.calls - before
+    assert {service for service, region in asked if region == BAHRAIN} == {"sts"}
+    assert [line for line in caplog.messages if BAHRAIN in line] == [
+        f"account prod: {BAHRAIN} is not enabled: it is not read"
+    ]
+
+
+async def test_it_is_read_once_it_is_enabled() -> None:
+    async with RegionalAws.serving(EUROPE, HOME) as aws:
+        watch = watching(aws, EUROPE, BAHRAIN)
+        async with background(watch.run()):
+            await until(lambda: disabled_regions(watch) == (BAHRAIN,))
+            aws.enabled.add(BAHRAIN)
+            await until(lambda: aws.calls["sns", BAHRAIN] > 1)
+            await until(lambda: bool(watch.cells[ACCOUNT, BAHRAIN].inventory.statuses["topics"].succeeded_at))
+            assert disabled_regions(watch) == ()
+
+
+async def test_of_all_regions_one_that_is_enabled_later_appears() -> None:
+    async with RegionalAws.serving(EUROPE, HOME) as aws:
+        watch = watching(aws)
+        async with background(watch.run()):
+            await watch.complete.wait()
+            assert read_regions(watch) == {EUROPE, HOME}
+            assert aws.in_region(BAHRAIN) == 0
+            aws.enabled.add(BAHRAIN)
+            await until(lambda: aws.calls["sns", BAHRAIN] > 0)
+            assert read_regions(watch) == {EUROPE, HOME, BAHRAIN}
+
+
+async def test_keys_that_are_known_nowhere_are_no_disabled_region() -> None:
+    async with RegionalAws.serving(EUROPE, HOME) as aws:
+        aws.knows = False
+        watch = await once(watching(aws, EUROPE, BAHRAIN))
+    assert disabled_regions(watch) == ()
+    assert watch.inaccessible_accounts["prod"].code == "InvalidClientTokenId"
+
+
+async def test_a_service_that_alone_rejects_the_keys_leaves_the_region_enabled() -> None:
+    async with RegionalAws.serving(EUROPE, HOME, BAHRAIN) as aws:
+        aws.rejecting = {"sns"}
+        watch = await once(watching(aws, BAHRAIN))
+    assert disabled_regions(watch) == ()
+    assert read_regions(watch) == {BAHRAIN}
+    assert [one.failures[0].code for one in watch.cell_statuses()[0].collectors.values() if one.failures] == [
+        "InvalidClientTokenId"
+    ]
