@@ -40,9 +40,14 @@ class Account(RoleOptions):
     """One entry of `accounts`; without any key, the account of the default AWS credential chain."""
 
     name: Text | None = Field(default=None, description="A short name for people; default: the account's id.")
+    profile: Text | None = Field(
+        default=None,
+        description="Profile of the AWS configuration files whose credentials this account is read with, or "
+        "its role assumed; default: those of the environment. Accounts of several partitions need one each.",
+    )
     role_arn: Role | None = Field(
         default=None,
-        description="Role to assume; default: use the credentials of the environment without a role.",
+        description="Role to assume; default: use the credentials of the profile or the environment.",
     )
     via: AssumedRoles = Field(
         default=(),
@@ -121,6 +126,7 @@ EXAMPLES = [
     },
     {
         "name": "sandbox",
+        "profile": "sandbox",
         "role_arn": "arn:aws:iam::111122223333:role/headroom",
         "external_id": "headroom-sandbox",
         "session_name": "headroom",
@@ -135,5 +141,5 @@ EXAMPLES = [
 
 
 def account_name(account: Account) -> str:
-    """The name of an account in messages: the configured one, else its id, else `default`."""
-    return account.name or account.id or "default"
+    """The name of an account in messages: the configured one, else its id, its profile, or `default`."""
+    return account.name or account.id or account.profile or "default"

@@ -50,7 +50,8 @@ class AwsEnvironment:
     clients: botocore's. credentials: those that roles are assumed with. rates: calls per second that Headroom
     allows itself (see `call_rates`). account_limiters: by account id, the limiters of services whose limits
     hold for the whole account. limiters: those of the others, by account id and the region that is called.
-    roles: the credentials of roles that others are assumed with, by the region of STS and the roles up to it.
+    roles: the credentials of roles that others are assumed with, by the profile, the region of STS and the
+    roles up to it. profiles: the credentials of profiles, by their names.
     """
 
     clients: ClientCache = field(default_factory=ClientCache)
@@ -59,6 +60,13 @@ class AwsEnvironment:
     account_limiters: dict[str, dict[str, RateLimiter]] = field(default_factory=lambda: defaultdict(dict))
     limiters: dict[tuple[str, str], dict[str, RateLimiter]] = field(default_factory=lambda: defaultdict(dict))
     roles: dict[tuple[Any, ...], Credentials] = field(default_factory=dict)
+    profiles: dict[str, EnvironmentCredentials] = field(default_factory=dict)
+
+    def credentials_of(self, profile: str | None) -> EnvironmentCredentials:
+        """The credentials of a profile, which all accounts share that name it; without one, our own."""
+        if profile is None:
+            return self.credentials
+        return self.profiles.setdefault(profile, EnvironmentCredentials(profile=profile))
 
 
 def call_rates(collectors: Iterable[Collector]) -> Mapping[str, float]:
@@ -96,7 +104,8 @@ async def _open(
     environment: AwsEnvironment,
     scopes: Set[ServiceScope],
 ) -> list[Cell]:
-    home = _home_region(await environment.credentials.region(), account)
+    source = environment.credentials_of(account.profile)
+    home = _home_region(await source.region(), account)
     named = tuple(region for region in account.regions if region != ALL_REGIONS)
     first = named[0] if named else home or (_partition(account).home_region if account.regions else "")
     if not first:
@@ -159,7 +168,10 @@ class _Opening:
     async def credentials_by(self, region: str) -> Credentials:
         """The credentials of the account, for which STS is called in this region."""
         found = assumed_credentials(
-            self.account.roles, self.environment, lambda signer, id_: self.cell(signer, id_, region)
+            self.account.roles,
+            self.environment,
+            lambda signer, id_: self.cell(signer, id_, region),
+            self.account.profile,
         )
         await found.frozen()  # one error here instead of one for every call
         return found
@@ -192,22 +204,27 @@ async def _where_enabled(regions: Iterable[str], call: Callable[[str], Awaitable
 
 
 def assumed_credentials(
-    roles: Sequence[AssumedRole], environment: AwsEnvironment, cell_of: Callable[[Credentials, str], Cell]
+    roles: Sequence[AssumedRole],
+    environment: AwsEnvironment,
+    cell_of: Callable[[Credentials, str], Cell],
+    profile: str | None = None,
 ) -> Credentials:
     """The credentials of the last of these roles, each assumed with those before it; without any, our own.
+
+    The first one is assumed with those of a profile, or our own.
 
     Roles on the way are assumed once for all accounts. An error says at which role it happened.
 
     cell_of: returns the cell that calls STS with these credentials, of the account with this id.
     """
-    credentials: Credentials = environment.credentials
+    credentials: Credentials = environment.credentials_of(profile)
     caller = cell_of(credentials, "")
     for number, role in enumerate(roles, 1):
         place = f"role {number} of {len(roles)}, {role.role_arn}" if len(roles) > 1 else ""
-        before = environment.roles.get((caller.region, *roles[:number]))
+        before = environment.roles.get((profile, caller.region, *roles[:number]))
         credentials = before or RoleCredentials(partial(_assume, role, caller, place))
         if number < len(roles):
-            environment.roles[caller.region, *roles[:number]] = credentials
+            environment.roles[profile, caller.region, *roles[:number]] = credentials
         caller = cell_of(credentials, role.account)
     return credentials
 

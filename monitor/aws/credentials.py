@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, CredentialRetrievalError, NoCrede
 log = logging.getLogger(__name__)
 
 CREDENTIALS_TIMEOUT = 60.0  # seconds to wait for the credentials of the environment
+MIN_READ_INTERVAL = 5.0  # seconds between two attempts to read credentials that could not be read
 MIN_REFRESH_INTERVAL = 30.0  # seconds between two refreshes, as each starts a process or calls STS
 MAX_REFRESH_INTERVAL = 3600.0  # seconds between two refreshes for a region that rejects every new one
 EXPIRY_MARGIN = 600.0  # seconds; a role's credentials are renewed this long before they expire
@@ -90,31 +91,44 @@ class EnvironmentCredentials(Credentials):
     """The credentials that botocore finds: in variables, files, processes, web identity or the machine.
 
     timeout: seconds that a caller waits at most. One task at a time reads them, and goes on after the
-    timeout, so that a `credential_process` that hangs is not started a second time.
+    timeout, so that a `credential_process` that hangs is not started a second time. A failure is raised again
+    for MIN_READ_INTERVAL seconds, so that not every call of hundreds of cells starts a process.
+    profile: of the AWS configuration files; None: what the environment says.
     """
 
     def __init__(
-        self, timeout: float = CREDENTIALS_TIMEOUT, clock: Callable[[], float] = time.monotonic
+        self,
+        timeout: float = CREDENTIALS_TIMEOUT,
+        clock: Callable[[], float] = time.monotonic,
+        profile: str | None = None,
     ) -> None:
         super().__init__(clock)
-        self._timeout = timeout
+        self._timeout, self._profile = timeout, profile
+        self._failure: Exception | None = None
+        self._failed_at = 0.0
         self._session: AioSession | None = None
         self._session_lock = asyncio.Lock()
         self._reading: asyncio.Task[ReadOnlyCredentials] | None = None
         self._reading_since = 0.0
 
     async def region(self) -> str | None:
-        """The region that the environment names. Raises ProfileNotFound for a profile that is not there."""
+        """The region that the profile or the environment names.
+
+        Raises ProfileNotFound for a profile that is not there.
+        """
         session = await self._current_session()
         try:
             configured = await asyncio.to_thread(session.get_config_variable, "region")
+            of_profile = session.get_scoped_config().get("region") if self._profile else None
         except Exception:
             self._session = None
             raise
-        return os.environ.get("AWS_REGION") or configured  # botocore ignores AWS_REGION
+        return of_profile or os.environ.get("AWS_REGION") or configured  # botocore ignores AWS_REGION
 
     async def frozen(self) -> ReadOnlyCredentials:
         """As in `Credentials`; raises CredentialRetrievalError after the timeout."""
+        if self._failure and self._clock() - self._failed_at < MIN_READ_INTERVAL:
+            raise self._failure.with_traceback(None)
         if self._reading is None:
             self._reading, self._reading_since = asyncio.create_task(self._read()), self._clock()
             self._reading.add_done_callback(self._end_reading)
@@ -136,24 +150,26 @@ class EnvironmentCredentials(Credentials):
 
     def _end_reading(self, reading: asyncio.Task[ReadOnlyCredentials]) -> None:
         """Let the next call read again. After a failure it creates a new session."""
-        self._reading = None
-        if reading.cancelled() or reading.exception():
+        self._reading = self._failure = None
+        if reading.cancelled():
             self._session = None
+        elif isinstance(error := reading.exception(), Exception):
+            self._session, self._failure, self._failed_at = None, error, self._clock()
 
     async def _current_session(self) -> AioSession:
         """The session that finds credentials; a new one after each reload: a session reads files once."""
         async with self._session_lock:
             if self._session is None:
-                self._session = await asyncio.to_thread(_create_session)
+                self._session = await asyncio.to_thread(_create_session, self._profile)
         return self._session
 
     async def _reload(self) -> None:
-        self._session = None
+        self._session = self._failure = None
 
 
-def _create_session() -> AioSession:
+def _create_session(profile: str | None) -> AioSession:
     """A session with its credential provider, which takes a while to load: not for the event loop."""
-    session = AioSession()
+    session = AioSession(profile=profile)
     with suppress(BotoCoreError):  # reading the credentials raises it again
         session.get_component("credential_provider")
     return session

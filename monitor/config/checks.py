@@ -16,13 +16,14 @@ from rules.limits import Band, LimitKind, Signal
 def duplicate_accounts(accounts: Sequence[AnyEntry]) -> Iterator[Problem]:
     """Yield a problem for each entry with the account or the name of an earlier entry.
 
-    Entries without a role are the same account. The name of an entry defaults to its id, or to `default`.
+    Entries without a role and of the same profile are the same account. The name of an entry defaults to its
+    id, its profile, or `default`.
     """
     by_id, by_name = dict[str, int](), dict[str, int]()
     for index, entry in enumerate(accounts):
         name = account_name(entry) if isinstance(entry, Account) else entry.title
         if isinstance(entry, Account):
-            same = by_id.setdefault(entry.id or "", index)
+            same = by_id.setdefault(entry.id or f"profile {entry.profile or ''}", index)
             if same != index:
                 yield _same("an account", same, ("accounts", index, "role_arn"))
         other = by_name.setdefault(name, index)

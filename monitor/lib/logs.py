@@ -15,6 +15,8 @@ MAX_LINES_PER_TEMPLATE: Final = 10  # different lines of one template per window
 MAX_LINES_PER_LOGGER: Final = 100  # lines of one logger and level per window
 MAX_GROUPS: Final = 1000  # in memory; beyond this the oldest group is summarized early
 OWN_LOGGERS: Final = ("monitor", "collectors", "rules")  # not limited to warnings
+# Of failures that they also raise, and that Headroom tells: they add a traceback at each attempt.
+REPEATING_LOGGERS: Final = ("aiobotocore.credentials", "botocore.credentials")
 
 
 def configure_logging(level: int, line_format: str) -> None:
@@ -27,6 +29,8 @@ def configure_logging(level: int, line_format: str) -> None:
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler])
     for name in OWN_LOGGERS:
         logging.getLogger(name).setLevel(level)
+    for name in REPEATING_LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @dataclass(slots=True)

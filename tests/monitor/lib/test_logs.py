@@ -126,7 +126,7 @@ def test_libraries_say_no_more_than_warnings() -> None:
 import logging
 from monitor.lib import logs
 logs.configure_logging(logging.INFO, "%(name)s %(message)s")
-for name in ("botocore.credentials", "aiobotocore", "aiohttp", "monitor.app"):
+for name in ("botocore.credentials", "botocore.loaders", "aiobotocore", "aiohttp", "monitor.app"):
     logging.getLogger(name).info("info")
     logging.getLogger(name).warning("warning")
 """
@@ -134,7 +134,7 @@ for name in ("botocore.credentials", "aiobotocore", "aiohttp", "monitor.app"):
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert said.stderr.splitlines() == [
-        "botocore.credentials warning",
+        "botocore.loaders warning",
         "aiobotocore warning",
         "aiohttp warning",
         "monitor.app info",

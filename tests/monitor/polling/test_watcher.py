@@ -350,10 +350,10 @@ async def test_what_is_denied_is_retried_soon(aws_url: str) -> None:
 async def test_the_access_status_of_an_account_is_kept(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     watch = watching(aws_url)
     (account,) = watch.config.monitored_accounts(REGISTRY)
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_PROFILE", "absent")
     assert await watch.open_account(account) == []
     assert watch.accounts["default"].access.streaks["credentials"].failures == 1
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.delenv("AWS_PROFILE")
     assert len(await watch.open_account(account)) == 1
     assert watch.accounts["default"].account == ID
     assert watch.accounts["default"].access.succeeded_at

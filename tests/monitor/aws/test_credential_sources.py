@@ -1,0 +1,399 @@
+"""Credentials that are rotated under a running process, from each source that AWS's tools know."""
+
+import asyncio
+import hashlib
+import json
+import os
+import re
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from botocore.exceptions import ClientError, CredentialRetrievalError, ProfileNotFound
+
+from monitor.aws.account import Account
+from monitor.aws.cell import Cell
+from monitor.aws.cell_factory import AwsEnvironment, open_cells
+from monitor.aws.clients import ClientCache
+from monitor.aws.credentials import EnvironmentCredentials
+from monitor.aws.failure import Failure, failure_from
+from monitor.aws.failure_class import FailureClass
+from monitor.aws.next_steps import next_step
+from tests.aws_environment import NO_CREDENTIALS, set_aws_environment
+from tests.http_endpoint import serve_http
+from tests.kinesis_answers import SHARD_LIMITS
+from tests.telemetries import Telemetries
+
+SCOPE = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
+EXPIRED = ["ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"]
+START_URL = "https://example.awsapps.com/start"
+
+
+class RotatingAws:
+    """Kinesis, STS and the portal of IAM Identity Center on loopback.
+
+    valid: the access keys that are accepted. code: what others are refused with. web_tokens: what STS got as
+    web identities, each of which gets the key `WEB-` and itself. sso_token: the one that the portal takes.
+    """
+
+    def __init__(self) -> None:
+        self.url, self.valid, self.code = "", set[str](), "ExpiredTokenException"
+        self.web_tokens: list[str] = []
+        self.sso_token = ""
+        self.asked: Counter[str] = Counter()  # of Kinesis, by key
+
+    async def handle(self, request: web.Request) -> web.Response:
+        if request.path == "/federation/credentials":
+            return self._portal(request)
+        text = (await request.read()).decode()
+        if "AssumeRoleWithWebIdentity" in text:
+            return self._web_identity(text)
+        scope = SCOPE.search(request.headers["Authorization"])
+        assert scope
+        key = scope[1]
+        self.asked[key] += 1
+        await asyncio.sleep(0)
+        if key not in self.valid:
+            return web.json_response({"__type": self.code, "message": "the token is expired"}, status=400)
+        return web.json_response(SHARD_LIMITS)
+
+    def _web_identity(self, text: str) -> web.Response:
+        token = re.findall(r"WebIdentityToken=([\w-]+)", text)[0]
+        self.web_tokens.append(token)
+        expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        return web.Response(
+            text=f"<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>"
+            f"<AccessKeyId>WEB-{token}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
+            f"<SessionToken>t</SessionToken><Expiration>{expires}</Expiration></Credentials>"
+            f"<AssumedRoleUser><AssumedRoleId>a</AssumedRoleId><Arn>a</Arn></AssumedRoleUser>"
+            f"</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>",
+            content_type="text/xml",
+        )
+
+    def _portal(self, request: web.Request) -> web.Response:
+        token = request.headers["x-amz-sso_bearer_token"]
+        if token != self.sso_token:
+            error = {"message": "Session token not found or invalid"}
+            return web.json_response(error, status=401, headers={"x-amzn-errortype": "UnauthorizedException"})
+        expires = int((datetime.now(UTC) + timedelta(hours=1)).timestamp() * 1000)
+        given = {"accessKeyId": f"SSO-{token}", "secretAccessKey": "s", "sessionToken": "t"}
+        return web.json_response({"roleCredentials": {**given, "expiration": expires}})
+
+
+@pytest.fixture
+async def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[RotatingAws]:
+    """An AWS, and an environment that has files in a folder and no credentials yet."""
+    fake = RotatingAws()
+    async with serve_http(fake.handle) as port:
+        fake.url = f"http://127.0.0.1:{port}"
+        files = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_ENDPOINT_URL": fake.url}
+        set_aws_environment(monkeypatch, {**NO_CREDENTIALS, **files, "AWS_REGION": "eu-west-1"})
+        yield fake
+
+
+class Caller:
+    """Calls Kinesis with the credentials of the environment; a clock that the test sets."""
+
+    def __init__(self, aws: RotatingAws, profile: str | None = None) -> None:
+        self.now = 0.0
+        self.credentials = EnvironmentCredentials(clock=lambda: self.now, profile=profile)
+        self.clients = ClientCache()
+        rates = {"kinesis": 1e6, "kinesis:DescribeLimits": 1e6}
+        self._cell = Cell(self.credentials, "1", "eu-west-1", Telemetries().aws, rates, aws.url, self.clients)
+
+    async def call(self, times: int = 1) -> list[Any]:
+        """The responses, or the errors, of calls at the same time."""
+        calls = (self._cell.call("kinesis", "DescribeLimits") for _ in range(times))
+        results: list[Any] = await asyncio.gather(*calls, return_exceptions=True)
+        return results
+
+
+async def check_rotation(aws: RotatingAws, caller: Caller, before: str, after: str) -> None:
+    """Check that calls go on with the key after a rotation, and that one reading is for all of them."""
+    aws.valid = {before}
+    assert not any(isinstance(one, Exception) for one in await caller.call(5))
+    aws.valid, caller.now = {after}, caller.now + 60
+    assert not any(isinstance(one, Exception) for one in await caller.call(20))
+    assert aws.asked[after] == 20
+    await caller.clients.aclose()
+
+
+@pytest.mark.parametrize("code", EXPIRED)
+async def test_a_credentials_file_that_a_sidecar_rotates(
+    aws: RotatingAws, code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    aws.code, caller = code, Caller(aws)
+
+    def rotate(key: str) -> None:
+        file.write_text(f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\naws_session_token=t\n")
+
+    rotate("AKIAOLD")
+    await caller.call()
+    rotate("AKIANEW")
+    await check_rotation(aws, caller, "AKIAOLD", "AKIANEW")
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Path:
+    """A `credential_process` that prints what is in the file `key`, and counts its starts in `starts`."""
+    script = tmp_path / "process.sh"
+    script.write_text(
+        f"#!/bin/sh\necho started >> {tmp_path}/starts\nkey=$(cat {tmp_path}/key) || exit 1\n"
+        'echo "{\\"Version\\": 1, \\"AccessKeyId\\": \\"$key\\", \\"SecretAccessKey\\": \\"s\\"}"\n'
+    )
+    script.chmod(0o700)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {script}\n")
+    return tmp_path
+
+
+def starts(process: Path) -> int:
+    return len((process / "starts").read_text().splitlines())
+
+
+async def test_a_credential_process_is_started_once_for_all_calls(aws: RotatingAws, process: Path) -> None:
+    caller = Caller(aws)
+    (process / "key").write_text("AKIAOLD")
+    aws.valid = {"AKIAOLD"}
+    await caller.call(5)
+    before = starts(process)
+    (process / "key").write_text("AKIANEW")
+    await check_rotation(aws, caller, "AKIAOLD", "AKIANEW")
+    assert starts(process) == before + 1
+
+
+async def test_a_credential_process_that_fails_is_not_started_by_every_call(
+    aws: RotatingAws, process: Path
+) -> None:
+    caller = Caller(aws)
+    for _ in range(20):
+        (failed,) = await caller.call()
+        assert isinstance(failed, CredentialRetrievalError)
+    assert starts(process) == 1
+    assert "credential_process" in next_step(failure_from(failed)).sentences[0]
+    (process / "key").write_text("AKIANEW")
+    aws.valid, caller.now = {"AKIANEW"}, 10.0
+    assert not isinstance((await caller.call())[0], Exception)
+    await caller.clients.aclose()
+
+
+async def test_a_web_identity_is_exchanged_anew_with_the_token_that_the_file_has_now(
+    aws: RotatingAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/pod")
+    caller = Caller(aws)
+    token.write_text("first")
+    aws.valid = {"WEB-first"}
+    await caller.call()
+    token.write_text("second")
+    await check_rotation(aws, caller, "WEB-first", "WEB-second")
+    assert aws.web_tokens == ["first", "second"]
+
+
+def log_in(folder: Path, token: str, hours: float) -> None:
+    """Write what `aws sso login` does."""
+    cache = folder / ".aws/sso/cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    expires = (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    file = cache / f"{hashlib.sha1(START_URL.encode(), usedforsecurity=False).hexdigest()}.json"
+    file.write_text(json.dumps({"accessToken": token, "expiresAt": expires, "startUrl": START_URL}))
+
+
+# Botocore finds the folder of logins when it is imported, so that another HOME needs another process.
+READER = """
+import asyncio, sys
+from monitor.aws.credentials import EnvironmentCredentials
+from monitor.aws.failure import Failure, failure_from
+
+async def main():
+    now = 0.0
+    credentials = EnvironmentCredentials(clock=lambda: now)
+    for _ in sys.stdin:
+        now += 60.0
+        try:
+            said = (await credentials.frozen()).access_key
+        except Exception as error:
+            said = failure_from(error).code
+        print(said, flush=True)
+
+asyncio.run(main())
+"""
+
+
+class OtherHome:
+    """A process with its own home, that reads the credentials of the environment when it is asked."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    async def read(self) -> str:
+        """Return the access key, or the code of the failure."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(b"\n")
+        async with asyncio.timeout(60):
+            return (await self._process.stdout.readline()).decode().strip()
+
+    async def end(self) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        await self._process.wait()
+
+
+async def test_an_expired_login_goes_on_once_somebody_logs_in_again(aws: RotatingAws, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(
+        f"[default]\nsso_start_url = {START_URL}\nsso_region = eu-west-1\nsso_account_id = 123456789012\n"
+        "sso_role_name = headroom\n"
+    )
+    home = OtherHome(
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", READER, stdin=PIPE, stdout=PIPE, env={**os.environ, "HOME": str(tmp_path)}
+        )
+    )
+    said = [await home.read()]
+    for token, hours in (("one", -1), ("revoked", 1), ("two", 1)):
+        log_in(tmp_path, token, hours)
+        aws.sso_token = "two"
+        said.append(await home.read())
+    await home.end()
+    assert said == ["SSOTokenLoadError", "UnauthorizedSSOTokenError", "UnauthorizedSSOTokenError", "SSO-two"]
+    for code in said[:3]:
+        failure = Failure("", "", code, "")
+        assert failure.failure_class == FailureClass.EXPIRED
+        assert "aws sso login" in next_step(failure).sentences[0]
+
+
+async def test_keys_that_stay_expired_are_read_at_most_every_half_minute(
+    aws: RotatingAws, process: Path
+) -> None:
+    caller = Caller(aws)
+    (process / "key").write_text("AKIAOLD")
+    for second in range(120):
+        caller.now = float(second)
+        (failed,) = await caller.call()
+        assert isinstance(failed, ClientError)
+    assert starts(process) <= 1 + 120 // 30
+    await caller.clients.aclose()
+
+
+# Profiles: one entry of `accounts` each
+
+
+PROFILES = """
+[profile work]
+region = eu-central-1
+[profile china]
+region = cn-north-1
+[profile gov]
+[profile broken]
+"""
+KEYS = """
+[work]
+aws_access_key_id = AKIA-aws
+aws_secret_access_key = s
+[china]
+aws_access_key_id = AKIA-aws-cn
+aws_secret_access_key = s
+[gov]
+aws_access_key_id = AKIA-aws-us-gov
+aws_secret_access_key = s
+"""
+
+
+class PartitionedSts:
+    """STS of all partitions, each of which knows its own key alone. calls: action, key, region."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, str]] = []
+
+    async def handle(self, request: web.Request) -> web.Response:
+        text = (await request.read()).decode()
+        scope = SCOPE.search(request.headers["Authorization"])
+        assert scope
+        key, region, _ = scope.groups()
+        action = re.findall(r"Action=(\w+)", text)[0]
+        self.calls.append((action, key, region))
+        prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+        own = next((name for prefix, name in prefixes.items() if region.startswith(prefix)), "aws")
+        if key.partition("-")[2] != own:
+            error = "<Error><Code>InvalidClientTokenId</Code><Message>unknown</Message></Error>"
+            return web.Response(status=403, text=f"<E>{error}</E>", content_type="text/xml")
+        answers = {
+            "AssumeRole": f"<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA-{own}"
+            "</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
+            "<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult>"
+            "</AssumeRoleResponse>",
+            "GetCallerIdentity": "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>210987654321"
+            "</Account></GetCallerIdentityResult></GetCallerIdentityResponse>",
+            "DescribeRegions": f"<DescribeRegionsResponse><regionInfo><item><regionName>{region}</regionName>"
+            "</item></regionInfo></DescribeRegionsResponse>",
+        }
+        return web.Response(text=answers[action], content_type="text/xml")
+
+
+@pytest.fixture
+def profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Three profiles, and a region of the environment, as a container's default."""
+    for name, text in (("config", PROFILES), ("credentials", KEYS)):
+        (tmp_path / name).write_text(text)
+    set_aws_environment(
+        monkeypatch,
+        {
+            **NO_CREDENTIALS,
+            "AWS_REGION": "eu-west-1",
+            "AWS_CONFIG_FILE": str(tmp_path / "config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+        },
+    )
+
+
+def role(partition: str, account: int) -> str:
+    return f"arn:{partition}:iam::{account:012d}:role/headroom"
+
+
+THREE = [
+    Account(profile="work", role_arn=role("aws", 1), regions=("ap-east-1",)),
+    Account(profile="china", role_arn=role("aws-cn", 2), regions=("all",)),
+    Account(profile="gov", role_arn=role("aws-us-gov", 3), regions=("us-gov-east-1", "us-gov-west-1")),
+    Account(profile="china"),
+]
+
+
+async def test_accounts_of_three_partitions_are_read_at_once_each_through_its_own_sts(
+    profiles: None,
+) -> None:
+    sts, environment = PartitionedSts(), AwsEnvironment()
+    async with serve_http(sts.handle) as port:
+        url = f"http://127.0.0.1:{port}"
+        opened = await asyncio.gather(
+            *(open_cells(account, url, Telemetries().aws, environment) for account in THREE)
+        )
+        await environment.clients.aclose()
+    assert [[cell.key for cell in cells] for cells in opened] == [
+        [("000000000001", "ap-east-1")],
+        [("000000000002", "cn-north-1")],
+        [("000000000003", "us-gov-east-1"), ("000000000003", "us-gov-west-1")],
+        [("210987654321", "cn-north-1")],
+    ]
+    assert sorted(sts.calls) == [
+        ("AssumeRole", "AKIA-aws", "eu-central-1"),
+        ("AssumeRole", "AKIA-aws-cn", "cn-north-1"),
+        ("AssumeRole", "AKIA-aws-us-gov", "us-gov-east-1"),
+        ("DescribeRegions", "ASIA-aws-cn", "cn-north-1"),
+        ("GetCallerIdentity", "AKIA-aws-cn", "cn-north-1"),
+    ]
+
+
+async def test_a_profile_that_is_not_there_affects_its_account_alone(profiles: None) -> None:
+    environment = AwsEnvironment()
+    with pytest.raises(ProfileNotFound, match="absent"):
+        await open_cells(Account(profile="absent"), None, Telemetries().aws, environment)
+    assert (await environment.credentials_of("work").frozen()).access_key == "AKIA-aws"
