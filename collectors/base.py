@@ -365,6 +365,11 @@ class Aws(Protocol):
         """Return whether the configuration sets the limit of the series."""
         ...
 
+    @property
+    def quota_services_approved(self) -> Set[str]:
+        """The service codes of which AWS agreed to increase a quota in the last hours."""
+        ...
+
     def includes(self, signal: str, resource: Resource) -> bool:
         """Return true unless the configuration excludes the series. Saves calls that AWS bills."""
         ...

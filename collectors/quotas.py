@@ -1,16 +1,14 @@
-"""Service Quotas: the applied values of quotas, AWS's defaults, and the requests for an increase.
+"""Service Quotas: the applied values of quotas, and AWS's defaults.
 
 API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/Welcome.html
 """
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from collectors.base import Aws, Resource, epoch_seconds
+from collectors.base import Aws, Resource
 from rules.limits import LimitSource, Quota
 
 # Named as the operations; not compared with the Service Authorization Reference for the lists (recalled).
@@ -32,25 +30,10 @@ LIST_OPERATIONS = {
     LimitSource.DEFAULT: "ListAWSDefaultServiceQuotas",
 }
 PAGE_SIZE = 100  # the most that AWS allows
-# A request of any other status is decided.
-PENDING_STATUSES = ("PENDING", "CASE_OPENED")
+ALL_RESOURCES = "*"  # as the resource of a quota: each that has no value of its own
 
 QuotaValues = Mapping[LimitSource, float]
 Description = Mapping[str, Any]  # a ServiceQuota
-
-
-@dataclass(frozen=True, slots=True)
-class QuotaRequest:
-    """A request for an increase of a quota that AWS has not decided yet.
-
-    desired: the requested value, in the quota's unit; of a series, in that of its signal. status: PENDING, or
-    CASE_OPENED where AWS opened a support case. since: when it was made, in epoch seconds; None if AWS does
-    not return it.
-    """
-
-    desired: float
-    status: str
-    since: float | None
 
 
 def quota_resource(quota: Quota) -> Resource:
@@ -84,23 +67,6 @@ async def read_value(aws: Aws, quota: Quota) -> QuotaValues:
             raise
     response = await aws.call("service-quotas", "GetAWSDefaultServiceQuota", **names)
     return {LimitSource.DEFAULT: _value(response["Quota"], "GetAWSDefaultServiceQuota")}
-
-
-async def list_requests(aws: Aws) -> AsyncIterator[tuple[str, str, QuotaRequest]]:
-    """Yield service code, quota code and request of all pending requests of the account in the region.
-
-    One list has those of the last 90 days, decided ones included; without a level, AWS returns those for the
-    account and none for single resources (documented). That it has all services' is inferred: `ServiceCode`
-    is optional.
-    """
-    requests = aws.list_items(
-        "service-quotas", "ListRequestedServiceQuotaChangeHistory", "RequestedQuotas", MaxResults=PAGE_SIZE
-    )
-    async for request in requests:
-        status, desired = request.get("Status", ""), request.get("DesiredValue")
-        if status in PENDING_STATUSES and isinstance(desired, float | int) and isfinite(desired):
-            found = QuotaRequest(float(desired), status, epoch_seconds(request.get("Created")))
-            yield request.get("ServiceCode", ""), request.get("QuotaCode", ""), found
 
 
 def _listed_value(description: Description) -> float | None:

@@ -87,6 +87,8 @@ class _Reading:
 
     async def read_lists(self) -> None:
         """Read the quotas of service codes, those first of which resources were found."""
+        for code in self.aws.quota_services_approved:
+            self.known.hasten(code, self.aws.now)
         self.known.in_use = frozenset(self.aws.quota_services_in_use)
         others = filter(self.aws.reads_quotas_of, self.known.service_codes)
         codes = dict.fromkeys((*sorted(self.known.in_use), *others))

@@ -12,6 +12,7 @@ from rules.limits import Quota
 HOUR, DAY = 3600.0, 86_400.0  # seconds
 LIST_INTERVAL = DAY  # of the list of one service code, and of the metrics of usage
 RETRY_INTERVAL = HOUR  # after a failure
+HASTE_INTERVAL = HOUR  # of a list of which a value changes these hours
 NEAR_INTERVAL, COUNT_INTERVAL = 6 * HOUR, DAY  # of counts, from NEAR_SHARE of a limit on and below it
 NEAR_SHARE = 0.5
 EMPTY_INTERVAL = 7 * DAY  # of counts that are all 0
@@ -65,6 +66,7 @@ class KnownQuotas:
     published: frozenset[MetricId] = frozenset()
     counted: dict[int, Counted] = field(default_factory=dict)
     _due_at: dict[str, float] = field(default_factory=dict)
+    _read_at: dict[str, float] = field(default_factory=dict)
 
     def is_due(self, name: str, now: float) -> bool:
         """Return whether something is to be read: a service code's list, or what else has a name."""
@@ -72,7 +74,11 @@ class KnownQuotas:
 
     def note(self, name: str, now: float, interval: float = LIST_INTERVAL) -> None:
         """Note that something was read, and is due again after an interval."""
-        self._due_at[name] = now + interval
+        self._due_at[name], self._read_at[name] = now + interval, now
+
+    def hasten(self, name: str, now: float) -> None:
+        """Have something that may change at any time be read within HASTE_INTERVAL of the last time."""
+        self._due_at[name] = min(self._due_at.get(name, now), self._read_at.get(name, now) + HASTE_INTERVAL)
 
     def copy(self) -> "KnownQuotas":
         """Return a copy for a thread that reads while scans change this one."""

@@ -109,7 +109,13 @@ def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str,
         return f"{subject} recovered after {duration}: it {usage}{reason}."
     changes = _trend_text(row, details, trend) + _throttling_text(row, details)
     unverified = f" Unverified: {row.signal.unverified}" if row.signal.unverified else ""
-    return f"{subject} {_usage(row)}{changes}. Remedy: {remedy}{unverified}"
+    return f"{subject} {_usage(row)}{changes}. Remedy: {remedy}{_requested(row, details)}{unverified}"
+
+
+def _requested(row: Row, details: NoticeDetails) -> str:
+    """Return what was requested of AWS already, as a sentence after others; empty where it does not help."""
+    request = None if details.zone is Zone.BELOW else row.quota_request
+    return f" {request.sentence(row.unit, row.limit)}" if request else ""
 
 
 def _resource_name(key: Key, registry: Registry) -> str:

@@ -99,11 +99,17 @@ class LimitChangeModel(ApiModel):
 
 
 class QuotaRequestModel(ApiModel):
-    """A request for an increase of a quota that AWS has not decided yet."""
+    """The newest request for an increase of a quota: pending, or decided in the last 30 days."""
 
     desired: float = Field(description="The requested limit, in `unit`.")
-    status: str = Field(description="PENDING, or CASE_OPENED where AWS opened a support case.")
+    status: str = Field(
+        description="PENDING, CASE_OPENED (AWS opened a support case), APPROVED, DENIED, NOT_APPROVED, "
+        "CASE_CLOSED or INVALID_REQUEST."
+    )
+    pending: bool = Field(description="True while AWS has not decided it.")
     since: datetime | None = Field(description="When the increase was requested.")
+    decided_at: datetime | None = Field(description="When AWS decided it; null while it is pending.")
+    summary: str = Field(description="The request in a sentence.")
 
 
 class SeriesDetailModel(SeriesModel):
@@ -120,7 +126,7 @@ class SeriesDetailModel(SeriesModel):
     resource_path: Sequence[str] = Field(description="The AWS ids, those of the parents first.")
     limit_read_at: datetime | None
     quota_request: QuotaRequestModel | None = Field(
-        description="The pending request for an increase of the limit; null if none is known."
+        description="The newest request for an increase of the limit; null if none is known."
     )
     band: Band
     throttled_by_cause: Mapping[str, Number] = Field(

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from collectors.base import Unobservable
-from collectors.quotas import QuotaRequest
+from collectors.quota_requests import QuotaRequest
 from monitor.api import models
 from monitor.api.timestamps import utc_datetime
 from monitor.aws.failure import Failure
@@ -22,6 +23,7 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.origin import source_of
 from monitor.fleet.query import Query, run_query
 from monitor.fleet.ring_columns import WINDOW
+from monitor.fleet.series_settings import SeriesSettings
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.unobservable import unobservable_series
 from monitor.lib.telemetry import VERSION
@@ -58,8 +60,8 @@ def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Se
         resource_kinds=list(series.key.subject.ids),
         resource_path=[*map(replace_surrogates, series.key.subject.path)],
         account_name=replace_surrogates(snapshot.account_names.get(series.key.account, "")),
-        limit_read_at=utc_datetime(limit.read_at) if limit else None,
-        quota_request=_quota_request(request) if request else None,
+        limit_read_at=_time(limit.read_at if limit else None),
+        quota_request=_quota_request(request, series.settings) if request else None,
         band=series.settings.band,
         throttled_by_cause={
             replace_surrogates(cause): _number(throttled)
@@ -75,9 +77,19 @@ def series_detail(snapshot: Snapshot, fleet: Fleet, series: Series) -> models.Se
     )
 
 
-def _quota_request(request: QuotaRequest) -> models.QuotaRequestModel:
-    since = None if request.since is None else utc_datetime(request.since)
-    return models.QuotaRequestModel(desired=request.desired, status=request.status, since=since)
+def _quota_request(request: QuotaRequest, settings: SeriesSettings) -> models.QuotaRequestModel:
+    return models.QuotaRequestModel(
+        desired=request.desired,
+        status=request.status,
+        pending=request.pending,
+        since=_time(request.since),
+        decided_at=_time(request.decided_at),
+        summary=settings.request_sentence,
+    )
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else utc_datetime(seconds)
 
 
 def _series_fields(snapshot: Snapshot, series: Series) -> dict[str, Any]:
@@ -197,8 +209,8 @@ def _collector(service: str, run: RunStatus, unobservable: Sequence[Series]) -> 
 def _run_status(run: RunStatus) -> models.RunStatusModel:
     attempt, success = run.started_at, run.succeeded_at
     return models.RunStatusModel(
-        last_attempt=None if attempt is None else utc_datetime(attempt),
-        last_success=None if success is None else utc_datetime(success),
+        last_attempt=_time(attempt),
+        last_success=_time(success),
         failures=[*map(_failure, run.failures)],
     )
 

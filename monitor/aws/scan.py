@@ -31,8 +31,8 @@ class Scan:
 
     service: of the collector; the metrics that the scan requests are counted for it. not_found: the kinds
     and paths of resources that were deleted after they were listed.
-    includes, has_own_limit, declared_quotas, quota_services_in_use, reads_quotas_of: see
-    `collectors.base.Aws`.
+    includes, has_own_limit, declared_quotas, quota_services_in_use, quota_services_approved,
+    reads_quotas_of: see `collectors.base.Aws`.
     use: of the service, shared by its scans; None: it is in use.
     """
 
@@ -44,6 +44,7 @@ class Scan:
     has_own_limit: Callable[[str, Resource], bool] = lambda signal, resource: False
     declared_quotas: Set[Quota] = frozenset()
     quota_services_in_use: Set[str] = frozenset()
+    quota_services_approved: Set[str] = frozenset()
     reads_quotas_of: Callable[[str], bool] = lambda service_code: True
     use: ServiceUse | None = None
     _has_listed: bool = field(default=False, init=False)

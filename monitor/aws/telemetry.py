@@ -1,38 +1,39 @@
 """Metrics about the calls to AWS, the clocks, the inventories and the polls."""
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from collectors.quota_requests import QuotaRequest, RequestedQuota
 from monitor.lib.label_names import exported_names
 from monitor.lib.telemetry import SnapshotGauge
+from monitor.lib.text import replace_surrogates
 
 CELL_LABELS = exported_names(("account", "region"))
 SERVICE_LABELS = exported_names(("account", "region", "service"))
 
 
 class QuotaRequestTelemetry:
-    """The pending requests for an increase of quotas."""
+    """The requests for an increase of quotas."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._of_cells: dict[tuple[str, str], Mapping[tuple[str, ...], float]] = {}
         self._gauge = SnapshotGauge(
             "headroom_quota_request",
-            "Requested value of a quota, in its unit in Service Quotas, while AWS has not decided.",
-            ("account", "region", "service_code", "quota_code", "status"),
+            "Requested value of a quota, in its unit in Service Quotas, by the status of the request, while "
+            "it is pending and for 30 days after; context_id is the ARN of the resource, if it is for one.",
+            ("account", "region", "service_code", "quota_code", "context_id", "status"),
         )
         registry.register(self._gauge)
 
-    def replace(self, account: str, region: str, requests: Iterable[tuple[str, str, str, float]]) -> None:
-        """Export these requests of a cell, and no others.
-
-        requests: service code, quota code, status and requested value of each.
-        """
+    def replace(self, account: str, region: str, requests: Mapping[RequestedQuota, QuotaRequest]) -> None:
+        """Export these requests of a cell, and no others."""
         self._of_cells[account, region] = {
-            (account, region, *labels): desired for *labels, desired in requests
+            (account, region, *map(replace_surrogates, _labels(one, request))): request.desired
+            for one, request in requests.items()
         }
         self._export()
 
@@ -43,6 +44,10 @@ class QuotaRequestTelemetry:
 
     def _export(self) -> None:
         self._gauge.replace({k: value for one in self._of_cells.values() for k, value in one.items()})
+
+
+def _labels(requested: RequestedQuota, request: QuotaRequest) -> tuple[str, ...]:
+    return requested.quota.service, requested.quota.code, requested.arn, request.status
 
 
 class AwsTelemetry:

@@ -28,6 +28,7 @@ class StoryAws:
     home_region = "us-east-1"
     declared_quotas: Set[Quota] = frozenset()
     quota_services_in_use: Set[str] = frozenset()
+    quota_services_approved: Set[str] = frozenset()
 
     def __init__(self, region: str, now: float, answers: AnswerTable) -> None:
         self.region, self.now, self._answers = region, now, answers

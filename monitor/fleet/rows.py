@@ -8,6 +8,7 @@ from math import isnan
 import numpy as np
 
 from collectors.base import Unobservable
+from collectors.quota_requests import QuotaRequest
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
 from monitor.fleet.limits import why_unobservable_now
@@ -26,7 +27,7 @@ class Row:
     largest first; empty where AWS does not count it by cause. sampled: the start of the newest sample's
     minute, in epoch seconds. band: the target band of utilization. bounded: usage is only a lower bound, and
     upper_bound the upper one, if there is one. idle: the purchase of the limit is idle (see
-    `monitor.fleet.idleness`). home_region: see `SeriesSettings`.
+    `monitor.fleet.idleness`). home_region, quota_request: see `SeriesSettings`.
     """
 
     key: Key
@@ -45,6 +46,7 @@ class Row:
     idle: bool = False
     throttled_by_cause: Mapping[str, float] = field(default_factory=dict)
     home_region: str = ""
+    quota_request: QuotaRequest | None = None
 
     @property
     def aws_region(self) -> str:
@@ -92,6 +94,7 @@ def row_of(fleet: Fleet, series: Series) -> Row:
             cause: rate for cause, rate in fleet.causes.throttled_of(slot).items() if not isnan(rate)
         },
         home_region=series.settings.home_region,
+        quota_request=series.settings.quota_request,
     )
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
-from collectors.quotas import QuotaRequest
-from rules.limits import DEFAULT_TOLERANCE, Band, Limit, LimitSource, Signal, Tolerance
+from collectors.quota_requests import QuotaRequest
+from rules.limits import DEFAULT_TOLERANCE, PUBLISHED_ONLY, Band, Limit, LimitSource, Signal, Tolerance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +20,8 @@ class SeriesSettings:
         set on purpose (see `collectors.base.Observed`).
     home_region: of a global service: the region where it is called; empty for others.
     tags: the exported labels that are made of tags.
-    quota_request: the pending request for an increase of the limit's quota; None if there is none, or if it
-        is unknown.
+    quota_request: the newest request for an increase of the limit's quota, pending or decided lately; None if
+        there is none, or if it is unknown.
     """
 
     signal: Signal
@@ -42,6 +42,12 @@ class SeriesSettings:
     def source(self) -> LimitSource | None:
         """The source of the limit; None when it is unknown."""
         return self.limit.source if self.limit else None
+
+    @property
+    def request_sentence(self) -> str:
+        """The request for an increase in words; empty without one."""
+        known = self.limit.value if self.limit and self.limit.value is not PUBLISHED_ONLY else None
+        return self.quota_request.sentence(self.signal.unit, known) if self.quota_request else ""
 
     @property
     def content(self) -> Hashable:

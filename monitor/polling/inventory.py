@@ -10,7 +10,7 @@ from functools import partial
 
 from collectors.base import Collector, Observed, Resource, ScanFunction, ServiceScope
 from collectors.errors import ServiceNotOfferedError
-from collectors.quotas import QuotaRequest
+from collectors.quota_requests import QuotaRequest
 from collectors.registry import Registry
 from collectors.resource import ResourcePath, TypedPath
 from monitor.aws.cell import Cell
@@ -168,6 +168,7 @@ class Inventory:
             has_own_limit=partial(self._has_own_limit, collector.service),
             declared_quotas=self._declared_quotas,
             quota_services_in_use=self._quota_services_in_use(),
+            quota_services_approved=self.quotas.approved_services,
             reads_quotas_of=self._reads_quotas_of,
             use=use,
         )
@@ -256,9 +257,9 @@ class Inventory:
         return result.settings_cache.setdefault(settings.content, settings)
 
     def _quota_request(self, quota: Quota | None, signal: Signal) -> QuotaRequest | None:
-        """The pending request for a quota, in the signal's unit; None if there is none."""
+        """The newest request for a quota, in the signal's unit; None if there is none."""
         request = self.quotas.request_for(quota)
-        return request and replace(request, desired=request.desired * signal.quota_unit)
+        return request and request.in_unit_of(signal.quota_unit)
 
     def _limit(self, key: Key, signal: Signal, observed: Observed, result: ScanResult) -> Limit | None:
         """The effective limit. What a failed call does not return any more outranks lesser sources.

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
-from collectors.quotas import QuotaRequest, QuotaValues, list_requests
+from collectors.quota_requests import APPROVED, QuotaRequest, RequestedQuota, newest_requests
+from collectors.quotas import QuotaValues
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.scan import Scan
@@ -16,6 +17,8 @@ from rules.limits import LimitSource, Quota
 log = logging.getLogger(__name__)
 
 QUOTA_INTERVAL = 6 * 3600.0  # seconds; a quota changes when somebody asks for it
+# While a request is pending, and after an approval until the value has to be there, which takes hours.
+REQUESTED_INTERVAL, APPROVAL_PERIOD = 3600.0, 6 * 3600.0
 
 
 class KnownQuota(NamedTuple):
@@ -45,7 +48,8 @@ class QuotaBook:
     quotas: those that are read. interval: seconds from one reading of a service code to the next; one that
     failed is due at once. A value stays known until a later one is read. on_demand: a service code is read
     once an inventory waits for it, as a service that is not in use needs no quotas.
-    requests: the pending requests for an increase; None while they are unknown.
+    requests: the requests for an increase, pending or decided lately; None while they are unknown. While one
+    is pending, and after an approval, what can change is read every REQUESTED_INTERVAL.
     """
 
     def __init__(
@@ -66,7 +70,7 @@ class QuotaBook:
         self._last: dict[str, LastReading] = {}  # by service code
         self._locks = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._readings = 0
-        self.requests: Mapping[Quota, QuotaRequest] | None = None
+        self.requests: Mapping[RequestedQuota, QuotaRequest] | None = None
         self._requests_read_at: float | None = None
         self._requests_lock = asyncio.Lock()
         self._requests_failure: Failure | None = None
@@ -76,8 +80,18 @@ class QuotaBook:
         return self._known.get(quota)
 
     def request_for(self, quota: Quota | None) -> QuotaRequest | None:
-        """Return the pending request for a quota; None if there is none, or if it is unknown."""
-        return (self.requests or {}).get(quota) if quota else None
+        """Return the newest request for a quota; None if there is none, or if it is unknown."""
+        return (self.requests or {}).get(RequestedQuota(quota)) if quota else None
+
+    @property
+    def approved_services(self) -> Set[str]:
+        """The service codes of quotas that AWS has agreed to increase in the last APPROVAL_PERIOD."""
+        since = self._cell.clock.now() - APPROVAL_PERIOD
+        return {
+            requested.quota.service
+            for requested, request in (self.requests or {}).items()
+            if request.status == APPROVED and (request.updated or 0.0) > since
+        }
 
     def failures_of(self, quotas: Iterable[Quota]) -> list[QuotaFailure]:
         """Return the failures of these quotas at their last reading, by service code and code."""
@@ -93,16 +107,17 @@ class QuotaBook:
         await asyncio.gather(*map(self._read_if_due, service_codes))
 
     async def read(self) -> None:
-        """Read what is due: the service codes, each in a few calls, and the pending requests."""
+        """Read what is due: the service codes, each in a few calls, and the requests."""
         await asyncio.gather(self._read_requests(), *map(self._read_if_due, tuple(self._wanted)))
 
     def _is_due(self, service_code: str) -> bool:
         last = self._last.get(service_code)
         has_failed = not self._quotas[service_code].isdisjoint(self._failures)
-        return has_failed or self._is_old(last and last.started_at)
+        return has_failed or self._is_old(last and last.started_at, service_code in self.approved_services)
 
-    def _is_old(self, read_at: float | None) -> bool:
-        return read_at is None or asyncio.get_running_loop().time() - read_at >= self._interval
+    def _is_old(self, read_at: float | None, may_change: bool) -> bool:
+        interval = min(self._interval, REQUESTED_INTERVAL) if may_change else self._interval
+        return read_at is None or asyncio.get_running_loop().time() - read_at >= interval
 
     async def _read_if_due(self, service_code: str) -> None:
         last = self._last.get(service_code)
@@ -132,32 +147,27 @@ class QuotaBook:
         return await read_quotas(self._cell, service_code, quotas, applied)
 
     async def _read_requests(self) -> None:
-        """Read the pending requests if they are due. A failure costs only what is known of them."""
+        """Read the requests if they are due. A failure costs only what is known of them."""
         async with self._requests_lock:
-            if self._wanted and self._is_old(self._requests_read_at):
+            any_pending = any(request.pending for request in (self.requests or {}).values())
+            if self._wanted and self._is_old(self._requests_read_at, any_pending):
                 await self._list_requests()
 
     async def _list_requests(self) -> None:
         started_at = asyncio.get_running_loop().time()
-        requests: dict[Quota, QuotaRequest] = {}
         try:
-            async for service_code, code, request in list_requests(Scan(self._cell)):
-                quota = Quota.model_construct(service=service_code, code=code)  # of any form, to be looked up
-                requests[quota] = request
+            requests = await newest_requests(Scan(self._cell))
         except Exception as error:  # of AWS or of an unexpected response
             self._forget_requests(failure_from(error))
         else:
             self.requests, self._requests_failure = requests, None
             self._requests_read_at = started_at
-            self._cell.telemetry.quota_requests.replace(
-                *self._cell.key,
-                ((one.service, one.code, asked.status, asked.desired) for one, asked in requests.items()),
-            )
+            self._cell.telemetry.quota_requests.replace(*self._cell.key, requests)
 
     def _forget_requests(self, failure: Failure) -> None:
-        """Note that the pending requests are unknown. The reason is logged when it is a new one."""
+        """Note that the requests are unknown. The reason is logged when it is a new one."""
         if failure != self._requests_failure:
-            log.info("%s: pending quota requests are unknown: %s", "/".join(self._cell.key), failure.sentence)
+            log.info("%s: quota requests are unknown: %s", "/".join(self._cell.key), failure.sentence)
         self.requests, self._requests_read_at, self._requests_failure = None, None, failure
 
 

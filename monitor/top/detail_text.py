@@ -106,10 +106,8 @@ def _limit(detail: SeriesDetail) -> Iterator[str]:
         yield f"Target band: {low} to {high}; near the limit from {near}"
     else:
         yield "The limit is unknown."
-    if request := model.quota_request:
-        requested = detail.unit.format(request.desired)
-        since = f", since {time_and_age(request.since)}" if request.since else ""
-        yield f"Requested: {requested}: {request.status}{since}"
+    if model.quota_request:
+        yield f"Requested: {model.quota_request.summary}"
     yield f"Newest sample: {time_and_age(model.sampled_at)}{SAMPLE_SOURCES[model.sample_source]}"
     yield f"Throttling: {model.catalogue_entry.saturation}"
     if model.tags:

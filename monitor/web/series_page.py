@@ -32,7 +32,6 @@ def series_page(
     """
     alert_starts = {one.slot: one.since for one in snapshot.alerts}
     row, signal = series_row(snapshot, fleet, series, now, alert_starts), series.settings.signal
-    request = series.settings.quota_request
     limit, band, history = series.settings.limit, series.settings.band, SeriesHistory.of(fleet, series, now)
     minute, in_force = int(snapshot.minute[series.slot]), finite_or_none(snapshot.limit[series.slot])
     return {
@@ -43,8 +42,7 @@ def series_page(
         "signal": signal,
         "limit": limit,
         "source": SOURCE_TEXTS[limit.source] if limit else "",
-        "quota_request": request,
-        "requested": signal.unit.format(request.desired) if request else "",
+        "requested": series.settings.request_sentence,
         "band": band,
         "deliberate": series.settings.deliberate,
         "band_amounts": [

@@ -1,16 +1,13 @@
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, PaginationError
 
 from collectors import quotas
-from collectors.quotas import QuotaRequest
 from rules.limits import LimitSource, Quota
 from tests.fake_aws import SERVICE_MODELS, FakeAws, denied
 
 CONCURRENCY = Quota(service="lambda", code="L-B99A9384")
-ASKED = datetime(2026, 11, 28, 14, tzinfo=UTC)
 
 
 def quota(value: float) -> dict[str, Any]:
@@ -101,36 +98,7 @@ async def test_pages_that_never_end_are_an_error() -> None:
         [one async for one in quotas.list_values(aws.scan, LimitSource.APPLIED, "lambda")]
 
 
-# Requests
-
-
-def request(code: str, desired: float, status: str, **more: Any) -> dict[str, Any]:
-    return {"ServiceCode": "lambda", "QuotaCode": code, "DesiredValue": desired, "Status": status, **more}
-
-
-async def test_the_requests_that_are_not_decided_are_found_among_those_of_all_services() -> None:
-    asked: list[dict[str, Any]] = []
-    decided = ("APPROVED", "DENIED", "CASE_CLOSED", "NOT_APPROVED", "INVALID_REQUEST")
-    pages = [
-        [request("L-1", 2000.0, "PENDING", Created=ASKED), *(request("L-9", 9.0, one) for one in decided)],
-        [request("L-2", 3.0, "CASE_OPENED"), {"QuotaCode": "L-2", "Status": "PENDING"}, {}],
-    ]
-
-    def history(**params: Any) -> dict[str, Any]:
-        asked.append(params)
-        return {"RequestedQuotas": pages[len(asked) - 1]}
-
-    aws = FakeAws(list_requested_service_quota_change_history=[history, history])
-    assert [one async for one in quotas.list_requests(aws.scan)] == [
-        ("lambda", "L-1", QuotaRequest(2000.0, "PENDING", ASKED.timestamp())),
-        ("lambda", "L-2", QuotaRequest(3.0, "CASE_OPENED", None)),
-    ]
-    assert asked == [{"MaxResults": 100}] * 2
-    assert aws.iam_actions <= set(quotas.ACTIONS)
-
-
-def test_every_status_and_action_is_one_that_service_quotas_has() -> None:
+def test_every_action_is_one_that_service_quotas_has() -> None:
     model: Any = SERVICE_MODELS.get_service_model("service-quotas")
-    assert {*quotas.PENDING_STATUSES} <= {*model.shape_for("RequestStatus").enum}
     assert {action.partition(":")[2] for action in quotas.ACTIONS} <= {*model.operation_names}
     assert model.shape_for("MaxResults").metadata["max"] == quotas.PAGE_SIZE

@@ -52,12 +52,17 @@ class Account:
         self._in_use, self._declared = frozenset(in_use), frozenset(declared)
         self.failures: list[Any] = []
 
-    async def scan(self, after: float = 0.0) -> dict[str, Observed]:
+    async def scan(self, after: float = 0.0, approved: Iterable[str] = ()) -> dict[str, Observed]:
         """The series, by signal and code, after some more seconds."""
         assert self.aws.now is not None
         self.aws.now += after
         self.aws.calls.clear()
-        scan = Scan(self.aws.cell, declared_quotas=self._declared, quota_services_in_use=self._in_use)
+        scan = Scan(
+            self.aws.cell,
+            declared_quotas=self._declared,
+            quota_services_in_use=self._in_use,
+            quota_services_approved=frozenset(approved),
+        )
         found = {f"{one.signal} {one.resource.path[1]}": one async for one in quotas(scan)}
         self.failures = scan.failures
         return found
@@ -95,6 +100,14 @@ async def test_a_service_in_use_has_the_quotas_with_a_published_metric() -> None
     assert [*await account.scan(HOUR)] == ["calls L-00000001"]
     assert "service-quotas:ListServiceQuotas" not in account.aws.calls
     assert account.failures == []
+
+
+async def test_after_an_approval_a_list_is_read_every_hour() -> None:
+    account = Account(["kinesis"], list_service_quotas=lists_of(kinesis=[quota("L-00000001", 10)]))
+    await account.scan()
+    for after, calls in ((HOUR - 1, 0), (1, 1), (HOUR - 1, 0)):
+        await account.scan(after, approved=["kinesis"])
+        assert account.aws.calls.count("service-quotas:ListServiceQuotas") == calls
 
 
 async def test_metrics_of_resources_make_all_services_be_read() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from collectors.base import Resource, Unobservable
+from collectors.quota_requests import QuotaRequest
 from monitor.alerting.series_notices import IDLE_REMEDY, NoticeDetails, limit_changed, series_notice
 from monitor.alerting.trend import Trend
 from monitor.fleet.key import Key
@@ -86,6 +87,21 @@ SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
         None,
         f"Kinesis stream `clicks` ({ACCOUNT}, eu-west-1) writes 3.64 MiB/s of 4 MiB/s (91 %); "
         f"12.5 throttled/s. Remedy: {SHARDS}",
+    ),
+    (
+        row(
+            "lambda.account_concurrency",
+            "",
+            940,
+            1000,
+            quota_request=QuotaRequest(2000.0, "DENIED", NOW - 3 * 86_400, NOW - 86_400),
+        ),
+        {},
+        None,
+        f"{LAMBDA} runs or reserves 940 of 1k concurrent executions (94 %). "
+        "Remedy: Request an increase of Concurrent executions (L-B99A9384). An increase to 2k concurrent "
+        "executions was requested on 21 Nov 2025 and was denied on 23 Nov 2025; the limit is still "
+        "1k concurrent executions.",
     ),
     (
         CLICKS,

@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from collectors.base import Unobservable, per_second
-from collectors.quotas import QuotaRequest
+from collectors.quota_requests import QuotaRequest
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus, OrganizationStatus, ReloadStatus
@@ -124,8 +124,12 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
     none = add(server.fleet, key("c"))
     await server.publish()
     shown = [await answer(client, f"/api/v1/series/{one.key.id}") for one in (asked, undated, none)]
-    expected = {"desired": 5000.0, "status": "CASE_OPENED", "since": "2027-01-15T08:00:00Z"}
-    assert [one["quota_request"] for one in shown] == [expected, expected | {"since": None}, None]
+    found = [one["quota_request"] for one in shown]
+    case = "is pending, with a support case."
+    assert found[0].pop("summary").endswith(f" was requested on 15 Jan 2027 and {case}")
+    assert found[1].pop("summary").endswith(f" was requested and {case}")
+    expected = {"desired": 5000.0, "status": "CASE_OPENED", "pending": True, "decided_at": None}
+    assert found == [expected | {"since": "2027-01-15T08:00:00Z"}, expected | {"since": None}, None]
 
 
 async def test_a_series_has_its_throttled_demand_by_cause(server: Server, client: httpx.AsyncClient) -> None:

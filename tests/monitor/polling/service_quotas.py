@@ -1,6 +1,6 @@
 """A Service Quotas for tests: it lists what is applied and what is the default, and counts who asks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,13 +30,15 @@ class ServiceQuotas:
     """Answers of Service Quotas, by method; `denials` are raised instead.
 
     applied, defaults: the values in the lists, and by single calls. unlisted: applied values that only a
-    single call returns. requests: the desired values of pending requests.
+    single call returns. requests: the desired values of pending requests. decided: other requests, as AWS
+    describes them.
     """
 
     applied: Values = field(default_factory=dict)
     defaults: Values = field(default_factory=dict)
     unlisted: Values = field(default_factory=dict)
     requests: Values = field(default_factory=dict)
+    decided: Sequence[Mapping[str, Any]] = ()
     denials: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -78,4 +80,4 @@ class ServiceQuotas:
             }
             for quota, desired in self.requests.items()
         ]
-        return self._error(HISTORY) or {"RequestedQuotas": requests}
+        return self._error(HISTORY) or {"RequestedQuotas": [*requests, *self.decided]}

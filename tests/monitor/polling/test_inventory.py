@@ -8,7 +8,7 @@ import pytest
 from collectors.base import ACCOUNT, Aws, Metric, Observed, Resource, ScanFunction, total
 from collectors.errors import ResourceNotFoundError, ServiceNotOfferedError
 from collectors.kinesis import MIB
-from collectors.quotas import QuotaRequest
+from collectors.quota_requests import QuotaRequest
 from collectors.registry import build_registry
 from monitor.aws.run_status import FailureStreak
 from monitor.config.config import Config

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from collectors.quotas import QuotaRequest
+from collectors.quota_requests import QuotaRequest, RequestedQuota
 from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook
 from rules.limits import LimitSource, Quota
 from tests.fake_aws import ACCOUNT_ID, FakeAws
@@ -191,19 +192,19 @@ def test_a_first_reading_that_is_cancelled_is_made_by_who_waits() -> None:
 # Requests
 
 
-async def test_the_pending_requests_for_the_quotas_are_known() -> None:
+async def test_the_requests_for_the_quotas_are_known() -> None:
     desk = Desk(ServiceQuotas({A: 3.0}, requests={A: 9.0, code(9): 5.0}), A, B)
     assert desk.book.requests is None
     await desk.book.read()
     of_others = code(9)  # quotas that no signal declares have series, too
     assert desk.book.requests == {
-        A: QuotaRequest(9.0, "PENDING", None),
-        of_others: QuotaRequest(5.0, "PENDING", None),
+        RequestedQuota(A): QuotaRequest(9.0, "PENDING", None),
+        RequestedQuota(of_others): QuotaRequest(5.0, "PENDING", None),
     }
     assert desk.book.request_for(A) == QuotaRequest(9.0, "PENDING", None)
     assert (desk.book.request_for(B), desk.book.request_for(None)) == (None, None)
     labels = {"aws_account": ACCOUNT_ID, "aws_region": "eu-west-1", "service_code": A.service}
-    exported = {**labels, "quota_code": A.code, "status": "PENDING"}
+    exported = {**labels, "quota_code": A.code, "context_id": "", "status": "PENDING"}
     assert desk.aws.registry.get_sample_value("headroom_quota_request", exported) == 9.0
 
 
@@ -216,10 +217,10 @@ async def test_a_history_that_fails_costs_the_requests_alone_and_is_logged_once(
         await desk.book.read()
     assert (desk.book.requests, desk.book.request_for(A)) == (None, None)
     assert (desk.book.failures_of([A]), desk.book.known(A)) == ([], ({APPLIED: 3.0}, NOW))
-    assert caplog.text.count("pending quota requests are unknown") == 1
+    assert caplog.text.count("quota requests are unknown") == 1
     desk.service.denials.clear()
     await desk.book.read()
-    assert desk.book.requests == {A: QuotaRequest(9.0, "PENDING", None)}
+    assert desk.book.requests == {RequestedQuota(A): QuotaRequest(9.0, "PENDING", None)}
 
 
 async def test_requests_that_cannot_be_read_again_are_unknown() -> None:
@@ -229,3 +230,32 @@ async def test_requests_that_cannot_be_read_again_are_unknown() -> None:
     desk.service.denials = {HISTORY: THROTTLED}
     await desk.book.read()
     assert desk.book.requests is None
+
+
+def test_a_pending_request_is_looked_at_every_hour() -> None:
+    async def main() -> None:
+        desk = Desk(ServiceQuotas({A: 3.0}, requests={A: 9.0}), A)
+        for after, expected in ((0, {LIST: 1, HISTORY: 1}), (3599, {}), (1, {HISTORY: 1})):
+            await asyncio.sleep(after)
+            await desk.book.read()
+            assert desk.calls == expected
+
+    run(main())
+
+
+def test_the_quotas_of_a_service_are_read_every_hour_for_six_hours_after_an_approval() -> None:
+    async def main() -> None:
+        desk = Desk(ServiceQuotas({A: 3.0}), A)
+        approved = {"ServiceCode": A.service, "QuotaCode": A.code, "DesiredValue": 9.0, "Status": "APPROVED"}
+        desk.service.decided = [{**approved, "LastUpdated": datetime.fromtimestamp(NOW, UTC)}]
+        await desk.book.read()
+        assert (desk.book.approved_services, desk.calls[LIST]) == ({A.service}, 1)
+        numbers = []
+        for hour in range(1, 12):
+            desk.aws.now = NOW + hour * 3600
+            await asyncio.sleep(3600)
+            await desk.book.read()
+            numbers.append(desk.calls[LIST])
+        assert numbers == [1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1]
+
+    run(main())

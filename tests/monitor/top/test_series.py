@@ -6,7 +6,7 @@ import time
 import pytest
 
 from collectors.base import Unobservable
-from collectors.quotas import QuotaRequest
+from collectors.quota_requests import QuotaRequest
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.notifiers.notice import Severity
 from rules.band import Zone
@@ -62,7 +62,7 @@ async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
         "950 concurrent executions (quota): the value that Service Quotas applies to this account",
         "Source: quota_applied, read ",
         "Target band: 30 % (285 concurrent executions) to 60 % (570 concurrent executions); near ",
-        "Requested: 5k concurrent executions: CASE_OPENED, since ",
+        "and is pending, with a support case.",
         "Newest sample: never",
         r"Tags: team=web [x]\x1b[2J",
         "Throttling: ",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from collectors.base import Unobservable, per_second
-from collectors.quotas import QuotaRequest
+from collectors.quota_requests import QuotaRequest
 from monitor.alerting.links import Links
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
@@ -327,7 +327,8 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
     none = add(server.fleet, key("a"))
     await server.publish()
     words = " ".join((await page(client, f"/series/{asked.key.id}")).words.split())
-    assert "5k concurrent executions CASE_OPENED, since 15 Jan 08:00 UTC" in words
+    asked_for = "An increase to 5k concurrent executions was requested on 15 Jan 2027"
+    assert f"{asked_for} and is pending, with a support case." in words
     assert "Requested" not in (await page(client, f"/series/{none.key.id}")).words
 
 

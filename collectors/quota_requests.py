@@ -1,0 +1,146 @@
+"""Service Quotas: the requests for an increase of quotas, pending ones and those decided lately.
+
+API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_RequestedServiceQuotaChange.html
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any, NamedTuple
+
+from collectors.base import Aws, epoch_seconds
+from collectors.quotas import ALL_RESOURCES, PAGE_SIZE
+from rules.limits import Quota
+from rules.units import Unit
+
+# A request of any other status is decided.
+PENDING_STATUSES = ("PENDING", "CASE_OPENED")
+APPROVED = "APPROVED"
+STATUS_TEXTS: Mapping[str, str] = {
+    "PENDING": "is pending",
+    "CASE_OPENED": "is pending, with a support case",
+    APPROVED: "was approved",
+    "DENIED": "was denied",
+    "NOT_APPROVED": "was not approved",
+    "CASE_CLOSED": "has a support case that was closed",
+    "INVALID_REQUEST": "was rejected as invalid",
+}
+DECIDED_PERIOD = 30 * 86_400.0  # seconds for which a decided request is shown; AWS lists 90 days
+AUTOMATIC = "AutomaticManagement"  # the type of a request that AWS made by itself
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaRequest:
+    """A request for an increase of a quota.
+
+    desired: the requested value, in the quota's unit; of a series, in that of its signal. status: as in
+    Service Quotas. since: when it was made; updated: when its status changed last; both in epoch seconds,
+    None if AWS does not return it. automatic: AWS made it by itself.
+    """
+
+    desired: float
+    status: str
+    since: float | None
+    updated: float | None = None
+    automatic: bool = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether AWS has not decided it yet."""
+        return self.status in PENDING_STATUSES
+
+    @property
+    def decided_at(self) -> float | None:
+        """When AWS decided it, in epoch seconds; None while it is pending or if AWS does not return it."""
+        return None if self.pending else self.updated
+
+    def in_unit_of(self, quota_unit: float) -> "QuotaRequest":
+        """Return the request in another unit. quota_unit: what 1 of the quota is in that unit."""
+        return replace(self, desired=self.desired * quota_unit)
+
+    def sentence(self, unit: Unit, limit: float | None) -> str:
+        """Return the request in words, with the day of its decision.
+
+        unit: of the requested value. limit: the one in force, in the same unit; None if it is unknown.
+        """
+        requester = " by AWS itself" if self.automatic else ""
+        status = STATUS_TEXTS.get(self.status, f"has the status {self.status}")
+        decided = "" if self.pending else _on(self.updated)
+        return (
+            f"An increase to {unit.format(self.desired)} was requested{requester}{_on(self.since)}"
+            f" and {status}{decided}{self._effect(unit, limit)}."
+        )
+
+    def _effect(self, unit: Unit, limit: float | None) -> str:
+        """Return what a decided request changed, as an end of its sentence."""
+        if self.pending or limit is None:
+            return ""
+        return f"; the limit is {'still ' if limit < self.desired else ''}{unit.format(limit)}"
+
+
+class RequestedQuota(NamedTuple):
+    """What a request is for: a quota of the account, or of the resource with this ARN if there is one."""
+
+    quota: Quota
+    arn: str = ""
+
+
+def _on(time: float | None) -> str:
+    return "" if time is None else f" on {datetime.fromtimestamp(time, UTC):%-d %b %Y}"
+
+
+async def list_requests(aws: Aws) -> AsyncIterator[tuple[RequestedQuota, QuotaRequest]]:
+    """Yield the requests of the account in the region that are pending or were decided in DECIDED_PERIOD.
+
+    One list has those of the last 90 days, of the account and of single resources. That it has all services'
+    is inferred: `ServiceCode` is optional.
+    """
+    requests = aws.list_items(
+        "service-quotas",
+        "ListRequestedServiceQuotaChangeHistory",
+        "RequestedQuotas",
+        MaxResults=PAGE_SIZE,
+        QuotaRequestedAtLevel="ALL",
+    )
+    async for description in requests:
+        if request := request_from(description or {}, aws.now):
+            yield _requested_quota(description), request
+
+
+async def newest_requests(aws: Aws) -> dict[RequestedQuota, QuotaRequest]:
+    """Return the newest request for each quota, a pending one before all others; see `list_requests`."""
+    newest: dict[RequestedQuota, QuotaRequest] = {}
+    async for quota, request in list_requests(aws):
+        if quota not in newest or _rank(request) > _rank(newest[quota]):
+            newest[quota] = request
+    return newest
+
+
+def request_from(description: Mapping[str, Any], now: float) -> QuotaRequest | None:
+    """Return a request as AWS describes it; None for one without a value, and for one decided long ago."""
+    desired = description.get("DesiredValue")
+    if isinstance(desired, bool) or not isinstance(desired, float | int) or not isfinite(desired):
+        return None
+    request = QuotaRequest(
+        float(desired),
+        description.get("Status") or "",
+        epoch_seconds(description.get("Created")),
+        epoch_seconds(description.get("LastUpdated")),
+        description.get("RequestType") == AUTOMATIC,
+    )
+    changed = request.updated or request.since or 0.0
+    return request if request.pending or now - changed < DECIDED_PERIOD else None
+
+
+def _requested_quota(description: Mapping[str, Any]) -> RequestedQuota:
+    """Return what a request is for; the quota may be of any form, as it is only looked up."""
+    quota = Quota.model_construct(
+        service=description.get("ServiceCode", ""), code=description.get("QuotaCode", "")
+    )
+    arn = (description.get("QuotaContext") or {}).get("ContextId") or ""
+    return RequestedQuota(quota, "" if arn == ALL_RESOURCES else arn)
+
+
+def _rank(request: QuotaRequest) -> tuple[bool, float]:
+    return request.pending, request.since or 0.0
