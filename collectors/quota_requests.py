@@ -3,7 +3,7 @@
 API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_RequestedServiceQuotaChange.html
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import isfinite
@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from collectors.base import Aws, epoch_seconds
 from collectors.quotas import ALL_RESOURCES, PAGE_SIZE
 from rules.limits import Quota
-from rules.units import Unit
 
+REQUEST_OPERATION = "RequestServiceQuotaIncrease"
+ACTIONS = (f"servicequotas:{REQUEST_OPERATION}",)  # not needed to watch
 # A request of any other status is decided.
 PENDING_STATUSES = ("PENDING", "CASE_OPENED")
 APPROVED = "APPROVED"
@@ -59,24 +60,24 @@ class QuotaRequest:
         """Return the request in another unit. quota_unit: what 1 of the quota is in that unit."""
         return replace(self, desired=self.desired * quota_unit)
 
-    def sentence(self, unit: Unit, limit: float | None) -> str:
+    def sentence(self, text_of: Callable[[float], str], limit: float | None) -> str:
         """Return the request in words, with the day of its decision.
 
-        unit: of the requested value. limit: the one in force, in the same unit; None if it is unknown.
+        text_of: an amount as text. limit: the one in force, in the unit of `desired`; None if it is unknown.
         """
         requester = " by AWS itself" if self.automatic else ""
         status = STATUS_TEXTS.get(self.status, f"has the status {self.status}")
         decided = "" if self.pending else _on(self.updated)
         return (
-            f"An increase to {unit.format(self.desired)} was requested{requester}{_on(self.since)}"
-            f" and {status}{decided}{self._effect(unit, limit)}."
+            f"An increase to {text_of(self.desired)} was requested{requester}{_on(self.since)}"
+            f" and {status}{decided}{self._effect(text_of, limit)}."
         )
 
-    def _effect(self, unit: Unit, limit: float | None) -> str:
+    def _effect(self, text_of: Callable[[float], str], limit: float | None) -> str:
         """Return what a decided request changed, as an end of its sentence."""
         if self.pending or limit is None:
             return ""
-        return f"; the limit is {'still ' if limit < self.desired else ''}{unit.format(limit)}"
+        return f"; the limit is {'still ' if limit < self.desired else ''}{text_of(limit)}"
 
 
 class RequestedQuota(NamedTuple):
@@ -90,28 +91,32 @@ def _on(time: float | None) -> str:
     return "" if time is None else f" on {datetime.fromtimestamp(time, UTC):%-d %b %Y}"
 
 
-async def list_requests(aws: Aws) -> AsyncIterator[tuple[RequestedQuota, QuotaRequest]]:
+async def list_requests(
+    aws: Aws, service_code: str = ""
+) -> AsyncIterator[tuple[RequestedQuota, QuotaRequest]]:
     """Yield the requests of the account in the region that are pending or were decided in DECIDED_PERIOD.
 
-    One list has those of the last 90 days, of the account and of single resources. That it has all services'
-    is inferred: `ServiceCode` is optional.
+    One list has those of the last 90 days, of the account and of single resources. service_code: for those
+    of one service. That the list has those of all services without it is inferred, as it is optional.
     """
+    of_service: dict[str, Any] = {"ServiceCode": service_code} if service_code else {}
     requests = aws.list_items(
         "service-quotas",
         "ListRequestedServiceQuotaChangeHistory",
         "RequestedQuotas",
         MaxResults=PAGE_SIZE,
         QuotaRequestedAtLevel="ALL",
+        **of_service,
     )
     async for description in requests:
         if request := request_from(description or {}, aws.now):
             yield _requested_quota(description), request
 
 
-async def newest_requests(aws: Aws) -> dict[RequestedQuota, QuotaRequest]:
+async def newest_requests(aws: Aws, service_code: str = "") -> dict[RequestedQuota, QuotaRequest]:
     """Return the newest request for each quota, a pending one before all others; see `list_requests`."""
     newest: dict[RequestedQuota, QuotaRequest] = {}
-    async for quota, request in list_requests(aws):
+    async for quota, request in list_requests(aws, service_code):
         if quota not in newest or _rank(request) > _rank(newest[quota]):
             newest[quota] = request
     return newest

@@ -29,6 +29,10 @@ LIST_OPERATIONS = {
     LimitSource.APPLIED: "ListServiceQuotas",  # leaves out quotas that have only a default
     LimitSource.DEFAULT: "ListAWSDefaultServiceQuotas",
 }
+GET_OPERATIONS = {
+    LimitSource.APPLIED: "GetServiceQuota",
+    LimitSource.DEFAULT: "GetAWSDefaultServiceQuota",
+}
 PAGE_SIZE = 100  # the most that AWS allows
 ALL_RESOURCES = "*"  # as the resource of a quota: each that has no value of its own
 
@@ -58,15 +62,25 @@ async def list_values(
 
 async def read_value(aws: Aws, quota: Quota) -> QuotaValues:
     """Read the applied value of a quota, or its default if the account has no applied value."""
+    source, description = await read_description(aws, quota)
+    return {source: value_of(description, GET_OPERATIONS[source])}
+
+
+async def read_description(aws: Aws, quota: Quota, arn: str = "") -> tuple[LimitSource, Description]:
+    """Return what Service Quotas tells of a quota: its applied value, or else its default.
+
+    arn: of the resource, for the value of this resource alone; where it has none, that of all resources is
+    returned.
+    """
     names = {"ServiceCode": quota.service, "QuotaCode": quota.code}
-    try:
-        response = await aws.call("service-quotas", "GetServiceQuota", **names)
-        return {LimitSource.APPLIED: _value(response["Quota"], "GetServiceQuota")}
-    except ClientError as error:
-        if error.response["Error"]["Code"] != NO_SUCH_QUOTA:
-            raise
-    response = await aws.call("service-quotas", "GetAWSDefaultServiceQuota", **names)
-    return {LimitSource.DEFAULT: _value(response["Quota"], "GetAWSDefaultServiceQuota")}
+    applied, default = GET_OPERATIONS.items()
+    for source, operation, context in ((*applied, {"ContextId": arn}), (*applied, {}))[not arn :]:
+        try:
+            return source, (await aws.call("service-quotas", operation, **names, **context))["Quota"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != NO_SUCH_QUOTA:
+                raise
+    return default[0], (await aws.call("service-quotas", default[1], **names))["Quota"]
 
 
 def _listed_value(description: Description) -> float | None:
@@ -75,7 +89,7 @@ def _listed_value(description: Description) -> float | None:
     return float(value) if isinstance(value, float | int) and not description.get("ErrorReason") else None
 
 
-def _value(description: Description, operation: str) -> float:
+def value_of(description: Description, operation: str) -> float:
     """The value of a quota. Raises ClientError where AWS returns none, with its reason where it has one."""
     reason = description.get("ErrorReason") or {}
     value = description.get("Value")

@@ -39,7 +39,7 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 500, 45
 MAY_IMPORT = {
     package: frozenset(allowed.split())
     for package, allowed in {
-        "cli": "access alerting api app aws collectors config dashboards demo lib notifiers outbound "
+        "cli": "access alerting api app aws collectors config dashboards demo lib notifiers outbound quotas "
         "render report rules schema stream top",
         "demo": "app aws collectors config fleet http lib report rules server stream",
         "app": "access alerting api aws collectors config cost coverage exposition fleet http lib "
@@ -53,6 +53,7 @@ MAY_IMPORT = {
         "api": "access alerting aws collectors cost coverage exposition fleet http lib notifiers rules "
         "schema stream",
         "coverage": "aws collectors fleet lib rules",
+        "quotas": "aws collectors lib rules schema",
         "config": "access alerting aws collectors lib notifiers planning push rules schema stream",
         "alerting": "aws collectors fleet lib notifiers outbound rules schema",
         "push": "exposition fleet lib outbound rules schema",

@@ -115,7 +115,7 @@ def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str,
 def _requested(row: Row, details: NoticeDetails) -> str:
     """Return what was requested of AWS already, as a sentence after others; empty where it does not help."""
     request = None if details.zone is Zone.BELOW else row.quota_request
-    return f" {request.sentence(row.unit, row.limit)}" if request else ""
+    return f" {request.sentence(row.unit.format, row.limit)}" if request else ""
 
 
 def _resource_name(key: Key, registry: Registry) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from collectors import quotas, tags
+from collectors import quota_requests, quotas, tags
 from collectors.base import Collector
 from monitor.aws import links
 
@@ -20,13 +20,15 @@ def policy(
     all_regions: bool = False,
     with_tags: bool = False,
     with_links: bool = False,
+    with_quota_requests: bool = False,
 ) -> dict[str, Any]:
-    """The policy document that these collectors need; all of its actions are read-only.
+    """The policy document that these collectors need.
 
     An action that several collectors need is in the statement of the first of them.
 
     all_regions: the regions of an account are listed. with_tags: the tags of resources are read. with_links:
-    the metrics of linked accounts are read by a monitoring account.
+    the metrics of linked accounts are read by a monitoring account. with_quota_requests: increases of quotas
+    are requested; without it, all actions are read-only.
     `sts:GetCallerIdentity` needs no permission.
     """
     optional_actions = [
@@ -40,6 +42,8 @@ def policy(
         name = "".join(part.capitalize() for part in collector.service.split("_"))  # a Sid has letters only
         actions[f"Headroom{name}"] = {*collector.iam_actions} - allowed
         allowed.update(collector.iam_actions)
+    if with_quota_requests:
+        actions["HeadroomQuotaRequests"] = {*quota_requests.ACTIONS}
     statements = [
         _statement(name, actions_of_statement)
         for name, actions_of_statement in actions.items()

@@ -27,7 +27,14 @@ Part = Annotated[
 
 
 @app.command("iam-policy", epilog="Example: headroom iam-policy --service sqs > policy.json")
-def iam_policy(config: ConfigFile = None, service: Patterns = None, part: Part = 0) -> None:
+def iam_policy(
+    config: ConfigFile = None,
+    service: Patterns = None,
+    part: Part = 0,
+    quota_requests: Annotated[
+        bool, typer.Option("--quota-requests", help="Allow `headroom quota request --yes`, too.")
+    ] = False,
+) -> None:
     """Print the least-privilege IAM policy for the configured services."""
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
@@ -39,7 +46,7 @@ def iam_policy(config: ConfigFile = None, service: Patterns = None, part: Part =
     all_regions = any(ALL_REGIONS in account.regions for account in accounts)
     collectors = [settings.signals.reduced(one, registry) for one in registry.collectors_of(services)]
     with_links = any(account.linked_accounts for account in accounts)
-    policy = iam.policy(collectors, all_regions, bool(settings.tags), with_links)
+    policy = iam.policy(collectors, all_regions, bool(settings.tags), with_links, quota_requests)
     typer.echo(orjson.dumps(_chosen_part(policy, part), option=orjson.OPT_INDENT_2))
 
 

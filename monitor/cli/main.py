@@ -23,6 +23,7 @@ MODULES = {
         "monitor.cli.coverage",
         "List every quota of the services in use: whether a running Headroom watches it, and if not, why.",
     ),
+    "quota": LazyCommand("monitor.cli.quota", "Request the increase of a quota."),
     "cost": LazyCommand(
         "monitor.cli.cost",
         "Estimate what CloudWatch costs a month by service, and what the signals that are off would add.",

@@ -47,7 +47,7 @@ class SeriesSettings:
     def request_sentence(self) -> str:
         """The request for an increase in words; empty without one."""
         known = self.limit.value if self.limit and self.limit.value is not PUBLISHED_ONLY else None
-        return self.quota_request.sentence(self.signal.unit, known) if self.quota_request else ""
+        return self.quota_request.sentence(self.signal.unit.format, known) if self.quota_request else ""
 
     @property
     def content(self) -> Hashable:

@@ -33,8 +33,10 @@ HeadroomError
 ├── ProtobufError                    bytes are no valid protobuf message (stream; a ValueError)
 ├── PushQueueError                   the push queue cannot be used (push)
 ├── QueueFullError                   too many passwords wait to be checked (access)
+├── QuotaCallError                   a call to Service Quotas failed (quotas)
 ├── RegionDisabledError              a region is not enabled in an account (aws; a BotoCoreError)
 ├── RequestError                     `headroom top` got no usable answer (top)
+├── RequestRefusedError              a request for an increase makes no sense now (quotas)
 ├── RequestRejectedError             a delivery is answered with an error status (stream)
 ├── ResourceNotFoundError            AWS knows no such resource (collectors; a botocore ClientError)
 ├── RoleNeededError                  a call cannot be made without a role in the account (aws)
@@ -43,7 +45,8 @@ HeadroomError
 ├── TooManyAccountsError             an organization has too many accounts or units (aws)
 ├── TooManyMetricsError              a namespace has more metrics than are listed (collectors)
 ├── TooManyNamesError                a delivery has too many new metric names (stream)
-└── TooManyParentsError              a count needs too many calls (collectors)
+├── TooManyParentsError              a count needs too many calls (collectors)
+└── UnknownQuotaError                no quota, account or resource has this name (quotas; a LookupError)
 """
 
 

@@ -120,7 +120,7 @@ SENTENCES: list[tuple[QuotaRequest, float | None, str]] = [
 
 @pytest.mark.parametrize(("request_", "limit", "expected"), SENTENCES, ids=str)
 def test_a_request_in_words(request_: QuotaRequest, limit: float | None, expected: str) -> None:
-    assert request_.sentence(CALLS, limit) == f"An increase to 200 calls {expected}"
+    assert request_.sentence(CALLS.format, limit) == f"An increase to 200 calls {expected}"
 
 
 def test_every_status_is_one_that_service_quotas_has() -> None:

@@ -156,6 +156,17 @@ def request_description(region: DemoRegion, code: str, desired: float) -> dict[s
     }
 
 
+def request_increase(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer RequestServiceQuotaIncrease; a request is accepted and not remembered."""
+    declared = find_quota(region, params)
+    if params["QuotaCode"] in region.requested_quotas:
+        raise AwsResponseError(
+            "ResourceAlreadyExistsException", "Only one open request for a quota is allowed."
+        )
+    described = request_description(region, declared.code, params["DesiredValue"])
+    return {"RequestedQuota": {**described, "Status": "PENDING"}}
+
+
 SERVICE = DemoService(
     name="service-quotas",
     operations={
@@ -165,5 +176,6 @@ SERVICE = DemoService(
         "ListServices": list_services,
         "ListAWSDefaultServiceQuotas": list_defaults,
         "ListRequestedServiceQuotaChangeHistory": list_requests,
+        "RequestServiceQuotaIncrease": request_increase,
     },
 )

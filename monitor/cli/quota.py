@@ -1,0 +1,121 @@
+"""The command `headroom quota request`."""
+
+import re
+from dataclasses import dataclass
+from os import environ
+from typing import Annotated
+
+import typer
+
+from collectors.registry import Registry
+from monitor.aws.account import Account, account_name
+from monitor.aws.cell import Cell
+from monitor.aws.cell_factory import open_cells
+from monitor.aws.failure import AWS_ERRORS, failure_from
+from monitor.aws.telemetry import AwsTelemetry
+from monitor.cli.alerts import exit_with
+from monitor.cli.config_file import ConfigFile, load_config_or_exit, load_registry_or_exit
+from monitor.cli.exit_codes import FAILED, REFUSED
+from monitor.cli.interruptible import run_interruptible
+from monitor.config.config import Config
+from monitor.lib.telemetry import ProcessTelemetry
+from monitor.lib.text import escape_unprintable
+from monitor.quotas.increase import ACTION, QuotaCallError, QuotaIncrease, prepare_increase, send_increase
+from monitor.quotas.place import choose_account, in_one_region, resource_arn
+from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, WantedQuota, find_quota
+
+ACCOUNT_ID = re.compile("[0-9]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a quota is increased. account: with its region. given, resource: as they were named."""
+
+    account: Account
+    given: str
+    resource: str
+
+
+app = typer.Typer(
+    help="Request the increase of a quota.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+@app.callback()
+def quota() -> None:
+    """Request the increase of a quota."""
+
+
+@app.command(epilog="Example: headroom quota request kinesis.shards_per_region --to 2000 --region eu-west-1")
+def request(
+    signal: Annotated[
+        str, typer.Argument(help="A signal, service.name, or any quota by its codes, vpc/L-F678F1CE.")
+    ],
+    to: Annotated[
+        str, typer.Option(help="The value to ask for, as limits are shown: 2000, 2k, 40TiB.", metavar="N")
+    ],
+    resource: Annotated[
+        str, typer.Option(help="The id or the ARN of the resource, for a quota that each has of its own.")
+    ] = "",
+    account: Annotated[str, typer.Option(help="Name or id of the account, if several are configured.")] = "",
+    region: Annotated[str, typer.Option(help="The region, if several are configured.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help=f"Send the request. Needs {ACTION}.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Print the command that requests an increase, after a look at the quota and at earlier requests.
+
+    Exits with 1 and the reason where no request makes sense: one is pending, the value is not above the one
+    in force, AWS does not increase the quota, or the limit is none; with 2 where AWS could not be asked.
+    """
+    registry = load_registry_or_exit(config)
+    settings = load_config_or_exit(registry, config)
+    try:
+        wanted = find_quota(signal, registry)
+        desired = wanted.amount(to)
+        chosen = choose_account(settings.monitored_accounts(registry), account)
+        place = Place(in_one_region(chosen, region, wanted, registry), account, resource)
+        run_interruptible(_request(place, wanted, desired, settings, registry, yes))
+    except RequestRefusedError as error:
+        exit_with(str(error), REFUSED)
+    except (UnknownQuotaError, QuotaCallError) as error:
+        exit_with(str(error), FAILED)
+    except AWS_ERRORS as error:
+        exit_with(failure_from(error).sentence, FAILED)
+
+
+async def _request(
+    place: Place, wanted: WantedQuota, desired: float, config: Config, registry: Registry, send: bool
+) -> None:
+    """Print the command of a request, or send it. Raises as the calls do."""
+    cells = await open_cells(place.account, config.endpoint_url, AwsTelemetry(ProcessTelemetry().registry))
+    cell = cells[0]
+    try:
+        if ACCOUNT_ID.fullmatch(place.given) and place.given != cell.account:
+            raise UnknownQuotaError(
+                f"the credentials are of the account {cell.account}, and not of {place.given}"
+            )
+        arn = resource_arn(cell, place.resource, wanted, registry)
+        increase = await prepare_increase(cell, wanted, desired, arn)
+        if send:
+            typer.echo(escape_unprintable(await send_increase(cell, increase)))
+        else:
+            _print_command(place.account, cell, increase)
+    finally:
+        await cell.close()
+
+
+def _print_command(account: Account, cell: Cell, increase: QuotaIncrease) -> None:
+    """Print the command, and, apart from it, whose credentials it needs."""
+    profile = "" if account.role_arn else environ.get("AWS_PROFILE", "")
+    typer.echo(increase.command(profile))
+    name = account_name(account)
+    known = f"{name} ({cell.account})" if name != cell.account else name
+    typer.echo(
+        escape_unprintable(
+            f"Run it with credentials of the account {known} that allow {ACTION}, or repeat this "
+        )
+        + "command with --yes.",
+        err=True,
+    )

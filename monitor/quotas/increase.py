@@ -1,0 +1,184 @@
+"""A request for an increase of a quota: checked against what AWS tells now, as a command, and sent."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from collectors.quota_requests import (
+    ACTIONS,
+    REQUEST_OPERATION,
+    RequestedQuota,
+    newest_requests,
+    request_from,
+)
+from collectors.quotas import GET_OPERATIONS, NO_SUCH_QUOTA, read_description, value_of
+from monitor.aws.cell import Cell
+from monitor.aws.failure import AWS_ERRORS, error_code, error_message, failure_from
+from monitor.aws.failure_class import FailureClass
+from monitor.aws.scan import Scan
+from monitor.lib.errors import HeadroomError
+from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, WantedQuota
+from rules.limits import LimitSource
+
+(ACTION,) = ACTIONS
+# By which AWS tells that a request is not possible, and not that it failed.
+REJECTIONS = frozenset(
+    {"IllegalArgumentException", "InvalidResourceStateException", "QuotaExceededException"}
+    | {"ResourceAlreadyExistsException"}
+)
+ACCOUNT_LEVEL, RESOURCE_LEVEL = "ACCOUNT", "PER_RESOURCE"  # where AWS increases a quota; ALL: at both
+
+
+class QuotaCallError(HeadroomError):
+    """A call to Service Quotas failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PresentQuota:
+    """What Service Quotas tells of a quota. value: in AWS's unit. source: of the value.
+
+    level: where AWS increases it; empty for a quota that no resource has of its own.
+    """
+
+    name: str
+    value: float
+    source: LimitSource
+    adjustable: bool
+    is_global: bool
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaIncrease:
+    """A request that AWS may accept. region: where it is sent. arn: of the resource; empty for the account.
+
+    desired: in the quota's unit.
+    """
+
+    wanted: WantedQuota
+    region: str
+    arn: str
+    desired: float
+    present: PresentQuota
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The parameters of the operation."""
+        quota, context = self.wanted.quota, {"ContextId": self.arn} if self.arn else {}
+        return {
+            "ServiceCode": quota.service,
+            "QuotaCode": quota.code,
+            "DesiredValue": self.desired,
+            **context,
+        }
+
+    def command(self, profile: str = "") -> str:
+        """Return the command of the AWS CLI that sends it. profile: of the credentials, if one is known."""
+        quota, number = self.wanted.quota, self.desired
+        options = {
+            "service-code": quota.service,
+            "quota-code": quota.code,
+            "desired-value": f"{number:.0f}" if number.is_integer() else f"{number}",
+            "context-id": self.arn,
+            "region": self.region,
+            "profile": profile,
+        }
+        words = [word for name, value in options.items() if value for word in (f"--{name}", value)]
+        return shlex.join(["aws", "service-quotas", "request-service-quota-increase", *words])
+
+
+async def prepare_increase(cell: Cell, wanted: WantedQuota, desired: float, arn: str = "") -> QuotaIncrease:
+    """Return the request for a value, in the quota's unit, that AWS may accept now.
+
+    arn: of the resource that the value is for. Raises RequestRefusedError, UnknownQuotaError and
+    QuotaCallError.
+    """
+    present = await _present(cell, wanted, arn)
+    home = Scan(cell).home_region
+    if present.is_global and cell.region != home:
+        cell = cell.in_region(home)
+        present = await _present(cell, wanted, arn)
+    increase = QuotaIncrease(wanted, cell.region, arn, desired, present)
+    _check_level(increase)
+    with _calls_of(wanted):
+        requests = await newest_requests(Scan(cell), wanted.quota.service)
+    request = requests.get(RequestedQuota(wanted.quota, arn))
+    if request and request.pending:
+        raise RequestRefusedError(_named(wanted, present) + request.sentence(wanted.text, present.value))
+    if desired <= present.value:
+        raise RequestRefusedError(
+            f"{_named(wanted, present)}{wanted.text(desired)} is not above the value in force, "
+            f"{wanted.text(present.value)}"
+        )
+    return increase
+
+
+async def send_increase(cell: Cell, increase: QuotaIncrease) -> str:
+    """Send a request once, and return what AWS answered, in a sentence.
+
+    Raises RequestRefusedError where AWS does not accept it, and QuotaCallError where the call failed.
+    """
+    once = replace(cell.in_region(increase.region), max_attempts=1)  # as a repeated request is another one
+    with _calls_of(increase.wanted):
+        response = await once.call("service-quotas", REQUEST_OPERATION, **increase.params)
+    wanted = increase.wanted
+    request = request_from(response.get("RequestedQuota") or {}, once.clock.now())
+    accepted = f"AWS has accepted the request for {wanted.text(increase.desired)}."
+    return _named(wanted, increase.present) + (request.sentence(wanted.text, None) if request else accepted)
+
+
+async def _present(cell: Cell, wanted: WantedQuota, arn: str) -> PresentQuota:
+    with _calls_of(wanted):
+        source, description = await read_description(Scan(cell), wanted.quota, arn)
+        return PresentQuota(
+            name=description.get("QuotaName") or wanted.quota.code,
+            value=value_of(description, GET_OPERATIONS[source]),
+            source=source,
+            adjustable=bool(description.get("Adjustable")),
+            is_global=bool(description.get("GlobalQuota")),
+            level=(description.get("QuotaContext") or {}).get("AdjustableAtLevel") or "",
+        )
+
+
+def _check_level(increase: QuotaIncrease) -> None:
+    """Raise RequestRefusedError where AWS does not increase the quota, or not at this level."""
+    wanted, present = increase.wanted, increase.present
+    named = _named(wanted, present)
+    if not present.adjustable:
+        remedy = f"; remedy: {wanted.signal.remedy[0]}" if wanted.signal else ""
+        raise RequestRefusedError(
+            f"{named}AWS does not increase it; it is {wanted.text(present.value)}{remedy}"
+        )
+    if increase.arn and present.level in ("", ACCOUNT_LEVEL):
+        raise RequestRefusedError(f"{named}AWS increases it for the whole account: leave --resource out")
+    if not increase.arn and present.level == RESOURCE_LEVEL:
+        raise RequestRefusedError(f"{named}AWS increases it for one resource: name it with --resource")
+
+
+def _named(wanted: WantedQuota, present: PresentQuota) -> str:
+    return f"{wanted.quota.service} {present.name} ({wanted.quota.code}): "
+
+
+@contextmanager
+def _calls_of(wanted: WantedQuota) -> Iterator[None]:
+    """Raise what calls raise as a sentence for people."""
+    try:
+        yield
+    except AWS_ERRORS as error:
+        operation = getattr(error, "operation_name", "")
+        quota = f"{wanted.quota.service}/{wanted.quota.code}"
+        if error_code(error) == NO_SUCH_QUOTA:
+            raise UnknownQuotaError(f"Service Quotas has no quota {quota} in this region") from error
+        failure = failure_from(error)
+        if failure.failure_class is FailureClass.ORGANIZATION:
+            raise QuotaCallError(f"the organization denies servicequotas:{operation}") from error
+        if failure.failure_class is FailureClass.DENIED:
+            how = "; `headroom iam-policy --quota-requests` has it" if operation == REQUEST_OPERATION else ""
+            raise QuotaCallError(f"the credentials lack servicequotas:{operation}{how}") from error
+        if error_code(error) in REJECTIONS:
+            raise RequestRefusedError(
+                f"AWS does not accept the request for {quota}: {error_message(error)}"
+            ) from error
+        raise QuotaCallError(failure.sentence) from error

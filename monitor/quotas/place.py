@@ -1,0 +1,75 @@
+"""Where a quota is increased: one account and one region of those that are configured."""
+
+from collections.abc import Sequence
+
+from collectors.base import ServiceScope
+from collectors.registry import Registry
+from collectors.resource import Resource
+from monitor.aws.account import Account, account_name
+from monitor.aws.cell import Cell
+from monitor.aws.scan import Scan
+from monitor.lib.partitions import partition_of, partition_of_arn
+from monitor.quotas.wanted import UnknownQuotaError, WantedQuota
+from monitor.schema.types import ALL_REGIONS
+from rules.limits import PLACEHOLDER
+from rules.problem_text import suggestion
+
+CELL_NAMES = frozenset({"partition", "region", "account_id"})  # in the template of an ARN
+
+
+def choose_account(accounts: Sequence[Account], name: str) -> Account:
+    """Return the account with this name or id; without a name, the only one. Raises UnknownQuotaError.
+
+    An account without a role has no known id before AWS was called, so that it is chosen by any.
+    """
+    if not name and len(accounts) == 1:
+        return accounts[0]
+    chosen = [one for one in accounts if name in (one.name, one.id)]
+    chosen = chosen or [one for one in accounts if not one.id and name.isdecimal()]
+    if name and chosen:
+        return chosen[0]
+    known = ", ".join(map(account_name, accounts))
+    hint = suggestion(name, map(account_name, accounts)) if name else ""
+    raise UnknownQuotaError(f"expected --account, one of {known}; found {name or 'none'}{hint}")
+
+
+def in_one_region(account: Account, region: str, wanted: WantedQuota, registry: Registry) -> Account:
+    """Return the account with the region of a request alone: the given one, or the only one.
+
+    That of a global service is the home region of the partition. Raises UnknownQuotaError.
+    """
+    regions = account.regions
+    is_global = wanted.signal and registry.scope_of(wanted.signal.service) is ServiceScope.GLOBAL
+    if not region and is_global:
+        named = next((one for one in regions if one != ALL_REGIONS), "")
+        partition = partition_of(named) if named else partition_of_arn(account.role_arn or "")
+        region = partition.home_region
+    if not region and (len(regions) > 1 or ALL_REGIONS in regions):
+        raise UnknownQuotaError(
+            f"expected --region, as a quota is one of a region; found {', '.join(regions)}"
+        )
+    return account.model_copy(update={"regions": (region,)}) if region else account
+
+
+def resource_arn(cell: Cell, resource: str, wanted: WantedQuota, registry: Registry) -> str:
+    """Return the ARN of the resource with this ARN or id; empty for none.
+
+    Raises UnknownQuotaError where an id does not tell the ARN.
+    """
+    if not resource or resource.startswith("arn:"):
+        return resource
+    service = wanted.signal.service if wanted.signal else ""
+    kinds = {
+        kind: template
+        for collector in registry.collectors_of({service})
+        for kind, template in collector.arns.items()
+        if {*PLACEHOLDER.findall(template)} - CELL_NAMES == {kind}
+    }
+    if len(kinds) != 1:
+        raise UnknownQuotaError(
+            f"expected the ARN of the resource, as its id alone does not tell it: {resource}"
+        )
+    ((kind, template),) = kinds.items()
+    aws = Scan(cell)
+    names = {"partition": aws.partition, "region": aws.region, "account_id": aws.account}
+    return template.format(**names, **Resource(kind, (resource,)).ids)

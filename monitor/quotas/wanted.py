@@ -1,0 +1,94 @@
+"""What somebody wants increased, as it is named on the command line: a signal, or a quota by its codes."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from collectors.registry import Registry
+from monitor.lib.errors import HeadroomError
+from rules.limits import QUOTA_CODE, LimitKind, Quota, Signal
+from rules.problem_text import suggestion
+from rules.units import BINARY_PREFIXES, DECIMAL_PREFIXES, UnitKind
+
+AMOUNT = re.compile(r"(?P<number>[0-9][0-9,_]*(\.[0-9]+)?)\s*(?P<prefix>[kKMGT]i?)?(B|B/s)?")
+MAX_AMOUNT = 1e15  # of a quota; doubles hold all whole numbers up to it
+# Of limits that no request increases, what they are instead.
+OTHER_LIMITS: Mapping[LimitKind, str] = {
+    LimitKind.QUOTA: "one that Service Quotas does not increase",
+    LimitKind.PROVISIONED: "what was bought or set on the resource, and not a quota",
+    LimitKind.FIXED: "a part of the service's design, and not a quota",
+}
+
+
+class UnknownQuotaError(HeadroomError, LookupError):
+    """Nothing has the name, or the number, that somebody gave."""
+
+
+class RequestRefusedError(HeadroomError):
+    """A request for an increase makes no sense now, or AWS does not accept it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedQuota:
+    """The quota to be increased. signal: whose limit it is; None where the quota was named by its codes."""
+
+    quota: Quota
+    signal: Signal | None = None
+
+    def amount(self, text: str) -> float:
+        """Return an amount in the quota's unit; it is given in that of the signal, as limits are shown.
+
+        Raises UnknownQuotaError for a text that is no such amount.
+        """
+        is_bytes = bool(self.signal and self.signal.unit.kind is UnitKind.BYTES)
+        prefixes = {name: size for size, name in (BINARY_PREFIXES if is_bytes else DECIMAL_PREFIXES)}
+        found = AMOUNT.fullmatch(text.strip())
+        prefix = (found["prefix"] or "") if found else ""
+        if not found or (prefix and prefix not in prefixes):
+            example = "40TiB" if is_bytes else "2000 or 2k"
+            raise UnknownQuotaError(f"expected an amount such as {example}, found {text!r}")
+        number = float(found["number"].replace(",", "").replace("_", "")) * prefixes.get(prefix, 1.0)
+        if number > MAX_AMOUNT * self._unit:
+            raise UnknownQuotaError(f"expected an amount up to {MAX_AMOUNT:,.0f}, found {text!r}")
+        return number if self._unit == 1 else float(math.ceil(round(number / self._unit, 6)))
+
+    def text(self, value: float) -> str:
+        """Return a value in the quota's unit exactly, with that of the signal where it is another one."""
+        number = f"{value:,.0f}" if value.is_integer() else f"{value:,}"
+        if not self.signal or (self._unit == 1 and self.signal.unit.kind is UnitKind.COUNT):
+            return number
+        return f"{number} ({self.signal.unit.format(value * self._unit)})"
+
+    @property
+    def _unit(self) -> float:
+        return self.signal.quota_unit if self.signal else 1.0
+
+
+def find_quota(name: str, registry: Registry) -> WantedQuota:
+    """Return the quota of a signal, `service.name`, or the one with these codes, `vpc/L-F678F1CE`.
+
+    Raises UnknownQuotaError where there is none of this name, and RequestRefusedError where the limit of the
+    signal is no quota, with what it is and its remedy.
+    """
+    service_code, slash, code = name.partition("/")
+    if slash:
+        if not service_code or not re.match(QUOTA_CODE, code):
+            raise UnknownQuotaError(
+                f"expected a service code and a quota code, vpc/L-F678F1CE, found {name!r}"
+            )
+        return WantedQuota(Quota(service=service_code, code=code))
+    signals = {signal.id: signal for signal in registry.signals}
+    if name not in signals:
+        hint = suggestion(name, signals)
+        raise UnknownQuotaError(f"expected a signal or a quota such as vpc/L-F678F1CE, found {name!r}{hint}")
+    signal = signals[name]
+    if signal.quota:
+        return WantedQuota(signal.quota, signal)
+    if signal.service == "quotas":
+        raise RequestRefusedError(
+            f"{name} is a signal of many quotas: name one by its codes, which `headroom coverage` lists"
+        )
+    raise RequestRefusedError(
+        f"the limit of {name} is {OTHER_LIMITS[signal.kind]}; remedy: {signal.remedy[0]}"
+    )

@@ -1,0 +1,93 @@
+"""Where a quota is increased: the account, the region and the resource."""
+
+from typing import Any
+
+import pytest
+
+from collectors.builtin import builtin_registry
+from monitor.aws.account import Account
+from monitor.quotas.place import choose_account, in_one_region, resource_arn
+from monitor.quotas.wanted import UnknownQuotaError, WantedQuota, find_quota
+from rules.limits import Quota
+from tests.fake_aws import FakeAws
+from tests.registries import REGISTRY
+
+ROLE = "arn:aws{}:iam::{}:role/headroom"
+PRODUCTION = Account(name="production", role_arn=ROLE.format("", "111111111111"))
+STAGING = Account(role_arn=ROLE.format("-cn", "222222222222"))
+OWN = Account(name="own")
+SHARDS = find_quota("kinesis.shards_per_region", REGISTRY)
+ZONES = find_quota("route53.hosted_zones", REGISTRY)
+
+
+def test_the_only_account_needs_no_name() -> None:
+    assert choose_account([STAGING], "") is STAGING
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("production", PRODUCTION), ("111111111111", PRODUCTION), ("222222222222", STAGING), ("own", OWN)],
+)
+def test_an_account_by_name_or_id(name: str, expected: Account) -> None:
+    assert choose_account([PRODUCTION, STAGING, OWN], name) is expected
+
+
+def test_an_account_without_a_role_may_have_any_id() -> None:
+    assert choose_account([PRODUCTION, OWN], "333333333333") is OWN
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("", "one of production, 222222222222; found none$"),
+        ("prodution", "found prodution; did you mean production"),
+        ("333333333333", "found 333333333333"),
+    ],
+)
+def test_an_account_that_is_not_told(name: str, expected: str) -> None:
+    with pytest.raises(UnknownQuotaError, match=expected):
+        choose_account([PRODUCTION, STAGING], name)
+
+
+REGIONS: list[tuple[Account, tuple[str, ...], str, WantedQuota, tuple[str, ...]]] = [
+    (OWN, ("eu-west-1",), "", SHARDS, ("eu-west-1",)),
+    (OWN, (), "", SHARDS, ()),
+    (OWN, ("eu-west-1", "us-east-1"), "us-east-1", SHARDS, ("us-east-1",)),
+    (OWN, ("all",), "ap-south-1", SHARDS, ("ap-south-1",)),
+    (OWN, ("eu-west-1", "eu-west-2"), "", ZONES, ("us-east-1",)),
+    (OWN, ("all", "us-gov-east-1"), "", ZONES, ("us-gov-west-1",)),
+    (STAGING, ("all",), "", ZONES, ("cn-northwest-1",)),
+]
+
+
+@pytest.mark.parametrize(("account", "regions", "region", "wanted", "expected"), REGIONS)
+def test_the_region(
+    account: Account, regions: Any, region: str, wanted: WantedQuota, expected: tuple[str, ...]
+) -> None:
+    account = account.model_copy(update={"regions": regions})
+    assert in_one_region(account, region, wanted, REGISTRY).regions == expected
+
+
+@pytest.mark.parametrize("regions", [("eu-west-1", "us-east-1"), ("all",)], ids=str)
+def test_one_of_several_regions_has_to_be_named(regions: tuple[str, ...]) -> None:
+    with pytest.raises(UnknownQuotaError, match="expected --region"):
+        in_one_region(OWN.model_copy(update={"regions": regions}), "", SHARDS, REGISTRY)
+
+
+def test_a_resource_by_its_id_or_arn() -> None:
+    cell, registry = FakeAws().cell, builtin_registry()
+    keys = next(one for one in registry.signals if one.service == "kms" and one.quota)
+    assert keys.quota
+    wanted = WantedQuota(keys.quota, keys)
+    key = "arn:aws:kms:eu-west-1:123456789012:key/abc"
+    assert resource_arn(cell, "", wanted, registry) == ""
+    assert resource_arn(cell, key, wanted, registry) == key
+    assert resource_arn(cell, "abc", wanted, registry) == key
+
+
+@pytest.mark.parametrize(
+    "wanted", [WantedQuota(Quota(service="es", code="L-00000001")), find_quota("ec2.elastic_ips", REGISTRY)]
+)
+def test_a_resource_whose_id_does_not_tell_its_arn(wanted: WantedQuota) -> None:
+    with pytest.raises(UnknownQuotaError, match="expected the ARN of the resource"):
+        resource_arn(FakeAws().cell, "abc", wanted, REGISTRY)

@@ -1,0 +1,85 @@
+"""What somebody wants increased: its name, and the amount."""
+
+import pytest
+
+from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, WantedQuota, find_quota
+from rules.limits import Quota
+from tests.registries import REGISTRY
+
+SHARDS = Quota(service="kinesis", code="L-0918CF54")
+SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
+STORAGE = next(one for one in REGISTRY.signals if one.quota_unit == 2**40 and one.unit.name == "bytes")
+
+
+def test_a_signal_and_a_quota_by_its_codes() -> None:
+    assert find_quota("kinesis.shards_per_region", REGISTRY) == WantedQuota(
+        SHARDS, SIGNALS["kinesis.shards_per_region"]
+    )
+    assert find_quota("kinesis/L-0918CF54", REGISTRY) == WantedQuota(SHARDS)
+
+
+UNKNOWN = {
+    "kinesis.shard_per_region": "did you mean kinesis.shards_per_region",
+    "shards": "expected a signal or a quota such as",
+    "kinesis/shards": "expected a service code and a quota code",
+    "/L-0918CF54": "expected a service code and a quota code",
+    "kinesis/L-0918cf54": "expected a service code and a quota code",
+    "": "expected a signal or a quota such as",
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), UNKNOWN.items())
+def test_an_unknown_name(name: str, expected: str) -> None:
+    with pytest.raises(UnknownQuotaError, match=expected):
+        find_quota(name, REGISTRY)
+
+
+NO_QUOTA = {
+    "kinesis.stream_write_bytes": "was bought or set on the resource, and not a quota; remedy: Raise",
+    "backup.plans": "one that Service Quotas does not increase; remedy: ",
+    "alb.target_groups": "a part of the service's design, and not a quota; remedy: ",
+    "quotas.calls": "a signal of many quotas: name one by its codes",
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), NO_QUOTA.items())
+def test_a_signal_whose_limit_is_no_quota(name: str, expected: str) -> None:
+    with pytest.raises(RequestRefusedError, match=expected):
+        find_quota(name, REGISTRY)
+
+
+def test_every_signal_has_a_quota_or_a_reason() -> None:
+    for name, signal in SIGNALS.items():
+        try:
+            assert find_quota(name, REGISTRY).quota == signal.quota
+        except RequestRefusedError as error:
+            assert signal.quota is None and str(error)
+
+
+COUNTS = {"2000": 2000, "2,000": 2000, "2_000": 2000, "2k": 2000, "1.5M": 1.5e6, " 7 ": 7, "0": 0, "2.5": 2.5}
+
+
+@pytest.mark.parametrize(("text", "expected"), COUNTS.items())
+def test_an_amount_of_a_count(text: str, expected: float) -> None:
+    assert WantedQuota(SHARDS).amount(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), {"40TiB": 40, "40 TiB": 40, "40.2TiB": 41, str(2**40): 1}.items()
+)
+def test_an_amount_of_bytes_in_the_unit_of_its_quota(text: str, expected: float) -> None:
+    assert STORAGE.quota
+    assert WantedQuota(STORAGE.quota, STORAGE).amount(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "-1", "x", "nan", "inf", "1e400", "2Ki", "2 shards", "9" * 30, "²"])
+def test_what_is_no_amount(text: str) -> None:
+    with pytest.raises(UnknownQuotaError, match="expected an amount"):
+        WantedQuota(SHARDS).amount(text)
+
+
+def test_a_value_is_told_exactly() -> None:
+    assert WantedQuota(SHARDS).text(12_345.0) == "12,345"
+    assert WantedQuota(SHARDS).text(0.5) == "0.5"
+    assert STORAGE.quota
+    assert WantedQuota(STORAGE.quota, STORAGE).text(20.0) == "20 (20 TiB)"
