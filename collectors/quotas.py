@@ -19,9 +19,15 @@ ACTIONS = (
     "servicequotas:ListAWSDefaultServiceQuotas",
     "servicequotas:ListRequestedServiceQuotaChangeHistory",
 )
-# Documented for an account and region are 5 per second of each Get and of the history, and 10 of each List.
+# Documented for an account and region are 5 per second of each Get and of the history, and 10 of each List;
+# half of that is left to others.
 # https://docs.aws.amazon.com/servicequotas/latest/userguide/reference_limits.html
-RATES = {"service-quotas": 5}  # of all operations together
+RATES = {
+    "service-quotas": 5,  # of all operations together that are not named
+    "service-quotas:GetServiceQuota": 2,
+    "service-quotas:GetAWSDefaultServiceQuota": 2,
+    "service-quotas:ListRequestedServiceQuotaChangeHistory": 2,
+}
 
 NO_SUCH_QUOTA = "NoSuchResourceException"
 NO_VALUE = "NoQuotaValue"  # our code for an answer without a number

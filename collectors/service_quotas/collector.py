@@ -8,12 +8,20 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from botocore.exceptions import PaginationError
+
 from collectors.base import Aws, Collector, Metric, Observed, Resource
 from collectors.quotas import ACTIONS, PAGE_SIZE, RATES
 from collectors.service_quotas.call_budget import BudgetedCalls
 from collectors.service_quotas.count_file import HOME_REGION, CountDeclaration, read_counts
 from collectors.service_quotas.counting import CountGroup, count, group_counts
-from collectors.service_quotas.known_quotas import RETRY_INTERVAL, Counted, KnownQuotas, NumberedGroup
+from collectors.service_quotas.known_quotas import (
+    LIST_INTERVAL,
+    RETRY_INTERVAL,
+    Counted,
+    KnownQuotas,
+    NumberedGroup,
+)
 from collectors.service_quotas.quota_list import ListedQuota, list_quotas
 from collectors.service_quotas.usage_series import (
     CALLS,
@@ -98,9 +106,15 @@ class _Reading:
 
     async def _list(self, service_code: str) -> tuple[ListedQuota, ...]:
         self.known.note(service_code, self.aws.now, RETRY_INTERVAL)
-        listed = await list_quotas(self.calls, service_code)
-        self.known.note(service_code, self.aws.now)
-        return listed
+        listed: dict[str, ListedQuota] = {}
+        try:
+            await list_quotas(self.calls, service_code, listed)
+        except PaginationError:  # of pages without an end; those that were read hold
+            self.known.lists[service_code] = tuple(listed.values())
+            raise
+        is_complete = not any(one.may_return for one in listed.values())
+        self.known.note(service_code, self.aws.now, LIST_INTERVAL if is_complete else RETRY_INTERVAL)
+        return tuple(self.known.kept(service_code, listed.values()))
 
     async def count_resources(self) -> None:
         """Count the resources of services in use, as far as they are due."""
@@ -185,6 +199,6 @@ COLLECTOR = Collector(
     ),
     iam_actions=(*ACTIONS, "servicequotas:ListServices", "cloudwatch:ListMetrics"),
     call_rates=RATES,
-    publication_delay=5,
+    publication_delay=6,
     reads_last=True,
 )

@@ -80,6 +80,13 @@ class KnownQuotas:
         """Have something that may change at any time be read within HASTE_INTERVAL of the last time."""
         self._due_at[name] = min(self._due_at.get(name, now), self._read_at.get(name, now) + HASTE_INTERVAL)
 
+    def kept(self, service_code: str, listed: Iterable[ListedQuota]) -> Iterator[ListedQuota]:
+        """Yield quotas of a new list, with the values of the last one that AWS could not find out now."""
+        last = {one.quota: one for one in self.lists.get(service_code, ())}
+        for one in listed:
+            before = last.get(one.quota) if one.may_return else None
+            yield replace(one, value=before.value, source=before.source) if before else one
+
     def copy(self) -> "KnownQuotas":
         """Return a copy for a thread that reads while scans change this one."""
         return replace(self, lists=dict(self.lists), counted=dict(self.counted))

@@ -23,6 +23,7 @@ SECONDS: Mapping[str, float] = {
     "DAY": 86_400,
     "WEEK": 604_800,
 }
+DEPENDENCY_ERRORS = "DEPENDENCY_"  # how the codes of errors begin that Service Quotas got from the service
 # In the name or the description of a quota for calls that has no period.
 NAMED_PERIODS: Mapping[str, float] = {"per minute": 60, "per hour": 3600, "per day": 86_400}
 
@@ -46,7 +47,8 @@ class ListedQuota:
 
     value: in AWS's unit; None where AWS returns none. source: APPLIED or DEFAULT. usage: None where AWS
     publishes no metric. period: seconds for which a rate holds, from its `Period` or its texts; None for a
-    quota with neither. is_global: it is the same in all regions.
+    quota with neither. is_global: it is the same in all regions. may_return: AWS could not find the value out
+    this time.
     """
 
     quota: Quota
@@ -57,11 +59,14 @@ class ListedQuota:
     period: float | None
     adjustable: bool
     is_global: bool
+    may_return: bool = False
 
 
-async def list_quotas(calls: BudgetedCalls, service_code: str) -> tuple[ListedQuota, ...]:
-    """Return all quotas of a service code: the applied values, and the defaults of those without one."""
-    found: dict[str, ListedQuota] = {}
+async def list_quotas(calls: BudgetedCalls, service_code: str, found: dict[str, ListedQuota]) -> None:
+    """Put all quotas of a service code into `found`, by code: applied values, and the defaults of others.
+
+    Raises as calls do; what was read until then is in `found`.
+    """
     for source in (LimitSource.APPLIED, LimitSource.DEFAULT):
         quotas = calls.list_items(
             "service-quotas",
@@ -77,7 +82,6 @@ async def list_quotas(calls: BudgetedCalls, service_code: str) -> tuple[ListedQu
         except ClientError as error:
             if error.response["Error"]["Code"] != NO_SUCH_QUOTA:
                 raise
-    return tuple(found.values())
 
 
 def _listed(service_code: str, description: Mapping[str, Any], source: LimitSource) -> ListedQuota | None:
@@ -85,16 +89,17 @@ def _listed(service_code: str, description: Mapping[str, Any], source: LimitSour
     code = description.get("QuotaCode")
     if not isinstance(code, str) or not re.match(QUOTA_CODE, code):
         return None
-    value = description.get("Value")
+    value, reason = description.get("Value"), description.get("ErrorReason") or {}
     return ListedQuota(
         Quota(service=service_code, code=code),
         description.get("QuotaName") or code,
-        None if description.get("ErrorReason") or not isinstance(value, float | int) else float(value),
+        None if reason or not isinstance(value, float | int) else float(value),
         source,
         _usage_metric(description.get("UsageMetric") or {}),
         _period(description),
         bool(description.get("Adjustable")),
         bool(description.get("GlobalQuota")),
+        str(reason.get("ErrorCode")).startswith(DEPENDENCY_ERRORS),
     )
 
 

@@ -5,10 +5,20 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/aws-api-usage-met
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-usage-metrics.html
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from collectors.base import Metric, Observed, Resource, Usage, highest, per_second, total
+from collectors.base import (
+    Metric,
+    Observed,
+    Resource,
+    Unobservable,
+    Usage,
+    highest,
+    per_second,
+    total,
+)
+from collectors.service_quotas.overrides import Override, ReadAs, override_of
 from collectors.service_quotas.quota_list import ListedQuota, UsageMetric
 
 USAGE_NAMESPACE = "AWS/Usage"
@@ -16,14 +26,11 @@ CALLS, THROTTLED, RESOURCES = "CallCount", "ThrottleCount", "ResourceCount"
 LEVEL_PERIOD = 300  # seconds: many counts have a point in five minutes
 STATISTICS = frozenset({"Sum", "SampleCount", "Maximum", "Minimum", "Average"})
 
-# A ResourceCount is a level; these are messages, which SNS adds up by the minute.
-FLOWS = frozenset({("SNS", "NumberOfMessagesPublishedPerAccount")})
-# The metrics of refused calls are in a namespace of their own.
-THROTTLE_NAMESPACES = {"Logs": "AWS/Logs"}
-# The value in Service Quotas is not what is enforced: cognito-idp.GetProvisionedLimit is.
-NOT_ENFORCED = frozenset({"cognito-idp"})
+EVIDENCE = frozenset({THROTTLED, "ErrorCount"})  # what was refused is never a usage
+MAX_PARTS = 100  # metrics of one quota, as each is billed
 
 MetricId = tuple[str, tuple[tuple[str, str], ...]]  # the name and the sorted dimensions
+Dimensions = tuple[tuple[str, str], ...]
 
 
 def usage_series(listed: ListedQuota, published: Collection[MetricId]) -> Observed | None:
@@ -32,21 +39,53 @@ def usage_series(listed: ListedQuota, published: Collection[MetricId]) -> Observ
     published: the metrics of the cell in USAGE_NAMESPACE that had points in the last two weeks. A quota whose
     metric is not among them was not used. A quota of 0 is one that AWS grants on request.
     """
-    usage = listed.usage
-    if not usage or not listed.value or listed.quota.service in NOT_ENFORCED:
+    usage, override = listed.usage, override_of_listed(listed)
+    if not usage or not listed.value or override.read is ReadAs.NOTHING or usage.name in EVIDENCE:
         return None
-    if usage.namespace == USAGE_NAMESPACE and (usage.name, usage.dimensions) not in published:
+    metrics = _dimensions_of(usage, override, published)
+    if not metrics:
         return None
-    signal, formula = _usage(usage, listed.period or 1.0)
+    period = override.period or listed.period
+    # Without a period the limit of a rate is taken to be per second, which no limit below 1 is.
+    is_known = usage.name != CALLS or period is not None or listed.value >= 1
+    signal, formula = _usage(usage, override, metrics[:MAX_PARTS], period or 1.0)
     return Observed(
         signal=signal,
         resource=quota_resource(listed),
         usage=formula,
-        limit=listed.value,
+        limit=listed.value if is_known else None,
         limit_source=listed.source,
         quota=listed.quota,
-        throttled=_throttled(usage, published) if usage.name == CALLS else None,
+        bound_reason=_bound_reason(metrics),
+        throttled=_throttled(usage, override, published) if usage.name == CALLS else None,
     )
+
+
+def override_of_listed(listed: ListedQuota) -> Override:
+    """Return how the metric of a quota is read."""
+    return override_of(listed.quota, dict(listed.usage.dimensions) if listed.usage else {})
+
+
+def _dimensions_of(
+    usage: UsageMetric, override: Override, published: Collection[MetricId]
+) -> list[Dimensions]:
+    """Return the dimensions of the metrics that are read: those of the quota's own, or of its parts."""
+    if usage.namespace != USAGE_NAMESPACE or (usage.name, usage.dimensions) in published:
+        return [usage.dimensions]
+    if not override.parts:
+        return []
+    own = {*usage.dimensions}
+    return sorted(
+        dimensions
+        for name, dimensions in published
+        if name == usage.name and {one for one, _ in {*dimensions} ^ own} == {override.parts}
+    )
+
+
+def _bound_reason(metrics: Collection[Dimensions]) -> Unobservable | None:
+    if len(metrics) <= MAX_PARTS:
+        return None
+    return Unobservable(f"only {MAX_PARTS} of {len(metrics):,} metrics are read, as each is billed")
 
 
 def quota_resource(listed: ListedQuota) -> Resource:
@@ -57,25 +96,29 @@ def quota_resource(listed: ListedQuota) -> Resource:
     )
 
 
-def _usage(usage: UsageMetric, period: float) -> tuple[str, Usage]:
-    """Return the signal and the formula of a metric. period: seconds for which a rate holds."""
-    dimensions = dict(usage.dimensions)
-    is_flow = (dimensions.get("Service"), dimensions.get("Resource")) in FLOWS
-    rate = Metric(usage.namespace, usage.name, "Sum", dimensions=usage.dimensions, zero_when_absent=True)
-    if is_flow:
-        return "messages", per_second(rate)
+def _usage(
+    usage: UsageMetric, override: Override, metrics: Sequence[Dimensions], period: float
+) -> tuple[str, Usage]:
+    """Return the signal and the formula of metrics. period: seconds for which a rate holds."""
+    rates = [
+        Metric(usage.namespace, usage.name, "Sum", dimensions=dimensions, zero_when_absent=True)
+        for dimensions in metrics
+    ]
+    if override.read is ReadAs.FLOW:
+        return "messages", per_second(*rates)
     if usage.name == CALLS:  # whatever statistic AWS recommends: each point counts one call
-        return "calls" if period == 1 else "calls_per_period", per_second(rate).scaled(period)
-    level = replace(rate, stat="Maximum", period=LEVEL_PERIOD, zero_when_absent=False)
+        return "calls" if period == 1 else "calls_per_period", per_second(*rates).scaled(period)
+    levels = [replace(rate, stat="Maximum", period=LEVEL_PERIOD, zero_when_absent=False) for rate in rates]
     if usage.name == RESOURCES:  # counts are levels, even where AWS recommends their sum
-        return "resources", highest(level)
-    recommended = usage.statistic if usage.statistic in STATISTICS else "Maximum"
-    return "other", total(replace(level, stat=recommended))
+        return "resources", highest(*levels)
+    is_level = override.read is ReadAs.LEVEL or usage.statistic not in STATISTICS
+    stat = "Maximum" if is_level else usage.statistic
+    return "other", total(*(replace(level, stat=stat) for level in levels))
 
 
-def _throttled(usage: UsageMetric, published: Collection[MetricId]) -> Usage | None:
+def _throttled(usage: UsageMetric, override: Override, published: Collection[MetricId]) -> Usage | None:
     """The refused calls; None where AWS publishes no metric of them."""
-    namespace = THROTTLE_NAMESPACES.get(dict(usage.dimensions).get("Service", ""), usage.namespace)
+    namespace = override.throttled_in or usage.namespace
     if namespace == USAGE_NAMESPACE and (THROTTLED, usage.dimensions) not in published:
         return None
     return per_second(Metric(namespace, THROTTLED, "Sum", dimensions=usage.dimensions, zero_when_absent=True))

@@ -11,8 +11,9 @@ from collectors.registry import Registry
 from collectors.service_quotas.collector import count_groups
 from collectors.service_quotas.count_file import read_counts
 from collectors.service_quotas.known_quotas import KnownQuotas
+from collectors.service_quotas.overrides import ReadAs
 from collectors.service_quotas.quota_list import ListedQuota
-from collectors.service_quotas.usage_series import NOT_ENFORCED
+from collectors.service_quotas.usage_series import override_of_listed
 from monitor.aws.failure import failure_from
 from monitor.aws.failure_class import DENIAL_CLASSES
 from monitor.fleet.fleet import Series
@@ -151,7 +152,7 @@ class CellCoverage:
             return _verdict_of_failure(failure)
         if listed.quota in read_counts():
             return CoverageState.VALUE_ONLY, "Its resources were not counted yet.", ""
-        if listed.quota.service in NOT_ENFORCED:
+        if override_of_listed(listed).read is ReadAs.NOTHING:
             return CoverageState.NO_USAGE_SOURCE, "AWS enforces another value than this one.", ""
         if listed.usage:
             return CoverageState.VALUE_ONLY, "AWS has published no usage in the last two weeks.", ""

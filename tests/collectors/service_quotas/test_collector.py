@@ -218,6 +218,27 @@ async def test_a_list_that_fails_keeps_what_is_known_and_is_tried_again_in_an_ho
     assert "service-quotas:ListServiceQuotas" in account.aws.calls
 
 
+async def test_a_value_that_a_service_could_not_tell_stays_and_is_asked_for_in_an_hour() -> None:
+    described = quota("L-00000001", 10, UsageMetric=usage("A"))
+    account = Account(
+        ["kinesis"], list_metrics=published(usage("A")), list_service_quotas=lists_of(kinesis=[described])
+    )
+    await account.scan()
+    reason = {"ErrorCode": "DEPENDENCY_SERVICE_ERROR", "ErrorMessage": "later"}
+    unknown = {**described, "Value": 0.0, "ErrorReason": reason}
+    account.aws.answers["list_service_quotas"] = lists_of(kinesis=[unknown])
+    assert (await account.scan(DAY))["calls L-00000001"].limit == 10
+    account.aws.answers["list_service_quotas"] = lists_of(kinesis=[{**described, "Value": 20.0}])
+    assert (await account.scan(HOUR))["calls L-00000001"].limit == 20
+
+
+async def test_of_a_list_without_an_end_the_quotas_that_were_read_hold() -> None:
+    endless = {"Quotas": [quota("L-00000001", 10, UsageMetric=usage("A"))], "NextToken": "again"}
+    account = Account(["kinesis"], list_metrics=published(usage("A")), list_service_quotas=endless)
+    assert [*await account.scan()] == ["calls L-00000001"]
+    assert [failure.code for failure in account.failures] == ["PaginationError"]
+
+
 async def test_the_calls_of_a_scan_are_bounded_and_those_of_an_hour_too() -> None:
     codes = [f"service-{n}" for n in range(900)]
     account = Account(codes)

@@ -1,30 +1,41 @@
 """Which series a quota with a metric of its usage has."""
 
+import re
 from typing import Any
 
 import pytest
 
-from collectors.base import Metric, Usage, highest, per_second
+from collectors.base import Metric, Op, Usage, highest, per_second
 from collectors.quotas import LIST_OPERATIONS
 from collectors.service_quotas.call_budget import BudgetedCalls, CallBudget
-from collectors.service_quotas.quota_list import ListedQuota, list_quotas
-from collectors.service_quotas.usage_series import usage_series
-from rules.limits import LimitSource, Quota
-from tests.fake_aws import FakeAws, denied
+from collectors.service_quotas.overrides import OverrideFile, ReadAs, override_of, read_overrides
+from collectors.service_quotas.quota_list import DEPENDENCY_ERRORS, ListedQuota, list_quotas
+from collectors.service_quotas.usage_series import MAX_PARTS, MetricId, usage_series
+from rules.limits import QUOTA_CODE, LimitSource, Quota
+from rules.model_file import parse_model
+from tests.fake_aws import SERVICE_MODELS, FakeAws, denied
 
 DIMENSIONS = {"Service": "Kinesis", "Type": "API", "Resource": "ListShards", "Class": "None"}
 CALLS = {"MetricNamespace": "AWS/Usage", "MetricName": "CallCount", "MetricDimensions": DIMENSIONS}
 LEVEL = {**CALLS, "MetricName": "ResourceCount", "MetricStatisticRecommendation": "Sum"}
 SORTED = tuple(sorted(DIMENSIONS.items()))
-PUBLISHED = {("CallCount", SORTED), ("ResourceCount", SORTED), ("Bytes", SORTED)}
+NAMES = ("CallCount", "ResourceCount", "Bytes", "ThrottleCount", "ErrorCount")
+PUBLISHED = {(name, SORTED) for name in NAMES}
 
 
 async def listed(service: str = "kinesis", **described: Any) -> ListedQuota:
     """A quota as Service Quotas describes it."""
     quota = {"QuotaCode": "L-00000001", "QuotaName": "Shards", "Value": 100.0, **described}
     aws = FakeAws(list_service_quotas={"Quotas": [quota]}, list_aws_default_service_quotas={"Quotas": []})
-    (one,) = await list_quotas(BudgetedCalls(aws.scan, CallBudget()), service)
+    (one,) = await listed_of(aws, service)
     return one
+
+
+async def listed_of(aws: FakeAws, service: str = "kinesis") -> list[ListedQuota]:
+    """The quotas of a service as an AWS lists them."""
+    found: dict[str, ListedQuota] = {}
+    await list_quotas(BudgetedCalls(aws.scan, CallBudget()), service, found)
+    return [*found.values()]
 
 
 def metric(
@@ -77,8 +88,8 @@ async def test_calls_are_compared_over_the_period_of_the_quota(
 async def test_refused_calls_are_throttled_demand_where_aws_publishes_them() -> None:
     one = await listed(UsageMetric=CALLS)
     without, observed = (
+        usage_series(one, PUBLISHED - {("ThrottleCount", SORTED)}),
         usage_series(one, PUBLISHED),
-        usage_series(one, {*PUBLISHED, ("ThrottleCount", SORTED)}),
     )
     assert without and observed
     assert without.throttled is None
@@ -122,7 +133,9 @@ WITHOUT: dict[str, tuple[str, dict[str, Any]]] = {
     "no metric": ("kinesis", {}),
     "a metric without dimensions": ("kinesis", {"UsageMetric": {**CALLS, "MetricDimensions": {}}}),
     "a metric without a namespace": ("kinesis", {"UsageMetric": {**CALLS, "MetricNamespace": ""}}),
-    "a metric that was never published": ("kinesis", {"UsageMetric": {**CALLS, "MetricName": "ErrorCount"}}),
+    "a metric that was never published": ("kinesis", {"UsageMetric": {**CALLS, "MetricName": "Size"}}),
+    "refused calls": ("kinesis", {"UsageMetric": {**CALLS, "MetricName": "ThrottleCount"}}),
+    "errors": ("kinesis", {"UsageMetric": {**CALLS, "MetricName": "ErrorCount"}}),
     "a quota of 0": ("kinesis", {"UsageMetric": CALLS, "Value": 0.0}),
     "a value that AWS does not know": (
         "kinesis",
@@ -137,7 +150,90 @@ async def test_a_quota_without_a_series(service: str, described: dict[str, Any])
     assert usage_series(await listed(service, **described), PUBLISHED) is None
 
 
+async def test_a_rate_below_one_a_second_without_a_period_is_shown_without_a_limit() -> None:
+    minute = {"Period": {"PeriodValue": 1, "PeriodUnit": "MINUTE"}}
+    cases: list[tuple[dict[str, Any], float | None]] = [({}, None), (minute, 0.5)]
+    for described, limit in cases:
+        observed = usage_series(await listed(UsageMetric=CALLS, Value=0.5, **described), PUBLISHED)
+        assert observed and observed.limit == limit
+
+
+def of(service: str, resource: str) -> dict[str, Any]:
+    return {**CALLS, "MetricDimensions": {**DIMENSIONS, "Service": service, "Resource": resource}}
+
+
+async def test_a_pool_of_operations_has_a_limit_per_second_whatever_its_texts_say() -> None:
+    described = {"Description": "How many per minute", "UsageMetric": of("KMS", "CryptographicOperationsRsa")}
+    observed = usage_series(await listed("kms", **described), published_of(described))
+    assert observed and observed.signal == "calls"
+    described["UsageMetric"] = of("KMS", "ListKeys")
+    observed = usage_series(await listed("kms", **described), published_of(described))
+    assert observed and observed.signal == "calls_per_period"
+
+
+def published_of(described: dict[str, Any], **more: str) -> set[MetricId]:
+    metric = described["UsageMetric"]
+    return {(metric["MetricName"], tuple(sorted({**metric["MetricDimensions"], **more}.items())))}
+
+
+async def test_the_largest_of_the_parts_is_the_usage_where_each_has_a_metric() -> None:
+    described = {"UsageMetric": of("ECR", "Images") | {"MetricName": "ResourceCount"}}
+    parts = [f"repository-{number:03}" for number in range(MAX_PARTS + 1)]
+    one = await listed("ecr", **described)
+    for number in (2, MAX_PARTS, MAX_PARTS + 1):
+        published = set[MetricId]().union(
+            *(published_of(described, ResourceId=id_) for id_ in parts[:number])
+        )
+        observed = usage_series(one, published | published_of(described, Other="x"))
+        assert observed and isinstance(observed.usage, Usage)
+        read = [dict(metric.dimensions)["ResourceId"] for metric in observed.usage.metrics]
+        assert (observed.usage.op, read) == (Op.MAX, parts[: min(number, MAX_PARTS)])
+        assert bool(observed.bound_reason) is (number > MAX_PARTS)
+    assert (
+        usage_series(await listed("kinesis", UsageMetric=LEVEL), {("ResourceCount", (*SORTED, ("X", "y")))})
+        is None
+    )
+
+
+async def test_every_override_fits_what_it_was_made_for() -> None:
+    cases: dict[tuple[str, str, str, str], tuple[Any, ...]] = {
+        ("emr-serverless", "L-D05C8A75", "", ""): (ReadAs.LEVEL, None, None),
+        ("emr-serverless", "L-00000001", "", ""): (None, None, None),
+        ("sns", "L-00000001", "SNS", "NumberOfMessagesPublishedPerAccount"): (ReadAs.FLOW, None, None),
+        ("logs", "L-00000001", "Logs", "PutLogEvents"): (None, None, "AWS/Logs"),
+        ("kms", "L-00000001", "KMS", "CryptographicOperationsSymmetric"): (None, 1, None),
+        ("events", "L-00000001", "Events", "PutEvents"): (None, 1, None),
+        ("cognito-idp", "L-00000001", "", ""): (ReadAs.NOTHING, None, None),
+        ("kinesis", "L-00000001", "Kinesis", "ListShards"): (None, None, None),
+    }
+    for (service_code, code, service, resource), expected in cases.items():
+        one = override_of(Quota(service=service_code, code=code), {"Service": service, "Resource": resource})
+        assert (one.read, one.period, one.throttled_in) == expected
+    named = [one.quota for one in read_overrides() if one.quota]
+    assert all(re.fullmatch(QUOTA_CODE, name.partition("/")[2]) for name in named if "/" in name)
+
+
+@pytest.mark.parametrize(
+    "line", ["{why: x}", "{quota: a, metric: {Service: b, Resource: c}, why: x}", "{quota: a, reed: flow}"]
+)
+def test_an_override_of_another_form_is_named(line: str) -> None:
+    file = parse_model(f"- {line}".encode(), "overrides.yaml", OverrideFile)
+    assert file.model is None and file.problems[0].startswith("overrides.yaml:1")
+
+
 # The list
+
+
+async def test_what_a_service_could_not_tell_this_time_may_return() -> None:
+    for code, expected in (
+        ("DEPENDENCY_THROTTLING_ERROR", True),
+        ("SERVICE_QUOTA_NOT_AVAILABLE_ERROR", False),
+    ):
+        one = await listed(ErrorReason={"ErrorCode": code})
+        assert (one.value, one.may_return) == (None, expected)
+    model: Any = SERVICE_MODELS.get_service_model("service-quotas")
+    codes = model.shape_for("ErrorCode").enum
+    assert [code for code in codes if code.startswith(DEPENDENCY_ERRORS)] and codes != []
 
 
 async def test_a_default_stands_in_where_no_value_is_applied() -> None:
@@ -146,7 +242,7 @@ async def test_a_default_stands_in_where_no_value_is_applied() -> None:
         list_service_quotas=[{"Quotas": [{**one, "Value": 9.0}]}, {"Quotas": []}],
         list_aws_default_service_quotas={"Quotas": [one, other, {"QuotaName": "without a code"}]},
     )
-    found = await list_quotas(BudgetedCalls(aws.scan, CallBudget()), "kinesis")
+    found = await listed_of(aws)
     values = [(each.quota.code, each.value, each.source) for each in found]
     assert values == [("L-00000001", 9.0, LimitSource.APPLIED), ("L-00000002", 2.0, LimitSource.DEFAULT)]
 
@@ -157,6 +253,6 @@ async def test_a_service_without_applied_values_has_defaults() -> None:
         list_service_quotas=denied("ListServiceQuotas", "NoSuchResourceException"),
         list_aws_default_service_quotas={"Quotas": [quota]},
     )
-    (one,) = await list_quotas(BudgetedCalls(aws.scan, CallBudget()), "kinesis")
+    (one,) = await listed_of(aws)
     assert (one.name, one.value, one.source) == ("L-00000001", 5.0, LimitSource.DEFAULT)
     assert set(LIST_OPERATIONS) == {LimitSource.APPLIED, LimitSource.DEFAULT}
