@@ -257,7 +257,8 @@ class Observed:
     limit: as returned by an API of the resource or the account, in the signal's unit. None: it is taken from
         `published_limit`, or else from Service Quotas or the documentation.
     limit_source: of `limit`; of a quota that the catalogue does not name, where Service Quotas has the value.
-    quota: that of the resource, where its signal has none.
+    quota: that of the resource, where its signal has none. quota_arn: the ARN of the resource that has it for
+        itself.
     published_limit: the same limit, where CloudWatch publishes it. Each usage is then compared with the limit
         of its own minute, and `limit` is used for a minute without a point. Where that is None, such a minute
         has the limit of the point before it, until that is stale.
@@ -289,6 +290,7 @@ class Observed:
     limit: float | None = None
     limit_source: LimitSource = LimitSource.API
     quota: Quota | None = None
+    quota_arn: str = ""
     published_limit: Usage | None = None
     hard_limit: bool = False
     deliberate: bool = False

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from collectors.base import Aws, epoch_seconds
-from collectors.quotas import ALL_RESOURCES, PAGE_SIZE
+from collectors.quotas import PAGE_SIZE, context_of
 from rules.limits import Quota
 
 REQUEST_OPERATION = "RequestServiceQuotaIncrease"
@@ -143,8 +143,7 @@ def _requested_quota(description: Mapping[str, Any]) -> RequestedQuota:
     quota = Quota.model_construct(
         service=description.get("ServiceCode", ""), code=description.get("QuotaCode", "")
     )
-    arn = (description.get("QuotaContext") or {}).get("ContextId") or ""
-    return RequestedQuota(quota, "" if arn == ALL_RESOURCES else arn)
+    return RequestedQuota(quota, context_of(description).arn)
 
 
 def _rank(request: QuotaRequest) -> tuple[bool, float]:

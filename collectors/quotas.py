@@ -4,7 +4,8 @@ API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/Welcome.h
 """
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -42,8 +43,18 @@ GET_OPERATIONS = {
 PAGE_SIZE = 100  # the most that AWS allows
 ALL_RESOURCES = "*"  # as the resource of a quota: each that has no value of its own
 
+ACCOUNT_LEVEL, RESOURCE_LEVEL = "ACCOUNT", "PER_RESOURCE"  # where AWS increases a quota
+
 QuotaValues = Mapping[LimitSource, float]
 Description = Mapping[str, Any]  # a ServiceQuota
+
+
+class Lists(Protocol):
+    """What lists quotas: a scan, or the calls of a budget."""
+
+    def list_items(self, service: str, operation: str, key: str, **params: Any) -> AsyncIterator[Any]:
+        """Yield the items under `key` of every page."""
+        ...
 
 
 def quota_resource(quota: Quota) -> Resource:
@@ -51,19 +62,67 @@ def quota_resource(quota: Quota) -> Resource:
     return Resource("quota", (quota.code,))
 
 
+@dataclass(frozen=True, slots=True)
+class QuotaContext:
+    """What a quota, or a value of it, holds for.
+
+    arn: the resource that has this value; empty for the account, or for all resources without one of their
+    own. per_resource: the quota holds for each resource. level: where AWS increases it: ACCOUNT_LEVEL,
+    RESOURCE_LEVEL or ALL; empty where AWS does not tell, as for most quotas of the account.
+    """
+
+    arn: str = ""
+    per_resource: bool = False
+    level: str = ""
+
+
+NO_CONTEXT = QuotaContext()
+
+
+class ListedValue(NamedTuple):
+    """The value of a quota in a list; None where AWS does not return it."""
+
+    code: str
+    value: float | None
+    context: QuotaContext
+
+
+def context_of(description: Description) -> QuotaContext:
+    """Return what a quota, or a value of it, holds for."""
+    context = description.get("QuotaContext") or {}
+    arn = context.get("ContextId") or ""
+    return QuotaContext(
+        "" if arn == ALL_RESOURCES else arn,
+        context.get("ContextScope") == "RESOURCE",
+        context.get("AdjustableAtLevel") or "",
+    )
+
+
 async def list_values(
-    aws: Aws, source: LimitSource, service_code: str
-) -> AsyncIterator[tuple[str, float | None]]:
-    """Yield code and value of the quotas of a service; None for one whose value AWS does not return."""
-    quotas = aws.list_items(
+    aws: Aws, source: LimitSource, service_code: str, *, of_resources: bool = False
+) -> AsyncIterator[ListedValue]:
+    """Yield the values of the quotas of a service.
+
+    of_resources: the applied values of single resources, instead of those of the account.
+    """
+    async for description in list_descriptions(aws, source, service_code, of_resources=of_resources):
+        code = description.get("QuotaCode") or ""
+        yield ListedValue(code, _listed_value(description), context_of(description))
+
+
+def list_descriptions(
+    aws: Lists, source: LimitSource, service_code: str, *, of_resources: bool = False
+) -> AsyncIterator[Description]:
+    """Yield the quotas of a service as AWS describes them; of_resources as in `list_values`."""
+    level: dict[str, Any] = {"QuotaAppliedAtLevel": "RESOURCE"} if of_resources else {}
+    return aws.list_items(
         "service-quotas",
         LIST_OPERATIONS[source],
         "Quotas",
         ServiceCode=service_code,
         MaxResults=PAGE_SIZE,
+        **level,
     )
-    async for description in quotas:
-        yield (description or {}).get("QuotaCode", ""), _listed_value(description or {})
 
 
 async def read_value(aws: Aws, quota: Quota) -> QuotaValues:

@@ -13,6 +13,7 @@ from collectors.errors import ServiceNotOfferedError
 from collectors.quota_requests import QuotaRequest
 from collectors.registry import Registry
 from collectors.resource import ResourcePath, TypedPath
+from collectors.tags import arns_of
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.run_status import RunStatus
@@ -238,10 +239,11 @@ class Inventory:
             self.config.alert_override(labels, name) for name in ("pending_for", "keep_firing_for")
         )
         tolerance = self.config.tolerance_for(labels, signal.tolerance)
-        before = self.fleet.series.get(key)
+        before, quota = self.fleet.series.get(key), observed.quota or signal.quota
+        arn = observed.quota_arn or self._quota_arn(collector, key, signal)
         settings = SeriesSettings(
             signal=signal,
-            limit=self._limit(key, signal, observed, result),
+            limit=self._limit(key, signal, observed, result, arn),
             band=self.config.band_for(labels, DELIBERATE_CAP_BAND if observed.deliberate else signal.band),
             delay=collector.publication_delay,
             stale_after=stale_after(max(interval, observed.longest_period), collector.publication_delay),
@@ -251,29 +253,38 @@ class Inventory:
             paid=signal.kind is LimitKind.PROVISIONED,
             deliberate=observed.deliberate,
             home_region=self.cell.region if self.cell.scope is ServiceScope.GLOBAL else "",
-            quota_request=self._quota_request(observed.quota or signal.quota, signal),
+            quota_request=self._quota_request(quota, arn, signal),
+            quota_arn=arn,
             tags=self._tags.labels_of(collector, key, observed.tags, before.settings.tags if before else {}),
         )
         return result.settings_cache.setdefault(settings.content, settings)
 
-    def _quota_request(self, quota: Quota | None, signal: Signal) -> QuotaRequest | None:
+    def _quota_arn(self, collector: Collector, key: Key, signal: Signal) -> str:
+        """The ARN of the resource that has the quota of a series for itself; empty where none has."""
+        known = self.quotas.known(signal.quota) if signal.quota else None
+        if not known or not known.context.per_resource:
+            return ""
+        return known.arn_among([*arns_of(collector, Scan(self.cell), key.subject)])
+
+    def _quota_request(self, quota: Quota | None, arn: str, signal: Signal) -> QuotaRequest | None:
         """The newest request for a quota, in the signal's unit; None if there is none."""
-        request = self.quotas.request_for(quota)
+        request = self.quotas.request_for(quota, arn)
         return request and request.in_unit_of(signal.quota_unit)
 
-    def _limit(self, key: Key, signal: Signal, observed: Observed, result: ScanResult) -> Limit | None:
+    def _limit(
+        self, key: Key, signal: Signal, observed: Observed, result: ScanResult, arn: str
+    ) -> Limit | None:
         """The effective limit. What a failed call does not return any more outranks lesser sources.
 
         That holds for the service's API, and for Service Quotas after a reload, when no quota is known yet.
         """
         known = self.quotas.known(signal.quota) if signal.quota else None
+        quoted = known.values_of(arn) if known else {}
         candidates = {
             LimitSource.OVERRIDE: self.config.limit_override(self._labels(key)),
             LimitSource.METRIC: observed.limit if observed.published_limit else None,
             observed.limit_source: observed.limit,
-            **(
-                {source: value * signal.quota_unit for source, value in known.values.items()} if known else {}
-            ),
+            **{source: value * signal.quota_unit for source, value in quoted.items()},
             LimitSource.DOCUMENTED: signal.default_limit(self.cell.region),
         }
         limit, before = effective_limit(candidates, result.started_at), self.fleet.series.get(key)
@@ -284,7 +295,7 @@ class Inventory:
         unread = (ACTUAL_SOURCES if has_failed else ()) + (() if known else QUOTA_SOURCES)
         if last and last.source in unread and _is_lesser(limit, last):
             return last
-        if known and limit and limit.source in known.values:
+        if known and limit and limit.source in quoted:
             return replace(limit, read_at=known.read_at)
         return limit
 

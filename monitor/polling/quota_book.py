@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from collectors.quota_requests import APPROVED, QuotaRequest, RequestedQuota, newest_requests
-from collectors.quotas import QuotaValues
+from collectors.quotas import NO_CONTEXT, RESOURCE_LEVEL, QuotaContext, QuotaValues
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.scan import Scan
@@ -21,11 +22,30 @@ QUOTA_INTERVAL = 6 * 3600.0  # seconds; a quota changes when somebody asks for i
 REQUESTED_INTERVAL, APPROVAL_PERIOD = 3600.0, 6 * 3600.0
 
 
-class KnownQuota(NamedTuple):
-    """The value of a quota by its source, and when it was read, in epoch seconds."""
+@dataclass(frozen=True, slots=True)
+class KnownQuota:
+    """The value of a quota by its source, and when it was read, in epoch seconds.
+
+    context: what it holds for. of_resources: the values of the resources that have one of their own, by ARN.
+    """
 
     values: QuotaValues
     read_at: float
+    context: QuotaContext = NO_CONTEXT
+    of_resources: Mapping[str, float] = field(default_factory=dict)
+
+    def values_of(self, arn: str) -> QuotaValues:
+        """Return the value for a resource by its source; an empty ARN is of none that has its own."""
+        return {LimitSource.APPLIED: self.of_resources[arn]} if arn in self.of_resources else self.values
+
+    def arn_among(self, arns: Sequence[str]) -> str:
+        """Return the ARN under which AWS knows the limit of a resource, and increases it; empty for none.
+
+        arns: of the resource and those that it is a part of, the outermost first.
+        """
+        own = [arn for arn in arns if arn in self.of_resources]
+        is_certain = self.context.level == RESOURCE_LEVEL and len(arns) == 1
+        return own[-1] if own else arns[0] if is_certain else ""
 
 
 class QuotaFailure(NamedTuple):
@@ -79,9 +99,14 @@ class QuotaBook:
         """Return the value of a quota that was read last; None if none ever was."""
         return self._known.get(quota)
 
-    def request_for(self, quota: Quota | None) -> QuotaRequest | None:
-        """Return the newest request for a quota; None if there is none, or if it is unknown."""
-        return (self.requests or {}).get(RequestedQuota(quota)) if quota else None
+    def request_for(self, quota: Quota | None, arn: str = "") -> QuotaRequest | None:
+        """Return the newest request for a quota of a resource, or of all; None without a known one.
+
+        arn: of the resource, where it has a value of its own.
+        """
+        if quota is None or not self.requests:
+            return None
+        return self.requests.get(RequestedQuota(quota, arn)) or self.requests.get(RequestedQuota(quota))
 
     @property
     def approved_services(self) -> Set[str]:
@@ -134,7 +159,10 @@ class QuotaBook:
         reading = await self._read_quotas(service_code, quotas, applied)
         self._readings += 1
         now = self._cell.clock.now()
-        self._known |= {quota: KnownQuota(values, now) for quota, values in reading.values.items()}
+        self._known |= {
+            quota: KnownQuota(values, now, *self._of_resources(reading, quota))
+            for quota, values in reading.values.items()
+        }
         for quota in reading.values:
             self._failures.pop(quota, None)
         self._failures |= {
@@ -145,6 +173,14 @@ class QuotaBook:
     async def _read_quotas(self, service_code: str, quotas: Set[Quota], applied: Set[Quota]) -> QuotaReading:
         """Read quotas of a service code; `applied` as in `read_quotas`."""
         return await read_quotas(self._cell, service_code, quotas, applied)
+
+    def _of_resources(self, reading: QuotaReading, quota: Quota) -> tuple[QuotaContext, Mapping[str, float]]:
+        """Return what a quota holds for, and the values of resources: the last ones if they were not read."""
+        last = self._known.get(quota)
+        if quota in reading.contexts:
+            before = last.of_resources if last else {}
+            return reading.contexts[quota], reading.of_resources.get(quota, before)
+        return NO_CONTEXT, {}
 
     async def _read_requests(self) -> None:
         """Read the requests if they are due. A failure costs only what is known of them."""

@@ -7,6 +7,7 @@ from functools import partial
 from collectors.quotas import (
     LIST_OPERATIONS,
     NO_SUCH_QUOTA,
+    QuotaContext,
     QuotaValues,
     list_values,
     quota_resource,
@@ -23,13 +24,17 @@ from rules.limits import LimitSource, Quota
 class QuotaReading:
     """The quotas of one service code as they were read at once: each has values or a failure.
 
-    singly: the quotas that the lists leave open, to be read by a call each.
+    singly: the quotas that the lists leave open, to be read by a call each. contexts: of those that hold for
+    each resource. of_resources: the values of those resources that have one of their own, by ARN; without the
+    quotas of which they could not be read.
     """
 
     service_code: str
     values: dict[Quota, QuotaValues] = field(default_factory=dict)
     failures: dict[Quota, Failure] = field(default_factory=dict)
     singly: set[Quota] = field(default_factory=set)
+    contexts: dict[Quota, QuotaContext] = field(default_factory=dict)
+    of_resources: dict[Quota, dict[str, float]] = field(default_factory=dict)
 
 
 async def read_defaults(cell: Cell, service_code: str, quotas: Set[Quota]) -> QuotaReading:
@@ -53,6 +58,7 @@ async def read_quotas(cell: Cell, service_code: str, quotas: Set[Quota], applied
     reading.singly |= unlisted & applied
     if without_applied := unlisted - applied:
         reading.singly |= await _read_list(scan, LimitSource.DEFAULT, without_applied, reading)
+    await _read_of_resources(scan, reading)
     await _read_singly(scan, reading)
     return reading
 
@@ -67,12 +73,14 @@ async def _read_list(
     """
     missing = {quota.code: quota for quota in quotas}
     try:
-        async for code, value in list_values(scan, source, reading.service_code):
-            if quota := missing.pop(code, None):
-                if value is None:
+        async for listed in list_values(scan, source, reading.service_code):
+            if quota := missing.pop(listed.code, None):
+                if listed.value is None:
                     reading.singly.add(quota)
                 else:
-                    reading.values[quota] = {source: value}
+                    reading.values[quota] = {source: listed.value}
+                if listed.context.per_resource:
+                    reading.contexts[quota] = listed.context
     except Exception as error:  # of AWS or of an unexpected response
         if error_code(error) == NO_SUCH_QUOTA:
             return {*missing.values()}
@@ -83,6 +91,35 @@ async def _read_list(
                 reading.failures[quota] = failure_from(error, LIST_OPERATIONS[source], quota_resource(quota))
         return set()
     return {*missing.values()}
+
+
+async def _read_of_resources(scan: Scan, reading: QuotaReading) -> None:
+    """Read the values that single resources have of the quotas that hold for each resource.
+
+    What is applied to all other resources stands in this list, too. A failure costs these values alone.
+    """
+    if not reading.contexts:
+        return
+    quotas = {quota.code: quota for quota in reading.contexts}
+    found: dict[Quota, dict[str, float]] = {quota: {} for quota in reading.contexts}
+    values = list_values(scan, LimitSource.APPLIED, reading.service_code, of_resources=True)
+    try:
+        async for listed in values:
+            quota = quotas.get(listed.code)
+            if quota is None or listed.value is None:
+                continue
+            if listed.context.arn:
+                found[quota][listed.context.arn] = listed.value
+            else:
+                reading.values[quota] = {LimitSource.APPLIED: listed.value}
+                reading.singly.discard(quota)
+    except Exception as error:  # of AWS or of an unexpected response
+        if error_code(error) != NO_SUCH_QUOTA:
+            operation = LIST_OPERATIONS[LimitSource.APPLIED]
+            for quota in reading.contexts:
+                reading.failures[quota] = failure_from(error, operation, quota_resource(quota))
+            return
+    reading.of_resources = found
 
 
 async def _read_singly(scan: Scan, reading: QuotaReading) -> None:

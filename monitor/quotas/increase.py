@@ -13,7 +13,15 @@ from collectors.quota_requests import (
     newest_requests,
     request_from,
 )
-from collectors.quotas import GET_OPERATIONS, NO_SUCH_QUOTA, read_description, value_of
+from collectors.quotas import (
+    ACCOUNT_LEVEL,
+    GET_OPERATIONS,
+    NO_SUCH_QUOTA,
+    RESOURCE_LEVEL,
+    context_of,
+    read_description,
+    value_of,
+)
 from monitor.aws.cell import Cell
 from monitor.aws.failure import AWS_ERRORS, error_code, error_message, failure_from
 from monitor.aws.failure_class import FailureClass
@@ -28,7 +36,6 @@ REJECTIONS = frozenset(
     {"IllegalArgumentException", "InvalidResourceStateException", "QuotaExceededException"}
     | {"ResourceAlreadyExistsException"}
 )
-ACCOUNT_LEVEL, RESOURCE_LEVEL = "ACCOUNT", "PER_RESOURCE"  # where AWS increases a quota; ALL: at both
 
 
 class QuotaCallError(HeadroomError):
@@ -138,7 +145,7 @@ async def _present(cell: Cell, wanted: WantedQuota, arn: str) -> PresentQuota:
             source=source,
             adjustable=bool(description.get("Adjustable")),
             is_global=bool(description.get("GlobalQuota")),
-            level=(description.get("QuotaContext") or {}).get("AdjustableAtLevel") or "",
+            level=context_of(description).level,
         )
 
 

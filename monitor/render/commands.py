@@ -3,6 +3,7 @@
 People run them: Headroom itself changes nothing in an account.
 """
 
+import shlex
 from math import ceil, inf
 
 from monitor.fleet.fleet import Series
@@ -10,8 +11,9 @@ from monitor.lib.partitions import partition_of
 from rules.limits import PLACEHOLDER, PUBLISHED_ONLY, Band, LimitKind, RemedyCommand, Signal, fill_command
 
 MAX_BELOW_EDGE = 0.15  # utilization; half the width of the default band
+REQUEST = "aws service-quotas request-service-quota-increase"
 QUOTA = RemedyCommand(
-    run="aws service-quotas request-service-quota-increase"
+    run=f"{REQUEST}"
     " --service-code {service} --quota-code {code} --desired-value {number} --region {region}"
 )
 
@@ -49,7 +51,9 @@ def increase_command(
         values["number"] = str(ceil(present * factor / command.unit_value))
     if not values.keys() >= {*PLACEHOLDER.findall(command.run)}:
         return None  # without a limit to raise, or for a resource that was not seen since a restart
-    return fill_command(command.run, values.__getitem__)
+    filled = fill_command(command.run, values.__getitem__)
+    arn = series.settings.quota_arn if command.run.startswith(REQUEST) else ""
+    return f"{filled} --context-id {shlex.quote(arn)}" if arn else filled
 
 
 def command_of_signal(signal: Signal) -> RemedyCommand | None:

@@ -4,6 +4,7 @@ import pytest
 from botocore.exceptions import ClientError, PaginationError
 
 from collectors import quotas
+from collectors.quotas import NO_CONTEXT, ListedValue, QuotaContext
 from rules.limits import LimitSource, Quota
 from tests.fake_aws import SERVICE_MODELS, FakeAws, denied
 
@@ -68,7 +69,7 @@ async def test_a_list_has_a_hundred_values_a_page(source: LimitSource, operation
     aws = FakeAws()
     aws.answers[operation] = [page, page]
     found = [one async for one in quotas.list_values(aws.scan, source, "lambda")]
-    assert found == [("L-1", 1.0), ("L-2", 2.0)]
+    assert found == [ListedValue("L-1", 1.0, NO_CONTEXT), ListedValue("L-2", 2.0, NO_CONTEXT)]
     assert asked == [{"ServiceCode": "lambda", "MaxResults": 100}] * 2
     assert aws.iam_actions <= set(quotas.ACTIONS)
 
@@ -82,7 +83,38 @@ async def test_a_listed_quota_without_a_value_is_one_without_a_value(without_val
     listed = [{"QuotaCode": "L-1", **without_value}, {"QuotaCode": "L-2", "Value": 2.0}, {"Value": 3.0}]
     aws = FakeAws(list_service_quotas={"Quotas": listed})
     found = [one async for one in quotas.list_values(aws.scan, LimitSource.APPLIED, "lambda")]
-    assert found == [("L-1", None), ("L-2", 2.0), ("", 3.0)]
+    assert [(one.code, one.value) for one in found] == [("L-1", None), ("L-2", 2.0), ("", 3.0)]
+
+
+ARN = "arn:aws:es:eu-west-1:123456789012:domain/search"
+CONTEXTS: list[tuple[dict[str, Any], QuotaContext]] = [
+    ({}, NO_CONTEXT),
+    ({"ContextScope": "ACCOUNT"}, NO_CONTEXT),
+    (
+        {"ContextScope": "RESOURCE", "ContextId": "*", "AdjustableAtLevel": "ALL"},
+        QuotaContext("", True, "ALL"),
+    ),
+    (
+        {"ContextScope": "RESOURCE", "ContextId": ARN, "AdjustableAtLevel": "PER_RESOURCE"},
+        QuotaContext(ARN, True, "PER_RESOURCE"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("described", "expected"), CONTEXTS, ids=str)
+async def test_the_values_of_resources_are_a_list_of_their_own(
+    described: dict[str, Any], expected: QuotaContext
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def page(**params: Any) -> dict[str, Any]:
+        asked.append(params)
+        return {"Quotas": [{"QuotaCode": "L-1", "Value": 1.0, "QuotaContext": described}]}
+
+    aws = FakeAws(list_service_quotas=page)
+    values = quotas.list_values(aws.scan, LimitSource.APPLIED, "es", of_resources=True)
+    assert [one async for one in values] == [ListedValue("L-1", 1.0, expected)]
+    assert asked == [{"ServiceCode": "es", "MaxResults": 100, "QuotaAppliedAtLevel": "RESOURCE"}]
 
 
 @pytest.mark.parametrize("answer", [{}, {"Value": None}, {"Value": "120"}], ids=str)

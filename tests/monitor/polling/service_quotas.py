@@ -25,12 +25,19 @@ def code(number: int, service: str = "lambda") -> Quota:
     return Quota(service=service, code=f"L-{number:08X}")
 
 
+def described(quota: Quota, value: float, arn: str = "") -> dict[str, Any]:
+    """A quota as a list describes it. arn: of the resource that it holds for; empty for the account."""
+    context = {"ContextScope": "RESOURCE", "ContextId": arn, "AdjustableAtLevel": "PER_RESOURCE"}
+    return {"QuotaCode": quota.code, "Value": value, **({"QuotaContext": context} if arn else {})}
+
+
 @dataclass
 class ServiceQuotas:
     """Answers of Service Quotas, by method; `denials` are raised instead.
 
     applied, defaults: the values in the lists, and by single calls. unlisted: applied values that only a
-    single call returns. requests: the desired values of pending requests. decided: other requests, as AWS
+    single call returns. of_resources: the values of single resources, by quota and ARN; `*` is of all others.
+    requests: the desired values of pending requests. decided: other requests, as AWS
     describes them.
     """
 
@@ -38,6 +45,7 @@ class ServiceQuotas:
     defaults: Values = field(default_factory=dict)
     unlisted: Values = field(default_factory=dict)
     requests: Values = field(default_factory=dict)
+    of_resources: Mapping[Quota, Mapping[str, float]] = field(default_factory=dict)
     decided: Sequence[Mapping[str, Any]] = ()
     denials: dict[str, str] = field(default_factory=dict)
 
@@ -57,12 +65,16 @@ class ServiceQuotas:
         return denied(operation.partition(":")[2], error_code) if error_code else None
 
     def _list(self, operation: str, name: str, params: Mapping[str, Any]) -> Any:
-        values: Values = getattr(self, name)
-        listed = [
-            {"QuotaCode": quota.code, "Value": value}
-            for quota, value in values.items()
-            if quota.service == params["ServiceCode"]
-        ]
+        service = params["ServiceCode"]
+        if params.get("QuotaAppliedAtLevel") == "RESOURCE":
+            own = self.of_resources.items()
+            entries = [(quota, value, arn) for quota, values in own for arn, value in values.items()]
+        else:
+            of_account: Values = getattr(self, name)
+            entries = [
+                (one, value, "*" if one in self.of_resources else "") for one, value in of_account.items()
+            ]
+        listed = [described(*entry) for entry in entries if entry[0].service == service]
         return self._error(operation) or {"Quotas": listed}
 
     def _get(self, operation: str, values: Values, params: Mapping[str, Any]) -> Any:

@@ -215,6 +215,29 @@ async def test_a_quota_in_another_unit_than_its_signal_is_converted() -> None:
     assert "--desired-value 196364 " in (command or "")
 
 
+async def test_a_resource_with_a_quota_of_its_own_has_that_limit_and_its_request() -> None:
+    (in_flight,) = REGISTRY.quotas(["sqs"])
+    arn = "arn:aws:sqs:eu-west-1:123456789012:orders"
+    context = {"ContextScope": "RESOURCE", "ContextId": arn}
+    request = {"ServiceCode": "sqs", "QuotaCode": in_flight.code, "DesiredValue": 5e5, "Status": "PENDING"}
+    service = ServiceQuotas(
+        {in_flight: 120_000.0},
+        of_resources={in_flight: {arn: 240_000.0}},
+        decided=[{**request, "QuotaContext": context}],
+    )
+    world = World(**queues("jobs", "orders"), **service.answers)
+    await world.quotas.read()
+    await world.run_inventory(SQS)
+    assert world.limit("sqs", "standard_in_flight", "jobs") == (120_000, "quota_applied")
+    assert world.limit("sqs", "standard_in_flight", "orders") == (240_000, "quota_applied")
+    by_name = {series.key.resource: series for series in world.fleet.series.values()}
+    requests = [by_name[name].settings.quota_request for name in ("jobs", "orders")]
+    assert [one and one.desired for one in requests] == [None, 500_000.0]
+    signal = REGISTRY.signal("sqs", "standard_in_flight")
+    command = increase_command(signal, by_name["orders"], 0.9) or ""
+    assert command.endswith(f" --context-id {arn}")
+
+
 async def test_a_limit_that_the_api_fails_to_return_stays_the_last_one() -> None:
     """A throttled GetAccountSettings must not turn a limit of 10 into the documented 1,000 for a while."""
     world = World(**functions(), **NO_QUOTAS, get_account_settings=settings(10))

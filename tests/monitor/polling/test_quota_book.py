@@ -3,15 +3,17 @@
 import asyncio
 import logging
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from collectors.quota_requests import QuotaRequest, RequestedQuota
-from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook
+from collectors.quotas import QuotaContext
+from monitor.polling.quota_book import QUOTA_INTERVAL, KnownQuota, QuotaBook
 from rules.limits import LimitSource, Quota
-from tests.fake_aws import ACCOUNT_ID, FakeAws
+from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
 from tests.monitor.polling.service_quotas import (
     DEFAULTS,
     HISTORY,
@@ -26,6 +28,7 @@ from tests.registries import REGISTRY
 A, B, C = code(1), code(2), code(1, "sqs")
 APPLIED = LimitSource.APPLIED
 NOW = 1.8e9
+ARN, OTHER = (f"arn:aws:lambda:eu-west-1:{ACCOUNT_ID}:function:{name}" for name in ("a", "b"))
 
 
 class Desk:
@@ -94,7 +97,7 @@ def test_what_was_read_is_read_again_after_the_interval_and_not_before() -> None
         desk.service.applied, desk.aws.now = {A: 4.0}, NOW + QUOTA_INTERVAL
         await desk.book.read()
         assert desk.calls == {LIST: 1, HISTORY: 1}
-        assert desk.book.known(A) == ({APPLIED: 4.0}, NOW + QUOTA_INTERVAL)
+        assert desk.book.known(A) == KnownQuota({APPLIED: 4.0}, NOW + QUOTA_INTERVAL)
 
     run(main())
 
@@ -134,7 +137,7 @@ async def test_a_value_stays_as_it_was_read_while_it_cannot_be_read_again() -> N
     await desk.book.read()
     desk.service.denials, desk.aws.now = {LIST: THROTTLED}, NOW + 60
     await desk.book.read()
-    assert desk.book.known(A) == ({APPLIED: 3.0}, NOW)
+    assert desk.book.known(A) == KnownQuota({APPLIED: 3.0}, NOW)
     assert [one.failure.code for one in desk.book.failures_of([A])] == [THROTTLED]
 
 
@@ -144,7 +147,49 @@ async def test_an_applied_value_that_a_list_leaves_out_is_no_default() -> None:
     await desk.book.read()
     desk.service.applied, desk.service.unlisted = {}, {A: 3.0}
     await desk.book.read()
-    assert desk.book.known(A) == ({APPLIED: 3.0}, NOW)
+    assert desk.book.known(A) == KnownQuota({APPLIED: 3.0}, NOW)
+
+
+async def test_the_values_of_resources_stay_as_they_were_while_they_cannot_be_read() -> None:
+    service = ServiceQuotas({A: 3.0}, of_resources={A: {ARN: 9.0}})
+    desk = Desk(service, A)
+    desk.book = QuotaBook(desk.aws.cell, [A], interval=0.0)
+    await desk.book.read()
+    answer = service.answers["list_service_quotas"]
+    failing = denied("ListServiceQuotas", THROTTLED)
+    desk.aws.answers["list_service_quotas"] = lambda **params: (
+        failing if "QuotaAppliedAtLevel" in params else answer(**params)
+    )
+    await desk.book.read()
+    known = desk.book.known(A)
+    assert known and known.of_resources == {ARN: 9.0}
+    assert known.values_of(ARN) == {APPLIED: 9.0}
+    assert known.values_of("") == known.values_of(OTHER) == {APPLIED: 3.0}
+    assert [one.failure.code for one in desk.book.failures_of([A])] == [THROTTLED]
+
+
+def test_a_resource_is_known_by_its_own_arn_or_that_of_what_it_is_a_part_of() -> None:
+    of_each = QuotaContext(per_resource=True, level="PER_RESOURCE")
+    known = KnownQuota({APPLIED: 3.0}, NOW, of_each, {ARN: 9.0})
+    assert known.arn_among([ARN, OTHER]) == known.arn_among([ARN]) == ARN
+    assert known.arn_among([OTHER]) == OTHER  # where AWS would have its value
+    assert known.arn_among([]) == known.arn_among([OTHER, f"{OTHER}/part"]) == ""
+    assert replace(known, context=replace(of_each, level="ALL")).arn_among([OTHER]) == ""
+
+
+async def test_a_request_for_a_resource_is_not_one_for_another() -> None:
+    desk = Desk(ServiceQuotas({A: 3.0}), A)
+    request = {"ServiceCode": A.service, "QuotaCode": A.code, "Status": "PENDING"}
+    context = {"ContextScope": "RESOURCE", "ContextId": ARN}
+    desk.service.decided = [{**request, "DesiredValue": 9.0, "QuotaContext": context}]
+    await desk.book.read()
+    assert desk.book.request_for(A, ARN) == QuotaRequest(9.0, "PENDING", None)
+    assert (desk.book.request_for(A), desk.book.request_for(A, OTHER)) == (None, None)
+    desk.service.requests = {A: 5.0}
+    desk.book = QuotaBook(desk.aws.cell, [A])
+    await desk.book.read()
+    found = [desk.book.request_for(A, arn) for arn in (ARN, OTHER, "")]
+    assert [one.desired for one in found if one] == [9.0, 5.0, 5.0]
 
 
 # Who waits
@@ -216,7 +261,7 @@ async def test_a_history_that_fails_costs_the_requests_alone_and_is_logged_once(
     for _ in range(2):
         await desk.book.read()
     assert (desk.book.requests, desk.book.request_for(A)) == (None, None)
-    assert (desk.book.failures_of([A]), desk.book.known(A)) == ([], ({APPLIED: 3.0}, NOW))
+    assert (desk.book.failures_of([A]), desk.book.known(A)) == ([], KnownQuota({APPLIED: 3.0}, NOW))
     assert caplog.text.count("quota requests are unknown") == 1
     desk.service.denials.clear()
     await desk.book.read()

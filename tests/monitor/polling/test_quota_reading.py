@@ -18,11 +18,13 @@ from tests.monitor.polling.service_quotas import (
     THROTTLED,
     ServiceQuotas,
     code,
+    described,
 )
 
 A, B, C = code(1), code(2), code(3)
 APPLIED, DEFAULT = LimitSource.APPLIED, LimitSource.DEFAULT
 DENIED = "AccessDeniedException"
+ARN, OTHER = (f"arn:aws:lambda:eu-west-1:123456789012:function:{name}" for name in ("a", "b"))
 
 
 async def read(
@@ -134,3 +136,34 @@ async def test_a_single_response_without_a_number_costs_its_quota_and_is_told() 
     reading, _ = await read(ServiceQuotas(), A, B, get_service_quota=answer)
     assert reading.values == {B: {APPLIED: 2.0}}
     assert failures(reading) == {A: ("GetServiceQuota", "NoQuotaValue")}
+
+
+# Quotas that each resource has
+
+
+async def test_the_values_of_resources_take_one_call_more() -> None:
+    own = {A: {ARN: 9.0}, B: {OTHER: 7.0, "*": 5.0}}
+    service = ServiceQuotas({A: 3.0}, {A: 1.0, B: 2.0}, of_resources=own)
+    reading, calls = await read(service, A, B)
+    assert reading.values == {A: {APPLIED: 3.0}, B: {APPLIED: 5.0}}
+    assert reading.of_resources == {A: {ARN: 9.0}, B: {OTHER: 7.0}}
+    assert calls == {LIST: 2, DEFAULTS: 1}
+
+
+async def test_where_no_resource_has_a_value_of_its_own_the_list_may_be_missing() -> None:
+    def lists(**params: Any) -> Any:
+        missing = denied("ListServiceQuotas", NOT_FOUND)
+        return missing if "QuotaAppliedAtLevel" in params else {"Quotas": [described(A, 3.0, "*")]}
+
+    reading, _ = await read(ServiceQuotas(), A, list_service_quotas=lists)
+    assert (reading.values, reading.of_resources) == ({A: {APPLIED: 3.0}}, {A: {}})
+
+
+async def test_values_of_resources_that_cannot_be_read_cost_nothing_else() -> None:
+    def lists(**params: Any) -> Any:
+        throttled = denied("ListServiceQuotas", THROTTLED)
+        return throttled if "QuotaAppliedAtLevel" in params else {"Quotas": [described(A, 3.0, "*")]}
+
+    reading, _ = await read(ServiceQuotas(), A, list_service_quotas=lists)
+    assert (reading.values, reading.of_resources) == ({A: {APPLIED: 3.0}}, {})
+    assert failures(reading) == {A: ("ListServiceQuotas", THROTTLED)}
