@@ -22,7 +22,7 @@ from collectors.service_quotas.known_quotas import (
     KnownQuotas,
     NumberedGroup,
 )
-from collectors.service_quotas.quota_list import ListedQuota, list_quotas
+from collectors.service_quotas.quota_list import ListedQuota, QuotaKey, list_quotas
 from collectors.service_quotas.usage_series import (
     CALLS,
     LEVEL_PERIOD,
@@ -32,6 +32,7 @@ from collectors.service_quotas.usage_series import (
     quota_resource,
     usage_series,
 )
+from rules.limits import Quota
 
 PUBLISHED, SERVICES = "metrics of usage", "service codes"  # what is read beside the lists
 
@@ -106,7 +107,7 @@ class _Reading:
 
     async def _list(self, service_code: str) -> tuple[ListedQuota, ...]:
         self.known.note(service_code, self.aws.now, RETRY_INTERVAL)
-        listed: dict[str, ListedQuota] = {}
+        listed: dict[QuotaKey, ListedQuota] = {}
         try:
             await list_quotas(self.calls, service_code, listed)
         except PaginationError:  # of pages without an end; those that were read hold
@@ -127,7 +128,8 @@ class _Reading:
 
     async def _count(self, counted: Counted, group: CountGroup) -> None:
         """Count the resources of a group. An error is kept: it costs the group, and is no news each day."""
-        limits = {listed.quota: listed.value for listed in self.known.lists.get(group.service, ())}
+        listed = self.known.lists.get(group.service, ())
+        limits = {one.quota: one.value for one in listed if not one.context.arn}
         try:
             counts = await count(self.calls, group)
         except Exception as error:  # of AWS or of an unexpected response
@@ -149,16 +151,21 @@ class _Reading:
 
         Where a quota has a metric of its usage, it is not counted too.
         """
-        watched, listed = {*self.aws.declared_quotas}, {one.quota: one for one in self.known.quotas}
-        for quota, one in listed.items():
+        watched, listed = {*self.aws.declared_quotas}, {one.key: one for one in self.known.quotas}
+        measured = set[Quota]()
+        for (quota, arn), one in listed.items():
             is_here = not one.is_global or self.aws.region == self.aws.home_region
-            if quota not in watched and is_here and (observed := usage_series(one, self.known.published)):
-                watched.add(quota)
+            is_own = not arn or one.usage != getattr(listed.get((quota, "")), "usage", None)
+            if quota in watched or not is_here or not is_own:
+                continue
+            if observed := usage_series(one, self.known.published):
+                measured.add(quota)
                 yield observed
+        watched |= measured
         for number, counted in self.known.counted.items():
             for quota, declaration in count_groups()[number].counts.items():
                 if quota not in watched:
-                    yield from counted_series(declaration, listed.get(quota), counted.counts.get(quota))
+                    yield from counted_series(declaration, listed.get((quota, "")), counted.counts.get(quota))
 
 
 def counted_series(

@@ -82,9 +82,9 @@ class KnownQuotas:
 
     def kept(self, service_code: str, listed: Iterable[ListedQuota]) -> Iterator[ListedQuota]:
         """Yield quotas of a new list, with the values of the last one that AWS could not find out now."""
-        last = {one.quota: one for one in self.lists.get(service_code, ())}
+        last = {one.key: one for one in self.lists.get(service_code, ())}
         for one in listed:
-            before = last.get(one.quota) if one.may_return else None
+            before = last.get(one.key) if one.may_return else None
             yield replace(one, value=before.value, source=before.source) if before else one
 
     def copy(self) -> "KnownQuotas":

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from collectors.quotas import LIST_OPERATIONS, NO_SUCH_QUOTA, PAGE_SIZE
+from collectors.quotas import NO_CONTEXT, NO_SUCH_QUOTA, QuotaContext, context_of, list_descriptions
 from collectors.service_quotas.call_budget import BudgetedCalls
 from rules.limits import QUOTA_CODE, LimitSource, Quota
 
@@ -26,6 +26,8 @@ SECONDS: Mapping[str, float] = {
 DEPENDENCY_ERRORS = "DEPENDENCY_"  # how the codes of errors begin that Service Quotas got from the service
 # In the name or the description of a quota for calls that has no period.
 NAMED_PERIODS: Mapping[str, float] = {"per minute": 60, "per hour": 3600, "per day": 86_400}
+
+QuotaKey = tuple[Quota, str]  # a quota, and the ARN of the resource that has a value of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class ListedQuota:
     value: in AWS's unit; None where AWS returns none. source: APPLIED or DEFAULT. usage: None where AWS
     publishes no metric. period: seconds for which a rate holds, from its `Period` or its texts; None for a
     quota with neither. is_global: it is the same in all regions. may_return: AWS could not find the value out
-    this time.
+    this time. context: the resource that has the value, if it is one.
     """
 
     quota: Quota
@@ -60,28 +62,42 @@ class ListedQuota:
     adjustable: bool
     is_global: bool
     may_return: bool = False
+    context: QuotaContext = NO_CONTEXT
+
+    @property
+    def key(self) -> QuotaKey:
+        """What tells it from all others of the cell."""
+        return self.quota, self.context.arn
 
 
-async def list_quotas(calls: BudgetedCalls, service_code: str, found: dict[str, ListedQuota]) -> None:
-    """Put all quotas of a service code into `found`, by code: applied values, and the defaults of others.
+async def list_quotas(calls: BudgetedCalls, service_code: str, found: dict[QuotaKey, ListedQuota]) -> None:
+    """Put all quotas of a service code into `found`: applied values, and the defaults of others.
 
-    Raises as calls do; what was read until then is in `found`.
+    Where quotas hold for each resource, so do the values of single resources. Raises as calls do; what was
+    read until then is in `found`.
     """
-    for source in (LimitSource.APPLIED, LimitSource.DEFAULT):
-        quotas = calls.list_items(
-            "service-quotas",
-            LIST_OPERATIONS[source],
-            "Quotas",
-            ServiceCode=service_code,
-            MaxResults=PAGE_SIZE,
-        )
-        try:
-            async for description in quotas:
-                if listed := _listed(service_code, description, source):
-                    found.setdefault(listed.quota.code, listed)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != NO_SUCH_QUOTA:
-                raise
+    await _list(calls, LimitSource.APPLIED, service_code, found)
+    await _list(calls, LimitSource.DEFAULT, service_code, found)
+    if any(listed.context.per_resource for listed in found.values()):
+        await _list(calls, LimitSource.APPLIED, service_code, found, of_resources=True)
+
+
+async def _list(
+    calls: BudgetedCalls,
+    source: LimitSource,
+    service_code: str,
+    found: dict[QuotaKey, ListedQuota],
+    *,
+    of_resources: bool = False,
+) -> None:
+    try:
+        async for description in list_descriptions(calls, source, service_code, of_resources=of_resources):
+            listed = _listed(service_code, description, source)
+            if listed and (known := found.setdefault(listed.key, listed)).source is not source:
+                found[listed.key] = known if source is LimitSource.DEFAULT else listed
+    except ClientError as error:
+        if error.response["Error"]["Code"] != NO_SUCH_QUOTA:
+            raise
 
 
 def _listed(service_code: str, description: Mapping[str, Any], source: LimitSource) -> ListedQuota | None:
@@ -100,6 +116,7 @@ def _listed(service_code: str, description: Mapping[str, Any], source: LimitSour
         bool(description.get("Adjustable")),
         bool(description.get("GlobalQuota")),
         str(reason.get("ErrorCode")).startswith(DEPENDENCY_ERRORS),
+        context_of(description),
     )
 
 

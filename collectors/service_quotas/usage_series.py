@@ -56,6 +56,7 @@ def usage_series(listed: ListedQuota, published: Collection[MetricId]) -> Observ
         limit=listed.value if is_known else None,
         limit_source=listed.source,
         quota=listed.quota,
+        quota_arn=listed.context.arn,
         bound_reason=_bound_reason(metrics),
         throttled=_throttled(usage, override, published) if usage.name == CALLS else None,
     )
@@ -89,11 +90,12 @@ def _bound_reason(metrics: Collection[Dimensions]) -> Unobservable | None:
 
 
 def quota_resource(listed: ListedQuota) -> Resource:
-    """The resource of a quota's series: the quota itself, a part of its service."""
-    quota = listed.quota
-    return Resource(
+    """The resource of a quota's series: the quota itself, or the resource that has a value of its own."""
+    quota, arn = listed.quota, listed.context.arn
+    of_all = Resource(
         "quota", (quota.service, quota.code), (quota.service, listed.name), parent_kinds=("service",)
     )
+    return of_all.child("resource", arn, arn.split(":", 5)[-1]) if arn else of_all
 
 
 def _usage(

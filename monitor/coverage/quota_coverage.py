@@ -64,11 +64,12 @@ Verdict = tuple[CoverageState, str, str]  # the state, the reason, and what enab
 
 @dataclass(frozen=True, slots=True)
 class QuotaSeries:
-    """A series that a quota limits, as judged last."""
+    """A series that a quota limits, as judged last. quota_arn: the resource that has it for itself."""
 
     signal: str
     zone: Zone
     unobservable: Unobservable | None
+    quota_arn: str = ""
 
 
 SeriesByQuota = Mapping[Quota, Sequence[QuotaSeries]]
@@ -111,14 +112,16 @@ class CellCoverage:
         signals, failures = _signals_by_quota(self.registry), self._count_failures()
         in_use = self.known.in_use | {quota.service for quota in self.series}
         for service_code in sorted(self.known.lists.keys() & in_use):
-            for listed in sorted(self.known.lists[service_code], key=lambda one: one.quota.code):
+            for listed in sorted(self.known.lists[service_code], key=_code_and_resource):
                 declared = signals.get(listed.quota, [])
                 yield self._covered(listed, declared, failures.get(listed.quota))
 
     def _covered(
         self, listed: ListedQuota, declared: Sequence[str], failure: Exception | None
     ) -> QuotaCoverage:
-        series = self.series.get(listed.quota, ())
+        series = [
+            one for one in self.series.get(listed.quota, ()) if listed.context.arn in ("", one.quota_arn)
+        ]
         state, reason, enable = (
             _verdict_of_series(series) if series else self._verdict_without(listed, declared, failure)
         )
@@ -127,7 +130,7 @@ class CellCoverage:
             region=self.region,
             service_code=listed.quota.service,
             code=listed.quota.code,
-            name=listed.name,
+            name=f"{listed.name} of {listed.context.arn}" if listed.context.arn else listed.name,
             value=listed.value,
             source=listed.source,
             adjustable=listed.adjustable,
@@ -166,6 +169,10 @@ class CellCoverage:
         return CoverageState.VALUE_ONLY, "Nothing was found that uses it.", ""
 
 
+def _code_and_resource(listed: ListedQuota) -> tuple[str, str]:
+    return listed.quota.code, listed.context.arn
+
+
 def _signals_by_quota(registry: Registry) -> Mapping[Quota, list[str]]:
     found: dict[Quota, list[str]] = {}
     for signal in registry.signals:
@@ -199,7 +206,12 @@ def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:
     for slot in np.flatnonzero(snapshot.group >= 0).tolist():
         series: Series = snapshot.series[slot]
         if quota := quota_of(series.key, series.settings.signal):
-            one = QuotaSeries(series.settings.signal.id, Zone(int(snapshot.zone[slot])), series.unobservable)
+            one = QuotaSeries(
+                series.settings.signal.id,
+                Zone(int(snapshot.zone[slot])),
+                series.unobservable,
+                series.settings.quota_arn,
+            )
             found.setdefault(series.key.cell, {}).setdefault(quota, []).append(one)
     return found
 
@@ -208,5 +220,5 @@ def quota_of(key: Key, signal: Signal) -> Quota | None:
     """Return the quota that limits a series; None where nothing but the resource does."""
     if key.service != QUOTAS_SERVICE:
         return signal.quota
-    service_code, code = key.subject.path
+    service_code, code = key.subject.path[:2]
     return Quota(service=service_code, code=code)

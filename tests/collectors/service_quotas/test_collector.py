@@ -261,6 +261,30 @@ async def test_what_is_the_same_in_all_regions_is_shown_in_the_home_region_alone
         assert [*await account.scan()] == expected
 
 
+async def test_a_resource_with_a_quota_of_its_own_has_a_series_of_its_own() -> None:
+    def of(arn: str, value: float, dimension: str) -> dict[str, Any]:
+        context = {"ContextScope": "RESOURCE", "ContextId": arn}
+        return quota("L-00000001", value, QuotaContext=context, UsageMetric=usage(dimension, "ResourceCount"))
+
+    arns = [f"arn:aws:es:eu-west-1:123456789012:domain/{name}" for name in "abc"]
+    own = [of(arns[0], 9, "A"), of(arns[1], 8, "all"), of(arns[2], 7, "C")]
+
+    def lists(**params: Any) -> dict[str, Any]:
+        return {"Quotas": own if "QuotaAppliedAtLevel" in params else [of("*", 5, "all")]}
+
+    account = Account(
+        ["es"],
+        list_metrics=published(*(usage(name, "ResourceCount") for name in ("all", "A"))),
+        list_services={"Services": []},
+        list_service_quotas=lists,
+    )
+    scan = Scan(account.aws.cell, quota_services_in_use=frozenset({"es"}))
+    found = {one.quota_arn: one async for one in quotas(scan)}
+    assert {arn: one.limit for arn, one in found.items()} == {"": 5, arns[0]: 9}
+    assert found[arns[0]].resource.path == ("es", "L-00000001", arns[0])
+    assert found[arns[0]].resource.display_name == "es/Name of L-00000001/domain/a"
+
+
 async def test_the_policy_allows_the_calls() -> None:
     account = Account(
         list_metrics=published(usage("A", "ResourceCount")),

@@ -9,7 +9,7 @@ from collectors.base import Metric, Op, Usage, highest, per_second
 from collectors.quotas import LIST_OPERATIONS
 from collectors.service_quotas.call_budget import BudgetedCalls, CallBudget
 from collectors.service_quotas.overrides import OverrideFile, ReadAs, override_of, read_overrides
-from collectors.service_quotas.quota_list import DEPENDENCY_ERRORS, ListedQuota, list_quotas
+from collectors.service_quotas.quota_list import DEPENDENCY_ERRORS, ListedQuota, QuotaKey, list_quotas
 from collectors.service_quotas.usage_series import MAX_PARTS, MetricId, usage_series
 from rules.limits import QUOTA_CODE, LimitSource, Quota
 from rules.model_file import parse_model
@@ -33,7 +33,7 @@ async def listed(service: str = "kinesis", **described: Any) -> ListedQuota:
 
 async def listed_of(aws: FakeAws, service: str = "kinesis") -> list[ListedQuota]:
     """The quotas of a service as an AWS lists them."""
-    found: dict[str, ListedQuota] = {}
+    found: dict[QuotaKey, ListedQuota] = {}
     await list_quotas(BudgetedCalls(aws.scan, CallBudget()), service, found)
     return [*found.values()]
 
@@ -256,3 +256,28 @@ async def test_a_service_without_applied_values_has_defaults() -> None:
     (one,) = await listed_of(aws)
     assert (one.name, one.value, one.source) == ("L-00000001", 5.0, LimitSource.DEFAULT)
     assert set(LIST_OPERATIONS) == {LimitSource.APPLIED, LimitSource.DEFAULT}
+
+
+ARN = "arn:aws:es:eu-west-1:123456789012:domain/search"
+
+
+def of_each(arn: str, value: float, **more: Any) -> dict[str, Any]:
+    context = {"ContextScope": "RESOURCE", "ContextId": arn, "AdjustableAtLevel": "ALL"}
+    return {"QuotaCode": "L-00000001", "QuotaName": "Nodes", "Value": value, "QuotaContext": context, **more}
+
+
+async def test_values_of_resources_are_listed_where_a_quota_holds_for_each() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def applied(**params: Any) -> dict[str, Any]:
+        asked.append(params)
+        of_resources = [of_each("*", 6.0), of_each(ARN, 9.0)]
+        return {"Quotas": of_resources if "QuotaAppliedAtLevel" in params else []}
+
+    aws = FakeAws(
+        list_service_quotas=applied, list_aws_default_service_quotas={"Quotas": [of_each("*", 5.0)]}
+    )
+    found = [(one.context.arn, one.value, one.source) for one in await listed_of(aws, "es")]
+    assert found == [("", 6.0, LimitSource.APPLIED), (ARN, 9.0, LimitSource.APPLIED)]
+    levels = [params.get("QuotaAppliedAtLevel") for params in asked]
+    assert levels == [None, "RESOURCE"]
