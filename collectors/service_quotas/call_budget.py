@@ -46,6 +46,11 @@ class BudgetedCalls:
     budget: CallBudget
     parents: dict[str, list[Mapping[str, str]]] = field(default_factory=dict)
 
+    async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        """Make one call."""
+        self.budget.left -= 1  # also for one that fails
+        return await self.aws.call(service, operation, **params)
+
     async def paginate(self, service: str, operation: str, **params: Any) -> AsyncIterator[dict[str, Any]]:
         """Yield the response of every page."""
         self.budget.left -= 1  # also for a call that fails

@@ -3,7 +3,7 @@
 A scan reads what is due and what the budget of calls allows, and yields the series of all that is known.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,6 +17,7 @@ from collectors.service_quotas.count_file import HOME_REGION, CountDeclaration, 
 from collectors.service_quotas.counting import CountGroup, count, group_counts
 from collectors.service_quotas.known_quotas import (
     LIST_INTERVAL,
+    REPORT_INTERVAL,
     RETRY_INTERVAL,
     Counted,
     KnownQuotas,
@@ -32,9 +33,11 @@ from collectors.service_quotas.usage_series import (
     quota_resource,
     usage_series,
 )
+from collectors.service_quotas.utilization import REPORT_ACTIONS, ReportedQuota, read_report
 from rules.limits import Quota
 
-PUBLISHED, SERVICES = "metrics of usage", "service codes"  # what is read beside the lists
+# What is read beside the lists.
+PUBLISHED, SERVICES, REPORT = "metrics of usage", "service codes", "report of utilization"
 
 
 @cache
@@ -49,6 +52,7 @@ async def quotas(aws: Aws) -> AsyncIterator[Observed]:
     Raises an ExceptionGroup in the end: what could not be read costs nothing else.
     """
     known, errors = aws.state(KnownQuotas), list[Exception]()
+    is_first = not known.lists
     known.budget.refill(aws.now)
     reading = _Reading(aws, known, BudgetedCalls(aws, known.budget))
     for read in (
@@ -63,6 +67,8 @@ async def quotas(aws: Aws) -> AsyncIterator[Observed]:
             errors.append(error)
     for observed in reading.series():
         yield observed
+    if not is_first:  # nothing to compare with
+        await reading.read_report()
     if errors:
         raise ExceptionGroup("quotas", errors)
 
@@ -137,6 +143,17 @@ class _Reading:
         else:
             counted.succeed(counts, map(limits.get, counts), self.aws.now)
 
+    async def read_report(self) -> None:
+        """Read AWS's report of utilization. A failure of it costs nothing else."""
+        if self._is_due(REPORT) and self.known.budget.left > 0:
+            self.known.note(REPORT, self.aws.now, REPORT_INTERVAL)
+            try:
+                self.known.report = await read_report(self.calls)
+            except Exception as error:  # of AWS or of an unexpected response
+                self.known.report_failure = error
+            else:
+                self.known.report_failure = None
+
     def _is_due(self, name: str) -> bool:
         return self.known.is_due(name, self.aws.now)
 
@@ -165,7 +182,21 @@ class _Reading:
         for number, counted in self.known.counted.items():
             for quota, declaration in count_groups()[number].counts.items():
                 if quota not in watched:
-                    yield from counted_series(declaration, listed.get((quota, "")), counted.counts.get(quota))
+                    amount = counted.counts.get(quota)
+                    for observed in counted_series(declaration, listed.get((quota, "")), amount):
+                        measured.add(quota)
+                        yield observed
+        yield from self._reported_series(listed, watched | measured)
+
+    def _reported_series(
+        self, listed: Mapping[QuotaKey, ListedQuota], watched: Set[Quota]
+    ) -> Iterator[Observed]:
+        """Yield the series of quotas of which nothing but AWS's report of utilization tells the usage."""
+        for quota, reported in self.known.reported(self.aws.now).items():
+            known = listed.get((quota, ""))
+            is_here = not (known and known.is_global) or self.aws.region == self.aws.home_region
+            if quota not in watched and is_here:
+                yield reported_series(quota, known.name if known else reported.name, reported)
 
 
 def counted_series(
@@ -187,6 +218,18 @@ def counted_series(
     )
 
 
+def reported_series(quota: Quota, name: str, reported: ReportedQuota) -> Observed:
+    """Return the series of a quota by AWS's report of utilization, in percent, as it tells no unit."""
+    return Observed(
+        signal="reported",
+        resource=Resource(
+            "quota", (quota.service, quota.code), (quota.service, name), parent_kinds=("service",)
+        ),
+        usage=100 * reported.utilization,
+        limit=100.0,
+    )
+
+
 def _dimensions(metric: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((one["Name"], one["Value"]) for one in metric.get("Dimensions") or ()))
 
@@ -204,7 +247,7 @@ COLLECTOR = Collector(
         Metric("AWS/Logs", THROTTLED, "Sum", zero_when_absent=True),
         Metric(USAGE_NAMESPACE, RESOURCES, "Maximum", period=LEVEL_PERIOD),
     ),
-    iam_actions=(*ACTIONS, "servicequotas:ListServices", "cloudwatch:ListMetrics"),
+    iam_actions=(*ACTIONS, *REPORT_ACTIONS, "servicequotas:ListServices", "cloudwatch:ListMetrics"),
     call_rates=RATES,
     publication_delay=6,
     reads_last=True,

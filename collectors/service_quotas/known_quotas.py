@@ -1,12 +1,13 @@
 """What is known of the quotas of a cell from one scan to the next, and what is due to be read."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from collectors.service_quotas.call_budget import CallBudget
 from collectors.service_quotas.counting import CountGroup
 from collectors.service_quotas.quota_list import ListedQuota
 from collectors.service_quotas.usage_series import MetricId
+from collectors.service_quotas.utilization import ReportedQuota, UtilizationReport
 from rules.limits import Quota
 
 HOUR, DAY = 3600.0, 86_400.0  # seconds
@@ -16,6 +17,7 @@ HASTE_INTERVAL = HOUR  # of a list of which a value changes these hours
 NEAR_INTERVAL, COUNT_INTERVAL = 6 * HOUR, DAY  # of counts, from NEAR_SHARE of a limit on and below it
 NEAR_SHARE = 0.5
 EMPTY_INTERVAL = 7 * DAY  # of counts that are all 0
+REPORT_INTERVAL, MAX_REPORT_AGE = DAY, 2 * DAY  # of AWS's report of utilization
 MAX_OVERDUE = DAY  # of a count that cannot be repeated, until it is unknown
 
 NumberedGroup = tuple[int, CountGroup]
@@ -56,7 +58,8 @@ class KnownQuotas:
     """The quotas of a cell.
 
     lists: by service code. in_use: the service codes in use, or asked for. published: the metrics of usage.
-    counted: by the number of the group.
+    report: AWS's of the utilization of quotas; report_failure: why the last one could not be read. counted: by
+    the number of the group.
     """
 
     budget: CallBudget = field(default_factory=CallBudget)
@@ -64,6 +67,8 @@ class KnownQuotas:
     in_use: frozenset[str] = frozenset()
     service_codes: tuple[str, ...] = ()
     published: frozenset[MetricId] = frozenset()
+    report: UtilizationReport | None = None
+    report_failure: Exception | None = None
     counted: dict[int, Counted] = field(default_factory=dict)
     _due_at: dict[str, float] = field(default_factory=dict)
     _read_at: dict[str, float] = field(default_factory=dict)
@@ -95,6 +100,11 @@ class KnownQuotas:
     def quotas(self) -> Iterator[ListedQuota]:
         """All quotas of all lists."""
         return (listed for quotas in self.lists.values() for listed in quotas)
+
+    def reported(self, now: float) -> Mapping[Quota, ReportedQuota]:
+        """Return the quotas in AWS's report of utilization; none where it is too old."""
+        is_recent = self.report and now < self.report.read_at + MAX_REPORT_AGE
+        return self.report.quotas if self.report and is_recent else {}
 
     def due_groups(self, groups: Iterable[NumberedGroup], now: float) -> list[NumberedGroup]:
         """Return the groups that are due to be counted, the longest due first."""

@@ -46,7 +46,8 @@ HeadroomError
 ├── TooManyMetricsError              a namespace has more metrics than are listed (collectors)
 ├── TooManyNamesError                a delivery has too many new metric names (stream)
 ├── TooManyParentsError              a count needs too many calls (collectors)
-└── UnknownQuotaError                no quota, account or resource has this name (quotas; a LookupError)
+├── UnknownQuotaError                no quota, account or resource has this name (quotas; a LookupError)
+└── UtilizationReportError           AWS did not make its report of utilization (collectors)
 """
 
 

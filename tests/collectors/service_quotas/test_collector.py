@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from collectors.base import Observed
 from collectors.service_quotas.call_budget import CALLS_PER_HOUR, FIRST_CALLS
@@ -12,6 +13,7 @@ from collectors.service_quotas.known_quotas import DAY, HOUR, KnownQuotas
 from monitor.aws.scan import MAX_CONCURRENT_ITEMS, Scan
 from rules.limits import LimitSource, Quota
 from tests.fake_aws import FakeAws, denied
+from tests.quick_loop import run
 
 START = 1_700_000_000.0
 AUTHORITIES = "L-799883CD"  # of acm-pca in counts.yaml
@@ -330,3 +332,76 @@ async def test_a_list_that_is_denied_costs_nothing_but_itself() -> None:
             found.append(one)
     assert [one.signal for one in found] == ["resources"]
     assert [str(error) for error in raised.value.exceptions] == [str(denied("ListServices"))]
+
+
+# AWS's own report
+
+
+def reports(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "start_quota_utilization_report": {"ReportId": "r-1", "Status": "PENDING"},
+        "get_quota_utilization_report": {"ReportId": "r-1", "Status": "COMPLETED", "Quotas": [*entries]},
+    }
+
+
+def reported(code: str, percent: float, service: str = "kinesis") -> dict[str, Any]:
+    return {"ServiceCode": service, "QuotaCode": code, "QuotaName": f"Name of {code}", "Utilization": percent}
+
+
+REPORT = "service-quotas:StartQuotaUtilizationReport"
+
+
+def test_the_report_is_read_once_a_day_after_the_lists_and_tells_of_quotas_that_nothing_else_does() -> None:
+    async def main() -> None:
+        account = Account(
+            ["kinesis"],
+            [Quota(service="kinesis", code="L-00000003")],
+            list_metrics=published(usage("A")),
+            list_service_quotas=lists_of(
+                kinesis=[quota("L-00000001", 10, UsageMetric=usage("A")), quota("L-00000002", 10)]
+            ),
+            **reports(
+                *(reported(f"L-0000000{number}", 63.0) for number in (1, 2, 3)),
+                reported("L-00000009", 20.0, "glue"),
+            ),
+        )
+        assert [*await account.scan()] == ["calls L-00000001"]
+        assert REPORT not in account.aws.calls
+        await account.scan()
+        assert account.aws.calls.count(REPORT) == 1
+        found = await account.scan(DAY - 1)
+        assert {*found} == {"calls L-00000001", "reported L-00000002", "reported L-00000009"}
+        observed = found["reported L-00000002"]
+        assert (observed.usage, observed.limit) == (63.0, 100.0)
+        assert observed.resource.display_name == "kinesis/Name of L-00000002"
+        assert REPORT not in account.aws.calls
+        await account.scan(1)
+        assert account.aws.calls.count(REPORT) == 1
+        assert account.aws.iam_actions <= set(COLLECTOR.iam_actions)
+
+    run(main())
+
+
+async def test_a_report_that_is_not_permitted_costs_nothing_and_is_asked_for_once_a_day() -> None:
+    account = Account(["kinesis"], list_service_quotas=lists_of(kinesis=[quota("L-00000001", 10)]))
+    for after, calls in ((0, 0), (0, 1), (DAY - 1, 0), (1, 1)):
+        await account.scan(after)
+        assert account.aws.calls.count(REPORT) == calls
+        assert account.failures == []
+    assert isinstance(account.known.report_failure, ClientError)
+
+
+def test_a_report_that_is_too_old_tells_nothing() -> None:
+    async def main() -> None:
+        account = Account(
+            ["kinesis"],
+            list_service_quotas=lists_of(kinesis=[quota("L-00000001", 10)]),
+            **reports(reported("L-00000001", 63.0)),
+        )
+        await account.scan()
+        await account.scan()
+        account.aws.answers["start_quota_utilization_report"] = denied("StartQuotaUtilizationReport")
+        assert [*await account.scan(2 * DAY - 1)] == ["reported L-00000001"]
+        assert [*await account.scan(1)] == []
+
+    run(main())

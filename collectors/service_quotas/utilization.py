@@ -1,0 +1,89 @@
+"""AWS's own report of the utilization of quotas, with which ours is compared.
+
+It names few quotas, those with a metric of their usage; it has no dimensions, no unit and no window, and
+tells nothing of single resources. AWS makes it within seconds, and deletes it after 15 minutes.
+API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetQuotaUtilizationReport.html
+"""
+
+import asyncio
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from collectors.service_quotas.call_budget import BudgetedCalls
+from monitor.lib.errors import HeadroomError
+from rules.limits import QUOTA_CODE, Quota
+
+START, GET = "StartQuotaUtilizationReport", "GetQuotaUtilizationReport"
+REPORT_ACTIONS = (f"servicequotas:{START}", f"servicequotas:{GET}")
+PAGE_SIZE = 1000  # the most that AWS allows
+POLL_DELAYS = (2.0, 4.0, 8.0, 16.0, 30.0)  # seconds before each look at whether the report is ready
+COMPLETED, FAILED = "COMPLETED", "FAILED"
+
+
+class UtilizationReportError(HeadroomError):
+    """AWS did not make the report of the utilization of quotas."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedQuota:
+    """A quota in a report. utilization: a ratio. applied: its value in AWS's unit; None if it is not told."""
+
+    name: str
+    utilization: float
+    applied: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class UtilizationReport:
+    """What AWS says of the utilization of quotas. read_at: in epoch seconds."""
+
+    read_at: float
+    quotas: Mapping[Quota, ReportedQuota]
+
+
+async def read_report(calls: BudgetedCalls, delays: Sequence[float] = POLL_DELAYS) -> UtilizationReport:
+    """Have AWS make a report, wait for it, and read it.
+
+    delays: seconds before each look at whether it is ready. Raises as calls do, and UtilizationReportError
+    where AWS fails to make it or needs longer.
+    """
+    started = await calls.call("service-quotas", START)
+    report_id = started["ReportId"]
+    await _wait(calls, report_id, delays)
+    quotas: dict[Quota, ReportedQuota] = {}
+    entries = calls.list_items("service-quotas", GET, "Quotas", ReportId=report_id, MaxResults=PAGE_SIZE)
+    async for entry in entries:
+        if reported := _reported(entry or {}):
+            quota = Quota(service=entry["ServiceCode"], code=entry["QuotaCode"])
+            quotas[quota] = reported
+    return UtilizationReport(calls.aws.now, quotas)
+
+
+async def _wait(calls: BudgetedCalls, report_id: str, delays: Sequence[float]) -> None:
+    for delay in delays:
+        await asyncio.sleep(delay)
+        found = await calls.call("service-quotas", GET, ReportId=report_id, MaxResults=1)
+        if found.get("Status") == COMPLETED:
+            return
+        if found.get("Status") == FAILED:
+            reason = found.get("ErrorMessage") or found.get("ErrorCode") or "no reason is told"
+            raise UtilizationReportError(f"AWS could not make its report of utilization: {reason}")
+    raise UtilizationReportError(f"AWS's report of utilization was not ready after {sum(delays):.0f} s")
+
+
+def _reported(entry: Mapping[str, Any]) -> ReportedQuota | None:
+    """Return a quota of a report; None for one without a code or a number."""
+    code, percent = entry.get("QuotaCode"), _number(entry.get("Utilization"))
+    if not isinstance(code, str) or not re.match(QUOTA_CODE, code) or not entry.get("ServiceCode"):
+        return None
+    if percent is None:
+        return None
+    return ReportedQuota(entry.get("QuotaName") or code, percent / 100, _number(entry.get("AppliedValue")))
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if is_number else None

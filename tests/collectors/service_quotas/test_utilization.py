@@ -1,0 +1,116 @@
+"""AWS's report of the utilization of quotas: how it is waited for, and what is taken from it."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from collectors.service_quotas.call_budget import BudgetedCalls, CallBudget
+from collectors.service_quotas.utilization import (
+    COMPLETED,
+    FAILED,
+    POLL_DELAYS,
+    ReportedQuota,
+    UtilizationReport,
+    UtilizationReportError,
+    read_report,
+)
+from rules.limits import Quota
+from tests.fake_aws import SERVICE_MODELS, FakeAws, denied
+
+NOW = 1.8e9
+QUICK = (0.0, 0.0, 0.0)
+
+
+def entry(code: str = "L-00000001", percent: Any = 63.0, **more: Any) -> dict[str, Any]:
+    return {"ServiceCode": "ec2", "QuotaCode": code, "QuotaName": "Name", "Utilization": percent, **more}
+
+
+async def read(aws: FakeAws) -> UtilizationReport:
+    return await read_report(BudgetedCalls(aws.scan, CallBudget()), QUICK)
+
+
+def reporting(*statuses: dict[str, Any], **answers: Any) -> FakeAws:
+    """An AWS whose report has one status after the other, and at last the pages of its quotas."""
+    left = [*statuses]
+
+    def answer(**params: Any) -> Any:
+        assert params["ReportId"] == "r-1"
+        found = (
+            left.pop(0)
+            if left and params["MaxResults"] == 1
+            else answers["pages"][int(params.get("NextToken", 0))]
+        )
+        return {"ReportId": "r-1", "Status": COMPLETED, **found}
+
+    return FakeAws(
+        now=NOW,
+        malformed=answers.get("malformed", False),
+        start_quota_utilization_report={"ReportId": "r-1", "Status": "PENDING"},
+        get_quota_utilization_report=answer,
+    )
+
+
+async def test_a_report_is_waited_for_and_read_to_its_end() -> None:
+    pages = [
+        {"Quotas": [entry(AppliedValue=100.0)], "NextToken": "1"},
+        {"Quotas": [entry("L-00000002", 120.0)]},
+    ]
+    aws = reporting({"Status": "PENDING"}, {"Status": "IN_PROGRESS"}, pages=pages)
+    report = await read(aws)
+    assert report.read_at == NOW
+    assert report.quotas == {
+        Quota(service="ec2", code="L-00000001"): ReportedQuota("Name", 0.63, 100.0),
+        Quota(service="ec2", code="L-00000002"): ReportedQuota("Name", 1.2, None),
+    }
+    assert aws.calls == [
+        "service-quotas:StartQuotaUtilizationReport",
+        *["service-quotas:GetQuotaUtilizationReport"] * 5,
+    ]
+
+
+async def test_each_call_is_taken_from_the_budget() -> None:
+    aws, budget = reporting(pages=[{"Quotas": []}]), CallBudget(left=10)
+    await read_report(BudgetedCalls(aws.scan, budget), QUICK)
+    assert budget.left == 10 - len(aws.calls) == 7
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        entry("L-1"),
+        entry(percent=None),
+        entry(percent="63"),
+        entry(percent=float("nan")),
+        entry(percent=True),
+        entry(ServiceCode=None),
+    ],
+    ids=str,
+)
+async def test_what_is_no_quota_costs_itself_alone(odd: dict[str, Any]) -> None:
+    aws = reporting(pages=[{"Quotas": [odd, entry("L-00000002")]}], malformed=True)
+    assert {quota.code for quota in (await read(aws)).quotas} == {"L-00000002"}
+
+
+async def test_a_report_that_fails_or_is_never_ready() -> None:
+    failed = {"Status": FAILED, "ErrorMessage": "too many quotas"}
+    with pytest.raises(
+        UtilizationReportError, match="could not make its report of utilization: too many quotas"
+    ):
+        await read(reporting(failed, pages=[{}]))
+    with pytest.raises(UtilizationReportError, match="was not ready after 0 s"):
+        await read(reporting(*[{"Status": "PENDING"}] * 3, pages=[{}]))
+
+
+async def test_a_denied_report_is_an_error_of_aws() -> None:
+    aws = FakeAws(start_quota_utilization_report=denied("StartQuotaUtilizationReport"))
+    with pytest.raises(ClientError):
+        await read(aws)
+    assert aws.calls == ["service-quotas:StartQuotaUtilizationReport"]
+
+
+def test_the_waits_are_short_and_the_statuses_those_of_the_model() -> None:
+    assert sum(POLL_DELAYS) <= 60
+    model: Any = SERVICE_MODELS.get_service_model("service-quotas")
+    assert {COMPLETED, FAILED} < {*model.shape_for("ReportStatus").enum}
