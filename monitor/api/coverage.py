@@ -10,6 +10,7 @@ from pydantic import Field
 from monitor.api.app_state import AppState
 from monitor.api.models import ApiModel, Number
 from monitor.coverage.quota_coverage import Coverage, CoverageState, QuotaCoverage
+from monitor.lib.text import replace_surrogates
 
 MAX_QUOTAS = 10_000  # in one response
 
@@ -29,14 +30,19 @@ class QuotaCoverageModel(ApiModel):
     reason: str = Field(description="Why it is not watched, in a sentence; empty when it is.")
     enable: str = Field(description="The command or the setting that makes it watched; empty without one.")
     signals: list[str] = Field(description="The signals that watch it, or that could.")
+    note: str = Field(description="How AWS's report of utilization differs, in a sentence; usually empty.")
 
 
 class CoverageModel(ApiModel):
-    """Quotas by account, region, service code and code. total, states: of all that match, listed or not."""
+    """Quotas by account, region, service code and code. total, states: of all that match, listed or not.
+
+    notes: what else is to be said, such as that AWS's report of utilization is not permitted.
+    """
 
     items: list[QuotaCoverageModel]
     total: int
     states: dict[CoverageState, int]
+    notes: list[str]
 
 
 class CoverageQuery(ApiModel):
@@ -75,4 +81,5 @@ def _coverage_json(coverage: Coverage, query: CoverageQuery) -> str:
     found = [quota for quota in coverage.quotas() if query.matches(quota)]
     items = [QuotaCoverageModel.model_validate(quota) for quota in found[: query.limit]]
     states = Counter(quota.state for quota in found)
-    return CoverageModel(items=items, total=len(found), states=states).model_dump_json()
+    notes = [*map(replace_surrogates, coverage.notes())]
+    return CoverageModel(items=items, total=len(found), states=states, notes=notes).model_dump_json()

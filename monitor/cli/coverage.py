@@ -9,6 +9,7 @@ import typer
 from monitor.api.client import DEFAULT_ADDRESS
 from monitor.cli.alerts import request_or_exit
 from monitor.cli.options import Address
+from monitor.lib.text import escape_unprintable
 from monitor.report.coverage_formats import FORMATS
 
 Format = Literal["table", "json", "csv", "markdown"]
@@ -35,5 +36,7 @@ def coverage(
     query = urlencode({name: value for name, value in wanted.items() if value})
     found = request_or_exit(address, "GET", f"/api/v1/coverage{'?' if query else ''}{query}")
     FORMATS[format](found, sys.stdout)
+    for note in found["notes"] if format != "json" else ():
+        typer.echo(escape_unprintable(note), err=True)
     if more := found["total"] - len(found["items"]):
         typer.echo(f"{more:,} more quotas are not shown: choose an account or a service code", err=True)

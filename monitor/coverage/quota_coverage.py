@@ -1,5 +1,6 @@
 """The coverage of quotas: each quota of the services in use, whether it is watched, and if not, why."""
 
+import math
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,7 @@ from collectors.service_quotas.quota_list import ListedQuota
 from collectors.service_quotas.usage_series import override_of_listed
 from monitor.aws.failure import failure_from
 from monitor.aws.failure_class import DENIAL_CLASSES
+from monitor.coverage.cross_check import difference, report_notes
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import CellKey, Key
 from monitor.fleet.snapshot import Snapshot
@@ -42,7 +44,8 @@ class QuotaCoverage:
 
     value: the limit in force in AWS's unit; None where AWS does not return it. source: of the value. reason:
     why it is not watched, as a sentence; empty where it is. enable: the command or the setting that makes it
-    watched; empty where there is none. signals: the ids of the signals that watch it, or could.
+    watched; empty where there is none. signals: the ids of the signals that watch it, or could. note: how
+    AWS's report of utilization differs; empty where it does not.
     """
 
     account: str
@@ -57,6 +60,7 @@ class QuotaCoverage:
     reason: str = ""
     enable: str = ""
     signals: tuple[str, ...] = ()
+    note: str = ""
 
 
 Verdict = tuple[CoverageState, str, str]  # the state, the reason, and what enables it
@@ -64,12 +68,16 @@ Verdict = tuple[CoverageState, str, str]  # the state, the reason, and what enab
 
 @dataclass(frozen=True, slots=True)
 class QuotaSeries:
-    """A series that a quota limits, as judged last. quota_arn: the resource that has it for itself."""
+    """A series that a quota limits, as judged last. quota_arn: the resource that has it for itself.
+
+    utilization: of a level that is of the whole account; None for others, and where it is unknown.
+    """
 
     signal: str
     zone: Zone
     unobservable: Unobservable | None
     quota_arn: str = ""
+    utilization: float | None = None
 
 
 SeriesByQuota = Mapping[Quota, Sequence[QuotaSeries]]
@@ -94,6 +102,10 @@ class Coverage:
         for cell in sorted(self.known):
             of_cell = CellCoverage(*cell, self.known[cell], series.get(cell, {}), self.registry, self.off)
             yield from of_cell.quotas()
+
+    def notes(self) -> list[str]:
+        """Return what else is to be said of the coverage, a line each."""
+        return [*report_notes(self.known)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +150,17 @@ class CellCoverage:
             reason=reason,
             enable=enable,
             signals=tuple(dict.fromkeys([one.signal for one in series] or declared)),
+            note=self._note(listed, series),
         )
+
+    def _note(self, listed: ListedQuota, series: Sequence[QuotaSeries]) -> str:
+        """Return how AWS's report of utilization differs from what is known of a quota."""
+        report = self.known.report
+        reported = report.quotas.get(listed.quota) if report and not listed.context.arn else None
+        if not report or not reported:
+            return ""
+        ours = series[0].utilization if len(series) == 1 else None
+        return difference(reported, report.read_at, ours, listed.value)
 
     def _count_failures(self) -> Mapping[Quota, Exception]:
         failed = {number: one.failure for number, one in self.known.counted.items() if one.failure}
@@ -211,9 +233,18 @@ def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:
                 Zone(int(snapshot.zone[slot])),
                 series.unobservable,
                 series.settings.quota_arn,
+                _level(series, float(snapshot.utilization[slot])),
             )
             found.setdefault(series.key.cell, {}).setdefault(quota, []).append(one)
     return found
+
+
+def _level(series: Series, utilization: float) -> float | None:
+    """Return a utilization that AWS's report can be compared with: it tells no window of rates."""
+    signal, key = series.settings.signal, series.key
+    is_of_account = key.of_account or (key.service == QUOTAS_SERVICE and not series.settings.quota_arn)
+    is_rate = signal.unit.is_rate or signal.reports_throttling
+    return None if is_rate or not is_of_account or math.isnan(utilization) else utilization
 
 
 def quota_of(key: Key, signal: Signal) -> Quota | None:

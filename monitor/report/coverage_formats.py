@@ -30,6 +30,7 @@ FIELDS = (
     "signals",
     "reason",
     "enable",
+    "note",
 )
 
 CoverageJson = Mapping[str, Any]
@@ -43,7 +44,7 @@ def cells(quota: CoverageJson) -> tuple[str, ...]:
         f"{quota['service_code']} {quota['code']} {quota['name']}",
         "-" if value is None else f"{value:,.12g}",
         f"{quota['account']}/{quota['region']}",
-        quota["reason"],
+        quota["reason"] or quota["note"],
         quota["enable"],
     )
 

@@ -12,6 +12,11 @@ from collectors.base import Resource, Unobservable
 from collectors.service_quotas.collector import count_groups
 from collectors.service_quotas.known_quotas import Counted, KnownQuotas
 from collectors.service_quotas.quota_list import ListedQuota, UsageMetric
+from collectors.service_quotas.utilization import (
+    ReportedQuota,
+    UtilizationReport,
+    UtilizationReportError,
+)
 from monitor.coverage.telemetry import CoverageTelemetry
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import Key
@@ -85,6 +90,7 @@ async def test_a_quota_with_a_judged_series_is_watched(server: Server, client: h
         "reason": "",
         "enable": "",
         "signals": ["lambda.account_concurrency"],
+        "note": "",
     }
 
 
@@ -183,3 +189,58 @@ async def test_the_metric_counts_quotas_by_state(server: Server) -> None:
     labels = {"aws_account": ACCOUNT, "aws_region": REGION, "service_code": "wafv2"}
     for state, number in (("watched", 1), ("value_only", 1), ("stale", None)):
         assert registry.get_sample_value("headroom_quota_coverage", {**labels, "state": state}) == number
+
+
+# AWS's own report
+
+
+def report(known: KnownQuotas, quota: Quota, utilization: float, applied: float | None = None) -> None:
+    known.report = UtilizationReport(1_800_000_000.0, {quota: ReportedQuota("x", utilization, applied)})
+
+
+async def notes(server: Server, client: httpx.AsyncClient) -> list[str]:
+    await server.publish()
+    return [one["note"] for one in (await answer(client, COVERAGE))["items"]]
+
+
+async def test_a_report_that_differs_is_a_note_and_one_that_hardly_does_is_not(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    known = know(server, listed(WEB_ACLS))
+    judged_half = watch_count(server, WEB_ACLS)
+    server.fleet.utilization[judged_half.slot] = 0.5
+    for reported, expected in ((0.59, ""), (0.41, ""), (0.61, "61 %"), (0.39, "39 %")):
+        report(known, WEB_ACLS, reported)
+        (note,) = await notes(server, client)
+        told = f"AWS's report of 15 Jan 08:00 UTC tells a utilization of {expected}, and Headroom sees 50 %."
+        assert note == (told if expected else "")
+    report(known, WEB_ACLS, 0.5, 20.0)
+    (note,) = await notes(server, client)
+    assert note.endswith("tells the value 20, and Service Quotas lists 10.")
+
+
+async def test_rates_and_series_of_single_resources_are_not_compared(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    known = know(server, listed(CONCURRENCY))
+    series = add(server.fleet, CONCURRENCY_KEY, usage=5.0)  # throttled demand is counted: no level
+    judged(server.fleet, series, Zone.WITHIN, 5.0)
+    server.fleet.utilization[series.slot] = 0.5
+    report(known, CONCURRENCY, 0.9)
+    assert await notes(server, client) == [""]
+
+
+async def test_a_report_that_is_not_permitted_is_a_line_for_each_account(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    for region in (REGION, "us-east-1"):
+        server.known_quotas[ACCOUNT, region] = KnownQuotas(report_failure=denied())
+    late = UtilizationReportError("not ready")
+    server.known_quotas[ACCOUNT, "ap-south-1"] = KnownQuotas(report_failure=late)
+    assert (await answer(client, COVERAGE))["notes"] == [
+        f"{ACCOUNT}: AWS's report of utilization, a cross-check, could not be read: not ready "
+        "(UtilizationReportError) (ap-south-1)",
+        f"{ACCOUNT}: AWS's report of utilization, a cross-check, is not permitted: "
+        "servicequotas:StartQuotaUtilizationReport and servicequotas:GetQuotaUtilizationReport "
+        f"({REGION}, us-east-1)",
+    ]

@@ -23,6 +23,7 @@ QUOTA: dict[str, Any] = {
     "reason": "Its signal is read on request only.",
     "enable": "signals: {enabled: [wafv2.acls]}",
     "signals": ["wafv2.acls", "wafv2.more"],
+    "note": "",
 }
 UNKNOWN = QUOTA | {
     "code": "L-00000001",
@@ -31,7 +32,8 @@ UNKNOWN = QUOTA | {
     "enable": "",
     "signals": [],
 }
-COVERAGE = {"items": [QUOTA, UNKNOWN], "total": 2, "states": {"not_enabled": 1, "no_usage_source": 1}}
+STATES = {"not_enabled": 1, "no_usage_source": 1}
+COVERAGE = {"items": [QUOTA, UNKNOWN], "total": 2, "states": STATES, "notes": []}
 
 
 @contextmanager
@@ -77,7 +79,7 @@ def test_a_table_has_a_line_for_each_quota_and_the_numbers() -> None:
 
 
 def test_without_a_known_quota_the_table_says_so() -> None:
-    nothing = {"items": [], "total": 0, "states": {}}
+    nothing = {"items": [], "total": 0, "states": {}, "notes": []}
     assert shown("table", nothing) == "No quota of a service in use is known yet.\n"
 
 
@@ -96,6 +98,15 @@ def test_markdown_keeps_names_in_their_cells() -> None:
     lines = shown("markdown").splitlines()
     assert len(lines) == 6
     assert "\\|" in lines[2] and lines[-1].startswith("2 quotas")
+
+
+def test_a_note_stands_where_there_is_no_reason_and_those_on_all_beside_the_output() -> None:
+    watched = QUOTA | {"state": "watched", "reason": "", "note": "AWS's report tells more."}
+    response = {**COVERAGE, "items": [watched, UNKNOWN], "notes": ["1: AWS's report is not permitted"]}
+    with api(response) as (address, _):
+        done = headroom("coverage", "--address", address)
+    assert "AWS's report tells more." in done.stdout.splitlines()[1]
+    assert done.stderr == "1: AWS's report is not permitted\n"
 
 
 def test_filters_are_sent_and_what_is_not_shown_is_counted() -> None:

@@ -1,0 +1,50 @@
+"""AWS's report of the utilization of quotas, compared with ours: a finding, and never an alert."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+from collectors.service_quotas.known_quotas import KnownQuotas
+from collectors.service_quotas.utilization import REPORT_ACTIONS, ReportedQuota
+from monitor.aws.failure import Failure, failure_from
+from monitor.aws.failure_class import DENIAL_CLASSES
+from monitor.fleet.key import CellKey
+from monitor.lib.percent import format_percent
+
+MAX_DIFFERENCE = 0.1  # of two utilizations, as the report is of another time
+
+
+def difference(
+    reported: ReportedQuota, read_at: float, utilization: float | None, value: float | None
+) -> str:
+    """Return how a report differs from what is known, as a sentence; empty where it does not.
+
+    read_at: when the report was read. utilization: ours now; None where the two cannot be compared. value: of
+    the quota, in AWS's unit.
+    """
+    differences = []
+    if utilization is not None and abs(reported.utilization - utilization) > MAX_DIFFERENCE:
+        shown = format_percent(reported.utilization), format_percent(utilization)
+        differences.append(f"a utilization of {shown[0]}, and Headroom sees {shown[1]}")
+    if reported.applied is not None and value is not None and reported.applied != value:
+        differences.append(f"the value {reported.applied:,.12g}, and Service Quotas lists {value:,.12g}")
+    if not differences:
+        return ""
+    at = datetime.fromtimestamp(read_at, UTC)
+    return f"AWS's report of {at:%-d %b %H:%M} UTC tells {'; '.join(differences)}."
+
+
+def report_notes(known: Mapping[CellKey, KnownQuotas]) -> Iterator[str]:
+    """Yield a line for each account and reason for which AWS's report could not be read."""
+    regions: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for account, region in sorted(known):
+        if failure := known[account, region].report_failure:
+            regions[account, _reason(failure_from(failure))].append(region)
+    for (account, reason), names in regions.items():
+        yield f"{account}: AWS's report of utilization, a cross-check, {reason} ({', '.join(names)})"
+
+
+def _reason(failure: Failure) -> str:
+    if failure.failure_class in DENIAL_CLASSES:
+        return f"is not permitted: {' and '.join(REPORT_ACTIONS)}"
+    return f"could not be read: {failure.sentence}"
