@@ -27,7 +27,6 @@ RATES = {
     "service-quotas": 5,  # of all operations together that are not named
     "service-quotas:GetServiceQuota": 2,
     "service-quotas:GetAWSDefaultServiceQuota": 2,
-    "service-quotas:ListRequestedServiceQuotaChangeHistory": 2,
 }
 
 NO_SUCH_QUOTA = "NoSuchResourceException"

@@ -59,7 +59,7 @@ def split_policy(document: Mapping[str, Any], max_size: int = MAX_POLICY_SIZE) -
     """
     parts: list[dict[str, Any]] = []
     for statement in document["Statement"]:
-        if not parts or policy_size(parts[-1]) + policy_size(statement) > max_size:
+        if not parts or policy_size(parts[-1]) + len(",") + policy_size(statement) > max_size:
             parts.append({**document, "Statement": []})
         parts[-1]["Statement"].append(statement)
     return parts

@@ -372,7 +372,7 @@ def test_the_report_is_read_once_a_day_after_the_lists_and_tells_of_quotas_that_
         found = await account.scan(DAY - 1)
         assert {*found} == {"calls L-00000001", "reported L-00000002", "reported L-00000009"}
         observed = found["reported L-00000002"]
-        assert (observed.usage, observed.limit) == (63.0, 100.0)
+        assert (observed.signal, observed.usage, observed.limit) == ("reported", 63.0, 100.0)
         assert observed.resource.display_name == "kinesis/Name of L-00000002"
         assert REPORT not in account.aws.calls
         await account.scan(1)
