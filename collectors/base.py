@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -30,7 +29,6 @@ __all__ = [
     "Usage",
     "count_difference",
     "difference",
-    "epoch_seconds",
     "highest",
     "inverse",
     "lowest",
@@ -219,13 +217,6 @@ def unread_duration(*readers: Metric, written: Metric) -> Usage:
 def difference(term: Term, *others: Term) -> Usage:
     """A term minus others, never below 0."""
     return Usage(Op.DIFFERENCE, ((term, 1.0), *((other, -1.0) for other in others)))
-
-
-def epoch_seconds(time: datetime | str | None) -> float | None:
-    """The epoch seconds of a time from botocore or in ISO 8601; None for None."""
-    if time is None:
-        return None
-    return (datetime.fromisoformat(time) if isinstance(time, str) else time).timestamp()
 
 
 def count_difference(metric: Metric, *others: Metric) -> Usage:

@@ -18,7 +18,8 @@ from functools import cache, partial, wraps
 from typing import Any, Protocol
 
 from collectors import amounts
-from collectors.base import Usage, epoch_seconds
+from collectors.base import Usage
+from collectors.times import epoch_seconds
 from monitor.lib.errors import HeadroomError
 from rules.problem_text import suggestion
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
-from collectors.base import Aws, Metric, epoch_seconds
+from collectors.base import Aws, Metric
+from collectors.times import epoch_seconds
 from rules.units import BYTES
 
 PEAK_DAYS = 30

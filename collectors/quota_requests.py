@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, NamedTuple
 
-from collectors.base import Aws, epoch_seconds
+from collectors.base import Aws
 from collectors.quotas import PAGE_SIZE, context_of
+from collectors.times import epoch_seconds
 from rules.limits import Quota
 
 REQUEST_OPERATION = "RequestServiceQuotaIncrease"

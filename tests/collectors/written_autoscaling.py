@@ -20,9 +20,9 @@ from collectors.base import (
     Unobservable,
     Usage,
     difference,
-    epoch_seconds,
     highest,
 )
+from collectors.times import epoch_seconds
 from rules.units import PERCENT
 
 PAGE_SIZE = 100  # groups
