@@ -58,8 +58,8 @@ class KnownQuotas:
     """The quotas of a cell.
 
     lists: by service code. in_use: the service codes in use, or asked for. published: the metrics of usage.
-    report: AWS's of the utilization of quotas; report_failure: why the last one could not be read. counted: by
-    the number of the group.
+    report: AWS's of the utilization of quotas; report_failure: why the last one could not be read.
+    counted: by the number of the group.
     """
 
     budget: CallBudget = field(default_factory=CallBudget)
