@@ -1,7 +1,7 @@
 """Metrics about the calls to AWS, the clocks, the inventories and the polls."""
 
 import collections
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
