@@ -1,6 +1,5 @@
 """The command `headroom quota request`."""
 
-import re
 from dataclasses import dataclass
 from os import environ
 from typing import Annotated
@@ -21,10 +20,8 @@ from monitor.config.config import Config
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.lib.text import escape_unprintable
 from monitor.quotas.increase import ACTION, QuotaCallError, QuotaIncrease, prepare_increase, send_increase
-from monitor.quotas.place import choose_account, in_one_region, resource_arn
+from monitor.quotas.place import ACCOUNT_ID, choose_account, in_one_region, resource_arn
 from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, WantedQuota, find_quota
-
-ACCOUNT_ID = re.compile("[0-9]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,8 @@ def request(
     try:
         wanted = find_quota(signal, registry)
         desired = wanted.amount(to)
-        chosen = choose_account(settings.monitored_accounts(registry), account)
+        organizations = settings.monitored_organizations(registry)
+        chosen = choose_account(settings.monitored_accounts(registry), account, organizations)
         place = Place(in_one_region(chosen, region, wanted, registry), account, resource)
         run_interruptible(_request(place, wanted, desired, settings, registry, yes))
     except RequestRefusedError as error:

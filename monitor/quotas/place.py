@@ -1,5 +1,6 @@
 """Where a quota is increased: one account and one region of those that are configured."""
 
+import re
 from collections.abc import Sequence
 
 from collectors.base import ServiceScope
@@ -7,6 +8,7 @@ from collectors.registry import Registry
 from collectors.resource import Resource
 from monitor.aws.account import Account, account_name
 from monitor.aws.cell import Cell
+from monitor.aws.organization import Organization
 from monitor.aws.scan import Scan
 from monitor.lib.partitions import partition_of, partition_of_arn
 from monitor.quotas.wanted import UnknownQuotaError, WantedQuota
@@ -14,23 +16,33 @@ from monitor.schema.types import ALL_REGIONS
 from rules.limits import PLACEHOLDER
 from rules.problem_text import suggestion
 
+ACCOUNT_ID = re.compile("[0-9]{12}")
 CELL_NAMES = frozenset({"partition", "region", "account_id"})  # in the template of an ARN
 
 
-def choose_account(accounts: Sequence[Account], name: str) -> Account:
+def choose_account(
+    accounts: Sequence[Account], name: str, organizations: Sequence[Organization] = ()
+) -> Account:
     """Return the account with this name or id; without a name, the only one. Raises UnknownQuotaError.
 
-    An account without a role has no known id before AWS was called, so that it is chosen by any.
+    An account of an organization is known by its id alone, as AWS is not asked for its name. One without a
+    role has no known id before AWS was called, so that it is chosen by any.
     """
-    if not name and len(accounts) == 1:
+    if not name and len(accounts) == 1 and not organizations:
         return accounts[0]
     chosen = [one for one in accounts if name in (one.name, one.id)]
-    chosen = chosen or [one for one in accounts if not one.id and name.isdecimal()]
+    is_id = bool(ACCOUNT_ID.fullmatch(name))
+    members = [one for one in organizations if is_id and one.includes(name, name)]
+    if members:
+        regions = [region for region in members[0].regions if region != ALL_REGIONS]
+        chosen.append(members[0].member(name, name, partition_of((regions or [""])[0]).name, is_own=False))
+    chosen += [one for one in accounts if is_id and not one.id]
     if name and chosen:
         return chosen[0]
-    known = ", ".join(map(account_name, accounts))
-    hint = suggestion(name, map(account_name, accounts)) if name else ""
-    raise UnknownQuotaError(f"expected --account, one of {known}; found {name or 'none'}{hint}")
+    names = [*map(account_name, accounts)]
+    known = [*names, *(["the id of an account of the organization"] if organizations else ())]
+    hint = suggestion(name, names) if name else ""
+    raise UnknownQuotaError(f"expected --account, one of {', '.join(known)}; found {name or 'none'}{hint}")
 
 
 def in_one_region(account: Account, region: str, wanted: WantedQuota, registry: Registry) -> Account:

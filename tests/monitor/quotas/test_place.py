@@ -6,6 +6,7 @@ import pytest
 
 from collectors.builtin import builtin_registry
 from monitor.aws.account import Account
+from monitor.aws.organization import Organization
 from monitor.quotas.place import choose_account, in_one_region, resource_arn
 from monitor.quotas.wanted import UnknownQuotaError, WantedQuota, find_quota
 from rules.limits import Quota
@@ -47,6 +48,16 @@ def test_an_account_without_a_role_may_have_any_id() -> None:
 def test_an_account_that_is_not_told(name: str, expected: str) -> None:
     with pytest.raises(UnknownQuotaError, match=expected):
         choose_account([PRODUCTION, STAGING], name)
+
+
+def test_an_account_of_an_organization_by_its_id() -> None:
+    ours = Organization.model_validate({"organization": True, "exclude": ["444444444444"]})
+    chosen = choose_account([PRODUCTION], "555555555555", [ours])
+    assert chosen.role_arn == "arn:aws:iam::555555555555:role/headroom"
+    assert choose_account([PRODUCTION], "111111111111", [ours]) is PRODUCTION
+    for name in ("", "444444444444", "sandbox"):
+        with pytest.raises(UnknownQuotaError, match="one of production, the id of an account of the organ"):
+            choose_account([PRODUCTION], name, [ours])
 
 
 REGIONS: list[tuple[Account, tuple[str, ...], str, WantedQuota, tuple[str, ...]]] = [
