@@ -55,6 +55,10 @@ class Organization(RoleOptions):
         description="true: watch all active accounts of the organization."
     )
     name: Text | None = Field(default=None, description="A short name for people, if there are several.")
+    profile: Text | None = Field(
+        default=None,
+        description="Profile of the AWS configuration files that the accounts are listed and read with.",
+    )
     role_name: Annotated[Text, AfterValidator(_role_name)] = Field(
         default="headroom",
         description="Role to assume in every account, with its path if it has one; default: headroom. The "
@@ -100,7 +104,7 @@ class Organization(RoleOptions):
     @property
     def lister(self) -> Account:
         """The account whose credentials list the others."""
-        settings: dict[str, Any] = {"regions": self.regions}
+        settings: dict[str, Any] = {"regions": self.regions, "profile": self.profile}
         if self.management_role:
             *before, last = self.management_role
             settings |= {"role_arn": last.role_arn, "via": tuple(before)}
@@ -124,7 +128,7 @@ class Organization(RoleOptions):
     def member(self, account_id: str, name: str, partition: str, *, is_own: bool) -> MemberAccount:
         """Return an account of the organization. is_own: that of Headroom's own credentials."""
         settings: dict[str, Any] = {"account_id": account_id, "name": name}
-        settings |= {"regions": self.regions, "services": self.services}
+        settings |= {"regions": self.regions, "services": self.services, "profile": self.profile}
         if not is_own:
             settings |= {"role_arn": f"arn:{partition}:iam::{account_id}:role/{self.role_name}"}
             settings |= {option: getattr(self, option) for option in (*RoleOptions.model_fields, "via")}
@@ -145,6 +149,7 @@ def _fits_any(patterns: Iterable[str], names: Iterable[str]) -> bool:
 EXAMPLE_ORGANIZATION = {
     "organization": True,
     "name": "example",
+    "profile": "example",
     "role_name": "headroom",
     "external_id_file": "external-id",
     "management_role": "arn:aws:iam::999999999999:role/headroom-accounts",

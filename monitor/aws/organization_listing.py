@@ -80,7 +80,7 @@ async def list_organization(
         (cell,) = await open_cells(account, endpoint_url, telemetry, environment, {ServiceScope.GLOBAL})
         return cell
 
-    own = await cell_of(Account.model_construct(regions=organization.regions))
+    own = await cell_of(Account.model_construct(regions=organization.regions, profile=organization.profile))
     lister = await cell_of(organization.lister) if organization.management_role else own
     units = organization.organizational_units
     accounts = await (accounts_of_units(lister, units) if units else accounts_of_organization(lister))

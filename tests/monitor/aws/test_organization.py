@@ -58,6 +58,9 @@ def test_the_account_of_our_own_credentials_needs_no_role() -> None:
 
 def test_the_accounts_are_listed_with_our_own_credentials_or_with_roles() -> None:
     assert organization("name: acme").lister.roles == ()
+    abroad = organization("profile: china")
+    members = [abroad.member("123456789012", "payments", "aws-cn", is_own=own) for own in (True, False)]
+    assert {one.profile for one in (abroad.lister, *members)} == {"china"}
     lister = organization(f"management_role: [{HUB}, {{role_arn: {HUB}2, external_id: x1}}]").lister
     assert [role.role_arn for role in lister.roles] == [HUB, f"{HUB}2"]
 
