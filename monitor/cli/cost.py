@@ -36,8 +36,8 @@ def cost(
 
     Lists the resources and requests no metric, so that the estimate itself costs nothing. It holds while
     all is far from its limits; what comes near them is requested more often, every minute at most. Prices are
-    the list prices of us-east-1, without Firehose. Exits with 3 when some reads failed, and with 2 when
-    nothing could be read.
+    the list prices of us-east-1, without Firehose; those of other partitions are not known. Exits with 3 when
+    some reads failed, and with 2 when nothing could be read.
     """
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from monitor.cost.telemetry import LabelValues, MeasuredCost
 from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
+from monitor.lib.partitions import COMMERCIAL, partition_of
 
 ServiceNumbers = npt.NDArray[np.int64]  # indices of `MetricUse.services`
 
@@ -34,12 +35,14 @@ class Bill:
     """The cost of one service, or of one cell.
 
     labels: the service; or the account's id and the region. All labels are empty for streamed updates
-    that no series uses.
+    that no series uses. is_priced: false for a cell of a partition whose prices are not known; its
+    dollars are those of the list price that is known.
     """
 
     labels: LabelValues
     projected: ProjectedCost
     measured: MeasuredCost
+    is_priced: bool = True
 
 
 def project(polled: Counter[float], streamed: int) -> ProjectedCost:
@@ -106,7 +109,17 @@ def bills(
     it in a thread, as it may take long.
     """
     services = _bills(_project_services(use, interval), _sums(measured, _service_of))
-    return services, _bills(_project_cells(use, interval), _sums(measured, _cell_of))
+    return services, _with_known_prices(_bills(_project_cells(use, interval), _sums(measured, _cell_of)))
+
+
+def _with_known_prices(cells: Sequence[Bill]) -> Sequence[Bill]:
+    """Mark the cells of accounts of other partitions, which have other prices and currencies.
+
+    Global services have no region that tells the partition; the account's others do.
+    """
+    located = ((account, region) for account, region in (one.labels for one in cells) if region)
+    abroad = {account for account, region in located if partition_of(region).name != COMMERCIAL}
+    return [replace(one, is_priced=one.labels[0] not in abroad) for one in cells]
 
 
 def _bills(

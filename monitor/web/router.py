@@ -170,7 +170,7 @@ class PageRenderer:
             "/cost",
             services=services,
             cells=cells,
-            total=sum(measured.values(), MeasuredCost()),
+            total=sum((bill.measured for bill in cells if bill.is_priced), MeasuredCost()),
             interval=mean_interval(bill.projected for bill in cells),
             max_rows=MAX_BILLS,
         )

@@ -126,3 +126,12 @@ def test_a_monthly_rate_is_shown_after_an_hour_from_the_first_that_was_counted()
     (other,) = second.cost.measured().values()
     assert (one + other).since == one.since
     assert (one + other).monthly_dollars_at(later) == pytest.approx(0.08)
+
+
+def test_the_prices_of_other_partitions_are_not_known() -> None:
+    fleet = Fleet()
+    places = [("1", "cn-north-1"), ("1", "global"), ("2", "us-gov-west-1"), ("3", REGION), ("3", "global")]
+    for account, region in places:
+        add(fleet, key("orders")._replace(account=account, region=region))
+    _, cells = billed(fleet)
+    assert {labels for labels, bill in cells.items() if not bill.is_priced} == {*places[:3]}

@@ -91,10 +91,10 @@ class RegionalAws:
         return web.Response(status=403, text=body, content_type="text/xml")
 
 
-def watching(aws: RegionalAws, *regions: str, **account: Any) -> Watcher:
+def watching(aws: RegionalAws, *regions: str, exclude: Any = (), **account: Any) -> Watcher:
     telemetry = Telemetries()
     accounts = [{"name": "prod", "regions": [*regions] if regions else "all", **account}]
-    given = {"accounts": accounts, "services": ["topics"], "endpoint_url": aws.url}
+    given = {"accounts": accounts, "services": ["topics"], "endpoint_url": aws.url, "exclude": exclude}
     config = Config.model_validate(given)
     return Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws, timings=FAST)
 
@@ -174,6 +174,13 @@ async def test_of_all_regions_one_that_is_enabled_later_appears() -> None:
             aws.enabled.add(BAHRAIN)
             await until(lambda: aws.calls["sns", BAHRAIN] > 0)
             assert read_regions(watch) == {EUROPE, HOME, BAHRAIN}
+
+
+async def test_of_all_regions_one_that_is_excluded_is_not_asked() -> None:
+    async with RegionalAws.serving(EUROPE, HOME, BAHRAIN) as aws:
+        watch = await once(watching(aws, exclude=[{"region": "me-*"}, {"region": EUROPE}]))
+    assert read_regions(watch) == {HOME}
+    assert aws.in_region(BAHRAIN) + aws.in_region(EUROPE) == 0
 
 
 async def test_keys_that_are_known_nowhere_are_no_disabled_region() -> None:
