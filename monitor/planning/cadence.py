@@ -50,6 +50,12 @@ class Danger:
     pending_for: Ints
     alerting: Flags
 
+    @property
+    def urgent(self) -> Flags:
+        """True where the usage is above the band, or an alert is pending or fires."""
+        urgent: Flags = self.alerting | (self.usage >= self.edge)
+        return urgent
+
 
 def cadences(danger: Danger, intervals: Intervals) -> Ints:
     """Return the minutes until each series is to be read again, 1 at least."""

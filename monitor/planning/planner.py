@@ -67,7 +67,7 @@ class Planner:
         slots = np.arange(fleet.size, dtype=np.int32)
         newest = fleet.usages.newest_minutes(fleet.rings, slots)
         unseen = newest - fleet.rises_through[slots]
-        may_wait = self._cadences(now) > max(self._intervals.shortest, 1)
+        may_wait = cadences(self._danger(now), self._intervals) > max(self._intervals.shortest, 1)
         is_due = (unseen > 0) & (may_wait | (unseen >= RISES_INTERVAL)) & ~self._streamed(now)
         due = slots[is_due]
         for first in range(0, due.size, BATCH_SIZE):
@@ -94,13 +94,15 @@ class Planner:
     def plan(self, now: int) -> None:
         """Write the cadences of the series and of their metrics, by the rises found so far."""
         fleet, size = self._fleet, self._fleet.size
-        fleet.cadence[:size] = self._cadences(now)
-        rows = self._metric_cadences(now)
+        danger = self._danger(now)
+        fleet.cadence[:size] = cadences(danger, self._intervals)
+        rows = self._metric_cadences(danger.urgent, now)
         if self.budget:
             self._keep_budget(self.budget, rows, now)
         fleet.rings.cadence[: rows.size] = np.where(rows <= self._intervals.shortest, 0, rows)
 
-    def _cadences(self, now: int) -> Ints:
+    def _danger(self, now: int) -> Danger:
+        """Return what is known of all series."""
         fleet, size = self._fleet, self._fleet.size
         every = slice(size)
         sampled_at = sample_minutes(fleet, every)
@@ -112,7 +114,7 @@ class Planner:
         alerting = np.zeros(size, np.bool_)
         slots = self._alerting()
         alerting[slots[slots < size]] = True
-        danger = Danger(
+        return Danger(
             usage=usage,
             edge=edge,
             rises=fleet.rises[:size],
@@ -121,16 +123,15 @@ class Planner:
             pending_for=fleet.pending_for[:size],
             alerting=alerting,
         )
-        return cadences(danger, self._intervals)
 
-    def _metric_cadences(self, now: int) -> Ints:
+    def _metric_cadences(self, urgent: Flags, now: int) -> Ints:
         """Return the minutes between two requests of each metric: those of its most endangered series."""
         fleet, rings, intervals = self._fleet, self._fleet.rings, self._intervals
         rows = np.full(rings.size, MAX_IDLE_INTERVAL, np.int32)
         for formulas in (fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.served):
             _lower(rows, formulas, fleet.cadence)
         quiet = rings.newest_point[: rings.size] < now - IDLE_AFTER
-        throttled = np.minimum(fleet.cadence[: fleet.size], intervals.throttled)
+        throttled = np.where(urgent, fleet.cadence[: fleet.size], intervals.throttled)
         for block in fleet.throttled:
             cadence = fleet.cadence[block.series]
             idle = (cadence > intervals.longest) & quiet[block.rows].all(axis=0)
