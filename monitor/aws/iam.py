@@ -12,6 +12,7 @@ from monitor.aws import links
 # Of a managed policy, without white space; ten of them can be attached to a role.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 MAX_POLICY_SIZE = 6144
+VERSION = "2012-10-17"  # of the language of policies
 BASE_ACTIONS = ("cloudwatch:GetMetricData", *quotas.ACTIONS)
 
 
@@ -49,7 +50,7 @@ def policy(
         for name, actions_of_statement in actions.items()
         if actions_of_statement
     ]
-    return {"Version": "2012-10-17", "Statement": statements}
+    return {"Version": VERSION, "Statement": statements}
 
 
 def split_policy(document: Mapping[str, Any], max_size: int = MAX_POLICY_SIZE) -> list[dict[str, Any]]:

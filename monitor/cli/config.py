@@ -1,14 +1,19 @@
 """The commands `headroom config`: they validate and explain the configuration file."""
 
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import orjson
 import typer
 
+from collectors.registry import Registry
 from monitor.access.passwords import PasswordHash
 from monitor.alerting.routes import unused_names
+from monitor.aws.known_accounts import KnownAccounts, known_accounts_path
 from monitor.cli.config_file import ConfigFile, load_config_or_exit, load_registry_or_exit
 from monitor.cli.exit_codes import FAILED
+from monitor.config.config import Config
 from monitor.config.example import example_file, json_schema
 from monitor.config.exclude import ineffective_entries
 
@@ -31,9 +36,21 @@ def check(config: ConfigFile = None) -> None:
     receivers = [receiver.name for receiver in settings.receivers]
     for sentence in (
         *ineffective_entries(settings.exclude, settings.configured_entries(registry), registry),
+        *_ineffective_patterns(settings, registry),
         *unused_names(settings.route, receivers, settings.windows),
     ):
         typer.echo(sentence)
+
+
+def _ineffective_patterns(settings: Config, registry: Registry) -> Iterator[str]:
+    """Yield what is wrong with the patterns of organizations, by the accounts that a server listed last."""
+    known = KnownAccounts.read(known_accounts_path(Path(settings.journal)))
+    for organization in settings.monitored_organizations(registry):
+        if listing := known.of(organization):
+            yield from organization.ineffective((one.id, one.name) for one in listing.accounts)
+        elif organization.include or organization.exclude:
+            keys = "`include` and `exclude`"
+            yield f"The accounts of the {organization.title} are not known yet: {keys} were not compared."
 
 
 @app.command("example", epilog="Example: headroom config example > headroom.yaml")

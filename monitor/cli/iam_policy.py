@@ -8,6 +8,7 @@ import typer
 
 from collectors.registry import Registry
 from monitor.aws import iam
+from monitor.aws.access_policy import Principal, access_statements
 from monitor.cli.config_file import (
     ConfigFile,
     exit_on_config_error,
@@ -15,6 +16,7 @@ from monitor.cli.config_file import (
     load_registry_or_exit,
 )
 from monitor.cli.options import Patterns
+from monitor.config.config import Config
 from monitor.report.scan import parse_selectors
 from monitor.schema.types import ALL_REGIONS
 
@@ -26,11 +28,22 @@ Part = Annotated[
 ]
 
 
+Of = Annotated[
+    Principal,
+    typer.Option(
+        "--of",
+        help="Whose policy: of Headroom's own credentials (caller), of the role in each account, of roles "
+        "on the way (via), or of the role that lists the accounts of an organization (management).",
+    ),
+]
+
+
 @app.command("iam-policy", epilog="Example: headroom iam-policy --service sqs > policy.json")
 def iam_policy(
     config: ConfigFile = None,
     service: Patterns = None,
     part: Part = 0,
+    of: Of = "caller",
     quota_requests: Annotated[
         bool, typer.Option("--quota-requests", help="Allow `headroom quota request --yes`, too.")
     ] = False,
@@ -38,16 +51,28 @@ def iam_policy(
     """Print the least-privilege IAM policy for the configured services."""
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
-    chosen = _filter(service, registry)
-    accounts = settings.monitored_accounts(registry)
-    services = {name for account in accounts for name in account.services if chosen(name)}
+    statements = access_statements(settings.monitored_entries(registry), of)
+    if of in ("caller", "account"):
+        policy = _reading_policy(settings, registry, _filter(service, registry), quota_requests)
+        policy["Statement"] += statements
+    elif statements:
+        policy = {"Version": iam.VERSION, "Statement": statements}
+    else:
+        raise typer.BadParameter("the configuration has no such role", param_hint="--of")
+    typer.echo(orjson.dumps(_chosen_part(policy, part), option=orjson.OPT_INDENT_2))
+
+
+def _reading_policy(
+    settings: Config, registry: Registry, chosen: Callable[[str], bool], with_requests: bool
+) -> dict[str, Any]:
+    """Return what reading the accounts needs. with_requests: requesting increases of quotas, too."""
+    services = {name for name in settings.monitored_services(registry) if chosen(name)}
     if not services:
         raise typer.BadParameter("expected services that are configured", param_hint="--service")
-    all_regions = any(ALL_REGIONS in account.regions for account in accounts)
+    all_regions = any(ALL_REGIONS in entry.regions for entry in settings.monitored_entries(registry))
     collectors = [settings.signals.reduced(one, registry) for one in registry.collectors_of(services)]
-    with_links = any(account.linked_accounts for account in accounts)
-    policy = iam.policy(collectors, all_regions, bool(settings.tags), with_links, quota_requests)
-    typer.echo(orjson.dumps(_chosen_part(policy, part), option=orjson.OPT_INDENT_2))
+    with_links = any(account.linked_accounts for account in settings.monitored_accounts(registry))
+    return iam.policy(collectors, all_regions, bool(settings.tags), with_links, with_requests)
 
 
 def _filter(patterns: list[str] | None, registry: Registry) -> Callable[[str], bool]:

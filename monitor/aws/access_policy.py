@@ -1,0 +1,73 @@
+"""What Headroom's own credentials and roles on the way need, beside what reading an account needs."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any, Literal
+
+from monitor.aws.account import Account
+from monitor.aws.organization import Organization
+from monitor.lib.partitions import COMMERCIAL, partition_of, partition_of_arn
+from monitor.schema.types import ALL_REGIONS
+
+LISTING_ACTIONS = ("organizations:ListAccounts",)
+UNIT_LISTING_ACTIONS = (
+    "organizations:ListAccountsForParent",
+    "organizations:ListOrganizationalUnitsForParent",
+)
+ASSUME = "sts:AssumeRole"
+
+# Whose policy: of Headroom's own credentials; of the role in each account; of roles that others are assumed
+# with; of `management_role`.
+Principal = Literal["caller", "account", "via", "management"]
+Entry = Account | Organization
+
+
+def access_statements(entries: Sequence[Entry], principal: Principal) -> list[dict[str, Any]]:
+    """Return the statements of a principal's policy that are not about reading its account."""
+    assumed = {*_assumed_by(entries, principal)}
+    listing = {action for entry in entries for action in _listing_actions(entry, principal)}
+    statements = []
+    if listing:
+        statements.append(_statement("HeadroomOrganization", listing, ["*"]))
+    if assumed:
+        statements.append(_statement("HeadroomRoles", [ASSUME], assumed))
+    return statements
+
+
+def _statement(name: str, actions: Iterable[str], resources: Iterable[str]) -> dict[str, Any]:
+    return {"Sid": name, "Effect": "Allow", "Action": sorted(actions), "Resource": sorted(resources)}
+
+
+def _assumed_by(entries: Iterable[Entry], principal: Principal) -> Iterator[str]:
+    """Yield the roles that a principal assumes; those of an organization's accounts as one pattern."""
+    for chain in (chain for entry in entries for chain in _chains(entry)):
+        if principal == "caller":
+            yield from chain[:1]
+        elif principal == "via":
+            yield from (following for _, following in pairwise(chain))
+
+
+def _chains(entry: Entry) -> Iterator[Sequence[str]]:
+    if isinstance(entry, Account):
+        yield [role.role_arn for role in entry.roles]
+    else:
+        yield [role.role_arn for role in entry.management_role]
+        of_members = f"arn:{_partition(entry)}:iam::*:role/{entry.role_name}"
+        yield [*(role.role_arn for role in entry.via), of_members]
+
+
+def _partition(organization: Organization) -> str:
+    """The partition of an organization, by its roles or regions."""
+    for role in (*organization.via, *organization.management_role):
+        return partition_of_arn(role.role_arn).name
+    named = (region for region in organization.regions if region != ALL_REGIONS)
+    return next((partition_of(region).name for region in named), COMMERCIAL)
+
+
+def _listing_actions(entry: Entry, principal: Principal) -> Sequence[str]:
+    """The actions that list the accounts of an organization, for the principal that lists them."""
+    if isinstance(entry, Account):
+        return ()
+    lister = "management" if entry.management_role else "caller"
+    actions = UNIT_LISTING_ACTIONS if entry.organizational_units else LISTING_ACTIONS
+    return actions if principal == lister else ()

@@ -1,0 +1,101 @@
+"""The policies that let Headroom list accounts and assume roles."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.aws.access_policy import Principal, access_statements
+from monitor.aws.known_accounts import known_accounts_path
+from monitor.config.config import Config
+from tests.monitor.cli.invocation import headroom
+from tests.registries import REGISTRY
+
+HUB, MANAGEMENT, SPOKE, OTHER = (
+    f"arn:aws:iam::{digit * 12}:role/{name}"
+    for digit, name in (("1", "hub"), ("2", "lister"), ("3", "headroom"), ("4", "headroom"))
+)
+MEMBERS = "arn:aws:iam::*:role/team/monitor"
+ORGANIZATION = {"organization": True, "role_name": "team/monitor"}
+ASSUME, LIST = "sts:AssumeRole", "organizations:ListAccounts"
+UNITS = ("organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent")
+
+
+def allowed(accounts: Any, of: Principal) -> dict[str, list[str]]:
+    config = Config.model_validate({"accounts": accounts})
+    statements = access_statements(config.monitored_entries(REGISTRY), of)
+    return {",".join(one["Action"]): one["Resource"] for one in statements}
+
+
+@pytest.mark.parametrize(
+    ("accounts", "of", "expected"),
+    [
+        ([], "caller", {}),
+        ([{"role_arn": SPOKE}, {"role_arn": OTHER}], "caller", {ASSUME: [SPOKE, OTHER]}),
+        ([{"role_arn": SPOKE}, {"role_arn": OTHER}], "via", {}),
+        ([{"role_arn": SPOKE, "via": [HUB]}, {"role_arn": OTHER, "via": HUB}], "caller", {ASSUME: [HUB]}),
+        (
+            [{"role_arn": SPOKE, "via": [HUB]}, {"role_arn": OTHER, "via": HUB}],
+            "via",
+            {ASSUME: [SPOKE, OTHER]},
+        ),
+        (ORGANIZATION, "caller", {LIST: ["*"], ASSUME: [MEMBERS]}),
+        (ORGANIZATION, "account", {}),
+        (ORGANIZATION, "management", {}),
+        (
+            {**ORGANIZATION, "organizational_units": ["r-ab12"]},
+            "caller",
+            {",".join(UNITS): ["*"], ASSUME: [MEMBERS]},
+        ),
+        ({**ORGANIZATION, "management_role": MANAGEMENT}, "caller", {ASSUME: [MEMBERS, MANAGEMENT]}),
+        ({**ORGANIZATION, "management_role": MANAGEMENT}, "management", {LIST: ["*"]}),
+        ({**ORGANIZATION, "via": HUB}, "via", {ASSUME: [MEMBERS]}),
+        (
+            {**ORGANIZATION, "regions": ["cn-north-1"]},
+            "caller",
+            {LIST: ["*"], ASSUME: [MEMBERS.replace("aws", "aws-cn")]},
+        ),
+    ],
+)
+def test_each_principal_may_do_what_it_does(
+    accounts: Any, of: Principal, expected: dict[str, list[str]]
+) -> None:
+    assert allowed(accounts, of) == expected
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    written = tmp_path / "headroom.yaml"
+    accounts = {**ORGANIZATION, "exclude": ["sandbox-*", "payments"]}
+    settings = {"accounts": accounts, "services": ["sqs"], "journal": str(tmp_path / "headroom.db")}
+    written.write_text(json.dumps(settings))
+    return written
+
+
+def test_the_command_prints_what_reading_and_access_need(file: Path) -> None:
+    statements = json.loads(headroom("iam-policy", "--config", str(file)).stdout)["Statement"]
+    assert [one["Sid"] for one in statements] == [
+        "Headroom",
+        "HeadroomSqs",
+        "HeadroomOrganization",
+        "HeadroomRoles",
+    ]
+    of_account = json.loads(headroom("iam-policy", "--config", str(file), "--of", "account").stdout)
+    assert of_account["Statement"] == statements[:2]
+    missing = headroom("iam-policy", "--config", str(file), "--of", "management")
+    assert missing.exit_code == 2
+    assert "no such role" in missing.output
+
+
+def test_patterns_are_compared_with_the_accounts_that_a_server_has_listed(file: Path) -> None:
+    told = headroom("config", "check", "--config", str(file)).stdout
+    assert "The accounts of the organization are not known yet" in told
+    accounts = [{"id": "1" * 12, "name": "payments", "state": "ACTIVE"}]
+    listing = {"own_account": "1" * 12, "partition": "aws", "units": [], "accounts": accounts}
+    known_accounts_path(file.parent / "headroom.db").write_text(json.dumps({"organization": listing}))
+    told = headroom("config", "check", "--config", str(file)).stdout
+    assert told.splitlines() == [
+        "The configuration is valid.",
+        "exclude[0] of organization matches no account: 'sandbox-*'.",
+    ]
