@@ -37,6 +37,10 @@ class TooManyAccountsError(HeadroomError):
     """A list of accounts or units does not end within the bounds."""
 
 
+class EmptyOrganizationError(HeadroomError):
+    """AWS listed no account at all, though an organization has its management account at least."""
+
+
 class ListedAccount(msgspec.Struct, frozen=True):
     """An account of an organization. name: on one line. state: as AWS names it; empty when it does not."""
 
@@ -73,7 +77,7 @@ async def list_organization(
 ) -> OrganizationListing:
     """List the accounts of an organization, with the credentials that its settings name.
 
-    Raises one of AWS_ERRORS, TooManyAccountsError.
+    Raises one of AWS_ERRORS, TooManyAccountsError, EmptyOrganizationError.
     """
 
     async def cell_of(account: Account) -> Cell:
@@ -89,8 +93,11 @@ async def list_organization(
 
 
 async def accounts_of_organization(cell: Cell, max_accounts: int = MAX_LISTED) -> dict[str, ListedAccount]:
-    """Return all accounts by id. Raises one of AWS_ERRORS, TooManyAccountsError."""
-    return await _accounts(cell, "ListAccounts", max_accounts)
+    """Return all accounts by id. Raises one of AWS_ERRORS, TooManyAccountsError, EmptyOrganizationError."""
+    accounts = await _accounts(cell, "ListAccounts", max_accounts)
+    if not accounts:
+        raise EmptyOrganizationError("AWS listed no account, not even the management account")
+    return accounts
 
 
 async def accounts_of_units(

@@ -48,7 +48,10 @@ def iam_policy(
         bool, typer.Option("--quota-requests", help="Allow `headroom quota request --yes`, too.")
     ] = False,
 ) -> None:
-    """Print the least-privilege IAM policy for the configured services."""
+    """Print the least-privilege IAM policy for the configured services.
+
+    Where roles or an organization are configured, each of the principals has its own: see --of.
+    """
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
     statements = access_statements(settings.monitored_entries(registry), of)

@@ -14,6 +14,7 @@ HeadroomError
 ├── CycleError                       kinds of resources need each other (collectors; a ValueError)
 ├── DeclarationError                 a declared service cannot be used (collectors; a ValueError)
 ├── DecodeBudgetExceededError        a delivery is too expensive to decode (stream)
+├── EmptyOrganizationError           an organization lists no account at all (aws)
 ├── EnvelopeError                    a delivery of Firehose is malformed (stream)
 ├── ExpressionError                  an expression is not understood, or its values do not fit (collectors)
 │   └── MissingValueError            a template names a fact that AWS did not return (collectors)

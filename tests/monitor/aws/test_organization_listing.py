@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError, PaginationError
 
 from monitor.aws.organization_listing import (
     MAX_UNITS,
+    EmptyOrganizationError,
     ListedAccount,
     TooManyAccountsError,
     accounts_of_organization,
@@ -134,6 +135,11 @@ async def test_accounts_beyond_the_bound_are_an_error() -> None:
             ).cell,
             max_accounts=39,
         )
+
+
+async def test_a_list_without_any_account_is_not_believed() -> None:
+    with pytest.raises(EmptyOrganizationError):
+        await listed([], [])
 
 
 async def test_a_denied_list_is_an_error_of_aws() -> None:
