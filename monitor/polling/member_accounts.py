@@ -123,9 +123,11 @@ class MemberAccounts:
 
     def is_taken(self, account: MemberAccount) -> bool:
         """Return whether an entry of its own, or another organization, has the account already."""
-        ids = [one.id for one in self._watched.config.accounts if isinstance(one, Account)]
+        entries = [one for one in self._watched.config.accounts if isinstance(one, Account)]
         is_member = any(account.id in one.members for one in self.organizations)
-        return is_member or account.id in ids or (account.role_arn is None and None in ids)
+        without_role = {one.profile for one in entries if not one.role_arn}
+        is_own = account.role_arn is None and account.profile in without_role
+        return is_member or is_own or any(one.id == account.id for one in entries)
 
     def names_taken(self) -> Sequence[str]:
         """Return the names of accounts that have an entry of their own."""
