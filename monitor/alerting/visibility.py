@@ -4,6 +4,7 @@ The identity of an alert is its account and its class of cause, so that it stays
 places are affected. The places are in its text, and never a label.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import groupby
@@ -38,7 +39,8 @@ class ObservationTarget(NamedTuple):
     region, service: see `Place`. name: the account's. interval: seconds between two attempts. last_seen: when
     it was last read without this cause, or else when observation began, in epoch seconds. ended: an attempt
     has ended. cause: empty when the last attempt succeeded. failures: those of this cause. failed_attempts:
-    how many in a row had this cause. never_seen: it was never read without this cause.
+    how many in a row had this cause. never_seen: it was never read without this cause. signer: the account
+    whose credentials read it, where that is another one, and its name.
     """
 
     account: str
@@ -52,6 +54,7 @@ class ObservationTarget(NamedTuple):
     failures: tuple[Failure, ...] = ()
     failed_attempts: int = 0
     never_seen: bool = False
+    signer: tuple[str, str] = ("", "")
 
     @property
     def place(self) -> Place:
@@ -119,7 +122,23 @@ def observation_targets(
     started: when reading started, in epoch seconds. intervals: seconds between two attempts of an inventory,
     and of a poll. account_ids: of configured accounts, by name, for those that AWS cannot be asked for now.
     """
-    yield from _with_one_cause_of_denial(_targets(status, started, intervals, account_ids))
+    targets = _targets(status, started, intervals, account_ids)
+    yield from _with_one_signer([*_with_one_cause_of_denial(targets)])
+
+
+def _with_one_signer(targets: Sequence[ObservationTarget]) -> Iterator[ObservationTarget]:
+    """Yield the targets; what all accounts fail with that one account reads, is a failure of that one."""
+    linked = defaultdict[tuple[str, str], set[str]](set)
+    failing = defaultdict[tuple[tuple[str, str], str], set[str]](set)
+    for one in targets:
+        if one.signer[0]:
+            linked[one.signer].add(one.account)
+            failing[one.signer, one.cause].add(one.account)
+    for one in targets:
+        failed = failing.get((one.signer, one.cause), set())
+        is_of_signer = one.cause and len(failed) > 1 and failed == linked[one.signer]
+        account, name = one.signer if is_of_signer else (one.account, one.name)
+        yield one._replace(account=account, name=name)
 
 
 def _with_one_cause_of_denial(targets: Iterable[ObservationTarget]) -> Iterator[ObservationTarget]:
@@ -158,13 +177,13 @@ def _targets(
         account = entry.account or account_ids.get(replace_surrogates(name), name)
         target = ObservationTarget(account, "", "", name, started, MAX_ATTEMPT_DURATION)
         yield from _of(entry.access, target)
+    names = {cell.account: cell.name for cell in status.cells}
     for cell in status.cells:
         target = ObservationTarget(cell.account, cell.region, "", cell.name, started, poll)
+        target = target._replace(signer=(cell.signer, names.get(cell.signer, "")))
         yield from _of(cell.poll, target)
         for service, run in cell.collectors.items():
-            yield from _of(
-                run, ObservationTarget(cell.account, cell.region, service, cell.name, started, inventory)
-            )
+            yield from _of(run, target._replace(service=service, interval=max(inventory, run.interval)))
 
 
 def _of(run: RunStatus, target: ObservationTarget) -> Iterator[ObservationTarget]:

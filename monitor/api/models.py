@@ -200,6 +200,9 @@ class CellModel(ApiModel):
     account: str
     region: str
     name: str = Field(description="The name of the account.")
+    monitoring_account: str | None = Field(
+        description="The id of the account that reads its metrics, where it has no role; else null."
+    )
     poll: RunStatusModel
     collectors: Sequence[CollectorModel]
 

@@ -184,7 +184,12 @@ def _cell(cell: CellStatus, unobservable: Mapping[ServiceKey, Sequence[Series]])
     ]
     poll, name = _run_status(cell.poll), replace_surrogates(cell.name)
     return models.CellModel(
-        account=cell.account, region=cell.region, name=name, poll=poll, collectors=collectors
+        account=cell.account,
+        region=cell.region,
+        name=name,
+        monitoring_account=cell.signer or None,
+        poll=poll,
+        collectors=collectors,
     )
 
 

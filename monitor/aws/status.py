@@ -20,7 +20,9 @@ class CellStatus:
     """The status of one account in one region.
 
     account: its id. name: the account's name in the configuration. collectors: the inventories by service,
-    and under TAGS the reading of tags, if the configuration uses any. poll: the polls of metrics.
+    under TAGS the reading of tags, if the configuration uses any, and under LINKS that of the accounts that
+    are linked to a monitoring account. poll: the polls of metrics. signer: the monitoring account that reads
+    it, where it has no role.
     """
 
     account: str
@@ -28,6 +30,7 @@ class CellStatus:
     name: str
     collectors: Mapping[str, RunStatus]
     poll: RunStatus
+    signer: str = ""
 
     @property
     def is_down(self) -> bool:

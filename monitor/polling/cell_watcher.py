@@ -91,8 +91,11 @@ class CellWatcher:
     async def _inventory_on_schedule(self, collector: Collector, interval: float) -> None:
         """Run the inventory of a service, unless nothing was found and it is too early to look again."""
         now = asyncio.get_running_loop().time()
-        if collector.reads_last or self._unused[collector.service].is_due(now, interval):
+        unused = self._unused[collector.service]
+        if collector.reads_last or unused.is_due(now, interval):
             await self._inventory_service(collector)
+        wait = interval if collector.reads_last else unused.interval(interval)
+        self.inventory.statuses[collector.service].interval = wait
 
     def _mark_inventoried(self, service: str) -> None:
         if service in self._not_inventoried:
@@ -114,6 +117,7 @@ class CellWatcher:
             name=self.inventory.account_name,
             collectors={name: replace(status) for name, status in self.inventory.statuses.items()},
             poll=replace(self.poll_status),
+            signer=self.cell.signer,
         )
 
     @property

@@ -77,7 +77,8 @@ class LinkWatcher:
 
     def __init__(self, account: Account, cell: Cell, world: LinkedWorld, timings: PollingTimings) -> None:
         self.account, self.cell, self._world, self._timings = account, cell, world, timings
-        self.attempted, self.is_known, self.status = asyncio.Event(), False, RunStatus()
+        self.attempted, self.is_known = asyncio.Event(), False
+        self.status = RunStatus(interval=timings.link_interval)
         self.calls = SharedCalls(MetricCaller(cell), timings.combine_wait)
         self.accounts: dict[str, LinkedAccount] = {}
         self._missing: Set[str] = frozenset()  # accounts that the last list lacked

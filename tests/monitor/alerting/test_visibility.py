@@ -159,3 +159,54 @@ def test_an_inaccessible_account_goes_by_its_id_where_that_is_known() -> None:
         observation_targets(MonitorStatus(inaccessible_accounts=shut, accounts=[entry]), 5.0, (600, 300))
     ) == [plain._replace(account="2" * 12, failed_attempts=2)]
     assert entry.access.streaks == {DENIED: FailureStreak(2, None, 70.0)}
+
+
+def test_what_is_read_more_rarely_than_the_others_is_late_later() -> None:
+    """As a service without resources is, and the list of accounts that are linked to a monitoring account."""
+    run = RunStatus(interval=3600)
+    run.end((), NOW - 7000)
+    cell = CellStatus(
+        account=ACCOUNT, region=REGION, name="prod", collectors={"sqs": run}, poll=RunStatus(NOW, NOW)
+    )
+    targets = list(observation_targets(MonitorStatus(cells=[cell]), NOW, (600, 300)))
+    assert blind_spots(targets, NOW) == []
+    assert [spot.cause for spot in blind_spots(targets, NOW + 300)] == [FailureClass.LATE]
+
+
+MONITORING, FIRST, SECOND = "9" * 12, "1" * 12, "2" * 12
+
+
+def linked_cells(*denied: str) -> MonitorStatus:
+    """The cells of two linked accounts; those of some were denied twice."""
+
+    def inventory(account: str) -> RunStatus:
+        run = RunStatus()
+        failures = (Failure("ListMetrics", "", "AccessDenied", "no"),) if account in denied else ()
+        for at in (NOW - 1000, NOW - 400):
+            run.end(failures, at)
+        return run
+
+    own = CellStatus(account=MONITORING, region=REGION, name="hub", collectors={}, poll=RunStatus(NOW, NOW))
+    linked = [
+        CellStatus(
+            account=account,
+            region=REGION,
+            name=account,
+            collectors={"efs": inventory(account)},
+            poll=RunStatus(NOW, NOW),
+            signer=MONITORING,
+        )
+        for account in (FIRST, SECOND)
+    ]
+    return MonitorStatus(cells=[own, *linked])
+
+
+@pytest.mark.parametrize(
+    ("denied", "alerts"),
+    [((FIRST, SECOND), [(MONITORING, "hub")]), ((FIRST,), [(FIRST, FIRST)]), ((), [])],
+)
+def test_what_all_linked_accounts_fail_with_is_one_problem_of_the_account_that_reads_them(
+    denied: tuple[str, ...], alerts: list[tuple[str, str]]
+) -> None:
+    targets = list(observation_targets(linked_cells(*denied), NOW - 5000, (600, 300)))
+    assert [(spot.account, spot.name) for spot in blind_spots(targets, NOW)] == alerts

@@ -141,3 +141,18 @@ def test_the_interval_doubles_up_to_six_hours(empty_runs: int, minutes: int) -> 
     assert service.is_due(minutes * 60.0, 600.0)
     service.record(is_unused=False, now=1e6)
     assert service.is_due(1e6 + 600, 600.0)
+
+
+def test_a_service_that_is_listed_more_rarely_is_not_late() -> None:
+    async def intervals(**found: Any) -> float:
+        world, telemetry = World(**found), Telemetries().process
+        watcher = CellWatcher(
+            world.inventory, MetricReader(world.aws.cell, world.fleet, OWNERS), [COLLECTOR], telemetry
+        )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(24 * 3600):
+                await watcher.run(Config())
+        return watcher.status().collectors[COLLECTOR.service].interval
+
+    assert run(intervals()) == 6 * 3600
+    assert run(intervals(instances=["a"])) == 600
