@@ -26,6 +26,9 @@ def setup(
     service: Annotated[
         list[str] | None, typer.Option(help="Include only the metrics of this service. Can be repeated.")
     ] = None,
+    linked_accounts: Annotated[
+        bool, typer.Option("--linked-accounts", help="Of a monitoring account: include linked accounts.")
+    ] = False,
     config: ConfigFile = None,
 ) -> None:
     """Print a template of a metric stream, to apply in each monitored account and region."""
@@ -36,7 +39,7 @@ def setup(
         raise typer.Exit(FAILED)
     collectors = registry.collectors_of(service) if service else registry.collectors
     try:
-        filters = aws_setup.filters_for(collectors)
+        filters = aws_setup.filters_for(collectors, linked_accounts)
     except aws_setup.NoStreamedMetricsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None

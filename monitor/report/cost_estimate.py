@@ -54,10 +54,20 @@ class ServiceEstimate:
 
 
 @dataclass(frozen=True, slots=True)
+class PayerEstimate:
+    """What an account pays, for itself and for others whose metrics it reads. others: how many these are."""
+
+    account: str
+    others: int
+    now: ProjectedCost
+
+
+@dataclass(frozen=True, slots=True)
 class CostEstimate:
-    """The services, the most expensive first, and what could not be read, as sentences."""
+    """The services and the accounts that pay, the most expensive first, and failures, as sentences."""
 
     services: Sequence[ServiceEstimate]
+    payers: Sequence[PayerEstimate]
     failures: Sequence[str]
 
 
@@ -75,7 +85,22 @@ async def estimate_cost(
         await watcher.run_once(report_progress, with_polls=False)
     finally:
         await watcher.close()
-    return CostEstimate(_by_service(fleet, config, what_if), watcher.sentences())
+    services = _by_service(fleet, config, what_if)
+    return CostEstimate(services, payers_of(fleet, config), watcher.sentences())
+
+
+def payers_of(fleet: Fleet, config: Config) -> list[PayerEstimate]:
+    """Return the accounts that pay for the signals that are read, the one that pays most first."""
+    billed = {cell: {*fleet.metrics(cell).values()} for cell in {key.cell for key in fleet.series}}
+    rows, others = defaultdict[str, set[int]](set), defaultdict[str, set[str]](set)
+    for key, series in fleet.series.items():
+        payer, _ = fleet.payer_of(key.cell)
+        others[payer] |= {key.account} - {payer}
+        if config.signals.includes(series.settings.signal):
+            rows[payer] |= billed[key.cell].intersection(_rows(fleet, series))
+    project_rows = partial(_projected, fleet, _throttled_rows(fleet), "", reading=Reading.of(config))
+    payers = [PayerEstimate(one, len(others[one]), project_rows(rows[one])) for one in others]
+    return sorted(payers, key=lambda one: (-one.now.monthly_dollars, one.account))
 
 
 def _by_service(fleet: Fleet, config: Config, what_if: Reading | None) -> list[ServiceEstimate]:
@@ -126,21 +151,36 @@ def _projected(
 
 
 def as_table(estimate: CostEstimate) -> str:
-    """Return a line for each service, and the sums."""
+    """Return a line for each service, and the sums; and what each account pays, if there are several."""
     has_other_way = any(one.what_if for one in estimate.services)
     header = ("service", "metrics", "$/month", "every minute", "metrics of details", "$/month more")
     rows = [header + (("what if",) if has_other_way else ())]
     rows += [(one.service, *_cells(one)) for one in estimate.services]
     rows.append(("all", *_cells(_total(estimate.services))))
+    return "\n".join([*_lines(rows), *_payer_lines(estimate.payers)])
+
+
+def _payer_lines(payers: Sequence[PayerEstimate]) -> list[str]:
+    """The lines of the accounts that pay; none where one account pays for itself alone."""
+    if len(payers) <= 1 and not any(one.others for one in payers):
+        return []
+    cells = [
+        (one.account, f"{one.others:,}", f"{one.now.polled_metrics:,}", f"{one.now.monthly_dollars:,.2f}")
+        for one in payers
+    ]
+    return ["", *_lines([("paid by", "other accounts", "metrics", "$/month"), *cells])]
+
+
+def _lines(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """The lines of a table with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
+    return [
         "  ".join(
             cell.ljust(width) if not index else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
-    return "\n".join(lines)
 
 
 def _total(estimates: Sequence[ServiceEstimate]) -> ServiceEstimate:
@@ -174,7 +214,7 @@ def _cells(one: ServiceEstimate) -> tuple[str, ...]:
 
 
 def as_json(estimate: CostEstimate) -> str:
-    """Return the services and failures."""
+    """Return the services, the accounts that pay, and the failures."""
     services = [
         {
             "service": one.service,
@@ -187,7 +227,16 @@ def as_json(estimate: CostEstimate) -> str:
         | ({"what_if_monthly_dollars": round(one.what_if.monthly_dollars, 2)} if one.what_if else {})
         for one in estimate.services
     ]
-    content = {"services": services, "failures": list(estimate.failures)}
+    payers = [
+        {
+            "account": one.account,
+            "other_accounts": one.others,
+            "metrics": one.now.polled_metrics,
+            "monthly_dollars": round(one.now.monthly_dollars, 2),
+        }
+        for one in estimate.payers
+    ]
+    content = {"services": services, "paid_by": payers, "failures": list(estimate.failures)}
     return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
 
 

@@ -30,14 +30,15 @@ class StreamFilters:
     """The filters of a metric stream.
 
     names: the metrics to include, by namespace. additional: the metrics with additional statistics, by
-    these statistics.
+    these statistics. linked: of a monitoring account, with the metrics of the accounts that are linked to it.
     """
 
     names: Mapping[str, list[str]]
     additional: Mapping[tuple[str, ...], list[MetricId]]
+    linked: bool = False
 
 
-def filters_for(collectors: Iterable[Collector]) -> StreamFilters:
+def filters_for(collectors: Iterable[Collector], linked: bool = False) -> StreamFilters:
     """Return the filters for the metrics that these collectors read. Raises NoStreamedMetricsError."""
     names = defaultdict[str, list[str]](list)
     additional = defaultdict[tuple[str, ...], list[MetricId]](list)
@@ -47,12 +48,13 @@ def filters_for(collectors: Iterable[Collector]) -> StreamFilters:
             additional[extra].append(metric)
     if not names:
         raise NoStreamedMetricsError("no metric of these services is published each minute: they are polled")
-    return StreamFilters(names, additional)
+    return StreamFilters(names, additional, linked)
 
 
 def terraform(filters: StreamFilters) -> str:
     """Return a Terraform module for one account and region."""
-    blocks = [_include(namespace, names) for namespace, names in filters.names.items()]
+    blocks = ["  include_linked_accounts_metrics = true\n"] if filters.linked else []
+    blocks += [_include(namespace, names) for namespace, names in filters.names.items()]
     blocks += [_statistics(statistics, metrics) for statistics, metrics in filters.additional.items()]
     return TERRAFORM_TEMPLATE.read_text("utf-8").replace(FILTERS_PLACEHOLDER, "\n".join(blocks))
 
@@ -79,6 +81,8 @@ def cloudformation(filters: StreamFilters) -> str:
     stream: dict[str, PropertyValue] = {
         "IncludeFilters": [{"Namespace": one, "MetricNames": names} for one, names in filters.names.items()]
     }
+    if filters.linked:
+        stream["IncludeLinkedAccountsMetrics"] = True
     if filters.additional:
         stream["StatisticsConfigurations"] = [
             {

@@ -4,6 +4,7 @@ import asyncio
 
 import numpy as np
 
+from monitor.aws.links import account_of
 from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
@@ -43,15 +44,16 @@ class FleetWriter:
         self._early = EarlyPoints(discovery.may_discover, max_early_points)
         self._lock = asyncio.Lock()
 
-    async def write(self, points: Points, names: NameInterner, now: float) -> None:
+    async def write(self, points: Points, names: NameInterner, now: float, sender: str = "") -> None:
         """Write all points; the last point of a minute wins. now: epoch seconds.
 
+        sender: the ARN of the delivery stream, whose account pays for the updates of accounts that it reads.
         Raises ByteBudgetExceededError when too many points wait for an inventory.
         """
         await self.write_early(now)
         async with self._lock:
             await self._write_part(NamedPoints(names, *points.columns()), now)
-            self._count_updates(self._index_of(names), points.columns()[0])
+            self._count_updates(self._index_of(names), points.columns()[0], account_of(sender))
 
     async def write_early(self, now: float) -> None:
         """Write the points that wait for an inventory, if one of these inventories has ended."""
@@ -72,12 +74,14 @@ class FleetWriter:
             self._write_slice(index, part.numbers[rows], part.times[rows], part.values[:, rows], now)
             await asyncio.sleep(0)
 
-    def _count_updates(self, index: RowIndex, numbers: Numbers) -> None:
-        """Count the updates that AWS bills, by the service that declares the metric."""
+    def _count_updates(self, index: RowIndex, numbers: Numbers, sender: str) -> None:
+        """Count the updates that AWS bills, by the service that declares the metric. sender: an account."""
         updates = np.bincount(index.owner[numbers])
         for owner in np.flatnonzero(updates).tolist():
             cell, service = index.owners[owner]
-            account, region = cell if self._fleet.metrics(cell) else UNMONITORED_CELL
+            payer = self._fleet.payers.get(cell, cell)
+            own = payer if payer[0] == sender else cell
+            account, region = own if self._fleet.metrics(cell) else UNMONITORED_CELL
             self._telemetry.count_updates(account, region, service, int(updates[owner]))
 
     def _write_slice(

@@ -115,7 +115,7 @@ class Ingest:
         self._record_losses(points, request)
         if not decoded.any_valid and points.errors:
             raise EnvelopeError(f"no record could be decoded; the first: {points.errors[0].reason}")
-        await self._writer.write(points, decoded.names, self._clock())
+        await self._writer.write(points, decoded.names, self._clock(), request.source)
         self._accepted[decoded.fingerprint] = None
         if len(self._accepted) > MAX_ACCEPTED_REQUESTS:
             self._accepted.popitem(last=False)

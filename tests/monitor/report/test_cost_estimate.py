@@ -5,8 +5,17 @@ import pytest
 
 from collectors.registry import Registry, build_registry
 from monitor.config.config import Config
-from monitor.report.cost_estimate import Reading, as_json, as_table, estimate_cost
+from monitor.report.cost_estimate import (
+    CostEstimate,
+    Reading,
+    as_json,
+    as_table,
+    estimate_cost,
+    payers_of,
+)
 from rules.limits import Tier
+from tests.aws_environment import CREDENTIALS, set_aws_environment
+from tests.monitor.polling.linked_aws import FIRST, MONITORING, SECOND, LinkedAws, file_system
 from tests.registries import REGISTRY
 
 NAMES = ["kinesis", "sqs"]
@@ -50,3 +59,23 @@ async def test_the_signals_that_are_off_are_estimated_too(
     assert header.split()[0] == "service"
     assert [line.split()[0] for line in lines] == [*(one.service for one in estimate.services), "all"]
     assert {one["service"] for one in orjson.loads(as_json(estimate))["services"]} == {*NAMES}
+
+
+async def test_an_account_pays_for_those_whose_metrics_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_aws_environment(monkeypatch, CREDENTIALS)
+    listed = {account: [file_system("fs-1"), file_system("fs-2")] for account in (FIRST, SECOND)}
+    aws = LinkedAws({FIRST: "shop", SECOND: "bank"}, listed)
+    watch = aws.watcher(interval=300, max_interval=300)
+    try:
+        await watch.run_once(lambda done, steps: None, with_polls=False)
+    finally:
+        await watch.close()
+    assert aws.queries == []
+    estimate = CostEstimate([], payers_of(watch.fleet, watch.config), [])
+    assert [(one.account, one.others, one.now.polled_metrics) for one in estimate.payers] == [
+        (MONITORING, 2, 4)
+    ]
+    assert as_table(estimate).splitlines()[-1].split() == [MONITORING, "2", "4", "0.35"]
+    assert orjson.loads(as_json(estimate))["paid_by"] == [
+        {"account": MONITORING, "other_accounts": 2, "metrics": 4, "monthly_dollars": 0.35}
+    ]

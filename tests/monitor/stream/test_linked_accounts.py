@@ -1,0 +1,73 @@
+"""A metric stream of a monitoring account that includes the accounts linked to it."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from collectors.base import Metric
+from monitor.cli.stream import app
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.metric_query import metric_query
+from tests.monitor.stream.bodies import ACCOUNT, REGION, Update, delivery, lines, message
+from tests.monitor.stream.fleets import add_series, ingest_of, mark_polled, outcome_count, written
+
+FIRST, SECOND, FOREIGN = "1" * 12, "2" * 12, "3" * 12
+ORDERS = written.of(StreamName="orders")
+
+
+def fleet_of_accounts() -> Fleet:
+    """The same stream in three accounts: one that has the metric stream, and two that are linked to it."""
+    fleet = Fleet()
+    for account in (ACCOUNT, FIRST, SECOND):
+        add_series(fleet, ORDERS, account=account)
+    fleet.payers = {(account, REGION): (ACCOUNT, REGION) for account in (FIRST, SECOND)}
+    mark_polled(fleet)
+    return fleet
+
+
+def newest(fleet: Fleet, account: str, metric: Metric = ORDERS) -> float:
+    return float(fleet.rings.latest_value[fleet.metrics((account, REGION))[metric_query(metric)]])
+
+
+@pytest.mark.parametrize("form", ["json", "otlp 1.0", "otlp 0.7"])
+async def test_points_are_of_the_account_that_they_name(form: str) -> None:
+    fleet, ingest = fleet_of_accounts(), None
+    amounts = {ACCOUNT: 100.0, FIRST: 200.0, SECOND: 300.0, FOREIGN: 400.0}
+    updates = [Update(account=account, sum=amount) for account, amount in amounts.items()]
+    ingest = ingest_of(fleet)
+    records = [lines(updates)] if form == "json" else [message([one], old="7" in form) for one in updates]
+    await ingest.ingest(delivery(*records))
+    ingest.close()
+    assert [newest(fleet, account) for account in (ACCOUNT, FIRST, SECOND)] == [100.0, 200.0, 300.0]
+    assert (outcome_count(ingest, "written"), outcome_count(ingest, "unknown")) == (3, 1)
+
+
+async def test_the_account_with_the_stream_pays_for_those_that_it_reads() -> None:
+    fleet = fleet_of_accounts()
+    ingest = ingest_of(fleet)
+    updates = [Update(account=account) for account in (ACCOUNT, FIRST, SECOND)]
+    await ingest.ingest(delivery(lines(updates)))
+    ingest.close()
+    counted = {
+        sample.labels["aws_account"]: sample.value
+        for family in ingest.telemetry.updates.collect()
+        for sample in family.samples
+        if sample.name.endswith("_total")
+    }
+    assert counted == {ACCOUNT: 3}
+
+
+@pytest.mark.parametrize(
+    ("form", "option"),
+    [
+        ("terraform", "include_linked_accounts_metrics = true"),
+        ("cloudformation", '"IncludeLinkedAccountsMetrics": true'),
+    ],
+)
+def test_the_template_includes_linked_accounts_only_on_request(form: str, option: str) -> None:
+    command = ["setup", "--format", form, "--service", "sqs"]
+    assert option in CliRunner().invoke(app, [*command, "--linked-accounts"]).stdout
+    assert option not in CliRunner().invoke(app, command).stdout
+    if form == "cloudformation":
+        json.loads(CliRunner().invoke(app, [*command, "--linked-accounts"]).stdout)
