@@ -97,6 +97,10 @@ class Fleet(SeriesColumns):
         """The metrics of a cell that must be polled, as `metric_query` encodes them, with their rows."""
         return self._polled.get(cell, {})
 
+    def payer_of(self, cell: CellKey) -> CellKey:
+        """Return the cell that pays for the metrics of a cell: its own, or that of a monitoring account."""
+        return self.payers.get(cell, cell)
+
     def put(self, key: Key, observed: Observed, settings: SeriesSettings, minute: int) -> Series:
         """Add or update a series that an inventory observed at `minute`, and return it.
 

@@ -11,6 +11,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.formulas import Formulas
 from monitor.fleet.history import usage_histories
 from monitor.fleet.judged import sample_minutes
+from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
 from monitor.planning.budget import Budget, stretched
 from monitor.planning.cadence import (
@@ -51,6 +52,7 @@ class Planner:
         self.budget = budget
         self._lock, self._updated_at = asyncio.Lock(), NEVER
         self._rows, self._layout = defaultdict[str, list[Ints]](list), -1  # those that are polled, by account
+        self._payers: Mapping[CellKey, CellKey] = {}
 
     async def update(self, now: int) -> None:
         """Plan anew at the minute `now`; does nothing if that was done. Other tasks run meanwhile."""
@@ -173,13 +175,14 @@ class Planner:
             rows[indices] = stretched(rows[indices], allowance.metrics_per_minute)
 
     def _polled(self) -> Mapping[str, list[Ints]]:
-        """Return the rows of the metrics that are polled unless a stream delivers them, by account."""
+        """Return the rows of the metrics that are polled unless a stream delivers them, by who pays."""
         fleet = self._fleet
-        if self._layout != fleet.rings.layout:
+        if self._layout != fleet.rings.layout or self._payers is not fleet.payers:
             self._layout, self._rows = fleet.rings.layout, defaultdict(list)
+            self._payers = fleet.payers
             for cell in {group[:2] for group in fleet.groups}:
                 rows = np.fromiter(fleet.metrics(cell).values(), np.int32)
-                self._rows[cell[0]].append(rows)
+                self._rows[fleet.payer_of(cell)[0]].append(rows)
         return self._rows
 
 

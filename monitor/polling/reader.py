@@ -91,7 +91,7 @@ class MetricReader:
         if budget is None:
             yield due
             return
-        allowance = budget.allowance(self.cell.signing_account)
+        allowance = budget.allowance(self.fleet.payer_of(self.cell.key)[0])
         granted = allowance.reserve(len(due))
         try:
             yield plan.most_endangered(self.fleet.rings, due, granted)

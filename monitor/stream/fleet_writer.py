@@ -79,7 +79,7 @@ class FleetWriter:
         updates = np.bincount(index.owner[numbers])
         for owner in np.flatnonzero(updates).tolist():
             cell, service = index.owners[owner]
-            payer = self._fleet.payers.get(cell, cell)
+            payer = self._fleet.payer_of(cell)
             own = payer if payer[0] == sender else cell
             account, region = own if self._fleet.metrics(cell) else UNMONITORED_CELL
             self._telemetry.count_updates(account, region, service, int(updates[owner]))

@@ -80,7 +80,8 @@ async def test_linked_accounts_are_read_without_a_role_and_not_mixed_up() -> Non
     assert watch.sentences() == []
     assert series(watch, FIRST_CELL) == series(watch, SECOND_CELL) == {("client_connections", "fs-1")}
     assert (newest(watch, FIRST_CELL), newest(watch, SECOND_CELL)) == ([1.0], [2.0])
-    assert [len(queries) for queries in aws.queries] == [2]  # in one call
+    queries = [query for some in aws.queries for query in some]
+    assert sorted(query["AccountId"] for query in queries) == [FIRST, SECOND]
     assert {status.account: status.name for status in watch.account_statuses()} == {
         MONITORING: "monitoring",
         FIRST: "shop",
@@ -137,6 +138,15 @@ async def test_the_monitoring_account_pays() -> None:
     assert requested == {MONITORING: 2}
     _, cells = bills(MetricUse.of(watch.fleet, 29_000_000), {}, 300)
     assert [(bill.labels, bill.projected.polled_metrics) for bill in cells] == [((MONITORING, REGION), 2)]
+
+
+async def test_the_budget_is_that_of_the_monitoring_account() -> None:
+    watch = two_accounts().watcher(budget={"dollars_per_month": 100, "each_account": True})
+    await once(watch)
+    watch.planner.plan(29_000_000)
+    budget = watch.planner.budget
+    assert budget
+    assert [budget.allowance(account).polled for account in (MONITORING, FIRST)] == [2, 0]
 
 
 async def test_an_account_that_is_linked_while_running_appears_and_one_that_is_not_any_more_leaves() -> None:
