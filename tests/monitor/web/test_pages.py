@@ -15,7 +15,7 @@ from collectors.quota_requests import QuotaRequest
 from monitor.alerting.links import Links
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
-from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus
+from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus, OrganizationStatus
 from monitor.fleet.judge import judge
 from monitor.web.templating import asset, code_spans, doc_title
 from rules.band import Zone
@@ -198,6 +198,25 @@ async def test_a_page_beyond_the_last_says_so(
     assert "Page 1 of 2" in " ".join((await page(client, "/")).words.split())
 
 
+ORGANIZATION = OrganizationStatus(
+    title="organization acme",
+    accounts=3,
+    access=RunStatus(failures=[Failure("ListAccounts", "", "AccessDeniedException", "not you")]),
+)
+
+
+async def test_an_organization_that_cannot_be_listed_is_told_with_the_accounts_that_are_known(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    server.status = MonitorStatus(organizations=[ORGANIZATION])
+    await server.publish()
+    words = " ".join((await page(client, "/status")).words.split())
+    assert (
+        "Headroom cannot list the accounts of the organization acme: ListAccounts: not you "
+        "(AccessDeniedException). Monitored: 3 known accounts."
+    ) in words
+
+
 NOTHING = [
     (
         {
@@ -217,6 +236,12 @@ NOTHING = [
         {"inaccessible_accounts": {"prod": Failure("AssumeRole", "", "AccessDenied", "not you")}},
         "AccessDenied of sts:AssumeRole: Headroom cannot access the account prod: not you.",
         "aws sts get-caller-identity",
+    ),
+    (
+        {"organizations": [ORGANIZATION]},
+        "AccessDeniedException of organizations:ListAccounts: Headroom cannot list the accounts of the "
+        "organization acme: not you.",
+        "aws organizations list-accounts",
     ),
     ({"pending": ["account prod"]}, "Not read yet: account prod.", ""),
     (
