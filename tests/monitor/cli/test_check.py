@@ -232,22 +232,27 @@ def test_to_ask_for_what_cannot_be_there_is_a_mistake_told_before_aws_is_asked(e
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "said", "step"),
     [
+        ({"AWS_REGION": ""}, "no region is set (MissingRegionError). ", "Name one in `regions`"),
         (
-            {"AWS_REGION": ""},
-            "no region is set: name one in `regions` of the configuration, or in AWS_REGION",
+            {"AWS_ACCESS_KEY_ID": ""},
+            "Unable to locate credentials (NoCredentialsError). ",
+            "Give Headroom credentials: ",
         ),
-        ({"AWS_ACCESS_KEY_ID": ""}, "Unable to locate credentials"),
-        ({"AWS_PROFILE": "absent"}, "The config profile (absent) could not be found"),
+        (
+            {"AWS_PROFILE": "absent"},
+            "The config profile (absent) could not be found (ProfileNotFound). ",
+            "Name a profile that exists in AWS_PROFILE",
+        ),
     ],
 )
-def test_what_keeps_it_out_is_said_and_exits_with_2(
-    variables: dict[str, str], said: str, check: Check
+def test_what_keeps_it_out_is_said_with_the_next_step_and_exits_with_2(
+    variables: dict[str, str], said: str, step: str, check: Check
 ) -> None:
     result = check(**variables)
     assert result.exit_code == 2
-    assert f"account default: {said}" in result.stdout
+    assert f"account default: {said}{step}" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
 
 
