@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from monitor.aws.account import MemberAccount
 from monitor.aws.linked_cell import RoleNeededError, linked_cell
 from monitor.cost.bills import MetricUse, bills
 from monitor.fleet.key import CellKey
@@ -240,6 +241,26 @@ async def test_an_account_with_a_role_is_inventoried_by_it_and_read_in_shared_ca
     assert {query.get("AccountId") for query in queries} == {FIRST}
     assert FIRST not in {account for account, _ in aws.listings}
     assert watch.fleet.payers[FIRST_CELL] == (MONITORING, REGION)
+
+
+async def test_a_role_that_appears_takes_over_from_observability() -> None:
+    """As that of an account that an organization lists later."""
+    aws = two_accounts()
+    watch = aws.watcher()
+    await once(watch)
+    (link,) = watch.linked.links.values()
+    account = MemberAccount(
+        account_id=FIRST, name="shop", role_arn=ROLE.format(FIRST), regions=(REGION,), services=("efs",)
+    )
+    watch.register(account)
+    (taken,) = await watch.open_account(account)
+    await taken.run_inventory()
+    await link.read()
+    assert watch.cells[FIRST_CELL] is taken
+    assert link.accounts[FIRST].has_role
+    reasons = [one.unobservable for key, one in watch.fleet.series.items() if key.cell == FIRST_CELL]
+    assert not any(reason and "observability" in reason.reason for reason in reasons)
+    assert SECOND_CELL in watch.cells
 
 
 @pytest.mark.parametrize("filter_", ["Namespace = 'AWS/EC2'", "Namespace NOT LIKE 'AWS/%'"])
