@@ -106,7 +106,8 @@ async def _request(
 
 def _print_command(account: Account, cell: Cell, increase: QuotaIncrease) -> None:
     """Print the command, and, apart from it, whose credentials it needs."""
-    profile = "" if account.role_arn else environ.get("AWS_PROFILE", "")
+    own = account.profile or environ.get("AWS_PROFILE", "")
+    profile = "" if account.role_arn else own
     typer.echo(increase.command(profile))
     name = account_name(account)
     known = f"{name} ({cell.account})" if name != cell.account else name

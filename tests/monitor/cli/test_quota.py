@@ -44,6 +44,9 @@ def test_a_profile_is_part_of_the_command(request_: Request, elsewhere: Path) ->
     (elsewhere / "profiles").write_text(f"[profile mine]\n{keys}")
     done = request_(SHARDS, "--to", "30000", AWS_PROFILE="mine", AWS_CONFIG_FILE=str(elsewhere / "profiles"))
     assert done.stdout == COMMAND.replace("\n", " --profile mine\n")
+    config = "{regions: [eu-west-1], accounts: [{profile: mine}]}"
+    done = request_(SHARDS, "--to", "30000", config=config, AWS_CONFIG_FILE=str(elsewhere / "profiles"))
+    assert done.stdout == COMMAND.replace("\n", " --profile mine\n")
 
 
 def test_with_yes_the_request_is_sent(request_: Request) -> None:
