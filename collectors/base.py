@@ -371,8 +371,17 @@ class Aws(Protocol):
         """The object of this class that all scans of the account and region share; created at first use."""
         ...
 
-    def in_home_region(self) -> "Aws":
-        """The same account, with calls that go to the home region of the partition's global services."""
+    @property
+    def is_global(self) -> bool:
+        """Whether what is the same in all regions is read: once, as the region GLOBAL_REGION."""
+        ...
+
+    def account_state(self, kind: type[State]) -> State:
+        """The object of this class that the scans of all regions of the account share."""
+        ...
+
+    def in_region(self, region: str) -> "Aws":
+        """The same account, with calls that go to another region."""
         ...
 
     def found_resource(self) -> None:

@@ -90,7 +90,7 @@ class DeclaredCalls:
 
     def _at(self, declared: CallDeclaration | ListDeclaration) -> Aws:
         """Where a call goes."""
-        return self._aws.in_home_region() if declared.region else self._aws
+        return self._aws.in_region(self._aws.home_region) if declared.region else self._aws
 
     async def _once(self, key: CallKey, read: Read) -> Facts:
         """Return what a call returns, or raise what it raises; it is made where it was not made before."""

@@ -59,7 +59,13 @@ class Registry:
 
     def scopes_of(self, services: Container[str]) -> frozenset[ServiceScope]:
         """Return where these services are read; unknown ones are left out."""
-        return frozenset(collector.scope for collector in self.collectors_of(services))
+        collectors = self.collectors_of(services)
+        every = ServiceScope if any(one.reads_last for one in collectors) else ()
+        return frozenset({*every, *(one.scope for one in collectors)})
+
+    def is_read_globally(self, service: str) -> bool:
+        """Return whether a service is read, perhaps among others, as GLOBAL_REGION."""
+        return ServiceScope.GLOBAL in self.scopes_of({service})
 
     def quotas(self, services: Iterable[str]) -> set[Quota]:
         """Return the quotas that the signals of these services name. Raises KeyError for an unknown one."""

@@ -12,6 +12,7 @@ from botocore.exceptions import PaginationError
 
 from collectors.base import Aws, Collector, Metric, Observed, Resource
 from collectors.quotas import ACTIONS, PAGE_SIZE, RATES
+from collectors.service_quotas.account_quotas import AccountQuotas
 from collectors.service_quotas.call_budget import BudgetedCalls
 from collectors.service_quotas.count_file import HOME_REGION, CountDeclaration, read_counts
 from collectors.service_quotas.counting import CountGroup, count, group_counts
@@ -104,12 +105,25 @@ class _Reading:
         """Read the quotas of service codes, those first of which resources were found."""
         for code in self.aws.quota_services_approved:
             self.known.hasten(code, self.aws.now)
-        self.known.in_use = frozenset(self.aws.quota_services_in_use)
+        account, in_use = self.aws.account_state(AccountQuotas), self.aws.quota_services_in_use
+        self.known.in_use = frozenset(in_use | account.with_global if self.aws.is_global else in_use)
         others = filter(self.aws.reads_quotas_of, self.known.service_codes)
         codes = dict.fromkeys((*sorted(self.known.in_use), *others))
         due = self.known.budget.affordable(filter(self._is_due, codes))
         async for code, listed in self.aws.map(due, self._list, _service):
             self.known.lists[code] = listed
+        if not self.aws.is_global:
+            account.tell(self.aws.region, in_use, frozenset(self._codes_read_once(in_use)))
+
+    def _codes_read_once(self, in_use: Set[str]) -> Iterator[str]:
+        """Yield the service codes with quotas that are the same in all regions, or are counted in one."""
+        for code, quotas in self.known.lists.items():
+            if any(listed.is_global for listed in quotas):
+                yield code
+        if in_use:
+            yield from (
+                group.service for group in count_groups() if group.one.region and group.service in in_use
+            )
 
     async def _list(self, service_code: str) -> tuple[ListedQuota, ...]:
         self.known.note(service_code, self.aws.now, RETRY_INTERVAL)
@@ -125,10 +139,10 @@ class _Reading:
 
     async def count_resources(self) -> None:
         """Count the resources of services in use, as far as they are due."""
-        in_use = self.aws.quota_services_in_use
+        in_use = self.known.in_use
         if in_use:
             groups = [(number, one) for number, one in enumerate(count_groups()) if one.service in in_use]
-            due = self.known.due_groups(filter(self._is_here, groups), self.aws.now)
+            due = self.known.due_groups(filter(self._is_counted_here, groups), self.aws.now)
             for number, group in self.known.budget.affordable(due):
                 await self._count(self.known.counted.setdefault(number, Counted()), group)
 
@@ -136,8 +150,10 @@ class _Reading:
         """Count the resources of a group. An error is kept: it costs the group, and is no news each day."""
         listed = self.known.lists.get(group.service, ())
         limits = {one.quota: one.value for one in listed if not one.context.arn}
+        region = group.one.region
+        calls = self.calls if region in (None, HOME_REGION, self.aws.region) else self._calls_in(region)
         try:
-            counts = await count(self.calls, group)
+            counts = await count(calls, group)
         except Exception as error:  # of AWS or of an unexpected response
             counted.fail(error, self.aws.now)
         else:
@@ -157,11 +173,22 @@ class _Reading:
     def _is_due(self, name: str) -> bool:
         return self.known.is_due(name, self.aws.now)
 
-    def _is_here(self, numbered: NumberedGroup) -> bool:
+    def _calls_in(self, region: str) -> BudgetedCalls:
+        return BudgetedCalls(self.aws.in_region(region), self.known.budget)
+
+    def _is_counted_here(self, numbered: NumberedGroup) -> bool:
         """Return whether a group is counted in this region."""
         group = numbered[1]
-        region = self.aws.home_region if group.one.region == HOME_REGION else group.one.region
-        return region in (None, self.aws.region)
+        if group.one.region:
+            return self.aws.is_global
+        listed = (one for one in self.known.lists.get(group.service, ()) if one.quota in group.counts)
+        return any(map(self._is_here, listed))
+
+    def _is_here(self, listed: ListedQuota) -> bool:
+        """Return whether a quota is watched in this region, or once for all."""
+        if not self.aws.is_global:
+            return not listed.is_global
+        return listed.is_global or self.aws.reads_quotas_of(listed.quota.service)
 
     def series(self) -> Iterator[Observed]:
         """Yield the series of all quotas that are known and that no declared signal watches, each once.
@@ -171,9 +198,8 @@ class _Reading:
         watched, listed = {*self.aws.declared_quotas}, {one.key: one for one in self.known.quotas}
         measured = set[Quota]()
         for (quota, arn), one in listed.items():
-            is_here = not one.is_global or self.aws.region == self.aws.home_region
             is_own = not arn or one.usage != getattr(listed.get((quota, "")), "usage", None)
-            if quota in watched or not is_here or not is_own:
+            if quota in watched or not self._is_here(one) or not is_own:
                 continue
             if observed := usage_series(one, self.known.published):
                 measured.add(quota)
@@ -194,7 +220,7 @@ class _Reading:
         """Yield the series of quotas of which nothing but AWS's report of utilization tells the usage."""
         for quota, reported in self.known.reported(self.aws.now).items():
             known = listed.get((quota, ""))
-            is_here = not (known and known.is_global) or self.aws.region == self.aws.home_region
+            is_here = self._is_here(known) if known else not self.aws.is_global
             if quota not in watched and is_here:
                 yield reported_series(quota, known.name if known else reported.name, reported)
 

@@ -59,7 +59,8 @@ class Cell:
     other_regions: of the account, where its credentials are accepted: see `RegionCheck`.
     signer: the account whose credentials these are, where it is another one: a monitoring account, which
     reads the metrics of the account and pays for that.
-    collector_states: what collectors keep from one inventory to the next, by class.
+    collector_states: what collectors keep from one inventory to the next, by class. account_states: the same
+    of all cells of the account.
     clock: the time by the responses of GetMetricData, and by error responses of all calls.
     """
 
@@ -77,6 +78,7 @@ class Cell:
     signer: str = ""
     other_regions: Sequence[str] = ()
     region_check: RegionCheck = field(init=False)
+    account_states: dict[type[Any], Any] = field(default_factory=dict, kw_only=True)
     collector_states: dict[type[Any], Any] = field(default_factory=dict, init=False)
     clock: AwsClock = field(default_factory=AwsClock, init=False)
     _reached: set[str] = field(default_factory=set, init=False)  # services that have responded

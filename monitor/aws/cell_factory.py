@@ -50,6 +50,7 @@ class AwsEnvironment:
     clients: botocore's. credentials: those that roles are assumed with. rates: calls per second that Headroom
     allows itself (see `call_rates`). account_limiters: by account id, the limiters of services whose limits
     hold for the whole account. limiters: those of the others, by account id and the region that is called.
+    account_states: by account id, what collectors keep for all of its regions.
     roles: the credentials of roles that others are assumed with, by the profile, the region of STS and the
     roles up to it. profiles: the credentials of profiles, by their names.
     """
@@ -58,6 +59,7 @@ class AwsEnvironment:
     credentials: EnvironmentCredentials = field(default_factory=EnvironmentCredentials)
     rates: Mapping[str, float] = field(default_factory=lambda: BASE_RATES)
     account_limiters: dict[str, dict[str, RateLimiter]] = field(default_factory=lambda: defaultdict(dict))
+    account_states: dict[str, dict[type[Any], Any]] = field(default_factory=lambda: defaultdict(dict))
     limiters: dict[tuple[str, str], dict[str, RateLimiter]] = field(default_factory=lambda: defaultdict(dict))
     roles: dict[tuple[Any, ...], Credentials] = field(default_factory=dict)
     profiles: dict[str, EnvironmentCredentials] = field(default_factory=dict)
@@ -162,6 +164,7 @@ class _Opening:
             environment.account_limiters[account_id],
             environment.limiters[account_id, region],
             scope,
+            account_states=environment.account_states[account_id],
             other_regions=(self.caller, self.hub, *self.named),
         )
 

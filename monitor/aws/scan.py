@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from collectors.base import Resource
+from collectors.base import Resource, ServiceScope
 from collectors.errors import ResourceNotFoundError
 from collectors.resource import TypedPath
 from monitor.aws.cell import Cell
@@ -79,9 +79,19 @@ class Scan:
         state: State = self.cell.collector_states.setdefault(kind, kind())
         return state
 
-    def in_home_region(self) -> "Scan":
-        """The same scan, with calls that go to the home region of the partition."""
-        return replace(self, cell=self.cell.in_region(partition_of(self.cell.region).home_region))
+    @property
+    def is_global(self) -> bool:
+        """Whether it runs in the cell of global services."""
+        return self.cell.scope is ServiceScope.GLOBAL
+
+    def account_state(self, kind: type[State]) -> State:
+        """The object of a class that the scans of all cells of the account share."""
+        state: State = self.cell.account_states.setdefault(kind, kind())
+        return state
+
+    def in_region(self, region: str) -> "Scan":
+        """The same scan, with calls that go to another region."""
+        return replace(self, cell=self.cell.in_region(region))
 
     def found_resource(self) -> None:
         """Record that the service has a resource here."""

@@ -72,7 +72,8 @@ def _locations(account: AnyEntry, registry: Registry) -> Iterator[Location]:
     regions = ("",) if ALL_REGIONS in account.regions else account.regions or ("",)
     for service in account.services:
         only = _only_region(service, registry)
-        for region in (only,) if only else regions:
+        places = (*regions, GLOBAL_REGION) if registry.is_read_globally(service) else regions
+        for region in (only,) if only else places:
             yield account.location._replace(region=region, service=service)
 
 

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
-from collectors.base import Unobservable
+from collectors.base import GLOBAL_REGION, ServiceScope, Unobservable
 from collectors.registry import Registry
 from collectors.service_quotas.collector import count_groups
 from collectors.service_quotas.count_file import read_counts
@@ -101,6 +101,8 @@ class Coverage:
         series = series_by_quota(self.snapshot)
         for cell in sorted(self.known):
             of_cell = CellCoverage(*cell, self.known[cell], series.get(cell, {}), self.registry, self.off)
+            if of_cell.region == GLOBAL_REGION:
+                of_cell = replace(of_cell, series=_of_account(series, of_cell.account))
             yield from of_cell.quotas()
 
     def notes(self) -> list[str]:
@@ -124,9 +126,17 @@ class CellCoverage:
         signals, failures = _signals_by_quota(self.registry), self._count_failures()
         in_use = self.known.in_use | {quota.service for quota in self.series}
         for service_code in sorted(self.known.lists.keys() & in_use):
-            for listed in sorted(self.known.lists[service_code], key=_code_and_resource):
+            here = filter(self._is_here, self.known.lists[service_code])
+            for listed in sorted(here, key=_code_and_resource):
                 declared = signals.get(listed.quota, [])
                 yield self._covered(listed, declared, failures.get(listed.quota))
+
+    def _is_here(self, listed: ListedQuota) -> bool:
+        """Return whether a quota is one of the region; what is the same in all of them is told once."""
+        if self.region != GLOBAL_REGION:
+            return not listed.is_global
+        scope = self.registry.quota_scope(listed.quota.service)
+        return listed.is_global or scope is ServiceScope.GLOBAL
 
     def _covered(
         self, listed: ListedQuota, declared: Sequence[str], failure: Exception | None
@@ -189,6 +199,15 @@ class CellCoverage:
             setting = f"signals: {{enabled: [{', '.join(declared)}]}}"
             return CoverageState.NOT_ENABLED, "Its signal is read on request only.", setting
         return CoverageState.VALUE_ONLY, "Nothing was found that uses it.", ""
+
+
+def _of_account(series: Mapping[CellKey, SeriesByQuota], account: str) -> SeriesByQuota:
+    """Return the series of all regions of an account: any of them may be limited by a global quota."""
+    found: dict[Quota, list[QuotaSeries]] = {}
+    for (owner, _), by_quota in series.items():
+        for quota, some in by_quota.items() if owner == account else ():
+            found.setdefault(quota, []).extend(some)
+    return found
 
 
 def _code_and_resource(listed: ListedQuota) -> tuple[str, str]:

@@ -26,6 +26,7 @@ class StoryAws:
     account = ACCOUNT
     partition = "aws"
     home_region = "us-east-1"
+    is_global = False
     declared_quotas: Set[Quota] = frozenset()
     quota_services_in_use: Set[str] = frozenset()
     quota_services_approved: Set[str] = frozenset()
@@ -48,7 +49,7 @@ class StoryAws:
         """Return true: a file tells of no region for global services."""
         return True
 
-    def in_home_region(self) -> "StoryAws":
+    def in_region(self, _: str) -> "StoryAws":
         """Return itself: the answers of a file are those of one region."""
         return self
 
@@ -63,6 +64,10 @@ class StoryAws:
         """Return the object of a class that the scans share; created at first use."""
         state: State = self._states.setdefault(kind, kind())
         return state
+
+    def account_state(self, kind: type[State]) -> State:
+        """Return the object of a class that the scans share: those of a file are of one region."""
+        return self.state(kind)
 
     async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
         """Return the response to a call. Raises ClientError."""

@@ -181,6 +181,7 @@ class MemberAccounts:
             watched.aws_telemetry.forget(*cell.cell.key, cell.services)
             watched.environment.limiters.pop((account_id, cell.cell.region), None)
         watched.environment.account_limiters.pop(account_id, None)
+        watched.environment.account_states.pop(account_id, None)
 
     def _cells_of(self, account_id: str) -> list[CellWatcher]:
         return [cell for (account, _), cell in self._watched.cells.items() if account == account_id]

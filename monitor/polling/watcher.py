@@ -62,9 +62,8 @@ def _is_offered(collector: Collector, cell: Cell) -> bool:
 
 
 def _of_scope(collectors: Sequence[Collector], scope: ServiceScope) -> list[Collector]:
-    """The collectors of a scope, and those that read last where there are others of the scope."""
-    others = [one for one in collectors if one.scope is scope and not one.reads_last]
-    return [one for one in collectors if one in others or (one.reads_last and (others or one.scope is scope))]
+    """The collectors of a scope, and those that read last."""
+    return [one for one in collectors if one.reads_last or one.scope is scope]
 
 
 async def _is_region_enabled(cell: Cell) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from collectors.base import Observed
+from collectors.base import Observed, ServiceScope
 from collectors.service_quotas.call_budget import CALLS_PER_HOUR, FIRST_CALLS
 from collectors.service_quotas.collector import COLLECTOR, quotas
 from collectors.service_quotas.known_quotas import DAY, HOUR, KnownQuotas
@@ -53,6 +53,7 @@ class Account:
         )
         self._in_use, self._declared = frozenset(in_use), frozenset(declared)
         self.failures: list[Any] = []
+        self.reads: frozenset[str] | None = None  # codes that are read in this cell; None: all
 
     async def scan(self, after: float = 0.0, approved: Iterable[str] = ()) -> dict[str, Observed]:
         """The series, by signal and code, after some more seconds."""
@@ -64,6 +65,7 @@ class Account:
             declared_quotas=self._declared,
             quota_services_in_use=self._in_use,
             quota_services_approved=frozenset(approved),
+            reads_quotas_of=lambda code: self.reads is None or code in self.reads,
         )
         found = {f"{one.signal} {one.resource.path[1]}": one async for one in quotas(scan)}
         self.failures = scan.failures
@@ -253,14 +255,47 @@ async def test_the_calls_of_a_scan_are_bounded_and_those_of_an_hour_too() -> Non
     assert len(account.known.lists) == 900
 
 
-async def test_what_is_the_same_in_all_regions_is_shown_in_the_home_region_alone() -> None:
-    listed = [quota("L-00000001", 10, UsageMetric=usage("A"), GlobalQuota=True)]
-    for region, expected in (("eu-west-1", []), ("us-east-1", ["calls L-00000001"])):
-        account = Account(
-            ["iam"], list_metrics=published(usage("A")), list_service_quotas=lists_of(iam=listed)
-        )
-        account.aws.cell.region = region
-        assert [*await account.scan()] == expected
+async def test_what_is_the_same_in_all_regions_is_read_once_whatever_regions_are_configured() -> None:
+    both = [
+        quota("L-00000001", 10, UsageMetric=usage("A"), GlobalQuota=True),
+        quota("L-00000002", 10, UsageMetric=usage("A")),
+    ]
+    answers = {"list_metrics": published(usage("A")), "list_service_quotas": lists_of(s3=both)}
+    regional, everywhere = Account(["s3"], **answers), Account(**answers)
+    everywhere.aws.cell.scope, everywhere.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
+    everywhere.aws.cell.account_states = regional.aws.cell.account_states
+    everywhere.reads = frozenset({"iam"})
+    assert [*await everywhere.scan()] == []
+    assert [*await regional.scan()] == ["calls L-00000002"]
+    assert [*await everywhere.scan()] == ["calls L-00000001"]
+    assert everywhere.known.in_use == {"s3"}
+    regional.aws.cell.account_states.clear()
+    assert [*await everywhere.scan()] == ["calls L-00000001"]
+
+
+async def test_the_quotas_of_services_that_are_global_are_all_read_once() -> None:
+    account = Account(
+        ["iam"],
+        list_metrics=published(usage("A")),
+        list_service_quotas=lists_of(iam=[quota("L-00000001", 10, UsageMetric=usage("A"))]),
+    )
+    account.aws.cell.scope = ServiceScope.GLOBAL
+    assert [*await account.scan()] == ["calls L-00000001"]
+
+
+async def test_a_count_of_one_region_is_made_once_where_the_service_is_in_use_anywhere() -> None:
+    clusters = "L-195CF965"  # of route53-recovery-control-config, counted in the home region
+    answers = {
+        "list_service_quotas": lists_of(route53_recovery_control_config=[quota(clusters, 2)]),
+        "list_clusters": {"Clusters": [{}]},
+    }
+    regional, everywhere = Account(["route53-recovery-control-config"], **answers), Account(**answers)
+    everywhere.aws.cell.scope, everywhere.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
+    everywhere.aws.cell.account_states = regional.aws.cell.account_states
+    everywhere.reads = frozenset()
+    assert [*await regional.scan()] == []
+    assert [*await everywhere.scan()] == [f"unverified_count {clusters}"]
+    assert "route53-recovery-control-config:ListClusters" not in regional.aws.calls
 
 
 async def test_a_resource_with_a_quota_of_its_own_has_a_series_of_its_own() -> None:

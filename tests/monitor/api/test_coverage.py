@@ -244,3 +244,15 @@ async def test_a_report_that_is_not_permitted_is_a_line_for_each_account(
         "servicequotas:StartQuotaUtilizationReport and servicequotas:GetQuotaUtilizationReport "
         f"({REGION}, us-east-1)",
     ]
+
+
+async def test_a_quota_that_is_the_same_in_all_regions_is_told_once_with_the_series_of_any(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    one = listed(CONCURRENCY, is_global=True)
+    know(server, one)
+    server.known_quotas[ACCOUNT, "global"] = KnownQuotas(lists={"lambda": (one,)})
+    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
+    await server.publish()
+    told = (await answer(client, COVERAGE))["items"]
+    assert [(each["region"], each["state"]) for each in told] == [("global", "watched")]

@@ -98,6 +98,20 @@ async def test_the_quotas_of_a_cell_are_read_in_bulk_with_the_requests_for_them(
     assert [request.desired for request in requests if request] == [20_000.0]
 
 
+async def test_quotas_that_are_the_same_in_all_regions_are_read_also_without_a_global_service(
+    aws_url: str,
+) -> None:
+    watch = watching(aws_url, regions=["eu-west-1"], services=["sqs", "quotas"])
+    await once(watch)
+    services = {region: cell.services for (_, region), cell in watch.cells.items()}
+    assert services == {"eu-west-1": {"sqs", "quotas"}, "global": {"quotas"}}
+    without = watching(
+        aws_url, regions=["eu-west-1"], services=["sqs", "quotas"], exclude=[{"region": "global"}]
+    )
+    await once(without)
+    assert regions(without) == {"eu-west-1"}
+
+
 async def test_a_region_that_denies_everything_affects_only_itself(aws_url: str) -> None:
     watch = watching(aws_url, regions=[DENIED, "eu-west-1"])
     await once(watch)
