@@ -167,6 +167,18 @@ def request_increase(region: DemoRegion, params: Params, _: float) -> Mapping[st
     return {"RequestedQuota": {**described, "Status": "PENDING"}}
 
 
+def start_report(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer StartQuotaUtilizationReport; a report is ready at once."""
+    return {"ReportId": f"demo-{region.name}", "Status": "PENDING"}
+
+
+def report(region: DemoRegion, params: Params, now: float) -> Mapping[str, Any]:
+    """Answer GetQuotaUtilizationReport; AWS's names few quotas, and this one none."""
+    generated_at = datetime.fromtimestamp(now, UTC)
+    found = {"TotalCount": 0, "Quotas": [], "GeneratedAt": generated_at}
+    return {"ReportId": params["ReportId"], "Status": "COMPLETED", **found}
+
+
 SERVICE = DemoService(
     name="service-quotas",
     operations={
@@ -177,5 +189,7 @@ SERVICE = DemoService(
         "ListAWSDefaultServiceQuotas": list_defaults,
         "ListRequestedServiceQuotaChangeHistory": list_requests,
         "RequestServiceQuotaIncrease": request_increase,
+        "StartQuotaUtilizationReport": start_report,
+        "GetQuotaUtilizationReport": report,
     },
 )

@@ -18,7 +18,7 @@ ALLOWED = {
     for statement in policy(REGISTRY.collectors, True, True)["Statement"]
     for action in statement["Action"]
 }
-NOT_IN_POLICY = ("DescribePolicies",)  # no collector calls it
+NOT_IN_POLICY = ("DescribePolicies", "RequestServiceQuotaIncrease")  # no collector calls them
 DENIALS = {
     "ec2": "UnauthorizedOperation",
     "autoscaling": "AccessDenied",
@@ -60,6 +60,14 @@ OPERATIONS = (
     Asked("service-quotas", "ListAWSDefaultServiceQuotas", {"ServiceCode": "apigateway"}, "L-CDF5615A"),
     Asked("service-quotas", "ListServices", shows="elasticloadbalancing"),
     Asked("service-quotas", "ListRequestedServiceQuotaChangeHistory", {"Status": "CASE_OPENED"}, "[]"),
+    Asked(
+        "service-quotas",
+        "RequestServiceQuotaIncrease",
+        {"ServiceCode": "lambda", "QuotaCode": "L-B99A9384", "DesiredValue": 2000.0},
+        "2000.0",
+    ),
+    Asked("service-quotas", "StartQuotaUtilizationReport", shows="demo-"),
+    Asked("service-quotas", "GetQuotaUtilizationReport", {"ReportId": "demo-eu-west-1"}, "COMPLETED"),
     Asked("apigateway", "GetAccount", shows="'rateLimit': 10000.0"),
     Asked("apigateway", "GetRestApis", shows="storefront"),
     Asked("apigateway", "GetStages", {"restApiId": "<storefront>"}, "'throttlingRateLimit': 1500.0"),
