@@ -107,11 +107,13 @@ def test_what_inhibits_each_signal(service: Service) -> None:
         ("service: !!str sqs", "sqs.yaml:1: service: tags are not supported"),
         (
             "",
-            "sqs.yaml:1: file: expected a mapping of service, title, family, console, signals, found nothing",
+            "sqs.yaml:1: file: expected a mapping of service, title, family, console, "
+            "quota_services, signals, found nothing",
         ),
         (
             "- sqs",
-            "sqs.yaml:1: file: expected a mapping of service, title, family, console, signals, found a list",
+            "sqs.yaml:1: file: expected a mapping of service, title, family, console, "
+            "quota_services, signals, found a list",
         ),
         (
             "service: sqs\nsignals:\n  all: yes",
