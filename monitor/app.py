@@ -38,8 +38,10 @@ from monitor.fleet.key import CellKey, Key
 from monitor.fleet.limits import LimitVerifier
 from monitor.http.connection import MAX_HEAD_SIZE, HttpConnection
 from monitor.http.connection_limiter import ConnectionLimiter, raise_file_limit
-from monitor.lib.schedule import Schedule, repeat, run_guarded
+from monitor.lib.loop_lag import measure_loop_lag
+from monitor.lib.schedule import LoopClock, Schedule, repeat, run_guarded
 from monitor.lib.telemetry import ProcessTelemetry
+from monitor.planning.telemetry import PlanTelemetry
 from monitor.polling.watcher import Watcher
 from monitor.push.service import PushService
 from monitor.schema.problems import ConfigError
@@ -147,6 +149,7 @@ class App:
             IngestOptions(clock=self._clock.now),
         )
         self._exposition = Exposition(self.fleet)
+        self._plan_telemetry = PlanTelemetry(metrics)
         self._limit_verifier = LimitVerifier(self._request_inventory)
         self._access = AccessService(
             config.access_settings(), self.telemetry, exempt_paths=(firehose.FIREHOSE_PATH,)
@@ -250,6 +253,7 @@ class App:
             self._reload_on_request(reload_requested or asyncio.Event()),
             self.alerting.run(),
             self._push.run(),
+            measure_loop_lag(self.telemetry.loop_lag, LoopClock(time.monotonic, asyncio.sleep)),
             *self._access.loops(),
         )
         async with asyncio.TaskGroup() as group:
@@ -313,6 +317,7 @@ class App:
         await self.ingest.write_early()
         now = int(self._clock.now() // 60)
         judge(self.fleet, now)
+        self._plan_telemetry.show(self.fleet, self.config.interval)
         self._limit_verifier.request_scans(self.fleet, now)
         self._clock.check()
         status = self.status()

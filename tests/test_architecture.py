@@ -43,7 +43,7 @@ MAY_IMPORT = {
         "render report rules schema stream top",
         "demo": "app aws collectors config fleet http lib report rules server stream",
         "app": "access alerting api aws collectors config cost coverage exposition fleet http lib "
-        "polling push schema server stream web",
+        "planning polling push schema server stream web",
         "server": "api http lib stream web",
         "top": "alerting api collectors fleet lib notifiers render rules",
         "report": "aws collectors config cost fleet lib polling render rules schema",
@@ -59,7 +59,7 @@ MAY_IMPORT = {
         "push": "exposition fleet lib outbound rules schema",
         "access": "http lib schema",
         "notifiers": "aws collectors fleet lib outbound rules schema",
-        "planning": "cost fleet schema",
+        "planning": "cost fleet lib schema",
         "stream": "aws collectors cost fleet lib rules schema",
         "outbound": "aws lib",
         "exposition": "fleet http lib rules",

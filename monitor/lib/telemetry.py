@@ -19,6 +19,7 @@ from monitor.lib.label_names import exported_names
 
 VERSION = version("aws-headroom")
 DURATION_BUCKETS = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)  # seconds
+LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)  # seconds
 
 
 class SnapshotGauge(Collector):
@@ -67,5 +68,11 @@ class ProcessTelemetry:
             "Duration of an iteration of a loop.",
             ["loop"],
             buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self.loop_lag = Histogram(
+            "headroom_event_loop_lag_seconds",
+            "How much later than due the event loop resumed a task, four times a second.",
+            buckets=LAG_BUCKETS,
             registry=self.registry,
         )

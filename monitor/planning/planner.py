@@ -1,8 +1,10 @@
 """Sets how many minutes may pass until each metric of a fleet is read again."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from math import ceil
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from monitor.fleet.history import usage_histories
 from monitor.fleet.judged import sample_minutes
 from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
-from monitor.planning.budget import Budget, stretched
+from monitor.planning.budget import Budget, minimum_dollars, stretched
 from monitor.planning.cadence import (
     DELAY_SHARE,
     IDLE_AFTER,
@@ -27,6 +29,8 @@ from monitor.planning.rises import highest_rises, remembered
 
 BATCH_SIZE = 256  # series whose rises are found before other tasks may run: about 5 ms
 RISES_INTERVAL = 60  # minutes within which the rises of a series that is read every minute are found again
+log = logging.getLogger(__name__)
+
 NO_SLOTS: Ints = np.empty(0, np.int32)
 
 
@@ -50,6 +54,7 @@ class Planner:
     ) -> None:
         self._fleet, self._intervals, self._alerting = fleet, intervals, alerting
         self.budget = budget
+        self._warned = dict[str, int]()  # the least dollars a month that were logged, by account
         self._lock, self._updated_at = asyncio.Lock(), NEVER
         self._rows, self._layout = defaultdict[str, list[Ints]](list), -1  # those that are polled, by account
         self._payers: Mapping[CellKey, CellKey] = {}
@@ -172,7 +177,20 @@ class Planner:
             indices = indices[~self._fleet.rings.is_streamed(indices, now)]
             allowance = budget.allowance(account)
             allowance.polled = indices.size
+            self._warn_of_minimum(budget, account, indices.size)
             rows[indices] = stretched(rows[indices], allowance.metrics_per_minute)
+
+    def _warn_of_minimum(self, budget: Budget, account: str, metrics: int) -> None:
+        """Log once by how much a budget is too small, and again when that changes."""
+        least = ceil(minimum_dollars(metrics))
+        if budget.dollars_per_month >= least:
+            self._warned.pop(account, None)
+        elif self._warned.get(account) != least:
+            self._warned[account] = least
+            log.warning(
+                "the budget of $%g a month%s is too small: %d metrics, each requested once an hour, cost $%d",
+                *(budget.dollars_per_month, f" of account {account}" if account else "", metrics, least),
+            )
 
     def _polled(self) -> Mapping[str, list[Ints]]:
         """Return the rows of the metrics that are polled unless a stream delivers them, by who pays."""

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from monitor.cost.prices import DOLLARS_PER_METRIC
 from monitor.fleet.columns import Floats, Ints
+from monitor.fleet.fleet import Fleet
 from monitor.planning.budget import MINUTES_PER_MONTH, Budget
 from monitor.planning.cadence import MAX_IDLE_INTERVAL, MAX_INTERVAL, Intervals
+from monitor.planning.telemetry import planned_delays
 from tests.monitor.fleet.fleets import ACCOUNT
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Simulation
 
@@ -148,6 +150,23 @@ def test_no_crossing_is_found_later_than_the_planned_delay(seed: int, volatility
     asyncio.run(check())
 
 
-def test_the_slowest_cadence_is_an_hour_when_the_budget_is_too_small() -> None:
+def test_the_planned_delays_are_told_by_account() -> None:
+    fleet = run(Simulation(constant(*[0.1] * 98, 0.9, 0.9)), 30)
+    assert planned_delays(fleet.fleet, 60) == {ACCOUNT: {0.5: 900, 0.99: 900, 1: 900}}
+    busy = run(Simulation(constant(*[0.9] * 3, 0.1)), 30)
+    pulse = 300.0  # of the namespace
+    assert planned_delays(busy.fleet, 60)[ACCOUNT][0.5] == 60
+    assert planned_delays(busy.fleet, 60)[ACCOUNT][1.0] in (pulse, 900)
+    tight = run(Simulation(constant(*[0.1] * 30), budget=lambda one: budget_of(0.5, one)), 30)
+    assert planned_delays(tight.fleet, 60)[ACCOUNT][1.0] > 900
+    assert planned_delays(Fleet(), 60) == {}
+
+
+def test_the_slowest_cadence_is_an_hour_when_the_budget_is_too_small(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     fleet = run(Simulation(constant(*[0.1] * 20), budget=lambda one: budget_of(0.001, one)), 10)
     assert fleet.fleet.rings.cadence[fleet.usage_rows].tolist() == [MAX_INTERVAL] * 20
+    assert [one.getMessage() for one in caplog.records] == [
+        "the budget of $0.001 a month is too small: 40 metrics, each requested once an hour, cost $1"
+    ]

@@ -1,0 +1,18 @@
+"""Measures how long the event loop is blocked."""
+
+from prometheus_client import Histogram
+
+from monitor.lib.schedule import LoopClock
+
+INTERVAL = 0.25  # seconds between two measurements
+
+
+async def measure_loop_lag(histogram: Histogram, clock: LoopClock) -> None:
+    """Observe how many seconds later than due the event loop resumes a task, until cancelled.
+
+    clock: monotonic, as a step of the system's clock is no lag.
+    """
+    while True:
+        due = clock.now() + INTERVAL
+        await clock.sleep(INTERVAL)
+        histogram.observe(max(clock.now() - due, 0.0))

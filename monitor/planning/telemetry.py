@@ -1,0 +1,60 @@
+"""How late a sample may be read, as planned."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from prometheus_client import CollectorRegistry
+
+from monitor.fleet.columns import Ints
+from monitor.fleet.fleet import Fleet
+from monitor.lib.telemetry import SnapshotGauge
+
+QUANTILES = (0.5, 0.99, 1.0)
+NOT_POLLED = -1
+
+
+class PlanTelemetry:
+    """The planned delays of each account."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._delay = SnapshotGauge(
+            "headroom_planned_delay_seconds",
+            "Longest time until a sample that CloudWatch has is read, as planned, by percentile of series.",
+            ("account", "percentile"),  # Prometheus reserves `quantile` for summaries
+        )
+        registry.register(self._delay)
+
+    def show(self, fleet: Fleet, shortest: float) -> None:
+        """Export the planned delays of a fleet. shortest: see `planned_delays`."""
+        delays = planned_delays(fleet, shortest)
+        self._delay.replace(
+            {
+                (account, f"{100 * q:g}"): seconds
+                for account, some in delays.items()
+                for q, seconds in some.items()
+            }
+        )
+
+
+def planned_delays(fleet: Fleet, shortest: float) -> Mapping[str, Mapping[float, float]]:
+    """Return the quantiles of the planned seconds between two reads of a series, by account.
+
+    shortest: seconds between two polls. A series with several metrics is known once all of them are read.
+    """
+    minutes = np.full(fleet.size, NOT_POLLED, np.int32)
+    for block in fleet.usages:
+        minutes[block.series] = fleet.rings.cadence[block.rows].max(axis=0)
+    accounts = sorted({group[0] for group in fleet.groups})
+    of_group = np.array([accounts.index(group[0]) for group in fleet.groups], np.int32)
+    polled = np.flatnonzero(minutes != NOT_POLLED)
+    of_series = of_group[fleet.group[polled]]
+    return {
+        account: _quantiles(minutes[polled[of_series == n]], shortest) for n, account in enumerate(accounts)
+    }
+
+
+def _quantiles(minutes: Ints, shortest: float) -> Mapping[float, float]:
+    if not minutes.size:
+        return {}
+    counts = np.cumsum(np.bincount(minutes))  # few different values: sorting a million would take longer
+    return {q: max(60.0 * int(np.searchsorted(counts, q * minutes.size)), shortest) for q in QUANTILES}
