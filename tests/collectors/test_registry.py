@@ -99,6 +99,13 @@ def test_a_service_is_looked_up_by_its_name() -> None:
         registry.quotas(["three"])
 
 
+def test_it_is_not_told_where_an_unknown_service_is_read() -> None:
+    registry = own_registry("one")
+    assert registry.scope_of("one") is registry.collectors[0].scope
+    with pytest.raises(KeyError):
+        registry.scope_of("two")
+
+
 def test_two_registries_do_not_see_each_other() -> None:
     for name, other in (("one", "two"), ("two", "one")):
         registry = own_registry(name)

@@ -7,8 +7,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.alert_states import INITIAL_CAPACITY, REVISION_MINUTES, AlertStates, inactive_alerts, step_many
-from rules.alerts import Alert, AlertState, Ints, Rule, step
+from rules.alert_states import (
+    INITIAL_CAPACITY,
+    REVISION_MINUTES,
+    AlertStates,
+    JudgedSamples,
+    inactive_alerts,
+    step_many,
+)
+from rules.alerts import Alert, AlertState, Ints, Rule, Samples, step
 from tests.rules.alert_stories import (
     SAMPLES,
     STALE_AFTER,
@@ -194,3 +201,12 @@ def test_an_end_can_be_undone_after_a_restart_even_if_the_beginning_is_out_of_si
     watch.judge({0})
     assert alert_of(watch.lives.current, Rule.ABOVE, 0).since == START
     assert watch.told[0, Rule.ABOVE][-1] == (START + WINDOW + 5, AlertState.INACTIVE, AlertState.FIRING)
+
+
+def test_only_a_sample_of_known_throttled_demand_tells_of_throttling() -> None:
+    unknown = np.nan
+    of_usage = np.array([0.5, 0.5, 0.5, unknown, unknown], np.float32)
+    throttled = np.array([0, 2, unknown, 2, unknown], np.float32)
+    judged = JudgedSamples.of(Samples.measured(of_usage, throttled), make_criteria(5))
+    assert judged.known.tolist() == [True, True, True, True, False]
+    assert judged.tells_throttling.tolist() == [True, True, False, True, False]
