@@ -1,6 +1,6 @@
 """The types that collectors use: Metric, Usage, Resource, Observed, Collector, and the API client Aws."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -116,7 +116,7 @@ class Usage:
     """A formula, in the signal's unit: `op` applied to each term times its weight, plus `offset`.
 
     A term is a metric or another usage; those of METRIC_OPS are metrics. `monitor.fleet.formula` says what a
-    missing point means.
+    missing point means. metrics: those of all `nodes`, in their order.
 
     Raises ValueError for terms that the operation cannot have.
     """
@@ -124,8 +124,11 @@ class Usage:
     op: Op
     terms: tuple[tuple["Term", float], ...]
     offset: float = 0.0
+    metrics: tuple[Metric, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        metrics = [term for node in self.nodes for term, _ in node.terms if isinstance(term, Metric)]
+        object.__setattr__(self, "metrics", tuple(metrics))
         if self.op in METRIC_OPS and any(isinstance(term, Usage) for term, _ in self.terms):
             raise ValueError(f"the terms of {self.op} are metrics")
         if self.op is Op.RATIO and len(self.terms) != RATIO_TERMS:
@@ -140,17 +143,9 @@ class Usage:
         return Usage(self.op, terms + self.terms[scaled_terms:], self.offset * factor)
 
     @property
-    def nodes(self) -> Iterator["Usage"]:
+    def nodes(self) -> Sequence["Usage"]:
         """This usage, and those that are terms of it at any depth, each before its own terms."""
-        yield self
-        for term, _ in self.terms:
-            if isinstance(term, Usage):
-                yield from term.nodes
-
-    @property
-    def metrics(self) -> Iterator[Metric]:
-        """The metrics of all `nodes`, in their order."""
-        return (term for node in self.nodes for term, _ in node.terms if isinstance(term, Metric))
+        return [self, *[node for term, _ in self.terms if isinstance(term, Usage) for node in term.nodes]]
 
 
 Term = Metric | Usage
@@ -158,27 +153,31 @@ Term = Metric | Usage
 
 def total(*terms: Term) -> Usage:
     """The sum of terms that are in the signal's unit; those without a point are left out."""
-    return Usage(Op.SUM, tuple((term, 1.0) for term in terms))
+    return _weighted(Op.SUM, terms, 1.0)
 
 
 def zero_of(*terms: Term) -> Usage:
     """0 in each minute in which a term has a point: the lower bound where only an upper one is known."""
-    return Usage(Op.SUM, tuple((term, 0.0) for term in terms))
+    return _weighted(Op.SUM, terms, 0.0)
 
 
 def per_second(*terms: Term) -> Usage:
     """The sum of sums per minute, as a mean rate per second, which hides bursts within a minute."""
-    return total(*terms).scaled(PER_MINUTE)
+    return _weighted(Op.SUM, terms, PER_MINUTE)
 
 
 def highest(*terms: Term) -> Usage:
     """The highest of terms that are in the signal's unit; those without a point are left out."""
-    return Usage(Op.MAX, tuple((term, 1.0) for term in terms))
+    return _weighted(Op.MAX, terms, 1.0)
 
 
 def lowest(*terms: Term) -> Usage:
     """The lowest of terms that are in the signal's unit; those without a point are left out."""
-    return Usage(Op.MIN, tuple((term, 1.0) for term in terms))
+    return _weighted(Op.MIN, terms, 1.0)
+
+
+def _weighted(op: Op, terms: Iterable[Term], weight: float) -> Usage:
+    return Usage(op, tuple([(term, weight) for term in terms]))
 
 
 def ratio(part: Term, whole: Term) -> Usage:
@@ -202,7 +201,7 @@ def reader_lag(*readers: Metric, written: Metric) -> Usage:
     readers: the lag metrics of the readers. A stopped reader publishes no point while its unread data gets
     older. So the lag grows by a minute per minute while no reader publishes a point and data is unread.
     """
-    return Usage(Op.READER_LAG, tuple((metric, 1.0) for metric in (*readers, written)))
+    return _weighted(Op.READER_LAG, (*readers, written), 1.0)
 
 
 def unread_duration(*readers: Metric, written: Metric) -> Usage:
@@ -211,7 +210,7 @@ def unread_duration(*readers: Metric, written: Metric) -> Usage:
     A point of a reader's metric means that the minute was read; for a metric that is zero when absent, a
     point above 0.
     """
-    return Usage(Op.UNREAD_DURATION, tuple((metric, 1.0) for metric in (*readers, written)))
+    return _weighted(Op.UNREAD_DURATION, (*readers, written), 1.0)
 
 
 def difference(term: Term, *others: Term) -> Usage:
@@ -301,11 +300,15 @@ class Observed:
         return self.upper_bound is not None or self.bound_reason is not None or not self.judged
 
     @property
+    def metrics(self) -> Sequence[Metric]:
+        """The metrics of its formulas, those of its usage first."""
+        formulas = self.usage, self.upper_bound, self.throttled, self.served, self.published_limit
+        return [metric for usage in formulas if isinstance(usage, Usage) for metric in usage.metrics]
+
+    @property
     def longest_period(self) -> int:
         """The longest period of its metrics, in seconds."""
-        formulas = self.usage, self.upper_bound, self.throttled, self.served, self.published_limit
-        usages = (formula for formula in formulas if isinstance(formula, Usage))
-        return max((metric.period for usage in usages for metric in usage.metrics), default=PERIODS[0])
+        return max([metric.period for metric in self.metrics], default=PERIODS[0])
 
 
 class Aws(Protocol):

@@ -54,6 +54,8 @@ def without_invalid_metrics(observed: Observed) -> Observed:
     published limit is, the limit of the API is used; if one of its served demand is, `share` of the tolerance
     does not apply.
     """
+    if not any(map(metric_problem, observed.metrics)):
+        return observed
     if problem := first_problem(observed.usage, observed.throttled, observed.upper_bound):
         bare = replace(
             observed, served=None, upper_bound=None, published_limit=None, bound_reason=None, usage=problem

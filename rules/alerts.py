@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cache
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from rules.word_enum import WordEnum
 Ints = npt.NDArray[np.int32]
 Int8s = npt.NDArray[np.int8]
 Index = npt.NDArray[np.integer[Any]] | slice
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 NEVER = -(2**30)  # before every minute; far enough from the smallest int32 to subtract from it
 
@@ -73,13 +74,20 @@ KEEP_FIRING_FOR: Mapping[Rule, int] = {
 IDLE_PENDING_FOR = 24 * 60  # minutes: a day, so that its busiest hours are included
 
 
+def entries_at(column: npt.NDArray[Scalar], index: Index) -> npt.NDArray[Scalar]:
+    """Return the entries of a column's last axis at `index`; a slice returns a view."""
+    if isinstance(index, slice):
+        return column[..., index]
+    return column.take(index, axis=-1)  # several times as fast as an index
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnGroup:
     """Arrays with the same last axis, such as one entry for each series."""
 
     def take(self, index: Index) -> Self:
         """Return the entries of `index`, in its order; a slice returns views."""
-        return type(self)(*[getattr(self, name)[..., index] for name in self._names()])
+        return type(self)(*[entries_at(getattr(self, name), index) for name in self._names()])
 
     def put(self, index: Index, other: Self) -> None:
         """Overwrite the entries of `index`."""

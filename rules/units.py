@@ -73,9 +73,9 @@ class Unit:
 
     def format_fraction(self, usage: float, limit: float) -> str:
         """Return usage and limit: `3.5k of 4k requests/s`, `30 min of 24 h`, `3.6 MiB/s of 4 MiB/s`."""
-        (number, symbol), (_, limit_symbol) = self.split(usage), self.split(limit)
+        (number, symbol), (limit_number, limit_symbol) = self.split(usage), self.split(limit)
         shown_once = symbol == limit_symbol and self.kind is not UnitKind.BYTES
-        return f"{number if shown_once else f'{number} {symbol}'} of {self.format(limit)}"
+        return f"{number if shown_once else f'{number} {symbol}'} of {limit_number} {limit_symbol}"
 
 
 def _scaled(amount: float, sizes: tuple[tuple[float, str], ...], scale: float) -> tuple[str, str]:

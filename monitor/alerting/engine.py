@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from math import ceil
 
+import numpy as np
+
 from monitor.alerting.delivery import Delivery
 from monitor.alerting.engine_state import EVALUATED_UNTIL, EngineState
 from monitor.alerting.evaluate import Evaluator
@@ -205,15 +207,19 @@ class AlertEngine:
                 for _, planned_notice in batch
                 if planned_notice.notice.kind is NoticeKind.REPEATED
             ]
-            trends = self.notice_builder.trends_of(repeated)
-            async for group, (notice, reason) in cooperative_iter(batch):
-                repeat = notice.kind is NoticeKind.REPEATED
+            series = self.notice_builder.series_of(repeated)
+            slots = np.array([one.slot for one in series.values()], np.int32)
+            trends = self.notice_builder.trends(slots)
+            async for group, (last, reason) in cooperative_iter(batch):
+                notice = last
+                if last.kind is NoticeKind.REPEATED:
+                    notice = self.notice_builder.repeat(last, series.get(last.alert), now, trends)
                 pending.append(
                     PendingNotice(
                         receiver=group.receiver,
                         group=dict(group.labels),
                         due=now,
-                        notice=self.notice_builder.repeat(notice, now, trends) if repeat else notice,
+                        notice=notice,
                         reason=reason,
                     )
                 )

@@ -174,13 +174,14 @@ class Lifecycle:
         return partial(self._samples, complete)
 
     def _samples(self, complete: Ints, slots: Ints, minutes: Ints) -> Samples:
-        judged = self._fleet.judged_at(slots, minutes)
+        indices = slots.astype(np.intp)
+        judged = self._fleet.judged_at(indices, minutes)
         utilization, upper_bound = judged.utilization_lower_bound, judged.utilization_upper_bound
-        provisional = is_provisional(minutes, complete[slots])
-        alone = judged.throttled_alone & self._fleet.throttled.has(slots)
+        provisional = is_provisional(minutes, complete[indices])
+        alone = judged.throttled_alone & self._fleet.throttled.has(indices)
         is_sample = ~np.isnan(utilization) | (judged.throttled > 0) | (alone & ~np.isnan(judged.throttled))
         upper_bound[provisional & is_sample] = np.inf
-        unknown = is_unknown(self._fleet, slots, judged.throttled)
+        unknown = is_unknown(self._fleet, indices, judged.throttled)
         throttled = np.where(np.isnan(judged.excess) & ~unknown, np.float32(0), judged.excess)
         busy = unknown | (judged.throttled > 0)
         busiest_other = self._busiest(slots, minutes, upper_bound, busy)
@@ -192,7 +193,7 @@ class Lifecycle:
         busy: which of them are, or may be, throttled.
         """
         fleet, highest = self._fleet, np.where(busy, UNKNOWN_UTILIZATION, NAN)
-        may_be_idle = fleet.paid[slots] & (upper_bound < fleet.low[slots] * (1 + MARGIN)) & np.isnan(highest)
-        indices = np.flatnonzero(may_be_idle)
+        low = fleet.low.take(slots) * (1 + MARGIN)
+        indices = np.flatnonzero(fleet.paid.take(slots) & (upper_bound < low) & np.isnan(highest))
         highest[indices] = busiest(fleet, slots[indices], minutes[indices])
         return highest

@@ -16,7 +16,7 @@ from monitor.alerting.trend import Trend, find_trends
 from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import usage_histories
-from monitor.fleet.key import LABELS, Key
+from monitor.fleet.key import Key
 from monitor.fleet.rows import Row, row_of
 from monitor.lib.text import replace_surrogates
 from monitor.notifiers.notice import Notice, NoticeKind, Severity, resource_of
@@ -65,10 +65,10 @@ class NoticeBuilder:
         """Return the trends of the usage of series, by slot; much faster for many at once."""
         return dict(zip(slots.tolist(), find_trends(*usage_histories(self._fleet, slots)), strict=True))
 
-    def trends_of(self, notices: Iterable[Notice]) -> Trends:
-        """Return the trends of the series that notices are of, by slot."""
-        series_of_notices = (self._series_of(notice) for notice in notices)
-        return self.trends(np.array([series.slot for series in series_of_notices if series], np.int32))
+    def series_of(self, notices: Iterable[Notice]) -> dict[str, Series]:
+        """Return the series that alerts are of, by the alert; those that left the fleet are left out."""
+        keys = ((notice.alert, key_of(notice)) for notice in notices if not is_blind(notice))
+        return {alert: series for alert, key in keys if (series := self._fleet.series.get(key))}
 
     def transition(
         self,
@@ -94,10 +94,9 @@ class NoticeBuilder:
         fields = {"number": self.next_number(), "severity": severity, "zone": zone, "since": began}
         return self._series_notice(series, self._details(series, kind, at, **fields), trend)
 
-    def repeat(self, before: Notice, at: float, trends: Trends) -> Notice:
-        """Return the notice of an unchanged alert with its present usage."""
-        series = self._series_of(before)
-        if series is None:
+    def repeat(self, before: Notice, series: Series | None, at: float, trends: Trends) -> Notice:
+        """Return the notice of an unchanged alert with the present usage of its series, if it has one."""
+        if series is None or self._fleet.by_slot[series.slot] is None:
             return replace(before, number=self.next_number(), at=at)
         fields = {"severity": before.severity, "zone": ZONES[before.zone], "since": before.since}
         details = self._details(series, NoticeKind.REPEATED, at, number=self.next_number(), **fields)
@@ -130,9 +129,6 @@ class NoticeBuilder:
             at=at,
             resolution_reason=reason,
         )
-
-    def _series_of(self, notice: Notice) -> Series | None:
-        return None if is_blind(notice) else self._fleet.series.get(key_of(notice))
 
     def _resolved(self, series: Series, before: Notice, at: float) -> Notice:
         if self._lifecycle.rules(series.slot, AlertState.FIRING):
@@ -174,8 +170,9 @@ class NoticeBuilder:
 
 def key_of(notice: Notice) -> Key:
     """Return the key of the series that an alert is of."""
-    account, region, service, signal = (notice.labels[name] for name in LABELS[:-1])
-    return Key(account, region, service, signal, resource_of(notice))
+    labels = notice.labels
+    of_signal = labels["account"], labels["region"], labels["service"], labels["signal"]
+    return Key(*of_signal, resource_of(notice))
 
 
 def _kind(before: Notice | None, severity: Severity, zone: Zone) -> NoticeKind | None:

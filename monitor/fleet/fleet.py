@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
+from math import isnan
 
 import numpy as np
 
-from collectors.base import Observed, Op, Unobservable, Usage
+from collectors.base import Metric, Observed, Op, Unobservable, Usage
 from collectors.dimensions import metrics_of, without_invalid_metrics
 from monitor.fleet.columns import Ints
 from monitor.fleet.formula import Formula, Shape
@@ -121,13 +122,13 @@ class Fleet(SeriesColumns):
         )
         self._update_limit(series, observed, minute, is_new=before is None)
         self._update_columns(series, observed, minute)
+        published = observed.published_limit if settings.source is LimitSource.METRIC else None
         self._replace(self.usages, series.slot, self._usage(series, observed.usage, minute))
         self._replace(self.throttled, series.slot, self._formula(series, observed.throttled))
-        self._replace_causes(series, observed.throttled_by_cause)
         self._replace(self.served, series.slot, self._formula(series, observed.served))
         self._replace(self.upper_bounds, series.slot, self._formula(series, observed.upper_bound))
-        published = observed.published_limit if settings.source is LimitSource.METRIC else None
         self._replace(self.published_limits, series.slot, self._formula(series, published))
+        self._replace_causes(series, observed.throttled_by_cause)
         if before != series or before.key.subject.zone != key.subject.zone:
             self.version += 1
         if before and before.names != series.names:
@@ -215,11 +216,10 @@ class Fleet(SeriesColumns):
     def _update_limit(self, series: Series, observed: Observed, minute: int, is_new: bool) -> None:
         """Store the limit that an inventory read. A doubted limit that is read unchanged is exceeded."""
         slot, settings = series.slot, series.settings
-        before = self.read_limit[slot]
-        limit = np.float32(settings.limit.value if settings.limit else np.nan)
+        before, limit = self.read_limit[slot], np.float32(settings.limit.value if settings.limit else np.nan)
         if not is_new and (before != limit or slot in self.past_limits):
             self.past_limits.record(slot, before, limit, self._limit_start(slot, minute))
-        if before != limit and not np.isnan([before, limit]).all():
+        if before != limit and not (isnan(before) and isnan(limit)):
             self.read_limit[slot] = self.limit[slot] = limit
             self.limited_since[slot], self.exceeded[slot] = minute, False
         elif self.doubted[slot] and settings.source in READ_SOURCES:
@@ -267,7 +267,10 @@ class Fleet(SeriesColumns):
             return None
         if isinstance(usage, Usage):
             return self._formula(series, usage)
-        row = self._row(self._returned_usages, series.key.id.encode())
+        name = series.key.id.encode()
+        row = self._returned_usages.get(name)
+        if row is None:
+            row = self._allocate_row(self._returned_usages, name)
         self.rings.write(np.array([row]), np.array([minute]), np.array([usage], np.float32))
         self.rings.mark_read(np.array([row]), minute)
         return Formula(Shape(Op.SUM, (None,)), (row,), (1.0,))
@@ -275,23 +278,27 @@ class Fleet(SeriesColumns):
     def _formula(self, series: Series, usage: Usage | None) -> Formula | None:
         if usage is None:
             return None
-        metric_rows = self._polled.setdefault(series.key.cell, {})
-        rows = []
-        for metric in usage.metrics:
-            row = self._row(metric_rows, metric_query(metric))
-            namespace = self.rings.namespaces.number_of((series.key.cell, metric.namespace), metric.minutes)
-            self.rings.declare(row, namespace, metric.zero_when_absent)
-            self.rings.period[row], self.rings.divisor[row] = metric.minutes, metric.divisor
-            self.rings.begin(row, int(self.created[series.slot]))
-            self.rings.delay[row] = max(self.rings.delay[row], series.settings.delay)
-            rows.append(row)
-        return Formula.of(usage, tuple(rows))
+        rows = tuple([self._metric_row(series.key.cell, metric) for metric in usage.metrics])
+        created, delay = int(self.created[series.slot]), series.settings.delay
+        for row in rows:
+            self.rings.begin(row, created)
+            self.rings.delay[row] = max(self.rings.delay[row], delay)
+        return Formula.of(usage, rows)
 
-    def _row(self, metric_rows: MetricRows, metric: bytes) -> int:
-        if metric not in metric_rows:
-            row = metric_rows[metric] = self.rings.allocate()
-            self.rings.metric[row], self.rings.metric_rows[row] = metric, metric_rows
-        return metric_rows[metric]
+    def _metric_row(self, cell: CellKey, metric: Metric) -> int:
+        metric_rows, query = self._polled.setdefault(cell, {}), metric_query(metric)
+        row = metric_rows.get(query)
+        if row is None:
+            row = self._allocate_row(metric_rows, query)
+            self.rings.period[row], self.rings.divisor[row] = metric.minutes, metric.divisor
+        namespace = self.rings.namespaces.number_of((cell, metric.namespace), metric.minutes)
+        self.rings.declare(row, namespace, metric.zero_when_absent)
+        return row
+
+    def _allocate_row(self, metric_rows: MetricRows, metric: bytes) -> int:
+        row = metric_rows[metric] = self.rings.allocate()
+        self.rings.metric[row], self.rings.metric_rows[row] = metric, metric_rows
+        return row
 
     def _replace_causes(self, series: Series, by_cause: Mapping[str, Usage]) -> None:
         before = self.causes.of(series.slot)
@@ -305,12 +312,11 @@ class Fleet(SeriesColumns):
             self._replace(self.causes.formulas, entry, self._formula(series, usage))
 
     def _replace(self, formulas: Formulas, slot: int, formula: Formula | None) -> None:
-        before = formulas.get(slot)
+        before = formulas.put(slot, formula)
         if formula == before:
             return
         for row in formula.rows if formula else ():
             self.rings.use_count[row] += 1
-        formulas.put(slot, formula)
         if before and formula and before.shape.op is formula.shape.op:
             rows = np.array(formula.rows, np.int32)
             self.rings.join_through(rows, int(self.rings.proven_through[list(before.rows)].min()))

@@ -78,6 +78,11 @@ class Shape:
         return frozenset(node.op for node in self.nodes)
 
     @cached_property
+    def may_fall(self) -> bool:
+        """True if an operation may make the result fall when a metric grows."""
+        return not self.operations.isdisjoint(MAY_FALL)
+
+    @cached_property
     def metric_terms(self) -> tuple[int, ...]:
         """The indices of the terms that are metrics."""
         return tuple(n for n, shape in enumerate(self.terms) if shape is None)
@@ -135,15 +140,16 @@ class Formula:
     @classmethod
     def of(cls, usage: Usage, rows: tuple[int, ...]) -> "Formula":
         """The formula of a usage. rows: those of `usage.metrics`."""
-        weights = [weight for node in usage.nodes for _, weight in node.terms]
-        offsets = [node.offset for node in usage.nodes if node.offset]
+        nodes = usage.nodes
+        weights = [weight for node in nodes for _, weight in node.terms]
+        offsets = [node.offset for node in nodes if node.offset]
         return cls(Shape.of(usage), rows, _in_float32(weights), _in_float32(offsets))
 
     @property
     def may_fall(self) -> bool:
         """True if the result may fall when a metric grows."""
-        return min(self.weights) < 0 or not self.shape.operations.isdisjoint(MAY_FALL)
+        return self.shape.may_fall or min(self.weights) < 0
 
 
 def _in_float32(numbers: list[float]) -> tuple[float, ...]:
-    return tuple(array("f", numbers))  # several times as fast as numpy for a few numbers
+    return tuple(array("f", numbers)) if numbers else ()  # several times as fast as numpy for a few numbers

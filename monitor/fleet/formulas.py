@@ -13,9 +13,10 @@ from monitor.fleet.namespaces import ALWAYS, NEVER
 from monitor.fleet.operations import NAN, SETTLED_AFTER, FormulaTerms
 from monitor.fleet.ring_columns import RECENT_MINUTES
 from monitor.fleet.rings import Rings
+from rules.alerts import Index, entries_at
 
-Index = npt.NDArray[np.integer[Any]] | slice
-Slots = Ints | slice  # the slots of series; a slice selects all series of a fleet and has no start
+SlotArray = npt.NDArray[np.integer[Any]]
+Slots = SlotArray | slice  # the slots of series; a slice selects all series of a fleet and has no start
 
 NO_BLOCK = -1
 LOWER_BOUND_OPS = {Op.SUM, Op.MAX}  # whose known terms are a lower bound of the result
@@ -26,9 +27,9 @@ def slot_count(slots: Slots) -> int:
     return int(slots.stop) if isinstance(slots, slice) else slots.size
 
 
-def select_slots(slots: Slots, indices: Ints) -> Ints:
+def select_slots(slots: Slots, indices: SlotArray) -> SlotArray:
     """Return the slots at these indices."""
-    return indices if isinstance(slots, slice) else slots[indices]
+    return indices if isinstance(slots, slice) else slots.take(indices)
 
 
 class Block:
@@ -97,7 +98,7 @@ class Block:
         taken only if its result is no lower than that of the newest complete one. A result that may fall when
         a metric grows waits until the minute is complete.
         """
-        rows = self.rows[:, positions]
+        rows = entries_at(self.rows, positions)
         known = rings.latest_minute.take(rows)
         if self.may_fall:
             newest = self.shape.newest_minute(known)
@@ -110,7 +111,7 @@ class Block:
 
     def _newest_of_all_terms(self, rings: Rings, positions: Index, newest: Ints) -> Ints:
         """Return the newest minute up to `newest` in which every term is known, for each formula."""
-        proven = rings.proven_through[self.rows[:, positions]]
+        proven = rings.proven_through.take(entries_at(self.rows, positions))
         complete: Ints = np.minimum(newest, proven.min(axis=0))
         ahead = np.flatnonzero(newest > complete)
         if not ahead.size:
@@ -127,7 +128,7 @@ class Block:
 
     def complete_through(self, rings: Rings, positions: Index = slice(None)) -> Ints:
         """Return the minute up to which results are complete, for some of the formulas or all."""
-        final: Ints = rings.complete_through(self.rows[:, positions]).min(axis=0)
+        final: Ints = rings.complete_through(entries_at(self.rows, positions)).min(axis=0)
         return final
 
     def worst_recent(self, rings: Rings) -> tuple[Ints, Floats]:
@@ -173,8 +174,10 @@ class Block:
         return self._terms(positions, self.lower_bounds).result(rings, minutes)
 
     def _terms(self, positions: Index, lower_bounds: bool = False) -> FormulaTerms:
-        weights, offsets = (column[:, : self.size][:, positions] for column in (self._weights, self._offsets))
-        return FormulaTerms(self.shape, self.rows[:, positions], weights, offsets, lower_bounds)
+        weights, offsets = (
+            entries_at(column[:, : self.size], positions) for column in (self._weights, self._offsets)
+        )
+        return FormulaTerms(self.shape, entries_at(self.rows, positions), weights, offsets, lower_bounds)
 
     def formula(self, position: int) -> Formula:
         """Return the formula at a position."""
@@ -205,16 +208,19 @@ class Formulas:
         number = self._block_of[slot] if slot < self._block_of.size else NO_BLOCK
         return None if number == NO_BLOCK else self._blocks[number].formula(int(self._positions[slot]))
 
-    def put(self, slot: int, formula: Formula | None) -> None:
-        """Set, replace or (None) remove the formula of the series in a slot."""
-        if formula == self.get(slot):
-            return
+    def put(self, slot: int, formula: Formula | None) -> Formula | None:
+        """Set, replace or (None) remove the formula of the series in a slot. Return the one before."""
+        before = self.get(slot)
+        if formula == before:
+            return before
         self._grow_to(slot)
-        self._remove(slot)
+        if before:
+            self._remove(slot)
         if formula:
             number = self._block_number(formula)
             self._block_of[slot] = number
             self._positions[slot] = self._blocks[number].add(slot, formula)
+        return before
 
     def newest_minutes(self, rings: Rings, slots: Slots) -> Ints:
         """Return the newest minute that has a result, for each slot; NEVER without a formula or a point."""
@@ -223,17 +229,17 @@ class Formulas:
             minutes[indices] = block.newest_minutes(rings, positions)
         return minutes
 
-    def has(self, slots: Ints) -> Flags:
+    def has(self, slots: SlotArray) -> Flags:
         """Return which of these slots have a formula, as flags."""
         self._grow_to(int(slots.max(initial=0)))
-        has_formula: Flags = self._block_of[slots] != NO_BLOCK
+        has_formula: Flags = self._block_of.take(slots) != NO_BLOCK
         return has_formula
 
     def recent_minutes(self, rings: Rings, slots: Ints) -> Ints:
         """Return how many minutes are recent for each slot (see `RingColumns`); 0 without a formula."""
         minutes = np.zeros(slots.size, np.int32)
         for block, indices, positions in self._by_block(slots):
-            minutes[indices] = rings.recent_minutes[block.rows[:, positions]].max(axis=0)
+            minutes[indices] = rings.recent_minutes[entries_at(block.rows, positions)].max(axis=0)
         return minutes
 
     def complete_through(self, rings: Rings, slots: Ints) -> Ints:
@@ -256,25 +262,25 @@ class Formulas:
             yield from ((block, block.series, slice(None)) for block in self._blocks)
             return
         self._grow_to(int(slots.max(initial=0)))
-        numbers = self._block_of[slots]
+        numbers = self._block_of.take(slots)
         for number in range(int(numbers.max(initial=NO_BLOCK)) + 1):
             indices = np.flatnonzero(numbers == number)
             if indices.size:
-                yield self._blocks[number], indices, self._positions[slots[indices]]
+                yield self._blocks[number], indices, self._positions.take(slots.take(indices))
 
     def _block_number(self, formula: Formula) -> int:
         key = formula.shape, formula.may_fall
-        if key not in self._block_numbers:
-            self._block_numbers[key] = len(self._blocks)
+        number = self._block_numbers.get(key)
+        if number is None:
+            number = self._block_numbers[key] = len(self._blocks)
             self._blocks.append(Block(*key, self._lower_bounds))
-        return self._block_numbers[key]
+        return number
 
     def _remove(self, slot: int) -> None:
-        if self._block_of[slot] != NO_BLOCK:
-            position = int(self._positions[slot])
-            moved = self._blocks[self._block_of[slot]].remove(position)
-            self._positions[moved] = position
-            self._block_of[slot] = NO_BLOCK
+        position = int(self._positions[slot])
+        moved = self._blocks[self._block_of[slot]].remove(position)
+        self._positions[moved] = position
+        self._block_of[slot] = NO_BLOCK
 
     def _grow_to(self, slot: int) -> None:
         while slot >= self._block_of.size:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.fleet.columns import Flags, Floats, Ints, as_indices
 from monitor.fleet.formulas import Slots, select_slots
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.operations import NAN, ROUNDING_ERROR
@@ -111,6 +111,7 @@ def judged_at(
 
     throttling: the throttled demand to judge by; by default the throttled demand in the minute.
     """
+    slots = as_indices(slots)
     usage, upper = (
         formulas.at(columns.rings, slots, minutes) for formulas in (columns.usages, columns.upper_bounds)
     )

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from monitor.fleet.columns import Columns, Flags, Floats, Ints, Objects
+from monitor.fleet.columns import Columns, Flags, Floats, Indices, Ints, Objects
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
 
 WINDOW = 180  # minutes of points that are stored
@@ -142,26 +142,30 @@ class RingColumns(Columns):
 
     def declare(self, row: int, namespace: int, zero: bool) -> None:
         """Set the namespace of a row's metric, and that it is zero when absent, which cannot be undone."""
-        if namespace != self.namespace[row] or zero > self.zero_when_absent[row]:
+        if namespace != self.namespace[row] or (zero and not self.zero_when_absent[row]):
             self.namespace[row] = namespace
             self.zero_when_absent[row] |= zero
             self.layout += 1
 
     def at(self, rows: Ints, minutes: Ints) -> Floats:
-        """Return the value of each row in its minute; NaN if it is missing or outside the window."""
-        end = self.window_end[rows]
+        """Return the value of each row in its minute; NaN if it is missing or outside the window.
+
+        Rows and minutes are broadcast: many minutes of a row cost less than many rows.
+        """
+        index = rows.astype(np.intp, copy=False)
+        end = self.window_end[index]
         inside = (minutes <= end) & (minutes > np.maximum(end - WINDOW, NEVER))
-        values: Floats = np.where(inside, self.values[rows, minutes % WINDOW], np.float32(np.nan))
-        missing = np.nonzero(inside & self.zero_when_absent[rows] & np.isnan(values))
-        if missing[0].size:
-            minutes = np.broadcast_to(minutes, values.shape)[missing]
-            values[missing] = self._proven_zeros(rows[missing], minutes)
+        values: Floats = np.where(inside, self.values[index, minutes % WINDOW], np.float32(np.nan))
+        missing = inside & self.zero_when_absent[index] & np.isnan(values)
+        if missing.any():
+            np.copyto(values, np.float32(0), where=missing & self._are_proven(index, minutes))
         return values
 
-    def _proven_zeros(self, rows: Ints, minutes: Ints) -> Floats:
-        """Return 0 for missing points whose minute is proven and was polled or streamed, else NaN."""
+    def _are_proven(self, rows: Indices, minutes: Ints) -> Flags:
+        """Return which minutes are proven and were polled or streamed, so that no point comes any more."""
         requested = (minutes >= self.stream_started[rows]) | (minutes <= self.polled_through[rows])
-        return np.where((minutes <= self.proven_through[rows]) & requested, np.float32(0), np.float32(np.nan))
+        proven: Flags = (minutes <= self.proven_through[rows]) & requested
+        return proven
 
     def history(self, row: int) -> tuple[Ints, Floats]:
         """Return the minutes of the window, ascending, and the values."""

@@ -231,10 +231,11 @@ class Rings(RingColumns):
 
     def _worst(self, rows: Ints, known: Ints) -> Floats:
         """Return the highest value of each row in its recent minutes, which end with the minute `known`."""
-        ago = np.arange(self.recent_minutes[rows].max(), dtype=np.int32)
-        values = self.at(np.repeat(rows, ago.size), (known[:, None] - ago).ravel()).reshape(-1, ago.size)
-        values[ago >= self.recent_minutes[rows][:, None]] = np.nan
-        worst: Floats = np.fmax.reduce(values, axis=1)
+        recent = self.recent_minutes[rows]
+        ago = np.arange(recent.max(), dtype=np.int32)[:, None]
+        values = self.at(rows, known - ago)
+        values[ago >= recent] = np.nan
+        worst: Floats = np.fmax.reduce(values)  # over the first axis: much faster than over the last one
         return worst
 
     def _without_drops(self, rows: Ints, newest: Ints) -> Ints:

@@ -105,4 +105,4 @@ def rows_of(fleet: Fleet, is_wanted: Callable[[Key], bool] = lambda key: True) -
 
 
 def _number(value: np.float32) -> float | None:
-    return None if np.isnan(value) else float(str(value))  # the shortest text of this float32, such as 0.9
+    return None if isnan(value) else float(str(value))  # the shortest text of this float32, such as 0.9

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from monitor.fleet.columns import Flags, Floats, Ints
-from monitor.fleet.formulas import Slots, select_slots
+from monitor.fleet.formulas import SlotArray, Slots, select_slots
 from monitor.fleet.namespaces import ALWAYS, NEVER
 from monitor.fleet.operations import NAN, ROUNDING_ERROR, SETTLED_AFTER
 from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
@@ -37,7 +37,7 @@ def throttling_at(columns: SeriesColumns, slots: Slots, minutes: Ints) -> Thrott
     return Throttling(throttled, excess_demand)
 
 
-def is_unknown(columns: SeriesColumns, slots: Ints, throttled: Floats) -> Flags:
+def is_unknown(columns: SeriesColumns, slots: SlotArray, throttled: Floats) -> Flags:
     """Return for which slots the throttled demand is unknown; false where AWS publishes none."""
     published = columns.throttled.has(slots) | columns.throttled_incomplete[slots]
     unknown: Flags = np.isnan(throttled) & published
@@ -109,12 +109,12 @@ def _recent_end(columns: SeriesColumns, throttled_at: Ints, newest: Ints) -> Int
     return end
 
 
-def _excess(columns: SeriesColumns, slots: Ints, minutes: Ints, throttled: Floats) -> Floats:
+def _excess(columns: SeriesColumns, slots: SlotArray, minutes: Ints, throttled: Floats) -> Floats:
     demand = throttled + _served(columns, slots, minutes)
     return excess(throttled, demand, columns.tolerated_rate[slots], columns.tolerated_share[slots])
 
 
-def _served(columns: SeriesColumns, slots: Ints, minutes: Ints) -> Floats:
+def _served(columns: SeriesColumns, slots: SlotArray, minutes: Ints) -> Floats:
     """Return the served demand of slots, each in its minute; NaN if CloudWatch does not publish it.
 
     Its metrics may be published later than the throttled demand: for a few minutes its newest value is used.

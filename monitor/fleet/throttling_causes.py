@@ -59,7 +59,8 @@ class ThrottlingCauses(Columns):
 
     def throttled_of(self, slot: int) -> dict[str, float]:
         """Return the same as `CauseColumns.of`, as judged last."""
-        return _largest_first((cause, float(self.throttled[entry])) for cause, entry in self.of(slot).items())
+        entries = self.of(slot).items()  # most series have none
+        return _largest_first((cause, float(self.throttled[n])) for cause, n in entries) if entries else {}
 
     def add(self, slot: int, cause: str) -> int:
         """Return the entry of a cause of a series, a new one if it has none."""

@@ -222,7 +222,7 @@ async def test_names_with_special_characters_stay_as_they_are() -> None:
     for name in NAMES:
         sent = found.observed[f"sent {name}"]
         assert sent.resource.path == (name,)
-        metric = next(sent.usage.metrics) if isinstance(sent.usage, Usage) else None
+        metric = sent.usage.metrics[0] if isinstance(sent.usage, Usage) else None
         assert metric and dict(metric.dimensions) == {"QueueName": name, "Region": "eu-west-1/123456789012"}
         hidden = found.observed[f"hidden {name}"].usage
         assert isinstance(hidden, Unobservable) and hidden.enable_command
