@@ -116,9 +116,8 @@ class Usage:
     """A formula, in the signal's unit: `op` applied to each term times its weight, plus `offset`.
 
     A term is a metric or another usage; those of METRIC_OPS are metrics. `monitor.fleet.formula` says what a
-    missing point means. metrics: those of all `nodes`, in their order.
-
-    Raises ValueError for terms that the operation cannot have.
+    missing point means. metrics: those of all `nodes`, in their order. Raises ValueError for terms that the
+    operation cannot have.
     """
 
     op: Op
@@ -224,9 +223,8 @@ def count_difference(metric: Metric, *others: Metric) -> Usage:
     CloudWatch revises the counts of recent minutes one after another, so the difference of equal counts may
     be above 0 for a while. Until the minute is settled, a difference that revisions could explain is unknown.
     """
-    if not others:
-        return total(metric)
-    return Usage(Op.COUNT_DIFFERENCE, ((metric, 1.0), *((other, -1.0) for other in others)))
+    terms = ((metric, 1.0), *((other, -1.0) for other in others))
+    return Usage(Op.COUNT_DIFFERENCE, terms) if others else total(metric)
 
 
 @dataclass(frozen=True, slots=True)
