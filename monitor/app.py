@@ -17,7 +17,6 @@ import uvicorn
 from fastapi import FastAPI
 
 from collectors.registry import Registry
-from collectors.service_quotas.known_quotas import KnownQuotas
 from monitor.access.service import AccessService
 from monitor.alerting.service import Alerting
 from monitor.api import stream as stream_api
@@ -28,9 +27,11 @@ from monitor.aws.median_clock import MedianClock
 from monitor.aws.status import MonitorStatus, ReloadStatus
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
+from monitor.cost.bills import MetricUse
 from monitor.cost.telemetry import CostTelemetry
 from monitor.coverage.quota_coverage import Coverage
 from monitor.coverage.telemetry import CoverageTelemetry
+from monitor.coverage.unwatched_cost import PollIntervals
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
@@ -345,10 +346,20 @@ class App:
 
     def coverage(self) -> Coverage:
         """Return copies of what the coverage of quotas is told from."""
-        cells = {key: watcher.cell.collector_states for key, watcher in self.watcher.cells.items()}
-        known = {key: states[KnownQuotas].copy() for key, states in cells.items() if KnownQuotas in states}
-        off = frozenset(signal.id for signal in self.config.signals_off(self._registry))
-        return Coverage(known, self._exposition.snapshot, self._registry, off)
+        return Coverage(
+            known=self.watcher.known_quotas(),
+            snapshot=self._exposition.snapshot,
+            registry=self._registry,
+            off={signal.id for signal in self.config.signals_off(self._registry)},
+            cells=self.watcher.cell_statuses(),
+            services={key: watcher.services for key, watcher in self.watcher.cells.items()},
+            metrics=MetricUse.of(self.fleet, int(self._clock.now() // 60)),
+            intervals=PollIntervals(
+                self.config.interval,
+                max(self.config.interval, self.config.max_interval),
+                self.config.longest_throttled_interval,
+            ),
+        )
 
     def status(self) -> MonitorStatus:
         """Return a copy of the status of monitoring: cells, accounts, clock and reloads."""

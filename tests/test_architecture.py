@@ -48,11 +48,12 @@ MAY_IMPORT = {
         "top": "alerting api collectors fleet lib notifiers render rules",
         "report": "aws collectors config cost fleet lib polling render rules schema",
         "dashboards": "collectors fleet lib render rules",
-        "web": "access alerting api aws collectors cost fleet http lib notifiers render rules schema",
+        "web": "access alerting api aws collectors cost coverage fleet http lib notifiers render rules "
+        "schema",
         "polling": "aws collectors config cost fleet lib planning rules schema",
         "api": "access alerting aws collectors cost coverage exposition fleet http lib notifiers rules "
         "schema stream",
-        "coverage": "aws collectors fleet lib rules",
+        "coverage": "aws collectors cost fleet lib rules",
         "quotas": "aws collectors lib rules schema",
         "config": "access alerting aws collectors lib notifiers planning push rules schema stream",
         "alerting": "aws collectors fleet lib notifiers outbound rules schema",

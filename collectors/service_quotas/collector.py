@@ -145,6 +145,9 @@ class _Reading:
             due = self.known.due_groups(filter(self._is_counted_here, groups), self.aws.now)
             for number, group in self.known.budget.affordable(due):
                 await self._count(self.known.counted.setdefault(number, Counted()), group)
+            self.known.uncounted = sum(
+                len(group.counts) for number, group in due if number not in self.known.counted
+            )
 
     async def _count(self, counted: Counted, group: CountGroup) -> None:
         """Count the resources of a group. An error is kept: it costs the group, and is no news each day."""

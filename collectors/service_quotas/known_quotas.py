@@ -59,7 +59,7 @@ class KnownQuotas:
 
     lists: by service code. in_use: the service codes in use, or asked for. published: the metrics of usage.
     report: AWS's of the utilization of quotas; report_failure: why the last one could not be read.
-    counted: by the number of the group.
+    counted: by the number of the group. uncounted: how many counts of services in use were never counted.
     """
 
     budget: CallBudget = field(default_factory=CallBudget)
@@ -70,6 +70,7 @@ class KnownQuotas:
     report: UtilizationReport | None = None
     report_failure: Exception | None = None
     counted: dict[int, Counted] = field(default_factory=dict)
+    uncounted: int = 0
     _due_at: dict[str, float] = field(default_factory=dict)
     _read_at: dict[str, float] = field(default_factory=dict)
 

@@ -1,18 +1,21 @@
 """The route of the coverage of quotas."""
 
 import asyncio
-from collections import Counter
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from monitor.api.app_state import AppState
 from monitor.api.models import ApiModel, Number
-from monitor.coverage.quota_coverage import Coverage, CoverageState, QuotaCoverage
+from monitor.coverage.filters import CoverageFilters
+from monitor.coverage.quota_coverage import Coverage
+from monitor.coverage.totals import CoverageTotals
+from monitor.coverage.verdicts import CoverageState
 from monitor.lib.text import replace_surrogates
 
 MAX_QUOTAS = 10_000  # in one response
+Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # a text with names of customers
 
 
 class QuotaCoverageModel(ApiModel):
@@ -22,42 +25,43 @@ class QuotaCoverageModel(ApiModel):
     region: str
     service_code: str = Field(description="As in Service Quotas.")
     code: str
-    name: str
+    name: Utf8
     value: Number = Field(description="In AWS's unit; null when AWS does not return it.")
     source: str = Field(description="`quota_applied`, or `quota_default` where the account has no value.")
     adjustable: bool
     state: CoverageState
-    reason: str = Field(description="Why it is not watched, in a sentence; empty when it is.")
-    enable: str = Field(description="The command or the setting that makes it watched; empty without one.")
+    reason: Utf8 = Field(description="Why it is not watched, in a sentence; empty when it is.")
+    enable: Utf8 = Field(
+        description="The command, the setting or the permission that makes it watched; empty without one."
+    )
     signals: list[str] = Field(description="The signals that watch it, or that could.")
-    note: str = Field(description="How AWS's report of utilization differs, in a sentence; usually empty.")
+    monthly_dollars: Number = Field(
+        description="List price in US dollars of the metrics that watching it requests in a month, now, or "
+        "once it is enabled; calls are free. Null when it is not known, and for `no_usage_source`."
+    )
+    note: Utf8 = Field(description="How AWS's report of utilization differs, in a sentence; usually empty.")
 
 
 class CoverageModel(ApiModel):
-    """Quotas by account, region, service code and code. total, states: of all that match, listed or not.
+    """Quotas by account, region, service code and code.
 
-    notes: what else is to be said, such as that AWS's report of utilization is not permitted.
+    total, states, monthly_dollars and unknown_costs are of all that match, listed or not. notes: what else is
+    to be said, such as that AWS's report of utilization is not permitted.
     """
 
     items: list[QuotaCoverageModel]
     total: int
     states: dict[CoverageState, int]
-    notes: list[str]
+    monthly_dollars: float = Field(description="The sum of those that are known; shared metrics count twice.")
+    unknown_costs: int = Field(description="Quotas that could be watched at a cost that is not known.")
+    notes: list[Utf8]
+    unread: list[Utf8] = Field(description="Which quotas could not be read, or were not yet, in sentences.")
 
 
-class CoverageQuery(ApiModel):
+class CoverageQuery(CoverageFilters):
     """What is listed: all without a parameter."""
 
-    account: str | None = None
-    region: str | None = None
-    service_code: str | None = None
-    state: CoverageState | None = None
     limit: Annotated[int, Field(ge=1, le=MAX_QUOTAS)] = MAX_QUOTAS
-
-    def matches(self, quota: QuotaCoverage) -> bool:
-        """Return whether a quota is listed."""
-        wanted = self.model_dump(exclude={"limit"}, exclude_none=True)
-        return all(getattr(quota, name) == value for name, value in wanted.items())
 
 
 def coverage_router(state: AppState) -> APIRouter:
@@ -79,7 +83,13 @@ def coverage_router(state: AppState) -> APIRouter:
 def _coverage_json(coverage: Coverage, query: CoverageQuery) -> str:
     """Return the JSON of the quotas that are listed. Call it in a thread: it can take long."""
     found = [quota for quota in coverage.quotas() if query.matches(quota)]
-    items = [QuotaCoverageModel.model_validate(quota) for quota in found[: query.limit]]
-    states = Counter(quota.state for quota in found)
-    notes = [*map(replace_surrogates, coverage.notes())]
-    return CoverageModel(items=items, total=len(found), states=states, notes=notes).model_dump_json()
+    totals = CoverageTotals.of(found)
+    return CoverageModel(
+        items=[QuotaCoverageModel.model_validate(quota) for quota in found[: query.limit]],
+        total=totals.quotas,
+        states={**totals.states},
+        monthly_dollars=totals.monthly_dollars,
+        unknown_costs=totals.unknown_costs,
+        notes=coverage.notes(),
+        unread=[*coverage.unread()],
+    ).model_dump_json()

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from collectors.service_quotas.call_budget import CALLS_PER_HOUR, FIRST_CALLS
 from monitor.cli.config_file import (
     ConfigFile,
     exit_on_config_error,
@@ -33,6 +34,14 @@ def check(
     signal: Patterns = None,
     region: Patterns = None,
     account: Patterns = None,
+    counts: Annotated[
+        bool,
+        typer.Option(
+            "--counts",
+            help=f"Count the resources of all services in use, with at most {CALLS_PER_HOUR:,} calls in each "
+            f"account and region instead of {FIRST_CALLS}; this can take minutes.",
+        ),
+    ] = False,
     allow_blind: Annotated[
         bool, typer.Option("--allow-blind", help="Exit with 0 instead of 3 when some requested reads failed.")
     ] = False,
@@ -51,6 +60,7 @@ def check(
             settings,
             registry,
             {"service": service, "signal": signal, "region": region, "account": account},
+            CALLS_PER_HOUR if counts else FIRST_CALLS,
         )
     FORMATS[format](scan, sys.stdout)
     code = exit_code(scan, fail_on, allow_blind)

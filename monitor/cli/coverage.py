@@ -24,15 +24,23 @@ def coverage(
     format: Annotated[Format, typer.Option(help="Output format.")] = "table",
     state: Annotated[State | None, typer.Option(help="Only quotas in this state.")] = None,
     service_code: Annotated[str | None, typer.Option(help="Only those of this code, such as ec2.")] = None,
+    text: Annotated[str | None, typer.Option(help="Only those with this part of a name or code.")] = None,
     account: Annotated[str | None, typer.Option(help="Only those of this account's id.")] = None,
     region: Annotated[str | None, typer.Option(help="Only those of this region.")] = None,
 ) -> None:
     """List every quota of the services in use: whether a running Headroom watches it, and if not, why.
 
+    Costs are what the metrics of a quota cost a month by list price: calls are free, and unknown is never 0.
     Service Quotas is read once a day, and resources are counted little by little: the list is complete an
-    hour after the start.
+    hour after the start. What could not be read is told below it.
     """
-    wanted = {"state": state, "service_code": service_code, "account": account, "region": region}
+    wanted = {
+        "state": state,
+        "service_code": service_code,
+        "text": text,
+        "account": account,
+        "region": region,
+    }
     query = urlencode({name: value for name, value in wanted.items() if value})
     found = request_or_exit(address, "GET", f"/api/v1/coverage{'?' if query else ''}{query}")
     FORMATS[format](found, sys.stdout)

@@ -1,6 +1,6 @@
 """The cost of monitoring, by service and by cell: measured so far, and projected for a month."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -69,14 +69,15 @@ class MetricUse:
     """The metrics that are read for each service and cell, copied for use in another thread.
 
     cells: the rows that are polled or streamed, by cell. services: their names. blocks: for the series of
-    each block of formulas, the index of the service and the rows, [term, position]. streamed: by row, true if
-    it is streamed. cadence: by row, the planned minutes between two requests, a period at least. payers: the
-    cells that are charged for what others have, by those.
+    each block of formulas, the index of the service and the rows, [term, position]. slots: of these series,
+    by block. streamed: by row, true if it is streamed. cadence: by row, the planned minutes between two
+    requests, a period at least. payers: the cells that are charged for what others have, by those.
     """
 
     cells: Mapping[CellKey, Ints]
     services: Sequence[str]
     blocks: Sequence[tuple[ServiceNumbers, Ints]]
+    slots: Sequence[Ints]
     streamed: Flags
     cadence: Ints
     payers: Mapping[CellKey, CellKey]
@@ -87,15 +88,32 @@ class MetricUse:
         rows = np.arange(fleet.rings.size, dtype=np.int32)
         cells, services = {group[:2] for group in fleet.groups}, sorted({group[2] for group in fleet.groups})
         service_of_group = np.array([services.index(group[2]) for group in fleet.groups], np.int64)
-        blocks = [
-            (service_of_group[fleet.group[block.series]], block.rows.copy())
-            for formulas in (fleet.usages, fleet.upper_bounds, fleet.throttled)
-            for block in formulas
-        ]
+        every = (fleet.usages, fleet.upper_bounds, fleet.throttled, fleet.published_limits, fleet.served)
+        all_blocks = [block for formulas in every for block in formulas]
+        blocks = [(service_of_group[fleet.group[one.series]], one.rows.copy()) for one in all_blocks]
+        slots = [block.series.astype(np.int32) for block in all_blocks]
         requested = {cell: np.fromiter(fleet.metrics(cell).values(), np.int32) for cell in cells}
         streamed = fleet.rings.is_streamed(rows, minute)
         cadence = np.maximum(fleet.rings.cadence[rows], fleet.rings.period[rows])
-        return cls(requested, services, blocks, streamed, cadence, dict(fleet.payers))
+        return cls(requested, services, blocks, slots, streamed, cadence, dict(fleet.payers))
+
+    @property
+    def billed(self) -> Flags:
+        """By row, true if it is a metric that AWS bills; a number that an API returned has no bill."""
+        is_billed = np.zeros(self.streamed.size, np.bool_)
+        for rows in self.cells.values():
+            is_billed[rows] = True
+        return is_billed
+
+    def rows_of(self, slots: Ints) -> Mapping[int, list[int]]:
+        """The billed rows of series, by slot. Call it in a thread, as it may take long."""
+        found, is_billed = defaultdict[int, list[int]](list), self.billed
+        for of_block, (_, rows) in zip(self.slots, self.blocks, strict=True):
+            wanted = np.flatnonzero(np.isin(of_block, slots))
+            for term, position in zip(*np.nonzero(is_billed[rows[:, wanted]]), strict=True):
+                place = wanted[position]
+                found[int(of_block[place])].append(int(rows[term, place]))
+        return found
 
 
 def bills(
@@ -135,21 +153,19 @@ def _bills(
 
 
 def _project_services(use: MetricUse, interval: float) -> Mapping[LabelValues, ProjectedCost]:
-    is_billed = np.zeros(use.streamed.size, np.bool_)  # numbers that an API returned have rows, but no bill
-    for rows in use.cells.values():
-        is_billed[rows] = True
-    by_service = _rows_by_service(use)
-    return {(service,): _project_rows(use, rows[is_billed[rows]], interval) for service, rows in by_service}
+    is_billed, by_service = use.billed, _rows_by_service(use)
+    return {(service,): project_rows(use, rows[is_billed[rows]], interval) for service, rows in by_service}
 
 
 def _project_cells(use: MetricUse, interval: float) -> Mapping[LabelValues, ProjectedCost]:
     by_payer: dict[CellKey, list[Ints]] = {}
     for cell, rows in use.cells.items():
         by_payer.setdefault(use.payers.get(cell, cell), []).append(rows)
-    return {cell: _project_rows(use, np.concatenate(rows), interval) for cell, rows in by_payer.items()}
+    return {cell: project_rows(use, np.concatenate(rows), interval) for cell, rows in by_payer.items()}
 
 
-def _project_rows(use: MetricUse, rows: Ints, interval: float) -> ProjectedCost:
+def project_rows(use: MetricUse, rows: Ints, interval: float) -> ProjectedCost:
+    """The monthly cost of the metrics in some rows. interval: seconds between two polls."""
     is_streamed = use.streamed[rows]
     cadences = Counter[int](use.cadence[rows[~is_streamed]].tolist())
     polled = Counter[float]()

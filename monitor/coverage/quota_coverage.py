@@ -1,13 +1,12 @@
 """The coverage of quotas: each quota of the services in use, whether it is watched, and if not, why."""
 
 import math
-from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 
 import numpy as np
 
-from collectors.base import GLOBAL_REGION, ServiceScope, Unobservable
+from collectors.base import GLOBAL_REGION, ServiceScope
 from collectors.registry import Registry
 from collectors.service_quotas.collector import count_groups
 from collectors.service_quotas.count_file import read_counts
@@ -16,8 +15,18 @@ from collectors.service_quotas.overrides import ReadAs
 from collectors.service_quotas.quota_list import ListedQuota
 from collectors.service_quotas.usage_series import override_of_listed
 from monitor.aws.failure import failure_from
-from monitor.aws.failure_class import DENIAL_CLASSES
+from monitor.aws.status import CellStatus
+from monitor.cost.bills import MetricUse, project_rows
 from monitor.coverage.cross_check import difference, report_notes
+from monitor.coverage.unwatched_cost import PollIntervals, dollars_without_series
+from monitor.coverage.verdicts import (
+    CoverageState,
+    QuotaSeries,
+    Verdict,
+    verdict_of_failure,
+    verdict_of_series,
+    worst_failure,
+)
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import CellKey, Key
 from monitor.fleet.snapshot import Snapshot
@@ -27,25 +36,15 @@ from rules.limits import Quota, Signal
 QUOTAS_SERVICE = "quotas"  # whose resources are the quotas
 
 
-class CoverageState(StrEnum):
-    """Whether a quota is watched."""
-
-    WATCHED = "watched"  # a series compares its usage with it
-    STALE = "stale"  # its series has no recent sample, or its count could not be repeated
-    NOT_PERMITTED = "not_permitted"  # AWS denies the calls that tell its usage
-    NOT_ENABLED = "not_enabled"  # a setting of Headroom or of AWS makes it observable
-    VALUE_ONLY = "value_only"  # its value is known, and nothing of it is used, or was not read yet
-    NO_USAGE_SOURCE = "no_usage_source"  # neither AWS nor Headroom tells what is used
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaCoverage:
     """One quota of an account in a region.
 
-    value: the limit in force in AWS's unit; None where AWS does not return it. source: of the value. reason:
-    why it is not watched, as a sentence; empty where it is. enable: the command or the setting that makes it
-    watched; empty where there is none. signals: the ids of the signals that watch it, or could. note: how
-    AWS's report of utilization differs; empty where it does not.
+    value: the limit in force in AWS's unit; None where AWS does not return it. source: of the value. reason,
+    enable: see `Verdict`. signals: the ids of the signals that watch it, or could. monthly_dollars: what
+    watching it costs, or would cost, by list price: metrics that are requested, as calls are free; None where
+    that is not known, or where it cannot be watched. note: how AWS's report of utilization differs; empty
+    where it does not.
     """
 
     account: str
@@ -60,106 +59,149 @@ class QuotaCoverage:
     reason: str = ""
     enable: str = ""
     signals: tuple[str, ...] = ()
+    monthly_dollars: float | None = None
     note: str = ""
 
-
-Verdict = tuple[CoverageState, str, str]  # the state, the reason, and what enables it
-
-
-@dataclass(frozen=True, slots=True)
-class QuotaSeries:
-    """A series that a quota limits, as judged last. quota_arn: the resource that has it for itself.
-
-    utilization: of a level that is of the whole account; None for others, and where it is unknown.
-    """
-
-    signal: str
-    zone: Zone
-    unobservable: Unobservable | None
-    quota_arn: str = ""
-    utilization: float | None = None
+    @property
+    def has_unknown_cost(self) -> bool:
+        """Whether it could be watched, at a cost that is not known."""
+        return self.monthly_dollars is None and self.state is not CoverageState.NO_USAGE_SOURCE
 
 
 SeriesByQuota = Mapping[Quota, Sequence[QuotaSeries]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
     """What the coverage of all accounts and regions is told from.
 
     known: copies of what is known of the quotas of each. snapshot: the series as judged last. off: signals
-    that are read on request only.
+    that are read on request only. cells: the status of all. services: those that are read in each.
+    metrics: that are read, at these intervals.
     """
 
     known: Mapping[CellKey, KnownQuotas]
     snapshot: Snapshot
     registry: Registry
-    off: frozenset[str]
+    off: Set[str]
+    cells: Sequence[CellStatus]
+    services: Mapping[CellKey, Set[str]]
+    metrics: MetricUse
+    intervals: PollIntervals
 
     def quotas(self) -> Iterator[QuotaCoverage]:
         """Yield the quotas by account, region, service code and code. For a thread: it can take long."""
-        series = series_by_quota(self.snapshot)
-        for cell in sorted(self.known):
-            of_cell = CellCoverage(*cell, self.known[cell], series.get(cell, {}), self.registry, self.off)
-            if of_cell.region == GLOBAL_REGION:
-                of_cell = replace(of_cell, series=_of_account(series, of_cell.account))
-            yield from of_cell.quotas()
+        series, declared = series_by_quota(self.snapshot), _signals_by_quota(self.registry)
+        read = {service for services in self.services.values() for service in services}
+        for cell, status in sorted(_by_cell(self.cells).items()):
+            if known := self.known.get(cell):
+                is_global = cell[1] == GLOBAL_REGION
+                of_cell = _of_account(series, cell[0]) if is_global else series.get(cell, {})
+                cost = self._cost_of(of_cell)
+                yield from CellCoverage(
+                    status, known, of_cell, self.registry, declared, self.off, read, cost
+                ).quotas()
+
+    def _cost_of(self, series: SeriesByQuota) -> "SeriesCost":
+        slots = np.array([one.slot for some in series.values() for one in some], np.int32)
+        return SeriesCost(self.metrics, self.metrics.rows_of(slots), self.intervals)
 
     def notes(self) -> list[str]:
         """Return what else is to be said of the coverage, a line each."""
         return [*report_notes(self.known)]
 
+    @property
+    def service_codes(self) -> Sequence[str]:
+        """The service codes whose quotas are known, sorted."""
+        return sorted({code for known in self.known.values() for code in known.lists})
+
+    def unread(self) -> Iterator[str]:
+        """Yield a sentence for each read of quotas that failed, and for what was not read yet."""
+        for cell, status in sorted(_by_cell(self.cells).items()):
+            place, known = f"{status.name or status.account}/{status.region}", self.known.get(cell)
+            if QUOTAS_SERVICE not in self.services.get(cell, ()):
+                why = "the configuration leaves them out" if known else "the account is read without a role"
+                yield f"{place}: the quotas are not read, as {why}"
+                continue
+            run = status.collectors.get(QUOTAS_SERVICE)
+            failures = dict.fromkeys(one.sentence for one in run.failures) if run else ()
+            yield from (f"{place}: {sentence}" for sentence in failures)
+            missing = sorted(known.in_use - known.lists.keys()) if known else ()
+            if missing and not failures:
+                yield f"{place}: not listed yet: {', '.join(missing)}"
+            elif not (known and (run or known.lists)):
+                yield f"{place}: the quotas are not read yet"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesCost:
+    """What the metrics of series cost. rows: those of their metrics, by slot."""
+
+    metrics: MetricUse
+    rows: Mapping[int, Sequence[int]]
+    intervals: PollIntervals
+
+    def monthly_dollars(self, series: Iterable[QuotaSeries]) -> float:
+        """Return US dollars of a month, by list price; a metric of several series counts once."""
+        rows = {row for one in series for row in self.rows.get(one.slot, ())}
+        if not rows:
+            return 0.0
+        return project_rows(
+            self.metrics, np.array([*rows], np.int32), self.intervals.shortest
+        ).monthly_dollars
+
 
 @dataclass(frozen=True, slots=True)
 class CellCoverage:
-    """What is known of the quotas of one account in one region; `off` as in `Coverage`."""
+    """What is known of the quotas of one account in one region.
 
-    account: str
-    region: str
+    series, declared: the series, and the ids of the signals, by the quota that limits them. off: signals that
+    are read on request only. read: the services that are read in some cell.
+    """
+
+    status: CellStatus
     known: KnownQuotas
     series: SeriesByQuota
     registry: Registry
-    off: Container[str]
+    declared: Mapping[Quota, Sequence[str]]
+    off: Set[str]
+    read: Set[str]
+    cost: SeriesCost
 
     def quotas(self) -> Iterator[QuotaCoverage]:
         """Yield the quotas of the service codes in use, by service code and code."""
-        signals, failures = _signals_by_quota(self.registry), self._count_failures()
+        failures = self._count_failures()
         in_use = self.known.in_use | {quota.service for quota in self.series}
         for service_code in sorted(self.known.lists.keys() & in_use):
             here = filter(self._is_here, self.known.lists[service_code])
             for listed in sorted(here, key=_code_and_resource):
-                declared = signals.get(listed.quota, [])
-                yield self._covered(listed, declared, failures.get(listed.quota))
+                yield self._covered(listed, failures.get(listed.quota))
 
     def _is_here(self, listed: ListedQuota) -> bool:
         """Return whether a quota is one of the region; what is the same in all of them is told once."""
-        if self.region != GLOBAL_REGION:
+        if self.status.region != GLOBAL_REGION:
             return not listed.is_global
         scope = self.registry.quota_scope(listed.quota.service)
         return listed.is_global or scope is ServiceScope.GLOBAL
 
-    def _covered(
-        self, listed: ListedQuota, declared: Sequence[str], failure: Exception | None
-    ) -> QuotaCoverage:
-        series = [
-            one for one in self.series.get(listed.quota, ()) if listed.context.arn in ("", one.quota_arn)
-        ]
-        state, reason, enable = (
-            _verdict_of_series(series) if series else self._verdict_without(listed, declared, failure)
-        )
+    def _covered(self, listed: ListedQuota, failure: Exception | None) -> QuotaCoverage:
+        declared, arn = self.declared.get(listed.quota, ()), listed.context.arn
+        series = [one for one in self.series.get(listed.quota, ()) if arn in ("", one.quota_arn)]
+        verdict = verdict_of_series(series) if series else self._verdict_without(listed, declared, failure)
         return QuotaCoverage(
-            account=self.account,
-            region=self.region,
+            account=self.status.account,
+            region=self.status.region,
             service_code=listed.quota.service,
             code=listed.quota.code,
-            name=f"{listed.name} of {listed.context.arn}" if listed.context.arn else listed.name,
+            name=f"{listed.name} of {arn}" if arn else listed.name,
             value=listed.value,
             source=listed.source,
             adjustable=listed.adjustable,
-            state=state,
-            reason=reason,
-            enable=enable,
+            state=verdict.state,
+            reason=verdict.reason,
+            enable=verdict.enable,
             signals=tuple(dict.fromkeys([one.signal for one in series] or declared)),
+            monthly_dollars=self._monthly_dollars(listed, series, declared, verdict.state),
             note=self._note(listed, series),
         )
 
@@ -172,6 +214,19 @@ class CellCoverage:
         ours = series[0].utilization if len(series) == 1 else None
         return difference(reported, report.read_at, ours, listed.value)
 
+    def _monthly_dollars(
+        self,
+        listed: ListedQuota,
+        series: Sequence[QuotaSeries],
+        declared: Sequence[str],
+        state: CoverageState,
+    ) -> float | None:
+        if state is CoverageState.NO_USAGE_SOURCE or (series and state is CoverageState.NOT_ENABLED):
+            return None
+        if series:
+            return self.cost.monthly_dollars(series)
+        return dollars_without_series(listed, declared, self.registry, self.cost.intervals)
+
     def _count_failures(self) -> Mapping[Quota, Exception]:
         failed = {number: one.failure for number, one in self.known.counted.items() if one.failure}
         groups = count_groups() if failed else ()  # it takes long the first time
@@ -181,24 +236,35 @@ class CellCoverage:
         self, listed: ListedQuota, declared: Sequence[str], failure: Exception | None
     ) -> Verdict:
         """Return the state of a quota of which there is no series."""
-        if declared:
-            return self._verdict_of_signals(declared)
+        if signals := [signal for signal in declared if signal.partition(".")[0] in self.read]:
+            return self._verdict_of_signals(signals)
         if failure:
-            return _verdict_of_failure(failure)
+            return verdict_of_failure(failure_from(failure))
         if listed.quota in read_counts():
-            return CoverageState.VALUE_ONLY, "Its resources were not counted yet.", ""
-        if override_of_listed(listed).read is ReadAs.NOTHING:
-            return CoverageState.NO_USAGE_SOURCE, "AWS enforces another value than this one.", ""
-        if listed.usage:
-            return CoverageState.VALUE_ONLY, "AWS has published no usage in the last two weeks.", ""
-        return CoverageState.NO_USAGE_SOURCE, "AWS publishes no usage of it, and no list counts it.", ""
+            return self._verdict_of_count(listed)
+        if declared and not listed.usage:
+            services = ", ".join(dict.fromkeys(signal.partition(".")[0] for signal in declared))
+            reason = f"It is watched with {services}, which `services` lacks."
+            return Verdict(CoverageState.NOT_ENABLED, reason, f"services: [..., {services}]")
+        return _verdict_of_metric(listed)
 
     def _verdict_of_signals(self, declared: Sequence[str]) -> Verdict:
         """Return the state of a quota of declared signals without series."""
         if all(signal in self.off for signal in declared):
             setting = f"signals: {{enabled: [{', '.join(declared)}]}}"
-            return CoverageState.NOT_ENABLED, "Its signal is read on request only.", setting
-        return CoverageState.VALUE_ONLY, "Nothing was found that uses it.", ""
+            return Verdict(CoverageState.NOT_ENABLED, "Its signal is read on request only.", setting)
+        services = [signal.partition(".")[0] for signal in declared if signal not in self.off]
+        if failure := worst_failure(self.status.collectors, services):
+            return verdict_of_failure(failure)
+        return Verdict(CoverageState.VALUE_ONLY, "Nothing was found that uses it.")
+
+    def _verdict_of_count(self, listed: ListedQuota) -> Verdict:
+        """Return the state of a quota whose resources are counted, while there is no series."""
+        if listed.value is None:
+            return Verdict(CoverageState.STALE, "AWS returns no value of it at present.")
+        if any(listed.quota in one.counts for one in self.known.counted.values()):
+            return Verdict(CoverageState.VALUE_ONLY, "It is 0, and nothing of it is used.")
+        return Verdict(CoverageState.VALUE_ONLY, "Its resources were not counted yet.")
 
 
 def _of_account(series: Mapping[CellKey, SeriesByQuota], account: str) -> SeriesByQuota:
@@ -210,8 +276,20 @@ def _of_account(series: Mapping[CellKey, SeriesByQuota], account: str) -> Series
     return found
 
 
-def _code_and_resource(listed: ListedQuota) -> tuple[str, str]:
-    return listed.quota.code, listed.context.arn
+def _verdict_of_metric(listed: ListedQuota) -> Verdict:
+    """Return the state of a quota that only a metric of its usage could tell, while there is no series."""
+    if override_of_listed(listed).read is ReadAs.NOTHING:
+        return Verdict(CoverageState.NO_USAGE_SOURCE, "AWS enforces another value than this one.")
+    if not listed.usage:
+        reason = "AWS publishes no usage of it, and no list counts it."
+        return Verdict(CoverageState.NO_USAGE_SOURCE, reason)
+    if not listed.value:
+        return Verdict(CoverageState.VALUE_ONLY, "Its value is 0, or AWS returns none at present.")
+    return Verdict(CoverageState.VALUE_ONLY, "AWS has published no usage in the last two weeks.")
+
+
+def _by_cell(cells: Iterable[CellStatus]) -> Mapping[CellKey, CellStatus]:
+    return {(one.account, one.region): one for one in cells}
 
 
 def _signals_by_quota(registry: Registry) -> Mapping[Quota, list[str]]:
@@ -220,25 +298,6 @@ def _signals_by_quota(registry: Registry) -> Mapping[Quota, list[str]]:
         if signal.quota:
             found.setdefault(signal.quota, []).append(signal.id)
     return found
-
-
-def _verdict_of_series(series: Sequence[QuotaSeries]) -> Verdict:
-    """Return the state of a quota by its series: watched if one of them is."""
-    if any(one.zone not in (Zone.STALE, Zone.UNOBSERVABLE) for one in series):
-        return CoverageState.WATCHED, "", ""
-    reasons = [one.unobservable for one in series if one.unobservable]
-    for reason in reasons:
-        if reason.enable_command:
-            return CoverageState.NOT_ENABLED, reason.reason, reason.enable_command
-    if len(reasons) == len(series):
-        return CoverageState.NO_USAGE_SOURCE, reasons[0].reason, ""
-    return CoverageState.STALE, "There is no recent sample of its usage.", ""
-
-
-def _verdict_of_failure(error: Exception) -> Verdict:
-    failure = failure_from(error)
-    is_denied = failure.failure_class in DENIAL_CLASSES
-    return CoverageState.NOT_PERMITTED if is_denied else CoverageState.STALE, failure.sentence, ""
 
 
 def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:
@@ -251,6 +310,7 @@ def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:
                 series.settings.signal.id,
                 Zone(int(snapshot.zone[slot])),
                 series.unobservable,
+                slot,
                 series.settings.quota_arn,
                 _level(series, float(snapshot.utilization[slot])),
             )
@@ -264,6 +324,10 @@ def _level(series: Series, utilization: float) -> float | None:
     is_of_account = key.of_account or (key.service == QUOTAS_SERVICE and not series.settings.quota_arn)
     is_rate = signal.unit.is_rate or signal.reports_throttling
     return None if is_rate or not is_of_account or math.isnan(utilization) else utilization
+
+
+def _code_and_resource(listed: ListedQuota) -> tuple[str, str]:
+    return listed.quota.code, listed.context.arn
 
 
 def quota_of(key: Key, signal: Signal) -> Quota | None:

@@ -9,6 +9,8 @@ from functools import partial
 
 from collectors.base import Collector, ServiceScope
 from collectors.registry import Registry
+from collectors.service_quotas.call_budget import FIRST_CALLS, CallBudget
+from collectors.service_quotas.known_quotas import KnownQuotas
 from monitor.aws.account import Account, account_name
 from monitor.aws.cell import Cell
 from monitor.aws.cell_factory import AwsEnvironment, call_rates, open_cells
@@ -81,6 +83,7 @@ class Watcher:
 
     inherited: what the inventories of the watcher before this one discovered. polled: set after each poll.
     clients: shared with a later watcher; None: it closes its own when it ends. alerting: see `Planner`.
+    quota_calls: that the first inventory of quotas may make in a cell.
     planner: plans how often each metric is read. known_accounts: of organizations, as listed last.
     members: the accounts of organizations.
     cells: those that could be opened. inaccessible_accounts: why an account could not be opened, by its name.
@@ -100,6 +103,7 @@ class Watcher:
     timings: PollingTimings = DEFAULT_TIMINGS
     alerting: Callable[[], Ints] = no_slots
     known_accounts: KnownAccounts = field(default_factory=KnownAccounts)
+    quota_calls: int = FIRST_CALLS
     cells: dict[CellKey, CellWatcher] = field(default_factory=dict, init=False)
     inaccessible_accounts: dict[str, Failure] = field(default_factory=dict, init=False)
     open_attempted: dict[str, asyncio.Event] = field(init=False)
@@ -206,6 +210,7 @@ class Watcher:
     def _add_cell(self, account: Account, cell: Cell) -> CellWatcher:
         """Return the watcher of a cell that is read with its account's own credentials."""
         collectors = self.collectors_of(account, cell)
+        cell.collector_states[KnownQuotas] = KnownQuotas(CallBudget(self.quota_calls))
         wanted = self.registry.quotas(collector.service for collector in collectors)
         quotas = QuotaBook(cell, wanted, self.timings.quota_interval, on_demand=True)
         self.linked.add_monitoring(account, cell)
@@ -240,6 +245,11 @@ class Watcher:
         async with asyncio.TaskGroup() as loops:
             loops.create_task(self._cell_starts.end_with(watched.inventoried_once))
             loops.create_task(watched.run(self.config, self._service_starts))
+
+    def known_quotas(self) -> Mapping[CellKey, KnownQuotas]:
+        """Return copies of what is known of the quotas of all cells, for a thread."""
+        states = {key: watched.cell.collector_states for key, watched in self.cells.items()}
+        return {key: state[KnownQuotas].copy() for key, state in states.items() if KnownQuotas in state}
 
     def request_inventory(self, cell: CellKey, service: str) -> None:
         """Have the inventory of a service run soon, if the cell is watched."""

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 import orjson
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from collectors.service_quotas.call_budget import CALLS_PER_HOUR
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import LABELS, Key
 from monitor.fleet.rows import Row
@@ -20,7 +21,7 @@ from monitor.lib.text import escape_unprintable
 from monitor.render.markdown import code_span, escape_markdown
 from monitor.render.sparkline import LEGEND, LENGTH, sparkline
 from monitor.render.styles import STYLES
-from monitor.render.text import usage_of_limit
+from monitor.render.text import count_of, usage_of_limit
 from monitor.report.blind_spots import has_no_numbers, unobservable_by_reason
 
 PIPED_WIDTH = 2**20  # characters, more than any line has: without a terminal, no line is wrapped
@@ -43,18 +44,45 @@ MAX_FAILED_READS = 100  # that are listed for people; where nothing is permitted
 NO_SERIES = "No series found for the configured accounts, regions and services, and the given filters."
 
 
+class UnreadQuotas(NamedTuple):
+    """What a scan left out, as its calls for quotas are limited.
+
+    counts: quotas of which the resources were not counted. lists: lists of the quotas of a service in an
+    account and region.
+    """
+
+    counts: int = 0
+    lists: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """What was left out, and how it is read; empty where nothing was."""
+        parts = [count_of(self.counts, "count")] if self.counts else []
+        parts += [count_of(self.lists, "list") + " of quotas"] if self.lists else []
+        if not parts:
+            return ""
+        were = "was" if sum(self) == 1 else "were"
+        limit = f"at most {CALLS_PER_HOUR:,} calls in each account and region"
+        return f"{' and '.join(parts)} of services in use {were} not read; --counts reads them, with {limit}."
+
+
+NOTHING_UNREAD = UnreadQuotas()
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The rows of all series, the most urgent first, and one sentence for each failed read of AWS.
 
     history_of: returns the last three hours of a series; None when no history is available.
     requested_failures: the failures of what the user requested, which make the report incomplete.
+    unread_quotas: what the calls for quotas did not suffice for.
     """
 
     rows: Sequence[Row]
     failures: Sequence[str]
     history_of: Callable[[Key], SeriesHistory] | None = None
     requested_failures: Sequence[str] = ()
+    unread_quotas: UnreadQuotas = NOTHING_UNREAD
 
 
 FIELDS = (
@@ -165,6 +193,8 @@ def _write_lists(report: Report, console: Console) -> None:
             console.print(Text(f"\n{title}", "bold"))
         for line in lines:
             console.print(Text(escape_unprintable(line)))
+    if report.unread_quotas.sentence:
+        console.print(Text(f"\n{report.unread_quotas.sentence}"))
 
 
 def row_sparklines(report: Report, console: Console) -> list[str] | None:
@@ -250,8 +280,12 @@ def narrow_table(rows: Sequence[Row], sparklines: Sequence[str] | None) -> Table
 
 
 def write_json(report: Report, out: TextIO) -> None:
-    """Write one document with `series`, every field of each, and `failures`."""
-    document = {"series": [record(row) for row in report.rows], "failures": report.failures}
+    """Write one document with `series`, every field of each, `failures` and `unread_quotas`."""
+    document = {
+        "series": [record(row) for row in report.rows],
+        "failures": report.failures,
+        "unread_quotas": report.unread_quotas._asdict(),
+    }
     out.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
@@ -281,6 +315,7 @@ def write_markdown(report: Report, out: TextIO) -> None:
         for names, reason, command in unobservable_entries(report)
     ]
     items += [f"Failed read: {escape_markdown(sentence)}" for sentence in listed_failures(report)]
+    items += [escape_markdown(report.unread_quotas.sentence)] if report.unread_quotas.sentence else []
     out.write("\n" if items else "")
     out.writelines(f"- {line}\n" for line in items)
 

@@ -4,7 +4,7 @@ Quotas are those of /api/v1/coverage.
 """
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 import orjson
@@ -16,7 +16,8 @@ from monitor.lib.text import escape_unprintable
 from monitor.render.markdown import escape_markdown
 from monitor.report.check_formats import PIPED_WIDTH, spreadsheet_cell
 
-COLUMNS = ("state", "quota", "value", "where", "reason", "enable")
+COLUMNS = ("state", "quota", "value", "where", "reason", "enable", "$/month")
+NUMERIC_COLUMNS = ("value", "$/month")
 FIELDS = (
     "state",
     "account",
@@ -30,8 +31,11 @@ FIELDS = (
     "signals",
     "reason",
     "enable",
+    "monthly_dollars",
     "note",
 )
+
+MAX_UNREAD = 20  # sentences about what could not be read that are shown to people
 
 CoverageJson = Mapping[str, Any]
 
@@ -46,15 +50,36 @@ def cells(quota: CoverageJson) -> tuple[str, ...]:
         f"{quota['account']}/{quota['region']}",
         quota["reason"] or quota["note"],
         quota["enable"],
+        cost(quota),
     )
 
 
+def cost(quota: CoverageJson) -> str:
+    """Return what watching a quota costs a month: never 0 where that is not known, or where nothing can."""
+    amount = quota["monthly_dollars"]
+    if amount is None:
+        return "-" if quota["state"] == "no_usage_source" else "unknown"
+    return f"{amount:.2f}" if amount else "0"
+
+
 def summary(coverage: CoverageJson) -> str:
-    """Return how many quotas there are, and how many in each state."""
+    """Return how many quotas there are, how many in each state, and what watching them costs."""
     if not coverage["total"]:
-        return "No quota of a service in use is known yet."
+        return "No quota of a service in use is known."
     states = (f"{number:,} {state.replace('_', ' ')}" for state, number in coverage["states"].items())
-    return f"{coverage['total']:,} quotas: {', '.join(states)}"
+    unknown = coverage["unknown_costs"]
+    more = f", and what is not known of {unknown:,}" if unknown else ""
+    dollars = f"watching them costs ${coverage['monthly_dollars']:,.2f} a month{more}"
+    return f"{coverage['total']:,} quotas: {', '.join(states)}; {dollars}"
+
+
+def footer(coverage: CoverageJson) -> Iterator[str]:
+    """Yield the summary, and what could not be read."""
+    yield summary(coverage)
+    unread = coverage["unread"]
+    yield from (f"Not read: {sentence}" for sentence in unread[:MAX_UNREAD])
+    if (more := len(unread) - MAX_UNREAD) > 0:
+        yield f"Not read: {more:,} more; the format json lists all"
 
 
 def write_table(coverage: CoverageJson, out: TextIO) -> None:
@@ -62,12 +87,13 @@ def write_table(coverage: CoverageJson, out: TextIO) -> None:
     console = Console(file=out, highlight=False, soft_wrap=True, width=None if out.isatty() else PIPED_WIDTH)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in COLUMNS:
-        table.add_column(column, overflow="fold", justify="right" if column == "value" else "left")
+        table.add_column(column, overflow="fold", justify="right" if column in NUMERIC_COLUMNS else "left")
     for quota in coverage["items"]:
         table.add_row(*(Text(escape_unprintable(cell)) for cell in cells(quota)))
     if coverage["items"]:
         console.print(table)
-    console.print(Text(summary(coverage)))
+    for line in footer(coverage):
+        console.print(Text(escape_unprintable(line)))
 
 
 def write_json(coverage: CoverageJson, out: TextIO) -> None:
@@ -86,9 +112,10 @@ def write_csv(coverage: CoverageJson, out: TextIO) -> None:
 
 def write_markdown(coverage: CoverageJson, out: TextIO) -> None:
     """Write a table and the numbers, for an issue or a chat."""
-    rows: list[Sequence[str]] = [COLUMNS, ["---"] * len(COLUMNS), *map(cells, coverage["items"])]
+    ruler = ["---:" if column in NUMERIC_COLUMNS else "---" for column in COLUMNS]
+    rows: list[Sequence[str]] = [COLUMNS, ruler, *map(cells, coverage["items"])]
     out.writelines(f"| {' | '.join(map(escape_markdown, row))} |\n" for row in rows)
-    out.write(f"\n{escape_markdown(summary(coverage))}\n")
+    out.writelines(f"\n{escape_markdown(line)}\n" for line in footer(coverage))
 
 
 FORMATS: Mapping[str, Callable[[CoverageJson, TextIO], None]] = {

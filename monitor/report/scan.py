@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from collectors.registry import Registry
+from collectors.service_quotas.call_budget import FIRST_CALLS
+from collectors.service_quotas.known_quotas import KnownQuotas
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import FailureClass
 from monitor.aws.status import describe_failure
@@ -20,7 +22,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.rows import rows_of
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.watcher import DUPLICATE_ENTRY, Watcher
-from monitor.report.check_formats import Report
+from monitor.report.check_formats import Report, UnreadQuotas
 from monitor.schema.problems import ConfigError, problem_lines, problems_from_pydantic
 from monitor.schema.selector import Location, Selector, SelectorLabels
 from monitor.schema.types import ConfigContext
@@ -42,6 +44,15 @@ class ScanReport(Report):
     cells: Sequence[tuple[str, str, str]]
     metrics_requested: int
     cost_dollars: float
+
+
+def unread_quotas(known: Iterable[KnownQuotas]) -> UnreadQuotas:
+    """Return what the calls of one inventory in each cell did not suffice for."""
+    cells = [*known]
+    return UnreadQuotas(
+        counts=sum(one.uncounted for one in cells),
+        lists=sum(len(one.in_use - one.lists.keys()) for one in cells),
+    )
 
 
 def parse_selectors(
@@ -121,15 +132,17 @@ async def scan_once(
     registry: Registry,
     selectors: Sequence[Sequence[Selector]],
     report_progress: Callable[[int, int], None],
+    quota_calls: int = FIRST_CALLS,
 ) -> ScanReport:
     """Read and judge everything once. Errors of AWS are part of the report.
 
-    report_progress: called with the number of steps done and the number of all steps.
+    report_progress: called with the number of steps done and the number of all steps. quota_calls: that may
+    be made in each cell for quotas which no declared signal watches.
     """
     fleet, telemetry = Fleet(), ProcessTelemetry()
     aws_telemetry = AwsTelemetry(telemetry.registry)
     cost = CostTelemetry(telemetry.registry, aws_telemetry.metrics_requested)
-    watcher = Watcher(config, registry, fleet, telemetry, aws_telemetry)
+    watcher = Watcher(config, registry, fleet, telemetry, aws_telemetry, quota_calls=quota_calls)
     try:
         await watcher.run_once(report_progress)
     finally:
@@ -144,6 +157,7 @@ async def scan_once(
         rows=rows_of(fleet, matches),
         failures=watcher.sentences(),
         requested_failures=[*watcher.members.unlisted(), *requested_failures(watcher.failures(), selectors)],
+        unread_quotas=unread_quotas(watcher.known_quotas().values()),
         registry=registry,
         history_of=lambda key: SeriesHistory.of(fleet, fleet.series[key], now),
         finished_at=finished_at,

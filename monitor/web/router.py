@@ -12,11 +12,23 @@ from monitor.alerting.firing_alerts import firing_alerts, with_current_usage
 from monitor.api.app_state import AppState
 from monitor.cost.bills import MetricUse, bills, mean_interval
 from monitor.cost.telemetry import MeasuredCost
+from monitor.coverage.verdicts import CoverageState
 from monitor.fleet.filters import Filters
 from monitor.fleet.query import series_by_id
 from monitor.lib.partitions import partition_of
 from monitor.web.actions import FormOptions, actions_router
 from monitor.web.blind_spots import MAX_EXAMPLES, failure_groups, unobservable_groups
+from monitor.web.coverage_page import (
+    CHANGEABLE,
+    MAX_UNREAD,
+    MEANINGS,
+    QUOTAS_PER_PAGE,
+    SERVICES_PER_PAGE,
+    STATES,
+    CoveragePageFilters,
+    coverage_page,
+    series_url,
+)
 from monitor.web.error_pages import PageRoute
 from monitor.web.no_data import no_data_reasons
 from monitor.web.overview import build_overview
@@ -71,6 +83,12 @@ def _pages(router: APIRouter, renderer_for: "Callable[[FormOptions], PageRendere
     async def overview(request: Request, filters: Annotated[Filters, Query()]) -> Response:
         renderer = renderer_for(FormOptions.from_request(request))
         page = await renderer.cache.get(filters.url(page=filters.page), partial(renderer.overview, filters))
+        return page.response(request)
+
+    @router.get("/coverage")
+    async def coverage(request: Request, filters: Annotated[CoveragePageFilters, Query()]) -> Response:
+        renderer = renderer_for(FormOptions.from_request(request))
+        page = await renderer.cache.get(filters.url(page=filters.page), partial(renderer.coverage, filters))
         return page.response(request)
 
     @router.get("/series/{id}")
@@ -159,6 +177,24 @@ class PageRenderer:
             links=links,
             docs=[*map(partition_of(series.aws_region).localized, series.settings.signal.docs)],
             **variables,
+        )
+
+    async def coverage(self, filters: CoveragePageFilters) -> bytes:
+        """Render the page of the coverage of quotas."""
+        content = await asyncio.to_thread(coverage_page, self._state.coverage(), filters)
+        return await self._render(
+            "coverage.html",
+            "/coverage",
+            filters=filters,
+            content=content,
+            states=STATES,
+            meanings=MEANINGS,
+            changeable=CHANGEABLE,
+            CoverageState=CoverageState,
+            series_url=series_url,
+            quotas_per_page=QUOTAS_PER_PAGE,
+            services_per_page=SERVICES_PER_PAGE,
+            max_unread=MAX_UNREAD,
         )
 
     async def cost(self) -> bytes:

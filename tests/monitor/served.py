@@ -13,14 +13,17 @@ from collectors.service_quotas.known_quotas import KnownQuotas
 from monitor.alerting.journal_file import Connect, connect
 from monitor.alerting.service import Alerting
 from monitor.api.app_state import AppState, EventTiming
-from monitor.aws.status import MonitorStatus
+from monitor.aws.run_status import RunStatus
+from monitor.aws.status import CellStatus, MonitorStatus
 from monitor.config.config import Config
+from monitor.cost.bills import MetricUse
 from monitor.coverage.quota_coverage import Coverage
+from monitor.coverage.unwatched_cost import PollIntervals
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.server.web_app import create_app
-from tests.monitor.fleet.fleets import ACCOUNT
+from tests.monitor.fleet.fleets import ACCOUNT, NOW
 from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
@@ -37,6 +40,7 @@ class Server:
     reloads: int = 0
     known_quotas: dict[CellKey, KnownQuotas] = field(default_factory=dict)
     signals_off: set[str] = field(default_factory=set)
+    services_read: dict[CellKey, set[str]] = field(default_factory=dict)  # empty: all in every cell
 
     def __post_init__(self) -> None:
         self.exposition = Exposition(self.fleet)
@@ -77,7 +81,21 @@ class Server:
             yield server
 
     def coverage(self) -> Coverage:
-        return Coverage(self.known_quotas, self.exposition.snapshot, REGISTRY, frozenset(self.signals_off))
+        cells = self.status.cells or [
+            CellStatus(account=key[0], region=key[1], name="", collectors={}, poll=RunStatus())
+            for key in self.known_quotas
+        ]
+        every = {(one.account, one.region): {*REGISTRY.service_names} for one in cells}
+        return Coverage(
+            known=self.known_quotas,
+            snapshot=self.exposition.snapshot,
+            registry=REGISTRY,
+            off=self.signals_off,
+            cells=cells,
+            services=self.services_read or every,
+            metrics=MetricUse.of(self.fleet, NOW),
+            intervals=PollIntervals(300.0, 300.0, 300.0),
+        )
 
     async def count_reload(self) -> None:
         self.reloads += 1

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from collectors.base import Observed, ServiceScope
 from collectors.service_quotas.call_budget import CALLS_PER_HOUR, FIRST_CALLS
 from collectors.service_quotas.collector import COLLECTOR, quotas
+from collectors.service_quotas.count_file import read_counts
 from collectors.service_quotas.known_quotas import DAY, HOUR, KnownQuotas
 from monitor.aws.scan import MAX_CONCURRENT_ITEMS, Scan
 from rules.limits import LimitSource, Quota
@@ -367,6 +368,22 @@ async def test_a_list_that_is_denied_costs_nothing_but_itself() -> None:
             found.append(one)
     assert [one.signal for one in found] == ["resources"]
     assert [str(error) for error in raised.value.exceptions] == [str(denied("ListServices"))]
+
+
+async def test_what_was_never_counted_is_told() -> None:
+    of_glue = [quota(one.code, 10) for one in read_counts() if one.service == "glue"]
+    account = Account(
+        ["acm-pca", "glue"],
+        list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 10)], glue=of_glue),
+        list_certificate_authorities={"CertificateAuthorities": []},
+    )
+    account.known.budget.left = 6  # one for the metrics, four for the lists of quotas, one for a count
+    await account.scan()
+    counted = sum(len(one.counts) or 1 for one in account.known.counted.values())
+    of_both = sum(one.service in ("acm-pca", "glue") for one in read_counts())
+    assert 0 < account.known.uncounted <= of_both - counted
+    await account.scan(HOUR)
+    assert account.known.uncounted == 0
 
 
 # AWS's own report

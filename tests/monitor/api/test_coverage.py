@@ -17,6 +17,10 @@ from collectors.service_quotas.utilization import (
     UtilizationReport,
     UtilizationReportError,
 )
+from monitor.aws.failure import Failure, failure_from
+from monitor.aws.run_status import RunStatus
+from monitor.aws.status import CellStatus, MonitorStatus
+from monitor.cost.prices import SECONDS_PER_MONTH
 from monitor.coverage.telemetry import CoverageTelemetry
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import Key
@@ -30,6 +34,7 @@ COVERAGE = "/api/v1/coverage"
 CONCURRENCY = Quota(service="lambda", code="L-B99A9384")
 WEB_ACLS, PATTERN_SETS = (Quota(service="wafv2", code=code) for code in ("L-2EC3DE7B", "L-BF0029B0"))
 CONCURRENCY_KEY = Key(ACCOUNT, REGION, "lambda", "account_concurrency", WHOLE_ACCOUNT)
+METRIC_DOLLARS = 0.01 / 1000 * SECONDS_PER_MONTH / 300  # of one that is polled every five minutes
 METRIC = UsageMetric("AWS/Usage", "CallCount", (("Service", "X"),), "")
 
 
@@ -53,10 +58,14 @@ def know(server: Server, *quotas: ListedQuota) -> KnownQuotas:
     return known
 
 
+def quota_subject(quota: Quota) -> Resource:
+    return Resource("quota", (quota.service, quota.code), (quota.service, "x"), parent_kinds=("service",))
+
+
 def watch_count(server: Server, quota: Quota, zone: Zone = Zone.WITHIN) -> Series:
     """Register the series of a count."""
-    resource = Resource("quota", (quota.service, quota.code), (quota.service, "x"), parent_kinds=("service",))
-    series = add(server.fleet, Key(ACCOUNT, REGION, "quotas", "count", resource), usage=5.0, throttled=None)
+    key = Key(ACCOUNT, REGION, "quotas", "count", quota_subject(quota))
+    series = add(server.fleet, key, usage=5.0, throttled=None)
     judged(server.fleet, series, zone, 5.0)
     return series
 
@@ -90,6 +99,7 @@ async def test_a_quota_with_a_judged_series_is_watched(server: Server, client: h
         "reason": "",
         "enable": "",
         "signals": ["lambda.account_concurrency"],
+        "monthly_dollars": pytest.approx(2 * METRIC_DOLLARS),
         "note": "",
     }
 
@@ -101,6 +111,14 @@ async def test_one_judged_series_is_enough(server: Server, client: httpx.AsyncCl
     assert (await one(server, client, CONCURRENCY.code))["state"] == "stale"
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
     assert (await one(server, client, CONCURRENCY.code))["state"] == "watched"
+
+
+async def test_names_that_utf8_cannot_carry_are_replaced(server: Server, client: httpx.AsyncClient) -> None:
+    series = add(server.fleet, CONCURRENCY_KEY, usage=Unobservable("\udc80", "aws \udc80"), throttled=None)
+    judged(server.fleet, series, Zone.UNOBSERVABLE)
+    know(server, listed(CONCURRENCY))
+    found = await one(server, client, CONCURRENCY.code)
+    assert (found["reason"], found["enable"]) == ("?", "aws ?")
 
 
 @pytest.mark.parametrize(("command", "state"), [("aws x", "not_enabled"), (None, "no_usage_source")])
@@ -189,6 +207,112 @@ async def test_the_metric_counts_quotas_by_state(server: Server) -> None:
     labels = {"aws_account": ACCOUNT, "aws_region": REGION, "service_code": "wafv2"}
     for state, number in (("watched", 1), ("value_only", 1), ("stale", None)):
         assert registry.get_sample_value("headroom_quota_coverage", {**labels, "state": state}) == number
+
+
+def failed(server: Server, **failures: Failure) -> None:
+    """Have the last inventories of services in the cell of the tests have failed."""
+    runs = {service: RunStatus() for service in failures}
+    for service, run in runs.items():
+        run.end((failures[service],), 1.0)
+    cell = CellStatus(account=ACCOUNT, region=REGION, name="prod", collectors=runs, poll=RunStatus())
+    server.status = MonitorStatus(cells=[cell])
+
+
+DENIAL = Failure(
+    "ListFunctions",
+    "",
+    "AccessDeniedException",
+    "User: x is not authorized to perform: lambda:ListFunctions on y",
+)
+
+
+async def test_a_quota_of_what_could_not_be_read_is_not_called_unused(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    watch_count(server, Quota(service="lambda", code="L-00000001"))
+    know(server, listed(CONCURRENCY))
+    failed(server, **{"lambda": Failure("ListFunctions", "", "InternalError", "try again")})
+    assert (await one(server, client, CONCURRENCY.code))["state"] == "stale"
+    failed(server, **{"lambda": DENIAL})
+    found = await one(server, client, CONCURRENCY.code)
+    assert (found["state"], found["enable"]) == ("not_permitted", "allow lambda:ListFunctions")
+    assert "not authorized" in found["reason"]
+
+
+async def test_a_quota_of_a_service_that_is_not_read_says_which_one(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    watch_count(server, Quota(service="lambda", code="L-00000001"))
+    know(server, listed(CONCURRENCY))
+    server.services_read = {(ACCOUNT, REGION): {"quotas"}}
+    found = await one(server, client, CONCURRENCY.code)
+    assert (found["state"], found["enable"]) == ("not_enabled", "services: [..., lambda, lambda_edge]")
+
+
+async def test_what_is_in_use_without_a_series_is_listed(server: Server, client: httpx.AsyncClient) -> None:
+    know(server, listed(PATTERN_SETS)).in_use = frozenset({"wafv2"})
+    assert await states(server, client) == {PATTERN_SETS.code: "value_only"}
+
+
+@pytest.mark.parametrize(
+    ("quota", "off", "dollars"),
+    [
+        (listed(PATTERN_SETS), (), 0.0),  # counted by calls
+        (listed(Quota(service="wafv2", code="L-00000001")), (), None),  # nothing can watch it
+        (listed(Quota(service="wafv2", code="L-00000002"), usage=METRIC), (), 2 * METRIC_DOLLARS),
+        (listed(Quota(service="vpc", code="L-2AFB9258")), ("vpc.security_groups_per_interface",), 0.0),
+        (listed(CONCURRENCY), ("lambda.account_concurrency", "lambda_edge.concurrency"), None),
+    ],
+)
+async def test_what_watching_costs_without_a_series(
+    server: Server, client: httpx.AsyncClient, quota: ListedQuota, off: tuple[str, ...], dollars: float | None
+) -> None:
+    know(server, quota).in_use = frozenset({quota.quota.service})
+    server.signals_off = {*off}
+    found = await one(server, client, quota.quota.code)
+    assert found["monthly_dollars"] == (None if dollars is None else pytest.approx(dollars))
+
+
+async def test_costs_are_added_up_and_unknown_ones_counted(server: Server, client: httpx.AsyncClient) -> None:
+    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
+    off = Quota(service="lambda", code="L-00000001")
+    series = add(
+        server.fleet,
+        CONCURRENCY_KEY._replace(service="quotas", signal="count", subject=quota_subject(off)),
+        usage=Unobservable("off", "aws x"),
+        throttled=None,
+    )
+    judged(server.fleet, series, Zone.UNOBSERVABLE)
+    know(server, listed(CONCURRENCY), listed(off), listed(Quota(service="lambda", code="L-00000002")))
+    await server.publish()
+    found = await answer(client, COVERAGE)
+    assert (found["monthly_dollars"], found["unknown_costs"]) == (pytest.approx(2 * METRIC_DOLLARS), 1)
+    assert [one["monthly_dollars"] is None for one in found["items"]] == [True, True, False]
+
+
+async def test_text_finds_names_and_codes_in_any_case(server: Server, client: httpx.AsyncClient) -> None:
+    know(server, listed(WEB_ACLS, name="Web ACLs"), listed(PATTERN_SETS)).in_use = frozenset({"wafv2"})
+    assert [*await states(server, client, text="web acl")] == [WEB_ACLS.code]
+    assert [*await states(server, client, text="l-bf0029b0")] == [PATTERN_SETS.code]
+
+
+async def test_what_could_not_be_read_is_told(server: Server, client: httpx.AsyncClient) -> None:
+    know(server).in_use = frozenset({"wafv2", "ec2"})
+    failed(server)
+    assert (await answer(client, COVERAGE))["unread"] == [f"prod/{REGION}: not listed yet: ec2, wafv2"]
+    failed(server, quotas=failure_from(denied("ListServiceQuotas")))
+    (sentence,) = (await answer(client, COVERAGE))["unread"]
+    assert sentence.startswith(f"prod/{REGION}: ListServiceQuotas: ")
+    server.services_read = {(ACCOUNT, REGION): {"lambda"}}
+    (sentence,) = (await answer(client, COVERAGE))["unread"]
+    assert sentence == f"prod/{REGION}: the quotas are not read, as the configuration leaves them out"
+    server.known_quotas.clear()
+    (sentence,) = (await answer(client, COVERAGE))["unread"]
+    assert sentence == f"prod/{REGION}: the quotas are not read, as the account is read without a role"
+    server.services_read = {}
+    failed(server)
+    (sentence,) = (await answer(client, COVERAGE))["unread"]
+    assert sentence == f"prod/{REGION}: the quotas are not read yet"
 
 
 # AWS's own report

@@ -23,6 +23,7 @@ QUOTA: dict[str, Any] = {
     "reason": "Its signal is read on request only.",
     "enable": "signals: {enabled: [wafv2.acls]}",
     "signals": ["wafv2.acls", "wafv2.more"],
+    "monthly_dollars": None,
     "note": "",
 }
 UNKNOWN = QUOTA | {
@@ -32,8 +33,17 @@ UNKNOWN = QUOTA | {
     "enable": "",
     "signals": [],
 }
-STATES = {"not_enabled": 1, "no_usage_source": 1}
-COVERAGE = {"items": [QUOTA, UNKNOWN], "total": 2, "states": STATES, "notes": []}
+WATCHED = QUOTA | {"code": "L-00000002", "state": "watched", "enable": "", "monthly_dollars": 0.0876}
+COUNTED = WATCHED | {"code": "L-00000003", "monthly_dollars": 0.0}
+COVERAGE: dict[str, Any] = {
+    "items": [QUOTA, UNKNOWN, WATCHED, COUNTED],
+    "total": 4,
+    "states": {"not_enabled": 1, "no_usage_source": 1, "watched": 2},
+    "monthly_dollars": 0.0876,
+    "unknown_costs": 1,
+    "notes": [],
+    "unread": ["prod/eu-west-1: ListServiceQuotas of ec2: denied (AccessDenied)"],
+}
 
 
 @contextmanager
@@ -71,16 +81,29 @@ def shown(format: str, response: Mapping[str, Any] = COVERAGE) -> str:
 
 
 def test_a_table_has_a_line_for_each_quota_and_the_numbers() -> None:
-    header, first, second, total = shown("table").splitlines()
-    assert header.split() == ["state", "quota", "value", "where", "reason", "enable"]
+    header, first, second, third, fourth, total, unread = shown("table").splitlines()
+    assert header.split() == ["state", "quota", "value", "where", "reason", "enable", "$/month"]
     assert "not enabled" in first and "wafv2 L-2EC3DE7B" in first and "1,000" in first
     assert "no usage source" in second and " - " in second
-    assert total == "2 quotas: 1 not enabled, 1 no usage source"
+    assert [line.split()[-1] for line in (first, second, third, fourth)] == ["unknown", "-", "0.09", "0"]
+    assert total == (
+        "4 quotas: 1 not enabled, 1 no usage source, 2 watched; "
+        "watching them costs $0.09 a month, and what is not known of 1"
+    )
+    assert unread == "Not read: prod/eu-west-1: ListServiceQuotas of ec2: denied (AccessDenied)"
 
 
 def test_without_a_known_quota_the_table_says_so() -> None:
-    nothing = {"items": [], "total": 0, "states": {}, "notes": []}
-    assert shown("table", nothing) == "No quota of a service in use is known yet.\n"
+    nothing = {**COVERAGE, "items": [], "total": 0, "states": {}, "unread": ["prod/eu-west-1: not read yet"]}
+    assert shown("table", nothing).splitlines() == [
+        "No quota of a service in use is known.",
+        "Not read: prod/eu-west-1: not read yet",
+    ]
+
+
+def test_what_could_not_be_read_is_bounded() -> None:
+    many = {**COVERAGE, "unread": [f"region {number}" for number in range(100)]}
+    assert shown("markdown", many).splitlines()[-1] == "Not read: 80 more; the format json lists all"
 
 
 def test_json_is_the_response() -> None:
@@ -88,7 +111,8 @@ def test_json_is_the_response() -> None:
 
 
 def test_csv_evaluates_nothing_in_a_spreadsheet() -> None:
-    first, second = csv.DictReader(shown("csv").splitlines())
+    first, second, third, _ = csv.DictReader(shown("csv").splitlines())
+    assert (first["monthly_dollars"], third["monthly_dollars"]) == ("", "0.0876")
     assert (first["name"], first["value"]) == ("'" + QUOTA["name"], "1000.0")
     assert first["signals"] == "wafv2.acls wafv2.more"
     assert (second["value"], second["signals"]) == ("", "")
@@ -96,13 +120,14 @@ def test_csv_evaluates_nothing_in_a_spreadsheet() -> None:
 
 def test_markdown_keeps_names_in_their_cells() -> None:
     lines = shown("markdown").splitlines()
-    assert len(lines) == 6
-    assert "\\|" in lines[2] and lines[-1].startswith("2 quotas")
+    assert "\\|" in lines[2] and lines[7].startswith("4 quotas")
+    assert lines[-1].startswith("Not read: prod")
 
 
 def test_a_note_stands_where_there_is_no_reason_and_those_on_all_beside_the_output() -> None:
     watched = QUOTA | {"state": "watched", "reason": "", "note": "AWS's report tells more."}
     response = {**COVERAGE, "items": [watched, UNKNOWN], "notes": ["1: AWS's report is not permitted"]}
+    response["total"] = 2
     with api(response) as (address, _):
         done = headroom("coverage", "--address", address)
     assert "AWS's report tells more." in done.stdout.splitlines()[1]
@@ -111,10 +136,10 @@ def test_a_note_stands_where_there_is_no_reason_and_those_on_all_beside_the_outp
 
 def test_filters_are_sent_and_what_is_not_shown_is_counted() -> None:
     with api(COVERAGE | {"total": 20_000}) as (address, paths):
-        options = ("--state", "stale", "--service-code", "a&b", "--region", "eu-west-1")
+        options = ("--state", "stale", "--service-code", "a&b", "--text", "ACLs", "--region", "eu-west-1")
         done = headroom("coverage", "--address", address, *options)
-    assert paths == ["/api/v1/coverage?state=stale&service_code=a%26b&region=eu-west-1"]
-    assert done.stderr.startswith("19,998 more quotas are not shown")
+    assert paths == ["/api/v1/coverage?state=stale&service_code=a%26b&text=ACLs&region=eu-west-1"]
+    assert done.stderr.startswith("19,996 more quotas are not shown")
 
 
 def test_a_headroom_that_does_not_run() -> None:

@@ -59,6 +59,19 @@ async def test_a_global_service_is_read_once_whatever_regions_are_configured() -
     assert {region for service, region in aws.calls if service == "sns"} == {"eu-west-1", "ap-south-1"}
 
 
+async def test_each_cell_may_make_as_many_calls_for_quotas_as_it_is_told() -> None:
+    telemetry = Telemetries()
+    async with GlobalAws.serving() as aws:
+        config = Config.model_validate({"regions": ["eu-west-1"], "endpoint_url": aws.url})
+        watcher = Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws, quota_calls=300)
+        await watcher.run_once(lambda done, steps: None, with_polls=False)
+        await watcher.close()
+    assert {key: known.budget.left for key, known in watcher.known_quotas().items()} == {
+        EUROPE: 300,
+        GLOBAL: 300,
+    }
+
+
 async def test_its_metrics_and_quotas_are_read_in_the_home_region() -> None:
     async with GlobalAws.serving() as aws:
         watcher = await watched(aws)

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from monitor.report.check_formats import FIELDS, Report
+from monitor.report.check_formats import FIELDS, Report, UnreadQuotas
 from tests.monitor.report.test_table import EMPTY, NASTY, STALE, escaped, hidden, printed, row
 
 # JSON
@@ -121,3 +121,29 @@ def test_people_read_the_first_failures_and_the_number_of_the_others(format: str
 def test_json_lists_all_failures() -> None:
     failures = [f"read {number} failed" for number in range(5000)]
     assert json.loads(printed("json", Report([row()], failures)))["failures"] == failures
+
+
+UNREAD = Report([row()], [], unread_quotas=UnreadQuotas(counts=120, lists=1))
+
+
+@pytest.mark.parametrize("format", ["table", "markdown"])
+def test_people_read_how_many_counts_were_left_out_and_how_they_are_read(format: str) -> None:
+    assert "120 counts and 1 list of quotas of services in use were not read" in printed(format, UNREAD)
+    assert "counts reads them, with at most 1,000 calls" in printed(format, UNREAD)
+    assert "not read" not in printed(format, Report([row()], []))
+
+
+def test_json_says_how_many_counts_were_left_out() -> None:
+    assert json.loads(printed("json", UNREAD))["unread_quotas"] == {"counts": 120, "lists": 1}
+
+
+@pytest.mark.parametrize(
+    ("unread", "sentence"),
+    [
+        (UnreadQuotas(counts=1), "1 count of services in use was not read; "),
+        (UnreadQuotas(lists=3), "3 lists of quotas of services in use were not read; "),
+        (UnreadQuotas(), ""),
+    ],
+)
+def test_only_what_was_left_out_is_named(unread: UnreadQuotas, sentence: str) -> None:
+    assert unread.sentence.startswith(sentence) and bool(unread.sentence) is bool(sentence)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from collectors.service_quotas.known_quotas import KnownQuotas
 from monitor.aws.failure import Failure
 from monitor.config.config import Config
 from monitor.fleet.key import Key
@@ -17,6 +18,7 @@ from monitor.report.scan import (
     requested_failures,
     scan_once,
     series_filter,
+    unread_quotas,
 )
 from monitor.schema.problems import ConfigError
 from monitor.schema.selector import Location
@@ -174,3 +176,12 @@ def test_services_of_which_nothing_is_asked_for_are_not_looked_at() -> None:
     ) == config.monitored_accounts(REGISTRY)
     with pytest.raises(ConfigError, match="none of the requested services is configured"):
         limit_to_requested_services(config, REGISTRY, parse_selectors({"signal": ["lambda.*"]}, REGISTRY))
+
+
+def test_what_the_calls_for_quotas_did_not_suffice_for_is_added_up() -> None:
+    cells = [
+        KnownQuotas(in_use=frozenset({"ec2", "glue"}), lists={"glue": ()}, uncounted=5),
+        KnownQuotas(in_use=frozenset({"ec2"}), uncounted=2),
+    ]
+    assert unread_quotas(cells) == (7, 2)
+    assert unread_quotas([KnownQuotas()]).sentence == ""

@@ -24,7 +24,7 @@ from tests.monitor.fleet.fleets import ACCOUNT, REGION, RULING, add, judge_cause
 from tests.monitor.served import Server
 from tests.monitor.web.pages import Page, feed, page
 
-PATHS = ("/", "/alerts", "/blind", "/cost", "/status", "/docs")
+PATHS = ("/", "/alerts", "/coverage", "/blind", "/cost", "/status", "/docs")
 MARKUP = "<script>alert(1)</script>\"'`&amp;\x00"
 HOSTILE = f"{MARKUP}\udc80"
 LONG = "x" * 1000

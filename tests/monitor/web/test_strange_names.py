@@ -26,7 +26,7 @@ from tests.monitor.served import Server, client_of
 from tests.monitor.web.pages import Page, feed
 
 MARKUP = "<script>alert(1)</script>\"'`&amp;\x00\n${x}{{x}}"
-PAGES = ("/", "/alerts", "/blind", "/cost", "/status", "/docs", "/series/{id}", "/openapi.json")
+PAGES = ("/", "/alerts", "/coverage", "/blind", "/cost", "/status", "/docs", "/series/{id}", "/openapi.json")
 NAMES = {"markup": MARKUP, "surrogates": "a\udc80\ud800b", "long": "x" * 1000, "long markup": MARKUP * 25}
 
 

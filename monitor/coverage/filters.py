@@ -1,0 +1,44 @@
+"""Which quotas of the coverage are asked for, with the names that the API and the page use."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from monitor.coverage.quota_coverage import QuotaCoverage
+from monitor.coverage.verdicts import CoverageState
+
+MAX_TEXT_LENGTH = 200
+
+
+class CoverageFilters(BaseModel):
+    """The filters of the coverage. An empty one matches everything.
+
+    text: a part of the quota's name or code, in any case.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    account: str = ""
+    region: str = ""
+    service_code: str = ""
+    state: CoverageState | None = None
+    text: Annotated[str, Field(max_length=MAX_TEXT_LENGTH)] = ""
+
+    @field_validator("state", mode="before")
+    @classmethod
+    def _without_empty_state(cls, state: Any) -> Any:
+        return state or None
+
+    def matches(self, quota: QuotaCoverage) -> bool:
+        """Return whether a quota is asked for."""
+        return self.state in (None, quota.state) and self.matches_without_state(quota)
+
+    def matches_without_state(self, quota: QuotaCoverage) -> bool:
+        """Return whether a quota would be asked for, whatever its state is."""
+        text = self.text.casefold()
+        return (
+            self.account in ("", quota.account)
+            and self.region in ("", quota.region)
+            and self.service_code in ("", quota.service_code)
+            and (not text or text in quota.name.casefold() or text in quota.code.casefold())
+        )

@@ -1,0 +1,37 @@
+"""How many quotas there are in each state, and what watching them costs."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from monitor.coverage.quota_coverage import QuotaCoverage
+from monitor.coverage.verdicts import CoverageState
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageTotals:
+    """The numbers of some quotas.
+
+    states: how many are in each state, without those in which none is. monthly_dollars: the sum of what is
+    known. unknown_costs: how many could be watched at a cost that is not known.
+    """
+
+    states: Mapping[CoverageState, int]
+    monthly_dollars: float
+    unknown_costs: int
+
+    @classmethod
+    def of(cls, quotas: Iterable[QuotaCoverage]) -> Self:
+        """Count some quotas."""
+        states, dollars, unknown = Counter[CoverageState](), 0.0, 0
+        for quota in quotas:
+            states[quota.state] += 1
+            dollars += quota.monthly_dollars or 0.0
+            unknown += quota.has_unknown_cost
+        return cls(states, dollars, unknown)
+
+    @property
+    def quotas(self) -> int:
+        """How many quotas there are."""
+        return sum(self.states.values())

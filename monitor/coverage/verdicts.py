@@ -1,0 +1,89 @@
+"""The state of one quota: whether it is watched, and if not, why, and what makes it watched."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from collectors.base import Unobservable
+from monitor.aws.failure import Failure
+from monitor.aws.failure_class import DENIAL_CLASSES, FailureClass
+from monitor.aws.run_status import RunStatus
+from rules.band import Zone
+
+# How AWS names the action in the message of a denial.
+DENIED_ACTION = re.compile(r"not authorized to perform:? *([a-z0-9-]+:[A-Za-z0-9]+)")
+
+
+class CoverageState(StrEnum):
+    """Whether a quota is watched; first what the user can change."""
+
+    NOT_ENABLED = "not_enabled"  # a setting of Headroom or of AWS makes it observable
+    NOT_PERMITTED = "not_permitted"  # AWS denies the calls that tell its usage
+    STALE = "stale"  # its series has no recent sample, or what tells its usage could not be read
+    VALUE_ONLY = "value_only"  # its value is known, and nothing of it is used, or was not read yet
+    NO_USAGE_SOURCE = "no_usage_source"  # neither AWS nor Headroom tells what is used
+    WATCHED = "watched"  # a series compares its usage with it
+
+    @property
+    def words(self) -> str:
+        """The state in words: `not enabled`."""
+        return self.value.replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The state of a quota.
+
+    reason: why it is not watched, as a sentence; empty where it is. enable: the command, the setting or the
+    permission that makes it watched; empty where there is none.
+    """
+
+    state: CoverageState
+    reason: str = ""
+    enable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaSeries:
+    """A series that a quota limits, as judged last.
+
+    slot: its place in the fleet. quota_arn: the resource that has the quota for itself. utilization: of a
+    level that is of the whole account; None for others, and where it is unknown.
+    """
+
+    signal: str
+    zone: Zone
+    unobservable: Unobservable | None
+    slot: int
+    quota_arn: str = ""
+    utilization: float | None = None
+
+
+def verdict_of_series(series: Sequence[QuotaSeries]) -> Verdict:
+    """Return the verdict on a quota by its series: it is watched if one of them is."""
+    if any(one.zone not in (Zone.STALE, Zone.UNOBSERVABLE) for one in series):
+        return Verdict(CoverageState.WATCHED)
+    reasons = [one.unobservable for one in series if one.unobservable]
+    for reason in reasons:
+        if reason.enable_command:
+            return Verdict(CoverageState.NOT_ENABLED, reason.reason, reason.enable_command)
+    if len(reasons) == len(series):
+        return Verdict(CoverageState.NO_USAGE_SOURCE, reasons[0].reason)
+    return Verdict(CoverageState.STALE, "There is no recent sample of its usage.")
+
+
+def verdict_of_failure(failure: Failure) -> Verdict:
+    """Return the verdict on a quota whose usage could not be read."""
+    if failure.failure_class not in DENIAL_CLASSES:
+        return Verdict(CoverageState.STALE, failure.sentence)
+    is_of_role = failure.failure_class is FailureClass.DENIED
+    action = DENIED_ACTION.search(failure.message) if is_of_role else None
+    return Verdict(CoverageState.NOT_PERMITTED, failure.sentence, f"allow {action[1]}" if action else "")
+
+
+def worst_failure(runs: Mapping[str, RunStatus], services: Iterable[str]) -> Failure | None:
+    """Return a failure of the last inventories of services, a denial first; None if all succeeded."""
+    found = [failure for service in services if service in runs for failure in runs[service].failures]
+    denied = (one for one in found if one.failure_class in DENIAL_CLASSES)
+    return next(denied, found[0] if found else None)

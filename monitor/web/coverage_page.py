@@ -1,0 +1,181 @@
+"""The content of the page of the coverage of quotas: numbers, services, and one page of quotas."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from pydantic import Field
+
+from monitor.coverage.filters import CoverageFilters
+from monitor.coverage.quota_coverage import QUOTAS_SERVICE, Coverage, QuotaCoverage
+from monitor.coverage.totals import CoverageTotals
+from monitor.coverage.verdicts import CoverageState
+from monitor.fleet.filters import Filters
+from monitor.fleet.query import MAX_NAME_LENGTH
+
+MAX_PAGE = 100_000
+QUOTAS_PER_PAGE = 50
+SERVICES_PER_PAGE = 40
+MAX_FIRST_QUOTAS = 12  # on the page of all services: those that the user can change
+MAX_UNREAD = 20
+STATES = tuple(CoverageState)  # what the user can change comes first
+MEANINGS = {
+    CoverageState.WATCHED: "usage and limit are known and judged",
+    CoverageState.NOT_ENABLED: "a setting or a metric must be switched on first",
+    CoverageState.NOT_PERMITTED: "a permission is missing",
+    CoverageState.STALE: "what tells the usage was not read lately",
+    CoverageState.VALUE_ONLY: "AWS tells the limit; nothing uses it, or it was not read yet",
+    CoverageState.NO_USAGE_SOURCE: "AWS publishes no metric of it, and no list counts it",
+}
+CHANGEABLE = (CoverageState.NOT_ENABLED, CoverageState.NOT_PERMITTED)
+PATH = "/coverage"
+
+
+class CoveragePageFilters(CoverageFilters):
+    """The query of the page's URL. page: of the quotas, or of the services where nothing is filtered."""
+
+    page: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 1
+
+    @property
+    def is_active(self) -> bool:
+        """True if any filter is set."""
+        return self.model_copy(update={"page": 1}) != CoveragePageFilters()
+
+    def url(self, **changes: Any) -> str:
+        """Return the URL of the page with these filters and changes; of the first page without `page`."""
+        fields = self.model_dump() | {"page": 1} | changes
+        pairs = [(name, value) for name, value in fields.items() if value and (name, value) != ("page", 1)]
+        return f"{PATH}?{urlencode(pairs, errors='replace')}" if pairs else PATH
+
+
+@dataclass(frozen=True, slots=True)
+class StateShare:
+    """How many quotas are in a state; start, width: of its part of the bar, in percent."""
+
+    state: CoverageState
+    number: int
+    start: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRow:
+    """The numbers of a service code, in the order of STATES."""
+
+    service_code: str
+    shares: Sequence[StateShare]
+    totals: CoverageTotals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoveragePage:
+    """What the page shows.
+
+    totals, shares: of the quotas that match all filters but the state. total: how many match all. quotas:
+    those of this page. pages: how many there are, of what `page` counts. first_page: of each state that has
+    quotas. services: by service code; empty with a filter. places: how many accounts and regions there are.
+    options: of the filters. unread: what could not be read, notes: what else is to be said, in sentences.
+    """
+
+    totals: CoverageTotals
+    shares: Sequence[StateShare]
+    total: int
+    quotas: Sequence[QuotaCoverage]
+    pages: int
+    first_page: Mapping[CoverageState, int]
+    services: Sequence[ServiceRow]
+    service_count: int
+    places: tuple[int, int]
+    options: Mapping[str, Sequence[str]]
+    unread: Sequence[str]
+    notes: Sequence[str]
+
+
+def coverage_page(coverage: Coverage, filters: CoveragePageFilters) -> CoveragePage:
+    """Return the content of a page. May take long: not for the event loop."""
+    found = [one for one in coverage.quotas() if filters.matches_without_state(one)]
+    totals = CoverageTotals.of(found)
+    matching = sorted(filter(filters.matches, found), key=lambda one: STATES.index(one.state))
+    services = [] if filters.is_active else _services(found)
+    if filters.is_active:
+        shown, pages = _page(matching, filters.page, QUOTAS_PER_PAGE), -(-len(matching) // QUOTAS_PER_PAGE)
+    else:
+        shown = [one for one in matching if one.state in CHANGEABLE][:MAX_FIRST_QUOTAS]
+        pages = -(-len(services) // SERVICES_PER_PAGE)
+    cells = coverage.known.keys()
+    return CoveragePage(
+        totals=totals,
+        shares=_shares(totals.states),
+        total=len(matching),
+        quotas=shown,
+        pages=max(pages, 1),
+        first_page=_first_pages(matching),
+        services=_page(services, filters.page, SERVICES_PER_PAGE),
+        service_count=len(services),
+        places=(len({account for account, _ in cells}), len({region for _, region in cells})),
+        options={
+            "service_code": coverage.service_codes,
+            "account": sorted({account for account, _ in cells}),
+            "region": sorted({region for _, region in cells}),
+        },
+        unread=[*coverage.unread()],
+        notes=coverage.notes(),
+    )
+
+
+def series_url(signal: str, quota: QuotaCoverage) -> str:
+    """Return the URL of the overview with the series of a signal that a quota limits."""
+    service, name = signal.split(".", 1)
+    resource = quota.name if service == QUOTAS_SERVICE else ""
+    return Filters(
+        account=quota.account,
+        region=quota.region,
+        service=service,
+        signal=name,
+        resource=resource[:MAX_NAME_LENGTH],
+    ).url()
+
+
+def _page(items: Sequence[Any], page: int, size: int) -> Sequence[Any]:
+    return items[(page - 1) * size : page * size]
+
+
+def _services(quotas: Iterable[QuotaCoverage]) -> list[ServiceRow]:
+    """Return the services, those first of which most can be changed."""
+    by_code = defaultdict[str, list[QuotaCoverage]](list)
+    for one in quotas:
+        by_code[one.service_code].append(one)
+    rows = [
+        ServiceRow(code, _shares(totals.states), totals)
+        for code, totals in ((code, CoverageTotals.of(some)) for code, some in by_code.items())
+    ]
+    return sorted(
+        rows, key=lambda row: (-sum(row.totals.states.get(one, 0) for one in CHANGEABLE), row.service_code)
+    )
+
+
+def _shares(states: Mapping[CoverageState, int]) -> list[StateShare]:
+    """Return the parts of a bar: what is watched is on the left."""
+    order = (CoverageState.WATCHED, *(one for one in STATES if one is not CoverageState.WATCHED))
+    total = max(sum(states.values()), 1)
+    widths = [100 * states.get(state, 0) / total for state in order]
+    starts = [0.0, *accumulate(widths)]
+    return [
+        StateShare(state, states.get(state, 0), start, width)
+        for state, start, width in zip(order, starts, widths, strict=False)
+    ]
+
+
+def _first_pages(quotas: Sequence[QuotaCoverage]) -> Mapping[CoverageState, int]:
+    """Return the page on which the quotas of each state begin."""
+    numbers = Counter(one.state for one in quotas)
+    counts = [numbers[state] for state in STATES]
+    starts = [0, *accumulate(counts)]
+    return {
+        state: start // QUOTAS_PER_PAGE + 1
+        for state, start, number in zip(STATES, starts, counts, strict=False)
+        if number
+    }

@@ -1,0 +1,197 @@
+"""The page of the coverage of quotas."""
+
+import re
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+
+from collectors.base import ACCOUNT as WHOLE_ACCOUNT
+from collectors.base import Resource, Unobservable
+from collectors.service_quotas.known_quotas import KnownQuotas
+from collectors.service_quotas.quota_list import ListedQuota
+from collectors.service_quotas.utilization import ReportedQuota, UtilizationReport
+from monitor.fleet.key import Key
+from monitor.web.coverage_page import QUOTAS_PER_PAGE, SERVICES_PER_PAGE
+from rules.band import Zone
+from rules.limits import LimitSource, Quota
+from tests.fake_aws import denied
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, judged
+from tests.monitor.served import Server
+from tests.monitor.web.pages import Page, page
+from tests.monitor.web.test_pages import HOSTILE, LONG
+
+MAX_SIZE = 100_000  # bytes of a page, before compression
+CONCURRENCY = Quota(service="lambda", code="L-B99A9384")
+COMMAND = "aws lambda put-something --function-name " + 20 * "a-long-name-of-a-function-"
+
+
+def listed(quota: Quota, name: str, value: float | None = 1000.0) -> ListedQuota:
+    return ListedQuota(quota, name, value, LimitSource.APPLIED, None, None, True, False)
+
+
+def subject(quota: Quota) -> Resource:
+    return Resource("quota", (quota.service, quota.code), (quota.service, "x"), parent_kinds=("service",))
+
+
+def know(server: Server, service: str, number: int, name: str = "Name of a quota") -> KnownQuotas:
+    """Have a service code with a number of quotas be in use, which nothing watches."""
+    known = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
+    quotas = (Quota(service=service, code=f"L-{one:08X}") for one in range(number))
+    known.lists[service] = tuple(listed(quota, f"{name} {quota.code}") for quota in quotas)
+    known.in_use |= {service}
+    return known
+
+
+def watch_concurrency(server: Server, zone: Zone = Zone.WITHIN, **seen: Any) -> None:
+    series = add(server.fleet, Key(ACCOUNT, REGION, "lambda", "account_concurrency", WHOLE_ACCOUNT), **seen)
+    judged(server.fleet, series, zone, 500.0)
+    known = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
+    known.lists["lambda"] = (listed(CONCURRENCY, "Concurrent executions"),)
+    known.in_use |= {"lambda"}
+
+
+async def words(server: Server, client: httpx.AsyncClient, path: str) -> str:
+    await server.publish()
+    got = await client.get(path)
+    assert got.status_code == 200, got.text
+    return text_of(got.text)
+
+
+def text_of(html: str) -> str:
+    return " ".join(unescape(re.sub("<[^>]*>", " ", html)).split())
+
+
+async def test_what_is_watched_is_counted_and_linked_to_its_series(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    watch_concurrency(server)
+    know(server, "glue", 3)
+    shown = await words(server, client, "/coverage")
+    assert "Coverage: 1 of 4 quotas watched" in shown and "in 1 account and 1 region" in shown
+    assert "costs $0.175 a month: the metrics by list price" in shown
+    assert "glue 0 0 0 0 0 3 $0.00" in shown and "lambda 1 0 0 0 0 0 $0.175" in shown
+    watched = await page(client, "/coverage?state=watched")
+    (series,) = [link for link in watched.links if link.startswith("/?account")]
+    assert "Concurrent executions" in watched.words and "lambda L-B99A9384 · production" in watched.words
+    assert (await page(client, series)).all("form")
+
+
+async def test_what_can_be_changed_comes_first_with_its_command(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    watch_concurrency(
+        server, Zone.UNOBSERVABLE, usage=Unobservable("it is off", "aws on --x"), throttled=None
+    )
+    know(server, "glue", 2)
+    shown = await words(server, client, "/coverage")
+    first = shown.partition("What you can change first")[2]
+    assert "not enabled Concurrent executions" in first and "it is off aws on --x unknown" in first
+    assert "Name of a quota" not in first
+    assert "and what is not known of 1 quota" in shown
+
+
+async def test_quotas_are_filtered_by_the_address(server: Server, client: httpx.AsyncClient) -> None:
+    watch_concurrency(server)
+    know(server, "glue", 2)
+    for query, found in {
+        "service_code=glue": {"L-00000000", "L-00000001"},
+        "service_code=glue&text=l-00000001": {"L-00000001"},
+        "text=CONCURRENT": {"L-B99A9384"},
+        "state=no_usage_source": {"L-00000000", "L-00000001"},
+        f"account={ACCOUNT}&region={REGION}&state=": {"L-00000000", "L-00000001", "L-B99A9384"},
+        "region=eu-north-1": set(),
+    }.items():
+        shown = await words(server, client, f"/coverage?{query}")
+        assert set(re.findall("L-[0-9A-F]{8}", shown)) == found, query
+    assert "No quota matches" in shown
+    assert (await client.get("/coverage?state=green")).status_code == 422
+    assert (await client.get("/coverage?page=0")).status_code == 422
+
+
+async def test_the_filters_that_are_set_are_shown(server: Server, client: httpx.AsyncClient) -> None:
+    know(server, "glue", 2)
+    await server.publish()
+    shown = await page(client, "/coverage?service_code=glue&state=stale&text=name")
+    selected = {one["value"] for one in shown.all("option") if "selected" in one}
+    assert selected == {"glue", "stale"}
+    assert [one["value"] for one in shown.all("input")] == ["name"]
+    current = [one["href"] or "" for one in shown.all("a") if one.get("aria-current") == "true"]
+    assert current == ["/coverage?service_code=glue&text=name"]  # which leaves the state out
+
+
+async def every_page(server: Server, client: httpx.AsyncClient, path: str) -> list[str]:
+    """The texts of a page and of those that follow it."""
+    await server.publish()
+    pages, next_ = list[str](), path
+    while next_:
+        got = await client.get(next_)
+        assert (got.status_code, len(got.content) < MAX_SIZE) == (200, True), (next_, len(got.content))
+        pages.append(text_of(got.text))
+        next_ = next((one["href"] or "" for one in Page(got.text).all("a") if one.get("rel") == "next"), "")
+    return pages
+
+
+async def test_thousands_of_quotas_stay_on_small_pages(server: Server, client: httpx.AsyncClient) -> None:
+    know(server, "ec2", 1700, LONG)
+    pages = await every_page(server, client, "/coverage?service_code=ec2")
+    assert len(pages) == 1700 / QUOTAS_PER_PAGE
+    found = [code for one in pages for code in re.findall("ec2 (L-[0-9A-F]{8})", one)]
+    assert sorted(found) == [f"L-{number:08X}" for number in range(1700)]
+    assert "Quotas 1,651 to 1,700 of 1,700" in pages[-1]
+
+
+async def test_commands_stay_on_small_pages(server: Server, client: httpx.AsyncClient) -> None:
+    known = know(server, "lambda", 200)
+    for one in known.lists["lambda"]:
+        key = Key(ACCOUNT, REGION, "quotas", "count", subject(one.quota))
+        why = Unobservable(LONG, COMMAND)
+        judged(server.fleet, add(server.fleet, key, usage=why, throttled=None), Zone.UNOBSERVABLE)
+    assert len(await every_page(server, client, "/coverage?state=not_enabled")) == 200 / QUOTAS_PER_PAGE
+    await every_page(server, client, "/coverage")
+
+
+async def test_hundreds_of_services_are_paged(server: Server, client: httpx.AsyncClient) -> None:
+    for number in range(190):
+        know(server, f"service-with-a-long-name-{number:03}", 2)
+    pages = await every_page(server, client, "/coverage")
+    assert len(pages) == -(-190 // SERVICES_PER_PAGE)
+    assert sum(len(re.findall(r"long-name-\d+ 0", one)) for one in pages) == 190
+
+
+async def test_jumps_lead_to_where_a_state_begins(server: Server, client: httpx.AsyncClient) -> None:
+    know(server, "glue", 120)
+    watch_concurrency(server)
+    await server.publish()
+    shown = await page(client, f"/coverage?region={REGION}")
+    assert f"/coverage?region={REGION}&page=3" in shown.links  # of what is watched, which is last
+    assert "Concurrent executions" in (await page(client, f"/coverage?region={REGION}&page=3")).words
+
+
+async def test_names_are_escaped(server: Server, client: httpx.AsyncClient) -> None:
+    know(server, "glue", 2, HOSTILE)
+    watch_concurrency(server, Zone.UNOBSERVABLE, usage=Unobservable(HOSTILE, HOSTILE), throttled=None)
+    await server.publish()
+    for path in ("/coverage", "/coverage?service_code=glue", "/coverage?text=%3Cscript%3E&page=9"):
+        shown = await page(client, path)
+        assert len(shown.all("script")) == 1, path
+
+
+async def test_what_awss_own_report_tells_is_shown(server: Server, client: httpx.AsyncClient) -> None:
+    watch_concurrency(server)
+    known = server.known_quotas[ACCOUNT, REGION]
+    known.report = UtilizationReport(1_800_000_000.0, {CONCURRENCY: ReportedQuota("x", 0.5, 20.0)})
+    known.report_failure = denied()
+    shown = await words(server, client, "/coverage?state=watched")
+    assert "tells the value 20, and Service Quotas lists 1,000." in shown
+    assert "AWS's report of utilization, a cross-check, is not permitted" in shown
+
+
+@pytest.mark.parametrize("query", ["", "?state=stale"])
+async def test_without_any_quota_it_says_why(server: Server, client: httpx.AsyncClient, query: str) -> None:
+    server.known_quotas[ACCOUNT, REGION] = KnownQuotas()
+    server.services_read = {(ACCOUNT, REGION): {"sqs"}}
+    shown = await words(server, client, f"/coverage{query}")
+    assert "Coverage: 0 of 0 quotas watched" in shown
+    assert "the quotas are not read, as the configuration leaves them out" in shown
