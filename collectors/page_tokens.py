@@ -12,6 +12,7 @@ TOKEN_MEMBERS = (
     ("PaginationToken", "PaginationToken"),
     ("PageToken", "NextPageToken"),
     ("position", "position"),
+    ("Token", "NextToken"),
 )
 
 
