@@ -75,14 +75,23 @@ def _observed_usage(
         upper_bound = _usage(signal.upper_bound, scope)
         # 0 in each minute that has an upper bound: the range is known, and the usage within it is not.
         return zero_of(upper_bound) if upper_bound else Unobservable("AWS returned no upper bound of it")
+    return _evaluated_usage(signal.usage, scope)
+
+
+def _evaluated_usage(expression: Expression, scope: NodeScope) -> Usage | float | Unobservable:
+    """Return a usage, or why it is unknown. Raises ExpressionError, but for one of many resources."""
     try:
-        value = signal.usage.evaluate(scope)
+        value = expression.evaluate(scope)
         if value is None:
-            unknown = sorted(name for name in signal.usage.names if scope.lookup(name) is None)
+            unknown = sorted(name for name in expression.names if scope.lookup(name) is None)
             return Unobservable(f"AWS returned no {' or '.join(unknown) or 'value'}")
     except MissingValueError as error:
         return Unobservable(f"AWS returned {error}")
-    return usage_of(value) if isinstance(value, Metric | Usage) else _as_number(value, signal.usage)
+    except ExpressionError as error:
+        if not expression.lists:
+            raise
+        return Unobservable(f"not all could be read: {error}")
+    return usage_of(value) if isinstance(value, Metric | Usage) else _as_number(value, expression)
 
 
 def _as_number(value: Any, expression: Expression) -> float:

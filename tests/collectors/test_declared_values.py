@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from collectors.base import Unobservable
 from tests.collectors.declared_runs import Run, run
 
 VOLUMES = """
@@ -64,6 +65,19 @@ async def test_a_usage_that_is_no_number_is_reported_for_the_resource(usage: str
     found = await volumes(VOLUMES.replace("usage: size,", f"usage: {usage},"), SnapshotId="snap-1")
     assert "size vol-1" not in found.usage
     assert [one.partition(":")[0] for one in found.failures] == ["vol-1"]
+
+
+@pytest.mark.parametrize("usage", ["sum(one.size for one in volume)", "max(one.size for one in volume)"])
+async def test_one_value_of_many_that_is_no_number_makes_the_whole_unobservable(usage: str) -> None:
+    text = f"{VOLUMES}  whole: {{usage: {usage}}}\n"
+    text = text.replace("size: Size", "size: SnapshotId || Size")
+    bad = VOLUME | {"VolumeId": "vol-2", "SnapshotId": "snap-2"}
+    found = await run(text, describe_volumes={"Volumes": [VOLUME, bad]})
+    whole = found.observed["whole"].usage
+    assert isinstance(whole, Unobservable) and whole.reason.startswith("not all could be read: ")
+    assert found.usage["size vol-1"] == 8
+    found = await run(text, describe_volumes={"Volumes": [VOLUME]})
+    assert found.usage["whole"] == 8
 
 
 async def test_throttled_demand_with_a_dimension_that_aws_does_not_return_is_unknown() -> None:
