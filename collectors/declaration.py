@@ -135,7 +135,9 @@ class ResourceDeclaration(DeclarationModel):
     values: expressions over facts. refers: other kinds, each with the name of the fact that holds the id of
     the resource referred to. dimensions: the templates of those of its metrics. created: the fact with the
     time when it was created. zone: the fact with its Availability Zone. tags: the path of its tags in an
-    item, a list of keys and values or a mapping. arn: the template of its ARN.
+    item, a list of keys and values or a mapping. arn: the template of its ARN. foreign: it is there without
+    the service, such as a VPC or a zone: it is listed once a resource that refers to it is, or the service is
+    in use, which it does not tell.
     """
 
     parent: Name | None = None
@@ -152,6 +154,7 @@ class ResourceDeclaration(DeclarationModel):
     zone: Name | None = None
     tags: JmesPath | None = None
     arn: Text | None = None
+    foreign: bool = False
 
     def fact_names(self) -> Iterator[str]:
         """Yield the names of its facts and values."""
@@ -269,7 +272,8 @@ class Declaration(DeclarationModel):
     @property
     def may_be_unused(self) -> bool:
         """Whether it has kinds of resources that tell whether the service is in use."""
-        return bool(self.resources.keys() - {ACCOUNT_KIND}) and not self.always_in_use
+        own = {kind for kind, declared in self.resources.items() if not declared.foreign}
+        return bool(own - {ACCOUNT_KIND}) and not self.always_in_use
 
     def calls(self) -> Iterator[tuple[str, CallDeclaration | ListDeclaration]]:
         """Yield every call with the place where it is declared."""

@@ -72,6 +72,9 @@ def _kind_problems(declaration: Declaration) -> Iterator[Problem]:
             yield from (((*where, key), "the whole account has no such key") for key in sorted(only))
         else:
             yield from _list_problems(where, declared)
+        is_referred_to = any(kind in other.refers for other in declaration.resources.values())
+        if declared.foreign and (declared.parent or not is_referred_to):
+            yield (*where, "foreign"), "expected a kind without a parent that another kind refers to"
     for name, signal in declaration.signals.items():
         known = {*kinds, ACCOUNT_KIND}
         yield from _unknown(("signals", name, "resource"), "a kind of resource", [signal.resource], known)

@@ -63,6 +63,8 @@ class _Run:
     _account_described: bool = False
     _nodes: dict[str, list[Node]] = field(default_factory=dict)  # by kind, those that are needed later
     _seen: set[tuple[str, ResourcePath]] = field(default_factory=set)
+    _listed: set[str] = field(default_factory=set)  # kinds, also those that are being listed
+    _found: set[str] = field(default_factory=set)  # kinds of which there is a resource
 
     def __post_init__(self) -> None:
         self.resources = FoundResources(self.declaration, self.aws, self.group.indexed)
@@ -71,17 +73,33 @@ class _Run:
     async def series(self) -> AsyncIterator[Observed]:
         """Yield all series; those that need no kind listed later as soon as their resource is described."""
         for kind in self.group.kinds:
-            async for observed in self._immediate_series(kind):
-                yield observed
+            if self._is_wanted(kind):
+                async for observed in self._immediate_series(kind):
+                    yield observed
         if self.errors:
             self.aws.found_resource()  # which cannot be ruled out
         if self.declaration.may_be_unused and not await self.aws.is_in_use():
             return
+        for kind in self.group.kinds:
+            if kind in self.group.foreign:
+                await self._list_once(kind)
         await self._describe_account()
         self._nodes[ACCOUNT_KIND] = [self.resources.account]
         for kind in (ACCOUNT_KIND, *self.group.kinds):
             async for observed in self._deferred_series(kind):
                 yield observed
+
+    def _is_wanted(self, kind: str) -> bool:
+        """Return whether a kind is to be listed at its turn."""
+        users = self.group.auxiliary.get(kind)
+        is_used = users is None or not users.isdisjoint(self._found)
+        return is_used and kind not in self.group.foreign and kind not in self._listed
+
+    async def _list_once(self, kind: str) -> None:
+        """List a kind that has no immediate series, unless it was listed."""
+        if kind not in self._listed:
+            async for _ in self._immediate_series(kind):
+                pass
 
     async def _describe_account(self) -> None:
         """Describe the whole account, once."""
@@ -108,6 +126,7 @@ class _Run:
     async def _immediate_series(self, kind: str) -> AsyncIterator[Observed]:
         """Describe the resources of a kind, and yield the series that need no kind listed later."""
         signals = self.group.immediate(kind)
+        self._listed.add(kind)
 
         async def describe(found: Found) -> tuple[Node | None, list[Observed]]:
             try:
@@ -170,7 +189,9 @@ class _Run:
             pass
 
     def _keep(self, node: Node) -> None:
-        self.aws.found_resource()
+        self._found.add(node.kind)
+        if node.kind not in self.group.foreign:
+            self.aws.found_resource()
         self.resources.add(node)
         if self.group.is_needed_later(node.kind):
             self._nodes.setdefault(node.kind, []).append(node)
@@ -181,6 +202,8 @@ class _Run:
         batches = [call for call in declared.calls if call.batch]
         size = max((call.batch for call in batches if call.batch), default=1)
         async for chunk in _chunks(self._items(kind), size):
+            for other in self.group.listed_for(kind):
+                await self._list_once(other)
             await self._describe_account()
             nodes = [self._new_node(kind, found) for found in chunk] if batches else []
             for call in batches:

@@ -28,7 +28,9 @@ class ScanGroup:
     its expressions look up, without its resource's own kind and the ancestors of that. names: by signal, all
     names in its expressions and in the dimensions of its metrics. indexed: the kinds in `needs`. parents:
     the kinds that have parts. account_facts: all names that the group uses, by which the calls for the whole
-    account are chosen.
+    account are chosen. refers: by kind, those that it refers to. foreign:
+    the kinds that are so. auxiliary: the kinds that only signals of other kinds
+    use, with those kinds.
     """
 
     name: str
@@ -39,9 +41,21 @@ class ScanGroup:
     indexed: frozenset[str]
     parents: frozenset[str]
     account_facts: frozenset[str]
+    refers: Mapping[str, frozenset[str]]
+    foreign: frozenset[str]
+    auxiliary: Mapping[str, frozenset[str]]
+
+    def listed_for(self, kind: str) -> Iterator[str]:
+        """Yield the kinds that are listed only once a resource of this kind is listed."""
+        referred = self.refers.get(kind, frozenset())
+        for other in self.kinds[: self.kinds.index(kind)]:
+            if kind in self.auxiliary.get(other, ()) or (other in self.foreign and other in referred):
+                yield other
 
     def immediate(self, kind: str) -> Signals:
-        """Return the signals of a kind whose needs are listed before it."""
+        """Return the signals of a kind whose needs are listed before it; none of a foreign one."""
+        if kind in self.foreign:
+            return {}
         listed = {*self.kinds[: self.kinds.index(kind)]} if kind in self.kinds else set[str]()
         return {name: one for name, one in self.signals.get(kind, {}).items() if self.needs[name] <= listed}
 
@@ -177,7 +191,28 @@ def _scan_group(
         indexed=frozenset[str]().union(*needs.values()),
         parents=frozenset(parent for kind in kinds if (parent := declaration.resources[kind].parent)),
         account_facts=frozenset(name for member in group for name in used[member]),
+        refers={kind: frozenset(declaration.resources[kind].refers) for kind in kinds},
+        foreign=frozenset(kind for kind in kinds if declaration.resources[kind].foreign),
+        auxiliary={kind: users for kind in kinds if (users := _users_alone(declaration, kind))},
     )
+
+
+def _users_alone(declaration: Declaration, kind: str) -> frozenset[str]:
+    """Return the kinds whose signals use a kind, where nothing else does: not the account, nor its own.
+
+    Without a resource of theirs it would be listed for nothing. Empty for any other kind.
+    """
+    declared, resources = declaration.resources[kind], declaration.resources
+    if declared.parent or declared.foreign or any(kind == other.parent for other in resources.values()):
+        return frozenset()
+    users = {
+        signal.resource
+        for signal in declaration.signals.values()
+        if kind == signal.resource or kind in signal_needs(declaration, signal)
+    }
+    users |= {other for other, one in resources.items() if kind in _names_of_kind(one)}
+    is_alone = users.isdisjoint({kind, ACCOUNT_KIND}) and not any(resources[one].foreign for one in users)
+    return frozenset(users) if is_alone else frozenset()
 
 
 class _Groups:

@@ -1,0 +1,94 @@
+"""Kinds that are listed only where something needs them: what AWS offers, and resources of other services."""
+
+from typing import Any
+
+import pytest
+
+from collectors.declaration_file import DeclarationError, parse_declaration
+from tests.collectors.declared_runs import run, unread
+from tests.fake_aws import denied
+
+ENDPOINTS = """
+service: demo
+namespace: AWS/PrivateLinkEndpoints
+resources:
+  vpc:
+    foreign: true
+    list: {call: ec2.DescribeVpcs, items: Vpcs}
+    id: VpcId
+  zone:
+    list: {call: ec2.DescribeAvailabilityZones, items: AvailabilityZones}
+    id: ZoneName
+    facts: {messages: length(Messages)}
+  endpoint:
+    list: {call: ec2.DescribeVpcEndpoints, items: VpcEndpoints}
+    id: VpcEndpointId
+    facts: {of_vpc: VpcId, zone_name: ServiceName}
+    refers: {vpc: of_vpc, zone: zone_name}
+  connection:
+    list: {call: ec2.DescribeVpcEndpointConnections, items: VpcEndpointConnections}
+    id: VpcEndpointConnectionId
+    facts: {of_endpoint: VpcEndpointId}
+    refers: {endpoint: of_endpoint}
+signals:
+  endpoints: {usage: count(endpoint)}
+  per_vpc: {resource: vpc, usage: count(endpoint)}
+  connections: {resource: endpoint, usage: count(connection)}
+  in_zone: {resource: endpoint, usage: zone.messages}
+"""
+VPCS, ZONES, OWN, CONNECTIONS = (
+    f"ec2:Describe{name}" for name in ("Vpcs", "AvailabilityZones", "VpcEndpoints", "VpcEndpointConnections")
+)
+
+
+def answers(*endpoints: str, **changed: Any) -> dict[str, Any]:
+    found = [{"VpcEndpointId": one, "VpcId": "vpc-1", "ServiceName": "eu-west-1a"} for one in endpoints]
+    return {
+        "describe_vpcs": {"Vpcs": [{"VpcId": "vpc-1"}, {"VpcId": "vpc-2"}]},
+        "describe_availability_zones": {"AvailabilityZones": [{"ZoneName": "eu-west-1a", "Messages": [{}]}]},
+        "describe_vpc_endpoints": {"VpcEndpoints": found},
+        "describe_vpc_endpoint_connections": {
+            "VpcEndpointConnections": [{"VpcEndpointConnectionId": "c-1", "VpcEndpointId": "e-1"}]
+        },
+        **changed,
+    }
+
+
+async def test_with_a_resource_all_that_it_needs_is_listed_once() -> None:
+    found = await run(ENDPOINTS, **answers("e-1", "e-2"))
+    assert found.usage == {
+        "endpoints": 2,
+        "per_vpc vpc-1": 2,
+        "per_vpc vpc-2": 0,
+        **{"connections e-1": 1, "connections e-2": 0, "in_zone e-1": 1, "in_zone e-2": 1},
+    }
+    assert sorted(found.calls) == sorted([VPCS, ZONES, OWN, CONNECTIONS])
+    assert found.errors == found.failures == []
+
+
+async def test_without_a_resource_what_only_its_signals_use_is_not_listed() -> None:
+    found = await run(ENDPOINTS, **answers())
+    assert found.usage == {"endpoints": 0, "per_vpc vpc-1": 0, "per_vpc vpc-2": 0}
+    assert sorted(found.calls) == sorted([OWN, VPCS])
+
+
+async def test_what_cannot_be_listed_on_demand_is_an_error_once_and_unknown() -> None:
+    found = await run(ENDPOINTS, **answers("e-1", "e-2", describe_availability_zones=denied()))
+    assert found.errors == ["AccessDeniedException"]
+    assert found.usage == {
+        **{"endpoints": 2, "per_vpc vpc-1": 2, "per_vpc vpc-2": 0},
+        **{"connections e-1": 1, "connections e-2": 0},
+        **unread("zone", "in_zone e-1", "in_zone e-2"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("    refers: {vpc: of_vpc, zone: zone_name}", "    refers: {zone: zone_name}"),
+        ("    foreign: true", "    foreign: true\n    parent: zone"),
+    ],
+)
+def test_a_foreign_kind_is_a_whole_that_another_kind_refers_to(before: str, after: str) -> None:
+    with pytest.raises(DeclarationError, match="foreign"):
+        parse_declaration(ENDPOINTS.replace(before, after).encode(), "demo.yaml")
