@@ -69,8 +69,14 @@ class Registry:
 
     def quotas(self, services: Iterable[str]) -> set[Quota]:
         """Return the quotas that the signals of these services name. Raises KeyError for an unknown one."""
-        signals = (signal for service in services for signal in self.services[service].signals.values())
-        return {signal.quota for signal in signals if signal.quota}
+        return {quota for service in services for quota in self._quotas[service]}
+
+    @cached_property
+    def _quotas(self) -> Mapping[str, frozenset[Quota]]:
+        return {
+            name: frozenset(signal.quota for signal in service.signals.values() if signal.quota)
+            for name, service in self.services.items()
+        }
 
     def quota_services(self, services: Iterable[str]) -> set[str]:
         """Return the service codes of the quotas of these services. Raises KeyError for an unknown one."""
