@@ -7,7 +7,6 @@ once, and the event loop never blocked for more than 50 ms.
 """
 
 import asyncio
-import gc
 import json
 import os
 import sys
@@ -22,6 +21,7 @@ from aiohttp import web
 import monitor.cli  # noqa: F401  to load what a real process loads
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
+from monitor.lib.garbage import start_collecting
 from monitor.polling.watcher import Watcher
 from tests.http_endpoint import serve_http
 from tests.registries import REGISTRY
@@ -70,12 +70,12 @@ JSON = {
         "OnDemandStreamCountLimit": 50,
     },
     "ListStreams": {"StreamNames": [], "HasMoreStreams": False},
-    "ListServiceQuotas": {
-        "Quotas": [{"QuotaCode": quota.code, "Value": 500.0} for quota in REGISTRY.quotas(REGISTRY.services)]
-    },
     "account": {"throttleSettings": {"rateLimit": 10000.0, "burstLimit": 5000}},
     "account-settings": {"AccountLimit": {"ConcurrentExecutions": 1000}},
 }
+
+
+QUOTAS = sorted((one.service, one.code) for one in REGISTRY.quotas(REGISTRY.services))
 
 
 async def respond(request: web.Request) -> web.Response:
@@ -93,6 +93,10 @@ async def respond(request: web.Request) -> web.Response:
     if target == "GetMetricData":
         ids = [query["Id"] for query in json.loads(text)["MetricDataQueries"]]
         return web.json_response({"MetricDataResults": [NO_POINTS | {"Id": one} for one in ids]})
+    if target == "ListServiceQuotas":
+        code = json.loads(text)["ServiceCode"]
+        quotas = [{"QuotaCode": one, "Value": 500.0} for service, one in QUOTAS if service == code]
+        return web.json_response({"Quotas": quotas})
     return web.json_response(JSON.get(target or request.path.rstrip("/").rpartition("/")[2], {}))
 
 
@@ -150,7 +154,7 @@ def config(accounts: int, regions: int, url: str) -> Config:
 
 async def main(accounts: int, regions: int) -> None:
     """Start a watcher, and print its cost until everything was read once."""
-    gc.freeze()  # as `headroom serve` does
+    start_collecting()  # as `headroom serve` does
     credentials = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     os.environ |= credentials | {"AWS_EC2_METADATA_DISABLED": "true"}
     lag = Lag()

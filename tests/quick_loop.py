@@ -7,13 +7,17 @@ from typing import Any
 
 
 class JumpingSelector(DefaultSelector):
-    """A selector whose clock jumps over the time that it is to wait."""
+    """A selector whose clock jumps over the time that it is to wait.
 
-    now = 0.0
+    lateness: seconds that each wait takes longer, as where much is to be done in between.
+    """
+
+    now = lateness = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
         """What is ready now; without a timeout, as soon as something is."""
-        self.now += max(timeout or 0.0, 0.0)
+        if timeout and timeout > 0.0:
+            self.now += timeout + self.lateness
         return super().select(None if timeout is None else 0.0)
 
 
@@ -23,6 +27,15 @@ class QuickLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._clock = JumpingSelector()
         super().__init__(self._clock)
+
+    @property
+    def lateness(self) -> float:
+        """Seconds by which timers are late."""
+        return self._clock.lateness
+
+    @lateness.setter
+    def lateness(self, seconds: float) -> None:
+        self._clock.lateness = seconds
 
     def time(self) -> float:
         return self._clock.now

@@ -20,6 +20,7 @@ from aiobotocore.credentials import AioCredentials
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.credentials import ReadOnlyCredentials
+from botocore.handlers import add_retry_headers
 from botocore.model import ServiceModel
 
 from monitor.aws.pagination import Pagination, pagination_from_model
@@ -159,6 +160,7 @@ class ClientCache:
             service, region_name=region, endpoint_url=endpoint_url, config=shared
         )
         client = asyncio.run(context.__aenter__())  # nothing is open yet: see `SharedSession`
+        client.meta.events.unregister("request-created", add_retry_headers)  # retries are those of `Cell`
         gc.freeze()  # it is never freed, and collecting garbage among models blocked the loop for 250 ms
         return client
 

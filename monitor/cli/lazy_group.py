@@ -8,6 +8,8 @@ from typing import Any, ClassVar, NamedTuple
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from monitor.lib.garbage import start_collecting
+
 
 class LazyCommand(NamedTuple):
     """A command, or a group of commands. module: holds it as `app`. summary: how its own help begins."""
@@ -52,6 +54,5 @@ def _import_module(name: str) -> Any:
     """Import a module, and collect garbage from then on, but not among what the imports made."""
     module = import_module(name)
     if not gc.isenabled():
-        gc.freeze()
-        gc.enable()
+        start_collecting()
     return module

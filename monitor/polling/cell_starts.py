@@ -1,31 +1,29 @@
-"""How many cells start at the same time.
+"""When the next cell may start: as soon as the event loop is free.
 
-Each takes 2 MiB and 150 calls while it starts. Hundreds at once would take a gigabyte, which Python does not
-return to the system, and all would be judged late.
+A cell makes some 130 calls and takes 2 MiB while it starts. Hundreds at once would take a gigabyte, which
+Python does not return to the system, block the event loop, and be judged late, all of them. What is waited
+for is the event loop and not the end of a start, so that a cell that AWS keeps waiting delays no other.
 """
 
 import asyncio
-from contextlib import suppress
 
-MAX_STARTING_CELLS = 16
-CELL_START_TIMEOUT = 10.0  # seconds that the start of one cell may delay those of others
+MAX_CELL_WAIT = 1.0  # seconds between two starts, however busy the event loop is
+MAX_LAG = 0.01  # seconds that a timer may be late while the event loop counts as free
+LAG_INTERVAL = 0.02  # seconds of the timer
 
 
 class CellStarts:
-    """Lets a few cells start at a time, in the order in which they ask."""
+    """Lets cells start one after the other, in the order in which they ask."""
 
     def __init__(self) -> None:
-        self._free = asyncio.Semaphore(MAX_STARTING_CELLS)
+        self._turn = asyncio.Lock()
 
     async def wait_for_turn(self) -> None:
-        """Wait until a cell may start; `end_with` is then to be run beside it."""
-        await self._free.acquire()
-
-    async def end_with(self, started: asyncio.Event) -> None:
-        """Let another cell start as soon as this one has, or takes longer than CELL_START_TIMEOUT."""
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CELL_START_TIMEOUT):
-                    await started.wait()
-        finally:
-            self._free.release()
+        """Wait until a cell may start."""
+        async with self._turn:
+            clock = asyncio.get_running_loop().time
+            latest, lag = clock() + MAX_CELL_WAIT, MAX_LAG
+            while lag >= MAX_LAG and clock() < latest:
+                before = clock()
+                await asyncio.sleep(LAG_INTERVAL)
+                lag = clock() - before - LAG_INTERVAL

@@ -240,11 +240,9 @@ class Watcher:
         return account_id in monitoring or any(one.reads_linked(account_id) for one in accounts)
 
     async def run_cell(self, watched: CellWatcher) -> None:
-        """Run the watcher of a cell until cancelled; not more than some begin at a time."""
+        """Run the watcher of a cell until cancelled; cells begin one after the other."""
         await self._cell_starts.wait_for_turn()
-        async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._cell_starts.end_with(watched.inventoried_once))
-            loops.create_task(watched.run(self.config, self._service_starts))
+        await watched.run(self.config, self._service_starts)
 
     def known_quotas(self) -> Mapping[CellKey, KnownQuotas]:
         """Return copies of what is known of the quotas of all cells, for a thread."""
@@ -390,7 +388,7 @@ class Watcher:
 
         async def run_both(cell: CellWatcher) -> None:
             await self._cell_starts.wait_for_turn()
-            await asyncio.gather(cell.run_inventory(), self._cell_starts.end_with(cell.inventoried_once))
+            await cell.run_inventory()
             count_step()
             if with_polls:
                 await cell.run_poll()

@@ -1,54 +1,55 @@
-"""How many cells start at the same time, and what one that hangs costs the others."""
+"""When the next cell may start, in an event loop that is free or busy."""
 
 import asyncio
 
-from monitor.polling.cell_starts import CELL_START_TIMEOUT, MAX_STARTING_CELLS, CellStarts
-from tests.quick_loop import run
+import pytest
+
+from monitor.polling.cell_starts import LAG_INTERVAL, MAX_CELL_WAIT, MAX_LAG, CellStarts
+from tests.quick_loop import QuickLoop
 
 
-async def start(starts: CellStarts, begun: list[float], seconds: float | None) -> None:
-    """Start a cell that takes so long; None: forever."""
-    await starts.wait_for_turn()
-    loop, started = asyncio.get_running_loop(), asyncio.Event()
-    begun.append(loop.time())
-    if seconds is not None:
-        loop.call_later(seconds, started.set)
-    await starts.end_with(started)
+async def start_times(number: int) -> list[float]:
+    """When cells begin that all ask at once."""
+    starts, begun, loop = CellStarts(), list[float](), asyncio.get_running_loop()
 
+    async def start() -> None:
+        await starts.wait_for_turn()
+        begun.append(loop.time())
 
-def begins(*seconds: float | None) -> list[float]:
-    """When the cells begin that take so long, all of which ask at once."""
-    begun: list[float] = []
-
-    async def main() -> None:
-        starts = CellStarts()
-        await asyncio.gather(*(start(starts, begun, one) for one in seconds))
-
-    run(main())
+    await asyncio.gather(*(start() for _ in range(number)))
     return begun
 
 
-def test_as_many_start_as_may_and_each_end_lets_one_more_start() -> None:
-    assert begins(*[1.0] * MAX_STARTING_CELLS) == [0.0] * MAX_STARTING_CELLS
-    assert begins(*[1.0] * MAX_STARTING_CELLS, 1.0, 1.0)[MAX_STARTING_CELLS:] == [1.0, 1.0]
-    assert begins(0.5, *[1.0] * MAX_STARTING_CELLS, 1.0)[MAX_STARTING_CELLS:] == [0.5, 1.0]
+def begins(number: int, lateness: float) -> list[float]:
+    """When cells begin in a loop that is late by so many seconds."""
+
+    def loop() -> asyncio.AbstractEventLoop:
+        made = QuickLoop()
+        made.lateness = lateness
+        return made
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        return runner.run(start_times(number))
 
 
-def test_a_cell_that_never_starts_delays_others_by_a_bounded_time() -> None:
-    hung = [None] * MAX_STARTING_CELLS
-    assert begins(*hung, 1.0)[MAX_STARTING_CELLS:] == [CELL_START_TIMEOUT]
-    assert begins(*hung[1:], 1.0, 1.0)[MAX_STARTING_CELLS:] == [1.0]
+def test_in_a_free_loop_cells_start_one_after_the_other_without_waiting_for_the_end_of_one() -> None:
+    assert begins(3, 0.0) == pytest.approx([LAG_INTERVAL, 2 * LAG_INTERVAL, 3 * LAG_INTERVAL])
+    assert begins(3, MAX_LAG / 2)[-1] == pytest.approx(3 * (LAG_INTERVAL + MAX_LAG / 2))
 
 
-def test_a_cell_that_is_stopped_while_it_starts_lets_another_start() -> None:
-    async def main() -> None:
-        starts, begun = CellStarts(), list[float]()
-        cells = [asyncio.create_task(start(starts, begun, None)) for _ in range(MAX_STARTING_CELLS)]
-        await asyncio.sleep(1)
-        cells[0].cancel()
-        await asyncio.wait([asyncio.create_task(start(starts, begun, 0.0))])
-        assert begun[-1] == 1.0
-        for cell in cells:
-            cell.cancel()
+@pytest.mark.parametrize("lateness", [MAX_LAG * 2, 0.3, 5.0])
+def test_in_a_busy_loop_a_cell_starts_after_the_longest_wait_and_not_later(lateness: float) -> None:
+    first, second = begins(2, lateness)
+    timer = LAG_INTERVAL + lateness
+    assert MAX_CELL_WAIT <= first <= MAX_CELL_WAIT + timer
+    assert MAX_CELL_WAIT <= second - first <= MAX_CELL_WAIT + timer
 
-    run(main())
+
+async def test_a_cell_that_is_stopped_while_it_waits_lets_the_next_one_start() -> None:
+    starts = CellStarts()
+    waiting = asyncio.create_task(starts.wait_for_turn())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    async with asyncio.timeout(30):
+        await starts.wait_for_turn()
+    assert waiting.cancelled()
