@@ -386,15 +386,18 @@ class Watcher:
             done += 1
             report(done, steps)
 
-        async def run_both(cell: CellWatcher) -> None:
+        async def run_inventory(cell: CellWatcher) -> None:
             await self._cell_starts.wait_for_turn()
             await cell.run_inventory()
             count_step()
-            if with_polls:
-                await cell.run_poll()
-                count_step()
 
-        await asyncio.gather(*map(run_both, opened))
+        async def run_poll(cell: CellWatcher) -> None:
+            await cell.run_poll()
+            count_step()
+
+        await asyncio.gather(*map(run_inventory, opened))
+        if with_polls:
+            await asyncio.gather(*map(run_poll, opened))  # at once, as cells share calls
         for cell, account in entries.items():
             if cell.cell.region_check.disabled.is_set():
                 await self._skip(account, cell)
