@@ -38,6 +38,8 @@ CLIENT_CONFIG = AioConfig(
     user_agent=f"headroom/{VERSION} aiobotocore/{aiobotocore.__version__} botocore/{botocore.__version__}",
 )
 
+URGENT_SERVICES = ("sts", "cloudwatch")  # without them no account is opened, and no metric is read
+
 # Operations with pages for which botocore has no paginator, from the API reference.
 EXTRA_PAGINATIONS: Mapping[tuple[str, str], Pagination] = {
     ("s3", "ListBucketMetricsConfigurations"): Pagination(
@@ -134,7 +136,10 @@ class ClientCache:
         self._http_sessions = HttpSessions()
         self._clients: dict[tuple[str, str, str | None, AioConfig], Any] = {}
         self._paginations: dict[tuple[str, str], Pagination | None] = dict(EXTRA_PAGINATIONS)
-        self._lock = asyncio.Lock()
+        self._lock, self._queue = (
+            asyncio.Lock(),
+            asyncio.Lock(),
+        )  # an urgent client waits for one other at most
         self._loader = model_loader()
         self._session: AioSession | None = None
 
@@ -144,7 +149,7 @@ class ClientCache:
         """The client of a service in a region. Raises one of AWS_ERRORS when it cannot be created."""
         key = service, region, endpoint_url, config
         if key not in self._clients:
-            async with self._lock:
+            async with contextlib.nullcontext() if service in URGENT_SERVICES else self._queue, self._lock:
                 if key not in self._clients:
                     self._clients[key] = await asyncio.to_thread(self._create, *key)
         return self._clients[key]

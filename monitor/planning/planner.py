@@ -28,6 +28,7 @@ from monitor.planning.cadence import (
 from monitor.planning.rises import highest_rises, remembered
 
 BATCH_SIZE = 256  # series whose rises are found before other tasks may run: about 5 ms
+MAX_CLOCK_DIFFERENCE = 2  # minutes between the clocks of two cells, by each of which it is planned
 RISES_INTERVAL = 60  # minutes within which the rises of a series that is read every minute are found again
 log = logging.getLogger(__name__)
 
@@ -55,18 +56,21 @@ class Planner:
         self._fleet, self._intervals, self._alerting = fleet, intervals, alerting
         self.budget = budget
         self._warned = dict[str, int]()  # the least dollars a month that were logged, by account
-        self._lock, self._updated_at = asyncio.Lock(), NEVER
+        self._updating, self._updated_at = False, NEVER
         self._rows, self._layout = defaultdict[str, list[Ints]](list), -1  # those that are polled, by account
         self._payers: Mapping[CellKey, CellKey] = {}
 
     async def update(self, now: int) -> None:
-        """Plan anew at the minute `now`; does nothing if that was done. Other tasks run meanwhile."""
-        async with self._lock:
-            if self._updated_at == now:
-                return
+        """Plan anew at the minute `now`, unless that was done or is being done. Other tasks run meanwhile."""
+        if self._updating or 0 <= self._updated_at - now <= MAX_CLOCK_DIFFERENCE:
+            return
+        self._updating = True
+        try:
             await self._find_rises(now)
             self.plan(now)
             self._updated_at = now
+        finally:
+            self._updating = False
 
     async def _find_rises(self, now: int) -> None:
         """Find the rises in new samples, of the series that may wait for long because of them."""
