@@ -5,7 +5,7 @@ import pytest
 
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import STREAM_GAP, STREAM_LAG, Rings
-from monitor.polling.plan import REVISED_MINUTES, MetricRequest, plan_requests
+from monitor.polling.plan import REVISED_MINUTES, MetricRequest, due_metrics, plan_requests
 
 NOW, DELAY = 29_000_000, 3
 
@@ -27,7 +27,8 @@ class StreamedMetric:
             self.rings.mark_read(request.rows, request.minutes[-1] - DELAY)
 
     def due(self, now: int) -> list[MetricRequest]:
-        return list(plan_requests(self.rings, {b"metric": self.row}, now))
+        due = due_metrics(self.rings, {b"metric": self.row}, now)
+        return list(plan_requests(self.rings, due, now))
 
     def stream(self, now: int, minute: int) -> None:
         self.covered.add(minute)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 
 from monitor.fleet.ring_columns import WINDOW
-from monitor.polling.plan import plan_requests
+from monitor.polling.plan import due_metrics, plan_requests
 from monitor.stream.implied_zeros import ABSENT_AFTER
 from tests.monitor.stream.bodies import ACCOUNT, NOW, REGION, Update, delivery, lines
 from tests.monitor.stream.fleets import (
@@ -89,7 +89,8 @@ async def test_what_the_stream_no_longer_carries_is_polled_again() -> None:
         now += 60
         await ingest.ingest(delivery(lines([WRITTEN.but(ago=(NOW - now) // 60)]), request=str(now)))
     mark_polled(fleet, now // 60 + 3)
-    requests = plan_requests(fleet.rings, fleet.metrics((ACCOUNT, REGION)), now // 60)
+    due = due_metrics(fleet.rings, fleet.metrics((ACCOUNT, REGION)), now // 60)
+    requests = plan_requests(fleet.rings, due, now // 60)
     (requested,) = [metric for request in requests for metric in request.metrics]
     assert REFUSED.name.encode() in requested
     ingest.close()
