@@ -1,25 +1,37 @@
-"""The cost of the inventory of one cell with 2,000 resources over all declared services: calls and CPU time.
+"""The cost of the inventories of one cell with 2,000 resources over all services: calls and CPU time.
 
-`python bench/inventory.py [copies]`: a fake AWS in this process lists so many copies (9 make about 2,000) of
-the items in the services' tables of tests, equal but for the numbers in their ids; parts of
-resources are as many as in the tables. The CPU time has that of the fake AWS in it.
-Target for 2,000: at most 400 calls, at most 5 s of CPU time.
+`python bench/inventory.py [copies] [--detail] [--inventories N]`: a fake AWS in this process lists so many
+copies (9 make about 2,000) of the items in the services' tables of tests, equal but for the numbers in their
+ids; parts of resources are as many as in the tables, and pages are full. The CPU time has that of the fake
+AWS in it. Signals are those of the default configuration; with `--detail`, all. Service Quotas has books and
+a budget of its own, and is not in it.
+Target for each inventory of 2,000: at most 400 calls, at most 5 s of CPU time.
 """
 
 import asyncio
 import re
-import sys
 import time
+from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from collectors.base import Collector
 from collectors.declaration import ResourceDeclaration
 from collectors.declared import collector_of
 from collectors.expression import ExpressionError
+from collectors.resource import TypedPath
+from monitor.aws.scan import Scan
+from monitor.aws.turns import CallTurns
+from monitor.config.config import Config
 from tests.collectors.declared_cases import DECLARATIONS, TABLES, Case, answers_by_method, read_cases
 from tests.fake_aws import FakeAws
+from tests.kinesis_answers import SHARD_LIMITS, stream_names, stream_summary
+from tests.registries import REGISTRY
 
 NUMBER = re.compile(r"~(\d+)")
 
@@ -45,15 +57,26 @@ def identity_of(declared: ResourceDeclaration, item: Any) -> Any:
     return None
 
 
+def full_pages(answer: Any) -> Any:
+    """Pages of few items, as the tables have them, as one page."""
+    if not isinstance(answer, list) or not all(isinstance(page, dict) for page in answer):
+        return answer
+    joined: dict[str, Any] = {}
+    for page in answer:
+        for name, value in page.items():
+            is_more = isinstance(value, list) and isinstance(joined.get(name), list)
+            joined[name] = joined[name] + value if is_more else value
+    return joined
+
+
 def multiplied(case: Case, copies: int) -> dict[str, Any]:
     """The answers of a case in which resources that are no parts of others are there so many times."""
-    answers = dict(case.answers)
+    answers = {key: full_pages(answer) for key, answer in case.answers.items()}
     for declared in DECLARATIONS[case.service].resources.values():
         if declared.parent or not declared.list or not declared.list.call or not declared.list.items:
             continue
         key = ".".join(declared.list.call)
-        pages = answers.get(key)
-        for page in pages if isinstance(pages, list) else [pages]:
+        for page in [answers.get(key)]:
             items = declared.list.items.search(page) if isinstance(page, dict) else None
             if isinstance(page, dict) and isinstance(items, list) and declared.list.items.text.isidentifier():
                 found = [(item, identity_of(declared, item)) for item in items]
@@ -94,30 +117,117 @@ def of_copies(answer: Any) -> Any:
     return respond
 
 
-async def main(copies: int) -> None:
-    """Read all services once, and print what it costs."""
-    cases: dict[str, Case] = {}
-    for case in read_cases(TABLES):
-        cases.setdefault(case.service, case)
-    calls, operations, seconds, found = Counter[str](), Counter[str](), 0.0, 0
-    for service, case in cases.items():
-        table = answers_by_method(multiplied(case, copies))
-        answers: dict[str, Any] = {
-            name: one if isinstance(one, list) else of_copies(one) for name, one in table.items()
-        }
-        aws = FakeAws(malformed=True, region=case.region, **answers)
-        names, start = set(), time.process_time()
-        for scan in collector_of(DECLARATIONS[service]).scans:
-            try:
-                names |= {observed.resource.typed_path async for observed in scan(aws.scan)}
-            except ExceptionGroup as group:
-                print(service, group.exceptions[0])
-        seconds += time.process_time() - start
-        operations.update(aws.calls)
-        calls[service], found = len(aws.calls), found + len(names)
-    print(f"{found} resources of {len(cases)} services: {calls.total()} calls, {seconds:.1f} s of CPU")
-    print("most calls:", ", ".join(f"{name} {number}" for name, number in operations.most_common(12)))
+def written_answers(copies: int) -> dict[str, dict[str, Any]]:
+    """Answers for the collectors in Python, by service: four resources a copy."""
+    names = [
+        f"{name}~{number}" for name in ("orders", "clicks", "mails", "images") for number in range(copies)
+    ]
+    limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 900}
+    no_stages: dict[str, Any] = {"item": []}
+    return {
+        "kinesis": {
+            "describe_limits": SHARD_LIMITS,
+            "list_streams": stream_names(*names),
+            "describe_stream_summary": lambda StreamName: stream_summary(StreamName, 2),
+        },
+        "lambda": {
+            "get_account_settings": {"AccountLimit": limits},
+            "list_functions": {"Functions": [{"FunctionName": name} for name in names]},
+            "get_function_concurrency": {},
+            "list_provisioned_concurrency_configs": {"ProvisionedConcurrencyConfigs": []},
+        },
+        "s3": {
+            "list_buckets": {"Buckets": [{"Name": name, "BucketRegion": "eu-west-1"} for name in names]},
+            "list_bucket_metrics_configurations": {},
+        },
+        "apigateway": {
+            "get_account": {},
+            "get_rest_apis": {"items": [{"id": name, "name": name} for name in names[::2]]},
+            "get_apis": {"Items": [{"ApiId": name, "Name": name} for name in names[1::2]]},
+            "get_stages": lambda restApiId="", ApiId="": no_stages if restApiId else {"Items": []},
+            "get_usage_plans": {"items": []},
+        },
+    }
+
+
+@dataclass
+class Cell:
+    """All services over a fake AWS, as one cell has them. has_detail: signals of the tier `detail`, too."""
+
+    copies: int
+    has_detail: bool
+    turns: CallTurns = field(default_factory=CallTurns)
+    services: list[tuple[Collector, FakeAws]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        cases: dict[str, Case] = {}
+        for case in read_cases(TABLES):
+            cases.setdefault(case.service, case)
+        for service, case in cases.items():
+            table = answers_by_method(multiplied(case, self.copies))
+            answers = {name: one if isinstance(one, list) else of_copies(one) for name, one in table.items()}
+            self._add(collector_of(DECLARATIONS[service]), case.region, answers)
+        collectors = {one.service: one for one in REGISTRY.collectors}
+        for service, answers in written_answers(self.copies).items():
+            self._add(collectors[service], "eu-west-1", answers)
+
+    def _add(self, collector: Collector, region: str, answers: Mapping[str, Any]) -> None:
+        aws = FakeAws(malformed=True, region=region, **answers)
+        aws.cell.call_turns = self.turns
+        reduced = collector if self.has_detail else Config().signals.reduced(collector, REGISTRY)
+        self.services.append((reduced, aws))
+
+    async def read(self) -> str:
+        """Read all services once, and return what it costs."""
+        operations, seconds, found, waiting = Counter[str](), 0.0, 0, 0
+        for collector, aws in self.services:
+            aws.calls.clear()
+            start = time.process_time()
+            self.turns.of(collector.service).begin(aws.cell.clock.now(), is_bounded=True)
+            look = Scan(aws.cell, collector.service)
+            found += len(await resources(collector, look))
+            seconds += time.process_time() - start
+            operations.update(aws.calls)
+            waiting += len(look.waiting)
+        most = ", ".join(f"{name} {number}" for name, number in operations.most_common(12))
+        return (
+            f"{found:,} resources of {len(self.services)} services: {operations.total():,} calls, "
+            f"{seconds:.1f} s of CPU; {waiting:,} resources wait; most calls: {most}"
+        )
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a call was never made."""
+        outcomes = (one for service in self.turns.services.values() for one in service.outcomes.values())
+        return any(one.made_at is None for one in outcomes)
+
+
+async def resources(collector: Collector, look: Scan) -> set[TypedPath]:
+    """The resources of which a collector yields series."""
+    found: set[TypedPath] = set()
+    for scan in collector.scans:
+        try:
+            found |= {observed.resource.typed_path async for observed in scan(look)}
+        except (ExceptionGroup, ClientError) as error:
+            print(f"{collector.service}: {error}")
+    return found
+
+
+async def main(copies: int, has_detail: bool, inventories: int) -> None:
+    """Read all services until all was read once, and at least so often."""
+    cell, number = Cell(copies, has_detail), 0
+    while number < inventories or cell.has_waiting:
+        number += 1
+        result = await cell.read()
+        if number <= inventories:
+            print(f"inventory {number}: {result}")
+    print(f"inventory {number}, after which nothing waits: {result}")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if sys.argv[1:] else 9))
+    arguments = ArgumentParser()
+    arguments.add_argument("copies", type=int, nargs="?", default=9)
+    arguments.add_argument("--detail", action="store_true")
+    arguments.add_argument("--inventories", type=int, default=2)
+    given = arguments.parse_args()
+    asyncio.run(main(given.copies, given.detail, given.inventories))

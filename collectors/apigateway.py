@@ -43,6 +43,7 @@ connections = Metric("AWS/ApiGateway", "ConnectCount", "Sum", zero_when_absent=T
 detailed_count = replace(count, zero_when_absent=False)
 
 Item = dict[str, Any]  # an API, stage, usage plan or settings, as in AWS's responses
+Stages = list[tuple[Item, Sequence[Method]]]  # each with the methods or routes that detailed metrics count
 
 NO_KEY_METRIC = Unobservable("no CloudWatch metric counts the requests of an API key; access logs can")
 UNCOUNTED = "the throttle holds for each method, and detailed metrics, which count each, are not enabled"
@@ -71,7 +72,12 @@ async def account(aws: Aws) -> AsyncIterator[Observed]:
 
 async def rest_apis(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the stages of REST APIs."""
-    async for api, stages in aws.map(list_rest_apis(aws), partial(get_rest_stages, aws), rest_api_resource):
+
+    async def stages_of(api: Item) -> Stages:
+        read = partial(get_rest_stages, aws, api)
+        return await aws.in_turn(("rest", api["id"]), rest_api_resource(api), read)
+
+    async for api, stages in aws.map(list_rest_apis(aws), stages_of, rest_api_resource):
         for stage, methods in stages:
             for observed in rest_stage_series(aws.region, api, stage, methods):
                 yield observed
@@ -79,7 +85,12 @@ async def rest_apis(aws: Aws) -> AsyncIterator[Observed]:
 
 async def http_apis(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the stages of HTTP and WebSocket APIs."""
-    async for api, stages in aws.map(list_http_apis(aws), partial(list_http_stages, aws), http_api_resource):
+
+    async def stages_of(api: Item) -> Stages:
+        read = partial(list_http_stages, aws, api)
+        return await aws.in_turn(("http", api["ApiId"]), http_api_resource(api), read)
+
+    async for api, stages in aws.map(list_http_apis(aws), stages_of, http_api_resource):
         for stage, routes in stages:
             for observed in http_stage_series(aws.region, api, stage, routes):
                 yield observed
@@ -98,7 +109,12 @@ async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
                 tags=plan.get("tags", {}),
             )
     limited = [plan for plan in plans if plan.get("quota", {}).get("limit")]
-    async for plan, requests_by_key in aws.map(limited, partial(get_usage_by_key, aws), usage_plan_resource):
+
+    async def requests_of(plan: Item) -> dict[str, float]:
+        read = partial(get_usage_by_key, aws, plan)
+        return await aws.in_turn(("usage plan", plan["id"]), usage_plan_resource(plan), read)
+
+    async for plan, requests_by_key in aws.map(limited, requests_of, usage_plan_resource):
         for key, requests in requests_by_key.items():
             yield Observed(
                 signal="usage_plan_quota",
@@ -119,9 +135,10 @@ def list_http_apis(aws: Aws) -> AsyncIterator[Item]:
     return aws.list_items("apigatewayv2", "GetApis", "Items")
 
 
-async def get_rest_stages(aws: Aws, api: Item) -> list[tuple[Item, Sequence[Method]]]:
+async def get_rest_stages(aws: Aws, api: Item) -> Stages:
     """Get the stages of a REST API, each with the methods that detailed metrics count, if they are needed."""
-    stages = (await aws.call("apigateway", "GetStages", restApiId=api["id"])).get("item", [])
+    found = (await aws.call("apigateway", "GetStages", restApiId=api["id"])).get("item", [])
+    stages = [picked(stage, "stageName", "methodSettings", "tags") for stage in found]
     defaults = map(default_settings, stages)
     is_needed = any(
         settings.get("metricsEnabled") and effective_rate(settings.get("throttlingRateLimit"))
@@ -131,11 +148,11 @@ async def get_rest_stages(aws: Aws, api: Item) -> list[tuple[Item, Sequence[Meth
     return [(stage, methods.get(stage["stageName"], ())) for stage in stages]
 
 
-async def list_http_stages(aws: Aws, api: Item) -> list[tuple[Item, Sequence[Method]]]:
+async def list_http_stages(aws: Aws, api: Item) -> Stages:
     """List the stages of an HTTP or WebSocket API, each with the routes that detailed metrics count."""
-    stages = [
-        stage async for stage in aws.list_items("apigatewayv2", "GetStages", "Items", ApiId=api["ApiId"])
-    ]
+    names = "StageName", "RouteSettings", "DefaultRouteSettings", "Tags"
+    listed = aws.list_items("apigatewayv2", "GetStages", "Items", ApiId=api["ApiId"])
+    stages = [picked(stage, *names) async for stage in listed]
     defaults = [stage.get("DefaultRouteSettings", {}) for stage in stages]
     is_counted = any(
         settings.get("DetailedMetricsEnabled") and effective_rate(settings.get("ThrottlingRateLimit"))
@@ -156,6 +173,11 @@ async def get_usage_by_key(aws: Aws, plan: Item) -> dict[str, float]:
         for key, days in page.get("items", {}).items():
             requests_by_key[key] = float(sum(day[0] for day in days if day))  # a day is [used, remaining]
     return requests_by_key
+
+
+def picked(item: Item, *names: str) -> Item:
+    """These fields of an item: the variables of a stage, for one, may be secret."""
+    return {name: item[name] for name in names if name in item}
 
 
 def period_start(period: str, offset: int, today: date) -> date:

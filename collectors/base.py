@@ -1,13 +1,45 @@
 """The types that collectors use: Metric, Usage, Resource, Observed, Collector, and the API client Aws."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Mapping,
+    Sequence,
+    Set,
+)
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from collectors.resource import ACCOUNT, Resource, TypedPath
+from collectors.usage import (
+    LAG_OPS,
+    METRIC_OPS,
+    PER_MINUTE,
+    PERIODS,
+    RATIO_TERMS,
+    Metric,
+    Op,
+    Term,
+    Usage,
+    count_difference,
+    difference,
+    highest,
+    inverse,
+    lowest,
+    per_second,
+    percent_left,
+    ratio,
+    reader_lag,
+    total,
+    unread_duration,
+    zero_of,
+)
 from rules.limits import LimitSource, Quota
-from rules.units import COUNT, Unit
 
 if TYPE_CHECKING:
     from collectors.declaration import Declaration
@@ -15,7 +47,13 @@ if TYPE_CHECKING:
 __all__ = [
     "ACCOUNT",
     "GLOBAL_REGION",
+    "LAG_OPS",
+    "MAY_EXIST",
+    "METRIC_OPS",
+    "NOT_READ_YET",
+    "PERIODS",
     "PER_MINUTE",
+    "RATIO_TERMS",
     "Aws",
     "Collector",
     "Metric",
@@ -44,187 +82,9 @@ __all__ = [
 Item = TypeVar("Item")
 Response = TypeVar("Response")
 State = TypeVar("State")
+Value = TypeVar("Value")
 
 GLOBAL_REGION = "global"  # in labels, instead of a region's name: of global services
-PER_MINUTE = 1 / 60  # weight that turns a sum per minute into a rate per second
-PERIODS = (60, 300, 900, 3600)  # seconds
-SUMMED_STATISTICS = ("Sum", "SampleCount")  # that grow with the period
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A CloudWatch metric: namespace, name, statistic, and its exact dimensions.
-
-    period: seconds between two points, one of PERIODS. A point stands in each minute of its period; a `Sum`
-    or `SampleCount` is divided by their number first, so that it is per minute, whatever the period.
-    zero_when_absent: AWS publishes no point when nothing happened, as of Lambda's Throttles. A minute that
-    was read without a point then counts as 0, once other points prove that AWS has published the minute (see
-    `monitor.fleet.namespaces`). For all other metrics a missing point is unknown.
-    unit: that of its values, except of `SampleCount`, which counts them. Streamed values are converted to it.
-    """
-
-    namespace: str
-    name: str
-    stat: str
-    zero_when_absent: bool = False
-    dimensions: tuple[tuple[str, str], ...] = ()
-    unit: Unit = COUNT
-    period: int = 60
-
-    def __post_init__(self) -> None:
-        if self.period not in PERIODS:
-            raise ValueError(f"a period is one of {PERIODS}, found {self.period}")
-
-    @property
-    def minutes(self) -> int:
-        """The length of the period."""
-        return self.period // 60
-
-    @property
-    def divisor(self) -> int:
-        """What a point is divided by, to be per minute."""
-        return self.minutes if self.stat in SUMMED_STATISTICS else 1
-
-    def of(self, **dimensions: str) -> "Metric":
-        """The same metric with these dimensions."""
-        return replace(self, dimensions=tuple(sorted(dimensions.items())))
-
-
-class Op(StrEnum):
-    """The operation that combines the weighted terms of one minute."""
-
-    SUM = "sum"  # of those with a point; at least one needs it
-    MAX = "max"  # of those with a point; at least one needs it
-    MIN = "min"  # of those with a point; at least one needs it
-    DIFFERENCE = "difference"  # the first minus the others; all need a point
-    RATIO = "ratio"  # the first divided by the second; both need a point, and the second is not 0
-    COUNT_DIFFERENCE = "count difference"  # the same for counts that may still grow; see `count_difference`
-    READER_LAG = "reader lag"  # in milliseconds; see `reader_lag`
-    UNREAD_DURATION = "unread duration"  # in milliseconds; see `unread_duration`
-    POSITIVE = "positive"  # 1 where the sum of those with a point is above 0, else 0; one needs a point
-    RISE = "rise"  # the increase of the sum per minute, since the period before; 0 when it fell
-
-
-METRIC_OPS = (Op.COUNT_DIFFERENCE, Op.READER_LAG, Op.UNREAD_DURATION)  # their terms are metrics
-LAG_OPS = (Op.READER_LAG, Op.UNREAD_DURATION)  # weights do not apply to them
-UNWEIGHTED_RESULTS = (*LAG_OPS, Op.POSITIVE)  # weights of their terms do not scale the result
-RATIO_TERMS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """A formula, in the signal's unit: `op` applied to each term times its weight, plus `offset`.
-
-    A term is a metric or another usage; those of METRIC_OPS are metrics. `monitor.fleet.formula` says what a
-    missing point means. metrics: those of all `nodes`, in their order. Raises ValueError for terms that the
-    operation cannot have.
-    """
-
-    op: Op
-    terms: tuple[tuple["Term", float], ...]
-    offset: float = 0.0
-    metrics: tuple[Metric, ...] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        metrics = [term for node in self.nodes for term, _ in node.terms if isinstance(term, Metric)]
-        object.__setattr__(self, "metrics", tuple(metrics))
-        if self.op in METRIC_OPS and any(isinstance(term, Usage) for term, _ in self.terms):
-            raise ValueError(f"the terms of {self.op} are metrics")
-        if self.op is Op.RATIO and len(self.terms) != RATIO_TERMS:
-            raise ValueError("a ratio has two terms")
-
-    def scaled(self, factor: float) -> "Usage":
-        """The usage times a factor above 0."""
-        if self.op in UNWEIGHTED_RESULTS:
-            return Usage(Op.SUM, ((self, factor),))
-        scaled_terms = 1 if self.op is Op.RATIO else len(self.terms)
-        terms = tuple((term, weight * factor) for term, weight in self.terms[:scaled_terms])
-        return Usage(self.op, terms + self.terms[scaled_terms:], self.offset * factor)
-
-    @property
-    def nodes(self) -> Sequence["Usage"]:
-        """This usage, and those that are terms of it at any depth, each before its own terms."""
-        return [self, *[node for term, _ in self.terms if isinstance(term, Usage) for node in term.nodes]]
-
-
-Term = Metric | Usage
-
-
-def total(*terms: Term) -> Usage:
-    """The sum of terms that are in the signal's unit; those without a point are left out."""
-    return _weighted(Op.SUM, terms, 1.0)
-
-
-def zero_of(*terms: Term) -> Usage:
-    """0 in each minute in which a term has a point: the lower bound where only an upper one is known."""
-    return _weighted(Op.SUM, terms, 0.0)
-
-
-def per_second(*terms: Term) -> Usage:
-    """The sum of sums per minute, as a mean rate per second, which hides bursts within a minute."""
-    return _weighted(Op.SUM, terms, PER_MINUTE)
-
-
-def highest(*terms: Term) -> Usage:
-    """The highest of terms that are in the signal's unit; those without a point are left out."""
-    return _weighted(Op.MAX, terms, 1.0)
-
-
-def lowest(*terms: Term) -> Usage:
-    """The lowest of terms that are in the signal's unit; those without a point are left out."""
-    return _weighted(Op.MIN, terms, 1.0)
-
-
-def _weighted(op: Op, terms: Iterable[Term], weight: float) -> Usage:
-    return Usage(op, tuple([(term, weight) for term in terms]))
-
-
-def ratio(part: Term, whole: Term) -> Usage:
-    """One term divided by another; unknown where that is 0."""
-    return Usage(Op.RATIO, ((part, 1.0), (whole, 1.0)))
-
-
-def inverse(limit: float, left: Term) -> Usage:
-    """What is used of a limit, from a term that tells what is left; `difference` if the limit is a metric."""
-    return Usage(Op.SUM, ((left, -1.0),), offset=limit)
-
-
-def percent_left(left: Term) -> Usage:
-    """What is used, in percent, from a term that tells how many percent are left."""
-    return inverse(100.0, left)
-
-
-def reader_lag(*readers: Metric, written: Metric) -> Usage:
-    """The lag of the slowest reader, in milliseconds.
-
-    readers: the lag metrics of the readers. A stopped reader publishes no point while its unread data gets
-    older. So the lag grows by a minute per minute while no reader publishes a point and data is unread.
-    """
-    return _weighted(Op.READER_LAG, (*readers, written), 1.0)
-
-
-def unread_duration(*readers: Metric, written: Metric) -> Usage:
-    """The time, in milliseconds, for which data has been written and not read; 0 otherwise.
-
-    A point of a reader's metric means that the minute was read; for a metric that is zero when absent, a
-    point above 0.
-    """
-    return _weighted(Op.UNREAD_DURATION, (*readers, written), 1.0)
-
-
-def difference(term: Term, *others: Term) -> Usage:
-    """A term minus others, never below 0."""
-    return Usage(Op.DIFFERENCE, ((term, 1.0), *((other, -1.0) for other in others)))
-
-
-def count_difference(metric: Metric, *others: Metric) -> Usage:
-    """A count minus others, never below 0.
-
-    CloudWatch revises the counts of recent minutes one after another, so the difference of equal counts may
-    be above 0 for a while. Until the minute is settled, a difference that revisions could explain is unknown.
-    """
-    terms = ((metric, 1.0), *((other, -1.0) for other in others))
-    return Usage(Op.COUNT_DIFFERENCE, terms) if others else total(metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +93,13 @@ class Unobservable:
 
     reason: str
     enable_command: str | None = None
+
+
+# Of what is not known as a call about the resource was never made. A series that an earlier inventory found
+# remains as it was.
+NOT_READ_YET = Unobservable("it waits for its turn to be read")
+# Whether a series exists is not known yet: it is nothing, unless an earlier inventory found it.
+MAY_EXIST = Unobservable("whether it exists waits for its turn to be read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +111,7 @@ class Observed:
     usage: a formula over metrics, a number that an API returned, or the reason why it cannot be observed.
     limit: as returned by an API of the resource or the account, in the signal's unit. None: it is taken from
         `published_limit`, or else from Service Quotas or the documentation.
+    limit_read_at: when an earlier inventory read `limit`, in epoch seconds; None: this one read it.
     limit_source: of `limit`; of a quota that the catalogue does not name, where Service Quotas has the value.
     quota: that of the resource, where its signal has none. quota_arn: the ARN of the resource that has it for
         itself.
@@ -276,6 +144,7 @@ class Observed:
     resource: Resource
     usage: Usage | float | Unobservable
     limit: float | None = None
+    limit_read_at: float | None = None
     limit_source: LimitSource = LimitSource.API
     quota: Quota | None = None
     quota_arn: str = ""
@@ -372,6 +241,25 @@ class Aws(Protocol):
         """The object of this class that all scans of the account and region share; created at first use."""
         ...
 
+    def in_turn(
+        self, key: Hashable, resource: Resource, read: Callable[[], Awaitable[Value]], every: float = 0.0
+    ) -> Awaitable[Value]:
+        """Return what `read` returns, or raise what it raises: now, or when it was last called for the key.
+
+        An inventory makes a bounded number of calls about single resources, see `monitor.aws.turns`; those
+        about the whole account it makes in any case. key: unique within the service. every: seconds for
+        which a value is used again. Raises NotReadYetError where it was never called, and it is not its turn.
+        """
+        ...
+
+    def takes_turn(self, key: Hashable, resource: Resource) -> bool:
+        """Return whether this inventory is to make a call about a resource; for who keeps what it returns."""
+        ...
+
+    def waits(self, resource: Resource) -> None:
+        """Record that a resource waits for its turn: its series, and those of its parts, remain."""
+        ...
+
     @property
     def is_global(self) -> bool:
         """Whether what is the same in all regions is read: once, as the region GLOBAL_REGION."""
@@ -438,7 +326,8 @@ class Aws(Protocol):
         """Yield each item with the result of `call(item)` as soon as it is there; a few calls run at once.
 
         An item whose call fails is left out. The failure is reported for `resource(item)`, and the series of
-        that resource and of its parts remain as in the previous inventory. A resource that no longer exists
+        that resource and of its parts remain as in the previous inventory. So they do after a
+        NotReadYetError, which is no failure. A resource that no longer exists
         was deleted after it was listed. That is not reported as a failure, and all of its series that this
         scan yields, before or after, are dropped.
         """

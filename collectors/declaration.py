@@ -26,7 +26,8 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 ID = "id"  # the fact that every resource has
 # Of what is read, known everywhere; times in epoch seconds: of the reading, and of the beginning of its UTC
 # day and of the day two days before.
-CELL_NAMES = frozenset({"region", "account_id", "partition", "now", "today", "two_days_ago"})
+TIMES = frozenset({"now", "today", "two_days_ago"})
+CELL_NAMES = TIMES | {"region", "account_id", "partition"}
 
 
 ITSELF = ResponsePath("@")
@@ -110,6 +111,12 @@ class CallDeclaration(DeclarationModel):
     match: JmesPath | None = None
     region: Literal["home"] | None = None
     rate: Annotated[float, Field(ge=1)] | None = None
+
+    @cached_property
+    def identity(self) -> tuple[Any, ...]:
+        """What tells it apart from all other calls of the service, but for the values in its parameters."""
+        paths = ((name, path.text) for name, path in self.facts.items())
+        return self.call, repr((self.first, self.params)), *paths
 
 
 class ListDeclaration(DeclarationModel):

@@ -1,44 +1,54 @@
 """The calls of a scan of a declared service: equal ones are made once, some for many resources at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError, ParamValidationError
 
 from collectors.base import Aws
-from collectors.declaration import CallDeclaration, ListDeclaration, batch_parameter, placeholders
+from collectors.declaration import (
+    TIMES,
+    CallDeclaration,
+    ListDeclaration,
+    ResourceDeclaration,
+    batch_parameter,
+    placeholders,
+)
 from collectors.declared_resources import NodeScope
 from collectors.errors import ResourceNotFoundError
 from collectors.expression import ExpressionError
+from collectors.found_item import FoundItem, found_item
 
 Facts = dict[str, Any]
 Params = Mapping[str, Any]
-CallKey = tuple[int, str]  # the identity of a declared call, and its parameters as text
-Read = Callable[[], Awaitable[Facts]]
+CallKey = tuple[Hashable, Hashable]  # what identifies a declared call, and the values in its parameters
 
 
-@dataclass(slots=True)
-class KeptFacts:
-    """The facts of calls that are not made in each inventory, and until when they hold, in epoch seconds."""
+class ReadFacts(NamedTuple):
+    """The facts of a call. read_at: when the inventory began that made it, in epoch seconds."""
 
-    facts: dict[CallKey, tuple[Facts, float]] = field(default_factory=dict)
-
-    def forget_old(self, now: float) -> None:
-        """Forget what does not hold any more."""
-        self.facts = {key: entry for key, entry in self.facts.items() if entry[1] > now}
+    facts: Facts
+    read_at: float
 
 
 class DeclaredCalls:
     """Makes the calls of one scan."""
 
     def __init__(self, aws: Aws) -> None:
-        self._aws, self._kept = aws, aws.state(KeptFacts)
-        self._kept.forget_old(aws.now)
-        self._made: dict[CallKey, asyncio.Future[Facts]] = {}
+        self._aws, self._started_at = aws, aws.now
+        self._made: dict[CallKey, asyncio.Future[ReadFacts]] = {}
         self._batched: dict[tuple[CallKey, str], Facts | Exception] = {}
 
     async def items(
@@ -49,22 +59,43 @@ class DeclaredCalls:
         async for item in self._items(declared, first, params):
             yield item
 
-    async def facts(self, call: CallDeclaration, scope: NodeScope) -> Facts:
+    async def parts(self, kind: str, declared: ResourceDeclaration, scope: NodeScope) -> list[FoundItem]:
+        """List the parts of a resource, of this kind.
+
+        Raises NotReadYetError where they were never listed, and it is not their turn.
+        """
+        listed = declared.list
+        assert listed  # as for every kind but the whole account
+
+        async def read() -> list[FoundItem]:
+            return [found_item(declared, item) async for item in self.items(listed, scope)]
+
+        return await self._aws.in_turn((kind, _values(listed, scope)), scope.node.resource, read)
+
+    async def facts(self, call: CallDeclaration, scope: NodeScope) -> ReadFacts:
         """Return the facts of a call; all are None where its condition does not hold.
 
         Calls with equal parameters are made once: many resources share what another one describes.
+        Raises NotReadYetError where the call was never made, and it is not its turn.
         """
         if call.when and not call.when.evaluate(scope):
-            return dict.fromkeys(call.facts)
+            return ReadFacts(dict.fromkeys(call.facts), self._started_at)
         if call.batch:
-            return self._facts_of_batch(call, scope)
+            return ReadFacts(self._facts_of_batch(call, scope), self._started_at)
         first, params = scope.render_params(call.first), scope.render_params(call.params)
-        key = id(call), repr((first, params))
+        key = call.identity, _values(call, scope)
 
-        async def read() -> Facts:
-            return await self._read(call, first, params)
+        async def read() -> ReadFacts:
+            return ReadFacts(await self._read(call, first, params), self._started_at)
 
-        return await self._once(key, read if not call.every else self._kept_for(key, call.every, read))
+        async def take_turn() -> ReadFacts:
+            return await self._aws.in_turn(key, scope.node.resource, read, call.every or 0.0)
+
+        return await self._once(key, take_turn)
+
+    def is_of_earlier_inventory(self, facts: ReadFacts) -> bool:
+        """Return whether an earlier inventory read facts."""
+        return facts.read_at < self._started_at
 
     async def _read(self, call: CallDeclaration, first: Params, params: Params) -> Facts:
         assert call.call
@@ -92,7 +123,7 @@ class DeclaredCalls:
         """Where a call goes."""
         return self._aws.in_region(self._aws.home_region) if declared.region else self._aws
 
-    async def _once(self, key: CallKey, read: Read) -> Facts:
+    async def _once(self, key: CallKey, read: Callable[[], Awaitable[ReadFacts]]) -> ReadFacts:
         """Return what a call returns, or raise what it raises; it is made where it was not made before."""
         if key in self._made:
             return await asyncio.shield(self._made[key])
@@ -108,16 +139,6 @@ class DeclaredCalls:
             made.cancel()
             raise
         return facts
-
-    def _kept_for(self, key: CallKey, seconds: int, read: Read) -> Read:
-        """Return a function that reads only what is not known of an earlier inventory."""
-
-        async def read_or_recall() -> Facts:
-            if key not in self._kept.facts:
-                self._kept.facts[key] = await read(), self._aws.now + seconds
-            return self._kept.facts[key][0]
-
-        return read_or_recall
 
     async def read_batches(self, call: CallDeclaration, scopes: Iterable[NodeScope]) -> None:
         """Make a call for several resources at once; `facts` then has those of each.
@@ -173,7 +194,13 @@ def _batch_of(call: CallDeclaration, scope: NodeScope) -> tuple[CallKey, Params,
     params = {**call.params}
     (template,) = params.pop(batch_parameter(call))
     rendered = scope.render_params(params)
-    return (id(call), repr(rendered)), rendered, scope.render(template)
+    return (call.identity, repr(rendered)), rendered, scope.render(template)
+
+
+def _values(declared: CallDeclaration | ListDeclaration, scope: NodeScope) -> tuple[str, ...]:
+    """Return the values in the parameters of a call that tell it apart from others; no time does."""
+    names = dict.fromkeys((*placeholders(declared.first), *placeholders(declared.params)))
+    return tuple(str(scope.lookup(name)) for name in names if name not in TIMES)
 
 
 def _facts_of_item(call: CallDeclaration, item: Any) -> Facts | ExpressionError:

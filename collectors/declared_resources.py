@@ -22,7 +22,9 @@ class MissingValueError(ExpressionError):
 class Node:
     """A resource with its facts. In a template it stands for its id.
 
-    failed: the facts of calls that failed, which are unknown.
+    failed: the facts that are unknown, as a call failed or was not made yet. unread: those of them of calls
+    that wait for their turn. read_at: when an earlier inventory read a fact, in epoch seconds; the others are
+    of this one.
     """
 
     kind: str
@@ -31,6 +33,8 @@ class Node:
     facts: dict[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
+    read_at: dict[str, float] = field(default_factory=dict)
 
     @property
     def lineage(self) -> Iterator["Node"]:
@@ -47,12 +51,24 @@ class Node:
         """Return a fact, or the `id`; None where AWS did not return it."""
         return str(self) if name == ID else self.facts.get(name)
 
+    def lacks(self, names: Set[str], *, has_failed: bool = False) -> bool:
+        """Return whether one of these facts is unknown. has_failed: without what was not read yet."""
+        return not names.isdisjoint(self.failed - self.unread if has_failed else self.failed)
+
+    def add(self, facts: Mapping[str, Any], read_at: float | None) -> None:
+        """Add the facts of a call. read_at: when an earlier inventory made it; None: it was made now."""
+        self.facts |= facts
+        self.failed.difference_update(facts)
+        if read_at is not None:
+            self.read_at |= dict.fromkeys(facts, read_at)
+
 
 class FoundResources:
     """The resources that a scan has found so far, by kind and by what they are a part of or refer to.
 
     indexed: the kinds that expressions look up. unlisted: by kind, the paths of the parents whose resources
-    of this kind may not all be known, because a call failed; the empty path is that of the whole account.
+    of this kind may not all be known, because a call failed or was not made yet; the empty path is that of
+    the whole account. unread: those of them that wait for their turn.
     """
 
     def __init__(self, declaration: Declaration, aws: Aws, indexed: frozenset[str]) -> None:
@@ -68,11 +84,14 @@ class FoundResources:
             "two_days_ago": today - 2 * SECONDS_PER_DAY,
         }
         self.unlisted: dict[str, set[ResourcePath]] = defaultdict(set)
+        self.unread: dict[str, set[ResourcePath]] = defaultdict(set)
         self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)
         self._by_id: dict[tuple[str, str], Node] = {}
         self._referring: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
-        self._unplaced: set[tuple[str, str]] = set()  # kinds that refer to a kind by an unknown id
-        self._incomplete: dict[str, set[ResourcePath]] = {}  # `unlisted`, and all ancestors
+        # Kinds that refer to a kind by an unknown id, and whether a call failed for it.
+        self._unplaced: dict[tuple[str, str], bool] = {}
+        # `unlisted`, and all ancestors; the same without what is unread.
+        self._incomplete: dict[str, tuple[set[ResourcePath], set[ResourcePath]]] = {}
 
     def add(self, node: Node) -> None:
         """Make a resource found by `related`, if expressions look up its kind."""
@@ -83,13 +102,15 @@ class FoundResources:
         self._by_id[node.kind, str(node)] = node
         for kind, fact in self.declaration.resources[node.kind].refers.items():
             if fact in node.failed:
-                self._unplaced.add((node.kind, kind))
+                has_failed = fact not in node.unread or self._unplaced.get((node.kind, kind), False)
+                self._unplaced[node.kind, kind] = has_failed
             elif (identity := node.fact(fact)) is not None:
                 self._referring[node.kind, kind, str(identity)].append(node)
 
     def end_list(self, kind: str) -> None:
         """End the list of a kind: all its resources that could be read were added."""
-        self._incomplete[kind] = {path[:end] for path in self.unlisted[kind] for end in range(len(path) + 1)}
+        unlisted, failed = self.unlisted[kind], self.unlisted[kind] - self.unread[kind]
+        self._incomplete[kind] = _with_ancestors(unlisted), _with_ancestors(failed)
 
     def remove(self, kind: str, gone: Set[ResourcePath]) -> None:
         """Remove the resources of a kind that turned out to be deleted."""
@@ -118,34 +139,41 @@ class FoundResources:
             return self._referring.get((kind, node.kind, str(node)), [])
         return self._within.get((kind, ()), [])
 
-    def unknown_kinds(self, node: Node, kinds: Iterable[str], expressions: Iterable[Expression]) -> list[str]:
+    def unknown_kinds(
+        self, node: Node, kinds: Iterable[str], expressions: Iterable[Expression], *, has_failed: bool = False
+    ) -> list[str]:
         """Return those of the kinds that expressions look up at a resource of which not all is known.
 
-        A resource of the kind may be missing, or a call failed for a fact of it that the expressions name.
+        A resource of the kind may be missing, or a fact of it that the expressions name: a call failed, or
+        was not made yet. has_failed: without what was not read yet.
         """
         named = {attribute for expression in expressions for attribute in expression.attributes}
         return [
             kind
             for kind in sorted(kinds)
-            if self._is_incomplete(node, kind) or self._has_failed(node, kind, named)
+            if self._is_incomplete(node, kind, has_failed) or self._lacks_facts(node, kind, named, has_failed)
         ]
 
-    def _is_incomplete(self, node: Node, kind: str) -> bool:
-        missing = self._incomplete.get(kind, set())
+    def _is_incomplete(self, node: Node, kind: str, has_failed: bool) -> bool:
+        missing = self._incomplete[kind][has_failed] if kind in self._incomplete else set[ResourcePath]()
         if node.kind in self.declaration.lineage(kind):
             return node.resource.path in missing
         if node.kind in self.declaration.resources:
             if fact := self.declaration.resources[node.kind].refers.get(kind):
                 return bool(missing) and node.fact(fact) is not None and self.related(node, kind) is None
             if (kind, node.kind) in self._unplaced:
-                return True
+                return self._unplaced[kind, node.kind] or not has_failed
         return () in missing
 
-    def _has_failed(self, node: Node, kind: str, named: Set[tuple[str, str]]) -> bool:
+    def _lacks_facts(self, node: Node, kind: str, named: Set[tuple[str, str]], has_failed: bool) -> bool:
         facts = {fact for owner, fact in named if owner == kind}
         found = self.related(node, kind) if facts else None
         nodes = found if isinstance(found, list) else [found] if found else []
-        return any(not facts.isdisjoint(one.failed) for one in nodes)
+        return any(one.lacks(facts, has_failed=has_failed) for one in nodes)
+
+
+def _with_ancestors(paths: Iterable[ResourcePath]) -> set[ResourcePath]:
+    return {path[:end] for path in paths for end in range(len(path) + 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +215,19 @@ class NodeScope:
         owner = next((node for node in self.node.lineage if name in node.facts), self.resources.account)
         return owner.fact(name)
 
-    def has_failed(self, names: Set[str]) -> bool:
-        """Return whether a call failed that one of these facts of the resource needs."""
-        return any(not node.failed.isdisjoint(names) for node in self.node.lineage)
+    def lacks(self, names: Set[str], *, has_failed: bool = False) -> bool:
+        """Return whether one of these facts of the resource is unknown, as a call failed or was not made yet.
+
+        has_failed: without what was not made yet.
+        """
+        return any(node.lacks(names, has_failed=has_failed) for node in self.node.lineage)
+
+    def read_at(self, names: Set[str]) -> float | None:
+        """Return when the oldest of these facts was read, if an earlier inventory read it."""
+        nodes = (*self.node.lineage, self.resources.account)
+        return min(
+            (node.read_at[name] for node in nodes for name in names & node.read_at.keys()), default=None
+        )
 
     def metric(self, key: str) -> Metric:
         """Return a metric with its dimensions at this resource. Raises MissingValueError."""
@@ -219,13 +257,3 @@ class NodeScope:
         if isinstance(value, Mapping):
             return {key: self.render_params(one) for key, one in value.items()}
         return [self.render_params(one) for one in value] if isinstance(value, list) else value
-
-
-def tags_of(found: Any) -> dict[str, str]:
-    """Return the tags that an item has: as a mapping, or as a list of keys and values."""
-    if isinstance(found, Mapping):
-        return {str(key): str(value) for key, value in found.items()}
-    tags = (
-        {key.lower(): value for key, value in tag.items()} for tag in found or () if isinstance(tag, Mapping)
-    )
-    return {str(tag["key"]): str(tag.get("value", "")) for tag in tags if "key" in tag}

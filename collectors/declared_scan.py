@@ -5,12 +5,12 @@ signals: expressions over facts and metrics.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
-from collectors.base import Aws, Observed
+from collectors.base import MAY_EXIST, NOT_READ_YET, Aws, Observed
 from collectors.declaration import (
     ACCOUNT_KIND,
     CELL_NAMES,
@@ -20,14 +20,16 @@ from collectors.declaration import (
     SignalDeclaration,
     needed_names,
 )
-from collectors.declared_calls import DeclaredCalls, as_list
-from collectors.declared_resources import FoundResources, Node, NodeScope, tags_of
+from collectors.declared_calls import DeclaredCalls, ReadFacts, as_list
+from collectors.declared_resources import FoundResources, Node, NodeScope
 from collectors.declared_signals import observe
+from collectors.errors import NotReadYetError
 from collectors.expression import ExpressionError
+from collectors.found_item import FoundItem, found_item
 from collectors.resource import ACCOUNT, Resource, ResourcePath
 from collectors.scan_groups import ScanGroup, Signals
 
-Found = tuple[Node, Any]  # the parent of a resource, and the item that describes it
+Found = tuple[Node, FoundItem]  # the parent of a resource, and what is kept of the item that describes it
 
 
 class DeclaredScan:
@@ -119,7 +121,7 @@ class _Run:
             async for _, facts in self.aws.map(
                 [call], partial(self._calls.facts, scope=scope), lambda _: ACCOUNT
             ):
-                account.facts |= facts
+                self._add(account, facts)
         self.errors += self._compute_values(account, declared)
         account.failed.clear()  # a series of the account tells what is unknown
 
@@ -170,12 +172,32 @@ class _Run:
 
     def _observe(self, node: Node, name: str, signal: SignalDeclaration) -> Observed | None:
         """Return the series of a signal; None where there is none, or a call failed that it needs."""
-        scope = self._scope(node)
-        if scope.has_failed(self.group.names[name]):
+        scope, names = self._scope(node), self.group.names[name]
+        if scope.lacks(names, has_failed=True):
             return None  # the failure is reported, and a series of an earlier inventory remains
-        formulas = [expression for _, expression in signal.formulas]
-        unknown = self.resources.unknown_kinds(node, self.group.needs[name], formulas)
+        if scope.lacks(names):
+            return self._not_read_yet(node, name, signal)
+        kinds_unknown = partial(
+            self.resources.unknown_kinds,
+            node,
+            self.group.needs[name],
+            [expression for _, expression in signal.formulas],
+        )
+        unknown = kinds_unknown()
+        if unknown and not kinds_unknown(has_failed=True):
+            return self._not_read_yet(node, name, signal, unknown)
         return observe(name, signal, scope, unknown)
+
+    def _not_read_yet(
+        self, node: Node, name: str, signal: SignalDeclaration, unknown: Collection[str] = ()
+    ) -> Observed | None:
+        """Return the series of a signal that waits for a call; None where there is none."""
+        scope, needed = self._scope(node), signal.when.names if signal.when else frozenset[str]()
+        is_certain = not scope.lacks(needed) and needed.isdisjoint(unknown)
+        if is_certain and signal.when and not signal.when.evaluate(scope):
+            return None
+        usage = NOT_READ_YET if is_certain else MAY_EXIST
+        return Observed(signal=name, resource=node.resource, usage=usage, tags=node.tags)
 
     async def _report(self, errors: Iterable[ExpressionError], resource: Resource) -> None:
         """Report errors of values of a resource, equal ones once."""
@@ -214,15 +236,11 @@ class _Run:
     def _new_node(self, kind: str, found: Found) -> Node | None:
         """Return a resource with the facts of its item; None where it does not count or cannot be read."""
         parent, item = found
-        declared = self.declaration.resources[kind]
-        try:
-            if declared.where and not declared.where.search(item):
-                return None
-            node = Node(kind, self._resource(kind, found), parent)
-            node.facts = {name: path.search(item) for name, path in declared.facts.items()}
-        except ExpressionError:  # is told when the resource is described
+        if not item.counts or item.error:  # which is told when the resource is described
             return None
-        return node
+        with suppress(ExpressionError):  # so is an item without an id
+            return Node(kind, self._resource(kind, found), parent, {**item.facts}, item.tags)
+        return None
 
     async def _items(self, kind: str) -> AsyncIterator[Found]:
         """Yield the items that describe the resources of a kind, each with the resource's parent.
@@ -243,24 +261,29 @@ class _Run:
         if needed_names(declared.list) - CELL_NAMES:
             await self._describe_account()
         async for item in self._calls.items(declared.list, self._scope(self.resources.account)):
-            yield self.resources.account, item
+            yield self.resources.account, found_item(declared, item)
 
     async def _parts(self, kind: str, declared: ResourceDeclaration) -> AsyncIterator[Found]:
         """Yield the items of the parts of all resources of the parent's kind."""
         assert declared.parent and declared.list
         listed, parents = declared.list, self._nodes.get(declared.parent, ())
-        self.resources.unlisted[kind] |= self.resources.unlisted[declared.parent]
-        self.resources.unlisted[kind] |= {parent.resource.path for parent in parents}  # until they are read
+        unlisted, unread = self.resources.unlisted, self.resources.unread
+        unlisted[kind] |= unlisted[declared.parent]
+        unread[kind] |= unread[declared.parent]
+        unlisted[kind] |= {parent.resource.path for parent in parents}  # until they are read
 
-        async def items_of(parent: Node) -> list[Any]:
-            if listed.fact:
-                items = parent.fact(listed.fact)
-            else:
-                items = [item async for item in self._calls.items(listed, self._scope(parent))]
-            found = as_list(items, listed.fact or kind)
-            if items is not None:
-                self.resources.unlisted[kind].discard(parent.resource.path)
-            return found
+        async def items_of(parent: Node) -> list[FoundItem]:
+            path = parent.resource.path
+            try:
+                found = await self._parts_of(parent, kind, declared)
+            except NotReadYetError:
+                unread[kind].add(path)
+                raise
+            if found is not None:
+                unlisted[kind].discard(path)
+            elif listed.fact in parent.unread:
+                unread[kind].add(path)
+            return found or []
 
         async for parent, items in self.aws.map(parents, items_of, lambda parent: parent.resource):
             for item in items:
@@ -268,6 +291,16 @@ class _Run:
         self._drop_deleted(declared.parent)
         for other in self.declaration.lineage(declared.parent):
             self.resources.unlisted[kind] -= self._deleted(other)
+
+    async def _parts_of(
+        self, parent: Node, kind: str, declared: ResourceDeclaration
+    ) -> list[FoundItem] | None:
+        """Return the parts of a resource; None where the fact that holds them is unknown."""
+        assert declared.list
+        if not (fact := declared.list.fact):
+            return await self._calls.parts(kind, declared, self._scope(parent))
+        items = parent.fact(fact)
+        return None if items is None else [found_item(declared, item) for item in as_list(items, fact)]
 
     def _deleted(self, kind: str) -> set[ResourcePath]:
         """Return the paths of the resources of a kind that were deleted after they were listed."""
@@ -282,12 +315,7 @@ class _Run:
     def _resource(self, kind: str, found: Found) -> Resource:
         """The resource that an item describes. Raises ExpressionError where the item has no id."""
         parent, item = found
-        declared = self.declaration.resources[kind]
-        identity = declared.id.search(item)
-        if isinstance(identity, bool) or not isinstance(identity, str | int) or identity == "":
-            raise ExpressionError(f"expected an id of the {kind}, found {identity!r}")
-        name = declared.name.search(item) if declared.name else None
-        return parent.resource.child(kind, str(identity), name if isinstance(name, str) else "")
+        return parent.resource.child(kind, item.id_of(kind), item.name)
 
     def _reported_resource(self, kind: str, found: Found) -> Resource:
         """The resource to report for an item that could not be read: the parent's, where it has no id."""
@@ -303,15 +331,14 @@ class _Run:
         """
         parent, item = found
         declared = self.declaration.resources[kind]
-        if declared.where and not declared.where.search(item):
+        if not item.counts:
             return None
         resource = self._resource(kind, found)
         if (kind, resource.path) in self._seen:
             return None  # a list that changes while its pages are read can repeat an item
         self._seen.add((kind, resource.path))
-        node = Node(kind, resource, parent)
-        node.facts = {name: path.search(item) for name, path in declared.facts.items()}
-        node.tags = tags_of(declared.tags and declared.tags.search(item))
+        item.check()
+        node = Node(kind, resource, parent, {**item.facts}, item.tags)
         for call in declared.calls:
             await self._describe_by(call, node)
         await self._report(self._compute_values(node, declared), resource)
@@ -322,15 +349,26 @@ class _Run:
 
     async def _describe_by(self, call: CallDeclaration, node: Node) -> None:
         """Add the facts of a call to a resource; if it fails, that is reported, and they are unknown."""
-        scope = self._scope(node)
+        scope, needed = self._scope(node), needed_names(call)
         node.failed.update(call.facts)
-        if scope.has_failed(needed_names(call)):
+        if scope.lacks(needed):
+            if not scope.lacks(needed, has_failed=True):
+                node.unread.update(call.facts)
             return
-        async for _, facts in self.aws.map(
-            [call], partial(self._calls.facts, scope=scope), lambda _: node.resource
-        ):
-            node.facts |= facts
-            node.failed.difference_update(facts)
+
+        async def read(call: CallDeclaration) -> ReadFacts:
+            try:
+                return await self._calls.facts(call, scope)
+            except NotReadYetError:
+                node.unread.update(call.facts)
+                raise
+
+        async for _, facts in self.aws.map([call], read, lambda _: node.resource):
+            self._add(node, facts)
+
+    def _add(self, node: Node, facts: ReadFacts) -> None:
+        """Add the facts of a call to a resource."""
+        node.add(facts.facts, facts.read_at if self._calls.is_of_earlier_inventory(facts) else None)
 
     def _compute_values(self, node: Node, declared: ResourceDeclaration) -> list[ExpressionError]:
         """Add the values of a resource to its facts; return the errors of those that are unknown for it."""
@@ -342,8 +380,12 @@ class _Run:
                 node.facts[name] = None
                 node.failed.add(name)
                 errors.append(error)
-            if scope.has_failed(expression.names):
+            if scope.lacks(expression.names):
                 node.failed.add(name)
+                if not scope.lacks(expression.names, has_failed=True):
+                    node.unread.add(name)
+            elif (read_at := scope.read_at(expression.names)) is not None:
+                node.read_at[name] = read_at
         return errors
 
     def _scope(self, node: Node) -> NodeScope:

@@ -28,6 +28,7 @@ def observe(
         resource=scope.node.resource,
         usage=_observed_usage(signal, scope, missing),
         limit=_number(signal.limit, scope),
+        limit_read_at=scope.read_at(signal.limit.names) if signal.limit else None,
         published_limit=_usage(signal.published_limit, scope),
         hard_limit=signal.hard_limit,
         deliberate=bool(signal.deliberate and signal.deliberate.evaluate(scope)),

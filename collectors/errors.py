@@ -1,4 +1,4 @@
-"""Errors of calls that tell what an account does not have, and are no failures."""
+"""Errors that are no failures: an account does not have something, or it was not read yet."""
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
@@ -11,3 +11,7 @@ class ServiceNotOfferedError(HeadroomError, EndpointConnectionError):
 
 class ResourceNotFoundError(HeadroomError, ClientError):
     """The resource that a call names does not exist."""
+
+
+class NotReadYetError(HeadroomError):
+    """A call about a resource was never made, as its turn comes in a later inventory."""

@@ -353,6 +353,11 @@ def _largest_group(items: list[Any]) -> int | None:
     return max(Counter(items).values(), default=0)
 
 
+def _occurrences(items: list[Any], item: Any) -> int:
+    """Return how often an item is in a list."""
+    return _items(items).count(item)
+
+
 def epoch(time: Any) -> float | None:
     """Return a time as epoch seconds: one from botocore, a text in ISO 8601, or epoch seconds.
 
@@ -448,6 +453,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "number": number,
     "epoch": _known(epoch),
     "largest_group": _known(_largest_group),
+    "occurrences": _known(_occurrences),
     "ceil": _known(_ceil),
     "floor": _known(_floor),
     "starts_with": _known(_starts_with),

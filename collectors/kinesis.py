@@ -91,21 +91,33 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
 
 async def describe_stream(aws: Aws, name: str) -> Summary:
     """Get the summary of a stream."""
-    response = await aws.call("kinesis", "DescribeStreamSummary", StreamName=name)
-    summary: Summary = response["StreamDescriptionSummary"]
-    return summary
+
+    async def read() -> Summary:
+        response = await aws.call("kinesis", "DescribeStreamSummary", StreamName=name)
+        summary: Summary = response["StreamDescriptionSummary"]
+        return summary
+
+    return await aws.in_turn(("summary", name), stream_resource(name), read)
 
 
 async def list_open_shards(aws: Aws, summary: Summary) -> list[str]:
     """List the ids of the open shards of a stream."""
     first = {"StreamName": stream_name(summary), "ShardFilter": {"Type": "AT_LATEST"}}
-    return [shard["ShardId"] async for shard in aws.list_items("kinesis", "ListShards", "Shards", first)]
+
+    async def read() -> list[str]:
+        return [shard["ShardId"] async for shard in aws.list_items("kinesis", "ListShards", "Shards", first)]
+
+    return await aws.in_turn(("shards", stream_name(summary)), summary_resource(summary), read)
 
 
 async def list_consumers(aws: Aws, summary: Summary) -> list[str]:
     """List the names of the enhanced fan-out consumers of a stream."""
-    listed = aws.list_items("kinesis", "ListStreamConsumers", "Consumers", StreamARN=summary["StreamARN"])
-    return [consumer["ConsumerName"] async for consumer in listed]
+
+    async def read() -> list[str]:
+        listed = aws.list_items("kinesis", "ListStreamConsumers", "Consumers", StreamARN=summary["StreamARN"])
+        return [consumer["ConsumerName"] async for consumer in listed]
+
+    return await aws.in_turn(("consumers", stream_name(summary)), summary_resource(summary), read)
 
 
 async def get_write_capacity(aws: Aws, summary: Summary) -> float:

@@ -63,21 +63,24 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
     )
     async for observed in function_series(aws, cache):
         yield observed
-    cache.is_complete = True
     for observed in account_series(limits, cache.reserved_functions()):
         yield observed
 
 
 async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Observed]:
-    """Yield the series of all functions: first those with cached results, then those that are queried now."""
-    queried = cache.to_query(aws.now)
+    """Yield the series of all functions: first those with cached results, then those that are queried now.
+
+    Reservations come first, as the throttles of the account depend on those of all functions.
+    """
     for name in cache.revisions:
         yield scaling_series(name)
+    wanted = cache.to_query(aws.now)
+    queried = [name for name in wanted if aws.takes_turn(("reserved", name), function_resource(name))]
     for name, state in cache.known_except(queried):
-        for observed in (
-            *reservation_series(name, state.reserved),
-            *provisioned_series(name, state.provisioned),
-        ):
+        for observed in reservation_series(name, state.reserved):
+            yield observed
+    for name, state in cache.known_except([*queried, *cache.to_list()]):
+        for observed in provisioned_series(name, state.provisioned):
             yield observed
     async for name, reservation in aws.map(
         queried, partial(get_reserved_concurrency, aws), function_resource
@@ -85,7 +88,28 @@ async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Obser
         cache.record_reserved(name, reservation, aws.now)
         for observed in reservation_series(name, reservation):
             yield observed
-    async for name, configs in aws.map(queried, partial(list_provisioned_configs, aws), function_resource):
+    async for observed in listed_series(aws, cache, queried):
+        yield observed
+    waiting = {*wanted} - {*queried} - cache.by_name.keys()
+    for name in waiting:
+        aws.waits(function_resource(name))
+    cache.is_complete = cache.is_complete or not waiting
+
+
+async def listed_series(aws: Aws, cache: FunctionCache, queried: Iterable[str]) -> AsyncIterator[Observed]:
+    """Yield the series of the provisioned concurrency that is listed now, or whose turn is later.
+
+    queried: the functions whose reservation was queried, even where that has failed.
+    """
+    wanted = dict.fromkeys([*cache.to_list(), *queried])
+    listed = [name for name in wanted if aws.takes_turn(("provisioned", name), function_resource(name))]
+    for name in wanted.keys() - listed:
+        state = cache.by_name.get(name)
+        if state is None or not state.is_listed:
+            aws.waits(function_resource(name))
+        for observed in provisioned_series(name, state.provisioned if state else ()):
+            yield observed
+    async for name, configs in aws.map(listed, partial(list_provisioned_configs, aws), function_resource):
         cache.record_provisioned(name, configs)
         for observed in provisioned_series(name, configs):
             yield observed

@@ -36,13 +36,16 @@ class FunctionState:
     """The result of the last query of a function.
 
     revision: the revision of the function at that time; None: query it again. queried_at: in seconds, as
-    `now` of `to_query`. reserved: its reserved concurrency; None: it has no reservation.
+    `now` of `to_query`. reserved: its reserved concurrency; None: it has no reservation. listed_revision: the
+    revision when its provisioned concurrency was listed; None: list it again. is_listed: it was listed once.
     """
 
     revision: str | None
     queried_at: float
     reserved: int | None
     provisioned: Sequence[ProvisionedConfig] = ()
+    listed_revision: str | None = None
+    is_listed: bool = False
 
 
 @dataclass(slots=True)
@@ -50,8 +53,8 @@ class FunctionCache:
     """The functions of an account in a region.
 
     by_name: the results so far. revisions: the revisions of all functions that exist, by name.
-    total_reserved: the reserved concurrency of all functions together. is_complete: every function was
-    queried at least once.
+    total_reserved: the reserved concurrency of all functions together. is_complete: an inventory has ended
+    in which no function waited for its first query.
     """
 
     by_name: dict[str, FunctionState] = field(default_factory=dict)
@@ -65,7 +68,7 @@ class FunctionCache:
             return
         self.total_reserved = reserved
         for state in self.by_name.values():
-            state.revision = None
+            state.revision = state.listed_revision = None
 
     def set_revisions(self, revisions: Mapping[str, str]) -> None:
         """Set the functions that exist, each with its revision."""
@@ -88,14 +91,24 @@ class FunctionCache:
                 yield name
 
     def record_reserved(self, name: str, reserved: int | None, now: float) -> None:
-        """Record the reservation of a function; it is queried again unless `record_provisioned` follows."""
-        before = self.by_name.get(name)
-        self.by_name[name] = FunctionState(None, now, reserved, before.provisioned if before else ())
+        """Record the reservation of a function, whose provisioned concurrency is to be listed then."""
+        state = self.by_name.setdefault(name, FunctionState(None, now, reserved))
+        state.revision, state.queried_at, state.reserved = self.revisions[name], now, reserved
+        state.listed_revision = None
+
+    def to_list(self) -> Sequence[str]:
+        """The functions whose reservation is known, and whose provisioned concurrency is to be listed."""
+        return [
+            name
+            for name, state in self.by_name.items()
+            if state.listed_revision is None or state.listed_revision != self.revisions[name]
+        ]
 
     def record_provisioned(self, name: str, provisioned: Sequence[ProvisionedConfig]) -> None:
         """Record the provisioned concurrency of a function."""
         if state := self.by_name.get(name):
-            state.revision, state.provisioned = self.revisions[name], provisioned
+            state.listed_revision, state.provisioned = self.revisions[name], provisioned
+            state.is_listed = True
 
     def known_except(self, names: Iterable[str]) -> Iterator[tuple[str, FunctionState]]:
         """The results of all functions but these."""

@@ -80,9 +80,12 @@ class PrefixFilter:
 async def buckets(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the buckets of the region."""
     listed = aws.list_items("s3", "ListBuckets", "Buckets", BucketRegion=aws.region, MaxBuckets=PAGE_SIZE)
-    async for bucket, configurations in aws.map(
-        listed, partial(list_configurations, aws), listed_bucket_resource
-    ):
+
+    async def configurations_of(bucket: Bucket) -> list[Configuration] | None:
+        key, read = bucket_name(bucket), partial(list_configurations, aws, bucket)
+        return await aws.in_turn(key, listed_bucket_resource(bucket), read)
+
+    async for bucket, configurations in aws.map(listed, configurations_of, listed_bucket_resource):
         if configurations is not None:
             for observed in bucket_series(bucket_name(bucket), configurations, aws.region):
                 yield observed
@@ -110,7 +113,7 @@ async def list_configurations(aws: Aws, bucket: Bucket) -> list[Configuration] |
     listed = aws.list_items(
         "s3", "ListBucketMetricsConfigurations", "MetricsConfigurationList", Bucket=bucket_name(bucket)
     )
-    return [configuration async for configuration in listed]
+    return [{"Id": one["Id"], "Filter": one.get("Filter", {})} async for one in listed]
 
 
 async def get_bucket_region(aws: Aws, bucket: Bucket) -> str:

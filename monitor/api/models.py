@@ -190,6 +190,7 @@ class CollectorModel(ApiModel):
 
     service: str
     inventory: RunStatusModel
+    waiting: int = Field(description="Resources that wait for their turn to be read.")
     unobservable_total: int
     unobservable: Sequence[UnobservableSeriesModel] = Field(description="The first hundred.")
 

@@ -197,6 +197,7 @@ def _collector(service: str, run: RunStatus, unobservable: Sequence[Series]) -> 
     return models.CollectorModel(
         service=service,
         inventory=_run_status(run),
+        waiting=run.waiting,
         unobservable_total=len(unobservable),
         unobservable=[
             models.UnobservableSeriesModel(

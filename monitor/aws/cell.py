@@ -32,6 +32,7 @@ from monitor.aws.not_found import not_found_code, not_found_error
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.region_check import RegionCheck, RegionDisabledError
 from monitor.aws.telemetry import AwsTelemetry
+from monitor.aws.turns import CallTurns
 
 Response = TypeVar("Response")
 
@@ -60,7 +61,8 @@ class Cell:
     signer: the account whose credentials these are, where it is another one: a monitoring account, which
     reads the metrics of the account and pays for that.
     collector_states: what collectors keep from one inventory to the next, by class. account_states: the same
-    of all cells of the account.
+    of all cells of the account. call_turns: the calls about single resources; of all regions
+    that its calls go to.
     clock: the time by the responses of GetMetricData, and by error responses of all calls.
     """
 
@@ -80,6 +82,7 @@ class Cell:
     region_check: RegionCheck = field(init=False)
     account_states: dict[type[Any], Any] = field(default_factory=dict, kw_only=True)
     collector_states: dict[type[Any], Any] = field(default_factory=dict, init=False)
+    call_turns: CallTurns = field(default_factory=CallTurns, init=False)
     clock: AwsClock = field(default_factory=AwsClock, init=False)
     _reached: set[str] = field(default_factory=set, init=False)  # services that have responded
     _elsewhere: dict[str, "Cell"] = field(default_factory=dict, init=False)
@@ -93,7 +96,7 @@ class Cell:
             return self
         if region not in self._elsewhere:
             self._elsewhere[region] = elsewhere = replace(self, region=region, limiters={})
-            elsewhere.clock = self.clock
+            elsewhere.clock, elsewhere.call_turns = self.clock, self.call_turns
         return self._elsewhere[region]
 
     @property

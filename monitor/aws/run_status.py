@@ -35,7 +35,8 @@ class RunStatus:
     started_at: when the last run began. ended_at: when the last one ended, with or without failures.
     succeeded_at: when the last one without a failure ended. failures: those of the last run that ended.
     streaks: by class of failure, for the classes in `failures`. interval: seconds between two runs, where it
-    runs more rarely than others of its kind; else 0.
+    runs more rarely than others of its kind; else 0. waiting: how many resources the last run left
+    to later ones to read.
     """
 
     started_at: float | None = None
@@ -44,6 +45,7 @@ class RunStatus:
     ended_at: float | None = None
     streaks: Mapping[str, FailureStreak] = field(default_factory=dict)
     interval: float = 0.0
+    waiting: int = 0
 
     def __post_init__(self) -> None:
         if not self.streaks:

@@ -1,12 +1,12 @@
 """One run of a collector's scan function in a cell: the calls that it makes, and the failures among them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from collectors.base import Resource, ServiceScope
-from collectors.errors import ResourceNotFoundError
-from collectors.resource import TypedPath
+from collectors.errors import NotReadYetError, ResourceNotFoundError
+from collectors.resource import ResourcePath, TypedPath
 from monitor.aws.cell import Cell
 from monitor.aws.failure import (
     AWS_ERRORS,
@@ -14,6 +14,7 @@ from monitor.aws.failure import (
     failure_from,
 )
 from monitor.aws.service_use import ServiceUse
+from monitor.aws.turns import ServiceTurns, Urgency
 from monitor.lib.concurrent_map import concurrent_map
 from monitor.lib.partitions import partition_of
 from rules.limits import Quota
@@ -21,6 +22,7 @@ from rules.limits import Quota
 Item = TypeVar("Item")
 Response = TypeVar("Response")
 State = TypeVar("State")
+Value = TypeVar("Value")
 
 MAX_CONCURRENT_ITEMS = 8  # per scan
 
@@ -33,7 +35,8 @@ class Scan:
     and paths of resources that were deleted after they were listed.
     includes, has_own_limit, declared_quotas, quota_services_in_use, quota_services_approved,
     reads_quotas_of: see `collectors.base.Aws`.
-    use: of the service, shared by its scans; None: it is in use.
+    use: of the service, shared by its scans; None: it is in use. doubted: the paths of resources that are to
+    be read in any case. waiting: the paths of those that wait for their turn to be read.
     """
 
     cell: Cell
@@ -47,6 +50,8 @@ class Scan:
     quota_services_approved: Set[str] = frozenset()
     reads_quotas_of: Callable[[str], bool] = lambda service_code: True
     use: ServiceUse | None = None
+    doubted: Set[ResourcePath] = frozenset()
+    waiting: set[ResourcePath] = field(default_factory=set)
     _has_listed: bool = field(default=False, init=False)
 
     @property
@@ -92,6 +97,30 @@ class Scan:
     def in_region(self, region: str) -> "Scan":
         """The same scan, with calls that go to another region."""
         return replace(self, cell=self.cell.in_region(region))
+
+    @property
+    def _turns(self) -> ServiceTurns:
+        return self.cell.call_turns.of(self.service)
+
+    async def in_turn(
+        self, key: Hashable, resource: Resource, read: Callable[[], Awaitable[Value]], every: float = 0.0
+    ) -> Value:
+        """Return what `read` returns, or what it returned last; see `collectors.base.Aws`."""
+        return await self._turns.read(key, read, self.now, every, self._urgency_of(resource))
+
+    def _urgency_of(self, resource: Resource) -> Urgency:
+        path = resource.utf8_safe.path
+        if path in self.doubted or (path and any(path == one[: len(path)] for one in self.doubted)):
+            return Urgency.AT_ONCE
+        return Urgency.IN_TURN if path else Urgency.ALWAYS
+
+    def takes_turn(self, key: Hashable, resource: Resource) -> bool:
+        """Return whether this inventory is to make a call about a resource."""
+        return self._turns.takes_turn(key, self.now, self._urgency_of(resource))
+
+    def waits(self, resource: Resource) -> None:
+        """Record that a resource waits for its turn to be read."""
+        self.waiting.add(resource.utf8_safe.path)
 
     def found_resource(self) -> None:
         """Record that the service has a resource here."""
@@ -159,6 +188,9 @@ class Scan:
                 return item, await call(item)
             except ResourceNotFoundError:
                 self.not_found.add(resource(item).utf8_safe.typed_path)
+                return None
+            except NotReadYetError:
+                self.waits(resource(item))
                 return None
             except Exception as error:
                 self.failures.append(failure_from(error, resource=resource(item)))

@@ -1,6 +1,6 @@
 """Answers the calls of collectors' scans from story files, in this process."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping, Set
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -68,6 +68,19 @@ class StoryAws:
     def account_state(self, kind: type[State]) -> State:
         """Return the object of a class that the scans share: those of a file are of one region."""
         return self.state(kind)
+
+    async def in_turn(
+        self, key: Hashable, resource: Resource, read: Callable[[], Awaitable[Response]], every: float = 0.0
+    ) -> Response:
+        """Return what `read` returns: everything is read."""
+        return await read()
+
+    def takes_turn(self, key: Hashable, resource: Resource) -> bool:
+        """Return true: everything is read."""
+        return True
+
+    def waits(self, resource: Resource) -> None:
+        """Do nothing: nothing waits."""
 
     async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
         """Return the response to a call. Raises ClientError."""

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from collectors.base import Unobservable
+from collectors.resource import ResourcePath
 from monitor.fleet.fleet import READ_SOURCES, Fleet, Series
-from monitor.fleet.key import CellKey
+from monitor.fleet.key import CellKey, Key
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 
@@ -60,15 +61,21 @@ class LimitVerifier:
 
     def request_scans(self, fleet: Fleet, now: int) -> None:
         """Request the scans that are due, after a judgement at the minute `now`."""
-        for service in set(_doubted_services(fleet)):
+        for service in {(key.cell, key.service) for key in _doubted_keys(fleet)}:
             if now - self._requested_at.get(service, NEVER) >= RESCAN_INTERVAL:
                 self._requested_at[service] = now
                 self._request_scan(*service)
 
 
-def _doubted_services(fleet: Fleet) -> Iterator[CellService]:
-    """Yield the services that have a doubted limit which another scan can correct."""
+def doubted_paths(fleet: Fleet, cell: CellKey, service: str) -> set[ResourcePath]:
+    """Return the paths of the resources of a service that have a doubted limit, which is to be read again."""
+    keys = (key for key in _doubted_keys(fleet) if (key.cell, key.service) == (cell, service))
+    return {key.subject.path for key in keys}
+
+
+def _doubted_keys(fleet: Fleet) -> Iterator[Key]:
+    """Yield the series that have a doubted limit which another scan can correct."""
     for slot in np.flatnonzero(fleet.doubted[: fleet.size]).tolist():
         series: Series | None = fleet.by_slot[slot]
         if series and series.settings.source in READ_SOURCES:
-            yield series.key.cell, series.key.service
+            yield series.key

@@ -29,6 +29,7 @@ HeadroomError
 ├── NewerSchemaError                 a journal was written by a newer version (alerting)
 ├── NoStreamedMetricsError           no metric of the chosen services can be streamed (stream)
 ├── NotFiringError                   an alert does not fire (alerting; a LookupError)
+├── NotReadYetError                  a resource waits for its turn to be read (collectors)
 ├── PathError                        a path yields nothing of any response (collectors; a ValueError)
 ├── PrivateAddressError              an address is not public (outbound; an OSError)
 ├── ProtobufError                    bytes are no valid protobuf message (stream; a ValueError)

@@ -58,10 +58,12 @@ class CellWatcher:
         self._unused = {service: UnusedService() for service in self.services}
 
     async def run_inventory(self) -> None:
-        """Run one inventory of all services concurrently, and read the tags of their resources and quotas."""
-        await asyncio.gather(
-            self.inventory.quotas.read(), *map(self._inventory_service, self._collectors), self._read_tags()
-        )
+        """Run one inventory of all services concurrently, and read the tags of their resources and quotas.
+
+        No resource waits for its turn, as no other inventory follows.
+        """
+        inventories = (self._inventory_service(one, by_turns=False) for one in self._collectors)
+        await asyncio.gather(self.inventory.quotas.read(), *inventories, self._read_tags())
 
     async def _read_tags(self) -> None:
         try:
@@ -70,12 +72,12 @@ class CellWatcher:
             self._tags_read.set()
             self._mark_inventoried(TAGS)
 
-    async def _inventory_service(self, collector: Collector) -> None:
+    async def _inventory_service(self, collector: Collector, *, by_turns: bool = True) -> None:
         try:
             async with self._inventory_locks[collector.service]:
                 if collector.reads_last:
                     await self._wait_for_others()
-                status = await self.inventory.run(collector)
+                status = await self.inventory.run(collector, by_turns=by_turns)
             is_unused = not (self.inventory.found[collector.service] or status.failures)
             self._unused[collector.service].record(is_unused, asyncio.get_running_loop().time())
             self._schedule_confirmation(status, partial(self._request_confirmation, collector.service))
@@ -96,6 +98,21 @@ class CellWatcher:
             await self._inventory_service(collector)
         wait = interval if collector.reads_last else unused.interval(interval)
         self.inventory.statuses[collector.service].interval = wait
+
+    async def _read_waiting(self) -> None:
+        """Run the inventories of the services of which resources wait for their turn to be read."""
+        statuses = self.inventory.statuses
+        waiting = [
+            one for one in self._collectors if one.service in statuses and statuses[one.service].waiting
+        ]
+        await asyncio.gather(
+            *(self._run_once("inventory", partial(self._inventory_service, one)) for one in waiting)
+        )
+
+    async def _read_waiting_again(self) -> None:
+        name = f"{'/'.join(self.cell.key)}/waiting"
+        async for _ in Schedule(name, self._timings.waiting_interval).ticks():
+            await self._read_waiting()
 
     def _mark_inventoried(self, service: str) -> None:
         if service in self._not_inventoried:
@@ -251,6 +268,7 @@ class CellWatcher:
         tags = Schedule(f"{name}/{TAGS}", config.inventory_interval), self._read_tags
         async with asyncio.TaskGroup() as loops:
             loops.create_task(repeat_all("inventory", (tags, *inventories), telemetry, admit))
+            loops.create_task(self._read_waiting_again())
             retries = Schedule(f"{name}/quotas", self._timings.quota_retry_interval)
             loops.create_task(repeat("quotas", retries, self.inventory.quotas.read, telemetry))
             loops.create_task(self._run_requested_quotas())

@@ -1,6 +1,7 @@
 """The inventory of a cell: runs collectors, registers the series they find, drops those that are missing."""
 
 import asyncio
+import logging
 import math
 import time
 from collections import Counter
@@ -8,7 +9,15 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from collectors.base import Collector, Observed, Resource, ScanFunction, ServiceScope
+from collectors.base import (
+    MAY_EXIST,
+    NOT_READ_YET,
+    Collector,
+    Observed,
+    Resource,
+    ScanFunction,
+    ServiceScope,
+)
 from collectors.errors import ServiceNotOfferedError
 from collectors.quota_requests import QuotaRequest
 from collectors.registry import Registry
@@ -23,6 +32,7 @@ from monitor.aws.status import TAGS
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
+from monitor.fleet.limits import doubted_paths
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.tags import TagLabels
@@ -39,6 +49,8 @@ from rules.limits import (
     effective_limit,
 )
 
+log = logging.getLogger(__name__)
+
 YIELD_EVERY = 100  # series handled before yielding to other tasks
 ACTUAL_SOURCES = (LimitSource.METRIC, LimitSource.API)  # of limits read from the resource or account itself
 PRECEDENCE = tuple(LimitSource)
@@ -50,6 +62,7 @@ class ScanResult:
 
     source: the collector's service and the scan. started_at: in epoch seconds. failures: of single
     resources, or of the scan itself. not_found: the kinds and paths of resources that were deleted meanwhile.
+    waiting: the paths of resources that wait for their turn to be read.
     keys: of the series found. settings_cache: by content, so that series with equal settings share one
     object. is_complete: the scan ended without a failure of its own.
     """
@@ -58,6 +71,7 @@ class ScanResult:
     started_at: float
     failures: list[Failure]
     not_found: set[TypedPath]
+    waiting: set[ResourcePath]
     keys: set[Key] = field(default_factory=set)
     settings_cache: dict[object, SeriesSettings] = field(default_factory=dict)
     is_complete: bool = False
@@ -65,12 +79,13 @@ class ScanResult:
     def missing_predicate(self) -> Callable[[Key], bool]:
         """Return a predicate that is true for series to drop, among those that the scan found earlier.
 
-        Series of a resource whose call failed are kept. If the scan is incomplete, all are kept.
+        Series of a resource whose call failed or waits are kept. If the scan is incomplete, all are kept.
         """
         failed = {failure.resource_path for failure in self.failures if failure.resource_path}
+        unread = failed | self.waiting
 
         def is_missing(key: Key) -> bool:
-            is_kept = key in self.keys or not self.is_complete or _belongs_to(key, failed)
+            is_kept = key in self.keys or not self.is_complete or _belongs_to(key, unread)
             return not is_kept or not self.not_found.isdisjoint(key.subject.typed_lineage)
 
         return is_missing
@@ -109,26 +124,36 @@ class Inventory:
         )
         self._reported_readings: dict[str, int] = {}  # by service, the last one whose failures it reported
 
-    async def run(self, collector: Collector) -> RunStatus:
+    async def run(self, collector: Collector, *, by_turns: bool = False) -> RunStatus:
         """Run the inventory of a service; return its status, which holds the errors of AWS.
 
         The series of a failed scan are kept, as are those of a resource whose call failed, with the limits
-        read last.
+        read last. by_turns: it makes a bounded number of calls about single resources (`monitor.aws.turns`).
         """
         status = self.statuses.setdefault(collector.service, RunStatus())
         status.started_at, self.found[collector.service] = time.time(), 0
+        self.cell.call_turns.of(collector.service).begin(self.cell.clock.now(), is_bounded=by_turns)
         quotas, failures = self.registry.quotas([collector.service]), list[Failure]()
-        use = ServiceUse(len(collector.scans))
+        use, waiting = ServiceUse(len(collector.scans)), set[ResourcePath]()
         scans = (self._scan(collector, scan, use, quotas) for scan in collector.scans)
         for result in await asyncio.gather(*scans):
             await self._drop_missing(result)
             failures += result.failures
+            waiting |= result.waiting
+        self.cell.call_turns.end(collector.service)
+        self._count_waiting(collector.service, status, len(waiting))
         (self._in_use.add if self.found[collector.service] else self._in_use.discard)(collector.service)
         now, (new, standing) = time.time(), self._quota_failures(collector.service, quotas)
         status.end(failures + new, now, standing)
         if not status.failures:
             self.cell.telemetry.inventory_time.labels(*self.cell.key, collector.service).set(now)
         return status
+
+    def _count_waiting(self, service: str, status: RunStatus, waiting: int) -> None:
+        """Record how many resources wait for their turn, and log it where none waited before."""
+        if waiting and not status.waiting:
+            log.info("%s: %s: %d resources wait for their turn", "/".join(self.cell.key), service, waiting)
+        status.waiting = waiting
 
     async def read_tags(self, collectors: Iterable[Collector]) -> None:
         """Read the tags of all resources, if the configuration uses any, and relabel the known series."""
@@ -172,9 +197,10 @@ class Inventory:
             quota_services_approved=self.quotas.approved_services,
             reads_quotas_of=self._reads_quotas_of,
             use=use,
+            doubted=doubted_paths(self.fleet, self.cell.key, collector.service),
         )
         source = collector.service, function.__name__
-        result = ScanResult(source, time.time(), scan.failures, scan.not_found)
+        result = ScanResult(source, time.time(), scan.failures, scan.not_found, scan.waiting)
         try:
             async for observed in function(scan):
                 if not result.keys:
@@ -220,8 +246,12 @@ class Inventory:
         key = Key(*self.cell.key, collector.service, observed.signal, observed.resource.utf8_safe)
         if not self._is_read(key):
             return None
-        settings = self._settings(collector, key, observed, result)
-        self.fleet.put(key, observed, settings, self.cell.clock.minute())
+        waits = observed.usage in (NOT_READ_YET, MAY_EXIST)
+        if observed.usage == MAY_EXIST and key not in self.fleet.series:
+            return None
+        if not waits or key not in self.fleet.series:
+            settings = self._settings(collector, key, observed, result)
+            self.fleet.put(key, observed, settings, self.cell.clock.minute())
         self.discovered[key] = result.source
         return key
 
@@ -278,6 +308,8 @@ class Inventory:
 
         That holds for the service's API, and for Service Quotas after a reload, when no quota is known yet.
         """
+        if observed.usage == NOT_READ_YET:
+            return None
         known = self.quotas.known(signal.quota) if signal.quota else None
         quoted = known.values_of(arn) if known else {}
         candidates = {
@@ -297,6 +329,8 @@ class Inventory:
             return last
         if known and limit and limit.source in quoted:
             return replace(limit, read_at=known.read_at)
+        if limit and limit.source is observed.limit_source and observed.limit_read_at is not None:
+            return replace(limit, read_at=observed.limit_read_at)
         return limit
 
     async def _drop_missing(self, result: ScanResult) -> None:

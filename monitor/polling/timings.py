@@ -19,7 +19,8 @@ class PollingTimings:
     could not be read. link_interval: between two lists of the accounts that are linked to a monitoring
     account. combine_wait: how long the requests of an account wait for those of others, to share calls.
     stop_timeout: how long to wait for the loops of an account to end. region_interval: between two looks at
-    whether a region has been enabled.
+    whether a region has been enabled. waiting_interval: between two inventories of a service of
+    which resources wait for their turn to be read.
     """
 
     open_retry_interval: float = 60.0
@@ -35,6 +36,7 @@ class PollingTimings:
     combine_wait: float = COMBINE_WAIT
     stop_timeout: float = 5.0
     region_interval: float = 3600.0
+    waiting_interval: float = 60.0
 
 
 DEFAULT_TIMINGS = PollingTimings()

@@ -179,6 +179,7 @@ def value_of(text: str) -> Any:
         ("largest_group(zones)", 2),
         ("largest_group(one.targets for one in groups)", 1),
         ("largest_group(empty)", 0),
+        ("occurrences(zones, 'a')", 2),
         ("largest_group(unknown)", None),
         ("largest_group(one.targets for one in partly)", None),
         # Times.

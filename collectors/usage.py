@@ -1,0 +1,187 @@
+"""What is measured: CloudWatch metrics, and formulas over them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from rules.units import COUNT, Unit
+
+PER_MINUTE = 1 / 60  # weight that turns a sum per minute into a rate per second
+PERIODS = (60, 300, 900, 3600)  # seconds
+SUMMED_STATISTICS = ("Sum", "SampleCount")  # that grow with the period
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A CloudWatch metric: namespace, name, statistic, and its exact dimensions.
+
+    period: seconds between two points, one of PERIODS. A point stands in each minute of its period; a `Sum`
+    or `SampleCount` is divided by their number first, so that it is per minute, whatever the period.
+    zero_when_absent: AWS publishes no point when nothing happened, as of Lambda's Throttles. A minute that
+    was read without a point then counts as 0, once other points prove that AWS has published the minute (see
+    `monitor.fleet.namespaces`). For all other metrics a missing point is unknown.
+    unit: that of its values, except of `SampleCount`, which counts them. Streamed values are converted to it.
+    """
+
+    namespace: str
+    name: str
+    stat: str
+    zero_when_absent: bool = False
+    dimensions: tuple[tuple[str, str], ...] = ()
+    unit: Unit = COUNT
+    period: int = 60
+
+    def __post_init__(self) -> None:
+        if self.period not in PERIODS:
+            raise ValueError(f"a period is one of {PERIODS}, found {self.period}")
+
+    @property
+    def minutes(self) -> int:
+        """The length of the period."""
+        return self.period // 60
+
+    @property
+    def divisor(self) -> int:
+        """What a point is divided by, to be per minute."""
+        return self.minutes if self.stat in SUMMED_STATISTICS else 1
+
+    def of(self, **dimensions: str) -> "Metric":
+        """The same metric with these dimensions."""
+        return replace(self, dimensions=tuple(sorted(dimensions.items())))
+
+
+class Op(StrEnum):
+    """The operation that combines the weighted terms of one minute."""
+
+    SUM = "sum"  # of those with a point; at least one needs it
+    MAX = "max"  # of those with a point; at least one needs it
+    MIN = "min"  # of those with a point; at least one needs it
+    DIFFERENCE = "difference"  # the first minus the others; all need a point
+    RATIO = "ratio"  # the first divided by the second; both need a point, and the second is not 0
+    COUNT_DIFFERENCE = "count difference"  # the same for counts that may still grow; see `count_difference`
+    READER_LAG = "reader lag"  # in milliseconds; see `reader_lag`
+    UNREAD_DURATION = "unread duration"  # in milliseconds; see `unread_duration`
+    POSITIVE = "positive"  # 1 where the sum of those with a point is above 0, else 0; one needs a point
+    RISE = "rise"  # the increase of the sum per minute, since the period before; 0 when it fell
+
+
+METRIC_OPS = (Op.COUNT_DIFFERENCE, Op.READER_LAG, Op.UNREAD_DURATION)  # their terms are metrics
+LAG_OPS = (Op.READER_LAG, Op.UNREAD_DURATION)  # weights do not apply to them
+UNWEIGHTED_RESULTS = (*LAG_OPS, Op.POSITIVE)  # weights of their terms do not scale the result
+RATIO_TERMS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A formula, in the signal's unit: `op` applied to each term times its weight, plus `offset`.
+
+    A term is a metric or another usage; those of METRIC_OPS are metrics. `monitor.fleet.formula` says what a
+    missing point means. metrics: those of all `nodes`, in their order. Raises ValueError for terms that the
+    operation cannot have.
+    """
+
+    op: Op
+    terms: tuple[tuple["Term", float], ...]
+    offset: float = 0.0
+    metrics: tuple[Metric, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        metrics = [term for node in self.nodes for term, _ in node.terms if isinstance(term, Metric)]
+        object.__setattr__(self, "metrics", tuple(metrics))
+        if self.op in METRIC_OPS and any(isinstance(term, Usage) for term, _ in self.terms):
+            raise ValueError(f"the terms of {self.op} are metrics")
+        if self.op is Op.RATIO and len(self.terms) != RATIO_TERMS:
+            raise ValueError("a ratio has two terms")
+
+    def scaled(self, factor: float) -> "Usage":
+        """The usage times a factor above 0."""
+        if self.op in UNWEIGHTED_RESULTS:
+            return Usage(Op.SUM, ((self, factor),))
+        scaled_terms = 1 if self.op is Op.RATIO else len(self.terms)
+        terms = tuple((term, weight * factor) for term, weight in self.terms[:scaled_terms])
+        return Usage(self.op, terms + self.terms[scaled_terms:], self.offset * factor)
+
+    @property
+    def nodes(self) -> Sequence["Usage"]:
+        """This usage, and those that are terms of it at any depth, each before its own terms."""
+        return [self, *[node for term, _ in self.terms if isinstance(term, Usage) for node in term.nodes]]
+
+
+Term = Metric | Usage
+
+
+def total(*terms: Term) -> Usage:
+    """The sum of terms that are in the signal's unit; those without a point are left out."""
+    return _weighted(Op.SUM, terms, 1.0)
+
+
+def zero_of(*terms: Term) -> Usage:
+    """0 in each minute in which a term has a point: the lower bound where only an upper one is known."""
+    return _weighted(Op.SUM, terms, 0.0)
+
+
+def per_second(*terms: Term) -> Usage:
+    """The sum of sums per minute, as a mean rate per second, which hides bursts within a minute."""
+    return _weighted(Op.SUM, terms, PER_MINUTE)
+
+
+def highest(*terms: Term) -> Usage:
+    """The highest of terms that are in the signal's unit; those without a point are left out."""
+    return _weighted(Op.MAX, terms, 1.0)
+
+
+def lowest(*terms: Term) -> Usage:
+    """The lowest of terms that are in the signal's unit; those without a point are left out."""
+    return _weighted(Op.MIN, terms, 1.0)
+
+
+def _weighted(op: Op, terms: Iterable[Term], weight: float) -> Usage:
+    return Usage(op, tuple([(term, weight) for term in terms]))
+
+
+def ratio(part: Term, whole: Term) -> Usage:
+    """One term divided by another; unknown where that is 0."""
+    return Usage(Op.RATIO, ((part, 1.0), (whole, 1.0)))
+
+
+def inverse(limit: float, left: Term) -> Usage:
+    """What is used of a limit, from a term that tells what is left; `difference` if the limit is a metric."""
+    return Usage(Op.SUM, ((left, -1.0),), offset=limit)
+
+
+def percent_left(left: Term) -> Usage:
+    """What is used, in percent, from a term that tells how many percent are left."""
+    return inverse(100.0, left)
+
+
+def reader_lag(*readers: Metric, written: Metric) -> Usage:
+    """The lag of the slowest reader, in milliseconds.
+
+    readers: the lag metrics of the readers. A stopped reader publishes no point while its unread data gets
+    older. So the lag grows by a minute per minute while no reader publishes a point and data is unread.
+    """
+    return _weighted(Op.READER_LAG, (*readers, written), 1.0)
+
+
+def unread_duration(*readers: Metric, written: Metric) -> Usage:
+    """The time, in milliseconds, for which data has been written and not read; 0 otherwise.
+
+    A point of a reader's metric means that the minute was read; for a metric that is zero when absent, a
+    point above 0.
+    """
+    return _weighted(Op.UNREAD_DURATION, (*readers, written), 1.0)
+
+
+def difference(term: Term, *others: Term) -> Usage:
+    """A term minus others, never below 0."""
+    return Usage(Op.DIFFERENCE, ((term, 1.0), *((other, -1.0) for other in others)))
+
+
+def count_difference(metric: Metric, *others: Metric) -> Usage:
+    """A count minus others, never below 0.
+
+    CloudWatch revises the counts of recent minutes one after another, so the difference of equal counts may
+    be above 0 for a while. Until the minute is settled, a difference that revisions could explain is unknown.
+    """
+    terms = ((metric, 1.0), *((other, -1.0) for other in others))
+    return Usage(Op.COUNT_DIFFERENCE, terms) if others else total(metric)

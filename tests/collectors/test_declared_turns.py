@@ -1,0 +1,173 @@
+"""Scans of declared services whose resources are read by turns: what is known of those not read yet."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.base import MAY_EXIST, NOT_READ_YET, Observed
+from collectors.declaration_file import parse_declaration
+from collectors.declared import collector_of
+from collectors.resource import ResourcePath
+from monitor.aws.scan import Scan
+from monitor.aws.turns import CallTurns
+from tests.collectors.declared_cases import failure_text, usage_text
+from tests.collectors.test_declared_scans import LOAD_BALANCERS
+from tests.fake_aws import FakeAws
+
+WAITS = usage_text(NOT_READ_YET)
+
+
+@dataclass
+class World:
+    """Load balancers with their listeners' numbers of rules, read by so many calls an inventory."""
+
+    load_balancers: dict[str, dict[str, int]]
+    calls: int
+    denied: set[str] = field(default_factory=set)
+    text: str = LOAD_BALANCERS
+    observed: dict[str, Observed] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    waiting: set[ResourcePath] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.collector = collector_of(parse_declaration(self.text.encode(), "demo.yaml"))
+        self.aws = FakeAws(
+            now=1e9,
+            describe_load_balancers=lambda: {
+                "LoadBalancers": [{"LoadBalancerName": name} for name in self.load_balancers]
+            },
+            describe_listeners=lambda LoadBalancerArn: {
+                "Listeners": [{"ListenerArn": name} for name in self.load_balancers[LoadBalancerArn]]
+            },
+            describe_capacity_reservation=lambda LoadBalancerArn: {
+                "MinimumLoadBalancerCapacity": {"CapacityUnits": len(LoadBalancerArn)}
+            },
+            describe_rules=self._rules,
+            describe_target_groups={"TargetGroups": []},
+            describe_trust_stores={"TrustStores": []},
+        )
+        self.aws.cell.call_turns = CallTurns(min_calls=self.calls)
+
+    def _rules(self, ListenerArn: str) -> Any:
+        if ListenerArn in self.denied:
+            return None
+        number = next(rules[ListenerArn] for rules in self.load_balancers.values() if ListenerArn in rules)
+        return {"Rules": [{}] * number}
+
+    async def inventory(self) -> dict[str, Any]:
+        """The usages that one more inventory finds."""
+        self.aws.now = (self.aws.now or 0.0) + 600
+        self.aws.calls.clear()
+        self.aws.cell.call_turns.of("demo").begin(self.aws.now, is_bounded=True)
+        look = Scan(self.aws.cell, "demo")
+        self.observed = {}
+        for scan in self.collector.scans:
+            async for one in scan(look):
+                self.observed[f"{one.signal} {one.resource.display_name}".strip()] = one
+        self.failures, self.waiting = [failure_text(one) for one in look.failures], look.waiting
+        return {name: usage_text(one.usage) for name, one in self.observed.items()}
+
+    def usage_of(self, signal: str) -> dict[str, Any]:
+        """The usages of the resources of a signal."""
+        named = ((name.partition(" "), one) for name, one in self.observed.items())
+        return {name: usage_text(one.usage) for (own, _, name), one in named if own == signal}
+
+
+async def test_what_was_not_read_yet_waits_and_is_no_failure() -> None:
+    world = World({"a": {"l1": 3}, "b": {"l2": 5}}, calls=3)
+    await world.inventory()
+    assert world.usage_of("reserved") == {"a": 1.0, "b": 1.0}
+    listeners = world.usage_of("listeners")
+    (listed,) = (name for name, usage in listeners.items() if usage == 1)  # of two that run at once
+    assert listeners == {"a": WAITS, "b": WAITS} | {listed: 1}
+    assert world.usage_of("rules") == {"a": WAITS, "b": WAITS}
+    assert [*world.usage_of("listener_rules").values()] == [WAITS]
+    assert world.usage_of("all_listeners") == {"": WAITS}
+    assert world.usage_of("requests") == {
+        "a": "rate(RequestCount{LoadBalancer=a})",
+        "b": "rate(RequestCount{LoadBalancer=b})",
+    }
+    assert world.failures == []
+    assert {path[:1] for path in world.waiting} == {("a",), ("b",)}
+
+
+async def test_what_an_earlier_inventory_read_is_known_though_it_is_not_read_again() -> None:
+    world = World({"a": {"l1": 3}, "b": {"l2": 5}}, calls=3)
+    for _ in range(4):
+        found = await world.inventory()
+    assert WAITS not in found.values()
+    assert world.usage_of("rules") == {"a": 3, "b": 5}
+    assert world.usage_of("all_listeners") == {"": 2}
+    assert world.waiting == set()
+    assert len(world.aws.calls) == 3 + 3  # three lists of the whole account
+
+
+async def test_a_limit_tells_when_it_was_read() -> None:
+    world = World({name: {f"l{name}": 3} for name in "abcd"}, calls=6)
+    for _ in range(4):
+        await world.inventory()
+    read_at = {one.limit_read_at for name, one in world.observed.items() if name.startswith("listener_rules")}
+    assert read_at <= {None, 1e9 + 600, 1e9 + 1200, 1e9 + 1800}
+    assert None in read_at
+    assert len(read_at) > 1
+
+
+async def test_a_failed_call_beside_one_that_waits_is_told_as_a_failure() -> None:
+    world = World({"a": {"l1": 3, "l2": 4}}, calls=4, denied={"l1"})
+    await world.inventory()
+    await world.inventory()
+    assert world.usage_of("rules") == {"a": "unobservable: not all could be read: listener"}
+    assert world.usage_of("listener_rules") == {"a/l2": 4}
+    assert world.failures == ["a/l1: AccessDeniedException"]
+
+
+async def test_the_failure_of_a_call_is_told_until_it_succeeds() -> None:
+    world = World({"a": {"l1": 3}, "b": {"l2": 3}}, calls=3, denied={"l1"})
+    for _ in range(4):
+        await world.inventory()
+    assert world.failures == ["a/l1: AccessDeniedException"]
+    world.denied.clear()
+    for _ in range(4):
+        await world.inventory()
+    assert world.failures == []
+    assert world.usage_of("rules") == {"a": 3, "b": 3}
+
+
+Rules = st.dictionaries(st.sampled_from(["l1", "l2", "l3"]), st.integers(0, 9), max_size=3)
+
+
+@given(
+    shape=st.dictionaries(st.sampled_from("abcde"), Rules, min_size=1),
+    calls=st.integers(1, 30),
+)
+async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
+    shape: dict[str, dict[str, int]], calls: int
+) -> None:
+    balancers = {
+        name: {f"{name}/{one}": number for one, number in rules.items()} for name, rules in shape.items()
+    }
+    world = World(balancers, calls)
+    expected = {
+        "rules": {name: sum(rules.values()) for name, rules in balancers.items()},
+        "listeners": {name: len(rules) for name, rules in balancers.items()},
+        "all_listeners": {"": sum(map(len, balancers.values()))},
+        "all_reserved": {"": len(balancers)},
+    }
+    total = len(balancers) * 2 + sum(map(len, balancers.values()))
+    for _ in range(6 * total + 6):
+        await world.inventory()
+        for signal, values in expected.items():
+            for name, usage in world.usage_of(signal).items():
+                assert usage in (WAITS, values[name])
+        assert len(world.aws.calls) <= 3 + max(calls, total / 10) + 3
+    assert {signal: world.usage_of(signal) for signal in expected} == expected
+
+
+async def test_a_series_whose_existence_is_not_known_yet_is_told_as_such() -> None:
+    reserved = "  reserved: {resource: load_balancer, usage: reserved}"
+    text = LOAD_BALANCERS.replace(reserved, f"{reserved[:-1]}, when: reserved}}")
+    world = World({"a": {"l1": 3}, "b": {"l2": 5}}, calls=1, text=text)
+    await world.inventory()
+    assert world.usage_of("reserved") == {"a": 1.0, "b": usage_text(MAY_EXIST)}

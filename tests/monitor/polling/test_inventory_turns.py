@@ -1,0 +1,203 @@
+"""Inventories of cells with more resources than they read at once: what is shown meanwhile."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from collectors.base import NOT_READ_YET, Collector
+from collectors.declaration_file import parse_declaration
+from collectors.declared import collector_of
+from collectors.registry import build_registry
+from monitor.aws.turns import CallTurns
+from monitor.config.config import Config
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.judge import judge
+from monitor.fleet.key import Key
+from monitor.polling.cell_watcher import CellWatcher
+from monitor.polling.inventory import Inventory
+from monitor.polling.quota_book import QuotaBook
+from monitor.polling.reader import MetricReader
+from rules.limits import Quota
+from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
+from tests.kinesis_answers import stream_names
+from tests.monitor.polling.inventories import KINESIS, LAMBDA, NO_QUOTAS, World, functions, streams
+from tests.monitor.polling.own_entry import own_entry
+from tests.quick_loop import run
+from tests.registries import OWNERS
+from tests.resources import resource as of
+from tests.telemetries import Telemetries
+
+NAMES = "a", "b", "c", "d"
+QUOTA = Quota(service="rds", code="L-7B6409FD")
+DECLARATION = """
+service: ours
+namespace: AWS/SNS
+resources:
+  topic:
+    list: {call: sns.ListTopics, items: Topics}
+    id: TopicArn
+    calls:
+      - call: sns.GetTopicAttributes
+        params: {TopicArn: "{topic}"}
+        facts: {confirmed: to_number(Attributes.SubscriptionsConfirmed)}
+signals:
+  subscriptions: {resource: topic, usage: confirmed, limit: 10}
+  most: {resource: topic, when: confirmed > 3, usage: confirmed, limit: 10}
+  topics: {usage: count(topic), limit: 10}
+  all_subscriptions: {usage: sum(one.confirmed for one in topic), limit: 10}
+"""
+COLLECTOR = collector_of(parse_declaration(DECLARATION.encode(), "ours.yaml"))
+
+
+class Topics:
+    """A cell with topics, of which an inventory reads a few, and the watcher of the service."""
+
+    def __init__(self, calls: int, **subscriptions: int) -> None:
+        self.subscriptions = subscriptions
+        self.aws = FakeAws(
+            list_topics=lambda: {"Topics": [{"TopicArn": name} for name in self.subscriptions]},
+            get_topic_attributes=self.attributes,
+            list_service_quotas={"Quotas": []},
+            list_aws_default_service_quotas={"Quotas": []},
+        )
+        self.aws.cell.call_turns = CallTurns(min_calls=calls)
+        self.fleet = Fleet()
+        entry = own_entry(QUOTA, "subscriptions", "most", "topics", "all_subscriptions")
+        registry = build_registry([COLLECTOR], [entry])
+        quotas = QuotaBook(self.aws.cell, [], on_demand=True)
+        self.inventory = Inventory(self.aws.cell, self.fleet, Config(), registry, quotas)
+
+    def attributes(self, TopicArn: str) -> Any:
+        return {"Attributes": {"SubscriptionsConfirmed": str(self.subscriptions[TopicArn])}}
+
+    async def look(self, collector: Collector = COLLECTOR) -> dict[str, Any]:
+        """The usages after one more inventory, by signal and topic; of what is not judged, the reason."""
+        self.aws.calls.clear()
+        await self.inventory.run(collector, by_turns=True)
+        judge(self.fleet, self.aws.cell.clock.minute())
+        return {
+            f"{key.signal} {key.resource}".strip(): series.unobservable.reason
+            if series.unobservable
+            else float(self.fleet.usage[series.slot])
+            for key, series in self.fleet.series.items()
+        }
+
+
+WAITS = NOT_READ_YET.reason
+
+
+async def test_what_was_not_read_yet_is_shown_as_unobservable_and_then_as_it_is() -> None:
+    topics = Topics(2, a=1, b=5, c=7)
+    assert await topics.look() == {
+        "subscriptions a": 1.0,
+        "subscriptions b": 5.0,
+        "most b": 5.0,
+        "subscriptions c": WAITS,
+        "topics": 3.0,
+        "all_subscriptions": WAITS,
+    }
+    status = topics.inventory.statuses["ours"]
+    assert (status.waiting, status.failures) == (1, ())
+    assert status.succeeded_at is not None
+    found = await topics.look()
+    assert (found["subscriptions c"], found["most c"], found["all_subscriptions"]) == (7.0, 7.0, 13.0)
+    assert topics.inventory.statuses["ours"].waiting == 0
+    assert len(topics.aws.calls) == 1 + 2
+
+
+async def test_what_waits_after_a_reload_is_as_it_was() -> None:
+    topics = Topics(9, a=1, b=5, c=7)
+    before = await topics.look()
+    topics.aws.cell.call_turns = CallTurns(min_calls=1)
+    topics.subscriptions["a"] = 2
+    assert await topics.look() == before | {"subscriptions a": 2.0}
+    assert topics.inventory.statuses["ours"].waiting == 2
+
+
+async def test_what_was_deleted_is_dropped_though_others_wait() -> None:
+    topics = Topics(9, a=1, b=5, c=7)
+    await topics.look()
+    topics.aws.cell.call_turns = CallTurns(min_calls=1)
+    del topics.subscriptions["c"]
+    assert {"subscriptions c", "most c"}.isdisjoint(await topics.look())
+
+
+async def test_without_turns_everything_is_read() -> None:
+    topics = Topics(1, a=1, b=5, c=7)
+    await topics.inventory.run(COLLECTOR)
+    assert topics.inventory.statuses["ours"].waiting == 0
+    assert len(topics.aws.calls) == 1 + 3
+
+
+def test_what_waits_is_read_within_minutes_and_nothing_is_read_more_often_then() -> None:
+    async def watch(minutes: float) -> tuple[int, int]:
+        topics, telemetry = Topics(2, a=1, b=5, c=7, d=8, e=9), Telemetries().process
+        reader = MetricReader(topics.aws.cell, topics.fleet, OWNERS)
+        watcher = CellWatcher(topics.inventory, reader, [COLLECTOR], telemetry)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(minutes * 60):
+                await watcher.run(Config())
+        return topics.inventory.statuses["ours"].waiting, topics.aws.calls.count("sns:ListTopics")
+
+    assert run(watch(0.01))[0] == 3
+    waiting, lists = run(watch(8))
+    assert (waiting, lists <= 6) == (0, True)
+    assert run(watch(240))[1] <= 24 + 6
+
+
+async def test_a_doubted_limit_is_read_again_though_it_is_not_its_turn() -> None:
+    shards = dict.fromkeys(NAMES, 2)
+    world = World(**streams(**shards), **NO_QUOTAS)
+    world.aws.cell.call_turns = CallTurns(min_calls=1)
+    await world.inventory.run(KINESIS)  # reads all
+    doubted = world.fleet.series[Key(ACCOUNT_ID, "eu-west-1", "kinesis", "stream_write_bytes", of("d"))]
+    world.fleet.doubted[doubted.slot] = True
+    world.aws.calls.clear()
+    shards["d"] = 4
+    world.aws.answers |= streams(**shards)
+    await world.inventory.run(KINESIS, by_turns=True)
+    assert world.limit("kinesis", "stream_write_bytes", "d") == (4 * 1024**2, "api")
+
+
+async def test_streams_take_turns() -> None:
+    world = World(**streams(**dict.fromkeys(NAMES, 2)), **NO_QUOTAS)
+    world.aws.cell.call_turns = CallTurns(min_calls=3)
+    await world.inventory.run(KINESIS, by_turns=True)
+    assert {name for signal, name in world.names if signal == "stream_write_bytes"} == {"a", "b", "c"}
+    assert world.inventory.statuses["kinesis"].waiting == 1
+    await world.inventory.run(KINESIS, by_turns=True)
+    assert {name for signal, name in world.names if signal == "stream_write_bytes"} == {*NAMES}
+    world.aws.answers["list_streams"] = stream_names("a", "b")
+    await world.inventory.run(KINESIS, by_turns=True)
+    assert {name for signal, name in world.names if signal == "stream_write_bytes"} == {"a", "b"}
+
+
+async def test_the_accounts_throttles_are_unknown_until_the_reservations_of_all_functions_were_read() -> None:
+    limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 700}
+    world = World(**functions(*NAMES), get_account_settings={"AccountLimit": limits}, **NO_QUOTAS)
+    world.aws.answers["get_function_concurrency"] = lambda FunctionName: (
+        {"ReservedConcurrentExecutions": 300} if FunctionName == "d" else {}
+    )
+    world.aws.cell.call_turns = CallTurns(min_calls=3)
+    are_incomplete, waiting = [], []
+    for _ in range(5):
+        await world.inventory.run(LAMBDA, by_turns=True)
+        account = next(one for key, one in world.fleet.series.items() if key.signal == "account_concurrency")
+        are_incomplete.append(bool(world.fleet.throttled_incomplete[account.slot]))
+        waiting.append(world.inventory.statuses["lambda"].waiting)
+    assert are_incomplete == [True, False, False, False, False]
+    assert waiting[0] > 0 == waiting[-1]
+    calls = [call for call in world.aws.calls if call.startswith("lambda:") and "Concurrency" in call]
+    assert len(calls) == 8
+    assert ("function_reserved_concurrency", "d") in world.names
+
+
+async def test_a_denied_topic_costs_no_other_its_turn() -> None:
+    topics = Topics(1, a=1, b=5)
+    topics.aws.answers["get_topic_attributes"] = lambda TopicArn: (
+        denied("GetTopicAttributes") if TopicArn == "a" else topics.attributes(TopicArn)
+    )
+    for _ in range(3):
+        found = await topics.look()
+    assert found["subscriptions b"] == 5.0
+    assert [failure.resource for failure in topics.inventory.statuses["ours"].failures] == ["a"]
