@@ -11,9 +11,7 @@ from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.planning.rises import HORIZONS
 
 MAX_INTERVAL = 60  # minutes: also where a budget stretches all, or where an aggregate proves a series safe
-MAX_IDLE_INTERVAL = 120  # minutes, for series without samples; less than the samples that are stored
-IDLE_AFTER = 60  # minutes without a sample
-IDLE_SHARE = 4  # an idle series is read again after a quarter of the time that it has been idle
+IDLE_AFTER = 60  # minutes without a sample, after which the newest one tells nothing of the present
 HISTORY_SHARE = 12  # a series waits for at most a twelfth of its known history
 NEAR_EDGE = 0.9  # of the edge: from there on, half of `for` may pass at most
 DELAY_SHARE = 5  # a metric is not read more often than in a fifth of the time that AWS takes to publish it
@@ -65,8 +63,7 @@ def cadences(danger: Danger, intervals: Intervals) -> Ints:
     near = danger.usage >= NEAR_EDGE * danger.edge
     cadence = np.where(near, np.minimum(cadence, np.maximum(danger.pending_for // 2, 1)), cadence)
     idle = danger.silence > IDLE_AFTER
-    rare = np.clip(danger.silence // IDLE_SHARE, intervals.longest, MAX_IDLE_INTERVAL)
-    cadence = np.where(danger.alerting, 1, np.where(idle, rare, cadence))
+    cadence = np.where(danger.alerting, 1, np.where(idle, intervals.longest, cadence))
     return np.maximum(cadence, intervals.shortest).astype(np.int32)
 
 

@@ -15,12 +15,10 @@ from monitor.fleet.history import usage_histories
 from monitor.fleet.judged import sample_minutes
 from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
+from monitor.fleet.ring_columns import WINDOW
 from monitor.planning.budget import Budget, minimum_dollars, stretched
 from monitor.planning.cadence import (
     DELAY_SHARE,
-    IDLE_AFTER,
-    MAX_IDLE_INTERVAL,
-    MAX_INTERVAL,
     Danger,
     Intervals,
     cadences,
@@ -107,7 +105,7 @@ class Planner:
         fleet, size = self._fleet, self._fleet.size
         danger = self._danger(now)
         fleet.cadence[:size] = cadences(danger, self._intervals)
-        rows = self._metric_cadences(danger.urgent, now)
+        rows = self._metric_cadences(danger.urgent)
         if self.budget:
             self._keep_budget(self.budget, rows, now)
         fleet.rings.cadence[: rows.size] = np.where(rows <= self._intervals.shortest, 0, rows)
@@ -130,24 +128,19 @@ class Planner:
             edge=edge,
             rises=fleet.rises[:size],
             history=fleet.rises_through[:size] - fleet.rises_from[:size],
-            silence=now - np.maximum(sampled_at, now - 8 * IDLE_AFTER),
+            silence=now - np.maximum(sampled_at, now - WINDOW),
             pending_for=fleet.pending_for[:size],
             alerting=alerting,
         )
 
-    def _metric_cadences(self, urgent: Flags, now: int) -> Ints:
+    def _metric_cadences(self, urgent: Flags) -> Ints:
         """Return the minutes between two requests of each metric: those of its most endangered series."""
         fleet, rings, intervals = self._fleet, self._fleet.rings, self._intervals
-        rows = np.full(rings.size, MAX_IDLE_INTERVAL, np.int32)
+        rows = np.full(rings.size, intervals.longest, np.int32)
         for formulas in (fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.served):
             _lower(rows, formulas, fleet.cadence)
-        quiet = rings.newest_point[: rings.size] < now - IDLE_AFTER
-        throttled = np.where(urgent, fleet.cadence[: fleet.size], intervals.throttled)
-        for block in fleet.throttled:
-            cadence = fleet.cadence[block.series]
-            idle = (cadence > intervals.longest) & quiet[block.rows].all(axis=0)
-            lowered = np.where(idle, np.minimum(cadence, MAX_INTERVAL), throttled[block.series])
-            np.minimum.at(rows, block.rows, np.broadcast_to(lowered, block.rows.shape))
+        often = np.minimum(fleet.cadence[: fleet.size], intervals.throttled)
+        _lower(rows, fleet.throttled, np.where(urgent, often, intervals.throttled))
         pulses = self._pulses()
         rows[pulses] = np.minimum(rows[pulses], intervals.throttled)
         delays = rings.delays(np.arange(rings.size, dtype=np.int32))

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from monitor.cost.prices import DOLLARS_PER_METRIC
 from monitor.planning.budget import MINUTES_PER_MONTH, Allowance, Budget, minimum_dollars, stretched
-from monitor.planning.cadence import MAX_IDLE_INTERVAL, MAX_INTERVAL
+from monitor.planning.cadence import MAX_INTERVAL
 
-Cadences = st.lists(st.integers(1, MAX_IDLE_INTERVAL), min_size=1, max_size=300)
+Cadences = st.lists(st.integers(1, 2 * MAX_INTERVAL), min_size=1, max_size=300)
 
 
 @given(Cadences, st.floats(0.01, 400))

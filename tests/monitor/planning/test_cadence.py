@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.fleet.ring_columns import WINDOW
-from monitor.planning.cadence import MAX_IDLE_INTERVAL, Danger, Intervals, cadences, safe_minutes
+from monitor.planning.cadence import Danger, Intervals, cadences, safe_minutes
 from monitor.planning.rises import HALF_LIFE, HORIZONS, highest_rises, remembered
 
 INTERVALS = Intervals(shortest=1, longest=15, throttled=5)
@@ -53,9 +53,8 @@ def danger(usage: float = 10, edge: float = 70, rise: float = 0, **others: Any) 
         ({"edge": np.nan}, 15),
         ({"edge": np.nan, "usage": np.nan}, 15),
         ({"silence": 61}, 15),
-        ({"silence": 100}, 25),
-        ({"silence": 480}, MAX_IDLE_INTERVAL),
-        ({"usage": 90, "silence": 480}, MAX_IDLE_INTERVAL),
+        ({"usage": 90, "silence": 60}, 1),
+        ({"usage": 90, "silence": 61}, 15),
     ],
 )
 def test_a_series_waits_as_long_as_it_is_safe(given: dict[str, Any], minutes: int) -> None:

@@ -11,7 +11,7 @@ from monitor.cost.prices import DOLLARS_PER_METRIC
 from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.planning.budget import MINUTES_PER_MONTH, Budget
-from monitor.planning.cadence import MAX_IDLE_INTERVAL, MAX_INTERVAL, Intervals
+from monitor.planning.cadence import MAX_INTERVAL, Intervals
 from monitor.planning.telemetry import planned_delays
 from tests.monitor.fleet.fleets import ACCOUNT
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Simulation
@@ -66,12 +66,13 @@ def test_no_minute_is_lost_however_seldom_a_series_is_read() -> None:
         assert minutes.size >= HISTORY - ADAPTIVE.longest - DELAY - 1
 
 
-def test_an_idle_series_is_read_ever_more_rarely() -> None:
-    usage = constant(0.1, 0.1, minutes=12 * HOURS)
-    usage[0, HISTORY - 100 :] = np.nan
-    fleet = run(Simulation(usage), 12 * HOURS)
-    assert ADAPTIVE.longest < fleet.longest_gap[fleet.usage_rows[0]] <= MAX_IDLE_INTERVAL
-    assert fleet.reads[fleet.usage_rows[0]] < 20
+def test_an_idle_series_is_read_as_seldom_as_a_safe_one() -> None:
+    usage = constant(0.1, 0.9, minutes=6 * HOURS)
+    usage[:, HISTORY - 100 :] = np.nan
+    fleet = run(Simulation(usage), 6 * HOURS)
+    assert fleet.longest_gap[fleet.throttled_rows].tolist() == [ADAPTIVE.throttled] * 2
+    assert fleet.longest_gap[fleet.usage_rows].max() == ADAPTIVE.longest
+    assert fleet.reads[fleet.usage_rows].min() <= 6 * HOURS / ADAPTIVE.longest + 2
 
 
 @pytest.mark.parametrize("interval", [1, 5])
