@@ -31,6 +31,7 @@ NOT_JUDGED = (
     "http_route_throttle",
     "concurrency_scaling_rate",
 )  # signals without a utilization
+FAR_FROM_LIMITS = {"quotas"}  # services of the demo without a series above its band, and so without alerts
 NO_BOUND = "no bound"  # of DETAIL_SERIES
 NOT_REPORTED = "not reported by AWS"
 
@@ -88,7 +89,7 @@ def panel_queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
 def is_in_demo(expr: str) -> bool:
     """Whether the demo shows one of the services that a query names, or it names none."""
     named = re.search(r'aws_service=~"([\w|]+)"', expr)
-    return not named or not {*named[1].split("|")}.isdisjoint(demo_services())
+    return not named or not {*named[1].split("|")}.isdisjoint({*demo_services()} - FAR_FROM_LIMITS)
 
 
 async def find_result(prometheus: str, query: Query) -> list[dict[str, Any]] | None:
