@@ -63,6 +63,7 @@ MIN_JUDGEMENT_PAUSE = 1.0  # seconds between two judgements of points as they ar
 JUDGEMENT_PAUSE_FACTOR = 4  # the pause lasts this many times as long as the judgement before it
 PUSH_START_TIMEOUT = 120.0  # seconds that pushing waits for the first full poll
 COVERAGE_SCHEDULE = Schedule("coverage", 300.0)  # of the metric; the API tells it at any time
+DELAYS_SCHEDULE = Schedule("planned delays", 60.0)  # plans change once a minute
 FIRST_JUDGEMENT = "the first judgement"  # pending once everything was read
 
 
@@ -279,6 +280,9 @@ class App:
                         repeat("judge", Schedule("judge", interval), self.judge, self.telemetry)
                     ),
                     loops.create_task(
+                        repeat("planned delays", DELAYS_SCHEDULE, self._show_planned_delays, self.telemetry)
+                    ),
+                    loops.create_task(
                         repeat("coverage", COVERAGE_SCHEDULE, self._count_coverage, self.telemetry)
                     ),
                 ]
@@ -318,7 +322,6 @@ class App:
         await self.ingest.write_early()
         now = int(self._clock.now() // 60)
         judge(self.fleet, now)
-        self._plan_telemetry.show(self.fleet, self.config.interval)
         self._limit_verifier.request_scans(self.fleet, now)
         self._clock.check()
         status = self.status()
@@ -338,6 +341,10 @@ class App:
         """
         was_read = self.judged.is_set() or self.watcher.complete.is_set()
         return was_read or time.monotonic() >= self._push_deadline
+
+    async def _show_planned_delays(self) -> None:
+        """Export how late samples may be read, as planned."""
+        self._plan_telemetry.show(self.fleet, self.config.interval)
 
     async def _count_coverage(self) -> None:
         """Export how many quotas are watched, and how many are not."""

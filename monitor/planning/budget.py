@@ -77,7 +77,9 @@ class Allowance:
 
         requested: all metrics requested so far, whoever asked.
         """
-        passed = 0.0 if self._minute is None else minute - self._minute
+        if self._minute is None:  # an earlier configuration of the process may have requested metrics
+            self._minute, self._requested = minute, requested
+        passed = minute - self._minute
         still_ahead = max(self._ahead - passed * self.metrics_per_minute, 0.0)
         self._ahead = still_ahead + requested - self._requested
         self._minute, self._requested = minute, requested

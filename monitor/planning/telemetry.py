@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 from prometheus_client import CollectorRegistry
 
-from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.lib.telemetry import SnapshotGauge
 
@@ -44,17 +44,17 @@ def planned_delays(fleet: Fleet, shortest: float) -> Mapping[str, Mapping[float,
     minutes = np.full(fleet.size, NOT_POLLED, np.int32)
     for block in fleet.usages:
         minutes[block.series] = fleet.rings.cadence[block.rows].max(axis=0)
-    accounts = sorted({group[0] for group in fleet.groups})
-    of_group = np.array([accounts.index(group[0]) for group in fleet.groups], np.int32)
+    numbers = {account: n for n, account in enumerate(sorted({group[0] for group in fleet.groups}))}
+    of_group = np.array([numbers[group[0]] for group in fleet.groups], np.int32)
     polled = np.flatnonzero(minutes != NOT_POLLED)
-    of_series = of_group[fleet.group[polled]]
-    return {
-        account: _quantiles(minutes[polled[of_series == n]], shortest) for n, account in enumerate(accounts)
-    }
+    counts = np.zeros((len(numbers), minutes.max(initial=0) + 1), np.int64)
+    np.add.at(counts, (of_group[fleet.group[polled]], minutes[polled]), 1)
+    return {account: _quantiles(counts[n], shortest) for account, n in numbers.items()}
 
 
-def _quantiles(minutes: Ints, shortest: float) -> Mapping[float, float]:
-    if not minutes.size:
+def _quantiles(counts: npt.NDArray[np.int64], shortest: float) -> Mapping[float, float]:
+    """Return the quantiles in seconds. counts: of the series, by minutes."""
+    until = np.cumsum(counts)
+    if not until[-1]:
         return {}
-    counts = np.cumsum(np.bincount(minutes))  # few different values: sorting a million would take longer
-    return {q: max(60.0 * int(np.searchsorted(counts, q * minutes.size)), shortest) for q in QUANTILES}
+    return {q: max(60.0 * int(np.searchsorted(until, q * until[-1])), shortest) for q in QUANTILES}

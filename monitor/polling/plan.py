@@ -96,12 +96,18 @@ def due_metrics(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Mapping
     return metrics if is_due.all() else _selected(metrics, np.flatnonzero(is_due))
 
 
-def most_endangered(rings: Rings, metrics: Mapping[bytes, int], number: int) -> Mapping[bytes, int]:
-    """Return this number of metrics: those that are to be read most often."""
+def most_overdue(rings: Rings, metrics: Mapping[bytes, int], now: int, number: int) -> Mapping[bytes, int]:
+    """Return this number of metrics, those first that wait for longest as a multiple of their cadence.
+
+    So what waits for a budget waits for a fair time, and none waits forever.
+    """
     if number >= len(metrics):
         return metrics
-    cadences = rings.cadence[np.fromiter(metrics.values(), np.int32, len(metrics))]
-    return _selected(metrics, np.argsort(cadences, kind="stable")[:number])
+    rows = np.fromiter(metrics.values(), np.int32, len(metrics))
+    waited = now - rings.requested_through[rows].astype(np.int64) - 1
+    return _selected(
+        metrics, np.argsort(-waited / np.maximum(rings.cadence[rows], 1), kind="stable")[:number]
+    )
 
 
 def _selected(metrics: Mapping[bytes, int], indices: Indices) -> Mapping[bytes, int]:

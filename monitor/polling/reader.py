@@ -76,7 +76,7 @@ class MetricReader:
         self.rejected.start_poll()
         listed = self._new_metrics() if only_new else self.fleet.metrics(self.cell.key)
         due = plan.due_metrics(self.fleet.rings, listed, now)
-        with self._within_budget(due) as affordable:
+        with self._within_budget(due, now) as affordable:
             failures = await self._read(affordable, now)
         self._delays.learn()
         if (skew := self.cell.clock.skew) is not None:
@@ -85,8 +85,8 @@ class MetricReader:
         return failures
 
     @contextmanager
-    def _within_budget(self, due: Mapping[bytes, int]) -> Iterator[Mapping[bytes, int]]:
-        """Return the metrics that the budget allows to request now, those in the most danger first."""
+    def _within_budget(self, due: Mapping[bytes, int], now: int) -> Iterator[Mapping[bytes, int]]:
+        """Return the metrics that the budget allows to request now, the most overdue first."""
         budget = self.planner.budget if self.planner else None
         if budget is None:
             yield due
@@ -94,7 +94,7 @@ class MetricReader:
         allowance = budget.allowance(self.fleet.payer_of(self.cell.key)[0])
         granted = allowance.reserve(len(due))
         try:
-            yield plan.most_endangered(self.fleet.rings, due, granted)
+            yield plan.most_overdue(self.fleet.rings, due, now, granted)
         finally:
             allowance.release(granted)
 

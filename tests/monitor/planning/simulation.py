@@ -10,7 +10,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.planning.budget import Budget
 from monitor.planning.cadence import Intervals
 from monitor.planning.planner import Planner, no_slots
-from monitor.polling.plan import due_metrics, most_endangered, plan_requests
+from monitor.polling.plan import due_metrics, most_overdue, plan_requests
 from rules.limits import Limit, LimitSource
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add, key
 
@@ -74,7 +74,7 @@ class Simulation:
         allowance = budget.allowance(ACCOUNT)
         granted = allowance.reserve(len(due))
         allowance.release(granted)
-        return dict(most_endangered(self.fleet.rings, due, granted))
+        return dict(most_overdue(self.fleet.rings, due, self.now, granted))
 
     def _read(self, metrics: dict[bytes, int]) -> None:
         rings = self.fleet.rings

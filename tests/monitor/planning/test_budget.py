@@ -92,6 +92,15 @@ def test_a_reservation_is_no_longer_available_until_it_is_released() -> None:
     assert allowance.reserve(5) == 5
 
 
+def test_what_was_requested_before_a_reload_is_not_charged_again() -> None:
+    allowance = Allowance(10)
+    allowance.update(0, requested=10**9)
+    assert allowance.reserve(5) == 5
+    allowance.release(5)
+    allowance.update(0, requested=10**9 + 9_000)
+    assert allowance.reserve(10**9) == pytest.approx(1_000, abs=1)
+
+
 @pytest.mark.parametrize(("each_account", "available"), [(True, 10_000), (False, 9_000)])
 def test_accounts_share_a_budget_unless_each_has_its_own(each_account: bool, available: int) -> None:
     requested = {"a": 0, "b": 0}

@@ -9,6 +9,7 @@ from monitor.polling.plan import (
     REVISED_MINUTES,
     WINDOW_INTERVAL,
     MetricRequest,
+    most_overdue,
     plan_requests,
 )
 
@@ -139,3 +140,14 @@ def test_at_every_poll_all_minutes_are_covered_whatever_the_pause() -> None:
         covered |= set(request.minutes)
         rings.mark_read(request.rows, request.minutes[-1] - 3)
     assert covered == set(range(NOW - WINDOW, NOW + 46))
+
+
+def test_a_budget_requests_first_what_is_most_overdue() -> None:
+    rings, metrics = rings_of((3, 5), (3, 5), (3, 5), (3, None))
+    rings.cadence[:4] = [0, 15, 60, 60]
+    rings.requested_through[:3] = [NOW - 3, NOW - 16, NOW - 181]
+    overdue = most_overdue(rings, metrics, NOW, 4)
+    assert overdue is metrics
+    assert [*most_overdue(rings, metrics, NOW, 3)] == [b"3", b"2", b"0"]
+    assert [*most_overdue(rings, metrics, NOW, 1)] == [b"3"]
+    assert [*most_overdue(rings, metrics, NOW, 0)] == []
