@@ -260,52 +260,54 @@ async def test_a_series_that_is_gone_is_no_unobservable_one(
     assert [one["unobservable_total"] for one in cell["collectors"]] == [0]
 
 
+DENIED = Failure("ListStreams", "", "AccessDenied", "not allowed")
+FAILURE = {"operation": "ListStreams", "resource": "", "code": "AccessDenied", "message": "not allowed"}
+PARTLY_DENIED = MonitorStatus(
+    cells=[
+        CellStatus(
+            account=ACCOUNT,
+            region=REGION,
+            name="production",
+            collectors={"s3": RunStatus(60.0, None, (DENIED,)), "sqs": RunStatus(60.0, 60.0)},
+            poll=RunStatus(),
+        )
+    ],
+    inaccessible_accounts={"staging": DENIED},
+    organizations=[
+        OrganizationStatus(
+            title="organization acme", accounts=3, is_known=True, access=RunStatus(60.0, 0.0, (DENIED,))
+        )
+    ],
+    accounts=[AccountStatus(name="prod", access=RunStatus(), disabled_regions=["ap-east-1", "me-south-1"])],
+    pending=["account staging"],
+    last_reload=ReloadStatus(at=0.0, error="headroom.yaml: regoins: unknown"),
+)
+LISTING = {
+    "last_attempt": "1970-01-01T00:01:00Z",
+    "last_success": "1970-01-01T00:00:00Z",
+    "failures": [FAILURE],
+}
+
+
 async def test_status_of_cells_and_collectors(server: Server, client: httpx.AsyncClient) -> None:
-    denied = Failure("ListStreams", "", "AccessDenied", "not allowed")
-    server.status = MonitorStatus(
-        cells=[
-            CellStatus(
-                account=ACCOUNT,
-                region=REGION,
-                name="production",
-                collectors={"s3": RunStatus(60.0, None, (denied,)), "sqs": RunStatus(60.0, 60.0)},
-                poll=RunStatus(),
-            )
-        ],
-        inaccessible_accounts={"staging": denied},
-        organizations=[
-            OrganizationStatus(
-                title="organization acme", accounts=3, is_known=True, access=RunStatus(60.0, 0.0, (denied,))
-            )
-        ],
-        accounts=[
-            AccountStatus(name="prod", access=RunStatus(), disabled_regions=["ap-east-1", "me-south-1"])
-        ],
-        pending=["account staging"],
-        last_reload=ReloadStatus(at=0.0, error="headroom.yaml: regoins: unknown"),
-    )
+    server.status = PARTLY_DENIED
     named = key("photos", "s3.prefix_write_rate")
     add(server.fleet, named, usage=Unobservable("no request metrics", "aws s3api ..."))
     judge(server.fleet, NOW)
     await server.publish()
     status = await answer(client, "/api/v1/status")
     (cell,) = status.pop("cells")
-    failure = {"operation": "ListStreams", "resource": "", "code": "AccessDenied", "message": "not allowed"}
     assert status == {
         "version": VERSION,
         "ready": True,  # something was read
         "pending": ["account staging"],
         "last_reload": {"at": "1970-01-01T00:00:00Z", "error": "headroom.yaml: regoins: unknown"},
-        "inaccessible_accounts": [{"account": "staging", "failure": failure}],
+        "inaccessible_accounts": [{"account": "staging", "failure": FAILURE}],
         "organizations": [
             {
                 "organization": "organization acme",
                 "accounts": 3,
-                "listing": {
-                    "last_attempt": "1970-01-01T00:01:00Z",
-                    "last_success": "1970-01-01T00:00:00Z",
-                    "failures": [failure],
-                },
+                "listing": LISTING,
             }
         ],
         "disabled_regions": ["account prod: ap-east-1, me-south-1 are not enabled"],
@@ -315,7 +317,7 @@ async def test_status_of_cells_and_collectors(server: Server, client: httpx.Asyn
     assert s3["inventory"] == {
         "last_attempt": "1970-01-01T00:01:00Z",
         "last_success": None,
-        "failures": [failure],
+        "failures": [FAILURE],
     }
     reason = {"reason": "no request metrics", "enable_command": "aws s3api ..."}
     assert s3["unobservable"] == [
