@@ -14,6 +14,7 @@ from monitor.aws.status import AccountStatus, MonitorStatus
 from monitor.notifiers.notice import Notice, NoticeKind
 from tests.monitor.alerting.cells import FailuresOf, SimulatedCells
 from tests.monitor.alerting.memory_store import MemoryStore
+from tests.monitor.alerting.play_cells import play_cells
 from tests.monitor.alerting.stage import DENIED, Stage, configuration
 from tests.monitor.fleet.fleets import ACCOUNT, REGION
 
@@ -34,20 +35,6 @@ def fails(*those: Failure, at: Iterable[tuple[str, str]]) -> FailuresOf:
     return lambda account, region, service: those if (region, service) in places else ()
 
 
-async def play(
-    stage: Stage, cells: SimulatedCells, minutes: float, by: FailuresOf | None = None, step: float = 15.0
-) -> list[Notice]:
-    """Minutes in which the cells are read as usual, and fail as `by` says; what was told."""
-    if by:
-        cells.fails = by
-    before = len(stage.sent)
-    for _ in range(int(minutes * 60 / step)):
-        stage.seconds += step
-        stage.status = cells.step(stage.seconds)
-        await stage.process()
-    return [notice for one in stage.sent[before:] for notice in one.notices]
-
-
 def seen(regions: Iterable[str] = (HERE, THERE), by: FailuresOf = nothing_fails) -> SimulatedCells:
     return SimulatedCells([ACCOUNT], [*regions], SERVICES, by)
 
@@ -64,13 +51,13 @@ ALL_HERE = [(HERE, service) for service in ("", *SERVICES)]
 async def test_a_cell_that_is_denied_is_one_alert_that_says_when_it_is_over(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = seen()
-        assert await play(stage, cells, 20) == []
-        (notice,) = await play(stage, cells, 60, fails(DENIED, at=KINESIS))
+        assert await play_cells(stage, cells, 20) == []
+        (notice,) = await play_cells(stage, cells, 60, fails(DENIED, at=KINESIS))
         assert notice.labels["cause"] == "denied"
         assert notice.summary.startswith(
             f"AccessDeniedException of kinesis:ListStreams in {HERE} of name-123"
         )
-        (over,) = await play(stage, cells, 15, nothing_fails)
+        (over,) = await play_cells(stage, cells, 15, nothing_fails)
         assert over.summary.startswith("name-123 recovered: nothing is denied any more, after 1 h")
 
 
@@ -78,20 +65,22 @@ async def test_what_is_denied_now_is_told_as_it_is_now(tmp_path: Path) -> None:
     """An alert that began in one service of one region widens to all of it, told once, and narrows untold."""
     async with Stage.opened(tmp_path) as stage:
         cells = seen()
-        await play(stage, cells, 20)
-        (first,) = await play(stage, cells, 15, fails(DENIED, at=KINESIS))
-        wider = await play(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))
+        await play_cells(stage, cells, 20)
+        (first,) = await play_cells(stage, cells, 15, fails(DENIED, at=KINESIS))
+        wider = await play_cells(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))
         assert {one.kind for one in wider} == {NoticeKind.WORSENED}
         assert {one.alert for one in wider} == {first.alert}
         assert wider[-1].labels == first.labels
         assert f"in 2 of 2 regions of name-123 ({HERE}, {THERE})" in wider[-1].summary
         assert "CloudWatch metrics, Kinesis Data Streams, Simple Queue Service" in wider[-1].summary
-        assert await play(stage, cells, 30, fails(DENIED, at=POLL)) == []
+        assert await play_cells(stage, cells, 30, fails(DENIED, at=POLL)) == []
         (now,) = stage.engine.alerts.values()
         assert now.summary.endswith(f"in {HERE} of name-123: no. Not monitored there: CloudWatch metrics.")
         assert now.since == first.since
-        assert await play(stage, cells, 60, fails(DENIED, at=ALL_HERE)) == []  # it was told to be that wide
-        assert words(await play(stage, cells, 15, nothing_fails)) == "r"
+        assert (
+            await play_cells(stage, cells, 60, fails(DENIED, at=ALL_HERE)) == []
+        )  # it was told to be that wide
+        assert words(await play_cells(stage, cells, 15, nothing_fails)) == "r"
 
 
 @pytest.mark.parametrize(
@@ -101,20 +90,20 @@ async def test_what_is_denied_now_is_told_as_it_is_now(tmp_path: Path) -> None:
 async def test_a_poll_that_fails_is_told_soon(failure: Failure, longest: float, tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = seen()
-        await play(stage, cells, 20)
+        await play_cells(stage, cells, 20)
         cells.fails = fails(failure, at=POLL)
         while not stage.status.cells[0].poll.failures:
-            assert await play(stage, cells, 0.25) == []
+            assert await play_cells(stage, cells, 0.25) == []
         began = stage.seconds
         while not stage.sent:
-            await play(stage, cells, 0.25)
+            await play_cells(stage, cells, 0.25)
         assert 45 <= stage.sent[0].at - began <= longest
 
 
 async def test_one_attempt_that_fails_pages_nobody(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells, once = seen(), set[float]()
-        await play(stage, cells, 20)
+        await play_cells(stage, cells, 20)
 
         def now_and_then(account: str, region: str, service: str) -> list[Failure]:
             hour = stage.seconds // 3600
@@ -122,38 +111,38 @@ async def test_one_attempt_that_fails_pages_nobody(tmp_path: Path) -> None:
             once.add(hour) if bad else None
             return [DENIED] if bad else []
 
-        assert await play(stage, cells, 12 * 60, now_and_then, step=30) == []
+        assert await play_cells(stage, cells, 12 * 60, now_and_then, step=30) == []
         assert len(once) >= 12
 
 
 async def test_one_bad_answer_beside_what_is_denied_all_the_time_is_no_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = seen()
-        assert words(await play(stage, cells, 60, fails(DENIED, at=POLL))) == "f"
-        await play(stage, cells, 5, fails(DENIED, SLOW, at=POLL))
-        assert await play(stage, cells, 60, fails(DENIED, at=POLL)) == []
+        assert words(await play_cells(stage, cells, 60, fails(DENIED, at=POLL))) == "f"
+        await play_cells(stage, cells, 5, fails(DENIED, SLOW, at=POLL))
+        assert await play_cells(stage, cells, 60, fails(DENIED, at=POLL)) == []
         assert words(stage.notices) == "f"
 
 
 async def test_a_blind_spot_that_stays_as_it_is_is_told_again_once_a_day(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = seen(by=fails(DENIED, at=ALL_HERE))
-        assert words(await play(stage, cells, 23 * 60, step=60)) == "f"
-        assert words(await play(stage, cells, 26 * 60, step=60)) == "rr"
+        assert words(await play_cells(stage, cells, 23 * 60, step=60)) == "f"
+        assert words(await play_cells(stage, cells, 26 * 60, step=60)) == "rr"
         assert {one.kind for one in stage.notices[1:]} == {NoticeKind.REPEATED}
 
 
 async def test_a_receiver_that_forgets_is_told_all_the_same(tmp_path: Path) -> None:
     receiver = {"name": "am", "type": "alertmanager", "urls": ["https://am.example.org"]}
     async with Stage.opened(tmp_path, configuration([receiver])) as stage:
-        told = await play(stage, seen(by=fails(DENIED, at=POLL)), 20, step=60)
+        told = await play_cells(stage, seen(by=fails(DENIED, at=POLL)), 20, step=60)
         assert len(told) > 10 and len({one.alert for one in told}) == 1
 
 
 async def test_a_restart_does_not_take_what_is_still_blind_for_seen(place: Path | MemoryStore) -> None:
     denied = fails(DENIED, at=ALL_HERE)
     async with Stage.opened(place) as stage:
-        assert words(await play(stage, seen(by=denied), 30)) == "f"
+        assert words(await play_cells(stage, seen(by=denied), 30)) == "f"
         minute = int(stage.seconds // 60)
     async with Stage.opened(place, minute=minute) as stage:
         stage.status = MonitorStatus(pending=["account name-123"])
@@ -163,23 +152,23 @@ async def test_a_restart_does_not_take_what_is_still_blind_for_seen(place: Path 
         stage.status = MonitorStatus(inaccessible_accounts={"name-123": DENIED})  # nobody can say
         assert await stage.process() == []
         cells = seen(by=denied)
-        assert await play(stage, cells, 60) == []
-        assert words(await play(stage, cells, 15, nothing_fails)) == "r"
+        assert await play_cells(stage, cells, 60) == []
+        assert words(await play_cells(stage, cells, 15, nothing_fails)) == "r"
 
 
 async def test_a_reload_neither_ends_nor_begins_what_is_blind(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = seen(by=fails(DENIED, at=ALL_HERE))
-        assert words(await play(stage, cells, 30)) == "f"
+        assert words(await play_cells(stage, cells, 30)) == "f"
         stage.configure(configuration())
         stage.status = MonitorStatus(pending=["account name-123"])
         assert await stage.process() == []
-        assert await play(stage, seen(by=fails(DENIED, at=ALL_HERE)), 30) == []
+        assert await play_cells(stage, seen(by=fails(DENIED, at=ALL_HERE)), 30) == []
 
 
 async def test_what_is_not_watched_any_more_says_so(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await play(stage, seen(by=fails(DENIED, at=ALL_HERE)), 30)
+        await play_cells(stage, seen(by=fails(DENIED, at=ALL_HERE)), 30)
         stage.status = MonitorStatus()
         (over,) = await stage.process(60)
         assert over.summary.startswith("name-123 is not monitored any more, after ")
@@ -213,7 +202,7 @@ async def test_an_account_that_is_shut_is_told_after_the_second_try_and_hides_no
         assert await stage.process(60) == []
         cells = seen()
         cells.name = "staging"
-        (over,) = await play(stage, cells, 1, step=60)
+        (over,) = await play_cells(stage, cells, 1, step=60)
         assert over.summary.startswith("staging recovered: nothing is denied any more, after ")
 
 
@@ -260,18 +249,18 @@ async def test_an_account_that_is_inaccessible_after_a_restart_keeps_its_one_ale
 async def test_how_many_places_are_not_seen_is_exported_while_it_is_told(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = seen()
-        await play(stage, cells, 20)
+        await play_cells(stage, cells, 20)
         assert stage.engine.blind_places() == {}
-        await play(stage, cells, 30, fails(DENIED, at=[*KINESIS, (THERE, "sqs")]))
+        await play_cells(stage, cells, 30, fails(DENIED, at=[*KINESIS, (THERE, "sqs")]))
         assert stage.engine.blind_places() == {(ACCOUNT, "denied"): 2.0}
-        await play(stage, cells, 30, nothing_fails)
+        await play_cells(stage, cells, 30, nothing_fails)
         assert stage.engine.blind_places() == {}
 
 
 async def test_a_scope_that_goes_back_and_forth_is_written_once_a_minute(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = seen(by=fails(DENIED, at=[(HERE, ""), (THERE, "")]))
-        await play(stage, cells, 20)
+        await play_cells(stage, cells, 20)
         (before,) = stage.engine.alerts.values()
         for turn in range(40):
             stage.seconds += 15
@@ -311,7 +300,7 @@ async def test_a_clock_that_is_wrong_is_one_alert_that_says_which_way_and_how_fa
 
 async def test_before_any_answer_nobody_knows_whether_the_clock_is_wrong(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        assert await play(stage, seen(), 60) == []
+        assert await play_cells(stage, seen(), 60) == []
 
 
 async def test_what_is_denied_from_the_start_is_told_whole_at_once(tmp_path: Path) -> None:

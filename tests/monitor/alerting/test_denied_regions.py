@@ -9,6 +9,7 @@ from monitor.aws.failure import Failure
 from monitor.fleet.fleet import Fleet
 from tests.fake_aws import FakeAws, denied
 from tests.monitor.alerting.cells import METRICS, SimulatedCells
+from tests.monitor.alerting.play_cells import play_cells
 from tests.monitor.alerting.stage import Stage, configuration
 from tests.monitor.polling.inventories import inventory_of
 from tests.registries import REGISTRY
@@ -51,19 +52,13 @@ async def test_each_account_is_told_once_and_names_what_is_denied(tmp_path: Path
     }
     cells = denied_cells(refused)
     async with Stage.opened(tmp_path, configuration(route=ROUTES)) as stage:
-        for _ in range(6 * 60):
-            stage.seconds += 60
-            stage.status = cells.step(stage.seconds)
-            await stage.process()
+        await play_cells(stage, cells, 6 * 60, step=60)
         assert len(stage.sent) == len(stage.notices) == len(ACCOUNTS)
         assert {one.labels["account"] for one in stage.notices} == {*ACCOUNTS}
         for one in stage.notices:
             assert "in 14 of 15 regions of name-" in one.summary
             assert "Lambda" in one.summary and "CloudWatch metrics" in one.summary
-        for _ in range(24 * 12):
-            stage.seconds += 300
-            stage.status = cells.step(stage.seconds)
-            await stage.process()
+        await play_cells(stage, cells, 24 * 60, step=300)
         assert len(stage.sent) == 2 * len(ACCOUNTS)  # and once a day
 
 
@@ -80,10 +75,7 @@ async def test_a_policy_of_the_organization_is_one_cause_though_not_every_servic
     named = {name: worded(failed) for name, failed in refused.items()}
     cells = denied_cells({**named, "sqs": refused["sqs"]})
     async with Stage.opened(tmp_path, configuration(route=ROUTES)) as stage:
-        for _ in range(6 * 60):
-            stage.seconds += 60
-            stage.status = cells.step(stage.seconds)
-            await stage.process()
+        await play_cells(stage, cells, 6 * 60, step=60)
         assert [one.labels["cause"] for one in stage.notices] == ["organization"] * len(ACCOUNTS)
         for one in stage.notices:
             assert one.summary.startswith("The organization denies any:")

@@ -8,6 +8,7 @@ from monitor.aws.failure import Failure
 from monitor.fleet.fleet import Fleet
 from tests.fake_aws import FakeAws
 from tests.monitor.alerting.cells import METRICS, SimulatedCells
+from tests.monitor.alerting.play_cells import play_cells
 from tests.monitor.alerting.stage import Stage, configuration
 from tests.monitor.polling.inventories import inventory_of
 from tests.registries import REGISTRY
@@ -40,10 +41,7 @@ async def test_one_alert_with_one_sentence_for_each_account(tmp_path: Path) -> N
         lambda account, region, service: refused.get(service, ()),
     )
     async with Stage.opened(tmp_path, configuration(route={"receiver": "pager"})) as stage:
-        for _ in range(2 * 60):
-            stage.seconds += 60
-            stage.status = cells.step(stage.seconds)
-            await stage.process()
+        await play_cells(stage, cells, 2 * 60, step=60)
         assert len(stage.sent) == len(stage.notices) == len(ACCOUNTS)
         assert {one.labels["account"] for one in stage.notices} == {*ACCOUNTS}
         for one in stage.notices:

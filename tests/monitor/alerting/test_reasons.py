@@ -13,8 +13,9 @@ from monitor.notifiers.test_notification import test_notification as trial_notif
 from monitor.notifiers.webhook_body import webhook_body
 from monitor.outbound.result import refused, retry
 from tests.monitor.alerting.memory_store import MemoryStore
+from tests.monitor.alerting.play_cells import play_cells
 from tests.monitor.alerting.stage import AT_ONCE, DENIED, Stage, configuration
-from tests.monitor.alerting.test_blind_alerts import ALL_HERE, KINESIS, THERE, fails, play, seen
+from tests.monitor.alerting.test_blind_alerts import ALL_HERE, KINESIS, THERE, fails, seen
 from tests.monitor.notifiers.loopback import notification
 
 R = NotificationReason
@@ -89,9 +90,9 @@ async def test_each_way_to_a_notification_has_its_reason(way: Way, place: Path |
 async def test_a_blind_spot_that_shows_in_more_places_grew(place: Path | MemoryStore) -> None:
     async with Stage.opened(place) as stage:
         cells = seen()
-        await play(stage, cells, 20)
-        await play(stage, cells, 15, fails(DENIED, at=KINESIS))
-        await play(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))
+        await play_cells(stage, cells, 20)
+        await play_cells(stage, cells, 15, fails(DENIED, at=KINESIS))
+        await play_cells(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))
         assert [one.reason for one in stage.sent][:2] == [R.FIRST, R.GREW]
         assert {one.reason for one in stage.sent} == {R.FIRST, R.GREW}
 
