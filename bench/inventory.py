@@ -197,7 +197,7 @@ class Cell:
 
     @property
     def has_waiting(self) -> bool:
-        """Whether a call was never made."""
+        """Return whether a call was never made."""
         outcomes = (one for service in self.turns.services.values() for one in service.outcomes.values())
         return any(one.made_at is None for one in outcomes)
 

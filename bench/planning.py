@@ -31,7 +31,7 @@ BUDGET_SHARE = 0.5  # of what adaptive planning costs
 
 @dataclass(frozen=True)
 class Result:
-    """What a policy costs, in dollars a month and 1,000 metrics, and its delays of detection in minutes."""
+    """The cost of a policy, in dollars a month and 1,000 metrics, and its delays of detection in minutes."""
 
     policy: str
     dollars: float

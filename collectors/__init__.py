@@ -1,1 +1,1 @@
-"""How the usage and the limits of AWS resources are read: a declaration or a module for each service."""
+"""Readers of the usage and the limits of AWS resources: a declaration or a module for each service."""

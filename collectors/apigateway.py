@@ -176,7 +176,7 @@ async def get_usage_by_key(aws: Aws, plan: Item) -> dict[str, float]:
 
 
 def picked(item: Item, *names: str) -> Item:
-    """These fields of an item: the variables of a stage, for one, may be secret."""
+    """Return these fields of an item alone, as others may be secret, such as the variables of a stage."""
     return {name: item[name] for name in names if name in item}
 
 

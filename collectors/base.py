@@ -262,7 +262,7 @@ class Aws(Protocol):
 
     @property
     def is_global(self) -> bool:
-        """Whether what is the same in all regions is read: once, as the region GLOBAL_REGION."""
+        """True in the cell of global services, which reads once what is the same in all regions."""
         ...
 
     def account_state(self, kind: type[State]) -> State:
@@ -338,7 +338,7 @@ ScanFunction = Callable[[Aws], AsyncIterator[Observed]]
 
 
 class ServiceScope(StrEnum):
-    """Where a service is read."""
+    """The cells in which a service is read."""
 
     REGION = "region"  # in each configured region
     GLOBAL = "global"  # once per account and partition, as the region GLOBAL_REGION

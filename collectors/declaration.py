@@ -114,13 +114,13 @@ class CallDeclaration(DeclarationModel):
 
     @cached_property
     def identity(self) -> tuple[Any, ...]:
-        """What tells it apart from all other calls of the service, but for the values in its parameters."""
+        """The identity of the call in its service. Calls that differ in the values of parameters share it."""
         paths = ((name, path.text) for name, path in self.facts.items())
         return self.call, repr((self.first, self.params)), *paths
 
 
 class ListDeclaration(DeclarationModel):
-    """Where resources are listed: a call with `items`, or a fact of the parent that holds their items.
+    """The list of the resources of a kind: a call with `items`, or a fact of the parent that holds them.
 
     params, first, items, rate: as those of a CallDeclaration.
     """
@@ -172,9 +172,9 @@ class ResourceDeclaration(DeclarationModel):
 
 
 class UnobservableDeclaration(DeclarationModel):
-    """When a usage cannot be observed or is only a part of what is limited, why, and what enables it.
+    """A reason why a usage cannot be observed, or is only a part of what is limited.
 
-    when: always, without it. enable: the template of a shell command.
+    when: the condition; without it, always. enable: the template of the shell command that changes it.
     """
 
     when: Formula | None = None
@@ -195,7 +195,7 @@ FORMULA_FIELDS = (
 
 
 class SignalDeclaration(DeclarationModel):
-    """How a signal is read; the fields are those of `collectors.base.Observed`, as expressions.
+    """The formulas of a signal; the fields are those of `collectors.base.Observed`, as expressions.
 
     resource: the kind that has the limit. when: for which resources the signal exists. throttled: an
     expression, or one for each cause. saturated: a comparison of metrics, where they tell whether demand is
@@ -278,7 +278,7 @@ class Declaration(DeclarationModel):
 
     @property
     def may_be_unused(self) -> bool:
-        """Whether it has kinds of resources that tell whether the service is in use."""
+        """True if one of its kinds of resources shows, by having none, that the service is not in use."""
         own = {kind for kind, declared in self.resources.items() if not declared.foreign}
         return bool(own - {ACCOUNT_KIND}) and not self.always_in_use
 

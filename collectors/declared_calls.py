@@ -120,7 +120,7 @@ class DeclaredCalls:
                 yield item
 
     def _at(self, declared: CallDeclaration | ListDeclaration) -> Aws:
-        """Where a call goes."""
+        """Return the caller for the region in which a call is made."""
         return self._aws.in_region(self._aws.home_region) if declared.region else self._aws
 
     async def _once(self, key: CallKey, read: Callable[[], Awaitable[ReadFacts]]) -> ReadFacts:

@@ -178,7 +178,7 @@ def _with_ancestors(paths: Iterable[ResourcePath]) -> set[ResourcePath]:
 
 @dataclass(frozen=True, slots=True)
 class NodeScope:
-    """What names stand for at a resource: see `docs/add-a-service.md`."""
+    """The values of the names in the expressions of a resource (see `docs/add-a-service.md`)."""
 
     node: Node
     resources: FoundResources

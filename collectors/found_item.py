@@ -1,4 +1,4 @@
-"""What is kept of an item of a list that describes a resource: nothing but its facts."""
+"""An item of a list that describes a resource. Nothing but its facts is kept."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

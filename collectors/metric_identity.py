@@ -1,4 +1,4 @@
-"""What the dimensions of a metric tell of its resource: its path of ids, and facts.
+"""Derives a resource from the dimensions of a metric: its path of ids, and facts.
 
 Derived from the declaration of a service. The templates of the dimensions hold ids and facts; a fact that is
 a member of the item which describes the resource tells all that is computed of that member.
@@ -29,7 +29,7 @@ def templates_of(declaration: Declaration, metric: str, kind: str) -> Mapping[st
 
 @dataclass(frozen=True)
 class MetricIdentity:
-    """How the dimensions of a metric identify a resource of a kind.
+    """The rule by which the dimensions of a metric identify a resource of a kind.
 
     kinds: those of its path. names: the facts and kinds that are known of it. is_certain: false where the
     declaration counts only some of the resources, and it is not known whether this one is among them.

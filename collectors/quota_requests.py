@@ -49,12 +49,12 @@ class QuotaRequest:
 
     @property
     def pending(self) -> bool:
-        """Whether AWS has not decided it yet."""
+        """True until AWS has decided it."""
         return self.status in PENDING_STATUSES
 
     @property
     def decided_at(self) -> float | None:
-        """When AWS decided it, in epoch seconds; None while it is pending or if AWS does not return it."""
+        """The time of AWS's decision, in epoch seconds; None if it is pending, or AWS does not return it."""
         return None if self.pending else self.updated
 
     def in_unit_of(self, quota_unit: float) -> "QuotaRequest":
@@ -82,7 +82,7 @@ class QuotaRequest:
 
 
 class RequestedQuota(NamedTuple):
-    """What a request is for: a quota of the account, or of the resource with this ARN if there is one."""
+    """The subject of a request: a quota of the account, or of one resource. arn: the resource's, or empty."""
 
     quota: Quota
     arn: str = ""

@@ -49,7 +49,7 @@ Description = Mapping[str, Any]  # a ServiceQuota
 
 
 class Lists(Protocol):
-    """What lists quotas: a scan, or the calls of a budget."""
+    """A caller that lists quotas: a scan, or the calls of a budget."""
 
     def list_items(self, service: str, operation: str, key: str, **params: Any) -> AsyncIterator[Any]:
         """Yield the items under `key` of every page."""
@@ -63,7 +63,7 @@ def quota_resource(quota: Quota) -> Resource:
 
 @dataclass(frozen=True, slots=True)
 class QuotaContext:
-    """What a quota, or a value of it, holds for.
+    """The account or the resource that a quota, or one of its values, holds for.
 
     arn: the resource that has this value; empty for the account, or for all resources without one of their
     own. per_resource: the quota holds for each resource. level: where AWS increases it: ACCOUNT_LEVEL,

@@ -1,4 +1,4 @@
-"""What a JMESPath yields of a response, by botocore's model of it.
+"""The type of what a JMESPath finds in a response, by botocore's model.
 
 A path to a field that no response has would yield nothing forever, and look like an answer without it.
 """

@@ -20,7 +20,7 @@ Files = Mapping[str, ModelFile[Model]]  # by the name of the file, which is that
 
 @dataclass(frozen=True, slots=True)
 class ServiceFolders:
-    """Where the files of services are. only: the name of the one service to read; None for all."""
+    """The folders with the files of services. only: the name of the one service to read; None for all."""
 
     declarations: Path
     entries: Path

@@ -1,4 +1,4 @@
-"""What is measured: CloudWatch metrics, and formulas over them."""
+"""CloudWatch metrics, and formulas of usage over them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -42,7 +42,7 @@ class Metric:
 
     @property
     def divisor(self) -> int:
-        """What a point is divided by, to be per minute."""
+        """The number that a point is divided by, to be per minute."""
         return self.minutes if self.stat in SUMMED_STATISTICS else 1
 
     def of(self, **dimensions: str) -> "Metric":
@@ -145,12 +145,12 @@ def ratio(part: Term, whole: Term) -> Usage:
 
 
 def inverse(limit: float, left: Term) -> Usage:
-    """What is used of a limit, from a term that tells what is left; `difference` if the limit is a metric."""
+    """The used part of a limit, from a term for what is left; `difference` if the limit is a metric."""
     return Usage(Op.SUM, ((left, -1.0),), offset=limit)
 
 
 def percent_left(left: Term) -> Usage:
-    """What is used, in percent, from a term that tells how many percent are left."""
+    """The used percentage, from a term for the percentage that is left."""
     return inverse(100.0, left)
 
 

@@ -74,14 +74,14 @@ class LimitKind(StrEnum):
 
 
 class Tier(StrEnum):
-    """Which users a signal is for."""
+    """The users that a signal is for."""
 
     CORE = "core"  # everybody: it is read by default
     DETAIL = "detail"  # those who ask for it: its metrics, of parts of resources, multiply CloudWatch's cost
 
 
 class ServiceFamily(StrEnum):
-    """What a service is for. Dashboards and documents are arranged by it, in this order."""
+    """The purpose of a service. Dashboards and documents are arranged by it, in this order."""
 
     NETWORK = "network"
     EDGE = "edge"
@@ -278,7 +278,7 @@ class Signal(_Model):
 
     @property
     def reports_throttling(self) -> bool:
-        """Whether CloudWatch tells of throttled demand."""
+        """True if CloudWatch reports throttled demand."""
         return self.throttled_unit is not None or self.saturation_is_state
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ Reason = Annotated[str, Field(pattern=r"^[A-Z].*\.$")]
 
 
 class NotDeclared(BaseModel):
-    """What is not watched. signals: reasons by id. services: reasons by AWS's name of the service."""
+    """Limits that are not watched. signals: reasons by id. services: reasons by AWS's name of the service."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -17,7 +17,7 @@ MIN_WHOLE_NUMBER = 100  # smaller numbers are shown with three significant digit
 
 
 class UnitKind(Enum):
-    """What a unit measures; amounts of different kinds cannot be compared."""
+    """The quantity that a unit measures; amounts of different kinds cannot be compared."""
 
     COUNT = auto()  # of what the unit names, such as requests
     BYTES = auto()

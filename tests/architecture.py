@@ -12,6 +12,9 @@ from typing import NamedTuple
 ROOTS = ("monitor", "collectors", "rules")
 ROOT_ERROR = "HeadroomError"
 OLD_WORDS = frozenset(("LONGEST", "MOST", "LARGEST", "LEAST", "SHORTEST", "PATIENCE", "BREATH"))
+DANGLING_WORDS = frozenset(
+    ("what", "who", "which", "where", "when", "why", "how", "whether", "as", "by", "of", "these", "those")
+)  # no docstring begins with one
 PLAIN_BASES = frozenset(("Protocol", "NamedTuple", "Generic", "Enum", "StrEnum", "IntEnum", "BaseModel"))
 # Names that begin with an underscore and are documented: those of named tuples, and one of `os`.
 PUBLIC_UNDERSCORES = frozenset(("_replace", "_asdict", "_fields", "_make", "_field_defaults", "_exit"))
@@ -229,6 +232,18 @@ def undocumented(files: Sequence[Source]) -> list[str]:
         for source in files
         for node in (source.tree, *public(source.tree.body))
         if source.text.strip() and not ast.get_docstring(node)  # type: ignore[arg-type]
+    ]
+
+
+def misworded_docstrings(files: Sequence[Source]) -> list[str]:
+    """Docstrings that begin neither with a verb nor with the noun, but as a question or in mid-sentence."""
+    documented = ast.Module | ast.ClassDef | Function
+    return [
+        f"{source.path}:{getattr(node, 'lineno', 1)} {text.splitlines()[0]}"
+        for source in files
+        for node in source.nodes
+        if isinstance(node, documented) and (text := ast.get_docstring(node))
+        if text.partition(" ")[0].lower() in DANGLING_WORDS
     ]
 
 

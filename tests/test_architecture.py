@@ -22,6 +22,7 @@ from tests.architecture import (
     long_functions,
     misnamed_constants,
     misnamed_exceptions,
+    misworded_docstrings,
     patches,
     private_names,
     repeated_class_names,
@@ -126,6 +127,10 @@ def test_constants_follow_the_convention(project: list[Source]) -> None:
 
 def test_public_names_have_docstrings(project: list[Source]) -> None:
     assert undocumented(project) == []
+
+
+def test_docstrings_begin_with_a_verb_or_the_noun(project: list[Source]) -> None:
+    assert misworded_docstrings(project) == []
 
 
 def test_files_and_functions_are_short(project: list[Source]) -> None:
@@ -309,6 +314,26 @@ def test_other_constants_are_allowed(tmp_path: Path) -> None:
 def test_a_public_name_without_docstring_is_found(tmp_path: Path, text: str, found: list[str]) -> None:
     write(tmp_path, {"monitor/lib/new.py": text})
     assert undocumented(sources(tmp_path)) == [f"monitor/lib/new.py{one}" for one in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('"""What a stream says."""', 1),
+        ('"""Doc."""\nclass Reader:\n    """How a stream is read."""', 2),
+        ('"""Doc."""\ndef _is_open():\n    """Whether it is open."""', 2),
+        ('"""Doc."""\nasync def read():\n    """Of the stream."""', 2),
+    ],
+)
+def test_a_docstring_that_begins_as_a_question_is_found(tmp_path: Path, text: str, line: int) -> None:
+    write(tmp_path, {"monitor/lib/new.py": text})
+    (found,) = misworded_docstrings(sources(tmp_path))
+    assert found.startswith(f"monitor/lib/new.py:{line} ")
+
+
+def test_a_docstring_that_begins_with_a_verb_or_a_noun_is_allowed(tmp_path: Path) -> None:
+    write(tmp_path, {"rules/new.py": '"""Whereabouts."""\ndef read():\n    """Return what is there."""'})
+    assert misworded_docstrings(sources(tmp_path)) == []
 
 
 def test_a_long_file_and_a_long_function_are_found(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the regions of an account tell of quotas that are the same in all of them, which are read once."""
+"""Quotas that are the same in all regions of an account, of which each region says whether it uses them."""
 
 from collections.abc import Set
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The calls that the watching of quotas may make."""
+"""The budget of calls for reading quotas and counting resources."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ Work = TypeVar("Work")
 
 @dataclass(slots=True)
 class CallBudget:
-    """What is left of the calls; it grows by CALLS_PER_HOUR, up to those of an hour.
+    """The calls that are left. Grows by CALLS_PER_HOUR, up to those of one hour.
 
-    Work that has begun is finished, so that less than nothing may be left.
+    left: may be negative, as work that has begun is finished.
     """
 
     left: float = FIRST_CALLS

@@ -17,7 +17,7 @@ HOME_REGION = "home"  # of the partition
 
 
 class CountOf(StrEnum):
-    """Which lists are counted."""
+    """The lists whose items are counted together."""
 
     ALL = "all"  # of all parents, added
     PER_PARENT = "per_parent"  # of one parent, the longest

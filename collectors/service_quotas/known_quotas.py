@@ -1,4 +1,4 @@
-"""What is known of the quotas of a cell from one scan to the next, and what is due to be read."""
+"""The state of the quotas of a cell, kept from one scan to the next, with what is due to be read."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace

@@ -17,7 +17,7 @@ OVERRIDES_FILE = Path(__file__).with_name("overrides.yaml")
 
 
 class ReadAs(StrEnum):
-    """How a metric of usage is read."""
+    """The meaning of a metric of usage."""
 
     LEVEL = "level"  # its highest value
     FLOW = "flow"  # its sum, per second
@@ -32,7 +32,7 @@ class MetricPatterns(DeclarationModel):
 
 
 class Override(DeclarationModel):
-    """How the metric of some quotas is read; what is None is as usual.
+    """A change of the way in which the metric of some quotas is read; fields that are None change nothing.
 
     quota: service code and code, or the service code alone. metric: its dimensions. Both may be None, in an
     override of none. period: seconds for which a rate holds. throttled_in: the namespace of refused calls.

@@ -66,7 +66,7 @@ class ListedQuota:
 
     @property
     def key(self) -> QuotaKey:
-        """What tells it from all others of the cell."""
+        """The key that is unique in the cell."""
         return self.quota, self.context.arn
 
 

@@ -38,7 +38,7 @@ class ReportedQuota:
 
 @dataclass(frozen=True, slots=True)
 class UtilizationReport:
-    """What AWS says of the utilization of quotas. read_at: in epoch seconds."""
+    """AWS's report of the utilization of quotas. read_at: in epoch seconds."""
 
     read_at: float
     quotas: Mapping[Quota, ReportedQuota]

@@ -1,4 +1,4 @@
-"""What the alert engine must remember over a restart, with the changes that are not stored yet.
+"""The state of the alert engine that survives a restart, with the changes that are not stored yet.
 
 It is stored as states whose keys begin with their kind: `alert/` the last notice of an alert, `states/` the
 states of a series' rules, `group/` what a receiver was notified of, `account/` the id of a configured

@@ -61,7 +61,7 @@ class Outbox:
 
     @property
     def oldest_at(self) -> float | None:
-        """When the oldest undelivered notice was made; None if there is none."""
+        """The time at which the oldest undelivered notice was made; None if there is none."""
         times = [row.notice.at for row in islice(self.pending.values(), 1)]
         times += (
             notice.at

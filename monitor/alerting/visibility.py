@@ -63,7 +63,7 @@ class ObservationTarget(NamedTuple):
 
 
 class BlindSpot(NamedTuple):
-    """What cannot be read of an account for one class of cause.
+    """The places and operations of an account that cannot be read, for one class of cause.
 
     name: the account's. targets: at least one, sorted by place. regions: how many regions of the account are
     observed.
@@ -95,7 +95,7 @@ class BlindSpot(NamedTuple):
 
     @property
     def since(self) -> float:
-        """When all of it was last read, in epoch seconds."""
+        """The last time at which all of it was read, in epoch seconds."""
         return min(target.last_seen for target in self.targets)
 
     @property

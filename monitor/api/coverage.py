@@ -59,7 +59,7 @@ class CoverageModel(ApiModel):
 
 
 class CoverageQuery(CoverageFilters):
-    """What is listed: all without a parameter."""
+    """The parameters of the list; without any, all quotas are listed."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_QUOTAS)] = MAX_QUOTAS
 

@@ -1,4 +1,4 @@
-"""What Headroom's own credentials and roles on the way need, beside what reading an account needs."""
+"""The permissions of Headroom's own credentials and of roles on the way, beside those to read an account."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise

@@ -45,7 +45,7 @@ class MissingRegionError(HeadroomError, BotoCoreError):
 
 @dataclass(frozen=True, slots=True)
 class AwsEnvironment:
-    """What all accounts of a process share.
+    """The clients, credentials, limiters and states that all accounts of a process share.
 
     clients: botocore's. credentials: those that roles are assumed with. rates: calls per second that Headroom
     allows itself (see `call_rates`). account_limiters: by account id, the limiters of services whose limits

@@ -126,7 +126,7 @@ class EnvironmentCredentials(Credentials):
         return of_profile or os.environ.get("AWS_REGION") or configured  # botocore ignores AWS_REGION
 
     async def frozen(self) -> ReadOnlyCredentials:
-        """As in `Credentials`; raises CredentialRetrievalError after the timeout."""
+        """Return the credentials (see `Credentials`). Raises CredentialRetrievalError after the timeout."""
         if self._failure and self._clock() - self._failed_at < MIN_READ_INTERVAL:
             raise self._failure.with_traceback(None)
         if self._reading is None:
@@ -196,7 +196,7 @@ class RoleCredentials(Credentials):
         self._failed_at = 0.0
 
     async def frozen(self) -> ReadOnlyCredentials:
-        """As in `Credentials`; assumes the role when its credentials are about to expire."""
+        """Return the credentials (see `Credentials`); assume the role when they are about to expire."""
         async with self._assume_lock:
             if time.time() > self._expires_at - EXPIRY_MARGIN and not self._has_failed_lately():
                 await self._assume_role()

@@ -1,4 +1,4 @@
-"""What people do about a failed call: by its operation, the code of its error, AWS's words, or its class."""
+"""The next steps after a failed call, by its operation, the error's code, AWS's words, or its class."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from monitor.aws.failure_class import FailureClass
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """What to do about a failure. command: shows the cause, or mends it."""
+    """An instruction to people about a failure. command: shows the cause, or mends it."""
 
     sentences: tuple[str, ...] = ()
     command: str = "headroom check"

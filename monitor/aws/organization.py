@@ -93,7 +93,7 @@ class Organization(RoleOptions):
 
     @property
     def title(self) -> str:
-        """What the organization is called in messages."""
+        """The name of the organization in messages."""
         return f"organization {self.name}" if self.name else "organization"
 
     @property

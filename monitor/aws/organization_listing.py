@@ -50,7 +50,7 @@ class ListedAccount(msgspec.Struct, frozen=True):
 
     @property
     def inactive_reason(self) -> str:
-        """Why nothing can be read, as what follows the name; empty for an account that is active."""
+        """The reason why nothing can be read, as the end of a sentence; empty for an active account."""
         return INACTIVE_STATES.get(self.state, "")
 
 

@@ -18,7 +18,7 @@ Page = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Pagination:
-    """How the next page of an operation is requested, in botocore's terms; members are JMESPaths.
+    """The rule by which the next page of an operation is requested, in botocore's terms, as JMESPaths.
 
     input_token: the parameter that takes the token. output_token: the response's member that holds it.
     more_results: the member that is true if there is another page; empty where the token alone shows it.

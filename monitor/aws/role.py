@@ -20,7 +20,7 @@ def _session_name(value: str) -> str:
 
 
 class RoleOptions(ConfigModel):
-    """What a role is assumed with."""
+    """The options with which a role is assumed."""
 
     external_id: ExternalId | None = Field(
         default=None, description="External id that the role requires, in plain text."

@@ -86,7 +86,7 @@ class Scan:
 
     @property
     def is_global(self) -> bool:
-        """Whether it runs in the cell of global services."""
+        """True in the cell of global services."""
         return self.cell.scope is ServiceScope.GLOBAL
 
     def account_state(self, kind: type[State]) -> State:

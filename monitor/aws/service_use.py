@@ -1,4 +1,4 @@
-"""Whether a service has any resource in a cell, as the scans of one inventory find out together."""
+"""The use of a service in a cell: whether it has any resource, which the scans of one inventory find out."""
 
 import asyncio
 

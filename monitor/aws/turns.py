@@ -1,4 +1,4 @@
-"""Which calls about single resources an inventory makes: all of a small cell, those of a large one by turns.
+"""The turns of calls about single resources: an inventory makes all of a small cell, and some of a large one.
 
 Many of AWS's APIs describe one resource a call. An inventory of a cell makes at most as many of these calls
 as `CallTurns.limit` says. What is not read is as an earlier inventory read it; before that it is not known.
@@ -23,7 +23,7 @@ MAX_UNWANTED_RUNS = 6  # inventories of a service after which what none of them 
 
 
 class Urgency(Enum):
-    """When a call is made that is due."""
+    """The inventories in which a call is made."""
 
     IN_TURN = "in turn"  # when its turn comes: about a single resource
     ALWAYS = "always"  # in each inventory: about the whole account
@@ -32,7 +32,7 @@ class Urgency(Enum):
 
 @dataclass(slots=True)
 class Outcome:
-    """What a call returned last, or the error that it raised.
+    """The last value of a call, or the error that it raised.
 
     order: calls that were never made take their turns in this order. every: seconds for which a value is not
     read again. wanted_in, made_in: the last run that wanted it, and that made it; made_in is 0 outside of
@@ -106,13 +106,13 @@ class CallTurns:
 
     @property
     def limit(self) -> int:
-        """How many of the calls an inventory of the cell may make."""
+        """The number of calls that an inventory of the cell may make."""
         wanted = sum(service.new + service.known for service in self.services.values())
         return max(self.min_calls, math.ceil(wanted * MIN_SHARE_OF_WANTED))
 
     @property
     def has_spare(self) -> bool:
-        """Whether fewer calls are granted in this round than may be."""
+        """True if fewer calls are granted in this round than may be."""
         return sum(service.expected for service in self.services.values()) + 1 <= self.limit
 
     def begin_round(self) -> None:
@@ -138,7 +138,7 @@ def fair_level(limit: float, wanted: Iterable[int]) -> float:
 
 @dataclass(slots=True)
 class Share:
-    """How many calls a service may make. carry: the part of a call that a run leaves to the next one."""
+    """The share of a service in the calls. carry: the part of a call that a run leaves to the next one."""
 
     carry: float
 
@@ -196,7 +196,7 @@ class ServiceTurns:
 
     @property
     def expected(self) -> float:
-        """How many calls it may make in the cell's round, as far as is known."""
+        """The number of calls that it may make in the cell's round, as far as is known."""
         if self.round == self.cell.round:
             return self.granted
         return min(self.new, self.cell.most_new) + min(self.known, self.cell.most_known)

@@ -26,7 +26,7 @@ from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, Wanted
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a quota is increased. account: with its region. given, resource: as they were named."""
+    """The account and the resource of a quota. account: with its region. given, resource: as named."""
 
     account: Account
     given: str

@@ -1,4 +1,4 @@
-"""What the commands that run a server say when it cannot start."""
+"""The messages of commands that run a server, when it cannot start."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Which signals are read: all of the tier core, and those of the tier detail that the configuration names."""
+"""The signals that are read: all of the tier core, and those of the tier detail that are configured."""
 
 from collections.abc import Iterable, Iterator, Set
 from fnmatch import fnmatchcase

@@ -99,7 +99,7 @@ class MetricUse:
 
     @property
     def billed(self) -> Flags:
-        """By row, true if it is a metric that AWS bills; a number that an API returned has no bill."""
+        """True for the rows of metrics that AWS bills, and not for those of numbers that an API returned."""
         is_billed = np.zeros(self.streamed.size, np.bool_)
         for rows in self.cells.values():
             is_billed[rows] = True

@@ -1,1 +1,1 @@
-"""Which quotas of an account are watched, and why others are not."""
+"""The coverage of quotas: which of an account are watched, and why others are not."""

@@ -1,4 +1,4 @@
-"""Which quotas of the coverage are asked for, with the names that the API and the page use."""
+"""The filters of the coverage, with the names that the API and the page use."""
 
 from typing import Annotated, Any
 

@@ -64,7 +64,7 @@ class QuotaCoverage:
 
     @property
     def has_unknown_cost(self) -> bool:
-        """Whether it could be watched, at a cost that is not known."""
+        """True if it could be watched, at a cost that is not known."""
         return self.monthly_dollars is None and self.state is not CoverageState.NO_USAGE_SOURCE
 
 
@@ -73,7 +73,7 @@ SeriesByQuota = Mapping[Quota, Sequence[QuotaSeries]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """What the coverage of all accounts and regions is told from.
+    """The coverage of all accounts and regions, computed from copies of what is known.
 
     known: copies of what is known of the quotas of each. snapshot: the series as judged last. off: signals
     that are read on request only. cells: the status of all. services: those that are read in each.
@@ -135,7 +135,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class SeriesCost:
-    """What the metrics of series cost. rows: those of their metrics, by slot."""
+    """The cost of the metrics of series. rows: those of their metrics, by slot."""
 
     metrics: MetricUse
     rows: Mapping[int, Sequence[int]]
@@ -153,7 +153,7 @@ class SeriesCost:
 
 @dataclass(frozen=True, slots=True)
 class CellCoverage:
-    """What is known of the quotas of one account in one region.
+    """The coverage of one account in one region.
 
     series, declared: the series, and the ids of the signals, by the quota that limits them. off: signals that
     are read on request only. read: the services that are read in some cell.
@@ -178,7 +178,7 @@ class CellCoverage:
                 yield self._covered(listed, failures.get(listed.quota))
 
     def _is_here(self, listed: ListedQuota) -> bool:
-        """Return whether a quota is one of the region; what is the same in all of them is told once."""
+        """Return whether a quota is one of the region; one that is the same in all regions is shown once."""
         if self.status.region != GLOBAL_REGION:
             return not listed.is_global
         scope = self.registry.quota_scope(listed.quota.service)

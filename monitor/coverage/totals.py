@@ -1,4 +1,4 @@
-"""How many quotas there are in each state, and what watching them costs."""
+"""The number of quotas in each state, and the cost of watching them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -33,5 +33,5 @@ class CoverageTotals:
 
     @property
     def quotas(self) -> int:
-        """How many quotas there are."""
+        """The number of quotas."""
         return sum(self.states.values())

@@ -1,4 +1,4 @@
-"""What it would cost to watch a quota of which there is no series."""
+"""The cost of watching a quota of which there is no series yet."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -16,7 +16,7 @@ DENIED_ACTION = re.compile(r"not authorized to perform:? *([a-z0-9-]+:[A-Za-z0-9
 
 
 class CoverageState(StrEnum):
-    """Whether a quota is watched; first what the user can change."""
+    """The state of a quota: watched, or why not; first the states that the user can change."""
 
     NOT_ENABLED = "not_enabled"  # a setting of Headroom or of AWS makes it observable
     NOT_PERMITTED = "not_permitted"  # AWS denies the calls that tell its usage

@@ -76,7 +76,7 @@ class MetricValues:
         _SOLVERS[usage.op](self, usage, lambda minutes: target(minutes) - offset)
 
     def _is_open(self, term: Term) -> bool:
-        """Whether a metric of a term is not set yet."""
+        """Return whether a metric of a term is not set yet."""
         return any(metric not in self.functions for metric in _metrics(term))
 
     def _set(self, term: Term, target: Values) -> None:

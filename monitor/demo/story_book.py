@@ -32,7 +32,7 @@ class StoriedSeries:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether the series has no story."""
+        """True if the series has no story."""
         return self.traffic is QUIET
 
     def used(self, minutes: Minutes) -> Floats:

@@ -23,7 +23,7 @@ MAX_LISTED_NOTICES = 20  # in a notification; further ones are only counted
 
 
 class NoticeKind(StrEnum):
-    """What happened to an alert."""
+    """The change of an alert."""
 
     FIRING = "firing"  # it started to fire
     WORSENED = "worsened"  # its severity or zone is higher, or it shows in more places
@@ -33,7 +33,7 @@ class NoticeKind(StrEnum):
 
 
 class NotificationReason(StrEnum):
-    """Why a receiver is notified of an alert, the most important reason first.
+    """The reason why a receiver is notified of an alert, the most important one first.
 
     Acknowledgements and silences suppress notifications and never cause one: an alert that still fires when
     its silence ends is `first` or `repeated` for the receiver.

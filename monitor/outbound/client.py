@@ -105,7 +105,7 @@ class OutboundClient:
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
-        """What verifies certificates. Made when needed, as reading the system's authorities takes 30 ms."""
+        """The TLS context. Made when needed, as reading the system's authorities takes 30 ms."""
         return self.create_tls()
 
     async def __aenter__(self) -> Self:

@@ -69,7 +69,7 @@ class Allowance:
 
     @property
     def metrics_per_minute(self) -> float:
-        """How many metrics may be requested in a minute on average."""
+        """The number of metrics that may be requested in a minute on average."""
         return max(self._budgeted, self.polled / MAX_INTERVAL)
 
     def update(self, minute: float, requested: int) -> None:

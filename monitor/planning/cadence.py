@@ -1,4 +1,4 @@
-"""How many minutes may pass until the metrics of a series are read again.
+"""Cadences: the minutes that may pass until the metrics of a series are read again.
 
 A series can wait as long as it cannot have reached the upper edge of its band, by its own history of rises.
 """
@@ -32,7 +32,7 @@ class Intervals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Danger:
-    """What is known of some series, by position.
+    """The facts about series that decide how soon they are read again, by position.
 
     usage: the newest; NaN if it is unknown. edge: the usage at the upper edge of the band; NaN if no limit is
     known. rises: see `rises.highest_rises`. history: minutes of samples that the rises are of.

@@ -1,4 +1,4 @@
-"""How much the usage of a series rises within some minutes, by its own history.
+"""Rises of the usage of a series within some minutes, by its own history.
 
 The highest rise is remembered, and forgotten slowly: a series that rose at noon may rise at the next noon,
 but the samples are stored for three hours only.

@@ -7,7 +7,7 @@ from monitor.schema.types import ConfigModel, Number
 
 
 class BudgetConfig(ConfigModel):
-    """What CloudWatch may cost a month, at list prices."""
+    """The budget for CloudWatch a month, at list prices."""
 
     dollars_per_month: Number = Field(gt=0, description="US dollars that requested metrics may cost a month.")
     each_account: bool = Field(

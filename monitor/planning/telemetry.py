@@ -1,4 +1,4 @@
-"""How late a sample may be read, as planned."""
+"""The exported delays with which samples are read, as planned."""
 
 from collections.abc import Mapping
 

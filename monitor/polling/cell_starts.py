@@ -1,4 +1,4 @@
-"""When the next cell may start: as soon as the event loop is free.
+"""Lets cells start one after the other: the next one as soon as the event loop is free.
 
 A cell makes some 130 calls and takes 2 MiB while it starts. Hundreds at once would take a gigabyte, which
 Python does not return to the system, block the event loop, and be judged late, all of them. What is waited

@@ -115,7 +115,7 @@ class MemberAccounts:
         return [f"accounts of the {one.title}" for one in waiting]
 
     def unlisted(self) -> list[str]:
-        """Why accounts are not known, as sentences for people."""
+        """Return why accounts are not known, as sentences for people."""
         failures = ((one.title, failed) for one in self.statuses() for failed in one.access.failures)
         return [describe_unlisted(title, failed) for title, failed in failures]
 

@@ -12,7 +12,7 @@ DIMENSIONS = b'"Dimensions"'
 
 
 def _head(metric: Metric) -> bytes:
-    """What precedes the dimensions in the query of a metric, whatever its statistic and dimensions."""
+    """Return the bytes before the dimensions in every query of a metric; no statistic changes them."""
     return metric_query(Metric(metric.namespace, metric.name, stat="")).partition(DIMENSIONS)[0]
 
 

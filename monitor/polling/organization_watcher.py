@@ -76,7 +76,7 @@ class OrganizationWatcher:
 
     @property
     def title(self) -> str:
-        """What the organization is called in messages."""
+        """The name of the organization in messages."""
         return self._organization.title
 
     def status(self) -> OrganizationStatus:

@@ -49,7 +49,7 @@ class KnownQuota:
 
 
 class QuotaFailure(NamedTuple):
-    """Why a quota could not be read the last time. reading: the number of that reading in its book."""
+    """The failure of the last reading of a quota. reading: the number of that reading in its book."""
 
     failure: Failure
     reading: int

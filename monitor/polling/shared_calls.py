@@ -26,7 +26,7 @@ class SharingReader(Receiver, Protocol):
 
 @dataclass(eq=False, slots=True)
 class Turn:
-    """What one reader requests. failures: of its calls. done: set once all were made."""
+    """The requests of one reader. failures: of its calls. done: set once all were made."""
 
     reader: SharingReader
     requests: Sequence[MetricRequest]

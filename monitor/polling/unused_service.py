@@ -1,4 +1,4 @@
-"""When to look again at a service of which nothing was found: ever more rarely."""
+"""Inventories of services of which nothing was found: they run ever more rarely."""
 
 MAX_UNUSED_INTERVAL = 6 * 3600.0  # seconds
 

@@ -44,7 +44,7 @@ class QuotaCallError(HeadroomError):
 
 @dataclass(frozen=True, slots=True)
 class PresentQuota:
-    """What Service Quotas tells of a quota. value: in AWS's unit. source: of the value.
+    """A quota as Service Quotas returns it. value: in AWS's unit. source: of the value.
 
     level: where AWS increases it; empty for a quota that no resource has of its own.
     """

@@ -1,4 +1,4 @@
-"""Where a quota is increased: one account and one region of those that are configured."""
+"""The account and the region in which a quota is increased, out of those that are configured."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What somebody wants increased, as it is named on the command line: a signal, or a quota by its codes."""
+"""The quota to increase, as it is named on the command line: by a signal, or by its codes."""
 
 import math
 import re

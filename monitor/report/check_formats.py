@@ -45,7 +45,7 @@ NO_SERIES = "No series found for the configured accounts, regions and services, 
 
 
 class UnreadQuotas(NamedTuple):
-    """What a scan left out, as its calls for quotas are limited.
+    """The counts and lists that a scan left out, as its calls for quotas are limited.
 
     counts: quotas of which the resources were not counted. lists: lists of the quotas of a service in an
     account and region.
@@ -56,7 +56,7 @@ class UnreadQuotas(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What was left out, and how it is read; empty where nothing was."""
+        """A sentence on what was left out, and how it is read; empty if nothing was."""
         parts = [count_of(self.counts, "count")] if self.counts else []
         parts += [count_of(self.lists, "list") + " of quotas"] if self.lists else []
         if not parts:
@@ -75,7 +75,7 @@ class Report:
 
     history_of: returns the last three hours of a series; None when no history is available.
     requested_failures: the failures of what the user requested, which make the report incomplete.
-    unread_quotas: what the calls for quotas did not suffice for.
+    unread_quotas: what was left out, as the number of calls for quotas is limited.
     """
 
     rows: Sequence[Row]

@@ -1,4 +1,4 @@
-"""What CloudWatch costs a month by service, now and with all signals of the tier detail, without a poll."""
+"""Estimates CloudWatch's cost a month by service, now and with all signals of the tier detail."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence, Set
@@ -19,7 +19,7 @@ from monitor.polling.watcher import Watcher
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How metrics are read, in seconds. streamed: services whose metrics a Metric Stream delivers.
+    """The intervals at which metrics are read, in seconds. streamed: services that a Metric Stream delivers.
 
     longest, throttled: between two requests for a metric of usage, and of throttled demand, of a series that
     is far from its limit.
@@ -55,7 +55,10 @@ class ServiceEstimate:
 
 @dataclass(frozen=True, slots=True)
 class PayerEstimate:
-    """What an account pays, for itself and for others whose metrics it reads. others: how many these are."""
+    """The cost of an account that pays for itself and for others whose metrics it reads.
+
+    others: their number.
+    """
 
     account: str
     others: int

@@ -40,7 +40,7 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class ConfigContext:
-    """What a configuration is validated with: the context of pydantic's validators.
+    """The context of pydantic's validators of a configuration.
 
     environ: the variables that secrets are read from. folder: the folder of relative file names. registry:
     the services and signals that may be named; None: any.

@@ -1,4 +1,4 @@
-"""Who may deliver to the stream: what the endpoint checks of each request."""
+"""Access to the stream's endpoint: the keys and the senders that are accepted."""
 
 import hmac
 from collections.abc import Sequence

@@ -53,7 +53,7 @@ class CoveragePageFilters(CoverageFilters):
 
 @dataclass(frozen=True, slots=True)
 class StateShare:
-    """How many quotas are in a state; start, width: of its part of the bar, in percent."""
+    """The quotas in a state. number: how many. start, width: of its part of the bar, in percent."""
 
     state: CoverageState
     number: int
@@ -72,7 +72,7 @@ class ServiceRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoveragePage:
-    """What the page shows.
+    """The content of the page.
 
     totals, shares: of the quotas that match all filters but the state. total: how many match all. quotas:
     those of this page. pages: how many there are, of what `page` counts. first_page: of each state that has
