@@ -39,7 +39,7 @@ PAGE_SIZE = 500  # items: the maximum of the REST API's lists
 count = Metric("AWS/ApiGateway", "Count", "Sum", zero_when_absent=True)
 messages = Metric("AWS/ApiGateway", "MessageCount", "Sum", zero_when_absent=True)
 connections = Metric("AWS/ApiGateway", "ConnectCount", "Sum", zero_when_absent=True)
-# Of one method or route: detailed metrics are opt-in, so a missing point may mean that they were disabled.
+# Requests of one method or route. Detailed metrics are opt-in: a missing point may mean that they are off.
 detailed_count = replace(count, zero_when_absent=False)
 
 Item = dict[str, Any]  # an API, stage, usage plan or settings, as in AWS's responses

@@ -95,10 +95,10 @@ class Unobservable:
     enable_command: str | None = None
 
 
-# Of what is not known as a call about the resource was never made. A series that an earlier inventory found
+# The usage is unknown, as a call about the resource was never made. A series that an earlier inventory found
 # remains as it was.
 NOT_READ_YET = Unobservable("it waits for its turn to be read")
-# Whether a series exists is not known yet: it is nothing, unless an earlier inventory found it.
+# It is not known yet whether the series exists: there is none, unless an earlier inventory found it.
 MAY_EXIST = Unobservable("whether it exists waits for its turn to be read")
 
 

@@ -27,7 +27,7 @@ from rules.strict_yaml import Where
 PAGE_TOKEN = re.compile(r"(next_?)?(page_?)?(token|marker)|next_?page|position", re.IGNORECASE)
 Problem = tuple[Where, str]
 
-# What a parameter in YAML may be, by the type name of botocore's shape. A template is always a text.
+# Types that a parameter in YAML may have, by the type name of botocore's shape. A template is a text.
 SCALARS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("string", "character", "timestamp", "blob"), (str,)),
     **dict.fromkeys(("integer", "long"), (int,)),
@@ -109,7 +109,7 @@ class _Checker:
     def _match_problems(
         self, where: Where, operation: OperationModel, call: CallDeclaration
     ) -> Iterator[Problem]:
-        """Yield a path by which no item of a batch would be found; other problems are told before."""
+        """Yield a path by which no item of a batch would be found; other problems are reported before."""
         with suppress(PathError):
             item = _response(operation, call)
             yield from self._path_problems(where, {"match": call.match} if call.match else {}, item)

@@ -24,8 +24,8 @@ STATISTIC = (
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 ID = "id"  # the fact that every resource has
-# Of what is read, known everywhere; times in epoch seconds: of the reading, and of the beginning of its UTC
-# day and of the day two days before.
+# Names that all expressions know: the time of the inventory, the beginning of its UTC day, and the beginning
+# of the day two days before, in epoch seconds.
 TIMES = frozenset({"now", "today", "two_days_ago"})
 CELL_NAMES = TIMES | {"region", "account_id", "partition"}
 
@@ -88,15 +88,15 @@ class MetricDeclaration(DeclarationModel):
 class CallDeclaration(DeclarationModel):
     """A call, and the facts that are taken from its response.
 
-    call: client and operation. params: with `{name}` for ids and facts. first: further ones, for the first
-    page alone. items: the path of the items in each page; the facts are then taken from the list of all
-    items. when: a condition over facts; where it does not hold, the call is not made and its facts are None.
+    call: client and operation. params: with `{name}` for ids and facts. first: parameters of the first page
+    alone. items: the path of the items in each page; the facts are then taken from the list of all items.
+    when: a condition over facts; where it does not hold, the call is not made and its facts are None.
     none_when: codes of errors that are an answer, such as that nothing is configured; its facts are None.
     every: seconds for which its facts are kept, for what is slow to read and seldom changes. batch: how many
-    resources one call may name, in the only parameter that is a list; its facts are those of the item whose
-    `match` is what the list has of the resource. region: `home` for a call to the partition's home region.
-    rate: calls per second that Headroom allows itself. Where a call fails, the signals that use its facts
-    have no new series.
+    resources one call may name, in the only parameter that is a list. match: the path of that name in each
+    item of the response, by which a resource gets the facts of its item. region: `home` for a call to the
+    partition's home region. rate: calls per second that Headroom allows itself. Where a call fails, the
+    signals that use its facts have no new series.
     """
 
     call: Operation
@@ -142,9 +142,9 @@ class ResourceDeclaration(DeclarationModel):
     values: expressions over facts. refers: other kinds, each with the name of the fact that holds the id of
     the resource referred to. dimensions: the templates of those of its metrics. created: the fact with the
     time when it was created. zone: the fact with its Availability Zone. tags: the path of its tags in an
-    item, a list of keys and values or a mapping. arn: the template of its ARN. foreign: it is there without
-    the service, such as a VPC or a zone: it is listed once a resource that refers to it is, or the service is
-    in use, which it does not tell.
+    item, a list of keys and values or a mapping. arn: the template of its ARN. foreign: it exists without
+    the service, such as a VPC or a zone, and so does not show that the service is in use. It is listed once
+    another resource shows that, or refers to it.
     """
 
     parent: Name | None = None
@@ -238,7 +238,7 @@ class Declaration(DeclarationModel):
 
     delay: minutes until its metrics are complete (see `Collector.publication_delay`). scope: `global` for a
     service that is read once per account and partition. region: where its API and metrics are, if not in
-    the home region of the partition. always_in_use: its signals of the account tell something without any
+    the home region of the partition. always_in_use: its signals of the account have a meaning without any
     resource. namespace: of its metrics. tables: numbers by key, for expressions such
     as `limits[node_type]`.
     """

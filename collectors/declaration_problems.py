@@ -26,7 +26,7 @@ from rules.problem_text import suggestion
 from rules.strict_yaml import Where
 
 MAX_KINDS = 100  # of resources, as a part of a part is looked up recursively
-# What looks like a placeholder; `{Key=a,Value=b}` and JSON in a command do not.
+# Text that looks like a placeholder; `{Key=a,Value=b}` and JSON in a command do not.
 NAME_IN_BRACES = re.compile(r"\{\s*([A-Za-z_][\w.-]*)\s*\}")
 ARN = re.compile(r"arn:\{partition\}:[a-z0-9-]+:[^:]*:[^:]*:.")  # tags are requested by its service and type
 # The fields of a signal that are evaluated once for each inventory, when no metric has a value.
@@ -39,7 +39,8 @@ Problem = tuple[Where, str]
 def problems_of(declaration: Declaration) -> list[Problem]:
     """Return the problems, each with its place; those of kinds alone, if there are any.
 
-    The names in scope follow from the kinds, so that one problem of a kind would be told of each of them.
+    The names in scope follow from the kinds, so that one problem of a kind would be reported for each of
+    them.
     """
     problems = list(_kind_problems(declaration))
     if not problems:

@@ -144,8 +144,8 @@ class DeclaredCalls:
         """Make a call for several resources at once; `facts` then has those of each.
 
         An error is that of each of them. Where one of them does not exist, or has an id that no call takes,
-        each is asked for alone. One that the call names by its id, and that is not in the answer, was deleted
-        after it was listed.
+        each is read by a call of its own. One that the call names by its id, and that is not in the response,
+        was deleted after it was listed.
         """
         asked: dict[CallKey, tuple[Params, dict[str, None]]] = {}
         for scope in scopes:
@@ -185,7 +185,7 @@ class DeclaredCalls:
 
 
 def _batch_of(call: CallDeclaration, scope: NodeScope) -> tuple[CallKey, Params, str] | None:
-    """Return the key and parameters of a batch, and what a resource is in it; None where it is in none.
+    """Return the key and parameters of a batch, and the name of a resource in it; None without a batch.
 
     Raises ExpressionError for values that do not go together, or a parameter that AWS did not return.
     """

@@ -159,7 +159,7 @@ class _Run:
                 yield observed
 
     async def _series_of(self, node: Node, signals: Signals) -> list[Observed]:
-        """Return the series of a resource; one that cannot be evaluated is reported, and costs no other."""
+        """Return the series of a resource; one that cannot be evaluated is reported, and affects no other."""
         found, errors = [], []
         for name, signal in signals.items():
             try:
@@ -236,7 +236,7 @@ class _Run:
     def _new_node(self, kind: str, found: Found) -> Node | None:
         """Return a resource with the facts of its item; None where it does not count or cannot be read."""
         parent, item = found
-        if not item.counts or item.error:  # which is told when the resource is described
+        if not item.counts or item.error:  # which is reported when the resource is described
             return None
         with suppress(ExpressionError):  # so is an item without an id
             return Node(kind, self._resource(kind, found), parent, {**item.facts}, item.tags)

@@ -64,7 +64,7 @@ def _readable(declaration: Declaration, signal: SignalDeclaration) -> ReadableSi
     needs_proof = "when" in unknown or not all(identity.is_certain for identity in identities.values())
     if unknown - OPTIONAL_FIELDS or _looks_elsewhere(signal, unknown):
         return None
-    # Of the whole account, a metric that AWS publishes is proof enough.
+    # For the whole account, a metric that AWS publishes is proof enough.
     needs_proof &= kind != ACCOUNT_KIND
     if needs_proof and not _identifies_published_limit(declaration, signal):
         return None
@@ -160,7 +160,7 @@ class MetricsScan:
                     yield self._with_limit(aws, observed, signal)
 
     def _with_limit(self, aws: Aws, observed: Observed, signal: ReadableSignal) -> Observed:
-        """Return a series whose limit is told by metrics, a default or the configuration, or is missing."""
+        """Return a series whose limit is read from metrics, a default or the configuration, or is missing."""
         if observed.published_limit or aws.has_own_limit(observed.signal, observed.resource):
             return observed
         known = self._signals[observed.signal]

@@ -61,7 +61,7 @@ def _names(
 
 
 def _names_of_kind(declared: ResourceDeclaration) -> set[str]:
-    """The names without which the resources of a kind cannot be listed or told apart."""
+    """The names without which the resources of a kind cannot be listed or distinguished."""
     names = {*declared.refers.values(), *filter(None, (declared.created, declared.zone))}
     names |= {*placeholders(declared.dimensions), *placeholders(declared.arn)}
     if declared.list:

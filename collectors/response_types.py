@@ -42,7 +42,7 @@ class ScalarType:
     name: str
 
 
-# What functions return that compute a value.
+# Types of the values that functions compute.
 RESULTS: Mapping[str, ScalarType] = {
     **dict.fromkeys(("contains", "ends_with", "starts_with"), ScalarType("boolean")),
     **dict.fromkeys(("abs", "avg", "ceil", "floor", "length", "sum", "to_number"), ScalarType("number")),

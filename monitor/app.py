@@ -352,7 +352,7 @@ class App:
         self._coverage_telemetry.count(quotas)
 
     def coverage(self) -> Coverage:
-        """Return copies of what the coverage of quotas is told from."""
+        """Return the coverage of quotas, computed from copies of what is known now."""
         return Coverage(
             known=self.watcher.known_quotas(),
             snapshot=self._exposition.snapshot,

@@ -32,7 +32,7 @@ from rules.model_file import misplaced
 from rules.units import Unit, parse_unit
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")  # of a command
-QUOTING = re.compile(r"""['"\\]|[^ -~]""")  # what a shell does not read as a part of a word, or may not
+QUOTING = re.compile(r"""['"\\]|[^ -~]""")  # characters that a shell may not read as a part of a word
 # Placeholders that are no ids: their values never begin with a hyphen.
 SAFE_NAMES = frozenset({"number", "region", "account_id", "partition", "suffix", "service", "code"})
 # Names of what Headroom itself reports beside services and signals: its own alerts and files, the reading of

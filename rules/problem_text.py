@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 MAX_COMPARED_LENGTH = 60  # characters of a name
-# What is expected where a value is wrong, by the type of pydantic's error.
+# The expected value, by the type of pydantic's error.
 SCALAR_NAMES: Mapping[str, str] = {
     **dict.fromkeys(("float_type", "float_parsing"), "a number"),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from collectors.base import Aws
 
 CALLS_PER_HOUR = 1000  # of one account and region
-FIRST_CALLS = 25  # after the start, so that no other service waits
+FIRST_CALLS = 25  # right after the start: few, so that no other service waits
 
 Work = TypeVar("Work")
 
@@ -37,9 +37,9 @@ class CallBudget:
 
 @dataclass(frozen=True, slots=True)
 class BudgetedCalls:
-    """Calls to AWS in one scan, each page of which is taken from a budget.
+    """The calls to AWS of one scan; each page takes one call from the budget.
 
-    parents: the ids in lists that were read, by the calls that list them.
+    parents: a cache of the ids in lists that were read, by the calls that list them.
     """
 
     aws: Aws

@@ -37,7 +37,7 @@ from collectors.service_quotas.usage_series import (
 from collectors.service_quotas.utilization import REPORT_ACTIONS, ReportedQuota, read_report
 from rules.limits import Quota
 
-# What is read beside the lists.
+# Reads beside the lists.
 PUBLISHED, SERVICES, REPORT = "metrics of usage", "service codes", "report of utilization"
 
 
@@ -50,7 +50,7 @@ def count_groups() -> tuple[CountGroup, ...]:
 async def quotas(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of quotas in use; at first only of those that the budget of calls allows to read.
 
-    Raises an ExceptionGroup in the end: what could not be read costs nothing else.
+    Raises an ExceptionGroup in the end: what could not be read prevents no other read.
     """
     known, errors = aws.state(KnownQuotas), list[Exception]()
     is_first = not known.lists
@@ -150,7 +150,7 @@ class _Reading:
             )
 
     async def _count(self, counted: Counted, group: CountGroup) -> None:
-        """Count the resources of a group. An error is kept: it costs the group, and is no news each day."""
+        """Count the resources of a group. An error is kept, and not raised: it affects the group alone."""
         listed = self.known.lists.get(group.service, ())
         limits = {one.quota: one.value for one in listed if not one.context.arn}
         region = group.one.region
@@ -163,7 +163,7 @@ class _Reading:
             counted.succeed(counts, map(limits.get, counts), self.aws.now)
 
     async def read_report(self) -> None:
-        """Read AWS's report of utilization. A failure of it costs nothing else."""
+        """Read AWS's report of utilization. A failure affects nothing else."""
         if self._is_due(REPORT) and self.known.budget.left > 0:
             self.known.note(REPORT, self.aws.now, REPORT_INTERVAL)
             try:

@@ -23,8 +23,8 @@ SECONDS: Mapping[str, float] = {
     "DAY": 86_400,
     "WEEK": 604_800,
 }
-DEPENDENCY_ERRORS = "DEPENDENCY_"  # how the codes of errors begin that Service Quotas got from the service
-# In the name or the description of a quota for calls that has no period.
+DEPENDENCY_ERRORS = "DEPENDENCY_"  # prefix of codes: Service Quotas could not read the value from the service
+# Words in the name or the description of a quota for calls, if it has no `Period`; seconds.
 NAMED_PERIODS: Mapping[str, float] = {"per minute": 60, "per hour": 3600, "per day": 86_400}
 
 QuotaKey = tuple[Quota, str]  # a quota, and the ARN of the resource that has a value of its own

@@ -29,7 +29,7 @@ class UtilizationReportError(HeadroomError):
 
 @dataclass(frozen=True, slots=True)
 class ReportedQuota:
-    """A quota in a report. utilization: a ratio. applied: its value in AWS's unit; None if it is not told."""
+    """A quota in a report. utilization: a ratio. applied: its value in AWS's unit, or None."""
 
     name: str
     utilization: float
@@ -69,7 +69,7 @@ async def _wait(calls: BudgetedCalls, report_id: str, delays: Sequence[float]) -
         if found.get("Status") == COMPLETED:
             return
         if found.get("Status") == FAILED:
-            reason = found.get("ErrorMessage") or found.get("ErrorCode") or "no reason is told"
+            reason = found.get("ErrorMessage") or found.get("ErrorCode") or "no reason given"
             raise UtilizationReportError(f"AWS could not make its report of utilization: {reason}")
     raise UtilizationReportError(f"AWS's report of utilization was not ready after {sum(delays):.0f} s")
 

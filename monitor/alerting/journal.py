@@ -56,7 +56,7 @@ CAUSES = {
     sqlite3.SQLITE_ERROR: "its tables are not those of a journal",
 }
 MAX_LOGGED_ROWS = 10  # unusable rows that are logged at the start; the others are only counted
-# Of table, key and reason.
+# Arguments: table, key and reason.
 UNUSABLE_ROW_MESSAGE = "a row of the journal cannot be used, and is moved to unusable_rows: %s %s: %s"
 
 

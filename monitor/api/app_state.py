@@ -34,7 +34,7 @@ class AppState:
     """The state and the functions that the routes of API and pages share.
 
     monitor_status: returns the current status. reload: reads the configuration again; raises ConfigError if
-    it is invalid. coverage: returns what the coverage of quotas is told from. poll_interval: returns the
+    it is invalid. coverage: returns the coverage of quotas. poll_interval: returns the
     shortest interval between two requests for a metric, in seconds.
     stopping: is set when the server must stop.
     """

@@ -18,7 +18,7 @@ from monitor.schema.problems import ConfigError
 
 OpenApiResponses = dict[int | str, dict[str, Any]]
 
-# Of every operation. By reference, as FastAPI makes a validator of each `model` for each operation.
+# The errors of every operation, by a reference to their model: FastAPI would build a validator for each.
 ERROR_SCHEMA = {"$ref": f"#/components/schemas/{models.ErrorModel.__name__}"}
 ERROR_RESPONSES: OpenApiResponses = {
     status.value: {"description": status.phrase, "content": {"application/json": {"schema": ERROR_SCHEMA}}}

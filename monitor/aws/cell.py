@@ -38,7 +38,7 @@ Response = TypeVar("Response")
 
 DEFAULT_RATE = 10.0  # calls per second to a service that declares no rate
 MAX_ATTEMPTS = 4  # at one call, the first one included
-# Of the errors of a region that is not enabled, which other causes have, too.
+# Errors in a region that is not enabled; they may have other causes, too.
 DISABLED_REGION_CLASSES = frozenset({FailureClass.CREDENTIALS, FailureClass.DISABLED})
 MAX_BACKOFF = 20.0  # seconds before another attempt
 

@@ -27,7 +27,7 @@ from monitor.schema.types import ALL_REGIONS
 Result = TypeVar("Result")
 
 # Calls per second, by `service` or `service:Operation`, that Headroom allows itself whatever it monitors.
-# Of STS's 600 for an account and region, as hundreds of accounts are entered at the start and every hour.
+# STS allows 600 for an account and region; hundreds of roles are assumed at the start and every hour.
 BASE_RATES: Mapping[str, float] = {
     "cloudwatch": 40,
     "sts": 40,

@@ -9,7 +9,7 @@ from collectors import quota_requests, quotas, tags
 from collectors.base import Collector
 from monitor.aws import links
 
-# Of a managed policy, without white space; ten of them can be attached to a role.
+# Characters of a managed policy, without white space; ten policies can be attached to a role.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 MAX_POLICY_SIZE = 6144
 VERSION = "2012-10-17"  # of the language of policies

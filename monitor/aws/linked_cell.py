@@ -10,7 +10,7 @@ from monitor.lib.errors import HeadroomError
 
 Response = TypeVar("Response")
 
-# What takes the id of another account. Any other operation would return what the monitoring account has.
+# The operations that take the id of another account. All others would return what the monitoring account has.
 OPERATIONS = frozenset({"GetMetricData", "ListMetrics"})
 
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from monitor.aws.cell import Cell
 from monitor.lib.text import replace_surrogates
 
-# Of the monitoring account.
+# Actions of the monitoring account.
 ACTIONS = ("cloudwatch:ListMetrics", "oam:ListAttachedLinks", "oam:ListSinks")
-# Of a source account with a role, by which it is known whether it shares all of its metrics.
+# Actions of a source account with a role: they tell whether it shares all of its metrics.
 SOURCE_ACTIONS = ("oam:GetLink", "oam:ListLinks")
 METRICS = "AWS::CloudWatch::Metric"  # one of the types that a link shares
 PAGE_SIZE = 1000  # of attached links

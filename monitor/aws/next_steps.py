@@ -78,7 +78,7 @@ LISTING_STEP = NextStep(
 LISTING_OPERATIONS = frozenset({"ListAccounts", "ListAccountsForParent", "ListOrganizationalUnitsForParent"})
 EXCLUDE = "List regions and services that need no monitoring under `exclude`: Headroom does not call them."
 POLICY = "headroom iam-policy > policy.json"
-# By the kind of policy in AWS's sentence on a denied call.
+# Keys: the kind of policy in AWS's sentence on a denied call.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 BY_POLICY: Mapping[str, NextStep] = {
     "permissions boundary": NextStep(

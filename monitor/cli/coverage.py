@@ -32,7 +32,7 @@ def coverage(
 
     Costs are what the metrics of a quota cost a month by list price: calls are free, and unknown is never 0.
     Service Quotas is read once a day, and resources are counted little by little: the list is complete an
-    hour after the start. What could not be read is told below it.
+    hour after the start. What could not be read is listed below it.
     """
     wanted = {
         "state": state,

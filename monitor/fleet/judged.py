@@ -18,8 +18,8 @@ from rules.band import Zone, Zones, bounded_zones, zones
 class Judged:
     """The numbers of some series, each in its minute, and the zones that follow; NaN is unknown.
 
-    usage: a lower bound where it is only `bounded`, and `upper_bound` is the upper one. unjudged: such bounds
-    are shown, and only throttled demand is judged.
+    usage: a lower bound where it is only `bounded`, and `upper_bound` is the upper one. unjudged: the bounds
+    are only shown: throttled demand alone is judged.
     throttled: refused or delayed demand per second. excess: the same, but 0 where it is tolerated.
     limit: the one in force in that minute. low, high, near: the band. doubted: the usage proves that the
     limit is outdated (see `monitor.fleet.limits`). observable: the series can be judged at present.

@@ -39,7 +39,7 @@ def why_unobservable_now(fleet: Fleet, series: Series) -> Unobservable | None:
 
 
 def limits_since(fleet: Fleet, slot: int) -> Iterator[tuple[int | None, float]]:
-    """Yield each limit of a series and the minute since which it was in force, the oldest (None) first."""
+    """Yield the limits of a series, the oldest first, each with its first minute; the oldest has None."""
     if fleet.published_limits.get(slot) is None:
         yield from fleet.past_limits.since(slot, float(fleet.read_limit[slot]))
         return

@@ -15,7 +15,7 @@ MAX_LINES_PER_TEMPLATE: Final = 10  # different lines of one template per window
 MAX_LINES_PER_LOGGER: Final = 100  # lines of one logger and level per window
 MAX_GROUPS: Final = 1000  # in memory; beyond this the oldest group is summarized early
 OWN_LOGGERS: Final = ("monitor", "collectors", "rules")  # not limited to warnings
-# Of failures that they also raise, and that Headroom tells: they add a traceback at each attempt.
+# They log a traceback at each attempt of what they also raise, and Headroom reports.
 REPEATING_LOGGERS: Final = ("aiobotocore.credentials", "botocore.credentials")
 
 

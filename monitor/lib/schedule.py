@@ -126,7 +126,7 @@ async def repeat_all(
     """Run each work as `repeat` does, all from one task. Ends only when cancelled.
 
     Between two runs nothing but the time of the next one is kept of a work, where `repeat` keeps a task.
-    admit: awaited before the first run of each, which follow each other.
+    admit: awaited before the first run of each work, so that it decides how fast these follow each other.
     """
     listed, clock = tuple(works), asyncio.get_running_loop().time
     due: list[tuple[float, int, Tick]] = []  # a heap

@@ -28,8 +28,8 @@ class CellWatcher:
 
     inventoried_once: set after the first inventory of every service. polled_once: set after the first poll of
     all metrics that these inventories found. poll_phase: cells with the same one are polled at the same time,
-    to share calls; empty: the cell has its own. on_denial: called when what was allowed is denied, or is
-    denied the first time.
+    to share calls; empty: the cell has its own. on_denial: called after a denial that may be permanent (see
+    `RunStatus.needs_confirmation`).
     """
 
     def __init__(

@@ -23,7 +23,7 @@ from monitor.polling.rejected_metrics import InvalidRequestError, is_validation_
 MAX_CONCURRENT_CALLS = 4  # per account and region
 POINTS_PER_SECOND = 90_000  # AWS allows 180,000 of the last three hours, and one request may have 90,000
 MAX_REQUESTS_PER_METRIC = 3  # in one poll, while its result is incomplete
-# Of failures that have nothing to do with which metrics are requested.
+# Failures that do not depend on the metrics that are requested.
 COMMON_CLASSES = frozenset(
     {FailureClass.THROTTLED, FailureClass.UNREACHABLE, FailureClass.EXPIRED, FailureClass.CREDENTIALS}
 )

@@ -26,7 +26,8 @@ REQUESTED_INTERVAL, APPROVAL_PERIOD = 3600.0, 6 * 3600.0
 class KnownQuota:
     """The value of a quota by its source, and when it was read, in epoch seconds.
 
-    context: what it holds for. of_resources: the values of the resources that have one of their own, by ARN.
+    context: the account or resource that it holds for. of_resources: the values of the resources that have
+    one of their own, by ARN.
     """
 
     values: QuotaValues
@@ -35,7 +36,7 @@ class KnownQuota:
     of_resources: Mapping[str, float] = field(default_factory=dict)
 
     def values_of(self, arn: str) -> QuotaValues:
-        """Return the value for a resource by its source; an empty ARN is of none that has its own."""
+        """Return the value for a resource by its source. arn: empty for a resource without its own value."""
         return {LimitSource.APPLIED: self.of_resources[arn]} if arn in self.of_resources else self.values
 
     def arn_among(self, arns: Sequence[str]) -> str:
@@ -175,7 +176,7 @@ class QuotaBook:
         return await read_quotas(self._cell, service_code, quotas, applied)
 
     def _of_resources(self, reading: QuotaReading, quota: Quota) -> tuple[QuotaContext, Mapping[str, float]]:
-        """Return what a quota holds for, and the values of resources: the last ones if they were not read."""
+        """Return the context of a quota, and the values of resources: the last ones if they were not read."""
         last = self._known.get(quota)
         if quota in reading.contexts:
             before = last.of_resources if last else {}
@@ -183,7 +184,7 @@ class QuotaBook:
         return NO_CONTEXT, {}
 
     async def _read_requests(self) -> None:
-        """Read the requests if they are due. A failure costs only what is known of them."""
+        """Read the requests if they are due. After a failure, nothing but the requests is unknown."""
         async with self._requests_lock:
             any_pending = any(request.pending for request in (self.requests or {}).values())
             if self._wanted and self._is_old(self._requests_read_at, any_pending):

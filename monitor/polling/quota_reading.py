@@ -48,7 +48,7 @@ async def read_defaults(cell: Cell, service_code: str, quotas: Set[Quota]) -> Qu
 
 
 async def read_quotas(cell: Cell, service_code: str, quotas: Set[Quota], applied: Set[Quota]) -> QuotaReading:
-    """Read quotas of a service code; a failure costs the quotas that it concerns.
+    """Read quotas of a service code; a failure affects only the quotas that it concerns.
 
     applied: those that had an applied value before. If the list of applied values has one of them no more, it
     is asked for singly before it is taken to be back at its default.
@@ -96,7 +96,8 @@ async def _read_list(
 async def _read_of_resources(scan: Scan, reading: QuotaReading) -> None:
     """Read the values that single resources have of the quotas that hold for each resource.
 
-    What is applied to all other resources stands in this list, too. A failure costs these values alone.
+    What is applied to all other resources is in this list, too. After a failure, these values alone are
+    missing.
     """
     if not reading.contexts:
         return

@@ -46,7 +46,7 @@ class SharedCalls:
         """Send the requests of a reader together with those of others, and return the failures of its own.
 
         Its metrics are in queries with its account's id. What is rejected or denied in a call of several
-        accounts is requested again by account, so that it costs no other one.
+        accounts is requested again by account, so that it affects no other one.
         """
         turn = Turn(reader, requests)
         self._waiting.append(turn)
@@ -75,7 +75,7 @@ class SharedCalls:
             failures = await self.caller.call([CallPart(turn.reader, request) for turn, request in parts])
         except InvalidRequestError:
             await self._call_one_by_one(parts)
-        except Exception as error:  # costs this call
+        except Exception as error:  # fails this call alone
             for turn, _ in parts:
                 turn.failures.append(failure_from(error, "GetMetricData"))
         else:

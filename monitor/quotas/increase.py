@@ -31,7 +31,7 @@ from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, Wanted
 from rules.limits import LimitSource
 
 (ACTION,) = ACTIONS
-# By which AWS tells that a request is not possible, and not that it failed.
+# Errors that say that a request is not possible, and not that it failed.
 REJECTIONS = frozenset(
     {"IllegalArgumentException", "InvalidResourceStateException", "QuotaExceededException"}
     | {"ResourceAlreadyExistsException"}

@@ -13,7 +13,7 @@ from rules.units import BINARY_PREFIXES, DECIMAL_PREFIXES, UnitKind
 
 AMOUNT = re.compile(r"(?P<number>[0-9][0-9,_]*(\.[0-9]+)?)\s*(?P<prefix>[kKMGT]i?)?(B|B/s)?")
 MAX_AMOUNT = 1e15  # of a quota; doubles hold all whole numbers up to it
-# Of limits that no request increases, what they are instead.
+# Kinds of limits that no request increases, in words.
 OTHER_LIMITS: Mapping[LimitKind, str] = {
     LimitKind.QUOTA: "one that Service Quotas does not increase",
     LimitKind.PROVISIONED: "what was bought or set on the resource, and not a quota",
