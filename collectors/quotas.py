@@ -98,22 +98,22 @@ def context_of(description: Description) -> QuotaContext:
 
 
 async def list_values(
-    aws: Aws, source: LimitSource, service_code: str, *, of_resources: bool = False
+    aws: Aws, source: LimitSource, service_code: str, *, resource_level: bool = False
 ) -> AsyncIterator[ListedValue]:
     """Yield the values of the quotas of a service.
 
-    of_resources: the applied values of single resources, instead of those of the account.
+    resource_level: the applied values of single resources, instead of those of the account.
     """
-    async for description in list_descriptions(aws, source, service_code, of_resources=of_resources):
+    async for description in list_descriptions(aws, source, service_code, resource_level=resource_level):
         code = description.get("QuotaCode") or ""
         yield ListedValue(code, _listed_value(description), context_of(description))
 
 
 def list_descriptions(
-    aws: Lists, source: LimitSource, service_code: str, *, of_resources: bool = False
+    aws: Lists, source: LimitSource, service_code: str, *, resource_level: bool = False
 ) -> AsyncIterator[Description]:
-    """Yield the quotas of a service as AWS describes them; of_resources as in `list_values`."""
-    level: dict[str, Any] = {"QuotaAppliedAtLevel": "RESOURCE"} if of_resources else {}
+    """Yield the quotas of a service as AWS describes them; resource_level as in `list_values`."""
+    level: dict[str, Any] = {"QuotaAppliedAtLevel": "RESOURCE"} if resource_level else {}
     return aws.list_items(
         "service-quotas",
         LIST_OPERATIONS[source],

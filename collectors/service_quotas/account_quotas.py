@@ -1,4 +1,4 @@
-"""Quotas that are the same in all regions of an account, of which each region says whether it uses them."""
+"""The service codes of an account whose quotas are the same in all regions, and those in use, by region."""
 
 from collections.abc import Set
 from dataclasses import dataclass, field
@@ -6,21 +6,21 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class AccountQuotas:
-    """The service codes in use, and those with quotas that are the same in all regions, by region."""
+    """The service codes of an account, as its regions record them for the cell of global services."""
 
-    in_use_by_region: dict[str, Set[str]] = field(default_factory=dict)
-    with_global_by_region: dict[str, Set[str]] = field(default_factory=dict)
+    _in_use: dict[str, Set[str]] = field(default_factory=dict)
+    _with_global: dict[str, Set[str]] = field(default_factory=dict)
 
-    def tell(self, region: str, in_use: Set[str], with_global: Set[str]) -> None:
-        """Take what is known in a region."""
-        self.in_use_by_region[region], self.with_global_by_region[region] = in_use, with_global
+    def record(self, region: str, in_use: Set[str], with_global_quotas: Set[str]) -> None:
+        """Record the service codes of a region."""
+        self._in_use[region], self._with_global[region] = in_use, with_global_quotas
 
     @property
     def in_use(self) -> Set[str]:
         """The service codes that are in use in any region."""
-        return set[str]().union(*self.in_use_by_region.values())
+        return set[str]().union(*self._in_use.values())
 
     @property
-    def with_global(self) -> Set[str]:
+    def with_global_quotas(self) -> Set[str]:
         """The service codes with quotas that are the same in all regions."""
-        return set[str]().union(*self.with_global_by_region.values())
+        return set[str]().union(*self._with_global.values())

@@ -106,14 +106,14 @@ class _Reading:
         for code in self.aws.quota_services_approved:
             self.known.hasten(code, self.aws.now)
         account, in_use = self.aws.account_state(AccountQuotas), self.aws.quota_services_in_use
-        self.known.in_use = frozenset(in_use | account.with_global if self.aws.is_global else in_use)
+        self.known.in_use = frozenset(in_use | account.with_global_quotas if self.aws.is_global else in_use)
         others = filter(self.aws.reads_quotas_of, self.known.service_codes)
         codes = dict.fromkeys((*sorted(self.known.in_use), *others))
         due = self.known.budget.affordable(filter(self._is_due, codes))
         async for code, listed in self.aws.map(due, self._list, _service):
             self.known.lists[code] = listed
         if not self.aws.is_global:
-            account.tell(self.aws.region, in_use, frozenset(self._codes_read_once(in_use)))
+            account.record(self.aws.region, in_use, frozenset(self._codes_read_once(in_use)))
 
     def _codes_read_once(self, in_use: Set[str]) -> Iterator[str]:
         """Yield the service codes with quotas that are the same in all regions, or are counted in one."""
@@ -133,7 +133,7 @@ class _Reading:
         except PaginationError:  # of pages without an end; those that were read hold
             self.known.lists[service_code] = tuple(listed.values())
             raise
-        is_complete = not any(one.may_return for one in listed.values())
+        is_complete = not any(one.is_missing_for_now for one in listed.values())
         self.known.note(service_code, self.aws.now, LIST_INTERVAL if is_complete else RETRY_INTERVAL)
         return tuple(self.known.kept(service_code, listed.values()))
 

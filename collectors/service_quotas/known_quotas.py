@@ -87,10 +87,10 @@ class KnownQuotas:
         self._due_at[name] = min(self._due_at.get(name, now), self._read_at.get(name, now) + HASTE_INTERVAL)
 
     def kept(self, service_code: str, listed: Iterable[ListedQuota]) -> Iterator[ListedQuota]:
-        """Yield quotas of a new list, with the values of the last one that AWS could not find out now."""
+        """Yield the quotas of a new list; values that are missing for now are those of the last list."""
         last = {one.key: one for one in self.lists.get(service_code, ())}
         for one in listed:
-            before = last.get(one.key) if one.may_return else None
+            before = last.get(one.key) if one.is_missing_for_now else None
             yield replace(one, value=before.value, source=before.source) if before else one
 
     def copy(self) -> "KnownQuotas":

@@ -49,8 +49,8 @@ class ListedQuota:
 
     value: in AWS's unit; None where AWS returns none. source: APPLIED or DEFAULT. usage: None where AWS
     publishes no metric. period: seconds for which a rate holds, from its `Period` or its texts; None for a
-    quota with neither. is_global: it is the same in all regions. may_return: AWS could not find the value out
-    this time. context: the resource that has the value, if it is one.
+    quota with neither. is_global: it is the same in all regions. is_missing_for_now: Service Quotas could not
+    read the value from the service this time. context: the resource that has the value, if it is one.
     """
 
     quota: Quota
@@ -61,7 +61,7 @@ class ListedQuota:
     period: float | None
     adjustable: bool
     is_global: bool
-    may_return: bool = False
+    is_missing_for_now: bool = False
     context: QuotaContext = NO_CONTEXT
 
     @property
@@ -79,7 +79,7 @@ async def list_quotas(calls: BudgetedCalls, service_code: str, found: dict[Quota
     await _list(calls, LimitSource.APPLIED, service_code, found)
     await _list(calls, LimitSource.DEFAULT, service_code, found)
     if any(listed.context.per_resource for listed in found.values()):
-        await _list(calls, LimitSource.APPLIED, service_code, found, of_resources=True)
+        await _list(calls, LimitSource.APPLIED, service_code, found, resource_level=True)
 
 
 async def _list(
@@ -88,16 +88,24 @@ async def _list(
     service_code: str,
     found: dict[QuotaKey, ListedQuota],
     *,
-    of_resources: bool = False,
+    resource_level: bool = False,
 ) -> None:
+    """Add the quotas of a list to `found`; applied values replace defaults there."""
+    descriptions = list_descriptions(calls, source, service_code, resource_level=resource_level)
     try:
-        async for description in list_descriptions(calls, source, service_code, of_resources=of_resources):
+        async for description in descriptions:
             listed = _listed(service_code, description, source)
-            if listed and (known := found.setdefault(listed.key, listed)).source is not source:
-                found[listed.key] = known if source is LimitSource.DEFAULT else listed
+            if listed and _takes_precedence(listed, found.get(listed.key)):
+                found[listed.key] = listed
     except ClientError as error:
         if error.response["Error"]["Code"] != NO_SUCH_QUOTA:
             raise
+
+
+def _takes_precedence(listed: ListedQuota, known: ListedQuota | None) -> bool:
+    if known is None:
+        return True
+    return listed.source is LimitSource.APPLIED and known.source is LimitSource.DEFAULT
 
 
 def _listed(service_code: str, description: Mapping[str, Any], source: LimitSource) -> ListedQuota | None:
@@ -107,16 +115,16 @@ def _listed(service_code: str, description: Mapping[str, Any], source: LimitSour
         return None
     value, reason = description.get("Value"), description.get("ErrorReason") or {}
     return ListedQuota(
-        Quota(service=service_code, code=code),
-        description.get("QuotaName") or code,
-        None if reason or not isinstance(value, float | int) else float(value),
-        source,
-        _usage_metric(description.get("UsageMetric") or {}),
-        _period(description),
-        bool(description.get("Adjustable")),
-        bool(description.get("GlobalQuota")),
-        str(reason.get("ErrorCode")).startswith(DEPENDENCY_ERRORS),
-        context_of(description),
+        quota=Quota(service=service_code, code=code),
+        name=description.get("QuotaName") or code,
+        value=None if reason or not isinstance(value, float | int) else float(value),
+        source=source,
+        usage=_usage_metric(description.get("UsageMetric") or {}),
+        period=_period(description),
+        adjustable=bool(description.get("Adjustable")),
+        is_global=bool(description.get("GlobalQuota")),
+        is_missing_for_now=str(reason.get("ErrorCode")).startswith(DEPENDENCY_ERRORS),
+        context=context_of(description),
     )
 
 

@@ -171,7 +171,7 @@ def _targets(
         )
     for one in status.organizations:
         target = ObservationTarget(one.title, "", ORGANIZATIONS, one.title, started, MAX_ATTEMPT_DURATION)
-        yield from _of(one.access, target)
+        yield from _of(one.listing, target)
     for name, failure in status.inaccessible_accounts.items():
         entry = known.get(name) or AccountStatus(name=name, access=RunStatus(failures=(failure,)))
         account = entry.account or account_ids.get(replace_surrogates(name), name)

@@ -162,7 +162,7 @@ def _organization(status: OrganizationStatus) -> models.OrganizationModel:
     return models.OrganizationModel(
         organization=replace_surrogates(status.title),
         accounts=status.accounts,
-        listing=_run_status(status.access),
+        listing=_run_status(status.listing),
     )
 
 

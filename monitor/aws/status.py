@@ -63,12 +63,12 @@ class AccountStatus:
 class OrganizationStatus:
     """The status of an organization whose accounts are watched.
 
-    title: what it is called. access: the attempts to list its accounts. accounts: how many are watched.
+    title: its name in messages. listing: of its accounts. accounts: how many are watched.
     is_known: its accounts were listed, now or by an earlier process.
     """
 
     title: str
-    access: RunStatus
+    listing: RunStatus
     accounts: int = 0
     is_known: bool = False
 
@@ -122,7 +122,7 @@ class MonitorStatus:
     def _no_data_reason(self) -> str:
         """The first failure, and how many more there are."""
         failures = [
-            f"{one.title}: {failed.sentence}" for one in self.organizations for failed in one.access.failures
+            f"{one.title}: {failed.sentence}" for one in self.organizations for failed in one.listing.failures
         ]
         failures += [
             f"account {name}: {failed.sentence}" for name, failed in self.inaccessible_accounts.items()

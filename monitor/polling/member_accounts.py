@@ -116,7 +116,7 @@ class MemberAccounts:
 
     def unlisted(self) -> list[str]:
         """Return why accounts are not known, as sentences for people."""
-        failures = ((one.title, failed) for one in self.statuses() for failed in one.access.failures)
+        failures = ((one.title, failed) for one in self.statuses() for failed in one.listing.failures)
         return [describe_unlisted(title, failed) for title, failed in failures]
 
     # WatchedAccounts

@@ -71,7 +71,7 @@ class OrganizationWatcher:
         self.members: dict[str, MemberAccount] = {}
         self._missing: set[str] = set()  # members that the last list lacked
         self._noted: set[str] = set()  # sentences that were logged
-        self._access, self._requested = RunStatus(), asyncio.Event()
+        self._listing, self._requested = RunStatus(), asyncio.Event()
         self.is_known = False
 
     @property
@@ -83,7 +83,7 @@ class OrganizationWatcher:
         """A copy of the present status."""
         return OrganizationStatus(
             title=self.title,
-            access=replace(self._access),
+            listing=replace(self._listing),
             accounts=len(self.members),
             is_known=self.is_known,
         )
@@ -114,13 +114,13 @@ class OrganizationWatcher:
 
     def _interval(self) -> float:
         """Return the seconds until the next list: soon after a failure, and where an account is missing."""
-        if any(failed.code != TOO_MANY_ACCOUNTS for failed in self._access.failures):
+        if any(failed.code != TOO_MANY_ACCOUNTS for failed in self._listing.failures):
             return self._timings.open_retry_interval
         return self._timings.confirmation_delay if self._missing else self._timings.organization_interval
 
     async def read(self) -> None:
         """List the accounts once, and watch them. A failure keeps the accounts that are known."""
-        self._access.started_at = time.time()
+        self._listing.started_at = time.time()
         failures: tuple[Failure, ...] = ()
         try:
             listing = await self._list(self._organization)
@@ -130,9 +130,9 @@ class OrganizationWatcher:
             failures = await self._apply(listing)
             self._note_ineffective(listing)
             await self._known.keep(self._organization, listing)
-        if failures and failures != self._access.failures:
+        if failures and failures != self._listing.failures:
             log.warning("%s: %s", self.title, failures[0].sentence)
-        self._access.end(failures, time.time())
+        self._listing.end(failures, time.time())
 
     async def _apply(self, listing: OrganizationListing) -> tuple[Failure, ...]:
         """Add, rename and remove accounts, and return why not all of them are watched."""

@@ -26,25 +26,26 @@ REQUESTED_INTERVAL, APPROVAL_PERIOD = 3600.0, 6 * 3600.0
 class KnownQuota:
     """The value of a quota by its source, and when it was read, in epoch seconds.
 
-    context: the account or resource that it holds for. of_resources: the values of the resources that have
+    context: the account or resource that it holds for. resource_values: the values of the resources that have
     one of their own, by ARN.
     """
 
     values: QuotaValues
     read_at: float
     context: QuotaContext = NO_CONTEXT
-    of_resources: Mapping[str, float] = field(default_factory=dict)
+    resource_values: Mapping[str, float] = field(default_factory=dict)
 
     def values_of(self, arn: str) -> QuotaValues:
         """Return the value for a resource by its source. arn: empty for a resource without its own value."""
-        return {LimitSource.APPLIED: self.of_resources[arn]} if arn in self.of_resources else self.values
+        own = self.resource_values.get(arn)
+        return self.values if own is None else {LimitSource.APPLIED: own}
 
     def arn_among(self, arns: Sequence[str]) -> str:
         """Return the ARN under which AWS knows the limit of a resource, and increases it; empty for none.
 
         arns: of the resource and those that it is a part of, the outermost first.
         """
-        own = [arn for arn in arns if arn in self.of_resources]
+        own = [arn for arn in arns if arn in self.resource_values]
         is_certain = self.context.level == RESOURCE_LEVEL and len(arns) == 1
         return own[-1] if own else arns[0] if is_certain else ""
 
@@ -161,7 +162,7 @@ class QuotaBook:
         self._readings += 1
         now = self._cell.clock.now()
         self._known |= {
-            quota: KnownQuota(values, now, *self._of_resources(reading, quota))
+            quota: KnownQuota(values, now, *self._context_and_values(reading, quota))
             for quota, values in reading.values.items()
         }
         for quota in reading.values:
@@ -175,12 +176,14 @@ class QuotaBook:
         """Read quotas of a service code; `applied` as in `read_quotas`."""
         return await read_quotas(self._cell, service_code, quotas, applied)
 
-    def _of_resources(self, reading: QuotaReading, quota: Quota) -> tuple[QuotaContext, Mapping[str, float]]:
+    def _context_and_values(
+        self, reading: QuotaReading, quota: Quota
+    ) -> tuple[QuotaContext, Mapping[str, float]]:
         """Return the context of a quota, and the values of resources: the last ones if they were not read."""
         last = self._known.get(quota)
         if quota in reading.contexts:
-            before = last.of_resources if last else {}
-            return reading.contexts[quota], reading.of_resources.get(quota, before)
+            before = last.resource_values if last else {}
+            return reading.contexts[quota], reading.resource_values.get(quota, before)
         return NO_CONTEXT, {}
 
     async def _read_requests(self) -> None:

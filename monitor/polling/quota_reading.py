@@ -25,8 +25,8 @@ class QuotaReading:
     """The quotas of one service code as they were read at once: each has values or a failure.
 
     singly: the quotas that the lists leave open, to be read by a call each. contexts: of those that hold for
-    each resource. of_resources: the values of those resources that have one of their own, by ARN; without the
-    quotas of which they could not be read.
+    each resource. resource_values: the values of those resources that have one of their own, by ARN; without
+    the quotas of which they could not be read.
     """
 
     service_code: str
@@ -34,7 +34,7 @@ class QuotaReading:
     failures: dict[Quota, Failure] = field(default_factory=dict)
     singly: set[Quota] = field(default_factory=set)
     contexts: dict[Quota, QuotaContext] = field(default_factory=dict)
-    of_resources: dict[Quota, dict[str, float]] = field(default_factory=dict)
+    resource_values: dict[Quota, dict[str, float]] = field(default_factory=dict)
 
 
 async def read_defaults(cell: Cell, service_code: str, quotas: Set[Quota]) -> QuotaReading:
@@ -58,7 +58,7 @@ async def read_quotas(cell: Cell, service_code: str, quotas: Set[Quota], applied
     reading.singly |= unlisted & applied
     if without_applied := unlisted - applied:
         reading.singly |= await _read_list(scan, LimitSource.DEFAULT, without_applied, reading)
-    await _read_of_resources(scan, reading)
+    await _read_resource_values(scan, reading)
     await _read_singly(scan, reading)
     return reading
 
@@ -93,7 +93,7 @@ async def _read_list(
     return {*missing.values()}
 
 
-async def _read_of_resources(scan: Scan, reading: QuotaReading) -> None:
+async def _read_resource_values(scan: Scan, reading: QuotaReading) -> None:
     """Read the values that single resources have of the quotas that hold for each resource.
 
     What is applied to all other resources is in this list, too. After a failure, these values alone are
@@ -103,7 +103,7 @@ async def _read_of_resources(scan: Scan, reading: QuotaReading) -> None:
         return
     quotas = {quota.code: quota for quota in reading.contexts}
     found: dict[Quota, dict[str, float]] = {quota: {} for quota in reading.contexts}
-    values = list_values(scan, LimitSource.APPLIED, reading.service_code, of_resources=True)
+    values = list_values(scan, LimitSource.APPLIED, reading.service_code, resource_level=True)
     try:
         async for listed in values:
             quota = quotas.get(listed.code)
@@ -120,7 +120,7 @@ async def _read_of_resources(scan: Scan, reading: QuotaReading) -> None:
             for quota in reading.contexts:
                 reading.failures[quota] = failure_from(error, operation, quota_resource(quota))
             return
-    reading.of_resources = found
+    reading.resource_values = found
 
 
 async def _read_singly(scan: Scan, reading: QuotaReading) -> None:

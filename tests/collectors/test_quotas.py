@@ -112,7 +112,7 @@ async def test_the_values_of_resources_are_a_list_of_their_own(
         return {"Quotas": [{"QuotaCode": "L-1", "Value": 1.0, "QuotaContext": described}]}
 
     aws = FakeAws(list_service_quotas=page)
-    values = quotas.list_values(aws.scan, LimitSource.APPLIED, "es", of_resources=True)
+    values = quotas.list_values(aws.scan, LimitSource.APPLIED, "es", resource_level=True)
     assert [one async for one in values] == [ListedValue("L-1", 1.0, expected)]
     assert asked == [{"ServiceCode": "es", "MaxResults": 100, "QuotaAppliedAtLevel": "RESOURCE"}]
 

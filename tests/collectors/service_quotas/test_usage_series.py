@@ -230,7 +230,7 @@ async def test_what_a_service_could_not_tell_this_time_may_return() -> None:
         ("SERVICE_QUOTA_NOT_AVAILABLE_ERROR", False),
     ):
         one = await listed(ErrorReason={"ErrorCode": code})
-        assert (one.value, one.may_return) == (None, expected)
+        assert (one.value, one.is_missing_for_now) == (None, expected)
     model: Any = SERVICE_MODELS.get_service_model("service-quotas")
     codes = model.shape_for("ErrorCode").enum
     assert [code for code in codes if code.startswith(DEPENDENCY_ERRORS)] and codes != []

@@ -56,7 +56,7 @@ async def test_an_account_may_be_one_that_was_not_listed_yet(
         await stage.play(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(place, minute=minute + 1) as stage:
-        organization = OrganizationStatus(title="organization", access=RunStatus(), is_known=is_known)
+        organization = OrganizationStatus(title="organization", listing=RunStatus(), is_known=is_known)
         other = AccountStatus(name="other", account="9" * 12, access=RunStatus())
         stage.status = MonitorStatus(
             organizations=[organization], accounts=[other], inaccessible_accounts={"other": REFUSED}
@@ -89,7 +89,7 @@ async def play(
     for _ in range(minutes):
         stage.seconds += 60
         access.end(failures, stage.seconds)
-        one = OrganizationStatus(title=title, access=replace(access), accounts=3, is_known=True)
+        one = OrganizationStatus(title=title, listing=replace(access), accounts=3, is_known=True)
         stage.status = MonitorStatus(organizations=[one])
         await stage.process()
     return stage.notices[before:]

@@ -275,7 +275,7 @@ PARTLY_DENIED = MonitorStatus(
     inaccessible_accounts={"staging": DENIED},
     organizations=[
         OrganizationStatus(
-            title="organization acme", accounts=3, is_known=True, access=RunStatus(60.0, 0.0, (DENIED,))
+            title="organization acme", accounts=3, is_known=True, listing=RunStatus(60.0, 0.0, (DENIED,))
         )
     ],
     accounts=[AccountStatus(name="prod", access=RunStatus(), disabled_regions=["ap-east-1", "me-south-1"])],

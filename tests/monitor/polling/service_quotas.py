@@ -36,16 +36,15 @@ class ServiceQuotas:
     """Answers of Service Quotas, by method; `denials` are raised instead.
 
     applied, defaults: the values in the lists, and by single calls. unlisted: applied values that only a
-    single call returns. of_resources: the values of single resources, by quota and ARN; `*` is of all others.
-    requests: the desired values of pending requests. decided: other requests, as AWS
-    describes them.
+    single call returns. resource_values: the values of single resources, by quota and ARN; `*` is of all
+    others. requests: the desired values of pending requests. decided: other requests, as AWS describes them.
     """
 
     applied: Values = field(default_factory=dict)
     defaults: Values = field(default_factory=dict)
     unlisted: Values = field(default_factory=dict)
     requests: Values = field(default_factory=dict)
-    of_resources: Mapping[Quota, Mapping[str, float]] = field(default_factory=dict)
+    resource_values: Mapping[Quota, Mapping[str, float]] = field(default_factory=dict)
     decided: Sequence[Mapping[str, Any]] = ()
     denials: dict[str, str] = field(default_factory=dict)
 
@@ -67,12 +66,12 @@ class ServiceQuotas:
     def _list(self, operation: str, name: str, params: Mapping[str, Any]) -> Any:
         service = params["ServiceCode"]
         if params.get("QuotaAppliedAtLevel") == "RESOURCE":
-            own = self.of_resources.items()
+            own = self.resource_values.items()
             entries = [(quota, value, arn) for quota, values in own for arn, value in values.items()]
         else:
             of_account: Values = getattr(self, name)
             entries = [
-                (one, value, "*" if one in self.of_resources else "") for one, value in of_account.items()
+                (one, value, "*" if one in self.resource_values else "") for one, value in of_account.items()
             ]
         listed = [described(*entry) for entry in entries if entry[0].service == service]
         return self._error(operation) or {"Quotas": listed}

@@ -222,7 +222,7 @@ async def test_a_resource_with_a_quota_of_its_own_has_that_limit_and_its_request
     request = {"ServiceCode": "sqs", "QuotaCode": in_flight.code, "DesiredValue": 5e5, "Status": "PENDING"}
     service = ServiceQuotas(
         {in_flight: 120_000.0},
-        of_resources={in_flight: {arn: 240_000.0}},
+        resource_values={in_flight: {arn: 240_000.0}},
         decided=[{**request, "QuotaContext": context}],
     )
     world = World(**queues("jobs", "orders"), **service.answers)

@@ -279,15 +279,15 @@ async def test_a_denial_has_the_accounts_listed_at_once(aws: FakeOrganization) -
 async def test_a_list_that_fails_keeps_the_known_accounts(aws: FakeOrganization, code: str) -> None:
     async with running(watcher_of(aws)) as watch:
         aws.failure = code
-        await until(lambda: organization_of(watch).access.failures)
-        (failure,) = organization_of(watch).access.failures
+        await until(lambda: organization_of(watch).listing.failures)
+        (failure,) = organization_of(watch).listing.failures
         assert (failure.operation, failure.code) == ("ListAccounts", code)
         assert accounts(watch) == {OWN, ONE}
         assert watch.inaccessible_accounts == {}
         aws.accounts.append(account_item(TWO, "two"))
         aws.failure = ""
         await until(lambda: TWO in accounts(watch))
-        assert organization_of(watch).access.failures == ()
+        assert organization_of(watch).listing.failures == ()
 
 
 async def test_without_a_list_at_the_start_nothing_is_watched_until_there_is_one(
@@ -316,7 +316,7 @@ async def test_without_a_list_at_the_start_the_accounts_of_the_last_time_are_wat
     async with running(watcher_of(aws, KnownAccounts.read(file))) as watch:
         assert accounts(watch) == {OWN, ONE}
         assert organization_of(watch).is_known
-        await until(lambda: organization_of(watch).access.failures)
+        await until(lambda: organization_of(watch).listing.failures)
     assert file.stat().st_mode & 0o077 == 0
     assert "example.org" not in file.read_text()  # addresses of owners are nobody's business
 
@@ -419,7 +419,7 @@ async def test_accounts_beyond_the_bound_are_told_and_those_that_are_watched_sta
     aws.accounts = [account_item("000000000001", "new"), *aws.accounts]
     await organization.read()
     assert set(organization.members) == {OWN, ONE}
-    (failure,) = organization.status().access.failures
+    (failure,) = organization.status().listing.failures
     assert (failure.code, failure.message) == (
         "TooManyAccounts",
         "3 accounts are to be watched, and max_accounts is 2",

@@ -151,7 +151,7 @@ async def test_an_applied_value_that_a_list_leaves_out_is_no_default() -> None:
 
 
 async def test_the_values_of_resources_stay_as_they_were_while_they_cannot_be_read() -> None:
-    service = ServiceQuotas({A: 3.0}, of_resources={A: {ARN: 9.0}})
+    service = ServiceQuotas({A: 3.0}, resource_values={A: {ARN: 9.0}})
     desk = Desk(service, A)
     desk.book = QuotaBook(desk.aws.cell, [A], interval=0.0)
     await desk.book.read()
@@ -162,7 +162,7 @@ async def test_the_values_of_resources_stay_as_they_were_while_they_cannot_be_re
     )
     await desk.book.read()
     known = desk.book.known(A)
-    assert known and known.of_resources == {ARN: 9.0}
+    assert known and known.resource_values == {ARN: 9.0}
     assert known.values_of(ARN) == {APPLIED: 9.0}
     assert known.values_of("") == known.values_of(OTHER) == {APPLIED: 3.0}
     assert [one.failure.code for one in desk.book.failures_of([A])] == [THROTTLED]

@@ -143,10 +143,10 @@ async def test_a_single_response_without_a_number_costs_its_quota_and_is_told() 
 
 async def test_the_values_of_resources_take_one_call_more() -> None:
     own = {A: {ARN: 9.0}, B: {OTHER: 7.0, "*": 5.0}}
-    service = ServiceQuotas({A: 3.0}, {A: 1.0, B: 2.0}, of_resources=own)
+    service = ServiceQuotas({A: 3.0}, {A: 1.0, B: 2.0}, resource_values=own)
     reading, calls = await read(service, A, B)
     assert reading.values == {A: {APPLIED: 3.0}, B: {APPLIED: 5.0}}
-    assert reading.of_resources == {A: {ARN: 9.0}, B: {OTHER: 7.0}}
+    assert reading.resource_values == {A: {ARN: 9.0}, B: {OTHER: 7.0}}
     assert calls == {LIST: 2, DEFAULTS: 1}
 
 
@@ -156,7 +156,7 @@ async def test_where_no_resource_has_a_value_of_its_own_the_list_may_be_missing(
         return missing if "QuotaAppliedAtLevel" in params else {"Quotas": [described(A, 3.0, "*")]}
 
     reading, _ = await read(ServiceQuotas(), A, list_service_quotas=lists)
-    assert (reading.values, reading.of_resources) == ({A: {APPLIED: 3.0}}, {A: {}})
+    assert (reading.values, reading.resource_values) == ({A: {APPLIED: 3.0}}, {A: {}})
 
 
 async def test_values_of_resources_that_cannot_be_read_cost_nothing_else() -> None:
@@ -165,5 +165,5 @@ async def test_values_of_resources_that_cannot_be_read_cost_nothing_else() -> No
         return throttled if "QuotaAppliedAtLevel" in params else {"Quotas": [described(A, 3.0, "*")]}
 
     reading, _ = await read(ServiceQuotas(), A, list_service_quotas=lists)
-    assert (reading.values, reading.of_resources) == ({A: {APPLIED: 3.0}}, {})
+    assert (reading.values, reading.resource_values) == ({A: {APPLIED: 3.0}}, {})
     assert failures(reading) == {A: ("ListServiceQuotas", THROTTLED)}

@@ -201,7 +201,7 @@ async def test_a_page_beyond_the_last_says_so(
 ORGANIZATION = OrganizationStatus(
     title="organization acme",
     accounts=3,
-    access=RunStatus(failures=[Failure("ListAccounts", "", "AccessDeniedException", "not you")]),
+    listing=RunStatus(failures=[Failure("ListAccounts", "", "AccessDeniedException", "not you")]),
 )
 
 
