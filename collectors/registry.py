@@ -50,7 +50,7 @@ class Registry:
         return [collector for collector in self.collectors if collector.service in services]
 
     def scope_of(self, service: str) -> ServiceScope:
-        """Return where a service is read. Raises KeyError when it is not known."""
+        """Return the scope of a service. Raises KeyError when it is not known."""
         return self._scopes[service]
 
     @cached_property
@@ -58,13 +58,14 @@ class Registry:
         return {collector.service: collector.scope for collector in self.collectors}
 
     def scopes_of(self, services: Container[str]) -> frozenset[ServiceScope]:
-        """Return where these services are read; unknown ones are left out."""
+        """Return the scopes in which these services are read; unknown ones are left out."""
         collectors = self.collectors_of(services)
-        every = ServiceScope if any(one.reads_last for one in collectors) else ()
-        return frozenset({*every, *(one.scope for one in collectors)})
+        if any(one.reads_last for one in collectors):  # it follows the other services into all of their cells
+            return frozenset(ServiceScope)
+        return frozenset(one.scope for one in collectors)
 
     def is_read_globally(self, service: str) -> bool:
-        """Return whether a service is read, perhaps among others, as GLOBAL_REGION."""
+        """Return whether a service is read in the cell of global services, and perhaps in others, too."""
         return ServiceScope.GLOBAL in self.scopes_of({service})
 
     def quotas(self, services: Iterable[str]) -> set[Quota]:
@@ -85,7 +86,7 @@ class Registry:
         return {*declared, *(quota.service for quota in self.quotas(names))}
 
     def quota_scope(self, service_code: str) -> ServiceScope:
-        """Return where the quotas of a service code are read: as global ones if all of its services are."""
+        """Return the scope of the quotas of a service code: GLOBAL if all services of the code are global."""
         return self._quota_scopes.get(service_code, ServiceScope.REGION)
 
     @cached_property

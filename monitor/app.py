@@ -198,7 +198,7 @@ class App:
             self.telemetry,
             self._aws_telemetry,
             inherited=inherited,
-            polled=self.ingest.arrived,
+            polled=self.ingest.arrived,  # points of a poll are judged as soon as those of a stream
             clients=self._clients,
             alerting=self.alerting.engine.active_slots,
             known_accounts=self._known_accounts,

@@ -9,8 +9,8 @@ import typer
 
 from monitor.cli.config_file import ConfigFile, load_registry_or_exit
 from monitor.cli.exit_codes import FAILED
-from monitor.dashboards import prometheus as rules
-from monitor.dashboards import runbooks as pages
+from monitor.dashboards import prometheus as prometheus_rules
+from monitor.dashboards import runbooks as runbook_pages
 from monitor.dashboards.catalogue_page import catalogue_page
 from rules.not_declared import read_not_declared
 
@@ -26,11 +26,11 @@ def prometheus(
     out: Annotated[Path, typer.Option(help="Output directory.")] = Path("dashboards/prometheus"),
     runbooks: Annotated[
         str, typer.Option(help="Address of the folder of runbooks that the alerts link to.")
-    ] = rules.RUNBOOKS,
+    ] = prometheus_rules.RUNBOOKS,
     config: ConfigFile = None,
 ) -> None:
     """Write recording and alerting rules for Prometheus: a file per service, and one for Headroom itself."""
-    write_files(out, rules.files(load_registry_or_exit(config).services.values(), runbooks))
+    write_files(out, prometheus_rules.files(load_registry_or_exit(config).services.values(), runbooks))
 
 
 @app.command(epilog="Example: headroom dashboards grafana --out /var/lib/grafana/dashboards")
@@ -56,7 +56,7 @@ def docs(
     registry = load_registry_or_exit(config)
     page = catalogue_page(registry, read_not_declared())
     write_files(out, {"catalogue.md": page})
-    write_files(out / "runbooks", pages.files(registry))
+    write_files(out / "runbooks", runbook_pages.files(registry))
 
 
 def write_files(directory: Path, files: Mapping[str, str]) -> None:

@@ -25,7 +25,7 @@ from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, Wanted
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class QuotaTarget:
     """The account and the resource of a quota. account: with its region. given, resource: as named."""
 
     account: Account
@@ -73,8 +73,8 @@ def request(
         desired = wanted.amount(to)
         organizations = settings.monitored_organizations(registry)
         chosen = choose_account(settings.monitored_accounts(registry), account, organizations)
-        place = Place(in_one_region(chosen, region, wanted, registry), account, resource)
-        run_interruptible(_request(place, wanted, desired, settings, registry, yes))
+        target = QuotaTarget(in_one_region(chosen, region, wanted, registry), account, resource)
+        run_interruptible(_request(target, wanted, desired, settings, registry, yes))
     except RequestRefusedError as error:
         exit_with(str(error), REFUSED)
     except (UnknownQuotaError, QuotaCallError) as error:
@@ -84,22 +84,22 @@ def request(
 
 
 async def _request(
-    place: Place, wanted: WantedQuota, desired: float, config: Config, registry: Registry, send: bool
+    target: QuotaTarget, wanted: WantedQuota, desired: float, config: Config, registry: Registry, send: bool
 ) -> None:
     """Print the command of a request, or send it. Raises as the calls do."""
-    cells = await open_cells(place.account, config.endpoint_url, AwsTelemetry(ProcessTelemetry().registry))
+    cells = await open_cells(target.account, config.endpoint_url, AwsTelemetry(ProcessTelemetry().registry))
     cell = cells[0]
     try:
-        if ACCOUNT_ID.fullmatch(place.given) and place.given != cell.account:
+        if ACCOUNT_ID.fullmatch(target.given) and target.given != cell.account:
             raise UnknownQuotaError(
-                f"the credentials are of the account {cell.account}, and not of {place.given}"
+                f"the credentials are of the account {cell.account}, and not of {target.given}"
             )
-        arn = resource_arn(cell, place.resource, wanted, registry)
+        arn = resource_arn(cell, target.resource, wanted, registry)
         increase = await prepare_increase(cell, wanted, desired, arn)
         if send:
             typer.echo(escape_unprintable(await send_increase(cell, increase)))
         else:
-            _print_command(place.account, cell, increase)
+            _print_command(target.account, cell, increase)
     finally:
         await cell.close()
 

@@ -37,13 +37,13 @@ def busiest(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
     demand was, or may have been, throttled; NaN where the slot shares its purchase with no other series.
     """
     highest, members = np.full(slots.size, NAN), fleet.purchases
-    sharing = np.flatnonzero(members.size[slots])
+    sharing = np.flatnonzero(members.count_by_slot[slots])
     if not sharing.size:
         return highest
-    sharing_slots, size = slots[sharing], members.size[slots[sharing]]
+    sharing_slots, size = slots[sharing], members.count_by_slot[slots[sharing]]
     starts = np.cumsum(size) - size
     within = np.arange(size.sum()) - np.repeat(starts, size)
-    member_slots = members.slots[np.repeat(members.first[sharing_slots], size) + within]
+    member_slots = members.slots[np.repeat(members.start_by_slot[sharing_slots], size) + within]
     busy = _busy(fleet, member_slots, np.repeat(minutes[sharing], size))
     busy[member_slots == np.repeat(sharing_slots, size)] = NAN
     highest[sharing] = np.fmax.reduceat(busy, starts)

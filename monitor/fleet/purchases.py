@@ -36,15 +36,16 @@ class Purchase(NamedTuple):
 class PurchaseMembers(NamedTuple):
     """The series that share a purchase, purchase by purchase.
 
-    slots: of all these series. starts, counts: where each purchase begins in `slots`, and how many slots it
-    has. first, size: by slot of the fleet, start and count of its purchase; 0 if it shares it with no other.
+    slots: of all these series. starts, counts: by purchase, where it begins in `slots`, and how many slots it
+    has. start_by_slot, count_by_slot: the same of the purchase of each slot of the fleet; 0 for a purchase
+    that no other series shares.
     """
 
     slots: Ints
     starts: Ints
     counts: Ints
-    first: Ints
-    size: Ints
+    start_by_slot: Ints
+    count_by_slot: Ints
 
 
 def group_purchases(slots: Ints, purchases: Ids, size: int) -> PurchaseMembers:
@@ -54,6 +55,8 @@ def group_purchases(slots: Ints, purchases: Ids, size: int) -> PurchaseMembers:
     order = shared[np.argsort(group[shared], kind="stable")]
     counts = member_counts[member_counts > 1].astype(np.int32)
     starts = (np.cumsum(counts) - counts).astype(np.int32)
-    first, sizes = np.zeros((2, size), np.int32)
-    first[slots[order]], sizes[slots[order]] = np.repeat(starts, counts), np.repeat(counts, counts)
-    return PurchaseMembers(slots[order], starts, counts, first, sizes)
+    member_slots = slots[order]
+    start_by_slot, count_by_slot = np.zeros((2, size), np.int32)
+    start_by_slot[member_slots] = np.repeat(starts, counts)
+    count_by_slot[member_slots] = np.repeat(counts, counts)
+    return PurchaseMembers(member_slots, starts, counts, start_by_slot, count_by_slot)

@@ -25,7 +25,7 @@ class SharingReader(Receiver, Protocol):
 
 
 @dataclass(eq=False, slots=True)
-class Turn:
+class ReaderRequests:
     """The requests of one reader. failures: of its calls. done: set once all were made."""
 
     reader: SharingReader
@@ -39,7 +39,7 @@ class SharedCalls:
 
     def __init__(self, caller: MetricCaller, wait: float = COMBINE_WAIT) -> None:
         self.caller, self._wait = caller, wait
-        self._waiting: list[Turn] = []
+        self._waiting: list[ReaderRequests] = []
         self._rounds: set[asyncio.Task[None]] = set()
 
     async def read(self, reader: SharingReader, requests: Sequence[MetricRequest]) -> list[Failure]:
@@ -48,47 +48,47 @@ class SharedCalls:
         Its metrics are in queries with its account's id. What is rejected or denied in a call of several
         accounts is requested again by account, so that it affects no other one.
         """
-        turn = Turn(reader, requests)
-        self._waiting.append(turn)
+        entry = ReaderRequests(reader, requests)
+        self._waiting.append(entry)
         if len(self._waiting) == 1:
             round_ = asyncio.create_task(self._run_round())
             self._rounds.add(round_)
             round_.add_done_callback(self._rounds.discard)
-        await turn.done.wait()
-        return turn.failures
+        await entry.done.wait()
+        return entry.failures
 
     async def _run_round(self) -> None:
         """Wait for the requests of other readers, and make the calls for all of them."""
-        turns: list[Turn] = []
+        entries: list[ReaderRequests] = []
         try:
             await asyncio.sleep(self._wait)
-            turns, self._waiting = self._waiting, []
-            pairs = ((turn, request) for turn in turns for request in turn.requests)
+            entries, self._waiting = self._waiting, []
+            pairs = ((entry, request) for entry in entries for request in entry.requests)
             await asyncio.gather(*map(self._call, combine(pairs)))
         finally:
-            for turn in turns:
-                turn.done.set()
+            for entry in entries:
+                entry.done.set()
 
-    async def _call(self, parts: Sequence[tuple[Turn, MetricRequest]]) -> None:
+    async def _call(self, parts: Sequence[tuple[ReaderRequests, MetricRequest]]) -> None:
         """Make one call; a failure goes to the readers that it concerns."""
         try:
-            failures = await self.caller.call([CallPart(turn.reader, request) for turn, request in parts])
+            failures = await self.caller.call([CallPart(entry.reader, request) for entry, request in parts])
         except InvalidRequestError:
             await self._call_one_by_one(parts)
         except Exception as error:  # fails this call alone
-            for turn, _ in parts:
-                turn.failures.append(failure_from(error, "GetMetricData"))
+            for entry, _ in parts:
+                entry.failures.append(failure_from(error, "GetMetricData"))
         else:
             for n, failed in failures.items():
                 parts[n][0].failures.append(failed)
 
-    async def _call_one_by_one(self, parts: Iterable[tuple[Turn, MetricRequest]]) -> None:
+    async def _call_one_by_one(self, parts: Iterable[tuple[ReaderRequests, MetricRequest]]) -> None:
         """Send the requests in a call each, with which a reader finds out what is wrong."""
 
-        async def call(turn: Turn, request: MetricRequest) -> None:
-            turn.failures += await turn.reader.read_alone(self.caller, request)
+        async def call(entry: ReaderRequests, request: MetricRequest) -> None:
+            entry.failures += await entry.reader.read_alone(self.caller, request)
 
-        await asyncio.gather(*(call(turn, request) for turn, request in parts))
+        await asyncio.gather(*(call(entry, request) for entry, request in parts))
 
     async def aclose(self) -> None:
         """Cancel the calls that are under way."""
