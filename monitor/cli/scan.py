@@ -11,7 +11,7 @@ from collectors.service_quotas.call_budget import FIRST_CALLS
 from monitor.cli.exit_codes import FAILED, INCOMPLETE, SERIES_IN_ZONE
 from monitor.cli.interruptible import run_interruptible
 from monitor.config.config import Config
-from monitor.report.check_formats import Report
+from monitor.report.report import Report
 from monitor.report.scan import ScanReport, limit_to_requested_services, parse_selectors, scan_once
 from rules.band import Zone
 

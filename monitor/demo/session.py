@@ -19,7 +19,8 @@ from monitor.demo.story_file import STORY_FOLDER
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.rows import rows_of
 from monitor.http.connection_limiter import raise_file_limit
-from monitor.report.check_formats import Report, write_table
+from monitor.report.check_tables import write_table
+from monitor.report.report import Report
 from monitor.server.listener import bind_socket
 from monitor.stream.settings import ACCESS_KEYS_VARIABLE, access_keys_from
 

@@ -64,6 +64,11 @@ class Row:
         return urgency_key(self.zone, self.utilization)
 
     @property
+    def usage_text(self) -> str:
+        """The usage as text, or the range that it lies in."""
+        return self.unit.format_range(self.usage, self.upper_bound, self.bounded)
+
+    @property
     def sampled_at(self) -> str:
         """`sampled` as text, ISO 8601 in UTC; empty when there is no sample."""
         if self.sampled is None:

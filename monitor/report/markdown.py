@@ -10,7 +10,6 @@ from monitor.lib.telemetry import VERSION
 from monitor.render.markdown import code_span, escape_markdown
 from monitor.render.sparkline import LEGEND, sparkline
 from monitor.render.text import dollars
-from monitor.report.check_formats import usage_text
 from monitor.report.html import long_timestamp
 from monitor.report.summary import Summary, SummaryRow
 
@@ -84,7 +83,7 @@ def _series_cells(summary: Summary, entry: SummaryRow) -> list[str]:
         format_percent(row.utilization),
     )
     return [
-        *map(escape_markdown, (*texts, usage_text(row), limit)),
+        *map(escape_markdown, (*texts, row.usage_text, limit)),
         code_span(sparkline(entry.history)),
     ]
 

@@ -22,7 +22,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.rows import rows_of
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.watcher import DUPLICATE_ENTRY, Watcher
-from monitor.report.check_formats import Report, UnreadQuotas
+from monitor.report.report import Report, UnreadQuotas
 from monitor.schema.problems import ConfigError, problem_lines, problems_from_pydantic
 from monitor.schema.selector import Location, Selector, SelectorLabels
 from monitor.schema.types import ConfigContext

@@ -22,7 +22,8 @@ from monitor.cli.main import app
 from monitor.cli.scan import exit_code
 from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
-from monitor.report.check_formats import FIELDS, Report
+from monitor.report.check_formats import FIELDS
+from monitor.report.report import Report
 from rules.band import Zone
 from tests.monitor.cli.invocation import headroom, written
 from tests.registries import STREAM_WRITE_BYTES

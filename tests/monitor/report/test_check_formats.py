@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from monitor.report.check_formats import FIELDS, Report, UnreadQuotas
+from monitor.report.check_formats import FIELDS
+from monitor.report.report import Report, UnreadQuotas
 from tests.monitor.report.test_table import EMPTY, NASTY, STALE, escaped, hidden, printed, row
 
 # JSON

@@ -12,7 +12,9 @@ from collectors.base import Unobservable
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
-from monitor.report.check_formats import COLUMNS, COMPACT_COLUMNS, FORMATS, Report, usage_text, write_table
+from monitor.report.check_formats import FORMATS
+from monitor.report.check_tables import COLUMNS, COMPACT_COLUMNS, write_table
+from monitor.report.report import Report
 from rules.band import Zone
 from rules.limits import LimitSource
 from rules.units import BYTES_PER_SECOND, Unit, unit_named
@@ -160,7 +162,7 @@ def test_refused_demand_stands_beside_the_zone() -> None:
 
 
 def test_a_usage_that_is_only_bounded_is_a_range() -> None:
-    assert usage_text(BOUNDED) == "12.3k to 123k calls/s"
+    assert BOUNDED.usage_text == "12.3k to 123k calls/s"
     said = printed("table", Report([BOUNDED], []))
     assert "12.3k to 123k calls/s" in said
     assert "Unobservable series" not in said

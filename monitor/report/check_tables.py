@@ -1,0 +1,168 @@
+"""The table of `headroom check`: wide, compact or narrow, by the width of the terminal."""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import TextIO
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from monitor.fleet.rows import Row
+from monitor.lib.percent import format_percent
+from monitor.lib.text import escape_unprintable
+from monitor.render.sparkline import LEGEND, LENGTH, sparkline
+from monitor.render.styles import STYLES
+from monitor.render.text import usage_of_limit
+from monitor.report.report import Report, listed_failures, observable_rows, unobservable_entries
+
+PIPED_WIDTH = 2**20  # characters, more than any line has: without a terminal, no line is wrapped
+HISTORY, USAGE_OF_LIMIT = "three hours", "usage of limit"
+NUMERIC_COLUMNS = ("utilization", "usage", "limit", "throttled")
+COLUMNS = ("zone", "utilization", "usage", "limit", "source", "signal", "resource", "location", "sampled")
+COMPACT_COLUMNS = (
+    "zone",
+    HISTORY,
+    "throttled",
+    "utilization",
+    USAGE_OF_LIMIT,
+    "signal",
+    "resource",
+    "region",
+)
+MIN_USAGE_WIDTH = 20  # characters of USAGE_OF_LIMIT in the compact table
+NO_SERIES = "No series found for the configured accounts, regions and services, and the given filters."
+
+
+def column_texts(row: Row) -> tuple[str, ...]:
+    """Return a row as tables show it, in the order of COLUMNS."""
+    key = row.key
+    return (
+        row.zone.word + (f" ({row.throttled:.3g}/s throttled)" if row.throttled else ""),
+        format_percent(row.utilization),
+        row.usage_text,
+        "-" if row.limit is None else row.unit.format(row.limit),
+        row.source.value if row.source else "-",
+        f"{key.service}.{key.signal}",
+        key.shown,
+        f"{key.account}/{key.region}",
+        row.sampled_at.removesuffix(":00Z").replace("T", " ") or "never",
+    )
+
+
+def write_table(report: Report, out: TextIO) -> None:
+    """Write the series, and what could not be read, as text. Without a terminal, each series is one line."""
+    terminal = out.isatty()
+    console = Console(file=out, highlight=False, soft_wrap=True, width=None if terminal else PIPED_WIDTH)
+    rows, sparklines = observable_rows(report), row_sparklines(report, console) if terminal else None
+    plain = wide_table(rows)
+    candidates = (
+        [wide_table(rows, sparklines), plain, compact_table(rows, sparklines)] if sparklines else [plain]
+    )
+    table = next((table for table in candidates if fits(console, table)), None)
+    table = table or narrow_table(rows, sparklines)
+    console.print(table)
+    if sparklines and table is not plain:
+        console.print(Text(LEGEND, "dim"))
+    if not report.rows:
+        console.print(NO_SERIES)
+    _write_lists(report, console)
+
+
+def _write_lists(report: Report, console: Console) -> None:
+    unobservable = []
+    for names, reason, command in unobservable_entries(report):
+        unobservable += [f"- {names}: {reason}", *([f"    {command}"] if command else [])]
+    failed = [f"- {sentence}" for sentence in listed_failures(report)]
+    for title, lines in {"Unobservable series": unobservable, "Failed reads of AWS": failed}.items():
+        if lines:
+            console.print(Text(f"\n{title}", "bold"))
+        for line in lines:
+            console.print(Text(escape_unprintable(line)))
+    if report.unread_quotas.sentence:
+        console.print(Text(f"\n{report.unread_quotas.sentence}"))
+
+
+def row_sparklines(report: Report, console: Console) -> list[str] | None:
+    """Return a sparkline per row; None without history or if the terminal cannot show the characters."""
+    if report.history_of is None or console.options.ascii_only:
+        return None
+    return [sparkline(report.history_of(row.key)) for row in observable_rows(report)]
+
+
+def fits(console: Console, table: Table) -> bool:
+    """Return whether a table fits into the terminal without wrapping cells of its `no_wrap` columns.
+
+    Sets the minimum width of these columns, as rich would truncate them otherwise.
+    """
+    for column in table.columns:
+        if column.no_wrap:
+            column.min_width = max(console.measure(cell).maximum for cell in (column.header, *column.cells))
+    unlimited = console.options.update(width=PIPED_WIDTH)
+    return Measurement.get(console, unlimited, table).minimum <= console.width
+
+
+def wide_table(rows: Sequence[Row], sparklines: Sequence[str] | None = None) -> Table:
+    """Return a table with all columns and one line per series."""
+    table = _one_line_table((COLUMNS[0], HISTORY, *COLUMNS[1:]) if sparklines else COLUMNS)
+    for row, sparkline_text in zip_longest(rows, sparklines or ()):
+        zone, *rest = map(escape_unprintable, column_texts(row))
+        history = [Text(sparkline_text)] if sparkline_text else []
+        table.add_row(Text(zone, STYLES[row.zone]), *history, *map(Text, rest))
+    return table
+
+
+def compact_table(rows: Sequence[Row], sparklines: Sequence[str]) -> Table:
+    """Return a table with the most important columns, for a terminal of about 160 characters.
+
+    Long usages wrap; all other cells are on one line. Regions are shown without their account when all are
+    in the same account.
+    """
+    table = _one_line_table(COMPACT_COLUMNS, gap=1)
+    usage = table.columns[COMPACT_COLUMNS.index(USAGE_OF_LIMIT)]
+    usage.no_wrap, usage.min_width = False, MIN_USAGE_WIDTH
+    single_account = len({row.key.account for row in rows}) == 1
+    for row, sparkline_text in zip(rows, sparklines, strict=True):
+        key = row.key
+        values = (
+            f"{row.throttled:.3g}/s" if row.throttled else "",
+            format_percent(row.utilization),
+            usage_of_limit(row.unit, row.usage, row.upper_bound, row.limit, row.bounded),
+            f"{key.service}.{key.signal}",
+            key.shown,
+            key.region if single_account else f"{key.account}/{key.region}",
+        )
+        table.add_row(
+            Text(row.zone.word, STYLES[row.zone]),
+            Text(sparkline_text),
+            *map(Text, map(escape_unprintable, values)),
+        )
+    return table
+
+
+def _one_line_table(columns: Sequence[str], gap: int = 2) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, gap - 1, 0, 1), header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in NUMERIC_COLUMNS else "left", no_wrap=True)
+    return table
+
+
+def narrow_table(rows: Sequence[Row], sparklines: Sequence[str] | None) -> Table:
+    """Return a table with three or more lines per series, for a terminal that is too narrow for one line."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(width=LENGTH if sparklines else len("unobservable"), overflow="fold")
+    table.add_column(overflow="fold")
+    for row, sparkline_text in zip_longest(rows, sparklines or ()):
+        zone, ratio, usage, limit, source, signal, resource, location, sampled = map(
+            escape_unprintable, column_texts(row)
+        )
+        lines = (
+            f"{resource}: {ratio}, {usage} of {limit}",
+            f"{signal} in {location}",
+            f"limit source {source}, sampled {sampled}",
+        )
+        table.add_row(
+            Text.assemble((zone, STYLES[row.zone]), "\n", sparkline_text or ""), Text("\n".join(lines))
+        )
+    return table

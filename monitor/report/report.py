@@ -1,0 +1,76 @@
+"""The result of one scan: the rows of all series, and what could not be read."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from collectors.service_quotas.call_budget import CALLS_PER_HOUR
+from monitor.fleet.history import SeriesHistory
+from monitor.fleet.key import Key
+from monitor.fleet.rows import Row
+from monitor.render.text import count_of
+from monitor.report.blind_spots import has_no_numbers, unobservable_by_reason
+
+MAX_FAILED_READS = 100  # listed for people; an account that permits nothing has hundreds in each region
+
+
+class UnreadQuotas(NamedTuple):
+    """The counts and lists that a scan left out, as its calls for quotas are limited.
+
+    counts: quotas of which the resources were not counted. lists: lists of the quotas of a service in an
+    account and region.
+    """
+
+    counts: int = 0
+    lists: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """A sentence on what was left out, and how it is read; empty if nothing was."""
+        parts = [count_of(self.counts, "count")] if self.counts else []
+        parts += [count_of(self.lists, "list") + " of quotas"] if self.lists else []
+        if not parts:
+            return ""
+        were = "was" if sum(self) == 1 else "were"
+        limit = f"at most {CALLS_PER_HOUR:,} calls in each account and region"
+        return f"{' and '.join(parts)} of services in use {were} not read; --counts reads them, with {limit}."
+
+
+NOTHING_UNREAD = UnreadQuotas()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The rows of all series, the most urgent first, and one sentence for each failed read of AWS.
+
+    history_of: returns the last three hours of a series; None when no history is available.
+    requested_failures: the failures of what the user requested, which make the report incomplete.
+    unread_quotas: what was left out, as the number of calls for quotas is limited.
+    """
+
+    rows: Sequence[Row]
+    failures: Sequence[str]
+    history_of: Callable[[Key], SeriesHistory] | None = None
+    requested_failures: Sequence[str] = ()
+    unread_quotas: UnreadQuotas = NOTHING_UNREAD
+
+
+def observable_rows(report: Report) -> list[Row]:
+    """Return the rows that have something to show beside the reason why they are unobservable."""
+    return [row for row in report.rows if not has_no_numbers(row)]
+
+
+def unobservable_entries(report: Report) -> Iterator[tuple[str, str, str]]:
+    """Yield names of unobservable series, their common reason, and the command that enables them or ""."""
+    for group in unobservable_by_reason(report.rows):
+        for command, keys in group.keys_by_command.items():
+            names = (f"{key.service}.{key.signal} of {key.shown}" for key in keys)
+            yield ", ".join(names), group.reason, command
+
+
+def listed_failures(report: Report) -> Iterator[str]:
+    """Yield a sentence for each failed read, and one that counts those beyond MAX_FAILED_READS."""
+    failures = [*dict.fromkeys(report.failures)]
+    yield from failures[:MAX_FAILED_READS]
+    if (more := len(failures) - MAX_FAILED_READS) > 0:
+        yield f"{more:,} more failed; `--format json` lists all"
