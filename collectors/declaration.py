@@ -14,7 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 from collectors.base import Metric, ServiceScope
 from collectors.expression import Expression, parse_expression
 from collectors.response_path import ResponsePath
-from rules.limits import PLACEHOLDER, NamedUnit
+from rules.command_template import PLACEHOLDER
+from rules.limits import NamedUnit
 from rules.units import COUNT
 
 ACCOUNT_KIND = "account"

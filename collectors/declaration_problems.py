@@ -21,7 +21,7 @@ from collectors.declaration import (
 )
 from collectors.expression import Expression
 from collectors.scan_groups import CycleError, listing_order
-from rules.limits import shell_words
+from rules.command_template import shell_words
 from rules.problem_text import suggestion
 from rules.strict_yaml import Where
 

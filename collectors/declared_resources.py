@@ -9,7 +9,7 @@ from collectors.base import Aws, Metric
 from collectors.declaration import ACCOUNT_KIND, ID, Declaration
 from collectors.expression import Expression, ExpressionError
 from collectors.resource import ACCOUNT, Resource, ResourcePath
-from rules.limits import PLACEHOLDER
+from rules.command_template import PLACEHOLDER
 
 SECONDS_PER_DAY = 86400
 

@@ -8,7 +8,7 @@ from collectors.base import Metric, Observed, Unobservable, Usage, total, zero_o
 from collectors.declaration import SignalDeclaration, UnobservableDeclaration
 from collectors.declared_resources import MissingValueError, NodeScope
 from collectors.expression import Expression, ExpressionError, epoch
-from rules.limits import fill_command
+from rules.command_template import fill_command
 
 
 def observe(

@@ -15,7 +15,7 @@ from collectors.expression import ExpressionError
 from collectors.listed_metrics import Dimensions
 from collectors.resource import ACCOUNT
 from collectors.response_path import ResponsePath
-from rules.limits import PLACEHOLDER
+from rules.command_template import PLACEHOLDER
 
 ACCOUNT_NODE = Node("account", ACCOUNT, None)
 

@@ -5,10 +5,8 @@ documents; a limit that was read from AWS always takes precedence over it.
 """
 
 import math
-import re
-import shlex
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
@@ -27,14 +25,11 @@ from pydantic import (
     model_validator,
 )
 
+from rules.command_template import PLACEHOLDER, SAFE_NAMES, shell_words
 from rules.inhibition import inhibition_cycle
 from rules.model_file import misplaced
 from rules.units import Unit, parse_unit
 
-PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")  # of a command
-QUOTING = re.compile(r"""['"\\]|[^ -~]""")  # characters that a shell may not read as a part of a word
-# Placeholders that are no ids: their values never begin with a hyphen.
-SAFE_NAMES = frozenset({"number", "region", "account_id", "partition", "suffix", "service", "code"})
 # Names of what Headroom itself reports beside services and signals: its own alerts and files, the reading of
 # tags, and blind spots.
 RESERVED_SERVICES = frozenset({"headroom", "tags"})
@@ -198,17 +193,6 @@ class RemedyCommand(_Model):
             if option.startswith("--") and (name := PLACEHOLDER.match(word)) and name[1] not in SAFE_NAMES:
                 raise ValueError(f"expected {option}={word}, as an id may begin with a hyphen")
         return run
-
-
-def shell_words(command: str) -> list[str]:
-    """Return the words of a shell command. Raises ValueError for a quote without its end."""
-    return shlex.split(command) if QUOTING.search(command) else command.split()  # which is much faster
-
-
-def fill_command(template: str, value: Callable[[str], str]) -> str:
-    """Return a command with its placeholders replaced, each word quoted for a shell."""
-    words = (PLACEHOLDER.sub(lambda match: value(match[1]), word) for word in shell_words(template))
-    return shlex.join(words)
 
 
 def _command(value: object) -> object:

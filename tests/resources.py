@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from collectors.base import ACCOUNT, Resource
-from rules.limits import PLACEHOLDER, Signal
+from rules.command_template import PLACEHOLDER
+from rules.limits import Signal
 
 
 def resource(text: str) -> Resource:

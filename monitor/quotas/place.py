@@ -13,7 +13,7 @@ from monitor.aws.scan import Scan
 from monitor.lib.partitions import partition_of, partition_of_arn
 from monitor.quotas.wanted import UnknownQuotaError, WantedQuota
 from monitor.schema.types import ALL_REGIONS
-from rules.limits import PLACEHOLDER
+from rules.command_template import PLACEHOLDER
 from rules.problem_text import suggestion
 
 ACCOUNT_ID = re.compile("[0-9]{12}")

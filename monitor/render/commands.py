@@ -8,7 +8,8 @@ from math import ceil, inf
 
 from monitor.fleet.fleet import Series
 from monitor.lib.partitions import partition_of
-from rules.limits import PLACEHOLDER, PUBLISHED_ONLY, Band, LimitKind, RemedyCommand, Signal, fill_command
+from rules.command_template import PLACEHOLDER, fill_command
+from rules.limits import PUBLISHED_ONLY, Band, LimitKind, RemedyCommand, Signal
 
 MAX_BELOW_EDGE = 0.15  # utilization; half the width of the default band
 REQUEST = "aws service-quotas request-service-quota-increase"

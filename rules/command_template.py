@@ -1,0 +1,21 @@
+"""Templates of shell commands: their words, and the placeholders in them, such as `{region}`."""
+
+import re
+import shlex
+from collections.abc import Callable
+
+PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+QUOTING = re.compile(r"""['"\\]|[^ -~]""")  # characters that a shell may not read as a part of a word
+# Placeholders that are no ids: their values never begin with a hyphen.
+SAFE_NAMES = frozenset({"number", "region", "account_id", "partition", "suffix", "service", "code"})
+
+
+def shell_words(command: str) -> list[str]:
+    """Return the words of a shell command. Raises ValueError for a quote without its end."""
+    return shlex.split(command) if QUOTING.search(command) else command.split()  # which is much faster
+
+
+def fill_command(template: str, value: Callable[[str], str]) -> str:
+    """Return a command with its placeholders replaced, each word quoted for a shell."""
+    words = (PLACEHOLDER.sub(lambda match: value(match[1]), word) for word in shell_words(template))
+    return shlex.join(words)
