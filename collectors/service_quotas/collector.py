@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import PaginationError
 
 from collectors.base import Aws, Collector, Metric, Observed, Resource
-from collectors.quotas import ACTIONS, PAGE_SIZE, RATES
+from collectors.quotas import ACTIONS, PAGE_SIZE, QUOTAS_SERVICE, RATES
 from collectors.service_quotas.account_quotas import AccountQuotas
 from collectors.service_quotas.call_budget import BudgetedCalls
 from collectors.service_quotas.count_file import HOME_REGION, CountDeclaration, read_counts
@@ -268,7 +268,7 @@ def _service(service_code: str) -> Resource:
 
 
 COLLECTOR = Collector(
-    service="quotas",
+    service=QUOTAS_SERVICE,
     scans=(quotas,),
     metrics=(
         Metric(USAGE_NAMESPACE, CALLS, "Sum", zero_when_absent=True),

@@ -1,6 +1,6 @@
 """The quotas of which the usage is a count, as `counts.yaml` declares them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Set
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, RootModel
 
 from collectors.declaration import DeclarationModel, JmesPath, Operation, Text
+from collectors.iam_actions import iam_action
 from rules.limits import QUOTA_CODE, Quota
 from rules.model_file import parse_model
 
@@ -36,6 +37,13 @@ class CountCall(DeclarationModel):
     params: Mapping[str, Any] = {}
     id: JmesPath | None = None
     parent: "CountCall | None" = None
+
+    @property
+    def calls(self) -> Iterator[Operation]:
+        """The operations that are called, that of the list first and those of its parents after it."""
+        yield self.call
+        if self.parent:
+            yield from self.parent.calls
 
 
 class CountDeclaration(CountCall):
@@ -69,3 +77,9 @@ def read_counts() -> Mapping[Quota, CountDeclaration]:
         for service, counts in file.model.root.items()
         for one in counts
     }
+
+
+def actions_of_counts(service_codes: Set[str]) -> Set[str]:
+    """Return the IAM actions that the counts of some service codes need. The first call takes long."""
+    counts = (one for quota, one in read_counts().items() if quota.service in service_codes)
+    return {iam_action(*call) for one in counts for call in one.calls}

@@ -1,75 +1,122 @@
 """The least-privilege IAM policy for the collectors that are on, computed from their declarations."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import orjson
 
 from collectors import quota_requests, quotas, tags
 from collectors.base import Collector
+from collectors.iam_actions import RESOURCES
+from collectors.service_quotas.count_file import actions_of_counts
 from monitor.aws import links
 
-# Characters of a managed policy, without white space; ten policies can be attached to a role.
+# Characters of a managed policy, without white space, and the policies that a role takes by default.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 MAX_POLICY_SIZE = 6144
+MAX_POLICIES_OF_ROLE = 10
 VERSION = "2012-10-17"  # of the language of policies
 BASE_ACTIONS = ("cloudwatch:GetMetricData", *quotas.ACTIONS)
 
 
-def policy(
-    collectors: Iterable[Collector],
-    all_regions: bool = False,
-    with_tags: bool = False,
-    with_links: bool = False,
-    with_quota_requests: bool = False,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyOptions:
+    """Permissions beside those that collectors need.
+
+    all_regions: the regions of an account are listed. tags: those of resources are read. links: the metrics
+    of linked accounts are read by a monitoring account. quota_requests: increases of quotas are requested;
+    without it, all actions are read-only. counted: the service codes of which `counts.yaml` counts resources.
+    """
+
+    all_regions: bool = False
+    tags: bool = False
+    links: bool = False
+    quota_requests: bool = False
+    counted: Set[str] = frozenset()
+
+    @property
+    def base_actions(self) -> Set[str]:
+        """The actions of no single service."""
+        return {
+            *BASE_ACTIONS,
+            *(["ec2:DescribeRegions"] if self.all_regions else ()),
+            *(tags.ACTIONS if self.tags else ()),
+            *((*links.ACTIONS, *links.SOURCE_ACTIONS) if self.links else ()),
+        }
+
+
+NO_OPTIONS = PolicyOptions()
+
+
+def policy(collectors: Iterable[Collector], options: PolicyOptions = NO_OPTIONS) -> dict[str, Any]:
     """The policy document that these collectors need.
 
     An action that several collectors need is in the statement of the first of them.
-
-    all_regions: the regions of an account are listed. with_tags: the tags of resources are read. with_links:
-    the metrics of linked accounts are read by a monitoring account. with_quota_requests: increases of quotas
-    are requested; without it, all actions are read-only.
     `sts:GetCallerIdentity` needs no permission.
     """
-    optional_actions = [
-        *(["ec2:DescribeRegions"] if all_regions else ()),
-        *(tags.ACTIONS if with_tags else ()),
-        *((*links.ACTIONS, *links.SOURCE_ACTIONS) if with_links else ()),
-    ]
-    actions = {"Headroom": {*BASE_ACTIONS, *optional_actions}}
+    actions = {"Headroom": {*options.base_actions}}
     allowed = {*actions["Headroom"]}
     for collector in collectors:
         name = "".join(part.capitalize() for part in collector.service.split("_"))  # a Sid has letters only
         actions[f"Headroom{name}"] = {*collector.iam_actions} - allowed
         allowed.update(collector.iam_actions)
-    if with_quota_requests:
+    if options.counted:
+        actions["HeadroomCounts"] = {*actions_of_counts(options.counted)} - allowed
+    if options.quota_requests:
         actions["HeadroomQuotaRequests"] = {*quota_requests.ACTIONS}
-    statements = [
-        _statement(name, actions_of_statement)
-        for name, actions_of_statement in actions.items()
-        if actions_of_statement
-    ]
+    statements = [one for name, some in actions.items() for one in _statements(name, some)]
     return {"Version": VERSION, "Statement": statements}
 
 
 def split_policy(document: Mapping[str, Any], max_size: int = MAX_POLICY_SIZE) -> list[dict[str, Any]]:
     """Return a policy as documents of at most `max_size` characters, as a managed policy may have.
 
-    A statement that alone is longer is a document of its own.
+    A statement that alone is longer is made several, whose names are numbered.
     """
     parts: list[dict[str, Any]] = []
-    for statement in document["Statement"]:
+    room = max_size - policy_size({**document, "Statement": []})
+    for statement in (one for whole in document["Statement"] for one in _split_statement(whole, room)):
         if not parts or policy_size(parts[-1]) + len(",") + policy_size(statement) > max_size:
             parts.append({**document, "Statement": []})
         parts[-1]["Statement"].append(statement)
     return parts
 
 
-def policy_size(document: Mapping[str, Any]) -> int:
-    """Return the number of characters without white space, which IAM counts."""
+def _split_statement(statement: Mapping[str, Any], max_size: int) -> Iterator[dict[str, Any]]:
+    """Yield a statement in pieces of at most max_size characters."""
+    if policy_size(statement) <= max_size:
+        yield {**statement}
+        return
+    key = max(("Action", "Resource"), key=lambda name: policy_size(statement[name]))
+    numbers, left = count(1), [*statement[key]]
+    while left:
+        piece = {**statement, "Sid": f"{statement['Sid']}{next(numbers)}", key: []}
+        fitting = _number_that_fits(left, max_size - policy_size(piece))
+        yield {**piece, key: left[:fitting]}
+        left = left[fitting:]
+
+
+def _number_that_fits(texts: Sequence[str], room: int) -> int:
+    """Return how many of some texts a list in JSON of so many characters holds, at least one."""
+    sizes = [policy_size(text) + len(",") for text in texts]
+    number = next((number for number in range(len(sizes)) if sum(sizes[: number + 1]) - 1 > room), len(sizes))
+    return max(number, 1)
+
+
+def policy_size(document: Any) -> int:
+    """Return the number of characters of JSON without white space, which IAM counts."""
     return len(orjson.dumps(document))
 
 
-def _statement(name: str, actions: Iterable[str]) -> dict[str, Any]:
-    return {"Sid": name, "Effect": "Allow", "Action": sorted(actions), "Resource": "*"}
+def _statements(name: str, actions: Set[str]) -> Iterator[dict[str, Any]]:
+    """Yield what allows actions: those of all resources together, and each other one by itself."""
+    if unlimited := actions - RESOURCES.keys():
+        yield _statement(name, unlimited, "*")
+    for number, action in enumerate(sorted(actions & RESOURCES.keys()), 1):
+        yield _statement(f"{name}Limited{number}", {action}, RESOURCES[action])
+
+
+def _statement(name: str, actions: Iterable[str], resource: str) -> dict[str, Any]:
+    return {"Sid": name, "Effect": "Allow", "Action": sorted(actions), "Resource": resource}

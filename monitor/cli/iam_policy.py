@@ -1,11 +1,12 @@
 """The command `headroom iam-policy`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Annotated, Any
 
 import orjson
 import typer
 
+from collectors.quotas import QUOTAS_SERVICE
 from collectors.registry import Registry
 from monitor.aws import iam
 from monitor.aws.access_policy import Principal, access_statements
@@ -50,7 +51,9 @@ def iam_policy(
 ) -> None:
     """Print the least-privilege IAM policy for the configured services.
 
-    Where roles or an organization are configured, each of the principals has its own: see --of.
+    Where roles or an organization are configured, each of the principals has its own: see --of. What
+    the service `quotas` counts is allowed for all services that are configured, or for those that are chosen
+    beside it, and for the service codes in `signals.quotas`.
     """
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
@@ -72,10 +75,26 @@ def _reading_policy(
     services = {name for name in settings.monitored_services(registry) if chosen(name)}
     if not services:
         raise typer.BadParameter("expected services that are configured", param_hint="--service")
-    all_regions = any(ALL_REGIONS in entry.regions for entry in settings.monitored_entries(registry))
     collectors = [settings.signals.reduced(one, registry) for one in registry.collectors_of(services)]
-    with_links = any(account.linked_accounts for account in settings.monitored_accounts(registry))
-    return iam.policy(collectors, all_regions, bool(settings.tags), with_links, with_requests)
+    options = iam.PolicyOptions(
+        all_regions=any(ALL_REGIONS in entry.regions for entry in settings.monitored_entries(registry)),
+        tags=bool(settings.tags),
+        links=any(account.linked_accounts for account in settings.monitored_accounts(registry)),
+        quota_requests=with_requests,
+        counted=_counted_services(settings, registry, services),
+    )
+    return iam.policy(collectors, options)
+
+
+def _counted_services(settings: Config, registry: Registry, services: Set[str]) -> Set[str]:
+    """Return the service codes of which resources are counted: those of services that may be in use.
+
+    services: the chosen ones. Where the quotas are chosen alone, they are those of all that are configured.
+    """
+    if QUOTAS_SERVICE not in services:
+        return frozenset()
+    others = services - {QUOTAS_SERVICE} or settings.monitored_services(registry)
+    return registry.quota_services(others) | settings.signals.quota_services(registry)
 
 
 def _filter(patterns: list[str] | None, registry: Registry) -> Callable[[str], bool]:
@@ -95,7 +114,8 @@ def _chosen_part(policy: dict[str, Any], part: int) -> dict[str, Any]:
     if len(parts) > 1:
         typer.echo(
             f"The policy has {iam.policy_size(policy):,} characters, and a managed policy holds "
-            f"{iam.MAX_POLICY_SIZE:,}: make {len(parts)} of it, with --part 1 to --part {len(parts)}.",
+            f"{iam.MAX_POLICY_SIZE:,}: make {len(parts)} of it, with --part 1 to --part {len(parts)}. A role "
+            f"takes {iam.MAX_POLICIES_OF_ROLE} of them.",
             err=True,
         )
     return policy

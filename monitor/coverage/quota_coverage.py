@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from collectors.base import GLOBAL_REGION, ServiceScope
+from collectors.quotas import QUOTAS_SERVICE
 from collectors.registry import Registry
 from collectors.service_quotas.collector import count_groups
 from collectors.service_quotas.count_file import read_counts
@@ -32,8 +33,6 @@ from monitor.fleet.key import CellKey, Key
 from monitor.fleet.snapshot import Snapshot
 from rules.band import Zone
 from rules.limits import Quota, Signal
-
-QUOTAS_SERVICE = "quotas"  # whose resources are the quotas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

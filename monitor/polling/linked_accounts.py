@@ -9,6 +9,7 @@ from typing import Protocol
 from collectors.base import GLOBAL_REGION, Collector, ServiceScope
 from collectors.listed_metrics import MetricNames
 from collectors.metrics_only import metric_names, metrics_only
+from collectors.quotas import QUOTAS_SERVICE
 from collectors.registry import Registry
 from monitor.aws.account import Account
 from monitor.aws.cell import Cell
@@ -23,8 +24,6 @@ from monitor.polling.link_watcher import LinkWatcher
 from monitor.polling.quota_book import DefaultQuotaBook, QuotaBook
 from monitor.polling.shared_calls import SharedCalls
 from monitor.polling.timings import PollingTimings
-
-QUOTAS = "quotas"  # the service of quotas without a signal of their own, whose values need a role
 
 
 class WatchedCells(Protocol):
@@ -111,7 +110,7 @@ class LinkedAccounts:
         collectors = [
             self._metrics_only(one)
             for one in self._watched.collectors_of(named, cell)
-            if not one.region and one.service != QUOTAS
+            if not one.region and one.service != QUOTAS_SERVICE
         ]
         if cell.key in self._watched.cells or not collectors:
             return None

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from collectors.quotas import QUOTAS_SERVICE
 from collectors.registry import Registry
 from monitor.lib.errors import HeadroomError
 from rules.limits import QUOTA_CODE, LimitKind, Quota, Signal
@@ -85,7 +86,7 @@ def find_quota(name: str, registry: Registry) -> WantedQuota:
     signal = signals[name]
     if signal.quota:
         return WantedQuota(signal.quota, signal)
-    if signal.service == "quotas":
+    if signal.service == QUOTAS_SERVICE:
         raise RequestRefusedError(
             f"{name} is a signal of many quotas: name one by its codes, which `headroom coverage` lists"
         )

@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 from pydantic import Field
 
+from collectors.quotas import QUOTAS_SERVICE
 from monitor.coverage.filters import CoverageFilters
-from monitor.coverage.quota_coverage import QUOTAS_SERVICE, Coverage, QuotaCoverage
+from monitor.coverage.quota_coverage import Coverage, QuotaCoverage
 from monitor.coverage.totals import CoverageTotals
 from monitor.coverage.verdicts import CoverageState
 from monitor.fleet.filters import Filters

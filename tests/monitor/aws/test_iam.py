@@ -1,27 +1,49 @@
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collectors import quotas
 from collectors.base import Collector
-from collectors.iam_actions import PREFIXES
-from monitor.aws.iam import policy, split_policy
-from tests.fake_aws import SERVICE_MODELS
+from collectors.iam_actions import iam_action
+from collectors.service_quotas.count_file import read_counts
+from monitor.aws.access_policy import ASSUME, LISTING_ACTIONS, UNIT_LISTING_ACTIONS
+from monitor.aws.iam import (
+    MAX_POLICIES_OF_ROLE,
+    MAX_POLICY_SIZE,
+    NO_OPTIONS,
+    PolicyOptions,
+    policy,
+    split_policy,
+)
+from monitor.config.signal_settings import known_service_codes
 from tests.registries import REGISTRY
 
 SERVICES = REGISTRY.service_names
-READS = re.compile("(Get|List|Describe|Search)[A-Za-z0-9]+")
+READS = re.compile("(Get|List|Describe|Search)[A-Za-z0-9]*")
 HTTP_GET = ("apigateway", "GET")
 REPORT = ("servicequotas", "StartQuotaUtilizationReport")  # has AWS make a report, and changes nothing
-NO_SIGNING_NAMES = {"cloudwatch", "tag"}  # prefixes that AWS signs nothing with
+TABLES = ("cassandra", "Select")  # of the tables that name the others
+KNOWN_ACTIONS = {*(Path(__file__).parent / "iam_actions.txt").read_text().lower().splitlines()}
+COUNTS = read_counts()
+ALL_COUNTS = PolicyOptions(all_regions=True, tags=True, links=True, counted=known_service_codes(REGISTRY))
 ALWAYS = {"cloudwatch:GetMetricData", *quotas.ACTIONS}
 
 
-def actions(*services: str, **options: bool) -> list[str]:
-    statements = policy(REGISTRY.collectors_of(services), **options)["Statement"]
+def actions(*services: str, options: PolicyOptions = NO_OPTIONS) -> list[str]:
+    statements = policy(REGISTRY.collectors_of(services), options)["Statement"]
     return [action for statement in statements for action in statement["Action"]]
+
+
+def added(options: PolicyOptions) -> set[str]:
+    return {*actions("kinesis", options=options)} - {*actions("kinesis")}
 
 
 @pytest.mark.parametrize("services", [(), *((one,) for one in SERVICES), *pairwise(SERVICES), SERVICES])
@@ -33,36 +55,53 @@ def test_it_allows_exactly_what_the_collectors_that_are_on_need(services: tuple[
 
 
 def test_to_list_the_regions_is_allowed_only_when_all_are_watched() -> None:
-    assert set(actions("kinesis", all_regions=True)) - set(actions("kinesis")) == {"ec2:DescribeRegions"}
+    assert added(PolicyOptions(all_regions=True)) == {"ec2:DescribeRegions"}
 
 
 def test_to_read_the_tags_of_all_services_is_allowed_only_when_tags_are_wanted() -> None:
-    assert set(actions("kinesis", with_tags=True)) - set(actions("kinesis")) == {"tag:GetResources"}
+    assert added(PolicyOptions(tags=True)) == {"tag:GetResources"}
 
 
 def test_links_are_read_only_for_a_monitoring_account() -> None:
-    added = set(actions("kinesis", with_links=True)) - set(actions("kinesis"))
     oam = {"oam:GetLink", "oam:ListAttachedLinks", "oam:ListLinks", "oam:ListSinks"}
-    assert added == {*oam, "cloudwatch:ListMetrics"}
+    assert added(PolicyOptions(links=True)) == {*oam, "cloudwatch:ListMetrics"}
 
 
 def test_every_action_only_reads() -> None:
-    every = actions(*SERVICES, all_regions=True, with_tags=True, with_links=True)
-    allowed = [action.partition(":")[::2] for action in every]
+    allowed = [action.partition(":")[::2] for action in actions(*SERVICES, options=ALL_COUNTS)]
     others = [action for action in allowed if not READS.fullmatch(action[1])]
-    assert {*others} == {HTTP_GET, REPORT}
+    assert {*others} == {HTTP_GET, REPORT, TABLES}
 
 
-def test_every_action_has_a_prefix_of_the_service_authorization_reference() -> None:
-    clients = {prefix: client for client, prefix in PREFIXES.items()}
-    prefixes = {action.partition(":")[0] for action in actions(*SERVICES, with_tags=True, with_links=True)}
-    for prefix in prefixes - NO_SIGNING_NAMES:
-        model = SERVICE_MODELS.get_service_model(clients.get(prefix, prefix))
-        assert prefix in (model.signing_name, model.endpoint_prefix)
+def test_every_action_is_one_of_the_service_authorization_reference() -> None:
+    every = actions(*SERVICES, options=replace(ALL_COUNTS, quota_requests=True))
+    every += [*LISTING_ACTIONS, *UNIT_LISTING_ACTIONS, ASSUME]
+    assert [action for action in every if action.lower() not in KNOWN_ACTIONS] == []
+
+
+def test_what_is_counted_is_allowed_for_the_service_codes_alone_that_may_be_in_use() -> None:
+    of_glue = [one for quota, one in COUNTS.items() if quota.service == "glue"]
+    needed = {iam_action(*call) for one in of_glue for call in one.calls}
+    assert {"glue:GetDatabases", "glue:GetTables"} <= needed
+    assert added(PolicyOptions(counted={"glue"})) == needed
+
+
+def test_every_count_and_the_lists_of_its_parents_are_allowed() -> None:
+    needed = {iam_action(*call) for one in COUNTS.values() for call in one.calls}
+    assert needed <= set(actions(*SERVICES, options=ALL_COUNTS))
+
+
+def test_what_lists_the_tables_of_keyspaces_may_not_read_them() -> None:
+    statements = policy([], PolicyOptions(counted={"cassandra"}))["Statement"]
+    (select,) = [one for one in statements if "cassandra:Select" in one["Action"]]
+    assert (select["Action"], select["Resource"]) == (
+        ["cassandra:Select"],
+        "arn:*:cassandra:*:*:/keyspace/system*",
+    )
 
 
 def test_the_document_is_what_iam_takes() -> None:
-    document = policy(REGISTRY.collectors, all_regions=True, with_tags=True)
+    document = policy(REGISTRY.collectors, ALL_COUNTS)
     assert set(document) == {"Version", "Statement"}
     assert document["Version"] == "2012-10-17"
     sids = [statement["Sid"] for statement in document["Statement"]]
@@ -71,17 +110,32 @@ def test_the_document_is_what_iam_takes() -> None:
     for statement in document["Statement"]:
         assert set(statement) == {"Sid", "Effect", "Action", "Resource"}
         assert statement["Effect"] == "Allow"
-        assert statement["Resource"] == "*"
+        assert statement["Resource"] == "*" or statement["Action"] == ["cassandra:Select"]
         assert statement["Action"] == sorted(statement["Action"])
 
 
-def test_the_policy_of_all_services_fits_into_ten_managed_policies() -> None:
-    document = policy(REGISTRY.collectors, all_regions=True, with_tags=True)
+def allowed_by(*documents: Mapping[str, Any]) -> list[tuple[str, str]]:
+    statements = [statement for document in documents for statement in document["Statement"]]
+    return [(action, one["Resource"]) for one in statements for action in one["Action"]]
+
+
+def test_the_policy_of_all_services_and_counts_fits_on_one_role() -> None:
+    document = policy(REGISTRY.collectors, ALL_COUNTS)
     parts = split_policy(document)
-    assert [one for part in parts for one in part["Statement"]] == document["Statement"]
-    assert 1 < len(parts) <= 10
+    assert allowed_by(*parts) == allowed_by(document)
+    assert 1 < len(parts) <= MAX_POLICIES_OF_ROLE
     assert {part["Version"] for part in parts} == {"2012-10-17"}
-    assert max(len(json.dumps(part, separators=(",", ":"))) for part in parts) <= 6144
+    assert max(len(json.dumps(part, separators=(",", ":"))) for part in parts) <= MAX_POLICY_SIZE
+    sids = [statement["Sid"] for part in parts for statement in part["Statement"]]
+    assert len(sids) == len(set(sids))
+
+
+@given(st.lists(st.text("abcXYZ:", min_size=1, max_size=40), min_size=1, max_size=60), st.integers(150, 400))
+def test_a_statement_of_any_length_is_split_without_losing_an_action(actions: list[str], size: int) -> None:
+    statement = {"Sid": "Long", "Effect": "Allow", "Action": actions, "Resource": "*"}
+    parts = split_policy({"Version": "2012-10-17", "Statement": [statement]}, size)
+    assert [action for action, _ in allowed_by(*parts)] == actions
+    assert max(len(json.dumps(part, separators=(",", ":"))) for part in parts) <= size
 
 
 def test_a_short_policy_has_one_part() -> None:

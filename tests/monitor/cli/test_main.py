@@ -180,8 +180,10 @@ def test_a_policy_that_is_too_long_is_printed_in_parts(elsewhere: Path) -> None:
     found = re.search("with --part 1 to --part ([0-9]+)", whole.stderr)
     assert found, whole.stderr
     parts = [json.loads(headroom("iam-policy", "--part", str(n)).stdout) for n in range(1, int(found[1]) + 1)]
-    statements = [statement for part in parts for statement in part["Statement"]]
-    assert statements == json.loads(whole.stdout)["Statement"]
+    actions = [action for part in parts for one in part["Statement"] for action in one["Action"]]
+    statements = json.loads(whole.stdout)["Statement"]
+    assert actions == [action for statement in statements for action in statement["Action"]]
+    assert "A role takes 10 of them" in whole.stderr
     beyond = headroom("iam-policy", "--part", "99")
     assert (beyond.exit_code, beyond.stdout) == (2, "")
     assert f"expected at most {found[1]}, found 99" in " ".join(beyond.stderr.split())
@@ -204,6 +206,20 @@ def test_the_policy_of_some_services_alone(elsewhere: Path) -> None:
     assert (missing.exit_code, missing.stdout) == (2, "")
     assert "expected services that are configured" in " ".join(missing.stderr.split())
     assert headroom("iam-policy", "--service", "sqss").exit_code == 2
+
+
+def test_the_policy_allows_to_count_what_is_chosen_alone(elsewhere: Path) -> None:
+    def counts(*arguments: str) -> set[str]:
+        policy = json.loads(headroom("iam-policy", *arguments).stdout)
+        counted = [one["Action"] for one in policy["Statement"] if one["Sid"].startswith("HeadroomCounts")]
+        return {action.partition(":")[0] for actions in counted for action in actions}
+
+    assert counts("--service", "sqs") == set()
+    assert counts("--service", "quotas", "--service", "cognito") == {"cognito-idp"}
+    assert {"cognito-idp", "kafka"} <= counts() < counts("--service", "quotas")  # others allow the rest
+    assert "glue" not in counts()
+    asked = written(elsewhere, "services: [sqs, quotas]\nsignals: {quotas: [glue]}")
+    assert counts("--config", asked) == {"glue", "lakeformation"}  # which lists a part of what is Glue's
 
 
 def test_the_policy_is_for_the_services_that_are_watched(elsewhere: Path) -> None:

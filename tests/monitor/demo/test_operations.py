@@ -8,14 +8,14 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
-from monitor.aws.iam import policy
+from monitor.aws.iam import PolicyOptions, policy
 from tests.monitor.demo.conftest import Clients
 from tests.registries import REGISTRY
 
 DENIED_REGION = "ap-southeast-2"
 ALLOWED = {
     action
-    for statement in policy(REGISTRY.collectors, True, True)["Statement"]
+    for statement in policy(REGISTRY.collectors, PolicyOptions(all_regions=True, tags=True))["Statement"]
     for action in statement["Action"]
 }
 NOT_IN_POLICY = ("DescribePolicies", "RequestServiceQuotaIncrease")  # no collector calls them
