@@ -195,6 +195,15 @@ class CollectorModel(ApiModel):
     unobservable: Sequence[UnobservableSeriesModel] = Field(description="The first hundred.")
 
 
+class CallRateModel(ApiModel):
+    """At which rate a service, or one operation of it, is called while AWS throttles the calls."""
+
+    service: str = Field(description="As botocore names it.")
+    operation: str = Field(description="Empty where the rate is that of all operations together.")
+    calls_per_second: float = Field(description="At most now: halved when AWS throttles, grows with success.")
+    highest: float = Field(description="Calls per second at most while AWS throttles none.")
+
+
 class CellModel(ApiModel):
     """The status of one account in one region."""
 
@@ -205,6 +214,9 @@ class CellModel(ApiModel):
         description="The id of the account that reads its metrics, where it has no role; else null."
     )
     poll: RunStatusModel
+    throttled_calls: Sequence[CallRateModel] = Field(
+        description="The calls that are made more seldom now, as AWS throttles them."
+    )
     collectors: Sequence[CollectorModel]
 
 

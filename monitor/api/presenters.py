@@ -189,6 +189,7 @@ def _cell(cell: CellStatus, unobservable: Mapping[ServiceKey, Sequence[Series]])
         name=name,
         monitoring_account=cell.signer or None,
         poll=poll,
+        throttled_calls=[models.CallRateModel(**one._asdict()) for one in cell.lowered_rates],
         collectors=collectors,
     )
 

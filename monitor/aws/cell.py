@@ -1,7 +1,7 @@
 """A cell, one account in one region or its global services: its clients, rate limits and call counters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import uniform
@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from collectors.base import GLOBAL_REGION, ServiceScope
 from collectors.errors import ResourceNotFoundError, ServiceNotOfferedError
 from monitor.aws import pagination
+from monitor.aws.call_rate import LoweredRate
 from monitor.aws.clients import CLIENT_CONFIG, ClientCache, sign_with
 from monitor.aws.clock import AwsClock, date_header
 from monitor.aws.credentials import Credentials
@@ -48,6 +49,11 @@ MAX_BACKOFF = 20.0  # seconds before another attempt
 ACCOUNT_WIDE_SERVICES = frozenset({"apigateway", "apigatewayv2", "s3", "sts"})
 
 
+def _own_limiters(_: str) -> dict[str, RateLimiter]:
+    """Return limiters that are shared with no other cell."""
+    return {}
+
+
 @dataclass(eq=False)
 class Cell:
     """One account in one region, or its global services: signs, limits, retries and counts calls to AWS.
@@ -55,8 +61,9 @@ class Cell:
     credentials: what its calls are signed with. region: where they go; those for global services go to the
     home region of the partition. rates: calls per second by `service` or `service:Operation`, from the
     collectors' declarations. clients: may be shared with other cells. account_limiters: by service, shared by
-    all cells of the account. limiters: shared by those of them that call the same region. scope: of the
-    collectors that run in it. max_attempts: attempts at one call, the first one included.
+    all cells of the account. limiters: shared by those of them that call the same region. limiters_of:
+    returns those of another region. scope: of the collectors that run in it. max_attempts: attempts at one
+    call, the first one included.
     other_regions: of the account, where its credentials are accepted: see `RegionCheck`.
     signer: the account whose credentials these are, where it is another one: a monitoring account, which
     reads the metrics of the account and pays for that.
@@ -79,6 +86,7 @@ class Cell:
     max_attempts: int = MAX_ATTEMPTS
     signer: str = ""
     other_regions: Sequence[str] = ()
+    limiters_of: Callable[[str], dict[str, RateLimiter]] = field(default=_own_limiters, kw_only=True)
     region_check: RegionCheck = field(init=False)
     account_states: dict[type[Any], Any] = field(default_factory=dict, kw_only=True)
     collector_states: dict[type[Any], Any] = field(default_factory=dict, init=False)
@@ -95,7 +103,8 @@ class Cell:
         if region == self.region:
             return self
         if region not in self._elsewhere:
-            self._elsewhere[region] = elsewhere = replace(self, region=region, limiters={})
+            limiters = self.limiters_of(region)
+            self._elsewhere[region] = elsewhere = replace(self, region=region, limiters=limiters)
             elsewhere.clock, elsewhere.call_turns = self.clock, self.call_turns
         return self._elsewhere[region]
 
@@ -162,10 +171,7 @@ class Cell:
                     async with asyncio.timeout(CALL_TIMEOUT - in_flight):
                         response = await send()
             except Exception as error:
-                self.telemetry.calls.labels(service, operation, error_code(error)).inc()
-                if isinstance(error, ClientError):
-                    self.clock.observe(date_header(error.response))
-                    self._reached.add(service)
+                self._record_failure(service, operation, error, started_at)
                 if not_found := await self._not_found(service, operation, error):
                     raise not_found from error
                 if self._is_not_offered(service, error):
@@ -177,10 +183,27 @@ class Cell:
                 if is_last or not await self._prepare_retry(error, credentials, attempt):
                     raise
             else:
-                self.telemetry.calls.labels(service, operation, "").inc()
-                self._reached.add(service)
+                self._record_success(service, operation, started_at)
                 return response
         raise AssertionError("the last attempt returns or raises")
+
+    def _record_failure(self, service: str, operation: str, error: Exception, sent_at: float) -> None:
+        """Count a failed attempt; if AWS throttled it, fewer are made from now on."""
+        self.telemetry.calls.labels(service, operation, error_code(error)).inc()
+        if isinstance(error, ClientError):
+            self.clock.observe(date_header(error.response))
+            self._reached.add(service)
+        if classify(error_code(error)) == FailureClass.THROTTLED:
+            self._limiter(service, operation).rate.throttle(sent_at, asyncio.get_running_loop().time())
+            self._show_rate(service, operation)
+
+    def _record_success(self, service: str, operation: str, sent_at: float) -> None:
+        self.telemetry.calls.labels(service, operation, "").inc()
+        self._reached.add(service)
+        rate = self._limiter(service, operation).rate
+        if rate.is_lowered:
+            rate.succeed(sent_at, asyncio.get_running_loop().time())
+            self._show_rate(service, operation)
 
     def _is_not_offered(self, service: str, error: Exception) -> bool:
         """Return whether an endpoint has no address while other services of the region have one.
@@ -232,12 +255,41 @@ class Cell:
         return True
 
     def _limiter(self, service: str, operation: str) -> RateLimiter:
-        of_operation = f"{service}:{operation}"
-        key = of_operation if of_operation in self.rates else service
-        limiters = self.account_limiters if service in ACCOUNT_WIDE_SERVICES else self.limiters
+        key, limiters = self._rate_key(service, operation), self._limiters(service)
         if key not in limiters:
             limiters[key] = RateLimiter(self.rates.get(key, DEFAULT_RATE))
         return limiters[key]
+
+    def shared_limiter(self, name: str, rate: float) -> RateLimiter:
+        """Return the limiter of this name, which all cells of the account share that call the region."""
+        return self.limiters.setdefault(name, RateLimiter(rate))
+
+    def share_of_rate(self, service: str, operation: str) -> float:
+        """Return which share of the rate of a call is left while AWS throttles it; 1 while it does not."""
+        rate = self._limiter(service, operation).rate
+        return rate.present / rate.highest
+
+    def _rate_key(self, service: str, operation: str) -> str:
+        """The key of `rates` that holds for a call."""
+        of_operation = f"{service}:{operation}"
+        return of_operation if of_operation in self.rates else service
+
+    def _limiters(self, service: str) -> dict[str, RateLimiter]:
+        return self.account_limiters if service in ACCOUNT_WIDE_SERVICES else self.limiters
+
+    def _show_rate(self, service: str, operation: str) -> None:
+        """Export at which rate a service is called that AWS has throttled."""
+        key = self._rate_key(service, operation)
+        region = "" if service in ACCOUNT_WIDE_SERVICES else self.region
+        rate = self._limiter(service, operation).rate.present
+        self.telemetry.call_rates.set(self.signing_account, region, key, rate)
+
+    def lowered_rates(self) -> Iterator[LoweredRate]:
+        """Yield the services and operations that are called more seldom now, as AWS throttles the calls."""
+        for key, limiter in {**self.account_limiters, **self.limiters}.items():
+            if limiter.rate.is_lowered:
+                service, _, operation = key.partition(":")
+                yield LoweredRate(service, operation, limiter.rate.present, limiter.rate.highest)
 
     async def close(self) -> None:
         """Close the clients; other cells that share them create new ones."""

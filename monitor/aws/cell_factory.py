@@ -29,7 +29,8 @@ Result = TypeVar("Result")
 # Calls per second, by `service` or `service:Operation`, that Headroom allows itself whatever it monitors.
 # STS allows 600 for an account and region; hundreds of roles are assumed at the start and every hour.
 BASE_RATES: Mapping[str, float] = {
-    "cloudwatch": 40,
+    "cloudwatch": 10,  # ListMetrics above all, of which AWS allows 25 in an account and region
+    "cloudwatch:GetMetricData": 40,  # of 500, and of 50 in former times
     "sts": 40,
     "organizations": 4,  # shared with all tools of the organization; a page has 20 accounts
     **quotas.RATES,
@@ -164,6 +165,7 @@ class _Opening:
             environment.account_limiters[account_id],
             environment.limiters[account_id, region],
             scope,
+            limiters_of=lambda elsewhere: environment.limiters[account_id, elsewhere],
             account_states=environment.account_states[account_id],
             other_regions=(self.caller, self.hub, *self.named),
         )

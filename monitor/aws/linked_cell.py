@@ -49,4 +49,5 @@ def linked_cell(monitoring: Cell, account: str, scope: ServiceScope = ServiceSco
         scope,
         monitoring.max_attempts,
         signer=monitoring.account,
+        limiters_of=monitoring.limiters_of,
     )

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from monitor.aws.call_rate import LoweredRate
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import PERMANENT_CLASSES, FailureClass
 from monitor.aws.next_steps import next_step
@@ -22,7 +23,7 @@ class CellStatus:
     account: its id. name: the account's name in the configuration. collectors: the inventories by service,
     under TAGS the reading of tags, if the configuration uses any, and under LINKS that of the accounts that
     are linked to a monitoring account. poll: the polls of metrics. signer: the monitoring account that reads
-    it, where it has no role.
+    it, where it has no role. lowered_rates: of calls that AWS throttles.
     """
 
     account: str
@@ -31,6 +32,7 @@ class CellStatus:
     collectors: Mapping[str, RunStatus]
     poll: RunStatus
     signer: str = ""
+    lowered_rates: Sequence[LoweredRate] = ()
 
     @property
     def is_down(self) -> bool:

@@ -1,7 +1,7 @@
 """Metrics about the calls to AWS, the clocks, the inventories and the polls."""
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -50,6 +50,31 @@ def _labels(requested: RequestedQuota, request: QuotaRequest) -> tuple[str, ...]
     return requested.quota.service, requested.quota.code, requested.arn, request.status
 
 
+class CallRateTelemetry:
+    """The rates of calls that AWS has throttled."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._rates: dict[tuple[str, ...], float] = {}
+        self._gauge = SnapshotGauge(
+            "headroom_aws_call_rate_limit",
+            "Calls per second that Headroom makes at most now to a service, or to one operation of it, that "
+            "AWS has throttled since the start; region is empty where the limit is that of all regions.",
+            ("account", "region", "service", "operation"),
+        )
+        registry.register(self._gauge)
+
+    def set(self, account: str, region: str, key: str, rate: float) -> None:
+        """Export the rate of a `service` or `service:Operation`."""
+        service, _, operation = key.partition(":")
+        self._rates[account, region, service, operation] = rate
+        self._gauge.replace(self._rates)
+
+    def forget(self, account: str, region: str) -> None:
+        """Export nothing of a cell any more."""
+        for labels in [one for one in self._rates if one[:2] == (account, region)]:
+            del self._rates[labels]
+
+
 class AwsTelemetry:
     """Counters and gauges about reading from AWS."""
 
@@ -76,6 +101,17 @@ class AwsTelemetry:
             "missing (not a number).",
             ["source", "outcome"],
         )
+        self._add_times(gauge)
+        self.account_up = SnapshotGauge(
+            "headroom_account_up",
+            "1 if an account can be read, 0 without access or when all of its regions failed twice in a row.",
+            ["account"],
+        )
+        registry.register(self.account_up)
+        self.quota_requests = QuotaRequestTelemetry(registry)
+        self.call_rates = CallRateTelemetry(registry)
+
+    def _add_times(self, gauge: Callable[..., Gauge]) -> None:
         self.inventory_time = gauge(
             "headroom_inventory_timestamp_seconds",
             "When the inventory of a service last ended without a failure.",
@@ -91,13 +127,6 @@ class AwsTelemetry:
             "Seconds by which this machine's clock is ahead of AWS's; negative: behind.",
             CELL_LABELS,
         )
-        self.account_up = SnapshotGauge(
-            "headroom_account_up",
-            "1 if an account can be read, 0 without access or when all of its regions failed twice in a row.",
-            ["account"],
-        )
-        registry.register(self.account_up)
-        self.quota_requests = QuotaRequestTelemetry(registry)
 
     def set_accounts_up(self, accounts_up: Mapping[str, bool]) -> None:
         """Export 1 for each account that can be read, 0 for one that cannot, and no other accounts."""
@@ -106,6 +135,7 @@ class AwsTelemetry:
     def forget(self, account: str, region: str, services: Iterable[str]) -> None:
         """Export no time of a cell any more; what was counted stays, as it was spent."""
         self.quota_requests.forget(account, region)
+        self.call_rates.forget(account, region)
         for gauge in (self.poll_time, self.clock_skew):
             with suppress(KeyError):
                 gauge.remove(account, region)

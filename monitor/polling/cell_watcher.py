@@ -135,6 +135,7 @@ class CellWatcher:
             collectors={name: replace(status) for name, status in self.inventory.statuses.items()},
             poll=replace(self.poll_status),
             signer=self.cell.signer,
+            lowered_rates=sorted(self.cell.lowered_rates()),
         )
 
     @property

@@ -13,7 +13,6 @@ from monitor.aws.cell import Cell
 from monitor.aws.clients import CLIENT_CONFIG
 from monitor.aws.failure import AWS_ERRORS, Failure, error_code, failure_from, is_retryable
 from monitor.aws.failure_class import FailureClass, classify
-from monitor.aws.rate_limiter import RateLimiter
 from monitor.polling import codec
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_pages import MetricPages
@@ -68,7 +67,7 @@ class MetricCaller:
 
     def __init__(self, cell: Cell, points_per_second: float = POINTS_PER_SECOND) -> None:
         self.cell = cell
-        self._point_limiter = RateLimiter(points_per_second)
+        self._point_limiter = cell.shared_limiter("points of GetMetricData", points_per_second)
         self._semaphore = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
 
     async def call(self, parts: Sequence[CallPart]) -> Mapping[int, Failure]:
@@ -114,7 +113,8 @@ class MetricCaller:
         numbered, minutes = dict(enumerate(metrics.values())), parts[0].request.minutes
         pages = MetricPages(numbered, len(minutes) // parts[0].request.period)
         accounts = self._accounts([parts[n].receiver.account for n, _ in ids])
-        await self._point_limiter.acquire(pages.max_points)
+        share = self.cell.share_of_rate("cloudwatch", "GetMetricData")  # AWS throttles for points, too
+        await self._point_limiter.acquire(pages.max_points / share)
         while True:
             send_page = partial(send, client, numbered, minutes, pages.token, accounts)
             page = await self.cell.call_with_retries("cloudwatch", "GetMetricData", send_page)

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 
 from collectors.base import Unobservable, per_second
 from collectors.quota_requests import QuotaRequest
+from monitor.aws.call_rate import LoweredRate
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus, OrganizationStatus, ReloadStatus
@@ -270,6 +271,7 @@ PARTLY_DENIED = MonitorStatus(
             name="production",
             collectors={"s3": RunStatus(60.0, None, (DENIED,)), "sqs": RunStatus(60.0, 60.0)},
             poll=RunStatus(),
+            lowered_rates=[LoweredRate("ec2", "DescribeVolumes", 2.5, 10.0)],
         )
     ],
     inaccessible_accounts={"staging": DENIED},
@@ -312,6 +314,9 @@ async def test_status_of_cells_and_collectors(server: Server, client: httpx.Asyn
         ],
         "disabled_regions": ["account prod: ap-east-1, me-south-1 are not enabled"],
     }
+    assert cell["throttled_calls"] == [
+        {"service": "ec2", "operation": "DescribeVolumes", "calls_per_second": 2.5, "highest": 10.0}
+    ]
     assert cell["poll"] == {"last_attempt": None, "last_success": None, "failures": []}
     s3, sqs = cell["collectors"]
     assert s3["inventory"] == {

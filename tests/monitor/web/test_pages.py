@@ -13,6 +13,7 @@ import pytest
 from collectors.base import Unobservable, per_second
 from collectors.quota_requests import QuotaRequest
 from monitor.alerting.links import Links
+from monitor.aws.call_rate import LoweredRate
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus, OrganizationStatus
@@ -296,6 +297,25 @@ async def test_failures_with_one_cause_are_one_group(server: Server, client: htt
     assert "in 4 of 5 regions of prod (ap-south-1, ap-south-2, ap-south-3 and 1 more)" in words
     assert all(f"{one}Kinesis Data Streams, Simple Queue Service" in words for one in regions)
     assert "prod, 4 of 5 regions: AccessDenied" in " ".join((await page(client, "/")).words.split())
+
+
+async def test_the_status_tells_which_calls_aws_throttles(server: Server, client: httpx.AsyncClient) -> None:
+    rates = [LoweredRate("cloudwatch", "GetMetricData", 2.5, 40.0), LoweredRate("ec2", "", 5.0, 10.0)]
+    server.status = MonitorStatus(
+        cells=[
+            CellStatus(
+                account=ACCOUNT,
+                region=REGION,
+                name="prod",
+                collectors={},
+                poll=RunStatus(),
+                lowered_rates=rates,
+            )
+        ]
+    )
+    words = " ".join((await page(client, "/status")).words.split())
+    assert "Calls of cloudwatch GetMetricDatathrottled by AWS at most 2.5 a second now, 40 once" in words
+    assert "Calls of ec2throttled by AWS at most 5 a second now" in words
 
 
 @pytest.mark.parametrize("query", ["zone=purple", "page=0", f"resource={'x' * 5000}", "page=x"])

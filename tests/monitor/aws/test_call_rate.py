@@ -1,0 +1,79 @@
+"""The rate of calls: halved when AWS throttles, and raised by and by while it does not."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.aws.call_rate import MAX_GROWTH_PAUSE, MIN_SHARE, RECOVERY_TIME, CallRate
+
+Rates = st.floats(0.05, 1000)
+# Of each call: seconds since the one before it, seconds until its response, and whether it was throttled.
+Calls = st.lists(st.tuples(st.floats(0, 30), st.floats(0, 30), st.booleans()), max_size=200)
+
+
+def respond(rate: CallRate, sent_at: float, now: float, *, throttled: bool) -> None:
+    """Tell a rate how a call ended."""
+    (rate.throttle if throttled else rate.succeed)(sent_at, now)
+
+
+@given(Rates, Calls)
+def test_the_rate_stays_between_its_bounds(highest: float, calls: list[tuple[float, float, bool]]) -> None:
+    rate, now = CallRate(highest), 0.0
+    for pause, took, throttled in calls:
+        now += pause
+        before = rate.present
+        respond(rate, now, now + took, throttled=throttled)
+        assert highest * MIN_SHARE <= rate.present <= highest
+        assert rate.present <= before if throttled else rate.present >= before
+
+
+@given(Rates, st.floats(0, 1e6))
+def test_a_throttled_call_halves_the_rate_once_for_all_calls_under_way(highest: float, now: float) -> None:
+    rate = CallRate(highest)
+    for sent_at in (now, now - 1, now - 2):
+        rate.throttle(sent_at, now + 1)
+    assert rate.present == highest / 2
+    rate.succeed(now, now + 2)  # it was sent at the former rate, and says nothing of this one
+    assert rate.present == highest / 2
+    rate.throttle(now + 1, now + 3)
+    assert rate.present == highest / 4
+
+
+@given(Rates, st.floats(0.2, MAX_GROWTH_PAUSE))
+def test_while_calls_succeed_the_rate_grows_evenly_until_it_is_as_before(
+    highest: float, pause: float
+) -> None:
+    rate = CallRate(highest)
+    rate.throttle(0, 0)
+    now, growths = 0.0, []
+    while rate.is_lowered:
+        now, before = now + pause, rate.present
+        rate.succeed(now, now)
+        growths.append(rate.present - before)
+    assert max(growths) <= highest * pause / RECOVERY_TIME * 1.001
+    assert max(growths[:-1], default=0) <= min(growths[:-1], default=0) * 1.001  # additive
+    assert RECOVERY_TIME / 2 <= now * 1.001 <= RECOVERY_TIME / 2 + 2 * pause + 1
+
+
+def test_without_calls_nothing_is_learned() -> None:
+    rate = CallRate(30)
+    rate.throttle(0, 0)
+    rate.succeed(3600, 3600)
+    assert rate.present == 15 + 30 * MAX_GROWTH_PAUSE / RECOVERY_TIME
+
+
+@given(highest=st.floats(5, 100), share=st.floats(0.2, 0.9))
+def test_the_rate_settles_about_what_aws_allows(highest: float, share: float) -> None:
+    allowed, rate = highest * share, CallRate(highest)
+    now, second, calls, made, throttled = 0.0, 0, 0, 0, 0
+    while now < 1800:
+        if int(now) != second:
+            second, calls = int(now), 0
+        calls += 1
+        is_throttled = calls > max(allowed, 1)
+        respond(rate, now, now, throttled=is_throttled)
+        now += 1 / rate.present
+        if now > 600:
+            made, throttled = made + 1, throttled + is_throttled
+    assert throttled <= made * 0.1
+    assert made / 1200 <= max(allowed, 1) * 1.1
+    assert made / 1200 >= min(allowed, highest) * 0.4

@@ -1,0 +1,140 @@
+"""CloudWatch throttles a cell for ten minutes: no metric is lost, and no other cell is called more seldom."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from botocore.exceptions import ClientError
+
+from collectors.base import Metric, Observed, total
+from monitor.aws.call_rate import MIN_SHARE
+from monitor.aws.clock import AwsClock
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
+from monitor.fleet.ring_columns import WINDOW
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.polling.reader import MetricReader
+from rules.limits import Band, Limit, LimitSource
+from tests.fake_aws import ACCOUNT_ID, FakeAws
+from tests.monitor.polling.linked_aws import LinkedClients
+from tests.quick_loop import run
+from tests.registries import OWNERS, STREAM_WRITE_BYTES
+from tests.resources import resource
+
+NOW = 29_000_000  # the minute in which the loop's clock begins
+DELAY = 3
+METRICS = 520  # two calls
+RATE = 40.0  # calls per second to CloudWatch while AWS throttles none
+FIRST, LAST = 10, 20  # the minutes between which AWS throttles
+THROTTLED = ClientError(
+    {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "GetMetricData"
+)
+
+
+def seconds() -> float:
+    """The loop's clock."""
+    return asyncio.get_running_loop().time()
+
+
+@dataclass
+class Throttling:
+    """A cell whose calls AWS throttles while `refuses` is true. sent: when. rates: after each poll."""
+
+    refuses: Callable[[], bool]
+    sent: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.aws, self.fleet = FakeAws(malformed=True, get_metric_data=self.answer), Fleet()
+        self.cell = self.aws.cell
+        self.cell.clients = LinkedClients(self.aws)
+        self.cell.rates, self.cell.max_attempts = {"cloudwatch:GetMetricData": RATE}, 4
+        self.cell.clock = AwsClock(lambda: NOW * 60 + seconds())
+        settings = SeriesSettings(
+            signal=STREAM_WRITE_BYTES, limit=Limit(1e9, LimitSource.API, 0.0), band=Band(), delay=DELAY
+        )
+        for name in map(str, range(METRICS)):
+            usage = total(Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName=name))
+            observed = Observed(signal="rate", resource=resource(name), usage=usage)
+            self.fleet.put(Key(*self.cell.key, "kinesis", "rate", name), observed, settings, NOW)
+        self.reader = MetricReader(self.cell, self.fleet, OWNERS)
+
+    def answer(self, **params: Any) -> dict[str, Any]:
+        self.sent.append(seconds())
+        if self.refuses():
+            raise THROTTLED
+        published = int(NOW + seconds() // 60) - DELAY
+        first = int(params["StartTime"].timestamp() // 60)
+        times = [datetime.fromtimestamp(60 * minute, UTC) for minute in range(first, published)]
+        values = [time.timestamp() / 60 - NOW for time in times]
+        queries = params["MetricDataQueries"]
+        points = {"StatusCode": "Complete", "Timestamps": times, "Values": values}
+        results = [{"Id": one["Id"], **points} for one in queries]
+        return {"MetricDataResults": results}
+
+    async def poll(self, until: int) -> None:
+        """Poll each minute; one that takes longer skips those that would have begun meanwhile."""
+        while seconds() < until * 60:
+            await self.reader.read(int(NOW + seconds() // 60))
+            self.rates.append(self.rate)
+            await asyncio.sleep(60 - seconds() % 60)
+
+    @property
+    def rate(self) -> float:
+        """Calls per second at present."""
+        (lowered,) = [one.calls_per_second for one in self.cell.lowered_rates()] or [RATE]
+        return lowered
+
+    @property
+    def exported(self) -> float | None:
+        """The rate as it is exported; None where AWS throttled nothing."""
+        labels = {"aws_account": ACCOUNT_ID, "aws_region": "eu-west-1", "aws_service": "cloudwatch"}
+        operation = {"operation": "GetMetricData"}
+        return self.aws.registry.get_sample_value("headroom_aws_call_rate_limit", labels | operation)
+
+    def missing_minutes(self) -> int:
+        """How many minutes of all metrics were published and not read."""
+        rings, last = self.fleet.rings, int(NOW + seconds() // 60) - DELAY
+        minutes = np.arange(last - WINDOW + DELAY, last - 1, dtype=np.int32)
+        return sum(
+            int(np.isnan(rings.at(np.full(minutes.size, row, np.int32), minutes)).sum())
+            for row in self.fleet.metrics(self.cell.key).values()
+        )
+
+
+def test_all_is_read_after_ten_minutes_of_throttling_and_the_rate_comes_back() -> None:
+    async def main() -> None:
+        throttled = Throttling(lambda: FIRST <= seconds() / 60 < LAST)
+        other = Throttling(lambda: False)
+        await asyncio.gather(throttled.poll(FIRST), other.poll(FIRST))
+        assert throttled.exported is None
+        await asyncio.gather(throttled.poll(LAST), other.poll(LAST))
+        refused = [at for at in throttled.sent if at >= FIRST * 60]
+        assert len(refused) <= (LAST - FIRST) * 2 * throttled.cell.max_attempts
+        assert min(throttled.rates) == RATE * MIN_SHARE
+        assert throttled.exported == throttled.rate < RATE / 8
+        await asyncio.gather(throttled.poll(LAST + 2), other.poll(LAST + 2))
+        assert throttled.missing_minutes() == 0
+        await asyncio.gather(throttled.poll(LAST + 40), other.poll(LAST + 40))
+        assert throttled.exported == throttled.rate == RATE
+        assert (other.exported, other.missing_minutes(), throttled.missing_minutes()) == (None, 0, 0)
+
+    run(main())
+
+
+def test_calls_settle_below_what_aws_allows_and_nothing_is_lost() -> None:
+    allowed = 1  # calls in a second, of which a poll wants two at once
+
+    async def main() -> None:
+        def refuses() -> bool:
+            return sum(at > seconds() - 1 for at in limited.sent) > allowed
+
+        limited = Throttling(refuses)
+        await limited.poll(40)
+        assert limited.missing_minutes() == 0
+        assert max(limited.rates[-10:]) < RATE / 2
+
+    run(main())
