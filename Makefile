@@ -47,7 +47,7 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
 
-## make acceptance   test the whole service with a real Prometheus, Alertmanager and Chromium
+## make acceptance   test the whole service with a real Prometheus, Alertmanager, Chromium and moto
 acceptance: install browser $(if $(shell command -v prometheus >/dev/null && command -v promtool),,$(BIN)/prometheus) \
 		$(if $(shell command -v prometheus-alertmanager || command -v alertmanager),,$(BIN)/prometheus-alertmanager)
 	$(BIN)/pytest --numprocesses 3 --dist loadfile tests/acceptance

@@ -455,5 +455,6 @@ class Watcher:
                 yield from ((location._replace(service=service), failed) for failed in status.failures)
 
     def sentences(self) -> list[str]:
-        """The failures as sentences for people."""
-        return [*self.members.unlisted(), *(describe_failure(*failure) for failure in self.failures())]
+        """The failures as sentences for people, each once: a list may be read in several ways."""
+        sentences = (describe_failure(*failure) for failure in self.failures())
+        return [*dict.fromkeys((*self.members.unlisted(), *sentences))]

@@ -70,7 +70,6 @@ def unobservable_entries(report: Report) -> Iterator[tuple[str, str, str]]:
 
 def listed_failures(report: Report) -> Iterator[str]:
     """Yield a sentence for each failed read, and one that counts those beyond MAX_FAILED_READS."""
-    failures = [*dict.fromkeys(report.failures)]
-    yield from failures[:MAX_FAILED_READS]
-    if (more := len(failures) - MAX_FAILED_READS) > 0:
+    yield from report.failures[:MAX_FAILED_READS]
+    if (more := len(report.failures) - MAX_FAILED_READS) > 0:
         yield f"{more:,} more failed; `--format json` lists all"

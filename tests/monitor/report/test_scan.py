@@ -125,6 +125,15 @@ async def test_whatever_aws_refuses_is_in_the_report(aws_url: str) -> None:
     assert report.requested_failures == report.failures
 
 
+async def test_what_is_refused_in_several_reads_is_told_once(aws_url: str) -> None:
+    config = Config.model_validate(
+        {"regions": ["ap-southeast-2"], "services": ["cognito", "networkfirewall"], "endpoint_url": aws_url}
+    )
+    report = await scan_once(config, REGISTRY, [], lambda done, of: None)
+    assert sum("ListRuleGroups" in sentence for sentence in report.failures) == 1
+    assert len(report.requested_failures) > len(report.failures)
+
+
 SQS = Location("210987654321", "production", "eu-west-1", "sqs")
 UNSEEN: list[tuple[dict[str, list[str]], Location, str, bool]] = [
     ({}, SQS, "AccessDenied", True),

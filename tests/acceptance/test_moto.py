@@ -1,0 +1,76 @@
+"""`headroom check` reads an account in moto, with all services, all signals of detail and all counts."""
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.acceptance.moto_account import RESOURCES, clients, create_resources
+from tests.acceptance.moto_server import UNKNOWN
+from tests.processes import COMMAND, ROOT, environment_of_aws
+from tests.registries import REGISTRY
+
+CHECK = ("check", "--counts", "--format", "json", "--config", "headroom.yaml")
+CHECK_TIMEOUT = 300.0  # seconds; Service Quotas alone is asked 5 times a second for half a minute
+SOME_FAILED = 3  # the exit code
+FAILURE = re.compile(r"123456789012/(us-east-1|global) (?P<failure>(?P<service>\w+): .*)")
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Mapping[str, str]]:
+    """The environment of an account in moto, with its resources."""
+    command = (sys.executable, "-m", "tests.acceptance.moto_server")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout
+        port = json.loads(process.stdout.readline())["port"]
+        environ = environment_of_aws(f"http://127.0.0.1:{port}") | {"AWS_REGION": "us-east-1"}
+        create_resources(clients(environ))
+        yield environ
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def report(moto: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the command writes."""
+    folder = tmp_path_factory.mktemp("headroom")
+    (folder / "headroom.yaml").write_text("signals: {detail: true}\n")
+    ended = subprocess.run(
+        (*COMMAND, *CHECK),
+        cwd=folder,
+        env=dict(moto) | {"PYTHONPATH": str(ROOT)},
+        timeout=CHECK_TIMEOUT,
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == SOME_FAILED, ended.stderr.decode()
+    written: dict[str, Any] = json.loads(ended.stdout)
+    return written
+
+
+def test_what_was_created_is_counted(report: dict[str, Any]) -> None:
+    usage: Counter[str] = Counter()
+    for one in report["series"]:
+        name = f"{one['service']}.{one['signal']}"
+        usage[f"{name} {one['resource']}" if one["service"] == "quotas" else name] += one["usage"] or 0
+    expected = RESOURCES["usage"]
+    assert {name: usage[name] for name in expected} == pytest.approx(expected)
+
+
+def test_every_service_that_moto_has_resources_of_has_series(report: dict[str, Any]) -> None:
+    found = {one["service"] for one in report["series"] if not is_unread(one)}
+    assert {*REGISTRY.service_names} - found == {*RESOURCES["absent"]}
+
+
+def test_what_moto_cannot_answer_is_told_once_and_nothing_else_is_blind(report: dict[str, Any]) -> None:
+    failures = [match["failure"] for match in map(FAILURE.fullmatch, report["failures"]) if match]
+    assert len({*failures}) == len(failures) == len(report["failures"])
+    assert {one for one in failures if UNKNOWN not in one} == {*RESOURCES["mistakes"]}
+
+
+def is_unread(series: Mapping[str, Any]) -> bool:
+    return bool(series["unobservable"]) and "not all could be read" in series["unobservable"]
