@@ -105,7 +105,7 @@ class World:
         )
         source = LimitSource.METRIC if number % 2 else LimitSource.API
         tolerance = Tolerance(rate=0.05, share=0.001)
-        ruling = SeriesSettings(
+        series_settings = SeriesSettings(
             signal=STREAM_WRITE_BYTES,
             limit=Limit(PUBLISHED_ONLY if number % 4 == PUBLISHED_ALONE else limit, source, 0),
             band=Band(),
@@ -113,7 +113,7 @@ class World:
             keep_firing_for=0,
             tolerance=tolerance,
         )
-        return self.fleet.put(key, seen, ruling, minute)
+        return self.fleet.put(key, seen, series_settings, minute)
 
     def poll(self, now: int) -> None:
         """Read every metric up to the minute that it is known for."""
@@ -206,45 +206,55 @@ def metric_of(number: int, role: str) -> Metric:
     return Metric(f"AWS/Test{number}", role, "Sum", zero_when_absent=role == "refused")
 
 
-def course_of(world: World, slot: int, end: int) -> SeriesHistory:
+def series_history_of(world: World, slot: int, end: int) -> SeriesHistory:
     return SeriesHistory.of(world.fleet, world.fleet.by_slot[slot], end)
 
 
-def as_history(course: SeriesHistory, exported: Exported) -> Exported:
+def as_history(series_history: SeriesHistory, exported: Exported) -> Exported:
     """The last minute of a history, as it is exported: with the throttled demand of recent minutes.
 
     Where later minutes without throttled demand were known, those count as recent instead.
     """
-    recent = float(np.fmax.reduce(course.throttled[-course.recent_minutes :]))
-    zones = course.zone_of(np.zeros_like(course.bounded)) if exported.ahead else course.zones
+    recent = float(np.fmax.reduce(series_history.throttled[-series_history.recent_minutes :]))
+    zones = (
+        series_history.zone_of(np.zeros_like(series_history.bounded))
+        if exported.ahead
+        else series_history.zones
+    )
     return exported._replace(
-        usage=float(course.usage[-1]),
-        upper_bound=float(course.upper_bound[-1]),
-        limit=float(course.limit[-1]),
-        utilization=float(course.utilization[-1]),
+        usage=float(series_history.usage[-1]),
+        upper_bound=float(series_history.upper_bound[-1]),
+        limit=float(series_history.limit[-1]),
+        utilization=float(series_history.utilization[-1]),
         throttled=exported.throttled if exported.ahead else recent,
         zone=Zone(int(zones[-1])),
     )
 
 
-def check_export(course: SeriesHistory, exported: Exported) -> None:
-    shown = as_history(course, exported)
+def check_export(series_history: SeriesHistory, exported: Exported) -> None:
+    shown = as_history(series_history, exported)
     if exported.has_usage:
         assert [*shown] == pytest.approx([*exported], nan_ok=True), (shown, exported)
     elif exported.zone is Zone.SATURATED:
         assert (shown.zone, shown.throttled) == (exported.zone, exported.throttled)
 
 
-def check_push(world: World, slot: int, minute: int, course: SeriesHistory) -> None:
+def check_push(world: World, slot: int, minute: int, series_history: SeriesHistory) -> None:
     slots, minutes = np.array([slot], np.int32), np.array([minute], np.int32)
     newest = newest_minutes(world.fleet)[:, slots]
     if not (newest >= minute).all():
         return  # not all is known yet
     sent = samples_at(world.fleet, slots, minutes, newest)
     pushed = sent.usage, sent.upper_bound, sent.utilization, sent.saturation, sent.zone
-    shown = course.usage, course.upper_bound, course.utilization, course.throttled, course.zone
+    shown = (
+        series_history.usage,
+        series_history.upper_bound,
+        series_history.utilization,
+        series_history.throttled,
+        series_history.zone,
+    )
     assert [one[0] for one in pushed] == pytest.approx([one[-1] for one in shown], nan_ok=True)
-    limit = course.limit[-1] if np.isfinite(course.usage[-1]) else NAN
+    limit = series_history.limit[-1] if np.isfinite(series_history.usage[-1]) else NAN
     assert sent.limit[0] == pytest.approx(limit, nan_ok=True)
 
 
@@ -257,17 +267,17 @@ def check_alert(world: World, slot: int) -> None:
     fleet, slots = world.fleet, np.array([slot], np.int32)
     both = fleet.usages, fleet.throttled
     newest = max(int(one.newest_minutes(fleet.rings, slots)[0]) for one in both)
-    course, expected = course_of(world, slot, newest), set[Rule]()
+    series_history, expected = series_history_of(world, slot, newest), set[Rule]()
     complete = min(
         int(one.complete_through(fleet.rings, slots)[0]) for one in (fleet.usages, fleet.throttled)
     )
-    has_usage, throttled = np.isfinite(course.utilization_lower_bound), course.throttled > 0
-    judged = has_usage | np.isfinite(course.utilization_upper_bound) | (course.excess > 0)
-    ahead = np.arange(course.start, newest + 1) - complete
+    has_usage, throttled = np.isfinite(series_history.utilization_lower_bound), series_history.throttled > 0
+    judged = has_usage | np.isfinite(series_history.utilization_upper_bound) | (series_history.excess > 0)
+    ahead = np.arange(series_history.start, newest + 1) - complete
     grows = (ahead > 0) & (ahead <= PROVISIONAL_FOR) & (has_usage | throttled)
     for at in np.flatnonzero(judged).tolist():
-        zone = Zone(int(course.zone[at]))
-        unknown = {Rule.SATURATED} if np.isnan(course.excess[at]) else set()
+        zone = Zone(int(series_history.zone[at]))
+        unknown = {Rule.SATURATED} if np.isnan(series_history.excess[at]) else set()
         kept = expected & ({*Rule} if grows[at] else unknown)
         expected = kept | {rule for rule in (Rule.ABOVE, Rule.NEAR, Rule.SATURATED) if rule <= zone}
     firing = {rule for rule, _ in world.lifecycle.rules(slot, AlertState.FIRING)}
@@ -284,11 +294,11 @@ def test_export_history_push_and_alert_of_a_minute_are_the_same(told: list[Story
             step(now)
             world.judge(now)
             for (slot, minute), exported in world.now.items():
-                check_export(course_of(world, slot, minute), exported)
+                check_export(series_history_of(world, slot, minute), exported)
         for series in world.fleet.series.values():
             check_alert(world, series.slot)
     for (slot, minute), exported in world.exported.items():
-        course = course_of(world, slot, minute)
+        series_history = series_history_of(world, slot, minute)
         if exported.complete:
-            check_export(course, exported)
-        check_push(world, slot, minute, course)
+            check_export(series_history, exported)
+        check_push(world, slot, minute, series_history)

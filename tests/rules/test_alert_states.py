@@ -31,15 +31,15 @@ from tests.rules.alert_stories import (
 )
 
 START = 29_000_000
-PLACES = [0, 3, INITIAL_CAPACITY + 1]  # the last one makes the columns grow
+SLOTS = [0, 3, INITIAL_CAPACITY + 1]  # the last one makes the columns grow
 
 letters = st.sampled_from(list(SAMPLES))
-writes = st.tuples(st.sampled_from(PLACES), st.integers(-STALE_AFTER - 2, REVISION_MINUTES - 1), letters)
+writes = st.tuples(st.sampled_from(SLOTS), st.integers(-STALE_AFTER - 2, REVISION_MINUTES - 1), letters)
 batches = st.lists(writes, max_size=12)
 
 
-def array(places: Sequence[int]) -> Ints:
-    return np.array(places, np.int32)
+def array(slots: Sequence[int]) -> Ints:
+    return np.array(slots, np.int32)
 
 
 class Watch:
@@ -51,37 +51,37 @@ class Watch:
 
     def feed(self, batch: Sequence[tuple[int, int, str]]) -> None:
         """Write samples, so many minutes before the newest one of their series, and judge."""
-        newest = {place: max(self.past.history(place), default=START) for place in PLACES}
-        for place, back, letter in batch:
-            self.past.write(place, newest[place] - back, letter)
-        self.judge({place for place, _, _ in batch})
+        newest = {slot: max(self.past.history(slot), default=START) for slot in SLOTS}
+        for slot, back, letter in batch:
+            self.past.write(slot, newest[slot] - back, letter)
+        self.judge({slot for slot, _, _ in batch})
 
-    def judge(self, places: set[int]) -> None:
-        dirty = array(sorted(places))
+    def judge(self, slots: set[int]) -> None:
+        dirty = array(sorted(slots))
         transitions = self.lives.advance(dirty, self.past.newest(dirty), make_criteria(dirty.size), self.past)
         assert (np.diff(transitions.minute) >= 0).all()
-        for place, rule, minute, before, after in transition_rows(transitions):
-            self.told.setdefault((place, rule), []).append((minute, before, after))
+        for slot, rule, minute, before, after in transition_rows(transitions):
+            self.told.setdefault((slot, rule), []).append((minute, before, after))
 
     def restart(self) -> None:
-        kept = self.lives.export(array(PLACES))
+        kept = self.lives.export(array(SLOTS))
         self.lives = AlertStates(
             WINDOW, evaluated_until=max(minute for _, minute in self.past.written or {(0, START): ""})
         )
         self.lives.restore(kept)
 
     def check(self) -> None:
-        self.lives.export(array(PLACES))  # so that all places are there
-        for place in PLACES:
+        self.lives.export(array(SLOTS))  # so that all slots are there
+        for slot in SLOTS:
             for rule in Rule:
-                *_, (_, expected) = [(0, Alert()), *expected_alerts(self.past.history(place), rule)]
-                alert = alert_of(self.lives.current, rule, place)
+                *_, (_, expected) = [(0, Alert()), *expected_alerts(self.past.history(slot), rule)]
+                alert = alert_of(self.lives.current, rule, slot)
                 assert (alert.state, alert.since, alert.clear_since) == (
                     expected.state,
                     expected.since,
                     expected.clear_since,
                 )
-                changes = [(0, AlertState.INACTIVE, AlertState.INACTIVE), *self.told.get((place, rule), [])]
+                changes = [(0, AlertState.INACTIVE, AlertState.INACTIVE), *self.told.get((slot, rule), [])]
                 assert all(earlier[2] is later[1] for earlier, later in pairwise(changes))
                 assert all(before is not after for _, before, after in changes[1:])
                 assert changes[-1][2] is alert.state
@@ -168,7 +168,7 @@ def test_a_series_without_its_samples_stays_as_it_was_told() -> None:
     )
 
 
-def test_a_series_that_is_gone_ends_its_alerts_and_leaves_its_place_clean() -> None:
+def test_a_series_that_is_gone_ends_its_alerts_and_leaves_its_slot_clean() -> None:
     watch = saturated_at(START, START + 1, START + 2)
     gone = transition_rows(watch.lives.forget(array([0])))
     assert gone == [(0, rule, START + 2, AlertState.FIRING, AlertState.INACTIVE) for rule in list(Rule)[1:]]
@@ -182,13 +182,13 @@ def test_a_series_that_is_gone_ends_its_alerts_and_leaves_its_place_clean() -> N
 def test_without_a_memory_the_past_is_not_told_but_known() -> None:
     watch = Watch()
     watch.lives = AlertStates(WINDOW, evaluated_until=START + 20)
-    place = PLACES[-1]
+    slot = SLOTS[-1]
     for minute, letter in enumerate("s...." + "a" * 20, START):
-        watch.past.write(place, minute, letter)
-    watch.lives.reevaluate(array([place]), make_criteria(1), watch.past)
-    watch.judge({place})
-    assert watch.told == {(place, Rule.ABOVE): [(START + 20, AlertState.INACTIVE, AlertState.FIRING)]}
-    assert alert_of(watch.lives.current, Rule.ABOVE, place).since == START + 5
+        watch.past.write(slot, minute, letter)
+    watch.lives.reevaluate(array([slot]), make_criteria(1), watch.past)
+    watch.judge({slot})
+    assert watch.told == {(slot, Rule.ABOVE): [(START + 20, AlertState.INACTIVE, AlertState.FIRING)]}
+    assert alert_of(watch.lives.current, Rule.ABOVE, slot).since == START + 5
 
 
 def test_an_end_can_be_undone_after_a_restart_even_if_the_beginning_is_out_of_sight() -> None:

@@ -8,6 +8,6 @@ from tests.monitor.alerting.memory_store import MemoryStore
 
 
 @pytest.fixture(params=["SQLite", "memory"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | MemoryStore:
-    """The place of the state: the folder of a journal, or a store in memory."""
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Path | MemoryStore:
+    """The storage of the state: the folder of a journal, or a store in memory."""
     return tmp_path if request.param == "SQLite" else MemoryStore()

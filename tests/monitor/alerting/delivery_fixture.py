@@ -74,9 +74,11 @@ class DeliveryFixture:
 
 
 @asynccontextmanager
-async def open_delivery(place: Path | MemoryStore) -> AsyncIterator[DeliveryFixture]:
-    """Yield a fixture with one receiver, `pager`. place: the folder of a journal, or a store in memory."""
-    store = place if isinstance(place, MemoryStore) else await Journal.open(place / FILE, now=lambda: NOW)
+async def open_delivery(storage: Path | MemoryStore) -> AsyncIterator[DeliveryFixture]:
+    """Yield a fixture with one receiver, `pager`. storage: the folder of a journal, or a store in memory."""
+    store = (
+        storage if isinstance(storage, MemoryStore) else await Journal.open(storage / FILE, now=lambda: NOW)
+    )
     fixture = DeliveryFixture(store)
     fixture.configure_receiver()
     yield fixture

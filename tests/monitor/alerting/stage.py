@@ -37,7 +37,7 @@ from monitor.outbound.result import DeliveryResult, delivered
 from monitor.schema.types import ConfigContext
 from rules.limits import Limit, LimitSource
 from tests.monitor.alerting.memory_store import MemoryStore
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add, key, refused, traffic
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, key, refused, traffic
 from tests.registries import REGISTRY
 
 LIMIT = 1000.0
@@ -61,7 +61,7 @@ LETTER_OF_KIND = {
     NoticeKind.RESOLVED: "R",
     NoticeKind.REPEATED: "r",
 }
-SHORT = replace(RULING, pending_for=2, keep_firing_for=2)
+SHORT = replace(SETTINGS, pending_for=2, keep_firing_for=2)
 AT_ONCE = {"group_wait": 0, "group_interval": 0}
 ALL = {**AT_ONCE, "severities": ["info", "warning", "critical"]}
 
@@ -76,12 +76,12 @@ def configuration(receivers: Iterable[str | Mapping[str, Any]] = ("pager",), **c
 
 
 @asynccontextmanager
-async def open_store(place: Path | MemoryStore) -> AsyncIterator[AlertStateStore]:
+async def open_store(storage: Path | MemoryStore) -> AsyncIterator[AlertStateStore]:
     """Open the journal in a folder; yield a store in memory unchanged."""
-    if isinstance(place, MemoryStore):
-        yield place
+    if isinstance(storage, MemoryStore):
+        yield storage
         return
-    journal = await Journal.open(place / "journal.db")
+    journal = await Journal.open(storage / "journal.db")
     try:
         yield journal
     finally:
@@ -123,14 +123,14 @@ class Stage:
     @asynccontextmanager
     async def opened(
         cls,
-        place: Path | MemoryStore,
+        storage: Path | MemoryStore,
         config: Config | None = None,
         minute: int = NOW,
         fleet: Fleet | None = None,
         **more: Any,
     ) -> AsyncIterator["Stage"]:
         """Start a process that continues from the state in a folder or a store."""
-        async with open_store(place) as store:
+        async with open_store(storage) as store:
             yield cls(fleet or Fleet(), store, config or configuration(), minute, **more)
 
     def configure(self, config: Config) -> None:

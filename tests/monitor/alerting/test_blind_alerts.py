@@ -139,12 +139,12 @@ async def test_a_receiver_that_forgets_is_told_all_the_same(tmp_path: Path) -> N
         assert len(told) > 10 and len({one.alert for one in told}) == 1
 
 
-async def test_a_restart_does_not_take_what_is_still_blind_for_seen(place: Path | MemoryStore) -> None:
+async def test_a_restart_does_not_take_what_is_still_blind_for_seen(storage: Path | MemoryStore) -> None:
     denied = fails(DENIED, at=ALL_HERE)
-    async with Stage.opened(place) as stage:
+    async with Stage.opened(storage) as stage:
         assert words(await play_cells(stage, seen(by=denied), 30)) == "f"
         minute = int(stage.seconds // 60)
-    async with Stage.opened(place, minute=minute) as stage:
+    async with Stage.opened(storage, minute=minute) as stage:
         stage.status = MonitorStatus(pending=["account name-123"])
         assert await stage.process() == []
         stage.status = seen().status  # opened, and nothing answered yet
@@ -208,7 +208,7 @@ async def test_an_account_that_is_shut_is_told_after_the_second_try_and_hides_no
 
 @pytest.mark.parametrize("called", ["staging", ""])
 async def test_an_account_that_is_inaccessible_after_a_restart_keeps_its_one_alert(
-    called: str, place: Path | MemoryStore
+    called: str, storage: Path | MemoryStore
 ) -> None:
     """An account without a role does not tell its id while it is inaccessible."""
     name = called or "default"
@@ -226,11 +226,11 @@ async def test_an_account_that_is_inaccessible_after_a_restart_keeps_its_one_ale
             await stage.process()
         return [notice for one in stage.sent[before:] for notice in one.notices]
 
-    async with Stage.opened(place) as stage:
+    async with Stage.opened(storage) as stage:
         (first,) = await read(stage, seen(by=fails(DENIED, at=ALL_HERE)), 20)
         assert first.labels["account"] == ACCOUNT
         minute = int(stage.seconds // 60)
-    async with Stage.opened(place, minute=minute) as stage:
+    async with Stage.opened(storage, minute=minute) as stage:
         access = RunStatus()
         for _ in range(8):
             stage.seconds += 60

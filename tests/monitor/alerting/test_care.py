@@ -19,8 +19,8 @@ def silence(stage: Stage, *matchers: str, duration: float) -> Silence:
     )
 
 
-async def test_a_silence_keeps_quiet_until_it_ends(place: Path | MemoryStore) -> None:
-    async with Stage.opened(place) as stage:
+async def test_a_silence_keeps_quiet_until_it_ends(storage: Path | MemoryStore) -> None:
+    async with Stage.opened(storage) as stage:
         await stage.process()
         await stage.engine.silences.add(silence(stage, 'resource="orders"', duration=600), stage.seconds)
         assert await stage.play(orders="..ccc", clicks="..ccc") == "....F"
@@ -28,8 +28,8 @@ async def test_a_silence_keeps_quiet_until_it_ends(place: Path | MemoryStore) ->
         assert stage.engine.silences.stored == []
 
 
-async def test_a_silence_does_not_hide_the_resolution_of_what_was_sent(place: Path | MemoryStore) -> None:
-    async with Stage.opened(place) as stage:
+async def test_a_silence_does_not_hide_the_resolution_of_what_was_sent(storage: Path | MemoryStore) -> None:
+    async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         made = await stage.engine.silences.add(
             silence(stage, 'resource="orders"', duration=6000), stage.seconds
@@ -52,9 +52,9 @@ async def acknowledge(stage: Stage, until: float | None = None) -> None:
 
 
 async def test_what_is_acknowledged_is_not_repeated_but_its_escalation_is_sent(
-    place: Path | MemoryStore,
+    storage: Path | MemoryStore,
 ) -> None:
-    async with Stage.opened(place, configuration(route={**AT_ONCE, "repeat_interval": 120})) as stage:
+    async with Stage.opened(storage, configuration(route={**AT_ONCE, "repeat_interval": 120})) as stage:
         assert await stage.play(orders="..ccccc") == "....F.r"
         await acknowledge(stage)
         assert await stage.play(orders="cccccsss") == ".....W.r"
@@ -62,18 +62,18 @@ async def test_what_is_acknowledged_is_not_repeated_but_its_escalation_is_sent(
         assert stage.engine.silences.acknowledgements == {}
 
 
-async def test_what_is_acknowledged_for_a_time_is_repeated_after_it(place: Path | MemoryStore) -> None:
-    async with Stage.opened(place, configuration(route={**AT_ONCE, "repeat_interval": 120})) as stage:
+async def test_what_is_acknowledged_for_a_time_is_repeated_after_it(storage: Path | MemoryStore) -> None:
+    async with Stage.opened(storage, configuration(route={**AT_ONCE, "repeat_interval": 120})) as stage:
         assert await stage.play(orders="..ccccc") == "....F.r"
         await acknowledge(stage, until=stage.seconds + 4 * 60)
         assert await stage.play(orders="cccccc") == "...r.r"
 
 
 async def test_alertmanager_is_told_again_and_again_also_what_is_acknowledged(
-    place: Path | MemoryStore,
+    storage: Path | MemoryStore,
 ) -> None:
     forgetful = {"name": "am", "type": "alertmanager", "urls": ["https://example.org"]}
-    async with Stage.opened(place, configuration([forgetful], route=AT_ONCE)) as stage:
+    async with Stage.opened(storage, configuration([forgetful], route=AT_ONCE)) as stage:
         assert await stage.play(orders="..cccc") == "....Fr"
         await acknowledge(stage)
         assert await stage.play(orders="ccc") == "rrr"

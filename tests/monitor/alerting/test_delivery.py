@@ -17,8 +17,8 @@ DAY = 24 * 3600.0
 
 
 @pytest.fixture
-async def world(place: Path | MemoryStore) -> AsyncIterator[DeliveryFixture]:
-    async with open_delivery(place) as made:
+async def world(storage: Path | MemoryStore) -> AsyncIterator[DeliveryFixture]:
+    async with open_delivery(storage) as made:
         yield made
 
 

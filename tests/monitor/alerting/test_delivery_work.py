@@ -32,34 +32,36 @@ SOON = 10  # seconds, for what takes milliseconds
 
 
 async def test_a_restart_sends_what_was_under_way_again_under_its_id_and_then_the_rest(
-    place: Path | MemoryStore,
+    storage: Path | MemoryStore,
 ) -> None:
-    async with open_delivery(place) as before:
+    async with open_delivery(storage) as before:
         before.receiver.answer = lambda made: DOWN
         await before.commit(pending_notice(notice(1)), pending_notice(notice(2, kind=NoticeKind.RESOLVED)))
         await before.send_due()
-    async with open_delivery(place) as after:
+    async with open_delivery(storage) as after:
         assert await after.send_due() == [[1]]
         assert after.receiver.sent == before.receiver.sent
         assert await after.send_due() == [[2]]
 
 
-async def test_an_id_is_stored_before_it_is_sent(place: Path | MemoryStore) -> None:
+async def test_an_id_is_stored_before_it_is_sent(storage: Path | MemoryStore) -> None:
     found: list[object] = []
 
     def look(made: Notification) -> DeliveryResult:
         found.extend(world.store.all(NOTIFICATIONS).values())
         return ACCEPTED
 
-    async with open_delivery(place) as world:
+    async with open_delivery(storage) as world:
         world.receiver.answer = look
         await world.commit(pending_notice(notice(1)))
         await world.send_due()
     assert found == world.receiver.sent
 
 
-async def test_notices_for_a_receiver_that_was_removed_are_kept_for_a_day(place: Path | MemoryStore) -> None:
-    async with open_delivery(place) as world:
+async def test_notices_for_a_receiver_that_was_removed_are_kept_for_a_day(
+    storage: Path | MemoryStore,
+) -> None:
+    async with open_delivery(storage) as world:
         world.receiver.answer = lambda made: DOWN
         await world.commit(pending_notice(notice(1)), pending_notice(notice(2, "b")))
         await world.send_due()
@@ -250,8 +252,8 @@ async def test_a_receiver_that_is_removed_is_given_up_and_told_again_when_it_is_
     assert [again] == hanging.sent
 
 
-async def test_a_new_configuration_is_used_for_pending_notices(place: Path | MemoryStore) -> None:
-    async with open_delivery(place) as world:
+async def test_a_new_configuration_is_used_for_pending_notices(storage: Path | MemoryStore) -> None:
+    async with open_delivery(storage) as world:
         old, new = world.receiver, DeliveryFixture(world.store).receiver
         await world.commit(pending_notice(notice(1)))
         world.receiver = new

@@ -36,13 +36,13 @@ async def test_the_alerts_of_a_closed_account_end_with_the_reason(tmp_path: Path
 
 
 async def test_an_account_that_was_closed_meanwhile_ends_its_alerts_after_a_restart(
-    place: Path | MemoryStore,
+    storage: Path | MemoryStore,
 ) -> None:
     """Whatever else cannot be read: another account that is inaccessible may not be this one."""
-    async with Stage.opened(place) as stage:
+    async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
-    async with Stage.opened(place, minute=minute + 1) as stage:
+    async with Stage.opened(storage, minute=minute + 1) as stage:
         stage.status = MonitorStatus(pending=["account other"], departed_accounts=CLOSED)
         (over,) = await stage.process()
         assert over.resolution_reason == "its account was suspended or closed"
@@ -50,12 +50,12 @@ async def test_an_account_that_was_closed_meanwhile_ends_its_alerts_after_a_rest
 
 @pytest.mark.parametrize("is_known", [True, False])
 async def test_an_account_may_be_one_that_was_not_listed_yet(
-    place: Path | MemoryStore, is_known: bool
+    storage: Path | MemoryStore, is_known: bool
 ) -> None:
-    async with Stage.opened(place) as stage:
+    async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
-    async with Stage.opened(place, minute=minute + 1) as stage:
+    async with Stage.opened(storage, minute=minute + 1) as stage:
         organization = OrganizationStatus(title="organization", listing=RunStatus(), is_known=is_known)
         other = AccountStatus(name="other", account="9" * 12, access=RunStatus())
         stage.status = MonitorStatus(

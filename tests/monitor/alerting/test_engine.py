@@ -82,11 +82,11 @@ async def test_a_limit_that_is_raised_resolves_at_once_and_says_so(tmp_path: Pat
         assert over.resolution_reason in over.summary
 
 
-async def test_a_limit_that_was_raised_between_two_processes(place: Path | MemoryStore) -> None:
-    async with Stage.opened(place) as stage:
+async def test_a_limit_that_was_raised_between_two_processes(storage: Path | MemoryStore) -> None:
+    async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
-    async with Stage.opened(place, minute=minute) as stage:
+    async with Stage.opened(storage, minute=minute) as stage:
         orders = stage.series("orders", replace(SHORT, limit=Limit(2 * LIMIT, LimitSource.API, 0)))
         for ago, letter in enumerate("ccc..", 1):
             stage.write(orders, minute - ago, letter)
@@ -140,15 +140,15 @@ async def test_a_run_that_is_cancelled_loses_nothing(tmp_path: Path) -> None:
             stage.write(stage.series(name), stage.minute, "c")
         stage.seconds += 60
         for waits in range(20):  # it is cancelled wherever it waits, the n-th time
-            turn = asyncio.create_task(stage.process())
+            run = asyncio.create_task(stage.process())
             for _ in range(waits):
                 await asyncio.sleep(0)
-            turn.cancel()
-            await asyncio.gather(turn, return_exceptions=True)
+            run.cancel()
+            await asyncio.gather(run, return_exceptions=True)
         await stage.process(60)
         told = {one.number: one for one in stage.notices}  # an attempt that was cancelled is made again
         assert sorted(one.labels["resource"] for one in told.values()) == sorted(names[:14])
-        assert {place.key.resource for place in stage.fleet.series.values()} == {*names[:14]}
+        assert {series.key.resource for series in stage.fleet.series.values()} == {*names[:14]}
 
 
 async def test_an_inhibited_alert_is_notified_when_it_outlives_the_inhibiting_one(tmp_path: Path) -> None:

@@ -39,12 +39,12 @@ class Land:
     def write(self, resource: str, letter: str) -> None:
         """A sample of the minute, by the stream's own metrics."""
         fleet, utilization_and_refused = self.stage.fleet, LETTERS[letter]
-        place = fleet.series[key(resource)].slot
-        scales = float(fleet.limit[place]), 1.0
+        slot = fleet.series[key(resource)].slot
+        scales = float(fleet.limit[slot]), 1.0
         for formulas, share, scale in zip(
             (fleet.usages, fleet.throttled), utilization_and_refused, scales, strict=True
         ):
-            formula = formulas.get(place)
+            formula = formulas.get(slot)
             assert formula
             rows, minute = np.array(formula.rows), np.array([self.stage.minute])
             fleet.rings.write(rows, minute, np.array([share * scale / formula.weights[0]], np.float32))

@@ -76,9 +76,9 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-async def test_each_way_to_a_notification_has_its_reason(way: Way, place: Path | MemoryStore) -> None:
+async def test_each_way_to_a_notification_has_its_reason(way: Way, storage: Path | MemoryStore) -> None:
     config = configuration([way.receiver], route={**AT_ONCE, "repeat_interval": 240})
-    async with Stage.opened(place, config) as stage:
+    async with Stage.opened(storage, config) as stage:
         await stage.play(orders=way.before)
         await way.then(stage)
         if way.after:
@@ -87,8 +87,8 @@ async def test_each_way_to_a_notification_has_its_reason(way: Way, place: Path |
         assert [one.kind for one in stage.notices] == [reason.kind for reason in way.reasons]
 
 
-async def test_a_blind_spot_that_shows_in_more_places_grew(place: Path | MemoryStore) -> None:
-    async with Stage.opened(place) as stage:
+async def test_a_blind_spot_that_shows_in_more_places_grew(storage: Path | MemoryStore) -> None:
+    async with Stage.opened(storage) as stage:
         cells = seen()
         await play_cells(stage, cells, 20)
         await play_cells(stage, cells, 15, fails(DENIED, at=KINESIS))
@@ -104,14 +104,14 @@ async def test_of_several_notices_the_most_important_reason_counts(tmp_path: Pat
         assert {one.kind for one in stage.sent[-1].notices} == {NoticeKind.FIRING, NoticeKind.RESOLVED}
 
 
-async def test_the_reason_survives_a_restart_and_a_replay(place: Path | MemoryStore) -> None:
-    async with Stage.opened(place) as stage:
+async def test_the_reason_survives_a_restart_and_a_replay(storage: Path | MemoryStore) -> None:
+    async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         stage.answer = retry("http_503", "it answered 503")
         await stage.play(orders="sss")
         assert [one.reason for one in stage.store.all(NOTIFICATIONS).values()] == [R.ESCALATED]
         minute = stage.minute
-    async with Stage.opened(place, minute=minute + 10) as stage:
+    async with Stage.opened(storage, minute=minute + 10) as stage:
         stage.answer = refused("http_400", "it answered 400")
         await stage.deliver()
         (sender,) = stage.delivery.senders.values()
@@ -122,8 +122,8 @@ async def test_the_reason_survives_a_restart_and_a_replay(place: Path | MemorySt
         assert [one.reason for one in stage.sent] == [R.ESCALATED]
 
 
-async def test_the_reason_is_stored_before_a_notification_is_made(place: Path | MemoryStore) -> None:
-    async with Stage.opened(place) as stage:
+async def test_the_reason_is_stored_before_a_notification_is_made(storage: Path | MemoryStore) -> None:
+    async with Stage.opened(storage) as stage:
         await stage.play(orders="..cc")
         stage.delivery.configure([])
         await stage.play(orders="c")

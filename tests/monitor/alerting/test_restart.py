@@ -29,12 +29,12 @@ RESTARTS = {
 
 
 @pytest.mark.parametrize(("samples", "told"), RESTARTS.values(), ids=RESTARTS)
-async def test_a_restart(samples: str, told: str, place: Path | MemoryStore) -> None:
+async def test_a_restart(samples: str, told: str, storage: Path | MemoryStore) -> None:
     before, after = samples.split("|")
-    async with Stage.opened(place) as stage:
+    async with Stage.opened(storage) as stage:
         first = await stage.play(orders=before)
         minute = stage.minute
-    async with Stage.opened(place, minute=minute) as stage:
+    async with Stage.opened(storage, minute=minute) as stage:
         for back, letter in enumerate(reversed(before), 1):  # where throttles are not read, those neither
             unread = UNREAD_THROTTLES if after.startswith(UNREAD_THROTTLES) else letter
             stage.write(stage.series("orders"), minute - back, unread)
@@ -43,22 +43,22 @@ async def test_a_restart(samples: str, told: str, place: Path | MemoryStore) -> 
         assert len({one.number for one in stage.notices}) == len(stage.notices)
 
 
-async def test_what_ended_between_two_processes_is_resolved(place: Path | MemoryStore) -> None:
-    async with Stage.opened(place) as stage:
+async def test_what_ended_between_two_processes_is_resolved(storage: Path | MemoryStore) -> None:
+    async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
-    async with Stage.opened(place, minute=minute + 30) as stage:
+    async with Stage.opened(storage, minute=minute + 30) as stage:
         for ago in range(30):
             stage.write(stage.series("orders"), minute + ago, ".")
         (over,) = await stage.process()
         assert over.kind is NoticeKind.RESOLVED
 
 
-async def test_what_fires_is_exported_before_there_are_samples_again(place: Path | MemoryStore) -> None:
-    async with Stage.opened(place) as stage:
+async def test_what_fires_is_exported_before_there_are_samples_again(storage: Path | MemoryStore) -> None:
+    async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
-    async with Stage.opened(place, minute=minute) as stage:
+    async with Stage.opened(storage, minute=minute) as stage:
         stage.set_read_result(succeeded=None, failures=(DENIED,))
         assert await stage.process() == []
         assert stage.states == {}
@@ -67,13 +67,13 @@ async def test_what_fires_is_exported_before_there_are_samples_again(place: Path
         assert stage.states == {key("orders"): "firing warning"}
 
 
-async def test_a_receiver_that_was_down_is_notified_after_a_restart(place: Path | MemoryStore) -> None:
-    async with Stage.opened(place) as stage:
+async def test_a_receiver_that_was_down_is_notified_after_a_restart(storage: Path | MemoryStore) -> None:
+    async with Stage.opened(storage) as stage:
         stage.answer = retry("http_503", "it answered 503")
         await stage.play(orders="..ccc")
         (first,) = stage.sent
         minute = stage.minute
-    async with Stage.opened(place, minute=minute + 10) as stage:
+    async with Stage.opened(storage, minute=minute + 10) as stage:
         await stage.deliver()
         assert [one.id for one in stage.sent] == [first.id]
 
@@ -87,12 +87,12 @@ LOOKS: dict[str, tuple[Any, bool]] = {
 
 @pytest.mark.parametrize(("look", "lost"), LOOKS.values(), ids=LOOKS)
 async def test_an_alert_without_a_series_ends_only_after_an_inventory(
-    look: dict[str, Any], lost: bool, place: Path | MemoryStore
+    look: dict[str, Any], lost: bool, storage: Path | MemoryStore
 ) -> None:
-    async with Stage.opened(place) as stage:
+    async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
-    async with Stage.opened(place, minute=minute + 60) as stage:
+    async with Stage.opened(storage, minute=minute + 60) as stage:
         stage.set_read_result(**look)
         assert [one.resolution_reason for one in await stage.process()] == [
             "the resource no longer exists"
@@ -128,26 +128,26 @@ async def test_an_alert_without_a_series_ends_only_after_an_inventory(
     ],
 )
 async def test_an_alert_without_a_series_ends_where_nothing_is_monitored(
-    told: MonitorStatus, services: list[str], lost: bool, place: Path | MemoryStore
+    told: MonitorStatus, services: list[str], lost: bool, storage: Path | MemoryStore
 ) -> None:
-    async with Stage.opened(place) as stage:
+    async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
-    async with Stage.opened(place, configuration(services=services), minute) as stage:
+    async with Stage.opened(storage, configuration(services=services), minute) as stage:
         stage.status = told
         assert bool(await stage.process()) is lost
 
 
 async def test_alert_states_without_a_series_are_deleted_once_everything_was_read(
-    place: Path | MemoryStore,
+    storage: Path | MemoryStore,
 ) -> None:
-    async with Stage.opened(place) as stage:
+    async with Stage.opened(storage) as stage:
         await stage.play(orders="...cc", clicks="..ccc")
         minute = stage.minute
-    async with Stage.opened(place, minute=minute + 60) as stage:
+    async with Stage.opened(storage, minute=minute + 60) as stage:
         await stage.process()
         await stage.process()
-    async with Stage.opened(place, minute=minute + 61) as stage:
+    async with Stage.opened(storage, minute=minute + 61) as stage:
         assert set(stage.store.all(STATES)) == {"judged"}
 
 

@@ -21,7 +21,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
 from monitor.fleet.metric_query import metric_query
 from monitor.schema.types import ConfigContext
-from tests.monitor.fleet.fleets import NOW, RULING, add, key, traffic
+from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, traffic
 from tests.monitor.notifiers.loopback import Server, http_server
 from tests.registries import REGISTRY
 
@@ -52,7 +52,7 @@ async def running(asked: Config, fleet: Fleet) -> AsyncIterator[Alerting]:
 
 async def saturate(alerting: Alerting, fleet: Fleet, minute: int = NOW) -> None:
     """A stream is near its limit at once."""
-    series = add(fleet, key("orders"), replace(RULING, pending_for=0))
+    series = add(fleet, key("orders"), replace(SETTINGS, pending_for=0))
     row = fleet.metrics(series.key.cell)[metric_query(traffic.of(StreamName=series.key.id))]
     fleet.rings.write(np.array([row]), np.array([minute]), np.array([57_000], np.float32))
     judge(fleet, minute)

@@ -39,8 +39,8 @@ async def test_it_is_told_once_it_is_more_than_is_tolerated(
     served: float, refusals: dict[int, float], tolerance: Tolerance, told: int | None, tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
-        ruling = replace(SHORT, tolerance=tolerance)
-        series = stage.series("orders", ruling, served=per_second(records.of(StreamName="orders")))
+        series_settings = replace(SHORT, tolerance=tolerance)
+        series = stage.series("orders", series_settings, served=per_second(records.of(StreamName="orders")))
         rows = stage.fleet.metrics(series.key.cell)
         own = [metric.of(StreamName=series.key.id) for metric in (traffic, refused)]
         row = np.array([rows[metric_query(one)] for one in (*own, records.of(StreamName="orders"))])

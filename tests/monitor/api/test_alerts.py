@@ -16,7 +16,7 @@ from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import Notification
 from monitor.outbound.result import DeliveryResult, delivered, refused
 from tests.monitor.alerting.stage import configuration
-from tests.monitor.fleet.fleets import NOW, RULING, add, key, traffic
+from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, traffic
 from tests.monitor.served import Server, answer, client_of, refusal
 from tests.registries import REGISTRY
 
@@ -32,7 +32,7 @@ async def fire(server: Server, *resources: str, minutes: int = 6) -> list[str]:
             metric_query(traffic.of(StreamName=key(resource).id))
         )
         if row is None:
-            add(server.fleet, key(resource), RULING)
+            add(server.fleet, key(resource), SETTINGS)
             row = server.fleet.metrics(key(resource).cell)[
                 metric_query(traffic.of(StreamName=key(resource).id))
             ]

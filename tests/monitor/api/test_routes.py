@@ -18,7 +18,7 @@ from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus, Organiz
 from monitor.fleet.judge import judge
 from monitor.lib.telemetry import VERSION
 from rules.band import Zone
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add, judge_causes, judged, key, refused
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, judge_causes, judged, key, refused
 from tests.monitor.served import Server, answer, refusal
 from tests.registries import REGISTRY
 
@@ -82,7 +82,7 @@ async def test_series_filtered_sorted_and_paged(server: Server, client: httpx.As
 
 async def test_an_item(server: Server, client: httpx.AsyncClient) -> None:
     named = key("orders")
-    series = add(server.fleet, named, replace(RULING, tags={"tag_team": "checkout"}))
+    series = add(server.fleet, named, replace(SETTINGS, tags={"tag_team": "checkout"}))
     judged(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
     await server.publish()
     (item,) = (await answer(client, "/api/v1/series"))["items"]
@@ -106,7 +106,7 @@ async def test_an_item(server: Server, client: httpx.AsyncClient) -> None:
 
 
 async def test_unknown_values_are_null(server: Server, client: httpx.AsyncClient) -> None:
-    series = add(server.fleet, key("a\ud800"), replace(RULING, limit=None))
+    series = add(server.fleet, key("a\ud800"), replace(SETTINGS, limit=None))
     server.fleet.usage[series.slot] = np.inf
     await server.publish()
     (item,) = (await answer(client, "/api/v1/series"))["items"]
@@ -120,8 +120,8 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     request = QuotaRequest(5000.0, "CASE_OPENED", 1_800_000_000.0)
-    asked = add(server.fleet, key("a"), replace(RULING, quota_request=request))
-    undated = add(server.fleet, key("b"), replace(RULING, quota_request=replace(request, since=None)))
+    asked = add(server.fleet, key("a"), replace(SETTINGS, quota_request=request))
+    undated = add(server.fleet, key("b"), replace(SETTINGS, quota_request=replace(request, since=None)))
     none = add(server.fleet, key("c"))
     await server.publish()
     shown = [await answer(client, f"/api/v1/series/{one.key.id}") for one in (asked, undated, none)]
@@ -173,7 +173,7 @@ async def test_one_series_with_its_last_three_hours(server: Server, client: http
 async def test_a_series_has_its_earlier_limits(server: Server, client: httpx.AsyncClient) -> None:
     named = key("orders")
     add(server.fleet, named)
-    add(server.fleet, named, replace(RULING, limit=None))
+    add(server.fleet, named, replace(SETTINGS, limit=None))
     await server.publish()
     detail = await answer(client, f"/api/v1/series/{named.id}")
     assert detail["limits"] == [
@@ -188,7 +188,7 @@ async def test_a_series_has_the_region_where_aws_is_called_and_its_availability_
     regional, zoned = key("orders"), key("volume")
     zoned = zoned._replace(region="global", subject=replace(zoned.subject, zone="us-east-1a"))
     for named, home in ((regional, ""), (zoned, "us-east-1")):
-        add(server.fleet, named, replace(RULING, home_region=home))
+        add(server.fleet, named, replace(SETTINGS, home_region=home))
     await server.publish()
     details = [await answer(client, f"/api/v1/series/{named.id}") for named in (regional, zoned)]
     names = ("region", "aws_region", "availability_zone")

@@ -233,25 +233,25 @@ async def test_a_credential_process_that_hangs_is_started_once_and_holds_up_no_c
 def assuming(
     *outcomes: float | Exception, clock: Callable[[], float] = time.monotonic
 ) -> tuple[RoleCredentials, list[int]]:
-    """A role whose credentials last so many seconds at each turn, or are refused; and the turns so far."""
-    turns: list[int] = []
+    """A role whose credentials last so many seconds at each attempt, or are refused; and the attempts."""
+    attempts: list[int] = []
 
     async def assume() -> dict[str, Any]:
-        turns.append(len(turns))
-        outcome = outcomes[min(len(turns), len(outcomes)) - 1]
+        attempts.append(len(attempts))
+        outcome = outcomes[min(len(attempts), len(outcomes)) - 1]
         if isinstance(outcome, Exception):
             raise outcome
         expires = datetime.fromtimestamp(time.time() + outcome, UTC)
-        key = f"ASIA{len(turns)}"
+        key = f"ASIA{len(attempts)}"
         return {"AccessKeyId": key, "SecretAccessKey": "s", "SessionToken": "t", "Expiration": expires}
 
-    return RoleCredentials(assume, clock), turns
+    return RoleCredentials(assume, clock), attempts
 
 
 async def test_a_role_is_assumed_once_as_long_as_its_credentials_last() -> None:
-    role, turns = assuming(3600)
+    role, attempts = assuming(3600)
     found = await asyncio.gather(*(role.frozen() for _ in range(10)))
-    assert ({one.access_key for one in found}, len(turns)) == ({"ASIA1"}, 1)
+    assert ({one.access_key for one in found}, len(attempts)) == ({"ASIA1"}, 1)
 
 
 async def test_a_role_is_assumed_again_before_its_credentials_expire() -> None:
@@ -262,19 +262,19 @@ async def test_a_role_is_assumed_again_before_its_credentials_expire() -> None:
 async def test_a_role_that_cannot_be_renewed_is_used_until_it_expires(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    role, turns = assuming(EXPIRY_MARGIN - 1, denied("AssumeRole"))
+    role, attempts = assuming(EXPIRY_MARGIN - 1, denied("AssumeRole"))
     assert {(await role.frozen()).access_key for _ in range(5)} == {"ASIA1"}
-    assert len(turns) == 2
+    assert len(attempts) == 2
     assert len(caplog.records) == 1
 
 
 async def test_a_denied_role_is_one_call_however_many_calls_want_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    role, turns = assuming(denied("AssumeRole"))
+    role, attempts = assuming(denied("AssumeRole"))
     failed = await asyncio.gather(*(role.frozen() for _ in range(447)), return_exceptions=True)
     assert {type(one) for one in failed} == {ClientError}
-    assert len(turns) == 1
+    assert len(attempts) == 1
     assert not any(record.exc_info for record in caplog.records)
 
 
@@ -290,13 +290,13 @@ async def test_credentials_of_a_role_that_aws_calls_expired_are_renewed() -> Non
 async def test_a_region_that_refuses_good_credentials_has_them_renewed_less_and_less_often() -> None:
     """As a region that is not enabled does, with InvalidClientTokenId."""
     now, renewals = 0.0, []
-    role, turns = assuming(3600, clock=lambda: now)
+    role, attempts = assuming(3600, clock=lambda: now)
     refused = await role.frozen()
     for minute in range(0, 24 * 60, 5):
-        now, before = minute * 60.0, len(turns)
+        now, before = minute * 60.0, len(attempts)
         while await role.refresh(refused, "me-south-1"):
             refused = await role.frozen()
-        if len(turns) > before:
+        if len(attempts) > before:
             renewals.append(minute)
     assert renewals[:9] == [0, 5, 10, 15, 20, 30, 50, 85, 145]
     assert {later - earlier for earlier, later in pairwise(renewals[8:])} == {60}
@@ -323,8 +323,8 @@ async def test_the_renewals_for_one_region_delay_no_other_one() -> None:
 
 
 async def test_credentials_that_one_region_does_not_know_are_kept_for_all_others() -> None:
-    role, turns = assuming(3600, denied("AssumeRole"))
+    role, attempts = assuming(3600, denied("AssumeRole"))
     refused = await role.frozen()  # as by a region that is not enabled: InvalidClientTokenId
     assert not await role.refresh(refused, "eu-west-1")
-    assert len(turns) == 2
+    assert len(attempts) == 2
     assert await role.frozen() == refused

@@ -24,7 +24,7 @@ from tests.monitor.fleet.fleets import (
     ACCOUNT,
     NOW,
     REGION,
-    RULING,
+    SETTINGS,
     add,
     judged,
     key,
@@ -121,7 +121,7 @@ def test_a_series_without_any_sample_ever_only_has_its_limit() -> None:
 
 def test_a_series_without_a_limit_has_none() -> None:
     fleet = Fleet()
-    judged(fleet, add(fleet, key("orders"), replace(RULING, limit=None)), Zone.UNOBSERVABLE, usage=5.0)
+    judged(fleet, add(fleet, key("orders"), replace(SETTINGS, limit=None)), Zone.UNOBSERVABLE, usage=5.0)
     assert set(of_series(published(fleet))) == {"headroom_usage", "headroom_sample_timestamp_seconds"}
 
 
@@ -169,7 +169,7 @@ def test_without_a_usage_there_is_throttled_demand_and_never_a_ratio() -> None:
 def test_without_a_limit_there_is_the_usage_and_throttled_demand() -> None:
     fleet = Fleet()
     rejected = per_second(refused)
-    add(fleet, key("orders"), replace(RULING, limit=None), usage=rejected, throttled=rejected)
+    add(fleet, key("orders"), replace(SETTINGS, limit=None), usage=rejected, throttled=rejected)
     for ago, points, zone in ((2, 0.0, None), (1, 120.0, 3.0)):
         fleet.rings.write(np.array([0]), np.array([NOW - ago]), np.array([points], np.float32))
         fleet.rings.mark_read(np.array([0]), NOW - ago)
@@ -213,7 +213,7 @@ def test_any_name_is_read_back(resource: str, tag: str) -> None:
     fleet = Fleet()
     judged(
         fleet,
-        add(fleet, key(resource), replace(RULING, tags={"tag_team": tag})),
+        add(fleet, key(resource), replace(SETTINGS, tags={"tag_team": tag})),
         Zone.WITHIN,
         usage=1.0,
         saturation=0.0,
@@ -257,11 +257,13 @@ class Busy:
             if series:
                 self.fleet.drop(name)
         elif what == "tag":
-            add(self.fleet, name, replace(RULING, tags={"tag_team": str(value)}))
+            add(self.fleet, name, replace(SETTINGS, tags={"tag_team": str(value)}))
         elif what == "source":
-            add(self.fleet, name, replace(RULING, limit=Limit(1000.0, LimitSource.OVERRIDE, 0)))
+            add(self.fleet, name, replace(SETTINGS, limit=Limit(1000.0, LimitSource.OVERRIDE, 0)))
         elif what == "limit":
-            add(self.fleet, name, replace(RULING, limit=Limit(value, LimitSource.API, 0) if value else None))
+            add(
+                self.fleet, name, replace(SETTINGS, limit=Limit(value, LimitSource.API, 0) if value else None)
+            )
         elif what == "causes":
             causes = {f"cause {n}": per_second(refused) for n in range(int(value) % 3)}
             for entry in self.fleet.causes.of(add(self.fleet, name, throttled_by_cause=causes).slot).values():

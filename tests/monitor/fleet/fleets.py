@@ -20,7 +20,7 @@ from tests.resources import resource as of
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 NOW = 30_000_000  # minutes
-RULING = SeriesSettings(
+SETTINGS = SeriesSettings(
     signal=STREAM_WRITE_BYTES, limit=Limit(1000.0, LimitSource.API, NOW * 60), band=Band()
 )
 
@@ -33,15 +33,15 @@ def key(resource: str, signal: str = "kinesis.stream_write_bytes", account: str 
     return Key(account, REGION, service, name, of(resource))
 
 
-def add(fleet: Fleet, named: Key, ruling: SeriesSettings = RULING, **seen: Any) -> Series:
+def add(fleet: Fleet, named: Key, series_settings: SeriesSettings = SETTINGS, **seen: Any) -> Series:
     """Register a series that reads a metric of its own and its refusals, but for what was `seen`."""
     usual = {
         "usage": per_second(traffic.of(StreamName=named.id)),
         "throttled": per_second(refused.of(StreamName=named.id)),
     }
     observed = Observed(signal=named.signal, resource=named.subject, **(usual | seen))
-    is_its_own = ruling.signal.id == f"{named.service}.{named.signal}"
-    settings = ruling if is_its_own else replace(ruling, signal=signal_of(named))
+    is_its_own = series_settings.signal.id == f"{named.service}.{named.signal}"
+    settings = series_settings if is_its_own else replace(series_settings, signal=signal_of(named))
     return fleet.put(named, observed, settings, NOW)
 
 
@@ -49,10 +49,10 @@ def judged(
     fleet: Fleet, series: Series, zone: Zone, usage: float = np.nan, saturation: float = np.nan
 ) -> None:
     """Write down how a series was judged, by a sample of the minute NOW."""
-    place = series.slot
-    fleet.zone[place], fleet.usage[place], fleet.saturation[place] = zone, usage, saturation
-    fleet.utilization[place] = usage / fleet.limit[place]
-    fleet.minute[place] = NOW
+    slot = series.slot
+    fleet.zone[slot], fleet.usage[slot], fleet.saturation[slot] = zone, usage, saturation
+    fleet.utilization[slot] = usage / fleet.limit[slot]
+    fleet.minute[slot] = NOW
 
 
 def judge_causes(fleet: Fleet, series: Series, **throttled: float) -> None:
@@ -61,7 +61,7 @@ def judge_causes(fleet: Fleet, series: Series, **throttled: float) -> None:
         fleet.causes.throttled[entry] = throttled[cause]
 
 
-def course(
+def series_history(
     usage: Floats, limit: Floats | float = 1.0, throttled: Floats | float = np.nan, end: int = NOW
 ) -> SeriesHistory:
     """The last hours of a series that is observable, from the numbers of each minute."""

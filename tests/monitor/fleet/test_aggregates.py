@@ -22,7 +22,7 @@ from tests.registries import STREAM_WRITE_BYTES
 
 NOW = 29_000_000
 KEY = Key("123456789012", "eu-west-1", "test", "concurrency", "account")
-RULING = SeriesSettings(
+SETTINGS = SeriesSettings(
     signal=STREAM_WRITE_BYTES,
     limit=Limit(1000.0, LimitSource.API, 0),
     band=Band(),
@@ -46,7 +46,7 @@ class World:
         seen = Observed(
             signal="concurrency", resource=KEY.subject, usage=usage, throttled=refused, served=total(served)
         )
-        self.fleet.put(KEY, seen, RULING, NOW)
+        self.fleet.put(KEY, seen, SETTINGS, NOW)
 
     def write(self, metric: Metric, minute: int, value: float) -> None:
         self.write_all([(metric, minute, value)])
@@ -154,7 +154,7 @@ def test_a_new_member_that_cannot_be_read_makes_the_sum_unknown_in_time() -> Non
     world.write(first, NOW, 700)
     world.read(NOW)
     world.put(total(throttles), total(first, second))
-    later = NOW + RULING.stale_after + 1
+    later = NOW + SETTINGS.stale_after + 1
     world.write(first, later, 700)
     world.read(later, first, throttles)
     assert world.zone(later) is Zone.STALE

@@ -26,7 +26,7 @@ from tests.resources import resource
 NOW = 29_000_000
 CELL = "123456789012", "eu-west-1"
 OTHER = "123456789012", "us-east-1"
-RULING = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(100.0, LimitSource.API, 0), band=Band())
+SETTINGS = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(100.0, LimitSource.API, 0), band=Band())
 
 METRICS = [Metric("AWS/Test", f"M{n}", "Sum", zero_when_absent=n % 2 == 1) for n in range(5)]
 traffic, refusals = METRICS[0], METRICS[1]
@@ -64,10 +64,10 @@ def polled(one: Observed) -> set[bytes]:
     return {metric_query(metric) for usage in some for metric in usage.metrics}
 
 
-def said(fleet: Fleet, place: int) -> list[tuple[list[bytes], Formula] | None]:
+def said(fleet: Fleet, slot: int) -> list[tuple[list[bytes], Formula] | None]:
     """The formulas of a series, and their metrics."""
     names = {row: metric for cell in (CELL, OTHER) for metric, row in fleet.metrics(cell).items()}
-    formulas = (some.get(place) for some in (fleet.usages, fleet.throttled, fleet.upper_bounds))
+    formulas = (some.get(slot) for some in (fleet.usages, fleet.throttled, fleet.upper_bounds))
     return [
         ([names.get(row, b"told") for row in one.rows], replace(one, rows=())) if one else None
         for one in formulas
@@ -87,21 +87,21 @@ def expected(one: Observed) -> list[tuple[list[bytes], Formula] | None]:
 def test_a_rejected_metric_anywhere_in_a_formula_makes_it_unobservable(rejected: Metric) -> None:
     fleet = Fleet()
     share = highest(ratio(total(traffic), refusals), METRICS[2])
-    fleet.put(key(), observed(share), RULING, NOW)
+    fleet.put(key(), observed(share), SETTINGS, NOW)
     fleet.mark_rejected(CELL, metric_query(rejected), "rejected")
     assert fleet.series[key()].unobservable == Unobservable("rejected")
-    fleet.put(key(), observed(share), RULING, NOW + 1)
+    fleet.put(key(), observed(share), SETTINGS, NOW + 1)
     assert fleet.series[key()].unobservable == Unobservable("rejected")
 
 
 @given(st.lists(st.tuples(keys, st.one_of(st.none(), observations)), max_size=25))
 def test_series_that_come_change_and_go_in_any_order_leave_exactly_what_is_there(
-    turns: list[tuple[Key, Observed | None]],
+    steps: list[tuple[Key, Observed | None]],
 ) -> None:
     fleet, there = Fleet(), dict[Key, Observed]()
-    for one, seen in turns:
+    for one, seen in steps:
         if seen:
-            fleet.put(one, seen, RULING, NOW)
+            fleet.put(one, seen, SETTINGS, NOW)
             there[one] = seen
         elif one in there:
             fleet.drop(one)
@@ -118,36 +118,36 @@ def test_series_that_come_change_and_go_in_any_order_leave_exactly_what_is_there
 
 
 @given(st.lists(st.tuples(keys, observations), max_size=12))
-def test_what_is_dropped_leaves_its_rows_and_places_empty_for_others(
-    turns: list[tuple[Key, Observed]],
+def test_what_is_dropped_leaves_its_rows_and_slots_empty_for_others(
+    steps: list[tuple[Key, Observed]],
 ) -> None:
     fleet = Fleet()
-    for one, seen in turns:
-        fleet.put(one, seen, RULING, NOW)
+    for one, seen in steps:
+        fleet.put(one, seen, SETTINGS, NOW)
     rows = np.arange(fleet.rings.size, dtype=np.int32)
     fleet.rings.write(rows, np.full(rows.size, NOW, np.int32), np.full(rows.size, 50, np.float32))
     judge(fleet, NOW)
     for one in list(fleet.series):
         fleet.drop(one)
-    size, places = fleet.rings.size, fleet.size
-    assert fleet.allocate() == places  # those of the dropped ones are not used until they are released
-    assert len(fleet.reclaim()) == places
+    size, slots = fleet.rings.size, fleet.size
+    assert fleet.allocate() == slots  # those of the dropped ones are not used until they are released
+    assert len(fleet.reclaim()) == slots
     for _ in range(size):
         row = fleet.rings.allocate()
         assert row < size
         assert np.isnan(fleet.rings.values[row]).all()
         assert fleet.rings.read_through[row] == fleet.rings.latest_minute[row] == NEVER
         assert not fleet.rings.zero_when_absent[row]
-    for _ in range(places):
-        place = fleet.allocate()
-        assert place < places
-        assert np.isnan([fleet.usage[place], fleet.limit[place], fleet.saturation[place]]).all()
+    for _ in range(slots):
+        slot = fleet.allocate()
+        assert slot < slots
+        assert np.isnan([fleet.usage[slot], fleet.limit[slot], fleet.saturation[slot]]).all()
 
 
 def test_a_metric_that_two_series_use_is_asked_for_once_and_kept_until_both_are_gone() -> None:
     fleet = Fleet()
-    fleet.put(key("a"), observed(total(traffic), throttled=total(refusals)), RULING, NOW)
-    fleet.put(key("b"), observed(highest(traffic)), RULING, NOW)
+    fleet.put(key("a"), observed(total(traffic), throttled=total(refusals)), SETTINGS, NOW)
+    fleet.put(key("b"), observed(highest(traffic)), SETTINGS, NOW)
     assert set(fleet.metrics(CELL)) == {metric_query(traffic), metric_query(refusals)}
     fleet.drop(key("a"))
     assert set(fleet.metrics(CELL)) == {metric_query(traffic)}
@@ -157,18 +157,18 @@ def test_a_metric_that_two_series_use_is_asked_for_once_and_kept_until_both_are_
 
 def test_a_series_seen_again_keeps_its_points() -> None:
     fleet = Fleet()
-    fleet.put(key(), observed(total(traffic)), RULING, NOW)
+    fleet.put(key(), observed(total(traffic)), SETTINGS, NOW)
     row = fleet.metrics(CELL)[metric_query(traffic)]
     fleet.rings.write(np.array([row]), np.array([NOW]), np.array([50], np.float32))
-    fleet.put(key(), observed(total(traffic), throttled=total(refusals)), RULING, NOW)
+    fleet.put(key(), observed(total(traffic), throttled=total(refusals)), SETTINGS, NOW)
     judge(fleet, NOW)
     assert fleet.usage[fleet.series[key()].slot] == 50
 
 
 def test_the_same_metric_of_two_cells_is_two_metrics() -> None:
     fleet = Fleet()
-    fleet.put(key(cell=CELL), observed(total(traffic)), RULING, NOW)
-    fleet.put(key(cell=OTHER), observed(total(traffic)), RULING, NOW)
+    fleet.put(key(cell=CELL), observed(total(traffic)), SETTINGS, NOW)
+    fleet.put(key(cell=OTHER), observed(total(traffic)), SETTINGS, NOW)
     assert set(fleet.metrics(CELL)) == set(fleet.metrics(OTHER))
     assert set(fleet.metrics(CELL).values()).isdisjoint(fleet.metrics(OTHER).values())
 
@@ -193,15 +193,15 @@ def test_a_shared_metric_waits_for_the_most_patient_of_its_series() -> None:
 @pytest.mark.parametrize("number", [math.nan, math.inf])
 def test_an_api_that_tells_no_number_is_no_sample(number: float) -> None:
     fleet = Fleet()
-    fleet.put(key(), observed(number), RULING, NOW)
+    fleet.put(key(), observed(number), SETTINGS, NOW)
     judge(fleet, NOW)
     assert fleet.zone[0] == Zone.STALE
 
 
 def test_a_usage_told_by_the_api_is_the_sample_of_that_minute() -> None:
     fleet = Fleet()
-    fleet.put(key(), observed(95.0), RULING, NOW)
-    fleet.put(key(), observed(50.0), RULING, NOW + 1)
+    fleet.put(key(), observed(95.0), SETTINGS, NOW)
+    fleet.put(key(), observed(50.0), SETTINGS, NOW + 1)
     judge(fleet, NOW + 2)
     assert (fleet.usage[0], fleet.minute[0], fleet.zone[0]) == (50, NOW + 1, Zone.WITHIN)
     assert not fleet.metrics(CELL)
@@ -209,7 +209,7 @@ def test_a_usage_told_by_the_api_is_the_sample_of_that_minute() -> None:
 
 def test_a_new_limit_holds_from_the_next_judgement() -> None:
     fleet = Fleet()
-    fleet.put(key(), observed(50.0), RULING, NOW)
+    fleet.put(key(), observed(50.0), SETTINGS, NOW)
     fleet.put(
         key(),
         observed(50.0),
@@ -221,39 +221,39 @@ def test_a_new_limit_holds_from_the_next_judgement() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "ruling", "changes"),
+    ("seen", "series_settings", "changes"),
     [
-        (observed(total(traffic)), RULING, False),
-        (observed(total(refusals)), RULING, False),
-        (observed(Unobservable("off", "turn it on")), RULING, True),
-        (observed(total(traffic), upper_bound=total(traffic)), RULING, True),
+        (observed(total(traffic)), SETTINGS, False),
+        (observed(total(refusals)), SETTINGS, False),
+        (observed(Unobservable("off", "turn it on")), SETTINGS, True),
+        (observed(total(traffic), upper_bound=total(traffic)), SETTINGS, True),
         (observed(total(traffic)), SeriesSettings(signal=STREAM_WRITE_BYTES, limit=None, band=Band()), True),
         (
             observed(total(traffic)),
-            SeriesSettings(signal=STREAM_WRITE_BYTES, limit=RULING.limit, band=Band(high=0.8)),
+            SeriesSettings(signal=STREAM_WRITE_BYTES, limit=SETTINGS.limit, band=Band(high=0.8)),
             True,
         ),
         (
             observed(total(traffic)),
-            SeriesSettings(signal=STREAM_WRITE_BYTES, limit=RULING.limit, band=Band(), tags={"team": "a"}),
+            SeriesSettings(signal=STREAM_WRITE_BYTES, limit=SETTINGS.limit, band=Band(), tags={"team": "a"}),
             True,
         ),
     ],
 )
 def test_the_version_tells_when_what_is_said_of_a_series_changes(
-    seen: Observed, ruling: SeriesSettings, changes: bool
+    seen: Observed, series_settings: SeriesSettings, changes: bool
 ) -> None:
     fleet = Fleet()
-    fleet.put(key(), observed(total(traffic)), RULING, NOW)
+    fleet.put(key(), observed(total(traffic)), SETTINGS, NOW)
     before = fleet.version
-    fleet.put(key(), seen, ruling, NOW)
+    fleet.put(key(), seen, series_settings, NOW)
     assert (fleet.version != before) is changes
 
 
 def test_the_version_grows_when_a_series_comes_and_when_it_goes() -> None:
     fleet = Fleet()
     versions = [fleet.version]
-    fleet.put(key(), observed(total(traffic)), RULING, NOW)
+    fleet.put(key(), observed(total(traffic)), SETTINGS, NOW)
     versions.append(fleet.version)
     fleet.drop(key())
     versions.append(fleet.version)
@@ -263,7 +263,7 @@ def test_the_version_grows_when_a_series_comes_and_when_it_goes() -> None:
 def test_the_columns_grow_with_the_series() -> None:
     fleet = Fleet()
     for n in range(INITIAL_CAPACITY + 1):
-        fleet.put(key(str(n)), observed(float(n)), RULING, NOW)
+        fleet.put(key(str(n)), observed(float(n)), SETTINGS, NOW)
     judge(fleet, NOW)
     assert fleet.usage[: fleet.size].tolist() == [float(n) for n in range(INITIAL_CAPACITY + 1)]
 

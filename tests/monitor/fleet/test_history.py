@@ -11,12 +11,12 @@ from monitor.fleet.history import SeriesHistory
 from monitor.fleet.ring_columns import WINDOW
 from rules.band import Zone
 from rules.limits import Limit, LimitSource
-from tests.monitor.fleet.fleets import NOW, RULING, add, key, traffic
+from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, traffic
 
 NAN = float("nan")
 
 
-def course(*runs: tuple[int, float], refused: float = NAN) -> tuple[SeriesHistory, Fleet]:
+def series_history(*runs: tuple[int, float], refused: float = NAN) -> tuple[SeriesHistory, Fleet]:
     """A series of limit 1000 that ends with these minutes and utilizations, and is refused in the last."""
     fleet = Fleet()
     series = add(fleet, key("orders"))
@@ -45,24 +45,24 @@ def course(*runs: tuple[int, float], refused: float = NAN) -> tuple[SeriesHistor
     ],
 )
 def test_since_when(runs: list[tuple[int, float]], zone: Zone, minutes: int | None) -> None:
-    told, _ = course(*runs)
+    told, _ = series_history(*runs)
     since = told.since(zone)
     assert since == (None if minutes is None else NOW - minutes + 1)
 
 
 def test_refusals_make_it_saturated_since_they_began() -> None:
-    told, _ = course((60, 0.5), refused=3.0)
+    told, _ = series_history((60, 0.5), refused=3.0)
     assert told.since(Zone.SATURATED) == NOW
 
 
 def test_samples_stand_at_their_minutes() -> None:
-    told, _ = course((3, 0.5))
+    told, _ = series_history((3, 0.5))
     assert told.usage.size == WINDOW and told.start == NOW - WINDOW + 1
     assert np.isnan(told.usage[:-3]).all() and told.usage[-3:].tolist() == pytest.approx([500.0] * 3)
 
 
 def test_samples_from_the_future_are_left_out() -> None:
-    _, fleet = course((3, 0.5))
+    _, fleet = series_history((3, 0.5))
     early = SeriesHistory.of(fleet, next(iter(fleet.series.values())), NOW - 1)
     assert np.isfinite(early.usage).sum() == 2
 
@@ -80,9 +80,9 @@ def test_a_usage_that_is_only_bounded_has_no_utilization() -> None:
 
 def test_each_minute_is_measured_by_the_limit_of_then() -> None:
     """A limit that was doubled an hour ago ended the time above the band then, not at a change of usage."""
-    _, fleet = course((180, 0.8))
+    _, fleet = series_history((180, 0.8))
     named = key("orders")
-    doubled = replace(RULING, limit=Limit(2000.0, LimitSource.API, 0))
+    doubled = replace(SETTINGS, limit=Limit(2000.0, LimitSource.API, 0))
     observed = Observed(
         signal=named.signal, resource=named.subject, usage=per_second(traffic.of(StreamName=named.id))
     )

@@ -18,12 +18,12 @@ from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from tests.monitor.alerting.stage import Stage
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add
 
 DAY = 24 * 60
 BYTES, RECORDS = "stream_write_bytes", "stream_write_records"
 SHARD_READ, CONSUMER = "shard_read_bytes", "efo_read_bytes"
-BOUGHT: SeriesSettings = replace(RULING, limit=Limit(100.0, LimitSource.API, 0), paid=True)
+BOUGHT: SeriesSettings = replace(SETTINGS, limit=Limit(100.0, LimitSource.API, 0), paid=True)
 refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 
 
@@ -31,11 +31,11 @@ def key(signal: str, *path: str) -> Key:
     return Key(ACCOUNT, REGION, "kinesis", signal, Resource("thing", path))
 
 
-def bought(fleet: Fleet, signal: str, *path: str, ruling: SeriesSettings = BOUGHT) -> Series:
+def bought(fleet: Fleet, signal: str, *path: str, series_settings: SeriesSettings = BOUGHT) -> Series:
     """A series of a limit of 100 that was bought, with a metric of its own and refusals of its stream."""
     own = Metric("AWS/Kinesis", signal, "Sum").of(StreamName="/".join(path))
     counted = per_second(refused.of(StreamName=path[0]))
-    return add(fleet, key(signal, *path), ruling, usage=per_second(own), throttled=counted)
+    return add(fleet, key(signal, *path), series_settings, usage=per_second(own), throttled=counted)
 
 
 def write(fleet: Fleet, series: Series, minute: int, used: float, throttled: float = 0.0) -> None:
@@ -121,7 +121,7 @@ def test_other_streams_regions_and_limits_that_cost_nothing_are_no_part_of_it() 
     alone = bought(fleet, BYTES, "orders")
     others = [
         bought(fleet, RECORDS, "clicks"),
-        bought(fleet, RECORDS, "orders", ruling=replace(BOUGHT, paid=False)),
+        bought(fleet, RECORDS, "orders", series_settings=replace(BOUGHT, paid=False)),
     ]
     write(fleet, alone, NOW - 3, 5)
     for other in others:

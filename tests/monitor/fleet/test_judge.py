@@ -28,10 +28,10 @@ from tests.resources import resource as of
 
 NOW = 29_000_000
 STALE_AFTER = 15
-RULING = SeriesSettings(
+SETTINGS = SeriesSettings(
     signal=STREAM_WRITE_BYTES, limit=Limit(100.0, LimitSource.API, 0), band=Band(), stale_after=STALE_AFTER
 )
-NO_LIMIT = replace(RULING, limit=None)
+NO_LIMIT = replace(SETTINGS, limit=None)
 
 METRICS = [Metric("AWS/Test", f"M{n}", "Sum", zero_when_absent=n % 2 == 1) for n in range(4)]
 traffic, refusals, more_traffic, _ = METRICS
@@ -65,7 +65,7 @@ observations = st.builds(
     served=st.one_of(st.none(), usages.map(refusals_of)),
     upper_bound=st.one_of(st.none(), st.none(), usages),
 )
-rulings = st.builds(
+all_settings = st.builds(
     SeriesSettings,
     signal=st.just(STREAM_WRITE_BYTES),
     limit=st.sampled_from([None, Limit(64.0, LimitSource.API, 0), Limit(100.0, LimitSource.API, 0)]),
@@ -73,7 +73,7 @@ rulings = st.builds(
     stale_after=st.sampled_from([3, STALE_AFTER]),
     tolerance=st.sampled_from([Tolerance(rate=0, share=0), Tolerance(rate=8, share=0.25)]),
 )
-inventories = st.tuples(observations, rulings, st.integers(0, CONFIRMED_FOR + 5))
+inventories = st.tuples(observations, all_settings, st.integers(0, CONFIRMED_FOR + 5))
 
 
 class Judged(NamedTuple):
@@ -92,9 +92,13 @@ def key(resource: object = "a") -> Key:
 
 
 def put(
-    fleet: Fleet, observed: Observed, ruling: SeriesSettings = RULING, resource: object = "a", ago: int = 0
+    fleet: Fleet,
+    observed: Observed,
+    series_settings: SeriesSettings = SETTINGS,
+    resource: object = "a",
+    ago: int = 0,
 ) -> None:
-    fleet.put(key(resource), observed, ruling, NOW - ago)
+    fleet.put(key(resource), observed, series_settings, NOW - ago)
 
 
 def seen(
@@ -105,13 +109,13 @@ def seen(
     )
 
 
-def write(fleet: Fleet, turn: Write | Read, model: Model | None = None) -> None:
+def write(fleet: Fleet, step: Write | Read, model: Model | None = None) -> None:
     """Write a point, or mark a metric as read; metrics that no series uses do not exist."""
-    row = fleet.metrics(key().cell).get(metric_query(METRICS[turn[0]]))
+    row = fleet.metrics(key().cell).get(metric_query(METRICS[step[0]]))
     if row is None:
         return
-    minute = NOW - turn[1]
-    match turn:
+    minute = NOW - step[1]
+    match step:
         case (_, _, value):
             fleet.rings.write(np.array([row]), np.array([minute]), np.array([value], np.float32))
             if model:
@@ -123,25 +127,25 @@ def write(fleet: Fleet, turn: Write | Read, model: Model | None = None) -> None:
 
 
 def read(fleet: Fleet, resource: object = "a") -> Judged:
-    place = fleet.series[key(resource)].slot
-    told = Judged(*(getattr(fleet, name)[place].item() for name in COLUMNS))
+    slot = fleet.series[key(resource)].slot
+    told = Judged(*(getattr(fleet, name)[slot].item() for name in COLUMNS))
     return told._replace(zone=Zone(told.zone))
 
 
-def judged(fleet: Fleet, *turns: Write | Read, now: int = NOW) -> Judged:
-    for turn in turns:
-        write(fleet, turn)
+def judged(fleet: Fleet, *steps: Write | Read, now: int = NOW) -> Judged:
+    for step in steps:
+        write(fleet, step)
     judge(fleet, now)
     return read(fleet)
 
 
-def alone(fleet: Fleet, model: Model, place: int, now: int) -> Judged:
+def alone(fleet: Fleet, model: Model, slot: int, now: int) -> Judged:
     """The judgement of one series, as the design words it."""
     usages, refusals, bounds, served = (
-        usage_of(formula) if (formula := some.get(place)) else None
+        usage_of(formula) if (formula := some.get(slot)) else None
         for some in (fleet.usages, fleet.throttled, fleet.upper_bounds, fleet.served)
     )
-    oldest, nothing = now - int(fleet.stale_after[place]), NOW - 10 * WINDOW
+    oldest, nothing = now - int(fleet.stale_after[slot]), NOW - 10 * WINDOW
     dated = usages or refusals  # throttled demand alone is judged where no metric tells the usage
     used_at = told(model, dated) if dated else nothing
     if bounds and used_at - RECENT_MINUTES < told(model, bounds) < used_at:
@@ -149,38 +153,38 @@ def alone(fleet: Fleet, model: Model, place: int, now: int) -> Judged:
     usage = result(model, usages, used_at) if usages else NAN
     upper_bound = result(model, bounds, used_at) if bounds else NAN
     refused_at, saturation = refused(model, refusals, used_at) if refusals else (nothing, NAN)
-    tolerated = fleet.tolerated_rate[place].item(), fleet.tolerated_share[place].item()
+    tolerated = fleet.tolerated_rate[slot].item(), fleet.tolerated_share[slot].item()
     more = bool(refusals and saturation > 0 and counts(model, refusals, used_at, served, tolerated))
     minute = max(used_at, refused_at) if more else used_at
-    unconfirmed = fleet.confirmed[place] < now - CONFIRMED_FOR
+    unconfirmed = fleet.confirmed[slot] < now - CONFIRMED_FOR
     if used_at < oldest or unconfirmed:
         usage = upper_bound = NAN
     if minute < oldest or unconfirmed:
         saturation = NAN
-    limit = fleet.limit[place].item()
+    limit = fleet.limit[slot].item()
     utilization = NAN if bounds else usage / limit
-    zone = by_band(fleet, place, utilization)
+    zone = by_band(fleet, slot, utilization)
     if saturation > 0 and more:
         zone = Zone.SATURATED
     elif bounds and not math.isnan(limit):
-        zone = by_bounds(fleet, place, usage / limit, upper_bound / limit)
-    elif not fleet.observable[place]:
+        zone = by_bounds(fleet, slot, usage / limit, upper_bound / limit)
+    elif not fleet.observable[slot]:
         zone = Zone.UNOBSERVABLE
     return Judged(usage, upper_bound, utilization, saturation, minute, zone)
 
 
-def by_band(fleet: Fleet, place: int, utilization: float) -> Zone:
+def by_band(fleet: Fleet, slot: int, utilization: float) -> Zone:
     """The zone of a utilization, as the glossary words it."""
     if math.isnan(utilization):
         return Zone.STALE
-    band = [np.float32(utilization) >= fleet.low[place], np.float32(utilization) > fleet.high[place]]
-    return Zone(sum(band) - 1 + int(np.float32(utilization) >= fleet.near[place]))
+    band = [np.float32(utilization) >= fleet.low[slot], np.float32(utilization) > fleet.high[slot]]
+    return Zone(sum(band) - 1 + int(np.float32(utilization) >= fleet.near[slot]))
 
 
-def by_bounds(fleet: Fleet, place: int, lowest: float, highest: float) -> Zone:
+def by_bounds(fleet: Fleet, slot: int, lowest: float, highest: float) -> Zone:
     """The zone that a lower and an upper bound prove."""
-    least = Zone.BELOW if math.isnan(lowest) else by_band(fleet, place, lowest)
-    most = Zone.NEAR if math.isnan(highest) else by_band(fleet, place, highest)
+    least = Zone.BELOW if math.isnan(lowest) else by_band(fleet, slot, lowest)
+    most = Zone.NEAR if math.isnan(highest) else by_band(fleet, slot, highest)
     if math.isnan(lowest) and math.isnan(highest):
         return Zone.UNOBSERVABLE
     if least > Zone.WITHIN:
@@ -201,14 +205,14 @@ def same(found: Judged, expected: Judged) -> None:
     st.integers(0, 20),
 )
 def test_many_series_are_judged_as_each_one_alone(
-    inventory: list[tuple[Observed, SeriesSettings, int]], turns: list[Write | Read], later: int
+    inventory: list[tuple[Observed, SeriesSettings, int]], steps: list[Write | Read], later: int
 ) -> None:
     fleet = Fleet()
-    for resource, (observed, ruling, ago) in enumerate(inventory):
-        put(fleet, observed, ruling, resource, ago)
+    for resource, (observed, series_settings, ago) in enumerate(inventory):
+        put(fleet, observed, series_settings, resource, ago)
     model = Model(fleet.rings.zero_when_absent[: fleet.rings.size].tolist(), share=True)
-    for turn in turns:
-        write(fleet, turn, model)
+    for step in steps:
+        write(fleet, step, model)
     judge(fleet, NOW + later)
     for resource in range(len(inventory)):
         same(read(fleet, resource), alone(fleet, model, fleet.series[key(resource)].slot, NOW + later))
@@ -216,25 +220,25 @@ def test_many_series_are_judged_as_each_one_alone(
 
 @given(
     st.lists(inventories, min_size=1, max_size=4),
-    st.lists(st.one_of(writes, reads), max_size=20, unique_by=lambda turn: (len(turn), *turn[:2])),
+    st.lists(st.one_of(writes, reads), max_size=20, unique_by=lambda step: (len(step), *step[:2])),
     st.randoms(use_true_random=False),
     st.lists(st.integers(0, 19), max_size=6),
 )
 def test_a_zone_depends_on_the_samples_and_never_on_when_or_how_often_it_was_judged(
     inventory: list[tuple[Observed, SeriesSettings, int]],
-    turns: list[Write | Read],
+    steps: list[Write | Read],
     random: Random,
     pauses: list[int],
 ) -> None:
     once, often = Fleet(), Fleet()
     for fleet in (once, often):
-        for resource, (observed, ruling, ago) in enumerate(inventory):
-            put(fleet, observed, ruling, resource, ago)
-    points, polls = ([turn for turn in turns if len(turn) == size] for size in (3, 2))
-    for turn in points + polls:
-        write(once, turn)
-    for number, turn in enumerate(random.sample(points, len(points)) + polls):
-        write(often, turn)
+        for resource, (observed, series_settings, ago) in enumerate(inventory):
+            put(fleet, observed, series_settings, resource, ago)
+    points, polls = ([step for step in steps if len(step) == size] for size in (3, 2))
+    for step in points + polls:
+        write(once, step)
+    for number, step in enumerate(random.sample(points, len(points)) + polls):
+        write(often, step)
         if number in pauses:
             judge(often, NOW - number)
     for fleet in (once, often):
@@ -400,7 +404,7 @@ def number(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-TOLERANT = replace(RULING, tolerance=Tolerance(rate=2.0, share=0.01))
+TOLERANT = replace(SETTINGS, tolerance=Tolerance(rate=2.0, share=0.01))
 
 
 @pytest.mark.parametrize(
@@ -445,7 +449,7 @@ def test_of_two_metrics_the_one_that_is_there_stands_in_for_the_other() -> None:
     assert judged(fleet, (0, 3, 80.0), (2, 3)).usage == 80
 
 
-def test_freed_places_disturb_no_judgement() -> None:
+def test_freed_slots_disturb_no_judgement() -> None:
     fleet = Fleet()
     put(fleet, seen(total(traffic)), resource="b")
     put(fleet, seen(total(traffic), throttled=total(refusals)))

@@ -12,7 +12,7 @@ from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.limit_history import PastLimits
 from monitor.fleet.ring_columns import WINDOW
 from rules.limits import Limit, LimitSource
-from tests.monitor.fleet.fleets import NOW, RULING, key, traffic
+from tests.monitor.fleet.fleets import NOW, SETTINGS, key, traffic
 from tests.resources import resource
 
 NAN = float("nan")
@@ -26,8 +26,10 @@ def see(fleet: Fleet, name: str, limit: float | None, minute: int) -> Series:
     observed = Observed(
         signal=named.signal, resource=resource(name), usage=per_second(traffic.of(StreamName=named.id))
     )
-    ruling = replace(RULING, limit=None if limit is None else Limit(limit, LimitSource.API, minute * 60))
-    return fleet.put(named, observed, ruling, minute)
+    series_settings = replace(
+        SETTINGS, limit=None if limit is None else Limit(limit, LimitSource.API, minute * 60)
+    )
+    return fleet.put(named, observed, series_settings, minute)
 
 
 def at(fleet: Fleet, series: Series, minutes: range) -> list[float]:

@@ -50,7 +50,7 @@ class World:
         self, limit: float = 10.0, source: LimitSource = LimitSource.API, at: int = NOW, **seen: Any
     ) -> Series:
         """As an inventory does that reads this limit at a minute."""
-        ruling = SeriesSettings(
+        series_settings = SeriesSettings(
             signal=STREAM_WRITE_BYTES,
             limit=Limit(limit, source, 0),
             band=Band(),
@@ -59,7 +59,7 @@ class World:
         )
         told = {"usage": highest(used), "throttled": highest(refused)} | self.seen | seen
         observed = Observed(signal="size", resource=KEY.subject, limit=limit, **told)
-        return self.fleet.put(KEY, observed, ruling, at)
+        return self.fleet.put(KEY, observed, series_settings, at)
 
     def write(self, metric: Metric, values: Iterable[float], end: int = NOW) -> None:
         """Values of the minutes up to `end`."""
@@ -83,8 +83,8 @@ class World:
     def near(self) -> bool:
         """Whether an alert that the limit is near fires, by all news so far."""
         self.lifecycle.advance(self.fleet.take_updated())
-        place = self.fleet.series[KEY].slot
-        return any(rule is Rule.NEAR for rule, _ in self.lifecycle.rules(place, AlertState.FIRING))
+        slot = self.fleet.series[KEY].slot
+        return any(rule is Rule.NEAR for rule, _ in self.lifecycle.rules(slot, AlertState.FIRING))
 
 
 def test_usage_is_held_against_the_limit_of_its_own_minute() -> None:
@@ -96,11 +96,11 @@ def test_usage_is_held_against_the_limit_of_its_own_minute() -> None:
     assert (world.column("usage"), world.column("limit"), world.column("utilization")) == (30, 60, 0.5)
     assert not world.near()
     series = world.fleet.series[KEY]
-    course = SeriesHistory.of(world.fleet, series, NOW)
-    assert course.limit[-4:].tolist() == [6, 6, 60, 60]
-    assert course.utilization[-4:].tolist() == pytest.approx([4 / 6, 4 / 6, 0.5, 0.5])
-    places, minutes = np.full(2, series.slot, np.int32), np.array([NOW - 3, NOW], np.int32)
-    pushed = samples_at(world.fleet, places, minutes, newest_minutes(world.fleet)[:, places])
+    series_history = SeriesHistory.of(world.fleet, series, NOW)
+    assert series_history.limit[-4:].tolist() == [6, 6, 60, 60]
+    assert series_history.utilization[-4:].tolist() == pytest.approx([4 / 6, 4 / 6, 0.5, 0.5])
+    slots, minutes = np.full(2, series.slot, np.int32), np.array([NOW - 3, NOW], np.int32)
+    pushed = samples_at(world.fleet, slots, minutes, newest_minutes(world.fleet)[:, slots])
     assert pushed.limit.tolist() == [6, 60]
     assert [*limits_since(world.fleet, series.slot)] == [(None, 6), (NOW - 1, 60)]
 
@@ -327,10 +327,10 @@ def test_a_resource_that_was_created_anew_has_none_of_the_formers_samples_limits
     world.put(10, at=NOW - 30, created_at=(NOW - 1000) * 60.0)
     world.write(used, [10] * 5, NOW - 10)
     assert world.near()
-    place = world.fleet.series[KEY].slot
+    slot = world.fleet.series[KEY].slot
     series = world.put(20, created_at=(NOW - 8) * 60.0)
     world.lifecycle.forget(world.fleet.reclaim())
-    assert series.slot == place or world.fleet.by_slot[place] is None
+    assert series.slot == slot or world.fleet.by_slot[slot] is None
     world.write(used, [10] * 5, NOW - 9)  # CloudWatch still has them under the name
     assert world.judge() is Zone.STALE
     assert not world.near()

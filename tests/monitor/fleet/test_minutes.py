@@ -19,10 +19,12 @@ def test_history_tells_each_minute_by_the_formula() -> None:
     for metric in (0, 2):
         write(fleet, (metric, 3))
     series = fleet.series[key()]
-    course = SeriesHistory.of(fleet, series, last_read_minute(fleet, series))
-    assert (course.start, course.end) == (NOW - WINDOW, NOW - 1)
-    np.testing.assert_array_equal(course.usage[-5:], [3, 3, NAN, 11, NAN])  # the newest may still grow
-    assert np.isnan(course.usage[:-5]).all()
+    series_history = SeriesHistory.of(fleet, series, last_read_minute(fleet, series))
+    assert (series_history.start, series_history.end) == (NOW - WINDOW, NOW - 1)
+    np.testing.assert_array_equal(
+        series_history.usage[-5:], [3, 3, NAN, 11, NAN]
+    )  # the newest may still grow
+    assert np.isnan(series_history.usage[:-5]).all()
 
 
 def test_many_are_told_as_each_one_alone() -> None:
@@ -36,11 +38,11 @@ def test_many_are_told_as_each_one_alone() -> None:
         write(fleet, point)
     for metric in (0, 2):
         write(fleet, (metric, 3))
-    places = np.array([fleet.series[key(name)].slot for name in ("two", "none", "one")], np.int32)
-    minutes, values = usage_histories(fleet, places)
+    slots = np.array([fleet.series[key(name)].slot for name in ("two", "none", "one")], np.int32)
+    minutes, values = usage_histories(fleet, slots)
     assert minutes.shape == values.shape == (3, WINDOW)
     assert np.isnan(values[1]).all()
     for row in (0, 2):
-        course = SeriesHistory.of(fleet, fleet.by_slot[places[row]], int(minutes[row, -1]))
-        np.testing.assert_array_equal(values[row], course.usage)
+        series_history = SeriesHistory.of(fleet, fleet.by_slot[slots[row]], int(minutes[row, -1]))
+        np.testing.assert_array_equal(values[row], series_history.usage)
         assert np.isfinite(values[row][-1])

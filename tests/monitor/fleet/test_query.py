@@ -84,10 +84,10 @@ def test_pages_follow_one_another_to_the_whole(
     base = {**chosen, "sort": sort, "order": order}
     whole = run_query(snapshot, Query(**base, limit=1000))
     paged = pages(snapshot, Query(**base, limit=limit))
-    assert [place for page in paged for place in page] == whole.slots
+    assert [slot for page in paged for slot in page] == whole.slots
     assert all(len(page) == limit for page in paged[:-1])
     expected = {named for named, (zone, _) in series.items() if fits(named, zone, Query(**base))}
-    assert {snapshot.series[place].key for place in whole.slots} == expected
+    assert {snapshot.series[slot].key for slot in whole.slots} == expected
     assert whole.total == len(whole.slots) == len(expected)
     wide = Query(**base | {"zone": []})
     located = [zone for named, (zone, _) in series.items() if fits(named, zone, wide)]
@@ -101,7 +101,7 @@ def test_numbers_in_order_and_the_unknown_last(
 ) -> None:
     snapshot = seen(series)
     found = run_query(snapshot, Query(sort=sort, order="desc" if descending else "asc"))
-    values = [getattr(snapshot, sort)[place].item() for place in found.slots]
+    values = [getattr(snapshot, sort)[slot].item() for slot in found.slots]
     unknown = -inf if descending else inf
     known = [unknown if isnan(value) else value for value in values]
     assert known == sorted(known, reverse=descending)
@@ -111,7 +111,7 @@ def test_numbers_in_order_and_the_unknown_last(
 def test_names_in_order(series: dict[Key, tuple[Zone, float]], sort: Sort, descending: bool) -> None:
     snapshot = seen(series)
     found = run_query(snapshot, Query(sort=sort, order="desc" if descending else None))
-    names = [getattr(snapshot.series[place].key, sort).replace("\ud800", "?") for place in found.slots]
+    names = [getattr(snapshot.series[slot].key, sort).replace("\ud800", "?") for slot in found.slots]
     assert names == sorted(names, reverse=descending)
 
 
@@ -133,7 +133,7 @@ def test_the_most_urgent_first_and_what_cannot_be_seen_last() -> None:
     told = exposition.snapshot
 
     def names(query: Query) -> list[str]:
-        return [told.series[place].key.resource for place in run_query(told, query).slots]
+        return [told.series[slot].key.resource for slot in run_query(told, query).slots]
 
     assert names(Query()) == ["refused", "full", "near", "calm", "idle", "stale", "hidden"]
     assert names(Query(order="asc")) == ["idle", "calm", "near", "full", "refused", "stale", "hidden"]

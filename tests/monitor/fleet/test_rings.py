@@ -72,13 +72,13 @@ def agree(rings: Rings, model: Model) -> None:
     st.lists(st.one_of(writes, reads, frees), max_size=12),
 )
 def test_any_writes_and_reads_give_what_the_points_say(
-    zero: list[bool], share: bool, turns: list[object]
+    zero: list[bool], share: bool, steps: list[object]
 ) -> None:
     rings, model = rings_of(*zero, share=share), Model(zero, share)
-    for turn in turns:
-        match turn:
+    for step in steps:
+        match step:
             case list():
-                assert write(rings, turn) == model.write(turn)
+                assert write(rings, step) == model.write(step)
             case (list() as chosen, int() as minute):
                 rings.mark_read(ints(*chosen), minute)
                 model.mark_read(chosen, minute)

@@ -24,13 +24,13 @@ def key(resource: str, signal: str = "stream_write_bytes") -> Key:
 def put(fleet: Fleet, resource: str, limit: float | None = 100.0, **columns: float) -> Key:
     """A series as judged: its columns are given."""
     usage = highest(METRIC.of(StreamName=resource))
-    ruling = SeriesSettings(
+    series_settings = SeriesSettings(
         signal=STREAM_WRITE_BYTES, limit=Limit(limit, LimitSource.API, 0.0) if limit else None, band=Band()
     )
     series = fleet.put(
         key(resource),
         Observed(signal="stream_write_bytes", resource=named(resource), usage=usage),
-        ruling,
+        series_settings,
         MINUTE,
     )
     for name, value in columns.items():
@@ -135,8 +135,8 @@ def test_the_worst_zone_comes_first_then_the_highest_utilization_then_the_name()
     assert [row.key for row in rows_of(fleet)] == expected
     shuffled = Fleet()
     for one in sorted(expected):
-        place = fleet.series[one].slot
-        put(shuffled, one.resource, zone=fleet.zone[place], utilization=fleet.utilization[place])
+        slot = fleet.series[one].slot
+        put(shuffled, one.resource, zone=fleet.zone[slot], utilization=fleet.utilization[slot])
     assert [row.key for row in rows_of(shuffled)] == expected
 
 

@@ -16,7 +16,7 @@ from monitor.fleet.metric_query import metric_query
 from monitor.fleet.ring_columns import RECENT_MINUTES
 from monitor.fleet.snapshot import Snapshot
 from rules.band import Zone
-from tests.monitor.fleet.fleets import NOW, RULING, add, key, traffic
+from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, traffic
 
 hot_keys = Metric("AWS/Test", "HotKeys", "Sum")
 all_reads = Metric("AWS/Test", "Throttled", "Sum")
@@ -83,7 +83,7 @@ def test_without_throttled_demand_each_cause_is_zero_and_without_points_unknown(
 def test_causes_are_unknown_once_they_are_stale() -> None:
     fleet = Fleet()
     series = add_with(fleet, TWO)
-    tell(fleet, [(hot_keys, RULING.stale_after + 1, 120.0), (admin, RULING.stale_after + 1, 60.0)])
+    tell(fleet, [(hot_keys, SETTINGS.stale_after + 1, 120.0), (admin, SETTINGS.stale_after + 1, 60.0)])
     assert all(map(math.isnan, judged_causes(fleet, series).values()))
 
 

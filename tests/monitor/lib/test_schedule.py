@@ -43,10 +43,10 @@ def offset(name: str, interval: float) -> float:
     return zlib.crc32(name.encode()) / 2**32 * interval
 
 
-async def turns(
+async def tick_times(
     name: str, interval: float, clock: Clock, work: list[float], jumps: list[float] | None = None
 ) -> list[tuple[float, int]]:
-    """When each turn began, and how many were missed before it, if they take so long each."""
+    """When each tick began, and how many were missed before it, if they take so long each."""
     began: list[tuple[float, int]] = []
     async for missed in Schedule(name, interval, clock.of_loop).ticks():
         began.append((clock.now, missed))
@@ -56,8 +56,8 @@ async def turns(
     raise AssertionError
 
 
-async def test_the_first_turn_is_at_once_and_the_others_on_the_ticks_of_the_name(clock: Clock) -> None:
-    began = await turns("eu-west-1", 60, clock, [1.0, 59.0, 0.0])
+async def test_the_first_tick_is_at_once_and_the_others_on_the_ticks_of_the_name(clock: Clock) -> None:
+    began = await tick_times("eu-west-1", 60, clock, [1.0, 59.0, 0.0])
     assert began[0] == (START, 0)
     phases = [(at - offset("eu-west-1", 60)) % 60 for at, _ in began[1:]]
     assert all(min(phase, 60 - phase) < 1e-3 for phase in phases)
@@ -68,7 +68,7 @@ async def test_the_first_turn_is_at_once_and_the_others_on_the_ticks_of_the_name
 async def test_names_are_spread_over_the_interval_and_keep_their_place(clock: Clock) -> None:
     async def place(name: str) -> float:
         clock.now = START
-        return (await turns(name, 300, clock, [0.0]))[1][0]
+        return (await tick_times(name, 300, clock, [0.0]))[1][0]
 
     names = [f"{account}/eu-west-1" for account in range(123456789012, 123456789212)]
     places = [await place(name) for name in names]
@@ -77,14 +77,14 @@ async def test_names_are_spread_over_the_interval_and_keep_their_place(clock: Cl
 
 
 async def test_work_that_takes_longer_skips_ticks_and_never_catches_up(clock: Clock) -> None:
-    began = await turns("a", 60, clock, [1.0, 150.0, 1.0, 1.0])
+    began = await tick_times("a", 60, clock, [1.0, 150.0, 1.0, 1.0])
     assert [missed for _, missed in began] == [0, 0, 2, 0, 0]
     assert began[2][0] - began[1][0] == pytest.approx(180)
     assert began[3][0] - began[2][0] == pytest.approx(60)
 
 
 async def test_a_clock_set_back_does_not_stop_the_loop(clock: Clock) -> None:
-    began = await turns("a", 60, clock, [1.0, 1.0, -86_400.0, 1.0])
+    began = await tick_times("a", 60, clock, [1.0, 1.0, -86_400.0, 1.0])
     assert clock.slept <= 60
     assert began[3][0] - (began[2][0] - 86_400) <= 60
     assert [missed for _, missed in began] == [0, 0, 0, 0, 0]
@@ -95,11 +95,11 @@ async def test_a_clock_set_back_does_not_stop_the_loop(clock: Clock) -> None:
     work=st.lists(st.floats(0, 1_000_000), min_size=1, max_size=8),
     name=st.text(max_size=20),
 )
-def test_a_turn_begins_within_one_interval_of_the_end_of_the_one_before(
+def test_a_tick_begins_within_one_interval_of_the_end_of_the_one_before(
     interval: float, work: list[float], name: str
 ) -> None:
     clock = Clock()
-    began = asyncio.run(turns(name, interval, clock, work))
+    began = asyncio.run(tick_times(name, interval, clock, work))
     for n, took in enumerate(work):
         waited = began[n + 1][0] - (began[n][0] + took)
         assert -1e-3 <= waited <= interval + 1e-3
@@ -112,27 +112,27 @@ def counted(telemetry: ProcessTelemetry, family: str) -> float:
     return telemetry.registry.get_sample_value(family, {"loop": "poll"}) or 0.0
 
 
-def turn_of(*outcomes: Exception | None) -> tuple[Callable[[], asyncio.Future[None]], list[int]]:
-    """A turn that ends so, one after the other, then asks the loop to end."""
+def work_with(*outcomes: Exception | None) -> tuple[Callable[[], asyncio.Future[None]], list[int]]:
+    """Work with these outcomes, one after the other, which then cancels the loop; and its runs."""
     seen: list[int] = []
 
-    async def turn() -> None:
+    async def work() -> None:
         seen.append(len(seen))
         if len(seen) > len(outcomes):
             raise asyncio.CancelledError
         if error := outcomes[len(seen) - 1]:
             raise error
 
-    return turn, seen  # type: ignore[return-value]
+    return work, seen  # type: ignore[return-value]
 
 
-async def test_a_turn_that_fails_is_logged_and_counted_and_does_not_end_the_loop(
+async def test_a_tick_that_fails_is_logged_and_counted_and_does_not_end_the_loop(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     told = ProcessTelemetry()
-    turn, seen = turn_of(KeyError("Account"), None, OSError("gone"))
+    work, seen = work_with(KeyError("Account"), None, OSError("gone"))
     with pytest.raises(asyncio.CancelledError):
-        await repeat("poll", Schedule("a/eu-west-1", 60, clock.of_loop), turn, told)
+        await repeat("poll", Schedule("a/eu-west-1", 60, clock.of_loop), work, told)
     assert seen == [0, 1, 2, 3]
     assert counted(told, "headroom_ticks_total") == 3
     assert counted(told, "headroom_tick_failures_total") == 2
@@ -145,45 +145,45 @@ async def test_a_turn_that_fails_is_logged_and_counted_and_does_not_end_the_loop
 async def test_ticks_that_were_missed_are_counted(clock: Clock) -> None:
     told = ProcessTelemetry()
 
-    async def turn() -> None:
+    async def work() -> None:
         if clock.now > START + 3600:
             raise asyncio.CancelledError
         clock.now += 150
 
     with pytest.raises(asyncio.CancelledError):
-        await repeat("poll", Schedule("a", 60, clock.of_loop), turn, told)
+        await repeat("poll", Schedule("a", 60, clock.of_loop), work, told)
     ticked = counted(told, "headroom_ticks_total")
     assert counted(told, "headroom_missed_ticks_total") == pytest.approx(2 * ticked, abs=2)
 
 
-async def test_a_turn_that_hangs_is_cancelled_and_counted_as_failed() -> None:
+async def test_a_tick_that_hangs_is_cancelled_and_counted_as_failed() -> None:
     told, hung = ProcessTelemetry(), []
 
-    async def turn() -> None:
+    async def work() -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             hung.append("cancelled")
             raise
 
-    assert not await run_guarded("poll", "a", turn, told, timeout=0)
+    assert not await run_guarded("poll", "a", work, told, timeout=0)
     assert hung == ["cancelled"]
     assert counted(told, "headroom_tick_failures_total") == counted(told, "headroom_ticks_total") == 1
 
 
 @pytest.mark.parametrize(("interval", "timeout"), [(1, 600), (60, 600), (300, 3000)])
-def test_a_turn_may_take_ten_intervals_and_ten_minutes(interval: float, timeout: float) -> None:
+def test_a_tick_may_take_ten_intervals_and_ten_minutes(interval: float, timeout: float) -> None:
     assert Schedule("a", interval).run_timeout == timeout
 
 
-async def test_cancelling_the_loop_ends_it_in_the_middle_of_a_turn() -> None:
+async def test_cancelling_the_loop_ends_it_in_the_middle_of_a_tick() -> None:
     told, started = ProcessTelemetry(), asyncio.Event()
 
-    async def turn() -> None:
+    async def work() -> None:
         started.set()
         await asyncio.Event().wait()
 
-    loop = asyncio.create_task(repeat("poll", Schedule("a", 60), turn, told))
+    loop = asyncio.create_task(repeat("poll", Schedule("a", 60), work, told))
     await started.wait()
     loop.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -192,14 +192,14 @@ async def test_cancelling_the_loop_ends_it_in_the_middle_of_a_turn() -> None:
     assert counted(told, "headroom_tick_failures_total") == 0
 
 
-async def test_cancelling_the_loop_ends_it_between_two_turns() -> None:
-    told, turned = ProcessTelemetry(), asyncio.Event()
+async def test_cancelling_the_loop_ends_it_between_two_ticks() -> None:
+    told, worked = ProcessTelemetry(), asyncio.Event()
 
-    async def turn() -> None:
-        turned.set()
+    async def work() -> None:
+        worked.set()
 
-    loop = asyncio.create_task(repeat("poll", Schedule("a", 3600), turn, told))
-    await turned.wait()
+    loop = asyncio.create_task(repeat("poll", Schedule("a", 3600), work, told))
+    await worked.wait()
     loop.cancel()
     with pytest.raises(asyncio.CancelledError):
         await loop

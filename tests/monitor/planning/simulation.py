@@ -12,7 +12,7 @@ from monitor.planning.cadence import Intervals
 from monitor.planning.planner import Planner, no_slots
 from monitor.polling.plan import due_metrics, most_overdue, plan_requests
 from rules.limits import Limit, LimitSource
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, RULING, add, key
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, key
 
 CELL = (ACCOUNT, REGION)
 LIMIT = 100.0  # of every series, in its unit per second
@@ -39,7 +39,7 @@ class Simulation:
     ) -> None:
         self.usage, self.fleet, self.fails = utilization * LIMIT, Fleet(), fails
         self.minute, self.requested = 0, 0
-        settings = replace(RULING, limit=Limit(LIMIT, LimitSource.API, NOW * 60))
+        settings = replace(SETTINGS, limit=Limit(LIMIT, LimitSource.API, NOW * 60))
         self.series = [add(self.fleet, key(f"stream-{n}"), settings) for n in range(len(utilization))]
         rings = self.fleet.rings
         self.usage_rows = np.concatenate([block.rows[0] for block in self.fleet.usages])
@@ -106,5 +106,5 @@ class Simulation:
 
     def above(self) -> Flags:
         """Return in which minutes each series is above its band, [series, minute from the start]."""
-        high: Flags = self.usage[:, HISTORY:] >= RULING.band.high * LIMIT
+        high: Flags = self.usage[:, HISTORY:] >= SETTINGS.band.high * LIMIT
         return high

@@ -24,7 +24,7 @@ from monitor.notifiers.notice import Notice, Severity, resource_of
 from monitor.render.commands import increase_command
 from rules.limits import Limit, LimitSource, Signal
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import RULING, add, text
+from tests.monitor.fleet.fleets import SETTINGS, add, text
 from tests.registries import REGISTRY, SIGNALS
 from tests.resources import resource_for
 
@@ -70,9 +70,9 @@ WITH_COMMANDS = [*{one.command.run: one for one in SIGNALS.values() if one.comma
 
 def command_words(signal: Signal, path: Sequence[str]) -> list[str]:
     """Return what a shell makes of the command that raises a signal's limit."""
-    ruling = replace(RULING, signal=signal, limit=Limit(1e6, LimitSource.API, 0))
+    series_settings = replace(SETTINGS, signal=signal, limit=Limit(1e6, LimitSource.API, 0))
     resource_key = key(resource_for(signal, path), signal.id)
-    series = Series(key=resource_key, slot=0, settings=ruling, unobservable=None)
+    series = Series(key=resource_key, slot=0, settings=series_settings, unobservable=None)
     return shlex.split(increase_command(signal, series, 0.99, saturated=True) or "")
 
 

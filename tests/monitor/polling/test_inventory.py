@@ -129,11 +129,11 @@ async def test_an_override_may_name_the_account_as_the_configuration_does() -> N
 async def test_a_changed_limit_shows_at_the_next_inventory() -> None:
     world = World(**streams(orders=2), **NO_QUOTAS)
     await world.run_inventory(KINESIS)
-    place = world.fleet.series[Key(ACCOUNT_ID, "eu-west-1", "kinesis", "stream_write_bytes", "orders")].slot
-    assert world.fleet.limit[place] == 2 * MIB
+    slot = world.fleet.series[Key(ACCOUNT_ID, "eu-west-1", "kinesis", "stream_write_bytes", "orders")].slot
+    assert world.fleet.limit[slot] == 2 * MIB
     await world.run_inventory(KINESIS, **streams(orders=4))
     assert world.limit("kinesis", "stream_write_bytes", "orders") == (4 * MIB, "api")
-    assert world.fleet.limit[place] == 4 * MIB
+    assert world.fleet.limit[slot] == 4 * MIB
 
 
 async def test_a_quota_that_cannot_be_read_any_more_keeps_the_value_last_read() -> None:

@@ -48,12 +48,14 @@ async def test_the_band_is_the_configured_one_unless_the_signal_has_its_own() ->
     config = Config.model_validate({"band": {"high": 0.6}, "bands": bands})
     world = World(config, **streams(orders=2, clicks=2), **NO_QUOTAS)
     await world.run_inventory(KINESIS)
-    ruling = {(key.signal, key.resource): series.settings.band for key, series in world.fleet.series.items()}
-    assert ruling["stream_write_bytes", "orders"] == Band(low=0.1, high=0.2, near=0.3)
-    assert ruling["stream_write_bytes", "clicks"] == Band(low=0.4, high=0.6, near=0.9)
+    series_settings = {
+        (key.signal, key.resource): series.settings.band for key, series in world.fleet.series.items()
+    }
+    assert series_settings["stream_write_bytes", "orders"] == Band(low=0.1, high=0.2, near=0.3)
+    assert series_settings["stream_write_bytes", "clicks"] == Band(low=0.4, high=0.6, near=0.9)
     own = REGISTRY.services["kinesis"].signals["retention_iterator_age"].band
     assert own is not None
-    assert ruling["retention_iterator_age", "orders"] == own
+    assert series_settings["retention_iterator_age", "orders"] == own
 
 
 # How long a sample counts

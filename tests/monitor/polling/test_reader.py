@@ -94,8 +94,8 @@ def name_of(query: Query) -> str:
 def put(fleet: Fleet, *names: object) -> None:
     for name in names:
         observed = Observed(signal="rate", resource=resource(str(name)), usage=total(metric(name)))
-        ruling = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=LIMIT, band=Band(), delay=DELAY)
-        fleet.put(Key(*CELL, "kinesis", "rate", str(name)), observed, ruling, NOW)
+        series_settings = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=LIMIT, band=Band(), delay=DELAY)
+        fleet.put(Key(*CELL, "kinesis", "rate", str(name)), observed, series_settings, NOW)
 
 
 def drop(fleet: Fleet, name: object) -> None:
@@ -557,8 +557,8 @@ async def test_what_comes_late_alone_is_read_however_late_it_comes(interval: int
     server, fleet = FakeCloudWatch(answering(by=by)), Fleet()
     put(fleet, "steady")
     observed = Observed(signal="rate", resource=resource("late"), usage=total(counted))
-    ruling = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=LIMIT, band=Band(), delay=DELAY)
-    fleet.put(Key(*CELL, "kinesis", "rate", "late"), observed, ruling, NOW)
+    series_settings = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=LIMIT, band=Band(), delay=DELAY)
+    fleet.put(Key(*CELL, "kinesis", "rate", "late"), observed, series_settings, NOW)
     async with server:
         cell = Cell(fake_credentials(), *CELL, Telemetries().aws, {"cloudwatch": 1000.0}, server.url)
         reader = MetricReader(cell, fleet, OWNERS)

@@ -13,7 +13,7 @@ from monitor.push.label_encoder import METRIC_NAME, LabelEncoder
 from monitor.push.pending_samples import LATE_MINUTES, PendingSamples
 from monitor.push.request_batcher import build_requests
 from monitor.push.watermarks import WATERMARK_DTYPE, WatermarkRows, Watermarks
-from tests.monitor.fleet.fleets import NOW, RULING, add, key, refused, traffic
+from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, refused, traffic
 from tests.monitor.push.schemas import Sample, parse_remote_write
 
 PROTOCOL = "remote_write 1"
@@ -43,12 +43,14 @@ def mark_polled(fleet: Fleet, series: Series, minute: int) -> None:
 
 
 def add_stream(
-    fleet: Fleet, name: str = "clicks", ruling: SeriesSettings = RULING, **observed: Any
+    fleet: Fleet, name: str = "clicks", series_settings: SeriesSettings = SETTINGS, **observed: Any
 ) -> Series:
     """Add a stream with a limit of 1000, whose metrics are in its unit."""
     named = key(name)
     used, throttled = traffic.of(StreamName=named.id), refused.of(StreamName=named.id)
-    return add(fleet, named, ruling, **({"usage": total(used), "throttled": total(throttled)} | observed))
+    return add(
+        fleet, named, series_settings, **({"usage": total(used), "throttled": total(throttled)} | observed)
+    )
 
 
 class ImmediateReceiver:

@@ -152,9 +152,9 @@ async def test_labels_are_those_of_the_exposition(fleet: Fleet) -> None:
     """So that what is pushed and what is scraped is one series to a receiver of both."""
     exposition = Exposition(fleet)
     for series in fleet.series.values():
-        place = series.slot
-        fleet.usage[place] = fleet.utilization[place] = fleet.saturation[place] = fleet.zone[place] = 1
-        fleet.minute[place] = NOW
+        slot = series.slot
+        fleet.usage[slot] = fleet.utilization[slot] = fleet.saturation[slot] = fleet.zone[slot] = 1
+        fleet.minute[slot] = NOW
     await exposition.publish({})
     shown = {
         line.rpartition(" ")[0]

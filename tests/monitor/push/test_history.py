@@ -70,5 +70,5 @@ def test_out_of_order_a_receiver_ends_up_with_what_a_new_one_would_get(
     wanted = {
         (family, resource, ago): value for family, (resource, ago, value) in fresh if ago < LATE_MINUTES
     }
-    assert {place: last[place] for place in wanted} == wanted
+    assert {sample: last[sample] for sample in wanted} == wanted
     assert {family for family, _, _ in last} == FAMILIES

@@ -11,7 +11,7 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import PROVISIONAL_FOR, STREAM_LAG
 from monitor.push.pending_samples import LATE_MINUTES, SLICE_MINUTES, PendingSamples
 from rules.band import Zone
-from tests.monitor.fleet.fleets import NOW, RULING, key, traffic
+from tests.monitor.fleet.fleets import NOW, SETTINGS, key, traffic
 from tests.monitor.push.receiver import (
     ImmediateReceiver,
     add_stream,
@@ -294,9 +294,11 @@ def test_the_limit_is_the_one_that_was_in_force_in_the_minute(fleet: Fleet) -> N
     series, pushed = add_stream(fleet, throttled=None), ImmediateReceiver(fleet, out_of_order=True)
     write_usage(fleet, series, {NOW - 6: 800, NOW - 5: 800})
     pushed.push()
-    limit = RULING.limit
+    limit = SETTINGS.limit
     assert limit
-    add_stream(fleet, ruling=replace(RULING, limit=replace(limit, value=2000.0)), throttled=None)  # at NOW
+    add_stream(
+        fleet, series_settings=replace(SETTINGS, limit=replace(limit, value=2000.0)), throttled=None
+    )  # at NOW
     write_usage(fleet, series, {NOW - 1: 800, NOW: 800})
     points = [(name, point[1:]) for name, point in points_of(pushed.push())]
     assert sorted(points) == [

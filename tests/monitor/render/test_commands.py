@@ -15,7 +15,7 @@ from monitor.lib.partitions import partitions
 from monitor.render.commands import increase_command
 from rules.limits import Band, Limit, LimitKind, LimitSource, RemedyCommand, Service
 from tests.fake_aws import SERVICE_MODELS
-from tests.monitor.fleet.fleets import ACCOUNT, REGION, RULING, add, key
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, SETTINGS, add, key
 from tests.registries import REGISTRY, each_service
 from tests.resources import resource_for
 
@@ -23,8 +23,8 @@ SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
 
 
 def test_a_band_that_begins_at_zero_does_not_lead_to_idle_capacity() -> None:
-    ruling = replace(RULING, limit=Limit(30, LimitSource.API, 0), band=Band(low=0.0, high=0.7))
-    full = add(Fleet(), key("render", "autoscaling.group_max_size"), ruling)
+    series_settings = replace(SETTINGS, limit=Limit(30, LimitSource.API, 0), band=Band(low=0.0, high=0.7))
+    full = add(Fleet(), key("render", "autoscaling.group_max_size"), series_settings)
     full = replace(full, key=series("autoscaling.group_max_size", 30, "render").key)
     assert "--max-size 55 " in (increase_command(SIGNALS["autoscaling.group_max_size"], full, 1.0) or "")
 
@@ -34,10 +34,12 @@ def made(name: str, limit: float = 1000.0, used: float | None = 0.95, resource: 
 
 
 def series(name: str, limit: float, resource: str) -> Series:
-    ruling = replace(RULING, limit=Limit(limit, LimitSource.API, 0))
+    series_settings = replace(SETTINGS, limit=Limit(limit, LimitSource.API, 0))
     path = (*resource.split("/"), "child")[:2]
     service, signal = name.split(".")
-    return add(Fleet(), Key(ACCOUNT, REGION, service, signal, resource_for(SIGNALS[name], path)), ruling)
+    return add(
+        Fleet(), Key(ACCOUNT, REGION, service, signal, resource_for(SIGNALS[name], path)), series_settings
+    )
 
 
 def values_by_option(words: list[str]) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from monitor.fleet.columns import Floats
 from monitor.fleet.ring_columns import WINDOW
 from monitor.render.sparkline import BLOCKS, BUCKET, GAP, LENGTH, THROTTLED, sparkline
-from tests.monitor.fleet.fleets import course
+from tests.monitor.fleet.fleets import series_history
 
 NAN = float("nan")
 UNKNOWN = np.full(WINDOW, NAN, np.float32)
@@ -39,22 +39,22 @@ def minutes(*runs: tuple[int, float]) -> Floats:
     ],
 )
 def test_each_character_is_the_highest_of_its_minutes(runs: Sequence[tuple[int, float]], drawn: str) -> None:
-    assert sparkline(course(minutes(*runs))) == drawn
+    assert sparkline(series_history(minutes(*runs))) == drawn
 
 
 def test_throttled_demand_is_marked_at_any_utilization() -> None:
     refused = minutes((50, 0.0), (1, 2.0), (99, 0.0), (30, NAN))
-    assert sparkline(course(minutes((180, 0.2)), throttled=refused)) == "▂" * 5 + "!" + "▂" * 12
-    assert sparkline(course(UNKNOWN, throttled=refused)) == " " * 5 + "!" + " " * 12
+    assert sparkline(series_history(minutes((180, 0.2)), throttled=refused)) == "▂" * 5 + "!" + "▂" * 12
+    assert sparkline(series_history(UNKNOWN, throttled=refused)) == " " * 5 + "!" + " " * 12
 
 
 def test_without_a_limit_it_is_blank() -> None:
-    assert sparkline(course(minutes((180, 0.5)), limit=NAN)) == GAP * LENGTH
+    assert sparkline(series_history(minutes((180, 0.5)), limit=NAN)) == GAP * LENGTH
 
 
 @given(st.lists(st.sampled_from([NAN, 0.0, 1e-9, 0.3, 0.7, 1.0, 1e30]), min_size=WINDOW, max_size=WINDOW))
 def test_its_length_is_fixed_and_each_block_is_no_lower_than_any_of_its_minutes(values: list[float]) -> None:
-    drawn = sparkline(course(np.array(values, np.float32)))
+    drawn = sparkline(series_history(np.array(values, np.float32)))
     assert len(drawn) == LENGTH and THROTTLED not in drawn
     for position, character in enumerate(drawn):
         known = [one for one in values[position * BUCKET : (position + 1) * BUCKET] if not isnan(one)]

@@ -28,14 +28,14 @@ def use(fleet: Fleet, named: Key, *runs: tuple[int, float], limit: float, **more
     """Add a series with a limit. runs: minutes and utilization of each run; the last run ends at NOW."""
     source = more.pop("source", LimitSource.API)
     refused, home = more.pop("refusing", ()), more.pop("home_region", "")
-    ruling = SeriesSettings(
+    series_settings = SeriesSettings(
         signal=STREAM_WRITE_BYTES,
         limit=Limit(limit, source, NOW * 60),
         band=more.pop("band", None) or _band(named),
         paid=signal_of(named).kind is LimitKind.PROVISIONED,
         home_region=home,
     )
-    series = add(fleet, named, ruling, **more)
+    series = add(fleet, named, series_settings, **more)
     told = [limit * value * 60 for length, value in runs for _ in range(length)]
     _write(fleet, fleet.usages.get(series.slot), told)
     _write(fleet, fleet.throttled.get(series.slot), [float(count) for count in refused])

@@ -110,9 +110,9 @@ async def test_a_read_tells_its_hours_and_what_it_looked_at(aws_url: str) -> Non
     assert report.metrics_requested > len(report.rows) / 2
     assert report.cost_dollars == pytest.approx(report.metrics_requested * 1e-5)
     judged = next(row for row in report.rows if row.utilization)
-    course = report.history_of(judged.key)
-    assert np.isfinite(course.utilization).sum() > 170
-    assert judged.utilization in course.utilization
+    series_history = report.history_of(judged.key)
+    assert np.isfinite(series_history.utilization).sum() > 170
+    assert judged.utilization in series_history.utilization
 
 
 async def test_whatever_aws_refuses_is_in_the_report(aws_url: str) -> None:

@@ -18,7 +18,7 @@ from monitor.report.report import Report
 from rules.band import Zone
 from rules.limits import LimitSource
 from rules.units import BYTES_PER_SECOND, Unit, unit_named
-from tests.monitor.fleet.fleets import course
+from tests.monitor.fleet.fleets import series_history
 from tests.registries import STREAM_WRITE_BYTES
 
 NASTY = [
@@ -201,7 +201,7 @@ def test_on_a_terminal_a_command_is_not_broken_into_lines(monkeypatch: pytest.Mo
 def half(named: Key) -> SeriesHistory:
     """Half of the limit, in the second half of the three hours."""
     usage = np.array([np.nan] * 90 + [0.5] * 90, np.float32)
-    return course(usage)
+    return series_history(usage)
 
 
 DRAWN = " " * 9 + "▄" * 9

@@ -25,7 +25,7 @@ from tests.registries import DECLARED, STREAM_WRITE_BYTES
 from tests.telemetries import Telemetries
 
 MINUTE = NOW // 60
-RULING = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(1000.0, LimitSource.API, NOW), band=Band())
+SETTINGS = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(1000.0, LimitSource.API, NOW), band=Band())
 
 written = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
@@ -50,13 +50,13 @@ def add_series(fleet: Fleet, *metrics: Metric, account: str = ACCOUNT, region: s
         resource = "/".join(value for _, value in metric.dimensions)
         key = Key(account, region, metric.namespace, metric.name, resource)
         observed = Observed(signal=metric.name, resource=key.subject, usage=total(metric))
-        fleet.put(key, observed, RULING, MINUTE)
+        fleet.put(key, observed, SETTINGS, MINUTE)
 
 
 def mark_polled(fleet: Fleet, minute: int = MINUTE) -> None:
     """Note that CloudWatch was asked for everything at a minute, and had nothing."""
     rows = np.arange(fleet.rings.size, dtype=np.int32)
-    fleet.rings.mark_read(rows, minute - 1 - RULING.delay)
+    fleet.rings.mark_read(rows, minute - 1 - SETTINGS.delay)
 
 
 def fleet_of(*metrics: Metric) -> Fleet:

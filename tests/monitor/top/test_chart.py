@@ -13,7 +13,7 @@ from monitor.top.chart import FOOTER_HEIGHT, LABEL_WIDTH, dots_between, plot
 from rules.band import Zone
 from rules.limits import Band
 from rules.units import BYTES_PER_SECOND, unit_named
-from tests.monitor.fleet.fleets import course
+from tests.monitor.fleet.fleets import series_history
 from tests.monitor.web.test_drawings import NAN, UNKNOWN, minutes
 
 RECORDS = unit_named("records/s")
@@ -63,7 +63,7 @@ def test_a_curve_has_no_gaps_but_for_what_is_not_known(
 def lines(usage: Floats, limit: Floats = LIMIT, saturation: Floats = UNKNOWN) -> list[str]:
     """Return the chart, 60 columns wide and 20 lines high."""
     drawn = plot(
-        Chart(course(usage, limit, saturation), BAND, RECORDS),
+        Chart(series_history(usage, limit, saturation), BAND, RECORDS),
         LABEL_WIDTH + 60,
         20 + FOOTER_HEIGHT,
     )
@@ -119,7 +119,7 @@ runs = st.lists(st.tuples(st.integers(1, 60), numbers), min_size=1, max_size=3).
 def test_whatever_is_told_the_drawing_fills_its_place(
     usage: Floats, limit: Floats, saturation: Floats, width: int, height: int
 ) -> None:
-    chart = Chart(course(usage, limit, saturation), BAND, BYTES_PER_SECOND)
+    chart = Chart(series_history(usage, limit, saturation), BAND, BYTES_PER_SECOND)
     drawn = plot(chart, LABEL_WIDTH + 4 + width, FOOTER_HEIGHT + 4 + height).plain.split("\n")
     assert len(drawn) == FOOTER_HEIGHT + 4 + height
     assert {len(line) for line in drawn[: 4 + height]} == {LABEL_WIDTH + 4 + width}

@@ -14,7 +14,7 @@ from monitor.fleet.history import SeriesHistory
 from monitor.render.commands import increase_command
 from monitor.top.detail import SeriesDetail
 from rules.band import Zone
-from tests.monitor.fleet.fleets import RULING, add, judged, key
+from tests.monitor.fleet.fleets import SETTINGS, add, judged, key
 from tests.monitor.web.pages import feed
 from tests.registries import signal_of
 
@@ -33,10 +33,10 @@ async def test_the_same_hours_the_same_age_and_the_same_command() -> None:
     feed(fleet, series, [500.0] * 100 + [float("nan")] * 5 + [800.0] * 30, [0.0] * 133 + [4.0] * 2)
     judged(fleet, series, Zone.SATURATED, 800.0, 4.0)
     detail = await told(fleet, "clicks")
-    course = SeriesHistory.of(fleet, series, detail.history.end)
+    series_history = SeriesHistory.of(fleet, series, detail.history.end)
     for name in ("usage", "upper_bound", "throttled", "limit"):
-        np.testing.assert_allclose(getattr(detail.history, name), getattr(course, name), rtol=1e-6)
-    minute = course.since(Zone.SATURATED)
+        np.testing.assert_allclose(getattr(detail.history, name), getattr(series_history, name), rtol=1e-6)
+    minute = series_history.since(Zone.SATURATED)
     assert minute is not None and detail.since == minute * 60
     assert detail.command == increase_command(signal_of(series.key), series, 0.8)
 
@@ -61,7 +61,7 @@ async def test_clocks_that_differ_lose_no_sample(minutes: int) -> None:
 async def test_the_command_for_a_global_service_names_its_home_region() -> None:
     fleet = Fleet()
     quota = key("", "lambda.account_concurrency")._replace(region="global")
-    series = add(fleet, quota, replace(RULING, home_region="us-east-1"))
+    series = add(fleet, quota, replace(SETTINGS, home_region="us-east-1"))
     judged(fleet, series, Zone.SATURATED, 800.0, 4.0)
     detail = await told(fleet, "")
     assert "--region us-east-1" in (detail.command or "")

@@ -84,8 +84,8 @@ async def test_each_key_sorts_as_the_api_does_and_both_ways(headroom: Headroom) 
                 await user.press("j", key_)
                 wanted = SeriesView(sort=sort, reverse=reverse)
                 await user.wait_until(lambda wanted=wanted: user.app.snapshot.view == wanted)  # type: ignore[misc]
-                places = run_query(snapshot, wanted.query).slots
-                assert user.rows == [snapshot.series[place].key.resource for place in places]
+                slots = run_query(snapshot, wanted.query).slots
+                assert user.rows == [snapshot.series[slot].key.resource for slot in slots]
                 assert user.current == user.rows[0]
         assert user.rows == NAMES[::-1]
         assert "zone▲" in await user.wait_for("by urgency, reversed")

@@ -40,17 +40,17 @@ async def test_enter_opens_it_with_its_chart_and_escape_leads_back(
 
 
 async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
-    ruling = SeriesSettings(
+    series_settings = SeriesSettings(
         signal=STREAM_WRITE_BYTES,
         limit=Limit(950.0, LimitSource.APPLIED, time.time() - 600),
         band=Band(low=0.3, high=0.6, near=0.8),
         tags={"team": "web [x]\x1b[2J"},
         quota_request=QuotaRequest(5000.0, "CASE_OPENED", time.time() - 600),
     )
-    series = add(headroom.server.fleet, key("", "lambda.account_concurrency"), ruling)
-    place = series.slot
-    headroom.server.fleet.usage[place], headroom.server.fleet.utilization[place] = 900.0, 900 / 950
-    headroom.server.fleet.zone[place] = Zone.NEAR
+    series = add(headroom.server.fleet, key("", "lambda.account_concurrency"), series_settings)
+    slot = series.slot
+    headroom.server.fleet.usage[slot], headroom.server.fleet.utilization[slot] = 900.0, 900 / 950
+    headroom.server.fleet.zone[slot] = Zone.NEAR
     await headroom.server.publish()
     headroom.fire_alert(series, since=time.time() - 600, links={"runbook": "https://wiki.example/[red]"})
     async with run_top(headroom.address, size=(200, 100)) as user:

@@ -12,7 +12,7 @@ from monitor.render.svg import line_path, run_marks, utilization_bar, utilizatio
 from monitor.web.chart import chart_svg
 from rules.limits import Band
 from rules.units import unit_named
-from tests.monitor.fleet.fleets import course
+from tests.monitor.fleet.fleets import series_history
 
 NAN = np.float32(np.nan)
 END = 30_000_000
@@ -86,13 +86,13 @@ def test_grid_lines_are_at_round_numbers(top: float, step: float) -> None:
 def test_grid_lines_are_at_round_numbers_of_the_unit_shown(
     unit: str, limit: float, labels: list[str]
 ) -> None:
-    drawn = chart_svg(Chart(course(UNKNOWN, minutes((180, limit))), BAND, unit_named(unit)))
+    drawn = chart_svg(Chart(series_history(UNKNOWN, minutes((180, limit))), BAND, unit_named(unit)))
     assert re.findall(r'text-anchor="end">([^<]*)<', drawn) == labels
 
 
 def test_a_chart_shows_each_limit_while_it_was_in_force() -> None:
     limit = minutes((119, 1000.0), (61, 2000.0))
-    drawn = chart_svg(Chart(course(minutes((180, 500.0)), limit), BAND, RECORDS))
+    drawn = chart_svg(Chart(series_history(minutes((180, 500.0)), limit), BAND, RECORDS))
     line = re.search(r'class="limit" d="M([\d.]+) ([\d.]+)h([\d.]+)L([\d.]+) ([\d.]+)h([\d.]+)"', drawn)
     assert line
     x1, y1, w1, x2, y2, w2 = map(float, line.groups())
@@ -103,16 +103,16 @@ def test_a_chart_shows_each_limit_while_it_was_in_force() -> None:
 
 def test_a_limit_is_drawn_only_where_one_was_known() -> None:
     limit = minutes((60, 1000.0), (60, NAN), (60, 1000.0))
-    drawn = chart_svg(Chart(course(minutes((180, 500.0)), limit), BAND, RECORDS))
+    drawn = chart_svg(Chart(series_history(minutes((180, 500.0)), limit), BAND, RECORDS))
     assert drawn.count('class="band"') == 2
-    assert chart_svg(Chart(course(minutes((180, 500.0)), UNKNOWN), BAND, RECORDS)).count("limit") == 0
+    assert chart_svg(Chart(series_history(minutes((180, 500.0)), UNKNOWN), BAND, RECORDS)).count("limit") == 0
 
 
 @pytest.mark.parametrize("unit", ["bytes/s", "milliseconds", "percent", "records/s"])
 @pytest.mark.parametrize("usage", [NAN, 0.0, 1e-6, 3.0, 7e12])
 @pytest.mark.parametrize("limit", [None, 1e-3, 1000.0, 5e12])
 def test_a_chart_stays_within_its_frame(unit: str, usage: float, limit: float | None) -> None:
-    history = course(minutes((100, usage)), minutes((180, limit or NAN)), minutes((50, 1.0)))
+    history = series_history(minutes((100, usage)), minutes((180, limit or NAN)), minutes((50, 1.0)))
     drawn = chart_svg(Chart(history, BAND, unit_named(unit)))
     assert "nan" not in drawn and "inf" not in drawn
     assert drawn.count("<text") < 20

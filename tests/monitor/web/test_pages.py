@@ -21,7 +21,7 @@ from monitor.fleet.judge import judge
 from monitor.web.templating import asset, code_spans, doc_title
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
-from tests.monitor.fleet.fleets import ACCOUNT, REGION, RULING, add, judge_causes, judged, key, refused
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, SETTINGS, add, judge_causes, judged, key, refused
 from tests.monitor.served import Server
 from tests.monitor.web.pages import Page, feed, page
 
@@ -357,8 +357,8 @@ async def test_blind_spots_name_the_signals_that_are_off_and_how_to_enable_them(
 async def test_a_series_shows_what_of_its_signal_is_unverified(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    signal = RULING.signal.model_copy(update={"unverified": "The quota is recalled."})
-    series = add(server.fleet, key("orders"), replace(RULING, signal=signal))
+    signal = SETTINGS.signal.model_copy(update={"unverified": "The quota is recalled."})
+    series = add(server.fleet, key("orders"), replace(SETTINGS, signal=signal))
     await server.publish()
     assert "The quota is recalled." in (await page(client, f"/series/{series.key.id}")).words
 
@@ -368,7 +368,7 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
 ) -> None:
     request = QuotaRequest(5000.0, "CASE_OPENED", 1_800_000_000.0)
     signal = "lambda.account_concurrency"
-    asked = add(server.fleet, key("", signal), replace(RULING, quota_request=request))
+    asked = add(server.fleet, key("", signal), replace(SETTINGS, quota_request=request))
     none = add(server.fleet, key("a"))
     await server.publish()
     words = " ".join((await page(client, f"/series/{asked.key.id}")).words.split())
@@ -468,7 +468,7 @@ async def test_a_series_without_a_usage_says_what_is_judged(
 
 
 async def test_a_series_without_a_limit_says_so(server: Server, client: httpx.AsyncClient) -> None:
-    series = add(server.fleet, key("orders"), replace(RULING, limit=None))
+    series = add(server.fleet, key("orders"), replace(SETTINGS, limit=None))
     judged(server.fleet, series, Zone.UNOBSERVABLE)
     await server.publish()
     shown = await page(client, f"/series/{series.key.id}")
@@ -601,7 +601,7 @@ async def test_a_budget_that_drains_says_when_it_is_exhausted(
 
 async def test_a_deliberate_cap_is_marked_as_one(server: Server, client: httpx.AsyncClient) -> None:
     group = key("web", "autoscaling.group_max_size")
-    series = add(server.fleet, group, replace(RULING, deliberate=True))
+    series = add(server.fleet, group, replace(SETTINGS, deliberate=True))
     judged(server.fleet, series, Zone.WITHIN, usage=1000.0)
     await server.publish()
     words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
