@@ -115,6 +115,8 @@ class Observed:
     limit_source: of `limit`; of a quota that the catalogue does not name, where Service Quotas has the value.
     quota: that of the resource, where its signal has none. quota_arn: the ARN of the resource that has it for
         itself.
+    largest: where the usage is that of one of several resources, the one that has most, its id after that of
+        its parent.
     published_limit: the same limit, where CloudWatch publishes it. Each usage is then compared with the limit
         of its own minute, and `limit` is used for a minute without a point. Where that is None, such a minute
         has the limit of the point before it, until that is stale.
@@ -148,6 +150,7 @@ class Observed:
     limit_source: LimitSource = LimitSource.API
     quota: Quota | None = None
     quota_arn: str = ""
+    largest: str = ""
     published_limit: Usage | None = None
     hard_limit: bool = False
     deliberate: bool = False

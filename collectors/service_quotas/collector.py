@@ -14,10 +14,12 @@ from collectors.base import Aws, Collector, Metric, Observed, Resource
 from collectors.quotas import ACTIONS, PAGE_SIZE, QUOTAS_SERVICE, RATES
 from collectors.service_quotas.account_quotas import AccountQuotas
 from collectors.service_quotas.call_budget import BudgetedCalls
-from collectors.service_quotas.count_file import HOME_REGION, CountDeclaration, read_counts
+from collectors.service_quotas.count_file import HOME_REGION, read_counts
+from collectors.service_quotas.count_series import counted_series
 from collectors.service_quotas.counting import CountGroup, count, group_counts
 from collectors.service_quotas.known_quotas import (
     LIST_INTERVAL,
+    NEAR_SHARE,
     REPORT_INTERVAL,
     RETRY_INTERVAL,
     Counted,
@@ -31,7 +33,6 @@ from collectors.service_quotas.usage_series import (
     RESOURCES,
     THROTTLED,
     USAGE_NAMESPACE,
-    quota_resource,
     usage_series,
 )
 from collectors.service_quotas.utilization import REPORT_ACTIONS, ReportedQuota, read_report
@@ -151,8 +152,7 @@ class _Reading:
 
     async def _count(self, counted: Counted, group: CountGroup) -> None:
         """Count the resources of a group. An error is kept, and not raised: it affects the group alone."""
-        listed = self.known.lists.get(group.service, ())
-        limits = {one.quota: one.value for one in listed if not one.context.arn}
+        values = self.known.values_of(group.service, group.counts.keys())
         region = group.one.region
         calls = self.calls if region in (None, HOME_REGION, self.aws.region) else self._calls_in(region)
         try:
@@ -160,7 +160,12 @@ class _Reading:
         except Exception as error:  # of AWS or of an unexpected response
             counted.fail(error, self.aws.now)
         else:
-            counted.succeed(counts, map(limits.get, counts), self.aws.now)
+            series = (
+                one
+                for quota, listed in values.items()
+                for one in counted_series(group.counts[quota], listed, counts[quota])
+            )
+            counted.succeed(counts, any(map(_is_near, series)), self.aws.now)
 
     async def read_report(self) -> None:
         """Read AWS's report of utilization. A failure affects nothing else."""
@@ -207,15 +212,19 @@ class _Reading:
             if observed := usage_series(one, self.known.published):
                 measured.add(quota)
                 yield observed
-        watched |= measured
-        for number, counted in self.known.counted.items():
-            for quota, declaration in count_groups()[number].counts.items():
-                if quota not in watched:
-                    amount = counted.counts.get(quota)
-                    for observed in counted_series(declaration, listed.get((quota, "")), amount):
-                        measured.add(quota)
-                        yield observed
+        for quota, observed in self._counted_series(watched | measured):
+            measured.add(quota)
+            yield observed
         yield from self._reported_series(listed, watched | measured)
+
+    def _counted_series(self, watched: Set[Quota]) -> Iterator[tuple[Quota, Observed]]:
+        """Yield the series of all counts of quotas that nothing else watches."""
+        for number, counted in self.known.counted.items():
+            group = count_groups()[number]
+            values = self.known.values_of(group.service, group.counts.keys() - watched)
+            for quota, listed in values.items():
+                for observed in counted_series(group.counts[quota], listed, counted.counts.get(quota)):
+                    yield quota, observed
 
     def _reported_series(
         self, listed: Mapping[QuotaKey, ListedQuota], watched: Set[Quota]
@@ -228,25 +237,6 @@ class _Reading:
                 yield reported_series(quota, known.name if known else reported.name, reported)
 
 
-def counted_series(
-    declaration: CountDeclaration, listed: ListedQuota | None, number: float | None
-) -> Iterator[Observed]:
-    """Yield the series of a count; none while either the count or its limit is unknown.
-
-    A quota of 0 with nothing in use is none that the account has.
-    """
-    if listed is None or listed.value is None or number is None or not (listed.value or number):
-        return
-    yield Observed(
-        signal="unverified_count" if declaration.unverified else "count",
-        resource=quota_resource(listed),
-        usage=number,
-        limit=listed.value,
-        limit_source=listed.source,
-        quota=listed.quota,
-    )
-
-
 def reported_series(quota: Quota, name: str, reported: ReportedQuota) -> Observed:
     """Return the series of a quota by AWS's report of utilization, in percent, as it tells no unit."""
     return Observed(
@@ -257,6 +247,12 @@ def reported_series(quota: Quota, name: str, reported: ReportedQuota) -> Observe
         usage=100 * reported.utilization,
         limit=100.0,
     )
+
+
+def _is_near(observed: Observed) -> bool:
+    """Return whether a count has reached NEAR_SHARE of its limit."""
+    usage, limit = observed.usage, observed.limit
+    return isinstance(usage, float) and limit is not None and usage >= NEAR_SHARE * limit
 
 
 def _dimensions(metric: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, model_validator
 
 from collectors.declaration import DeclarationModel, JmesPath, Operation, Text
 from collectors.iam_actions import iam_action
 from rules.limits import QUOTA_CODE, Quota
-from rules.model_file import parse_model
+from rules.model_file import misplaced, parse_model
 
 COUNTS_FILE = Path(__file__).with_name("counts.yaml")
 HOME_REGION = "home"  # of the partition
@@ -22,7 +22,7 @@ class CountOf(StrEnum):
 
     ALL = "all"  # of all parents, added
     PER_PARENT = "per_parent"  # of one parent, the longest
-    PER_ITEM = "per_item"  # that each item is, the longest
+    PER_ITEM = "per_item"  # within each item, the longest
 
 
 class CountCall(DeclarationModel):
@@ -49,17 +49,27 @@ class CountCall(DeclarationModel):
 class CountDeclaration(CountCall):
     """A quota that is used by each item of a list.
 
-    code, name: as in Service Quotas. region: the only one where it is counted; HOME_REGION for that of the
-    partition. empty: the code of the error by which AWS says that there are no items. unverified: nothing but
-    the names says that the operation lists what the quota limits.
+    code, name: as in Service Quotas. lists: the path of the list within an item that is counted. region: the
+    only one where it is counted; HOME_REGION for that of the partition. empty: the code of the error by which
+    AWS says that there are no items. unverified: nothing but the names says that the operation lists what the
+    quota limits.
     """
 
     code: Annotated[str, Field(pattern=QUOTA_CODE)]
     name: Text
     count: CountOf = CountOf.ALL
+    lists: JmesPath | None = None
     region: Text | None = None
     empty: Text | None = None
     unverified: bool = False
+
+    @model_validator(mode="after")
+    def _fits_what_is_counted(self) -> "CountDeclaration":
+        if (self.count is CountOf.PER_ITEM) != (self.lists is not None and self.id is not None):
+            raise misplaced(("count",), "expected lists and id with per_item, and with nothing else")
+        if self.count is CountOf.PER_PARENT and not self.parent:
+            raise misplaced(("count",), "expected a parent with per_parent")
+        return self
 
 
 class CountFile(RootModel[Mapping[str, tuple[CountDeclaration, ...]]]):

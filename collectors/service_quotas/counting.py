@@ -1,8 +1,10 @@
 """Counts resources: makes the calls of counts, and adds up the lengths of the lists in their responses."""
 
+import heapq
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -15,6 +17,7 @@ from monitor.lib.errors import HeadroomError
 from rules.limits import Quota
 
 MAX_PARENTS = 1000  # of one count, as each costs a call
+MAX_OWNERS = 100  # of one count whose numbers are kept
 
 Ids = Mapping[str, str]  # what stands for the placeholders in the params of a call
 
@@ -53,35 +56,76 @@ def _call_chain(call: CountCall) -> Iterable[object]:
         yield from _call_chain(call.parent)
 
 
-async def count(calls: BudgetedCalls, group: CountGroup) -> dict[Quota, float]:
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A count. number: what is held against the quota: of all, or of the owner that has most.
+
+    owners: where a quota holds for each parent, or for each item, the counts of the MAX_OWNERS that have
+    most, by the ids of parents and item; else empty.
+    """
+
+    number: float
+    owners: Mapping[tuple[str, ...], float] = field(default_factory=dict)
+
+
+async def count(calls: BudgetedCalls, group: CountGroup) -> dict[Quota, Count]:
     """Return the counts of a group. Raises as calls do, TooManyParentsError and ExpressionError."""
-    lengths: dict[Quota, float] = dict.fromkeys(group.counts, 0.0)
+    tallies = {quota: _Tally(one) for quota, one in group.counts.items()}
     for ids in await _parents(calls, group.one.parent):
-        of_parent: dict[Quota, float] = dict.fromkeys(group.counts, 0.0)
         try:
             async for page in _pages(calls, group.one, ids):
-                for quota, one in group.counts.items():
-                    of_parent[quota] = _combined(one.count, of_parent[quota], _lengths(one, page))
+                for tally in tallies.values():
+                    tally.add(ids, page)
         except ResourceNotFoundError:
             if not ids:
-                raise
-            continue  # the parent was deleted after it was listed
-        for quota, one in group.counts.items():
-            length = of_parent[quota]
-            lengths[quota] = (
-                lengths[quota] + length if one.count is CountOf.ALL else max(lengths[quota], length)
-            )
-    return lengths
+                raise  # else the parent was deleted after it was listed
+            for tally in tallies.values():
+                tally.forget(ids)
+    return {quota: tally.count for quota, tally in tallies.items()}
 
 
-def _combined(count_of: CountOf, so_far: float, lengths: Sequence[int]) -> float:
-    """The count of one parent after a further page: lists go on over pages, those within items do not."""
-    return max([so_far, *lengths]) if count_of is CountOf.PER_ITEM else so_far + sum(lengths)
+@dataclass(slots=True)
+class _Tally:
+    """The numbers that a count has found so far, by owner, or by parent."""
+
+    one: CountDeclaration
+    numbers: dict[tuple[str, ...], float] = field(default_factory=dict)
+
+    def add(self, ids: Ids, page: Mapping[str, Any]) -> None:
+        """Add the items of a response. A parent's list goes on over pages, those within items do not."""
+        owner, items = _owner(ids), _as_list(self.one.items.search(page), self.one)
+        if self.one.lists is None or self.one.id is None:
+            self.numbers[owner] = self.numbers.get(owner, 0.0) + len(items)
+            return
+        for item in items:
+            name = self.one.id.search(item)
+            of_item = (*owner, "" if name is None else str(name))
+            length = len(_as_list(self.one.lists.search(item), self.one))
+            self.numbers[of_item] = max(self.numbers.get(of_item, 0.0), length)
+        self._keep_largest()
+
+    def forget(self, ids: Ids) -> None:
+        """Leave out what was found of a parent."""
+        owner = _owner(ids)
+        for key in [key for key in self.numbers if key[: len(owner)] == owner]:
+            del self.numbers[key]
+
+    @property
+    def count(self) -> Count:
+        """The count of all that was added."""
+        if self.one.count is CountOf.ALL:
+            return Count(sum(self.numbers.values()))
+        self._keep_largest()
+        return Count(max(self.numbers.values(), default=0.0), dict(self.numbers))
+
+    def _keep_largest(self) -> None:
+        if len(self.numbers) > MAX_OWNERS:
+            self.numbers = dict(heapq.nlargest(MAX_OWNERS, self.numbers.items(), key=itemgetter(1)))
 
 
-def _lengths(one: CountDeclaration, page: Mapping[str, Any]) -> list[int]:
-    items = _as_list(one.items.search(page), one)
-    return [len(_as_list(item, one)) for item in items] if one.count is CountOf.PER_ITEM else [len(items)]
+def _owner(ids: Ids) -> tuple[str, ...]:
+    """Return the ids of a parent, the outer one first; none without a parent."""
+    return tuple(ids[name] for name in ("grandparent", "parent") if ids.get(name))
 
 
 def _as_list(found: Any, call: CountCall) -> list[Any]:

@@ -1,10 +1,11 @@
 """The state of the quotas of a cell, kept from one scan to the next, with what is due to be read."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from collectors.service_quotas.call_budget import CallBudget
-from collectors.service_quotas.counting import CountGroup
+from collectors.service_quotas.counting import Count, CountGroup
 from collectors.service_quotas.quota_list import ListedQuota
 from collectors.service_quotas.usage_series import MetricId
 from collectors.service_quotas.utilization import ReportedQuota, UtilizationReport
@@ -31,17 +32,15 @@ class Counted:
     seconds from the last count that succeeded to the next. failure: why the last try failed.
     """
 
-    counts: dict[Quota, float] = field(default_factory=dict)
+    counts: dict[Quota, Count] = field(default_factory=dict)
     counted_at: float = 0.0
     due_at: float = 0.0
     interval: float = COUNT_INTERVAL
     failure: Exception | None = None
 
-    def succeed(self, counts: dict[Quota, float], limits: Iterable[float | None], now: float) -> None:
-        """Take new counts. limits: those of the counts, in their order."""
-        used = zip(counts.values(), limits, strict=True)
-        is_near = any(limit and number >= NEAR_SHARE * limit for number, limit in used)
-        usual = COUNT_INTERVAL if any(counts.values()) else EMPTY_INTERVAL
+    def succeed(self, counts: dict[Quota, Count], is_near: bool, now: float) -> None:
+        """Take new counts. is_near: one of them has reached NEAR_SHARE of its limit."""
+        usual = COUNT_INTERVAL if any(one.number for one in counts.values()) else EMPTY_INTERVAL
         self.interval = NEAR_INTERVAL if is_near else usual
         self.counts, self.failure = counts, None
         self.counted_at, self.due_at = now, now + self.interval
@@ -101,6 +100,14 @@ class KnownQuotas:
     def quotas(self) -> Iterator[ListedQuota]:
         """All quotas of all lists."""
         return (listed for quotas in self.lists.values() for listed in quotas)
+
+    def values_of(self, service_code: str, quotas: Set[Quota]) -> Mapping[Quota, Sequence[ListedQuota]]:
+        """Return what AWS lists of some quotas of a service code: the account's value, those of resources."""
+        found = defaultdict[Quota, list[ListedQuota]](list)
+        for listed in self.lists.get(service_code, ()):
+            if listed.quota in quotas:
+                found[listed.quota].append(listed)
+        return found
 
     def reported(self, now: float) -> Mapping[Quota, ReportedQuota]:
         """Return the quotas in AWS's report of utilization; none where it is too old."""

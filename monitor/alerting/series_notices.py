@@ -108,6 +108,7 @@ def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str,
         usage = current_usage(row) if row.unobservable else _usage(row)
         return f"{subject} recovered after {duration}: it {usage}{reason}."
     changes = _trend_text(row, details, trend) + _throttling_text(row, details)
+    changes += f"; the largest is {_quoted(row.largest)}" if row.largest else ""
     unverified = f" Unverified: {row.signal.unverified}" if row.signal.unverified else ""
     return f"{subject} {_usage(row)}{changes}. Remedy: {remedy}{_requested(row, details)}{unverified}"
 
@@ -120,8 +121,12 @@ def _requested(row: Row, details: NoticeDetails) -> str:
 
 def _resource_name(key: Key, registry: Registry) -> str:
     noun = registry.signal(key.service, key.signal).noun or registry.title(key.service)
-    resource = " ".join(key.resource.replace("`", "'").split())
-    return noun if key.of_account else f"{noun} `{resource}`"
+    return noun if key.of_account else f"{noun} {_quoted(key.resource)}"
+
+
+def _quoted(name: str) -> str:
+    words = " ".join(name.replace("`", "'").split())
+    return f"`{words}`"
 
 
 def _usage(row: Row) -> str:

@@ -128,6 +128,10 @@ class SeriesDetailModel(SeriesModel):
     quota_request: QuotaRequestModel | None = Field(
         description="The newest request for an increase of the limit; null if none is known."
     )
+    largest: str = Field(
+        description="The resource whose usage it is, where of several the one that has most is compared with "
+        "a quota that holds for each; empty elsewhere."
+    )
     band: Band
     throttled_by_cause: Mapping[str, Number] = Field(
         description="The parts of `saturation` by cause, per second, the largest first; null is unknown."

@@ -27,7 +27,7 @@ class Row:
     largest first; empty where AWS does not count it by cause. sampled: the start of the newest sample's
     minute, in epoch seconds. band: the target band of utilization. bounded: usage is only a lower bound, and
     upper_bound the upper one, if there is one. idle: the purchase of the limit is idle (see
-    `monitor.fleet.idleness`). home_region, quota_request: see `SeriesSettings`.
+    `monitor.fleet.idleness`). home_region, quota_request, largest: see `SeriesSettings`.
     """
 
     key: Key
@@ -47,6 +47,7 @@ class Row:
     throttled_by_cause: Mapping[str, float] = field(default_factory=dict)
     home_region: str = ""
     quota_request: QuotaRequest | None = None
+    largest: str = ""
 
     @property
     def aws_region(self) -> str:
@@ -100,6 +101,7 @@ def row_of(fleet: Fleet, series: Series) -> Row:
         },
         home_region=series.settings.home_region,
         quota_request=series.settings.quota_request,
+        largest=series.settings.largest,
     )
 
 

@@ -22,7 +22,8 @@ class SeriesSettings:
     tags: the exported labels that are made of tags.
     quota_request: the newest request for an increase of the limit's quota, pending or decided lately; None if
         there is none, or if it is unknown. quota_arn: the resource for which AWS has the quota, and increases
-        it, where that is not the account.
+        it, where that is not the account. largest: the resource whose usage it is, where
+        of several the one that has most is compared.
     """
 
     signal: Signal
@@ -39,6 +40,7 @@ class SeriesSettings:
     home_region: str = ""
     quota_request: QuotaRequest | None = None
     quota_arn: str = ""
+    largest: str = ""
 
     @property
     def source(self) -> LimitSource | None:
@@ -57,5 +59,12 @@ class SeriesSettings:
         limit = self.limit, self.limit and self.limit.read_at, self.band
         alerts = self.pending_for, self.tolerance, self.keep_firing_for, self.paid, self.deliberate
         tags = sorted(self.tags.items())
-        cell = self.home_region, self.quota_request, self.quota_arn, self.delay, self.stale_after
+        cell = (
+            self.home_region,
+            self.quota_request,
+            self.quota_arn,
+            self.delay,
+            self.stale_after,
+            self.largest,
+        )
         return (self.signal.id, *limit, *tags, *cell, *alerts)

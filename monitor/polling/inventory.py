@@ -285,6 +285,7 @@ class Inventory:
             home_region=self.cell.region if self.cell.scope is ServiceScope.GLOBAL else "",
             quota_request=self._quota_request(quota, arn, signal),
             quota_arn=arn,
+            largest=observed.largest,
             tags=self._tags.labels_of(collector, key, observed.tags, before.settings.tags if before else {}),
         )
         return result.settings_cache.setdefault(settings.content, settings)

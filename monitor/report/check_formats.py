@@ -28,6 +28,7 @@ FIELDS = (
     "sampled_at",
     "unobservable",
     "enable",
+    "largest",
 )
 
 
@@ -48,6 +49,7 @@ def record(row: Row) -> dict[str, object]:
         "sampled_at": row.sampled_at or None,
         "unobservable": reason and reason.reason,
         "enable": reason and reason.enable_command,
+        "largest": row.largest,
     }
 
 

@@ -45,7 +45,7 @@ def column_texts(row: Row) -> tuple[str, ...]:
         "-" if row.limit is None else row.unit.format(row.limit),
         row.source.value if row.source else "-",
         f"{key.service}.{key.signal}",
-        key.shown,
+        f"{key.shown} (largest: {row.largest})" if row.largest else key.shown,
         f"{key.account}/{key.region}",
         row.sampled_at.removesuffix(":00Z").replace("T", " ") or "never",
     )

@@ -108,6 +108,8 @@ def _limit(detail: SeriesDetail) -> Iterator[str]:
         yield "The limit is unknown."
     if model.quota_request:
         yield f"Requested: {model.quota_request.summary}"
+    if model.largest:
+        yield f"Largest of all: {model.largest}"
     yield f"Newest sample: {time_and_age(model.sampled_at)}{SAMPLE_SOURCES[model.sample_source]}"
     yield f"Throttling: {model.catalogue_entry.saturation}"
     if model.tags:

@@ -43,6 +43,7 @@ def series_page(
         "limit": limit,
         "source": SOURCE_TEXTS[limit.source] if limit else "",
         "requested": series.settings.request_sentence,
+        "largest": series.settings.largest,
         "band": band,
         "deliberate": series.settings.deliberate,
         "band_amounts": [

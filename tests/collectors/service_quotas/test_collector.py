@@ -332,6 +332,60 @@ async def test_the_policy_allows_the_calls() -> None:
     assert account.aws.iam_actions <= set(COLLECTOR.iam_actions)
 
 
+TABLES = "L-B8497671"  # of glue in counts.yaml: of each database
+
+
+def tables_of(**numbers: int) -> dict[str, Any]:
+    def tables(DatabaseName: str, **_: Any) -> Any:  # as AWS names it
+        return {"TableList": [{"Name": str(number)} for number in range(numbers[DatabaseName])]}
+
+    return {"get_databases": {"DatabaseList": [{"Name": name} for name in numbers]}, "get_tables": tables}
+
+
+def of_database(name: str, value: float) -> dict[str, Any]:
+    arn = f"arn:aws:glue:eu-west-1:123456789012:database/{name}"
+    return quota(TABLES, value, QuotaContext={"ContextScope": "RESOURCE", "ContextId": arn})
+
+
+def databases(*own: dict[str, Any], **numbers: int) -> Account:
+    """An account with a quota of 50 tables for each database, and values of single ones."""
+
+    def lists(ServiceCode: str, QuotaAppliedAtLevel: str = "ACCOUNT", **_: Any) -> Any:
+        of_each = quota(TABLES, 50, QuotaContext={"ContextScope": "RESOURCE", "ContextId": "*"})
+        return {"Quotas": [*own] if QuotaAppliedAtLevel == "RESOURCE" else [of_each]}
+
+    return Account(["glue"], list_service_quotas=lists, **tables_of(**numbers))
+
+
+async def counted_tables(account: Account) -> dict[str, tuple[Any, ...]]:
+    """Usage, limit and the largest of each series of the quota, by the last id of its resource."""
+    scan = Scan(account.aws.cell, quota_services_in_use=frozenset(["glue"]))
+    found = [one async for one in quotas(scan) if one.resource.path[1] == TABLES]
+    return {one.resource.path[-1].rpartition("/")[2]: (one.usage, one.limit, one.largest) for one in found}
+
+
+async def test_the_parent_that_has_most_is_named() -> None:
+    account = databases(shop=7, blog=40, docs=1)
+    assert await counted_tables(account) == {TABLES: (40, 50, "blog")}
+
+
+async def test_a_parent_with_a_value_of_its_own_is_held_against_that_one() -> None:
+    account = databases(of_database("blog", 100), of_database("gone", 200), shop=7, blog=60, docs=1)
+    assert await counted_tables(account) == {"blog": (60, 100, ""), TABLES: (7, 50, "shop")}
+
+
+async def test_where_all_parents_have_values_of_their_own_nothing_is_held_against_that_of_the_account() -> (
+    None
+):
+    account = databases(of_database("blog", 100), blog=60)
+    assert await counted_tables(account) == {"blog": (60, 100, ""), TABLES: (0, 50, "")}
+
+
+async def test_only_a_whole_id_makes_an_arn_that_of_a_parent() -> None:
+    account = databases(of_database("my-blog", 100), blog=60)
+    assert await counted_tables(account) == {TABLES: (60, 50, "blog")}
+
+
 async def test_a_count_whose_list_goes_with_the_quota_by_name_alone_is_unverified() -> None:
     account = Account(
         ["appsync"],

@@ -7,7 +7,7 @@ import pytest
 from collectors.botocore_problems import items_type, operation_problems
 from collectors.declaration import ListDeclaration, placeholders
 from collectors.response_types import PathError, item_of, type_of
-from collectors.service_quotas.count_file import CountCall, CountDeclaration, CountFile, CountOf, read_counts
+from collectors.service_quotas.count_file import CountCall, CountDeclaration, CountFile, read_counts
 from monitor.lib.botocore_models import model_session
 from rules.model_file import parse_model
 
@@ -26,8 +26,8 @@ def problems(call: CountCall, names: tuple[str, ...]) -> Iterator[str]:
             item = item_of(items_type(operation, listed))
             if call.id:
                 type_of(call.id.parsed, item)
-            if isinstance(call, CountDeclaration) and call.count is CountOf.PER_ITEM:
-                item_of(item)
+            if isinstance(call, CountDeclaration) and call.lists:
+                item_of(type_of(call.lists.parsed, item))
         except PathError as error:
             yield str(error)
     above = {"account_id", *names[: _depth(call)]}
@@ -63,7 +63,6 @@ WRONG = {
         {"appId": "{parent}"},
         "unknown parent",
     ),
-    "a list of no lists": ("amplify.ListApps", "apps[].name", {}, "list"),
 }
 
 
@@ -71,18 +70,34 @@ WRONG = {
 def test_what_contradicts_the_models_is_found(
     call: str, items: str, params: dict[str, str], expected: str
 ) -> None:
-    listed = {"call": call, "items": items, "params": params, "count": "per_item"}
+    listed = {"call": call, "items": items, "params": params}
     one = CountDeclaration.model_validate({"code": "L-00000001", "name": "x", **listed})
     assert any(expected in text for text in problems(one, ("parent", "grandparent"))), [
         *problems(one, ("parent", "grandparent"))
     ]
 
 
+def test_what_is_counted_within_items_is_a_list() -> None:
+    listed = {
+        "call": "amplify.ListApps",
+        "items": "apps",
+        "lists": "name",
+        "id": "appId",
+        "count": "per_item",
+    }
+    one = CountDeclaration.model_validate({"code": "L-00000001", "name": "x", **listed})
+    assert any("list" in text for text in problems(one, ()))
+
+
+APPS = "amplify: [{{code: L-1BED97F3, name: A, call: amplify.ListApps, items: apps, {}}}]"
 BAD_LINES = {
     "an unknown key": "amplify: [{code: L-1BED97F3, name: A, call: amplify.ListApps, items: apps, per: x}]",
     "no code": "amplify: [{name: A, call: amplify.ListApps, items: apps}]",
     "a code of another form": "amplify: [{code: L-1, name: A, call: amplify.ListApps, items: apps}]",
     "no path": "amplify: [{code: L-1BED97F3, name: A, call: amplify.ListApps, items: '['}]",
+    "no list within the items": APPS.format("count: per_item"),
+    "a list within items that are counted": APPS.format("lists: tags, id: appId"),
+    "no parent": APPS.format("count: per_parent"),
     "a service twice": "amplify: []\namplify: []",
 }
 

@@ -9,7 +9,9 @@ from collectors.expression import ExpressionError
 from collectors.service_quotas.call_budget import BudgetedCalls, CallBudget
 from collectors.service_quotas.count_file import CountDeclaration
 from collectors.service_quotas.counting import (
+    MAX_OWNERS,
     MAX_PARENTS,
+    Count,
     CountGroup,
     TooManyParentsError,
     count,
@@ -28,14 +30,27 @@ RULES = {
 }
 
 
+SUBNETS = {
+    "call": "apigatewayv2.GetVpcLinks",
+    "items": "Items",
+    "lists": "SubnetIds",
+    "id": "VpcLinkId",
+    "count": "per_item",
+}
+
+
 def group(**declared: Any) -> CountGroup:
     one = CountDeclaration.model_validate({"code": "L-00000001", "name": "Things", **declared})
     return CountGroup("amplify", {Quota(service="amplify", code="L-00000001"): one})
 
 
+async def found(aws: FakeAws, **declared: Any) -> Count:
+    counts = await count(BudgetedCalls(aws.scan, CallBudget()), group(**declared))
+    return counts[Quota(service="amplify", code="L-00000001")]
+
+
 async def counted(aws: FakeAws, **declared: Any) -> float:
-    found = await count(BudgetedCalls(aws.scan, CallBudget()), group(**declared))
-    return found[Quota(service="amplify", code="L-00000001")]
+    return (await found(aws, **declared)).number
 
 
 def buckets(*names: str) -> dict[str, Any]:
@@ -77,8 +92,26 @@ async def test_the_longest_of_the_lists_within_items() -> None:
     links = [
         {"VpcLinkId": str(n), "Name": "x", "SecurityGroupIds": [], "SubnetIds": ["s"] * n} for n in (2, 7, 1)
     ]
-    listed = {"call": "apigatewayv2.GetVpcLinks", "items": "Items[*].SubnetIds", "count": "per_item"}
-    assert await counted(FakeAws(get_vpc_links=[{"Items": links[:1]}, {"Items": links[1:]}]), **listed) == 7
+    aws = FakeAws(get_vpc_links=[{"Items": links[:1]}, {"Items": links[1:]}])
+    assert await found(aws, **SUBNETS) == Count(7, {("2",): 2, ("7",): 7, ("1",): 1})
+
+
+async def test_the_numbers_of_the_largest_items_are_kept() -> None:
+    links = [
+        {"VpcLinkId": str(n), "Name": "x", "SecurityGroupIds": [], "SubnetIds": ["s"] * n}
+        for n in range(MAX_OWNERS + 20)
+    ]
+    count = await found(FakeAws(get_vpc_links=[{"Items": links[:60]}, {"Items": links[60:]}]), **SUBNETS)
+    assert (count.number, len(count.owners)) == (MAX_OWNERS + 19, MAX_OWNERS)
+    assert min(count.owners.values()) == 20
+
+
+async def test_the_numbers_of_parents_are_told_where_a_quota_holds_for_each() -> None:
+    aws = FakeAws(
+        list_buckets=buckets("logs", "web"), get_bucket_lifecycle_configuration=rules_of(logs=2, web=3)
+    )
+    assert (await found(aws, **RULES)).owners == {("logs",): 2, ("web",): 3}
+    assert (await found(aws, **{**RULES, "count": "all"})).owners == {}
 
 
 async def test_no_parents_are_no_resources() -> None:
@@ -145,6 +178,6 @@ async def test_counts_with_the_same_parent_list_it_once() -> None:
     aws = FakeAws(list_buckets=buckets("a", "b"), get_bucket_lifecycle_configuration=rules_of(a=1, b=2))
     calls = BudgetedCalls(aws.scan, CallBudget())
     for count_of, expected in (("all", 3), ("per_parent", 2)):
-        found = await count(calls, group(**{**RULES, "count": count_of}))
-        assert [*found.values()] == [expected]
+        counts = await count(calls, group(**{**RULES, "count": count_of}))
+        assert [one.number for one in counts.values()] == [expected]
     assert aws.calls.count("s3:ListBuckets") == 1

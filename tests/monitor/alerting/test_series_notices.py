@@ -117,6 +117,13 @@ SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
         "Remedy: Request an increase of Concurrent executions (L-B99A9384).",
     ),
     (
+        row("quotas.count", "glue/Max tables per database", 46, 50, largest="sales`\n"),
+        {},
+        None,
+        "quota `glue/Max tables per database` (prod, eu-west-1) limits 46 of 50 resources (92 %); "
+        "the largest is `sales'`. Remedy: Delete what is no longer used.",
+    ),
+    (
         row("sqs.standard_in_flight", "a`b\nc", 110_000, 120_000),
         {},
         Trend("falling", 90),

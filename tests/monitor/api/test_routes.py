@@ -133,6 +133,12 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
     assert found == [expected | {"since": "2027-01-15T08:00:00Z"}, expected | {"since": None}, None]
 
 
+async def test_a_series_names_the_resource_that_has_most(server: Server, client: httpx.AsyncClient) -> None:
+    series = add(server.fleet, key("a"), replace(SETTINGS, largest="sales/orders\udc80"))
+    await server.publish()
+    assert (await answer(client, f"/api/v1/series/{series.key.id}"))["largest"] == "sales/orders?"
+
+
 async def test_a_series_has_its_throttled_demand_by_cause(server: Server, client: httpx.AsyncClient) -> None:
     causes = dict.fromkeys(("other", "hot", "late"), per_second(refused))
     series, without = add(server.fleet, key("a"), throttled_by_cause=causes), add(server.fleet, key("b"))

@@ -35,6 +35,7 @@ def test_json_holds_every_field_unrounded() -> None:
         "sampled_at": "2025-02-19T21:20:00Z",
         "unobservable": None,
         "enable": None,
+        "largest": "",
     }
     seen = document["series"][1]
     assert (seen["unobservable"], seen["enable"], seen["sampled_at"]) == ("why", "aws s3api", None)

@@ -45,6 +45,7 @@ async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
         limit=Limit(950.0, LimitSource.APPLIED, time.time() - 600),
         band=Band(low=0.3, high=0.6, near=0.8),
         tags={"team": "web [x]\x1b[2J"},
+        largest="sales",
         quota_request=QuotaRequest(5000.0, "CASE_OPENED", time.time() - 600),
     )
     series = add(headroom.server.fleet, key("", "lambda.account_concurrency"), series_settings)
@@ -63,6 +64,7 @@ async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
         "Source: quota_applied, read ",
         "Target band: 30 % (285 concurrent executions) to 60 % (570 concurrent executions); near ",
         "and is pending, with a support case.",
+        "Largest of all: sales",
         "Newest sample: never",
         r"Tags: team=web [x]\x1b[2J",
         "Throttling: ",

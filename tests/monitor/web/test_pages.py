@@ -377,6 +377,12 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
     assert "Requested" not in (await page(client, f"/series/{none.key.id}")).words
 
 
+async def test_a_series_names_the_resource_that_has_most(server: Server, client: httpx.AsyncClient) -> None:
+    series = add(server.fleet, key("orders"), replace(SETTINGS, largest="sales/<orders>"))
+    await server.publish()
+    assert "Largest of allsales/<orders>" in (await page(client, f"/series/{series.key.id}")).words
+
+
 async def test_a_series_links_to_runbook_console_and_grafana(
     server: Server, client: httpx.AsyncClient
 ) -> None:
