@@ -113,8 +113,8 @@ def lowest_of(first: Any, *others: Any) -> Any:
 
 def _reduced(
     values: tuple[Any, ...],
-    of_metrics: Callable[[list[Any]], Usage],
-    of_numbers: Callable[[Iterable[Any]], Any],
+    reduce_metrics: Callable[[list[Any]], Usage],
+    reduce_numbers: Callable[[Iterable[Any]], Any],
     empty: float | None = None,
 ) -> Any:
     """Return the reduction of values, or of the items of a single list; None if one is unknown.
@@ -125,8 +125,8 @@ def _reduced(
     if items is None or None in items:
         return None
     if any(map(is_metric, items)):
-        return of_metrics(items)
-    return of_numbers(items) if items else empty
+        return reduce_metrics(items)
+    return reduce_numbers(items) if items else empty
 
 
 def _sum(items: list[Any]) -> Usage:

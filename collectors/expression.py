@@ -311,10 +311,10 @@ def _known(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function as one that returns None for None."""
 
     @wraps(function)
-    def of_known(*values: Any) -> Any:
+    def none_for_none(*values: Any) -> Any:
         return None if None in values else function(*values)
 
-    return of_known
+    return none_for_none
 
 
 def _negative(value: Any) -> Any:
@@ -381,11 +381,11 @@ def number(text: str | float) -> float | None:
 
 
 def _ordered(
-    compare: Callable[[Any, Any], bool], of_metrics: Callable[[Any, Any], Usage]
+    compare: Callable[[Any, Any], bool], compare_metrics: Callable[[Any, Any], Usage]
 ) -> Callable[[Any, Any], Any]:
     """Return a comparison that is false where a value is unknown, as None has no order.
 
-    of_metrics: the comparison where one of the values is a metric: 1 in each minute in which it holds.
+    compare_metrics: the comparison where one of the values is a metric: 1 in each minute in which it holds.
     """
 
     @wraps(compare)
@@ -393,7 +393,7 @@ def _ordered(
         if left is None or right is None:
             return False
         if amounts.is_metric(left) or amounts.is_metric(right):
-            return of_metrics(left, right)
+            return compare_metrics(left, right)
         return compare(left, right)
 
     return ordered

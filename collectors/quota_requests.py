@@ -100,14 +100,14 @@ async def list_requests(
     One list has those of the last 90 days, of the account and of single resources. service_code: for those
     of one service. That the list has those of all services without it is inferred, as it is optional.
     """
-    of_service: dict[str, Any] = {"ServiceCode": service_code} if service_code else {}
+    service_params: dict[str, Any] = {"ServiceCode": service_code} if service_code else {}
     requests = aws.list_items(
         "service-quotas",
         "ListRequestedServiceQuotaChangeHistory",
         "RequestedQuotas",
         MaxResults=PAGE_SIZE,
         QuotaRequestedAtLevel="ALL",
-        **of_service,
+        **service_params,
     )
     async for description in requests:
         if request := request_from(description or {}, aws.now):

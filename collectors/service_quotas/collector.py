@@ -38,7 +38,7 @@ from collectors.service_quotas.usage_series import (
 from collectors.service_quotas.utilization import REPORT_ACTIONS, ReportedQuota, read_report
 from rules.limits import Quota
 
-# Reads beside the lists.
+# Names of what is read beside the lists.
 PUBLISHED, SERVICES, REPORT = "metrics of usage", "service codes", "report of utilization"
 
 
@@ -206,8 +206,9 @@ class _Reading:
         watched, listed = {*self.aws.declared_quotas}, {one.key: one for one in self.known.quotas}
         measured = set[Quota]()
         for (quota, arn), one in listed.items():
-            is_own = not arn or one.usage != getattr(listed.get((quota, "")), "usage", None)
-            if quota in watched or not self._is_here(one) or not is_own:
+            account_quota = listed.get((quota, ""))
+            has_own_metric = not (arn and account_quota and account_quota.usage == one.usage)
+            if quota in watched or not self._is_here(one) or not has_own_metric:
                 continue
             if observed := usage_series(one, self.known.published):
                 measured.add(quota)

@@ -21,7 +21,7 @@ class ReadAs(StrEnum):
 
     LEVEL = "level"  # its highest value
     FLOW = "flow"  # its sum, per second
-    NOTHING = "nothing"  # not at all, as the quota is not what it is compared with
+    NOTHING = "nothing"  # it is not read, as it measures something other than the quota
 
 
 class MetricPatterns(DeclarationModel):
@@ -34,9 +34,9 @@ class MetricPatterns(DeclarationModel):
 class Override(DeclarationModel):
     """A change of the way in which the metric of some quotas is read; fields that are None change nothing.
 
-    quota: service code and code, or the service code alone. metric: its dimensions. Both may be None, in an
-    override of none. period: seconds for which a rate holds. throttled_in: the namespace of refused calls.
-    parts: the dimension of the metrics of parts, the largest of which is the usage. why: the reason.
+    quota: service code and code, or the service code alone. metric: its dimensions. One of them is set, and
+    neither in NO_OVERRIDE. period: seconds for which a rate holds. throttled_in: the namespace of refused
+    calls. parts: the dimension of the metrics of parts, the largest of which is the usage. why: the reason.
     """
 
     quota: Text | None = None

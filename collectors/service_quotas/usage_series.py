@@ -92,10 +92,10 @@ def _bound_reason(metrics: Collection[Dimensions]) -> Unobservable | None:
 def quota_resource(listed: ListedQuota) -> Resource:
     """The resource of a quota's series: the quota itself, or the resource that has a value of its own."""
     quota, arn = listed.quota, listed.context.arn
-    of_all = Resource(
+    account_quota = Resource(
         "quota", (quota.service, quota.code), (quota.service, listed.name), parent_kinds=("service",)
     )
-    return of_all.child("resource", arn, arn.split(":", 5)[-1]) if arn else of_all
+    return account_quota.child("resource", arn, arn.split(":", 5)[-1]) if arn else account_quota
 
 
 def _usage(

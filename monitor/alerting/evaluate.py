@@ -21,12 +21,9 @@ EVALUATION_BATCH = 2048  # series evaluated before other tasks get a turn
 
 
 class ExportedAlert(NamedTuple):
-    """The exported alert of a series: of the worst rule that fires, or else of the worst pending one.
+    """The exported alert of a series: of the worst rule that fires, or else of the worst pending one."""
 
-    alert: its id.
-    """
-
-    alert: str
+    id: str
     rule: Rule
     severity: Severity
     state: AlertState
@@ -94,13 +91,14 @@ class Evaluator:
     def active_alerts(self) -> list[ActiveAlert]:
         """Return the pending and firing alerts: one for each series, of its worst rule."""
         return [
-            ActiveAlert(slot, alert.severity.value, int(alert.state), self._started_at(slot, alert))
-            for slot, alert in self._exported.items()
+            ActiveAlert(slot, exported.severity.value, int(exported.state), self._started_at(slot, exported))
+            for slot, exported in self._exported.items()
         ]
 
-    def _started_at(self, slot: int, alert: ExportedAlert) -> int:
-        notice = self._state.alerts.get(alert.alert) if alert.state is AlertState.FIRING else None
-        return int(notice.since) if notice else self._lifecycle.since(slot, alert.rule) * 60
+    def _started_at(self, slot: int, exported: ExportedAlert) -> int:
+        """Return when the breach of an alert began, in epoch seconds."""
+        notice = self._state.alerts.get(exported.id) if exported.state is AlertState.FIRING else None
+        return int(notice.since) if notice else self._lifecycle.since(slot, exported.rule) * 60
 
     def _save(self, slots: Ints) -> None:
         """Store the changed alert states of the series in these slots."""
@@ -127,12 +125,10 @@ class Evaluator:
         self._exported.pop(slot, None)
         if series is None:
             return
-        before, state = self._state.alerts.get(series.key.id), AlertState.FIRING
-        worst = self._notice_builder.worst_rule(series, state)
-        if notice := self._notice_builder.transition(series, before, worst, now, trend):
+        before = self._state.alerts.get(series.key.id)
+        firing = self._notice_builder.worst_rule(series, AlertState.FIRING)
+        if notice := self._notice_builder.transition(series, before, firing, now, trend):
             self._state.record(notice)
-        if not worst:
-            state = AlertState.PENDING
-            worst = self._notice_builder.worst_rule(series, state)
-        if worst:
+        state = AlertState.FIRING if firing else AlertState.PENDING
+        if worst := firing or self._notice_builder.worst_rule(series, state):
             self._exported[slot] = ExportedAlert(series.key.id, worst.rule, worst.severity, state)

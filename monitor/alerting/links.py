@@ -97,15 +97,15 @@ def console_template(key: Key, registry: Registry) -> str | None:
 
     None if the console of the partition, or the quota, is unknown.
     """
-    return _console(registry, key.region, key.service, key.signal, key.of_account)
+    return _console(registry, key.region, key.service, key.signal, key.is_of_account)
 
 
 @lru_cache(MAX_CACHED_CONSOLES)
-def _console(registry: Registry, region: str, service: str, signal: str, of_account: bool) -> str | None:
+def _console(registry: Registry, region: str, service: str, signal: str, is_of_account: bool) -> str | None:
     entry, host = registry.services[service], partition_of(region).console
     quota = entry.signals[signal].quota
     path = entry.console
-    if of_account:
+    if is_of_account:
         path = f"servicequotas/home/services/{quota.service}/quotas/{quota.code}" if quota else None
     return f"https://{{region}}.{host}/{path}" if host and path else None
 

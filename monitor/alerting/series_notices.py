@@ -121,7 +121,7 @@ def _requested(row: Row, details: NoticeDetails) -> str:
 
 def _resource_name(key: Key, registry: Registry) -> str:
     noun = registry.signal(key.service, key.signal).noun or registry.title(key.service)
-    return noun if key.of_account else f"{noun} {_quoted(key.resource)}"
+    return noun if key.is_of_account else f"{noun} {_quoted(key.resource)}"
 
 
 def _quoted(name: str) -> str:

@@ -200,7 +200,7 @@ class CollectorModel(ApiModel):
 
 
 class CallRateModel(ApiModel):
-    """At which rate a service, or one operation of it, is called while AWS throttles the calls."""
+    """The rate at which a service, or one operation of it, is called while AWS throttles the calls."""
 
     service: str = Field(description="As botocore names it.")
     operation: str = Field(description="Empty where the rate is that of all operations together.")

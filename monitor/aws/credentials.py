@@ -119,11 +119,11 @@ class EnvironmentCredentials(Credentials):
         session = await self._current_session()
         try:
             configured = await asyncio.to_thread(session.get_config_variable, "region")
-            of_profile = session.get_scoped_config().get("region") if self._profile else None
+            profile_region = session.get_scoped_config().get("region") if self._profile else None
         except Exception:
             self._session = None
             raise
-        return of_profile or os.environ.get("AWS_REGION") or configured  # botocore ignores AWS_REGION
+        return profile_region or os.environ.get("AWS_REGION") or configured  # botocore ignores AWS_REGION
 
     async def frozen(self) -> ReadOnlyCredentials:
         """Return the credentials (see `Credentials`). Raises CredentialRetrievalError after the timeout."""

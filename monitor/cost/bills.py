@@ -108,11 +108,11 @@ class MetricUse:
     def rows_of(self, slots: Ints) -> Mapping[int, list[int]]:
         """The billed rows of series, by slot. Call it in a thread, as it may take long."""
         found, is_billed = defaultdict[int, list[int]](list), self.billed
-        for of_block, (_, rows) in zip(self.slots, self.blocks, strict=True):
-            wanted = np.flatnonzero(np.isin(of_block, slots))
+        for block_slots, (_, rows) in zip(self.slots, self.blocks, strict=True):
+            wanted = np.flatnonzero(np.isin(block_slots, slots))
             for term, position in zip(*np.nonzero(is_billed[rows[:, wanted]]), strict=True):
-                place = wanted[position]
-                found[int(of_block[place])].append(int(rows[term, place]))
+                position_in_block = wanted[position]
+                found[int(block_slots[position_in_block])].append(int(rows[term, position_in_block]))
         return found
 
 

@@ -320,7 +320,7 @@ def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:
 def _level(series: Series, utilization: float) -> float | None:
     """Return a utilization that AWS's report can be compared with: it tells no window of rates."""
     signal, key = series.settings.signal, series.key
-    is_of_account = key.of_account or (key.service == QUOTAS_SERVICE and not series.settings.quota_arn)
+    is_of_account = key.is_of_account or (key.service == QUOTAS_SERVICE and not series.settings.quota_arn)
     is_rate = signal.unit.is_rate or signal.reports_throttling
     return None if is_rate or not is_of_account or math.isnan(utilization) else utilization
 

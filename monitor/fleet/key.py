@@ -45,7 +45,7 @@ class Key(_Identity):
         return self.resource or WHOLE_ACCOUNT
 
     @property
-    def of_account(self) -> bool:
+    def is_of_account(self) -> bool:
         """True if the series is of a whole account in a region."""
         return not self.subject.path
 

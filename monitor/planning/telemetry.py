@@ -45,10 +45,10 @@ def planned_delays(fleet: Fleet, shortest: float) -> Mapping[str, Mapping[float,
     for block in fleet.usages:
         minutes[block.series] = fleet.rings.cadence[block.rows].max(axis=0)
     numbers = {account: n for n, account in enumerate(sorted({group[0] for group in fleet.groups}))}
-    of_group = np.array([numbers[group[0]] for group in fleet.groups], np.int32)
+    account_by_group = np.array([numbers[group[0]] for group in fleet.groups], np.int32)
     polled = np.flatnonzero(minutes != NOT_POLLED)
     counts = np.zeros((len(numbers), minutes.max(initial=0) + 1), np.int64)
-    np.add.at(counts, (of_group[fleet.group[polled]], minutes[polled]), 1)
+    np.add.at(counts, (account_by_group[fleet.group[polled]], minutes[polled]), 1)
     return {account: _quantiles(counts[n], shortest) for account, n in numbers.items()}
 
 

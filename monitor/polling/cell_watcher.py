@@ -87,7 +87,7 @@ class CellWatcher:
     async def _wait_for_others(self) -> None:
         """Wait for the first inventories of all services that do not read last, up to a time-out."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._timings.last_timeout):
+            async with asyncio.timeout(self._timings.others_timeout):
                 await self._others_inventoried.wait()
 
     async def _inventory_on_schedule(self, collector: Collector, interval: float) -> None:

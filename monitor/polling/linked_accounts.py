@@ -99,10 +99,10 @@ class LinkedAccounts:
     def role_cells(self, account_id: str, region: str) -> Sequence[Cell] | None:
         """Return the cells of an account with a role that call a region; None where it has none."""
         cells = [one.cell for key, one in self._watched.cells.items() if key[0] == account_id]
-        of_role = [cell for cell in cells if not isinstance(cell, LinkedCell)]
-        if not of_role and not self._watched.has_role(account_id):
+        role_cells = [cell for cell in cells if not isinstance(cell, LinkedCell)]
+        if not role_cells and not self._watched.has_role(account_id):
             return None
-        return [cell for cell in of_role if cell.region == region]
+        return [cell for cell in role_cells if cell.region == region]
 
     def linked_cell_watcher(self, account: Account, cell: LinkedCell, name: str) -> CellWatcher | None:
         """Return the watcher of a linked cell; None where it is watched already, or has no services."""

@@ -143,13 +143,13 @@ def _incomplete(
     part: int, account: str, missing: Mapping[MetricId, bytes], results: Mapping[MetricId, MetricResult]
 ) -> Failure:
     """The failure of a part of which metrics are missing."""
-    of_part = {id_: metric for id_, metric in missing.items() if id_[0] == part}
-    example = next(iter(of_part.values())).decode()
-    if all(id_ in results and results[id_].status_code == FORBIDDEN for id_ in of_part):
-        sentence = f"{len(of_part)} metrics of {account} may not be read, among them {example}"
+    missing_of_part = {id_: metric for id_, metric in missing.items() if id_[0] == part}
+    example = next(iter(missing_of_part.values())).decode()
+    if all(id_ in results and results[id_].status_code == FORBIDDEN for id_ in missing_of_part):
+        sentence = f"{len(missing_of_part)} metrics of {account} may not be read, among them {example}"
         return Failure("GetMetricData", "", FORBIDDEN, sentence)
     requests = f"{MAX_REQUESTS_PER_METRIC} requests"
-    sentence = f"{len(of_part)} metrics stayed incomplete after {requests}, among them {example}"
+    sentence = f"{len(missing_of_part)} metrics stayed incomplete after {requests}, among them {example}"
     return Failure("GetMetricData", "", "Incomplete", sentence)
 
 

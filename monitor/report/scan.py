@@ -47,7 +47,7 @@ class ScanReport(Report):
 
 
 def unread_quotas(known: Iterable[KnownQuotas]) -> UnreadQuotas:
-    """Return what the calls of one inventory in each cell did not suffice for."""
+    """Return the quotas that one inventory of each cell left unread, as its calls are limited."""
     cells = [*known]
     return UnreadQuotas(
         counts=sum(one.uncounted for one in cells),

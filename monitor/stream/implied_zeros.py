@@ -14,19 +14,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from collectors.base import Metric
 from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
-from monitor.fleet.metric_query import metric_query
+from monitor.fleet.metric_query import name_part, name_part_of
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.stream.declared_metrics import DeclaredMetrics
 from monitor.stream.row_index import CellMetric
 
 ABSENT_AFTER = 2  # minutes; the points of one minute arrive within one or two minutes
-# A metric query is JSON; what precedes its dimensions names the namespace and the metric.
-DIMENSIONS = b',"Dimensions":'
 
 ZeroRows = Mapping[str, Ints]  # by metric
 
@@ -55,14 +52,10 @@ class ImpliedZeros:
 
     def __init__(self, fleet: Fleet, metrics: DeclaredMetrics) -> None:
         self._fleet = fleet
-        self._metric_by_query_head = {
-            metric_query(Metric(*metric, stat="")).partition(DIMENSIONS)[0]: metric
-            for metric in metrics.statistics
-        }
+        self._metric_by_name_part = {name_part_of(*metric): metric for metric in metrics.statistics}
         self._carried = defaultdict[tuple[CellKey, str], CarriedMetrics](CarriedMetrics)
-        self._zero_rows: dict[
-            CellKey, tuple[int, Mapping[str, ZeroRows]]
-        ] = {}  # with the layout of the rings for which the rows are valid
+        # By cell: the layout of the rings for which the rows are valid, and the rows by namespace.
+        self._zero_rows: dict[CellKey, tuple[int, Mapping[str, ZeroRows]]] = {}
 
     def observe(self, newest: Mapping[CellMetric, int], now: int) -> None:
         """Record delivered metrics, each with its newest minute, and mark zeros. now: current minute."""
@@ -103,7 +96,7 @@ class ImpliedZeros:
         if layout != rings.layout:
             found = defaultdict[str, dict[str, list[int]]](lambda: defaultdict(list))
             for query, row in self._fleet.metrics(cell).items():
-                metric = self._metric_by_query_head.get(query.partition(DIMENSIONS)[0])
+                metric = self._metric_by_name_part.get(name_part(query))
                 if metric and rings.zero_when_absent[row] and rings.period[row] == 1:
                     found[metric[0]][metric[1]].append(row)
             zeros = {

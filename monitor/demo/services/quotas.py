@@ -111,7 +111,7 @@ def get_default(region: DemoRegion, params: Params, _: float) -> Mapping[str, An
     return {"Quota": default_quota(region, find_quota(region, params))}
 
 
-def of_service(region: DemoRegion, params: Params) -> list[DemoQuota]:
+def service_quotas(region: DemoRegion, params: Params) -> list[DemoQuota]:
     """Return the quotas of the service that the parameters name."""
     return [quota for quota in quotas_of(region).values() if quota.service == params["ServiceCode"]]
 
@@ -119,13 +119,15 @@ def of_service(region: DemoRegion, params: Params) -> list[DemoQuota]:
 def list_applied(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
     """Answer ListServiceQuotas."""
     return {
-        "Quotas": [applied_quota(region, quota) for quota in of_service(region, params) if quota.adjustable]
+        "Quotas": [
+            applied_quota(region, quota) for quota in service_quotas(region, params) if quota.adjustable
+        ]
     }
 
 
 def list_defaults(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
     """Answer ListAWSDefaultServiceQuotas."""
-    return {"Quotas": [default_quota(region, quota) for quota in of_service(region, params)]}
+    return {"Quotas": [default_quota(region, quota) for quota in service_quotas(region, params)]}
 
 
 def list_services(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:

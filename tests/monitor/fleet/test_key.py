@@ -1,4 +1,4 @@
-"""What identifies a series, and what only names it."""
+"""Keys: what identifies a series, and what only names it."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -54,8 +54,8 @@ def test_the_id_is_a_label_only_where_it_says_more() -> None:
 def test_the_whole_account_is_no_resource_called_account() -> None:
     whole, named = Key("1", "r", "s", "a", ACCOUNT), Key("1", "r", "s", "a", "account")
     assert whole != named and whole.id != named.id
-    assert (whole.resource, whole.shown, whole.of_account) == ("", "whole account", True)
-    assert (named.resource, named.shown, named.of_account) == ("account", "account", False)
+    assert (whole.resource, whole.shown, whole.is_of_account) == ("", "whole account", True)
+    assert (named.resource, named.shown, named.is_of_account) == ("account", "account", False)
 
 
 def test_the_identity_of_a_resource_without_a_parent_stays_over_versions() -> None:

@@ -76,7 +76,7 @@ def test_the_first_inventory_of_quotas_follows_those_of_all_other_services() -> 
 def test_a_service_that_does_not_answer_does_not_hold_it_up_for_ever() -> None:
     world = World()
     world.delays = {"sqs": 1e6}
-    run(world.watch(world.last, world.collector("sqs"), seconds=100, last_timeout=60.0))
+    run(world.watch(world.last, world.collector("sqs"), seconds=100, others_timeout=60.0))
     assert world.told == [set()]
 
 
