@@ -13,7 +13,22 @@ ROOTS = ("monitor", "collectors", "rules")
 ROOT_ERROR = "HeadroomError"
 OLD_WORDS = frozenset(("LONGEST", "MOST", "LARGEST", "LEAST", "SHORTEST", "PATIENCE", "BREATH"))
 DANGLING_WORDS = frozenset(
-    ("what", "who", "which", "where", "when", "why", "how", "whether", "as", "by", "of", "these", "those")
+    (
+        "what",
+        "who",
+        "which",
+        "where",
+        "when",
+        "why",
+        "how",
+        "whether",
+        "whatever",
+        "as",
+        "at",
+        "by",
+        "if",
+        "of",
+    )
 )  # no docstring begins with one
 PLAIN_BASES = frozenset(("Protocol", "NamedTuple", "Generic", "Enum", "StrEnum", "IntEnum", "BaseModel"))
 # Names that begin with an underscore and are documented: those of named tuples, and one of `os`.

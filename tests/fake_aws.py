@@ -44,13 +44,13 @@ def denied(operation: str = "Operation", code: str = "AccessDeniedException") ->
 
 
 def pagination_of(service: str, operation: str) -> Pagination | None:
-    """How the pages of an operation are requested."""
+    """Return how the pages of an operation are requested."""
     found = EXTRA_PAGINATIONS.get((service, operation))
     return found or pagination_from_model(model_loader(), service, operation)
 
 
 def is_member(path: str) -> bool:
-    """Whether a path names a member; `Names[-1]` is an item instead."""
+    """Return whether a path names a member; `Names[-1]` is an item instead."""
     return all(part.isidentifier() for part in path.split("."))
 
 
@@ -202,7 +202,7 @@ class FakeAws:
         return {iam_action(*call.split(":")) for call in self.calls}
 
     async def run_scan(self, function: ScanFunction) -> dict[tuple[str, str], Observed]:
-        """What a scan function yields, by signal and resource; its metrics are in the signals' units."""
+        """Return the series that a scan function yields, by signal and resource, and check their units."""
         found = {(one.signal, one.resource.display_name): one async for one in function(self.scan)}
         for service in (one.service for one in REGISTRY.collectors if function in one.scans):
             signals = REGISTRY.services[service].signals
@@ -210,7 +210,7 @@ class FakeAws:
         return found
 
     async def run_all_scans(self, collector: Collector) -> dict[tuple[str, str], Observed]:
-        """What all scan functions of a collector yield."""
+        """Return the series that all scan functions of a collector yield."""
         found: dict[tuple[str, str], Observed] = {}
         for function in collector.scans:
             found |= await self.run_scan(function)

@@ -1,4 +1,4 @@
-"""What Kinesis answers about its streams."""
+"""Kinesis's responses about its streams."""
 
 from typing import Any
 

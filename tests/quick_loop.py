@@ -15,7 +15,7 @@ class JumpingSelector(DefaultSelector):
     now = lateness = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
-        """What is ready now; without a timeout, as soon as something is."""
+        """Return what is ready now; without a timeout, as soon as something is."""
         if timeout and timeout > 0.0:
             self.now += timeout + self.lateness
         return super().select(None if timeout is None else 0.0)

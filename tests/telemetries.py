@@ -7,7 +7,7 @@ from monitor.stream.telemetry import StreamTelemetry
 
 
 class Telemetries:
-    """What the composition root creates."""
+    """The telemetries that the composition root creates."""
 
     def __init__(self) -> None:
         self.process = ProcessTelemetry()

@@ -101,7 +101,7 @@ class MotoWithQuotas:
         return sent
 
     def response_of_moto(self, environ: dict[str, Any], body: bytes) -> Response:
-        """What moto answers, or that it has no such operation: also where it fails to answer."""
+        """Return the response of moto, or that it has no such operation, also where it fails to respond."""
         host = self.moto.infer_service_region_host(environ, environ["PATH_INFO"])
         try:
             has_service = self.moto.get_backend_for_host(host) is not None

@@ -87,7 +87,7 @@ def panel_queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
 
 
 def is_in_demo(expr: str) -> bool:
-    """Whether the demo shows one of the services that a query names, or it names none."""
+    """Return whether the demo shows one of the services that a query names, or it names none."""
     named = re.search(r'aws_service=~"([\w|]+)"', expr)
     return not named or not {*named[1].split("|")}.isdisjoint({*demo_services()} - FAR_FROM_LIMITS)
 
@@ -109,7 +109,7 @@ async def find_result(prometheus: str, query: Query) -> list[dict[str, Any]] | N
 
 
 async def only_throttled_demand_is_seen(prometheus: str, signal: str) -> bool:
-    """Whether a signal has throttled demand and no utilization, as nothing tells its usage or its limit."""
+    """Return whether a signal has throttled demand and no utilization, as its usage or limit is unknown."""
     seen = await run_query(prometheus, Query(f'headroom_saturation{{signal="{signal}"}}', True))
     return bool(seen) and not await run_query(
         prometheus, Query(f'headroom_utilization_ratio{{signal="{signal}"}}', True)

@@ -36,7 +36,7 @@ def moto() -> Iterator[Mapping[str, str]]:
 
 @pytest.fixture(scope="module")
 def report(moto: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the command writes."""
+    """Return the output of the command."""
     folder = tmp_path_factory.mktemp("headroom")
     (folder / "headroom.yaml").write_text("signals: {detail: true}\n")
     ended = subprocess.run(

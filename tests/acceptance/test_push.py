@@ -76,7 +76,7 @@ class Service:
         return sum(float(line.rpartition(" ")[2]) for line in lines) if lines else None
 
     async def has_queued(self, receiver: str) -> bool | None:
-        """Whether samples are queued for a receiver, and requests to it failed."""
+        """Return whether samples are queued for a receiver, and requests to it failed."""
         failed = await self.push_metric("requests_failed_total", receiver)
         return (bool(failed) and bool(await self.push_metric("samples_queued", receiver))) or None
 

@@ -74,7 +74,7 @@ class Mutation:
 
     @property
     def adds(self) -> bool:
-        """Whether the change adds an item."""
+        """True if the change adds an item."""
         return self.change.startswith("repeated")
 
     @property
@@ -96,7 +96,7 @@ class Mutation:
 
 
 def lists_resources(service: str, key: str) -> bool:
-    """Whether the answer to a call describes many resources."""
+    """Return whether the answer to a call describes many resources."""
     operation = tuple(key.partition("(")[0].split("."))
     calls = [call for _, call in DECLARATIONS[service].calls() if call.call == operation]
     return any(isinstance(call, ListDeclaration) or call.batch for call in calls)
@@ -107,7 +107,7 @@ def with_answer(case: Case, key: str, answer: Any) -> Case:
 
 
 def changed(value: Any, path: Path, change: Change) -> list[Any]:
-    """What stands in the place of a value in which the one at a path is changed."""
+    """Return the values that replace a value, in which the one at a path is changed."""
     if not path:
         return change(value)
     first, rest = path[0], path[1:]

@@ -95,7 +95,7 @@ async def run_case(
 
 
 def differences(found: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
-    """What is found and not expected, or the other way round: one line for each field of a series."""
+    """Return one line for each field of a series that is found and not expected, or the other way round."""
     series = {name: (found.get(name), expected.get(name)) for name in [*expected, *found]}
     lines = [f"{name}: expected, not found" for name, (one, _) in series.items() if one is None]
     lines += [f"{name}: found {one}, not expected" for name, (one, other) in series.items() if other is None]

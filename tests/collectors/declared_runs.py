@@ -18,7 +18,7 @@ from tests.fake_aws import FakeAws, denied
 
 @dataclass
 class Run:
-    """What the scans of a declaration found: series by signal and resource, errors and failures."""
+    """The results of the scans of a declaration: series by signal and resource, errors and failures."""
 
     usage: dict[str, Any] = field(default_factory=dict)
     observed: dict[str, Observed] = field(default_factory=dict)

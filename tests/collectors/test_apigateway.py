@@ -133,7 +133,7 @@ async def test_every_page_of_apis_is_read() -> None:
 
 
 def bounded_by(one: Observed, *metrics: Metric) -> Unobservable:
-    """Why a usage is only known to lie between nothing and the sum of these metrics."""
+    """Return the reason why a usage is only known to lie between nothing and the sum of these metrics."""
     whole = per_second(*metrics)
     assert (one.usage, one.upper_bound) == (whole.scaled(0), whole)
     assert one.bound_reason

@@ -1,4 +1,4 @@
-"""What else a collector has follows from its declaration: metrics, permissions, call rates and ARNs."""
+"""Metrics, permissions, call rates and ARNs of a collector, which follow from its declaration."""
 
 from collectors.base import GLOBAL_REGION, Metric, ServiceScope
 from collectors.declaration_file import parse_declaration

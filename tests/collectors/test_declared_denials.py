@@ -28,7 +28,7 @@ def denying(case: Case, operation: str) -> Case:
 
 
 def is_kept(before: Any, after: Any) -> bool:
-    """Whether a series is as it was, or counts or misses one that nobody tells to be deleted."""
+    """Return whether a series is as it was, or unknown because of a resource that may not be deleted."""
     if after == before or not after:
         return bool(after)
     usage, other = before["usage"], after["usage"]

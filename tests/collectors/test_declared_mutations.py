@@ -43,7 +43,7 @@ async def damage(mutation: Mutation) -> list[str]:
 
 
 def is_explained(service: str, name: str, before: Any, after: Any, counts_now: bool) -> bool:
-    """Whether a series may change: it tells that not all could be read, or one more is counted.
+    """Return whether a series may change: it says that not all could be read, or one more is counted.
 
     Where it is a sum of facts of which one is no number, it stays as in the inventory before.
     """
@@ -72,7 +72,7 @@ PAGES, PAGE_SIZE = 10, 1000
 
 
 async def test_ten_thousand_items_are_read_page_by_page_and_each_odd_one_costs_itself() -> None:
-    """What is found in a page is yielded before the next pages are requested, so that memory is bounded."""
+    """Items of a page are yielded before the next pages are requested, so that memory is bounded."""
     requested: list[int] = []
 
     def page(number: int, **_: object) -> dict[str, object]:

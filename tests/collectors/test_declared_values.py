@@ -1,4 +1,4 @@
-"""The scans of declared services: values that are no ids, names, times or numbers, and what each costs."""
+"""Values in responses that are no ids, names, times or numbers: what a declared scan yields without them."""
 
 import json
 from typing import Any

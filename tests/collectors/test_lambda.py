@@ -107,7 +107,7 @@ async def test_what_a_reservation_refuses_is_not_the_accounts_lack() -> None:
 
 
 async def seen_before_it_fails(aws: FakeAws) -> dict[str, Observed]:
-    """What is told of the account by a look that ends with an error."""
+    """Return the series of the account that a scan yields before it ends with an error."""
     series = {}
     with pytest.raises(ClientError):
         async for observed in account_and_functions(aws.scan):
@@ -151,7 +151,7 @@ async def test_a_call_that_fails_once_leaves_what_was_known_of_reservations(oper
 
 
 async def test_a_function_that_cannot_be_queried_may_have_a_reservation() -> None:
-    """What is left is refused for certain: a lower bound, never another number."""
+    """The known part of the reservations is a lower bound, and never another number."""
     aws = with_functions(
         "secret", get_account_settings=SETTINGS, get_function_concurrency=denied("GetFunctionConcurrency")
     )

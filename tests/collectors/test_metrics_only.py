@@ -1,4 +1,4 @@
-"""What can be read of an account of which nothing but metrics is visible, derived from declarations."""
+"""Collectors of accounts of which nothing but metrics can be read, derived from declarations."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -58,7 +58,7 @@ def metric(**dimensions: str) -> dict[str, Any]:
 
 
 async def found(metrics: Any) -> Run:
-    """What the scans find where ListMetrics returns this."""
+    """Return the series that the scans yield where ListMetrics returns this."""
     settings = {"AccountLimit": {"ConcurrentExecutions": 1000}}
     return await run(DECLARATION, list_metrics=metrics, get_account_settings=settings)
 

@@ -1,4 +1,4 @@
-"""What tests share: the HTTP application with a fleet by hand, somebody who asks it, and a simulated AWS."""
+"""Fixtures: the HTTP application over a fleet with given judgements, its client, and a simulated AWS."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path

@@ -37,7 +37,7 @@ from tests.registries import REGISTRY
 
 
 async def samples(url: str) -> dict[tuple[str, str], float]:
-    """What /metrics tells, by family and resource, of one signal's series."""
+    """Return the samples of /metrics of one signal's series, by family and resource."""
     answer = await get(f"{url}/metrics")
     assert answer is not None
     return {
@@ -207,7 +207,7 @@ async def test_what_firehose_delivers_is_judged_at_once_and_told_as_streamed(
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
-    """Of a Headroom in this process, without credentials."""
+    """Return the configuration of a Headroom in this process, without credentials."""
     set_aws_environment(monkeypatch, NO_CREDENTIALS)
     return Config.model_validate(
         {
@@ -228,7 +228,7 @@ async def app(config: Config) -> AsyncIterator[App]:
 
 @dataclass
 class Fault:
-    """Whether the alerting fails."""
+    """A switch that makes the alerting fail."""
 
     is_present: bool = True
 
@@ -258,7 +258,7 @@ class Failing:
         return self.app.telemetry.registry.get_sample_value(family, {"loop": "judge"}) or 0.0
 
     async def judged(self, times: float) -> bool | None:
-        """Whether so many judgements have ended, and the app still runs."""
+        """Return whether so many judgements have ended, and the app still runs."""
         assert not self.running.done()
         return True if self.counted("headroom_ticks_total") >= times else None
 

@@ -75,16 +75,16 @@ class Installation:
             assert await process.wait() == -signal.SIGKILL
 
     async def has_notified(self, before: int) -> bool | None:
-        """Whether it sent a notification, or has judged everything and sent none."""
+        """Return whether it sent a notification, or has judged everything and sent none."""
         return True if await self.all_read() or len(self.hook.requests) > before else None
 
     async def all_read(self) -> bool:
-        """Whether everything was read and judged."""
+        """Return whether everything was read and judged."""
         ready = await self.ask("/-/ready")
         return bool(ready) and not ready["pending"]
 
     async def all_notified(self) -> bool | None:
-        """Whether the last notification of each firing alert has its present severity and zone."""
+        """Return whether the last notification of each firing alert has its present severity and zone."""
         if not await self.all_read():
             return None
         alerts = (await self.ask("/api/v1/alerts"))["items"]

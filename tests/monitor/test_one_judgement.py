@@ -1,4 +1,4 @@
-"""What is exported of a minute, what history shows, a push sends and an alert is judged by are the same."""
+"""One judgement: a minute has the same one in the exposition, the history, pushes and alerts."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -45,7 +45,7 @@ class Points(NamedTuple):
 
 @dataclass(frozen=True)
 class Story:
-    """What happens to one series: its metrics' points, and the limits that an inventory reads, by minute."""
+    """The story of one series: its metrics' points, and the limits that an inventory reads, by minute."""
 
     points: dict[str, Points]
     bounded: bool
@@ -181,7 +181,7 @@ class World:
 
 
 class Exported(NamedTuple):
-    """What was exported of a series in a minute.
+    """The exported numbers of a series in a minute.
 
     has_usage: the minute is that of the usage. complete: all else was known up to the minute. ahead: the
     throttled demand was known of later ones.

@@ -1,4 +1,4 @@
-"""Which signals explain which: throttle groups, `inhibited_by` and `covered_by`."""
+"""Signals that explain others: throttle groups, `inhibited_by` and `covered_by`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is not watched has a reason, and is not watched."""
+"""Limits that are not watched have a reason."""
 
 from pathlib import Path
 

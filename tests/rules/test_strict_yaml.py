@@ -1,4 +1,4 @@
-"""What a configuration file's YAML means, and what it must not contain."""
+"""The YAML of a configuration file: its values, and what it must not contain."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""How resources are counted: over pages, parents and lists within items."""
+"""Counts of resources: over pages, parents and lists within items."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which series a quota with a metric of its usage has."""
+"""The series of a quota with a metric of its usage."""
 
 import re
 from typing import Any

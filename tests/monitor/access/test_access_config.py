@@ -1,4 +1,4 @@
-"""What may be configured as `auth` and `tls`, and what is wrong otherwise."""
+"""The configuration of `auth` and `tls`: valid values, and the errors of others."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path

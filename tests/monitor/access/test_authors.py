@@ -1,4 +1,4 @@
-"""Who is recorded, what forms they are offered, and that no other site acts in their name."""
+"""Authors of actions: their recorded names, the forms that they are shown, and forged requests."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -50,12 +50,12 @@ async def page(client: httpx.AsyncClient, path: str) -> Page:
 
 
 def fields(page: Page) -> set[str | None]:
-    """What can be filled in."""
+    """Return the names of the fields that people can fill in."""
     return {one.get("name") for one in page.all("input") if one.get("type") != "hidden"}
 
 
 def acting(page: Page) -> list[str | None]:
-    """Where the forms that do something send it."""
+    """Return the addresses of the forms that change something."""
     return [one["action"] for one in page.all("form") if one.get("method") == "post"]
 
 

@@ -139,7 +139,7 @@ class Tls:
 
 
 async def ask(reader: StreamReader, writer: StreamWriter) -> str:
-    """What the application answers."""
+    """Return the response of the application."""
     writer.write(REQUEST)
     head = await reader.readuntil(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 ")

@@ -43,7 +43,7 @@ async def server(tmp_path: Path, clock: Clock) -> AsyncIterator[AuthenticatedSer
 
 
 class Browser:
-    """What an open page is sent."""
+    """The events that an open page receives."""
 
     def __init__(self) -> None:
         self.status, self.parts = 0, asyncio.Queue[bytes]()

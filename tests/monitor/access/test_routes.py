@@ -39,7 +39,7 @@ def calls(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 
 def needed(method: str, path: str) -> list[tuple[str | None, bool]]:
-    """Who is let in, by their token."""
+    """Return, for each token, whether it is accepted."""
     if path in OPEN:
         return [(who, True) for who in (None, SCRAPER, READER, OPERATOR)]
     reading = method in ("GET", "HEAD")
@@ -52,7 +52,7 @@ def needed(method: str, path: str) -> list[tuple[str | None, bool]]:
 
 
 async def inside(scope: Scope, receive: Receive, send: Send) -> None:
-    """What stands for the routes, behind all that a request passes before them."""
+    """An application in place of the routes, behind the middleware."""
     await PlainTextResponse("let in", INSIDE)(scope, receive, send)
 
 

@@ -30,7 +30,7 @@ def nothing_fails(*place: str) -> list[Failure]:
 
 
 def fails(*those: Failure, at: Iterable[tuple[str, str]]) -> FailuresOf:
-    """These failures at some regions and services; an empty service is the metrics."""
+    """Return failures at some regions and services; an empty service stands for reads of metrics."""
     places = set(at)
     return lambda account, region, service: those if (region, service) in places else ()
 
@@ -304,7 +304,7 @@ async def test_before_any_answer_nobody_knows_whether_the_clock_is_wrong(tmp_pat
 
 
 async def test_what_is_denied_from_the_start_is_told_whole_at_once(tmp_path: Path) -> None:
-    """As a process does: polls that follow at once, collectors that take their time, groups that gather."""
+    """The start of a process: polls follow at once, collectors take their time, groups wait."""
     async with Stage.opened(tmp_path, configuration(route={"receiver": "pager"})) as stage:
         outcomes = {service: RunStatus() for service in ("", "kinesis", "lambda", "sqs")}
         plain = seen().status.cells[0]

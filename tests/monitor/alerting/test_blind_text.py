@@ -1,4 +1,4 @@
-"""What is said of what is not seen."""
+"""The texts of alerts about blind spots."""
 
 from dataclasses import replace
 

@@ -24,7 +24,7 @@ ROUTES = {"receiver": "pager"}  # as a user has them: gathered, grouped and repe
 
 
 async def refusals() -> Mapping[str, Sequence[Failure]]:
-    """What a region answers the real collectors where everything is denied, each service in its own code."""
+    """Return the failures of the real collectors in a region that denies everything, by service."""
     answers: dict[str, Any] = {method: denied(method, "AccessDenied") for method in SHORT}
     aws = FakeAws(**answers)
     inventory = inventory_of(aws.cell, Fleet())

@@ -38,7 +38,7 @@ async def test_the_alerts_of_a_closed_account_end_with_the_reason(tmp_path: Path
 async def test_an_account_that_was_closed_meanwhile_ends_its_alerts_after_a_restart(
     storage: Path | MemoryStore,
 ) -> None:
-    """Whatever else cannot be read: another account that is inaccessible may not be this one."""
+    """Another account that is inaccessible keeps no alert of this one."""
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute

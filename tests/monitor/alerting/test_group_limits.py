@@ -72,12 +72,12 @@ async def alerting_groups(
 
 
 def scheduled(minute: int) -> Sizes:
-    """At eight, the maximum is raised and the desired capacity with it."""
+    """Return the sizes of a group whose maximum and desired capacity are raised at eight."""
     return (1, 4, 6) if minute < EIGHT else (1, 30, 60)
 
 
 def lowered(minute: int) -> Sizes:
-    """At eight, the maximum is lowered and the desired capacity with it."""
+    """Return the sizes of a group whose maximum and desired capacity are lowered at eight."""
     return (1, 30, 60) if minute < EIGHT else (1, 4, 10)
 
 

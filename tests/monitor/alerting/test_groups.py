@@ -1,4 +1,4 @@
-"""Which notices a group sends, and when."""
+"""The notices that a group sends, and their times."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Which alerts are inhibited by which."""
+"""Alerts that are inhibited by others."""
 
 from typing import Any
 

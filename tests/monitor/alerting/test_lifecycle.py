@@ -1,4 +1,4 @@
-"""Which notices the samples of a series lead to, minute by minute."""
+"""The life of an alert: the notices that the samples of a series lead to, minute by minute."""
 
 from dataclasses import replace
 from pathlib import Path

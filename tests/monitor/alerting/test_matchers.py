@@ -1,4 +1,4 @@
-"""What matchers match, and the errors of invalid ones."""
+"""Matchers, and the errors of invalid ones."""
 
 import pytest
 from hypothesis import given

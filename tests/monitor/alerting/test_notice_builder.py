@@ -1,4 +1,4 @@
-"""What notices say about the end of an alert, and about a pending one."""
+"""Notices about the end of an alert, and about a pending one."""
 
 from dataclasses import replace
 from pathlib import Path

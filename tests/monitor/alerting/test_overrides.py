@@ -1,4 +1,4 @@
-"""What `alerts` in the configuration says, all the way: inventory, columns, lives, what is told."""
+"""The key `alerts` of the configuration, all the way: inventory, columns, alert states and notices."""
 
 import time
 from collections.abc import AsyncIterator, Mapping

@@ -1,4 +1,4 @@
-"""Why each notification is sent: decided by the plan, and carried to the receiver, the log and the API."""
+"""The reason of each notification: decided by the plan, and carried to the receiver, the log and the API."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path

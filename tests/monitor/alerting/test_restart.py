@@ -1,4 +1,4 @@
-"""What the alert engine restores from earlier processes, and what it forgets."""
+"""Restarts: what the alert engine restores from earlier processes, and what it forgets."""
 
 import sqlite3
 from contextlib import closing

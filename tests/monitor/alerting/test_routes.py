@@ -1,4 +1,4 @@
-"""Which receivers a tree of routes leads to."""
+"""The receivers that a tree of routes leads to."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What an alert says."""
+"""The texts of alerts on series."""
 
 import re
 from dataclasses import replace

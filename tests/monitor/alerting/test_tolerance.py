@@ -1,4 +1,4 @@
-"""How much refused demand is an alert: by its rate, its share of the demand and how long it lasts."""
+"""The tolerance: the rate, the share and the duration from which on throttled demand raises an alert."""
 
 from dataclasses import replace
 from pathlib import Path

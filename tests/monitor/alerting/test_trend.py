@@ -1,4 +1,4 @@
-"""What counts as rising and falling."""
+"""Trends: what counts as rising and falling."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ WINDOW = 180
 
 
 def trend(minutes: npt.ArrayLike, values: npt.ArrayLike) -> Trend | None:
-    """Of one series."""
+    """Return the trend of one series."""
     (found,) = find_trends(np.array([minutes]), np.array([values]))
     return found
 
@@ -77,7 +77,7 @@ def test_noise_alone_is_no_trend() -> None:
 
 
 def test_each_of_many_is_what_it_is_alone() -> None:
-    """Whatever is missing in the others, and however far apart their minutes are."""
+    """Missing samples of the others, and the distance of their minutes, change nothing."""
     random = np.random.default_rng(5)
     minutes = NOW + np.arange(WINDOW) + random.integers(0, 900, (300, 1))
     steps = random.normal(0, 1, (300, WINDOW)) * random.choice([0, 0.1, 1], (300, 1))

@@ -38,7 +38,7 @@ def series_of(stage: Stage, name: str) -> Series:
 
 
 class World:
-    """What truly happens, and what CloudWatch shows of it when. Minutes count from the beginning."""
+    """The true samples, and the time when CloudWatch shows each. Minutes count from the beginning."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance

@@ -1,4 +1,4 @@
-"""When something is a blind spot, and that it is one alert."""
+"""Blind spots: when something is one, and that it is one alert."""
 
 import pytest
 
@@ -162,7 +162,7 @@ def test_an_inaccessible_account_goes_by_its_id_where_that_is_known() -> None:
 
 
 def test_what_is_read_more_rarely_than_the_others_is_late_later() -> None:
-    """As a service without resources is, and the list of accounts that are linked to a monitoring account."""
+    """Services without resources are, and so is the list of linked accounts."""
     run = RunStatus(interval=3600)
     run.end((), NOW - 7000)
     cell = CellStatus(

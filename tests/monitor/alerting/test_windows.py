@@ -1,4 +1,4 @@
-"""Which times a time window contains, in its time zone."""
+"""The times that a time window contains, in its time zone."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

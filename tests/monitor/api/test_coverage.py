@@ -1,4 +1,4 @@
-"""Which quotas are watched, and why others are not."""
+"""The coverage: which quotas are watched, and why others are not."""
 
 from typing import Any
 

@@ -288,7 +288,7 @@ async def test_credentials_of_a_role_that_aws_calls_expired_are_renewed() -> Non
 
 
 async def test_a_region_that_refuses_good_credentials_has_them_renewed_less_and_less_often() -> None:
-    """As a region that is not enabled does, with InvalidClientTokenId."""
+    """A region that is not enabled does so, with InvalidClientTokenId."""
     now, renewals = 0.0, []
     role, attempts = assuming(3600, clock=lambda: now)
     refused = await role.frozen()

@@ -205,7 +205,7 @@ def test_the_model_of_the_operation_tells_which_codes_mean_that_a_resource_is_go
 
 
 def test_sqs_reports_a_missing_queue_by_the_code_of_its_former_protocol() -> None:
-    """As botocore understands the answer, header and body, that SQS gives today."""
+    """Botocore reads the code from the header and the body that SQS sends today."""
     model: Any = SERVICE_MODELS.get_service_model("sqs")
     parsed = create_parser("json").parse(
         {

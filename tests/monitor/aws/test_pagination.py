@@ -1,4 +1,4 @@
-"""How the next page of an operation is requested, by botocore's files."""
+"""Requests for the next page of an operation, by botocore's files."""
 
 import pytest
 

@@ -56,7 +56,7 @@ class Sts:
 
     @property
     def assumed(self) -> list[tuple[str, str]]:
-        """Who assumed what: the key of each call, and the role."""
+        """Return the access key and the role of each call of AssumeRole."""
         return [(one["key"], one["RoleArn"]) for one in self.asked]
 
 

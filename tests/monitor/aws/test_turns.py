@@ -35,7 +35,7 @@ class Reading:
     made: list[str] = field(default_factory=list)
 
     async def inventory(self, **services: Sequence[str]) -> dict[str, Any]:
-        """What is known of the resources after one more inventory; None: nothing yet."""
+        """Run one more inventory, and return what is known of the resources; None: nothing yet."""
         return await self.inventory_of(services)
 
     async def inventory_of(self, services: Mapping[str, Sequence[str]], every: float = 0.0) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is excluded as a whole is not asked; of what is excluded in part nothing is paid for."""
+"""Exclusions: a service that is excluded as a whole is not called, and excluded series cost nothing."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is accepted has an effect; what has none is refused, with its place."""
+"""Settings without an effect are rejected, with their place in the file."""
 
 from typing import Any
 

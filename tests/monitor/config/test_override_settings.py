@@ -1,4 +1,4 @@
-"""What `alerts` in the configuration says, in a running Headroom over the demo's AWS, and after a reload."""
+"""The key `alerts` of the configuration, in a running Headroom over the demo's AWS, and after a reload."""
 
 import json
 import signal
@@ -79,7 +79,7 @@ def concerned(labels: dict[str, str]) -> bool:
 
 
 async def stand(url: str, expected: dict[str, str]) -> bool | None:
-    """Whether the alerts of the two groups stand so, in the API and in what is exported."""
+    """Return whether the alerts of the two groups have these states, in the API and in /metrics."""
     answer, exported = await get(f"{url}/api/v1/alerts"), await get(f"{url}/metrics")
     assert answer and exported
     items = [(one["labels"], f"{one['state']} {one['severity']}") for one in answer.json()["items"]]

@@ -1,4 +1,4 @@
-"""Which signals the configuration has read, and which entries of it enable nothing."""
+"""The signals that the configuration enables, and its entries that enable none."""
 
 import pytest
 from pydantic import ValidationError

@@ -28,7 +28,7 @@ def fleet_of_two() -> Fleet:
 def billed(
     fleet: Fleet, interval: float = 300, telemetry: Telemetries | None = None
 ) -> tuple[Mapping[LabelValues, Bill], Mapping[LabelValues, Bill]]:
-    """By service, and by cell."""
+    """Return the bills by service, and by cell."""
     measured = (telemetry or Telemetries()).cost.measured()
     services, cells = cost.bills(MetricUse.of(fleet, NOW), measured, interval)
     return {one.labels: one for one in services}, {one.labels: one for one in cells}

@@ -59,7 +59,7 @@ def variables(board: dict[str, Any]) -> set[str]:
 
 
 def test_the_dashboards_are_current() -> None:
-    """If not: `headroom dashboards grafana`."""
+    """Run `headroom dashboards grafana` if they are not."""
     directory = ROOT / "dashboards" / "grafana"
     assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == generated()
 

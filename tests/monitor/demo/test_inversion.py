@@ -1,4 +1,4 @@
-"""The values of metrics that a usage is made to follow give that usage again."""
+"""Inverted formulas: the values that are made for a usage's metrics give that usage again."""
 
 import math
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What Headroom reads of the demo's declared services is what their stories tell."""
+"""The series that Headroom reads of the demo's declared services are those of their stories."""
 
 import time
 from pathlib import Path

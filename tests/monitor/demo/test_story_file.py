@@ -1,4 +1,4 @@
-"""What is wrong with stories is told with file and line, all at once."""
+"""Problems of stories are reported with file and line, all at once."""
 
 from collections.abc import Mapping
 from pathlib import Path

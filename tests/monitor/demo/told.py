@@ -78,12 +78,12 @@ async def _served(book: StoryBook, world: dict[str, DemoRegion]) -> AsyncIterato
 
 
 def has_utilization(series: StoriedSeries) -> bool:
-    """Whether a series has a usage of metrics, and a limit."""
+    """Return whether a series has a usage of metrics, and a limit."""
     return series.limit is not None and isinstance(series.observed.usage, Usage)
 
 
 def differences(told: Told, region: str, series: StoriedSeries) -> list[str]:
-    """Where the utilization, or what is throttled, in the past hours is not what the story tells."""
+    """Return where utilization or throttled demand of the past hours are not those of the story."""
     names = (f"{row.key.service} {row.key.signal} {row.key.resource}".strip() for row in told.report.rows)
     rows = zip(told.report.rows, names, strict=True)
     (key,) = (row.key for row, name in rows if row.key.region == region and name == series.name)
@@ -98,7 +98,7 @@ def differences(told: Told, region: str, series: StoriedSeries) -> list[str]:
 
 
 def is_throttled(series: StoriedSeries) -> bool:
-    """Whether the story of a series has demand that is throttled."""
+    """Return whether the story of a series has demand that is throttled."""
     if series.observed.throttled is None or series.limit is None:
         return False
     return bool((throttled(series, LAST_HOURS) > 0).any())
@@ -112,7 +112,7 @@ def used(series: StoriedSeries, minutes: Minutes) -> Floats:
 
 
 def throttled(series: StoriedSeries, minutes: Minutes) -> Floats:
-    """What is throttled in a story: the demand above the limit."""
+    """Return the throttled demand of a story: what is above the limit."""
     demand = series.traffic.demand(series.name, minutes)
     return (demand - np.clip(demand, 0, 1)) * (series.limit or 1)
 

@@ -1,4 +1,4 @@
-"""What Prometheus reads of a fleet, and that rendering only what changed leaves nothing behind."""
+"""The exposition of a fleet; rendering only what changed leaves nothing behind."""
 
 import asyncio
 from dataclasses import replace

@@ -81,5 +81,5 @@ def series_history(
 
 
 def text(exposition: Exposition, tail: bytes = b"") -> str:
-    """What was rendered."""
+    """Return the rendered text."""
     return b"".join(exposition.body.plain(tail)[1]).decode()

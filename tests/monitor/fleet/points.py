@@ -154,7 +154,7 @@ def rows_of(model: Model, usage: Usage) -> list[Row]:
 
 
 def may_fall(usage: Usage) -> bool:
-    """Whether a metric that grows may make the result less."""
+    """Return whether a metric that grows may make the result less."""
     negative = any(weight < 0 for node in usage.nodes for _, weight in node.terms)
     return negative or any(node.op not in (Op.SUM, Op.MAX, Op.MIN) for node in usage.nodes)
 
@@ -190,14 +190,14 @@ def told(model: Model, usage: Usage) -> int:
 
 
 def result(model: Model, usage: Usage, minute: int, lower_bounds: bool = False) -> float:
-    """What a formula gives at a minute; NaN where it is absent or unknown."""
+    """Return the value of a formula at a minute; NaN where it is absent or unknown."""
     found, unknown = computed(model, usage, minute)
     added_up = not may_fall(usage) and all(node.op in (Op.SUM, Op.MAX) for node in usage.nodes)
     return NAN if unknown and not (lower_bounds and added_up and found > 0) else found
 
 
 def computed(model: Model, usage: Usage, minute: int) -> tuple[float, bool]:
-    """What the terms that are there give at a minute, and whether it is unknown."""
+    """Return the value of the terms that are there at a minute, and whether it is unknown."""
     terms, unknown = terms_at(model, usage, minute)
     now = present(terms)
     match usage.op:
@@ -249,7 +249,7 @@ def difference_of(terms: list[float]) -> float:
 
 
 def settled(model: Model, usage: Usage, minute: int, left: float) -> bool:
-    """Whether what is left of counts cannot be because some have grown and others have not yet."""
+    """Return whether a difference of counts is settled, and not left because some have not grown yet."""
     some = rows_of(model, usage)
     newest = max(row.known or NEVER for row in some)
     if len(some) == 1 or minute <= newest - SETTLED_AFTER:
@@ -295,7 +295,7 @@ def first_recent(model: Model, usage: Usage, minute: int, used_at: int) -> int:
 def counts(
     model: Model, usage: Usage, used_at: int, served: Usage | None, tolerated: tuple[float, float]
 ) -> bool:
-    """Whether the refusals of one of the recent minutes are more than is tolerated."""
+    """Return whether the throttled demand of one of the recent minutes is more than is tolerated."""
     (newest, _), (rate, share) = refused(model, usage), tolerated
     first = first_recent(model, usage, newest, used_at)
     lately = [result(model, usage, newest - back, lower_bounds=True) for back in range(RECENT_MINUTES)]

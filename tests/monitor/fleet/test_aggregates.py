@@ -1,4 +1,4 @@
-"""What is made of many metrics: counts that still grow, and members that are new."""
+"""Usages of many metrics: counts that still grow, and members that are new."""
 
 from collections.abc import Iterable
 
@@ -81,7 +81,7 @@ growths = st.lists(st.floats(0.3, 1), min_size=3, max_size=9).map(lambda parts: 
 
 
 def grown(parts: list[float], age: int) -> float:
-    """How much of a count is there when its minute is so old."""
+    """Return the part of a count that is there when its minute is this old."""
     return parts[min(age, len(parts) - 1)]
 
 

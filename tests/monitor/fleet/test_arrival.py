@@ -1,4 +1,4 @@
-"""What is told of minutes whose points come in any order and as late as they like."""
+"""Judgements of minutes whose points arrive in any order and at any time."""
 
 import math
 from collections.abc import Iterable
@@ -131,7 +131,7 @@ def test_a_namespace_of_which_nothing_ever_came_is_late_for_an_hour_and_idle_aft
 
 
 def test_what_an_idle_namespace_kept_back_is_asked_for_once_it_publishes_again() -> None:
-    """While it counts as idle, not all of the window is asked for at every poll."""
+    """A poll does not request the whole window while the namespace counts as idle."""
     rings = rings_of()
     for row in ROWS.tolist():
         write(rings, row, NOW, 5.0)

@@ -281,7 +281,7 @@ def test_what_an_operation_cannot_compute_is_refused(op: Op, terms: tuple[Term, 
 def test_a_metric_that_is_behind_does_not_add_its_old_refusals_to_newer_ones(
     newer: float, worst: float
 ) -> None:
-    """What is there is the least that was refused; 0 of one metric says nothing of the other."""
+    """The metrics that are there are a lower bound of throttled demand; 0 of one does not bound the other."""
     rings, _ = both([(1, START, 7.0), (3, START + RECENT_MINUTES, newer)])
     some = Formulas(lower_bounds=True)
     some.put(0, formula_of(total(metric(1), metric(3))))

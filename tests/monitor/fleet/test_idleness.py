@@ -1,4 +1,4 @@
-"""What is paid for and idle: all that was bought together, in judgement and alerts alike."""
+"""Idle capacity that is paid for: a purchase as a whole, in judgement and alerts alike."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -54,7 +54,7 @@ def write_all(fleet: Fleet, series: Series, minutes: range, used: float, throttl
 
 
 def idle(*used: tuple[str, float | None], throttled: float = 0.0) -> list[bool]:
-    """Which series of one stream's shards are idle, by what each uses now; None is no sample."""
+    """Return which series of one stream's shards are idle, by the usage of each; None is no sample."""
     fleet = Fleet()
     for number, (signal, share) in enumerate(used):
         path = ("orders",) if signal.startswith("stream") else ("orders", str(number))
@@ -150,7 +150,7 @@ shares = st.one_of(st.none(), st.integers(0, 100).map(float))
 
 @given(st.lists(st.tuples(st.sampled_from(["orders", "clicks"]), shares), min_size=1, max_size=8))
 def test_an_alert_knows_what_the_judgement_knows(streams: list[tuple[str, float | None]]) -> None:
-    """What decides of one minute in the life of an alert is what the judgement shows of it."""
+    """The alert on a minute is decided by the judgement of that minute."""
     fleet = Fleet()
     for number, (stream, share) in enumerate(streams):
         series = bought(fleet, SHARD_READ, stream, str(number))

@@ -1,4 +1,4 @@
-"""What a fleet remembers of limits that changed, against a list of every limit that was ever seen."""
+"""The limits that a fleet remembers, against a list of every limit that was ever read."""
 
 from dataclasses import replace
 

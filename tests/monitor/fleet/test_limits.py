@@ -49,7 +49,7 @@ class World:
     def put(
         self, limit: float = 10.0, source: LimitSource = LimitSource.API, at: int = NOW, **seen: Any
     ) -> Series:
-        """As an inventory does that reads this limit at a minute."""
+        """Put the series as an inventory that reads this limit at a minute does."""
         series_settings = SeriesSettings(
             signal=STREAM_WRITE_BYTES,
             limit=Limit(limit, source, 0),
@@ -81,7 +81,7 @@ class World:
         return float(getattr(self.fleet, name)[self.fleet.series[KEY].slot])
 
     def near(self) -> bool:
-        """Whether an alert that the limit is near fires, by all news so far."""
+        """Return whether the alert `near` fires after all that happened so far."""
         self.lifecycle.advance(self.fleet.take_updated())
         slot = self.fleet.series[KEY].slot
         return any(rule is Rule.NEAR for rule, _ in self.lifecycle.rules(slot, AlertState.FIRING))

@@ -1,4 +1,4 @@
-"""What series used in each minute, of one and of many at once."""
+"""Histories of usage by minute, of one series and of many at once."""
 
 import numpy as np
 

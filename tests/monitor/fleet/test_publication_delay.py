@@ -1,4 +1,4 @@
-"""How late each namespace is, as learnt from what came or changed between two polls."""
+"""Publication delays of namespaces, measured by the points that came or changed between two polls."""
 
 import numpy as np
 import pytest

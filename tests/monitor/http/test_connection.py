@@ -67,7 +67,7 @@ async def connected(
 
 
 async def cut_off(reader: Reader) -> bytes:
-    """What came until the server ended the connection."""
+    """Return the bytes until the server closed the connection."""
     async with asyncio.timeout(PATIENT):
         try:
             return await reader.read()

@@ -159,7 +159,7 @@ def strangers(many: int, address: tuple[str, int]) -> Iterator[None]:
 async def asking(
     address: tuple[str, int], path: bytes = b"", tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[asyncio.StreamReader]:
-    """What is answered to a request."""
+    """Return the response to a request."""
     reader, writer = await asyncio.open_connection(*address, ssl=tls)
     writer.write(GET % path)
     yield reader

@@ -1,4 +1,4 @@
-"""What is configured as a file and is none: a sentence, at once."""
+"""Configured files that are pipes, sockets or directories: the error is one sentence, without a wait."""
 
 import os
 import socket

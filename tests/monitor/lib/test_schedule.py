@@ -46,7 +46,7 @@ def offset(name: str, interval: float) -> float:
 async def tick_times(
     name: str, interval: float, clock: Clock, work: list[float], jumps: list[float] | None = None
 ) -> list[tuple[float, int]]:
-    """When each tick began, and how many were missed before it, if they take so long each."""
+    """Return when each tick began, and how many were missed before it. work: seconds that each takes."""
     began: list[tuple[float, int]] = []
     async for missed in Schedule(name, interval, clock.of_loop).ticks():
         began.append((clock.now, missed))
@@ -252,7 +252,7 @@ class Agenda:
                 self.tasks.append(len(asyncio.all_tasks()) - before)
 
     def places(self, name: str, interval: float) -> set[float]:
-        """Where the runs after the first lie in the interval of a name, from the tick of the name on."""
+        """Return the seconds from the ticks of a name to its runs after the first one."""
         at = [(START + one - offset(name, interval)) % interval for one in self.began[name][1:]]
         return {round(one, 3) % interval for one in at}
 

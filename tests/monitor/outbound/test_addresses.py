@@ -1,4 +1,4 @@
-"""Which addresses belong to the public network."""
+"""Addresses of the public network, and others."""
 
 import pytest
 

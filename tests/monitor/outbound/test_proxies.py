@@ -1,4 +1,4 @@
-"""What is reached through a proxy, and what is refused nevertheless."""
+"""Requests through a proxy, and those that are refused nevertheless."""
 
 import asyncio
 import ssl
@@ -77,7 +77,7 @@ async def outbound(
 
 
 async def test_an_encrypted_address_is_reached_through_a_tunnel(authority: trustme.CA) -> None:
-    """By a name that only the proxy can resolve; the proxy cannot read what is sent."""
+    """The name can be resolved by the proxy alone, which cannot read what is sent."""
     async with (
         http_server(tls=server_tls(authority, "hooks.example.invalid")) as server,
         proxying(server.port) as proxy,

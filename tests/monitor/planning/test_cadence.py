@@ -1,4 +1,4 @@
-"""How long a series may wait: by its distance to the band's edge, its history of rises, and its alerts."""
+"""Cadences of series: by the distance to the band's edge, the history of rises, and alerts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a planner promises of a whole fleet, minute by minute."""
+"""The promises of a planner for a whole fleet, minute by minute."""
 
 import asyncio
 

@@ -37,7 +37,7 @@ def file_system(name: str) -> ListedMetric:
 
 @dataclass
 class LinkedAws:
-    """What a monitoring account sees. links: labels by account. metrics: those that are listed, by account.
+    """The AWS of a monitoring account. links: labels by account. metrics: those that are listed, by account.
 
     values: of every metric of an account. queries: those of each GetMetricData. filter: of the links.
     """
@@ -96,7 +96,7 @@ class LinkedAws:
         return {"Items": items}
 
     def _list_metrics(self, **params: Any) -> dict[str, Any]:
-        """What CloudWatch lists for the monitoring account: of linked accounts only what it is asked for."""
+        """Answer ListMetrics of the monitoring account, for the account that is requested."""
         account, namespace = params["OwningAccount"], params["Namespace"]
         assert params["IncludeLinkedAccounts"] is True
         self.listings.append((account, namespace))

@@ -1,4 +1,4 @@
-"""When the next cell may start, in an event loop that is free or busy."""
+"""Starts of cells, in an event loop that is free or busy."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from tests.quick_loop import QuickLoop
 
 
 async def start_times(number: int) -> list[float]:
-    """When cells begin that all ask at once."""
+    """Return when cells start that are all admitted at once."""
     starts, begun, loop = CellStarts(), list[float](), asyncio.get_running_loop()
 
     async def start() -> None:
@@ -21,7 +21,7 @@ async def start_times(number: int) -> list[float]:
 
 
 def begins(number: int, lateness: float) -> list[float]:
-    """When cells begin in a loop that is late by so many seconds."""
+    """Return when cells start in a loop that is late by so many seconds."""
 
     def loop() -> asyncio.AbstractEventLoop:
         made = QuickLoop()

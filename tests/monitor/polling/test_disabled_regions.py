@@ -63,7 +63,7 @@ class RegionalAws:
             yield aws
 
     def in_region(self, region: str) -> int:
-        """How many calls a region got."""
+        """Return the number of calls in a region."""
         return sum(number for (_, where), number in self.calls.items() if where == region)
 
     async def handle(self, request: web.Request) -> web.Response:

@@ -310,7 +310,7 @@ async def test_a_collector_that_fails_affects_no_other_collector() -> None:
 
 
 async def test_a_missing_series_that_was_dropped_before_is_no_fault() -> None:
-    """As by a reload that excludes it while its scan fails."""
+    """A reload that excludes it while its scan fails drops it, for one."""
     world = World(**streams(orders=2, clicks=1), **NO_QUOTAS)
     await world.run_inventory(KINESIS)
     for key in [key for key in world.fleet.series if key.resource == "orders"][:1]:
@@ -370,7 +370,7 @@ def shard(name: str) -> dict[str, Any]:
 
 
 async def test_a_scan_that_cannot_list_what_it_queries_drops_nothing() -> None:
-    """Whatever else failed for single resources: what was not listed is not known to be gone."""
+    """A resource that was not listed is not known to be gone."""
     world = World(**streams(orders=2, clicks=2), **NO_QUOTAS)
     await world.run_inventory(KINESIS)
     await world.run_inventory(

@@ -244,7 +244,7 @@ async def test_an_account_with_a_role_is_inventoried_by_it_and_read_in_shared_ca
 
 
 async def test_a_role_that_appears_takes_over_from_observability() -> None:
-    """As that of an account that an organization lists later."""
+    """An account that an organization lists later has such a role."""
     aws = two_accounts()
     watch = aws.watcher()
     await once(watch)

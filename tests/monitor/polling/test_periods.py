@@ -41,7 +41,7 @@ Values = Callable[[int], float | None]  # by minute: the first one of the period
 
 @dataclass
 class CloudWatch:
-    """What CloudWatch has of each metric: a value for each period, `late` minutes after the period's end."""
+    """A CloudWatch with a value of each metric for each period, `late` minutes after the period's end."""
 
     values: Mapping[Metric, Values]
     late: int = 0

@@ -73,7 +73,7 @@ class Reading:
         return self.counted(family, aws_account=CELL[0], aws_region=CELL[1], aws_service="kinesis")
 
     def hides(self, series: Series) -> bool:
-        """Whether a series is unobservable because CloudWatch rejects its metric."""
+        """Return whether a series is unobservable because CloudWatch rejects its metric."""
         return series.unobservable is not None and "rejected" in series.unobservable.reason
 
     def requested(self) -> float:
@@ -499,7 +499,7 @@ async def test_minutes_are_requested_by_the_clock_of_aws_and_the_skew_is_exporte
 
 
 async def test_a_refusal_says_what_time_it_is_too() -> None:
-    """As of requests that are signed at a time too far from AWS's."""
+    """Requests that are signed at a time too far from AWS's are refused, for one."""
     async with reading(lambda _: ErrorResponse("RequestExpired"), 1) as some:
         some.server.minute = NOW
         (failure,) = await some.reader.read(NOW + 60)

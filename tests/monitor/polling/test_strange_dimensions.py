@@ -52,7 +52,7 @@ WORLDS: dict[str, dict[str, Any]] = {
 
 
 def taken(value: str) -> bool:
-    """Whether CloudWatch takes a dimension's value."""
+    """Return whether CloudWatch accepts a dimension's value."""
     return bool(value.strip()) and value.isascii() and value.isprintable() and len(value) <= 1024
 
 

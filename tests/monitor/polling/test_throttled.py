@@ -96,7 +96,7 @@ class Throttling:
         return self.aws.registry.get_sample_value("headroom_aws_call_rate_limit", labels | operation)
 
     def missing_minutes(self) -> int:
-        """How many minutes of all metrics were published and not read."""
+        """Return how many minutes of all metrics were published and not read."""
         rings, last = self.fleet.rings, int(NOW + seconds() // 60) - DELAY
         minutes = np.arange(last - WINDOW + DELAY, last - 1, dtype=np.int32)
         return sum(

@@ -1,4 +1,4 @@
-"""What receivers read with: parsers by Google's protobuf, of descriptors written down here."""
+"""The parsers of receivers: those of Google's protobuf, by descriptors written down here."""
 
 from typing import Any
 

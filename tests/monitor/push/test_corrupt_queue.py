@@ -28,7 +28,7 @@ def filled_queue(path: Path) -> bytes:
 
 
 def works(store: SqliteQueueStore) -> bool:
-    """Whether it took and gave back what a queue is for; after it failed it may begin anew."""
+    """Return whether a queue returned what was appended; after a failure it may begin anew."""
     try:
         store.retain_receivers(["tsdb"])
         store.load_watermarks("tsdb")

@@ -1,4 +1,4 @@
-"""Whatever comes in whatever order: what a receiver ends up with."""
+"""The samples that a receiver has in the end, whatever points arrive in whatever order."""
 
 from collections import defaultdict
 

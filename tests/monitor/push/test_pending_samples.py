@@ -1,4 +1,4 @@
-"""Which samples are pushed, and in which order."""
+"""The samples that are pushed, and their order."""
 
 from dataclasses import replace
 

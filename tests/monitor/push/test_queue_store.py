@@ -1,4 +1,4 @@
-"""What every store of the push queue does: first in, first out, bounded, watermarks saved with requests."""
+"""Every store of the push queue: first in, first out, bounded, watermarks saved with requests."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What becomes of a request, by the receiver's answer."""
+"""The fate of a request, by the receiver's response."""
 
 from functools import partial
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a receiver of samples may be configured as, and what is wrong otherwise."""
+"""The configuration of a receiver of samples: valid values, and the errors of others."""
 
 from pathlib import Path
 from typing import Any

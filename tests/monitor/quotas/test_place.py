@@ -1,4 +1,4 @@
-"""Where a quota is increased: the account, the region and the resource."""
+"""The account, the region and the resource of a quota that is to be increased."""
 
 from typing import Any
 

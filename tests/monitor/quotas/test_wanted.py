@@ -1,4 +1,4 @@
-"""What somebody wants increased: its name, and the amount."""
+"""The quota that somebody wants increased: its name, and the amount."""
 
 import pytest
 

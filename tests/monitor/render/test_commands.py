@@ -56,7 +56,7 @@ def values_by_option(words: list[str]) -> dict[str, list[str]]:
 
 @cache
 def operation_shape(service: str, operation: str) -> Any:
-    """What an operation of the CLI takes, whose names are those of botocore's models."""
+    """Return the input of an operation of the CLI, whose names are those of botocore's models."""
     model = SERVICE_MODELS.get_service_model(service)
     names = (name for name in model.operation_names if xform_name(name, "-") == operation)
     return model.operation_model(next(names)).input_shape

@@ -1,4 +1,4 @@
-"""What polls would cost, by service: now, and with the signals that are off."""
+"""The estimated cost of polls by service: now, and with the signals that are off."""
 
 import orjson
 import pytest

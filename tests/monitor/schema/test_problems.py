@@ -1,4 +1,4 @@
-"""What a wrong configuration file is told, line by line, and what it is never told."""
+"""The problems of a wrong configuration file, line by line; none contains a secret."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which series a selector means."""
+"""The series that a selector matches."""
 
 import pytest
 from hypothesis import given

@@ -83,7 +83,7 @@ def part(number: int, content: bytes) -> bytes:
 
 
 def fixed(number: int, form: str, value: float) -> bytes:
-    """What is zero is left out, as proto3 does."""
+    """Encode a fixed64 field; 0 is left out, as in proto3."""
     return varint(number << 3 | 1) + struct.pack(form, value) if value else b""
 
 

@@ -49,7 +49,7 @@ def body(record: bytes, records: int = RECORDS) -> bytes:
 
 
 def filled(piece: bytes) -> bytes:
-    """As many of a piece as fit into a record."""
+    """Repeat a piece as often as it fits into a record."""
     return piece * (MAX_RECORD_BYTES // len(piece))
 
 

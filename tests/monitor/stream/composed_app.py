@@ -47,7 +47,7 @@ class ComposedApp:
             return await client.post(self.url + firehose.FIREHOSE_PATH, content=content, headers=sent)
 
     async def history(self, **of: str) -> Mapping[str, Any]:
-        """What the API tells of the bytes that are written to a stream."""
+        """Return the API's series of the bytes that are written to a stream."""
         asked = {"service": "kinesis", "signal": "stream_write_bytes", **of}
         page = await get(f"{self.url}/api/v1/series", **asked)
         assert page

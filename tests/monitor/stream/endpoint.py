@@ -24,7 +24,7 @@ KEYS = ("old-key", "new-key")
 
 @dataclass
 class Endpoint:
-    """Where it listens. `access` may be changed."""
+    """A server of the endpoint. `access` may be changed."""
 
     ingest: Ingest
     port: int = 0

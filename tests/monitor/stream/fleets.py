@@ -89,7 +89,7 @@ def ingest_of(
 
 
 def outcome_count(ingest: Ingest, outcome: str) -> float:
-    """How many points became that."""
+    """Return the number of points with this outcome."""
     return count_of(ingest.telemetry.points, "stream", outcome)
 
 

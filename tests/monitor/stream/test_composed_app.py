@@ -1,4 +1,4 @@
-"""What must not get through, and what must, past everything that stands before the endpoint."""
+"""Requests that must reach the endpoint through all middleware, and others that must not."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""What decoding costs: whatever takes time is charged, however deep in a piece of a body it is."""
+"""The cost of decoding: whatever takes time is charged, however deep in a piece of a body it is."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Whatever comes: no exception out of the decoders, and no answer but those of the protocol.
+"""Any input: no exception out of the decoders, and no response but those of the protocol.
 
 `HEADROOM_FUZZ=100000 pytest tests/monitor/stream/test_fuzz.py` tries more of it.
 """

@@ -81,7 +81,7 @@ class Service:
         return {one["resource"]: one["id"] for one in page.json()["items"]} or None if page else None
 
     async def usage(self, identity: str) -> dict[float, float | None]:
-        """Of a series, by when the minute began."""
+        """Return the usage of a series, by the beginning of the minute."""
         detail = await get(f"{self.url}/api/v1/series/{identity}")
         assert detail
         history = detail.json()["history"]
@@ -100,7 +100,7 @@ class Service:
 
 
 def minutes_of(streams: Iterable[str]) -> dict[str, Update]:
-    """By request: a minute of a stream, of which no poll knows yet."""
+    """Return, by request, a minute of a stream of which no poll knows yet."""
     start = NOW // 60 - int(time.time() // 60)
     pairs = enumerate(product(streams, AHEAD))
     return {

@@ -34,7 +34,7 @@ class Browser:
 
 
 class Monitor:
-    """What is judged, and which pages are open."""
+    """The judged series, and the pages that are open."""
 
     def __init__(self, heartbeat_interval: float = 60.0) -> None:
         self.timing = EventTiming(0.001, heartbeat_interval, send_timeout=0.01)
