@@ -220,7 +220,7 @@ class Aws(Protocol):
 
     @property
     def quota_services_in_use(self) -> Set[str]:
-        """The service codes of those services that have series here, and those that are asked for."""
+        """The service codes of those services that have series here, and those that are configured."""
         ...
 
     def reads_quotas_of(self, service_code: str) -> bool:

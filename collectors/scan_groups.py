@@ -26,11 +26,11 @@ class ScanGroup:
 
     name: of the scan. signals: by the kind of their resources, then by name. needs: by signal, the kinds that
     its expressions look up, without its resource's own kind and the ancestors of that. names: by signal, all
-    names in its expressions and in the dimensions of its metrics. indexed: the kinds in `needs`. parents:
-    the kinds that have parts. account_facts: all names that the group uses, by which the calls for the whole
-    account are chosen. refers: by kind, those that it refers to. foreign:
-    the kinds that are so. auxiliary: the kinds that only signals of other kinds
-    use, with those kinds.
+    names in its expressions and in the dimensions of its metrics. indexed: the kinds in `needs`, whose
+    resources are looked up. parents: the kinds that have parts. account_facts: all names that the group uses,
+    by which the calls for the whole account are chosen. refers: by kind, the kinds that it refers to.
+    foreign: the kinds declared `foreign`. auxiliary: each kind that only signals of other kinds use, with
+    those kinds.
     """
 
     name: str
@@ -198,9 +198,9 @@ def _scan_group(
 
 
 def _users_alone(declaration: Declaration, kind: str) -> frozenset[str]:
-    """Return the kinds whose signals use a kind, where nothing else does: not the account, nor its own.
+    """Return the kinds whose signals use a kind, where no signal of the account or of the kind does.
 
-    Without a resource of theirs it would be listed for nothing. Empty for any other kind.
+    It is listed only once one of those kinds has a resource. Empty for a kind that is used otherwise, too.
     """
     declared, resources = declaration.resources[kind], declaration.resources
     if declared.parent or declared.foreign or any(kind == other.parent for other in resources.values()):

@@ -56,7 +56,7 @@ class Counted:
 class KnownQuotas:
     """The quotas of a cell.
 
-    lists: by service code. in_use: the service codes in use, or asked for. published: the metrics of usage.
+    lists: by service code. in_use: the service codes in use, or configured. published: the metrics of usage.
     report: AWS's of the utilization of quotas; report_failure: why the last one could not be read.
     counted: by the number of the group. uncounted: how many counts of services in use were never counted.
     """

@@ -114,13 +114,14 @@ async def _open(
     if not first:
         raise MissingRegionError
     opening = _Opening(account, endpoint_url, telemetry, environment, named, first, home or first)
-    credentials = await _where_enabled((opening.caller, opening.hub), opening.credentials_by)
+    credentials = await _where_enabled((opening.caller, opening.home_region), opening.credentials_by)
     account_id, regions = await _where_enabled(
-        (first, opening.hub), partial(opening.id_and_regions, credentials, ServiceScope.REGION in scopes)
+        (first, opening.home_region),
+        partial(opening.id_and_regions, credentials, ServiceScope.REGION in scopes),
     )
     cells = [opening.cell(credentials, account_id, region) for region in regions]
     if ServiceScope.GLOBAL in scopes:
-        cells.append(opening.cell(credentials, account_id, opening.hub, ServiceScope.GLOBAL))
+        cells.append(opening.cell(credentials, account_id, opening.home_region, ServiceScope.GLOBAL))
     return cells
 
 
@@ -128,8 +129,8 @@ async def _open(
 class _Opening:
     """An account that is being opened.
 
-    named: the regions that the configuration names. first: the one to call first. caller: where the role is
-    assumed.
+    named: the regions that the configuration names. first: the region to call first. caller: the region in
+    which the role is assumed.
     """
 
     account: Account
@@ -141,7 +142,7 @@ class _Opening:
     caller: str
 
     @property
-    def hub(self) -> str:
+    def home_region(self) -> str:
         """The home region of the partition, which no account can disable."""
         return partition_of(self.first).home_region
 
@@ -167,7 +168,7 @@ class _Opening:
             scope,
             limiters_of=lambda elsewhere: environment.limiters[account_id, elsewhere],
             account_states=environment.account_states[account_id],
-            other_regions=(self.caller, self.hub, *self.named),
+            other_regions=(self.caller, self.home_region, *self.named),
         )
 
     async def credentials_by(self, region: str) -> Credentials:

@@ -136,10 +136,8 @@ class ClientCache:
         self._http_sessions = HttpSessions()
         self._clients: dict[tuple[str, str, str | None, AioConfig], Any] = {}
         self._paginations: dict[tuple[str, str], Pagination | None] = dict(EXTRA_PAGINATIONS)
-        self._lock, self._queue = (
-            asyncio.Lock(),
-            asyncio.Lock(),
-        )  # an urgent client waits for one other at most
+        self._lock = asyncio.Lock()  # clients are created one after the other
+        self._queue = asyncio.Lock()  # of the others, one at a time waits for `_lock`: an urgent one is next
         self._loader = model_loader()
         self._session: AioSession | None = None
 

@@ -58,15 +58,15 @@ class RunStatus:
             streak.failures == 1 and kind in PERMANENT_CLASSES for kind, streak in self.streaks.items()
         )
 
-    def end(self, failures: Sequence[Failure], at: float, standing: Sequence[Failure] = ()) -> None:
+    def end(self, failures: Sequence[Failure], at: float, not_retried: Sequence[Failure] = ()) -> None:
         """Record that a run ended at this time, with these failures.
 
-        standing: failures of an earlier run, of what this one did not try again; no streak counts them twice.
+        not_retried: failures of an earlier run that this one did not try again; no streak counts them twice.
         """
         last_clear = self.ended_at or self.succeeded_at
-        counted, first = (self._streaks(some, last_clear, at) for some in (failures, standing))
+        counted, first = (self._streaks(some, last_clear, at) for some in (failures, not_retried))
         self.streaks = {kind: self.streaks.get(kind, streak) for kind, streak in first.items()} | counted
-        self.failures, self.ended_at = (*failures, *standing), at
+        self.failures, self.ended_at = (*failures, *not_retried), at
         if not self.failures:
             self.succeeded_at = at
 

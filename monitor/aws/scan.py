@@ -31,12 +31,12 @@ MAX_CONCURRENT_ITEMS = 8  # per scan
 class Scan:
     """Implements `collectors.base.Aws` for one scan of a cell, and collects its failures.
 
-    service: of the collector; the metrics that the scan requests are counted for it. not_found: the kinds
-    and paths of resources that were deleted after they were listed.
-    includes, has_own_limit, declared_quotas, quota_services_in_use, quota_services_approved,
-    reads_quotas_of: see `collectors.base.Aws`.
-    use: of the service, shared by its scans; None: it is in use. doubted: the paths of resources that are to
-    be read in any case. waiting: the paths of those that wait for their turn to be read.
+    service: of the collector; the metrics that the scan requests are counted for it. not_found: the kinds and
+    paths of resources that were deleted after they were listed. includes, has_own_limit, declared_quotas,
+    quota_services_in_use, quota_services_approved, reads_quotas_of: see `collectors.base.Aws`. use: of the
+    service, which its scans find out together; without it, the service counts as in use. doubted: the paths
+    of resources that are to be read in any case. waiting: the paths of those that wait for their turn to be
+    read.
     """
 
     cell: Cell

@@ -11,8 +11,8 @@ from monitor.aws.next_steps import next_step
 from monitor.aws.run_status import RunStatus
 from monitor.schema.selector import Location
 
-TAGS = "tags"  # the name under which reading tags is reported among the services
-LINKS = "links"  # likewise, of reading which accounts are linked to a monitoring account
+# Names that are reported among the services: for reading tags, and for listing linked accounts.
+TAGS, LINKS = "tags", "links"
 INACCESSIBLE_CLASSES = PERMANENT_CLASSES | {FailureClass.UNREACHABLE, FailureClass.DISABLED}
 
 

@@ -142,9 +142,12 @@ class Inventory:
             waiting |= result.waiting
         self.cell.call_turns.end(collector.service)
         self._count_waiting(collector.service, status, len(waiting))
-        (self._in_use.add if self.found[collector.service] else self._in_use.discard)(collector.service)
-        now, (new, standing) = time.time(), self._quota_failures(collector.service, quotas)
-        status.end(failures + new, now, standing)
+        if self.found[collector.service]:
+            self._in_use.add(collector.service)
+        else:
+            self._in_use.discard(collector.service)
+        now, (new, not_retried) = time.time(), self._quota_failures(collector.service, quotas)
+        status.end(failures + new, now, not_retried)
         if not status.failures:
             self.cell.telemetry.inventory_time.labels(*self.cell.key, collector.service).set(now)
         return status
@@ -220,11 +223,11 @@ class Inventory:
         return result
 
     def _quota_services_in_use(self) -> Set[str]:
-        """The service codes of which the last inventories found series, and those that are asked for."""
+        """The service codes of which the last inventories found series, and those that are configured."""
         in_use = (service for service, number in self.found.items() if number or service in self._in_use)
         found = self.registry.quota_services(in_use)
-        asked_for = self.config.signals.quota_services(self.registry)
-        return {*filter(self._reads_quotas_of, (*found, *asked_for))}
+        configured = self.config.signals.quota_services(self.registry)
+        return {*filter(self._reads_quotas_of, (*found, *configured))}
 
     def _reads_quotas_of(self, service_code: str) -> bool:
         return self.registry.quota_scope(service_code) is self.cell.scope
@@ -305,9 +308,10 @@ class Inventory:
     def _limit(
         self, key: Key, signal: Signal, observed: Observed, result: ScanResult, arn: str
     ) -> Limit | None:
-        """The effective limit. What a failed call does not return any more outranks lesser sources.
+        """Return the effective limit.
 
-        That holds for the service's API, and for Service Quotas after a reload, when no quota is known yet.
+        A limit that was read earlier stays in force while its source cannot be read and only sources of lower
+        precedence can: while calls to the service's API fail, and after a reload until quotas are known.
         """
         if observed.usage == NOT_READ_YET:
             return None

@@ -45,7 +45,7 @@ class WatchedCells(Protocol):
     def watch_cell(
         self, account: Account, cell: Cell, collectors: Sequence[Collector], quotas: QuotaBook
     ) -> CellWatcher:
-        """Return the watcher of a cell, which is among the cells from now on."""
+        """Add a cell to those that are watched, and return its watcher."""
         ...
 
     async def run_cell(self, watched: CellWatcher) -> None:
@@ -62,7 +62,7 @@ class LinkedAccounts:
         self._books: dict[CellKey, DefaultQuotaBook] = {}
 
     @cached_property
-    def _wanted(self) -> MetricNames:
+    def _metric_names(self) -> MetricNames:
         return metric_names(self._watched.registry.collectors)
 
     def add_monitoring(self, account: Account, cell: Cell) -> None:
@@ -85,7 +85,7 @@ class LinkedAccounts:
         return any(region in (GLOBAL_REGION, one) for one in regions)
 
     def request(self) -> None:
-        """Read the links soon, as the accounts with a role are others now."""
+        """List the links soon, as other accounts have a role now."""
         for link in self.links.values():
             link.request()
 
@@ -118,10 +118,10 @@ class LinkedAccounts:
 
     def _metrics_only(self, collector: Collector) -> Collector:
         signals = self._watched.registry.services[collector.service].signals.values()
-        return metrics_only(collector, signals, self._wanted)
+        return metrics_only(collector, signals, self._metric_names)
 
     def _book(self, cell: LinkedCell) -> DefaultQuotaBook:
-        """The defaults of quotas, which the monitoring account reads for all that are linked to it."""
+        """Return the defaults of quotas, which a monitoring account reads for all that are linked to it."""
         key = cell.signing_account, cell.region
         if key not in self._books:
             registry, timings = self._watched.registry, self._watched.timings
@@ -149,7 +149,7 @@ class LinkedAccounts:
                 await asyncio.sleep(0)
 
     def links_changed(self) -> None:
-        """Have the accounts that request the metrics of others be charged for them."""
+        """Charge the accounts that request the metrics of others for them."""
         self._watched.fleet.payers = {
             (id_, region): (link.cell.account, region)
             for link in self.links.values()
@@ -160,6 +160,6 @@ class LinkedAccounts:
 
 
 def _region_labels(region: str) -> Sequence[str]:
-    """The regions, as in labels, of which the metrics are in a region."""
+    """Return the cells, by region, whose metrics a region has: the home one has those of global services."""
     is_home = partition_of(region).home_region == region
     return (region, GLOBAL_REGION) if is_home else (region,)

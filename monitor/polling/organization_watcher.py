@@ -173,8 +173,8 @@ class OrganizationWatcher:
             for one in included
         )
         wanted = [one for one in accounts if one.id in self.members or not self._accounts.is_taken(one)]
-        most = self._organization.max_accounts
-        return {one.id: one for one in wanted[:most]}, _beyond_bound(len(wanted), most)
+        bound = self._organization.max_accounts
+        return {one.id: one for one in wanted[:bound]}, _beyond_bound(len(wanted), bound)
 
     def _rename(self, wanted: Mapping[str, MemberAccount]) -> None:
         """Give watched accounts the names that they have now."""
@@ -219,8 +219,8 @@ def _unique_names(accounts: Sequence[ListedAccount], taken: Sequence[str]) -> Ma
     return names
 
 
-def _beyond_bound(accounts: int, most: int) -> tuple[Failure, ...]:
-    if accounts <= most:
+def _beyond_bound(accounts: int, bound: int) -> tuple[Failure, ...]:
+    if accounts <= bound:
         return ()
-    sentence = f"{accounts:,} accounts are to be watched, and max_accounts is {most:,}"
+    sentence = f"{accounts:,} accounts are to be watched, and max_accounts is {bound:,}"
     return (Failure("ListAccounts", "", TOO_MANY_ACCOUNTS, sentence),)

@@ -83,13 +83,12 @@ class Watcher:
 
     inherited: what the inventories of the watcher before this one discovered. polled: set after each poll.
     clients: shared with a later watcher; None: it closes its own when it ends. alerting: see `Planner`.
-    quota_calls: that the first inventory of quotas may make in a cell.
-    planner: plans how often each metric is read. known_accounts: of organizations, as listed last.
-    members: the accounts of organizations.
-    cells: those that could be opened. inaccessible_accounts: why an account could not be opened, by its name.
-    open_attempted: by account, set after the first attempt to open it. accounts: their status, by name.
-    linked: the accounts that are read through monitoring accounts.
-    complete: set once opening every account was attempted and every cell had its first full poll.
+    quota_calls: the number of calls that the first inventory of quotas may make in a cell. planner: plans how
+    often each metric is read. known_accounts: the accounts of organizations, as listed last. members: the
+    accounts of organizations. cells: those that could be opened. inaccessible_accounts: why an account could
+    not be opened, by its name. open_attempted: by account, set after the first attempt to open it. accounts:
+    their status, by name. linked: the accounts that are read through monitoring accounts. complete: set once
+    opening every account was attempted and every cell had its first full poll.
     """
 
     config: Config
@@ -208,7 +207,7 @@ class Watcher:
             self.accounts[name] = replace(before, account=cells[0].account)
 
     def _add_cell(self, account: Account, cell: Cell) -> CellWatcher:
-        """Return the watcher of a cell that is read with its account's own credentials."""
+        """Add a cell that is read with its account's own credentials, and return its watcher."""
         collectors = self.collectors_of(account, cell)
         cell.collector_states[KnownQuotas] = KnownQuotas(CallBudget(self.quota_calls))
         wanted = self.registry.quotas(collector.service for collector in collectors)
@@ -220,7 +219,7 @@ class Watcher:
     def watch_cell(
         self, account: Account, cell: Cell, collectors: Sequence[Collector], quotas: QuotaBook
     ) -> CellWatcher:
-        """Return the watcher of a cell, which is among the cells from now on."""
+        """Add a cell to those that are watched, and return its watcher."""
         inventory = Inventory(cell, self.fleet, self.config, self.registry, quotas, account.name or "")
         inventory.discovered |= self.inherited.get(cell.key, {})
         shared_calls = partial(self.linked.shared_calls, cell.account)
@@ -341,7 +340,7 @@ class Watcher:
         return Schedule(f"{name}/regions", self.timings.region_interval)
 
     async def _skip(self, account: Account, watched: CellWatcher) -> None:
-        """Watch a cell no longer, as its region is not enabled; nothing waits for it, and its series go."""
+        """Stop watching a cell whose region is not enabled, and drop its series; nothing waits for it."""
         cell = watched.cell
         self.cells.pop(cell.key, None)
         self._set_disabled(account, cell.region, is_disabled=True)
@@ -376,7 +375,7 @@ class Watcher:
         await self.members.read()
         accounts = [*self.config.monitored_accounts(self.registry), *self.members.accounts]
         cells = await asyncio.gather(*map(self.open_account, accounts))
-        entries = {cell: account for account, of in zip(accounts, cells, strict=True) for cell in of}
+        entries = {cell: account for account, some in zip(accounts, cells, strict=True) for cell in some}
         await asyncio.gather(*(link.read() for link in self.linked.links.values()))
         opened = [*entries, *(cell for link in self.linked.links.values() for cell in link.cells())]
         steps, done = (2 if with_polls else 1) * len(opened), 0

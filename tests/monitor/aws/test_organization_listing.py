@@ -102,7 +102,7 @@ async def test_what_is_no_account_is_left_out(item: Any) -> None:
     assert [*await listed([item, account_item(ONE, "one")], malformed=True)] == [ONE]
 
 
-async def test_members_of_other_types_cost_nothing_but_themselves() -> None:
+async def test_members_of_other_types_affect_only_themselves() -> None:
     accounts = await listed([{"Id": ONE, "Name": 3, "State": ["x"], "Status": None}], malformed=True)
     assert accounts[ONE].name == "3"
     assert accounts[ONE].inactive_reason == ""

@@ -46,10 +46,10 @@ def test_one_bad_response_beside_what_fails_all_the_time_is_the_first_of_its_own
 def test_what_was_not_tried_again_is_still_a_failure_and_is_counted_once() -> None:
     status = RunStatus()
     status.end((DENIED,), 100.0)
-    status.end((), 200.0, standing=(DENIED,))
+    status.end((), 200.0, not_retried=(DENIED,))
     assert (status.failures, status.succeeded_at) == ((DENIED,), None)
     assert status.streaks == {"denied": FailureStreak(1, None, 100.0)} and status.needs_confirmation
-    status.end((DENIED_TOO,), 300.0, standing=(DENIED, SLOW))  # another of its kind was tried
+    status.end((DENIED_TOO,), 300.0, not_retried=(DENIED, SLOW))  # another of its kind was tried
     assert status.failures == (DENIED_TOO, DENIED, SLOW)
     assert status.streaks == {
         "denied": FailureStreak(2, None, 300.0),
