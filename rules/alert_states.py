@@ -67,8 +67,8 @@ def inactive_alerts(size: int, last_sample: int = NEVER) -> AlertColumns:
 class JudgedSamples:
     """Samples, with what is computed of them once for all that are read together.
 
-    known: which are samples. tells_throttling: of which throttled demand is known.
-    enter: which rules they breach, without the margin of a firing alert.
+    known: true for those with any number. tells_throttling: true for those whose throttled demand is known.
+    enter: the rules that they breach, without the margin of a firing alert.
     """
 
     samples: Samples

@@ -34,7 +34,7 @@ QuotaKey = tuple[Quota, str]  # a quota, and the ARN of the resource that has a 
 class UsageMetric:
     """The metric by which AWS tells the usage of a quota, with its exact dimensions.
 
-    statistic: that which AWS recommends; empty where it recommends none.
+    statistic: the one that AWS recommends; empty without a recommendation.
     """
 
     namespace: str

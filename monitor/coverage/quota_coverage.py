@@ -76,7 +76,7 @@ class Coverage:
 
     known: copies of what is known of the quotas of each. snapshot: the series as judged last. off: signals
     that are read on request only. cells: the status of all. services: those that are read in each.
-    metrics: that are read, at these intervals.
+    metrics: those that are read. intervals: between two requests for a metric.
     """
 
     known: Mapping[CellKey, KnownQuotas]

@@ -16,7 +16,8 @@ from monitor.cost.bills import project
 class PollIntervals:
     """Seconds between two requests for a metric.
 
-    shortest: of what is near its limit. quiet, throttled: of usage far below it, and of throttled demand.
+    shortest: for a series near its limit. quiet, throttled: far below it, for the metrics of its usage and of
+    its throttled demand.
     """
 
     shortest: float

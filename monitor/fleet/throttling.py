@@ -94,10 +94,10 @@ def _last_minutes_with(columns: SeriesColumns, slots: Ints, newest: Ints, thrott
 
 
 def _recent_end(columns: SeriesColumns, throttled_at: Ints, newest: Ints) -> Ints:
-    """Return the last of the recent minutes of each series.
+    """Return the last of the recent minutes of each series: `newest`, with two exceptions.
 
-    For a difference of counts, which already looks back to settled counts, that is its own newest minute. So
-    it is for a metric of a longer period, which is behind the usage for most of the time.
+    It is the newest minute of the throttled demand itself for a difference of counts, which already looks
+    back to settled counts, and for a metric of a longer period, which is mostly behind the usage.
     """
     has_longer_period = np.flatnonzero(columns.period[: newest.size] > 1)
     settling = [block.series for block in columns.throttled if block.has_counts]
@@ -175,9 +175,10 @@ def _first_recent(columns: SeriesColumns, slots: Ints, end: Ints) -> Ints:
 
 
 def _first_settled(columns: SeriesColumns, slots: Ints, newest: Ints) -> Ints:
-    """Return the first minute that counts where recent differences are not settled yet, else ALWAYS.
+    """Return the first minute to look at where recent differences of counts are not settled, else ALWAYS.
 
-    newest: the last minute of each slot. See `Block.worst_recent`.
+    A longer look back then finds settled ones (see `Block.worst_recent`). newest: the last minute of each
+    slot.
     """
     recent = [
         columns.throttled.at(columns.rings, slots, newest - np.int32(back)) for back in range(RECENT_MINUTES)

@@ -22,7 +22,8 @@ NOISE = 0.1  # of the usage, which it may rise in an hour even if it never did
 class Intervals:
     """The configured limits of cadences, in minutes.
 
-    shortest: of all. longest: of metrics of usage. throttled: the longest of metrics of throttled demand.
+    shortest: for all metrics. longest: for metrics of usage. throttled: the longest for those of throttled
+    demand.
     """
 
     shortest: int

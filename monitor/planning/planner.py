@@ -25,8 +25,8 @@ from monitor.planning.cadence import (
 )
 from monitor.planning.rises import highest_rises, remembered
 
-BATCH_SIZE = 256  # series whose rises are found before other tasks may run: about 5 ms
-MAX_CLOCK_DIFFERENCE = 2  # minutes between the clocks of two cells, by each of which it is planned
+BATCH_SIZE = 256  # series; to find their rises blocks other tasks for about 5 ms
+MAX_CLOCK_DIFFERENCE = 2  # minutes between the clocks of two cells, which both call `update`
 RISES_INTERVAL = 60  # minutes within which the rises of a series that is read every minute are found again
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,8 @@ class Planner:
         self.budget = budget
         self._warned = dict[str, int]()  # the least dollars a month that were logged, by account
         self._updating, self._updated_at = False, NEVER
-        self._rows, self._layout = defaultdict[str, list[Ints]](list), -1  # those that are polled, by account
+        self._rows = defaultdict[str, list[Ints]](list)  # of the metrics that may be polled, by account
+        self._layout = -1  # of the rings, when `_rows` was filled
         self._payers: Mapping[CellKey, CellKey] = {}
 
     async def update(self, now: int) -> None:
@@ -141,16 +142,16 @@ class Planner:
             _lower(rows, formulas, fleet.cadence)
         often = np.minimum(fleet.cadence[: fleet.size], intervals.throttled)
         _lower(rows, fleet.throttled, np.where(urgent, often, intervals.throttled))
-        pulses = self._pulses()
-        rows[pulses] = np.minimum(rows[pulses], intervals.throttled)
+        newest = self._newest_of_namespaces()
+        rows[newest] = np.minimum(rows[newest], intervals.throttled)
         delays = rings.delays(np.arange(rings.size, dtype=np.int32))
         at_least = np.maximum(delays // DELAY_SHARE, rings.period[: rings.size])
         return np.maximum(rows, at_least).astype(np.int32)
 
-    def _pulses(self) -> Indices:
-        """Return the metric with the newest point of each namespace that has metrics without points.
+    def _newest_of_namespaces(self) -> Indices:
+        """Return the row of the newest point in each namespace that has metrics which are zero when absent.
 
-        Its points prove that those of the others do not exist, so it is read as often as they are.
+        Its points prove that a missing point of these metrics is a zero, so it is read as often as they are.
         """
         rings = self._fleet.rings
         namespaces, zero = rings.namespace[: rings.size], rings.zero_when_absent[: rings.size]

@@ -136,8 +136,8 @@ async def scan_once(
 ) -> ScanReport:
     """Read and judge everything once. Errors of AWS are part of the report.
 
-    report_progress: called with the number of steps done and the number of all steps. quota_calls: that may
-    be made in each cell for quotas which no declared signal watches.
+    report_progress: called with the number of steps done and the number of all steps. quota_calls: the
+    number of calls that may be made in each cell for quotas which no declared signal watches.
     """
     fleet, telemetry = Fleet(), ProcessTelemetry()
     aws_telemetry = AwsTelemetry(telemetry.registry)

@@ -36,7 +36,7 @@ PATH = "/coverage"
 
 
 class CoveragePageFilters(CoverageFilters):
-    """The query of the page's URL. page: of the quotas, or of the services where nothing is filtered."""
+    """The query of the page's URL. page: the number of the page of quotas; without filters, of services."""
 
     page: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 1
 

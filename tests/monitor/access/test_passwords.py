@@ -106,13 +106,13 @@ async def checks() -> AsyncIterator[Checks]:
     checks.may_run.set()
 
 
-def some(*names: str, max_cached: int = MAX_CACHED) -> Users:
+def users_named(*names: str, max_cached: int = MAX_CACHED) -> Users:
     entries = [{"name": name, "password_hash": quick(f"password of {name}")} for name in names]
     return Users([UserConfig.model_validate(one) for one in entries], max_cached)
 
 
 async def test_what_was_right_is_remembered_and_what_was_wrong_is_not(checks: Checks) -> None:
-    known = some("ada", "bob")
+    known = users_named("ada", "bob")
     for _ in range(3):
         found = await known.find(b"ada", b"password of ada")
         assert found and found.name == "ada"
@@ -163,7 +163,7 @@ async def test_each_user_gets_in_with_their_own_password_whatever_kind_it_is() -
 
 
 async def test_many_at_once_with_one_password_check_it_once(checks: Checks) -> None:
-    known = some("ada")
+    known = users_named("ada")
     calls = [known.find(b"ada", b"password of ada") for _ in range(MAX_WAITING_PER_NAME)]
     assert all(await asyncio.gather(*calls))
     assert checks.count == 1
@@ -179,7 +179,7 @@ async def guessing(known: Users, names: Sequence[bytes], client: str) -> list[as
 @pytest.mark.parametrize("client", ["192.0.2.1", "192.0.2.2"], ids=["same address", "another address"])
 @pytest.mark.parametrize("names", [[b"eve"] * 40, [b"eve-%d" % n for n in range(40)]], ids=["one", "many"])
 async def test_wrong_logins_keep_nobody_out(checks: Checks, names: list[bytes], client: str) -> None:
-    known = some("ada")
+    known = users_named("ada")
     checks.may_run.clear()
     guesses = await guessing(known, names, "192.0.2.1")
     asking = asyncio.create_task(known.find(b"ada", b"password of ada", client))
@@ -192,7 +192,7 @@ async def test_wrong_logins_keep_nobody_out(checks: Checks, names: list[bytes], 
 
 
 async def test_of_an_address_that_asks_most_one_makes_room_for_another_address(checks: Checks) -> None:
-    known = some("ada")
+    known = users_named("ada")
     checks.may_run.clear()
     guesses = await guessing(known, [b"eve-%d" % n for n in range(100)], "192.0.2.1")
     asking = asyncio.create_task(known.find(b"ada", b"password of ada", "192.0.2.2"))
@@ -206,7 +206,7 @@ async def test_of_an_address_that_asks_most_one_makes_room_for_another_address(c
 
 
 async def test_who_comes_from_elsewhere_is_next(checks: Checks) -> None:
-    known, order = some("ada"), list[str]()
+    known, order = users_named("ada"), list[str]()
     checks.may_run.clear()
     guesses = await guessing(known, [b"eve-%d" % n for n in range(60)], "192.0.2.1")
     for guess in guesses:
@@ -220,7 +220,7 @@ async def test_who_comes_from_elsewhere_is_next(checks: Checks) -> None:
 
 
 async def test_who_gives_up_waiting_gives_the_turn_to_the_next(checks: Checks) -> None:
-    known = some("ada")
+    known = users_named("ada")
     checks.may_run.clear()
     first, second, third = await guessing(known, [b"a", b"b", b"c"], "192.0.2.1")
     second.cancel()
@@ -232,7 +232,7 @@ async def test_who_gives_up_waiting_gives_the_turn_to_the_next(checks: Checks) -
 
 
 async def test_what_is_remembered_is_bounded(checks: Checks) -> None:
-    known = some("ada", "bob", max_cached=1)
+    known = users_named("ada", "bob", max_cached=1)
     for name in (b"ada", b"bob", b"bob", b"ada"):
         assert await known.find(name, b"password of " + name)
     assert checks.count == 3

@@ -66,14 +66,14 @@ async def test_the_first_tick_is_at_once_and_the_others_on_the_ticks_of_the_name
 
 
 async def test_names_are_spread_over_the_interval_and_keep_their_place(clock: Clock) -> None:
-    async def place(name: str) -> float:
+    async def second_tick(name: str) -> float:
         clock.now = START
         return (await tick_times(name, 300, clock, [0.0]))[1][0]
 
     names = [f"{account}/eu-west-1" for account in range(123456789012, 123456789212)]
-    places = [await place(name) for name in names]
-    assert places == [await place(name) for name in names]
-    assert len({int(place % 300 // 30) for place in places}) == 10  # no tenth of the interval is empty
+    ticks = [await second_tick(name) for name in names]
+    assert ticks == [await second_tick(name) for name in names]
+    assert len({int(tick % 300 // 30) for tick in ticks}) == 10  # no tenth of the interval is empty
 
 
 async def test_work_that_takes_longer_skips_ticks_and_never_catches_up(clock: Clock) -> None:
@@ -251,7 +251,7 @@ class Agenda:
                 await asyncio.sleep(seconds - 1)
                 self.tasks.append(len(asyncio.all_tasks()) - before)
 
-    def places(self, name: str, interval: float) -> set[float]:
+    def distances_from_ticks(self, name: str, interval: float) -> set[float]:
         """Return the seconds from the ticks of a name to its runs after the first one."""
         at = [(START + one - offset(name, interval)) % interval for one in self.began[name][1:]]
         return {round(one, 3) % interval for one in at}
@@ -264,7 +264,7 @@ def test_each_work_is_repeated_at_the_ticks_of_its_own_name_by_one_task() -> Non
     assert {agenda.began[name][0] for name in agenda.began} == {0.0}
     assert {len(agenda.began[f"{n}"]) for n in range(50)} <= {60, 61}
     assert len(agenda.began["rare"]) in {6, 7}
-    assert agenda.places("7", 60.0) == agenda.places("rare", 600.0) == {0.0}
+    assert agenda.distances_from_ticks("7", 60.0) == agenda.distances_from_ticks("rare", 600.0) == {0.0}
     assert agenda.tasks == [1]
     assert counted(agenda.telemetry, "headroom_missed_ticks_total") == 0
 
