@@ -1,4 +1,4 @@
-"""The resources of a declared service that one scan has found, and what names stand for at each of them."""
+"""The resources of a declared service that one scan has found, and the values of names at each of them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
@@ -22,9 +22,9 @@ class MissingValueError(ExpressionError):
 class Node:
     """A resource with its facts. In a template it stands for its id.
 
-    failed: the facts that are unknown, as a call failed or was not made yet. unread: those of them of calls
-    that wait for their turn. read_at: when an earlier inventory read a fact, in epoch seconds; the others are
-    of this one.
+    failed: the facts that are unknown, as a call failed or was not made yet. unread: the part of `failed`
+    whose calls wait for their turn. read_at: when an earlier inventory read a fact, in epoch seconds; facts
+    without it were read by this one.
     """
 
     kind: str
@@ -52,7 +52,7 @@ class Node:
         return str(self) if name == ID else self.facts.get(name)
 
     def lacks(self, names: Set[str], *, has_failed: bool = False) -> bool:
-        """Return whether one of these facts is unknown. has_failed: without what was not read yet."""
+        """Return whether one of these facts is unknown. has_failed: only facts whose call failed."""
         return not names.isdisjoint(self.failed - self.unread if has_failed else self.failed)
 
     def add(self, facts: Mapping[str, Any], read_at: float | None) -> None:
@@ -68,7 +68,7 @@ class FoundResources:
 
     indexed: the kinds that expressions look up. unlisted: by kind, the paths of the parents whose resources
     of this kind may not all be known, because a call failed or was not made yet; the empty path is that of
-    the whole account. unread: those of them that wait for their turn.
+    the whole account. unread: the part of `unlisted` that waits for its turn.
     """
 
     def __init__(self, declaration: Declaration, aws: Aws, indexed: frozenset[str]) -> None:
@@ -145,7 +145,7 @@ class FoundResources:
         """Return those of the kinds that expressions look up at a resource of which not all is known.
 
         A resource of the kind may be missing, or a fact of it that the expressions name: a call failed, or
-        was not made yet. has_failed: without what was not read yet.
+        was not made yet. has_failed: only kinds of which a call failed.
         """
         named = {attribute for expression in expressions for attribute in expression.attributes}
         return [
@@ -218,7 +218,7 @@ class NodeScope:
     def lacks(self, names: Set[str], *, has_failed: bool = False) -> bool:
         """Return whether one of these facts of the resource is unknown, as a call failed or was not made yet.
 
-        has_failed: without what was not made yet.
+        has_failed: only if a call failed.
         """
         return any(node.lacks(names, has_failed=has_failed) for node in self.node.lineage)
 

@@ -399,7 +399,7 @@ def _ordered(
     return ordered
 
 
-def _of_facts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+def _comparison_of_facts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     """Return a comparison that takes no metrics, whose values are not known when it is made."""
 
     @wraps(compare)
@@ -432,8 +432,8 @@ ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: amounts.divide,
 }
 COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Eq: _of_facts(operator.eq),
-    ast.NotEq: _of_facts(operator.ne),
+    ast.Eq: _comparison_of_facts(operator.eq),
+    ast.NotEq: _comparison_of_facts(operator.ne),
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
     ast.Lt: _ordered(operator.lt, lambda left, right: amounts.is_above(right, left)),

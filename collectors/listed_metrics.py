@@ -1,4 +1,4 @@
-"""The metrics of an account that another one may read: what ListMetrics tells of them, kept for an hour.
+"""The metrics of an account that another one may read, as ListMetrics returns them; kept for an hour.
 
 A monitoring account lists the metrics of the accounts that are linked to it:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html
@@ -50,9 +50,10 @@ class ListedMetrics:
         self._by_namespace: dict[str, _Listed] = defaultdict(_Listed)
 
     async def of(self, aws: Aws, namespace: str, wanted: MetricNames) -> frozenset[ListedMetric]:
-        """Return the metrics of a namespace that had points lately, those with these names alone.
+        """Return the metrics of a namespace that had points lately, if they are wanted.
 
-        wanted: the same for each call. Raises TooManyMetricsError, and what ListMetrics raises.
+        wanted: their names; the same for each call, as lists are kept. Raises TooManyMetricsError, and what
+        ListMetrics raises.
         """
         known = self._by_namespace[namespace]
         async with known.lock:

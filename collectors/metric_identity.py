@@ -72,12 +72,12 @@ def identity_of(declaration: Declaration, metric: str, kind: str) -> MetricIdent
     captured = [[*_captured(template)] for template in templates.values()]
     if any(len(names) > 1 for names in captured):
         return None  # where one ends and the other begins is not known
-    told = {name for names in captured for name in names}
-    kinds, names, is_certain = declaration.lineage(kind), {*told}, True
+    captured_names = {name for names in captured for name in names}
+    kinds, names, is_certain = declaration.lineage(kind), {*captured_names}, True
     for one in kinds:
         declared = declaration.resources[one]
-        members = _members(one, declared, told)
-        if one not in told and not _is_computable(declared.id, members):
+        members = _members(one, declared, captured_names)
+        if one not in captured_names and not _is_computable(declared.id, members):
             return None
         is_certain &= not declared.where or _is_computable(declared.where, members)
         names |= {one, *(name for name, path in declared.facts.items() if _is_computable(path, members))}
@@ -102,12 +102,12 @@ def _pattern(template: str, constants: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
-def _members(kind: str, declared: ResourceDeclaration, told: Set[str]) -> Set[str] | None:
+def _members(kind: str, declared: ResourceDeclaration, captured_names: Set[str]) -> Set[str] | None:
     """Return the members of the item of a resource that are known; None for all of it, a text."""
-    if kind in told and declared.id.text == ITSELF.text:
+    if kind in captured_names and declared.id.text == ITSELF.text:
         return None
-    paths = [path for name, path in declared.facts.items() if name in told]
-    paths += [declared.id] if kind in told else []
+    paths = [path for name, path in declared.facts.items() if name in captured_names]
+    paths += [declared.id] if kind in captured_names else []
     return {name for path in paths if (name := _member(path))}
 
 
@@ -138,8 +138,8 @@ def _counts(declared: ResourceDeclaration, known: Set[str] | None, item: Any) ->
 
 def _child(kind: str, declared: ResourceDeclaration, parent: Node, values: Mapping[str, str]) -> Node | None:
     """Return the resource of a kind that values tell; None where they tell none."""
-    told = {path: values[name] for name, path in declared.facts.items() if name in values}
-    members = {name: value for path, value in told.items() if (name := _member(path))}
+    fact_values = {path: values[name] for name, path in declared.facts.items() if name in values}
+    members = {name: value for path, value in fact_values.items() if (name := _member(path))}
     if kind in values and (own := _member(declared.id)):
         members[own] = values[kind]
     known = _members(kind, declared, values.keys())

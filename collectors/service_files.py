@@ -73,7 +73,7 @@ def _models(files: Files[Model]) -> list[Model]:
 
 
 def _name_problems(files: Files[Model], taken: Collection[str]) -> Iterator[str]:
-    """Yield services with the name of another one, or not with that of their file."""
+    """Yield a problem for each service with the name of another one, or with another name than its file."""
     for stem, file in files.items():
         name = getattr(file.model, "service", stem)
         if name != stem:
@@ -83,24 +83,25 @@ def _name_problems(files: Files[Model], taken: Collection[str]) -> Iterator[str]
 
 
 def _missing_files(files: Files[Model], others: Collection[str], folder: Path) -> Iterator[str]:
-    """Yield the files without the other file of their service."""
+    """Yield a problem for each file without the other file of its service."""
     for stem, file in files.items():
         if stem not in others:
             yield file.problem_at((), f"expected a second file {folder / stem}.yaml, found none")
 
 
 def _signal_problems(declared: Files[Declaration], described: Files[Service]) -> Iterator[str]:
-    """Yield the signals that only one of the two files of a service has."""
+    """Yield a problem for each signal that only one of the two files of a service has."""
     for name in declared.keys() & described.keys():
-        one, other = declared[name], described[name]
-        if one.model and other.model:
-            yield from _signals_without(one, one.model.signals, other.name, other.model.signals)
-            yield from _signals_without(other, other.model.signals, one.name, one.model.signals)
-            yield from _state_problems(one.model, other, other.model)
+        declaration, entry = declared[name], described[name]
+        if declaration.model and entry.model:
+            signals, entries = declaration.model.signals, entry.model.signals
+            yield from _signals_without(declaration, signals, entry.name, entries)
+            yield from _signals_without(entry, entries, declaration.name, signals)
+            yield from _state_problems(declaration.model, entry, entry.model)
 
 
 def _state_problems(declared: Declaration, file: ModelFile[Service], entry: Service) -> Iterator[str]:
-    """Yield the signals of which only one file says that CloudWatch tells a state of saturation."""
+    """Yield a problem for each signal whose entry and declaration differ about `saturation_is_state`."""
     for name in declared.signals.keys() & entry.signals.keys():
         is_state = declared.signals[name].saturated is not None
         if entry.signals[name].saturation_is_state is not is_state:

@@ -42,14 +42,17 @@ class EngineState:
 
     def __init__(self, store: AlertStateStore, registry: Registry) -> None:
         saved = _load(store, registry)
-        alerts = (msgspec.json.decode(value, type=Notice) for value in _of_kind(saved, ALERT).values())
+        alerts = (msgspec.json.decode(value, type=Notice) for value in _saved_of_kind(saved, ALERT).values())
         groups = (
-            msgspec.json.decode(value, type=NotificationGroup) for value in _of_kind(saved, GROUP).values()
+            msgspec.json.decode(value, type=NotificationGroup)
+            for value in _saved_of_kind(saved, GROUP).values()
         )
         self.alerts = {notice.alert: notice for notice in alerts}
         self.groups = {group.key: group for group in groups}
-        self.alert_states = {int(alert, 16): value for alert, value in _of_kind(saved, ALERT_STATES).items()}
-        self.account_ids = {name: value.decode() for name, value in _of_kind(saved, ACCOUNT).items()}
+        self.alert_states = {
+            int(alert, 16): value for alert, value in _saved_of_kind(saved, ALERT_STATES).items()
+        }
+        self.account_ids = {name: value.decode() for name, value in _saved_of_kind(saved, ACCOUNT).items()}
         self.evaluated_until = int(saved[EVALUATED_UNTIL]) if EVALUATED_UNTIL in saved else None
         self._changes: dict[str, bytes | None] = {}
         self._notices: list[Notice] = []
@@ -133,7 +136,7 @@ def _load(store: AlertStateStore, registry: Registry) -> dict[str, bytes]:
     return saved
 
 
-def _of_kind(saved: Mapping[str, bytes], kind: str) -> dict[str, bytes]:
+def _saved_of_kind(saved: Mapping[str, bytes], kind: str) -> dict[str, bytes]:
     """Return the states of one kind by the rest of their keys."""
     return {key.removeprefix(kind): value for key, value in saved.items() if key.startswith(kind)}
 

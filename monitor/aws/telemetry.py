@@ -20,7 +20,7 @@ class QuotaRequestTelemetry:
     """The requests for an increase of quotas."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._of_cells: dict[tuple[str, str], Mapping[tuple[str, ...], float]] = {}
+        self._by_cell: dict[tuple[str, str], Mapping[tuple[str, ...], float]] = {}
         self._gauge = SnapshotGauge(
             "headroom_quota_request",
             "Requested value of a quota, in its unit in Service Quotas, by the status of the request, while "
@@ -31,7 +31,7 @@ class QuotaRequestTelemetry:
 
     def replace(self, account: str, region: str, requests: Mapping[RequestedQuota, QuotaRequest]) -> None:
         """Export these requests of a cell, and no others."""
-        self._of_cells[account, region] = {
+        self._by_cell[account, region] = {
             (account, region, *map(replace_surrogates, _labels(one, request))): request.desired
             for one, request in requests.items()
         }
@@ -39,11 +39,11 @@ class QuotaRequestTelemetry:
 
     def forget(self, account: str, region: str) -> None:
         """Export nothing of a cell any more."""
-        if self._of_cells.pop((account, region), None):
+        if self._by_cell.pop((account, region), None):
             self._export()
 
     def _export(self) -> None:
-        self._gauge.replace({k: value for one in self._of_cells.values() for k, value in one.items()})
+        self._gauge.replace({k: value for one in self._by_cell.values() for k, value in one.items()})
 
 
 def _labels(requested: RequestedQuota, request: QuotaRequest) -> tuple[str, ...]:

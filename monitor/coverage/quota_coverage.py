@@ -95,10 +95,10 @@ class Coverage:
         for cell, status in sorted(_by_cell(self.cells).items()):
             if known := self.known.get(cell):
                 is_global = cell[1] == GLOBAL_REGION
-                of_cell = _of_account(series, cell[0]) if is_global else series.get(cell, {})
-                cost = self._cost_of(of_cell)
+                cell_series = _series_of_account(series, cell[0]) if is_global else series.get(cell, {})
+                cost = self._cost_of(cell_series)
                 yield from CellCoverage(
-                    status, known, of_cell, self.registry, declared, self.off, read, cost
+                    status, known, cell_series, self.registry, declared, self.off, read, cost
                 ).quotas()
 
     def _cost_of(self, series: SeriesByQuota) -> "SeriesCost":
@@ -266,7 +266,7 @@ class CellCoverage:
         return Verdict(CoverageState.VALUE_ONLY, "Its resources were not counted yet.")
 
 
-def _of_account(series: Mapping[CellKey, SeriesByQuota], account: str) -> SeriesByQuota:
+def _series_of_account(series: Mapping[CellKey, SeriesByQuota], account: str) -> SeriesByQuota:
     """Return the series of all regions of an account: any of them may be limited by a global quota."""
     found: dict[Quota, list[QuotaSeries]] = {}
     for (owner, _), by_quota in series.items():

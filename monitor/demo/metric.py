@@ -71,7 +71,7 @@ class DemoMetric:
             return np.full(len(starts), np.nan)
         minutes = np.add.outer(starts, np.arange(length))
         value_at = self.count_at if self.count_at and statistic == "SampleCount" else self.value_at
-        return _of_periods(statistic, self.statistics[statistic](value_at(minutes.ravel())), length)
+        return _values_of_periods(statistic, self.statistics[statistic](value_at(minutes.ravel())), length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,13 @@ class StoriedMetric:
         if statistic not in self.statistics:
             return np.full(len(starts), np.nan)
         minutes = np.add.outer(starts, np.arange(length)).ravel()
-        return _of_periods(statistic, self.statistics[statistic](minutes), length)
+        return _values_of_periods(statistic, self.statistics[statistic](minutes), length)
 
 
 AnyMetric = DemoMetric | StoriedMetric
 
 
-def _of_periods(statistic: str, values: Floats, length: int) -> Floats:
+def _values_of_periods(statistic: str, values: Floats, length: int) -> Floats:
     """The statistic of each period, from those of its minutes; of percentiles, the highest one."""
     by_period = values.reshape(-1, length)
     combine = PERIOD_STATISTICS.get(statistic, np.fmax.reduce)

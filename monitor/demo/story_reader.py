@@ -58,7 +58,7 @@ def _file_problems(file: StoryFile, registry: Registry, world: Mapping[str, Demo
     for name in sorted(expected - regions.keys()):
         yield file.problem_at(("regions",), f"missing the region {name}")
     codes = {quota.code for quota in registry.quotas({service} & registry.services.keys())}
-    for name, code in ((name, code) for name, told in regions.items() for code in told.quotas):
+    for name, code in ((name, code) for name, stories in regions.items() for code in stories.quotas):
         if code not in codes:
             yield file.problem_at(("regions", name, "quotas", code), f"no quota of {service}")
 
@@ -68,14 +68,14 @@ class _RegionReader:
 
     def __init__(self, region: DemoRegion, files: Sequence[StoryFile], registry: Registry) -> None:
         self._region, self._files, self._registry = region, files, registry
-        self._told = {file.name: file.stories.regions[region.name] for file in files}
+        self._stories = {file.name: file.stories.regions[region.name] for file in files}
         self.problems: list[str] = []
 
     async def read(self) -> RegionBook:
         """Return the stories of the region. What is wrong with them is in `problems` afterwards."""
         book = RegionBook(AnswerTable(self._merged_answers()))
-        for told in self._told.values():
-            book.quotas |= told.quotas
+        for stories in self._stories.values():
+            book.quotas |= stories.quotas
         quiet = []
         for file in self._files:
             service = file.stories.service
@@ -84,7 +84,7 @@ class _RegionReader:
             quiet += [
                 self._series(service, observed, book.quotas, QUIET)
                 for name, observed in found.items()
-                if name not in self._told[file.name].stories
+                if name not in self._stories[file.name].stories
             ]
         # The lowest limits first, so that all series of a shared metric are quiet.
         for series in sorted(quiet, key=lambda one: one.limit or ASSUMED_LIMIT):
@@ -94,7 +94,7 @@ class _RegionReader:
 
     def _follow_stories(self, file: StoryFile, found: Mapping[str, Observed], book: RegionBook) -> None:
         """Set the metrics of the series that have stories in a file, and add these series to the book."""
-        for name, traffic in self._told[file.name].stories.items():
+        for name, traffic in self._stories[file.name].stories.items():
             if observed := found.get(name):
                 series = self._series(file.stories.service, observed, book.quotas, traffic)
                 book.series[series.name] = series
@@ -105,7 +105,7 @@ class _RegionReader:
     def _merged_answers(self) -> dict[AnswerKey, Any]:
         merged: dict[AnswerKey, Any] = {}
         for file in self._files:
-            for key, answer in self._told[file.name].keyed_answers().items():
+            for key, answer in self._stories[file.name].keyed_answers().items():
                 if merged.setdefault(key, answer) != answer:
                     self._report(file, ("answers", str(key)), "another file has another answer to this call")
         return merged
@@ -124,7 +124,7 @@ class _RegionReader:
                 self._report(file, ("answers",), "; ".join(map(str, errors.exceptions)))
         for key in aws.missing:
             self._report(file, ("answers",), f"no answer to {key}")
-        for text in self._told[file.name].answers:
+        for text in self._stories[file.name].answers:
             if any(str(key) == text for key in answers.unused):
                 self._report(file, ("answers", text), f"{file.stories.service} makes no such call")
         return found
@@ -173,8 +173,8 @@ def _series_name(observed: Observed) -> str:
 def _set_metrics(series: StoriedSeries, values: MetricValues) -> None:
     """Set the metrics of a series that no earlier one has set. Raises InversionError.
 
-    What is throttled comes first, as the usage may be what is left without it. Without a limit nothing tells
-    what is throttled, and a story tells the usage.
+    Throttled demand comes first, as the usage may be the rest of the demand. Without a limit no demand is
+    throttled, so the usage comes first.
     """
     observed = series.observed
     if observed.published_limit and series.limit:

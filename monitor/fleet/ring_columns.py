@@ -183,7 +183,7 @@ class RingColumns(Columns):
         self.window_end[rows] = np.maximum(self.window_end[rows], to)
 
     def _put(self, rows: Ints, minutes: Ints, values: Floats) -> None:
-        places = rows, minutes % WINDOW
-        risen = np.flatnonzero((values > 0) & ~(self.values[places] > 0))
+        points = rows, minutes % WINDOW
+        risen = np.flatnonzero((values > 0) & ~(self.values[points] > 0))
         np.minimum.at(self.oldest_rise, rows[risen], minutes[risen])
-        self.values[places] = values
+        self.values[points] = values

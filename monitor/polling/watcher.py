@@ -63,7 +63,7 @@ def _is_offered(collector: Collector, cell: Cell) -> bool:
     return not collector.region or partition_of(collector.region) == partition_of(cell.region)
 
 
-def _of_scope(collectors: Sequence[Collector], scope: ServiceScope) -> list[Collector]:
+def _collectors_of_scope(collectors: Sequence[Collector], scope: ServiceScope) -> list[Collector]:
     """The collectors of a scope, and those that read last."""
     return [one for one in collectors if one.reads_last or one.scope is scope]
 
@@ -195,7 +195,7 @@ class Watcher:
         }
         read = {signal.service for signal in self.registry.signals if self.config.signals.includes(signal)}
         reduced = (self._reduced[one.service] for one in self.registry.collectors_of(services & read))
-        return _of_scope([one for one in reduced if _is_offered(one, cell)], cell.scope)
+        return _collectors_of_scope([one for one in reduced if _is_offered(one, cell)], cell.scope)
 
     def _record_access(self, name: str, cells: Sequence[Cell]) -> None:
         """Record how an attempt to open an account ended."""

@@ -224,7 +224,7 @@ async def test_a_stage_whose_methods_had_no_requests_is_bounded_by_none() -> Non
     )
 
 
-async def test_methods_that_cannot_be_listed_cost_their_api_alone() -> None:
+async def test_methods_that_cannot_be_listed_affect_their_api_alone() -> None:
     aws = FakeAws(
         get_rest_apis=rest_api_list(("r1", "shop"), ("r2", "web")),
         get_stages=lambda restApiId: {

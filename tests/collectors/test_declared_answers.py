@@ -132,7 +132,7 @@ async def test_a_number_where_a_list_is_expected_makes_the_parts_unknown() -> No
     assert [one.resource for one in aws.scan.failures] == ["aaa"]
 
 
-async def test_an_item_that_a_condition_cannot_read_costs_itself() -> None:
+async def test_an_item_that_a_condition_cannot_read_affects_only_itself() -> None:
     text = """
 service: demo
 namespace: AWS/ApplicationELB
@@ -331,7 +331,7 @@ async def test_facts_of_the_whole_account_are_there_for_whatever_names_them() ->
     assert {call: found.calls.count(call) for call in found.calls} == dict.fromkeys(found.calls, 1)
 
 
-async def test_a_call_for_the_whole_account_that_is_denied_costs_what_uses_its_facts() -> None:
+async def test_a_call_for_the_whole_account_that_is_denied_affects_what_uses_its_facts() -> None:
     lists = {"list_tables": {"TableNames": ["aaa"]}, "list_backups": {"BackupSummaries": []}}
     found = await run(ACCOUNT, **lists, describe_limits=denied())
     assert found.usage["tables"] == 1.0

@@ -196,7 +196,7 @@ async def test_a_metric_of_one_point_a_day_is_read_by_a_call() -> None:
     }
 
 
-async def test_one_that_was_deleted_costs_nobody_else_of_its_batch() -> None:
+async def test_one_that_was_deleted_affects_no_other_of_its_batch() -> None:
     ecs = Ecs(a={"a1": 1, "a2": 2})
     ecs.unknown = {"a2"}
     found = await run(SERVICES, **ecs.answers())
@@ -205,7 +205,7 @@ async def test_one_that_was_deleted_costs_nobody_else_of_its_batch() -> None:
     assert ecs.asked == [("a", ["a1", "a2"]), ("a", ["a1"]), ("a", ["a2"])]
 
 
-async def test_one_whose_id_no_call_takes_costs_nobody_else_of_its_batch() -> None:
+async def test_one_whose_id_no_call_takes_affects_no_other_of_its_batch() -> None:
     text = """
 service: demo
 namespace: AWS/ES
@@ -241,7 +241,7 @@ async def test_a_batch_that_fails_is_reported_for_each_of_its_resources() -> Non
     assert sorted(found.failures) == ["a/a1: AccessDeniedException", "a/a2: AccessDeniedException"]
 
 
-async def test_an_item_of_a_batch_whose_facts_cannot_be_read_costs_itself() -> None:
+async def test_an_item_of_a_batch_whose_facts_cannot_be_read_affects_only_itself() -> None:
     text = SERVICES.replace("running: runningCount", "running: length(deployments)")
     items: list[dict[str, Any]] = [{"serviceArn": "a1", "deployments": [{}]}, {"serviceArn": "a2"}]
     answers = Ecs(a={"a1": 1, "a2": 2}).answers() | {"describe_services": {"services": items}}
@@ -250,7 +250,7 @@ async def test_an_item_of_a_batch_whose_facts_cannot_be_read_costs_itself() -> N
     assert [one.partition(":")[0] for one in found.failures] == ["a/a2"]
 
 
-async def test_a_condition_of_a_batch_that_cannot_be_evaluated_costs_its_resource() -> None:
+async def test_a_condition_of_a_batch_that_cannot_be_evaluated_affects_its_resource() -> None:
     text = SERVICES.replace(
         "        batch: 2",
         "        when: arn + arn > 'a' if starts_with(arn, 'a1') else arn > 1\n        batch: 2",
@@ -262,7 +262,7 @@ async def test_a_condition_of_a_batch_that_cannot_be_evaluated_costs_its_resourc
     assert found.errors == []
 
 
-async def test_a_parameter_of_a_batch_that_aws_does_not_return_costs_its_resource() -> None:
+async def test_a_parameter_of_a_batch_that_aws_does_not_return_affects_its_resource() -> None:
     text = SERVICES.replace('services: ["{service}"]', 'services: ["{arn}"]')
     text = text.replace(
         "items: serviceArns}",

@@ -58,7 +58,7 @@ def is_unread(series: Any) -> bool:
 
 
 @pytest.mark.parametrize("service", DECLARATIONS)
-async def test_an_odd_answer_costs_no_more_than_the_item_that_it_is_in(
+async def test_an_odd_answer_affects_only_the_item_that_it_is_in(
     service: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     cases = [case for case in CASES if case.service == service]
@@ -71,7 +71,7 @@ async def test_an_odd_answer_costs_no_more_than_the_item_that_it_is_in(
 PAGES, PAGE_SIZE = 10, 1000
 
 
-async def test_ten_thousand_items_are_read_page_by_page_and_each_odd_one_costs_itself() -> None:
+async def test_ten_thousand_items_are_read_page_by_page_and_each_odd_one_affects_only_itself() -> None:
     """Items of a page are yielded before the next pages are requested, so that memory is bounded."""
     requested: list[int] = []
 

@@ -157,14 +157,14 @@ async def test_each_call_is_made_once() -> None:
     assert made == each | lists
 
 
-async def test_a_list_that_is_denied_costs_its_kind_and_what_counts_it() -> None:
+async def test_a_list_that_is_denied_affects_its_kind_and_what_counts_it() -> None:
     found = await run(LOAD_BALANCERS, **answers(describe_target_groups=denied()))
     unknown = unread("target_group", "target_groups a", "target_groups ab", "targets a", "targets ab")
     assert found.usage == without(*(f"group_targets {name}" for name in TARGETS)) | unknown
     assert (found.errors, found.failures) == (["AccessDeniedException"], [])
 
 
-async def test_a_list_of_parents_that_is_denied_costs_their_parts_too() -> None:
+async def test_a_list_of_parents_that_is_denied_affects_their_parts_too() -> None:
     found = await run(LOAD_BALANCERS, **answers(describe_load_balancers=denied()))
     assert found.usage == {
         **unread("load_balancer", "load_balancers", "all_reserved"),
@@ -186,14 +186,14 @@ async def test_a_page_that_is_denied_makes_the_counts_unknown_and_keeps_what_was
     assert found.errors == ["AccessDeniedException"]
 
 
-async def test_parts_of_one_resource_that_are_denied_cost_that_resource_only() -> None:
+async def test_parts_of_one_resource_that_are_denied_affect_that_resource_only() -> None:
     found = await run(LOAD_BALANCERS, **answers(describe_listeners=by_parameter({"ab": LISTENERS["ab"]})))
     unknown = unread("listener", "listeners a", "rules a", "all_listeners")
     assert found.usage == without("listener_rules a/a1", "listener_rules a/a2") | unknown
     assert (found.errors, found.failures) == ([], ["a: AccessDeniedException"])
 
 
-async def test_a_call_of_one_resource_that_is_denied_costs_the_series_that_use_its_facts() -> None:
+async def test_a_call_of_one_resource_that_is_denied_affects_the_series_that_use_its_facts() -> None:
     only = by_parameter({"ab": RESERVATIONS["ab"]})
     found = await run(LOAD_BALANCERS, **answers(describe_capacity_reservation=only))
     lost = ["reserved a", "twice a", "listener_rules a/a1", "listener_rules a/a2"]
@@ -281,7 +281,7 @@ async def test_a_part_that_is_gone_is_neither_counted_nor_a_failure() -> None:
     }
 
 
-async def test_an_item_without_an_id_costs_itself_and_the_counts_of_its_kind() -> None:
+async def test_an_item_without_an_id_affects_itself_and_the_counts_of_its_kind() -> None:
     items = [{"LoadBalancerName": "a"}, {"Type": "application"}, {"LoadBalancerName": "ab"}]
     found = await run(LOAD_BALANCERS, **answers(describe_load_balancers={"LoadBalancers": items}))
     unknown = unread("load_balancer", "load_balancers", "all_reserved") | unread("listener", "all_listeners")
@@ -290,7 +290,7 @@ async def test_an_item_without_an_id_costs_itself_and_the_counts_of_its_kind() -
     assert len(found.failures) == 1
 
 
-async def test_a_part_without_an_id_costs_itself_and_the_counts_of_its_parent() -> None:
+async def test_a_part_without_an_id_affects_itself_and_the_counts_of_its_parent() -> None:
     parts = by_parameter(LISTENERS | {"a": {"Listeners": [{"ListenerArn": "a1"}, {"Port": 80}]}})
     found = await run(LOAD_BALANCERS, **answers(describe_listeners=parts))
     unknown = unread("listener", "listeners a", "rules a", "all_listeners")

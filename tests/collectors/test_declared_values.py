@@ -38,7 +38,7 @@ async def volumes(text: str, **others: Any) -> Run:
 
 
 @pytest.mark.parametrize("identity", ["Encrypted", "SnapshotId", "Tags", "Attachments"])
-async def test_an_id_that_is_no_text_and_no_number_costs_the_item(identity: str) -> None:
+async def test_an_id_that_is_no_text_and_no_number_affects_the_item(identity: str) -> None:
     text = VOLUMES.replace("id: VolumeId", f"id: {identity}")
     found = await volumes(text, SnapshotId="", Attachments=[{"InstanceId": "i-1"}])
     assert found.usage == {}
@@ -86,7 +86,7 @@ async def test_throttled_demand_with_a_dimension_that_aws_does_not_return_is_unk
     assert (await volumes(VOLUMES, SnapshotId="snap-1")).observed["size vol-1"].throttled
 
 
-async def test_a_signal_of_a_wrong_value_is_reported_and_costs_no_other_and_no_count() -> None:
+async def test_a_signal_of_a_wrong_value_is_reported_and_affects_no_other_and_no_count() -> None:
     text = VOLUMES.replace("signals:\n", "signals:\n  volumes: {usage: count(volume)}\n")
     text = text.replace("attachments: {", "encrypted: {resource: volume, usage: encrypted}\n  attachments: {")
     found = await volumes(text, Attachments=[{"InstanceId": "i-1"}])
@@ -94,7 +94,7 @@ async def test_a_signal_of_a_wrong_value_is_reported_and_costs_no_other_and_no_c
     assert found.failures == ["vol-1: ExpressionError"]
 
 
-async def test_a_value_that_cannot_be_computed_costs_what_needs_it_alone() -> None:
+async def test_a_value_that_cannot_be_computed_affects_what_needs_it_alone() -> None:
     text = VOLUMES.replace("    created: made\n", "    values: {double: snapshot * 2, more: double + 1}\n")
     text = text.replace("signals:\n", "signals:\n  more: {resource: volume, usage: more}\n")
     found = await volumes(text, SnapshotId="snap-1")

@@ -141,7 +141,7 @@ async def test_metrics_are_listed_once_an_hour_for_all_services() -> None:
     assert aws.iam_actions == {"cloudwatch:ListMetrics"}
 
 
-async def test_a_namespace_with_too_many_metrics_costs_the_services_that_read_it() -> None:
+async def test_a_namespace_with_too_many_metrics_affects_the_services_that_read_it() -> None:
     page = {"Metrics": [listed("AWS/EFS", "ClientConnections", FileSystemId="fs-1")] * 500}
     pages = [page] * (MAX_LISTED_METRICS // 500 + 1)
     with pytest.raises(TooManyMetricsError, match="AWS/EFS"):

@@ -193,7 +193,7 @@ async def test_a_count_is_repeated_as_its_distance_from_the_limit_demands(
     assert "acm-pca:ListCertificateAuthorities" in account.aws.calls
 
 
-async def test_a_count_that_is_denied_costs_nothing_else_and_is_unknown_in_the_end() -> None:
+async def test_a_count_that_is_denied_affects_nothing_else_and_is_unknown_in_the_end() -> None:
     answers: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthorities": [{}]}}
     account = Account(["acm-pca"], list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 100)]), **answers)
     name = f"count {AUTHORITIES}"
@@ -408,7 +408,7 @@ async def test_a_quota_with_a_metric_of_its_usage_is_not_counted_too() -> None:
     assert [*await account.scan()] == [f"resources {AUTHORITIES}"]
 
 
-async def test_a_list_that_is_denied_costs_nothing_but_itself() -> None:
+async def test_a_list_that_is_denied_affects_only_itself() -> None:
     level = usage("A", "ResourceCount")
     account = Account(
         ["kinesis"],
@@ -488,7 +488,7 @@ def test_the_report_is_read_once_a_day_after_the_lists_and_tells_of_quotas_that_
     run(main())
 
 
-async def test_a_report_that_is_not_permitted_costs_nothing_and_is_asked_for_once_a_day() -> None:
+async def test_a_report_that_is_not_permitted_affects_nothing_and_is_asked_for_once_a_day() -> None:
     account = Account(["kinesis"], list_service_quotas=lists_of(kinesis=[quota("L-00000001", 10)]))
     for after, calls in ((0, 0), (0, 1), (DAY - 1, 0), (1, 1)):
         await account.scan(after)

@@ -143,7 +143,7 @@ async def test_what_is_doubted_is_read_at_once() -> None:
     assert await reading.ask("kinesis", "a", every=1e9, urgency=Urgency.AT_ONCE) == 2
 
 
-async def test_an_error_is_remembered_like_a_value_and_costs_nobody_else_their_turn() -> None:
+async def test_an_error_is_remembered_like_a_value_and_takes_no_turn_of_others() -> None:
     turns = CallTurns(min_calls=2).of("kms")
 
     async def ask(name: str) -> Any:

@@ -19,7 +19,7 @@ from tests.processes import ROOT
 
 
 class Log:
-    """A logger with a clock that stands still; `lines` of what it wrote since it was asked last."""
+    """A logger with a clock that stands still. lines: those written since the last call."""
 
     def __init__(self) -> None:
         self.now, self.stream = 0.0, io.StringIO()
@@ -114,7 +114,9 @@ def test_it_remembers_a_bounded_number_of_kinds(log: Log) -> None:
     assert "repeated 1 times, the last: the disk is full" in log.lines()
 
 
-def test_a_line_with_wrong_arguments_costs_itself(log: Log, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_with_wrong_arguments_affects_only_itself(
+    log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
     log.logger.error("%d rows", "no")
     log.logger.error("all is well")
     assert log.lines() == ["all is well"]

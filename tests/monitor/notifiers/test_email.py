@@ -279,7 +279,7 @@ async def test_a_name_that_nobody_knows(client: OutboundClient) -> None:
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "dns")
 
 
-async def test_a_private_address_needs_leave(client: OutboundClient) -> None:
+async def test_a_private_address_needs_permission(client: OutboundClient) -> None:
     async with mailbox() as box:
         answer = await sent(box, client, tls="none", allow_private=False)
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "private_address")

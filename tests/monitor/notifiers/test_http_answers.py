@@ -99,7 +99,7 @@ async def test_garbage(client: OutboundClient, make: Make) -> None:
 
 
 @each_receiver
-async def test_a_private_address_needs_leave(client: OutboundClient, make: Make) -> None:
+async def test_a_private_address_needs_permission(client: OutboundClient, make: Make) -> None:
     async with http_server() as server:
         receiver = make(server.url).model_copy(update={"allow_private": False})
         answer = await receiver.send(notification(), client)

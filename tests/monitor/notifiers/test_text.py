@@ -55,7 +55,7 @@ def test_what_is_resolved_says_why_and_asks_for_nothing() -> None:
     assert remedy(over) == []
 
 
-def test_a_step_that_the_sentence_says_is_not_said_again() -> None:
+def test_a_remedy_in_the_summary_is_not_repeated() -> None:
     assert unstated_steps(notice()) == ["Add shards.", "Or switch to on-demand."]
     said = notice(summary="Kinesis stream clicks writes 3.6 MiB/s of 4 MiB/s (90 %). Remedy: Add shards.")
     assert unstated_steps(said) == ["Or switch to on-demand."]
@@ -115,7 +115,7 @@ def test_as_many_as_fit_are_listed_and_the_others_counted(most: int, listed: int
     assert built == (listed, more)
 
 
-def test_what_an_alert_is_of_is_said_with_its_id_where_names_repeat() -> None:
+def test_the_resource_of_an_alert_is_shown_with_its_id_where_names_repeat() -> None:
     assert facts(notice(labels={"signal": "x", "resource": ""}))["Resource"] == "whole account"
     labels = {"signal": "x", "resource": "orders/prod", "resource_id": "a1b2/prod", "tag_team": "web"}
     told = facts(notice(labels=labels))

@@ -150,7 +150,7 @@ async def test_with_global_services_alone_no_region_is_read_or_listed(regions: A
     assert {service for service, _ in aws.calls} == {"sts", "route53", "monitoring", "servicequotas"}
 
 
-async def test_a_denied_global_service_costs_only_itself() -> None:
+async def test_a_denied_global_service_affects_only_itself() -> None:
     async with GlobalAws.serving("route53") as aws:
         watcher = await watched(aws)
     assert [sentence.split(":")[0] for sentence in watcher.sentences()] == [f"{ACCOUNT}/global dns"]

@@ -192,7 +192,7 @@ async def test_the_accounts_throttles_are_unknown_until_the_reservations_of_all_
     assert ("function_reserved_concurrency", "d") in world.names
 
 
-async def test_a_denied_topic_costs_no_other_its_turn() -> None:
+async def test_a_denied_topic_takes_no_turn_of_others() -> None:
     topics = Topics(1, a=1, b=5)
     topics.aws.answers["get_topic_attributes"] = lambda TopicArn: (
         denied("GetTopicAttributes") if TopicArn == "a" else topics.attributes(TopicArn)

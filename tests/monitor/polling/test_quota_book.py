@@ -253,7 +253,7 @@ async def test_the_requests_for_the_quotas_are_known() -> None:
     assert desk.aws.registry.get_sample_value("headroom_quota_request", exported) == 9.0
 
 
-async def test_a_history_that_fails_costs_the_requests_alone_and_is_logged_once(
+async def test_a_history_that_fails_affects_the_requests_alone_and_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)

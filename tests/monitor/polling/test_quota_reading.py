@@ -129,7 +129,7 @@ async def test_an_applied_value_that_is_not_listed_any_more_is_asked_for_singly(
     assert calls[DEFAULTS] == 0
 
 
-async def test_a_single_response_without_a_number_costs_its_quota_and_is_told() -> None:
+async def test_a_single_response_without_a_number_affects_its_quota_and_is_told() -> None:
     def answer(**params: Any) -> dict[str, Any]:
         return {"Quota": {"Value": 2.0} if params["QuotaCode"] == B.code else {}}
 
@@ -159,7 +159,7 @@ async def test_where_no_resource_has_a_value_of_its_own_the_list_may_be_missing(
     assert (reading.values, reading.resource_values) == ({A: {APPLIED: 3.0}}, {A: {}})
 
 
-async def test_values_of_resources_that_cannot_be_read_cost_nothing_else() -> None:
+async def test_values_of_resources_that_cannot_be_read_affect_nothing_else() -> None:
     def lists(**params: Any) -> Any:
         throttled = denied("ListServiceQuotas", THROTTLED)
         return throttled if "QuotaAppliedAtLevel" in params else {"Quotas": [described(A, 3.0, "*")]}

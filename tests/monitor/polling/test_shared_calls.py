@@ -158,7 +158,7 @@ async def test_calls_are_full_whichever_account_the_metrics_are_of() -> None:
         assert all(read)
 
 
-async def test_a_metric_that_is_rejected_costs_itself_and_neither_other_metrics_nor_accounts() -> None:
+async def test_a_metric_that_is_rejected_affects_itself_and_neither_other_metrics_nor_accounts() -> None:
     def is_bad(query: Query) -> bool:
         return owner_of(query) == FIRST and name_of(query) == "bad"
 
@@ -178,7 +178,7 @@ async def test_a_metric_that_is_rejected_costs_itself_and_neither_other_metrics_
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "InvalidParameterValue"])
-async def test_an_account_that_may_not_be_read_any_more_costs_no_other(code: str) -> None:
+async def test_an_account_that_may_not_be_read_any_more_affects_no_other(code: str) -> None:
     answer = refusing(lambda query: owner_of(query) == FIRST, ErrorResponse(code))
     async with accounts(answer, a999999999999=("orders",), a111111111111=("orders",)) as some:
         failures = await some.read()

@@ -64,7 +64,7 @@ def test_a_line_that_is_decoded_by_itself_is_charged_by_its_length() -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 100, 2500])
-def test_dimensions_within_dimensions_cost_nothing_but_their_message(depth: int) -> None:
+def test_dimensions_within_dimensions_affect_only_their_message(depth: int) -> None:
     good = message(labels(UPDATE) + numbers(UPDATE))
     points = Points()
     otlp_decoder.decode(good + message(nested(depth) + labels(UPDATE)) + good, NameInterner(), points)

@@ -111,7 +111,7 @@ def changed(**members: object) -> bytes:
         pytest.param(b'{"TICKER_SYMBOL":"KIN","PRICE":4.96}', id="the console's demo data"),
     ],
 )
-def test_a_bad_line_costs_nothing_but_itself(bad: bytes) -> None:
+def test_a_bad_line_affects_only_itself(bad: bytes) -> None:
     points, _ = decoded(GOOD + bad.rstrip(b"\n") + b"\n" + GOOD)
     assert points.count == 2
     assert points.error_counts == {"json": 1}
@@ -196,7 +196,7 @@ def request(content: bytes) -> bytes:
         pytest.param(request(part(1, part(2, part(2, b"")))), id="without a cell"),
     ],
 )
-def test_a_broken_message_costs_nothing_but_itself(bad: bytes) -> None:
+def test_a_broken_message_affects_only_itself(bad: bytes) -> None:
     points, _ = decoded(message([UPDATE]) + bad + message([UPDATE], old=True))
     assert points.count == 2
     assert points.error_counts.total() == 1

@@ -11,7 +11,7 @@ def test_records_are_what_was_encoded() -> None:
     assert parse_envelope(envelope([b"one", b"", b"\xff"]), "r-1") == [b"one", b"", b"\xff"]
 
 
-def test_a_record_that_is_not_base64_costs_nothing_but_itself() -> None:
+def test_a_record_that_is_not_base64_affects_only_itself() -> None:
     body = envelope([b"one", b"two", b"three"]).replace(b"dHdv", b"d%dv")
     first, bad, last = parse_envelope(body, "r-1")
     assert (first, last) == (b"one", b"three")
@@ -25,7 +25,7 @@ def test_a_million_records_are_refused_before_they_are_read() -> None:
         parse_envelope(body, "r-1")
 
 
-def test_a_record_that_is_larger_than_any_of_firehose_costs_nothing_but_itself() -> None:
+def test_a_record_that_is_larger_than_any_of_firehose_affects_only_itself() -> None:
     good, bad = parse_envelope(envelope([b"x" * MAX_RECORD_BYTES, b"x" * (MAX_RECORD_BYTES + 1)]), "r-1")
     assert good == b"x" * MAX_RECORD_BYTES
     assert isinstance(bad, DecodeError)

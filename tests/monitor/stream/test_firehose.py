@@ -165,7 +165,7 @@ async def test_a_body_that_says_it_is_too_large_is_refused_and_never_with_413(en
     await writer.wait_closed()
 
 
-async def test_a_dimension_of_900_kib_costs_nothing_but_its_line(endpoint: Endpoint, fleet: Fleet) -> None:
+async def test_a_dimension_of_900_kib_affects_only_its_line(endpoint: Endpoint, fleet: Fleet) -> None:
     huge = UPDATE.but(dimensions=(("StreamName", "x" * 900 * 2**10),))
     answer = await endpoint.post(envelope([line(huge) + line(UPDATE), message([huge]) + message([UPDATE])]))
     conforms(answer, 200)
