@@ -5,8 +5,8 @@ revision of a function (ListFunctions) changes with the function, but AWS does n
 with the reserved or provisioned concurrency, too. So all functions are queried again once the total of the
 reservations changes (GetAccountSettings), and a few of the oldest in each inventory.
 
-Where the total is 0, no function has a reservation, except those that are stopped by a reservation of 0.
-Then the functions are queried gradually, a few in each inventory.
+Where the reservations that are known add up to the total, no other function has one, except those that are
+stopped by a reservation of 0. Where the total is 0, functions are queried gradually, a few in each inventory.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -118,12 +118,18 @@ class FunctionCache:
     def reserved_functions(self) -> ReservedFunctions:
         """The functions that have a reservation, as far as known.
 
-        Unless the total is 0, a function that could not be queried is assumed to have one.
+        No other function has one once those that are known add up to the total. Until then a function that
+        was not queried since the total changed, or never, is assumed to have one.
         """
-        with_reservation = [name for name, state in self.by_name.items() if state.reserved is not None]
-        if self.total_reserved == 0:
-            return ReservedFunctions(sorted(with_reservation))
-        unknown = [name for name in self.revisions if name not in self.by_name]
+        states = self.by_name.items()
+        reserved = {name: state.reserved for name, state in states if state.reserved is not None}
+        if sum(reserved.values()) == self.total_reserved:
+            return ReservedFunctions(sorted(reserved))
+        unknown = {name for name in self.revisions if not self._is_known(name)}
         if not self.is_complete or len(unknown) > MAX_ASSUMED_RESERVATIONS:
             return ReservedFunctions(None, is_certain=False)
-        return ReservedFunctions(sorted(with_reservation + unknown), is_certain=not unknown)
+        return ReservedFunctions(sorted({*reserved, *unknown}), is_certain=not unknown)
+
+    def _is_known(self, name: str) -> bool:
+        state = self.by_name.get(name)
+        return state is not None and state.revision is not None

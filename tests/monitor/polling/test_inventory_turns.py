@@ -172,24 +172,66 @@ async def test_streams_take_turns() -> None:
     assert {name for signal, name in world.names if signal == "stream_write_bytes"} == {"a", "b"}
 
 
+class Reservations:
+    """An account with four functions, of which three are queried in each inventory."""
+
+    def __init__(self, **reserved: int) -> None:
+        self.world = World(**functions(*NAMES), **NO_QUOTAS)
+        self.world.aws.cell.call_turns = CallTurns(min_calls=3)
+        self.reserve(**reserved)
+
+    def reserve(self, **reserved: int) -> None:
+        total = sum(reserved.values())
+        self.world.aws.answers |= {
+            "get_account_settings": {
+                "AccountLimit": {
+                    "ConcurrentExecutions": 1000,
+                    "UnreservedConcurrentExecutions": 1000 - total,
+                }
+            },
+            "get_function_concurrency": lambda FunctionName: (
+                {"ReservedConcurrentExecutions": reserved[FunctionName]} if FunctionName in reserved else {}
+            ),
+        }
+
+    async def run(self) -> tuple[bool, int]:
+        """Run an inventory; return whether the account's throttles are incomplete, and what waits."""
+        await self.world.inventory.run(LAMBDA, by_turns=True)
+        series = self.world.fleet.series.items()
+        account = next(one for key, one in series if key.signal == "account_concurrency")
+        waiting = self.world.inventory.statuses["lambda"].waiting
+        return bool(self.world.fleet.throttled_incomplete[account.slot]), waiting
+
+    @property
+    def calls(self) -> list[str]:
+        """The calls about functions so far."""
+        return [call for call in self.world.aws.calls if call.startswith("lambda:") and "Concurrency" in call]
+
+
 async def test_the_accounts_throttles_are_unknown_until_the_reservations_of_all_functions_were_read() -> None:
-    limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 700}
-    world = World(**functions(*NAMES), get_account_settings={"AccountLimit": limits}, **NO_QUOTAS)
-    world.aws.answers["get_function_concurrency"] = lambda FunctionName: (
-        {"ReservedConcurrentExecutions": 300} if FunctionName == "d" else {}
-    )
-    world.aws.cell.call_turns = CallTurns(min_calls=3)
-    are_incomplete, waiting = [], []
-    for _ in range(5):
-        await world.inventory.run(LAMBDA, by_turns=True)
-        account = next(one for key, one in world.fleet.series.items() if key.signal == "account_concurrency")
-        are_incomplete.append(bool(world.fleet.throttled_incomplete[account.slot]))
-        waiting.append(world.inventory.statuses["lambda"].waiting)
-    assert are_incomplete == [True, False, False, False, False]
+    account = Reservations(d=300)
+    are_incomplete, waiting = zip(*[await account.run() for _ in range(5)], strict=True)
+    assert are_incomplete == (True, False, False, False, False)
     assert waiting[0] > 0 == waiting[-1]
-    calls = [call for call in world.aws.calls if call.startswith("lambda:") and "Concurrency" in call]
-    assert len(calls) == 8
-    assert ("function_reserved_concurrency", "d") in world.names
+    assert len(account.calls) == 8
+    assert ("function_reserved_concurrency", "d") in account.world.names
+
+
+async def test_the_accounts_throttles_are_known_once_all_that_is_reserved_was_found() -> None:
+    is_incomplete, waiting = await Reservations(a=100, b=200).run()
+    assert waiting > 0
+    assert not is_incomplete
+
+
+async def test_another_total_of_reservations_makes_the_accounts_throttles_unknown_until_it_is_found() -> None:
+    account = Reservations(a=100)
+    for _ in range(5):
+        is_incomplete, _ = await account.run()
+    assert not is_incomplete
+    account.reserve(a=100, d=300)
+    are_incomplete = [(await account.run())[0] for _ in range(3)]
+    assert are_incomplete[0]
+    assert not are_incomplete[-1]
 
 
 async def test_a_denied_topic_takes_no_turn_of_others() -> None:
