@@ -147,13 +147,13 @@ class DeclaredCalls:
         each is read by a call of its own. One that the call names by its id, and that is not in the response,
         was deleted after it was listed.
         """
-        asked: dict[CallKey, tuple[Params, dict[str, None]]] = {}
+        batches: dict[CallKey, tuple[Params, dict[str, None]]] = {}
         for scope in scopes:
             with suppress(ExpressionError):  # `facts` raises it again, for this resource alone
                 if (found := _batch_of(call, scope)) and (found[0], found[2]) not in self._batched:
                     key, params, value = found
-                    asked.setdefault(key, (params, {}))[1][value] = None
-        for key, (params, values) in asked.items():
+                    batches.setdefault(key, (params, {}))[1][value] = None
+        for key, (params, values) in batches.items():
             for chunk in chunks(values, call.batch or 1):
                 await self._read_batch(call, key, params, chunk)
 

@@ -46,7 +46,7 @@ def usage_series(listed: ListedQuota, published: Collection[MetricId]) -> Observ
     if not metrics:
         return None
     period = override.period or listed.period
-    # Without a period the limit of a rate is taken to be per second, which no limit below 1 is.
+    # A rate without a period is taken for one per second; AWS has no such limit below 1.
     is_known = usage.name != CALLS or period is not None or listed.value >= 1
     signal, formula = _usage(usage, override, metrics[:MAX_PARTS], period or 1.0)
     return Observed(

@@ -23,8 +23,8 @@ from monitor.lib.text import short_line
 MAX_LISTED = 50_000  # accounts; AWS grants up to 10,000
 MAX_UNITS = 5_000  # organizational units that are visited
 MAX_NAME_LENGTH = 128  # characters, as in the model of Organizations
-# States in which nothing can be read, as what follows the name of the account. Others, and states that AWS
-# may add, are watched: whether an account can be read shows when it is.
+# States in which nothing can be read, each with the end of a sentence about the account. Accounts in other
+# states, and in those that AWS may add, are watched: the first read shows whether they can be.
 INACTIVE_STATES: Mapping[str, str] = {
     "PENDING_ACTIVATION": "is not activated yet",
     "SUSPENDED": "was suspended or closed",
@@ -103,7 +103,10 @@ async def accounts_of_organization(cell: Cell, max_accounts: int = MAX_LISTED) -
 async def accounts_of_units(
     cell: Cell, units: Sequence[str], max_units: int = MAX_UNITS
 ) -> dict[str, ListedAccount]:
-    """Return the accounts in these units and in all units below them; otherwise as above."""
+    """Return the accounts in these units and in all units below them, by id.
+
+    Raises one of AWS_ERRORS and TooManyAccountsError.
+    """
     accounts, waiting, visited = dict[str, ListedAccount](), list(units), set[str]()
     while waiting:
         unit = waiting.pop()

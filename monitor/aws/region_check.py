@@ -47,7 +47,7 @@ class RegionCheck:
     async def is_disabled(self, rejected: ReadOnlyCredentials, accepts: Accepts) -> bool:
         """Return whether these credentials were rejected because the region is not enabled.
 
-        STS is asked once for all calls of about the same time.
+        STS is called once for all calls of about the same time.
         """
         async with self._lock:
             if not self.disabled.is_set() and self._clock() - self._checked_at >= CHECK_INTERVAL:

@@ -51,9 +51,9 @@ def iam_policy(
 ) -> None:
     """Print the least-privilege IAM policy for the configured services.
 
-    Where roles or an organization are configured, each of the principals has its own: see --of. What
-    the service `quotas` counts is allowed for all services that are configured, or for those that are chosen
-    beside it, and for the service codes in `signals.quotas`.
+    Where roles or an organization are configured, each of the principals has its own: see --of. The calls
+    with which the service `quotas` counts resources are allowed for all services that are configured, or for
+    those that are chosen beside it, and for the service codes in `signals.quotas`.
     """
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)

@@ -30,11 +30,11 @@ class CoverageFilters(BaseModel):
         return state or None
 
     def matches(self, quota: QuotaCoverage) -> bool:
-        """Return whether a quota is asked for."""
+        """Return whether a quota matches all filters."""
         return self.state in (None, quota.state) and self.matches_without_state(quota)
 
     def matches_without_state(self, quota: QuotaCoverage) -> bool:
-        """Return whether a quota would be asked for, whatever its state is."""
+        """Return whether a quota matches all filters but that of its state."""
         text = self.text.casefold()
         return (
             self.account in ("", quota.account)

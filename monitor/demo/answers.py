@@ -64,8 +64,8 @@ class AnswerTable:
         """
         key = self._key(client, operation, params)
         if key is None:
-            asked = AnswerKey(client, operation, ", ".join(_values(params)))
-            raise MissingAnswerError(asked, aws_error("AccessDenied", client, operation))
+            key = AnswerKey(client, operation, ", ".join(_values(params)))
+            raise MissingAnswerError(key, aws_error("AccessDenied", client, operation))
         self.unused.discard(key)
         answer = self._answers[key]
         if isinstance(answer, str):

@@ -85,7 +85,7 @@ class Rings(RingColumns):
         )
 
     def mark_requested(self, rows: Ints, minute: int) -> None:
-        """Record that CloudWatch was asked for `rows` up to a minute."""
+        """Record that CloudWatch was requested to return `rows` up to a minute."""
         self.requested_through[rows] = minute
 
     def mark_read(self, rows: Ints, minutes: Ints | int, requested_from: int = NEVER) -> None:

@@ -41,7 +41,7 @@ MAX_UNREAD = 20  # sentences about what could not be read that are shown to peop
 CoverageJson = Mapping[str, Any]
 
 
-def cells(quota: CoverageJson) -> tuple[str, ...]:
+def column_texts(quota: CoverageJson) -> tuple[str, ...]:
     """Return a quota as tables show it, in the order of COLUMNS."""
     value = quota["value"]
     return (
@@ -90,7 +90,7 @@ def write_table(coverage: CoverageJson, out: TextIO) -> None:
     for column in COLUMNS:
         table.add_column(column, overflow="fold", justify="right" if column in NUMERIC_COLUMNS else "left")
     for quota in coverage["items"]:
-        table.add_row(*(Text(escape_unprintable(cell)) for cell in cells(quota)))
+        table.add_row(*(Text(escape_unprintable(cell)) for cell in column_texts(quota)))
     if coverage["items"]:
         console.print(table)
     for line in footer(coverage):
@@ -114,7 +114,7 @@ def write_csv(coverage: CoverageJson, out: TextIO) -> None:
 def write_markdown(coverage: CoverageJson, out: TextIO) -> None:
     """Write a table and the numbers, for an issue or a chat."""
     ruler = ["---:" if column in NUMERIC_COLUMNS else "---" for column in COLUMNS]
-    rows: list[Sequence[str]] = [COLUMNS, ruler, *map(cells, coverage["items"])]
+    rows: list[Sequence[str]] = [COLUMNS, ruler, *map(column_texts, coverage["items"])]
     out.writelines(f"| {' | '.join(map(escape_markdown, row))} |\n" for row in rows)
     out.writelines(f"\n{escape_markdown(line)}\n" for line in footer(coverage))
 

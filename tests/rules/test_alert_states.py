@@ -1,4 +1,4 @@
-"""Many lives at once against each one alone, and in any order against in order."""
+"""Many alert_states at once against each one alone, and in any order against in order."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -46,7 +46,7 @@ class Watch:
     """Lives that are fed, with all they told."""
 
     def __init__(self) -> None:
-        self.past, self.lives = SampleHistory(), AlertStates(WINDOW)
+        self.past, self.alert_states = SampleHistory(), AlertStates(WINDOW)
         self.told: dict[tuple[int, Rule], list[tuple[int, AlertState, AlertState]]] = {}
 
     def feed(self, batch: Sequence[tuple[int, int, str]]) -> None:
@@ -58,24 +58,26 @@ class Watch:
 
     def judge(self, slots: set[int]) -> None:
         dirty = array(sorted(slots))
-        transitions = self.lives.advance(dirty, self.past.newest(dirty), make_criteria(dirty.size), self.past)
+        transitions = self.alert_states.advance(
+            dirty, self.past.newest(dirty), make_criteria(dirty.size), self.past
+        )
         assert (np.diff(transitions.minute) >= 0).all()
         for slot, rule, minute, before, after in transition_rows(transitions):
             self.told.setdefault((slot, rule), []).append((minute, before, after))
 
     def restart(self) -> None:
-        kept = self.lives.export(array(SLOTS))
-        self.lives = AlertStates(
+        kept = self.alert_states.export(array(SLOTS))
+        self.alert_states = AlertStates(
             WINDOW, evaluated_until=max(minute for _, minute in self.past.written or {(0, START): ""})
         )
-        self.lives.restore(kept)
+        self.alert_states.restore(kept)
 
     def check(self) -> None:
-        self.lives.export(array(SLOTS))  # so that all slots are there
+        self.alert_states.export(array(SLOTS))  # so that all slots are there
         for slot in SLOTS:
             for rule in Rule:
                 *_, (_, expected) = [(0, Alert()), *expected_alerts(self.past.history(slot), rule)]
-                alert = alert_of(self.lives.current, rule, slot)
+                alert = alert_of(self.alert_states.current, rule, slot)
                 assert (alert.state, alert.since, alert.clear_since) == (
                     expected.state,
                     expected.since,
@@ -152,7 +154,7 @@ def test_a_firing_alert_outlives_the_window_without_samples() -> None:
     del watch.past.written[0, START]
     watch.past.write(0, START + 2 * WINDOW, ".")
     watch.judge({0})
-    assert alert_of(watch.lives.current, Rule.SATURATED, 0).clear_since == START + 2 * WINDOW
+    assert alert_of(watch.alert_states.current, Rule.SATURATED, 0).clear_since == START + 2 * WINDOW
     watch.past.write(0, START + 2 * WINDOW + 3, ".")
     watch.judge({0})
     ended = (START + 2 * WINDOW + 3, AlertState.FIRING, AlertState.INACTIVE)
@@ -163,16 +165,16 @@ def test_a_series_without_its_samples_stays_as_it_was_told() -> None:
     watch = saturated_at(START)
     watch.past.written.clear()
     watch.judge({0})
-    assert alert_of(watch.lives.current, Rule.SATURATED, 0) == Alert(
+    assert alert_of(watch.alert_states.current, Rule.SATURATED, 0) == Alert(
         AlertState.FIRING, START, last_sample=START
     )
 
 
 def test_a_series_that_is_gone_ends_its_alerts_and_leaves_its_slot_clean() -> None:
     watch = saturated_at(START, START + 1, START + 2)
-    gone = transition_rows(watch.lives.forget(array([0])))
+    gone = transition_rows(watch.alert_states.forget(array([0])))
     assert gone == [(0, rule, START + 2, AlertState.FIRING, AlertState.INACTIVE) for rule in list(Rule)[1:]]
-    assert watch.lives.export(array([0])) == []
+    assert watch.alert_states.export(array([0])) == []
     watch.past.written.clear()
     watch.past.write(0, START - 100, "s")
     watch.judge({0})
@@ -181,14 +183,14 @@ def test_a_series_that_is_gone_ends_its_alerts_and_leaves_its_slot_clean() -> No
 
 def test_without_a_memory_the_past_is_not_told_but_known() -> None:
     watch = Watch()
-    watch.lives = AlertStates(WINDOW, evaluated_until=START + 20)
+    watch.alert_states = AlertStates(WINDOW, evaluated_until=START + 20)
     slot = SLOTS[-1]
     for minute, letter in enumerate("s...." + "a" * 20, START):
         watch.past.write(slot, minute, letter)
-    watch.lives.reevaluate(array([slot]), make_criteria(1), watch.past)
+    watch.alert_states.reevaluate(array([slot]), make_criteria(1), watch.past)
     watch.judge({slot})
     assert watch.told == {(slot, Rule.ABOVE): [(START + 20, AlertState.INACTIVE, AlertState.FIRING)]}
-    assert alert_of(watch.lives.current, Rule.ABOVE, slot).since == START + 5
+    assert alert_of(watch.alert_states.current, Rule.ABOVE, slot).since == START + 5
 
 
 def test_an_end_can_be_undone_after_a_restart_even_if_the_beginning_is_out_of_sight() -> None:
@@ -199,7 +201,7 @@ def test_an_end_can_be_undone_after_a_restart_even_if_the_beginning_is_out_of_si
     watch.restart()
     watch.past.write(0, START + WINDOW + 5, "h")
     watch.judge({0})
-    assert alert_of(watch.lives.current, Rule.ABOVE, 0).since == START
+    assert alert_of(watch.alert_states.current, Rule.ABOVE, 0).since == START
     assert watch.told[0, Rule.ABOVE][-1] == (START + WINDOW + 5, AlertState.INACTIVE, AlertState.FIRING)
 
 

@@ -98,30 +98,32 @@ SITUATIONS: list[Row] = [
 
 def lived(rule: Rule, story: str, low: float = 0.4, throttled_pending_for: int = 0) -> str:
     """The states of a rule in a story."""
-    past, lives, minute, factor, states = SampleHistory(), AlertStates(WINDOW), START, 1.0, ""
+    past, alert_states, minute, factor, states = SampleHistory(), AlertStates(WINDOW), START, 1.0, ""
 
     for letter in story:
-        before = lives.current.state[rule, 0]
+        before = alert_states.current.state[rule, 0]
         if letter == "|":
-            kept, lives = lives.export(ONE), AlertStates(WINDOW, evaluated_until=minute)
-            lives.restore(kept)
+            kept, alert_states = alert_states.export(ONE), AlertStates(WINDOW, evaluated_until=minute)
+            alert_states.restore(kept)
             states += letter
             continue
         if letter in "+-":
             factor *= 2 if letter == "+" else 0.5
-            lives.reevaluate(ONE, make_criteria(1, factor, low, throttled_pending_for), past)
+            alert_states.reevaluate(ONE, make_criteria(1, factor, low, throttled_pending_for), past)
         else:
             minute += 1
             past.write(0, minute, letter)
-            lives.advance(ONE, past.newest(ONE), make_criteria(1, factor, low, throttled_pending_for), past)
-        states += sign(lives, rule, int(before))
+            alert_states.advance(
+                ONE, past.newest(ONE), make_criteria(1, factor, low, throttled_pending_for), past
+            )
+        states += sign(alert_states, rule, int(before))
     return states
 
 
-def sign(lives: AlertStates, rule: Rule, before: int) -> str:
-    state = AlertState(int(lives.current.state[rule, 0]))
+def sign(alert_states: AlertStates, rule: Rule, before: int) -> str:
+    state = AlertState(int(alert_states.current.state[rule, 0]))
     if state is AlertState.FIRING:
-        return "f" if lives.current.clear_since[rule, 0] > 0 else "F"
+        return "f" if alert_states.current.clear_since[rule, 0] > 0 else "F"
     if state is AlertState.PENDING:
         return "P"
     return "R" if before == AlertState.FIRING else "."
@@ -165,11 +167,11 @@ REVISIONS: list[Row] = [
 
 @pytest.mark.parametrize(("rule", "first", "then", "tells"), named(REVISIONS))
 def test_a_revision_tells(rule: Rule, first: str, then: str, tells: list[str]) -> None:
-    past, lives = SampleHistory(), AlertStates(WINDOW)
+    past, alert_states = SampleHistory(), AlertStates(WINDOW)
     for story in (first, then):
         for minute, letter in enumerate(story):
             past.write(0, minute, letter)
-        transitions = lives.advance(ONE, past.newest(ONE), make_criteria(1), past)
+        transitions = alert_states.advance(ONE, past.newest(ONE), make_criteria(1), past)
     changes = [
         (minute, ".PF"[b], ".PF"[a]) for _, of, minute, b, a in transition_rows(transitions) if of is rule
     ]

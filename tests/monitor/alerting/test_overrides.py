@@ -20,7 +20,7 @@ def configured(*overrides: Mapping[str, Any]) -> Config:
     return configuration(route=ALL, alerts=[dict(one) for one in overrides])
 
 
-class Land:
+class InventoriedStage:
     """A Kinesis that is looked at by an inventory, and the alerts of what that finds."""
 
     def __init__(self, stage: Stage, world: World) -> None:
@@ -63,8 +63,8 @@ class Land:
 
 
 @asynccontextmanager
-async def land(folder: Path, *overrides: Mapping[str, Any]) -> AsyncIterator[Land]:
-    """A land with two streams, just looked at; the inventory's clock is the system's."""
+async def inventoried_stage(folder: Path, *overrides: Mapping[str, Any]) -> AsyncIterator[InventoriedStage]:
+    """Yield a stage whose two streams were found by an inventory; the inventory's clock is the system's."""
     answers = {
         **streams(orders=1, clicks=1),
         "describe_limits": SHARD_LIMITS | {"OpenShardCount": 5},
@@ -73,7 +73,7 @@ async def land(folder: Path, *overrides: Mapping[str, Any]) -> AsyncIterator[Lan
     world, minute = World(configured(*overrides), "prod", **answers), int(time.time() // 60)
     await world.run_inventory(KINESIS)
     async with Stage.opened(folder, configured(*overrides), minute, world.fleet) as stage:
-        yield Land(stage, world)
+        yield InventoriedStage(stage, world)
 
 
 ORDERS = {"signal": "kinesis.stream_write_bytes", "resource": "orders"}
@@ -101,7 +101,7 @@ PACES: dict[str, tuple[list[Mapping[str, Any]], str, str]] = {
 
 @pytest.mark.parametrize(("overrides", "story", "told"), PACES.values(), ids=PACES)
 async def test_a_pace(overrides: list[Mapping[str, Any]], story: str, told: str, tmp_path: Path) -> None:
-    async with land(tmp_path, *overrides) as here:
+    async with inventoried_stage(tmp_path, *overrides) as here:
         assert await here.play(orders=story) == told
 
 
@@ -119,13 +119,13 @@ SEVERITIES: dict[str, tuple[Mapping[str, Any], str, list[str]]] = {
 
 @pytest.mark.parametrize(("said", "story", "told"), SEVERITIES.values(), ids=SEVERITIES)
 async def test_a_severity(said: Mapping[str, Any], story: str, told: list[str], tmp_path: Path) -> None:
-    async with land(tmp_path, {**QUICK, **said}) as here:
+    async with inventoried_stage(tmp_path, {**QUICK, **said}) as here:
         await here.play(orders=story)
         assert [f"{one.severity} {one.zone}" for one in here.stage.notices] == told
 
 
 async def test_one_resource_is_another_matter_than_the_next(tmp_path: Path) -> None:
-    async with land(tmp_path, {**ORDERS, "for": "1m", "near": "critical"}) as here:
+    async with inventoried_stage(tmp_path, {**ORDERS, "for": "1m", "near": "critical"}) as here:
         assert await here.play(orders="cccccc", clicks="cccccc") == ".F...F"
         told = [(one.labels["resource"], one.severity) for one in here.stage.notices]
         assert told == [("orders", "critical"), ("clicks", "warning")]
@@ -154,7 +154,7 @@ async def test_a_reload(
     before: Mapping[str, Any], after: Mapping[str, Any], story: str, told: str, tmp_path: Path
 ) -> None:
     first, then = story.split("|")
-    async with land(tmp_path, {**ORDERS, **before}) as here:
+    async with inventoried_stage(tmp_path, {**ORDERS, **before}) as here:
         letters = await here.play(orders=first)
         await here.reload({**ORDERS, **after})
         assert f"{letters}|{await here.play(orders=then)}" == told

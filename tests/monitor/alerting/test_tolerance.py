@@ -12,7 +12,7 @@ from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import Severity
 from rules.limits import Tolerance
 from tests.monitor.alerting.stage import LIMIT, SHORT, Stage
-from tests.monitor.alerting.test_overrides import land
+from tests.monitor.alerting.test_overrides import inventoried_stage
 from tests.monitor.fleet.fleets import refused, traffic
 
 records = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
@@ -86,14 +86,14 @@ CONFIGURED: dict[str, tuple[list[dict[str, Any]], str, str]] = {
 async def test_the_configuration_says_how_much(
     alerts: list[dict[str, Any]], samples: str, told: str, tmp_path: Path
 ) -> None:
-    """All the way: inventory, columns, lives, what is told; `s` is 60 refused records a second."""
-    async with land(tmp_path, *alerts) as scene:
-        assert await scene.play(orders=samples) == told
+    """All the way: inventory, columns, alert states, notices; `s` is 60 refused records a second."""
+    async with inventoried_stage(tmp_path, *alerts) as stage:
+        assert await stage.play(orders=samples) == told
 
 
 async def test_a_reload_judges_the_newest_sample_by_the_new_tolerance(tmp_path: Path) -> None:
     records_silent = {"signal": "kinesis.stream_write_records", "saturated": "none", "near": "none"}
-    async with land(tmp_path, records_silent) as scene:
-        assert await scene.play(orders="..ss") == "..F."
-        await scene.reload(records_silent, {**ORDERS, "tolerance": {"rate": 61}})
-        assert await scene.play(orders="s") == "R"
+    async with inventoried_stage(tmp_path, records_silent) as stage:
+        assert await stage.play(orders="..ss") == "..F."
+        await stage.reload(records_silent, {**ORDERS, "tolerance": {"rate": 61}})
+        assert await stage.play(orders="s") == "R"

@@ -37,7 +37,7 @@ def test_a_detail_signal_is_read_on_request(signals: object, off: list[str]) -> 
     assert [signal.id for signal in config.signals_off(known)] == off
 
 
-def test_signals_of_services_that_are_not_monitored_are_not_told() -> None:
+def test_signals_of_services_that_are_not_monitored_are_left_out() -> None:
     known = registry()
     config = Config.model_validate({"services": ["ours"]}, context=ConfigContext(registry=known))
     assert [signal.id for signal in config.signals_off(known)] == ["ours.rate"]

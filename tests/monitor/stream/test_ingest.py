@@ -78,8 +78,8 @@ async def test_what_it_writes_says_that_it_came_by_stream() -> None:
     }
     assert source_of(fleet, by_metric["orders"]) == "stream"
     assert source_of(fleet, by_metric["payments"]) is None
-    place = row(fleet, ORDERS)
-    at = np.array([place], np.int32), fleet.rings.newest_point[[place]]
+    orders_row = row(fleet, ORDERS)
+    at = np.array([orders_row], np.int32), fleet.rings.newest_point[[orders_row]]
     fleet.rings.write(*at, np.ones(1, np.float32))  # as a poll does
     assert source_of(fleet, by_metric["orders"]) == "poll"
 
