@@ -35,8 +35,8 @@ def select_slots(slots: Slots, indices: SlotArray) -> SlotArray:
 class Block:
     """The formulas of one shape; `rows` and `weights` are [metric, position] and [term, position].
 
-    may_fall: their results may fall when a metric grows; which shape and weights decide, see
-    `monitor.fleet.formula`. lower_bounds: a result whose terms are only partly known counts as the lower
+    may_fall: their results may fall when a metric grows, as shape and weights decide (see
+    `monitor.fleet.formula`). lower_bounds: a result whose terms are only partly known counts as the lower
     bound that it is.
     """
 

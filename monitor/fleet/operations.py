@@ -43,7 +43,7 @@ class FormulaTerms:
         return result
 
     def _compute(self, rings: Rings, minutes: Ints, is_inner: bool) -> tuple[Floats, Flags]:
-        """Return the results, of known terms alone where others are unknown, and which are unknown.
+        """Return the results, and which of them are unknown; those are results of the known terms alone.
 
         is_inner: results that are NaN without being absent are marked as unknown, too.
         """
@@ -88,7 +88,7 @@ class FormulaTerms:
         return result
 
     def _terms(self, rings: Rings, minutes: Ints, is_inner: bool = False) -> tuple[Floats, Flags]:
-        """Return the weighted terms, [term, position], and for which formulas one of them is unknown.
+        """Return the weighted terms, [term, position], and the formulas of which one is unknown, as flags.
 
         A metric that is the only term of a whole formula counts as absent where it is missing: either way
         there is no result.
@@ -160,7 +160,7 @@ def _is_positive(values: Floats) -> Floats:
 
 
 def _values(rings: Rings, rows: Ints, minutes: Ints, is_alone: bool) -> tuple[Floats, Flags]:
-    """Return the value of each metric, and which formulas miss a value that may still be published.
+    """Return the value of each metric, and the formulas that miss a value that may still come, as flags.
 
     is_alone: nothing else is computed from the values, so that no missing one needs to be looked at.
     """

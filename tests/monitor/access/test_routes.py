@@ -15,7 +15,7 @@ from monitor.config.config import Config
 from tests.monitor.access.authenticated import AUTH, OPERATOR, READER, SCRAPER, bearer
 from tests.registries import REGISTRY
 
-OPEN = {"/-/healthy", "/-/ready", "/firehose/v1", "/static/{name}"}  # of which nobody is asked
+OPEN = {"/-/healthy", "/-/ready", "/firehose/v1", "/static/{name}"}  # routes without authentication
 UNTRUSTED: dict[str, Any] = {"X-Forwarded-User": "ada", "X-Role": "operate"}
 NAMES = {"id": "an-id", "name": "a-name"}
 INSIDE = 299
@@ -23,14 +23,14 @@ INSIDE = 299
 
 @pytest.fixture
 async def web(tmp_path: Path) -> AsyncIterator[FastAPI]:
-    """All that a server answers."""
+    """The application of a server, with all of its routes."""
     config = Config.model_validate({"auth": AUTH, "journal": str(tmp_path / "headroom.db")})
     async with App.opened(config, REGISTRY, lambda: config) as app:
         yield app.web
 
 
 def calls(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
-    """Each method and path that something answers."""
+    """Yield each method and path that a route has."""
     for route in routes:
         if router := getattr(route, "original_router", None):
             yield from calls(router.routes)

@@ -28,7 +28,7 @@ TAKEN = OF_PROMETHEUS | OF_OPERATORS | OF_PEOPLE
 MAX_LABELS = 6
 TELEMETRY = Telemetries()
 METRICS = CollectorRegistry()
-TOLD: tuple[Any, ...] = (
+TELEMETRIES: tuple[Any, ...] = (
     TELEMETRY.process,
     TELEMETRY.aws,
     TELEMETRY.stream,
@@ -39,17 +39,17 @@ TOLD: tuple[Any, ...] = (
 
 
 def own() -> Iterator[MetricWrapperBase]:
-    """The families that Headroom tells of itself."""
-    for telemetry in TOLD:
+    """Yield the families that Headroom exports about itself."""
+    for telemetry in TELEMETRIES:
         yield from (one for one in vars(telemetry).values() if isinstance(one, MetricWrapperBase))
 
 
 def label_names(family: MetricWrapperBase) -> set[str]:
-    """The labels of a family: of a child that is made here, since a family tells no labels before."""
+    """Return the labels of a family: those of a child that is made here, as a family without one has none."""
     for count in range(MAX_LABELS + 1):
         with suppress(ValueError):  # another number of labels, or none: then the family is its own child
             family.labels(*["x"] * count)
-    samples = [one for told in family.collect() for one in told.samples]
+    samples = [sample for collected in family.collect() for sample in collected.samples]
     assert samples
     return {name for one in samples if not one.name.endswith("_bucket") for name in one.labels}
 
