@@ -84,6 +84,7 @@ class ListedValue(NamedTuple):
     code: str
     value: float | None
     context: QuotaContext
+    description: Description
 
 
 def context_of(description: Description) -> QuotaContext:
@@ -106,7 +107,7 @@ async def list_values(
     """
     async for description in list_descriptions(aws, source, service_code, resource_level=resource_level):
         code = description.get("QuotaCode") or ""
-        yield ListedValue(code, _listed_value(description), context_of(description))
+        yield ListedValue(code, _listed_value(description), context_of(description), description)
 
 
 def list_descriptions(

@@ -59,6 +59,7 @@ class KnownQuotas:
     lists: by service code. in_use: the service codes in use, or configured. published: the metrics of usage.
     report: AWS's of the utilization of quotas; report_failure: why the last one could not be read.
     counted: by the number of the group. uncounted: how many counts of services in use were never counted.
+    list_failures: which lists of an account that is read without a role could not be read, in sentences.
     """
 
     budget: CallBudget = field(default_factory=CallBudget)
@@ -70,6 +71,7 @@ class KnownQuotas:
     report_failure: Exception | None = None
     counted: dict[int, Counted] = field(default_factory=dict)
     uncounted: int = 0
+    list_failures: Sequence[str] = ()
     _due_at: dict[str, float] = field(default_factory=dict)
     _read_at: dict[str, float] = field(default_factory=dict)
 

@@ -94,7 +94,7 @@ async def _list(
     descriptions = list_descriptions(calls, source, service_code, resource_level=resource_level)
     try:
         async for description in descriptions:
-            listed = _listed(service_code, description, source)
+            listed = listed_quota(service_code, description, source)
             if listed and _takes_precedence(listed, found.get(listed.key)):
                 found[listed.key] = listed
     except ClientError as error:
@@ -108,7 +108,9 @@ def _takes_precedence(listed: ListedQuota, known: ListedQuota | None) -> bool:
     return listed.source is LimitSource.APPLIED and known.source is LimitSource.DEFAULT
 
 
-def _listed(service_code: str, description: Mapping[str, Any], source: LimitSource) -> ListedQuota | None:
+def listed_quota(
+    service_code: str, description: Mapping[str, Any], source: LimitSource
+) -> ListedQuota | None:
     """Return a quota; None for one without a code, such as an entry of a kind that AWS adds later."""
     code = description.get("QuotaCode")
     if not isinstance(code, str) or not re.match(QUOTA_CODE, code):

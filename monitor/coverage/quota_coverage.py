@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from monitor.coverage.verdicts import (
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import CellKey, Key
 from monitor.fleet.snapshot import Snapshot
+from monitor.lib.partitions import COMMERCIAL, partition_of
 from rules.band import Zone
 from rules.limits import Quota, Signal
 
@@ -67,6 +68,12 @@ class QuotaCoverage:
         return self.monthly_dollars is None and self.state is not CoverageState.NO_USAGE_SOURCE
 
 
+NO_ROLE = "There is no role in this account: it is read by CloudWatch's cross-account observability alone."
+DEFAULTS_ALONE = (
+    "read without a role, so the values are AWS's defaults, and what is applied may be higher; see "
+    "docs/linked-accounts.md"
+)
+
 SeriesByQuota = Mapping[Quota, Sequence[QuotaSeries]]
 
 
@@ -96,10 +103,23 @@ class Coverage:
             if known := self.known.get(cell):
                 is_global = cell[1] == GLOBAL_REGION
                 cell_series = _series_of_account(series, cell[0]) if is_global else series.get(cell, {})
-                cost = self._cost_of(cell_series)
+                cost, partition = self._cost_of(cell_series), self._partition_of(cell[0])
                 yield from CellCoverage(
-                    status, known, cell_series, self.registry, declared, self.off, read, cost
+                    status,
+                    known,
+                    cell_series,
+                    self.registry,
+                    declared,
+                    self.off,
+                    read,
+                    cost,
+                    partition,
                 ).quotas()
+
+    def _partition_of(self, account: str) -> str:
+        """Return the partition of an account, by one of its regions."""
+        regions = (one.region for one in self.cells if one.account == account and one.region != GLOBAL_REGION)
+        return next((partition_of(region).name for region in regions), COMMERCIAL)
 
     def _cost_of(self, series: SeriesByQuota) -> "SeriesCost":
         slots = np.array([one.slot for some in series.values() for one in some], np.int32)
@@ -107,7 +127,8 @@ class Coverage:
 
     def notes(self) -> list[str]:
         """Return what else is to be said of the coverage, a line each."""
-        return [*report_notes(self.known)]
+        without = sorted({one.account for one in self.cells if one.signer})
+        return [*report_notes(self.known), *(f"{account}: {DEFAULTS_ALONE}" for account in without)]
 
     @property
     def service_codes(self) -> Sequence[str]:
@@ -118,12 +139,12 @@ class Coverage:
         """Yield a sentence for each read of quotas that failed, and for what was not read yet."""
         for cell, status in sorted(_by_cell(self.cells).items()):
             place, known = f"{status.name or status.account}/{status.region}", self.known.get(cell)
-            if QUOTAS_SERVICE not in self.services.get(cell, ()):
-                why = "the configuration leaves them out" if known else "the account is read without a role"
-                yield f"{place}: the quotas are not read, as {why}"
+            if QUOTAS_SERVICE not in self.services.get(cell, ()) and not status.signer:
+                yield f"{place}: the quotas are not read, as the configuration leaves them out"
                 continue
             run = status.collectors.get(QUOTAS_SERVICE)
-            failures = dict.fromkeys(one.sentence for one in run.failures) if run else ()
+            sentences = [one.sentence for one in run.failures] if run else []
+            failures = dict.fromkeys([*sentences, *(known.list_failures if known else ())])
             yield from (f"{place}: {sentence}" for sentence in failures)
             missing = sorted(known.in_use - known.lists.keys()) if known else ()
             if missing and not failures:
@@ -155,7 +176,7 @@ class CellCoverage:
     """The coverage of one account in one region.
 
     series, declared: the series, and the ids of the signals, by the quota that limits them. off: signals that
-    are read on request only. read: the services that are read in some cell.
+    are read on request only. read: the services that are read in some cell. partition: of the account.
     """
 
     status: CellStatus
@@ -166,6 +187,7 @@ class CellCoverage:
     off: Set[str]
     read: Set[str]
     cost: SeriesCost
+    partition: str
 
     def quotas(self) -> Iterator[QuotaCoverage]:
         """Yield the quotas of the service codes in use, by service code and code."""
@@ -187,6 +209,8 @@ class CellCoverage:
         declared, arn = self.declared.get(listed.quota, ()), listed.context.arn
         series = [one for one in self.series.get(listed.quota, ()) if arn in ("", one.quota_arn)]
         verdict = verdict_of_series(series) if series else self._verdict_without(listed, declared, failure)
+        if verdict.state is CoverageState.NOT_PERMITTED and self.status.signer:
+            verdict = replace(verdict, enable=self._role_entry)
         return QuotaCoverage(
             account=self.status.account,
             region=self.status.region,
@@ -222,7 +246,7 @@ class CellCoverage:
     ) -> float | None:
         if state is CoverageState.NO_USAGE_SOURCE or (series and state is CoverageState.NOT_ENABLED):
             return None
-        if series:
+        if series and state is not CoverageState.NOT_PERMITTED:
             return self.cost.monthly_dollars(series)
         return dollars_without_series(listed, declared, self.registry, self.cost.intervals)
 
@@ -237,6 +261,8 @@ class CellCoverage:
         """Return the state of a quota of which there is no series."""
         if signals := [signal for signal in declared if signal.partition(".")[0] in self.read]:
             return self._verdict_of_signals(signals)
+        if self.status.signer and (listed.usage or listed.quota in read_counts()):
+            return Verdict(CoverageState.NOT_PERMITTED, NO_ROLE)
         if failure:
             return verdict_of_failure(failure_from(failure))
         if listed.quota in read_counts():
@@ -246,6 +272,12 @@ class CellCoverage:
             reason = f"It is watched with {services}, which `services` lacks."
             return Verdict(CoverageState.NOT_ENABLED, reason, f"services: [..., {services}]")
         return _verdict_of_metric(listed)
+
+    @property
+    def _role_entry(self) -> str:
+        """The entry of the configuration that reads the account with a role."""
+        role = f"arn:{self.partition}:iam::{self.status.account}:role/headroom"
+        return f"accounts: [..., {{role_arn: {role}}}], with the policy of headroom iam-policy --of account"
 
     def _verdict_of_signals(self, declared: Sequence[str]) -> Verdict:
         """Return the state of a quota of declared signals without series."""

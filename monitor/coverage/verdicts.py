@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from collectors.base import Unobservable
+from collectors.metrics_only import LIMIT_NEEDED, ROLE_NEEDED
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import DENIAL_CLASSES, FailureClass
 from monitor.aws.run_status import RunStatus
 from rules.band import Zone
 
+NEED_A_ROLE = (ROLE_NEEDED, LIMIT_NEEDED)
 # How AWS names the action in the message of a denial.
 DENIED_ACTION = re.compile(r"not authorized to perform:? *([a-z0-9-]+:[A-Za-z0-9]+)")
 
@@ -68,6 +70,8 @@ def verdict_of_series(series: Sequence[QuotaSeries]) -> Verdict:
     for reason in reasons:
         if reason.enable_command:
             return Verdict(CoverageState.NOT_ENABLED, reason.reason, reason.enable_command)
+    if reasons and all(reason in NEED_A_ROLE for reason in reasons):
+        return Verdict(CoverageState.NOT_PERMITTED, reasons[0].reason)
     if len(reasons) == len(series):
         return Verdict(CoverageState.NO_USAGE_SOURCE, reasons[0].reason)
     return Verdict(CoverageState.STALE, "There is no recent sample of its usage.")

@@ -224,10 +224,13 @@ class Inventory:
 
     def _quota_services_in_use(self) -> Set[str]:
         """The service codes of which the last inventories found series, and those that are configured."""
-        in_use = (service for service, number in self.found.items() if number or service in self._in_use)
-        found = self.registry.quota_services(in_use)
         configured = self.config.signals.quota_services(self.registry)
-        return {*filter(self._reads_quotas_of, (*found, *configured))}
+        return self.quota_services_found() | {*filter(self._reads_quotas_of, configured)}
+
+    def quota_services_found(self) -> Set[str]:
+        """Return the service codes of which the last inventories found series."""
+        in_use = (service for service, number in self.found.items() if number or service in self._in_use)
+        return {*filter(self._reads_quotas_of, self.registry.quota_services(in_use))}
 
     def _reads_quotas_of(self, service_code: str) -> bool:
         return self.registry.quota_scope(service_code) is self.cell.scope

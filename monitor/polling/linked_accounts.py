@@ -1,7 +1,7 @@
 """The accounts that are read through monitoring accounts, beside those of the configuration."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Protocol
@@ -11,6 +11,7 @@ from collectors.listed_metrics import MetricNames
 from collectors.metrics_only import metric_names, metrics_only
 from collectors.quotas import QUOTAS_SERVICE
 from collectors.registry import Registry
+from collectors.service_quotas.known_quotas import KnownQuotas
 from monitor.aws.account import Account
 from monitor.aws.cell import Cell
 from monitor.aws.linked_cell import LinkedCell
@@ -19,9 +20,10 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey, Key
 from monitor.lib.partitions import partition_of
 from monitor.polling.cell_watcher import CellWatcher
+from monitor.polling.default_quotas import DefaultQuotaBook
 from monitor.polling.inventory import YIELD_EVERY
 from monitor.polling.link_watcher import LinkWatcher
-from monitor.polling.quota_book import DefaultQuotaBook, QuotaBook
+from monitor.polling.quota_book import QuotaBook
 from monitor.polling.shared_calls import SharedCalls
 from monitor.polling.timings import PollingTimings
 
@@ -125,10 +127,21 @@ class LinkedAccounts:
         key = cell.signing_account, cell.region
         if key not in self._books:
             registry, timings = self._watched.registry, self._watched.timings
-            quotas = registry.quotas(registry.service_names)
             monitoring = self.links[key].cell
-            self._books[key] = DefaultQuotaBook(monitoring, quotas, timings.quota_interval, on_demand=True)
+            self._books[key] = DefaultQuotaBook(monitoring, registry, timings.quota_interval)
         return self._books[key]
+
+    def known_quotas(self) -> Mapping[CellKey, KnownQuotas]:
+        """Return what is known of the quotas of linked accounts: AWS's defaults of the services in use."""
+        known: dict[CellKey, KnownQuotas] = {}
+        for key, watched in self._watched.cells.items():
+            if isinstance(watched.cell, LinkedCell):
+                found = watched.inventory.quota_services_found()
+                known[key] = self._book(watched.cell).known_quotas(found)
+        for (account, region), of_cell in known.items():
+            if region == GLOBAL_REGION:
+                _add_global_quotas(of_cell, [one for key, one in known.items() if key[0] == account])
+        return known
 
     async def run_linked(self, watched: CellWatcher) -> None:
         """Run the watcher of a linked cell until cancelled."""
@@ -157,6 +170,15 @@ class LinkedAccounts:
             if linked.is_shared
             for region in _region_labels(link.cell.region)
         }
+
+
+def _add_global_quotas(of_account: KnownQuotas, of_cells: Iterable[KnownQuotas]) -> None:
+    """Add the lists in which there are quotas that are the same in all regions."""
+    for known in of_cells:
+        for code, listed in known.lists.items():
+            if any(one.is_global for one in listed):
+                of_account.lists.setdefault(code, listed)
+    of_account.in_use |= of_account.lists.keys()
 
 
 def _region_labels(region: str) -> Sequence[str]:

@@ -12,7 +12,7 @@ from collectors.quotas import NO_CONTEXT, RESOURCE_LEVEL, QuotaContext, QuotaVal
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.scan import Scan
-from monitor.polling.quota_reading import QuotaReading, read_defaults, read_quotas
+from monitor.polling.quota_reading import QuotaReading, read_quotas
 from rules.limits import LimitSource, Quota
 
 log = logging.getLogger(__name__)
@@ -209,16 +209,3 @@ class QuotaBook:
         if failure != self._requests_failure:
             log.info("%s: quota requests are unknown: %s", "/".join(self._cell.key), failure.sentence)
         self.requests, self._requests_read_at, self._requests_failure = None, None, failure
-
-
-class DefaultQuotaBook(QuotaBook):
-    """The defaults of quotas, for accounts whose applied values nobody may read.
-
-    The cell is that of an account that may read defaults, which are the same for all accounts of a region.
-    """
-
-    async def _read_quotas(self, service_code: str, quotas: Set[Quota], applied: Set[Quota]) -> QuotaReading:
-        return await read_defaults(self._cell, service_code, quotas)
-
-    async def _read_requests(self) -> None:
-        """Read nothing: the requests would be those of the account that reads the defaults."""

@@ -7,6 +7,7 @@ from functools import partial
 from collectors.quotas import (
     LIST_OPERATIONS,
     NO_SUCH_QUOTA,
+    Description,
     QuotaContext,
     QuotaValues,
     list_values,
@@ -26,7 +27,8 @@ class QuotaReading:
 
     singly: the quotas that the lists leave open, to be read by a call each. contexts: of those that hold for
     each resource. resource_values: the values of those resources that have one of their own, by ARN; without
-    the quotas of which they could not be read.
+    the quotas of which they could not be read. descriptions: all quotas of the service code as AWS lists
+    them, where they are kept; list_failure: why they could not be listed.
     """
 
     service_code: str
@@ -35,11 +37,16 @@ class QuotaReading:
     singly: set[Quota] = field(default_factory=set)
     contexts: dict[Quota, QuotaContext] = field(default_factory=dict)
     resource_values: dict[Quota, dict[str, float]] = field(default_factory=dict)
+    descriptions: list[Description] | None = None
+    list_failure: Failure | None = None
 
 
 async def read_defaults(cell: Cell, service_code: str, quotas: Set[Quota]) -> QuotaReading:
-    """Read AWS's defaults of a service code, which are the same for all accounts of a region."""
-    reading, scan = QuotaReading(service_code), Scan(cell)
+    """Read AWS's defaults of a service code, which are the same for all accounts of a region.
+
+    The descriptions of all of its quotas are kept.
+    """
+    reading, scan = QuotaReading(service_code, descriptions=[]), Scan(cell)
     await _read_list(scan, LimitSource.DEFAULT, quotas, reading)
     for quota in reading.singly:  # the list is denied, or has no value
         sentence = f"the default of {quota.code} cannot be listed"
@@ -74,6 +81,8 @@ async def _read_list(
     missing = {quota.code: quota for quota in quotas}
     try:
         async for listed in list_values(scan, source, reading.service_code):
+            if reading.descriptions is not None:
+                reading.descriptions.append(listed.description)
             if quota := missing.pop(listed.code, None):
                 if listed.value is None:
                     reading.singly.add(quota)
@@ -84,6 +93,7 @@ async def _read_list(
     except Exception as error:  # of AWS or of an unexpected response
         if error_code(error) == NO_SUCH_QUOTA:
             return {*missing.values()}
+        reading.list_failure = failure_from(error, LIST_OPERATIONS[source])
         if classify(error_code(error), error_message(error)) in DENIAL_CLASSES:
             reading.singly |= {*missing.values()}
         else:

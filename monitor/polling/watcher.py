@@ -246,7 +246,8 @@ class Watcher:
     def known_quotas(self) -> Mapping[CellKey, KnownQuotas]:
         """Return copies of what is known of the quotas of all cells, for a thread."""
         states = {key: watched.cell.collector_states for key, watched in self.cells.items()}
-        return {key: state[KnownQuotas].copy() for key, state in states.items() if KnownQuotas in state}
+        known = {key: state[KnownQuotas].copy() for key, state in states.items() if KnownQuotas in state}
+        return {**known, **self.linked.known_quotas()}
 
     def request_inventory(self, cell: CellKey, service: str) -> None:
         """Have the inventory of a service run soon, if the cell is watched."""

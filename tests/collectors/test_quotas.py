@@ -69,7 +69,10 @@ async def test_a_list_has_a_hundred_values_a_page(source: LimitSource, operation
     aws = FakeAws()
     aws.answers[operation] = [page, page]
     found = [one async for one in quotas.list_values(aws.scan, source, "lambda")]
-    assert found == [ListedValue("L-1", 1.0, NO_CONTEXT), ListedValue("L-2", 2.0, NO_CONTEXT)]
+    assert found == [
+        ListedValue(code, value, NO_CONTEXT, {"QuotaCode": code, "Value": value})
+        for code, value in (("L-1", 1.0), ("L-2", 2.0))
+    ]
     assert asked == [{"ServiceCode": "lambda", "MaxResults": 100}] * 2
     assert aws.iam_actions <= set(quotas.ACTIONS)
 
@@ -113,7 +116,7 @@ async def test_the_values_of_resources_are_a_list_of_their_own(
 
     aws = FakeAws(list_service_quotas=page)
     values = quotas.list_values(aws.scan, LimitSource.APPLIED, "es", resource_level=True)
-    assert [one async for one in values] == [ListedValue("L-1", 1.0, expected)]
+    assert [(one.code, one.value, one.context) async for one in values] == [("L-1", 1.0, expected)]
     assert asked == [{"ServiceCode": "es", "MaxResults": 100, "QuotaAppliedAtLevel": "RESOURCE"}]
 
 

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from collectors.base import ACCOUNT as WHOLE_ACCOUNT
 from collectors.base import Resource, Unobservable
+from collectors.metrics_only import LIMIT_NEEDED, ROLE_NEEDED
 from collectors.service_quotas.collector import count_groups
 from collectors.service_quotas.known_quotas import Counted, KnownQuotas
 from collectors.service_quotas.quota_list import ListedQuota, UsageMetric
@@ -306,10 +307,8 @@ async def test_what_could_not_be_read_is_told(server: Server, client: httpx.Asyn
     server.services_read = {(ACCOUNT, REGION): {"lambda"}}
     (sentence,) = (await answer(client, COVERAGE))["unread"]
     assert sentence == f"prod/{REGION}: the quotas are not read, as the configuration leaves them out"
-    server.known_quotas.clear()
-    (sentence,) = (await answer(client, COVERAGE))["unread"]
-    assert sentence == f"prod/{REGION}: the quotas are not read, as the account is read without a role"
     server.services_read = {}
+    server.known_quotas.clear()
     failed(server)
     (sentence,) = (await answer(client, COVERAGE))["unread"]
     assert sentence == f"prod/{REGION}: the quotas are not read yet"
@@ -380,3 +379,79 @@ async def test_a_quota_that_is_the_same_in_all_regions_is_told_once_with_the_ser
     await server.publish()
     told = (await answer(client, COVERAGE))["items"]
     assert [(each["region"], each["state"]) for each in told] == [("global", "watched")]
+
+
+def linked(server: Server, *quotas: ListedQuota, region: str = REGION) -> None:
+    """Have quotas be known of an account that is read without a role."""
+    know(server, *quotas)
+    server.known_quotas[ACCOUNT, region] = server.known_quotas.pop((ACCOUNT, REGION))
+    server.known_quotas[ACCOUNT, region].in_use = frozenset(one.quota.service for one in quotas)
+    server.status = MonitorStatus(cells=[cell_status(region, signer="999999999999")])
+
+
+def cell_status(region: str, **fields: Any) -> CellStatus:
+    return CellStatus(account=ACCOUNT, region=region, name="shop", collectors={}, poll=RunStatus(), **fields)
+
+
+ENTRY = f"accounts: [..., {{role_arn: arn:aws:iam::{ACCOUNT}:role/headroom}}], with the policy of "
+
+
+async def test_without_a_role_a_quota_is_watched_where_metrics_tell_its_usage(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
+    linked(server, listed(CONCURRENCY, 1000.0, source=LimitSource.DEFAULT))
+    found = await one(server, client, CONCURRENCY.code)
+    assert (found["state"], found["value"], found["source"]) == ("watched", 1000.0, "quota_default")
+    notes = (await answer(client, COVERAGE))["notes"]
+    assert [note for note in notes if ACCOUNT in note and "AWS's defaults" in note]
+
+
+@pytest.mark.parametrize(
+    ("quota", "reason"),
+    [
+        (listed(WEB_ACLS), "There is no role in this account"),  # which a list counts
+        (listed(Quota(service="sqs", code="L-00000001"), usage=METRIC), "There is no role in this account"),
+    ],
+)
+async def test_what_a_role_would_tell_is_not_permitted_with_the_next_step(
+    server: Server, client: httpx.AsyncClient, quota: ListedQuota, reason: str
+) -> None:
+    linked(server, quota)
+    found = await one(server, client, quota.quota.code)
+    assert found["state"] == "not_permitted"
+    assert reason in found["reason"]
+    assert found["enable"] == f"{ENTRY}headroom iam-policy --of account"
+
+
+@pytest.mark.parametrize("reason", [ROLE_NEEDED, LIMIT_NEEDED])
+async def test_a_signal_that_needs_a_role_is_not_permitted(
+    server: Server, client: httpx.AsyncClient, reason: Unobservable
+) -> None:
+    series = add(server.fleet, CONCURRENCY_KEY, usage=reason, throttled=None)
+    judged(server.fleet, series, Zone.UNOBSERVABLE)
+    linked(server, listed(CONCURRENCY))
+    found = await one(server, client, CONCURRENCY.code)
+    assert (found["state"], found["reason"]) == ("not_permitted", reason.reason)
+    assert found["enable"].startswith(ENTRY)
+
+
+async def test_the_entry_of_a_role_is_of_the_accounts_partition(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    linked(server, listed(WEB_ACLS), region="cn-north-1")
+    assert "arn:aws-cn:iam::" in (await one(server, client, WEB_ACLS.code))["enable"]
+
+
+async def test_a_quota_that_nothing_tells_needs_no_role(server: Server, client: httpx.AsyncClient) -> None:
+    linked(server, listed(Quota(service="sqs", code="L-00000001")))
+    assert (await one(server, client, "L-00000001"))["state"] == "no_usage_source"
+
+
+async def test_the_defaults_that_could_not_be_listed_are_told(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    linked(server, listed(WEB_ACLS))
+    server.known_quotas[ACCOUNT, REGION].list_failures = ["ListAWSDefaultServiceQuotas: no access"]
+    found = await answer(client, COVERAGE)
+    assert f"shop/{REGION}: ListAWSDefaultServiceQuotas: no access" in found["unread"]

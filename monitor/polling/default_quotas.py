@@ -1,0 +1,58 @@
+"""AWS's defaults of quotas, for accounts whose applied values nobody may read."""
+
+from collections.abc import Iterable, Set
+
+from collectors.registry import Registry
+from collectors.service_quotas.known_quotas import KnownQuotas
+from collectors.service_quotas.quota_list import ListedQuota, listed_quota
+from monitor.aws.cell import Cell
+from monitor.aws.failure import Failure
+from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook
+from monitor.polling.quota_reading import QuotaReading, read_defaults
+from rules.limits import LimitSource, Quota
+
+
+class DefaultQuotaBook(QuotaBook):
+    """The defaults of quotas, which are the same for all accounts of a region.
+
+    The cell is that of an account that may read them. lists: all quotas of the service codes that were read.
+    list_failures: why a service code could not be listed at the last reading.
+    """
+
+    def __init__(self, cell: Cell, registry: Registry, interval: float = QUOTA_INTERVAL) -> None:
+        super().__init__(cell, registry.quotas(registry.service_names), interval, on_demand=True)
+        for service_code in registry.quota_services(registry.service_names):
+            self._quotas.setdefault(service_code, set())
+        self.lists: dict[str, tuple[ListedQuota, ...]] = {}
+        self.list_failures: dict[str, Failure] = {}
+
+    def want(self, service_codes: Iterable[str]) -> None:
+        """Have service codes be read from the next reading on."""
+        self._wanted |= dict.fromkeys(code for code in service_codes if code in self._quotas)
+
+    def known_quotas(self, in_use: Set[str]) -> KnownQuotas:
+        """Return what is known of the quotas of service codes, and have them be read."""
+        self.want(in_use)
+        return KnownQuotas(
+            lists={code: self.lists[code] for code in in_use & self.lists.keys()},
+            in_use=frozenset(in_use),
+            list_failures=[self.list_failures[code].sentence for code in in_use & self.list_failures.keys()],
+        )
+
+    def _is_due(self, service_code: str) -> bool:
+        return service_code in self.list_failures or super()._is_due(service_code)
+
+    async def _read_quotas(self, service_code: str, quotas: Set[Quota], applied: Set[Quota]) -> QuotaReading:
+        reading = await read_defaults(self._cell, service_code, quotas)
+        self.list_failures.pop(service_code, None)
+        if reading.list_failure:
+            self.list_failures[service_code] = reading.list_failure
+        else:
+            described = (
+                listed_quota(service_code, one, LimitSource.DEFAULT) for one in reading.descriptions or ()
+            )
+            self.lists[service_code] = tuple(filter(None, described))
+        return reading
+
+    async def _read_requests(self) -> None:
+        """Read nothing: the requests would be those of the account that reads the defaults."""
