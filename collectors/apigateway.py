@@ -28,6 +28,7 @@ from collectors.base import (
     Metric,
     Observed,
     Resource,
+    SettingCost,
     Unobservable,
     Usage,
     per_second,
@@ -48,6 +49,12 @@ Stages = list[tuple[Item, Sequence[Method]]]  # each with the methods or routes 
 NO_KEY_METRIC = Unobservable("no CloudWatch metric counts the requests of an API key; access logs can")
 UNCOUNTED = "the throttle holds for each method, and detailed metrics, which count each, are not enabled"
 NO_METHOD = Unobservable("the throttle holds for each method, and none had requests in the last three hours")
+DETAIL_COST = SettingCost(
+    "Detailed metrics cost as custom metrics of CloudWatch do, in us-east-1 $0.30 a month each (the first "
+    "10,000). How many there are depends on the methods or routes that have requests.",
+    "https://docs.aws.amazon.com/apigateway/latest/developerguide/metrics_dimensions_view_in_cloud_watch.html",
+    "2026-11-29",
+)
 NO_ROUTE_METRIC = Unobservable("no CloudWatch metric is documented for a route without method and path")
 
 
@@ -256,7 +263,8 @@ def rest_stage_series(region: str, api: Item, stage: Item, methods: Sequence[Met
             )
         if not methods:
             enable = enable_method_metrics(region, api["id"], dimensions["Stage"], EVERY_METHOD)
-            reason = NO_METHOD if default.get("metricsEnabled") else Unobservable(UNCOUNTED, enable)
+            off = Unobservable(UNCOUNTED, enable, DETAIL_COST)
+            reason = NO_METHOD if default.get("metricsEnabled") else off
             stage_requests = per_second(count.of(**dimensions))
             yield observed(resource=parent, limit=rate, **uncounted(stage_requests, reason))
 
@@ -284,7 +292,7 @@ def method_usage(
     """The usage of a method with settings of its own."""
     if not settings.get("metricsEnabled"):
         enable = enable_method_metrics(region, api, dimensions["Stage"], method)
-        return Unobservable("detailed metrics of the method are not enabled", enable)
+        return Unobservable("detailed metrics of the method are not enabled", enable, DETAIL_COST)
     return counted_usage(dimensions, method)
 
 
@@ -318,7 +326,7 @@ def uncounted_reason(region: str, api: Item, stage: str, default: Item) -> Unobs
         return NO_ROUTE_METRIC
     if default.get("DetailedMetricsEnabled"):
         return NO_METHOD
-    return Unobservable(UNCOUNTED, enable_default_metrics(region, api["ApiId"], stage, default))
+    return Unobservable(UNCOUNTED, enable_default_metrics(region, api["ApiId"], stage, default), DETAIL_COST)
 
 
 def route_usage(region: str, api: str, stage: str, route: str, settings: Item) -> Usage | Unobservable:
@@ -328,7 +336,7 @@ def route_usage(region: str, api: str, stage: str, route: str, settings: Item) -
         return NO_ROUTE_METRIC
     if not settings.get("DetailedMetricsEnabled"):
         enable = enable_route_metrics(region, api, stage, route, settings)
-        return Unobservable("detailed metrics of the route are not enabled", enable)
+        return Unobservable("detailed metrics of the route are not enabled", enable, DETAIL_COST)
     return counted_usage({"ApiId": api, "Stage": stage}, (path, verb))
 
 

@@ -62,6 +62,7 @@ __all__ = [
     "Resource",
     "ScanFunction",
     "ServiceScope",
+    "SettingCost",
     "Term",
     "Unobservable",
     "Usage",
@@ -88,11 +89,30 @@ GLOBAL_REGION = "global"  # in labels, instead of a region's name: of global ser
 
 
 @dataclass(frozen=True, slots=True)
+class SettingCost:
+    """The price of a setting of AWS that makes a usage observable.
+
+    text: what is charged, as a sentence. source: AWS's page that says so. read_on: when it said so, as an ISO
+    date. monthly_dollars: the list price of us-east-1 for a month, at most; None where it depends on what is
+    known only afterwards.
+    """
+
+    text: str
+    source: str
+    read_on: str
+    monthly_dollars: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Unobservable:
-    """The reason why a usage cannot be observed, and the command that makes it observable, if any."""
+    """The reason why a usage cannot be observed.
+
+    enable_command: makes it observable, where a setting of AWS does. cost: of that setting.
+    """
 
     reason: str
     enable_command: str | None = None
+    cost: SettingCost | None = None
 
 
 # The usage is unknown, as a call about the resource was never made. A series that an earlier inventory found

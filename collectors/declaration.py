@@ -6,6 +6,7 @@ declaration.
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -172,15 +173,26 @@ class ResourceDeclaration(DeclarationModel):
         yield from self.values
 
 
+class SettingCostDeclaration(DeclarationModel):
+    """The price of a setting of AWS; the fields are those of `collectors.base.SettingCost`."""
+
+    text: Text
+    source: Text
+    read_on: date
+    monthly_dollars: Annotated[float, Field(ge=0)] | None = None
+
+
 class UnobservableDeclaration(DeclarationModel):
     """A reason why a usage cannot be observed, or is only a part of what is limited.
 
-    when: the condition; without it, always. enable: the template of the shell command that changes it.
+    when: the condition; without it, always. enable: the template of the shell command that changes it. cost:
+    of what the command enables.
     """
 
     when: Formula | None = None
     reason: Text
     enable: Text | None = None
+    cost: SettingCostDeclaration | None = None
 
 
 FORMULA_FIELDS = (

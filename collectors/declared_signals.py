@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from collectors.amounts import usage_of
-from collectors.base import Metric, Observed, Unobservable, Usage, total, zero_of
-from collectors.declaration import SignalDeclaration, UnobservableDeclaration
+from collectors.base import Metric, Observed, SettingCost, Unobservable, Usage, total, zero_of
+from collectors.declaration import SettingCostDeclaration, SignalDeclaration, UnobservableDeclaration
 from collectors.declared_resources import MissingValueError, NodeScope
 from collectors.expression import Expression, ExpressionError, epoch
 from rules.command_template import fill_command
@@ -127,7 +127,14 @@ def _reason(declared: UnobservableDeclaration | None, scope: NodeScope) -> Unobs
     """Return the reason and its command; None where its condition does not hold."""
     if not declared or (declared.when and not declared.when.evaluate(scope)):
         return None
-    return Unobservable(declared.reason, _command(declared.enable, scope) if declared.enable else None)
+    command = _command(declared.enable, scope) if declared.enable else None
+    return Unobservable(declared.reason, command, _cost(declared.cost) if command else None)
+
+
+def _cost(declared: SettingCostDeclaration | None) -> SettingCost | None:
+    if declared is None:
+        return None
+    return SettingCost(declared.text, declared.source, str(declared.read_on), declared.monthly_dollars)
 
 
 def _command(template: str, scope: NodeScope) -> str | None:

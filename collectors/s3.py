@@ -26,6 +26,7 @@ from collectors.base import (
     Observed,
     Op,
     Resource,
+    SettingCost,
     Unobservable,
     Usage,
     per_second,
@@ -52,6 +53,13 @@ MAX_ID_LENGTH = 40  # characters of a proposed filter's id; S3 takes 64
 
 Bucket = dict[str, Any]  # an item of ListBuckets
 Configuration = dict[str, Any]  # a MetricsConfiguration
+FILTER_COST = SettingCost(
+    "Request metrics cost as custom metrics of CloudWatch do, in us-east-1 $0.30 a month each (the first "
+    "10,000): a filter has 16 at most, each only while there are requests that it counts.",
+    "https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudwatch-monitoring.html",
+    "2026-11-29",
+    16 * 0.30,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +193,7 @@ def filter_series(
         )
         reason = f"the filter is narrowed by {prefix_filter.narrowed_by}"
         reason += ", so that it counts a part of the prefix's requests"
-        bound_reason = Unobservable(reason, command(prefix_filter.prefix))
+        bound_reason = Unobservable(reason, command(prefix_filter.prefix), FILTER_COST)
     for signal, counted in REQUESTS_BY_SIGNAL.items():
         terms = tuple(
             (metric.of(**dimensions), PER_MINUTE if metric in counted else 0.0) for metric in REQUESTS
@@ -208,7 +216,7 @@ def missing_filter(configured: bool, command: str) -> Unobservable:
         reason = "its request metrics have no prefix filter, and a sum over prefixes hides each of them"
     else:
         reason = "request metrics are not enabled"
-    return Unobservable(f"{reason}; enable them for each busy prefix", command)
+    return Unobservable(f"{reason}; enable them for each busy prefix", command, FILTER_COST)
 
 
 def enable_command(bucket: str, region: str, used_ids: Collection[str], prefix: str) -> str:

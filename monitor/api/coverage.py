@@ -36,8 +36,12 @@ class QuotaCoverageModel(ApiModel):
     )
     signals: list[str] = Field(description="The signals that watch it, or that could.")
     monthly_dollars: Number = Field(
-        description="List price in US dollars of the metrics that watching it requests in a month, now, or "
-        "once it is enabled; calls are free. Null when it is not known, and for `no_usage_source`."
+        description="List price in US dollars of a month: of the metrics that watching it requests, now or "
+        "once it is permitted, as calls are free; or of the setting of AWS in `enable`. Null when it cannot "
+        "be told, which `cost_note` explains, and for `no_usage_source`."
+    )
+    cost_note: Utf8 = Field(
+        description="What is charged, with AWS's page, or why the cost cannot be told; often empty."
     )
     note: Utf8 = Field(description="How AWS's report of utilization differs, in a sentence; usually empty.")
 
@@ -53,7 +57,7 @@ class CoverageModel(ApiModel):
     total: int
     states: dict[CoverageState, int]
     monthly_dollars: float = Field(description="The sum of those that are known; shared metrics count twice.")
-    unknown_costs: int = Field(description="Quotas that could be watched at a cost that is not known.")
+    unknown_costs: int = Field(description="Quotas of which the cost cannot be told; see `cost_note`.")
     notes: list[Utf8]
     unread: list[Utf8] = Field(description="Which quotas could not be read, or were not yet, in sentences.")
 

@@ -31,6 +31,9 @@ class UnobservableModel(ApiModel):
     enable_command: str | None = Field(
         description="The command that makes it observable; null when there is none."
     )
+    enable_cost: str | None = Field(
+        description="What AWS charges for that, in a sentence; null when it is not known."
+    )
 
 
 class SeriesModel(ApiModel):

@@ -231,7 +231,9 @@ def _failure(failure: Failure) -> models.FailureModel:
 
 def _unobservable(cause: Unobservable) -> models.UnobservableModel:
     return models.UnobservableModel(
-        reason=replace_surrogates(cause.reason), enable_command=_text(cause.enable_command)
+        reason=replace_surrogates(cause.reason),
+        enable_command=_text(cause.enable_command),
+        enable_cost=cause.cost.text if cause.cost else None,
     )
 
 

@@ -30,7 +30,8 @@ def coverage(
 ) -> None:
     """List every quota of the services in use: whether a running Headroom watches it, and if not, why.
 
-    Costs are what the metrics of a quota cost a month by list price: calls are free, and unknown is never 0.
+    Costs are list prices of a month: of the metrics of a quota, as calls are free, or of the setting of AWS
+    that makes it observable. Where a cost depends on what is known only afterwards, the reason says on what.
     Service Quotas is read once a day, and resources are counted little by little: the list is complete an
     hour after the start. What could not be read is listed below it.
     """

@@ -19,7 +19,13 @@ from monitor.aws.failure import failure_from
 from monitor.aws.status import CellStatus
 from monitor.cost.bills import MetricUse, project_rows
 from monitor.coverage.cross_check import difference, report_notes
-from monitor.coverage.unwatched_cost import PollIntervals, dollars_without_series
+from monitor.coverage.unwatched_cost import (
+    NOTHING_TO_WATCH,
+    PollIntervals,
+    WatchingCost,
+    cost_of_settings,
+    cost_without_series,
+)
 from monitor.coverage.verdicts import (
     CoverageState,
     QuotaSeries,
@@ -42,9 +48,10 @@ class QuotaCoverage:
 
     value: the limit in force in AWS's unit; None where AWS does not return it. source: of the value. reason,
     enable: see `Verdict`. signals: the ids of the signals that watch it, or could. monthly_dollars: what
-    watching it costs, or would cost, by list price: metrics that are requested, as calls are free; None where
-    that is not known, or where it cannot be watched. note: how AWS's report of utilization differs; empty
-    where it does not.
+    watching it costs, or would cost, by list price: metrics that are requested, as calls are free, and the
+    setting of AWS in `enable`; None where that cannot be told, or where it cannot be watched. cost_note: what
+    is charged, or why it cannot be told; empty where the amount says it all. note: how AWS's report of
+    utilization differs; empty where it does not.
     """
 
     account: str
@@ -60,6 +67,7 @@ class QuotaCoverage:
     enable: str = ""
     signals: tuple[str, ...] = ()
     monthly_dollars: float | None = None
+    cost_note: str = ""
     note: str = ""
 
     @property
@@ -211,6 +219,7 @@ class CellCoverage:
         verdict = verdict_of_series(series) if series else self._verdict_without(listed, declared, failure)
         if verdict.state is CoverageState.NOT_PERMITTED and self.status.signer:
             verdict = replace(verdict, enable=self._role_entry)
+        cost = self._cost(listed, series, declared, verdict.state)
         return QuotaCoverage(
             account=self.status.account,
             region=self.status.region,
@@ -224,7 +233,8 @@ class CellCoverage:
             reason=verdict.reason,
             enable=verdict.enable,
             signals=tuple(dict.fromkeys([one.signal for one in series] or declared)),
-            monthly_dollars=self._monthly_dollars(listed, series, declared, verdict.state),
+            monthly_dollars=cost.monthly_dollars,
+            cost_note=cost.note,
             note=self._note(listed, series),
         )
 
@@ -237,18 +247,20 @@ class CellCoverage:
         ours = series[0].utilization if len(series) == 1 else None
         return difference(reported, report.read_at, ours, listed.value)
 
-    def _monthly_dollars(
+    def _cost(
         self,
         listed: ListedQuota,
         series: Sequence[QuotaSeries],
         declared: Sequence[str],
         state: CoverageState,
-    ) -> float | None:
-        if state is CoverageState.NO_USAGE_SOURCE or (series and state is CoverageState.NOT_ENABLED):
-            return None
+    ) -> WatchingCost:
+        if state is CoverageState.NO_USAGE_SOURCE:
+            return NOTHING_TO_WATCH
+        if series and state is CoverageState.NOT_ENABLED:
+            return cost_of_settings(one.unobservable for one in series if one.unobservable)
         if series and state is not CoverageState.NOT_PERMITTED:
-            return self.cost.monthly_dollars(series)
-        return dollars_without_series(listed, declared, self.registry, self.cost.intervals)
+            return WatchingCost(self.cost.monthly_dollars(series))
+        return cost_without_series(listed, declared, self.registry, self.cost.intervals)
 
     def _count_failures(self) -> Mapping[Quota, Exception]:
         failed = {number: one.failure for number, one in self.known.counted.items() if one.failure}

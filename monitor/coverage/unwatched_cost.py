@@ -1,10 +1,11 @@
 """The cost of watching a quota of which there is no series yet."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from collectors.base import Unobservable
 from collectors.registry import Registry
 from collectors.service_quotas.count_file import read_counts
 from collectors.service_quotas.quota_list import ListedQuota
@@ -25,26 +26,62 @@ class PollIntervals:
     throttled: float
 
 
-def dollars_without_series(
+@dataclass(frozen=True, slots=True)
+class WatchingCost:
+    """The cost of watching a quota for a month.
+
+    monthly_dollars: by list price; None where it cannot be told. note: what is charged, or why it cannot be
+    told.
+    """
+
+    monthly_dollars: float | None
+    note: str = ""
+
+
+NOTHING_TO_WATCH = WatchingCost(None)
+NO_COST_DECLARED = "What AWS charges for this setting is not declared with the signal."
+
+
+def cost_of_settings(reasons: Iterable[Unobservable]) -> WatchingCost:
+    """Return what the settings of AWS cost that make some series observable, each setting once."""
+    costs = {reason.enable_command: reason.cost for reason in reasons if reason.enable_command}
+    known = [cost for cost in costs.values() if cost]
+    note = " ".join(dict.fromkeys(f"{cost.text} ({cost.source}, {cost.read_on})" for cost in known))
+    if len(known) < len(costs):
+        return WatchingCost(None, note or NO_COST_DECLARED)
+    amounts = [cost.monthly_dollars for cost in known if cost.monthly_dollars is not None]
+    return WatchingCost(sum(amounts) if len(amounts) == len(known) else None, note)
+
+
+def cost_without_series(
     listed: ListedQuota, declared: Sequence[str], registry: Registry, intervals: PollIntervals
-) -> float | None:
-    """Return US dollars of a month, by list price; None where it is not known how many metrics it takes.
+) -> WatchingCost:
+    """Return what it would cost to watch a quota of which there is no series.
 
     declared: the ids of its signals. Calls cost nothing, and a metric is taken to be quiet.
     """
-    if declared:
-        return 0.0 if all(_needs_no_metric(registry, signal) for signal in declared) else None
-    if listed.quota in read_counts():
-        return 0.0
-    if not listed.usage:
-        return None
     polled = Counter[float]()
-    if listed.usage.name == CALLS:  # beside which the refused calls are read
+    if declared:
+        if not all(_needs_no_metric(registry, signal) for signal in declared):
+            return _cost_by_resource(intervals)
+    elif listed.quota in read_counts():
+        pass
+    elif not listed.usage:
+        return NOTHING_TO_WATCH
+    elif listed.usage.name == CALLS:  # beside which the refused calls are read
         polled[intervals.quiet] += 1
         polled[intervals.throttled] += 1
     else:
         polled[max(intervals.quiet, LEVEL_PERIOD)] += 1
-    return project(polled, 0).monthly_dollars
+    return WatchingCost(project(polled, 0).monthly_dollars)
+
+
+def _cost_by_resource(intervals: PollIntervals) -> WatchingCost:
+    """Return the words for a signal that takes as many metrics as there are resources."""
+    dollars = project(Counter({intervals.quiet: 1}), 0).monthly_dollars
+    each = f"a metric costs ${dollars:.3g} a month while its usage is low"
+    text = f"It depends on how many resources there are: {each}."
+    return WatchingCost(None, text)
 
 
 @cache

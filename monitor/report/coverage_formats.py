@@ -34,6 +34,7 @@ FIELDS = (
     "enable",
     "monthly_dollars",
     "note",
+    "cost_note",
 )
 
 MAX_UNREAD = 20  # sentences about what could not be read that are shown to people
@@ -49,7 +50,7 @@ def column_texts(quota: CoverageJson) -> tuple[str, ...]:
         f"{quota['service_code']} {quota['code']} {quota['name']}",
         "-" if value is None else f"{value:,.12g}",
         f"{quota['account']}/{quota['region']}",
-        quota["reason"] or quota["note"],
+        " ".join(filter(None, (quota["reason"] or quota["note"], quota["cost_note"]))),
         quota["enable"],
         cost(quota),
     )
@@ -59,7 +60,7 @@ def cost(quota: CoverageJson) -> str:
     """Return what watching a quota costs a month: never 0 where that is not known, or where nothing can."""
     amount = quota["monthly_dollars"]
     if amount is None:
-        return "-" if quota["state"] == "no_usage_source" else "unknown"
+        return "-" if quota["state"] == "no_usage_source" else "it depends"
     return f"{amount:.2f}" if amount else "0"
 
 
@@ -69,7 +70,7 @@ def summary(coverage: CoverageJson) -> str:
         return "No quota of a service in use is known."
     states = (f"{number:,} {state.replace('_', ' ')}" for state, number in coverage["states"].items())
     unknown = coverage["unknown_costs"]
-    more = f", and what is not known of {unknown:,}" if unknown else ""
+    more = f", without the {unknown:,} whose cost depends on settings or resources" if unknown else ""
     dollars = f"watching them costs ${coverage['monthly_dollars']:,.2f} a month{more}"
     return f"{coverage['total']:,} quotas: {', '.join(states)}; {dollars}"
 

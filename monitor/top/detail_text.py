@@ -77,7 +77,7 @@ def _sections(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[Detail
         yield DetailSection(
             "Usage is only bounded" if model.bounded else "Unobservable",
             [cause.reason],
-            [cause.enable_command] if cause.enable_command else [],
+            [*filter(None, (cause.enable_command, cause.enable_cost))],
         )
     remedy = [f"{number}. {one}" for number, one in enumerate(entry.remedy, 1)]
     yield DetailSection("Remedies", [entry.why, *remedy], [detail.command] if detail.command else [])

@@ -19,6 +19,7 @@ from monitor.schema.selector import Location, Selector
 from monitor.stream.aws_setup import filters_for
 from monitor.stream.declared_metrics import DeclaredMetrics
 from tests.own_services import own_collector, own_registry, own_service
+from tests.registries import REGISTRY
 
 names = st.lists(st.text("abcdef", min_size=1, max_size=3), max_size=4)
 
@@ -134,3 +135,13 @@ def test_what_is_remembered_of_a_registry_is_not_said_of_another() -> None:
     rates = [Selector.model_validate({"signal": signal}) for signal in ("size", "rate")]
     location = Location("123456789012", service="one")
     assert all(excludes_all_of(rates, location, registry) for registry in registries)
+
+
+def test_every_setting_that_makes_a_usage_observable_has_its_cost_with_a_page_of_aws() -> None:
+    declared = [one.declaration for one in REGISTRY.collectors if one.declaration]
+    signals = [signal for declaration in declared for signal in declaration.signals.values()]
+    reasons = [one for signal in signals for one in (signal.unobservable, signal.bound) if one and one.enable]
+    assert len(reasons) >= 6
+    for reason in reasons:
+        assert reason.cost, reason.enable
+        assert reason.cost.source.startswith("https://docs.aws.amazon.com/")

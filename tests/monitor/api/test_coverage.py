@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from collectors.base import ACCOUNT as WHOLE_ACCOUNT
-from collectors.base import Resource, Unobservable
+from collectors.base import Resource, SettingCost, Unobservable
 from collectors.metrics_only import LIMIT_NEEDED, ROLE_NEEDED
 from collectors.service_quotas.collector import count_groups
 from collectors.service_quotas.known_quotas import Counted, KnownQuotas
@@ -101,6 +101,7 @@ async def test_a_quota_with_a_judged_series_is_watched(server: Server, client: h
         "enable": "",
         "signals": ["lambda.account_concurrency"],
         "monthly_dollars": pytest.approx(2 * METRIC_DOLLARS),
+        "cost_note": "",
         "note": "",
     }
 
@@ -312,6 +313,37 @@ async def test_what_could_not_be_read_is_told(server: Server, client: httpx.Asyn
     failed(server)
     (sentence,) = (await answer(client, COVERAGE))["unread"]
     assert sentence == f"prod/{REGION}: the quotas are not read yet"
+
+
+FREE = SettingCost("It is free.", "https://docs.aws.amazon.com/free", "2026-11-29", 0.0)
+DEAR = SettingCost("Each costs $2.40.", "https://docs.aws.amazon.com/dear", "2026-11-29", 2.4)
+UNTOLD = SettingCost("It depends on the brokers.", "https://docs.aws.amazon.com/some", "2026-11-29")
+
+
+@pytest.mark.parametrize(
+    ("costs", "dollars", "note"),
+    [
+        ([FREE], 0.0, "It is free. (https://docs.aws.amazon.com/free, 2026-11-29)"),
+        ([DEAR, DEAR], 4.8, "Each costs $2.40. (https://docs.aws.amazon.com/dear, 2026-11-29)"),
+        ([UNTOLD], None, "It depends on the brokers. (https://docs.aws.amazon.com/some, 2026-11-29)"),
+        ([None], None, "What AWS charges for this setting is not declared with the signal."),
+        ([DEAR, None], None, "Each costs $2.40. (https://docs.aws.amazon.com/dear, 2026-11-29)"),
+    ],
+)
+async def test_what_a_setting_of_aws_costs_is_told_with_its_source(
+    server: Server,
+    client: httpx.AsyncClient,
+    costs: list[SettingCost | None],
+    dollars: float | None,
+    note: str,
+) -> None:
+    for number, cost in enumerate(costs):
+        key = CONCURRENCY_KEY._replace(subject=Resource("function", (str(number),)))
+        reason = Unobservable("it is off", f"aws enable {number}", cost)
+        judged(server.fleet, add(server.fleet, key, usage=reason, throttled=None), Zone.UNOBSERVABLE)
+    know(server, listed(CONCURRENCY))
+    found = await one(server, client, CONCURRENCY.code)
+    assert (found["state"], found["monthly_dollars"], found["cost_note"]) == ("not_enabled", dollars, note)
 
 
 # AWS's own report

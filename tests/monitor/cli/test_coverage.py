@@ -24,6 +24,7 @@ QUOTA: dict[str, Any] = {
     "enable": "signals: {enabled: [wafv2.acls]}",
     "signals": ["wafv2.acls", "wafv2.more"],
     "monthly_dollars": None,
+    "cost_note": "It depends on the brokers.",
     "note": "",
 }
 UNKNOWN = QUOTA | {
@@ -33,7 +34,13 @@ UNKNOWN = QUOTA | {
     "enable": "",
     "signals": [],
 }
-WATCHED = QUOTA | {"code": "L-00000002", "state": "watched", "enable": "", "monthly_dollars": 0.0876}
+WATCHED = QUOTA | {
+    "code": "L-00000002",
+    "state": "watched",
+    "enable": "",
+    "monthly_dollars": 0.0876,
+    "cost_note": "",
+}
 COUNTED = WATCHED | {"code": "L-00000003", "monthly_dollars": 0.0}
 COVERAGE: dict[str, Any] = {
     "items": [QUOTA, UNKNOWN, WATCHED, COUNTED],
@@ -85,10 +92,11 @@ def test_a_table_has_a_line_for_each_quota_and_the_numbers() -> None:
     assert header.split() == ["state", "quota", "value", "where", "reason", "enable", "$/month"]
     assert "not enabled" in first and "wafv2 L-2EC3DE7B" in first and "1,000" in first
     assert "no usage source" in second and " - " in second
-    assert [line.split()[-1] for line in (first, second, third, fourth)] == ["unknown", "-", "0.09", "0"]
+    assert "It depends on the brokers." in first
+    assert [line.split()[-1] for line in (first, second, third, fourth)] == ["depends", "-", "0.09", "0"]
     assert total == (
         "4 quotas: 1 not enabled, 1 no usage source, 2 watched; "
-        "watching them costs $0.09 a month, and what is not known of 1"
+        "watching them costs $0.09 a month, without the 1 whose cost depends on settings or resources"
     )
     assert unread == "Not read: prod/eu-west-1: ListServiceQuotas of ec2: denied (AccessDenied)"
 

@@ -70,7 +70,7 @@ async def test_what_is_watched_is_counted_and_linked_to_its_series(
     know(server, "glue", 3)
     shown = await words(server, client, "/coverage")
     assert "Coverage: 1 of 4 quotas watched" in shown and "in 1 account and 1 region" in shown
-    assert "costs $0.175 a month: the metrics by list price" in shown
+    assert "costs $0.175 a month: metrics and settings by list price" in shown
     assert "glue 0 0 0 0 0 3 $0.00" in shown and "lambda 1 0 0 0 0 0 $0.175" in shown
     watched = await page(client, "/coverage?state=watched")
     (series,) = [link for link in watched.links if link.startswith("/?account")]
@@ -87,9 +87,9 @@ async def test_what_can_be_changed_comes_first_with_its_command(
     know(server, "glue", 2)
     shown = await words(server, client, "/coverage")
     first = shown.partition("What you can change first")[2]
-    assert "not enabled Concurrent executions" in first and "it is off aws on --x unknown" in first
+    assert "not enabled Concurrent executions" in first and "it is off" in first
     assert "Name of a quota" not in first
-    assert "and what is not known of 1 quota" in shown
+    assert "without 1 quota whose cost depends on" in shown
 
 
 async def test_quotas_are_filtered_by_the_address(server: Server, client: httpx.AsyncClient) -> None:
