@@ -29,7 +29,8 @@ class FakeOrganization:
     """Lists `accounts`, and serves each of them to the credentials of its role, or to our own in OWN.
 
     failure: the code of the error that a list has, if any. closed: accounts that deny every call. roles: the
-    roles that were assumed, with the key of the caller. lists: how many lists were answered.
+    roles that were assumed, with the key of the caller. lists: how many lists were answered. tags: those of
+    accounts; hidden: accounts of which the tags are denied; tag_calls: those whose tags were asked for.
     """
 
     def __init__(self, *accounts: dict[str, Any]) -> None:
@@ -38,6 +39,9 @@ class FakeOrganization:
         self.closed: set[str] = set()
         self.roles: list[tuple[str, str]] = []
         self.lists = 0
+        self.tags: dict[str, dict[str, str]] = {}
+        self.hidden: set[str] = set()
+        self.tag_calls: list[str] = []
         self.read: set[str] = set()  # accounts whose metrics were asked for
 
     @classmethod
@@ -77,6 +81,8 @@ class FakeOrganization:
         if self.failure:
             error = {"__type": self.failure, "Message": f"{self.failure} of {operation} in {account}"}
             return web.json_response(error, status=400)
+        if operation == "ListTagsForResource":
+            return self._list_tags(params["ResourceId"])
         start = int(params.get("NextToken", "0"))
         page: dict[str, Any] = {"Accounts": self.accounts[start : start + PAGE_SIZE]}
         if start + PAGE_SIZE < len(self.accounts):
@@ -84,6 +90,14 @@ class FakeOrganization:
         else:
             self.lists += 1
         validate_parameters(page, MODEL.operation_model(operation).output_shape)
+        return web.json_response(page)
+
+    def _list_tags(self, account: str) -> web.Response:
+        self.tag_calls.append(account)
+        if account in self.hidden:
+            return web.json_response({"__type": "AccessDeniedException", "Message": "no"}, status=400)
+        page = {"Tags": [{"Key": key, "Value": value} for key, value in self.tags.get(account, {}).items()]}
+        validate_parameters(page, MODEL.operation_model("ListTagsForResource").output_shape)
         return web.json_response(page)
 
     def _query(self, params: Mapping[str, str], account: str, key: str) -> web.Response:

@@ -14,6 +14,7 @@ UNIT_LISTING_ACTIONS = (
     "organizations:ListAccountsForParent",
     "organizations:ListOrganizationalUnitsForParent",
 )
+TAGS_ACTION = "organizations:ListTagsForResource"
 ASSUME = "sts:AssumeRole"
 
 # Whose policy: of Headroom's own credentials; of the role in each account; of roles that others are assumed
@@ -70,4 +71,5 @@ def _listing_actions(entry: Entry, principal: Principal) -> Sequence[str]:
         return ()
     lister = "management" if entry.management_role else "caller"
     actions = UNIT_LISTING_ACTIONS if entry.organizational_units else LISTING_ACTIONS
-    return actions if principal == lister else ()
+    needed = (*actions, TAGS_ACTION) if entry.tags else actions
+    return needed if principal == lister else ()

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
+from monitor.aws.account_tags import AccountTags
 from monitor.aws.organization import Organization
 from monitor.aws.organization_listing import OrganizationListing
 from monitor.lib.atomic_file import replace_atomically
@@ -27,6 +29,7 @@ class KnownAccounts:
         self, path: Path | None = None, listings: dict[str, OrganizationListing] | None = None
     ) -> None:
         self._path, self._listings = path, listings or {}
+        self._tags = defaultdict[str, AccountTags](AccountTags)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -44,6 +47,10 @@ class KnownAccounts:
         """Return the last listing of an organization; None if there is none of the same units."""
         listing = self._listings.get(organization.title)
         return listing if listing and listing.units == organization.organizational_units else None
+
+    def tags_of(self, organization: Organization) -> AccountTags:
+        """Return the tags of an organization's accounts that this process has read."""
+        return self._tags[organization.title]
 
     async def keep(self, organization: Organization, listing: OrganizationListing) -> None:
         """Keep a listing, and write it to the file if it has changed; a failure to write is logged."""

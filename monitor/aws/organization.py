@@ -1,7 +1,7 @@
 """The settings of an organization, all accounts of which are watched by one entry of `accounts`."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
 
@@ -45,6 +45,11 @@ def _unit(value: str) -> str:
     return value
 
 
+def _as_tuple(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+TagPatterns = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 AccountPattern = Annotated[Text, BeforeValidator(_account_pattern)]
 
 
@@ -82,6 +87,11 @@ class Organization(RoleOptions):
     exclude: tuple[AccountPattern, ...] = Field(
         default=(), description="Accounts not to watch: ids, or patterns of names."
     )
+    tags: Mapping[Text, TagPatterns] = Field(
+        default={},
+        description="Watch only accounts with all of these tags, as they are tagged in the organization: for "
+        "each key a value or a pattern, or a list of them. One more call for each account every six hours.",
+    )
     max_accounts: Annotated[int, Field(strict=True)] = Field(
         default=1000,
         ge=1,
@@ -111,15 +121,24 @@ class Organization(RoleOptions):
             settings |= {option: getattr(last, option) for option in RoleOptions.model_fields}
         return Account.model_construct(name=self.title, **settings)
 
-    def includes(self, account_id: str, name: str) -> bool:
-        """Return whether an account is to be watched."""
+    def includes(self, account_id: str, name: str, tags: Mapping[str, str] | None = None) -> bool:
+        """Return whether an account is to be watched; without its tags, whether it may be."""
         names = account_id, name
         wanted = not self.include or _fits_any(self.include, names)
-        return wanted and not _fits_any(self.exclude, names)
+        is_tagged = tags is None or all(_has_tag(tags, key, values) for key, values in self.tags.items())
+        return wanted and is_tagged and not _fits_any(self.exclude, names)
 
-    def ineffective(self, accounts: Iterable[tuple[str, str]]) -> Iterator[str]:
-        """Yield a sentence for each pattern that matches none of these accounts, given as ids and names."""
+    def ineffective(
+        self, accounts: Iterable[tuple[str, str]], tags: Sequence[Mapping[str, str]]
+    ) -> Iterator[str]:
+        """Yield a sentence for each pattern that matches none of these accounts, given as ids and names.
+
+        tags: those that were read; none where they were not.
+        """
         known = list(accounts)
+        for key, values in self.tags.items():
+            if tags and not any(_has_tag(one, key, values) for one in tags):
+                yield f"tags.{key} of {self.title} matches no account."
         for key in ("include", "exclude"):
             for number, pattern in enumerate(getattr(self, key)):
                 if not any(_fits_any([pattern], names) for names in known):
@@ -142,6 +161,10 @@ class Organization(RoleOptions):
         return self
 
 
+def _has_tag(tags: Mapping[str, str], key: str, values: Iterable[str]) -> bool:
+    return key in tags and _fits_any(values, [tags[key]])
+
+
 def _fits_any(patterns: Iterable[str], names: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
 
@@ -156,5 +179,6 @@ EXAMPLE_ORGANIZATION = {
     "organizational_units": ["ou-ab12-34cd56ef"],
     "include": ["prod-*", "staging-*"],
     "exclude": ["123456789012", "sandbox-*"],
+    "tags": {"environment": ["production", "staging"]},
     "max_accounts": 500,
 }

@@ -5,13 +5,14 @@ https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
 
 from collectors.base import ServiceScope
 from monitor.aws.account import Account
+from monitor.aws.account_tags import AccountTags
 from monitor.aws.cell import Cell
 from monitor.aws.cell_factory import AwsEnvironment, open_cells
 from monitor.aws.organization import Organization
@@ -42,11 +43,16 @@ class EmptyOrganizationError(HeadroomError):
 
 
 class ListedAccount(msgspec.Struct, frozen=True):
-    """An account of an organization. name: on one line. state: as AWS names it; empty when it does not."""
+    """An account of an organization.
+
+    name: on one line. state: as AWS names it; empty when it does not. tags: read only where they decide which
+    accounts are watched, and of accounts that may be; None where they were not.
+    """
 
     id: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}\Z")]
     name: str
     state: str = ""
+    tags: dict[str, str] | None = None
 
     @property
     def inactive_reason(self) -> str:
@@ -71,12 +77,22 @@ class OrganizationListing(msgspec.Struct, frozen=True):
         """The accounts that can be read."""
         return [one for one in self.accounts if not one.inactive_reason]
 
+    @property
+    def tags(self) -> list[dict[str, str]]:
+        """The tags of the accounts of which they were read."""
+        return [one.tags for one in self.accounts if one.tags is not None]
+
 
 async def list_organization(
-    organization: Organization, endpoint_url: str | None, telemetry: AwsTelemetry, environment: AwsEnvironment
+    organization: Organization,
+    endpoint_url: str | None,
+    telemetry: AwsTelemetry,
+    environment: AwsEnvironment,
+    tags: AccountTags,
 ) -> OrganizationListing:
     """List the accounts of an organization, with the credentials that its settings name.
 
+    tags: those of its accounts that were read already, for an organization whose settings name tags.
     Raises one of AWS_ERRORS, TooManyAccountsError, EmptyOrganizationError.
     """
 
@@ -89,7 +105,18 @@ async def list_organization(
     units = organization.organizational_units
     accounts = await (accounts_of_units(lister, units) if units else accounts_of_organization(lister))
     listed = tuple(accounts[one] for one in sorted(accounts))
+    if organization.tags:
+        listed = await _with_tags(organization, listed, lister, tags)
     return OrganizationListing(own.account, partition_of(lister.region).name, units, listed)
+
+
+async def _with_tags(
+    organization: Organization, accounts: Iterable[ListedAccount], cell: Cell, tags: AccountTags
+) -> tuple[ListedAccount, ...]:
+    """Return accounts, those that may be watched with their tags."""
+    wanted = [one for one in accounts if not one.inactive_reason and organization.includes(one.id, one.name)]
+    found = await tags.read(cell, [one.id for one in wanted])
+    return tuple(msgspec.structs.replace(one, tags=found.get(one.id)) for one in accounts)
 
 
 async def accounts_of_organization(cell: Cell, max_accounts: int = MAX_LISTED) -> dict[str, ListedAccount]:

@@ -47,9 +47,10 @@ def _ineffective_patterns(settings: Config, registry: Registry) -> Iterator[str]
     known = KnownAccounts.read(known_accounts_path(Path(settings.journal)))
     for organization in settings.monitored_organizations(registry):
         if listing := known.of(organization):
-            yield from organization.ineffective((one.id, one.name) for one in listing.accounts)
-        elif organization.include or organization.exclude:
-            keys = "`include` and `exclude`"
+            accounts = [(one.id, one.name) for one in listing.accounts]
+            yield from organization.ineffective(accounts, listing.tags)
+        elif organization.include or organization.exclude or organization.tags:
+            keys = "`include`, `exclude` and `tags`"
             yield f"The accounts of the {organization.title} are not known yet: {keys} were not compared."
 
 

@@ -68,8 +68,8 @@ class MemberAccounts:
 
     async def _list(self, organization: Organization) -> OrganizationListing:
         watched = self._watched
-        url = watched.config.endpoint_url
-        return await list_organization(organization, url, watched.aws_telemetry, watched.environment)
+        url, tags = watched.config.endpoint_url, watched.known_accounts.tags_of(organization)
+        return await list_organization(organization, url, watched.aws_telemetry, watched.environment, tags)
 
     @property
     def accounts(self) -> Sequence[MemberAccount]:

@@ -161,7 +161,9 @@ class OrganizationWatcher:
         self, listing: OrganizationListing
     ) -> tuple[Mapping[str, MemberAccount], tuple[Failure, ...]]:
         """Return the accounts to watch by id: those watched already first, up to the bound."""
-        included = [one for one in listing.active if self._organization.includes(one.id, one.name)]
+        included = [
+            one for one in listing.active if self._organization.includes(one.id, one.name, one.tags or {})
+        ]
         included.sort(key=lambda one: one.id not in self.members)
         ids = {one.id for one in included}
         others = [account_name(one) for one in self.members.values() if one.id not in ids]
@@ -196,7 +198,8 @@ class OrganizationWatcher:
 
     def _note_ineffective(self, listing: OrganizationListing) -> None:
         """Log the patterns that match no account, each once."""
-        sentences = {*self._organization.ineffective((one.id, one.name) for one in listing.accounts)}
+        accounts = [(one.id, one.name) for one in listing.accounts]
+        sentences = {*self._organization.ineffective(accounts, listing.tags)}
         for sentence in sorted(sentences - self._noted):
             log.info("%s", sentence)
         self._noted = sentences

@@ -50,6 +50,11 @@ def allowed(accounts: Any, of: Principal) -> dict[str, list[str]]:
         ),
         ({**ORGANIZATION, "management_role": MANAGEMENT}, "caller", {ASSUME: [MEMBERS, MANAGEMENT]}),
         ({**ORGANIZATION, "management_role": MANAGEMENT}, "management", {LIST: ["*"]}),
+        (
+            {**ORGANIZATION, "management_role": MANAGEMENT, "tags": {"team": "web"}},
+            "management",
+            {f"{LIST},organizations:ListTagsForResource": ["*"]},
+        ),
         ({**ORGANIZATION, "via": HUB}, "via", {ASSUME: [MEMBERS]}),
         (
             {**ORGANIZATION, "regions": ["cn-north-1"]},

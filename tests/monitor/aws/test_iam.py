@@ -14,7 +14,7 @@ from collectors import quotas
 from collectors.base import Collector
 from collectors.iam_actions import iam_action
 from collectors.service_quotas.count_file import read_counts
-from monitor.aws.access_policy import ASSUME, LISTING_ACTIONS, UNIT_LISTING_ACTIONS
+from monitor.aws.access_policy import ASSUME, LISTING_ACTIONS, TAGS_ACTION, UNIT_LISTING_ACTIONS
 from monitor.aws.iam import (
     MAX_POLICIES_OF_ROLE,
     MAX_POLICY_SIZE,
@@ -75,7 +75,7 @@ def test_every_action_only_reads() -> None:
 
 def test_every_action_is_one_of_the_service_authorization_reference() -> None:
     every = actions(*SERVICES, options=replace(ALL_COUNTS, quota_requests=True))
-    every += [*LISTING_ACTIONS, *UNIT_LISTING_ACTIONS, ASSUME]
+    every += [*LISTING_ACTIONS, *UNIT_LISTING_ACTIONS, TAGS_ACTION, ASSUME]
     assert [action for action in every if action.lower() not in KNOWN_ACTIONS] == []
 
 

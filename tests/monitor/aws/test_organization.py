@@ -82,9 +82,36 @@ def test_accounts_are_selected_by_id_or_by_patterns_of_names(patterns: str, incl
     assert [name for one, name in names.items() if entry.includes(one, name)] == included
 
 
+@pytest.mark.parametrize(
+    ("wanted", "included"),
+    [
+        ("environment: production", True),
+        ("environment: [staging, prod*]", True),
+        ("environment: '*', team: web", True),
+        ("environment: staging", False),
+        ("environment: '*', owner: '*'", False),
+        ("Environment: production", False),
+    ],
+)
+def test_accounts_are_selected_by_all_tags_with_any_of_their_values(wanted: str, included: bool) -> None:
+    tags = {"environment": "production", "team": "web"}
+    entry = organization(f"tags: {{{wanted}}}")
+    assert entry.includes("111111111111", "a", tags) is included
+    assert not entry.includes("111111111111", "a", {})
+    assert entry.includes("111111111111", "a")  # which may be meant
+
+
+def test_a_tag_that_no_account_has_is_named() -> None:
+    entry = organization("tags: {environment: production, team: [web, api]}")
+    known = [("111111111111", "a")]
+    sentence = "tags.team of organization matches no account."
+    assert list(entry.ineffective(known, [{"environment": "production", "team": "shop"}])) == [sentence]
+    assert list(entry.ineffective(known, [])) == []
+
+
 def test_a_pattern_that_matches_no_account_is_named() -> None:
     entry = organization('exclude: ["123456789012", "sand*"], include: ["prod-*"]')
-    assert list(entry.ineffective([("111111111111", "sandbox")])) == [
+    assert list(entry.ineffective([("111111111111", "sandbox")], [])) == [
         "include[0] of organization matches no account: 'prod-*'.",
         "exclude[0] of organization matches no account: '123456789012'.",
     ]

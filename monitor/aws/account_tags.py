@@ -1,0 +1,53 @@
+"""The tags of the accounts of an organization, which AWS tells by a call for each."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from botocore.exceptions import ClientError
+
+from monitor.aws.cell import Cell
+from monitor.lib.concurrent_map import concurrent_map
+
+TAGS_INTERVAL = 6 * 3600.0  # seconds from one reading of an account's tags to the next
+MAX_CONCURRENT_CALLS = 4
+GONE = "TargetNotFoundException"  # the code of AWS for an account that the organization does not have
+
+Tags = Mapping[str, str]
+
+
+@dataclass(slots=True)
+class AccountTags:
+    """The tags of accounts as they were read last."""
+
+    _tags: dict[str, Tags] = field(default_factory=dict)
+    _read_at: dict[str, float] = field(default_factory=dict)
+
+    async def read(self, cell: Cell, account_ids: Collection[str]) -> Mapping[str, Tags]:
+        """Return the tags of accounts by id, without those that are gone; reads what is due.
+
+        Tags that cannot be read now are as they were read last. Raises one of AWS_ERRORS for tags that were
+        never read, as nobody knows then which accounts are meant.
+        """
+        now = cell.clock.now()
+        due = [one for one in account_ids if now >= self._read_at.get(one, -TAGS_INTERVAL) + TAGS_INTERVAL]
+        async for account_id, tags in concurrent_map(
+            lambda account_id: self._read_one(cell, account_id), due, MAX_CONCURRENT_CALLS
+        ):
+            self._tags[account_id], self._read_at[account_id] = tags, now
+        self._forget(self._tags.keys() - {*account_ids})
+        return dict(self._tags)
+
+    async def _read_one(self, cell: Cell, account_id: str) -> tuple[str, Tags]:
+        items = cell.list_items("organizations", "ListTagsForResource", "Tags", ResourceId=account_id)
+        try:
+            return account_id, {str(one["Key"]): str(one["Value"]) async for one in items}
+        except Exception as error:  # of AWS or of an unexpected response
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == GONE:
+                return account_id, {}
+            if account_id not in self._tags:
+                raise
+            return account_id, self._tags[account_id]
+
+    def _forget(self, account_ids: Iterable[str]) -> None:
+        for account_id in account_ids:
+            del self._tags[account_id], self._read_at[account_id]
