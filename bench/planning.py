@@ -1,9 +1,11 @@
 """Dollars against the delay of detection, for several ways of planning. `python bench/planning.py [traces]`
 
 Usage of real traces is read from a simulated CloudWatch, minute by minute, as the planner says. One series in
-five comes near its limit: its peak is 87 % of it; the peaks of the others are a third. traces: a folder of
-`*.csv.gz` files with the columns minute and value; by default ../shared/traces.
-`--picture FILE` draws the results as SVG.
+five comes near its limit: its peak is 87 % of it, and demand is throttled in the minutes near the peak; the
+peaks of the others are a third. This is done five times, so that each trace comes near its limit once.
+An oracle, which knows the future, reads what is above its edge or throttled every minute, and all else as
+seldom as is allowed: no plan can cost less. traces: a folder of `*.csv.gz` files with the columns minute and
+value; by default ../shared/traces. `--picture FILE` draws the results as SVG.
 """
 
 import argparse
@@ -16,16 +18,18 @@ from pathlib import Path
 import numpy as np
 
 from monitor.cost.prices import DOLLARS_PER_METRIC
-from monitor.fleet.columns import Flags, Floats
+from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.planning.budget import MINUTES_PER_MONTH, Budget
 from monitor.planning.cadence import Intervals
-from tests.monitor.fleet.fleets import ACCOUNT
-from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Simulation
+from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS
+from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Simulation
 
 DAYS = 4
 SETTLED = 1440  # minutes until planning knows a day, which is not counted
 NEAR_PEAK, FAR_PEAK = 0.87, 0.33  # of the limit
-QUIET_BEFORE = 10  # minutes below the edge before a crossing counts
+THROTTLED_FROM = 0.97 * NEAR_PEAK
+FOLDS = 5
+QUIET_BEFORE = 10  # minutes below the edge, or without throttled demand, before a crossing counts
 BUDGET_SHARE = 0.5  # of what adaptive planning costs
 
 
@@ -36,12 +40,40 @@ class Result:
     policy: str
     dollars: float
     delays: Sequence[int]
+    throttled_delays: Sequence[int]
+
+    def __str__(self) -> str:
+        found = [
+            f"{len(delays)} {what} after {_percentiles(delays)} min, at most {max(delays)}"
+            for what, delays in (("crossings", self.delays), ("throttlings", self.throttled_delays))
+        ]
+        return f"{self.policy:28} ${self.dollars:7.2f} a month for 1,000 metrics; " + "; ".join(found)
 
     @property
-    def percentiles(self) -> tuple[float, float]:
-        """The median and the 99th percentile of the delays."""
-        median, highest = np.percentile(self.delays, [50, 99])
-        return float(median), float(highest)
+    def label(self) -> str:
+        """The policy with its figures."""
+        delays = f"{_percentiles(self.delays)} min, throttled {_percentiles(self.throttled_delays)} min"
+        return f"{self.policy}: ${self.dollars:.0f}, {delays}"
+
+    @property
+    def latest(self) -> float:
+        """The 99th percentile of all delays."""
+        return float(np.percentile([*self.delays, *self.throttled_delays], 99))
+
+
+def _percentiles(delays: Sequence[int]) -> str:
+    """The median and the 99th percentile, as text."""
+    return " / ".join(f"{value:.0f}" for value in np.percentile(delays, [50, 99]))
+
+
+def joined(results: Sequence[Result]) -> Result:
+    """Return the results of a policy with several fleets as one."""
+    return Result(
+        results[0].policy,
+        float(np.mean([one.dollars for one in results])),
+        [delay for one in results for delay in one.delays],
+        [delay for one in results for delay in one.throttled_delays],
+    )
 
 
 def load(path: Path, minutes: int) -> Floats:
@@ -53,11 +85,11 @@ def load(path: Path, minutes: int) -> Floats:
     return held
 
 
-def utilization_of(folder: Path) -> Floats:
-    """Return the utilization of all traces, [series, minute]."""
+def utilization_of(folder: Path, fold: int) -> Floats:
+    """Return the utilization of all traces, [series, minute]; those of a fold come near their limits."""
     minutes = HISTORY + DAYS * 1440
     usage = np.stack([load(path, minutes) for path in sorted(folder.glob("*.csv.gz"))])
-    peaks = np.where(np.arange(len(usage)) % 5 == 0, NEAR_PEAK, FAR_PEAK)[:, None]
+    peaks = np.where(np.arange(len(usage)) % FOLDS == fold, NEAR_PEAK, FAR_PEAK)[:, None]
     scaled: Floats = (usage / usage.max(axis=1, keepdims=True) * peaks).astype(np.float32)
     return scaled
 
@@ -74,48 +106,85 @@ async def simulate(
     utilization: Floats,
     intervals: Intervals,
     budget: Callable[[Simulation], Budget] | None = None,
+    bounded: bool = True,
 ) -> Result:
     """Run one policy. Polls take place at the shortest interval."""
-    fleet = Simulation(utilization, intervals, budget, fails=lambda minute: minute % intervals.shortest > 0)
-    waiting = crossings(fleet.above())
-    delays: list[int] = []
+    throttled = (utilization >= THROTTLED_FROM).astype(np.float32)
+    demand = Demand(utilization, throttled, bounded)
+    fleet = Simulation(demand, intervals, budget, fails=lambda minute: minute % intervals.shortest > 0)
+    above, refused = Waiting(fleet.above()), Waiting(throttled[:, HISTORY:] > 0)
     await fleet.run(SETTLED)
     requested = fleet.requested
     for now in range(SETTLED, DAYS * 1440):
         await fleet.step()
-        known = fleet.known_through()
-        delays += [now - m - DELAY - 1 for s, m in waiting if m <= known[s]]
-        waiting = [(s, m) for s, m in waiting if m > known[s]]
-    per_minute = (fleet.requested - requested) / (DAYS * 1440 - SETTLED) / fleet.reads.size
-    return Result(policy, 1000 * per_minute * MINUTES_PER_MONTH * DOLLARS_PER_METRIC, delays)
+        above.note(now, fleet.known_through())
+        refused.note(now, fleet.throttled_through())
+    per_minute = (fleet.requested - requested) / (DAYS * 1440 - SETTLED)
+    return Result(policy, _monthly(per_minute, utilization), above.delays, refused.delays)
 
 
-async def compare(utilization: Floats) -> list[Result]:
-    """Run all policies, one after the other."""
-    results = [
-        await simulate("every minute", utilization, Intervals(1, 1, 1)),
-        await simulate("every 5 minutes", utilization, Intervals(5, 5, 5)),
-        await simulate("adaptive", utilization, ADAPTIVE),
-        await simulate("adaptive, up to 60 minutes", utilization, Intervals(1, 60, 5)),
-    ]
-    dollars = results[2].dollars * 2 * len(utilization) / 1000 * BUDGET_SHARE
+def _monthly(requested: float, utilization: Floats) -> float:
+    """Return the dollars a month for 1,000 metrics. requested: those of all series, in a minute."""
+    metrics = 2 * len(utilization)  # that of the usage, and that of throttled demand
+    return 1000 * requested / metrics * MINUTES_PER_MONTH * DOLLARS_PER_METRIC
+
+
+class Waiting:
+    """The crossings that are not found yet, and the delays of those that are."""
+
+    def __init__(self, above: Flags) -> None:
+        self._waiting, self.delays = crossings(above), list[int]()
+
+    def note(self, now: int, known: Ints) -> None:
+        """Note up to which minute each series is known in the minute `now`."""
+        self.delays += [now - m - DELAY - 1 for s, m in self._waiting if m <= known[s]]
+        self._waiting = [(s, m) for s, m in self._waiting if m > known[s]]
+
+
+def oracle(utilization: Floats) -> Result:
+    """Return the result of who knows the future."""
+    counted = utilization[:, HISTORY + SETTLED :]
+    above, throttled = counted >= SETTINGS.band.high, counted >= THROTTLED_FROM
+    requests = np.where(above, 1, 1 / ADAPTIVE.longest) + throttled
+    return Result("oracle", _monthly(float(requests.sum(axis=0).mean()), utilization), [0], [0])
+
+
+async def compare(folder: Path) -> list[Result]:
+    """Run all policies with all folds, one after the other."""
+    folds = [utilization_of(folder, fold) for fold in range(FOLDS)]
+
+    async def all_folds(
+        policy: str,
+        intervals: Intervals,
+        budget: Callable[[Simulation], Budget] | None = None,
+        bounded: bool = True,
+    ) -> Result:
+        return joined([await simulate(policy, one, intervals, budget, bounded) for one in folds])
+
+    adaptive = await all_folds("adaptive", ADAPTIVE)
+    dollars = adaptive.dollars * 2 * len(folds[0]) / 1000 * BUDGET_SHARE
 
     def half(fleet: Simulation) -> Budget:
         return Budget(dollars, False, lambda: fleet.minute * 60.0, lambda: {ACCOUNT: fleet.requested})
 
-    return [*results, await simulate("adaptive, half the budget", utilization, ADAPTIVE, half)]
+    return [
+        await all_folds("every minute", Intervals(1, 1, 1), bounded=False),
+        await all_folds("every 5 minutes", Intervals(5, 5, 5), bounded=False),
+        adaptive,
+        await all_folds("adaptive, without aggregates", ADAPTIVE, bounded=False),
+        await all_folds("adaptive, half the budget", ADAPTIVE, half),
+        joined([oracle(one) for one in folds]),
+    ]
 
 
 def draw(results: Sequence[Result]) -> str:
     """Return the results as SVG: dollars to the right, the 99th percentile of the delay upwards."""
-    most, latest = max(one.dollars for one in results), max(one.percentiles[1] for one in results) + 1
+    most, latest = max(one.dollars for one in results), max(one.latest for one in results) + 1
     marks = []
     for one in results:
-        median, highest = one.percentiles
-        x, y = 70 + 500 * one.dollars / most, 270 - 220 * highest / latest
+        x, y = 70 + 500 * one.dollars / most, 270 - 220 * one.latest / latest
         marks.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="5" fill="#2563eb"/>')
-        label = f"{one.policy}: ${one.dollars:.0f}, {median:.0f} / {highest:.0f} min"
-        marks.append(f'<text x="{x + 9:.0f}" y="{y + 4:.0f}">{label}</text>')
+        marks.append(f'<text x="{x + 9:.0f}" y="{y + 4:.0f}">{one.label}</text>')
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 320" font-family="sans-serif" '
         'font-size="13">'
@@ -135,13 +204,9 @@ def main() -> None:
     if not any(arguments.traces.glob("*.csv.gz")):
         print(f"no traces in {arguments.traces}: nothing was measured")
         return
-    results = asyncio.run(compare(utilization_of(arguments.traces)))
+    results = asyncio.run(compare(arguments.traces))
     for one in results:
-        median, highest = one.percentiles
-        print(
-            f"{one.policy:28} ${one.dollars:7.2f} a month for 1,000 metrics; {len(one.delays)} crossings "
-            f"found after {median:.0f} min, p99 {highest:.0f}, at most {max(one.delays)}"
-        )
+        print(one)
     if arguments.picture:
         arguments.picture.write_text(draw(results))
 

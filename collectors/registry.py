@@ -7,6 +7,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from collectors.base import Collector, ServiceScope
+from collectors.metric_bounds import MetricBounds
 from rules.limits import Quota, Service, Signal
 
 
@@ -35,6 +36,11 @@ class Registry:
     def signal_names(self) -> tuple[str, ...]:
         """The names of the signals as in the configuration: `name` and `service.name`."""
         return tuple(name for signal in self.signals for name in (signal.name, signal.id))
+
+    @cached_property
+    def bounds(self) -> MetricBounds:
+        """The metrics that are bounded by an aggregate of theirs."""
+        return MetricBounds.of(bound for one in self.services.values() for bound in one.bounded_by)
 
     def signal(self, service: str, name: str) -> Signal:
         """Return a signal of a service. Raises KeyError when there is none."""

@@ -163,6 +163,7 @@ class App:
         self._reloaded, self._reload_lock = asyncio.Event(), asyncio.Lock()
         self._last_reload: ReloadStatus | None = None
         self._connections = ConnectionLimiter(metrics)
+        self.fleet.set_bounds(registry.bounds)
         self.watcher = self._build_watcher(config, {})
         self._push.configure(config.push)
         self.fleet.set_stream_gap(config.stream.gap_minutes)

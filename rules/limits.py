@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from rules.bounds import Bound
 from rules.command_template import PLACEHOLDER, SAFE_NAMES, shell_words
 from rules.inhibition import inhibition_cycle
 from rules.model_file import misplaced
@@ -291,6 +292,7 @@ class Service(_Model):
     console: the path of a resource's page in AWS's console, with the fields {account}, {region}, {suffix}
     (the domain of the region's endpoints) and {parent} (the first id of the resource's path).
     quota_services: service codes in Service Quotas, beside those that the quotas of the signals have.
+    bounded_by: which metrics are bounded by an aggregate of theirs.
     """
 
     service: NonEmpty
@@ -298,6 +300,7 @@ class Service(_Model):
     family: ServiceFamily = ServiceFamily.OTHER
     console: NonEmpty | None = None
     quota_services: tuple[NonEmpty, ...] = ()
+    bounded_by: tuple[Bound, ...] = ()
     signals: Mapping[str, Signal]
 
     @model_validator(mode="before")

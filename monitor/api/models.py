@@ -140,6 +140,10 @@ class SeriesDetailModel(SeriesModel):
         description="The parts of `saturation` by cause, per second, the largest first; null is unknown."
         " Empty where AWS does not count throttled demand by cause."
     )
+    throttled_not_read: str = Field(
+        description="Why throttled demand is 0 without being read, such as `Throttles of the account"
+        " is 0`; empty if it is read."
+    )
     deliberate: bool = Field(
         description="True if the limit is set on purpose: no warning near it unless demand is throttled."
     )

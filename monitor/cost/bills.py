@@ -12,6 +12,7 @@ from monitor.cost.telemetry import LabelValues, MeasuredCost
 from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
+from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 from monitor.lib.partitions import COMMERCIAL, partition_of
 
 ServiceNumbers = npt.NDArray[np.int64]  # indices of `MetricUse.services`
@@ -21,13 +22,17 @@ ServiceNumbers = npt.NDArray[np.int64]  # indices of `MetricUse.services`
 class ProjectedCost:
     """The numbers of metrics polled and streamed now, and their cost in a month in US dollars.
 
-    monthly_requests: how often metrics are requested in a month, all together.
+    monthly_requests: how often metrics are requested in a month, all together. pruned_metrics: those polled
+    that are only checked now and then, as an aggregate proves that they are 0. pruned_dollars: what they
+    would cost more in a month if they were read.
     """
 
     polled_metrics: int = 0
     streamed_metrics: int = 0
     monthly_requests: float = 0.0
     monthly_dollars: float = 0.0
+    pruned_metrics: int = 0
+    pruned_dollars: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,8 @@ class MetricUse:
     cells: the rows that are polled or streamed, by cell. services: their names. blocks: for the series of
     each block of formulas, the index of the service and the rows, [term, position]. slots: of these series,
     by block. streamed: by row, true if it is streamed. cadence: by row, the planned minutes between two
-    requests, a period at least. payers: the cells that are charged for what others have, by those.
+    requests, a period at least; cadence_if_read: the same without pruning. bound: by row, that of its
+    aggregate, or NO_BOUND. payers: the cells that are charged for what others have, by those.
     """
 
     cells: Mapping[CellKey, Ints]
@@ -80,6 +86,8 @@ class MetricUse:
     slots: Sequence[Ints]
     streamed: Flags
     cadence: Ints
+    cadence_if_read: Ints
+    bound: Ints
     payers: Mapping[CellKey, CellKey]
 
     @classmethod
@@ -92,10 +100,14 @@ class MetricUse:
         all_blocks = [block for formulas in every for block in formulas]
         blocks = [(service_of_group[fleet.group[one.series]], one.rows.copy()) for one in all_blocks]
         slots = [block.series.astype(np.int32) for block in all_blocks]
-        requested = {cell: np.fromiter(fleet.metrics(cell).values(), np.int32) for cell in cells}
+        requested = {cell: _requested(fleet, cell) for cell in cells}
         streamed = fleet.rings.is_streamed(rows, minute)
-        cadence = np.maximum(fleet.rings.cadence[rows], fleet.rings.period[rows])
-        return cls(requested, services, blocks, slots, streamed, cadence, dict(fleet.payers))
+        cadence, if_read = (
+            np.maximum(minutes, fleet.rings.period[rows])
+            for minutes in (fleet.rings.intervals(rows), fleet.rings.cadence[rows])
+        )
+        bound = fleet.rings.bound[rows]
+        return cls(requested, services, blocks, slots, streamed, cadence, if_read, bound, dict(fleet.payers))
 
     @property
     def billed(self) -> Flags:
@@ -114,6 +126,11 @@ class MetricUse:
                 position_in_block = wanted[position]
                 found[int(block_slots[position_in_block])].append(int(rows[term, position_in_block]))
         return found
+
+
+def _requested(fleet: Fleet, cell: CellKey) -> Ints:
+    rows = np.fromiter(fleet.metrics(cell).values(), np.int32)
+    return rows[fleet.rings.cadence[rows] < NOT_READ]
 
 
 def bills(
@@ -167,16 +184,32 @@ def _project_cells(use: MetricUse, interval: float) -> Mapping[LabelValues, Proj
 def project_rows(use: MetricUse, rows: Ints, interval: float) -> ProjectedCost:
     """The monthly cost of the metrics in some rows. interval: seconds between two polls."""
     is_streamed = use.streamed[rows]
-    cadences = Counter[int](use.cadence[rows[~is_streamed]].tolist())
-    polled = Counter[float]()
-    for minutes, metrics in cadences.items():
-        polled[max(interval, minutes * 60)] += metrics
-    return project(polled, int(np.count_nonzero(is_streamed)))
+    polled, streamed = rows[~is_streamed], int(np.count_nonzero(is_streamed))
+    pruned = polled[use.cadence[polled] > use.cadence_if_read[polled]]
+    read = project(_by_interval(use.cadence_if_read[pruned], interval), 0)
+    checked = project(_by_interval(use.cadence[pruned], interval), 0)
+    return replace(
+        project(_by_interval(use.cadence[polled], interval), streamed),
+        pruned_metrics=pruned.size,
+        pruned_dollars=read.monthly_dollars - checked.monthly_dollars,
+    )
+
+
+def _by_interval(minutes: Ints, interval: float) -> Counter[float]:
+    """Count metrics by the seconds between two requests."""
+    counted = Counter[float]()
+    for cadence, metrics in Counter[int](minutes.tolist()).items():
+        counted[max(interval, cadence * 60)] += metrics
+    return counted
 
 
 def _rows_by_service(use: MetricUse) -> Iterator[tuple[str, Ints]]:
-    """The rings' rows that the series of each service use, each once."""
+    """The rings' rows that the series of each service use, and those of their aggregates, each once."""
     pairs = [(numbers << 32 | rows).ravel() for numbers, rows in use.blocks]
+    pairs += [
+        (np.broadcast_to(numbers, rows.shape) << 32 | use.bound[rows])[use.bound[rows] != NO_BOUND]
+        for numbers, rows in use.blocks
+    ]
     distinct = np.unique(np.concatenate([np.empty(0, np.int64), *pairs]))
     for number, service in enumerate(use.services):
         yield service, (distinct[distinct >> 32 == number] & (2**32 - 1)).astype(np.int32)

@@ -8,6 +8,7 @@ import numpy as np
 
 from collectors.base import Metric, Observed, Op, Unobservable, Usage
 from collectors.dimensions import metrics_of, without_invalid_metrics
+from collectors.metric_bounds import NO_BOUNDS, MetricBounds
 from monitor.fleet.columns import Ints
 from monitor.fleet.formula import Formula, Shape
 from monitor.fleet.formulas import Formulas, Slots
@@ -16,6 +17,7 @@ from monitor.fleet.key import CellKey, Group, Key
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.purchases import Purchase, PurchaseMembers, group_purchases
+from monitor.fleet.ring_columns import NO_BOUND
 from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.series_settings import SeriesSettings
 from rules.limits import PUBLISHED_ONLY, LimitSource
@@ -85,6 +87,7 @@ class Fleet(SeriesColumns):
         self._polled: dict[CellKey, MetricRows] = {}
         self._rejected: dict[CellKey, dict[bytes, str]] = {}  # metrics that CloudWatch rejects, and why
         self._purchases, self._purchases_version = NO_MEMBERS, 0  # the `version` that `purchases` was made of
+        self._bounds = NO_BOUNDS
         self._returned_usages: MetricRows = {}  # rows of usages that an API returned, by the series' id
 
     def __len__(self) -> int:
@@ -93,6 +96,10 @@ class Fleet(SeriesColumns):
     def set_stream_gap(self, minutes: int) -> None:
         """Set after how many minutes without a point from a stream a metric is polled again."""
         self.rings.stream_gap = minutes
+
+    def set_bounds(self, bounds: MetricBounds) -> None:
+        """Have the aggregates that bound metrics read with them; of metrics that are added from now on."""
+        self._bounds = bounds
 
     def metrics(self, cell: CellKey) -> Mapping[bytes, int]:
         """The metrics of a cell that must be polled, as `metric_query` encodes them, with their rows."""
@@ -282,8 +289,14 @@ class Fleet(SeriesColumns):
         created, delay = int(self.created[series.slot]), series.settings.delay
         for row in rows:
             self.rings.begin(row, created)
-            self.rings.delay[row] = max(self.rings.delay[row], delay)
+            self._raise_delay(row, delay)
         return Formula.of(usage, rows)
+
+    def _raise_delay(self, row: int, delay: int) -> None:
+        """Raise the assumed publication delay of a metric, and of the aggregate that bounds it."""
+        self.rings.delay[row] = max(self.rings.delay[row], delay)
+        if (bound := int(self.rings.bound[row])) != NO_BOUND:
+            self._raise_delay(bound, delay)
 
     def _metric_row(self, cell: CellKey, metric: Metric) -> int:
         metric_rows, query = self._polled.setdefault(cell, {}), metric_query(metric)
@@ -291,6 +304,9 @@ class Fleet(SeriesColumns):
         if row is None:
             row = self._allocate_row(metric_rows, query)
             self.rings.period[row], self.rings.divisor[row] = metric.minutes, metric.divisor
+            if aggregate := self._bounds.aggregate_of(metric):
+                self.rings.bound[row] = bound = self._metric_row(cell, aggregate)
+                self.rings.use_count[bound] += 1
         namespace = self.rings.namespaces.number_of((cell, metric.namespace), metric.minutes)
         self.rings.declare(row, namespace, metric.zero_when_absent)
         return row
@@ -326,5 +342,8 @@ class Fleet(SeriesColumns):
     def _release(self, row: int) -> None:
         self.rings.use_count[row] -= 1
         if not self.rings.use_count[row]:
+            bound = int(self.rings.bound[row])
             del self.rings.metric_rows[row][self.rings.metric[row]]
             self.rings.free(row)
+            if bound != NO_BOUND:
+                self._release(bound)

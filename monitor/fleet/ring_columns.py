@@ -11,6 +11,9 @@ from monitor.fleet.columns import Columns, Flags, Floats, Indices, Ints, Objects
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
 
 WINDOW = 180  # minutes of points that are stored
+NO_BOUND = -1
+PRUNED_INTERVAL = 150  # minutes between two requests of a pruned metric, by which each minute is checked once
+NOT_READ = 1 << 20  # minutes: the cadence of a metric that is not requested
 RECENT_MINUTES = 5  # the shortest time for which throttled demand is exported
 
 
@@ -44,6 +47,9 @@ class RingColumns(Columns):
     polled_through: every minute up to this one was polled or streamed, without a gap.
     requested_through: the last minute of the newest request that CloudWatch answered, completely or not.
     cadence: the planned minutes between two requests; 0: each poll requests the metric.
+    bound: the row of the metric that bounds this one, see `rules.bounds`; NO_BOUND: there is none.
+    pruned: that metric proves this one to be 0, so that it is not requested.
+    distrusted: a metric exceeded this one, which was to bound it; it proves nothing.
     last_streamed: the minute of the clock when the stream last delivered the metric.
     stream_started: the first minute that the stream delivered completely since its last gap.
     by_stream: the newest point came by stream.
@@ -78,6 +84,9 @@ class RingColumns(Columns):
         "polled_through": (np.int32, NEVER),
         "requested_through": (np.int32, NEVER),
         "cadence": (np.int32, 0),
+        "bound": (np.int32, NO_BOUND),
+        "pruned": (np.bool_, False),
+        "distrusted": (np.bool_, False),
         "last_streamed": (np.int32, NEVER),
         "stream_started": (np.int32, NEVER),
         "by_stream": (np.bool_, False),
@@ -108,6 +117,9 @@ class RingColumns(Columns):
     polled_through: Ints
     requested_through: Ints
     cadence: Ints
+    bound: Ints
+    pruned: Flags
+    distrusted: Flags
     last_streamed: Ints
     stream_started: Ints
     by_stream: Flags
@@ -128,6 +140,10 @@ class RingColumns(Columns):
         """Free a row; the layout changes."""
         self.layout += 1
         super().free(slot)
+
+    def intervals(self, rows: Ints) -> Ints:
+        """Return the planned minutes between two requests, of pruned metrics, too."""
+        return np.where(self.pruned[rows], PRUNED_INTERVAL, self.cadence[rows]).astype(np.int32)
 
     def spread(self, rows: Ints, minutes: Ints, values: Floats) -> tuple[Ints, Ints, Floats]:
         """Return points per minute: one for each minute of their periods, with sums divided among them."""

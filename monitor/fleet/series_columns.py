@@ -36,8 +36,8 @@ class SeriesColumns(Columns):
     limit, usage, upper_bound, utilization, saturation, minute, zone, idle, doubted, seconds_to_exhaustion:
     the last judgement, of the sample of `minute`.
     rises, rises_from, rises_through: the highest rise of the usage within each of some times, and the minutes
-    of the samples that they were found in (see `monitor.planning.rises`). cadence: the planned minutes
-    between two reads.
+    of the samples that they were found in (see `monitor.planning.rises`). near_at: the last minute in which
+    the usage was near the upper edge of the band. cadence: the planned minutes between two reads.
     by_slot: the `Series`; None where there is none.
 
     causes: of throttled demand, where it is counted by cause: not columns, as few series have any.
@@ -82,6 +82,7 @@ class SeriesColumns(Columns):
         "rises": (np.float32, 0.0, RISE_HORIZONS),
         "rises_from": (np.int32, NEVER),
         "rises_through": (np.int32, NEVER),
+        "near_at": (np.int32, NEVER),
         "cadence": (np.int32, 1),
         "by_slot": (np.object_, None),
     }
@@ -123,6 +124,7 @@ class SeriesColumns(Columns):
     rises: Floats
     rises_from: Ints
     rises_through: Ints
+    near_at: Ints
     cadence: Ints
     by_slot: Objects
 

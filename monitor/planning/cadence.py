@@ -15,6 +15,8 @@ IDLE_AFTER = 60  # minutes without a sample, after which the newest one tells no
 HISTORY_SHARE = 12  # a series waits for at most a twelfth of its known history
 NEAR_EDGE = 0.9  # of the edge: from there on, half of `for` may pass at most
 DELAY_SHARE = 5  # a metric is not read more often than in a fifth of the time that AWS takes to publish it
+LATENESS = 1  # minutes by which a series may be read later than it can have reached its edge
+NEAR_MEMORY = 7 * 1440  # minutes for which a series that was near its edge is read as if it were
 NOISE = 0.1  # of the usage, which it may rise in an hour even if it never did
 
 
@@ -37,8 +39,8 @@ class Danger:
 
     usage: the newest; NaN if it is unknown. edge: the usage at the upper edge of the band; NaN if no limit is
     known. rises: see `rises.highest_rises`. history: minutes of samples that the rises are of.
-    silence: minutes since the newest sample. pending_for: minutes a breach lasts before an alert fires.
-    alerting: an alert is pending or fires.
+    silence: minutes since the newest sample. since_near: minutes since it was last near its edge.
+    pending_for: minutes a breach lasts before an alert fires. alerting: an alert is pending or fires.
     """
 
     usage: Floats
@@ -46,6 +48,7 @@ class Danger:
     rises: Floats
     history: Ints
     silence: Ints
+    since_near: Ints
     pending_for: Ints
     alerting: Flags
 
@@ -57,15 +60,27 @@ class Danger:
 
 
 def cadences(danger: Danger, intervals: Intervals) -> Ints:
-    """Return the minutes until each series is to be read again, 1 at least."""
+    """Return the minutes until each series is to be read again, 1 at least.
+
+    Below its edge, a series is found above it at most LATENESS later than if it were read every minute. One
+    that was near its edge within NEAR_MEMORY is so whatever its rises say: it may rise as never before.
+    """
     longest = np.clip(danger.history // HISTORY_SHARE, 1, intervals.longest)
-    safe = safe_minutes(danger.usage, danger.edge, danger.rises, danger.history) + 1
+    safe = safe_minutes(danger.usage, danger.edge, danger.rises, danger.history) + 1 + LATENESS
+    safe = np.where(danger.since_near <= NEAR_MEMORY, np.minimum(safe, 1 + LATENESS), safe)
     cadence = np.where(np.isnan(danger.edge), intervals.longest, np.minimum(safe, longest))
-    near = danger.usage >= NEAR_EDGE * danger.edge
+    near = is_near(danger.usage, danger.edge)
     cadence = np.where(near, np.minimum(cadence, np.maximum(danger.pending_for // 2, 1)), cadence)
     idle = danger.silence > IDLE_AFTER
+    cadence = np.where(danger.usage >= danger.edge, 1, cadence)
     cadence = np.where(danger.alerting, 1, np.where(idle, intervals.longest, cadence))
     return np.maximum(cadence, intervals.shortest).astype(np.int32)
+
+
+def is_near(usage: Floats, edge: Floats) -> Flags:
+    """Return which usages are near an edge, or beyond it."""
+    near: Flags = usage >= NEAR_EDGE * edge
+    return near
 
 
 def safe_minutes(usage: Floats, edge: Floats, rises: Floats, history: Ints) -> Ints:

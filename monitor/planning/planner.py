@@ -15,14 +15,18 @@ from monitor.fleet.history import usage_histories
 from monitor.fleet.judged import sample_minutes
 from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
-from monitor.fleet.ring_columns import WINDOW
+from monitor.fleet.ring_columns import NOT_READ, PRUNED_INTERVAL, WINDOW
 from monitor.planning.budget import Budget, minimum_dollars, stretched
 from monitor.planning.cadence import (
     DELAY_SHARE,
+    LATENESS,
+    NEAR_MEMORY,
     Danger,
     Intervals,
     cadences,
+    is_near,
 )
+from monitor.planning.pruning import plan_aggregates
 from monitor.planning.rises import highest_rises, remembered
 
 BATCH_SIZE = 256  # series; to find their rises blocks other tasks for about 5 ms
@@ -77,7 +81,7 @@ class Planner:
         slots = np.arange(fleet.size, dtype=np.int32)
         newest = fleet.usages.newest_minutes(fleet.rings, slots)
         unseen = newest - fleet.rises_through[slots]
-        may_wait = cadences(self._danger(now), self._intervals) > max(self._intervals.shortest, 1)
+        may_wait = cadences(self._danger(now), self._intervals) > max(self._intervals.shortest, 1) + LATENESS
         is_due = (unseen > 0) & (may_wait | (unseen >= RISES_INTERVAL)) & ~self._streamed(now)
         due = slots[is_due]
         for first in range(0, due.size, BATCH_SIZE):
@@ -100,12 +104,16 @@ class Planner:
         fleet.rises[slots] = np.fmax(faded, highest_rises(usage))
         fleet.rises_from[slots] = np.where(before == NEVER, first, fleet.rises_from[slots])
         fleet.rises_through[slots] = newest
+        near = is_near(usage, fleet.high[slots, None] * fleet.limits_at(slots, newest)[:, None])
+        last_near = np.where(near, minutes, NEVER).max(axis=1)
+        fleet.near_at[slots] = np.maximum(fleet.near_at[slots], last_near)
 
     def plan(self, now: int) -> None:
         """Write the cadences of the series and of their metrics, by the rises found so far."""
         fleet, size = self._fleet, self._fleet.size
         danger = self._danger(now)
         fleet.cadence[:size] = cadences(danger, self._intervals)
+        fleet.near_at[:size][is_near(danger.usage, danger.edge)] = now
         rows = self._metric_cadences(danger.urgent)
         if self.budget:
             self._keep_budget(self.budget, rows, now)
@@ -130,6 +138,7 @@ class Planner:
             rises=fleet.rises[:size],
             history=fleet.rises_through[:size] - fleet.rises_from[:size],
             silence=now - np.maximum(sampled_at, now - WINDOW),
+            since_near=now - np.maximum(fleet.near_at[:size], now - NEAR_MEMORY - 1),
             pending_for=fleet.pending_for[:size],
             alerting=alerting,
         )
@@ -144,6 +153,7 @@ class Planner:
         _lower(rows, fleet.throttled, np.where(urgent, often, intervals.throttled))
         newest = self._newest_of_namespaces()
         rows[newest] = np.minimum(rows[newest], intervals.throttled)
+        plan_aggregates(rings, rows, intervals.throttled)
         delays = rings.delays(np.arange(rings.size, dtype=np.int32))
         at_least = np.maximum(delays // DELAY_SHARE, rings.period[: rings.size])
         return np.maximum(rows, at_least).astype(np.int32)
@@ -172,11 +182,15 @@ class Planner:
         groups = polled if budget.each_account else {"": [one for some in polled.values() for one in some]}
         for account, cells in groups.items():
             indices = np.concatenate([*cells, NO_SLOTS])
-            indices = indices[~self._fleet.rings.is_streamed(indices, now)]
+            is_read = rows[indices] < NOT_READ
+            indices = indices[is_read & ~self._fleet.rings.is_streamed(indices, now)]
             allowance = budget.allowance(account)
             allowance.polled = indices.size
             self._warn_of_minimum(budget, account, indices.size)
-            rows[indices] = stretched(rows[indices], allowance.metrics_per_minute)
+            pruned = self._fleet.rings.pruned[indices]
+            requested = np.where(pruned, PRUNED_INTERVAL, rows[indices])
+            longer = stretched(requested, allowance.metrics_per_minute)
+            rows[indices] = np.where(pruned, rows[indices], longer)
 
     def _warn_of_minimum(self, budget: Budget, account: str, metrics: int) -> None:
         """Log once by how much a budget is too small, and again when that changes."""

@@ -1,5 +1,6 @@
-"""The exported delays with which samples are read, as planned."""
+"""The exported delays with which samples are read, as planned, and how many metrics need not be read."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -22,10 +23,17 @@ class PlanTelemetry:
             "Longest time until a sample that CloudWatch has is read, as planned, by percentile of series.",
             ("account", "percentile"),  # Prometheus reserves `quantile` for summaries
         )
+        self._pruned = SnapshotGauge(
+            "headroom_pruned_metrics",
+            "Metrics that are not requested, as an aggregate of CloudWatch's proves that they are 0.",
+            ("account",),
+        )
         registry.register(self._delay)
+        registry.register(self._pruned)
 
     def show(self, fleet: Fleet, shortest: float) -> None:
-        """Export the planned delays of a fleet. shortest: see `planned_delays`."""
+        """Export the planned delays of a fleet, and what is pruned. shortest: see `planned_delays`."""
+        self._pruned.replace({(account,): float(number) for account, number in pruned_metrics(fleet).items()})
         delays = planned_delays(fleet, shortest)
         self._delay.replace(
             {
@@ -34,6 +42,15 @@ class PlanTelemetry:
                 for q, seconds in some.items()
             }
         )
+
+
+def pruned_metrics(fleet: Fleet) -> Mapping[str, int]:
+    """Return the number of metrics that are pruned, by account."""
+    numbers = Counter[str]()
+    for cell in {group[:2] for group in fleet.groups}:
+        rows = np.fromiter(fleet.metrics(cell).values(), np.int32)
+        numbers[cell[0]] += int(np.count_nonzero(fleet.rings.pruned[rows]))
+    return numbers
 
 
 def planned_delays(fleet: Fleet, shortest: float) -> Mapping[str, Mapping[float, float]]:

@@ -137,7 +137,7 @@ def plan_requests(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Itera
 
 def _is_due(rings: Rings, rows: Ints, now: int) -> Flags:
     """Return which metrics are polled, were planned to be read by now, and may have a new point."""
-    is_planned = now - rings.requested_through[rows] - 1 >= rings.cadence[rows]
+    is_planned = now - rings.requested_through[rows] - 1 >= rings.intervals(rows)
     is_due: Flags = is_planned & ~rings.is_streamed(rows, now) & _is_period_due(rings, rows, now)
     return is_due
 

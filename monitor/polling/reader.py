@@ -14,6 +14,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.publication_delay import PublicationDelays
 from monitor.planning.planner import Planner
+from monitor.planning.pruning import batches, prune
 from monitor.polling import plan
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_caller import POINTS_PER_SECOND, CallPart, MetricCaller
@@ -78,11 +79,24 @@ class MetricReader:
         due = plan.due_metrics(self.fleet.rings, listed, now)
         with self._within_budget(due, now) as affordable:
             failures = await self._read(affordable, now)
+        if self.planner and not only_new:
+            failures += await self._read_at_once(now)
         self._delays.learn()
         if (skew := self.cell.clock.skew) is not None:
             self.cell.telemetry.clock_skew.labels(*self.cell.key).set(skew)
         self.polled.set()
         return failures
+
+    async def _read_at_once(self, now: int) -> list[Failure]:
+        """Prune metrics by the aggregates that were read, and read those that must not wait."""
+        rings, listed = self.fleet.rings, self.fleet.metrics(self.cell.key)
+        at_once = set[int]()
+        for batch in batches(rings, np.fromiter(listed.values(), np.int32)):
+            at_once.update(prune(rings, batch, now).tolist())
+            await asyncio.sleep(0)
+        wanted = {metric: row for metric, row in listed.items() if row in at_once} if at_once else {}
+        with self._within_budget(wanted, now) as affordable:
+            return await self._read(affordable, now) if affordable else []
 
     @contextmanager
     def _within_budget(self, due: Mapping[bytes, int], now: int) -> Iterator[Mapping[bytes, int]]:

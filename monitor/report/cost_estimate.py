@@ -1,10 +1,10 @@
 """Estimates CloudWatch's cost a month by service, now and with all signals of the tier detail."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 
+import numpy as np
 import orjson
 
 from collectors.registry import Registry
@@ -12,8 +12,11 @@ from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.config.signal_settings import SignalSettings
 from monitor.cost.bills import ProjectedCost, project
+from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 from monitor.lib.telemetry import ProcessTelemetry
+from monitor.planning.pruning import plan_quiet
 from monitor.polling.watcher import Watcher
 
 
@@ -83,6 +86,7 @@ async def estimate_cost(
     """Run an inventory with all signals, which requests no metric, and count what polls would request."""
     everything = config.model_copy(update={"signals": SignalSettings(detail=True)})
     fleet, telemetry = Fleet(), ProcessTelemetry()
+    fleet.set_bounds(registry.bounds)
     watcher = Watcher(everything, registry, fleet, telemetry, AwsTelemetry(telemetry.registry))
     try:
         await watcher.run_once(report_progress, with_polls=False)
@@ -101,8 +105,8 @@ def payers_of(fleet: Fleet, config: Config) -> list[PayerEstimate]:
         others[payer] |= {key.account} - {payer}
         if config.signals.includes(series.settings.signal):
             rows[payer] |= billed[key.cell].intersection(_rows(fleet, series))
-    project_rows = partial(_projected, fleet, _throttled_rows(fleet), "", reading=Reading.of(config))
-    payers = [PayerEstimate(one, len(others[one]), project_rows(rows[one])) for one in others]
+    plan = Plan.of(fleet, Reading.of(config), {row for some in rows.values() for row in some})
+    payers = [PayerEstimate(one, len(others[one]), plan.projected("", rows[one])) for one in others]
     return sorted(payers, key=lambda one: (-one.now.monthly_dollars, one.account))
 
 
@@ -114,14 +118,17 @@ def _by_service(fleet: Fleet, config: Config, what_if: Reading | None) -> list[S
         all_rows[key.service] |= rows
         if config.signals.includes(series.settings.signal):
             now[key.service] |= rows
-    project_rows, reading = partial(_projected, fleet, _throttled_rows(fleet)), Reading.of(config)
+    read = {row for some in now.values() for row in some}
+    plan, every_minute = (Plan.of(fleet, one, read) for one in (Reading.of(config), EVERY_MINUTE))
+    with_details = Plan.of(fleet, Reading.of(config), billed)
+    other_way = Plan.of(fleet, what_if, read) if what_if else None
     estimates = [
         ServiceEstimate(
             service,
-            project_rows(service, now[service], reading),
-            project_rows(service, rows - now[service], reading),
-            project_rows(service, now[service], EVERY_MINUTE),
-            project_rows(service, now[service], what_if) if what_if else None,
+            plan.projected(service, now[service]),
+            with_details.projected(service, rows - now[service]),
+            every_minute.projected(service, now[service]),
+            other_way.projected(service, now[service]) if other_way else None,
         )
         for service, rows in all_rows.items()
     ]
@@ -129,38 +136,79 @@ def _by_service(fleet: Fleet, config: Config, what_if: Reading | None) -> list[S
     return sorted(estimates, key=lambda one: (-dollars[one.service], one.service))
 
 
-def _rows(fleet: Fleet, series: Series) -> Iterable[int]:
-    """The rows of the metrics of a series."""
+def _rows(fleet: Fleet, series: Series) -> Iterator[int]:
+    """Yield the rows of the metrics of a series, and of the aggregates that bound them."""
     every = (fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.throttled, fleet.served)
     formulas = (one.get(series.slot) for one in every)
-    return (row for formula in formulas if formula for row in formula.rows)
+    for row in (row for formula in formulas if formula for row in formula.rows):
+        yield row
+        if (bound := int(fleet.rings.bound[row])) != NO_BOUND:
+            yield bound
 
 
-def _throttled_rows(fleet: Fleet) -> Set[int]:
-    """The rows of metrics of throttled demand."""
-    return {row for block in fleet.throttled for row in block.rows.ravel().tolist()}
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The plan of a way of reading: how often metrics are requested while all is far from its limits.
+
+    Columns by row: minutes between two requests, with and without pruning, and whether it is pruned.
+    """
+
+    reading: Reading
+    minutes: Ints
+    unpruned: Ints
+    pruned: Flags
+
+    @classmethod
+    def of(cls, fleet: Fleet, reading: Reading, read: Set[int]) -> "Plan":
+        """Plan the rows that are read. Where everything is read every minute, nothing is pruned."""
+        rings, size = fleet.rings, fleet.rings.size
+        longest, throttled = (max(int(s // 60), 1) for s in (reading.longest, reading.throttled))
+        minutes = np.full(size, longest, np.int32)
+        for block in fleet.throttled:
+            minutes[block.rows] = throttled
+        minutes = np.maximum(minutes, rings.period[:size])
+        minutes[[row for row in range(size) if row not in read]] = NOT_READ
+        pruned_minutes, pruned = plan_quiet(rings, minutes, throttled)
+        if reading == EVERY_MINUTE:
+            of_parts = np.bincount(np.maximum(rings.bound[:size], 0), rings.bound[:size] != NO_BOUND, size)
+            unused = of_parts >= np.maximum(rings.use_count[:size], 1)
+            return cls(reading, np.where(unused, NOT_READ, minutes), minutes, np.zeros(size, np.bool_))
+        return cls(reading, pruned_minutes, minutes, pruned)
+
+    def projected(self, service: str, rows: Iterable[int]) -> ProjectedCost:
+        """Return what the metrics in some rows cost, those of a service or of all ("")."""
+        read = [row for row in rows if self.minutes[row] < NOT_READ]
+        if service in self.reading.streamed:
+            return project(Counter(), len(read))
+        pruned = [row for row in read if self.pruned[row]]
+        saved = _monthly_dollars(self.unpruned, pruned) - _monthly_dollars(self.minutes, pruned)
+        cost = project(_by_interval(self.minutes, read), 0)
+        return replace(cost, pruned_metrics=len(pruned), pruned_dollars=saved)
 
 
-def _projected(
-    fleet: Fleet, throttled: Set[int], service: str, rows: Iterable[int], reading: Reading
-) -> ProjectedCost:
-    rows = tuple(rows)
-    if service in reading.streamed:
-        return project(Counter(), len(rows))
-    intervals = ((row, reading.throttled if row in throttled else reading.longest) for row in rows)
-    return project(
-        Counter(max(seconds, int(fleet.rings.period[row]) * 60.0) for row, seconds in intervals), 0
-    )
+def _monthly_dollars(minutes: Ints, rows: Iterable[int]) -> float:
+    return project(_by_interval(minutes, rows), 0).monthly_dollars
+
+
+def _by_interval(minutes: Ints, rows: Iterable[int]) -> Counter[float]:
+    return Counter(int(minutes[row]) * 60.0 for row in rows)
+
+
+PRUNED = (
+    "pruned: metrics that are not read, but for a check, while an aggregate of CloudWatch's is 0, "
+    "such as the Throttles of all Lambda functions of an account"
+)
 
 
 def as_table(estimate: CostEstimate) -> str:
     """Return a line for each service, and the sums; and what each account pays, if there are several."""
     has_other_way = any(one.what_if for one in estimate.services)
-    header = ("service", "metrics", "$/month", "every minute", "metrics of details", "$/month more")
+    header = ("service", "metrics", "pruned", "$/month", "every minute", "metrics of details", "$/month more")
     rows = [header + (("what if",) if has_other_way else ())]
     rows += [(one.service, *_cells(one)) for one in estimate.services]
     rows.append(("all", *_cells(_total(estimate.services))))
-    return "\n".join([*_lines(rows), *_payer_lines(estimate.payers)])
+    pruned = [] if not any(one.now.pruned_metrics for one in estimate.services) else ["", PRUNED]
+    return "\n".join([*_lines(rows), *pruned, *_payer_lines(estimate.payers)])
 
 
 def _payer_lines(payers: Sequence[PayerEstimate]) -> list[str]:
@@ -198,10 +246,13 @@ def _total(estimates: Sequence[ServiceEstimate]) -> ServiceEstimate:
 
 
 def _sum(costs: Iterable[ProjectedCost]) -> ProjectedCost:
-    metrics, dollars = 0, 0.0
-    for one in costs:
-        metrics, dollars = metrics + one.polled_metrics, dollars + one.monthly_dollars
-    return ProjectedCost(polled_metrics=metrics, monthly_dollars=dollars)
+    every = [*costs]
+    return ProjectedCost(
+        polled_metrics=sum(one.polled_metrics for one in every),
+        monthly_dollars=sum(one.monthly_dollars for one in every),
+        pruned_metrics=sum(one.pruned_metrics for one in every),
+        pruned_dollars=sum(one.pruned_dollars for one in every),
+    )
 
 
 def _cells(one: ServiceEstimate) -> tuple[str, ...]:
@@ -209,6 +260,7 @@ def _cells(one: ServiceEstimate) -> tuple[str, ...]:
     other_way = (f"{one.what_if.monthly_dollars:,.2f}",) if one.what_if else ()
     return (
         f"{one.now.polled_metrics:,}",
+        f"{one.now.pruned_metrics:,}",
         *dollars[:2],
         f"{one.added.polled_metrics:,}",
         dollars[2],
@@ -223,6 +275,8 @@ def as_json(estimate: CostEstimate) -> str:
             "service": one.service,
             "metrics": one.now.polled_metrics,
             "monthly_dollars": round(one.now.monthly_dollars, 2),
+            "pruned_metrics": one.now.pruned_metrics,
+            "pruned_monthly_dollars": round(one.now.pruned_dollars, 2),
             "every_minute_monthly_dollars": round(one.every_minute.monthly_dollars, 2),
             "detail_metrics": one.added.polled_metrics,
             "detail_monthly_dollars": round(one.added.monthly_dollars, 2),

@@ -14,7 +14,9 @@ from monitor.cost.bills import MetricUse, bills, mean_interval
 from monitor.cost.telemetry import MeasuredCost
 from monitor.coverage.verdicts import CoverageState
 from monitor.fleet.filters import Filters
+from monitor.fleet.pruned import pruned_counts
 from monitor.fleet.query import series_by_id
+from monitor.fleet.ring_columns import PRUNED_INTERVAL
 from monitor.lib.partitions import partition_of
 from monitor.web.actions import FormOptions, actions_router
 from monitor.web.blind_spots import MAX_EXAMPLES, failure_groups, unobservable_groups
@@ -209,6 +211,8 @@ class PageRenderer:
             total=sum((bill.measured for bill in cells if bill.is_priced), MeasuredCost()),
             interval=mean_interval(bill.projected for bill in cells),
             max_rows=MAX_BILLS,
+            check_interval=PRUNED_INTERVAL * 60,
+            pruned=[*pruned_counts(self._state.fleet).items()][:MAX_BILLS],
         )
 
     async def blind_spots(self) -> bytes:

@@ -10,6 +10,7 @@ from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.limits import why_unobservable_now
 from monitor.fleet.provisional import complete_through, is_provisional
+from monitor.fleet.pruned import pruned_reason
 from monitor.fleet.snapshot import Snapshot
 from monitor.lib.durations import format_duration
 from monitor.notifiers.notice import Notice
@@ -51,6 +52,7 @@ def series_page(
             for edge in (band.low, band.high, band.near)
         ],
         "causes": causes_text(row, snapshot.causes.of(series.slot)),
+        "not_read": pruned_reason(fleet, series),
         "headroom": headroom_text(row, snapshot, series, signal),
         "exhaustion": exhaustion_text(finite_or_none(snapshot.seconds_to_exhaustion[series.slot])),
         "charts": [chart_svg(Chart(history, band, signal.unit, width)) for width in (WIDTH, NARROW_WIDTH)],

@@ -12,7 +12,9 @@ from monitor.cost.bills import Bill, MetricUse
 from monitor.cost.prices import SECONDS_PER_HOUR, SECONDS_PER_MONTH
 from monitor.cost.telemetry import LabelValues
 from monitor.fleet.fleet import Fleet
+from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, PRUNED_INTERVAL
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, traffic
+from tests.monitor.planning.simulation import SUM_OF_STREAMS
 from tests.telemetries import Telemetries
 
 
@@ -135,3 +137,26 @@ def test_the_prices_of_other_partitions_are_not_known() -> None:
         add(fleet, key("orders")._replace(account=account, region=region))
     _, cells = billed(fleet)
     assert {labels for labels, bill in cells.items() if not bill.is_priced} == {*places[:3]}
+
+
+def test_what_is_pruned_costs_a_check_now_and_then_and_its_aggregate() -> None:
+    fleet = Fleet()
+    fleet.set_bounds(SUM_OF_STREAMS)
+    for number in range(4):
+        add(fleet, key(str(number)))
+    rings = fleet.rings
+    rings.cadence[: rings.size] = 5
+    parts = rings.bound[: rings.size] != NO_BOUND
+    before = billed(fleet)[1][CELL].projected
+    assert (before.polled_metrics, before.pruned_metrics, before.pruned_dollars) == (9, 0, 0)
+    rings.pruned[: rings.size] = parts
+    services, cells = billed(fleet)
+    after = cells[CELL].projected
+    saved = 4 * 0.01 / 1000 * SECONDS_PER_MONTH / 60 * (1 / 5 - 1 / PRUNED_INTERVAL)
+    assert after.pruned_metrics == 4
+    assert after.pruned_dollars == pytest.approx(saved)
+    assert after.monthly_dollars == pytest.approx(before.monthly_dollars - saved)
+    assert services["kinesis",].projected == after
+    rings.pruned[: rings.size] = False
+    rings.cadence[: rings.size][rings.use_count[: rings.size] == 4] = NOT_READ
+    assert billed(fleet)[1][CELL].projected.polled_metrics == 8

@@ -1,49 +1,83 @@
 """A fleet that is read from a simulated CloudWatch minute by minute, as its planner says."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from collectors.metric_bounds import NO_BOUNDS, MetricBounds
 from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet
+from monitor.fleet.namespaces import NEVER
 from monitor.planning.budget import Budget
 from monitor.planning.cadence import Intervals
 from monitor.planning.planner import Planner, no_slots
+from monitor.planning.pruning import batches, prune
 from monitor.polling.plan import due_metrics, most_overdue, plan_requests
+from rules.bounds import Bound
 from rules.limits import Limit, LimitSource
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, key
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, key, refused
 
 CELL = (ACCOUNT, REGION)
 LIMIT = 100.0  # of every series, in its unit per second
 DELAY = 2  # minutes until a point is visible
 HISTORY = 180  # minutes of points before the start
 
+SUM_OF_STREAMS = MetricBounds.of(
+    [
+        Bound(
+            namespace=refused.namespace,
+            metrics=(refused.name,),
+            dimensions=("StreamName",),
+            of=(),
+            inequality="all streams together throttle what each of them does",
+            source="https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html",
+        )
+    ]
+)
 ADAPTIVE = Intervals(shortest=1, longest=15, throttled=5)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """The demand of each series, [series, minute]; without `throttled`, none is throttled.
+
+    bounded: an aggregate tells the sum of what is throttled.
+    """
+
+    utilization: Floats
+    throttled: Floats | None = None
+    bounded: bool = True
 
 
 class Simulation:
     """Series whose usage of each minute is known beforehand, from HISTORY minutes before the start.
 
-    utilization: [series, minute]. fails: says whether CloudWatch refuses all calls of a minute.
+    demand: without an aggregate, the utilization alone. fails: says whether CloudWatch refuses all calls of a
+    minute.
     requested: the metrics requested so far. reads: how often each row was, and last_read: when.
     """
 
     def __init__(
         self,
-        utilization: Floats,
+        demand: Floats | Demand,
         intervals: Intervals = ADAPTIVE,
         budget: Callable[["Simulation"], Budget] | None = None,
         fails: Callable[[int], bool] = lambda minute: False,
         alerting: Callable[[], Ints] = no_slots,
     ) -> None:
-        self.usage, self.fleet, self.fails = utilization * LIMIT, Fleet(), fails
+        if not isinstance(demand, Demand):
+            demand = Demand(demand, bounded=False)
+        self.usage, self.fleet, self.fails = demand.utilization * LIMIT, Fleet(), fails
+        self.throttled = np.zeros_like(self.usage) if demand.throttled is None else demand.throttled
+        self.fleet.set_bounds(SUM_OF_STREAMS if demand.bounded else NO_BOUNDS)
         self.minute, self.requested = 0, 0
         settings = replace(SETTINGS, limit=Limit(LIMIT, LimitSource.API, NOW * 60))
-        self.series = [add(self.fleet, key(f"stream-{n}"), settings) for n in range(len(utilization))]
+        self.series = [add(self.fleet, key(f"stream-{n}"), settings) for n in range(len(self.usage))]
         rings = self.fleet.rings
         self.usage_rows = np.concatenate([block.rows[0] for block in self.fleet.usages])
         self.throttled_rows = np.concatenate([block.rows[0] for block in self.fleet.throttled])
+        self.aggregate = int(rings.bound[self.throttled_rows[0]])
         rings.delay[: rings.size] = DELAY
         self.planner = Planner(self.fleet, intervals, alerting, budget(self) if budget else None)
         self.reads = np.zeros(rings.size, np.int32)
@@ -64,11 +98,14 @@ class Simulation:
         """Read what is due in this minute, and go to the next one."""
         await self.planner.update(self.now)
         if not self.fails(self.minute):
-            self._read(self._affordable())
+            metrics, rings = self.fleet.metrics(CELL), self.fleet.rings
+            self._read(self._affordable(due_metrics(rings, metrics, self.now)))
+            every = np.fromiter(metrics.values(), np.int32)
+            at_once = {row for some in batches(rings, every) for row in prune(rings, some, self.now).tolist()}
+            self._read(self._affordable({name: row for name, row in metrics.items() if row in at_once}))
         self.minute += 1
 
-    def _affordable(self) -> dict[bytes, int]:
-        due = due_metrics(self.fleet.rings, self.fleet.metrics(CELL), self.now)
+    def _affordable(self, due: Mapping[bytes, int]) -> dict[bytes, int]:
         if not (budget := self.planner.budget):
             return dict(due)
         allowance = budget.allowance(ACCOUNT)
@@ -86,22 +123,32 @@ class Simulation:
             self.last_read[rows] = self.now
             self._write(rows, request.minutes)
             rings.mark_requested(rows, self.now - 1)
-            rings.mark_read(rows, self.now - DELAY - 1, request.minutes.start)
+            requested_from = NEVER if request.is_whole_window else request.minutes.start
+            rings.mark_read(rows, self.now - DELAY - 1, requested_from)
 
     def _write(self, rows: Ints, minutes: Iterable[int]) -> None:
-        """Write the points of usage that are visible now; throttled demand has none."""
+        """Write the points that are visible now: throttled demand has none while it is 0."""
         visible = np.array([minute for minute in minutes if minute < self.now - DELAY], np.int32)
-        of_usage = np.flatnonzero(np.isin(self.usage_rows, rows))
-        values = self.usage[np.ix_(of_usage, visible - NOW + HISTORY)] * 60
-        every_row = np.repeat(self.usage_rows[of_usage], visible.size)
-        known = ~np.isnan(values.ravel())
-        self.fleet.rings.write(
-            every_row[known], np.tile(visible, of_usage.size)[known], values.ravel()[known]
-        )
+        whole = self.throttled.sum(axis=0, keepdims=True)
+        for of_rows, values, absent in (
+            (self.usage_rows, self.usage * 60, np.nan),
+            (self.throttled_rows, self.throttled, 0),
+            (np.array([self.aggregate], np.int32), whole, 0),
+        ):
+            wanted = np.flatnonzero(np.isin(of_rows, rows))
+            points = values[np.ix_(wanted, visible - NOW + HISTORY)].ravel()
+            known = ~np.isnan(points) & (points != absent)
+            every_row = np.repeat(of_rows[wanted], visible.size)[known]
+            self.fleet.rings.write(every_row, np.tile(visible, wanted.size)[known], points[known])
 
     def known_through(self) -> Ints:
         """Return the newest minute that is known of each series, counted from the start."""
         minutes: Ints = self.fleet.rings.latest_minute[self.usage_rows] - NOW
+        return minutes
+
+    def throttled_through(self) -> Ints:
+        """Return the minute up to which the throttled demand of each series is known."""
+        minutes: Ints = self.fleet.rings.polled_through[self.throttled_rows] - NOW
         return minutes
 
     def above(self) -> Flags:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.fleet.ring_columns import WINDOW
-from monitor.planning.cadence import Danger, Intervals, cadences, safe_minutes
+from monitor.planning.cadence import NEAR_MEMORY, Danger, Intervals, cadences, safe_minutes
 from monitor.planning.rises import HALF_LIFE, HORIZONS, highest_rises, remembered
 
 INTERVALS = Intervals(shortest=1, longest=15, throttled=5)
@@ -22,6 +22,7 @@ def danger(usage: float = 10, edge: float = 70, rise: float = 0, **others: Any) 
         "edge": edge,
         "history": LONG,
         "silence": 2,
+        "since_near": NEAR_MEMORY + 1,
         "pending_for": 10,
         "alerting": False,
     } | others
@@ -37,11 +38,14 @@ def danger(usage: float = 10, edge: float = 70, rise: float = 0, **others: Any) 
     [
         ({}, 15),
         ({"rise": 1}, 15),
-        ({"rise": 5}, 9),
-        ({"rise": 13}, 5),
-        ({"rise": 26}, 3),
-        ({"rise": 59}, 2),
-        ({"rise": 61}, 1),
+        ({"rise": 5}, 10),
+        ({"rise": 13}, 6),
+        ({"rise": 26}, 4),
+        ({"rise": 59}, 3),
+        ({"rise": 61}, 2),  # at most a minute later than if it were read every minute
+        ({"since_near": 0}, 2),
+        ({"since_near": NEAR_MEMORY}, 2),
+        ({"since_near": 0, "history": 0}, 1),
         ({"usage": 70}, 1),
         ({"usage": 700}, 1),
         ({"usage": 64}, 5),  # half of `for`

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from monitor.cost.prices import DOLLARS_PER_METRIC
 from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.fleet import Fleet
+from monitor.fleet.ring_columns import PRUNED_INTERVAL
 from monitor.planning.budget import MINUTES_PER_MONTH, Budget
 from monitor.planning.cadence import MAX_INTERVAL, Intervals
 from monitor.planning.telemetry import planned_delays
 from tests.monitor.fleet.fleets import ACCOUNT
-from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Simulation
+from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Simulation
 
 HOURS = 60
 
@@ -22,6 +23,13 @@ HOURS = 60
 def constant(*levels: float, minutes: int = 4 * HOURS) -> Floats:
     """Series that always have the same utilization."""
     return np.repeat(np.array(levels, np.float32)[:, None], HISTORY + minutes, axis=1)
+
+
+def with_throttling(utilization: Floats, seed: int = 0) -> Demand:
+    """Some throttled demand now and then, which an aggregate tells."""
+    random = np.random.default_rng(seed)
+    throttled = (random.random(utilization.shape) < 0.003) * random.integers(1, 50, utilization.shape)
+    return Demand(utilization, throttled.astype(np.float32))
 
 
 def run(simulation: Simulation, minutes: int) -> Simulation:
@@ -51,7 +59,7 @@ def test_a_jump_is_found_within_the_longest_interval() -> None:
     for at in range(0, 30, 7):
         usage = constant(*[0.01] * 5)
         usage[:, HISTORY + 120 + at :] = 1.0
-        fleet = run(Simulation(usage), 120 + at)
+        fleet = run(Simulation(Demand(usage)), 120 + at)
         while (fleet.known_through() < 120 + at).any():
             run(fleet, 1)
         assert fleet.minute <= 120 + at + 1 + DELAY + ADAPTIVE.longest
@@ -75,6 +83,17 @@ def test_an_idle_series_is_read_as_seldom_as_a_safe_one() -> None:
     assert fleet.reads[fleet.usage_rows].min() <= 6 * HOURS / ADAPTIVE.longest + 2
 
 
+def test_a_late_namespace_is_requested_no_more_often_than_its_series_need() -> None:
+    fleet = Simulation(constant(0.1, 0.8))
+    rings = fleet.fleet.rings
+    rings.delay[: rings.size] = 25  # points may come and change for as long, and are read again
+    run(fleet, 4 * HOURS)
+    quiet, above = fleet.reads[fleet.usage_rows]
+    assert quiet <= 4 * HOURS / 5 + 1
+    assert above <= 4 * HOURS / 5 + 1  # a fifth of the delay: more often tells nothing sooner
+    assert fleet.reads[fleet.throttled_rows].max() <= 4 * HOURS / ADAPTIVE.throttled + 1
+
+
 @pytest.mark.parametrize("interval", [1, 5])
 def test_equal_intervals_request_everything_at_every_poll(interval: int) -> None:
     fleet = Simulation(constant(0.1, 0.8), Intervals(interval, interval, interval))
@@ -88,12 +107,14 @@ def budget_of(dollars: float, simulation: Simulation) -> Budget:
     return Budget(dollars, False, lambda: simulation.minute * 60.0, lambda: {ACCOUNT: simulation.requested})
 
 
+@pytest.mark.parametrize("bounded", [False, True])
 @pytest.mark.parametrize("dollars", [0.3, 0.5, 2, 20])
-def test_a_budget_holds(dollars: float) -> None:
+def test_a_budget_holds(dollars: float, bounded: bool) -> None:
     minutes = 6 * HOURS
     random = np.random.default_rng(4)
     usage = np.abs(random.normal(0.5, 0.2, (20, HISTORY + minutes))).astype(np.float32)
-    fleet = run(Simulation(usage, budget=lambda one: budget_of(dollars, one)), minutes)
+    demand = with_throttling(usage) if bounded else usage
+    fleet = run(Simulation(demand, budget=lambda one: budget_of(dollars, one)), minutes)
     share = minutes / MINUTES_PER_MONTH
     assert fleet.requested * DOLLARS_PER_METRIC <= dollars * (share + 0.01) + DOLLARS_PER_METRIC
 
@@ -113,17 +134,18 @@ def test_no_metric_starves_in_a_day_with_faults() -> None:
     def fails(minute: int) -> bool:
         return 300 <= minute < 310 or random.random() < 0.05
 
-    fleet = run(Simulation(usage, fails=fails), 24 * HOURS)
-    longest = fleet.longest_gap[fleet.usage_rows].max()
-    assert longest <= ADAPTIVE.longest + 12
-    assert (fleet.last_read >= fleet.now - ADAPTIVE.longest - 12).all()
+    fleet = run(Simulation(with_throttling(usage), fails=fails), 24 * HOURS)
+    assert fleet.longest_gap[fleet.usage_rows].max() <= ADAPTIVE.longest + 12
+    assert fleet.longest_gap[fleet.throttled_rows].max() <= PRUNED_INTERVAL + 12
+    assert (fleet.last_read[fleet.usage_rows] >= fleet.now - ADAPTIVE.longest - 12).all()
+    assert (fleet.throttled_through() >= 24 * HOURS - ADAPTIVE.throttled - 12).all()
 
 
 @settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_the_same_samples_give_the_same_plan(seed: int) -> None:
     usage = np.random.default_rng(seed).uniform(0, 1, (4, HISTORY + 40)).astype(np.float32)
-    first, second = (run(Simulation(usage), 40) for _ in range(2))
+    first, second = (run(Simulation(with_throttling(usage, seed)), 40) for _ in range(2))
     plans = [one.fleet.rings.cadence[: one.fleet.rings.size].tolist() for one in (first, second)]
     assert plans[0] == plans[1]
     assert first.requested == second.requested
@@ -134,7 +156,7 @@ def test_the_same_samples_give_the_same_plan(seed: int) -> None:
 def test_no_crossing_is_found_later_than_the_planned_delay(seed: int, volatility: float) -> None:
     random = np.random.default_rng(seed)
     steps = np.cumsum(random.normal(0, volatility / 10, (4, HISTORY + 150)), axis=1)
-    fleet = Simulation(np.clip(0.4 + steps, 0, 2).astype(np.float32))
+    fleet = Simulation(with_throttling(np.clip(0.4 + steps, 0, 2).astype(np.float32), seed))
     above, found = fleet.above(), np.zeros((4, 150), np.bool_)
 
     async def check() -> None:

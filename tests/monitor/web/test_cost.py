@@ -4,7 +4,9 @@ import re
 
 import httpx
 
+from monitor.fleet.ring_columns import NO_BOUND
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, key
+from tests.monitor.planning.simulation import SUM_OF_STREAMS
 from tests.monitor.served import Server
 from tests.monitor.web.pages import page
 
@@ -20,3 +22,17 @@ async def test_the_page_shows_projected_and_measured_cost(server: Server, client
     assert "Kinesis Data Streams 2 0 $0.175 1,234 0 $0.0123 after an hour" in words
     assert "Unused" in words and "77,000 $0.231" in words
     assert "production eu-west-1 2 0 $0.175 1,234" in words
+
+
+async def test_the_page_tells_what_is_not_read_and_why(server: Server, client: httpx.AsyncClient) -> None:
+    server.fleet.set_bounds(SUM_OF_STREAMS)
+    for name in ("orders", "clicks"):
+        add(server.fleet, key(name))
+    rings = server.fleet.rings
+    rings.cadence[: rings.size] = 5
+    rings.pruned[: rings.size] = rings.bound[: rings.size] != NO_BOUND
+    await server.publish()
+    await page(client, "/cost")
+    words = " ".join(re.sub("<[^>]*>", " ", (await client.get("/cost")).text).split())
+    assert "2 while WriteProvisionedThroughputExceeded of the account is 0" in words
+    assert "That saves $0.169 a month" in words

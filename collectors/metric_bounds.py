@@ -1,0 +1,42 @@
+"""The aggregates that bound metrics, by the rules of the catalogue."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from collectors.usage import Metric
+from rules.bounds import Bound
+
+
+@dataclass(frozen=True, slots=True)
+class MetricBounds:
+    """Finds the aggregate of a metric. rules: by namespace, name and statistic of the part."""
+
+    rules: Mapping[tuple[str, str, str], tuple[Bound, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, bounds: Iterable[Bound]) -> "MetricBounds":
+        """Make them of the rules of all services."""
+        rules: dict[tuple[str, str, str], tuple[Bound, ...]] = {}
+        for bound in bounds:
+            for name in bound.metrics:
+                key = bound.namespace, name, bound.stat
+                rules[key] = (*rules.get(key, ()), bound)
+        return cls(rules)
+
+    def aggregate_of(self, metric: Metric) -> Metric | None:
+        """Return the metric that bounds this one; None where no rule is declared.
+
+        Only a metric that is zero when absent has one: where its aggregate is 0, a missing point is 0.
+        """
+        found = self.rules.get((metric.namespace, metric.name, metric.stat))
+        if not found or not metric.zero_when_absent:
+            return None
+        dimensions = dict(metric.dimensions)
+        for bound in found:
+            if {*bound.dimensions} == dimensions.keys():
+                common = tuple(sorted(bound.aggregate_dimensions(dimensions).items()))
+                return replace(metric, name=bound.metric or metric.name, dimensions=common)
+        return None
+
+
+NO_BOUNDS = MetricBounds()

@@ -1,0 +1,43 @@
+"""The reasons why metrics are not requested: aggregates that prove that they are 0."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+
+from monitor.fleet.fleet import Fleet, Series
+
+
+def pruned_reason(fleet: Fleet, series: Series) -> str:
+    """Return why the throttled demand of a series is not read: "Throttles of the account is 0".
+
+    Empty if it is read.
+    """
+    formula = fleet.throttled.get(series.slot)
+    rows = np.array(formula.rows if formula else (), np.int32)
+    if not rows.size or not fleet.rings.pruned[rows].all():
+        return ""
+    wholes = dict.fromkeys(_described(fleet, int(bound)) for bound in fleet.rings.bound[rows])
+    return f"{' and '.join(wholes)} {'is' if len(wholes) == 1 else 'are'} 0"
+
+
+def pruned_counts(fleet: Fleet) -> Mapping[str, int]:
+    """Return how many metrics are not read because of each kind of aggregate, the most first."""
+    counts = Counter[str]()
+    for cell in {group[:2] for group in fleet.groups}:
+        rows = np.fromiter(fleet.metrics(cell).values(), np.int32)
+        bounds, numbers = np.unique(fleet.rings.bound[rows[fleet.rings.pruned[rows]]], return_counts=True)
+        for bound, number in zip(bounds.tolist(), numbers.tolist(), strict=True):
+            counts[_described(fleet, bound, with_values=False)] += number
+    return dict(counts.most_common())
+
+
+def _described(fleet: Fleet, row: int, with_values: bool = True) -> str:
+    """Return a metric in words, with the values of its dimensions or with their names alone."""
+    metric: dict[str, Any] = orjson.loads(fleet.rings.metric[row])["Metric"]
+    names = [one["Name"] for one in metric["Dimensions"]]
+    values = [f"{one['Name']} {one['Value']}" for one in metric["Dimensions"]]
+    owner = ", ".join(values) if with_values else f"their {' and '.join(names)}"
+    return f"{metric['MetricName']} of {owner if names else 'the account'}"

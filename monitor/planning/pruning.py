@@ -1,0 +1,198 @@
+"""The pruning of metrics that need not be requested, as an aggregate of theirs proves that they are 0.
+
+Counts of parts add up to at most the count of their aggregate (see `rules.bounds`). So a part is 0 in each
+minute in which the aggregate is no more than the parts that are known. What the aggregate does not prove is
+read: at once, when it begins.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, PRUNED_INTERVAL, WINDOW
+from monitor.fleet.rings import PROVISIONAL_FOR, Rings
+
+BATCH_SIZE = 1024  # metrics that are pruned before other tasks may run: some milliseconds
+SEEN_MINUTES = 60  # of the aggregate that are looked at: a part that is not known for longer is read
+READ_SHARE = 2  # an aggregate costs at most half of what it saves
+EXACT_COUNT = 1 << 24  # up to which float32 holds every count
+log = logging.getLogger(__name__)
+
+NO_ROWS: Ints = np.empty(0, np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of one aggregate. rows: theirs. bound: its row. proven: up to which minute it is known."""
+
+    rows: Ints
+    bound: int
+    proven: int
+
+
+def batches(rings: Rings, rows: Ints) -> Iterator[Ints]:
+    """Yield the metrics of some that have an aggregate, all parts of one in the same batch."""
+    bounded = rows[rings.bound[rows] != NO_BOUND]
+    order = bounded[np.argsort(rings.bound[bounded], kind="stable")]
+    starts = np.flatnonzero(np.append(True, np.diff(rings.bound[order]) != 0)) if order.size else NO_ROWS
+    first = 0
+    for start in [*starts[1:].tolist(), order.size]:
+        if start - first >= BATCH_SIZE or (start == order.size and start > first):
+            yield order[first:start]
+            first = start
+
+
+def prune(rings: Rings, rows: Ints, now: int) -> Ints:
+    """Prune the metrics of a batch at the minute `now`, after their aggregates were read.
+
+    Minutes that are proven to be 0 are marked as read. Returns the rows that are to be requested at once.
+    """
+    bounds, of_row = np.unique(rings.bound[rows], return_inverse=True)
+    usable = _are_read(rings, bounds, now)
+    minutes = np.arange(now - SEEN_MINUTES, now, dtype=np.int32)
+    loud: Flags = np.logical_or.reduce(rings.at(bounds[:, None], minutes) > 0, axis=1)
+    loud[of_row[rings.recent_max[rows] > 0]] = True
+    proven = np.minimum.reduce([one[bounds] for one in _known_columns(rings)])
+    rings.pruned[rows[~usable[of_row]]] = False
+    quiet = (usable & ~loud)[of_row]
+    _prune_quiet(rings, rows[quiet], np.minimum(proven[of_row[quiet]], now - 1), now)
+    at_once = [
+        _prune_loud(rings, Parts(rows[of_row == n], int(bounds[n]), int(proven[n])), minutes)
+        for n in np.flatnonzero(usable & loud).tolist()
+    ]
+    return np.concatenate([NO_ROWS, *at_once])
+
+
+def _known_columns(rings: Rings) -> tuple[Ints, Ints, Ints]:
+    return rings.proven_through, rings.read_through, rings.polled_through
+
+
+def _are_read(rings: Rings, bounds: Ints, now: int) -> Flags:
+    """Return which aggregates are trusted and were read as planned, by polls or by a stream."""
+    cadence = np.maximum(rings.cadence[bounds], 1)
+    is_polled = (cadence < NOT_READ) & (now - rings.requested_through[bounds] - 1 <= cadence)
+    are_read: Flags = ~rings.distrusted[bounds] & (is_polled | rings.is_streamed(bounds, now))
+    return are_read
+
+
+def _prune_quiet(rings: Rings, rows: Ints, proven: Ints, now: int) -> None:
+    """Prune parts of aggregates that were 0 in all minutes that are looked at."""
+    is_gapless = rings.polled_through[rows] >= now - SEEN_MINUTES - 1
+    rings.pruned[rows] = is_gapless
+    _mark_proven(rings, rows[is_gapless], proven[is_gapless])
+
+
+def _prune_loud(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
+    """Prune the parts of an aggregate that rose, and return those that are to be requested at once."""
+    rows, now = parts.rows, int(minutes[-1]) + 1
+    if not _holds(rings, parts, now):
+        rings.pruned[rows] = False
+        return NO_ROWS
+    values = rings.at(rows[:, None], minutes)
+    unexplained = _unexplained(rings, parts, minutes, values)
+    is_gapless = rings.polled_through[rows] >= minutes[0] - 1
+    through = _first_unexplained(minutes, unexplained, rings.polled_through[rows]) - 1
+    _mark_proven(rings, rows[is_gapless], np.minimum(through, parts.proven)[is_gapless])
+    is_known = rings.polled_through[rows] >= minutes[unexplained].max(initial=minutes[0])
+    rings.pruned[rows] = is_gapless & is_known & ~(rings.recent_max[rows] > 0)
+    if is_known.all() or not _may_look(rings, parts, unexplained, values):
+        return NO_ROWS
+    waited = now - rings.requested_through[rows] - 1
+    may_have_changed = waited >= np.maximum(rings.delays(rows) + 1, rings.period[rows])
+    at_once: Ints = rows[~is_known & may_have_changed & ~rings.is_streamed(rows, now)]
+    return at_once
+
+
+def _unexplained(rings: Rings, parts: Parts, minutes: Ints, values: Floats) -> Flags:
+    """Return in which minutes the aggregate is more than the sum of the parts' values that are known."""
+    whole = rings.at(np.array([parts.bound], np.int32), minutes)
+    unexplained: Flags = (whole > np.nansum(values, axis=0, dtype=np.float64)) | (whole > EXACT_COUNT)
+    return unexplained
+
+
+def _may_look(rings: Rings, parts: Parts, unexplained: Flags, values: Floats) -> bool:
+    """Return whether parts may be requested at once: as often in an hour as they would be read otherwise.
+
+    They may not if too many are above 0 to be read as often as the aggregate: it then never is explained.
+    """
+    planned = 1 / np.maximum(rings.cadence[parts.rows], 1)
+    active = np.count_nonzero((values > 0).any(axis=1)) / max(int(rings.cadence[parts.bound]), 1)
+    looks = np.count_nonzero(unexplained) / SEEN_MINUTES
+    return bool(active <= planned.sum() and looks <= planned.min())
+
+
+def _first_unexplained(minutes: Ints, unexplained: Flags, known: Ints) -> Ints:
+    """Return the first minute of each part that is neither known nor proven; the end, if all are."""
+    after: Ints = np.append(minutes[unexplained], minutes[-1:] + 1)
+    following = np.searchsorted(after, known, side="right")
+    first: Ints = after[np.minimum(following, after.size - 1)]
+    return first
+
+
+def _mark_proven(rings: Rings, rows: Ints, through: Ints) -> None:
+    """Mark minutes as read up to `through`, as seldom as they would be read."""
+    waited = through - rings.polled_through[rows]
+    due = np.flatnonzero((waited >= np.maximum(rings.cadence[rows], 1)) & ~rings.by_stream[rows])
+    if due.size:
+        rings.mark_read(rows[due], through[due])
+
+
+def _holds(rings: Rings, parts: Parts, now: int) -> bool:
+    """Return whether no part was above its aggregate in a minute that is settled; distrust it if one was."""
+    active = parts.rows[rings.recent_max[parts.rows] > 0]
+    minutes = np.arange(now - WINDOW, min(now - PROVISIONAL_FOR, parts.proven + 1), dtype=np.int32)
+    if not active.size or not minutes.size:
+        return True
+    settled = minutes <= rings.read_through[active][:, None]
+    whole = rings.at(np.array([parts.bound], np.int32), minutes)
+    exceeds = ((rings.at(active[:, None], minutes) > whole) & settled).any(axis=1)
+    if not exceeds.any():
+        return True
+    log.warning(
+        "%s exceeds its aggregate %s: metrics are no longer pruned by it",
+        *(rings.metric[row].decode() for row in (int(active[exceeds][0]), parts.bound)),
+    )
+    rings.distrusted[parts.bound] = True
+    return False
+
+
+def plan_quiet(rings: Rings, cadences: Ints, longest: int) -> tuple[Ints, Flags]:
+    """Return the cadences of all metrics, and which are pruned, while all aggregates are 0.
+
+    cadences, longest: see `plan_aggregates`.
+    """
+    planned = cadences.copy()
+    plan_aggregates(rings, planned, longest)
+    bound = rings.bound[: planned.size]
+    pruned = (bound != NO_BOUND) & (planned[bound] < NOT_READ) & (planned < PRUNED_INTERVAL)
+    return np.where(pruned, PRUNED_INTERVAL, planned).astype(np.int32), pruned
+
+
+def plan_aggregates(rings: Rings, cadences: Ints, longest: int) -> None:
+    """Set the cadences of aggregates, in place: they are read as often as half of what they save pays for.
+
+    With them, those of their parts are read that are above 0, so that the others are proven, unless these
+    parts are so many that it costs more. cadences: of all metrics, in minutes. longest: of an aggregate.
+    """
+    size = cadences.size
+    bounded = np.flatnonzero(rings.bound[:size] != NO_BOUND)
+    if not bounded.size:
+        return
+    of_part = rings.bound[bounded]
+    saved = np.bincount(of_part, 1 / np.maximum(cadences[bounded], 1), size)
+    parts = np.bincount(of_part, minlength=size)
+    bounds = np.flatnonzero(parts)
+    cadence = np.clip(np.ceil(READ_SHARE / saved[bounds]), 1, longest).astype(np.int32)
+    is_useless = rings.distrusted[bounds] | (cadence * saved[bounds] <= 1)
+    is_read_anyway = rings.use_count[bounds] > parts[bounds]
+    cadences[bounds] = np.where(
+        is_read_anyway, np.minimum(cadence, cadences[bounds]), np.where(is_useless, NOT_READ, cadence)
+    )
+    active = bounded[rings.recent_max[bounded] > 0]
+    of_active = rings.bound[active]
+    cost = np.bincount(of_active, 1 / np.maximum(cadences[of_active], 1), size)
+    pays = cost[of_active] <= saved[of_active]
+    cadences[active[pays]] = np.minimum(cadences[active[pays]], cadences[of_active[pays]])

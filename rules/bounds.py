@@ -1,0 +1,47 @@
+"""Bounds between CloudWatch metrics: an aggregate that AWS publishes bounds each of its parts.
+
+While the aggregate of a count is 0, each part is 0, so the parts need not be read.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rules.model_file import misplaced
+
+NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+class Bound(BaseModel):
+    """The sum of a metric over its parts is at most the value of the aggregate, in each minute.
+
+    namespace, metrics, stat: of the parts; each of the metrics has an aggregate of its own, unless `metric`
+    names the one that they share. A sum of counts alone is declared, as a mean or percentile of an aggregate
+    bounds none of its parts, and a maximum only if all are sampled at the same time.
+    dimensions: the names of all dimensions of a part. of: those that the aggregate has, too.
+    inequality: why it holds, in words. source: AWS's page about the dimensions.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    namespace: NonEmpty
+    metrics: tuple[NonEmpty, ...] = Field(min_length=1)
+    stat: Literal["Sum"] = "Sum"
+    dimensions: tuple[NonEmpty, ...] = Field(min_length=1)
+    of: tuple[NonEmpty, ...]
+    metric: NonEmpty | None = None
+    inequality: NonEmpty
+    source: Annotated[str, Field(pattern=r"^https://docs\.aws\.amazon\.com/\S+$")]
+
+    @model_validator(mode="after")
+    def _aggregate_is_coarser(self) -> "Bound":
+        if not {*self.of} <= {*self.dimensions}:
+            raise misplaced(("of",), "expected dimensions of the parts")
+        if {*self.of} == {*self.dimensions} and self.metric is None:
+            raise misplaced(("of",), "expected fewer dimensions than those of the parts, or another metric")
+        return self
+
+    def aggregate_dimensions(self, dimensions: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the dimensions of the aggregate of a part with these dimensions."""
+        return {name: value for name, value in dimensions.items() if name in self.of}

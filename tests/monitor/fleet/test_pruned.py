@@ -1,0 +1,43 @@
+"""The reasons why metrics are not read, and how many are not."""
+
+import numpy as np
+
+from collectors.base import Metric, per_second
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.pruned import pruned_counts, pruned_reason
+from tests.monitor.fleet.fleets import add, key
+from tests.registries import REGISTRY
+
+throttles = Metric("AWS/Lambda", "Throttles", "Sum", zero_when_absent=True)
+shard_writes = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
+
+
+def test_the_aggregate_is_named() -> None:
+    fleet = Fleet()
+    fleet.set_bounds(REGISTRY.bounds)
+    series = [
+        add(
+            fleet,
+            key(name, "lambda.function_reserved_concurrency"),
+            throttled=per_second(throttles.of(FunctionName=name)),
+        )
+        for name in ("resize", "mail")
+    ]
+    shard = add(
+        fleet,
+        key("orders/1", "kinesis.shard_write_bytes"),
+        throttled=per_second(shard_writes.of(StreamName="orders", ShardId="1")),
+    )
+    unbounded = add(fleet, key("clicks"))
+    assert pruned_counts(fleet) == {}
+    assert {pruned_reason(fleet, one) for one in (*series, shard, unbounded)} == {""}
+    rings = fleet.rings
+    rings.pruned[: rings.size] = np.array(rings.bound[: rings.size] >= 0)
+    assert pruned_counts(fleet) == {
+        "Throttles of the account": 2,
+        "WriteProvisionedThroughputExceeded of their StreamName": 1,
+    }
+    assert pruned_reason(fleet, series[0]) == "Throttles of the account is 0"
+    reason = "WriteProvisionedThroughputExceeded of StreamName orders is 0"
+    assert pruned_reason(fleet, shard) == reason
+    assert pruned_reason(fleet, unbounded) == ""

@@ -1,0 +1,110 @@
+"""Polls of a cell whose functions are read only while the account tells that something is throttled."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+
+from collectors.base import Metric, Observed, per_second, total
+from monitor.aws.cell import Cell
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.planning.cadence import Intervals
+from monitor.planning.planner import Planner
+from monitor.polling.reader import MetricReader
+from rules.limits import Band, Limit, LimitSource
+from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_credentials, result
+from tests.registries import OWNERS, REGISTRY, STREAM_WRITE_BYTES
+from tests.resources import resource
+from tests.telemetries import Telemetries
+
+START, DELAY = 29_000_000, 2
+CELL = "123456789012", "eu-west-1"
+FUNCTIONS = [f"function-{n}" for n in range(12)]
+running = Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum")
+throttles = Metric("AWS/Lambda", "Throttles", "Sum", zero_when_absent=True)
+
+
+class Lambda:
+    """CloudWatch with the metrics of functions, and what was requested of each."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.throttled = dict[str, tuple[int, float]]()  # by function: the minute, and how much
+        self.requested = Counter[tuple[str, str]]()
+
+    def answer(self, body: Body) -> Response:
+        return {"MetricDataResults": [self._result(query) for query in body["MetricDataQueries"]]}
+
+    def _result(self, query: Query) -> dict[str, Any]:
+        metric = query["MetricStat"]["Metric"]
+        function = next((one["Value"] for one in metric["Dimensions"]), "")
+        self.requested[metric["MetricName"], function] += 1
+        points: dict[int, float] = {}
+        if metric["MetricName"] == "ConcurrentExecutions":
+            points = {self.now - DELAY - 1 - ago: 1.0 for ago in range(20)}
+        for name, (minute, number) in self.throttled.items():
+            if metric["MetricName"] == "Throttles" and function in ("", name) and minute < self.now - DELAY:
+                points[minute] = points.get(minute, 0) + number
+        return result(query, points)
+
+
+@asynccontextmanager
+async def reading(aws: Lambda) -> AsyncIterator[MetricReader]:
+    fleet = Fleet()
+    fleet.set_bounds(REGISTRY.bounds)
+    limit = Limit(1000.0, LimitSource.API, 0.0)
+    for name in FUNCTIONS:
+        observed = Observed(
+            signal="function_reserved_concurrency",
+            resource=resource(name),
+            usage=total(running.of(FunctionName=name)),
+            throttled=per_second(throttles.of(FunctionName=name)),
+        )
+        settings = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=limit, band=Band(), delay=DELAY)
+        key = Key(*CELL, "lambda", "function_reserved_concurrency", observed.resource)
+        fleet.put(key, observed, settings, START)
+    async with FakeCloudWatch(aws.answer) as server:
+        telemetry = Telemetries()
+        cell = Cell(fake_credentials(), *CELL, telemetry.aws, {"cloudwatch": 1000.0}, server.url)
+        yield MetricReader(cell, fleet, OWNERS, planner=Planner(fleet, Intervals(1, 15, 5)))
+        await cell.close()
+
+
+async def poll(reader: MetricReader, aws: Lambda, minutes: int) -> None:
+    for _ in range(minutes):
+        assert await reader.read(aws.now) == []
+        aws.now += 1
+
+
+def known(reader: MetricReader, name: str, minute: int) -> float:
+    row = reader.fleet.metrics(CELL)[metric_query(throttles.of(FunctionName=name))]
+    return float(reader.fleet.rings.at(np.array([row], np.int32), np.array([minute], np.int32))[0])
+
+
+async def test_functions_are_not_read_while_the_account_has_no_throttles() -> None:
+    aws = Lambda()
+    async with reading(aws) as reader:
+        await poll(reader, aws, 60)
+        assert {aws.requested["Throttles", name] for name in FUNCTIONS} == {1}
+        assert aws.requested["Throttles", ""] == 60
+        assert {known(reader, name, aws.now - 10) for name in FUNCTIONS} == {0.0}
+
+
+async def test_a_throttled_function_is_found_by_the_poll_that_reads_the_account() -> None:
+    aws = Lambda()
+    async with reading(aws) as reader:
+        await poll(reader, aws, 30)
+        minute = aws.now
+        aws.throttled["function-7"] = minute, 9.0
+        await poll(reader, aws, DELAY + 1)
+        assert np.isnan(known(reader, "function-7", minute))
+        await poll(reader, aws, 1)
+        assert known(reader, "function-7", minute) == 9.0
+        await poll(reader, aws, 10)
+        assert {known(reader, name, minute) for name in FUNCTIONS} == {0.0, 9.0}
+        assert {aws.requested["Throttles", name] for name in FUNCTIONS if name != "function-7"} == {2}
