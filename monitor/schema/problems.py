@@ -68,8 +68,14 @@ def problem_lines(file: str, problems: Iterable[Problem]) -> list[str]:
 def problems_from_pydantic(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """Return the problems of a pydantic error about the data of `model`."""
     details = error.errors(include_url=False)
-    shown = [Problem(one["loc"], _sentence(one, model)) for one in details[:MAX_PROBLEMS]]
-    return shown + [Problem(one["loc"], one["msg"]) for one in details[MAX_PROBLEMS:]]
+    shown = [Problem(_place(one), _sentence(one, model)) for one in details[:MAX_PROBLEMS]]
+    return shown + [Problem(_place(one), one["msg"]) for one in details[MAX_PROBLEMS:]]
+
+
+def _place(error: ErrorDetails) -> Where:
+    """Return the place of an error; that of a mapping's key is the place of the entry."""
+    where = error["loc"]
+    return where[:-1] if where[-1:] == ("[key]",) else where
 
 
 def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:

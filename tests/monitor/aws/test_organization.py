@@ -172,6 +172,10 @@ def test_accounts_that_are_not_known_yet_may_match_what_is_excluded() -> None:
             ],
         ),
         (
+            "{organization: true, tags: {'': web}}",
+            ["accounts.tags['']: expected text, found ''"],
+        ),
+        (
             "{organization: true, management_role: admin}",
             [
                 "accounts.management_role[0].role_arn: expected a role such as "
