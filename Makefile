@@ -12,7 +12,7 @@ SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 compile = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links $(2) --output-file $(1)
 
-.PHONY: help install demo test lint acceptance screenshots browser bench dashboards lock clean
+.PHONY: help install demo test lint acceptance screenshots browser bench bench-peers dashboards lock clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -87,6 +87,10 @@ $(BIN)/prometheus-alertmanager: | .venv/.installed
 ## make bench        run the benchmarks in bench/ one after the other
 bench: install
 	@set -e; for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
+
+## make bench-peers  compare Headroom with other monitors: YACE=/path/to/yace make bench-peers
+bench-peers: install
+	@$(BIN)/python -m bench.peers
 
 ## make dashboards   generate dashboards/, docs/runbooks/, docs/catalogue.md and the table in the README from the catalogue
 dashboards: install

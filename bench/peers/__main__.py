@@ -1,0 +1,123 @@
+"""Headroom against other monitors over the same CloudWatch: `YACE=/path/to/yace make bench-peers`.
+
+All run at the same time over streams of Kinesis in an AWS on loopback, whose points are late and revised, as
+CloudWatch's are. They read the same metrics once a minute, and are scraped every 15 seconds. Headroom runs
+twice: as it is, and with every metric read each minute. YACE names the program of
+yet-another-cloudwatch-exporter, CLOUDWATCH_EXPORTER the jar of cloudwatch_exporter with its dependencies.
+
+It runs in real time: by default 25 minutes, of which the first 14 are not measured, as Headroom describes new
+streams by turns, 120 a minute.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from bench.peers.monitors import monitors
+from bench.peers.run import MIB, Run
+from bench.peers.streams import HISTORY, METRICS, Streams
+
+
+async def measure(runs: Sequence[Run], warm_up: float, seconds: float) -> None:
+    """Run all at the same time, and take their usage at the begin and at the end of the window."""
+    async with AsyncExitStack() as stack:
+        pids = []
+        for run in runs:
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            pids.append(await stack.enter_async_context(run.running(folder)))
+        await asyncio.sleep(warm_up)
+        for run, pid in zip(runs, pids, strict=True):
+            run.begin = run.usage(pid)
+        await asyncio.sleep(seconds)
+        for run, pid in zip(runs, pids, strict=True):
+            run.end = run.usage(pid)
+
+
+def row(run: Run) -> str:
+    """Return the figures of a run."""
+    above = run.streams.is_above
+    p50, p99 = run.delays(np.ones(above.shape, np.bool_))
+    above50, above99 = run.delays(above)
+    requested = run.metrics / (run.end.at - run.begin.at) * 60
+    per_thousand = run.cpu / requested * 1000 if requested else float("nan")
+    return (
+        f"{run.monitor.name:24}{len(METRICS) * len(run.streams.names):8,}{run.cpu:9.3f}{per_thousand:9.3f}"
+        f"{run.end.resident / MIB:7.0f}{run.calls_per_minute:8.1f}{requested:9,.0f}{run.dollars:9.2f}"
+        f"{p50:7.0f}{p99:6.0f}{above50:7.0f}{above99:6.0f}"
+    )
+
+
+HEAD = (
+    f"{'':24}{'metrics':>8}{'CPU s':>9}{'CPU s':>9}{'MiB':>7}{'calls':>8}{'requested':>10}{'$ a':>8}"
+    f"{'delay':>7}{'p99':>6}{'above':>7}{'p99':>6}\n"
+    f"{'':32}{'a minute':>9}{'/ 1,000':>9}{'':7}{'a minute':>9}{'a minute':>9}{'month':>8}"
+)
+
+
+def ratios(name: str, ours: Sequence[Run], theirs: Sequence[Run]) -> list[str]:
+    """Return what Headroom uses as a share of what another monitor does, by the number of metrics."""
+    lines = []
+    for own, other in zip(ours, theirs, strict=True):
+        count = len(METRICS) * len(own.streams.names)
+        lines.append(
+            f"{own.monitor.name} / {name}, {count:,} metrics: CPU {own.cpu / other.cpu:.2f}, "
+            f"resident {own.end.resident / other.end.resident:.2f}, "
+            f"calls {own.calls_per_minute / other.calls_per_minute:.2f}, "
+            f"metrics requested and dollars {own.metrics / other.metrics:.2f}"
+        )
+    if len(ours) > 1:
+        own_more, other_more = (some[-1].cpu - some[0].cpu for some in (ours, theirs))
+        more = len(METRICS) * (len(ours[-1].streams.names) - len(ours[0].streams.names)) / 1000
+        lines.append(
+            f"{ours[0].monitor.name} / {name}, CPU of each further 1,000 metrics a minute: "
+            f"{own_more / more:.3f} s / {other_more / more:.3f} s = {own_more / other_more:.2f}"
+        )
+    return lines
+
+
+def report(runs: Sequence[Run]) -> None:
+    """Print the figures, and those of Headroom as shares of others'."""
+    cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
+    machine = f"{os.cpu_count()} cores, {cpu.partition(': ')[2]}, {platform.release()}"
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {machine}")
+    print(f"load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}\n{HEAD}")
+    for run in runs:
+        print(row(run))
+    by_name: dict[str, list[Run]] = {}
+    for run in runs:
+        by_name.setdefault(run.monitor.name, []).append(run)
+    own = [name for name in by_name if name.startswith("Headroom")]
+    for other in by_name.keys() - {*own}:
+        for name in own:
+            print(*ratios(other, by_name[name], by_name[other]), sep="\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--metrics", type=int, nargs="+", default=[1_000, 10_000])
+    parser.add_argument("--warm-up", type=float, default=14, help="minutes")
+    parser.add_argument("--minutes", type=float, default=10, help="of the window that is measured")
+    given = parser.parse_args()
+    found = monitors()
+    for name in ("YACE", "CLOUDWATCH_EXPORTER"):
+        if not os.environ.get(name):
+            print(f"{name} is not set: set it to the path of the program to compare with it")
+    minutes = int(HISTORY + given.warm_up + given.minutes + 2)
+    first = int(time.time() // 60) - HISTORY
+    sizes = [Streams(metrics // len(METRICS), first, minutes) for metrics in given.metrics]
+    runs = [Run(monitor, streams) for monitor in found for streams in sizes]
+    asyncio.run(measure(runs, given.warm_up * 60, given.minutes * 60))
+    report(runs)
+
+
+if __name__ == "__main__":
+    main()

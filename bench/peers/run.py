@@ -1,0 +1,143 @@
+"""One run of a monitor over one AWS, and what is measured of it."""
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+
+from bench.peers.aws import FakeAws
+from bench.peers.monitors import INTERVAL, Monitor, environment
+from bench.peers.streams import Streams, Times
+from monitor.cost.prices import DOLLARS_PER_METRIC, SECONDS_PER_MONTH
+from monitor.fleet.columns import Flags
+from tests.monitor.serve_process import free_port
+
+SCRAPE_INTERVAL = 15.0  # seconds
+MIB = 2**20
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGESIZE")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process has used at a moment. cpu: seconds. resident: bytes now. metrics: requested so far."""
+
+    at: float
+    cpu: float
+    resident: int
+    calls: Counter[str]
+    metrics: int
+
+
+@dataclass
+class Run:
+    """A monitor over streams. shown_at: when /metrics first had a minute of a stream or a later one."""
+
+    monitor: Monitor
+    streams: Streams
+    aws: FakeAws = field(init=False)
+    shown_at: Times = field(init=False)
+    begin: Usage = field(init=False)
+    end: Usage = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.aws = FakeAws(self.streams)
+        self.shown_at = np.full(self.streams.visible_at.shape, np.nan)
+
+    @property
+    def metrics(self) -> int:
+        """How many metrics were requested in the window."""
+        return self.end.metrics - self.begin.metrics
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of CPU time in a minute of the window."""
+        return (self.end.cpu - self.begin.cpu) / self._seconds * 60
+
+    @property
+    def _seconds(self) -> float:
+        return self.end.at - self.begin.at
+
+    @property
+    def dollars(self) -> float:
+        """US dollars a month that the requested metrics cost."""
+        return self.metrics * DOLLARS_PER_METRIC * SECONDS_PER_MONTH / self._seconds
+
+    @property
+    def calls_per_minute(self) -> float:
+        """Calls of AWS in a minute of the window."""
+        return (self.end.calls - self.begin.calls).total() / self._seconds * 60
+
+    def delays(self, of: Flags) -> tuple[float, float]:
+        """Return the median and the 99th percentile of the seconds from a point's visibility to /metrics.
+
+        Of the streams `of`, points that became visible in the window while no later one was.
+        """
+        visible = self.streams.visible_at
+        is_newest = visible <= np.minimum.accumulate(visible[:, ::-1], axis=1)[:, ::-1]
+        last = self.end.at - SCRAPE_INTERVAL
+        wanted = is_newest & of[:, None] & (visible >= self.begin.at) & (visible < last)
+        took = np.where(np.isnan(self.shown_at), self.end.at, self.shown_at)[wanted] - visible[wanted]
+        if not took.size:
+            return float("nan"), float("nan")
+        return float(np.percentile(took, 50)), float(np.percentile(took, 99))
+
+    @asynccontextmanager
+    async def running(self, folder: Path) -> AsyncIterator[int]:
+        """Run the monitor and its AWS, and scrape it; yield the id of its process."""
+        port = free_port()
+        config, log = folder / "config.yaml", folder / "log"
+        config.write_text(self.monitor.config(port, folder))
+        async with self.aws.serving() as url:
+            with log.open("wb") as output:
+                process = await asyncio.create_subprocess_exec(
+                    *self.monitor.command(config, port),
+                    cwd=folder,
+                    env=environment(url),
+                    stdout=output,
+                    stderr=output,
+                )
+            scraping = asyncio.create_task(self._scrape(port))
+            try:
+                yield process.pid
+                if process.returncode is not None:
+                    raise SystemExit(f"{self.monitor.name} ended:\n{log.read_text()[-2000:]}")
+            finally:
+                scraping.cancel()
+                if process.returncode is None:
+                    process.kill()
+                await process.wait()
+
+    async def _scrape(self, port: int) -> None:
+        """Scrape as Prometheus does; a monitor that reads AWS for each request only once in INTERVAL."""
+        interval = INTERVAL if self.monitor.scrapes_on_request else SCRAPE_INTERVAL
+        async with aiohttp.ClientSession() as client:
+            while True:
+                try:
+                    async with client.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                        self._note(await answer.text(), time.time())
+                except (aiohttp.ClientError, TimeoutError):
+                    pass  # it does not listen yet
+                await asyncio.sleep(interval - time.time() % interval)
+
+    def _note(self, text: str, now: float) -> None:
+        """Note the minutes that /metrics has."""
+        for stream, stamp in self.monitor.newest.findall(text):
+            row = self.streams.numbers[stream]
+            minute = int(float(stamp) / self.monitor.time_scale // 60) - self.streams.first
+            shown = self.shown_at[row, : minute + 1]
+            shown[np.isnan(shown)] = now
+
+    def usage(self, pid: int) -> Usage:
+        """Return what the process has used so far."""
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+        cpu = (int(stat[11]) + int(stat[12])) / TICKS
+        return Usage(time.time(), cpu, resident, Counter(self.aws.calls), self.aws.metrics_requested)

@@ -1,0 +1,69 @@
+"""Kinesis streams whose points CloudWatch has late, and revises: the same for whoever reads them.
+
+The point of a minute is visible 60 to 180 seconds after the minute began. One in five first has a part of its
+value; one in fifty comes five minutes later. All metrics of a stream have the same delay.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+Times = npt.NDArray[np.float64]
+
+HISTORY = 180  # minutes before the start
+SHARDS, SHARD_BYTES = 10, 1024**2
+METRICS = {  # by name: the statistic, and the value at a utilization of 1
+    "IncomingBytes": ("Sum", SHARDS * SHARD_BYTES * 60.0),
+    "IncomingRecords": ("Sum", SHARDS * 1000 * 60.0),
+    "GetRecords.Success": ("SampleCount", SHARDS * 5 * 60.0),
+    "GetRecords.IteratorAgeMilliseconds": ("Maximum", 60_000.0),
+    "WriteProvisionedThroughputExceeded": ("Sum", 600.0),
+    "ReadProvisionedThroughputExceeded": ("Sum", 600.0),
+}
+THROTTLED = ("WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded")
+SAFE, WITHIN, ABOVE = (0.1, 0.3), (0.45, 0.6), (0.75, 0.85)  # utilization of the streams of each kind
+WITHIN_SHARE, ABOVE_SHARE = 0.15, 0.05  # of the streams; all others are safe
+THROTTLED_SHARE = 0.1  # of the minutes of the streams above the band
+MIN_DELAY, MAX_DELAY = 60, 180  # seconds
+REVISED, FIRST_FRACTION, REVISED_AFTER = 0.2, 0.83, 60  # share, first value as a share of the last, seconds
+LATE, LATE_SECONDS = 0.02, 300
+
+
+class Streams:
+    """The points of some streams in a range of minutes. names: of the streams. first: the first minute."""
+
+    def __init__(self, count: int, first: int, minutes: int) -> None:
+        chance = np.random.default_rng(count)
+        shape = count, minutes
+        self.names = [f"stream-{n}" for n in range(count)]
+        self.numbers = {name: n for n, name in enumerate(self.names)}
+        self.first, self._minutes = first, minutes
+        share = np.arange(count) / count
+        self.is_above = share < ABOVE_SHARE
+        is_within = ~self.is_above & (share < ABOVE_SHARE + WITHIN_SHARE)
+        low, high = (
+            np.select([self.is_above, is_within], [ABOVE[n], WITHIN[n]], SAFE[n])[:, None] for n in (0, 1)
+        )
+        self._utilization = chance.uniform(low, high, shape)
+        self._throttled = self.is_above[:, None] & (chance.random(shape) < THROTTLED_SHARE)
+        starts = 60.0 * (first + np.arange(minutes))
+        late = np.where(chance.random(shape) < LATE, LATE_SECONDS, 0)
+        self.visible_at: Times = starts + chance.uniform(MIN_DELAY, MAX_DELAY, shape) + late
+        self._final_at = self.visible_at + np.where(chance.random(shape) < REVISED, REVISED_AFTER, 0)
+
+    def points(
+        self, metric: str, stream: str, start: float, end: float, now: float
+    ) -> tuple[list[int], list[float]]:
+        """Return minutes and values, the newest first, that CloudWatch has of a range of epoch seconds."""
+        if metric not in METRICS or stream not in self.numbers:
+            return [], []
+        row = self.numbers[stream]
+        bounds = int(start // 60), int(-(-end // 60))
+        from_, until = (min(max(one - self.first, 0), self._minutes) for one in bounds)
+        part = slice(from_, until)
+        is_visible = self.visible_at[row, part] <= now
+        if metric in THROTTLED:
+            is_visible = is_visible & self._throttled[row, part]
+        fraction = np.where(self._final_at[row, part] <= now, 1.0, FIRST_FRACTION)
+        values = self._utilization[row, part] * fraction * METRICS[metric][1]
+        minutes = np.flatnonzero(is_visible)[::-1]
+        return (minutes + from_ + self.first).tolist(), values[minutes].tolist()
