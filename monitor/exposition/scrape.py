@@ -19,6 +19,7 @@ from monitor.http.negotiation import (
     exposition_format,
 )
 
+MIN_SENT = 2**16  # bytes that are sent at once, where there are so many
 READ_TIMEOUT = 60  # seconds in which a client must read the whole response
 
 GENERATE: Mapping[ExpositionFormat, Callable[[CollectorRegistry], bytes]] = {
@@ -56,7 +57,13 @@ async def scrape(
 
 
 async def _with_yields(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield to the event loop after each part, so that a fast client does not delay other requests."""
+    """Join small parts, and yield to the event loop after each, so that a client delays no other requests."""
+    joined = bytearray()
     for part in parts:
-        yield part
-        await asyncio.sleep(0)
+        joined += part
+        if len(joined) >= MIN_SENT:
+            yield bytes(joined)
+            joined.clear()
+            await asyncio.sleep(0)
+    if joined:
+        yield bytes(joined)

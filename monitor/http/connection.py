@@ -1,13 +1,26 @@
 """Closes connections of clients that are too slow; uvicorn would wait forever."""
 
 import asyncio
+import time
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Final
 
+from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from monitor.http.connection_limiter import ConnectionSlot, ConnectionState
 
 MAX_HEAD_SIZE: Final = 128 * 1024  # bytes; Firehose may send 70 KB, mostly common attributes
+
+
+@lru_cache(maxsize=2)
+def default_headers(now: int, config: Config) -> list[tuple[bytes, bytes]]:
+    """Return the headers that every response has, at a second since the epoch.
+
+    uvicorn would write the date by a timer, whether or not anybody asks.
+    """
+    return [(b"date", formatdate(now, usegmt=True).encode()), *config.encoded_headers]
 
 
 class HttpConnection(H11Protocol):
@@ -38,6 +51,7 @@ class HttpConnection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Handle data of the client."""
         self._has_input = True
+        self.server_state.default_headers = default_headers(int(time.time()), self.config)
         super().data_received(data)
         self._update()
 

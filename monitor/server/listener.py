@@ -28,7 +28,8 @@ ACCEPT_RETRY_INTERVAL: Final = 0.05  # seconds, after a connection could not be 
 class Listener:
     """Accepts the connections to one socket.
 
-    create_protocol: is called for each connection. tls: None for plain HTTP.
+    create_protocol: is called for each connection. tls: None for plain HTTP. task: accepts them; it ends when
+    the listener is closed, or fails.
     """
 
     def __init__(
@@ -46,19 +47,14 @@ class Listener:
         )
         self._opening: set[asyncio.Task[None]] = set()
         listening.setblocking(False)
-        self._task = asyncio.create_task(self._accept_all(), name="listener")
+        self.task = asyncio.create_task(self._accept_all(), name="listener")
 
     async def close(self) -> None:
         """Stop accepting connections; open ones stay open."""
-        tasks = [self._task, *self._opening]
+        tasks = [self.task, *self._opening]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    def check(self) -> None:
-        """Raise the exception that ended the listener, if any did."""
-        if self._task.done():
-            self._task.result()
 
     async def _accept_all(self) -> None:
         while True:
@@ -134,6 +130,8 @@ def _cancel(task: asyncio.Task[None]) -> None:
 class HttpServer(uvicorn.Server):
     """uvicorn with a `Listener` per socket and without signal handlers: the composition root stops it.
 
+    uvicorn's own looks ten times a second whether to stop, half of the CPU time of a process that waits; this
+    one waits for `should_exit` to be set.
     limiter: None for one with the default limit. protocol: the class of connections, with their timeouts.
     """
 
@@ -143,6 +141,7 @@ class HttpServer(uvicorn.Server):
         limiter: ConnectionLimiter | None = None,
         protocol: type[HttpConnection] = HttpConnection,
     ) -> None:
+        self._stop = asyncio.Event()
         super().__init__(config)
         self._limiter = ConnectionLimiter() if limiter is None else limiter
         self._protocol = protocol
@@ -157,11 +156,28 @@ class HttpServer(uvicorn.Server):
         ]
         self.started = True
 
-    async def on_tick(self, counter: int) -> bool:
-        """Return whether to stop. Raises the exception of a listener that failed."""
-        for listener in self._listeners:
-            listener.check()
-        return await super().on_tick(counter)
+    @property
+    def should_exit(self) -> bool:
+        """Whether the server is to stop; set it to have it stop."""
+        return self._stop.is_set()
+
+    @should_exit.setter
+    def should_exit(self, stops: bool) -> None:
+        if stops:
+            self._stop.set()
+        else:
+            self._stop.clear()
+
+    async def main_loop(self) -> None:
+        """Wait until `should_exit` is set. Raises the exception of a listener that failed."""
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            listening = [listener.task for listener in self._listeners]
+            done, _ = await asyncio.wait({stopped, *listening}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+        for task in done:
+            task.result()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting connections, and close the open ones."""
