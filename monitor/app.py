@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, replace
+from math import inf
 from os import environ
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from monitor.api.app_state import AppState
 from monitor.aws.clients import ClientCache
 from monitor.aws.known_accounts import KnownAccounts, known_accounts_path
 from monitor.aws.median_clock import MedianClock
+from monitor.aws.run_status import RunStatus
 from monitor.aws.status import MonitorStatus, ReloadStatus
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
@@ -60,6 +62,7 @@ log = logging.getLogger(__name__)
 
 SHUTDOWN_TIMEOUT = 1  # seconds that open requests may take to end when the process stops
 MIN_JUDGEMENT_PAUSE = 1.0  # seconds between two judgements of points as they arrive
+MAX_JUDGEMENT_AGE = 65.0  # seconds, as samples become stale; polls of every minute judge earlier
 JUDGEMENT_PAUSE_FACTOR = 4  # the pause lasts this many times as long as the judgement before it
 PUSH_START_TIMEOUT = 120.0  # seconds that pushing waits for the first full poll
 COVERAGE_SCHEDULE = Schedule("coverage", 300.0)  # of the metric; the API tells it at any time
@@ -158,6 +161,7 @@ class App:
         )
         self.judged = asyncio.Event()
         self._has_judged_data = False
+        self._judged_at, self._judged_status = -inf, MonitorStatus()
         self._push_deadline = time.monotonic() + PUSH_START_TIMEOUT
         self._stopping = asyncio.Event()  # ends the streams of open pages
         self._reloaded, self._reload_lock = asyncio.Event(), asyncio.Lock()
@@ -278,7 +282,7 @@ class App:
                     loops.create_task(self.watcher.run(), name="watcher"),
                     loops.create_task(self._judge_first_poll(interval), name="first judgement"),
                     loops.create_task(
-                        repeat("judge", Schedule("judge", interval), self.judge, self.telemetry)
+                        repeat("judge", Schedule("judge", interval), self._judge_changes, self.telemetry)
                     ),
                     loops.create_task(
                         repeat("planned delays", DELAYS_SCHEDULE, self._show_planned_delays, self.telemetry)
@@ -312,6 +316,15 @@ class App:
             took = time.monotonic() - start
             await asyncio.sleep(max(MIN_JUDGEMENT_PAUSE, JUDGEMENT_PAUSE_FACTOR * took))
 
+    async def _judge_changes(self) -> None:
+        """Judge what the last judgement did not see: what was read or has failed since, and that time passed.
+
+        Samples are judged as they arrive.
+        """
+        is_outdated = time.monotonic() - self._judged_at >= MAX_JUDGEMENT_AGE
+        if is_outdated or _without_clock(self.status()) != self._judged_status:
+            await self.judge()
+
     def _judge_guarded(self, name: str) -> Awaitable[bool]:
         return run_guarded("judge", name, self.judge, self.telemetry)
 
@@ -321,7 +334,7 @@ class App:
         Series that were not read yet are stale and raise no alert, so no cell or service waits for another.
         """
         await self.ingest.write_early()
-        now = int(self._clock.now() // 60)
+        now, started = int(self._clock.now() // 60), time.monotonic()
         judge(self.fleet, now)
         self._limit_verifier.request_scans(self.fleet, now)
         self._clock.check()
@@ -333,6 +346,7 @@ class App:
         self._aws_telemetry.set_accounts_up(status.accounts_up)
         await self._exposition.publish(names, self.alerting.engine.active_alerts())
         self._has_judged_data |= status.has_data
+        self._judged_at, self._judged_status = started, _without_clock(status)
 
     def may_push(self) -> bool:
         """Return whether every series was read once, or PUSH_START_TIMEOUT has passed since the start.
@@ -438,6 +452,11 @@ class App:
         self.fleet.set_stream_gap(config.stream.gap_minutes)
         self.watcher = self._build_watcher(config, self.watcher.discovered())
         self._reloaded.set()
+
+
+def _without_clock(status: MonitorStatus) -> MonitorStatus:
+    """Return a status without the checks of the clock, which each judgement makes."""
+    return replace(status, clock=RunStatus())
 
 
 def set_on_signals(event: asyncio.Event, *signals: signal.Signals) -> asyncio.Event:

@@ -208,7 +208,11 @@ class Config(ConfigModel):
         description="Interval between two inventories of resources and limits; 1 m to 1 d.",
     )
     judge_interval: Duration = Field(
-        default=15, ge=1, le=300, description="Interval between two judgements of the series; 1 s to 5 m."
+        default=15,
+        ge=1,
+        le=300,
+        description="Interval at which series are judged again if an inventory or a failure may have changed "
+        "something; samples are judged as they arrive. 1 s to 5 m.",
     )
     listen: Listen = Field(
         default="127.0.0.1:4070",
