@@ -307,6 +307,25 @@ async def test_a_judgement_that_raises_does_not_end_the_process(
     assert failing.counted("headroom_tick_failures_total") == failures
 
 
+async def test_what_has_not_changed_is_not_judged_again_on_schedule(app: App) -> None:
+    stop = asyncio.Event()
+    running = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
+
+    async def ticked(times: float) -> bool | None:
+        ticks = app.telemetry.registry.get_sample_value("headroom_ticks_total", {"loop": "judge"})
+        return True if (ticks or 0.0) >= times else None
+
+    await eventually(partial(ticked, 5))  # by then the account could not be opened, and that was judged
+    before = app.coverage().snapshot
+    await eventually(partial(ticked, 8))
+    assert app.coverage().snapshot is before
+    app.ingest.arrived.set()
+    await eventually(partial(ticked, 10))
+    assert app.coverage().snapshot is not before
+    stop.set()
+    await running
+
+
 async def test_pushing_starts_once_every_series_was_read(app: App) -> None:
     """Else a series that is read a little later would come an hour behind what a database has."""
     assert not app.may_push()

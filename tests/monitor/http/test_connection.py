@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from math import prod
 
 import pytest
@@ -84,6 +87,17 @@ async def trickle(writer: Writer, piece: bytes) -> None:
             await asyncio.sleep(0.01)
     except ConnectionError:
         pass
+
+
+async def test_each_response_has_the_date_of_its_request() -> None:
+    async with connected() as (reader, writer, _):
+        for _ in range(2):  # over one connection
+            before = datetime.now(UTC).replace(microsecond=0)
+            writer.write(GET % b"")
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            (date,) = re.findall(r"^date: (.*)\r$", head, re.M)
+            assert before <= parsedate_to_datetime(date) <= datetime.now(UTC)
+            await reader.readexactly(prod(SIZES["/"]))
 
 
 class ImpatientConnection(HttpConnection):
