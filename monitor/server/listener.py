@@ -158,7 +158,7 @@ class HttpServer(uvicorn.Server):
 
     @property
     def should_exit(self) -> bool:
-        """Whether the server is to stop; set it to have it stop."""
+        """True once the server is to stop; set it to have it stop."""
         return self._stop.is_set()
 
     @should_exit.setter
