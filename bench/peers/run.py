@@ -27,7 +27,7 @@ PAGE = os.sysconf("SC_PAGESIZE")
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process has used at a moment. cpu: seconds. resident: bytes now. metrics: requested so far."""
+    """The use of a process until a moment. cpu: seconds. resident: bytes. metrics: those requested so far."""
 
     at: float
     cpu: float
@@ -53,7 +53,7 @@ class Run:
 
     @property
     def metrics(self) -> int:
-        """How many metrics were requested in the window."""
+        """The number of metrics requested in the window."""
         return self.end.metrics - self.begin.metrics
 
     @property
