@@ -3,7 +3,8 @@
 All run at the same time over streams of Kinesis in an AWS on loopback, whose points are late and revised, as
 CloudWatch's are. They read the same metrics once a minute, and are scraped every 15 seconds. Headroom runs
 twice: as it is, and with every metric read each minute. YACE names the program of
-yet-another-cloudwatch-exporter, CLOUDWATCH_EXPORTER the jar of cloudwatch_exporter with its dependencies.
+yet-another-cloudwatch-exporter, CLOUDWATCH_EXPORTER the jar of cloudwatch_exporter with its dependencies,
+TELEGRAF the program that receives the same metric stream as Headroom's endpoint, afterwards.
 
 It runs in real time: by default 25 minutes, of which the first 14 are not measured, as Headroom describes new
 streams by turns, 120 a minute.
@@ -24,6 +25,7 @@ import numpy as np
 
 from bench.peers.monitors import monitors
 from bench.peers.run import MIB, Run
+from bench.peers.streaming import compare
 from bench.peers.streams import HISTORY, METRICS, Streams
 
 
@@ -108,7 +110,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10, help="of the window that is measured")
     given = parser.parse_args()
     found = monitors()
-    for name in ("YACE", "CLOUDWATCH_EXPORTER"):
+    for name in ("YACE", "CLOUDWATCH_EXPORTER", "TELEGRAF"):
         if not os.environ.get(name):
             print(f"{name} is not set: set it to the path of the program to compare with it")
     minutes = int(HISTORY + given.warm_up + given.minutes + 2)
@@ -117,6 +119,8 @@ def main() -> None:
     runs = [Run(monitor, streams) for monitor in found for streams in sizes]
     asyncio.run(measure(runs, given.warm_up * 60, given.minutes * 60))
     report(runs)
+    if binary := os.environ.get("TELEGRAF"):
+        compare(binary)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ Json = dict[str, Any]
 ACCOUNT, REGION, NAMESPACE = "123456789012", "eu-west-1", "AWS/Kinesis"
 CBOR_PROTOCOL = {"smithy-protocol": "rpc-v2-cbor"}
 STREAM_ARN = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/"
+CREATED = 1.7e9  # epoch seconds
 METRICS_PER_PAGE, RESOURCES_PER_PAGE = 500, 100  # as in AWS
 XML = {
     "GetCallerIdentity": '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
@@ -117,7 +118,7 @@ class FakeAws:
         return {"ShardLimit": 2 * shards, "OpenShardCount": shards, "OnDemandStreamCountLimit": 50}
 
     def _DescribeStreamSummary(self, params: Json) -> Json:
-        return stream_summary(params["StreamName"], SHARDS)
+        return stream_summary(params["StreamName"], SHARDS, StreamCreationTimestamp=CREATED)
 
     def _ListServiceQuotas(self, _: Json) -> Json:
         return {"Quotas": []}

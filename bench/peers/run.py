@@ -137,7 +137,12 @@ class Run:
 
     def usage(self, pid: int) -> Usage:
         """Return what the process has used so far."""
-        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
-        cpu = (int(stat[11]) + int(stat[12])) / TICKS
+        cpu, resident = process_use(pid)
         return Usage(time.time(), cpu, resident, Counter(self.aws.calls), self.aws.metrics_requested)
+
+
+def process_use(pid: int) -> tuple[float, int]:
+    """Return the CPU time of a process so far in seconds, and its resident memory in bytes."""
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+    return (int(stat[11]) + int(stat[12])) / TICKS, resident
