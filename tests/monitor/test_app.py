@@ -310,18 +310,25 @@ async def test_a_judgement_that_raises_does_not_end_the_process(
 async def test_what_has_not_changed_is_not_judged_again_on_schedule(app: App) -> None:
     stop = asyncio.Event()
     running = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
+    seen = [(app.coverage().snapshot, 0.0)]  # the snapshots of judgements, with the tick of the first sight
 
-    async def ticked(times: float) -> bool | None:
-        ticks = app.telemetry.registry.get_sample_value("headroom_ticks_total", {"loop": "judge"})
-        return True if (ticks or 0.0) >= times else None
+    def snapshot() -> object:
+        return app.coverage().snapshot
 
-    await eventually(partial(ticked, 5))  # by then the account could not be opened, and that was judged
-    before = app.coverage().snapshot
-    await eventually(partial(ticked, 8))
-    assert app.coverage().snapshot is before
+    async def outlived_ticks() -> bool | None:
+        """Return True once a judgement is still the newest after three ticks of the schedule."""
+        ticks = app.telemetry.registry.get_sample_value("headroom_ticks_total", {"loop": "judge"}) or 0.0
+        if snapshot() is not seen[-1][0]:
+            seen.append((app.coverage().snapshot, ticks))
+        return True if len(seen) > 1 and ticks - seen[-1][1] >= 3 else None
+
+    async def is_replaced() -> bool | None:
+        return True if snapshot() is not before else None
+
+    await eventually(outlived_ticks)
+    before = snapshot()
     app.ingest.arrived.set()
-    await eventually(partial(ticked, 10))
-    assert app.coverage().snapshot is not before
+    await eventually(is_replaced)
     stop.set()
     await running
 
