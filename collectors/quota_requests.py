@@ -10,7 +10,8 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from collectors.base import Aws
-from collectors.quotas import PAGE_SIZE, context_of
+from collectors.quotas import PAGE_SIZE, QUOTA_CONTEXT, context_of
+from collectors.response_members import Members, is_number, is_text, is_time, members_of
 from collectors.times import epoch_seconds
 from rules.limits import Quota
 
@@ -29,6 +30,16 @@ STATUS_TEXTS: Mapping[str, str] = {
     "INVALID_REQUEST": "was rejected as invalid",
 }
 DECIDED_PERIOD = 30 * 86_400.0  # seconds for which a decided request is shown; AWS lists 90 days
+REQUEST: Members = {  # what is read of a RequestedServiceQuotaChange
+    "ServiceCode": is_text,
+    "QuotaCode": is_text,
+    "DesiredValue": is_number,
+    "Status": is_text,
+    "Created": is_time,
+    "LastUpdated": is_time,
+    "RequestType": is_text,
+    "QuotaContext": QUOTA_CONTEXT,
+}
 AUTOMATIC = "AutomaticManagement"  # the type of a request that AWS made by itself
 
 
@@ -110,8 +121,8 @@ async def list_requests(
         **service_params,
     )
     async for description in requests:
-        if request := request_from(description or {}, aws.now):
-            yield _requested_quota(description), request
+        if request := request_from(description, aws.now):
+            yield _requested_quota(members_of(description, REQUEST)), request
 
 
 async def newest_requests(aws: Aws, service_code: str = "") -> dict[RequestedQuota, QuotaRequest]:
@@ -123,17 +134,18 @@ async def newest_requests(aws: Aws, service_code: str = "") -> dict[RequestedQuo
     return newest
 
 
-def request_from(description: Mapping[str, Any], now: float) -> QuotaRequest | None:
+def request_from(description: Any, now: float) -> QuotaRequest | None:
     """Return a request as AWS describes it; None for one without a value, and for one decided long ago."""
-    desired = description.get("DesiredValue")
-    if isinstance(desired, bool) or not isinstance(desired, float | int) or not isfinite(desired):
+    members = members_of(description, REQUEST)
+    desired = members.get("DesiredValue")
+    if desired is None or not isfinite(desired):
         return None
     request = QuotaRequest(
         float(desired),
-        description.get("Status") or "",
-        epoch_seconds(description.get("Created")),
-        epoch_seconds(description.get("LastUpdated")),
-        description.get("RequestType") == AUTOMATIC,
+        members.get("Status", ""),
+        epoch_seconds(members.get("Created")),
+        epoch_seconds(members.get("LastUpdated")),
+        members.get("RequestType") == AUTOMATIC,
     )
     changed = request.updated or request.since or 0.0
     return request if request.pending or now - changed < DECIDED_PERIOD else None

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from botocore.exceptions import ClientError
 
 from collectors.base import Aws, Resource
+from collectors.response_members import Members, are_texts, is_number, is_text, is_truth, members_of
 from rules.limits import LimitSource, Quota
 
 QUOTAS_SERVICE = "quotas"  # the service of quotas without a signal of their own
@@ -40,12 +41,30 @@ GET_OPERATIONS = {
     LimitSource.DEFAULT: "GetAWSDefaultServiceQuota",
 }
 PAGE_SIZE = 100  # the most that AWS allows
+QUOTA_CONTEXT: Members = {"ContextId": is_text, "ContextScope": is_text, "AdjustableAtLevel": is_text}
+QUOTA: Members = {  # what is read of a ServiceQuota
+    "QuotaCode": is_text,
+    "QuotaName": is_text,
+    "Description": is_text,
+    "Value": is_number,
+    "Adjustable": is_truth,
+    "GlobalQuota": is_truth,
+    "Period": {"PeriodValue": is_number, "PeriodUnit": is_text},
+    "ErrorReason": {"ErrorCode": is_text, "ErrorMessage": is_text},
+    "UsageMetric": {
+        "MetricNamespace": is_text,
+        "MetricName": is_text,
+        "MetricDimensions": are_texts,
+        "MetricStatisticRecommendation": is_text,
+    },
+    "QuotaContext": QUOTA_CONTEXT,
+}
 ALL_RESOURCES = "*"  # as the resource of a quota: each that has no value of its own
 
 ACCOUNT_LEVEL, RESOURCE_LEVEL = "ACCOUNT", "PER_RESOURCE"  # where AWS increases a quota
 
 QuotaValues = Mapping[LimitSource, float]
-Description = Mapping[str, Any]  # a ServiceQuota
+Description = Mapping[str, Any]  # the members of a ServiceQuota
 
 
 class Lists(Protocol):
@@ -110,12 +129,12 @@ async def list_values(
         yield ListedValue(code, _listed_value(description), context_of(description), description)
 
 
-def list_descriptions(
+async def list_descriptions(
     aws: Lists, source: LimitSource, service_code: str, *, resource_level: bool = False
 ) -> AsyncIterator[Description]:
     """Yield the quotas of a service as AWS describes them; resource_level as in `list_values`."""
     level: dict[str, Any] = {"QuotaAppliedAtLevel": "RESOURCE"} if resource_level else {}
-    return aws.list_items(
+    descriptions = aws.list_items(
         "service-quotas",
         LIST_OPERATIONS[source],
         "Quotas",
@@ -123,6 +142,8 @@ def list_descriptions(
         MaxResults=PAGE_SIZE,
         **level,
     )
+    async for description in descriptions:
+        yield members_of(description, QUOTA)
 
 
 async def read_value(aws: Aws, quota: Quota) -> QuotaValues:
@@ -141,24 +162,26 @@ async def read_description(aws: Aws, quota: Quota, arn: str = "") -> tuple[Limit
     applied, default = GET_OPERATIONS.items()
     for source, operation, context in ((*applied, {"ContextId": arn}), (*applied, {}))[not arn :]:
         try:
-            return source, (await aws.call("service-quotas", operation, **names, **context))["Quota"]
+            response = await aws.call("service-quotas", operation, **names, **context)
+            return source, members_of(response.get("Quota"), QUOTA)
         except ClientError as error:
             if error.response["Error"]["Code"] != NO_SUCH_QUOTA:
                 raise
-    return default[0], (await aws.call("service-quotas", default[1], **names))["Quota"]
+    response = await aws.call("service-quotas", default[1], **names)
+    return default[0], members_of(response.get("Quota"), QUOTA)
 
 
 def _listed_value(description: Description) -> float | None:
     """The value of a quota in a list; None where AWS returns an error or nothing in its place."""
     value = description.get("Value")
-    return float(value) if isinstance(value, float | int) and not description.get("ErrorReason") else None
+    return None if value is None or description.get("ErrorReason") else float(value)
 
 
 def value_of(description: Description, operation: str) -> float:
     """The value of a quota. Raises ClientError where AWS returns none, with its reason where it has one."""
     reason = description.get("ErrorReason") or {}
     value = description.get("Value")
-    if reason or not isinstance(value, float | int):
+    if reason or value is None:
         code, message = (
             reason.get("ErrorCode", NO_VALUE),
             reason.get("ErrorMessage", "the quota has no value"),

@@ -12,6 +12,7 @@ from botocore.exceptions import PaginationError
 
 from collectors.base import Aws, Collector, Metric, Observed, Resource
 from collectors.quotas import ACTIONS, PAGE_SIZE, QUOTAS_SERVICE, RATES
+from collectors.response_members import Members, is_list, is_text, members_of
 from collectors.service_quotas.account_quotas import AccountQuotas
 from collectors.service_quotas.call_budget import BudgetedCalls
 from collectors.service_quotas.count_file import HOME_REGION, read_counts
@@ -33,11 +34,16 @@ from collectors.service_quotas.usage_series import (
     RESOURCES,
     THROTTLED,
     USAGE_NAMESPACE,
+    MetricId,
     usage_series,
 )
 from collectors.service_quotas.utilization import REPORT_ACTIONS, ReportedQuota, read_report
 from rules.limits import Quota
 
+# The members of items in lists that are read.
+METRIC: Members = {"MetricName": is_text, "Dimensions": is_list}
+DIMENSION: Members = {"Name": is_text, "Value": is_text}
+SERVICE: Members = {"ServiceCode": is_text}
 # Names of what is read beside the lists.
 PUBLISHED, SERVICES, REPORT = "metrics of usage", "service codes", "report of utilization"
 
@@ -87,9 +93,7 @@ class _Reading:
         """Read which metrics of usage there are."""
         if self._is_due(PUBLISHED):
             metrics = self.calls.list_items("cloudwatch", "ListMetrics", "Metrics", Namespace=USAGE_NAMESPACE)
-            self.known.published = frozenset(
-                [(one.get("MetricName", ""), _dimensions(one)) async for one in metrics]
-            )
+            self.known.published = frozenset([_metric_id(one) async for one in metrics])
             self.known.note(PUBLISHED, self.aws.now)
 
     async def read_service_codes(self) -> None:
@@ -99,7 +103,8 @@ class _Reading:
             services = self.calls.list_items(
                 "service-quotas", "ListServices", "Services", MaxResults=PAGE_SIZE
             )
-            self.known.service_codes = tuple([one["ServiceCode"] async for one in services])
+            codes = [members_of(one, SERVICE).get("ServiceCode") async for one in services]
+            self.known.service_codes = tuple(filter(None, codes))
             self.known.note(SERVICES, self.aws.now)
 
     async def read_lists(self) -> None:
@@ -256,8 +261,12 @@ def _is_near(observed: Observed) -> bool:
     return isinstance(usage, float) and limit is not None and usage >= NEAR_SHARE * limit
 
 
-def _dimensions(metric: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((one["Name"], one["Value"]) for one in metric.get("Dimensions") or ()))
+def _metric_id(described: Any) -> MetricId:
+    """Return the name and the dimensions of a metric, as far as AWS returns them."""
+    metric = members_of(described, METRIC)
+    dimensions = [members_of(one, DIMENSION) for one in metric.get("Dimensions", ())]
+    pairs = sorted((one.get("Name", ""), one.get("Value", "")) for one in dimensions)
+    return metric.get("MetricName", ""), tuple(pairs)
 
 
 def _service(service_code: str) -> Resource:

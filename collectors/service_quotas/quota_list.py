@@ -112,14 +112,14 @@ def listed_quota(
     service_code: str, description: Mapping[str, Any], source: LimitSource
 ) -> ListedQuota | None:
     """Return a quota; None for one without a code, such as an entry of a kind that AWS adds later."""
-    code = description.get("QuotaCode")
-    if not isinstance(code, str) or not re.match(QUOTA_CODE, code):
+    code = description.get("QuotaCode", "")
+    if not re.match(QUOTA_CODE, code):
         return None
     value, reason = description.get("Value"), description.get("ErrorReason") or {}
     return ListedQuota(
         quota=Quota(service=service_code, code=code),
         name=description.get("QuotaName") or code,
-        value=None if reason or not isinstance(value, float | int) else float(value),
+        value=None if reason or value is None else float(value),
         source=source,
         usage=_usage_metric(description.get("UsageMetric") or {}),
         period=_period(description),

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from collectors.response_members import Members, is_number, is_text, members_of
 from collectors.service_quotas.call_budget import BudgetedCalls
 from monitor.lib.errors import HeadroomError
 from rules.limits import QUOTA_CODE, Quota
@@ -20,6 +21,13 @@ START, GET = "StartQuotaUtilizationReport", "GetQuotaUtilizationReport"
 REPORT_ACTIONS = (f"servicequotas:{START}", f"servicequotas:{GET}")
 PAGE_SIZE = 1000  # the most that AWS allows
 POLL_DELAYS = (2.0, 4.0, 8.0, 16.0, 30.0)  # seconds before each look at whether the report is ready
+REPORTED: Members = {  # what is read of a QuotaUtilizationInfo
+    "ServiceCode": is_text,
+    "QuotaCode": is_text,
+    "QuotaName": is_text,
+    "Utilization": is_number,
+    "AppliedValue": is_number,
+}
 COMPLETED, FAILED = "COMPLETED", "FAILED"
 
 
@@ -56,9 +64,9 @@ async def read_report(calls: BudgetedCalls, delays: Sequence[float] = POLL_DELAY
     quotas: dict[Quota, ReportedQuota] = {}
     entries = calls.list_items("service-quotas", GET, "Quotas", ReportId=report_id, MaxResults=PAGE_SIZE)
     async for entry in entries:
-        if reported := _reported(entry or {}):
-            quota = Quota(service=entry["ServiceCode"], code=entry["QuotaCode"])
-            quotas[quota] = reported
+        members = members_of(entry, REPORTED)
+        if reported := _reported(members):
+            quotas[Quota(service=members["ServiceCode"], code=members["QuotaCode"])] = reported
     return UtilizationReport(calls.aws.now, quotas)
 
 
@@ -76,14 +84,10 @@ async def _wait(calls: BudgetedCalls, report_id: str, delays: Sequence[float]) -
 
 def _reported(entry: Mapping[str, Any]) -> ReportedQuota | None:
     """Return a quota of a report; None for one without a code or a number."""
-    code, percent = entry.get("QuotaCode"), _number(entry.get("Utilization"))
-    if not isinstance(code, str) or not re.match(QUOTA_CODE, code) or not entry.get("ServiceCode"):
+    code, percent = entry.get("QuotaCode", ""), entry.get("Utilization", math.nan)
+    if not re.match(QUOTA_CODE, code) or not entry.get("ServiceCode") or not math.isfinite(percent):
         return None
-    if percent is None:
-        return None
-    return ReportedQuota(entry.get("QuotaName") or code, percent / 100, _number(entry.get("AppliedValue")))
-
-
-def _number(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if is_number else None
+    applied = entry.get("AppliedValue", math.nan)
+    return ReportedQuota(
+        entry.get("QuotaName") or code, percent / 100, float(applied) if math.isfinite(applied) else None
+    )

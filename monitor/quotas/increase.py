@@ -131,7 +131,7 @@ async def send_increase(cell: Cell, increase: QuotaIncrease) -> str:
     with _calls_of(increase.wanted):
         response = await once.call("service-quotas", REQUEST_OPERATION, **increase.params)
     wanted = increase.wanted
-    request = request_from(response.get("RequestedQuota") or {}, once.clock.now())
+    request = request_from(response.get("RequestedQuota"), once.clock.now())
     accepted = f"AWS has accepted the request for {wanted.text(increase.desired)}."
     return _named(wanted, increase.present) + (request.sentence(wanted.text, None) if request else accepted)
 

@@ -25,6 +25,7 @@ from tests.monitor.polling.linked_aws import (
     LinkedAws,
     file_system,
 )
+from tests.processes import PROCESS_TIMEOUT
 
 FIRST_CELL, SECOND_CELL = (FIRST, REGION), (SECOND, REGION)
 
@@ -43,7 +44,7 @@ async def once(watch: Watcher) -> None:
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PROCESS_TIMEOUT):
         while not condition():
             await asyncio.sleep(0.005)
 

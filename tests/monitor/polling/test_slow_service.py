@@ -50,7 +50,7 @@ class SlowAws:
 
     url: str = ""
     told: asyncio.Event = field(default_factory=asyncio.Event)
-    asked: list[str] = field(default_factory=list)  # ids of metrics
+    asked: list[str] = field(default_factory=list)  # metrics with the end of the minutes that are read
 
     async def handle(self, request: web.Request) -> web.Response:
         text, target = await request.text(), request.headers.get("X-Amz-Target", "").rpartition(".")[2]
@@ -69,7 +69,7 @@ class SlowAws:
         }
 
     def result(self, query: dict[str, Any], end: int) -> dict[str, Any]:
-        self.asked.append(json.dumps(query["MetricStat"]))
+        self.asked.append(json.dumps([query["MetricStat"], end]))
         value = VALUES.get(query["MetricStat"]["Metric"]["MetricName"])
         times = [] if value is None else [end - 60 * ago for ago in range(1, 15)]
         return {

@@ -1,0 +1,58 @@
+"""The members of an item in a response that are read: one of another type than its model says is left out."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+# By name, what tells whether a value has the member's type, or the members of the value.
+Members = Mapping[str, "Callable[[Any], bool] | Members"]
+
+
+def is_text(value: Any) -> bool:
+    """Return whether a value is a text that can be encoded."""
+    return isinstance(value, str) and (value.isascii() or _is_encodable(value))
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number, which may be infinite."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_truth(value: Any) -> bool:
+    """Return whether a value is true or false."""
+    return isinstance(value, bool)
+
+
+def is_time(value: Any) -> bool:
+    """Return whether a value is a time as botocore parses it."""
+    return isinstance(value, datetime)
+
+
+def is_list(value: Any) -> bool:
+    """Return whether a value is a list."""
+    return isinstance(value, list)
+
+
+def are_texts(value: Any) -> bool:
+    """Return whether a value is a map of texts."""
+    return isinstance(value, Mapping) and all(is_text(one) for item in value.items() for one in item)
+
+
+def members_of(item: Any, members: Members) -> dict[str, Any]:
+    """Return the members of an item that have their types; none of what is no item."""
+    found: dict[str, Any] = {}
+    for name, kind in members.items() if isinstance(item, Mapping) else ():
+        value = item.get(name)
+        if isinstance(kind, Mapping):
+            found[name] = members_of(value, kind)
+        elif kind(value):
+            found[name] = value
+    return found
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

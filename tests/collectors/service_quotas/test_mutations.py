@@ -1,0 +1,173 @@
+"""Answers of Service Quotas that differ from its model: each affects no more than the quota that it is in.
+
+`FUZZ_ROUNDS=5000 pytest tests/collectors/service_quotas/test_mutations.py` tries more.
+"""
+
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import pytest
+
+from collectors.quota_requests import newest_requests
+from collectors.service_quotas.call_budget import BudgetedCalls, CallBudget
+from collectors.service_quotas.collector import quotas
+from collectors.service_quotas.quota_list import list_quotas
+from collectors.service_quotas.utilization import read_report
+from monitor.aws.scan import Scan
+from monitor.polling.quota_reading import read_quotas
+from rules.limits import Quota
+from tests.collectors.answer_mutations import CHANGES, changed, values
+from tests.fake_aws import FakeAws
+
+ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "150"))  # changes of each answer
+NOW = 1_700_000_000.0
+CODES = ("L-00000001", "L-00000002", "L-00000003")
+SERVICES = [{}, None, {"ServiceCode": 7}, {"ServiceCode": "glue"}]
+CHANGED = 1  # the item that is changed, of three
+DIMENSIONS = {"Service": "Glue", "Type": "Resource", "Class": "None"}
+USAGE: dict[str, Any] = {
+    "MetricNamespace": "AWS/Usage",
+    "MetricName": "ResourceCount",
+    "MetricStatisticRecommendation": "Maximum",
+}
+
+Found = Mapping[str, Any]  # what is known, by quota code
+
+
+def of_glue(code: str) -> Quota:
+    return Quota(service="glue", code=code)
+
+
+def listed(code: str) -> dict[str, Any]:
+    return {
+        "ServiceCode": "glue",
+        "QuotaCode": code,
+        "QuotaName": f"Name of {code}",
+        "Description": "Most jobs per minute",
+        "Value": 100.0,
+        "Adjustable": True,
+        "GlobalQuota": False,
+        "Period": {"PeriodValue": 2, "PeriodUnit": "MINUTE"},
+        "UsageMetric": USAGE | {"MetricDimensions": DIMENSIONS | {"Resource": code}},
+        "QuotaContext": {"ContextScope": "RESOURCE", "ContextScopeType": "AWS::Glue::Job", "ContextId": "*"},
+    }
+
+
+def requested(code: str) -> dict[str, Any]:
+    return {
+        "ServiceCode": "glue",
+        "QuotaCode": code,
+        "DesiredValue": 200.0,
+        "Status": "PENDING",
+        "Created": datetime.fromtimestamp(NOW, UTC),
+        "LastUpdated": datetime.fromtimestamp(NOW, UTC),
+        "RequestType": "AutomaticManagement",
+        "QuotaContext": {"ContextId": "arn:aws:glue:eu-west-1:123456789012:job/a"},
+    }
+
+
+def reported(code: str) -> dict[str, Any]:
+    return {
+        "ServiceCode": "glue",
+        "QuotaCode": code,
+        "QuotaName": f"Name of {code}",
+        "Utilization": 12.5,
+        "AppliedValue": 100.0,
+    }
+
+
+def lists(items: Any) -> dict[str, Any]:
+    """Answers of both lists; of single resources there are no values."""
+
+    def answer(QuotaAppliedAtLevel: str = "", **_: Any) -> Any:
+        return {"Quotas": [] if QuotaAppliedAtLevel else items}
+
+    return {"list_service_quotas": answer, "list_aws_default_service_quotas": answer}
+
+
+async def known_of_lists(items: Any) -> Found:
+    aws, found = FakeAws(malformed=True, **lists(items)), dict[Any, Any]()
+    await list_quotas(BudgetedCalls(aws.scan, CallBudget()), "glue", found)
+    return {quota.code: one for (quota, _), one in found.items()}
+
+
+async def known_of_readings(items: Any) -> Found:
+    quotas = {*map(of_glue, CODES)}
+    get: dict[str, Any] = {"get_service_quota": {"Quota": {"Value": 7.0}}}
+    reading = await read_quotas(FakeAws(malformed=True, **lists(items), **get).cell, "glue", quotas, set())
+    return {one.code: (reading.values.get(one), reading.failures.get(one)) for one in quotas}
+
+
+async def known_of_requests(items: Any) -> Found:
+    answer = {"RequestedQuotas": items}
+    aws = FakeAws(malformed=True, now=NOW, list_requested_service_quota_change_history=answer)
+    found = await newest_requests(aws.scan)
+    return {str(one.quota.code): (one, request) for one, request in found.items()}
+
+
+async def known_of_reports(items: Any) -> Found:
+    aws = FakeAws(
+        malformed=True,
+        start_quota_utilization_report={"ReportId": "r-1"},
+        get_quota_utilization_report={"Status": "COMPLETED", "Quotas": items},
+    )
+    report = await read_report(BudgetedCalls(aws.scan, CallBudget()), delays=[0.0])
+    return {quota.code: one for quota, one in report.quotas.items()}
+
+
+def metric_of(code: str) -> dict[str, Any]:
+    """The metric of the usage of a quota, as ListMetrics describes it."""
+    dimensions = listed(code)["UsageMetric"]["MetricDimensions"]
+    named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    return {"Namespace": "AWS/Usage", "MetricName": "ResourceCount", "Dimensions": named}
+
+
+async def known_of_scans(items: Any, metrics: Any = None) -> Found:
+    """The series of a scan of a service whose metrics AWS publishes."""
+    published = {"Metrics": [*map(metric_of, CODES)] if metrics is None else metrics}
+    answers = {"list_metrics": published, "list_services": {"Services": SERVICES}, **lists(items)}
+    scan = Scan(FakeAws(malformed=True, now=NOW, **answers).cell)
+    found = {one.resource.path[1]: one async for one in quotas(scan)}
+    assert scan.failures == []
+    return found
+
+
+async def known_of_metrics(items: Any) -> Found:
+    return await known_of_scans([*map(listed, CODES)], metrics=items)
+
+
+READERS: Mapping[str, tuple[Callable[[Any], Awaitable[Found]], Callable[[str], dict[str, Any]]]] = {
+    "lists": (known_of_lists, listed),
+    "readings": (known_of_readings, listed),
+    "requests": (known_of_requests, requested),
+    "reports": (known_of_reports, reported),
+    "scans": (known_of_scans, listed),
+    "metrics": (known_of_metrics, metric_of),
+}
+
+
+def mutations(items: list[dict[str, Any]], seed: str) -> Iterator[tuple[str, Any]]:
+    """Yield changes of the second item, or of a value in it, by chance, each kind of them as often."""
+    chance = Random(seed)
+    places = [(path, value) for path, value in values(items) if path[0] == CHANGED]
+    possible = {name: [one for one in places if applies(*one)] for name, (applies, _) in CHANGES.items()}
+    for _ in range(ROUNDS):
+        name = chance.choice([name for name, found in possible.items() if found])
+        path, _ = chance.choice(possible[name])
+        (mutated,) = changed(items, path, CHANGES[name][1])
+        yield f"{'.'.join(map(str, path))}: {name}", mutated
+
+
+@pytest.mark.parametrize("reader", READERS)
+async def test_an_odd_quota_affects_no_other(reader: str) -> None:
+    read, describe = READERS[reader]
+    items = [describe(code) for code in CODES]
+    before = await read(items)
+    assert before.keys() == {*CODES}
+    for mutation, mutated in mutations(items, reader):
+        after = await read(mutated)
+        others = [code for code in CODES if code != CODES[CHANGED]]
+        assert {code: after.get(code) for code in others} == {code: before[code] for code in others}, mutation
