@@ -34,6 +34,8 @@ from collectors.base import (
     per_second,
 )
 from collectors.dimensions import metric_problem
+from collectors.readable_items import ReadableItems
+from collectors.response_members import is_text, members_of
 
 PAGE_SIZE = 500  # items: the maximum of the REST API's lists
 
@@ -61,13 +63,15 @@ NO_ROUTE_METRIC = Unobservable("no CloudWatch metric is documented for a route w
 async def account(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the account: the requests to all of its APIs."""
     throttle = (await aws.try_call("apigateway", "GetAccount")).get("throttleSettings", {})
-    counts = [count.of(ApiName=metric_name(api)) async for api in list_rest_apis(aws)]
-    async for api in list_http_apis(aws):
+    listed, listed_http = list_rest_apis(aws), list_http_apis(aws)
+    counts = [count.of(ApiName=metric_name(api)) async for api in listed.items()]
+    async for api in listed_http.items():
         counts += traffic_metrics(api)
     distinct = dict.fromkeys(counts)  # REST APIs of the same name share a metric
     problems = {metric: metric_problem(metric) for metric in distinct}
     valid = [metric for metric, problem in problems.items() if not problem]
     reasons = [f"the requests to an API are missing: {problem}" for problem in problems.values() if problem]
+    reasons += [one.problem for one in (listed, listed_http) if one.problem]
     yield Observed(
         signal="account_throttle_rate",
         resource=ACCOUNT,
@@ -84,10 +88,12 @@ async def rest_apis(aws: Aws) -> AsyncIterator[Observed]:
         read = partial(get_rest_stages, aws, api)
         return await aws.in_turn(("rest", api["id"]), rest_api_resource(api), read)
 
-    async for api, stages in aws.map(list_rest_apis(aws), stages_of, rest_api_resource):
+    listed = list_rest_apis(aws)
+    async for api, stages in aws.map(listed.items(), stages_of, rest_api_resource):
         for stage, methods in stages:
             for observed in rest_stage_series(aws.region, api, stage, methods):
                 yield observed
+    listed.check()
 
 
 async def http_apis(aws: Aws) -> AsyncIterator[Observed]:
@@ -97,10 +103,12 @@ async def http_apis(aws: Aws) -> AsyncIterator[Observed]:
         read = partial(list_http_stages, aws, api)
         return await aws.in_turn(("http", api["ApiId"]), http_api_resource(api), read)
 
-    async for api, stages in aws.map(list_http_apis(aws), stages_of, http_api_resource):
+    listed = list_http_apis(aws)
+    async for api, stages in aws.map(listed.items(), stages_of, http_api_resource):
         for stage, routes in stages:
             for observed in http_stage_series(aws.region, api, stage, routes):
                 yield observed
+    listed.check()
 
 
 async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
@@ -132,14 +140,22 @@ async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
             )
 
 
-def list_rest_apis(aws: Aws) -> AsyncIterator[Item]:
+def list_rest_apis(aws: Aws) -> ReadableItems:
     """List the REST APIs."""
-    return aws.list_items("apigateway", "GetRestApis", "items", limit=PAGE_SIZE)
+    listed = aws.list_items("apigateway", "GetRestApis", "items", limit=PAGE_SIZE)
+    return ReadableItems(listed, "REST APIs", partial(identified, "id", "name"))
 
 
-def list_http_apis(aws: Aws) -> AsyncIterator[Item]:
+def list_http_apis(aws: Aws) -> ReadableItems:
     """List the HTTP and WebSocket APIs."""
-    return aws.list_items("apigatewayv2", "GetApis", "Items")
+    listed = aws.list_items("apigatewayv2", "GetApis", "Items")
+    return ReadableItems(listed, "HTTP and WebSocket APIs", partial(identified, "ApiId", "Name"))
+
+
+def identified(identity: str, name: str, item: Any) -> Item | None:
+    """An API of a list, with its name if that is a text; None without an id."""
+    known = members_of(item, {identity: is_text, name: is_text})
+    return {**item, name: known.get(name, "")} if known.get(identity) else None
 
 
 async def get_rest_stages(aws: Aws, api: Item) -> Stages:

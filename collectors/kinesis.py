@@ -7,6 +7,7 @@ Metrics: https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwat
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from collectors.base import (
     ACCOUNT,
@@ -27,6 +28,8 @@ from collectors.kinesis_write_peak import (
     incoming_bytes,
     stream_name,
 )
+from collectors.readable_items import ReadableItems
+from collectors.response_members import is_text
 from rules.units import BYTES, MILLISECONDS
 
 MIB = 1024**2
@@ -63,8 +66,8 @@ async def account(aws: Aws) -> AsyncIterator[Observed]:
 async def streams(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of all streams, their shards and their consumers."""
     summaries = []
-    names = aws.list_items("kinesis", "ListStreams", "StreamNames")
-    async for name, summary in aws.map(names, partial(describe_stream, aws), stream_resource):
+    names = ReadableItems(aws.list_items("kinesis", "ListStreams", "StreamNames"), "streams", stream_name_of)
+    async for name, summary in aws.map(names.items(), partial(describe_stream, aws), stream_resource):
         summaries.append(summary)
         readers = reader_series(name, summary, ()) if not summary.get("ConsumerCount") else ()
         for observed in (*stream_series(name, summary), *readers):
@@ -87,6 +90,12 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
     ]
     async for summary, limit in aws.map(on_demand, partial(get_write_capacity, aws), summary_resource):
         yield replace(on_demand_series(stream_name(summary), limit), created_at=created_at(summary))
+    names.check()
+
+
+def stream_name_of(item: Any) -> str | None:
+    """The name of a stream in ListStreams; None of what is no name."""
+    return item if is_text(item) and item else None
 
 
 async def describe_stream(aws: Aws, name: str) -> Summary:

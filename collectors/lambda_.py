@@ -7,6 +7,7 @@ Metrics: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-concurrency.htm
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from collectors.base import (
     ACCOUNT,
@@ -25,6 +26,8 @@ from collectors.base import (
     total,
 )
 from collectors.lambda_cache import FunctionCache, ProvisionedConfig, ReservedFunctions
+from collectors.readable_items import ReadableItems
+from collectors.response_members import is_text, members_of
 
 REQUESTS_PER_ENVIRONMENT = 10  # per second
 SCALING_STEPS = 12  # steps of ten seconds in two minutes, the maximum distance of two one-minute maxima
@@ -57,14 +60,19 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
     cache.set_total_reserved(total_reserved(limits))
     for observed in account_series(limits, cache.reserved_functions()):
         yield observed
-    listed = aws.list_items("lambda", "ListFunctions", "Functions")
-    cache.set_revisions(
-        {str(function["FunctionName"]): str(function.get("RevisionId", "")) async for function in listed}
-    )
+    listed = ReadableItems(aws.list_items("lambda", "ListFunctions", "Functions"), "functions", function_of)
+    cache.set_revisions({one["FunctionName"]: one.get("RevisionId", "") async for one in listed.items()})
     async for observed in function_series(aws, cache):
         yield observed
     for observed in account_series(limits, cache.reserved_functions()):
         yield observed
+    listed.check()
+
+
+def function_of(item: Any) -> dict[str, Any] | None:
+    """The members of a function in ListFunctions that are read; None without a name."""
+    found = members_of(item, {"FunctionName": is_text, "RevisionId": is_text})
+    return found if found.get("FunctionName") else None
 
 
 async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Observed]:

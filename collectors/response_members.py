@@ -44,7 +44,8 @@ def members_of(item: Any, members: Members) -> dict[str, Any]:
     for name, kind in members.items() if isinstance(item, Mapping) else ():
         value = item.get(name)
         if isinstance(kind, Mapping):
-            found[name] = members_of(value, kind)
+            if isinstance(value, Mapping):
+                found[name] = members_of(value, kind)
         elif kind(value):
             found[name] = value
     return found

@@ -32,6 +32,8 @@ from collectors.base import (
     per_second,
     total,
 )
+from collectors.readable_items import ReadableItems
+from collectors.response_members import is_text, members_of
 
 PAGE_SIZE = 1000  # buckets
 # The regions of values of GetBucketLocation that are not names of regions.
@@ -87,16 +89,26 @@ class PrefixFilter:
 
 async def buckets(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the buckets of the region."""
-    listed = aws.list_items("s3", "ListBuckets", "Buckets", BucketRegion=aws.region, MaxBuckets=PAGE_SIZE)
+    buckets_of_region: dict[str, Any] = {"BucketRegion": aws.region, "MaxBuckets": PAGE_SIZE}
+    listed = ReadableItems(
+        aws.list_items("s3", "ListBuckets", "Buckets", **buckets_of_region), "buckets", bucket_of
+    )
 
     async def configurations_of(bucket: Bucket) -> list[Configuration] | None:
         key, read = bucket_name(bucket), partial(list_configurations, aws, bucket)
         return await aws.in_turn(key, listed_bucket_resource(bucket), read)
 
-    async for bucket, configurations in aws.map(listed, configurations_of, listed_bucket_resource):
+    async for bucket, configurations in aws.map(listed.items(), configurations_of, listed_bucket_resource):
         if configurations is not None:
             for observed in bucket_series(bucket_name(bucket), configurations, aws.region):
                 yield observed
+    listed.check()
+
+
+def bucket_of(item: Any) -> Bucket | None:
+    """The members of a bucket in ListBuckets that are read; None without a name."""
+    found = members_of(item, {"Name": is_text, "BucketRegion": is_text})
+    return found if found.get("Name") else None
 
 
 def bucket_name(bucket: Bucket) -> str:

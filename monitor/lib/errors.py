@@ -49,6 +49,7 @@ HeadroomError
 ├── TooManyNamesError                a delivery has too many new metric names (stream)
 ├── TooManyParentsError              a count needs too many calls (collectors)
 ├── UnknownQuotaError                no quota, account or resource has this name (quotas; a LookupError)
+├── UnreadableItemsError             AWS listed items without what identifies them (collectors)
 └── UtilizationReportError           AWS did not make its report of utilization (collectors)
 """
 

@@ -1,0 +1,129 @@
+"""Answers to collectors in Python that differ from AWS's models: each affects no more than the item it is in.
+
+`FUZZ_ROUNDS=1000 pytest tests/collectors/test_python_mutations.py` tries more.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from random import Random
+from typing import Any
+
+import pytest
+
+from monitor.config.config import Config
+from tests.collectors.answer_mutations import CHANGES, changed, values
+from tests.fake_aws import ACCOUNT_ID
+from tests.kinesis_answers import SHARD_LIMITS, stream_names, stream_summary
+from tests.monitor.polling.inventories import BY_SERVICE, NO_QUOTAS, World
+
+ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "40"))  # changes of each answer
+NAMES = ("a", "b", "c")
+CHANGED = 1  # the item that is changed, of each list of three
+ARN = f"arn:aws:lambda:eu-west-1:{ACCOUNT_ID}:function"
+
+# By service and method: the answer, and the path of the list in it.
+LISTS: Mapping[str, Mapping[str, tuple[Mapping[str, Any], str]]] = {
+    "kinesis": {"list_streams": (stream_names(*NAMES), "StreamNames")},
+    "lambda": {
+        "list_functions": (
+            {
+                "Functions": [
+                    {"FunctionName": name, "FunctionArn": f"{ARN}:{name}", "RevisionId": "1"}
+                    for name in NAMES
+                ]
+            },
+            "Functions",
+        )
+    },
+    "s3": {
+        "list_buckets": (
+            {"Buckets": [{"Name": name, "BucketRegion": "eu-west-1"} for name in NAMES]},
+            "Buckets",
+        )
+    },
+    "apigateway": {
+        "get_rest_apis": ({"items": [{"id": name, "name": f"api {name}"} for name in NAMES]}, "items"),
+        "get_apis": (
+            {
+                "Items": [
+                    {
+                        "ApiId": f"h{name}",
+                        "Name": f"http {name}",
+                        "ProtocolType": "HTTP",
+                        "RouteSelectionExpression": "",
+                    }
+                    for name in NAMES
+                ]
+            },
+            "Items",
+        ),
+    },
+}
+FILTER = {"Id": "uploads", "Filter": {"Prefix": "uploads/"}}
+OTHERS: Mapping[str, Mapping[str, Any]] = {
+    "kinesis": {
+        "describe_limits": SHARD_LIMITS,
+        "describe_stream_summary": lambda StreamName: stream_summary(StreamName, 2),
+    },
+    "lambda": {
+        "get_account_settings": {"AccountLimit": {"ConcurrentExecutions": 1000}},
+        "get_function_concurrency": {"ReservedConcurrentExecutions": 5},
+        "list_provisioned_concurrency_configs": {"ProvisionedConcurrencyConfigs": []},
+    },
+    "s3": {
+        "list_bucket_metrics_configurations": {"IsTruncated": False, "MetricsConfigurationList": [FILTER]}
+    },
+    "apigateway": {
+        "get_account": {"throttleSettings": {"rateLimit": 2500.0, "burstLimit": 1250}},
+        "get_stages": lambda **_: {"item": [{"stageName": "prod"}]},
+        "get_usage_plans": {"items": []},
+    },
+}
+
+
+def answers_of(service: str) -> dict[str, Any]:
+    return {
+        **OTHERS[service],
+        **{method: answer for method, (answer, _) in LISTS[service].items()},
+        **NO_QUOTAS,
+    }
+
+
+async def series_of(service: str, **answers: Any) -> dict[tuple[str, str], Any]:
+    """The usage and limit of each series, by signal and name."""
+    config = Config.model_validate({"signals": {"detail": True}})
+    world = World(config, malformed=True, **{**answers_of(service), **answers})
+    await world.run_inventory(BY_SERVICE[service])
+    fleet = world.fleet
+    return {
+        (key.signal, key.resource): (one.settings.limit and one.settings.limit.value, one.unobservable)
+        for key, one in fleet.series.items()
+    }
+
+
+def mutations(answer: Mapping[str, Any], member: str, seed: str) -> Iterator[tuple[str, Any]]:
+    chance = Random(seed)
+    items = answer[member]
+    places = [(path, value) for path, value in values(items) if path[0] == CHANGED]
+    possible = {name: [one for one in places if applies(*one)] for name, (applies, _) in CHANGES.items()}
+    for _ in range(ROUNDS):
+        name = chance.choice([name for name, found in possible.items() if found])
+        path, _ = chance.choice(possible[name])
+        (mutated,) = changed(items, path, CHANGES[name][1])
+        yield f"{'.'.join(map(str, path))}: {name}", {**answer, member: mutated}
+
+
+def is_of_another(resource: str) -> bool:
+    """Return whether a series is of an item that is not changed, and not of the whole account."""
+    return bool(resource) and not any(part in resource.split("/", maxsplit=1)[0] for part in ("b", "B"))
+
+
+@pytest.mark.parametrize(("service", "method"), [(s, m) for s, methods in LISTS.items() for m in methods])
+async def test_an_odd_item_of_a_list_affects_no_other(service: str, method: str) -> None:
+    before = await series_of(service)
+    others = {key: one for key, one in before.items() if is_of_another(key[1])}
+    answer, member = LISTS[service][method]
+    for mutation, mutated in mutations(answer, member, method):
+        after = await series_of(service, **{method: mutated})
+        assert {key: after.get(key) for key in others} == others, mutation
+        assert {key for key in before if not key[1]} <= after.keys(), mutation
