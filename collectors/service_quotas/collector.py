@@ -3,9 +3,11 @@
 A scan reads what is due and what the budget of calls allows, and yields the series of all that is known.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from botocore.exceptions import PaginationError
@@ -48,9 +50,17 @@ SERVICE: Members = {"ServiceCode": is_text}
 PUBLISHED, SERVICES, REPORT = "metrics of usage", "service codes", "report of utilization"
 
 
-@cache
+_reading_counts = Lock()
+
+
 def count_groups() -> tuple[CountGroup, ...]:
-    """Return the groups of all counts. The file is large: for a scan that counts."""
+    """Return the groups of all counts. The file is large: the first call takes a tenth of a second."""
+    with _reading_counts:  # once, whoever asks meanwhile
+        return _count_groups()
+
+
+@cache
+def _count_groups() -> tuple[CountGroup, ...]:
     return tuple(group_counts(read_counts()))
 
 
@@ -59,6 +69,7 @@ async def quotas(aws: Aws) -> AsyncIterator[Observed]:
 
     Raises an ExceptionGroup in the end: what could not be read prevents no other read.
     """
+    await asyncio.to_thread(count_groups)
     known, errors = aws.state(KnownQuotas), list[Exception]()
     is_first = not known.lists
     known.budget.refill(aws.now)

@@ -165,6 +165,7 @@ class Cell:
         for attempt in range(1, self.max_attempts + 1):
             await self._limiter(service, operation).acquire()
             credentials = await self.credentials.frozen()
+            await self.clients.turns.wait()
             started_at = clock()
             try:
                 with with_operation_name(operation), sign_with(credentials):

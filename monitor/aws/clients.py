@@ -25,6 +25,7 @@ from botocore.model import ServiceModel
 
 from monitor.aws.pagination import Pagination, pagination_from_model
 from monitor.lib.botocore_models import model_loader
+from monitor.lib.cooperative import LoopTurns
 from monitor.lib.telemetry import VERSION
 
 MAX_CONNECTIONS = 256  # to all of AWS at once
@@ -102,8 +103,11 @@ class HttpSessions:
         await self._stack.aclose()
 
 
-def shared_session_class(sessions: HttpSessions) -> type[AIOHTTPSession]:
-    """A class for botocore's `http_session_cls` whose instances send through the shared sessions."""
+def shared_session_class(sessions: HttpSessions, turns: LoopTurns) -> type[AIOHTTPSession]:
+    """A class for botocore's `http_session_cls` whose instances send through the shared sessions.
+
+    turns: spread what is done with responses, about half a millisecond each.
+    """
 
     class SharedSession(AIOHTTPSession):
         """A session that opens and closes nothing of its own."""
@@ -121,7 +125,9 @@ def shared_session_class(sessions: HttpSessions) -> type[AIOHTTPSession]:
             pass
 
         async def send(self, request: Any) -> Any:
-            return await (await sessions.get(self._options)).send(request)
+            response = await (await sessions.get(self._options)).send(request)
+            await turns.wait()
+            return response
 
     return SharedSession
 
@@ -129,11 +135,14 @@ def shared_session_class(sessions: HttpSessions) -> type[AIOHTTPSession]:
 class ClientCache:
     """The clients of a process by service, region, endpoint (None: the region's own) and configuration.
 
-    They are never evicted, as an unused client holds no connection.
+    They are never evicted, as an unused client holds no connection. turns: of the event loop, for which each
+    call waits before it is signed, and its response before it is read.
     """
 
     def __init__(self) -> None:
         self._http_sessions = HttpSessions()
+        self.turns = LoopTurns()
+        self._session_class = shared_session_class(self._http_sessions, self.turns)
         self._clients: dict[tuple[str, str, str | None, AioConfig], Any] = {}
         self._paginations: dict[tuple[str, str], Pagination | None] = dict(EXTRA_PAGINATIONS)
         self._lock = asyncio.Lock()  # clients are created one after the other
@@ -158,11 +167,13 @@ class ClientCache:
             self._session = AioSession()
             self._session.register_component("credential_provider", CallCredentials())
             self._session.register_component("data_loader", self._loader)
-        shared = config.merge(AioConfig(http_session_cls=shared_session_class(self._http_sessions)))
+        shared = config.merge(AioConfig(http_session_cls=self._session_class))
         context = self._session.create_client(
             service, region_name=region, endpoint_url=endpoint_url, config=shared
         )
-        client = asyncio.run(context.__aenter__())  # nothing is open yet: see `SharedSession`
+        # `asyncio.run` would look at all tasks of all event loops of the process, for each client.
+        with contextlib.closing(asyncio.new_event_loop()) as loop:
+            client = loop.run_until_complete(context.__aenter__())  # nothing is open yet: `SharedSession`
         client.meta.events.unregister("request-created", add_retry_headers)  # retries are those of `Cell`
         gc.freeze()  # it is never freed, and collecting garbage among models blocked the loop for 250 ms
         return client

@@ -121,15 +121,16 @@ class Watcher:
     def __post_init__(self) -> None:
         self._owners = MetricOwners(self.registry.collectors)
         self.linked = LinkedAccounts(self)
-        self._reduced = {
-            one.service: self.config.signals.reduced(one, self.registry) for one in self.registry.collectors
-        }
+        signals = self.config.signals
+        self._reduced = {one.service: signals.reduced(one, self.registry) for one in self.registry.collectors}
+        self._read_services = {one.service for one in self.registry.signals if signals.includes(one)}
+        self._entries = self.config.monitored_accounts(self.registry)
         self.environment = AwsEnvironment(
             self.clients or ClientCache(), rates=call_rates(self.registry.collectors)
         )
         self.planner = Planner(self.fleet, self.config.intervals, self.alerting, self._budget())
         self.open_attempted, self.accounts = {}, {}
-        for account in self.config.monitored_accounts(self.registry):
+        for account in self._entries:
             self.register(account)
         self.members = MemberAccounts(self)
 
@@ -193,8 +194,8 @@ class Watcher:
             for service in account.services
             if not excludes_all_of(self.config.exclude, location._replace(service=service), self.registry)
         }
-        read = {signal.service for signal in self.registry.signals if self.config.signals.includes(signal)}
-        reduced = (self._reduced[one.service] for one in self.registry.collectors_of(services & read))
+        services &= self._read_services
+        reduced = (self._reduced[one.service] for one in self.registry.collectors_of(services))
         return _collectors_of_scope([one for one in reduced if _is_offered(one, cell)], cell.scope)
 
     def _record_access(self, name: str, cells: Sequence[Cell]) -> None:
@@ -235,8 +236,7 @@ class Watcher:
     def _may_share_calls(self, account_id: str) -> bool:
         """Return whether the metrics of an account may be requested together with those of others."""
         monitoring = {account for account, _ in self.linked.links}
-        accounts = self.config.monitored_accounts(self.registry)
-        return account_id in monitoring or any(one.reads_linked(account_id) for one in accounts)
+        return account_id in monitoring or any(one.reads_linked(account_id) for one in self._entries)
 
     async def run_cell(self, watched: CellWatcher) -> None:
         """Run the watcher of a cell until cancelled; cells begin one after the other."""
@@ -293,7 +293,7 @@ class Watcher:
         """
         try:
             async with asyncio.TaskGroup() as tasks:
-                for account in self.config.monitored_accounts(self.registry):
+                for account in self._entries:
                     tasks.create_task(self.run_account(account))
                 self.members.start(tasks, self.telemetry)
                 await self._first_reads()
