@@ -1,8 +1,10 @@
 """Long work lets others have their turn."""
 
 import asyncio
+from collections.abc import Generator
 from contextlib import suppress
-from itertools import count, pairwise
+from itertools import pairwise
+from typing import Any
 
 from monitor.lib.cooperative import BATCH_SIZE, LoopTurns, cooperative_iter, snapshot_batches
 
@@ -34,29 +36,44 @@ async def test_others_get_their_turn_however_short_each_piece_of_the_work_is() -
 
 
 async def test_what_many_do_at_once_is_spread_over_turns_of_the_loop() -> None:
-    now, done, by_turn = 0.0, list[int](), list[int]()
-    turns = LoopTurns(share=0.01, clock=lambda: now)
+    turns, done, by_turn = LoopTurns(at_once=3), list[int](), list[int]()
 
     async def work(number: int) -> None:
-        nonlocal now
-        for _ in range(2):
-            await turns.wait()
-            now += 0.004
-            done.append(number)
-            await asyncio.sleep(0)
+        await turns.wait()
+        done.append(number)
 
     async def observe() -> None:
-        while len(done) < 20:
+        while len(done) < 100:
             by_turn.append(len(done))
             await asyncio.sleep(0)
 
-    await asyncio.gather(observe(), *map(work, range(10)))
-    assert done == [*range(10), *range(10)], "who came first goes first"
-    assert max(after - before for before, after in pairwise(by_turn)) == 3, "who begins within the share"
+    await asyncio.gather(observe(), *map(work, range(100)))
+    assert done == [*range(100)], "who came first goes first"
+    assert max(after - before for before, after in pairwise(by_turn)) <= 6
+
+
+async def test_whoever_waits_costs_the_loop_nothing_until_it_is_its_turn() -> None:
+    turns, resumed = LoopTurns(at_once=1), list[int]()
+
+    class Watched:
+        def __init__(self, number: int) -> None:
+            self.waiting = turns.wait().__await__()
+            self.number = number
+
+        def __await__(self) -> Generator[Any, None, None]:
+            for one in self.waiting:
+                yield one
+                resumed.append(self.number)
+
+    async def wait(number: int) -> None:
+        await Watched(number)
+
+    await asyncio.gather(*map(wait, range(50)))
+    assert resumed == [*range(1, 50)], "each was resumed once"
 
 
 async def test_one_that_is_cancelled_while_it_waits_holds_up_nobody() -> None:
-    turns = LoopTurns(share=0.5, clock=map(float, count()).__next__)  # one works in each turn
+    turns = LoopTurns(at_once=1)
     first, second, third = (asyncio.create_task(turns.wait()) for _ in range(3))
     await asyncio.sleep(0)
     assert first.done()
