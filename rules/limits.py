@@ -42,6 +42,10 @@ CATALOGUE_FOLDER = Path(__file__).parent / "catalogue"
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonEmpty = Annotated[str, Field(min_length=1)]
+MAX_PENDING_FOR = 24 * 60  # minutes
+PendingMinutes = Annotated[
+    int, Field(ge=0, le=MAX_PENDING_FOR, validation_alias="for", serialization_alias="for")
+]
 
 
 def _unit(value: object) -> Unit:
@@ -138,7 +142,7 @@ class Tolerance(_Model):
 
     rate: float = Field(default=0.05, ge=0, allow_inf_nan=False)
     share: float = Field(default=0.001, ge=0, le=1)
-    pending_for: int = Field(default=0, ge=0, validation_alias="for", serialization_alias="for")
+    pending_for: PendingMinutes = 0
 
 
 DEFAULT_TOLERANCE = Tolerance()
@@ -245,7 +249,7 @@ class Signal(_Model):
     price: Price | None = None
     drains: bool = False
     band: Band | None = None
-    pending_for: int = Field(default=5, ge=0, validation_alias="for", serialization_alias="for")
+    pending_for: PendingMinutes = 5
     throttled_unit: NamedUnit | None = None
     saturation_is_state: bool = False
     tolerance: Tolerance = DEFAULT_TOLERANCE

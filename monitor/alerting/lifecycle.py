@@ -7,7 +7,7 @@ from functools import partial
 import msgspec
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.fleet.columns import Flags, Floats, Int16s, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.idleness import UNKNOWN_UTILIZATION, busiest
 from monitor.fleet.operations import NAN
@@ -45,7 +45,7 @@ class Lifecycle:
         self.states = AlertStates(WINDOW, evaluated_until)
         # The limit, band and tolerance, and the durations, by which each slot was evaluated last.
         self._bounds = np.empty((6, 0), np.float32)
-        self._durations = np.empty((3, 0), np.int32)
+        self._durations: Int16s = np.empty((3, 0), np.int16)
 
     def advance(self, slots: Ints) -> Ints:
         """Evaluate series that have new samples, and return the slots of those whose alerts changed state."""
@@ -143,7 +143,7 @@ class Lifecycle:
 
     def _criteria(self, slots: Ints) -> AlertCriteria:
         fleet = self._fleet
-        pending = np.repeat(fleet.pending_for[slots][None], len(Rule), axis=0)
+        pending = np.repeat(fleet.pending_for[slots][None].astype(np.int32), len(Rule), axis=0)
         pending[Rule.BELOW], pending[Rule.SATURATED] = IDLE_PENDING_FOR, fleet.throttled_pending_for[slots]
         configured = fleet.keep_firing_for[slots]
         keep = np.where(configured < 0, DEFAULT_KEEP_FIRING_FOR, configured)
@@ -154,7 +154,7 @@ class Lifecycle:
             near=fleet.near[slots],
             pending_for=pending,
             keep_firing_for=keep,
-            stale_after=fleet.stale_after[slots],
+            stale_after=fleet.stale_after[slots].astype(np.int32),
         )
 
     def _newest_samples(self, slots: Ints) -> Ints:

@@ -103,7 +103,7 @@ class MetricUse:
         requested = {cell: _requested(fleet, cell) for cell in cells}
         streamed = fleet.rings.is_streamed(rows, minute)
         cadence, if_read = (
-            np.maximum(minutes, fleet.rings.period[rows])
+            np.maximum(minutes, fleet.rings.period[rows]).astype(np.int32)
             for minutes in (fleet.rings.intervals(rows), fleet.rings.cadence[rows])
         )
         bound = fleet.rings.bound[rows]

@@ -14,10 +14,10 @@ from monitor.exposition.body import CompressedPiece, ExpositionBody
 from monitor.exposition.families import FAMILIES, Family, MaskedValues, finite
 from monitor.exposition.labels import (
     CLOSE,
+    render_all,
     render_first,
     render_group,
     render_last,
-    render_series,
 )
 from monitor.exposition.samples import CachedSamples, render_header, render_samples
 from monitor.fleet.columns import Floats, Objects
@@ -58,13 +58,13 @@ class Chunk:
         if series == self._series:
             return
         self._series = series
-        first_labels = [render_series(entry) if entry else b"" for entry in series]
+        common = render_all(series)
         last_labels = {
             labels: [render_last(labels(entry)) if entry else b"" for entry in series]
             for labels in {family.labels for family in FAMILIES}
         }
         self._samples = {
-            family.name: CachedSamples(family.name, first_labels, last_labels[family.labels])
+            family.name: CachedSamples(family.name, *common, last_labels[family.labels])
             for family in FAMILIES
         }
 
@@ -78,15 +78,15 @@ class CauseChunk:
 
     def __init__(self) -> None:
         self._keys: list[tuple[Series, str]] = []
-        self._samples = CachedSamples(THROTTLED_BY_CAUSE, (), ())
+        self._samples = CachedSamples(THROTTLED_BY_CAUSE)
 
     def set_causes(self, keys: list[tuple[Series, str]]) -> None:
         """Set the causes, each with its series."""
         if keys != self._keys:
             self._keys = keys
-            first_labels = [render_series(series) for series, _ in keys]
+            common = render_all([series for series, _ in keys])
             last_labels = [render_last((("cause", cause),)) for _, cause in keys]
-            self._samples = CachedSamples(THROTTLED_BY_CAUSE, first_labels, last_labels)
+            self._samples = CachedSamples(THROTTLED_BY_CAUSE, *common, last_labels)
 
     def piece(self, throttled: Floats) -> CompressedPiece:
         """The samples; rendered again only when they changed."""
@@ -164,19 +164,19 @@ def _account_info(snapshot: Snapshot) -> CompressedPiece:
         for account, name in snapshot.account_names.items()
     ]
     return CompressedPiece.of(
-        render_samples(ACCOUNT_INFO, labels, [CLOSE] * len(labels), np.ones(len(labels), np.int8))
+        render_samples(ACCOUNT_INFO, (labels, [CLOSE] * len(labels)), np.ones(len(labels), np.int8))
     )
 
 
 def _alerts(snapshot: Snapshot) -> Iterator[CompressedPiece]:
     active = [(snapshot.series[alert.slot], alert) for alert in snapshot.alerts]
     active = [(series, alert) for series, alert in active if series]
-    first_labels = [render_series(series) for series, _ in active]
+    common = render_all([series for series, _ in active])
     last_labels = [render_last((("severity", alert.severity),)) for _, alert in active]
     for name in (ALERT_STATE, ALERT_SINCE):
         values = [alert.state if name == ALERT_STATE else alert.since for _, alert in active]
         yield HEADERS[name]
-        yield CompressedPiece.of(render_samples(name, first_labels, last_labels, np.array(values, np.int64)))
+        yield CompressedPiece.of(render_samples(name, (*common, last_labels), np.array(values, np.int64)))
 
 
 def _series_counts(snapshot: Snapshot) -> CompressedPiece:
@@ -193,4 +193,4 @@ def _series_counts(snapshot: Snapshot) -> CompressedPiece:
 
 
 def _zone_lines(first: Sequence[bytes], zone: Zone, counts: npt.NDArray[np.int64]) -> bytes:
-    return render_samples(SERIES_COUNT, first, [render_last((("zone", zone.word),))] * len(first), counts)
+    return render_samples(SERIES_COUNT, (first, [render_last((("zone", zone.word),))] * len(first)), counts)

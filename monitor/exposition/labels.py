@@ -4,7 +4,7 @@ Labels are pairs of name and value. The text is rendered of these pairs, and `mo
 pairs, so that what is scraped and what is pushed is one series.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from monitor.fleet.fleet import Series
@@ -87,7 +87,12 @@ def render_group(group: Group) -> bytes:
     return render_first(group_labels(group))
 
 
-def render_series(series: Series) -> bytes:
-    """Return the text of the labels that all samples of a series have, without the closing brace."""
-    further = *resource_labels(series), *tag_labels(series)
-    return render_group(series.key[:4]) + render_further(further)
+def render_all(series: Sequence[Series | None]) -> tuple[list[bytes], list[bytes]]:
+    """Return the text of the labels that all samples of some series have, without the closing brace.
+
+    It is in two parts: what series of one group share is one object. Both are empty where there is none.
+    """
+    return (
+        [render_group(one.key[:4]) if one else b"" for one in series],
+        [render_further((*resource_labels(one), *tag_labels(one))) if one else b"" for one in series],
+    )

@@ -11,6 +11,7 @@ Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 Int8s = npt.NDArray[np.int8]
+Int16s = npt.NDArray[np.int16]  # durations in minutes, of which the longest that is accepted is a day
 Objects = npt.NDArray[np.object_]
 Ids = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.intp]  # numpy reads and assigns at these two to three times as fast as at int32

@@ -27,7 +27,9 @@ def judge(fleet: Fleet, now: int) -> None:
     throttling, newest = recent_throttling(fleet, used_at)
     minute = used_at.copy()
     np.copyto(minute, newest, where=throttling.excess > 0)
-    oldest = np.maximum(now - fleet.stale_after[:size], np.maximum(fleet.created[:size], NEVER + WINDOW))
+    oldest = np.maximum(
+        np.int32(now) - fleet.stale_after[:size], np.maximum(fleet.created[:size], NEVER + WINDOW)
+    )
     unconfirmed = fleet.confirmed[:size] < now - CONFIRMED_FOR
     outdated = (used_at < oldest) | unconfirmed
     sampled_at = used_at

@@ -113,7 +113,7 @@ class FormulaTerms:
 
     def _longest_periods(self, rings: Rings) -> Ints:
         """Return the longest period of the metrics of each formula, in minutes."""
-        periods: Ints = rings.period[self.rows].max(axis=0)
+        periods: Ints = rings.period[self.rows].max(axis=0).astype(np.int32)
         return periods
 
     def _are_unsettled(self, rings: Rings, minutes: Ints, difference: Floats) -> Flags:

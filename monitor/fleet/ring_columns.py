@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from monitor.fleet.columns import Columns, Flags, Floats, Indices, Ints, Objects
+from monitor.fleet.columns import Columns, Flags, Floats, Indices, Int16s, Ints, Objects
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
 
 WINDOW = 180  # minutes of points that are stored
@@ -62,8 +62,8 @@ class RingColumns(Columns):
 
     declared: ClassVar = {
         "values": (np.float32, np.nan, WINDOW),
-        "period": (np.int32, 1),
-        "divisor": (np.int32, 1),
+        "period": (np.int16, 1),
+        "divisor": (np.int16, 1),
         "window_end": (np.int32, NEVER),
         "read_through": (np.int32, NEVER),
         "newest_point": (np.int32, NEVER),
@@ -73,17 +73,17 @@ class RingColumns(Columns):
         "proven_through": (np.int32, NEVER),
         "joined_through": (np.int32, NEVER),
         "idle": (np.bool_, False),
-        "delay": (np.int32, 0),
+        "delay": (np.int16, 0),
         "latest_minute": (np.int32, NEVER),
         "latest_value": (np.float32, np.nan),
         "last_known_value": (np.float32, np.nan),
-        "recent_minutes": (np.int32, RECENT_MINUTES),
+        "recent_minutes": (np.int16, RECENT_MINUTES),
         "recent_max": (np.float32, np.nan),
         "oldest_rise": (np.int32, -NEVER),
         "dirty": (np.bool_, False),
         "polled_through": (np.int32, NEVER),
         "requested_through": (np.int32, NEVER),
-        "cadence": (np.int32, 0),
+        "cadence": (np.int16, 0),
         "bound": (np.int32, NO_BOUND),
         "pruned": (np.bool_, False),
         "distrusted": (np.bool_, False),
@@ -95,8 +95,8 @@ class RingColumns(Columns):
         "use_count": (np.int32, 0),
     }
     values: Floats
-    period: Ints
-    divisor: Ints
+    period: Int16s
+    divisor: Int16s
     window_end: Ints
     read_through: Ints
     newest_point: Ints
@@ -106,17 +106,17 @@ class RingColumns(Columns):
     proven_through: Ints
     joined_through: Ints
     idle: Flags
-    delay: Ints
+    delay: Int16s
     latest_minute: Ints
     latest_value: Floats
     last_known_value: Floats
-    recent_minutes: Ints
+    recent_minutes: Int16s
     recent_max: Floats
     oldest_rise: Ints
     dirty: Flags
     polled_through: Ints
     requested_through: Ints
-    cadence: Ints
+    cadence: Int16s
     bound: Ints
     pruned: Flags
     distrusted: Flags

@@ -174,7 +174,7 @@ class Rings(RingColumns):
         self.last_streamed[rows] = now
         gapless = self.is_streamed(rows, now)
         self.recent_minutes[rows[gapless]] = RECENT_MINUTES
-        through = np.minimum(newest[gapless], now - 1 - self.delay[rows[gapless]])
+        through = np.minimum(newest[gapless], np.int32(now - 1) - self.delay[rows[gapless]])
         self.polled_through[rows[gapless]] = np.maximum(self.polled_through[rows[gapless]], through)
         return gapless
 

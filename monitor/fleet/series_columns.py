@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from monitor.fleet.columns import Columns, Flags, Floats, Ids, Int8s, Ints, Objects
+from monitor.fleet.columns import Columns, Flags, Floats, Ids, Int8s, Int16s, Ints, Objects
 from monitor.fleet.formulas import Formulas, Slots, select_slots
 from monitor.fleet.limit_history import PastLimits
 from monitor.fleet.namespaces import NEVER
@@ -52,14 +52,14 @@ class SeriesColumns(Columns):
         "low": (np.float32, np.nan),
         "high": (np.float32, np.nan),
         "near": (np.float32, np.nan),
-        "stale_after": (np.int32, 0),
-        "period": (np.int32, 1),
-        "pending_for": (np.int32, 0),
+        "stale_after": (np.int16, 0),
+        "period": (np.int16, 1),
+        "pending_for": (np.int16, 0),
         "tolerated_rate": (np.float32, 0),
         "tolerated_share": (np.float32, 0),
-        "throttled_pending_for": (np.int32, 0),
+        "throttled_pending_for": (np.int16, 0),
         "throttled_incomplete": (np.bool_, False),
-        "keep_firing_for": (np.int32, -1),
+        "keep_firing_for": (np.int16, -1),
         "paid": (np.bool_, False),
         "purchase": (np.uint64, 0),
         "confirmed": (np.int32, NEVER),
@@ -83,7 +83,7 @@ class SeriesColumns(Columns):
         "rises_from": (np.int32, NEVER),
         "rises_through": (np.int32, NEVER),
         "near_at": (np.int32, NEVER),
-        "cadence": (np.int32, 1),
+        "cadence": (np.int16, 1),
         "by_slot": (np.object_, None),
     }
     id: Ids
@@ -94,14 +94,14 @@ class SeriesColumns(Columns):
     low: Floats
     high: Floats
     near: Floats
-    stale_after: Ints
-    period: Ints
-    pending_for: Ints
+    stale_after: Int16s
+    period: Int16s
+    pending_for: Int16s
     tolerated_rate: Floats
     tolerated_share: Floats
-    throttled_pending_for: Ints
+    throttled_pending_for: Int16s
     throttled_incomplete: Flags
-    keep_firing_for: Ints
+    keep_firing_for: Int16s
     paid: Flags
     purchase: Ids
     confirmed: Ints
@@ -125,7 +125,7 @@ class SeriesColumns(Columns):
     rises_from: Ints
     rises_through: Ints
     near_at: Ints
-    cadence: Ints
+    cadence: Int16s
     by_slot: Objects
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class SeriesColumns(Columns):
 
         A metric of a longer period gets a point once in a period, after the period's end.
         """
-        return RECENT_MINUTES + 2 * (self.period[slots] - 1)
+        return RECENT_MINUTES + 2 * (self.period[slots].astype(np.int32) - 1)
 
     def limits_at(self, slots: Slots, minutes: Ints) -> Floats:
         """Return the limit of each slot in its minute, as far as it is known; NaN if there was none."""

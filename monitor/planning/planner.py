@@ -8,7 +8,7 @@ from math import ceil
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Indices, Ints
+from monitor.fleet.columns import Flags, Floats, Indices, Int16s, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.formulas import Formulas
 from monitor.fleet.history import usage_histories
@@ -139,7 +139,7 @@ class Planner:
             history=fleet.rises_through[:size] - fleet.rises_from[:size],
             silence=now - np.maximum(sampled_at, now - WINDOW),
             since_near=now - np.maximum(fleet.near_at[:size], now - NEAR_MEMORY - 1),
-            pending_for=fleet.pending_for[:size],
+            pending_for=fleet.pending_for[:size].astype(np.int32),
             alerting=alerting,
         )
 
@@ -216,7 +216,7 @@ class Planner:
         return self._rows
 
 
-def _lower(rows: Ints, formulas: Formulas, cadence: Ints) -> None:
+def _lower(rows: Ints, formulas: Formulas, cadence: Ints | Int16s) -> None:
     """Lower the cadences of metrics to those of the series that use them."""
     for block in formulas:
         np.minimum.at(rows, block.rows, np.broadcast_to(cadence[block.series], block.rows.shape))

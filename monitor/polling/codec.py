@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from monitor.aws.clock import date_header
+from monitor.fleet.metric_query import without_abbreviations
 
 OPERATION = "cloudwatch.GetMetricData"
 ERROR_STATUS = 300  # HTTP statuses below are of successful responses
@@ -75,8 +76,8 @@ def request_body(
 ) -> bytes:
     """The JSON body of a request for metrics over a range of minutes.
 
-    metrics: the JSON of each `MetricStat`, by number. accounts: the ids of the accounts that have them, by
-    number; the metrics without one are those of the account that calls.
+    metrics: the query of each, by number. accounts: the ids of the accounts that have them, by number;
+    the metrics without one are those of the account that calls.
     """
     members = {account: b'"AccountId":%s,' % msgspec.json.encode(account) for account in {*accounts.values()}}
     queries = b",".join(
@@ -85,7 +86,8 @@ def request_body(
     )
     paging = b',"NextToken":%s' % msgspec.json.encode(token) if token else b""
     start, end = minutes.start * 60, minutes.stop * 60
-    return b'{"MetricDataQueries":[%s],"StartTime":%d,"EndTime":%d%s}' % (queries, start, end, paging)
+    body = b'{"MetricDataQueries":[%s],"StartTime":%d,"EndTime":%d%s}' % (queries, start, end, paging)
+    return without_abbreviations(body)
 
 
 async def get_metric_data(
@@ -112,7 +114,7 @@ async def get_metric_data_by_botocore(
 ) -> MetricPage:
     """Request the same as `get_metric_data` through botocore's own serializer and parser."""
     queries = [
-        {"Id": query_id(n), "MetricStat": msgspec.json.decode(metric)}
+        {"Id": query_id(n), "MetricStat": msgspec.json.decode(without_abbreviations(metric))}
         | ({"AccountId": accounts[n]} if n in accounts else {})
         for n, metric in metrics.items()
     ]

@@ -13,6 +13,7 @@ from monitor.aws.cell import Cell
 from monitor.aws.clients import CLIENT_CONFIG
 from monitor.aws.failure import AWS_ERRORS, Failure, error_code, failure_from, is_retryable
 from monitor.aws.failure_class import FailureClass, classify
+from monitor.fleet.metric_query import without_abbreviations
 from monitor.polling import codec
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_pages import MetricPages
@@ -144,7 +145,7 @@ def _incomplete(
 ) -> Failure:
     """The failure of a part of which metrics are missing."""
     missing_of_part = {id_: metric for id_, metric in missing.items() if id_[0] == part}
-    example = next(iter(missing_of_part.values())).decode()
+    example = without_abbreviations(next(iter(missing_of_part.values()))).decode()
     if all(id_ in results and results[id_].status_code == FORBIDDEN for id_ in missing_of_part):
         sentence = f"{len(missing_of_part)} metrics of {account} may not be read, among them {example}"
         return Failure("GetMetricData", "", FORBIDDEN, sentence)

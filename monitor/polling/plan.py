@@ -29,7 +29,7 @@ WINDOW_INTERVAL = 30  # minutes between two requests for all minutes that are st
 
 @dataclass(frozen=True, slots=True)
 class MetricRequest:
-    """The metrics of one call, as JSON of their `MetricStat`, their rows in the rings, and the minutes.
+    """The metrics of one call, as queries, their rows in the rings, and the minutes.
 
     now: the minute of the clock. period: of the metrics, in minutes.
     """

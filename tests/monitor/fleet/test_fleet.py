@@ -1,4 +1,3 @@
-import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -266,22 +265,6 @@ def test_the_columns_grow_with_the_series() -> None:
         fleet.put(key(str(n)), observed(float(n)), SETTINGS, NOW)
     judge(fleet, NOW)
     assert fleet.usage[: fleet.size].tolist() == [float(n) for n in range(INITIAL_CAPACITY + 1)]
-
-
-def test_a_metric_is_written_as_get_metric_data_wants_it() -> None:
-    metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName='é"\n\\', ShardId="shardId-0")
-    assert json.loads(metric_query(metric)) == {
-        "Metric": {
-            "Namespace": "AWS/Kinesis",
-            "MetricName": "IncomingBytes",
-            "Dimensions": [
-                {"Name": "ShardId", "Value": "shardId-0"},
-                {"Name": "StreamName", "Value": 'é"\n\\'},
-            ],
-        },
-        "Period": 60,
-        "Stat": "Sum",
-    }
 
 
 def test_an_id_is_stable_fit_for_a_url_and_tells_apart_what_only_looks_alike() -> None:

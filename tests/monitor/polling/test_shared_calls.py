@@ -14,7 +14,7 @@ from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
-from monitor.fleet.metric_query import metric_query
+from monitor.fleet.metric_query import metric_query, without_abbreviations
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.metric_caller import MetricCaller
@@ -196,12 +196,13 @@ async def test_metrics_that_are_forbidden_are_said_to_be_so_of_their_account_alo
             ]
         }
 
+    asked = without_abbreviations(metric_query(metric("orders"))).decode()
     async with accounts(forbidding, a111111111111=("orders",), a222222222222=("orders",)) as some:
         failures = await some.read()
         assert [(one.code, one.message) for one in failures[FIRST]] == [
             (
                 "Forbidden",
-                f"1 metrics of {FIRST} may not be read, among them {metric_query(metric('orders')).decode()}",
+                f"1 metrics of {FIRST} may not be read, among them {asked}",
             )
         ]
         assert failures[SECOND] == []

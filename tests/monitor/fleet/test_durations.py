@@ -1,0 +1,87 @@
+"""Durations are stored in 16 bits: each accepted one fits, and where it is given, longer ones are refused."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from collectors.declaration import Declaration
+from collectors.usage import PERIODS
+from monitor.alerting.settings import AlertOverride, ToleranceOverride
+from monitor.config.config import Config
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.ring_columns import WINDOW
+from monitor.planning.cadence import MAX_INTERVAL
+from monitor.polling.inventory import stale_after
+from rules.limits import MAX_PENDING_FOR, Signal, Tolerance
+from tests.monitor.fleet.fleets import SETTINGS, add, key
+from tests.registries import STREAM_WRITE_BYTES
+
+DAY, MAX_DELAY = 24 * 60, 60
+LONGEST_INTERVAL = 3600.0  # seconds
+LONGEST = np.iinfo(np.int16).max
+ENTRIES: tuple[tuple[type[BaseModel], dict[str, Any], str, float], ...] = (
+    (Tolerance, {}, "for", MAX_PENDING_FOR),
+    (
+        Signal,
+        STREAM_WRITE_BYTES.model_dump(by_alias=True, exclude={"name", "service"}),
+        "for",
+        MAX_PENDING_FOR,
+    ),
+    (AlertOverride, {"signal": "kinesis.*"}, "for", DAY * 60),
+    (AlertOverride, {"signal": "kinesis.*"}, "keep_firing_for", DAY * 60),
+    (ToleranceOverride, {}, "for", DAY * 60),
+    (Config, {}, "interval", LONGEST_INTERVAL),
+    (Config, {}, "max_interval", LONGEST_INTERVAL),
+    (Config, {}, "throttled_interval", LONGEST_INTERVAL),
+)
+
+
+def refused_places(model: type[BaseModel], given: dict[str, Any]) -> set[str]:
+    """The keys of which a model says that their values are too great."""
+    try:
+        model.model_validate(given)
+    except ValidationError as error:
+        return {str(one["loc"][0]) for one in error.errors() if one["type"] == "less_than_equal"}
+    return set()
+
+
+@pytest.mark.parametrize(("model", "given", "name", "longest"), ENTRIES)
+def test_a_longer_duration_than_is_stored_is_refused(
+    model: type[BaseModel], given: dict[str, Any], name: str, longest: float
+) -> None:
+    assert refused_places(model, {**given, name: longest}) == set()
+    assert refused_places(model, {**given, name: longest + 60}) == {name}
+
+
+def test_the_delay_of_a_declared_service_is_bounded() -> None:
+    assert refused_places(Declaration, {"delay": MAX_DELAY}) == set()
+    assert refused_places(Declaration, {"delay": MAX_DELAY + 1}) == {"delay"}
+
+
+def test_the_longest_durations_are_stored_as_they_are() -> None:
+    stale = stale_after(max(LONGEST_INTERVAL, *PERIODS), MAX_DELAY)
+    settings = replace(
+        SETTINGS,
+        pending_for=DAY,
+        keep_firing_for=DAY,
+        delay=MAX_DELAY,
+        stale_after=stale,
+        tolerance=Tolerance(**{"for": DAY}),
+    )
+    fleet = Fleet()
+    slot = add(fleet, key("orders"), settings).slot
+    assert fleet.pending_for[slot] == fleet.keep_firing_for[slot] == fleet.throttled_pending_for[slot] == DAY
+    assert fleet.stale_after[slot] == stale
+    assert fleet.rings.delay[0] == MAX_DELAY
+    assert max(DAY, stale, WINDOW, MAX_INTERVAL, *PERIODS) < LONGEST
+
+
+def test_every_16_bit_column_is_known_here() -> None:
+    declared = {**Fleet.declared, **Fleet().rings.declared}
+    assert {name for name, (dtype, *_) in declared.items() if dtype is np.int16} == {
+        *("stale_after", "period", "pending_for", "throttled_pending_for", "keep_firing_for", "cadence"),
+        *("divisor", "delay", "recent_minutes"),
+    }

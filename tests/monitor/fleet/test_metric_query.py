@@ -1,0 +1,73 @@
+"""The queries of metrics: short, one for each metric, and in AWS's words when they are sent."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.base import Metric
+from monitor.fleet.metric_query import ABBREVIATIONS, metric_query, name_part, without_abbreviations
+
+ABBREVIATED = [text.decode() for text, _ in ABBREVIATIONS] + [
+    character.decode() for _, character in ABBREVIATIONS
+]
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8) | st.sampled_from(
+    ['"', "\\", "Zürich", *ABBREVIATED]
+)
+metrics = st.builds(
+    Metric,
+    texts,
+    texts,
+    st.sampled_from(["Sum", "Maximum", "p99"]),
+    dimensions=st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
+    period=st.sampled_from([60, 300]),
+)
+
+
+def stat(metric: Metric) -> dict[str, object]:
+    """The `MetricStat` of a metric, as AWS's documentation has it."""
+    dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions]
+    return {
+        "Metric": {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions},
+        "Period": metric.period,
+        "Stat": metric.stat,
+    }
+
+
+@given(metrics)
+def test_a_query_becomes_what_get_metric_data_wants(metric: Metric) -> None:
+    assert json.loads(without_abbreviations(metric_query(metric))) == stat(metric)
+
+
+@given(metrics, metrics)
+def test_different_metrics_have_different_queries(one: Metric, other: Metric) -> None:
+    assert (metric_query(one) == metric_query(other)) == (stat(one) == stat(other))
+    same_name = (one.namespace, one.name) == (other.namespace, other.name)
+    assert (name_part(metric_query(one)) == name_part(metric_query(other))) == same_name
+
+
+@pytest.mark.parametrize("dimensions", [(), (("StreamName", "orders"),)])
+def test_a_query_is_named_whatever_its_statistic_and_dimensions(
+    dimensions: tuple[tuple[str, str], ...],
+) -> None:
+    metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum", dimensions=dimensions)
+    assert name_part(metric_query(metric)) == name_part(
+        metric_query(Metric("AWS/Kinesis", "IncomingBytes", "Maximum"))
+    )
+
+
+def test_a_query_that_is_sent_reads_as_aws_documents_it() -> None:
+    metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName='é"\n\\', ShardId="shardId-0")
+    assert json.loads(without_abbreviations(metric_query(metric))) == {
+        "Metric": {
+            "Namespace": "AWS/Kinesis",
+            "MetricName": "IncomingBytes",
+            "Dimensions": [
+                {"Name": "ShardId", "Value": "shardId-0"},
+                {"Name": "StreamName", "Value": 'é"\n\\'},
+            ],
+        },
+        "Period": 60,
+        "Stat": "Sum",
+    }
