@@ -41,6 +41,7 @@ from monitor.fleet.key import CellKey, Key
 from monitor.fleet.limits import LimitVerifier
 from monitor.http.connection import MAX_HEAD_SIZE, HttpConnection
 from monitor.http.connection_limiter import ConnectionLimiter, raise_file_limit
+from monitor.lib.garbage import freeze_when_grown
 from monitor.lib.loop_lag import measure_loop_lag
 from monitor.lib.schedule import LoopClock, Schedule, repeat, run_guarded
 from monitor.lib.telemetry import ProcessTelemetry
@@ -160,7 +161,7 @@ class App:
             config.access_settings(), self.telemetry, exempt_paths=(firehose.FIREHOSE_PATH,)
         )
         self.judged = asyncio.Event()
-        self._has_judged_data = False
+        self._has_judged_data, self._frozen_series = False, 0
         self._judged_at, self._judged_status = -inf, MonitorStatus()
         self._push_deadline = time.monotonic() + PUSH_START_TIMEOUT
         self._stopping = asyncio.Event()  # ends the streams of open pages
@@ -301,9 +302,6 @@ class App:
         async for _ in Schedule("first judgement", retry_interval).ticks():
             if await self._judge_guarded("first judgement"):
                 break
-        if not self.judged.is_set():
-            gc.collect()
-            gc.freeze()  # so that later collections do not block the event loop
         self.judged.set()
 
     async def _judge_arrivals(self) -> None:
@@ -334,8 +332,10 @@ class App:
         Series that were not read yet are stale and raise no alert, so no cell or service waits for another.
         """
         await self.ingest.write_early()
+        self._frozen_series = freeze_when_grown(len(self.fleet), self._frozen_series)
         now, started = int(self._clock.now() // 60), time.monotonic()
         judge(self.fleet, now)
+        await asyncio.sleep(0)
         self._limit_verifier.request_scans(self.fleet, now)
         self._clock.check()
         status = self.status()
@@ -344,6 +344,7 @@ class App:
         if self.may_push():
             self._push.enqueue_new_samples()
         self._aws_telemetry.set_accounts_up(status.accounts_up)
+        await asyncio.sleep(0)
         await self._exposition.publish(names, self.alerting.engine.active_alerts())
         self._has_judged_data |= status.has_data
         self._judged_at, self._judged_status = started, _without_clock(status)

@@ -192,6 +192,18 @@ class AlertStates:
     ) -> Transitions:
         """Evaluate series with new or revised samples, and return the transitions of their alerts.
 
+        See `advance_in_parts`.
+        """
+        return joined(self.advance_in_parts(slots, newest, criteria, samples_at))
+
+    def advance_in_parts(
+        self, slots: Ints, newest: Ints, criteria: AlertCriteria, samples_at: SamplesAt
+    ) -> Iterator[Transitions]:
+        """Evaluate series with new or revised samples, and yield the transitions of their alerts, if any.
+
+        Each part is the work of some milliseconds. All states change after the last part, at once: where the
+        iteration is given up before, they are as they were, and the series can be evaluated again.
+
         slots: without duplicates. newest: the minute of the newest sample of each.
 
         Every change of state in a minute later than the samples evaluated before is a transition. What
@@ -203,7 +215,7 @@ class AlertStates:
         longest_first = np.argsort(first - newest, kind="stable")  # unfinished series stay a prefix
         order = longest_first[: np.count_nonzero(first <= newest)]
         span = slots[order], first[order], newest[order]
-        return _joined([NO_TRANSITIONS, *self._replay(*span, criteria.take(order), samples_at)])
+        yield from self._replay(*span, criteria.take(order), samples_at)
 
     def _replay(
         self, slots: Ints, first: Ints, newest: Ints, criteria: AlertCriteria, samples_at: SamplesAt
@@ -211,11 +223,13 @@ class AlertStates:
         replayed, current = self._settled.take(slots), self.current.take(slots)
         evaluated, unknown = np.minimum(current.last_sample, newest), np.ones(slots.size, np.bool_)
         settling = newest - REVISION_MINUTES
+        settled, settled_at = self._settled.take(slots), self._settled_at[slots]
         read = _judged_by_minute(slots, first, newest, criteria, samples_at)
         for unfinished, minutes, judged in read:
             again, settles = minutes == evaluated[unfinished], minutes == settling[unfinished]
             if not (again | settles | judged.known).any():
-                continue  # a minute without samples changes no state
+                yield NO_TRANSITIONS  # a minute without samples changes no state
+                continue
             part = replayed.take(unfinished)
             before = np.where(again, current.state[:, unfinished], part.state)
             _step_judged(part, minutes, judged, criteria)
@@ -224,11 +238,12 @@ class AlertStates:
                 kept = np.flatnonzero(unknown[unfinished] & judged.known & again)
                 _keep_saturated(part, current.take(unfinished), kept)
             if settles.any():
-                settled = np.flatnonzero(settles)
-                self._settle(slots[settled], part.take(settled), minutes[settled])
-            if ((before != part.state) & (minutes >= evaluated[unfinished])).any():
-                new = np.flatnonzero(minutes >= evaluated[unfinished])
-                yield _transitions(slots[new], before[:, new], part.state[:, new], minutes[new])
+                reached = np.flatnonzero(settles)
+                settled.put(reached, part.take(reached))
+                settled_at[reached] = minutes[reached]
+            new = np.flatnonzero((before != part.state).any(axis=0) & (minutes >= evaluated[unfinished]))
+            yield _transitions(slots[new], before[:, new], part.state[:, new], minutes[new])
+        self._settle(slots, settled, settled_at)
         self.current.put(slots, replayed)
 
     def reevaluate(self, slots: Ints, criteria: AlertCriteria, samples_at: SamplesAt) -> Transitions:
@@ -346,8 +361,9 @@ def _transitions(slots: Ints, before: Int8s, after: Int8s, minutes: Ints) -> Tra
     return Transitions(slots[series], rule.astype(np.int8), *changed, minutes[series])
 
 
-def _joined(parts: list[Transitions]) -> Transitions:
-    """Return all transitions, ordered by minute."""
+def joined(parts: Iterable[Transitions]) -> Transitions:
+    """Return the transitions of all parts, ordered by minute."""
+    parts = [NO_TRANSITIONS, *parts]
     names = [field.name for field in fields(Transitions)]
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     return Transitions(**joined).take(np.argsort(joined["minute"], kind="stable"))

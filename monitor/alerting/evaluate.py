@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from monitor.alerting.trend import Trend
 from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.snapshot import ActiveAlert
-from monitor.lib.cooperative import cooperative_iter, snapshot_batches
+from monitor.lib.cooperative import YIELD_EVERY, cooperative_iter, snapshot_batches
 from monitor.lib.text import replace_surrogates
 from rules.alerts import AlertState, Rule, Severity
 
@@ -79,14 +80,33 @@ class Evaluator:
 
     async def evaluate(self, now: float) -> None:
         """Evaluate new samples and changed limits, and record the notices. now: epoch seconds."""
-        self._unevaluated = np.union1d(self._unevaluated, self._fleet.take_updated()).astype(np.int32)
+        self._unevaluated = self._with_updated(self._unevaluated)
+        await asyncio.sleep(0)
         self._save(self._lifecycle.reevaluate_changed())
         while self._unevaluated.size:
             batch = self._unevaluated[:EVALUATION_BATCH]
+            self._save(await self._advance(batch))
             self._unevaluated = self._unevaluated[EVALUATION_BATCH:]
-            self._save(self._lifecycle.advance(batch))
-            await asyncio.sleep(0)
         await self._record_notices(now)
+
+    def _with_updated(self, slots: Ints) -> Ints:
+        """Return these slots and those with new samples, in ascending order."""
+        is_either = np.zeros(self._fleet.size, np.bool_)
+        is_either[slots] = is_either[self._fleet.take_updated()] = True
+        return np.flatnonzero(is_either).astype(np.int32)
+
+    async def _advance(self, batch: Ints) -> Ints:
+        """Evaluate series, and return the slots of those whose alerts changed state.
+
+        Nothing is awaited after the last part, with which all states change, so that no change is lost.
+        """
+        changed, started_at = [batch[:0]], perf_counter()
+        for slots in self._lifecycle.advance_in_parts(batch):
+            changed.append(slots)
+            if perf_counter() - started_at > YIELD_EVERY:
+                await asyncio.sleep(0)
+                started_at = perf_counter()
+        return np.unique(np.concatenate(changed))
 
     def active_alerts(self) -> list[ActiveAlert]:
         """Return the pending and firing alerts: one for each series, of its worst rule."""

@@ -1,6 +1,6 @@
 """The alert states of a fleet: evaluates new samples of series, and stores and restores the states."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 from functools import partial
 
@@ -47,11 +47,16 @@ class Lifecycle:
         self._bounds = np.empty((6, 0), np.float32)
         self._durations: Int16s = np.empty((3, 0), np.int16)
 
-    def advance(self, slots: Ints) -> Ints:
-        """Evaluate series that have new samples, and return the slots of those whose alerts changed state."""
+    def advance_in_parts(self, slots: Ints) -> Iterator[Ints]:
+        """Evaluate series that have new samples, and yield the slots of those whose alerts changed state.
+
+        It is done in parts of some milliseconds, and all states change after the last one (see
+        `AlertStates.advance_in_parts`).
+        """
         criteria, samples_at = self._criteria(slots), self._samples_of(slots)
-        transitions = self.states.advance(slots, self._newest_samples(slots), criteria, samples_at)
-        return np.unique(transitions.slot)
+        newest = self._newest_samples(slots)
+        for transitions in self.states.advance_in_parts(slots, newest, criteria, samples_at):
+            yield transitions.slot
 
     def reevaluate_changed(self) -> Ints:
         """Evaluate series whose limit, band or durations changed, and return the slots as `advance` does."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 YOUNG_OBJECTS = (
     10_000  # more of them than of those freed cause a collection; Python's own 700 are those of a call
 )
+GROWTH = 4096  # series; what is garbage at that time is never freed, so it must not be often
 
 
 def start_collecting() -> None:
@@ -17,6 +18,19 @@ def start_collecting() -> None:
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
     gc.enable()
+
+
+def freeze_when_grown(objects: int, frozen: int) -> int:
+    """Collect no more garbage among the objects that exist, if GROWTH have come. Return how many are frozen.
+
+    objects: how many there are of those that stay. frozen: how many there were when this was done last.
+    A collection among a hundred thousand series blocked the event loop for a tenth of a second, and so did
+    collecting garbage before they were frozen.
+    """
+    if objects < frozen + GROWTH:
+        return min(objects, frozen)
+    gc.freeze()
+    return objects
 
 
 @contextmanager

@@ -150,7 +150,7 @@ class World:
 
     def judge(self, now: int) -> None:
         judge(self.fleet, now)
-        self.lifecycle.advance(self.fleet.take_updated())
+        list(self.lifecycle.advance_in_parts(self.fleet.take_updated()))
         self.lifecycle.reevaluate_changed()
         self.export()
 

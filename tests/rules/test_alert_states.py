@@ -1,7 +1,7 @@
 """Many alert_states at once against each one alone, and in any order against in order."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 from hypothesis import given
@@ -212,3 +212,26 @@ def test_only_a_sample_of_known_throttled_demand_tells_of_throttling() -> None:
     judged = JudgedSamples.of(Samples.measured(of_usage, throttled), make_criteria(5))
     assert judged.known.tolist() == [True, True, True, True, False]
     assert judged.tells_throttling.tolist() == [True, True, False, True, False]
+
+
+@given(st.lists(batches, min_size=1, max_size=6), st.integers(0, 40))
+def test_an_evaluation_that_is_given_up_changes_no_state(
+    feeds: list[list[tuple[int, int, str]]], parts: int
+) -> None:
+    watch = Watch()
+    for batch in feeds[:-1]:
+        watch.feed(batch)
+    watch.alert_states.export(array(SLOTS))  # so that all slots are there
+    before = watch.alert_states.current.take(array(SLOTS))
+    for slot, back, letter in feeds[-1]:
+        watch.past.write(slot, max(watch.past.history(slot), default=START) - back, letter)
+    dirty = array(sorted({slot for slot, _, _ in feeds[-1]}))
+    evaluation = watch.alert_states.advance_in_parts(
+        dirty, watch.past.newest(dirty), make_criteria(dirty.size), watch.past
+    )
+    given_up = len([*islice(evaluation, parts)]) == parts
+    if given_up:
+        after = watch.alert_states.current.take(array(SLOTS))
+        assert (after.state == before.state).all() and (after.last_sample == before.last_sample).all()
+        watch.judge(set(dirty.tolist()))
+        watch.check()

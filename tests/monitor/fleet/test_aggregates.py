@@ -72,7 +72,7 @@ class World:
         return Zone(int(self.fleet.zone[self.fleet.series[KEY].slot]))
 
     def fires(self) -> bool:
-        self.lifecycle.advance(self.fleet.take_updated())
+        list(self.lifecycle.advance_in_parts(self.fleet.take_updated()))
         rules = self.lifecycle.rules(self.fleet.series[KEY].slot, AlertState.FIRING)
         return any(rule is Rule.SATURATED for rule, _ in rules)
 

@@ -82,7 +82,7 @@ class World:
 
     def near(self) -> bool:
         """Return whether the alert `near` fires after all that happened so far."""
-        self.lifecycle.advance(self.fleet.take_updated())
+        list(self.lifecycle.advance_in_parts(self.fleet.take_updated()))
         slot = self.fleet.series[KEY].slot
         return any(rule is Rule.NEAR for rule, _ in self.lifecycle.rules(slot, AlertState.FIRING))
 

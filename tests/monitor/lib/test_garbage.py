@@ -1,0 +1,32 @@
+"""Objects that stay are left out of the collection of garbage, when many have come."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from monitor.lib.garbage import GROWTH, freeze_when_grown
+
+
+@pytest.fixture(autouse=True)
+def _unfrozen() -> Iterator[None]:
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.parametrize(
+    ("objects", "frozen", "expected", "is_frozen"),
+    [
+        (0, 0, 0, False),
+        (GROWTH - 1, 0, 0, False),
+        (GROWTH, 0, GROWTH, True),
+        (3 * GROWTH, 2 * GROWTH + 1, 2 * GROWTH + 1, False),
+        (GROWTH, 2 * GROWTH, GROWTH, False),  # many left: those that come are counted from here
+    ],
+)
+def test_what_exists_is_frozen_when_enough_has_come(
+    objects: int, frozen: int, expected: int, is_frozen: bool
+) -> None:
+    gc.unfreeze()
+    assert freeze_when_grown(objects, frozen) == expected
+    assert (gc.get_freeze_count() > 0) == is_frozen
