@@ -9,9 +9,8 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from monitor.alerting.telemetry import DeliveryTelemetry
-from monitor.config import example as config_example
 from monitor.config.config import Config
-from monitor.config.example import summary
+from monitor.config.example import example_file, summary
 from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.receivers import RECEIVER_BY_TYPE
 from monitor.notifiers.webhook_body import webhook_schema
@@ -35,22 +34,25 @@ def test_a_receiver_takes_four_lines() -> None:
 
 
 def marked(name: str) -> str:
-    """The text between two marks. When a test of it fails, copy the expected text between them."""
+    """The text between the marks `name` and `end of name`, which is written by hand.
+
+    Where a test finds that it is outdated, copy the expected text there.
+    """
     _, _, rest = DOCS.partition(f"<!-- {name} -->\n")
     text, mark, _ = rest.partition(f"\n<!-- end of {name} -->")
     assert mark
     return text
 
 
-def row(type: str, receiver: type[BaseReceiver]) -> str:
-    """The row of a type: what its docstring begins with, and its required keys."""
+def row(type_name: str, receiver: type[BaseReceiver]) -> str:
+    """The row of a type of receiver: what its docstring begins with, and its required keys."""
     fields = receiver.model_fields.items()
     keys = [f"`{field.alias or name}`" for name, field in fields if field.is_required() and name != "name"]
-    return f"| `{type}` | {summary(receiver).removesuffix('.')} | {', '.join(keys)} |"
+    return f"| `{type_name}` | {summary(receiver).removesuffix('.')} | {', '.join(keys)} |"
 
 
 def test_every_type_of_receiver_is_documented() -> None:
-    rows = [row(type, receiver) for type, receiver in RECEIVER_BY_TYPE.items()]
+    rows = [row(type_name, receiver) for type_name, receiver in RECEIVER_BY_TYPE.items()]
     missing = [one for one in rows if one not in DOCS]
     assert not missing, "docs/alerts.md lacks these rows:\n" + "\n".join(missing)
     head, _, *documented = marked("receivers").splitlines()
@@ -69,5 +71,7 @@ def test_every_family_about_deliveries_is_named() -> None:
         assert names(registry) - set(re.findall(r"headroom_[a-z_]+", text)) == set()
 
 
-def test_the_example_configuration_uses_the_yaml_names_of_keys() -> None:
-    assert "##   continue: " in config_example.example_file(REGISTRY)
+def test_the_example_configuration_names_keys_as_yaml_does_and_not_as_the_code() -> None:
+    example = example_file(REGISTRY)
+    assert "##   continue: " in example
+    assert "continue_" not in example

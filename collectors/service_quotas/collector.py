@@ -134,8 +134,8 @@ class _Reading:
 
     def _codes_read_once(self, in_use: Set[str]) -> Iterator[str]:
         """Yield the service codes with quotas that are the same in all regions, or are counted in one."""
-        for code, quotas in self.known.lists.items():
-            if any(listed.is_global for listed in quotas):
+        for code, listed in self.known.lists.items():
+            if any(quota.is_global for quota in listed):
                 yield code
         if in_use:
             yield from (

@@ -14,8 +14,6 @@ from monitor.alerting.tables import DEAD_LETTERS, NOTIFICATIONS, PENDING_NOTICES
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.notifiers.notice import Notice
 
-__all__ = ["Delivery", "ReceiverStatus"]
-
 log = logging.getLogger(__name__)
 
 MAINTENANCE_INTERVAL = 15  # seconds
@@ -78,34 +76,35 @@ class Delivery:
 
         states: by key; None deletes a state. Returns when everything is stored.
         """
-        rows = self._store.numbered(pending)
-        by_receiver: dict[str, list[PendingNotice]] = {}
+        rows = self._store.with_ids(pending)
+        by_sender: dict[Sender, list[PendingNotice]] = {}
         for row in rows:
-            by_receiver.setdefault(row.receiver, []).append(row)
-        rows_of = {
-            self.senders[name]: own_rows for name, own_rows in by_receiver.items() if name in self.senders
-        }
-        stored = self._store.commit(states, notices, rows)
-        for sender, own_rows in rows_of.items():
+            if sender := self.senders.get(row.receiver):
+                by_sender.setdefault(sender, []).append(row)
+        storing = self._store.commit(states, notices, rows)
+        for sender, own_rows in by_sender.items():
             sender.outbox.enqueue(own_rows)  # before the first await, so that a cancellation cannot skip it
-        await stored
-        for sender in rows_of:
+        await storing
+        for sender in by_sender:
             await sender.trim()
             sender.wake.set()
 
     async def replay(self, receiver: str | None = None) -> int:
         """Requeue the dead letters of one receiver, or of all. Return their number."""
+        replayed = [
+            (sender, dead_letter)
+            for name, sender in self.senders.items()
+            if receiver in (None, name)
+            for dead_letter in sender.dead_letters
+        ]
         changes: RowChanges = {}
-        for sender in self.senders.values():
-            for dead_letter in sender.dead_letters if receiver in (None, sender.target.name) else ():
-                changes |= {
-                    (DEAD_LETTERS, dead_letter.id): None,
-                    (NOTIFICATIONS, dead_letter.id): dead_letter.notification,
-                }
-                sender.outbox.requeue(dead_letter.notification, self._now())
-                sender.wake.set()
+        for sender, dead_letter in replayed:
+            changes[DEAD_LETTERS, dead_letter.id] = None
+            changes[NOTIFICATIONS, dead_letter.id] = dead_letter.notification
+            sender.outbox.requeue(dead_letter.notification, self._now())
+            sender.wake.set()
         await self._store.write(changes)
-        return len(changes) // 2
+        return len(replayed)
 
     def statuses(self) -> list[ReceiverStatus]:
         """Return the status of each receiver."""

@@ -19,7 +19,7 @@ class DeliveryStore(Protocol):
     def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
         """Return the rows of a table by key, in the order in which they were added."""
 
-    def numbered(self, pending: Iterable[PendingNotice]) -> list[PendingNotice]:
+    def with_ids(self, pending: Iterable[PendingNotice]) -> list[PendingNotice]:
         """Return the rows with new ids, which are higher than all earlier ones."""
 
     def commit(
@@ -30,7 +30,7 @@ class DeliveryStore(Protocol):
     ) -> Awaitable[None]:
         """Store states of the alert engine, the history of alerts and pending notices in one transaction.
 
-        states: by key; None deletes a state. pending: rows that `numbered` returned.
+        states: by key; None deletes a state. pending: rows that `with_ids` returned.
         """
 
     def write(self, changes: RowChanges) -> Awaitable[None]:

@@ -47,8 +47,9 @@ class Restorer:
         self._fleet_version = self._fleet.version
         saved_ids = np.array(sorted(saved), np.uint64)
         fleet_ids = self._fleet.id[: self._fleet.size]
-        candidates = saved_ids[np.minimum(np.searchsorted(saved_ids, fleet_ids), saved_ids.size - 1)]
-        async for slot in cooperative_iter(np.flatnonzero(candidates == fleet_ids).tolist()):
+        positions = np.searchsorted(saved_ids, fleet_ids)  # where each is, if it is one of them
+        is_saved = saved_ids[np.minimum(positions, saved_ids.size - 1)] == fleet_ids
+        async for slot in cooperative_iter(np.flatnonzero(is_saved).tolist()):
             if states := saved.pop(int(self._fleet.id[slot]), None):
                 self._lifecycle.restore(slot, states)
                 yield slot

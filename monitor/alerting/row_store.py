@@ -31,7 +31,7 @@ class RowStore(ABC):
         """Return the rows of a table by key."""
         return self.rows[table]
 
-    def numbered(self, pending: Iterable[PendingNotice]) -> list[PendingNotice]:
+    def with_ids(self, pending: Iterable[PendingNotice]) -> list[PendingNotice]:
         """Return the rows with new ids, which are higher than all earlier ones."""
         return [msgspec.structs.replace(row, id=next(self._ids)) for row in pending]
 
@@ -43,7 +43,7 @@ class RowStore(ABC):
     ) -> None:
         """Store states (None deletes one), add notices to the history, and add pending notices.
 
-        pending: rows that `numbered` returned.
+        pending: rows that `with_ids` returned.
         """
         changes: RowChanges = {
             (STATES, key): None if value is None else SavedState(key, value) for key, value in states.items()

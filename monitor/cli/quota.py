@@ -19,7 +19,13 @@ from monitor.cli.interruptible import run_interruptible
 from monitor.config.config import Config
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.lib.text import escape_unprintable
-from monitor.quotas.increase import ACTION, QuotaCallError, QuotaIncrease, prepare_increase, send_increase
+from monitor.quotas.increase import (
+    REQUEST_ACTION,
+    QuotaCallError,
+    QuotaIncrease,
+    prepare_increase,
+    send_increase,
+)
 from monitor.quotas.place import ACCOUNT_ID, choose_account, in_one_region, resource_arn
 from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, WantedQuota, find_quota
 
@@ -58,7 +64,7 @@ def request(
     ] = "",
     account: Annotated[str, typer.Option(help="Name or id of the account, if several are configured.")] = "",
     region: Annotated[str, typer.Option(help="The region, if several are configured.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", help=f"Send the request. Needs {ACTION}.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help=f"Send the request. Needs {REQUEST_ACTION}.")] = False,
     config: ConfigFile = None,
 ) -> None:
     """Print the command that requests an increase, after a look at the quota and at earlier requests.
@@ -113,7 +119,7 @@ def _print_command(account: Account, cell: Cell, increase: QuotaIncrease) -> Non
     known = f"{name} ({cell.account})" if name != cell.account else name
     typer.echo(
         escape_unprintable(
-            f"Run it with credentials of the account {known} that allow {ACTION}, or repeat this "
+            f"Run it with credentials of the account {known} that allow {REQUEST_ACTION}, or repeat this "
         )
         + "command with --yes.",
         err=True,

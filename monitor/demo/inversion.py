@@ -34,8 +34,9 @@ class Bounds(NamedTuple):
     high: float
 
     def scaled(self, weight: float) -> "Bounds":
-        """The bounds of the term times a weight."""
-        return Bounds(*sorted((_product(weight, self.low), _product(weight, self.high))))
+        """The bounds of `weight` times the term."""
+        low, high = sorted((_product(weight, self.low), _product(weight, self.high)))
+        return Bounds(low, high)
 
     @property
     def nearest_to_zero(self) -> float:
@@ -108,8 +109,8 @@ class MetricValues:
                 left -= np.nan_to_num(_present_sum(self._weighted(settled, minutes)))
             return left
 
-        for (term, weight), *share in zip(opened, bases, upward, downward, strict=True):
-            self._set(term, partial(_with_share, rest, weight, share))
+        for (term, weight), base, up, down in zip(opened, bases, upward, downward, strict=True):
+            self._set(term, partial(_filled, rest, weight, base, (up, down)))
 
     def _solve_extreme(self, usage: Usage, goal: Values) -> None:
         """Set each term to the goal, or as near as it gets."""
@@ -128,12 +129,14 @@ class MetricValues:
         is_given = not self._is_open(part)
 
         def whole_at(minutes: Minutes) -> Floats:
-            wanted = goal(minutes)
+            ratio = goal(minutes)
             given = part_weight * self.evaluate(part, minutes) if is_given else None
+            part_low, part_high = part_bounds if given is None else (given, given)
             with np.errstate(divide="ignore", invalid="ignore"):
-                ends = np.array([(bound if given is None else given) / wanted for bound in part_bounds])
-            low, high = np.where(wanted == 0, np.array([[-inf], [inf]]), np.sort(ends, axis=0))
-            low, high = np.maximum(low, whole_bounds.low), np.minimum(high, whole_bounds.high)
+                ends = np.sort([part_low / ratio, part_high / ratio], axis=0)
+            is_zero = ratio == 0  # whatever the second term is
+            low = np.maximum(np.where(is_zero, -inf, ends[0]), whole_bounds.low)
+            high = np.minimum(np.where(is_zero, inf, ends[1]), whole_bounds.high)
             nearest: Floats = np.clip(DENOMINATOR, low, high)
             return nearest / whole_weight
 
@@ -179,9 +182,11 @@ def _sum_bounds(terms: Iterable[tuple[Term, float]]) -> Bounds:
 
 def _ratio_bounds(part: Bounds, whole: Bounds) -> Bounds:
     """The bounds of a quotient whose second term is above 0, and no larger than is reasonable."""
+    high = part.high / whole.low if whole.low else inf
+    if part.low == 0:
+        return Bounds(0.0, high)
     divisor = min(whole.high, MAX_DENOMINATOR) if part.low > 0 else whole.low
-    low = part.low / divisor if divisor else -inf if part.low else 0.0
-    return Bounds(low, part.high / whole.low if whole.low else inf)
+    return Bounds(part.low / divisor if divisor else -inf, high)
 
 
 def _metrics(term: Term) -> Iterable[Metric]:
@@ -208,8 +213,14 @@ def _shares(room: Sequence[float]) -> list[float]:
     return [one / sum(room) if one else 0.0 for one in room]
 
 
-def _with_share(rest: Values, weight: float, share: Sequence[float], minutes: Minutes) -> Floats:
-    base, up, down = share
+def _filled(
+    rest: Values, weight: float, base: float, shares: tuple[float, float], minutes: Minutes
+) -> Floats:
+    """The term that, times its weight, is its base and a share of the rest.
+
+    shares: of a rest above 0, and of one below.
+    """
+    up, down = shares
     left = rest(minutes)
     value: Floats = base + up * np.maximum(left, 0.0) + down * np.minimum(left, 0.0)
     return value / weight

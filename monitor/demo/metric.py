@@ -30,14 +30,15 @@ PER_MINUTE: StatisticFunctions = {  # one report per minute; v: its value
     "Maximum": lambda v: v,
     "Minimum": lambda v: v,
 }
-PER_SECOND: StatisticFunctions = {  # one report per second; v: the highest value
+PER_SECOND: StatisticFunctions = {  # one report per second, from 0.6 v to v, 0.8 v on average
     "Sum": lambda v: 60 * 0.8 * v,
     "SampleCount": lambda v: np.where(np.isnan(v), v, 60.0),
     "Maximum": lambda v: v,
     "Minimum": lambda v: 0.6 * v,
 }
 
-# The statistics of a period, from those of its minutes; NaN is ignored.
+# The statistics of a period, from those of its minutes; NaN is ignored. Average gives each minute the same
+# weight; a DemoMetric divides Sum by SampleCount instead.
 PERIOD_STATISTICS: dict[str, Callable[..., Floats]] = {
     "Sum": np.nansum,
     "SampleCount": np.nansum,
@@ -70,13 +71,14 @@ class DemoMetric:
         if statistic not in self.statistics:
             return np.full(len(starts), np.nan)
         minutes = np.add.outer(starts, np.arange(length))
-        value_at = self.count_at if self.count_at and statistic == "SampleCount" else self.value_at
-        return _values_of_periods(statistic, self.statistics[statistic](value_at(minutes.ravel())), length)
+        function = self.count_at if self.count_at and statistic == "SampleCount" else self.value_at
+        by_minute = self.statistics[statistic](function(minutes.ravel()))
+        return _values_of_periods(statistic, by_minute, length)
 
 
 @dataclass(frozen=True, slots=True)
 class StoriedMetric:
-    """A metric whose statistics follow from stories, each as a function of the minute of its own."""
+    """A metric whose statistics follow from stories. statistics: the values in each minute, by statistic."""
 
     namespace: str
     name: str

@@ -32,8 +32,7 @@ def judge(fleet: Fleet, now: int) -> None:
     )
     unconfirmed = fleet.confirmed[:size] < now - CONFIRMED_FOR
     outdated = (used_at < oldest) | unconfirmed
-    sampled_at = used_at
-    sampled_at[outdated] = now
+    sampled_at = np.where(outdated, np.int32(now), used_at)
     judged = judged_at(fleet, slice(size), sampled_at, throttling)
     judged.clear(usage=outdated, throttled=(minute < oldest) | unconfirmed)
     zone, utilization = judged.zone, judged.utilization

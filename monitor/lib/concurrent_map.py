@@ -19,7 +19,7 @@ async def concurrent_map(
     """
     source = items if isinstance(items, AsyncIterator) else _each(items)
     calls: set[asyncio.Future[Result]] = set()
-    taking: set[asyncio.Future[list[Item]]] = set()  # of the next item: one, or none
+    taking: set[asyncio.Future[list[Item]]] = set()  # the one call of `_take` that waits, if any does
     exhausted = False
     try:
         while True:
@@ -44,7 +44,7 @@ async def concurrent_map(
 
 
 async def _take(source: AsyncIterator[Item]) -> list[Item]:
-    """Return the next item; an empty list at the end."""
+    """Return a list of the next item; an empty one at the end."""
     async for item in source:
         return [item]
     return []

@@ -30,11 +30,13 @@ from monitor.lib.errors import HeadroomError
 from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, WantedQuota
 from rules.limits import LimitSource
 
-(ACTION,) = ACTIONS
+(REQUEST_ACTION,) = ACTIONS  # of IAM
 # Errors that say that a request is not possible, and not that it failed.
-REJECTIONS = frozenset(
-    {"IllegalArgumentException", "InvalidResourceStateException", "QuotaExceededException"}
-    | {"ResourceAlreadyExistsException"}
+REJECTIONS = (
+    "IllegalArgumentException",
+    "InvalidResourceStateException",
+    "QuotaExceededException",
+    "ResourceAlreadyExistsException",
 )
 
 
@@ -109,7 +111,7 @@ async def prepare_increase(cell: Cell, wanted: WantedQuota, desired: float, arn:
         present = await _present(cell, wanted, arn)
     increase = QuotaIncrease(wanted, cell.region, arn, desired, present)
     _check_level(increase)
-    with _calls_of(wanted):
+    with _explained_errors(wanted):
         requests = await newest_requests(Scan(cell), wanted.quota.service)
     request = requests.get(RequestedQuota(wanted.quota, arn))
     if request and request.pending:
@@ -128,7 +130,7 @@ async def send_increase(cell: Cell, increase: QuotaIncrease) -> str:
     Raises RequestRefusedError where AWS does not accept it, and QuotaCallError where the call failed.
     """
     once = replace(cell.in_region(increase.region), max_attempts=1)  # as a repeated request is another one
-    with _calls_of(increase.wanted):
+    with _explained_errors(increase.wanted):
         response = await once.call("service-quotas", REQUEST_OPERATION, **increase.params)
     wanted = increase.wanted
     request = request_from(response.get("RequestedQuota"), once.clock.now())
@@ -137,7 +139,7 @@ async def send_increase(cell: Cell, increase: QuotaIncrease) -> str:
 
 
 async def _present(cell: Cell, wanted: WantedQuota, arn: str) -> PresentQuota:
-    with _calls_of(wanted):
+    with _explained_errors(wanted):
         source, description = await read_description(Scan(cell), wanted.quota, arn)
         return PresentQuota(
             name=description.get("QuotaName") or wanted.quota.code,
@@ -169,8 +171,8 @@ def _named(wanted: WantedQuota, present: PresentQuota) -> str:
 
 
 @contextmanager
-def _calls_of(wanted: WantedQuota) -> Iterator[None]:
-    """Raise what calls raise as a sentence for people."""
+def _explained_errors(wanted: WantedQuota) -> Iterator[None]:
+    """Raise errors of calls as QuotaCallError, RequestRefusedError or UnknownQuotaError, in a sentence."""
     try:
         yield
     except AWS_ERRORS as error:
@@ -182,8 +184,11 @@ def _calls_of(wanted: WantedQuota) -> Iterator[None]:
         if failure.failure_class is FailureClass.ORGANIZATION:
             raise QuotaCallError(f"the organization denies servicequotas:{operation}") from error
         if failure.failure_class is FailureClass.DENIED:
-            how = "; `headroom iam-policy --quota-requests` has it" if operation == REQUEST_OPERATION else ""
-            raise QuotaCallError(f"the credentials lack servicequotas:{operation}{how}") from error
+            remedy = "; `headroom iam-policy --quota-requests` has it"
+            raise QuotaCallError(
+                f"the credentials lack servicequotas:{operation}"
+                f"{remedy if operation == REQUEST_OPERATION else ''}"
+            ) from error
         if error_code(error) in REJECTIONS:
             raise RequestRefusedError(
                 f"AWS does not accept the request for {quota}: {error_message(error)}"

@@ -59,7 +59,7 @@ def utilization_sparkline(utilization: Floats, throttled: Floats, band: Band) ->
         height=_y(band.low, top) - _y(band.high, top),
         limit=_y(1.0, top),
         line=line,
-        throttled=" ".join(run_marks(marked, WIDTH / marked.size, HEIGHT)),
+        throttled=" ".join(run_marks(marked, step=WIDTH / marked.size, bottom=HEIGHT)),
     )
 
 

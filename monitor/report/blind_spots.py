@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from monitor.fleet.rows import Row
 from monitor.fleet.unobservable import UnobservableGroup, group_unobservable
 
+NO_SCOPE = ""  # the series of a group have only the reason in common
+
 
 def has_no_numbers(row: Row) -> bool:
     """Return whether a row is unobservable, without bounds of its usage and without throttled demand."""
@@ -13,5 +15,6 @@ def has_no_numbers(row: Row) -> bool:
 
 def unobservable_by_reason(rows: Iterable[Row]) -> list[UnobservableGroup[str]]:
     """Return the unobservable series by reason, the largest group first."""
-    hidden = filter(has_no_numbers, rows)
-    return group_unobservable(("", row.key, row.unobservable) for row in hidden if row.unobservable)
+    return group_unobservable(
+        (NO_SCOPE, row.key, row.unobservable) for row in rows if row.unobservable and has_no_numbers(row)
+    )

@@ -30,8 +30,12 @@ def as_markdown(signals: Iterable[Signal]) -> str:
 
 
 def _kind(signal: Signal) -> str:
-    remarks = ["off by default"] if signal.tier is Tier.DETAIL else []
-    return ", ".join([signal.kind.value, *remarks, *(["unverified"] if signal.unverified else [])])
+    words = [signal.kind.value]
+    if signal.tier is Tier.DETAIL:
+        words.append("off by default")
+    if signal.unverified:
+        words.append("unverified")
+    return ", ".join(words)
 
 
 def as_json(signals: Iterable[Signal]) -> str:

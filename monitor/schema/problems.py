@@ -1,7 +1,7 @@
 """Problems of a configuration, one line each: the place, the expected and the found value."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -17,8 +17,16 @@ MAX_PROBLEMS = 50  # shown; the rest is counted
 
 Where = tuple[int | str, ...]
 
+KIND_NAMES: Mapping[Any, str] = {
+    type(None): "nothing",
+    str: "text",
+    list: "a list",
+    dict: "a mapping",
+    int | float: "a number",
+}
 CONTAINER_NAMES = {"tuple_type": "a list", "model_type": "a mapping"}
-NAMES = {**SCALAR_NAMES, "too_short": "text"}  # no list has a shortest length
+# pydantic reports `too_short` for lists, too, but no list of the configuration has a minimum length.
+NAMES = {**SCALAR_NAMES, "too_short": "text"}
 
 
 class Problem(NamedTuple):
@@ -66,7 +74,10 @@ def problem_lines(file: str, problems: Iterable[Problem]) -> list[str]:
 
 
 def problems_from_pydantic(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """Return the problems of a pydantic error about the data of `model`."""
+    """Return the problems of a pydantic error about the data of `model`.
+
+    Those after the first MAX_PROBLEMS, which are only counted, cost no search for similar names.
+    """
     details = error.errors(include_url=False)
     shown = [Problem(_place(one), _sentence(one, model)) for one in details[:MAX_PROBLEMS]]
     return shown + [Problem(_place(one), one["msg"]) for one in details[MAX_PROBLEMS:]]
@@ -79,7 +90,7 @@ def _place(error: ErrorDetails) -> Where:
 
 
 def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
-    kind, value = error["type"], error["input"]
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "extra_forbidden":
         *parents, key = error["loc"]
         others = [one for one in _keys(model, parents) if one != key]  # of the alternatives of a union
@@ -89,12 +100,15 @@ def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
     if kind in CONTAINER_NAMES:  # the value may contain a secret
         return f"expected {CONTAINER_NAMES[kind]}, found {_kind(value)}"
     if kind in NAMES:
-        return f"expected {NAMES[kind].format(**error.get('ctx', {}))}, found {shown_value(value)}"
-    context = error.get("ctx", {})  # names are compared only for the problems that are shown
+        return f"expected {NAMES[kind].format(**context)}, found {shown_value(value)}"
     return error["msg"] + suggestion(context.get("word", ""), context.get("known", ()))
 
 
 def _keys(model: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
+    """Return the keys of a mapping in the data of `model`; of several models where it is one of a union.
+
+    parents: the place of the mapping. Indices, and names that are no field, lead to no other model.
+    """
     models = [model]
     for parent in parents:
         if isinstance(parent, str):
@@ -158,15 +172,9 @@ def shown_value(value: Any) -> str:
 
 
 def _kind(value: Any) -> str:
-    match value:
-        case None:
-            return "nothing"
-        case str():
-            return "text"
-        case list():
-            return "a list"
-        case dict():
-            return "a mapping"
-    return (
-        "a number" if isinstance(value, int | float) and not isinstance(value, bool) else shown_value(value)
-    )
+    if isinstance(value, bool):
+        return shown_value(value)
+    for types, name in KIND_NAMES.items():
+        if isinstance(value, types):
+            return name
+    return f"a value of type {type(value).__name__}"

@@ -1,4 +1,4 @@
-"""Stores the latest pieces of deliveries that could not be decoded, to help find the cause."""
+"""Stores the latest pieces of Firehose's requests that could not be decoded, to help find the cause."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ MAX_DEAD_LETTERS = 200
 class StreamDeadLetter:
     """A piece that could not be decoded.
 
-    at: when it was received, epoch seconds. request: the id of the delivery. source: the ARN of the delivery
-    stream, as stated by the sender. format: json, otlp, or record if it was not base64. piece: the first
-    bytes, as text.
+    at: when it was received, epoch seconds. request: the id of the request. source: the ARN of the delivery
+    stream, as stated by the sender. format: `json` or `otlp`; `record` where not even the base64 was valid.
+    piece: the first bytes, as text.
     """
 
     at: float

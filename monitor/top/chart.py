@@ -80,11 +80,10 @@ class TextChart:
 
     def _cells(self) -> Mapping[tuple[int, int], Cell]:
         cells: dict[tuple[int, int], Cell] = {}
-        for name, value in self._marks():
-            values = self.limits * value if name else np.full(self.columns, value)
-            for column, at in enumerate(values.tolist()):
-                if isfinite(at):
-                    cells[self.row(at), column] = MARK_STYLES.get(name, GRID_STYLE)
+        for cell, values in self._lines():
+            for column, value in enumerate(values.tolist()):
+                if isfinite(value):
+                    cells[self.row(value), column] = cell
         for curve, style in (
             (self.chart.history.upper_bound, BOUND_STYLE),
             (self.chart.history.usage, USAGE_STYLE),
@@ -92,22 +91,28 @@ class TextChart:
             cells |= {cell: (chr(BLANK_BRAILLE + dots), style) for cell, dots in self._curve(curve).items()}
         return cells
 
-    def _marks(self) -> Iterator[tuple[str, float]]:
-        """Yield the horizontal lines: name and share of the limit; without a limit, "" and round values."""
+    def _lines(self) -> Iterator[tuple[Cell, Floats]]:
+        """Yield the lines behind the curves, each with its value in each column.
+
+        They are at shares of the limit; without a limit, at round values.
+        """
         if not self.has_limit:
             step = round_step(self.chart.top)
-            yield from (("", step * number) for number in range(1, int(self.chart.top / step) + 1))
+            for number in range(1, int(self.chart.top / step) + 1):
+                yield GRID_STYLE, np.full(self.columns, step * number, np.float32)
             return
         band = self.chart.band
-        for name, shares in zip(MARK_STYLES, ((band.low, band.high), (band.near,), (1.0,)), strict=True):
-            yield from ((name, share) for share in shares)
+        for cell, shares in zip(
+            MARK_STYLES.values(), ((band.low, band.high), (band.near,), (1.0,)), strict=True
+        ):
+            yield from ((cell, self.limits * share) for share in shares)
 
     def _labels(self) -> Mapping[int, str]:
         unit, labels = self.chart.unit, {self.rows - 1: "0"}
-        for name, value in self._marks():
-            at = value * float(self.limits[-1]) if name else value
-            if isfinite(at):
-                labels[self.row(at)] = axis_label(at, unit)
+        for _, values in self._lines():
+            newest = float(values[-1])
+            if isfinite(newest):
+                labels[self.row(newest)] = axis_label(newest, unit)
         return labels
 
     def _curve(self, values: Floats) -> Mapping[tuple[int, int], int]:
@@ -128,8 +133,10 @@ class TextChart:
         if not any(map(isfinite, rates)):
             return line.append("not reported", "dim")
         for rate in rates:
-            mark = (THROTTLED, THROTTLED_STYLE) if rate > 0 else ("·" if rate == 0 else " ", "dim")
-            line.append(*mark)
+            if rate > 0:
+                line.append(THROTTLED, THROTTLED_STYLE)
+            else:
+                line.append("·" if rate == 0 else " ", "dim")
         return line
 
     def time_line(self) -> Text:

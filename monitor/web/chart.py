@@ -47,7 +47,7 @@ def _grid(chart: Chart) -> Markup:
         '<path class="grid" d="M{left} {y:.1f}H{right}"/>'
         '<text class="axis" x="{at}" y="{y:.1f}" dy=".35em" text-anchor="end">{label}</text>'
     )
-    values = [number * step for number in range(ceil(chart.top / step)) if number * step <= chart.top]
+    values = [number * step for number in range(ceil(chart.top / step))]
     return Markup("").join(
         line.format(
             left=LEFT,
@@ -86,12 +86,8 @@ def _limits(chart: Chart) -> Markup:
     spans = _limit_spans(chart)
     area = Markup('<rect class="band" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>')
     band = chart.band
-    areas = [
-        area.format(
-            x, chart.y(limit * band.high), width, chart.y(limit * band.low) - chart.y(limit * band.high)
-        )
-        for x, width, limit in spans
-    ]
+    edges = [(x, width, chart.y(limit * band.high), chart.y(limit * band.low)) for x, width, limit in spans]
+    areas = [area.format(x, top, width, bottom - top) for x, width, top, bottom in edges]
     lines = [
         Markup('<path class="{}" d="{}"/>').format(name, _stepped_line(chart, spans, ratio))
         for name, ratio in (("limit", 1.0), ("near", band.near))
@@ -131,7 +127,7 @@ def _line(chart: Chart, values: Floats) -> str:
 
 
 def _throttled(chart: Chart) -> Markup:
-    flags = chart.history.throttled > 0
+    is_throttled = chart.history.throttled > 0
     group = Markup('<g transform="translate({} {})"><path class="throttled" d="{}"/></g>')
-    commands = " ".join(run_marks(flags, chart.plot_width / (WINDOW - 1), 4))
+    commands = " ".join(run_marks(is_throttled, step=chart.plot_width / (WINDOW - 1), bottom=4))
     return group.format(LEFT, TOP + PLOT_HEIGHT - 2, commands) if commands else Markup("")

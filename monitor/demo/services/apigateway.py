@@ -15,6 +15,7 @@ from monitor.demo.traffic import Floats, Minutes, Traffic
 
 CLIENT_ERRORS = 0.01  # share of all requests, without throttling
 SECONDS_PER_DAY = 24 * 3600
+ALL_METHODS = "/*/*"  # the key of a stage's settings that hold for every method
 PERIOD_DAYS = {"DAY": 1, "WEEK": 7, "MONTH": 30}
 
 
@@ -30,10 +31,10 @@ class DemoMethod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoStage:
-    """A stage. traffic: the requests to all methods but `methods`, as a share of `per_second`.
+    """A stage. methods: those with a throttle of their own.
 
-    shares: the share of `traffic` of each of these methods, by verb and path. If given, detailed metrics are
-    enabled.
+    traffic: the requests to all other methods, as a share of `per_second`. shares: the share of `traffic`
+    that some of these other methods have, by verb and path. If given, detailed metrics are enabled.
     """
 
     name: str
@@ -65,8 +66,11 @@ class DemoUsagePlan:
     keys: Mapping[str, float]
 
 
-def stage_demand(traffic: Traffic, name: str, per_second: float, minutes: Minutes) -> Floats:
-    """Return the requests in each minute; like the metric Count, they include throttled ones."""
+def requests_per_minute(traffic: Traffic, name: str, per_second: float, minutes: Minutes) -> Floats:
+    """Return the requests in each minute of a traffic that is a share of `per_second`.
+
+    Like the metric Count, they include throttled ones.
+    """
     return traffic.demand(name, minutes) * per_second * 60
 
 
@@ -78,17 +82,17 @@ def client_errors(requests: Floats, limit: float) -> Floats:
 def method_requests(api: DemoRestApi, stage: DemoStage, method: DemoMethod, minutes: Minutes) -> Floats:
     """Return the requests in each minute to a method with its own throttle."""
     name = f"{api.name}/{stage.name}/{method.verb} {method.path}"
-    return stage_demand(method.traffic, name, method.per_second, minutes)
+    return requests_per_minute(method.traffic, name, method.per_second, minutes)
 
 
-def shared_requests(api: DemoRestApi, stage: DemoStage, share: float, minutes: Minutes) -> Floats:
-    """Return the requests in each minute to a method without its own throttle."""
-    return share * stage_demand(stage.traffic, f"{api.name}/{stage.name}", stage.per_second, minutes)
+def share_of_stage_requests(api: DemoRestApi, stage: DemoStage, share: float, minutes: Minutes) -> Floats:
+    """Return the requests in each minute to a method without its own throttle: a share of its stage's."""
+    return share * requests_per_minute(stage.traffic, f"{api.name}/{stage.name}", stage.per_second, minutes)
 
 
 def stage_requests_and_errors(api: DemoRestApi, stage: DemoStage, minutes: Minutes) -> tuple[Floats, Floats]:
     """Return the requests and the 4xx responses in each minute of all methods of a stage."""
-    requests = stage_demand(stage.traffic, f"{api.name}/{stage.name}", stage.per_second, minutes)
+    requests = requests_per_minute(stage.traffic, f"{api.name}/{stage.name}", stage.per_second, minutes)
     failed = client_errors(requests, stage.per_second if stage.throttled else np.inf)
     for method in stage.methods:
         to_method = method_requests(api, stage, method, minutes)
@@ -113,7 +117,7 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
                     "Count",
                     method_dimensions,
                     EVENTS,
-                    partial(shared_requests, api, stage, share),
+                    partial(share_of_stage_requests, api, stage, share),
                 )
 
 
@@ -167,14 +171,15 @@ def seed(region: DemoRegion, client: Any) -> None:
 
 def throttle_patches(stage: DemoStage) -> list[dict[str, str]]:
     """Return the patches that set the throttles of a stage; ~1 stands for a slash in the path of a method."""
-    limits = {"/*/*": stage.per_second} if stage.throttled else {}
+    limits = {ALL_METHODS: stage.per_second} if stage.throttled else {}
     limits |= {f"/{m.path.replace('/', '~1')}/{m.verb}": m.per_second for m in stage.methods}
     patches = {
         f"{key}/throttling/{name}": f"{factor * limit:g}"
         for key, limit in limits.items()
         for name, factor in (("rateLimit", 1), ("burstLimit", 2))
     }
-    patches |= {f"{key}/metrics/enabled": "true" for key in limits if key != "/*/*" or stage.shares}
+    detailed = limits if stage.shares else limits.keys() - {ALL_METHODS}
+    patches |= {f"{key}/metrics/enabled": "true" for key in limits if key in detailed}
     return [{"op": "replace", "path": path, "value": value} for path, value in patches.items()]
 
 

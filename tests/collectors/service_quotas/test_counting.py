@@ -20,6 +20,7 @@ from collectors.service_quotas.counting import (
 from rules.limits import Quota
 from tests.fake_aws import FakeAws, denied
 
+QUOTA = Quota(service="any", code="L-00000001")  # whatever service is called
 RULES = {
     "call": "s3.GetBucketLifecycleConfiguration",
     "items": "Rules",
@@ -28,8 +29,6 @@ RULES = {
     "count": "per_parent",
     "empty": "NoSuchLifecycleConfiguration",
 }
-
-
 SUBNETS = {
     "call": "apigatewayv2.GetVpcLinks",
     "items": "Items",
@@ -40,13 +39,14 @@ SUBNETS = {
 
 
 def group(**declared: Any) -> CountGroup:
-    one = CountDeclaration.model_validate({"code": "L-00000001", "name": "Things", **declared})
-    return CountGroup("amplify", {Quota(service="amplify", code="L-00000001"): one})
+    """A group of one count."""
+    one = CountDeclaration.model_validate({"code": QUOTA.code, "name": "Things", **declared})
+    return CountGroup(QUOTA.service, {QUOTA: one})
 
 
 async def found(aws: FakeAws, **declared: Any) -> Count:
     counts = await count(BudgetedCalls(aws.scan, CallBudget()), group(**declared))
-    return counts[Quota(service="amplify", code="L-00000001")]
+    return counts[QUOTA]
 
 
 async def counted(aws: FakeAws, **declared: Any) -> float:
@@ -58,9 +58,11 @@ def buckets(*names: str) -> dict[str, Any]:
 
 
 def rules_of(**numbers: int) -> Any:
+    """Answers with as many rules as each bucket has; others have no lifecycle configuration."""
+
     def rules(Bucket: str, **_: Any) -> Any:  # as AWS names it
         if Bucket not in numbers:
-            raise denied("GetBucketLifecycleConfiguration", "NoSuchLifecycleConfiguration")
+            return denied("GetBucketLifecycleConfiguration", "NoSuchLifecycleConfiguration")
         return {"Rules": [{"Status": "Enabled"}] * numbers[Bucket]}
 
     return rules
@@ -88,22 +90,22 @@ async def test_the_counts_of_parents_are_added_or_the_largest_is_taken(count_of:
     assert await counted(aws, **{**RULES, "count": count_of}) == expected
 
 
-async def test_the_longest_of_the_lists_within_items() -> None:
-    links = [
-        {"VpcLinkId": str(n), "Name": "x", "SecurityGroupIds": [], "SubnetIds": ["s"] * n} for n in (2, 7, 1)
-    ]
+def vpc_link(subnets: int) -> dict[str, Any]:
+    """A link whose id is the number of its subnets."""
+    return {"VpcLinkId": str(subnets), "Name": "x", "SecurityGroupIds": [], "SubnetIds": ["s"] * subnets}
+
+
+async def test_of_lists_within_items_the_longest_counts() -> None:
+    links = [vpc_link(2), vpc_link(7), vpc_link(1)]
     aws = FakeAws(get_vpc_links=[{"Items": links[:1]}, {"Items": links[1:]}])
     assert await found(aws, **SUBNETS) == Count(7, {("2",): 2, ("7",): 7, ("1",): 1})
 
 
 async def test_the_numbers_of_the_largest_items_are_kept() -> None:
-    links = [
-        {"VpcLinkId": str(n), "Name": "x", "SecurityGroupIds": [], "SubnetIds": ["s"] * n}
-        for n in range(MAX_OWNERS + 20)
-    ]
-    count = await found(FakeAws(get_vpc_links=[{"Items": links[:60]}, {"Items": links[60:]}]), **SUBNETS)
-    assert (count.number, len(count.owners)) == (MAX_OWNERS + 19, MAX_OWNERS)
-    assert min(count.owners.values()) == 20
+    links = [vpc_link(subnets) for subnets in range(MAX_OWNERS + 20)]
+    largest = await found(FakeAws(get_vpc_links=[{"Items": links[:60]}, {"Items": links[60:]}]), **SUBNETS)
+    assert (largest.number, len(largest.owners)) == (MAX_OWNERS + 19, MAX_OWNERS)
+    assert min(largest.owners.values()) == 20
 
 
 async def test_the_numbers_of_parents_are_told_where_a_quota_holds_for_each() -> None:

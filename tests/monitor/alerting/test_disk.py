@@ -66,7 +66,7 @@ async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(pa
     disk = Disk()
     journal = await opened_before_full(disk, path)
 
-    rows = journal.numbered([pending_notice(notice(1))])
+    rows = journal.with_ids([pending_notice(notice(1))])
     await journal.commit(LARGE | {"lives/a": b"firing"}, [notice(1)], rows)
     assert journal.failure is not None
     assert "the disk is full" in journal.failure

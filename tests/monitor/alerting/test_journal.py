@@ -111,7 +111,7 @@ async def test_a_row_is_the_same_after_a_restart_until_it_is_removed(
 
 async def test_states_notices_and_pending_notices_are_one_commit(path: Path) -> None:
     journal = await Journal.open(path)
-    rows = journal.numbered([pending_notice(notice(1)), pending_notice(notice(1), "chat")])
+    rows = journal.with_ids([pending_notice(notice(1)), pending_notice(notice(1), "chat")])
     await journal.commit({"lives/a": b"firing"}, [notice(1)], rows)
     await journal.close()
     assert await stored_rows(path) == {
@@ -133,11 +133,11 @@ async def test_deleted_states_are_gone_and_numbers_go_on(path: Path) -> None:
 
 async def test_the_ids_of_pending_notices_grow_over_restarts(path: Path) -> None:
     journal = await Journal.open(path)
-    first = journal.numbered([pending_notice(notice(1)), pending_notice(notice(2))])
+    first = journal.with_ids([pending_notice(notice(1)), pending_notice(notice(2))])
     await journal.commit({}, [], first)
     await journal.close()
     journal = await Journal.open(path)
-    (later,) = journal.numbered([pending_notice(notice(3))])
+    (later,) = journal.with_ids([pending_notice(notice(3))])
     await journal.close()
     assert first[0].id < first[1].id < later.id
 
@@ -261,7 +261,7 @@ async def test_why_an_alert_ended_survives_its_renaming(path: Path) -> None:
     )
     given_up = DeadLetter(id="n", receiver="r", notification=made, status=500, sentence="no", at=NOW)
     journal = await Journal.open(path)
-    rows = journal.numbered([pending_notice(over)])
+    rows = journal.with_ids([pending_notice(over)])
     await journal.commit({}, [over], rows)
     await journal.write({(NOTIFICATIONS, "n"): made, (DEAD_LETTERS, "n"): given_up})
     await journal.close()

@@ -1,3 +1,5 @@
+"""The IAM policy of what Headroom may do: it allows what is needed, nothing else, and IAM takes it."""
+
 import json
 import re
 from collections.abc import Mapping
@@ -28,9 +30,12 @@ from tests.registries import REGISTRY
 
 SERVICES = REGISTRY.service_names
 READS = re.compile("(Get|List|Describe|Search)[A-Za-z0-9]*")
-HTTP_GET = ("apigateway", "GET")
-REPORT = ("servicequotas", "StartQuotaUtilizationReport")  # has AWS make a report, and changes nothing
-TABLES = ("cassandra", "Select")  # of the tables that name the others
+# Actions that only read, though their names do not say so.
+OTHER_READS = {
+    ("apigateway", "GET"),
+    ("servicequotas", "StartQuotaUtilizationReport"),  # AWS makes a report, and changes nothing
+    ("cassandra", "Select"),  # only of system tables, which list the tables
+}
 KNOWN_ACTIONS = {*(Path(__file__).parent / "iam_actions.txt").read_text().lower().splitlines()}
 COUNTS = read_counts()
 ALL_COUNTS = PolicyOptions(all_regions=True, tags=True, links=True, counted=known_service_codes(REGISTRY))
@@ -43,6 +48,7 @@ def actions(*services: str, options: PolicyOptions = NO_OPTIONS) -> list[str]:
 
 
 def added(options: PolicyOptions) -> set[str]:
+    """The actions that options add to those for kinesis."""
     return {*actions("kinesis", options=options)} - {*actions("kinesis")}
 
 
@@ -68,9 +74,8 @@ def test_links_are_read_only_for_a_monitoring_account() -> None:
 
 
 def test_every_action_only_reads() -> None:
-    allowed = [action.partition(":")[::2] for action in actions(*SERVICES, options=ALL_COUNTS)]
-    others = [action for action in allowed if not READS.fullmatch(action[1])]
-    assert {*others} == {HTTP_GET, REPORT, TABLES}
+    allowed = [tuple(action.split(":")) for action in actions(*SERVICES, options=ALL_COUNTS)]
+    assert {(service, name) for service, name in allowed if not READS.fullmatch(name)} == OTHER_READS
 
 
 def test_every_action_is_one_of_the_service_authorization_reference() -> None:
@@ -79,7 +84,7 @@ def test_every_action_is_one_of_the_service_authorization_reference() -> None:
     assert [action for action in every if action.lower() not in KNOWN_ACTIONS] == []
 
 
-def test_what_is_counted_is_allowed_for_the_service_codes_alone_that_may_be_in_use() -> None:
+def test_counting_adds_the_actions_of_the_given_service_codes_only() -> None:
     of_glue = [one for quota, one in COUNTS.items() if quota.service == "glue"]
     needed = {iam_action(*call) for one in of_glue for call in one.calls}
     assert {"glue:GetDatabases", "glue:GetTables"} <= needed
@@ -115,6 +120,7 @@ def test_the_document_is_what_iam_takes() -> None:
 
 
 def allowed_by(*documents: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The actions of documents, each with its resource."""
     statements = [statement for document in documents for statement in document["Statement"]]
     return [(action, one["Resource"]) for one in statements for action in one["Action"]]
 
@@ -131,10 +137,10 @@ def test_the_policy_of_all_services_and_counts_fits_on_one_role() -> None:
 
 
 @given(st.lists(st.text("abcXYZ:", min_size=1, max_size=40), min_size=1, max_size=60), st.integers(150, 400))
-def test_a_statement_of_any_length_is_split_without_losing_an_action(actions: list[str], size: int) -> None:
-    statement = {"Sid": "Long", "Effect": "Allow", "Action": actions, "Resource": "*"}
+def test_a_statement_of_any_length_is_split_without_losing_an_action(names: list[str], size: int) -> None:
+    statement = {"Sid": "Long", "Effect": "Allow", "Action": names, "Resource": "*"}
     parts = split_policy({"Version": "2012-10-17", "Statement": [statement]}, size)
-    assert [action for action, _ in allowed_by(*parts)] == actions
+    assert [action for action, _ in allowed_by(*parts)] == names
     assert max(len(json.dumps(part, separators=(",", ":"))) for part in parts) <= size
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -15,46 +15,40 @@ from monitor.cli.interruptible import run_interruptible
 from tests.processes import ROOT
 
 
-async def waiting() -> None:
+async def interrupt_and_wait() -> None:
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.Event().wait()
 
 
-async def failing() -> None:
+async def interrupt_and_fail() -> None:
     try:
-        await waiting()
+        await interrupt_and_wait()
     except asyncio.CancelledError:
         raise ConnectionError from None
 
 
-async def finishing() -> int:
+async def interrupt_and_return() -> None:
     with suppress(asyncio.CancelledError):
-        await waiting()
-    return 1
+        await interrupt_and_wait()
 
 
-@pytest.mark.parametrize("interrupted", [waiting, failing, finishing])
-def test_it_ends_as_interrupted(interrupted: Any) -> None:
+@pytest.mark.parametrize("command", [interrupt_and_wait, interrupt_and_fail, interrupt_and_return])
+def test_it_ends_as_interrupted(command: Callable[[], Coroutine[Any, Any, None]]) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run_interruptible(interrupted())
+        run_interruptible(command())
 
 
-async def returning() -> int:
-    return 1
-
-
-async def breaking() -> int:
+async def fail() -> None:
     raise ConnectionError
 
 
 def test_an_error_of_its_own_stays() -> None:
     with pytest.raises(ConnectionError):
-        run_interruptible(breaking())
+        run_interruptible(fail())
 
 
 def test_without_a_signal_its_result_is_returned() -> None:
-    started: Coroutine[Any, Any, int] = returning()
-    assert run_interruptible(started) == 1
+    assert run_interruptible(asyncio.sleep(0, "result")) == "result"
 
 
 SCRIPT = """

@@ -26,7 +26,7 @@ from tests.resources import resource
 
 NOW = 29_000_000  # the minute in which the loop's clock begins
 DELAY = 3
-METRICS = 520  # two calls
+METRICS, CALLS = 520, 2  # of one poll
 RATE = 40.0  # calls per second to CloudWatch while AWS throttles none
 FIRST, LAST = 10, 20  # the minutes between which AWS throttles
 THROTTLED = ClientError(
@@ -41,10 +41,13 @@ def seconds() -> float:
 
 @dataclass
 class Throttling:
-    """A cell whose calls AWS throttles while `refuses` is true. sent: when. rates: after each poll."""
+    """A cell whose calls AWS throttles while `refuses` is true.
+
+    sent_at: when each call was sent, on the loop's clock. rates: calls per second after each poll.
+    """
 
     refuses: Callable[[], bool]
-    sent: list[float] = field(default_factory=list)
+    sent_at: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -63,7 +66,7 @@ class Throttling:
         self.reader = MetricReader(self.cell, self.fleet, OWNERS)
 
     def answer(self, **params: Any) -> dict[str, Any]:
-        self.sent.append(seconds())
+        self.sent_at.append(seconds())
         if self.refuses():
             raise THROTTLED
         published = int(NOW + seconds() // 60) - DELAY
@@ -76,7 +79,7 @@ class Throttling:
         return {"MetricDataResults": results}
 
     async def poll(self, until: int) -> None:
-        """Poll each minute; one that takes longer skips those that would have begun meanwhile."""
+        """Poll at the start of each minute before `until`; a poll that takes longer skips the next ones."""
         while seconds() < until * 60:
             await self.reader.read(int(NOW + seconds() // 60))
             self.rates.append(self.rate)
@@ -84,12 +87,12 @@ class Throttling:
 
     @property
     def rate(self) -> float:
-        """Calls per second at present."""
-        (lowered,) = [one.calls_per_second for one in self.cell.lowered_rates()] or [RATE]
-        return lowered
+        """Calls per second at present: RATE, unless AWS made the cell lower it."""
+        lowered = [one.calls_per_second for one in self.cell.lowered_rates()]
+        return lowered[0] if lowered else RATE
 
     @property
-    def exported(self) -> float | None:
+    def exported_rate(self) -> float | None:
         """The rate as it is exported; None where AWS throttled nothing."""
         labels = {"aws_account": ACCOUNT_ID, "aws_region": "eu-west-1", "aws_service": "cloudwatch"}
         operation = {"operation": "GetMetricData"}
@@ -97,8 +100,8 @@ class Throttling:
 
     def missing_minutes(self) -> int:
         """Return how many minutes of all metrics were published and not read."""
-        rings, last = self.fleet.rings, int(NOW + seconds() // 60) - DELAY
-        minutes = np.arange(last - WINDOW + DELAY, last - 1, dtype=np.int32)
+        rings, now = self.fleet.rings, int(NOW + seconds() // 60)
+        minutes = np.arange(now - WINDOW, now - DELAY - 1, dtype=np.int32)
         return sum(
             int(np.isnan(rings.at(np.full(minutes.size, row, np.int32), minutes)).sum())
             for row in self.fleet.metrics(self.cell.key).values()
@@ -110,17 +113,18 @@ def test_all_is_read_after_ten_minutes_of_throttling_and_the_rate_comes_back() -
         throttled = Throttling(lambda: FIRST <= seconds() / 60 < LAST)
         other = Throttling(lambda: False)
         await asyncio.gather(throttled.poll(FIRST), other.poll(FIRST))
-        assert throttled.exported is None
+        assert throttled.exported_rate is None
         await asyncio.gather(throttled.poll(LAST), other.poll(LAST))
-        refused = [at for at in throttled.sent if at >= FIRST * 60]
-        assert len(refused) <= (LAST - FIRST) * 2 * throttled.cell.max_attempts
+        refused = [at for at in throttled.sent_at if at >= FIRST * 60]
+        assert len(refused) <= (LAST - FIRST) * CALLS * throttled.cell.max_attempts
         assert min(throttled.rates) == RATE * MIN_SHARE
-        assert throttled.exported == throttled.rate < RATE / 8
+        assert throttled.exported_rate == throttled.rate < RATE / 8
         await asyncio.gather(throttled.poll(LAST + 2), other.poll(LAST + 2))
         assert throttled.missing_minutes() == 0
         await asyncio.gather(throttled.poll(LAST + 40), other.poll(LAST + 40))
-        assert throttled.exported == throttled.rate == RATE
-        assert (other.exported, other.missing_minutes(), throttled.missing_minutes()) == (None, 0, 0)
+        assert throttled.exported_rate == throttled.rate == RATE
+        assert throttled.missing_minutes() == 0
+        assert (other.exported_rate, other.missing_minutes()) == (None, 0)
 
     run(main())
 
@@ -130,7 +134,7 @@ def test_calls_settle_below_what_aws_allows_and_nothing_is_lost() -> None:
 
     async def main() -> None:
         def refuses() -> bool:
-            return sum(at > seconds() - 1 for at in limited.sent) > allowed
+            return sum(at > seconds() - 1 for at in limited.sent_at) > allowed
 
         limited = Throttling(refuses)
         await limited.poll(40)

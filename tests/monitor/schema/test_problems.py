@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.config.config import Config
 from monitor.config.file import parse_config
-from monitor.schema.problems import ConfigError, duplicate_values, problem_lines
+from monitor.schema.problems import ConfigError, duplicate_values, problem_lines, shown_value
 from monitor.schema.types import ConfigContext
 from tests.registries import REGISTRY
 
@@ -254,3 +254,7 @@ def test_junk_is_a_configuration_or_a_configuration_error(junk: Any) -> None:
     except ConfigError as error:
         assert error.problems
         assert all(line.startswith("headroom.yaml: ") and line.isprintable() for line in error.problems)
+
+
+def test_a_value_that_no_file_can_have_is_shown_by_its_type() -> None:
+    assert shown_value((SECRET,)) == "a value of type tuple"
