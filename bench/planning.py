@@ -17,10 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from monitor.cost.prices import DOLLARS_PER_METRIC
+from monitor.cost.prices import LIST_PRICES
 from monitor.fleet.columns import Flags, Floats, Ints
-from monitor.planning.budget import MINUTES_PER_MONTH, Budget
+from monitor.planning.allowance import MINUTES_PER_MONTH
+from monitor.planning.budget import Billed, Budget, BudgetTerms
 from monitor.planning.cadence import Intervals
+from monitor.planning.spending import ForgetfulStore
 from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Simulation
 
@@ -126,7 +128,7 @@ async def simulate(
 def _monthly(requested: float, utilization: Floats) -> float:
     """Return the dollars a month for 1,000 metrics. requested: those of all series, in a minute."""
     metrics = 2 * len(utilization)  # that of the usage, and that of throttled demand
-    return 1000 * requested / metrics * MINUTES_PER_MONTH * DOLLARS_PER_METRIC
+    return 1000 * requested / metrics * MINUTES_PER_MONTH * LIST_PRICES.metric
 
 
 class Waiting:
@@ -165,7 +167,12 @@ async def compare(folder: Path) -> list[Result]:
     dollars = adaptive.dollars * 2 * len(folds[0]) / 1000 * BUDGET_SHARE
 
     def half(fleet: Simulation) -> Budget:
-        return Budget(dollars, False, lambda: fleet.minute * 60.0, lambda: {ACCOUNT: fleet.requested})
+        def clock() -> float:
+            return fleet.minute * 60.0
+
+        budget = Budget(ForgetfulStore(), clock, clock, lambda: {ACCOUNT: Billed(fleet.requested)})
+        budget.configure(BudgetTerms(dollars))
+        return budget
 
     return [
         await all_folds("every minute", Intervals(1, 1, 1), bounded=False),

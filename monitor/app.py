@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from collectors.registry import Registry
 from monitor.access.service import AccessService
 from monitor.alerting.service import Alerting
+from monitor.alerting.spending import JournalSpending
 from monitor.api import stream as stream_api
 from monitor.api.app_state import AppState
 from monitor.aws.clients import ClientCache
@@ -46,7 +47,7 @@ from monitor.lib.loop_lag import measure_loop_lag
 from monitor.lib.schedule import LoopClock, Schedule, repeat, run_guarded
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.telemetry import PlanTelemetry
-from monitor.polling.watcher import Watcher
+from monitor.polling.watcher import Watcher, budget_of
 from monitor.push.service import PushService
 from monitor.schema.problems import ConfigError
 from monitor.server.listener import HttpServer, bind_socket
@@ -145,7 +146,7 @@ class App:
         self._aws_telemetry = AwsTelemetry(metrics)
         stream_telemetry = StreamTelemetry(metrics, self._aws_telemetry.points)
         self._coverage_telemetry = CoverageTelemetry(metrics)
-        self._cost = CostTelemetry(metrics, self._aws_telemetry.metrics_requested, stream_telemetry.updates)
+        self._count_costs(stream_telemetry)
         self._clock = MedianClock(lambda: (cell.cell.clock for cell in self.watcher.cells.values()))
         self.ingest = Ingest(
             self.fleet,
@@ -173,6 +174,15 @@ class App:
         self._push.configure(config.push)
         self.fleet.set_stream_gap(config.stream.gap_minutes)
         self.web = self._build_web()
+
+    def _count_costs(self, stream: StreamTelemetry) -> None:
+        """Have all that is spent counted, whoever spends it, and charged to the budget."""
+        aws = self._aws_telemetry
+        self._cost = CostTelemetry(
+            self.telemetry.registry, aws.metrics_requested, aws.metric_listings, stream.updates
+        )
+        self._cost.set_prices(self.config.prices.prices)
+        self._budget = budget_of(aws, JournalSpending(self.alerting.journal))
 
     @classmethod
     @asynccontextmanager
@@ -207,6 +217,7 @@ class App:
             polled=self.ingest.arrived,  # points of a poll are judged as soon as those of a stream
             clients=self._clients,
             alerting=self.alerting.engine.active_slots,
+            budget=self._budget,
             known_accounts=self._known_accounts,
         )
 
@@ -376,11 +387,12 @@ class App:
             off={signal.id for signal in self.config.signals_off(self._registry)},
             cells=self.watcher.cell_statuses(),
             services={key: watcher.services for key, watcher in self.watcher.cells.items()},
-            metrics=MetricUse.of(self.fleet, int(self._clock.now() // 60)),
+            metrics=MetricUse.of(self.fleet, int(self._clock.now() // 60), self._cost.prices),
             intervals=PollIntervals(
                 self.config.interval,
                 max(self.config.interval, self.config.max_interval),
                 self.config.longest_throttled_interval,
+                self._cost.prices,
             ),
         )
 
@@ -451,6 +463,7 @@ class App:
         self._push.configure(config.push)
         await self._access.configure(config.access_settings())
         self.fleet.set_stream_gap(config.stream.gap_minutes)
+        self._cost.set_prices(config.prices.prices)
         self.watcher = self._build_watcher(config, self.watcher.discovered())
         self._reloaded.set()
 

@@ -158,12 +158,18 @@ class FakeCell(Cell):
     """A cell that checks for parameters that AWS rejects beside a token, even when a test has one page."""
 
     async def paginate(
-        self, service: str, operation: str, first: Mapping[str, Any] | None = None, **params: Any
+        self,
+        service: str,
+        operation: str,
+        first: Mapping[str, Any] | None = None,
+        *,
+        charged_to: str | None = None,
+        **params: Any,
     ) -> AsyncIterator[dict[str, Any]]:
         client: FakeClient = await self.client(service)
         if pagination_of(service, operation):
             client.check_beside_token(xform_name(operation), params)
-        async for answer in super().paginate(service, operation, first, **params):
+        async for answer in super().paginate(service, operation, first, charged_to=charged_to, **params):
             yield answer
 
 

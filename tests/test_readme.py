@@ -21,7 +21,8 @@ def test_every_service_has_its_row() -> None:
 def test_every_exported_family_is_named() -> None:
     documented = set(re.findall(r"headroom_[a-z_]+", README))
     registry = ProcessTelemetry().registry
-    CostTelemetry(registry, AwsTelemetry(registry).metrics_requested)
+    aws = AwsTelemetry(registry)
+    CostTelemetry(registry, aws.metrics_requested, aws.metric_listings)
     own = {name for name in names(registry) if name.startswith("headroom_")}
     own |= {"headroom_stream_updates_total", "headroom_blind_places"}
     assert (set(HEADERS) | own) - documented == set()

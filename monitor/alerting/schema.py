@@ -89,7 +89,13 @@ UPDATE dead_letters SET notification = json_remove(
     WHERE json_valid(notification);
 """
 
-MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8)  # the n-th leads from version n to n + 1
+V9 = """
+CREATE TABLE spending (
+    account TEXT PRIMARY KEY, dollars REAL NOT NULL, at REAL NOT NULL, budget REAL NOT NULL
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8, V9)  # the n-th leads from version n to n + 1
 
 
 def statements(migration: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from monitor.alerting.records import (
     UnusableRow,
 )
 from monitor.notifiers.notice import Notification
+from monitor.planning.spending import SavedSpending
 from monitor.schema.annotations import MAX_NUMBER
 
 RowKey = str | int
@@ -118,6 +119,8 @@ SILENCES = Table("silences", Silence, "id", lambda silence: parse_matcher_lists(
 ACKNOWLEDGEMENTS = Table("acknowledgements", Acknowledgement, "alert")
 UNUSABLE_ROWS = Table("unusable_rows", UnusableRow, "id")
 
+SPENDING = Table("spending", SavedSpending, "account")
+
 TABLES: tuple[Table[Any], ...] = (
     STATES,
     PENDING_NOTICES,
@@ -126,4 +129,5 @@ TABLES: tuple[Table[Any], ...] = (
     SILENCES,
     ACKNOWLEDGEMENTS,
     UNUSABLE_ROWS,
+    SPENDING,
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import uniform
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from collectors.base import GLOBAL_REGION, ServiceScope
 from collectors.errors import ResourceNotFoundError, ServiceNotOfferedError
 from monitor.aws import pagination
+from monitor.aws.billing import LIST_METRICS, Bill, billing, requested_metrics, unbilled, without_limit
 from monitor.aws.call_rate import LoweredRate
 from monitor.aws.clients import CLIENT_CONFIG, ClientCache, sign_with
 from monitor.aws.clock import AwsClock, date_header
@@ -63,7 +65,8 @@ class Cell:
     collectors' declarations. clients: may be shared with other cells. account_limiters: by service, shared by
     all cells of the account. limiters: shared by those of them that call the same region. limiters_of:
     returns those of another region. scope: of the collectors that run in it. max_attempts: attempts at one
-    call, the first one included.
+    call, the first one included. granted: reserves metrics that are to be requested of GetMetricData, and
+    yields how many may be.
     other_regions: of the account, where its credentials are accepted: see `RegionCheck`.
     signer: the account whose credentials these are, where it is another one: a monitoring account, which
     reads the metrics of the account and pays for that.
@@ -87,6 +90,7 @@ class Cell:
     signer: str = ""
     other_regions: Sequence[str] = ()
     limiters_of: Callable[[str], dict[str, RateLimiter]] = field(default=_own_limiters, kw_only=True)
+    granted: Callable[[int], AbstractAsyncContextManager[int]] = field(default=without_limit, kw_only=True)
     region_check: RegionCheck = field(init=False)
     account_states: dict[type[Any], Any] = field(default_factory=dict, kw_only=True)
     collector_states: dict[type[Any], Any] = field(default_factory=dict, init=False)
@@ -122,20 +126,38 @@ class Cell:
         """The client of a service in the region, for calls through `call_with_retries` only."""
         return await self.clients.get(service, self.region, self.endpoint_url, config)
 
-    async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+    async def call(
+        self, service: str, operation: str, *, charged_to: str | None = None, **params: Any
+    ) -> dict[str, Any]:
         """Make one call: rate limited, retried where that may help, and counted.
 
+        charged_to: the service for which AWS's bill is counted; None: the one that is called.
         Raises one of AWS_ERRORS; ResourceNotFoundError when the resource that it names does not exist.
         """
         with with_operation_name(operation):
             method = getattr(await self.client(service), xform_name(operation))
-        return await self.call_with_retries(service, operation, partial(method, **params))
+        bill = partial(self._bill, service, operation, params, service if charged_to is None else charged_to)
+        return await self.call_with_retries(service, operation, partial(method, **params), bill)
+
+    def _bill(self, service: str, operation: str, params: Mapping[str, Any], charged_to: str) -> None:
+        """Count what AWS bills for an attempt."""
+        owner = self.signing_account, self.key[1], charged_to
+        if metrics := requested_metrics(service, operation, params):
+            self.telemetry.count_requested_metrics(*owner, metrics)
+        elif (service, operation) == LIST_METRICS:
+            self.telemetry.count_metric_listing(*owner)
 
     async def paginate(
-        self, service: str, operation: str, first: Mapping[str, Any] | None = None, **params: Any
+        self,
+        service: str,
+        operation: str,
+        first: Mapping[str, Any] | None = None,
+        *,
+        charged_to: str | None = None,
+        **params: Any,
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield the responses of all pages; `first` as in `collectors.base.Aws`. Raises as `call` does."""
-        call = partial(self.call, service, operation)
+        call = partial(self.call, service, operation, charged_to=charged_to)
         with with_operation_name(operation):
             tokens = await self.clients.pagination(service, operation)
             max_pages = pagination.MAX_PAGES_OF_OPERATION.get(operation, pagination.MAX_PAGES)
@@ -143,7 +165,12 @@ class Cell:
                 yield response
 
     async def list_items(
-        self, service: str, operation: str, key: str, first: Mapping[str, Any] | None = None, **params: Any
+        self,
+        service: str,
+        operation: str,
+        key: str,
+        first: Mapping[str, Any] | None = None,
+        **params: Any,
     ) -> AsyncIterator[Any]:
         """Yield the items under `key` of every page; otherwise as `paginate`."""
         async for response in self.paginate(service, operation, first, **params):
@@ -151,10 +178,11 @@ class Cell:
                 yield item
 
     async def call_with_retries(
-        self, service: str, operation: str, send: Callable[[], Awaitable[Response]]
+        self, service: str, operation: str, send: Callable[[], Awaitable[Response]], bill: Bill = unbilled
     ) -> Response:
         """Send a request, up to `max_attempts` times; each attempt is rate limited, signed and counted.
 
+        bill: called for each attempt that AWS may have billed, also one that is cancelled.
         CALL_TIMEOUT holds for all attempts together, without the waits between them and for the limiter.
         Raises one of AWS_ERRORS, or what `send` raises for a response of an unexpected form. Makes no call in
         a region that is known not to be enabled.
@@ -168,7 +196,7 @@ class Cell:
             await self.clients.turns.wait()
             started_at = clock()
             try:
-                with with_operation_name(operation), sign_with(credentials):
+                with with_operation_name(operation), sign_with(credentials), billing(bill):
                     async with asyncio.timeout(CALL_TIMEOUT - in_flight):
                         response = await send()
             except Exception as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from collectors.base import ServiceScope
+from monitor.aws.billing import Bill, unbilled
 from monitor.aws.cell import Cell
 from monitor.lib.errors import HeadroomError
 
@@ -23,12 +24,12 @@ class LinkedCell(Cell):
     """A cell whose calls name its account, and are signed by another one: `signer`."""
 
     async def call_with_retries(
-        self, service: str, operation: str, send: Callable[[], Awaitable[Response]]
+        self, service: str, operation: str, send: Callable[[], Awaitable[Response]], bill: Bill = unbilled
     ) -> Response:
         """Send a request as `Cell` does. Raises RoleNeededError for one that cannot name the account."""
         if service != "cloudwatch" or operation not in OPERATIONS:
             raise RoleNeededError(f"a role is needed to call {service}:{operation} in {self.account}")
-        return await super().call_with_retries(service, operation, send)
+        return await super().call_with_retries(service, operation, send, bill)
 
 
 def linked_cell(monitoring: Cell, account: str, scope: ServiceScope = ServiceScope.REGION) -> LinkedCell:

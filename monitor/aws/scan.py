@@ -1,12 +1,14 @@
 """One run of a collector's scan function in a cell: the calls that it makes, and the failures among them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping, Set
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from collectors.base import Resource, ServiceScope
 from collectors.errors import NotReadYetError, ResourceNotFoundError
 from collectors.resource import ResourcePath, TypedPath
+from monitor.aws.billing import requested_metrics
 from monitor.aws.cell import Cell
 from monitor.aws.failure import (
     AWS_ERRORS,
@@ -141,29 +143,42 @@ class Scan:
             self.use.end_lists()
 
     async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
-        """Make one call; the metrics of a GetMetricData are counted for `service`."""
-        self._count_metrics(operation, params)
-        return await self.cell.call(service, operation, **params)
+        """Make one call; what AWS bills for it is counted for `service`.
 
-    def paginate(
+        Raises NotReadYetError while the budget does not allow a GetMetricData.
+        """
+        async with self._within_budget(service, operation, params):
+            return await self.cell.call(service, operation, charged_to=self.service, **params)
+
+    async def paginate(
         self, service: str, operation: str, first: Mapping[str, Any] | None = None, **params: Any
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield the response of every page; counts the metrics of a GetMetricData."""
-        self._count_metrics(operation, params)
-        return self.cell.paginate(service, operation, first, **params)
+        """Yield the response of every page. Raises as `call` does."""
+        async with self._within_budget(service, operation, params):
+            pages = self.cell.paginate(service, operation, first, charged_to=self.service, **params)
+            async for page in pages:
+                yield page
 
-    def list_items(
+    async def list_items(
         self, service: str, operation: str, key: str, first: Mapping[str, Any] | None = None, **params: Any
     ) -> AsyncIterator[Any]:
-        """Yield the items under `key` of every page; counts the metrics of a GetMetricData."""
-        self._count_metrics(operation, params)
-        return self.cell.list_items(service, operation, key, first, **params)
+        """Yield the items under `key` of every page. Raises as `call` does."""
+        async for page in self.paginate(service, operation, first, **params):
+            for item in page.get(key) or ():
+                yield item
 
-    def _count_metrics(self, operation: str, params: Mapping[str, Any]) -> None:
-        """Count the metrics of a GetMetricData, which AWS bills; the pages of one request are billed once."""
-        if operation == "GetMetricData":
-            number = len(params["MetricDataQueries"])
-            self.cell.telemetry.count_requested_metrics(*self.cell.key, self.service, number)
+    @asynccontextmanager
+    async def _within_budget(
+        self, service: str, operation: str, params: Mapping[str, Any]
+    ) -> AsyncIterator[None]:
+        """Reserve the metrics of a GetMetricData, which AWS bills."""
+        if not (metrics := requested_metrics(service, operation, params)):
+            yield
+            return
+        async with self.cell.granted(metrics) as granted:
+            if granted < metrics:
+                raise NotReadYetError("it is read as soon as the budget allows it")
+            yield
 
     async def try_call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
         """Make one call; a failure is recorded, and `{}` is returned."""

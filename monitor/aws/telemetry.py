@@ -90,7 +90,13 @@ class AwsTelemetry:
             "CloudWatch metrics requested with GetMetricData, the unit that AWS bills.",
             SERVICE_LABELS,
         )
+        self.metric_listings = counter(
+            "headroom_list_metrics_requests",
+            "Calls of ListMetrics, each of which AWS bills after a million free ones a month.",
+            SERVICE_LABELS,
+        )
         self.metrics_by_account = collections.Counter[str]()
+        self.listings_by_account = collections.Counter[str]()
         self.decode_errors = counter(
             "headroom_decode_errors", "Results of CloudWatch that could not be used, by reason.", ["reason"]
         )
@@ -147,3 +153,8 @@ class AwsTelemetry:
         """Count metrics requested of GetMetricData on behalf of a service."""
         self.metrics_by_account[account] += metrics
         self.metrics_requested.labels(account, region, service).inc(metrics)
+
+    def count_metric_listing(self, account: str, region: str, service: str) -> None:
+        """Count a call of ListMetrics on behalf of a service."""
+        self.listings_by_account[account] += 1
+        self.metric_listings.labels(account, region, service).inc()

@@ -33,7 +33,9 @@ from monitor.config.entries import AnyEntry, Entries
 from monitor.config.exclude import SomeEntry, remove_excluded
 from monitor.config.override_settings import DEFAULT_BAND, BandOverride, LimitOverride, PartialBand
 from monitor.config.signal_settings import SignalSettings, ineffective_patterns
+from monitor.cost.settings import PricesConfig
 from monitor.notifiers.receivers import RECEIVER_BY_TYPE, Receiver
+from monitor.planning.budget import BudgetTerms
 from monitor.planning.cadence import MAX_INTERVAL, Intervals
 from monitor.planning.settings import BudgetConfig, intervals_of
 from monitor.push.settings import PushConfig
@@ -201,6 +203,11 @@ class Config(ConfigModel):
         "read less often. Default: no limit.",
         examples=[{"dollars_per_month": 200}],
     )
+    prices: PricesConfig = Field(
+        default=PricesConfig(),
+        description="What CloudWatch and Firehose cost, in US dollars. Default: list prices of us-east-1.",
+        examples=[{"per_1000_metrics": 0.008}],
+    )
     inventory_interval: Duration = Field(
         default=600,
         ge=60,
@@ -240,6 +247,13 @@ class Config(ConfigModel):
     def intervals(self) -> Intervals:
         """The intervals between two requests for a metric, in minutes."""
         return intervals_of(self.interval, self.max_interval, self.throttled_interval)
+
+    @property
+    def budget_terms(self) -> BudgetTerms | None:
+        """The budget with the prices that it is charged by; None without one."""
+        if (budget := self.budget) is None:
+            return None
+        return BudgetTerms(budget.dollars_per_month, budget.each_account, self.prices.prices)
 
     @property
     def longest_interval(self) -> float:

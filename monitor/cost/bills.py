@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from monitor.cost.prices import DOLLARS_PER_METRIC, DOLLARS_PER_UPDATE, SECONDS_PER_MONTH
+from monitor.cost.prices import LIST_PRICES, SECONDS_PER_MONTH, Prices
 from monitor.cost.telemetry import LabelValues, MeasuredCost
 from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet
@@ -50,7 +50,7 @@ class Bill:
     is_priced: bool = True
 
 
-def project(polled: Counter[float], streamed: int) -> ProjectedCost:
+def project(polled: Counter[float], streamed: int, prices: Prices = LIST_PRICES) -> ProjectedCost:
     """The monthly cost of metrics, those polled by the seconds between two requests, and `streamed` ones."""
     requests = sum(metrics * SECONDS_PER_MONTH / interval for interval, metrics in polled.items())
     updates = streamed * SECONDS_PER_MONTH / 60
@@ -58,7 +58,7 @@ def project(polled: Counter[float], streamed: int) -> ProjectedCost:
         polled_metrics=polled.total(),
         streamed_metrics=streamed,
         monthly_requests=requests,
-        monthly_dollars=requests * DOLLARS_PER_METRIC + updates * DOLLARS_PER_UPDATE,
+        monthly_dollars=requests * prices.metric + updates * prices.streamed_update,
     )
 
 
@@ -77,7 +77,8 @@ class MetricUse:
     each block of formulas, the index of the service and the rows, [term, position]. slots: of these series,
     by block. streamed: by row, true if it is streamed. cadence: by row, the planned minutes between two
     requests, a period at least; cadence_if_read: the same without pruning. bound: by row, that of its
-    aggregate, or NO_BOUND. payers: the cells that are charged for what others have, by those.
+    aggregate, or NO_BOUND. payers: the cells that are charged for what others have, by those. prices:
+    those that hold now.
     """
 
     cells: Mapping[CellKey, Ints]
@@ -89,9 +90,10 @@ class MetricUse:
     cadence_if_read: Ints
     bound: Ints
     payers: Mapping[CellKey, CellKey]
+    prices: Prices = LIST_PRICES
 
     @classmethod
-    def of(cls, fleet: Fleet, minute: int) -> "MetricUse":
+    def of(cls, fleet: Fleet, minute: int, prices: Prices = LIST_PRICES) -> "MetricUse":
         """Copy the present state of a fleet, in the event loop. minute: the current one, since the epoch."""
         rows = np.arange(fleet.rings.size, dtype=np.int32)
         cells, services = {group[:2] for group in fleet.groups}, sorted({group[2] for group in fleet.groups})
@@ -107,7 +109,9 @@ class MetricUse:
             for minutes in (fleet.rings.intervals(rows), fleet.rings.cadence[rows])
         )
         bound = fleet.rings.bound[rows]
-        return cls(requested, services, blocks, slots, streamed, cadence, if_read, bound, dict(fleet.payers))
+        return cls(
+            requested, services, blocks, slots, streamed, cadence, if_read, bound, dict(fleet.payers), prices
+        )
 
     @property
     def billed(self) -> Flags:
@@ -186,10 +190,10 @@ def project_rows(use: MetricUse, rows: Ints, interval: float) -> ProjectedCost:
     is_streamed = use.streamed[rows]
     polled, streamed = rows[~is_streamed], int(np.count_nonzero(is_streamed))
     pruned = polled[use.cadence[polled] > use.cadence_if_read[polled]]
-    read = project(_by_interval(use.cadence_if_read[pruned], interval), 0)
-    checked = project(_by_interval(use.cadence[pruned], interval), 0)
+    read = project(_by_interval(use.cadence_if_read[pruned], interval), 0, use.prices)
+    checked = project(_by_interval(use.cadence[pruned], interval), 0, use.prices)
     return replace(
-        project(_by_interval(use.cadence[polled], interval), streamed),
+        project(_by_interval(use.cadence[polled], interval), streamed, use.prices),
         pruned_metrics=pruned.size,
         pruned_dollars=read.monthly_dollars - checked.monthly_dollars,
     )

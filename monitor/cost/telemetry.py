@@ -1,30 +1,27 @@
 """The cost of monitoring so far, derived from the counters of what AWS bills."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from monitor.aws.telemetry import SERVICE_LABELS
-from monitor.cost.prices import DOLLARS_PER_METRIC, DOLLARS_PER_UPDATE, SECONDS_PER_HOUR, SECONDS_PER_MONTH
+from monitor.cost.prices import LIST_PRICES, SECONDS_PER_HOUR, SECONDS_PER_MONTH, Prices
 
 LabelValues = tuple[str, ...]  # a service; or an account and a region; or all three
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredCost:
-    """Metrics requested, updates streamed and their dollars, since an epoch second."""
+    """Metrics requested, calls of ListMetrics, updates streamed, and US dollars, since an epoch second."""
 
     requested: float = 0.0
+    listings: float = 0.0
     updates: float = 0.0
+    dollars: float = 0.0
     since: float | None = None
-
-    @property
-    def dollars(self) -> float:
-        """The list price of both, in US dollars."""
-        return self.requested * DOLLARS_PER_METRIC + self.updates * DOLLARS_PER_UPDATE
 
     def monthly_dollars_at(self, now: float) -> float | None:
         """US dollars of a month at the rate until an epoch second; None during the first hour."""
@@ -34,37 +31,64 @@ class MeasuredCost:
     def __add__(self, other: "MeasuredCost") -> "MeasuredCost":
         return MeasuredCost(
             requested=self.requested + other.requested,
+            listings=self.listings + other.listings,
             updates=self.updates + other.updates,
+            dollars=self.dollars + other.dollars,
             since=min(filter(None, (self.since, other.since)), default=None),
         )
 
 
 class CostTelemetry(Collector):
-    """Exports the estimated cost of the metrics requested and of the updates streamed.
+    """Exports the estimated cost of the metrics requested, of ListMetrics and of the updates streamed.
 
-    Both counters have the labels SERVICE_LABELS. updates: None where nothing is streamed.
+    All counters have the labels SERVICE_LABELS. updates: None where nothing is streamed.
     """
 
     def __init__(
-        self, registry: CollectorRegistry, requested: Counter, updates: Counter | None = None
+        self,
+        registry: CollectorRegistry,
+        requested: Counter,
+        listings: Counter,
+        updates: Counter | None = None,
     ) -> None:
-        self._requested, self._updates = requested, updates
+        self._requested, self._listings, self._updates = requested, listings, updates
+        self.prices = LIST_PRICES
+        self._before: Mapping[LabelValues, MeasuredCost] = {}  # what was measured at other prices
         registry.register(self)
+
+    def set_prices(self, prices: Prices) -> None:
+        """Change the prices of what is spent from now on."""
+        if prices != self.prices:
+            self._before, self.prices = self.measured(), prices
 
     def measured(self) -> Mapping[LabelValues, MeasuredCost]:
         """The counters' values by account, region and service."""
         costs: dict[LabelValues, MeasuredCost] = {}
         for labels, value, since in _samples(self._requested):
             costs[labels] = MeasuredCost(requested=value, since=since)
+        for labels, value, since in _samples(self._listings):
+            costs[labels] = costs.get(labels, MeasuredCost()) + MeasuredCost(listings=value, since=since)
         for labels, value, since in _samples(self._updates) if self._updates else ():
             costs[labels] = costs.get(labels, MeasuredCost()) + MeasuredCost(updates=value, since=since)
-        return costs
+        return {labels: self._priced(labels, counts) for labels, counts in costs.items()}
+
+    def _priced(self, labels: LabelValues, counts: MeasuredCost) -> MeasuredCost:
+        """Return counts with their dollars: at the present prices, what was counted since these hold."""
+        before, prices = self._before.get(labels, MeasuredCost()), self.prices
+        dollars = (
+            before.dollars
+            + (counts.requested - before.requested) * prices.metric
+            + (counts.listings - before.listings) * prices.listing
+            + (counts.updates - before.updates) * prices.streamed_update
+        )
+        return replace(counts, dollars=dollars)
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """The family of dollars."""
         family = CounterMetricFamily(
             "headroom_estimated_cost_dollars",
-            "Estimated cost of the metrics requested and of the updates streamed, in US dollars.",
+            "Estimated cost of the metrics requested, of ListMetrics and of the updates streamed, in US "
+            "dollars.",
             labels=SERVICE_LABELS,
         )
         for labels, cost in self.measured().items():

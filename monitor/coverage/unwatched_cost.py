@@ -11,6 +11,7 @@ from collectors.service_quotas.count_file import read_counts
 from collectors.service_quotas.quota_list import ListedQuota
 from collectors.service_quotas.usage_series import CALLS, LEVEL_PERIOD
 from monitor.cost.bills import project
+from monitor.cost.prices import LIST_PRICES, Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,13 @@ class PollIntervals:
     """Seconds between two requests for a metric.
 
     shortest: for a series near its limit. quiet, throttled: far below it, for the metrics of its usage and of
-    its throttled demand.
+    its throttled demand. prices: of these requests.
     """
 
     shortest: float
     quiet: float
     throttled: float
+    prices: Prices = LIST_PRICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,12 @@ def cost_without_series(
         polled[intervals.throttled] += 1
     else:
         polled[max(intervals.quiet, LEVEL_PERIOD)] += 1
-    return WatchingCost(project(polled, 0).monthly_dollars)
+    return WatchingCost(project(polled, 0, intervals.prices).monthly_dollars)
 
 
 def _cost_by_resource(intervals: PollIntervals) -> WatchingCost:
     """Return the words for a signal that takes as many metrics as there are resources."""
-    dollars = project(Counter({intervals.quiet: 1}), 0).monthly_dollars
+    dollars = project(Counter({intervals.quiet: 1}), 0, intervals.prices).monthly_dollars
     each = f"a metric costs ${dollars:.3g} a month while its usage is low"
     text = f"It depends on how many resources there are: {each}."
     return WatchingCost(None, text)

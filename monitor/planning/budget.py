@@ -1,124 +1,166 @@
-"""A budget of dollars: how cadences stretch to keep within it, and how much may be spent at once."""
+"""The configured budget: charges what is spent, grants what may be spent, and remembers it over restarts."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from monitor.cost.prices import DOLLARS_PER_METRIC, SECONDS_PER_MONTH
-from monitor.fleet.columns import Ints
-from monitor.planning.cadence import MAX_INTERVAL
-
-MAX_EXPONENT = 8.0  # with which 2 minutes become MAX_INTERVAL
-BISECTIONS = 30
-MAX_ADVANCE = 0.01  # of a month's budget that may be spent ahead, such as to read a fleet for the first time
-MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
-
-Doubles = npt.NDArray[np.float64]
+from monitor.cost.prices import LIST_PRICES, Prices
+from monitor.planning.allowance import MINUTES_PER_MONTH, Allowance
+from monitor.planning.spending import SavedSpending, SpendingStore
 
 
-def stretched(cadences: Ints, metrics_per_minute: float) -> Ints:
-    """Return cadences in minutes, of metrics, that request at most this many metrics a minute on average.
+class Billed(NamedTuple):
+    """The metrics of GetMetricData and calls of ListMetrics that AWS bills since the start, whoever asked."""
 
-    Those stretch most that are longest, as there is least danger; those of a minute stretch only once all
-    others are as long as can be. None becomes longer than MAX_INTERVAL, unless it was.
-    """
-    if _requested(cadences.astype(np.float64)) <= metrics_per_minute:
-        return cadences
-    low, high = 0.0, MAX_EXPONENT + MAX_INTERVAL
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        if _requested(_stretch(cadences, middle)) <= metrics_per_minute:
-            high = middle
-        else:
-            low = middle
-    return np.ceil(_stretch(cadences, high)).astype(np.int32)
+    metrics: int = 0
+    listings: int = 0
+
+    def dollars_since(self, before: "Billed", prices: Prices) -> float:
+        """Return the dollars of what was billed since then."""
+        metrics, listings = self.metrics - before.metrics, self.listings - before.listings
+        return metrics * prices.metric + listings * prices.listing
 
 
-def _stretch(cadences: Ints, amount: float) -> Doubles:
-    """Cadences to the power of 1 + amount; an amount beyond MAX_EXPONENT is the shortest cadence less 1."""
-    exponent, shortest = min(amount, MAX_EXPONENT), max(amount - MAX_EXPONENT, 0.0) + 1
-    longest = np.maximum(cadences, MAX_INTERVAL)
-    longer: Doubles = np.minimum(np.maximum(cadences ** (1 + exponent), shortest), longest)
-    return longer
+class BudgetTerms(NamedTuple):
+    """A configured budget. each_account: every account has one of its own."""
+
+    dollars_per_month: float
+    each_account: bool = False
+    prices: Prices = LIST_PRICES
 
 
-def _requested(cadences: Doubles) -> float:
-    """The metrics that are requested in a minute on average."""
-    return float((1 / cadences).sum())
+@dataclass(slots=True)
+class _Account:
+    """An allowance, what had been billed when it was charged last, and what the store knows of it.
 
-
-def minimum_dollars(metrics: int) -> float:
-    """Return what a month costs if each metric is requested once in MAX_INTERVAL minutes."""
-    return metrics * MINUTES_PER_MONTH / MAX_INTERVAL * DOLLARS_PER_METRIC
-
-
-class Allowance:
-    """The metrics that may be requested within a budget: they grow with the time, and may not be saved up.
-
-    At most MAX_ADVANCE of a month's budget can be spent at once, so a month costs at most that much more.
-    polled: the number of metrics. Each may be requested once in MAX_INTERVAL minutes, whatever the budget.
+    reservations: how many were made so far. saved: how many of them the store knows.
     """
 
-    def __init__(self, dollars_per_month: float) -> None:
-        self._budgeted = dollars_per_month / DOLLARS_PER_METRIC / MINUTES_PER_MONTH
-        self.polled = 0
-        self._ahead = 0.0  # metrics requested beyond the average so far
-        self._reserved, self._requested = 0, 0
-        self._minute: float | None = None
-
-    @property
-    def metrics_per_minute(self) -> float:
-        """The number of metrics that may be requested in a minute on average."""
-        return max(self._budgeted, self.polled / MAX_INTERVAL)
-
-    def update(self, minute: float, requested: int) -> None:
-        """Charge what was requested until a minute of a monotonic clock.
-
-        requested: all metrics requested so far, whoever asked.
-        """
-        if self._minute is None:  # an earlier configuration of the process may have requested metrics
-            self._minute, self._requested = minute, requested
-        passed = minute - self._minute
-        still_ahead = max(self._ahead - passed * self.metrics_per_minute, 0.0)
-        self._ahead = still_ahead + requested - self._requested
-        self._minute, self._requested = minute, requested
-
-    def reserve(self, metrics: int) -> int:
-        """Return how many of these metrics may be requested now; `release` them when they were charged."""
-        most = MAX_ADVANCE * self.metrics_per_minute * MINUTES_PER_MONTH
-        granted = int(min(metrics, max(most - self._ahead - self._reserved, 0)))
-        self._reserved += granted
-        return granted
-
-    def release(self, metrics: int) -> None:
-        """End a reservation."""
-        self._reserved -= metrics
+    allowance: Allowance
+    billed: Billed
+    reservations: int = 0
+    saved: int = 0
+    saving: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Budget:
-    """The allowances of a configured budget. each_account: every account has one of its own.
+    """The allowances of a budget, which survive a reload and a restart.
 
-    clock: returns monotonic seconds. requested: returns all metrics requested so far by account, whoever
-    asked.
+    What is granted is stored before it is spent. So a process that ends at any moment leaves to the next one
+    at least what it spent, and however often Headroom starts, it spends no more.
+
+    store: what remembers. clock: returns monotonic seconds. wall: returns epoch seconds. billed: returns all
+    that was billed so far, by account.
     """
 
     def __init__(
         self,
-        dollars_per_month: float,
-        each_account: bool,
+        store: SpendingStore,
         clock: Callable[[], float],
-        requested: Callable[[], Mapping[str, int]],
+        wall: Callable[[], float],
+        billed: Callable[[], Mapping[str, Billed]],
     ) -> None:
-        self.dollars_per_month, self.each_account = dollars_per_month, each_account
-        self._clock, self._requested = clock, requested
-        self._allowances = dict[str, Allowance]()
+        self._store, self._clock, self._wall, self._billed = store, clock, wall, billed
+        self._terms: BudgetTerms | None = None
+        self._before = dict[str, Billed]()  # what had been billed when the present allowances began
+        self._accounts = dict[str, _Account]()
+
+    @property
+    def terms(self) -> BudgetTerms | None:
+        """The configured budget; None: there is none."""
+        return self._terms
+
+    def configure(self, terms: BudgetTerms | None) -> None:
+        """Apply a configuration from now on. What was spent is charged at the prices before."""
+        before = self._terms
+        if before:
+            for name in {*self._billed()} if before.each_account else {""}:
+                self._charge(name)
+        self._terms = terms
+        if terms is None or before is None or terms.each_account != before.each_account:
+            self._inherit(terms)
+        for one in self._accounts.values():
+            if terms:
+                one.allowance.change(terms.dollars_per_month, terms.prices)
+
+    def _inherit(self, terms: BudgetTerms | None) -> None:
+        """Begin with other allowances: one for all continues those of each account, and has no advance."""
+        ahead = sum(one.allowance.ahead for one in self._accounts.values())
+        had_any = bool(self._accounts)
+        self._accounts.clear()
+        self._before = dict(self._billed())
+        if terms and had_any and not terms.each_account:
+            self._open("").allowance.ahead = ahead
 
     def allowance(self, account: str) -> Allowance:
         """Return the allowance of an account, which may be that of all, with what is available now."""
-        requested = self._requested()
-        name = account if self.each_account else ""
-        allowance = self._allowances.setdefault(name, Allowance(self.dollars_per_month))
-        total = requested.get(account, 0) if self.each_account else sum(requested.values())
-        allowance.update(self._clock() / 60, total)
-        return allowance
+        return self._charge(self._name(account)).allowance
+
+    @asynccontextmanager
+    async def granted(self, account: str, metrics: int) -> AsyncIterator[int]:
+        """Reserve as many of these metrics as may be requested now, and yield how many, until they were."""
+        one = self._charge(self._name(account))
+        number = one.allowance.reserve(metrics)
+        one.reservations += 1
+        try:
+            if number:
+                await self._save(self._name(account), one)
+            yield number
+        finally:
+            self._charge(self._name(account))
+            one.allowance.release(number)
+
+    def _name(self, account: str) -> str:
+        return account if self._terms and self._terms.each_account else ""
+
+    def _charge(self, name: str) -> _Account:
+        """Charge an allowance what was billed since the last time."""
+        one = self._accounts.get(name) or self._open(name)
+        billed = _sum_of(self._billed(), name)
+        one.allowance.charge(self._clock() / 60, billed.dollars_since(one.billed, one.allowance.prices))
+        one.billed = billed
+        return one
+
+    def _open(self, name: str) -> _Account:
+        """Begin an allowance, with what an earlier process or configuration left of it."""
+        terms = self._terms or BudgetTerms(0.0)
+        allowance = Allowance(terms.dollars_per_month, terms.prices)
+        allowance.minute = self._clock() / 60
+        allowance.ahead = self._left_by_others(name, allowance)
+        self._accounts[name] = one = _Account(allowance, _sum_of(self._before, name))
+        return one
+
+    def _left_by_others(self, name: str, allowance: Allowance) -> float:
+        """Return how far the budget is ahead by what is stored, of this name or of the others it replaces."""
+        stored = self._store.spending()
+        if name in stored:
+            return self._faded(stored[name], allowance)
+        replaced = [""] if name else [*stored]
+        return sum(self._faded(stored[other], allowance) for other in replaced if other in stored)
+
+    def _faded(self, saved: SavedSpending, allowance: Allowance) -> float:
+        """Return what is left of stored dollars, as the budget has earned since."""
+        minutes = max(self._wall() - saved.at, 0.0) / 60  # a clock that was set back earns nothing
+        left = max(saved.dollars - minutes * allowance.dollars_per_month / MINUTES_PER_MONTH, 0.0)
+        return left if saved.budget == allowance.dollars_per_month else min(left, allowance.most)
+
+    async def _save(self, name: str, one: _Account) -> None:
+        """Store what an allowance has spent and reserved; one write holds the reservations of many."""
+        wanted = one.reservations
+        async with one.saving:
+            if one.saved >= wanted:
+                return
+            reservations, allowance = one.reservations, one.allowance
+            dollars = allowance.ahead + allowance.reserved
+            saved = SavedSpending(name, dollars, self._wall(), allowance.dollars_per_month)
+            await self._store.save_spending(saved)
+            one.saved = reservations
+
+
+def _sum_of(billed: Mapping[str, Billed], name: str) -> Billed:
+    """Return what was billed of an account, or of all where the name is empty."""
+    if name:
+        return billed.get(name, Billed())
+    return Billed(*(sum(column) for column in zip(Billed(), *billed.values(), strict=True)))

@@ -16,7 +16,8 @@ from monitor.fleet.judged import sample_minutes
 from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
 from monitor.fleet.ring_columns import NOT_READ, PRUNED_INTERVAL, WINDOW
-from monitor.planning.budget import Budget, minimum_dollars, stretched
+from monitor.planning.allowance import minimum_dollars
+from monitor.planning.budget import Budget, BudgetTerms
 from monitor.planning.cadence import (
     DELAY_SHARE,
     LATENESS,
@@ -28,6 +29,7 @@ from monitor.planning.cadence import (
 )
 from monitor.planning.pruning import plan_aggregates
 from monitor.planning.rises import highest_rises, remembered
+from monitor.planning.stretching import stretched
 
 BATCH_SIZE = 256  # series; to find their rises blocks other tasks for about 5 ms
 MAX_CLOCK_DIFFERENCE = 2  # minutes between the clocks of two cells, which both call `update`
@@ -115,8 +117,8 @@ class Planner:
         fleet.cadence[:size] = cadences(danger, self._intervals)
         fleet.near_at[:size][is_near(danger.usage, danger.edge)] = now
         rows = self._metric_cadences(danger.urgent)
-        if self.budget:
-            self._keep_budget(self.budget, rows, now)
+        if self.budget and (terms := self.budget.terms):
+            self._keep_budget(self.budget, terms, rows, now)
         fleet.rings.cadence[: rows.size] = np.where(rows <= self._intervals.shortest, 0, rows)
 
     def _danger(self, now: int) -> Danger:
@@ -176,25 +178,25 @@ class Planner:
         newest: Indices = order[is_last]
         return newest
 
-    def _keep_budget(self, budget: Budget, rows: Ints, now: int) -> None:
+    def _keep_budget(self, budget: Budget, terms: BudgetTerms, rows: Ints, now: int) -> None:
         """Stretch the cadences of metrics, so that what they cost keeps within the budget."""
         polled = self._polled()
-        groups = polled if budget.each_account else {"": [one for some in polled.values() for one in some]}
+        groups = polled if terms.each_account else {"": [one for some in polled.values() for one in some]}
         for account, cells in groups.items():
             indices = np.concatenate([*cells, NO_SLOTS])
             is_read = rows[indices] < NOT_READ
             indices = indices[is_read & ~self._fleet.rings.is_streamed(indices, now)]
             allowance = budget.allowance(account)
             allowance.polled = indices.size
-            self._warn_of_minimum(budget, account, indices.size)
+            self._warn_of_minimum(terms, account, indices.size)
             pruned = self._fleet.rings.pruned[indices]
             requested = np.where(pruned, PRUNED_INTERVAL, rows[indices])
             longer = stretched(requested, allowance.metrics_per_minute)
             rows[indices] = np.where(pruned, rows[indices], longer)
 
-    def _warn_of_minimum(self, budget: Budget, account: str, metrics: int) -> None:
+    def _warn_of_minimum(self, budget: BudgetTerms, account: str, metrics: int) -> None:
         """Log once by how much a budget is too small, and again when that changes."""
-        least = ceil(minimum_dollars(metrics))
+        least = ceil(minimum_dollars(metrics, budget.prices))
         if budget.dollars_per_month >= least:
             self._warned.pop(account, None)
         elif self._warned.get(account) != least:

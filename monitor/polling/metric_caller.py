@@ -9,6 +9,7 @@ from typing import Protocol
 from aiobotocore.config import AioConfig
 from botocore.exceptions import ClientError
 
+from monitor.aws.billing import GET_METRIC_DATA, unbilled
 from monitor.aws.cell import Cell
 from monitor.aws.clients import CLIENT_CONFIG
 from monitor.aws.failure import AWS_ERRORS, Failure, error_code, failure_from, is_retryable
@@ -114,18 +115,21 @@ class MetricCaller:
         numbered, minutes = dict(enumerate(metrics.values())), parts[0].request.minutes
         pages = MetricPages(numbered, len(minutes) // parts[0].request.period)
         accounts = self._accounts([parts[n].receiver.account for n, _ in ids])
-        share = self.cell.share_of_rate("cloudwatch", "GetMetricData")  # AWS throttles for points, too
+        share = self.cell.share_of_rate(*GET_METRIC_DATA)  # AWS throttles for points, too
         await self._point_limiter.acquire(pages.max_points / share)
         while True:
             send_page = partial(send, client, numbered, minutes, pages.token, accounts)
-            page = await self.cell.call_with_retries("cloudwatch", "GetMetricData", send_page)
+            bill = unbilled if pages.token else partial(self._bill, parts, metrics)  # all pages together
+            page = await self.cell.call_with_retries(*GET_METRIC_DATA, send_page, bill)
             for part in parts:
                 part.receiver.observe_time(page.date)
-            if pages.token is None:  # AWS bills successful requests, all pages together
-                for n, part in enumerate(parts):
-                    part.receiver.count(self.cell, [metric for id_, metric in metrics.items() if id_[0] == n])
             if pages.add(page):
                 return {ids[number]: result for number, result in pages.results.items()}
+
+    def _bill(self, parts: Sequence[CallPart], metrics: Mapping[MetricId, bytes]) -> None:
+        """Count the metrics of a request, each for its receiver."""
+        for n, part in enumerate(parts):
+            part.receiver.count(self.cell, [metric for id_, metric in metrics.items() if id_[0] == n])
 
     def _accounts(self, accounts: Sequence[str]) -> codec.Accounts:
         """The `AccountId` of queries by number; none for metrics of the account that calls."""

@@ -1,8 +1,8 @@
 """Reads the metrics of a cell with GetMetricData, 500 a call, into the fleet's rings."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -77,7 +77,7 @@ class MetricReader:
         self.rejected.start_poll()
         listed = self._new_metrics() if only_new else self.fleet.metrics(self.cell.key)
         due = plan.due_metrics(self.fleet.rings, listed, now)
-        with self._within_budget(due, now) as affordable:
+        async with self._within_budget(due, now) as affordable:
             failures = await self._read(affordable, now)
         if self.planner and not only_new:
             failures += await self._read_at_once(now)
@@ -95,22 +95,18 @@ class MetricReader:
             at_once.update(prune(rings, batch, now).tolist())
             await asyncio.sleep(0)
         wanted = {metric: row for metric, row in listed.items() if row in at_once} if at_once else {}
-        with self._within_budget(wanted, now) as affordable:
+        async with self._within_budget(wanted, now) as affordable:
             return await self._read(affordable, now) if affordable else []
 
-    @contextmanager
-    def _within_budget(self, due: Mapping[bytes, int], now: int) -> Iterator[Mapping[bytes, int]]:
+    @asynccontextmanager
+    async def _within_budget(self, due: Mapping[bytes, int], now: int) -> AsyncIterator[Mapping[bytes, int]]:
         """Return the metrics that the budget allows to request now, the most overdue first."""
         budget = self.planner.budget if self.planner else None
         if budget is None:
             yield due
             return
-        allowance = budget.allowance(self.fleet.payer_of(self.cell.key)[0])
-        granted = allowance.reserve(len(due))
-        try:
+        async with budget.granted(self.fleet.payer_of(self.cell.key)[0], len(due)) as granted:
             yield plan.most_overdue(self.fleet.rings, due, now, granted)
-        finally:
-            allowance.release(granted)
 
     async def _read(self, metrics: Mapping[bytes, int], now: int) -> list[Failure]:
         """Request metrics, and return the failures."""

@@ -36,8 +36,9 @@ from monitor.fleet.key import CellKey, Key
 from monitor.lib.partitions import partition_of
 from monitor.lib.schedule import Schedule
 from monitor.lib.telemetry import ProcessTelemetry
-from monitor.planning.budget import Budget
+from monitor.planning.budget import Billed, Budget
 from monitor.planning.planner import Planner, no_slots
+from monitor.planning.spending import ForgetfulStore, SpendingStore
 from monitor.polling.cell_starts import CellStarts
 from monitor.polling.cell_watcher import MAX_SERVICE_STARTS_PER_SECOND, CellWatcher
 from monitor.polling.inventory import YIELD_EVERY, Inventory
@@ -56,6 +57,16 @@ UNKNOWN_ACCOUNT = ""  # the id of an account without a role that was not opened 
 DUPLICATE_ENTRY = Failure(
     "", "", "Repeated", "another entry of `accounts` watches the same account and regions"
 )
+
+
+def budget_of(telemetry: AwsTelemetry, store: SpendingStore) -> Budget:
+    """Return a budget that charges what is counted, and remembers it in a store."""
+
+    def billed() -> Mapping[str, Billed]:
+        metrics, listings = telemetry.metrics_by_account, telemetry.listings_by_account
+        return {one: Billed(metrics[one], listings[one]) for one in {*metrics, *listings}}
+
+    return Budget(store, time.monotonic, time.time, billed)
 
 
 def _is_offered(collector: Collector, cell: Cell) -> bool:
@@ -83,6 +94,7 @@ class Watcher:
 
     inherited: what the inventories of the watcher before this one discovered. polled: set after each poll.
     clients: shared with a later watcher; None: it closes its own when it ends. alerting: see `Planner`.
+    budget: charged by all of its cells, over reloads too; None: one of this watcher alone.
     quota_calls: the number of calls that the first inventory of quotas may make in a cell. planner: plans how
     often each metric is read. known_accounts: the accounts of organizations, as listed last. members: the
     accounts of organizations. cells: those that could be opened. inaccessible_accounts: why an account could
@@ -101,6 +113,7 @@ class Watcher:
     clients: ClientCache | None = None
     timings: PollingTimings = DEFAULT_TIMINGS
     alerting: Callable[[], Ints] = no_slots
+    budget: Budget | None = None
     known_accounts: KnownAccounts = field(default_factory=KnownAccounts)
     quota_calls: int = FIRST_CALLS
     cells: dict[CellKey, CellWatcher] = field(default_factory=dict, init=False)
@@ -128,7 +141,7 @@ class Watcher:
         self.environment = AwsEnvironment(
             self.clients or ClientCache(), rates=call_rates(self.registry.collectors)
         )
-        self.planner = Planner(self.fleet, self.config.intervals, self.alerting, self._budget())
+        self.planner = Planner(self.fleet, self.config.intervals, self.alerting, self._configured_budget())
         self.open_attempted, self.accounts = {}, {}
         for account in self._entries:
             self.register(account)
@@ -140,11 +153,10 @@ class Watcher:
         self.open_attempted[name] = asyncio.Event()
         self.accounts[name] = AccountStatus(name=name, account=account.id or "", access=RunStatus())
 
-    def _budget(self) -> Budget | None:
-        if (budget := self.config.budget) is None:
-            return None
-        requested = self.aws_telemetry.metrics_by_account
-        return Budget(budget.dollars_per_month, budget.each_account, time.monotonic, lambda: requested)
+    def _configured_budget(self) -> Budget | None:
+        budget = self.budget or budget_of(self.aws_telemetry, ForgetfulStore())
+        budget.configure(self.config.budget_terms)
+        return budget if budget.terms else None
 
     async def open_account(self, account: Account) -> list[CellWatcher]:
         """Open an account, and return its cells that are not excluded and not watched yet.
@@ -227,6 +239,8 @@ class Watcher:
         reader = MetricReader(
             cell, self.fleet, self._owners, self.polled, shared_calls=shared_calls, planner=self.planner
         )
+        if budget := self.planner.budget:
+            cell.granted = lambda metrics: budget.granted(self.fleet.payer_of(cell.key)[0], metrics)
         watched = CellWatcher(inventory, reader, collectors, self.telemetry, self.timings)
         watched.poll_phase = cell.region if self._may_share_calls(cell.account) else ""
         watched.on_denial = self.members.request_listings

@@ -12,6 +12,7 @@ from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.config.signal_settings import SignalSettings
 from monitor.cost.bills import ProjectedCost, project
+from monitor.cost.prices import LIST_PRICES, Prices
 from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
@@ -31,14 +32,17 @@ class Reading:
     longest: float
     throttled: float
     streamed: frozenset[str] = frozenset()
+    prices: Prices = LIST_PRICES
 
     @classmethod
     def of(cls, config: Config) -> "Reading":
         """The reading that is configured."""
-        return cls(config.longest_interval, config.longest_throttled_interval)
+        return cls(config.longest_interval, config.longest_throttled_interval, prices=config.prices.prices)
 
-
-EVERY_MINUTE = Reading(60, 60)
+    @property
+    def is_every_minute(self) -> bool:
+        """True if nothing is read more seldom than every minute."""
+        return max(self.longest, self.throttled) <= 60  # noqa: PLR2004
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,8 @@ def _by_service(fleet: Fleet, config: Config, what_if: Reading | None) -> list[S
         if config.signals.includes(series.settings.signal):
             now[key.service] |= rows
     read = {row for some in now.values() for row in some}
-    plan, every_minute = (Plan.of(fleet, one, read) for one in (Reading.of(config), EVERY_MINUTE))
+    often = Reading(60, 60, prices=config.prices.prices)
+    plan, every_minute = (Plan.of(fleet, one, read) for one in (Reading.of(config), often))
     with_details = Plan.of(fleet, Reading.of(config), billed)
     other_way = Plan.of(fleet, what_if, read) if what_if else None
     estimates = [
@@ -169,7 +174,7 @@ class Plan:
         minutes = np.maximum(minutes, rings.period[:size])
         minutes[[row for row in range(size) if row not in read]] = NOT_READ
         pruned_minutes, pruned = plan_quiet(rings, minutes, throttled)
-        if reading == EVERY_MINUTE:
+        if reading.is_every_minute:
             of_parts = np.bincount(np.maximum(rings.bound[:size], 0), rings.bound[:size] != NO_BOUND, size)
             unused = of_parts >= np.maximum(rings.use_count[:size], 1)
             return cls(reading, np.where(unused, NOT_READ, minutes), minutes, np.zeros(size, np.bool_))
@@ -179,15 +184,14 @@ class Plan:
         """Return what the metrics in some rows cost, those of a service or of all ("")."""
         read = [row for row in rows if self.minutes[row] < NOT_READ]
         if service in self.reading.streamed:
-            return project(Counter(), len(read))
+            return project(Counter(), len(read), self.reading.prices)
         pruned = [row for row in read if self.pruned[row]]
-        saved = _monthly_dollars(self.unpruned, pruned) - _monthly_dollars(self.minutes, pruned)
-        cost = project(_by_interval(self.minutes, read), 0)
+        unpruned, cost, checked = (
+            project(_by_interval(minutes, some), 0, self.reading.prices)
+            for minutes, some in ((self.unpruned, pruned), (self.minutes, read), (self.minutes, pruned))
+        )
+        saved = unpruned.monthly_dollars - checked.monthly_dollars
         return replace(cost, pruned_metrics=len(pruned), pruned_dollars=saved)
-
-
-def _monthly_dollars(minutes: Ints, rows: Iterable[int]) -> float:
-    return project(_by_interval(minutes, rows), 0).monthly_dollars
 
 
 def _by_interval(minutes: Ints, rows: Iterable[int]) -> Counter[float]:

@@ -141,7 +141,8 @@ async def scan_once(
     """
     fleet, telemetry = Fleet(), ProcessTelemetry()
     aws_telemetry = AwsTelemetry(telemetry.registry)
-    cost = CostTelemetry(telemetry.registry, aws_telemetry.metrics_requested)
+    cost = CostTelemetry(telemetry.registry, aws_telemetry.metrics_requested, aws_telemetry.metric_listings)
+    cost.set_prices(config.prices.prices)
     watcher = Watcher(config, registry, fleet, telemetry, aws_telemetry, quota_calls=quota_calls)
     try:
         await watcher.run_once(report_progress)

@@ -201,7 +201,8 @@ class PageRenderer:
 
     async def cost(self) -> bytes:
         """Render the page of CloudWatch's cost."""
-        metric_use, measured = MetricUse.of(self._state.fleet, _minute()), self._state.cost.measured()
+        cost = self._state.cost
+        metric_use, measured = MetricUse.of(self._state.fleet, _minute(), cost.prices), cost.measured()
         services, cells = await asyncio.to_thread(bills, metric_use, measured, self._state.poll_interval())
         return await self._render(
             "cost.html",

@@ -23,12 +23,14 @@ from monitor.alerting.tables import (
     NOTIFICATIONS,
     PENDING_NOTICES,
     SILENCES,
+    SPENDING,
     STATES,
     TABLES,
     UNUSABLE_ROWS,
     Table,
 )
 from monitor.notifiers.notice import NoticeKind, Notification, NotificationReason, Severity
+from monitor.planning.spending import SavedSpending
 from tests.monitor.alerting.delivery_fixture import stored_rows
 from tests.monitor.alerting.pending import NOW, notice, pending_notice
 
@@ -44,6 +46,7 @@ def path(tmp_path: Path) -> Path:
 
 
 ROWS: list[tuple[Table[Any], msgspec.Struct]] = [
+    (SPENDING, SavedSpending(account="123456789012", dollars=0.25, at=NOW, budget=200.0)),
     (
         SILENCES,
         Silence(id="s", matchers=('resource=~"a.*"',), starts=NOW, ends=NOW + 1, author="me", comment="test"),
@@ -271,6 +274,7 @@ async def test_why_an_alert_ended_survives_its_renaming(path: Path) -> None:
             old = f"replace({column}, '\"resolution_reason\":', '\"reason\":')"
             assert connection.execute(f"SELECT {old} <> {column} FROM {table}").fetchone() == (1,)
             connection.execute(f"UPDATE {table} SET {column} = {old}")
+        connection.execute("DROP TABLE spending")
         connection.execute("PRAGMA user_version = 7")
         connection.commit()
     journal = await Journal.open(path)
@@ -294,7 +298,9 @@ async def test_a_migration_that_fails_has_changed_nothing(path: Path) -> None:
 async def test_a_file_of_a_newer_headroom_is_refused(path: Path) -> None:
     newer = JournalFile(path, migrations=[*MIGRATIONS, "CREATE TABLE extra (x TEXT)"])
     await (await Journal.open(path, file=newer)).close()
-    with pytest.raises(JournalError, match=r"newer Headroom: its schema is version 9, this Headroom knows 8"):
+    with pytest.raises(
+        JournalError, match=r"newer Headroom: its schema is version 10, this Headroom knows 9"
+    ):
         await Journal.open(path)
 
 

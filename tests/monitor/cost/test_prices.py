@@ -1,6 +1,9 @@
 """The units that AWS bills, and the service to which each is charged."""
 
+import pytest
+
 from collectors.base import Metric
+from monitor.cost.prices import LIST_PRICES
 from monitor.fleet.metric_query import metric_query
 from monitor.stream.ingest import Ingest, IngestOptions
 from tests.monitor.stream.bodies import ACCOUNT, NOW, REGION, Update, delivery, lines
@@ -60,4 +63,6 @@ async def test_what_is_streamed_counts_once_for_the_service_that_reads_it_or_for
     assert counted(updates, "", "", "") == 1
     assert counted(updates, "", "", "kinesis") == 1
     assert counted(updates, "999999999999", REGION, "kinesis") is None
-    assert counted("headroom_estimated_cost_dollars_total", ACCOUNT, REGION, "kinesis") == 3 * 0.003 / 1000
+    assert counted("headroom_estimated_cost_dollars_total", ACCOUNT, REGION, "kinesis") == pytest.approx(
+        3 * LIST_PRICES.streamed_update
+    )

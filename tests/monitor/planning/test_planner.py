@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.cost.prices import DOLLARS_PER_METRIC
+from monitor.cost.prices import LIST_PRICES
 from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.ring_columns import PRUNED_INTERVAL
-from monitor.planning.budget import MINUTES_PER_MONTH, Budget
+from monitor.planning.allowance import MINUTES_PER_MONTH
+from monitor.planning.budget import Billed, Budget, BudgetTerms
 from monitor.planning.cadence import MAX_INTERVAL, Intervals
+from monitor.planning.spending import ForgetfulStore
 from monitor.planning.telemetry import planned_delays
 from tests.monitor.fleet.fleets import ACCOUNT
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Simulation
@@ -104,7 +106,12 @@ def test_equal_intervals_request_everything_at_every_poll(interval: int) -> None
 
 
 def budget_of(dollars: float, simulation: Simulation) -> Budget:
-    return Budget(dollars, False, lambda: simulation.minute * 60.0, lambda: {ACCOUNT: simulation.requested})
+    def clock() -> float:
+        return simulation.minute * 60.0
+
+    budget = Budget(ForgetfulStore(), clock, clock, lambda: {ACCOUNT: Billed(simulation.requested)})
+    budget.configure(BudgetTerms(dollars))
+    return budget
 
 
 @pytest.mark.parametrize("bounded", [False, True])
@@ -116,7 +123,8 @@ def test_a_budget_holds(dollars: float, bounded: bool) -> None:
     demand = with_throttling(usage) if bounded else usage
     fleet = run(Simulation(demand, budget=lambda one: budget_of(dollars, one)), minutes)
     share = minutes / MINUTES_PER_MONTH
-    assert fleet.requested * DOLLARS_PER_METRIC <= dollars * (share + 0.01) + DOLLARS_PER_METRIC
+    price = LIST_PRICES.metric
+    assert fleet.requested * price <= dollars * (share + 0.01) + price
 
 
 def test_with_a_budget_those_in_danger_are_read_as_often_as_without() -> None:

@@ -53,7 +53,9 @@ async def test_the_signals_that_are_off_are_estimated_too(
     assert kinesis.now.monthly_dollars < metrics * 0.01 / 1000 * month / 300
     assert kinesis.what_if and sqs.what_if
     assert kinesis.what_if.monthly_dollars == pytest.approx(metrics * 0.01 / 1000 * month / 3600)
-    assert sqs.what_if.monthly_dollars == pytest.approx(sqs.now.polled_metrics * 0.003 / 1000 * month / 60)
+    assert sqs.what_if.monthly_dollars == pytest.approx(
+        sqs.now.polled_metrics * (0.003 / 1000 + 350 * 0.029 / 1e9) * month / 60
+    )
     assert estimate.failures == []
     header, *lines = as_table(estimate).splitlines()
     assert header.split()[0] == "service"

@@ -20,7 +20,7 @@ async def test_the_page_shows_projected_and_measured_cost(server: Server, client
     words = " ".join(re.sub("<[^>]*>", " ", (await client.get("/cost")).text).split())
     assert "By service Projected Measured so far" in words
     assert "Kinesis Data Streams 2 0 $0.175 1,234 0 $0.0123 after an hour" in words
-    assert "Unused" in words and "77,000 $0.231" in words
+    assert "Unused" in words and "77,000 $0.232" in words
     assert "production eu-west-1 2 0 $0.175 1,234" in words
 
 

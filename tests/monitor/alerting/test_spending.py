@@ -1,0 +1,21 @@
+"""A budget that survives a restart in the journal."""
+
+from pathlib import Path
+
+import pytest
+
+from monitor.alerting.journal import Journal
+from monitor.alerting.spending import JournalSpending
+from monitor.planning.budget import Billed, Budget, BudgetTerms
+
+
+async def test_a_process_is_granted_what_the_one_before_it_left(tmp_path: Path) -> None:
+    granted = []
+    for wanted in (6_000, 6_000, 6_000):
+        journal = await Journal.open(tmp_path / "headroom.db")
+        budget = Budget(JournalSpending(journal), lambda: 0.0, lambda: 1e9, dict[str, Billed])
+        budget.configure(BudgetTerms(10.0))
+        async with budget.granted("1", wanted) as number:
+            granted.append(number)
+            await journal.close()  # killed while it requests them
+    assert granted == [6_000, pytest.approx(4_000, abs=1), 0]

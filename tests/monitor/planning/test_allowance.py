@@ -1,0 +1,71 @@
+"""Tests of what may be spent of a budget at once, and in a month."""
+
+import pytest
+
+from monitor.cost.prices import LIST_PRICES
+from monitor.planning.allowance import MINUTES_PER_MONTH, Allowance, minimum_dollars
+
+METRIC = LIST_PRICES.metric
+
+
+def test_the_minimum_is_what_one_request_an_hour_costs() -> None:
+    assert minimum_dollars(20_000, LIST_PRICES) == pytest.approx(20_000 * 730.5 * 0.00001)
+
+
+class Month:
+    """Requests within a budget: `wanted` metrics each minute, of which those are made that are granted."""
+
+    def __init__(self, dollars: float) -> None:
+        self.budget, self.minute, self.dollars = Allowance(dollars, LIST_PRICES), 0.0, 0.0
+
+    def run(self, minutes: int, wanted: int, unasked: int = 0) -> None:
+        spent = 0.0
+        for _ in range(minutes):
+            self.minute += 1
+            self.budget.charge(self.minute, spent)
+            granted = self.budget.reserve(wanted)
+            spent = (granted + unasked) * METRIC
+            self.dollars += spent
+            self.budget.release(granted)
+
+
+@pytest.mark.parametrize("wanted", [10, 1000, 10**9])
+def test_a_month_costs_at_most_two_percent_more_than_its_budget(wanted: int) -> None:
+    month = Month(10)
+    month.run(int(MINUTES_PER_MONTH), wanted)
+    assert month.dollars <= 10.2
+
+
+def test_what_nobody_asked_for_is_charged_too() -> None:
+    month = Month(10)
+    month.run(int(MINUTES_PER_MONTH), 1000, unasked=10)
+    assert month.dollars <= 10.2
+
+
+def test_unused_budget_is_not_saved_up() -> None:
+    month = Month(10)
+    month.run(int(MINUTES_PER_MONTH) // 2, 0)
+    month.run(1, 10**9)
+    assert month.dollars <= 0.2
+
+
+def test_a_reservation_is_no_longer_available_until_it_is_released() -> None:
+    allowance = Allowance(10, LIST_PRICES)
+    allowance.charge(0, 0)
+    first = allowance.reserve(10**9)
+    assert first == pytest.approx(0.1 / METRIC, abs=1)
+    assert allowance.reserve(1) == 0
+    allowance.release(first)
+    assert allowance.reserve(5) == 5
+
+
+def test_each_metric_may_be_requested_once_an_hour_whatever_the_budget() -> None:
+    allowance = Allowance(0.01, LIST_PRICES, polled=6000)
+    assert allowance.metrics_per_minute == 100
+
+
+def test_a_clock_that_does_not_advance_earns_nothing() -> None:
+    allowance = Allowance(10, LIST_PRICES)
+    allowance.charge(100, 0.1)
+    allowance.charge(40, 0.0)
+    assert allowance.reserve(10**9) == 0

@@ -1,0 +1,37 @@
+"""Cadences stretch so that a fleet requests no more metrics than a budget allows."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.planning.cadence import MAX_INTERVAL
+from monitor.planning.stretching import stretched
+
+Cadences = st.lists(st.integers(1, 2 * MAX_INTERVAL), min_size=1, max_size=300)
+
+
+@given(Cadences, st.floats(0.01, 400))
+def test_stretched_cadences_request_no_more_than_allowed(minutes: list[int], allowed: float) -> None:
+    before = np.array(minutes, np.int32)
+    after = stretched(before, allowed)
+    is_longest = after == np.maximum(before, MAX_INTERVAL)
+    assert (1 / after).sum() <= allowed or is_longest.all()
+    assert (after >= before).all()
+    assert (after <= np.maximum(before, MAX_INTERVAL)).all()
+
+
+@given(Cadences, st.floats(0.01, 400))
+def test_who_is_in_more_danger_is_never_read_less_often(minutes: list[int], allowed: float) -> None:
+    before = np.sort(np.array(minutes, np.int32))
+    assert (np.diff(stretched(before, allowed)) >= 0).all()
+
+
+def test_what_is_read_every_minute_stretches_last() -> None:
+    before = np.array([1] * 10 + [5] * 100 + [15] * 100, np.int32)
+    assert stretched(before, 20)[:10].tolist() == [1] * 10
+    assert stretched(before, 10)[0] > 1
+
+
+def test_a_sufficient_budget_changes_nothing() -> None:
+    before = np.array([1, 5, 60], np.int32)
+    assert stretched(before, 1.3) is before

@@ -1,0 +1,152 @@
+"""All that AWS bills is counted, whoever asks: what the product counts is what an AWS has answered."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+import orjson
+import pytest
+from aiohttp import web
+
+from collectors.errors import NotReadYetError
+from monitor.aws.cell import Cell
+from monitor.aws.scan import Scan
+from monitor.config.config import Config
+from monitor.fleet.fleet import Fleet
+from monitor.polling.watcher import Watcher
+from tests.aws_environment import CREDENTIALS, set_aws_environment
+from tests.fake_aws import FakeAws, FakeClientCache
+from tests.fake_cloudwatch import fake_credentials
+from tests.http_endpoint import serve_http
+from tests.monitor.polling.linked_aws import FIRST, MONITORING, SECOND, LinkedAws, file_system
+from tests.registries import REGISTRY
+from tests.telemetries import Telemetries
+
+BROKEN_EVERY, REFUSED_EVERY = 3, 2  # of the calls of GetMetricData
+REFUSAL = orjson.dumps({"__type": "com.amazonaws#ThrottlingException", "message": "Rate exceeded"})
+SERVICES = ["apigateway", "kinesis", "lambda", "quotas"]  # which request and list metrics for limits, too
+COUNTED = ("headroom_metrics_requested", "headroom_list_metrics_requests")
+
+
+@dataclass
+class Meter:
+    """An AWS that passes requests on to another one, and counts what it bills; some it refuses or breaks."""
+
+    upstream: str
+    has_faults: bool
+    billed: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
+    session: aiohttp.ClientSession = field(init=False)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        body, operation = await request.read(), request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        is_data = operation == "GetMetricData"
+        self.calls += is_data
+        if is_data and self.has_faults and self.calls % REFUSED_EVERY == 0:
+            return web.Response(status=400, body=REFUSAL)
+        answered = await self._forward(request, body)
+        if answered.status == 200 and operation == "ListMetrics":
+            self.billed[operation] += 1
+        if answered.status == 200 and is_data:
+            self.billed[operation] += len(orjson.loads(body)["MetricDataQueries"])
+            if self.has_faults and self.calls % BROKEN_EVERY == 0:
+                return web.Response(body=b"<html>")
+        return answered
+
+    async def _forward(self, request: web.Request, body: bytes) -> web.Response:
+        kept = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
+        url = f"{self.upstream}{request.raw_path}"
+        async with self.session.request(request.method, url, data=body, headers=kept) as response:
+            content = await response.read()
+            type_ = response.headers.get("Content-Type", "text/plain")
+            return web.Response(status=response.status, body=content, headers={"Content-Type": type_})
+
+    @classmethod
+    @asynccontextmanager
+    async def serving(cls, upstream: str, *, has_faults: bool) -> AsyncIterator[tuple["Meter", str]]:
+        meter = cls(upstream, has_faults)
+        once = aiohttp.TCPConnector(force_close=True)
+        async with (
+            aiohttp.ClientSession(connector=once) as meter.session,
+            serve_http(meter.answer) as port,
+        ):
+            yield meter, f"http://127.0.0.1:{port}"
+
+
+def counted(telemetry: Telemetries) -> dict[str, float]:
+    """Return what the product counts, by operation."""
+    sums = dict.fromkeys(COUNTED, 0.0)
+    for family in telemetry.registry.collect():
+        if family.name in sums:
+            sums[family.name] += sum(one.value for one in family.samples if one.name.endswith("_total"))
+    return dict(zip(("GetMetricData", "ListMetrics"), sums.values(), strict=True))
+
+
+@pytest.mark.parametrize("has_faults", [False, True])
+async def test_what_all_services_request_is_counted_as_aws_bills_it(
+    aws_url: str, has_faults: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_aws_environment(monkeypatch, CREDENTIALS)
+    async with Meter.serving(aws_url, has_faults=has_faults) as (meter, url):
+        telemetry = Telemetries()
+        config = Config.model_validate({"regions": ["eu-west-1"], "endpoint_url": url, "services": SERVICES})
+        watch = Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws)
+        try:
+            await watch.run_once(lambda done, steps: None)
+            for cell in watch.cells.values():
+                await cell.run_poll()
+        finally:
+            await watch.close()
+    assert meter.billed["GetMetricData"] > 50
+    assert counted(telemetry) == {"ListMetrics": 0.0} | {k: float(v) for k, v in meter.billed.items()}
+    assert sum(telemetry.aws.metrics_by_account.values()) == meter.billed["GetMetricData"]
+    assert sum(telemetry.aws.listings_by_account.values()) == meter.billed["ListMetrics"]
+
+
+async def test_the_listings_of_linked_accounts_are_counted_for_the_account_that_pays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_aws_environment(monkeypatch, CREDENTIALS)
+    listed = {account: [file_system("fs-1")] for account in (FIRST, SECOND)}
+    aws = LinkedAws({FIRST: "shop", SECOND: "bank"}, listed)
+    watch = aws.watcher()
+    try:
+        await watch.run_once(lambda done, steps: None)
+    finally:
+        await watch.close()
+    assert watch.aws_telemetry.listings_by_account == {MONITORING: len(aws.listings)}
+    assert len(aws.listings) >= 2
+
+
+async def test_what_a_collector_requests_waits_for_the_budget() -> None:
+    aws = FakeAws(get_metric_data={"MetricDataResults": []})
+    telemetry = Telemetries()
+    config = Config.model_validate({"budget": {"dollars_per_month": 0.002}})  # 2 metrics ahead
+    watch = Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws)
+    cell = Cell(
+        fake_credentials(),
+        "1",
+        "eu-west-1",
+        telemetry.aws,
+        {"cloudwatch": 1000.0},
+        None,
+        FakeClientCache(aws),
+    )
+    assert watch.planner.budget
+    budget = watch.planner.budget
+    cell.granted = lambda metrics: budget.granted("1", metrics)
+    metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent"}
+    query = {"Id": "one", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}
+    scan = Scan(cell, "sqs")
+
+    async def look_back() -> None:
+        await scan.call("cloudwatch", "GetMetricData", MetricDataQueries=[query], StartTime=0, EndTime=60)
+
+    await look_back()
+    await look_back()
+    with pytest.raises(NotReadYetError, match="budget"):
+        await look_back()
+    assert aws.calls == ["cloudwatch:GetMetricData"] * 2
+    await watch.close()
