@@ -233,6 +233,7 @@ class App:
             alerting=self.alerting,
             coverage=self.coverage,
             poll_interval=lambda: self.config.interval,
+            budget=self._budget,
             stopping=self._stopping,
         )
         web = create_app(state)

@@ -52,8 +52,8 @@ MAY_IMPORT = {
         "web": "access alerting api aws collectors cost coverage fleet http lib notifiers render rules "
         "schema",
         "polling": "aws collectors config cost fleet lib planning rules schema",
-        "api": "access alerting aws collectors cost coverage exposition fleet http lib notifiers rules "
-        "schema stream",
+        "api": "access alerting aws collectors cost coverage exposition fleet http lib notifiers planning "
+        "rules schema stream",
         "coverage": "aws collectors cost fleet lib rules",
         "quotas": "aws collectors lib rules schema",
         "config": "access alerting aws collectors cost lib notifiers planning push rules schema stream",

@@ -13,6 +13,7 @@ from monitor.coverage.quota_coverage import Coverage
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.fleet import Fleet
 from monitor.lib.telemetry import ProcessTelemetry
+from monitor.planning.budget import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class AppState:
 
     monitor_status: returns the current status. reload: reads the configuration again; raises ConfigError if
     it is invalid. coverage: returns the coverage of quotas. poll_interval: returns the
-    shortest interval between two requests for a metric, in seconds.
+    shortest interval between two requests for a metric, in seconds. budget: what CloudWatch may cost.
     stopping: is set when the server must stop.
     """
 
@@ -49,6 +50,7 @@ class AppState:
     alerting: Alerting
     coverage: Callable[[], Coverage]
     poll_interval: Callable[[], float]
+    budget: Budget | None = None
     form_tokens: FormTokenStore = field(default_factory=ProcessFormTokenStore)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     event_timing: EventTiming = field(default_factory=EventTiming)

@@ -28,16 +28,19 @@ def cost(
     what_if: Annotated[
         str,
         typer.Option(
-            help="Also estimate other intervals, streamed services: max_interval=60m,stream=kinesis."
+            help="Also estimate other intervals and streamed services: interval=60,stream=kinesis. "
+            "`interval` alone is that of all metrics."
         ),
     ] = "",
 ) -> None:
     """Estimate what CloudWatch costs a month by service, and what the signals that are off would add.
 
     Lists the resources and requests no metric, so that the estimate itself costs nothing. It holds while
-    all is far from its limits; what comes near them is requested more often, every minute at most. Prices are
-    the list prices of us-east-1, without Firehose; those of other partitions are not known. Exits with 3 when
-    some reads failed, and with 2 when nothing could be read.
+    all is far from its limits; what comes near them is requested more often, every minute at most. Says which
+    metrics a metric stream would deliver for less, with Firehose; the page and API of a running Headroom know
+    which metrics have points. Prices are those of the configuration, by default the list prices of us-east-1;
+    those of other partitions are not known. Exits with 3 when some reads failed, and with 2 when nothing
+    could be read.
     """
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
@@ -60,10 +63,12 @@ def _parse_what_if(text: str, config: Config, services: Collection[str]) -> Read
     given = {name: float(value) if value.isdecimal() else value for name, value in pairs if name != "stream"}
     if unknown := sorted(given.keys() - {*INTERVALS}):
         raise typer.BadParameter(f"unknown key {unknown[0]}{suggestion(unknown[0], ('stream', *INTERVALS))}")
+    if {*given} == {"interval"}:
+        given |= dict.fromkeys(INTERVALS, given["interval"])
     try:
         other = Config.model_validate({name: getattr(config, name) for name in INTERVALS} | given)
     except ValidationError as error:
         raise typer.BadParameter(
             "; ".join(problem_lines("", problems_from_pydantic(error, Config)))
         ) from None
-    return replace(Reading.of(other), streamed=streamed)
+    return replace(Reading.of(other), streamed=streamed, prices=config.prices.prices)

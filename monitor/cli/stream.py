@@ -26,6 +26,10 @@ def setup(
     service: Annotated[
         list[str] | None, typer.Option(help="Include only the metrics of this service. Can be repeated.")
     ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="Include only this metric, as NAMESPACE:NAME. Can be repeated."),
+    ] = None,
     linked_accounts: Annotated[
         bool, typer.Option("--linked-accounts", help="Of a monitoring account: include linked accounts.")
     ] = False,
@@ -39,8 +43,9 @@ def setup(
         raise typer.Exit(FAILED)
     collectors = registry.collectors_of(service) if service else registry.collectors
     try:
-        filters = aws_setup.filters_for(collectors, linked_accounts)
-    except aws_setup.NoStreamedMetricsError as error:
+        only = [(one.rpartition(":")[0], one.rpartition(":")[2]) for one in metric or ()]
+        filters = aws_setup.filters_for(collectors, linked_accounts, sorted({*only}))
+    except (aws_setup.NoStreamedMetricsError, aws_setup.UnknownMetricError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None
     typer.echo(aws_setup.FORMATS[format](filters), nl=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from monitor.cost.prices import LIST_PRICES, Prices
-from monitor.planning.allowance import MINUTES_PER_MONTH, Allowance
+from monitor.planning.allowance import MINUTES_PER_MONTH, Allowance, minimum_dollars
 from monitor.planning.spending import SavedSpending, SpendingStore
 
 
@@ -29,6 +29,24 @@ class BudgetTerms(NamedTuple):
     dollars_per_month: float
     each_account: bool = False
     prices: Prices = LIST_PRICES
+
+
+class AllowanceStatus(NamedTuple):
+    """A budget in force. account: empty where all share one. minimum_dollars: a month of one request an hour.
+
+    ahead_dollars: spent beyond what the budget has earned by now. advance_dollars: the most that may be.
+    """
+
+    account: str
+    dollars_per_month: float
+    minimum_dollars: float
+    ahead_dollars: float
+    advance_dollars: float
+
+    @property
+    def is_too_small(self) -> bool:
+        """True if more is spent, as each metric is requested once an hour at least."""
+        return self.dollars_per_month < self.minimum_dollars
 
 
 @dataclass(slots=True)
@@ -93,6 +111,22 @@ class Budget:
         self._before = dict(self._billed())
         if terms and had_any and not terms.each_account:
             self._open("").allowance.ahead = ahead
+
+    def statuses(self) -> list[AllowanceStatus]:
+        """Return the present state of each allowance; none without a budget."""
+        if not self._terms:
+            return []
+        charged = {name: self._charge(name).allowance for name in sorted(self._accounts)}
+        return [
+            AllowanceStatus(
+                name,
+                one.dollars_per_month,
+                minimum_dollars(one.polled, one.prices),
+                one.ahead,
+                one.most,
+            )
+            for name, one in charged.items()
+        ]
 
     def allowance(self, account: str) -> Allowance:
         """Return the allowance of an account, which may be that of all, with what is available now."""

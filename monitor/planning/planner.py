@@ -34,6 +34,7 @@ from monitor.planning.stretching import stretched
 BATCH_SIZE = 256  # series; to find their rises blocks other tasks for about 5 ms
 MAX_CLOCK_DIFFERENCE = 2  # minutes between the clocks of two cells, which both call `update`
 RISES_INTERVAL = 60  # minutes within which the rises of a series that is read every minute are found again
+DELAYS_INTERVAL = 60  # minutes within which learned delays are looked up again where all is read equally
 log = logging.getLogger(__name__)
 
 NO_SLOTS: Ints = np.empty(0, np.int32)
@@ -60,7 +61,7 @@ class Planner:
         self._fleet, self._intervals, self._alerting = fleet, intervals, alerting
         self.budget = budget
         self._warned = dict[str, int]()  # the least dollars a month that were logged, by account
-        self._updating, self._updated_at = False, NEVER
+        self._updating, self._updated_at, self._equal_layout = False, NEVER, -1
         self._rows = defaultdict[str, list[Ints]](list)  # of the metrics that may be polled, by account
         self._layout = -1  # of the rings, when `_rows` was filled
         self._payers: Mapping[CellKey, CellKey] = {}
@@ -69,6 +70,9 @@ class Planner:
         """Plan anew at the minute `now`, unless that was done or is being done. Other tasks run meanwhile."""
         if self._updating or 0 <= self._updated_at - now <= MAX_CLOCK_DIFFERENCE:
             return
+        if self._reads_all_equally:
+            self._plan_equally(now)
+            return
         self._updating = True
         try:
             await self._find_rises(now)
@@ -76,6 +80,28 @@ class Planner:
             self._updated_at = now
         finally:
             self._updating = False
+
+    @property
+    def _reads_all_equally(self) -> bool:
+        """True where no danger and no budget changes how often anything is read."""
+        return self.budget is None and self._intervals.shortest >= self._intervals.longest
+
+    def _plan_equally(self, now: int) -> None:
+        """Give all series and metrics the one interval, once for each of them; delays are looked up again."""
+        fleet, rings, shortest = self._fleet, self._fleet.rings, self._intervals.shortest
+        if self._equal_layout == rings.layout and 0 <= now - self._updated_at < DELAYS_INTERVAL:
+            return
+        fleet.cadence[: fleet.size] = max(shortest, 1)
+        rows = np.maximum(np.int32(shortest), self._at_least())
+        rings.cadence[: rings.size] = np.where(rows <= shortest, 0, rows)
+        self._equal_layout, self._updated_at = rings.layout, now
+
+    def _at_least(self) -> Ints:
+        """Return the minutes of each metric within which another request is of no use."""
+        rings = self._fleet.rings
+        delays = rings.delays(np.arange(rings.size, dtype=np.int32))
+        at_least: Ints = np.maximum(delays // DELAY_SHARE, rings.period[: rings.size])
+        return at_least
 
     async def _find_rises(self, now: int) -> None:
         """Find the rises in new samples, of the series that may wait for long because of them."""
@@ -156,9 +182,7 @@ class Planner:
         newest = self._newest_of_namespaces()
         rows[newest] = np.minimum(rows[newest], intervals.throttled)
         plan_aggregates(rings, rows, intervals.throttled)
-        delays = rings.delays(np.arange(rings.size, dtype=np.int32))
-        at_least = np.maximum(delays // DELAY_SHARE, rings.period[: rings.size])
-        return np.maximum(rows, at_least).astype(np.int32)
+        return np.maximum(rows, self._at_least()).astype(np.int32)
 
     def _newest_of_namespaces(self) -> Indices:
         """Return the row of the newest point in each namespace that has metrics which are zero when absent.

@@ -1,8 +1,8 @@
 """Estimates CloudWatch's cost a month by service, now and with all signals of the tier detail."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import orjson
@@ -11,14 +11,19 @@ from collectors.registry import Registry
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.config.signal_settings import SignalSettings
-from monitor.cost.bills import ProjectedCost, project
+from monitor.cost.bills import MetricUse, ProjectedCost, project
 from monitor.cost.prices import LIST_PRICES, Prices
+from monitor.cost.streaming import Activity, StreamAdvice, stream_advice
 from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.pruning import plan_quiet
 from monitor.polling.watcher import Watcher
+from rules.limits import Tier
+
+MIN_INTERVAL = 60.0  # seconds between two polls
+STREAM_DOLLARS = ("polled_monthly_dollars", "streamed_monthly_dollars", "saved_monthly_dollars")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +79,17 @@ class PayerEstimate:
 
 @dataclass(frozen=True, slots=True)
 class CostEstimate:
-    """The services and the accounts that pay, the most expensive first, and failures, as sentences."""
+    """The services and the accounts that pay, the most expensive first, and failures, as sentences.
+
+    tiers: what signals cost that are read, by their tier. streams: what a metric stream would deliver for
+    less, with the other way of reading if there is one.
+    """
 
     services: Sequence[ServiceEstimate]
     payers: Sequence[PayerEstimate]
     failures: Sequence[str]
+    tiers: Mapping[Tier, ProjectedCost] = field(default_factory=dict)
+    streams: Sequence[StreamAdvice] = ()
 
 
 async def estimate_cost(
@@ -96,8 +107,42 @@ async def estimate_cost(
         await watcher.run_once(report_progress, with_polls=False)
     finally:
         await watcher.close()
-    services = _by_service(fleet, config, what_if)
-    return CostEstimate(services, payers_of(fleet, config), watcher.sentences())
+    return CostEstimate(
+        _by_service(fleet, config, what_if),
+        payers_of(fleet, config),
+        watcher.sentences(),
+        _by_tier(fleet, config),
+        streams_for(fleet, config, what_if or Reading.of(config)),
+    )
+
+
+def streams_for(fleet: Fleet, config: Config, reading: Reading) -> list[StreamAdvice]:
+    """Return what a metric stream would deliver for less, if each metric has a point each minute."""
+    read = {
+        row
+        for key, series in fleet.series.items()
+        if key.service not in reading.streamed and config.signals.includes(series.settings.signal)
+        for row in _rows(fleet, series)
+    }
+    use = MetricUse.of(fleet, 0, reading.prices)
+    kept = {cell: [*filter(lambda one: one[1] in read, fleet.metrics(cell).items())] for cell in use.cells}
+    cells = {cell: np.array([row for _, row in some], np.int32) for cell, some in kept.items()}
+    queries = {cell: [query for query, _ in some] for cell, some in kept.items()}
+    unknown = Activity.unknown(fleet, ())
+    planned = replace(use, cells=cells, cadence=Plan.of(fleet, reading, read).minutes)
+    return stream_advice(planned, replace(unknown, queries=queries), MIN_INTERVAL)
+
+
+def _by_tier(fleet: Fleet, config: Config) -> Mapping[Tier, ProjectedCost]:
+    """Return what signals cost that are read; a metric that both tiers use counts for the core."""
+    rows = defaultdict[Tier, set[int]](set)
+    billed = {row for cell in {key.cell for key in fleet.series} for row in fleet.metrics(cell).values()}
+    for series in fleet.series.values():
+        if config.signals.includes(signal := series.settings.signal):
+            rows[signal.tier] |= billed.intersection(_rows(fleet, series))
+    plan = Plan.of(fleet, Reading.of(config), rows[Tier.CORE] | rows[Tier.DETAIL])
+    rows[Tier.DETAIL] -= rows[Tier.CORE]
+    return {tier: plan.projected("", rows[tier]) for tier in Tier}
 
 
 def payers_of(fleet: Fleet, config: Config) -> list[PayerEstimate]:
@@ -211,8 +256,44 @@ def as_table(estimate: CostEstimate) -> str:
     rows = [header + (("what if",) if has_other_way else ())]
     rows += [(one.service, *_cells(one)) for one in estimate.services]
     rows.append(("all", *_cells(_total(estimate.services))))
+    others = (*_tier_lines(estimate.tiers), *_payer_lines(estimate.payers), *_stream_lines(estimate.streams))
     pruned = [] if not any(one.now.pruned_metrics for one in estimate.services) else ["", PRUNED]
-    return "\n".join([*_lines(rows), *pruned, *_payer_lines(estimate.payers)])
+    return "\n".join([*_lines(rows), *pruned, *others])
+
+
+def _tier_lines(tiers: Mapping[Tier, ProjectedCost]) -> list[str]:
+    """The lines of the tiers of the signals that are read."""
+    cells = [
+        (tier.value, f"{one.polled_metrics:,}", f"{one.monthly_dollars:,.2f}") for tier, one in tiers.items()
+    ]
+    return ["", *_lines([("tier", "metrics", "$/month"), *cells])] if tiers else []
+
+
+def _stream_lines(streams: Sequence[StreamAdvice]) -> list[str]:
+    """The advice what to stream; none where polling is cheaper."""
+    if not streams:
+        return []
+    header = ("stream", "account", "region", "metrics", "polled $/month", "streamed", "saved")
+    cells = [
+        (one.namespace, one.account, one.region, f"{one.metrics:,}", *map("{:,.2f}".format, _dollars_of(one)))
+        for one in streams
+    ]
+    names = " ".join(f"--metric {name}" for name in dict.fromkeys(n for one in streams for n in _names(one)))
+    saved = sum(one.saved_dollars for one in streams)
+    return [
+        "",
+        f"A metric stream of these saves ${saved:,.2f} a month, and more where metrics have no points:",
+        *_lines([header, *cells]),
+        f"headroom stream setup --format terraform {names}",
+    ]
+
+
+def _names(one: StreamAdvice) -> list[str]:
+    return [f"{one.namespace}:{name}" for name in one.names]
+
+
+def _dollars_of(one: StreamAdvice) -> tuple[float, float, float]:
+    return one.polled_dollars, one.streamed_dollars, one.saved_dollars
 
 
 def _payer_lines(payers: Sequence[PayerEstimate]) -> list[str]:
@@ -297,7 +378,27 @@ def as_json(estimate: CostEstimate) -> str:
         }
         for one in estimate.payers
     ]
-    content = {"services": services, "paid_by": payers, "failures": list(estimate.failures)}
+    tiers = [
+        {
+            "tier": tier.value,
+            "metrics": one.polled_metrics,
+            "monthly_dollars": round(one.monthly_dollars, 2),
+        }
+        for tier, one in estimate.tiers.items()
+    ]
+    streams = [
+        {"account": one.account, "region": one.region, "namespace": one.namespace}
+        | {"metric_names": list(one.names), "metrics": one.metrics}
+        | dict(zip(STREAM_DOLLARS, (round(dollars, 2) for dollars in _dollars_of(one)), strict=True))
+        for one in estimate.streams
+    ]
+    content = {
+        "services": services,
+        "tiers": tiers,
+        "paid_by": payers,
+        "streams": streams,
+        "failures": list(estimate.failures),
+    }
     return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
 
 

@@ -5,6 +5,7 @@ from fastapi.responses import HTMLResponse
 
 from monitor.api.alerts import alerts_router
 from monitor.api.app_state import AppState
+from monitor.api.cost import cost_router
 from monitor.api.coverage import coverage_router
 from monitor.api.routes import ERROR_RESPONSES, metrics_router, probes_router, series_router, status_router
 from monitor.http.errors import BodyLimitMiddleware, CsrfMiddleware, install_error_handlers
@@ -14,7 +15,15 @@ from monitor.web.api_docs import render_operations
 from monitor.web.router import web_router
 from monitor.web.templating import PAGE_HEADERS
 
-ROUTERS = (web_router, metrics_router, series_router, status_router, coverage_router, probes_router)
+ROUTERS = (
+    web_router,
+    metrics_router,
+    series_router,
+    status_router,
+    coverage_router,
+    cost_router,
+    probes_router,
+)
 
 
 def create_app(state: AppState) -> FastAPI:

@@ -5,7 +5,7 @@ The filters include exactly the metrics that the collectors read, as AWS bills a
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -38,11 +38,25 @@ class StreamFilters:
     linked: bool = False
 
 
-def filters_for(collectors: Iterable[Collector], linked: bool = False) -> StreamFilters:
-    """Return the filters for the metrics that these collectors read. Raises NoStreamedMetricsError."""
+class UnknownMetricError(HeadroomError):
+    """A metric was named that none of the services reads each minute."""
+
+
+def filters_for(
+    collectors: Iterable[Collector], linked: bool = False, only: Collection[MetricId] = ()
+) -> StreamFilters:
+    """Return the filters for the metrics that these collectors read; `only` for these metrics, if any.
+
+    Raises NoStreamedMetricsError, and UnknownMetricError for one of `only` that is not read each minute.
+    """
     names = defaultdict[str, list[str]](list)
     additional = defaultdict[tuple[str, ...], list[MetricId]](list)
-    for metric, statistics in statistics_by_metric(collectors).items():
+    read = statistics_by_metric(collectors)
+    if unknown := sorted({*only} - read.keys()):
+        namespace, name = unknown[0]
+        raise UnknownMetricError(f"{namespace}:{name} is no metric that is read each minute")
+    for metric in only or read:
+        statistics = read[metric]
         names[metric[0]].append(metric[1])
         if extra := additional_statistics(statistics):
             additional[extra].append(metric)

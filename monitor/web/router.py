@@ -10,7 +10,8 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from monitor.alerting.firing_alerts import firing_alerts, with_current_usage
 from monitor.api.app_state import AppState
-from monitor.cost.bills import MetricUse, bills, mean_interval
+from monitor.api.cost import read_costs
+from monitor.cost.bills import mean_interval
 from monitor.cost.telemetry import MeasuredCost
 from monitor.coverage.verdicts import CoverageState
 from monitor.fleet.filters import Filters
@@ -201,16 +202,17 @@ class PageRenderer:
 
     async def cost(self) -> bytes:
         """Render the page of CloudWatch's cost."""
-        cost = self._state.cost
-        metric_use, measured = MetricUse.of(self._state.fleet, _minute(), cost.prices), cost.measured()
-        services, cells = await asyncio.to_thread(bills, metric_use, measured, self._state.poll_interval())
+        costs = await read_costs(self._state)
         return await self._render(
             "cost.html",
             "/cost",
-            services=services,
-            cells=cells,
-            total=sum((bill.measured for bill in cells if bill.is_priced), MeasuredCost()),
-            interval=mean_interval(bill.projected for bill in cells),
+            costs=costs,
+            services=costs.services,
+            cells=costs.cells,
+            total=sum((bill.measured for bill in costs.cells if bill.is_priced), MeasuredCost()),
+            interval=mean_interval(bill.projected for bill in costs.cells),
+            saved=sum(one.saved_dollars for one in costs.streams),
+            prices=self._state.cost.prices,
             max_rows=MAX_BILLS,
             check_interval=PRUNED_INTERVAL * 60,
             pruned=[*pruned_counts(self._state.fleet).items()][:MAX_BILLS],

@@ -7,7 +7,7 @@ import numpy as np
 
 from collectors.metric_bounds import NO_BOUNDS, MetricBounds
 from monitor.fleet.columns import Flags, Floats, Ints
-from monitor.fleet.fleet import Fleet
+from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.namespaces import NEVER
 from monitor.planning.budget import Budget
 from monitor.planning.cadence import Intervals
@@ -72,17 +72,33 @@ class Simulation:
         self.throttled = np.zeros_like(self.usage) if demand.throttled is None else demand.throttled
         self.fleet.set_bounds(SUM_OF_STREAMS if demand.bounded else NO_BOUNDS)
         self.minute, self.requested = 0, 0
-        settings = replace(SETTINGS, limit=Limit(LIMIT, LimitSource.API, NOW * 60))
-        self.series = [add(self.fleet, key(f"stream-{n}"), settings) for n in range(len(self.usage))]
+        self.series = list[Series]()
+        self._add(len(self.usage))
         rings = self.fleet.rings
-        self.usage_rows = np.concatenate([block.rows[0] for block in self.fleet.usages])
-        self.throttled_rows = np.concatenate([block.rows[0] for block in self.fleet.throttled])
         self.aggregate = int(rings.bound[self.throttled_rows[0]])
-        rings.delay[: rings.size] = DELAY
         self.planner = Planner(self.fleet, intervals, alerting, budget(self) if budget else None)
         self.reads = np.zeros(rings.size, np.int32)
         self.last_read = np.full(rings.size, NOW, np.int32)
         self.longest_gap = np.zeros(rings.size, np.int32)
+
+    def _add(self, number: int) -> None:
+        """Add series to the fleet, the last ones of `usage`."""
+        settings = replace(SETTINGS, limit=Limit(LIMIT, LimitSource.API, NOW * 60))
+        names = range(len(self.series), len(self.series) + number)
+        self.series += [add(self.fleet, key(f"stream-{n}"), settings) for n in names]
+        self.usage_rows = np.concatenate([block.rows[0] for block in self.fleet.usages])
+        self.throttled_rows = np.concatenate([block.rows[0] for block in self.fleet.throttled])
+        self.fleet.rings.delay[: self.fleet.rings.size] = DELAY
+
+    def grow(self, utilization: Floats) -> None:
+        """Add series, as an inventory finds them."""
+        self.usage = np.concatenate([self.usage, utilization * LIMIT])
+        self.throttled = np.concatenate([self.throttled, np.zeros_like(utilization)])
+        self._add(len(utilization))
+        more = self.fleet.rings.size - self.reads.size
+        self.reads = np.append(self.reads, np.zeros(more, np.int32))
+        self.last_read = np.append(self.last_read, np.full(more, self.now, np.int32))
+        self.longest_gap = np.append(self.longest_gap, np.zeros(more, np.int32))
 
     @property
     def now(self) -> int:

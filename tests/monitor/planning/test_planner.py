@@ -1,6 +1,7 @@
 """The promises of a planner for a whole fleet, minute by minute."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,13 +11,15 @@ from hypothesis import strategies as st
 from monitor.cost.prices import LIST_PRICES
 from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.fleet import Fleet
+from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import PRUNED_INTERVAL
 from monitor.planning.allowance import MINUTES_PER_MONTH
 from monitor.planning.budget import Billed, Budget, BudgetTerms
 from monitor.planning.cadence import MAX_INTERVAL, Intervals
 from monitor.planning.spending import ForgetfulStore
 from monitor.planning.telemetry import planned_delays
-from tests.monitor.fleet.fleets import ACCOUNT
+from rules.limits import Limit, LimitSource
+from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS, add, key
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Simulation
 
 HOURS = 60
@@ -103,6 +106,19 @@ def test_equal_intervals_request_everything_at_every_poll(interval: int) -> None
     assert set(fleet.reads.tolist()) == {
         30
     }  # a poll takes place every `interval` minutes: here, every minute
+
+
+def test_with_equal_intervals_no_rise_is_looked_for_and_new_series_have_the_interval() -> None:
+    equal, adaptive = (Simulation(constant(0.1, 0.9), of) for of in (Intervals(5, 5, 5), ADAPTIVE))
+    for one in (equal, adaptive):
+        run(one, 30)
+    assert (adaptive.fleet.rises_through[:2] > 0).all()
+    assert (equal.fleet.rises_through[:2] == NEVER).all()
+    added = add(equal.fleet, key("new"), replace(SETTINGS, limit=Limit(1.0, LimitSource.API, 0.0)))
+    asyncio.run(equal.planner.update(equal.now))
+    assert equal.fleet.cadence[: equal.fleet.size].tolist() == [5, 5, 5]
+    assert equal.fleet.rings.cadence[: equal.fleet.rings.size].max() == 0
+    assert added.slot == 2
 
 
 def budget_of(dollars: float, simulation: Simulation) -> Budget:
@@ -201,3 +217,15 @@ def test_the_slowest_cadence_is_an_hour_when_the_budget_is_too_small(
     assert [one.getMessage() for one in caplog.records] == [
         "the budget of $0.001 a month is too small: 40 metrics, each requested once an hour, cost $1"
     ]
+
+
+async def test_a_fleet_that_grows_tenfold_keeps_to_its_budget_and_starves_nothing() -> None:
+    minutes = 9 * HOURS
+    fleet = Simulation(constant(*[0.1] * 10, minutes=minutes), budget=lambda one: budget_of(2, one))
+    await fleet.run(2 * HOURS)
+    fleet.grow(constant(*[0.1] * 90, minutes=minutes))
+    await fleet.run(7 * HOURS)
+    share = minutes / MINUTES_PER_MONTH
+    assert fleet.requested * LIST_PRICES.metric <= 2 * (share + 0.01) + LIST_PRICES.metric
+    assert fleet.reads.min() >= 7 / 2
+    assert fleet.longest_gap.max() <= 2 * MAX_INTERVAL

@@ -59,7 +59,14 @@ async def test_the_signals_that_are_off_are_estimated_too(
     assert estimate.failures == []
     header, *lines = as_table(estimate).splitlines()
     assert header.split()[0] == "service"
-    assert [line.split()[0] for line in lines] == [*(one.service for one in estimate.services), "all"]
+    assert [line.split()[0] for line in lines[: len(lines) - lines[::-1].index("") - 1]] == [
+        *(one.service for one in estimate.services),
+        "all",
+    ]
+    assert estimate.tiers[Tier.CORE].polled_metrics == metrics + sqs.now.polled_metrics
+    assert estimate.tiers[Tier.DETAIL].polled_metrics == 0
+    assert estimate.streams == []  # what is polled every hour
+    assert orjson.loads(as_json(estimate))["tiers"][0]["tier"] == "core"
     assert {one["service"] for one in orjson.loads(as_json(estimate))["services"]} == {*NAMES}
 
 
@@ -81,3 +88,23 @@ async def test_an_account_pays_for_those_whose_metrics_it_reads(monkeypatch: pyt
     assert orjson.loads(as_json(estimate))["paid_by"] == [
         {"account": MONITORING, "other_accounts": 2, "metrics": 4, "monthly_dollars": 0.35}
     ]
+
+
+async def test_what_is_polled_every_minute_is_better_streamed(
+    aws_url: str, aws_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in aws_environ.items():
+        monkeypatch.setenv(name, value)
+    config = Config.model_validate({"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": aws_url})
+    estimate = await estimate_cost(config, registry(), lambda done, steps: None, Reading(60, 60))
+    (one,) = estimate.streams
+    (sqs,) = estimate.services
+    assert one.namespace == "AWS/SQS" and sqs.what_if
+    assert one.metrics == sqs.now.polled_metrics
+    assert one.polled_dollars == pytest.approx(sqs.what_if.monthly_dollars)
+    assert one.streamed_dollars < one.polled_dollars / 3
+    table = as_table(estimate)
+    assert "AWS/SQS" in table and f"--metric AWS/SQS:{one.names[0]}" in table
+    (as_object,) = orjson.loads(as_json(estimate))["streams"]
+    assert as_object["metric_names"] == list(one.names)
+    assert as_object["saved_monthly_dollars"] == pytest.approx(one.saved_dollars, abs=0.01)

@@ -1,0 +1,164 @@
+"""The cost of monitoring: what it is now, what it was so far, and what a metric stream would save."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from monitor.api.app_state import AppState
+from monitor.api.models import ApiModel
+from monitor.cost.bills import Bill, MetricUse, bills
+from monitor.cost.streaming import Activity, StreamAdvice, stream_advice
+from monitor.planning.budget import AllowanceStatus
+from monitor.planning.telemetry import planned_delays
+
+MAX_BILLS_LISTED = 1_000  # services, and accounts and regions
+MAX_ADVICE_LISTED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """The bills by service and by cell, advice on streams, the budgets, and planned delays by account.
+
+    delays: seconds until a sample that CloudWatch has is read, by quantile of the series.
+    """
+
+    services: Sequence[Bill]
+    cells: Sequence[Bill]
+    streams: Sequence[StreamAdvice]
+    budgets: Sequence[AllowanceStatus]
+    delays: Mapping[str, Mapping[float, float]]
+
+
+async def read_costs(state: AppState) -> Costs:
+    """Return what monitoring costs now."""
+    interval, fleet = state.poll_interval(), state.fleet
+    use = MetricUse.of(fleet, int(time.time() // 60), state.cost.prices)
+    activity = await Activity.of(fleet, use.cells)
+    services, cells = await asyncio.to_thread(bills, use, state.cost.measured(), interval)
+    streams = await asyncio.to_thread(stream_advice, use, activity, interval)
+    budgets = state.budget.statuses() if state.budget else []
+    return Costs(services, cells, streams, budgets, planned_delays(fleet, interval))
+
+
+class BillModel(ApiModel):
+    """The cost of one service, or of one account and region; all names are empty for unused updates."""
+
+    service: str | None = None
+    account: str | None = None
+    region: str | None = None
+    priced: bool = Field(description="Whether the prices are known; else the dollars are those of us-east-1.")
+    polled_metrics: int
+    streamed_metrics: int
+    monthly_dollars: float = Field(description="Projected, by how often each metric is requested now.")
+    metrics_requested: float = Field(description="Measured since the start, as are those that follow.")
+    listings: float = Field(description="Calls of ListMetrics.")
+    updates_streamed: float
+    dollars: float
+
+
+class StreamAdviceModel(ApiModel):
+    """Metrics that a metric stream of the account and region would deliver for less than polling costs."""
+
+    account: str
+    region: str
+    namespace: str
+    metric_names: Sequence[str]
+    metrics: int = Field(description="How many are polled now.")
+    polled_monthly_dollars: float
+    streamed_monthly_dollars: float = Field(description="With Firehose, and with those that stay polled.")
+    saved_monthly_dollars: float
+
+
+class BudgetModel(ApiModel):
+    """A budget in force."""
+
+    account: str | None = Field(description="Null where all accounts share it.")
+    dollars_per_month: float
+    minimum_dollars_per_month: float = Field(description="What requesting each metric once an hour costs.")
+    ahead_dollars: float = Field(description="Spent beyond what the budget has earned by now.")
+
+
+class DelayModel(ApiModel):
+    """The planned delays of an account, in seconds: until a sample that CloudWatch has is read."""
+
+    account: str
+    median: float
+    p99: float
+    longest: float
+
+
+class CostModel(ApiModel):
+    """The cost of monitoring in US dollars."""
+
+    services: Sequence[BillModel]
+    cells: Sequence[BillModel]
+    streams: Sequence[StreamAdviceModel] = Field(description="Those that save most first.")
+    budgets: Sequence[BudgetModel]
+    planned_delays: Sequence[DelayModel]
+
+
+def cost_router(state: AppState) -> APIRouter:
+    """Return the route of the costs."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.get("/cost", summary="Get the cost")
+    async def cost() -> CostModel:
+        """The cost of monitoring a month, its cost so far, and what to stream instead of polling it."""
+        return _cost_model(await read_costs(state))
+
+    return router
+
+
+def _cost_model(costs: Costs) -> CostModel:
+    return CostModel(
+        services=[_bill(one, service=one.labels[0]) for one in costs.services[:MAX_BILLS_LISTED]],
+        cells=[
+            _bill(one, account=one.labels[0], region=one.labels[1]) for one in costs.cells[:MAX_BILLS_LISTED]
+        ],
+        streams=[_advice(one) for one in costs.streams[:MAX_ADVICE_LISTED]],
+        budgets=[
+            BudgetModel(
+                account=one.account or None,
+                dollars_per_month=one.dollars_per_month,
+                minimum_dollars_per_month=one.minimum_dollars,
+                ahead_dollars=one.ahead_dollars,
+            )
+            for one in costs.budgets
+        ],
+        planned_delays=[
+            DelayModel(account=account, median=some[0.5], p99=some[0.99], longest=some[1.0])
+            for account, some in costs.delays.items()
+            if some
+        ],
+    )
+
+
+def _bill(bill: Bill, **names: str) -> BillModel:
+    return BillModel(
+        **names,
+        priced=bill.is_priced,
+        polled_metrics=bill.projected.polled_metrics,
+        streamed_metrics=bill.projected.streamed_metrics,
+        monthly_dollars=bill.projected.monthly_dollars,
+        metrics_requested=bill.measured.requested,
+        listings=bill.measured.listings,
+        updates_streamed=bill.measured.updates,
+        dollars=bill.measured.dollars,
+    )
+
+
+def _advice(one: StreamAdvice) -> StreamAdviceModel:
+    return StreamAdviceModel(
+        account=one.account,
+        region=one.region,
+        namespace=one.namespace,
+        metric_names=one.names,
+        metrics=one.metrics,
+        polled_monthly_dollars=one.polled_dollars,
+        streamed_monthly_dollars=one.streamed_dollars,
+        saved_monthly_dollars=one.saved_dollars,
+    )
