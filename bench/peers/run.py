@@ -15,7 +15,7 @@ import numpy as np
 from bench.peers.aws import FakeAws
 from bench.peers.monitors import INTERVAL, Monitor, environment
 from bench.peers.streams import Streams, Times
-from monitor.cost.prices import DOLLARS_PER_METRIC, SECONDS_PER_MONTH
+from monitor.cost.prices import LIST_PRICES, SECONDS_PER_MONTH
 from monitor.fleet.columns import Flags
 from tests.monitor.serve_process import free_port
 
@@ -68,7 +68,7 @@ class Run:
     @property
     def dollars(self) -> float:
         """US dollars a month that the requested metrics cost."""
-        return self.metrics * DOLLARS_PER_METRIC * SECONDS_PER_MONTH / self._seconds
+        return self.metrics * LIST_PRICES.metric * SECONDS_PER_MONTH / self._seconds
 
     @property
     def calls_per_minute(self) -> float:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import orjson
@@ -353,6 +354,25 @@ def _cells(one: ServiceEstimate) -> tuple[str, ...]:
     )
 
 
+def _tiers_and_streams(estimate: CostEstimate) -> dict[str, list[dict[str, Any]]]:
+    """Return the tiers and the advice on streams, for JSON."""
+    tiers = [
+        {
+            "tier": tier.value,
+            "metrics": one.polled_metrics,
+            "monthly_dollars": round(one.monthly_dollars, 2),
+        }
+        for tier, one in estimate.tiers.items()
+    ]
+    streams = [
+        {"account": one.account, "region": one.region, "namespace": one.namespace}
+        | {"metric_names": list(one.names), "metrics": one.metrics}
+        | dict(zip(STREAM_DOLLARS, (round(dollars, 2) for dollars in _dollars_of(one)), strict=True))
+        for one in estimate.streams
+    ]
+    return {"tiers": tiers, "streams": streams}
+
+
 def as_json(estimate: CostEstimate) -> str:
     """Return the services, the accounts that pay, and the failures."""
     services = [
@@ -378,25 +398,10 @@ def as_json(estimate: CostEstimate) -> str:
         }
         for one in estimate.payers
     ]
-    tiers = [
-        {
-            "tier": tier.value,
-            "metrics": one.polled_metrics,
-            "monthly_dollars": round(one.monthly_dollars, 2),
-        }
-        for tier, one in estimate.tiers.items()
-    ]
-    streams = [
-        {"account": one.account, "region": one.region, "namespace": one.namespace}
-        | {"metric_names": list(one.names), "metrics": one.metrics}
-        | dict(zip(STREAM_DOLLARS, (round(dollars, 2) for dollars in _dollars_of(one)), strict=True))
-        for one in estimate.streams
-    ]
     content = {
         "services": services,
-        "tiers": tiers,
+        **_tiers_and_streams(estimate),
         "paid_by": payers,
-        "streams": streams,
         "failures": list(estimate.failures),
     }
     return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
