@@ -19,7 +19,7 @@ from monitor.cost.prices import SECONDS_PER_MONTH, Prices
 from monitor.fleet.columns import Flags, Floats
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
-from monitor.fleet.metric_query import DIMENSIONS
+from monitor.fleet.metric_query import without_abbreviations
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.lib.partitions import COMMERCIAL, partition_of
@@ -164,8 +164,9 @@ def _candidates(
         payer = use.payers.get(cell, cell)
         if partition_of(cell[1]).name != COMMERCIAL:
             continue  # whose prices are not known
-        for query, row in zip(activity.queries[cell], rows.tolist(), strict=True):
-            kind = query.partition(DIMENSIONS)[0], query[query.rindex(b'"Period"') :]
+        for abbreviated, row in zip(activity.queries[cell], rows.tolist(), strict=True):
+            query = without_abbreviations(abbreviated)
+            kind = query.partition(b'"Dimensions"')[0], query[query.rindex(b'"Period"') :]
             if kind not in parsed:
                 parsed[kind] = _parsed(query)
             name, statistic, period = parsed[kind]
