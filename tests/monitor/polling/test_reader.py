@@ -11,6 +11,7 @@ import pytest
 
 from collectors.base import Metric, Observed, total
 from monitor.aws.cell import Cell
+from monitor.aws.clock import AwsClock
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
@@ -597,3 +598,19 @@ async def test_a_pause_in_which_nothing_could_be_read_teaches_no_delay() -> None
             if now >= NOW + 20:
                 learnt |= set(some.fleet.rings.delays(row).tolist())
         assert learnt == {1}
+
+
+@pytest.mark.parametrize("step", [3600, -3600])
+async def test_a_step_of_the_wall_clock_by_an_hour_loses_no_minute(step: int) -> None:
+    async with reading(answering(), 1) as some:
+        seconds = stepped = 0
+
+        def wall() -> float:
+            return NOW * 60.0 + 30 + seconds + stepped
+
+        some.cell.clock = AwsClock(wall, lambda: float(seconds))
+        for minute in range(6):
+            seconds, stepped = minute * 60, step if minute >= 3 else 0
+            some.server.minute = NOW + minute
+            await some.reader.read(some.cell.clock.minute())
+        assert [body["EndTime"] // 60 - NOW for body in some.server.bodies] == [*range(6)]
