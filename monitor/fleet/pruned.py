@@ -8,6 +8,7 @@ import numpy as np
 import orjson
 
 from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.metric_query import without_abbreviations
 
 
 def pruned_reason(fleet: Fleet, series: Series) -> str:
@@ -36,7 +37,7 @@ def pruned_counts(fleet: Fleet) -> Mapping[str, int]:
 
 def _described(fleet: Fleet, row: int, with_values: bool = True) -> str:
     """Return a metric in words, with the values of its dimensions or with their names alone."""
-    metric: dict[str, Any] = orjson.loads(fleet.rings.metric[row])["Metric"]
+    metric: dict[str, Any] = orjson.loads(without_abbreviations(fleet.rings.metric[row]))["Metric"]
     names = [one["Name"] for one in metric["Dimensions"]]
     values = [f"{one['Name']} {one['Value']}" for one in metric["Dimensions"]]
     owner = ", ".join(values) if with_values else f"their {' and '.join(names)}"

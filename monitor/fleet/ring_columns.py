@@ -13,7 +13,7 @@ from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
 WINDOW = 180  # minutes of points that are stored
 NO_BOUND = -1
 PRUNED_INTERVAL = 150  # minutes between two requests of a pruned metric, by which each minute is checked once
-NOT_READ = 1 << 20  # minutes: the cadence of a metric that is not requested
+NOT_READ = int(np.iinfo(np.int16).max)  # minutes: the cadence of a metric that is not requested
 RECENT_MINUTES = 5  # the shortest time for which throttled demand is exported
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.fleet.metric_query import without_abbreviations
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, PRUNED_INTERVAL, WINDOW
 from monitor.fleet.rings import PROVISIONAL_FOR, Rings
 
@@ -151,10 +152,10 @@ def _holds(rings: Rings, parts: Parts, now: int) -> bool:
     exceeds = ((rings.at(active[:, None], minutes) > whole) & settled).any(axis=1)
     if not exceeds.any():
         return True
-    log.warning(
-        "%s exceeds its aggregate %s: metrics are no longer pruned by it",
-        *(rings.metric[row].decode() for row in (int(active[exceeds][0]), parts.bound)),
+    part, aggregate = (
+        without_abbreviations(rings.metric[row]).decode() for row in (int(active[exceeds][0]), parts.bound)
     )
+    log.warning("%s exceeds its aggregate %s: metrics are no longer pruned by it", part, aggregate)
     rings.distrusted[parts.bound] = True
     return False
 

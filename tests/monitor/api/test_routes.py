@@ -219,7 +219,11 @@ async def test_an_unobservable_series_has_its_reason(server: Server, client: htt
     await server.publish()
     detail = await answer(client, f"/api/v1/series/{named.id}")
     assert detail["zone"] == "unobservable"
-    assert detail["unobservable"] == {"reason": "no request metrics", "enable_command": "aws s3api ..."}
+    assert detail["unobservable"] == {
+        "reason": "no request metrics",
+        "enable_command": "aws s3api ...",
+        "enable_cost": None,
+    }
     assert detail["history"] == []
 
 
@@ -330,7 +334,7 @@ async def test_status_of_cells_and_collectors(server: Server, client: httpx.Asyn
         "last_success": None,
         "failures": [FAILURE],
     }
-    reason = {"reason": "no request metrics", "enable_command": "aws s3api ..."}
+    reason = {"reason": "no request metrics", "enable_command": "aws s3api ...", "enable_cost": None}
     assert s3["unobservable"] == [
         {"id": named.id, "signal": "prefix_write_rate", "resource": "photos", **reason}
     ]
