@@ -9,6 +9,7 @@ loaded once in a process, clients are created in a thread, and those of a cache 
 import asyncio
 import contextlib
 import gc
+import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -23,6 +24,7 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.handlers import add_retry_headers
 from botocore.model import ServiceModel
 
+from monitor.aws.failure import ForeignResponseError
 from monitor.aws.pagination import Pagination, pagination_from_model
 from monitor.lib.botocore_models import model_loader
 from monitor.lib.cooperative import LoopTurns
@@ -51,6 +53,10 @@ EXTRA_PAGINATIONS: Mapping[tuple[str, str], Pagination] = {
         "ExclusiveStartDeliveryStreamName", "DeliveryStreamNames[-1]", "HasMoreDeliveryStreams"
     ),
 }
+
+# How the bodies of AWS's services begin: nothing, JSON, XML, and in CBOR a map. Of anything else botocore's
+# parsers make an empty list, a message of its whole text, or an AttributeError.
+AWS_BODY = re.compile(rb"\s*($|[{\[]|<(?!(!doctype )?html\b)|[\xa0-\xbf])", re.IGNORECASE)
 
 _signing: ContextVar[ReadOnlyCredentials] = ContextVar("the credentials that sign the present call")
 
@@ -125,7 +131,9 @@ def shared_session_class(sessions: HttpSessions, turns: LoopTurns) -> type[AIOHT
             pass
 
         async def send(self, request: Any) -> Any:
-            response = await (await sessions.get(self._options)).send(request)
+            response: Any = await (await sessions.get(self._options)).send(request)
+            if not request.stream_output and not AWS_BODY.match(await response.content):
+                raise ForeignResponseError(status=response.status_code)
             await turns.wait()
             return response
 

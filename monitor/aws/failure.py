@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
 from collectors.base import ACCOUNT, Resource
@@ -25,7 +25,15 @@ CREDENTIALS_CLASSES = frozenset({FailureClass.EXPIRED, FailureClass.CREDENTIALS}
 # AWS's sentence on a denied call, and what EC2 appends to it, which people cannot read.
 DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 ENCODED_DENIAL = re.compile(r"\s*Encoded authorization failure message: \S+")
+# What botocore's parsers append to the first line of their message: advice to retry, and all of the response.
+PARSER_ADVICE = re.compile(r"\s*Further retries may succeed:?\s*$")
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError, TimeoutError, OSError)
+
+
+class ForeignResponseError(HeadroomError, HTTPClientError):
+    """A response is none of an AWS service: it is of a proxy, or of a load balancer before the service."""
+
+    fmt = "a page or text instead of a response of AWS, with HTTP status {status}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,9 @@ def error_message(error: BaseException) -> str:
     """The message of an error in one line: AWS's own where the error is a response."""
     if isinstance(error, TimeoutError):
         return f"no answer within {CALL_TIMEOUT:.0f} s"
+    if isinstance(error, ResponseParserError):
+        first, *_ = str(error).splitlines() or [""]
+        return PARSER_ADVICE.sub("", first) or type(error).__name__
     message = error.response.get("Error", {}).get("Message") if isinstance(error, ClientError) else None
     readable = ENCODED_DENIAL.sub("", str(message or error))
     return " ".join(readable.split()) or type(error).__name__

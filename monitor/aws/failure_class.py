@@ -16,7 +16,7 @@ class FailureClass(StrEnum):
     EXPIRED = "expired"  # the credentials have expired
     CREDENTIALS = "credentials"  # there are none, or AWS does not know them
     THROTTLED = "throttled"  # too many calls, of Headroom or of the account's other tools
-    UNREACHABLE = "unreachable"  # no response: time-outs, connections, name resolution, HTTP status 5xx
+    UNREACHABLE = "unreachable"  # no response of AWS: time-outs, connections, host names, HTTP status 5xx
     DISABLED = "disabled"  # the region or the service is not enabled in the account
     CLOCK = "clock"  # this machine's clock differs from AWS's
     LATE = "late"  # the first run has neither failed nor ended in time
@@ -76,6 +76,8 @@ CODE_PARTS: tuple[tuple[str, FailureClass], ...] = (
     ("InternalServer", FailureClass.UNREACHABLE),
     ("RequestTimeout", FailureClass.UNREACHABLE),
     ("gaierror", FailureClass.UNREACHABLE),
+    ("ForeignResponse", FailureClass.UNREACHABLE),
+    ("ResponseParser", FailureClass.UNREACHABLE),
 )
 STATUS_CLASSES = {  # of an error response without a body, whose code is the HTTP status
     "401": FailureClass.CREDENTIALS,

@@ -1,0 +1,83 @@
+"""Responses that are none of the service, as of a proxy or a load balancer, in every protocol of AWS."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from monitor.aws.cell import Cell
+from monitor.aws.failure import AWS_ERRORS, Failure, failure_from, is_retryable
+from monitor.aws.failure_class import FailureClass
+from monitor.aws.telemetry import AwsTelemetry
+from tests.fake_aws import ACCOUNT_ID
+from tests.fake_cloudwatch import fake_credentials
+from tests.http_endpoint import serve_http
+
+HTML = "<!DOCTYPE html>\n<html><head><title>Oops</title></head><body><h1>Try later</h1></body></html>"
+CALLS: Mapping[str, tuple[str, str]] = {
+    "json": ("kinesis", "ListStreams"),
+    "query": ("elasticache", "DescribeUsers"),
+    "ec2": ("ec2", "DescribeVpcs"),
+    "rest-xml": ("s3", "ListBuckets"),
+    "rest-json": ("lambda", "ListFunctions"),
+    "smithy-rpc-v2-cbor": ("eventbridgev2", "ListEventBuses"),
+}
+
+
+@asynccontextmanager
+async def cell_before(status: int, body: str, max_attempts: int = 1) -> AsyncIterator[tuple[Cell, list[str]]]:
+    """A cell whose calls all get one response, and the methods of the requests so far."""
+    requests: list[str] = []
+
+    async def respond(request: web.Request) -> web.Response:
+        requests.append(request.method)
+        return web.Response(status=status, text=body)
+
+    async with serve_http(respond) as port:
+        cell = Cell(
+            fake_credentials(),
+            ACCOUNT_ID,
+            "eu-west-1",
+            AwsTelemetry(CollectorRegistry()),
+            {},
+            endpoint_url=f"http://127.0.0.1:{port}",
+            max_attempts=max_attempts,
+        )
+        try:
+            yield cell, requests
+        finally:
+            await cell.close()
+
+
+@pytest.mark.parametrize("body", [HTML, "upstream <connect> error", "<HTML >"])
+@pytest.mark.parametrize("status", [200, 403, 404, 500, 502, 503])
+@pytest.mark.parametrize("protocol", CALLS)
+async def test_a_page_is_no_response_and_is_told_in_a_sentence(protocol: str, status: int, body: str) -> None:
+    service, operation = CALLS[protocol]
+    async with cell_before(status, body) as (cell, _):
+        with pytest.raises(AWS_ERRORS) as raised:
+            await cell.call(service, operation)
+    assert isinstance(raised.value, Exception)
+    message = f"a page or text instead of a response of AWS, with HTTP status {status}"
+    assert failure_from(raised.value) == Failure(operation, "", "ForeignResponseError", message)
+    assert failure_from(raised.value).failure_class == FailureClass.UNREACHABLE
+    assert is_retryable(raised.value)
+
+
+@pytest.mark.parametrize("body", ["upstream <connect> error", "<a><b>", "{", ""])
+@pytest.mark.parametrize("protocol", CALLS)
+async def test_a_broken_gateway_is_tried_again_and_what_it_sends_is_cut_to_a_line(
+    protocol: str, body: str
+) -> None:
+    service, operation = CALLS[protocol]
+    async with cell_before(502, body, max_attempts=2) as (cell, requests):
+        with pytest.raises(AWS_ERRORS) as raised:
+            await cell.call(service, operation)
+    assert isinstance(raised.value, Exception)
+    failure = failure_from(raised.value)
+    assert failure.failure_class == FailureClass.UNREACHABLE
+    assert len(requests) == 2
+    assert "retries" not in failure.message
+    assert len(failure.message) < 120
