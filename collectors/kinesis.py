@@ -21,6 +21,7 @@ from collectors.base import (
     unread_duration,
 )
 from collectors.kinesis_write_peak import (
+    SUMMARY_MEMBERS,
     Summary,
     WritePeaks,
     created_at,
@@ -103,8 +104,8 @@ async def describe_stream(aws: Aws, name: str) -> Summary:
 
     async def read() -> Summary:
         response = await aws.call("kinesis", "DescribeStreamSummary", StreamName=name)
-        summary: Summary = response["StreamDescriptionSummary"]
-        return summary
+        described: Summary = response["StreamDescriptionSummary"]
+        return {member: described[member] for member in SUMMARY_MEMBERS if member in described}
 
     return await aws.in_turn(("summary", name), stream_resource(name), read)
 

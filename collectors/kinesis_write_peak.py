@@ -16,7 +16,18 @@ SECONDS_PER_HOUR, SECONDS_PER_DAY = 3600, 86_400
 # Kinesis publishes nothing for minutes without writes.
 incoming_bytes = Metric("AWS/Kinesis", "IncomingBytes", "Sum", zero_when_absent=True, unit=BYTES)
 
-Summary = dict[str, Any]  # a StreamDescriptionSummary
+Summary = dict[str, Any]  # the SUMMARY_MEMBERS of a StreamDescriptionSummary
+SUMMARY_MEMBERS = (
+    "StreamName",
+    "StreamARN",
+    "StreamModeDetails",
+    "StreamCreationTimestamp",
+    "RetentionPeriodHours",
+    "EnhancedMonitoring",
+    "OpenShardCount",
+    "ConsumerCount",
+    "WarmThroughput",
+)
 
 
 def created_at(summary: Summary) -> float | None:

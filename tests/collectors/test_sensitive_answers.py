@@ -1,0 +1,99 @@
+"""Of AWS's answers only the members that collectors name are kept: none of what else is in them.
+
+Answers hold keys of VPN connections and of BGP sessions, environment variables of functions, and what AWS
+will add. So each member that no declaration names gets a secret text, and nothing that an inventory keeps
+may hold it.
+"""
+
+import gc
+import inspect
+import logging
+import re
+import sys
+from functools import partial
+from types import FunctionType, ModuleType
+from typing import Any
+
+import pytest
+
+from tests.answer_shapes import filled, texts_within
+from tests.collectors.declared_cases import DECLARATIONS, TABLES, answers_by_method, read_cases
+from tests.collectors.test_python_mutations import LISTS, answers_of
+from tests.fake_aws import FakeAws, FakeClient, FakeClientCache, pagination_of
+from tests.monitor.polling.inventories import BY_SERVICE, World
+
+SECRET = "a-secret-that-nobody-named"
+CASES = list(read_cases(TABLES))
+NOT_KEPT = (type, ModuleType, FunctionType, FakeAws, FakeClient, FakeClientCache)
+TAG_MEMBERS = {"key", "value", "tagkey", "tagvalue"}
+
+
+def text_of(named: frozenset[str], name: str) -> str:
+    """The text of a member: a secret; none where it is named, or may be."""
+    return "" if name in named or name.lower() in TAG_MEMBERS else f"{SECRET}: {name}"
+
+
+class SecretClient(FakeClient):
+    """Answers with a secret in each member that is not named."""
+
+    named: frozenset[str] = frozenset()
+
+    async def respond(self, method: str, answer: Any, params: Any) -> Any:
+        found = await super().respond(method, answer, params)
+        operation: Any = self.operations[method]
+        pages = pagination_of(self.service, operation.name)
+        tokens = [pages.output_token, pages.more_results, *(one for _, one in pages.further)] if pages else []
+        named = self.named | {*filter(None, tokens), "NextToken"}
+        return filled(found, operation.output_shape, partial(text_of, named))
+
+
+def with_secrets(aws: FakeAws, named: frozenset[str]) -> None:
+    """Have an AWS answer with secrets in all that is not named."""
+    client_type = type("NamingClient", (SecretClient,), {"named": named})
+    cache_type = type("NamingCache", (FakeClientCache,), {"client_type": client_type})
+    aws.cell.clients = cache_type(aws)
+
+
+def names_of(service: str) -> frozenset[str]:
+    """The members of answers that a service names: in the paths of its declaration, or in its modules."""
+    if service in DECLARATIONS:
+        text = (TABLES.parents[1] / "collectors" / f"{service}.yaml").read_text()
+        return frozenset(re.findall(r"\w+", text))
+    module = sys.modules[BY_SERVICE[service].scans[0].__module__]
+    sources = [inspect.getsource(one) for one in (module, *_helpers(module))]
+    return frozenset(name for text in sources for name in re.findall(r"[\"']([\w.]+)[\"']", text))
+
+
+def _helpers(module: ModuleType) -> list[ModuleType]:
+    names = {getattr(one, "__module__", "") for one in vars(module).values()}
+    return [sys.modules[name] for name in names if str(name).startswith("collectors.")]
+
+
+def kept_secrets(*roots: Any) -> list[str]:
+    """The texts with a secret that objects hold."""
+    gc.collect()
+    texts = texts_within(roots, lambda one: not isinstance(one, NOT_KEPT))
+    return [text[:200] for text in texts if SECRET in text]
+
+
+@pytest.mark.parametrize("service", [one for one in BY_SERVICE if one in DECLARATIONS or one in LISTS])
+async def test_nothing_that_no_declaration_names_is_kept(
+    service: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "collectors")
+    cases = [case for case in CASES if case.service == service]
+    tables = [answers_by_method(case.answers) for case in cases] or [answers_of(service)]
+    for answers in tables:
+        world = World(malformed=True, **answers)
+        with_secrets(world.aws, names_of(service))
+        await world.run_inventory(BY_SERVICE[service])
+        cell = world.aws.cell
+        kept = kept_secrets(
+            world.fleet,
+            world.inventory.statuses,
+            cell.call_turns,
+            cell.collector_states,
+            cell.account_states,
+            caplog.records,
+        )
+        assert kept == []
