@@ -25,12 +25,17 @@ from collectors.base import (
     per_second,
     total,
 )
+from collectors.expression import ExpressionError
 from collectors.lambda_cache import FunctionCache, ProvisionedConfig, ReservedFunctions
 from collectors.readable_items import ReadableItems
-from collectors.response_members import is_text, members_of
+from collectors.response_members import Members, is_number, is_text, members_of
 
 REQUESTS_PER_ENVIRONMENT = 10  # per second
 SCALING_STEPS = 12  # steps of ten seconds in two minutes, the maximum distance of two one-minute maxima
+
+# The members that are read of answers.
+ACCOUNT_LIMIT: Members = {"ConcurrentExecutions": is_number, "UnreservedConcurrentExecutions": is_number}
+PROVISIONED_CONFIG: Members = {"FunctionArn": is_text, "AllocatedProvisionedConcurrentExecutions": is_number}
 
 claimed = Metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum")
 concurrent = Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum")
@@ -56,7 +61,8 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
     first yielded with the cached reservations, and at the end with the current ones.
     """
     cache = aws.state(FunctionCache)
-    limits = (await aws.try_call("lambda", "GetAccountSettings")).get("AccountLimit", {})
+    settings = await aws.try_call("lambda", "GetAccountSettings")
+    limits = members_of(settings.get("AccountLimit"), ACCOUNT_LIMIT)
     cache.set_total_reserved(total_reserved(limits))
     for observed in account_series(limits, cache.reserved_functions()):
         yield observed
@@ -175,15 +181,29 @@ def account_throttles(capped: Iterable[str]) -> Usage:
 async def get_reserved_concurrency(aws: Aws, name: str) -> int | None:
     """Get the reserved concurrency of a function; None when it has no reservation."""
     response = await aws.call("lambda", "GetFunctionConcurrency", FunctionName=name)
-    reserved: int | None = response.get("ReservedConcurrentExecutions")
+    reserved = response.get("ReservedConcurrentExecutions")
+    if reserved is not None and not is_number(reserved):
+        raise ExpressionError(f"expected a number of reserved executions, found {reserved!r}")
     return reserved
 
 
 async def list_provisioned_configs(aws: Aws, name: str) -> list[ProvisionedConfig]:
-    """List the provisioned concurrency of a function's aliases and versions."""
+    """List the provisioned concurrency of a function's aliases and versions.
+
+    Raises UnreadableItemsError where one has no ARN or no number.
+    """
     key = "ProvisionedConcurrencyConfigs"
     configs = aws.list_items("lambda", "ListProvisionedConcurrencyConfigs", key, FunctionName=name)
-    return [config async for config in configs]
+    listed = ReadableItems(configs, "provisioned configurations", provisioned_config_of)
+    found = [config async for config in listed.items()]
+    listed.check()
+    return found
+
+
+def provisioned_config_of(item: Any) -> ProvisionedConfig | None:
+    """The members of a provisioned configuration that are read; None without one of them."""
+    found = members_of(item, PROVISIONED_CONFIG)
+    return found if found.keys() == PROVISIONED_CONFIG.keys() else None
 
 
 def scaling_series(name: str) -> Observed:
@@ -229,7 +249,7 @@ def provisioned_series(name: str, configs: Iterable[ProvisionedConfig]) -> Itera
     """
     for config in configs:
         alias = config["FunctionArn"].rpartition(":")[2]  # or a version
-        if allocated := config.get("AllocatedProvisionedConcurrentExecutions"):
+        if allocated := config["AllocatedProvisionedConcurrentExecutions"]:
             ratio = provisioned_utilization.of(FunctionName=name, Resource=f"{name}:{alias}")
             yield Observed(
                 signal="function_provisioned_concurrency",

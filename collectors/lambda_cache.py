@@ -18,7 +18,7 @@ MIN_REFRESHED_FUNCTIONS = 25  # expired results that are refreshed per inventory
 MAX_INVENTORIES_TO_REFRESH_ALL = 12  # inventories within which all expired results are refreshed
 MAX_ASSUMED_RESERVATIONS = 50  # functions without a result that are assumed to have a reservation
 
-ProvisionedConfig = dict[str, Any]  # a ProvisionedConcurrencyConfigListItem of the API
+ProvisionedConfig = dict[str, Any]  # members of a ProvisionedConcurrencyConfigListItem of the API
 
 
 class ReservedFunctions(NamedTuple):

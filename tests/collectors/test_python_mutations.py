@@ -127,3 +127,38 @@ async def test_an_odd_item_of_a_list_affects_no_other(service: str, method: str)
         after = await series_of(service, **{method: mutated})
         assert {key: after.get(key) for key in others} == others, mutation
         assert {key for key in before if not key[1]} <= after.keys(), mutation
+
+
+# By service and method: the answer about one resource.
+SINGLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "lambda": {
+        "get_function_concurrency": {"ReservedConcurrentExecutions": 5},
+        "list_provisioned_concurrency_configs": {
+            "ProvisionedConcurrencyConfigs": [
+                {"FunctionArn": f"{ARN}:b:live", "AllocatedProvisionedConcurrentExecutions": 2}
+            ]
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(("service", "method"), [(s, m) for s, methods in SINGLE.items() for m in methods])
+async def test_an_odd_answer_about_one_resource_affects_no_other(service: str, method: str) -> None:
+    usual = answers_of(service)[method]
+    before = await series_of(service)
+    others = {key: one for key, one in before.items() if is_of_another(key[1])}
+    assert others
+    answer = SINGLE[service][method]
+    chance = Random(method)
+    places = [*values(answer)]
+    for _ in range(ROUNDS):
+        path, value = chance.choice(places)
+        change = chance.choice([name for name, (applies, _) in CHANGES.items() if applies(path, value)])
+        (mutated,) = changed(answer, path, CHANGES[change][1])
+
+        def respond(mutated: Any = mutated, **params: Any) -> Any:
+            is_changed = params.get("FunctionName") == "b"
+            return mutated if is_changed else usual(**params) if callable(usual) else usual
+
+        after = await series_of(service, **{method: respond})
+        assert {key: after.get(key) for key in others} == others, (path, change)
