@@ -1,4 +1,4 @@
-"""Of AWS's answers only the members that collectors name are kept: none of what else is in them.
+"""Collectors keep of answers only the members that they name: none of what else is in them.
 
 Answers hold keys of VPN connections and of BGP sessions, environment variables of functions, and what AWS
 will add. So each member that no declaration names gets a secret text, and nothing that an inventory keeps
