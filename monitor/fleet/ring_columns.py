@@ -83,7 +83,7 @@ class RingColumns(Columns):
         "dirty": (np.bool_, False),
         "polled_through": (np.int32, NEVER),
         "requested_through": (np.int32, NEVER),
-        "cadence": (np.int16, 0),
+        "cadence": (np.int32, 0),  # NOT_READ needs them
         "bound": (np.int32, NO_BOUND),
         "pruned": (np.bool_, False),
         "distrusted": (np.bool_, False),
@@ -116,7 +116,7 @@ class RingColumns(Columns):
     dirty: Flags
     polled_through: Ints
     requested_through: Ints
-    cadence: Int16s
+    cadence: Ints
     bound: Ints
     pruned: Flags
     distrusted: Flags

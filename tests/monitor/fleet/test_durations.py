@@ -12,7 +12,7 @@ from collectors.usage import PERIODS
 from monitor.alerting.settings import AlertOverride, ToleranceOverride
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.ring_columns import WINDOW
+from monitor.fleet.ring_columns import WINDOW, RingColumns
 from monitor.planning.cadence import MAX_INTERVAL
 from monitor.polling.inventory import stale_after
 from rules.limits import MAX_PENDING_FOR, Signal, Tolerance
@@ -80,8 +80,11 @@ def test_the_longest_durations_are_stored_as_they_are() -> None:
 
 
 def test_every_16_bit_column_is_known_here() -> None:
-    declared = {**Fleet.declared, **Fleet().rings.declared}
-    assert {name for name, (dtype, *_) in declared.items() if dtype is np.int16} == {
-        *("stale_after", "period", "pending_for", "throttled_pending_for", "keep_firing_for", "cadence"),
-        *("divisor", "delay", "recent_minutes"),
+    series, metrics = (
+        {name for name, (dtype, *_) in columns.declared.items() if dtype is np.int16}
+        for columns in (Fleet, RingColumns)
+    )
+    assert series == {
+        *("stale_after", "period", "pending_for", "throttled_pending_for", "keep_firing_for", "cadence")
     }
+    assert metrics == {"period", "divisor", "delay", "recent_minutes"}
