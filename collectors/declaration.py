@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 
 from collectors.base import Metric, ServiceScope
 from collectors.expression import Expression, parse_expression
-from collectors.response_path import ResponsePath
+from collectors.response_path import ResponsePath, response_path
 from rules.command_template import PLACEHOLDER
 from rules.limits import NamedUnit
 from rules.units import COUNT
@@ -38,7 +38,7 @@ ITSELF = ResponsePath("@")
 def _path(value: Any) -> ResponsePath:
     if not isinstance(value, str):
         raise ValueError(f"expected a JMESPath, found {value!r}")
-    return ResponsePath(value)
+    return response_path(value)
 
 
 def _expression(value: Any) -> Expression:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial, wraps
+from functools import cache, lru_cache, partial, wraps
 from typing import Any, Protocol
 
 from collectors import amounts
@@ -25,6 +25,7 @@ from rules.problem_text import suggestion
 
 MAX_LENGTH = 1000  # characters of an expression
 MAX_DEPTH = 60  # levels of the syntax tree: `a + b + c` has one for each +
+MAX_SHARED = 4096  # expressions that are kept for others with the same text
 
 Evaluator = Callable[["Scope"], Any]
 
@@ -66,8 +67,12 @@ class Expression:
         return self._evaluate(scope)
 
 
+@lru_cache(MAX_SHARED)
 def parse_expression(text: str) -> Expression:
-    """Parse an expression. Raises ExpressionError that names the part which is not understood."""
+    """Parse an expression; the same one for the same text.
+
+    Raises ExpressionError that names the part which is not understood.
+    """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"expected at most {MAX_LENGTH:,} characters, found {len(text):,}")
     tree = _syntax_tree(text.strip())
@@ -144,9 +149,10 @@ class _Parser:
         return lambda _: value
 
     def _parse_Name(self, node: ast.Name) -> Evaluator:
-        if node.id not in self._variables:
-            self.names.add(node.id)
-        return lambda scope: scope.lookup(node.id)
+        name = node.id
+        if name not in self._variables:
+            self.names.add(name)
+        return lambda scope: scope.lookup(name)
 
     def _parse_Attribute(self, node: ast.Attribute) -> Evaluator:
         if not isinstance(node.value, ast.Name):

@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from jmespath import Options
@@ -16,6 +17,7 @@ from rules.problem_text import suggestion
 
 MAX_LENGTH = 1000  # characters of a path
 MAX_DEPTH = 60  # levels of its syntax tree
+MAX_SHARED = 4096  # paths that are kept for others with the same text
 
 PathNode = Mapping[str, Any]  # of the syntax tree of a path
 
@@ -77,6 +79,12 @@ class ResponsePath:
             return self._compiled.search(value, options=OPTIONS)
         except (JMESPathError, TypeError) as error:  # TypeError: of a comparison of numbers with another type
             raise ExpressionError(f"{self.text}: {error}") from None
+
+
+@lru_cache(MAX_SHARED)
+def response_path(text: str) -> ResponsePath:
+    """Return the path of a text; the same one for the same text. Raises ValueError as ResponsePath does."""
+    return ResponsePath(text)
 
 
 def _compiled(text: str) -> ParsedResult:

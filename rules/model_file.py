@@ -14,6 +14,8 @@ MAX_FILE_SIZE = 1024**2  # bytes
 MAX_SHOWN_PROBLEMS = 50  # of a file; the rest is counted
 MAX_SHOWN_LENGTH = 60  # characters of a value in a problem
 
+NOTHING = Document(None, [], {})
+
 Problem = tuple[Where, str]
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -22,18 +24,22 @@ Model = TypeVar("Model", bound=BaseModel)
 class ModelFile(Generic[Model]):
     """A YAML file that was read.
 
-    name: as shown. document: its data, and the line of each place. model: None where the file has problems.
+    name: as shown. content: None where it cannot be read. model: None where the file has problems.
     problems: one line each, `FILE:LINE: PLACE: SENTENCE`.
     """
 
     name: str
-    document: Document
+    content: bytes | None
     model: Model | None
     problems: list[str]
 
     def problem_at(self, where: Where, sentence: str) -> str:
-        """Return the line of one more problem."""
-        return _line(self.name, self.document, (where, sentence))
+        """Return the line of one more problem.
+
+        It reads the content again, as the lines of all places take more memory than the model.
+        """
+        document = NOTHING if self.content is None else parse_document(self.content)
+        return _line(self.name, document, (where, sentence))
 
 
 def parse_model(
@@ -53,12 +59,12 @@ def parse_model(
         problems += check(read) if check else ()
     except ValidationError as error:
         problems += _schema_problems(error, model)
-    return ModelFile(name, document, None if problems else read, _lines(name, document, problems))
+    return ModelFile(name, content, None if problems else read, _lines(name, document, problems))
 
 
 def unreadable(name: str, reason: str, line: int = 1) -> ModelFile[Any]:
     """Return what is known of a file that cannot be read. line: where that was found."""
-    return ModelFile(name, Document(None, [], {}), None, [f"{name}:{line}: file: {reason}"])
+    return ModelFile(name, None, None, [f"{name}:{line}: file: {reason}"])
 
 
 def misplaced(where: Where, sentence: str) -> PydanticCustomError:
