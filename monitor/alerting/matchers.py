@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import re2
-
 from monitor.lib.errors import HeadroomError
 
 MAX_LENGTH = 4096  # characters of a list of matchers
@@ -112,6 +110,8 @@ def compile_regex(pattern: str) -> Any:
     """Compile a regex. Raises ValueError with a readable text if RE2 rejects it."""
     if len(pattern) > MAX_REGEX_LENGTH:
         raise ValueError(f"expected a regex of at most {MAX_REGEX_LENGTH} characters, found {len(pattern)}")
+    import re2  # noqa: PLC0415 - takes 1.5 MiB, and most matchers are texts
+
     options = re2.Options()
     options.log_errors = False
     options.max_mem = MAX_REGEX_MEMORY

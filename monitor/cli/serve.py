@@ -11,6 +11,7 @@ from monitor.app import serve as run_server
 from monitor.cli.config_file import ConfigFile, load_config, load_config_or_exit, load_registry_or_exit
 from monitor.cli.start_error import exit_on_start_error
 from monitor.lib import logs
+from monitor.lib.malloc import share_one_arena
 
 app = typer.Typer(add_completion=False)
 
@@ -23,6 +24,7 @@ def serve(
     ] = None,
 ) -> None:
     """Run the monitor until SIGINT or SIGTERM. SIGHUP reloads the configuration."""
+    share_one_arena()
     logs.configure_logging(logging.INFO, "%(asctime)s %(levelname)s %(name)s: %(message)s")
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config, listen)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Final, Protocol
 
-import cramjam
 import numpy as np
 import numpy.typing as npt
 
@@ -58,6 +57,8 @@ class Encoding:
 
 def snappy_block(message: bytes) -> bytes:
     """Compress to Snappy's block format, which remote write requires."""
+    import cramjam  # noqa: PLC0415 - takes 1.5 MiB, and most push nothing
+
     return bytes(cramjam.snappy.compress_raw(message))
 
 
