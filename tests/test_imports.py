@@ -41,3 +41,13 @@ def test_importing_every_module_opens_sources_only() -> None:
     own = [file for file in found["files"] if file.startswith(("rules/", "collectors/", "monitor/"))]
     assert [file for file in own if not file.endswith(".py") and "__pycache__" not in file] == []
     assert any(file.endswith((".py", ".pyc")) for file in own)  # the hook sees what is opened
+
+
+def test_serving_imports_no_library_that_only_some_configurations_need() -> None:
+    script = "import monitor.cli.serve, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    imported = {*done.stdout.split()}
+    assert "fastapi" in imported
+    assert imported.isdisjoint({"re2", "cramjam", "textual", "apprise", "boto3", "moto"})

@@ -1,0 +1,40 @@
+"""Threads allocate from one arena, where the C library has arenas."""
+
+import platform
+import subprocess
+import sys
+
+SCRIPT = """
+import ctypes
+from threading import Barrier, Thread
+
+from monitor.lib.malloc import share_one_arena
+
+
+def allocate():
+    held = bytearray(50_000)
+    together.wait(timeout=30)
+    assert held is not None
+
+
+share_one_arena()
+together = Barrier(4)
+threads = [Thread(target=allocate) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+output = ctypes.c_void_p(libc.fopen(b"/dev/stdout", b"w"))
+if hasattr(libc, "malloc_info"):
+    libc.malloc_info(0, output)
+libc.fclose(output)
+"""
+
+
+def test_threads_share_the_arena_of_the_first_one() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.count("<heap nr=") == (platform.libc_ver()[0] == "glibc")
