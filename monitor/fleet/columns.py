@@ -14,6 +14,7 @@ Int8s = npt.NDArray[np.int8]
 Int16s = npt.NDArray[np.int16]  # durations in minutes, of which the longest that is accepted is a day
 Objects = npt.NDArray[np.object_]
 Ids = npt.NDArray[np.uint64]
+Digests = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.intp]  # numpy reads and assigns at these two to three times as fast as at int32
 
 INITIAL_CAPACITY = 1024  # slots allocated at first; doubled when all are used

@@ -109,10 +109,13 @@ class Fleet(SeriesColumns):
         """Return the cell that pays for the metrics of a cell: its own, or that of a monitoring account."""
         return self.payers.get(cell, cell)
 
-    def put(self, key: Key, observed: Observed, settings: SeriesSettings, minute: int) -> Series:
+    def put(
+        self, key: Key, observed: Observed, settings: SeriesSettings, minute: int, digest: int = 0
+    ) -> Series:
         """Add or update a series that an inventory observed at `minute`, and return it.
 
-        It is unobservable if CloudWatch rejects requests for its metrics.
+        It is unobservable if CloudWatch rejects requests for its metrics. digest: of all that it is made of,
+        by which `registered` finds it; 0 for none.
         """
         observed = without_invalid_metrics(observed)
         before = self.series.get(key)
@@ -120,13 +123,15 @@ class Fleet(SeriesColumns):
             # Another resource of the same name. It has neither the alerts nor the limits of the former one.
             self.drop(key)
             before = None
+        rejection = self._rejection(key.cell, observed.usage)
         series = Series(
             key=key,
             slot=before.slot if before else self.allocate(),
             settings=settings,
-            unobservable=why_unobservable(observed, settings) or self._rejection(key.cell, observed.usage),
+            unobservable=why_unobservable(observed, settings) or rejection,
             names=key.subject.names,
         )
+        self.digest[series.slot] = 0 if rejection else digest  # it may not be rejected the next time
         self._update_limit(series, observed, minute, is_new=before is None)
         self._update_columns(series, observed, minute)
         published = observed.published_limit if settings.source is LimitSource.METRIC else None
@@ -142,6 +147,25 @@ class Fleet(SeriesColumns):
             del self.series[key]  # assigning alone would keep the old key, which has the old name
         self.series[key] = self.by_slot[series.slot] = series
         return series
+
+    def registered(self, key: Key, digest: int) -> Series | None:
+        """Return the series that `put` made of what this digest is of; None if it must be put anew."""
+        series = self.series.get(key)
+        return series if series and digest and self.digest[series.slot] == digest else None
+
+    def confirm(self, series: Series, observed: Observed, settings: SeriesSettings, minute: int) -> None:
+        """Record that an inventory observed at `minute` what a series was registered with.
+
+        observed: as then, but for the number of a usage that an API returned. settings: its own, but for when
+        the limit was read.
+        """
+        if settings is not series.settings:
+            series = replace(series, settings=settings)
+            self.series[series.key] = self.by_slot[series.slot] = series
+        self._update_limit(series, observed, minute, is_new=False)
+        self.confirmed[series.slot] = minute
+        if isinstance(observed.usage, float | int):
+            self._usage(series, observed.usage, minute)
 
     def retag(self, key: Key, settings: SeriesSettings) -> None:
         """Replace the tags of a series. settings: its present settings with the new tags."""
@@ -184,7 +208,7 @@ class Fleet(SeriesColumns):
     def _make_unobservable(self, series: Series, reason: str) -> None:
         unobservable = replace(series, unobservable=series.unobservable or Unobservable(reason))
         self.series[series.key] = self.by_slot[series.slot] = unobservable
-        self.observable[series.slot] = False
+        self.observable[series.slot], self.digest[series.slot] = False, 0
         self.version += 1
 
     def judged_at(self, slots: Slots, minutes: Ints) -> Judged:

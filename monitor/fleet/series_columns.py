@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from monitor.fleet.columns import Columns, Flags, Floats, Ids, Int8s, Int16s, Ints, Objects
+from monitor.fleet.columns import Columns, Digests, Flags, Floats, Ids, Int8s, Int16s, Ints, Objects
 from monitor.fleet.formulas import Formulas, Slots, select_slots
 from monitor.fleet.limit_history import PastLimits
 from monitor.fleet.namespaces import NEVER
@@ -23,6 +23,7 @@ class SeriesColumns(Columns):
     read_limit: the limit that an inventory read last, NaN if there is none; limited_since: the minute when
     it was first seen. hard_limit, exceeded: see `monitor.fleet.limits`.
     stale_after: minutes that a sample counts. confirmed: the minute of the last inventory that contained it.
+    digest: of what it was registered with (see `Fleet.registered`); 0: it is registered anew.
     period: the longest one of its metrics, in minutes.
     pending_for, keep_firing_for, paid: see `SeriesSettings`; -1 is the default of each rule. purchase: id of
     the purchase that the limit belongs to (see `monitor.fleet.purchases`), 0 without one.
@@ -63,6 +64,7 @@ class SeriesColumns(Columns):
         "paid": (np.bool_, False),
         "purchase": (np.uint64, 0),
         "confirmed": (np.int32, NEVER),
+        "digest": (np.int64, 0),
         "created": (np.int32, NEVER),
         "observable": (np.bool_, False),
         "drains": (np.bool_, False),
@@ -105,6 +107,7 @@ class SeriesColumns(Columns):
     paid: Flags
     purchase: Ids
     confirmed: Ints
+    digest: Digests
     created: Ints
     observable: Flags
     drains: Flags

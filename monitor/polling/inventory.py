@@ -5,9 +5,10 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count
 
 from collectors.base import (
     MAY_EXIST,
@@ -17,6 +18,7 @@ from collectors.base import (
     Resource,
     ScanFunction,
     ServiceScope,
+    Unobservable,
 )
 from collectors.errors import ServiceNotOfferedError
 from collectors.quota_requests import QuotaRequest
@@ -30,11 +32,12 @@ from monitor.aws.scan import Scan
 from monitor.aws.service_use import ServiceUse
 from monitor.aws.status import TAGS
 from monitor.config.config import Config
-from monitor.fleet.fleet import Fleet
+from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
 from monitor.fleet.limits import doubted_paths
 from monitor.fleet.series_settings import SeriesSettings
-from monitor.polling.quota_book import QuotaBook
+from monitor.polling.digest import digest_of
+from monitor.polling.quota_book import KnownQuota, QuotaBook
 from monitor.polling.tags import TagLabels
 from monitor.schema.selector import SelectorLabels
 from rules.limits import (
@@ -55,6 +58,8 @@ YIELD_EVERY = 100  # series handled before yielding to other tasks
 ACTUAL_SOURCES = (LimitSource.METRIC, LimitSource.API)  # of limits read from the resource or account itself
 PRECEDENCE = tuple(LimitSource)
 
+_numbers = count(1)
+
 
 @dataclass(slots=True)
 class ScanResult:
@@ -63,8 +68,7 @@ class ScanResult:
     source: the collector's service and the scan. started_at: in epoch seconds. failures: of single
     resources, or of the scan itself. not_found: the kinds and paths of resources that were deleted meanwhile.
     waiting: the paths of resources that wait for their turn to be read.
-    keys: of the series found. settings_cache: by content, so that series with equal settings share one
-    object. is_complete: the scan ended without a failure of its own.
+    keys: of the series found. is_complete: the scan ended without a failure of its own.
     """
 
     source: tuple[str, str]
@@ -73,8 +77,34 @@ class ScanResult:
     not_found: set[TypedPath]
     waiting: set[ResourcePath]
     keys: set[Key] = field(default_factory=set)
-    settings_cache: dict[object, SeriesSettings] = field(default_factory=dict)
     is_complete: bool = False
+    _settings: dict[Hashable, SeriesSettings] = field(default_factory=dict)  # by content
+    # By the id of settings with another time, which are kept here so that no others get this id.
+    _reread: dict[tuple[int, float], tuple[SeriesSettings, SeriesSettings]] = field(default_factory=dict)
+    _has_failed: bool = False
+    _checked: int = 0  # failures
+
+    @property
+    def has_failed(self) -> bool:
+        """True if something failed that is not about a single resource."""
+        while not self._has_failed and self._checked < len(self.failures):
+            self._has_failed = not self.failures[self._checked].resource_path
+            self._checked += 1
+        return self._has_failed
+
+    def shared(self, settings: SeriesSettings) -> SeriesSettings:
+        """Return the object that equal settings share."""
+        return self._settings.setdefault(settings.content, settings)
+
+    def reread(self, settings: SeriesSettings, read_at: float) -> SeriesSettings:
+        """Return settings whose limit was read at this time; the same object if it was."""
+        if settings.limit is None or settings.limit.read_at == read_at:
+            return settings
+        key = id(settings), read_at
+        if key not in self._reread:
+            limit = replace(settings.limit, read_at=read_at)
+            self._reread[key] = settings, self.shared(replace(settings, limit=limit))
+        return self._reread[key][1]
 
     def missing_predicate(self) -> Callable[[Key], bool]:
         """Return a predicate that is true for series to drop, among those that the scan found earlier.
@@ -116,6 +146,7 @@ class Inventory:
     discovered: dict[Key, tuple[str, str]] = field(default_factory=dict, init=False)
     found: Counter[str] = field(default_factory=Counter, init=False)
     _in_use: set[str] = field(default_factory=set, init=False)  # services of which the last one found series
+    _number: int = field(default_factory=_numbers.__next__, init=False)  # unique among inventories
 
     def __post_init__(self) -> None:
         self._tags = TagLabels(self.cell, self.config.tag_labels)
@@ -250,16 +281,42 @@ class Inventory:
 
     def _register(self, collector: Collector, observed: Observed, result: ScanResult) -> Key | None:
         key = Key(*self.cell.key, collector.service, observed.signal, observed.resource.utf8_safe)
-        if not self._is_read(key):
+        waits = isinstance(observed.usage, Unobservable) and observed.usage in (NOT_READ_YET, MAY_EXIST)
+        digest = 0 if waits else self._digest(key, observed, result)
+        if series := self.fleet.registered(key, digest):
+            self._confirm(series, observed, result)
+        elif not self._is_read(key) or (observed.usage == MAY_EXIST and key not in self.fleet.series):
             return None
-        waits = observed.usage in (NOT_READ_YET, MAY_EXIST)
-        if observed.usage == MAY_EXIST and key not in self.fleet.series:
-            return None
-        if not waits or key not in self.fleet.series:
-            settings = self._settings(collector, key, observed, result)
-            self.fleet.put(key, observed, settings, self.cell.clock.minute())
+        elif not waits or key not in self.fleet.series:
+            self._put(collector, key, observed, result, digest)
         self.discovered[key] = result.source
         return key
+
+    def _digest(self, key: Key, observed: Observed, result: ScanResult) -> int:
+        """The digest of all that a series is made of, but for its tags, which `_relabel` updates."""
+        quota = self.registry.signal(key.service, key.signal).quota
+        known = self.quotas.known(quota) if quota else None
+        reading = known.reading if known else None
+        return digest_of(observed, self._number, reading, self.quotas.requests_version, result.has_failed)
+
+    def _put(
+        self, collector: Collector, key: Key, observed: Observed, result: ScanResult, digest: int
+    ) -> None:
+        """Register a series anew. With a limit that an earlier inventory read, so does the next inventory."""
+        settings, before = self._settings(collector, key, observed, result), self.fleet.series.get(key)
+        if before and settings.limit is before.settings.limit is not None:
+            digest = 0
+        self.fleet.put(key, observed, result.shared(settings), self.cell.clock.minute(), digest)
+
+    def _confirm(self, series: Series, observed: Observed, result: ScanResult) -> None:
+        """Confirm a series that is observed as it was registered."""
+        settings = series.settings
+        if settings.limit:
+            known = self.quotas.known(settings.signal.quota) if settings.signal.quota else None
+            quoted = known.values_of(settings.quota_arn) if known else {}
+            read_at = _read_at(settings.limit.source, observed, known, quoted, result.started_at)
+            settings = result.reread(settings, read_at)
+        self.fleet.confirm(series, observed, settings, self.cell.clock.minute())
 
     def _labels(self, key: Key) -> SelectorLabels:
         return SelectorLabels(**key.labels, account_name=self.account_name)
@@ -277,7 +334,7 @@ class Inventory:
         tolerance = self.config.tolerance_for(labels, signal.tolerance)
         before, quota = self.fleet.series.get(key), observed.quota or signal.quota
         arn = observed.quota_arn or self._quota_arn(collector, key, signal)
-        settings = SeriesSettings(
+        return SeriesSettings(
             signal=signal,
             limit=self._limit(key, signal, observed, result, arn),
             band=self.config.band_for(labels, DELIBERATE_CAP_BAND if observed.deliberate else signal.band),
@@ -294,7 +351,6 @@ class Inventory:
             largest=observed.largest,
             tags=self._tags.labels_of(collector, key, observed.tags, before.settings.tags if before else {}),
         )
-        return result.settings_cache.setdefault(settings.content, settings)
 
     def _quota_arn(self, collector: Collector, key: Key, signal: Signal) -> str:
         """The ARN of the resource that has the quota of a series for itself; empty where none has."""
@@ -331,15 +387,12 @@ class Inventory:
         if observed.published_limit and observed.limit is None and not candidates[LimitSource.OVERRIDE]:
             return Limit(PUBLISHED_ONLY, LimitSource.METRIC, result.started_at)
         last = before.settings.limit if before else None
-        has_failed = any(not failure.resource_path for failure in result.failures)
-        unread = (ACTUAL_SOURCES if has_failed else ()) + (() if known else QUOTA_SOURCES)
+        unread = (ACTUAL_SOURCES if result.has_failed else ()) + (() if known else QUOTA_SOURCES)
         if last and last.source in unread and _is_lesser(limit, last):
             return last
-        if known and limit and limit.source in quoted:
-            return replace(limit, read_at=known.read_at)
-        if limit and limit.source is observed.limit_source and observed.limit_read_at is not None:
-            return replace(limit, read_at=observed.limit_read_at)
-        return limit
+        if limit is None:
+            return None
+        return replace(limit, read_at=_read_at(limit.source, observed, known, quoted, result.started_at))
 
     async def _drop_missing(self, result: ScanResult) -> None:
         """Drop the series that the same scan found earlier and that are missing now."""
@@ -360,6 +413,21 @@ def _errors_in(error: Exception) -> Iterator[Exception]:
             yield from _errors_in(part)
     else:
         yield error
+
+
+def _read_at(
+    source: LimitSource,
+    observed: Observed,
+    known: KnownQuota | None,
+    quoted: Container[LimitSource],
+    started_at: float,
+) -> float:
+    """Return when a limit of this source was read, by a scan that started at `started_at`."""
+    if known and source in quoted:
+        return known.read_at
+    if source is observed.limit_source and observed.limit_read_at is not None:
+        return observed.limit_read_at
+    return started_at
 
 
 def _is_lesser(limit: Limit | None, last: Limit) -> bool:

@@ -27,13 +27,14 @@ class KnownQuota:
     """The value of a quota by its source, and when it was read, in epoch seconds.
 
     context: the account or resource that it holds for. resource_values: the values of the resources that have
-    one of their own, by ARN.
+    one of their own, by ARN. reading: the number of the reading that it is from, in its book.
     """
 
     values: QuotaValues
     read_at: float
     context: QuotaContext = NO_CONTEXT
     resource_values: Mapping[str, float] = field(default_factory=dict)
+    reading: int = field(default=0, compare=False)
 
     def values_of(self, arn: str) -> QuotaValues:
         """Return the value for a resource by its source. arn: empty for a resource without its own value."""
@@ -71,7 +72,8 @@ class QuotaBook:
     failed is due at once. A value stays known until a later one is read. on_demand: a service code is read
     once an inventory waits for it, as a service that is not in use needs no quotas.
     requests: the requests for an increase, pending or decided lately; None while they are unknown. While one
-    is pending, and after an approval, what can change is read every REQUESTED_INTERVAL.
+    is pending, and after an approval, what can change is read every REQUESTED_INTERVAL. requests_version
+    grows when they change.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class QuotaBook:
         self._locks = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._readings = 0
         self.requests: Mapping[RequestedQuota, QuotaRequest] | None = None
+        self.requests_version = 0
         self._requests_read_at: float | None = None
         self._requests_lock = asyncio.Lock()
         self._requests_failure: Failure | None = None
@@ -162,7 +165,7 @@ class QuotaBook:
         self._readings += 1
         now = self._cell.clock.now()
         self._known |= {
-            quota: KnownQuota(values, now, *self._context_and_values(reading, quota))
+            quota: KnownQuota(values, now, *self._context_and_values(reading, quota), self._readings)
             for quota, values in reading.values.items()
         }
         for quota in reading.values:
@@ -200,6 +203,7 @@ class QuotaBook:
         except Exception as error:  # of AWS or of an unexpected response
             self._forget_requests(failure_from(error))
         else:
+            self.requests_version += requests != self.requests
             self.requests, self._requests_failure = requests, None
             self._requests_read_at = started_at
             self._cell.telemetry.quota_requests.replace(*self._cell.key, requests)
@@ -208,4 +212,5 @@ class QuotaBook:
         """Note that the requests are unknown. The reason is logged when it is a new one."""
         if failure != self._requests_failure:
             log.info("%s: quota requests are unknown: %s", "/".join(self._cell.key), failure.sentence)
+        self.requests_version += self.requests is not None
         self.requests, self._requests_read_at, self._requests_failure = None, None, failure
