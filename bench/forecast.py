@@ -1,0 +1,182 @@
+"""How good and how fast forecasts are. `python bench/forecast.py [traces]`
+
+traces: a folder of real traces, and of the harness that asks and scores (`backtest.py`); by default
+../shared/traces. `--fit` fits the coefficients anew, and scores them on traces that they were not fitted to.
+"""
+
+import argparse
+import importlib
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rules.analogs import DAY, Past, logistic
+from rules.forecast import BINS, SERIES_AT_ONCE, forecast
+from rules.forecast_features import FEATURES, HORIZONS, Crossings, features
+
+Floats = NDArray[np.floating]
+
+LIMITS: Final = (("future", 0.0), ("future", 0.03), ("history", 0.0), ("history", 0.03))  # rule, growth a day
+SERIES: Final = 100_000
+AT_ONCE: Final = 500
+FOLDS: Final = 5
+PENALTY: Final = 2.0  # of coefficients of standardised features
+STEPS: Final = 40  # of Newton's method, at most
+TOLERANCE: Final = 1e-6
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The questions of one horizon: history [case, BINS], and of each case its limit, outcome and origin."""
+
+    horizon: int
+    history: NDArray[np.float32]
+    limit: Floats
+    crossed: NDArray[np.bool_]
+    minutes: Floats
+    far: NDArray[np.bool_]
+    trace: NDArray[np.int64]
+    rule: NDArray[np.int64]
+
+
+def quarters(means: Floats) -> NDArray[np.float32]:
+    """Return the highest of each three means of five minutes."""
+    highest: NDArray[np.float32] = means.reshape(len(means), -1, 3).max(axis=2).astype(np.float32)
+    return highest
+
+
+def collect(harness: ModuleType, folder: Path) -> list[Cases]:
+    """Return the questions of all rules of limits, by horizon."""
+    found = [harness.collect(str(folder), growth, rule) for rule, growth in LIMITS]
+    return [_joined(HORIZONS[i], [each[name] for each in found]) for i, name in enumerate(harness.HORIZONS)]
+
+
+def _joined(horizon: int, parts: list[tuple[Any, ...]]) -> Cases:
+    history = np.concatenate([quarters(part[0]) for part in parts])
+    limit, crossed, minutes, far, trace = (np.concatenate([part[i] for part in parts]) for i in range(1, 6))
+    rule = np.repeat(np.arange(len(parts)), [len(part[1]) for part in parts])
+    return Cases(horizon, history, limit, crossed, minutes, far, trace, rule)
+
+
+def show_scores(harness: ModuleType, label: str, cases: Cases, probability: Floats, minutes: Floats) -> None:
+    """Print what the harness says of probabilities, for each rule of limits."""
+    for number, (rule, growth) in enumerate(LIMITS):
+        of = cases.rule == number
+        score = harness.score(
+            probability[of], minutes[of], cases.crossed[of], cases.minutes[of], cases.far[of], cases.horizon
+        )
+        never = float(np.mean(cases.crossed[of]))
+        print(
+            f"{label:12} {cases.horizon:5} min, limits {rule:8} growth {growth:4.2f}: F1 {score['f1']:.3f}"
+            f"  Brier {score['brier']:.4f} (never: {never:.4f})  ECE {score['ece']:.3f}"
+            f"  called in vain {score['far']:.1%}  error of the time {score['eta_err']:.2f} of the horizon"
+        )
+
+
+def score(harness: ModuleType, cases: Cases) -> None:
+    """Print the scores of the product's forecast."""
+    number = HORIZONS.index(cases.horizon)
+    found = forecast(cases.history, cases.limit)
+    show_scores(harness, "forecast", cases, found.probability[:, number].astype(float), found.minutes[:, 1])
+
+
+def design(cases: Cases) -> Floats:
+    """Return the features of all cases after a column of ones, [case, 1 + feature]."""
+    columns = [np.ones((1, len(cases.limit)))]
+    columns.append(np.concatenate(list(_features(cases)), axis=1))
+    return np.concatenate(columns).T
+
+
+def _features(cases: Cases) -> Iterator[NDArray[np.float32]]:
+    for at in range(0, len(cases.limit), SERIES_AT_ONCE):
+        part = slice(at, at + SERIES_AT_ONCE)
+        past, limit = Past(np.ascontiguousarray(cases.history[part].T)), cases.limit[part].astype(np.float32)
+        with np.errstate(all="ignore"):
+            yield features(past, limit, Crossings.of(past, limit), cases.horizon)[0]
+
+
+def fit(x: Floats, y: NDArray[np.bool_]) -> Floats:
+    """Return the coefficients of a logistic regression, each with the sign that FEATURES demands or 0."""
+    signs = np.array([0, *(-sign for sign in FEATURES.values())])
+    mean, deviation = x.mean(axis=0), x.std(axis=0)
+    mean[0], deviation[0] = 0, 1
+    z, penalty = (x - mean) / deviation, PENALTY * np.diag(np.arange(x.shape[1]) > 0)
+    weight = np.zeros(x.shape[1])
+    for _ in range(STEPS):
+        p = logistic(z @ weight)
+        gradient = z.T @ (p - y) + penalty @ weight
+        free = np.flatnonzero((signs == 0) | (weight != 0) | (-gradient * signs > 0))
+        hessian = (z[:, free] * (p * (1 - p))[:, None]).T @ z[:, free] + penalty[np.ix_(free, free)]
+        change = np.zeros_like(weight)
+        change[free] = -np.linalg.solve(hessian, gradient[free])
+        change[(weight + change) * signs < 0] = -weight[(weight + change) * signs < 0]
+        weight += change
+        if np.abs(change).max() < TOLERANCE:
+            break
+    coefficients: Floats = weight / deviation
+    coefficients[0] = weight[0] - (weight * mean / deviation).sum()
+    return coefficients
+
+
+def fit_all(harness: ModuleType, cases: Cases) -> None:
+    """Print the coefficients of a horizon, and their scores on traces that they were not fitted to."""
+    x, y = design(cases), cases.crossed
+    print(f"    {cases.horizon}: ({', '.join(f'{value:.2f}' for value in fit(x, y))}),")
+    fold = (np.random.default_rng(1).permutation(cases.trace.max() + 1) % FOLDS)[cases.trace]
+    probability = np.empty(len(y))
+    for held in range(FOLDS):
+        probability[fold == held] = logistic(x[fold == held] @ fit(x[fold != held], y[fold != held]))
+    show_scores(harness, "other traces", cases, probability, np.full(len(y), np.nan))
+
+
+def measure() -> None:
+    """Print what forecasts of 100,000 series cost: CPU in all, the longest slice, and memory."""
+    rng = np.random.default_rng(1)
+    day = 1 + np.sin(np.linspace(0, 2 * np.pi * BINS / DAY, BINS, dtype=np.float32))
+    history = np.empty((SERIES, BINS), np.float16)
+    for row in history:
+        row[:] = day * rng.uniform(0.1, 0.4) + rng.random(BINS, np.float32) * 0.2
+    limit = rng.uniform(0.3, 2, SERIES).astype(np.float32)
+    begun, longest = time.process_time(), 0.0
+    for at in range(0, SERIES, AT_ONCE):
+        slice_begun = time.process_time()
+        forecast(history[at : at + AT_ONCE], limit[at : at + AT_ONCE])
+        longest = max(longest, time.process_time() - slice_begun)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{SERIES} series, {len(HORIZONS)} horizons: {time.process_time() - begun:.1f} s of CPU, at most "
+        f"{longest * 1000:.0f} ms for {AT_ONCE} series; peak {peak:.0f} MiB",
+        flush=True,
+    )
+
+
+def answer(history: Floats, limit: Floats, horizon: int) -> tuple[Floats, Floats]:
+    """Answer questions of the harness: `backtest.py FOLDER --vector bench.forecast:answer`."""
+    found = forecast(quarters(history), limit)
+    return found.probability[:, HORIZONS.index(horizon)], found.minutes[:, 1]
+
+
+def main() -> None:
+    """Score and measure forecasts, or fit them anew."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("traces", nargs="?", type=Path, default=Path("../shared/traces"))
+    parser.add_argument("--fit", action="store_true")
+    arguments = parser.parse_args()
+    if not arguments.fit:
+        measure()
+    sys.path.insert(0, str(arguments.traces))
+    harness = importlib.import_module("backtest")
+    for cases in collect(harness, arguments.traces):
+        (fit_all if arguments.fit else score)(harness, cases)
+
+
+if __name__ == "__main__":
+    main()

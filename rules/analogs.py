@@ -1,0 +1,188 @@
+"""The analogs of a forecast: what followed the same time of day on earlier days, moved to now.
+
+What the last two weeks brought at this time of day are futures that are equally real. Each is moved to the
+usage of now, a gap that fades within hours, and to the growth since that day.
+
+Arrays are [bin, series] and [analog, series], because numpy reduces the first axis
+many times faster than the last.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.int32]
+
+BIN_MINUTES: Final = 15
+DAY: Final = 24 * 60 // BIN_MINUTES  # bins
+LEVEL_BINS: Final = 2  # the usage of now is the mean of so many
+FADE_BINS: Final = 300 / BIN_MINUTES  # after which the gap between an analog and now is 37 % of what it was
+DAILY_WEIGHT: Final = 0.9  # of a day, compared with the day after it
+WEEKDAY_WEIGHT: Final = 2.5  # of the same day of the week, compared with another
+WEEK: Final = 7  # days
+SLOPE: Final = 1.702  # with which a logistic function is nearly a normal distribution
+ANALOG_WIDTH: Final = np.float32(0.5)  # of the distribution around each analog, in standard deviations of all
+MIN_WIDTH: Final = np.float32(0.02)  # of the same, in spreads of the series
+TINY: Final = np.float32(1e-30)
+
+
+@dataclass(frozen=True)
+class Past:
+    """The usage of some series, [bin, series], the oldest bin first, and what follows from it.
+
+    The last bin ends now. NaN is missing.
+    """
+
+    usage: Floats
+
+    @cached_property
+    def known(self) -> Ints:
+        """The number of bins that are not missing."""
+        known: Ints = np.isfinite(self.usage).sum(axis=0, dtype=np.int32)
+        return known
+
+    @cached_property
+    def days(self) -> Floats:
+        """The mean of each day, [day, series], the last 24 hours first; NaN where a bin is missing."""
+        means: Floats = self.usage.reshape(-1, DAY, self.usage.shape[1]).mean(axis=1)
+        return means[::-1]
+
+    @cached_property
+    def level(self) -> Floats:
+        """The usage of now."""
+        return self.level_before(0)
+
+    @cached_property
+    def mean(self) -> Floats:
+        """The mean of all bins."""
+        return self._mean_of(self.usage)
+
+    @cached_property
+    def spread(self) -> Floats:
+        """The standard deviation of all bins; at least a millionth of the highest usage."""
+        highest = np.fmax.reduce(np.abs(self.usage), axis=0)
+        spread: Floats = np.sqrt(self._mean_of(np.square(self.usage - self.mean)))
+        spread += np.float32(1e-6) * highest + TINY
+        return spread
+
+    @cached_property
+    def volatility(self) -> Floats:
+        """The mean change from bin to bin."""
+        return self._mean_of(self._changes)
+
+    @cached_property
+    def volatility_today(self) -> Floats:
+        """The mean change from bin to bin in the last 24 hours."""
+        changes: Floats = np.nansum(self._changes[-DAY:], axis=0) / np.float32(DAY)
+        return changes
+
+    def level_before(self, bins: int) -> Floats:
+        """The usage some bins ago."""
+        end = len(self.usage) - bins
+        level: Floats = self.usage[end - LEVEL_BINS : end].mean(axis=0)
+        return level
+
+    def select(self, series: NDArray[np.intp]) -> "Past":
+        """The past of some of the series."""
+        return Past(self.usage.take(series, axis=1))
+
+    @cached_property
+    def _changes(self) -> Floats:
+        changes: Floats = np.abs(np.diff(self.usage, axis=0))
+        return changes
+
+    def _mean_of(self, values: Floats) -> Floats:
+        mean: Floats = np.nansum(values, axis=0) / np.maximum(self.known, 1).astype(np.float32)
+        return mean
+
+
+@dataclass(frozen=True)
+class Analogs:
+    """The highest usage of the next bins by earlier days, [analog, series].
+
+    moved: moved to now; unmoved: as it was. weight: those of a series add up to 1,
+    or to 0 if it has none; an analog with a missing bin has none.
+    """
+
+    past: Past
+    days_ago: tuple[int, ...]
+    moved: Floats
+    unmoved: Floats
+    weight: Floats
+
+    @classmethod
+    def of(cls, past: Past, bins: int) -> "Analogs":
+        """Find the analogs of the next bins."""
+        days_ago = days_with(bins, len(past.usage))
+        moved = np.stack([path(past, ago, bins).max(axis=0) for ago in days_ago])
+        unmoved = np.stack([following(past, ago, bins).max(axis=0) for ago in days_ago])
+        known = np.isfinite(moved)
+        weight = np.where(known, weights(days_ago)[:, None], np.float32(0))
+        weight /= np.maximum(weight.sum(axis=0), TINY)
+        moved[~known] = unmoved[~known] = 0
+        return cls(past, days_ago, moved, unmoved, weight)
+
+    @property
+    def exist(self) -> Flags:
+        """The series that have an analog."""
+        exist: Flags = self.weight.sum(axis=0) > 0
+        return exist
+
+    def mean(self, values: Floats) -> Floats:
+        """The weighted mean of [analog, series]."""
+        mean: Floats = (self.weight * values).sum(axis=0)
+        return mean
+
+    def deviation(self, values: Floats) -> Floats:
+        """The weighted standard deviation of [analog, series]."""
+        deviation: Floats = np.sqrt(self.mean(np.square(values - self.mean(values))))
+        return deviation
+
+    def share_above(self, values: Floats, limit: Floats) -> Floats:
+        """The share of the analogs that reach the limit; one that nearly does counts by a part."""
+        width = ANALOG_WIDTH * self.deviation(values) + MIN_WIDTH * self.past.spread
+        return self.mean(logistic(np.float32(SLOPE) * (values - limit) / width))
+
+    def a_week_ago(self, values: Floats) -> Floats:
+        """The value of the same weekday; the mean of all where it is missing."""
+        row = self.days_ago.index(WEEK)
+        return np.where(self.weight[row] > 0, values[row], self.mean(values))
+
+
+def days_with(bins: int, past_bins: int) -> tuple[int, ...]:
+    """Return how many days ago those analogs begin whose next bins are past, too."""
+    return tuple(range(max(1, -(-bins // DAY)), past_bins // DAY))
+
+
+def weights(days_ago: tuple[int, ...]) -> Floats:
+    """Return the weight of each analog: recent days and the same weekday count more."""
+    bonus = [WEEKDAY_WEIGHT if ago % WEEK == 0 else 1.0 for ago in days_ago]
+    return np.array([DAILY_WEIGHT**ago * more for ago, more in zip(days_ago, bonus, strict=True)], np.float32)
+
+
+def path(past: Past, days_ago: int, bins: int) -> Floats:
+    """Return what followed the same time of day, moved to now, [bin, series]."""
+    growth = past.days[0] - past.days[days_ago]
+    gap = past.level - past.level_before(days_ago * DAY) - growth
+    fading: Floats = np.exp(-np.arange(bins, dtype=np.float32) / np.float32(FADE_BINS))
+    moved: Floats = fading[:, None] * gap
+    moved += growth
+    moved += following(past, days_ago, bins)
+    return moved
+
+
+def following(past: Past, days_ago: int, bins: int) -> Floats:
+    """Return what followed the same time of day, [bin, series]."""
+    begin = len(past.usage) - days_ago * DAY
+    return past.usage[begin : begin + bins]
+
+
+def logistic(values: NDArray[np.floating]) -> Floats:
+    """Return the logistic function of values, from 0 to 1."""
+    shares: Floats = 1 / (1 + np.exp(np.clip(-values, -30, 30)))
+    return shares
