@@ -87,6 +87,7 @@ class Evaluator:
             batch = self._unevaluated[:EVALUATION_BATCH]
             self._save(await self._advance(batch))
             self._unevaluated = self._unevaluated[EVALUATION_BATCH:]
+            await asyncio.sleep(0)
         await self._record_notices(now)
 
     def _with_updated(self, slots: Ints) -> Ints:
