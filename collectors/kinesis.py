@@ -20,8 +20,10 @@ from collectors.base import (
     reader_lag,
     unread_duration,
 )
+from collectors.expression import ExpressionError
 from collectors.kinesis_write_peak import (
     SUMMARY_MEMBERS,
+    SUMMARY_NUMBERS,
     Summary,
     WritePeaks,
     created_at,
@@ -30,7 +32,7 @@ from collectors.kinesis_write_peak import (
     stream_name,
 )
 from collectors.readable_items import ReadableItems
-from collectors.response_members import is_text
+from collectors.response_members import is_list, is_number, is_text, members_of
 from rules.units import BYTES, MILLISECONDS
 
 MIB = 1024**2
@@ -68,11 +70,15 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of all streams, their shards and their consumers."""
     summaries = []
     names = ReadableItems(aws.list_items("kinesis", "ListStreams", "StreamNames"), "streams", stream_name_of)
-    async for name, summary in aws.map(names.items(), partial(describe_stream, aws), stream_resource):
+
+    async def series_of(name: str) -> tuple[Summary, list[Observed]]:
+        summary = await describe_stream(aws, name)
+        return summary, [*summary_series(name, summary)]
+
+    async for _, (summary, series) in aws.map(names.items(), series_of, stream_resource):
         summaries.append(summary)
-        readers = reader_series(name, summary, ()) if not summary.get("ConsumerCount") else ()
-        for observed in (*stream_series(name, summary), *readers):
-            yield replace(observed, created_at=created_at(summary))
+        for observed in series:
+            yield observed
     async for summary, ids in aws.map(
         filter(shard_level_metrics, summaries), partial(list_open_shards, aws), summary_resource
     ):
@@ -105,7 +111,10 @@ async def describe_stream(aws: Aws, name: str) -> Summary:
     async def read() -> Summary:
         response = await aws.call("kinesis", "DescribeStreamSummary", StreamName=name)
         described: Summary = response["StreamDescriptionSummary"]
-        return {member: described[member] for member in SUMMARY_MEMBERS if member in described}
+        summary = {member: described[member] for member in SUMMARY_MEMBERS if member in described}
+        if odd := [member for member in SUMMARY_NUMBERS if not is_number(summary.get(member))]:
+            raise ExpressionError(f"expected a number in {odd[0]}, found {summary.get(odd[0])!r}")
+        return summary | {"StreamName": name, "EnhancedMonitoring": shard_levels(described)}
 
     return await aws.in_turn(("summary", name), stream_resource(name), read)
 
@@ -163,6 +172,15 @@ def shard_level_metrics(summary: Summary) -> set[str]:
     return {name for level in summary["EnhancedMonitoring"] for name in level.get("ShardLevelMetrics", ())}
 
 
+def shard_levels(described: Summary) -> list[dict[str, list[str]]]:
+    """The levels of monitoring of a stream that can be read."""
+    levels: Any = described.get("EnhancedMonitoring")
+    found = [
+        members_of(level, {"ShardLevelMetrics": is_list}) for level in (levels if is_list(levels) else ())
+    ]
+    return [{"ShardLevelMetrics": [*filter(is_text, one.get("ShardLevelMetrics", ()))]} for one in found]
+
+
 def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
     """The series of a stream: of its writes, if it is provisioned, and of its GetRecords calls."""
     shards = summary["OpenShardCount"]
@@ -195,6 +213,13 @@ def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
         throttled=per_second(throttled_reads.of(StreamName=name)),
         served=per_second(get_records.of(StreamName=name)),
     )
+
+
+def summary_series(name: str, summary: Summary) -> Iterator[Observed]:
+    """The series of a stream that its summary alone tells: without consumers, those of its readers too."""
+    readers = reader_series(name, summary, ()) if not summary.get("ConsumerCount") else ()
+    for observed in (*stream_series(name, summary), *readers):
+        yield replace(observed, created_at=created_at(summary))
 
 
 def reader_series(name: str, summary: Summary, consumers: Iterable[str]) -> Iterator[Observed]:

@@ -28,6 +28,7 @@ SUMMARY_MEMBERS = (
     "ConsumerCount",
     "WarmThroughput",
 )
+SUMMARY_NUMBERS = ("RetentionPeriodHours", "OpenShardCount")  # that every stream has
 
 
 def created_at(summary: Summary) -> float | None:

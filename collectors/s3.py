@@ -12,7 +12,7 @@ Filters: https://docs.aws.amazon.com/AmazonS3/latest/API/API_MetricsFilter.html
 import json
 import re
 import shlex
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -94,14 +94,14 @@ async def buckets(aws: Aws) -> AsyncIterator[Observed]:
         aws.list_items("s3", "ListBuckets", "Buckets", **buckets_of_region), "buckets", bucket_of
     )
 
-    async def configurations_of(bucket: Bucket) -> list[Configuration] | None:
+    async def series_of(bucket: Bucket) -> list[Observed]:
         key, read = bucket_name(bucket), partial(list_configurations, aws, bucket)
-        return await aws.in_turn(key, listed_bucket_resource(bucket), read)
+        configurations = await aws.in_turn(key, listed_bucket_resource(bucket), read)
+        return [*bucket_series(key, configurations, aws.region)] if configurations is not None else []
 
-    async for bucket, configurations in aws.map(listed.items(), configurations_of, listed_bucket_resource):
-        if configurations is not None:
-            for observed in bucket_series(bucket_name(bucket), configurations, aws.region):
-                yield observed
+    async for _, series in aws.map(listed.items(), series_of, listed_bucket_resource):
+        for observed in series:
+            yield observed
     listed.check()
 
 
@@ -127,13 +127,32 @@ def listed_bucket_resource(bucket: Bucket) -> Resource:
 
 
 async def list_configurations(aws: Aws, bucket: Bucket) -> list[Configuration] | None:
-    """List the request-metrics configurations of a bucket; None for a bucket of another region."""
+    """List the request-metrics configurations of a bucket; None for a bucket of another region.
+
+    Raises UnreadableItemsError where one has no id, or a condition of another type.
+    """
     if await get_bucket_region(aws, bucket) != aws.region:
         return None
-    listed = aws.list_items(
+    items = aws.list_items(
         "s3", "ListBucketMetricsConfigurations", "MetricsConfigurationList", Bucket=bucket_name(bucket)
     )
-    return [{"Id": one["Id"], "Filter": one.get("Filter", {})} async for one in listed]
+    listed = ReadableItems(items, "configurations of request metrics", configuration_of)
+    configurations = [one async for one in listed.items()]
+    listed.check()
+    return configurations
+
+
+def configuration_of(item: Any) -> Configuration | None:
+    """The members of a configuration that are read; None where one of them has another type."""
+    found = members_of(item, {"Id": is_text})
+    conditions = item.get("Filter") or {} if found.get("Id") else None
+    nested = conditions.get("And") or {} if isinstance(conditions, Mapping) else None
+    return {**found, "Filter": conditions} if are_readable(conditions) and are_readable(nested) else None
+
+
+def are_readable(conditions: Any) -> bool:
+    """Return whether the conditions of a filter can be read."""
+    return isinstance(conditions, Mapping) and is_text(conditions.get("Prefix") or "")
 
 
 async def get_bucket_region(aws: Aws, bucket: Bucket) -> str:

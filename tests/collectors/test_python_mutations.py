@@ -131,6 +131,14 @@ async def test_an_odd_item_of_a_list_affects_no_other(service: str, method: str)
 
 # By service and method: the answer about one resource.
 SINGLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "kinesis": {
+        "describe_stream_summary": stream_summary(
+            "b", 2, EnhancedMonitoring=[{"ShardLevelMetrics": ["IncomingBytes"]}]
+        )
+    },
+    "s3": {
+        "list_bucket_metrics_configurations": {"IsTruncated": False, "MetricsConfigurationList": [FILTER]}
+    },
     "lambda": {
         "get_function_concurrency": {"ReservedConcurrentExecutions": 5},
         "list_provisioned_concurrency_configs": {
@@ -140,6 +148,9 @@ SINGLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         },
     },
 }
+
+
+PARAMETERS = ("StreamName", "FunctionName", "Bucket")  # that name the resource
 
 
 @pytest.mark.parametrize(("service", "method"), [(s, m) for s, methods in SINGLE.items() for m in methods])
@@ -157,7 +168,7 @@ async def test_an_odd_answer_about_one_resource_affects_no_other(service: str, m
         (mutated,) = changed(answer, path, CHANGES[change][1])
 
         def respond(mutated: Any = mutated, **params: Any) -> Any:
-            is_changed = params.get("FunctionName") == "b"
+            is_changed = "b" in [params.get(name) for name in PARAMETERS]
             return mutated if is_changed else usual(**params) if callable(usual) else usual
 
         after = await series_of(service, **{method: respond})

@@ -1,10 +1,14 @@
 """Every call is denied, with all services on: one sentence per account says so."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from monitor.alerting.blind_text import MAX_SERVICES
 from monitor.aws.failure import Failure
+from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from tests.fake_aws import FakeAws
 from tests.monitor.alerting.cells import METRICS, SimulatedCells
@@ -17,17 +21,24 @@ ACCOUNTS = ("111111111111", "222222222222")
 REGIONS = ("eu-west-1", "us-east-1")
 
 
-async def refusals() -> dict[str, Sequence[Failure]]:
+SETTINGS: Mapping[str, dict[str, Any]] = {
+    "core signals": {},
+    "detail signals and all counts": {"signals": {"detail": True, "quotas": ["*"]}},
+}
+
+
+async def refusals(config: Config) -> dict[str, Sequence[Failure]]:
     """The failures of every service that makes calls, and of the reading of metrics."""
-    inventory = inventory_of(FakeAws().cell, Fleet())
+    inventory = inventory_of(FakeAws().cell, Fleet(), config)
     for collector in REGISTRY.collectors:
         await inventory.run(collector)
     failures = {name: status.failures for name, status in inventory.statuses.items() if status.failures}
     return {**failures, METRICS: (Failure("GetMetricData", "", "AccessDenied", "not authorized"),)}
 
 
-async def test_one_alert_with_one_sentence_for_each_account(tmp_path: Path) -> None:
-    refused = await refusals()
+@pytest.mark.parametrize("settings", SETTINGS)
+async def test_one_alert_with_one_sentence_for_each_account(settings: str, tmp_path: Path) -> None:
+    refused = await refusals(Config.model_validate(SETTINGS[settings]))
     assert {one.code for those in refused.values() for one in those} <= {
         "AccessDenied",
         "AccessDeniedException",
