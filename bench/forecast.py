@@ -1,4 +1,4 @@
-"""How good and how fast forecasts are. `python bench/forecast.py [traces]`
+"""Quality and speed of forecasts. `python bench/forecast.py [traces]`
 
 traces: a folder of real traces, and of the harness that asks and scores (`backtest.py`); by default
 ../shared/traces. `--fit` fits the coefficients anew, and scores them on traces that they were not fitted to.

@@ -12,7 +12,14 @@ from botocore.exceptions import ClientError
 from monitor.aws.billing import GET_METRIC_DATA, unbilled
 from monitor.aws.cell import Cell
 from monitor.aws.clients import CLIENT_CONFIG
-from monitor.aws.failure import AWS_ERRORS, Failure, error_code, failure_from, is_retryable
+from monitor.aws.failure import (
+    AWS_ERRORS,
+    Failure,
+    ForeignResponseError,
+    error_code,
+    failure_from,
+    is_retryable,
+)
 from monitor.aws.failure_class import FailureClass, classify
 from monitor.fleet.metric_query import without_abbreviations
 from monitor.polling import codec
@@ -93,7 +100,7 @@ class MetricCaller:
                     if not missing:
                         return {}
             except Exception as error:
-                if not isinstance(error, AWS_ERRORS):  # a response of an unexpected form
+                if isinstance(error, ForeignResponseError) or not isinstance(error, AWS_ERRORS):
                     self.cell.telemetry.decode_errors.labels("answer").inc()
                 failed = failure_from(error, "GetMetricData")
                 if is_validation_error(error) or (len(parts) > 1 and _may_concern_one_part(error)):

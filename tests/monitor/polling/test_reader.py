@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from collectors.base import Metric, Observed, total
-from monitor.aws.cell import Cell
+from monitor.aws.cell import MAX_ATTEMPTS, Cell
 from monitor.aws.clock import AwsClock
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
@@ -417,11 +417,18 @@ async def test_what_is_no_number_is_a_missing_point_and_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [b"", b"<html>", b"[]", b'{"MetricDataResults":[{"Id":"\xff"}]}', b'{"x":' + b"[" * 100_000, b"null"],
+    ("answer", "attempts"),
+    [
+        (b"", 1),
+        (b"<html>", MAX_ATTEMPTS),  # it is none of AWS
+        (b"[]", 1),
+        (b'{"MetricDataResults":[{"Id":"\xff"}]}', 1),
+        (b'{"x":' + b"[" * 100_000, 1),
+        (b"null", MAX_ATTEMPTS),
+    ],
     ids=["empty", "HTML", "an array", "no UTF-8", "too deep", "null"],
 )
-async def test_an_unreadable_response_affects_only_its_own_metrics(answer: bytes) -> None:
+async def test_an_unreadable_response_affects_only_its_own_metrics(answer: bytes, attempts: int) -> None:
     def partly(body: Body) -> Response:
         broken = any(name_of(query) == "0" for query in body["MetricDataQueries"])
         return answer if broken else answering()(body)
@@ -431,7 +438,7 @@ async def test_an_unreadable_response_affects_only_its_own_metrics(answer: bytes
         assert failure.operation == "GetMetricData"
         assert some.read_up_to(range(600)).count(LAST) == 100
         assert some.errors("answer") == 1
-        assert some.calls(failure.code) == 1
+        assert some.calls(failure.code) == attempts
 
 
 async def test_results_that_were_not_requested_are_ignored() -> None:
