@@ -108,12 +108,12 @@ def test_what_inhibits_each_signal(service: Service) -> None:
         (
             "",
             "sqs.yaml:1: file: expected a mapping of service, title, family, console, "
-            "quota_services, signals, found nothing",
+            "quota_services, bounded_by, signals, found nothing",
         ),
         (
             "- sqs",
             "sqs.yaml:1: file: expected a mapping of service, title, family, console, "
-            "quota_services, signals, found a list",
+            "quota_services, bounded_by, signals, found a list",
         ),
         (
             "service: sqs\nsignals:\n  all: yes",

@@ -112,7 +112,7 @@ def test_a_wrong_file_in_the_users_catalogue_is_a_line_for_each_problem(
     assert (result.exit_code, result.stdout) == (2, "")
     assert [line.partition(", found")[0] for line in result.stderr.splitlines()] == [
         "catalogue.d/rules/ours.yaml:1: file: expected a mapping of service, title, family, console, "
-        "quota_services, signals",
+        "quota_services, bounded_by, signals",
         "catalogue.d/rules/ours.yaml:1: file: expected a second file catalogue.d/collectors/ours.yaml",
     ]
 
