@@ -5,7 +5,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,11 +120,9 @@ class Run:
         interval = INTERVAL if self.monitor.scrapes_on_request else SCRAPE_INTERVAL
         async with aiohttp.ClientSession() as client:
             while True:
-                try:
+                with suppress(aiohttp.ClientError, TimeoutError):  # as long as it does not listen yet
                     async with client.get(f"http://127.0.0.1:{port}/metrics") as answer:
                         self._note(await answer.text(), time.time())
-                except (aiohttp.ClientError, TimeoutError):
-                    pass  # it does not listen yet
                 await asyncio.sleep(interval - time.time() % interval)
 
     def _note(self, text: str, now: float) -> None:

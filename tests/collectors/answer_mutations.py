@@ -129,6 +129,21 @@ def values(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield from values(one, (*path, step))
 
 
+def mutations_of_item(items: Sequence[Any], number: int, rounds: int, seed: str) -> Iterator[tuple[str, Any]]:
+    """Yield what a list is after each of some changes of one item, by chance, each kind of them as often.
+
+    Each with the words that tell where it is changed and how.
+    """
+    chance = Random(seed)
+    places = [(path, value) for path, value in values(items) if path[0] == number]
+    possible = {name: [one for one in places if applies(*one)] for name, (applies, _) in CHANGES.items()}
+    for _ in range(rounds):
+        name = chance.choice([name for name, found in possible.items() if found])
+        path, _ = chance.choice(possible[name])
+        (mutated,) = changed(items, path, CHANGES[name][1])
+        yield f"{'.'.join(map(str, path))}: {name}", mutated
+
+
 def mutations(cases: Sequence[Case], seed: str) -> Iterator[Mutation]:
     """Yield changes of the answers of cases without an end, by chance, each kind of them as often."""
     chance = Random(seed)

@@ -4,14 +4,14 @@
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
 import pytest
 
 from monitor.config.config import Config
-from tests.collectors.answer_mutations import CHANGES, changed, values
+from tests.collectors.answer_mutations import CHANGES, changed, mutations_of_item, values
 from tests.fake_aws import ACCOUNT_ID
 from tests.kinesis_answers import SHARD_LIMITS, stream_names, stream_summary
 from tests.monitor.polling.inventories import BY_SERVICE, NO_QUOTAS, World
@@ -101,18 +101,6 @@ async def series_of(service: str, **answers: Any) -> dict[tuple[str, str], Any]:
     }
 
 
-def mutations(answer: Mapping[str, Any], member: str, seed: str) -> Iterator[tuple[str, Any]]:
-    chance = Random(seed)
-    items = answer[member]
-    places = [(path, value) for path, value in values(items) if path[0] == CHANGED]
-    possible = {name: [one for one in places if applies(*one)] for name, (applies, _) in CHANGES.items()}
-    for _ in range(ROUNDS):
-        name = chance.choice([name for name, found in possible.items() if found])
-        path, _ = chance.choice(possible[name])
-        (mutated,) = changed(items, path, CHANGES[name][1])
-        yield f"{'.'.join(map(str, path))}: {name}", {**answer, member: mutated}
-
-
 def is_of_another(resource: str) -> bool:
     """Return whether a series is of an item that is not changed, and not of the whole account."""
     return bool(resource) and not any(part in resource.split("/", maxsplit=1)[0] for part in ("b", "B"))
@@ -123,8 +111,8 @@ async def test_an_odd_item_of_a_list_affects_no_other(service: str, method: str)
     before = await series_of(service)
     others = {key: one for key, one in before.items() if is_of_another(key[1])}
     answer, member = LISTS[service][method]
-    for mutation, mutated in mutations(answer, member, method):
-        after = await series_of(service, **{method: mutated})
+    for mutation, items in mutations_of_item(answer[member], CHANGED, ROUNDS, method):
+        after = await series_of(service, **{method: {**answer, member: items}})
         assert {key: after.get(key) for key in others} == others, mutation
         assert {key for key in before if not key[1]} <= after.keys(), mutation
 

@@ -4,9 +4,8 @@
 """
 
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from random import Random
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from collectors.service_quotas.utilization import read_report
 from monitor.aws.scan import Scan
 from monitor.polling.quota_reading import read_quotas
 from rules.limits import Quota
-from tests.collectors.answer_mutations import CHANGES, changed, values
+from tests.collectors.answer_mutations import mutations_of_item
 from tests.fake_aws import FakeAws
 
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "150"))  # changes of each answer
@@ -149,25 +148,13 @@ READERS: Mapping[str, tuple[Callable[[Any], Awaitable[Found]], Callable[[str], d
 }
 
 
-def mutations(items: list[dict[str, Any]], seed: str) -> Iterator[tuple[str, Any]]:
-    """Yield changes of the second item, or of a value in it, by chance, each kind of them as often."""
-    chance = Random(seed)
-    places = [(path, value) for path, value in values(items) if path[0] == CHANGED]
-    possible = {name: [one for one in places if applies(*one)] for name, (applies, _) in CHANGES.items()}
-    for _ in range(ROUNDS):
-        name = chance.choice([name for name, found in possible.items() if found])
-        path, _ = chance.choice(possible[name])
-        (mutated,) = changed(items, path, CHANGES[name][1])
-        yield f"{'.'.join(map(str, path))}: {name}", mutated
-
-
 @pytest.mark.parametrize("reader", READERS)
 async def test_an_odd_quota_affects_no_other(reader: str) -> None:
     read, describe = READERS[reader]
     items = [describe(code) for code in CODES]
     before = await read(items)
     assert before.keys() == {*CODES}
-    for mutation, mutated in mutations(items, reader):
+    for mutation, mutated in mutations_of_item(items, CHANGED, ROUNDS, reader):
         after = await read(mutated)
         others = [code for code in CODES if code != CODES[CHANGED]]
         assert {code: after.get(code) for code in others} == {code: before[code] for code in others}, mutation
