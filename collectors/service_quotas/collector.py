@@ -13,13 +13,14 @@ from typing import Any
 from botocore.exceptions import PaginationError
 
 from collectors.base import Aws, Collector, Metric, Observed, Resource
+from collectors.expression import ExpressionError
 from collectors.quotas import ACTIONS, PAGE_SIZE, QUOTAS_SERVICE, RATES
 from collectors.response_members import Members, is_list, is_text, members_of
 from collectors.service_quotas.account_quotas import AccountQuotas
 from collectors.service_quotas.call_budget import BudgetedCalls
 from collectors.service_quotas.count_file import HOME_REGION, read_counts
 from collectors.service_quotas.count_series import counted_series
-from collectors.service_quotas.counting import CountGroup, count, group_counts
+from collectors.service_quotas.counting import Count, CountGroup, count, group_counts
 from collectors.service_quotas.known_quotas import (
     LIST_INTERVAL,
     NEAR_SHARE,
@@ -167,21 +168,23 @@ class _Reading:
             )
 
     async def _count(self, counted: Counted, group: CountGroup) -> None:
-        """Count the resources of a group. An error is kept, and not raised: it affects the group alone."""
+        """Count the resources of a group. Errors are kept, and not raised: they affect no other group."""
         values = self.known.values_of(group.service, group.counts.keys())
         region = group.one.region
         calls = self.calls if region in (None, HOME_REGION, self.aws.region) else self._calls_in(region)
         try:
-            counts = await count(calls, group)
+            found = await count(calls, group)
         except Exception as error:  # of AWS or of an unexpected response
-            counted.fail(error, self.aws.now)
+            counted.fail(dict.fromkeys(group.counts, error), self.aws.now)
         else:
+            counts = {quota: one for quota, one in found.items() if isinstance(one, Count)}
+            failures = {quota: one for quota, one in found.items() if isinstance(one, ExpressionError)}
             series = (
                 one
                 for quota, listed in values.items()
-                for one in counted_series(group.counts[quota], listed, counts[quota])
+                for one in counted_series(group.counts[quota], listed, counts.get(quota))
             )
-            counted.succeed(counts, any(map(_is_near, series)), self.aws.now)
+            counted.succeed(counts, failures, any(map(_is_near, series)), self.aws.now)
 
     async def read_report(self) -> None:
         """Read AWS's report of utilization. A failure affects nothing else."""

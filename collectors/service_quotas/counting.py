@@ -68,8 +68,11 @@ class Count:
     owners: Mapping[tuple[str, ...], float] = field(default_factory=dict)
 
 
-async def count(calls: BudgetedCalls, group: CountGroup) -> dict[Quota, Count]:
-    """Return the counts of a group. Raises as calls do, TooManyParentsError and ExpressionError."""
+async def count(calls: BudgetedCalls, group: CountGroup) -> dict[Quota, Count | ExpressionError]:
+    """Return the counts of a group, or why one cannot be counted, which affects no other.
+
+    Raises as calls do, TooManyParentsError, and ExpressionError where a parent has no id.
+    """
     tallies = {quota: _Tally(one) for quota, one in group.counts.items()}
     for ids in await _parents(calls, group.one.parent):
         try:
@@ -81,17 +84,25 @@ async def count(calls: BudgetedCalls, group: CountGroup) -> dict[Quota, Count]:
                 raise  # else the parent was deleted after it was listed
             for tally in tallies.values():
                 tally.forget(ids)
-    return {quota: tally.count for quota, tally in tallies.items()}
+    return {quota: tally.error or tally.count for quota, tally in tallies.items()}
 
 
 @dataclass(slots=True)
 class _Tally:
-    """The numbers that a count has found so far, by owner, or by parent."""
+    """The numbers that a count has found so far, by owner, or by parent. error: why it cannot be counted."""
 
     one: CountDeclaration
     numbers: dict[tuple[str, ...], float] = field(default_factory=dict)
+    error: ExpressionError | None = None
 
     def add(self, ids: Ids, page: Mapping[str, Any]) -> None:
+        """Add the items of a response, or note why there are none."""
+        try:
+            self._add(ids, page)
+        except ExpressionError as error:
+            self.error = error
+
+    def _add(self, ids: Ids, page: Mapping[str, Any]) -> None:
         """Add the items of a response. A parent's list goes on over pages, those within items do not."""
         owner, items = _owner(ids), _as_list(self.one.items.search(page), self.one)
         if self.one.lists is None or self.one.id is None:

@@ -29,25 +29,27 @@ class Counted:
     """The last counts of a group.
 
     counts: by quota; empty before the first that succeeded. counted_at, due_at: in epoch seconds. interval:
-    seconds from the last count that succeeded to the next. failure: why the last try failed.
+    seconds from the last count that succeeded to the next. failures: why the last try failed, by quota.
     """
 
     counts: dict[Quota, Count] = field(default_factory=dict)
     counted_at: float = 0.0
     due_at: float = 0.0
     interval: float = COUNT_INTERVAL
-    failure: Exception | None = None
+    failures: Mapping[Quota, Exception] = field(default_factory=dict)
 
-    def succeed(self, counts: dict[Quota, Count], is_near: bool, now: float) -> None:
-        """Take new counts. is_near: one of them has reached NEAR_SHARE of its limit."""
+    def succeed(
+        self, counts: dict[Quota, Count], failures: Mapping[Quota, Exception], is_near: bool, now: float
+    ) -> None:
+        """Take new counts, and why others have none. is_near: one has reached NEAR_SHARE of its limit."""
         usual = COUNT_INTERVAL if any(one.number for one in counts.values()) else EMPTY_INTERVAL
         self.interval = NEAR_INTERVAL if is_near else usual
-        self.counts, self.failure = counts, None
+        self.counts, self.failures = counts, failures
         self.counted_at, self.due_at = now, now + self.interval
 
-    def fail(self, failure: Exception, now: float) -> None:
-        """Note a failure. The last counts hold until the next ones are overdue by MAX_OVERDUE."""
-        self.failure, self.due_at = failure, now + RETRY_INTERVAL
+    def fail(self, failures: Mapping[Quota, Exception], now: float) -> None:
+        """Note why all failed. The last counts hold until the next ones are overdue by MAX_OVERDUE."""
+        self.failures, self.due_at = failures, now + RETRY_INTERVAL
         if now > self.counted_at + self.interval + MAX_OVERDUE:
             self.counts = {}
 

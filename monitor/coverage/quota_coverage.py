@@ -9,7 +9,6 @@ import numpy as np
 from collectors.base import GLOBAL_REGION, ServiceScope
 from collectors.quotas import QUOTAS_SERVICE
 from collectors.registry import Registry
-from collectors.service_quotas.collector import count_groups
 from collectors.service_quotas.count_file import read_counts
 from collectors.service_quotas.known_quotas import KnownQuotas
 from collectors.service_quotas.overrides import ReadAs
@@ -263,9 +262,7 @@ class CellCoverage:
         return cost_without_series(listed, declared, self.registry, self.cost.intervals)
 
     def _count_failures(self) -> Mapping[Quota, Exception]:
-        failed = {number: one.failure for number, one in self.known.counted.items() if one.failure}
-        groups = count_groups() if failed else ()  # it takes long the first time
-        return {quota: error for number, error in failed.items() for quota in groups[number].counts}
+        return {quota: error for one in self.known.counted.values() for quota, error in one.failures.items()}
 
     def _verdict_without(
         self, listed: ListedQuota, declared: Sequence[str], failure: Exception | None

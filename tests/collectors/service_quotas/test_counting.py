@@ -46,7 +46,9 @@ def group(**declared: Any) -> CountGroup:
 
 async def found(aws: FakeAws, **declared: Any) -> Count:
     counts = await count(BudgetedCalls(aws.scan, CallBudget()), group(**declared))
-    return counts[QUOTA]
+    if isinstance(one := counts[QUOTA], ExpressionError):
+        raise one
+    return one
 
 
 async def counted(aws: FakeAws, **declared: Any) -> float:
@@ -151,6 +153,20 @@ async def test_an_item_without_an_id_makes_the_count_unknown() -> None:
         await counted(aws, **RULES)
 
 
+async def test_a_count_of_what_is_no_list_affects_no_other_count_of_the_same_responses() -> None:
+    other = Quota(service="any", code="L-00000002")
+    listed = {"name": "Things", "call": "wafv2.ListWebACLs", "params": {"Scope": "REGIONAL"}}
+    declared = {
+        quota: CountDeclaration.model_validate({**listed, "code": quota.code, "items": items})
+        for quota, items in ((other, "NextMarker"), (QUOTA, "WebACLs"))
+    }
+    aws = FakeAws(malformed=True, list_web_acls={"WebACLs": [{"Name": "a"}], "NextMarker": ""})
+    (one,) = group_counts(declared)
+    counts = await count(BudgetedCalls(aws.scan, CallBudget()), one)
+    assert counts[QUOTA] == Count(1)
+    assert isinstance(counts[other], ExpressionError)
+
+
 async def test_what_is_no_list_is_an_error() -> None:
     acls = {"WebACLs": [{"Name": "a"}]}
     listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs[0].Name", "params": {"Scope": "REGIONAL"}}
@@ -181,5 +197,5 @@ async def test_counts_with_the_same_parent_list_it_once() -> None:
     calls = BudgetedCalls(aws.scan, CallBudget())
     for count_of, expected in (("all", 3), ("per_parent", 2)):
         counts = await count(calls, group(**{**RULES, "count": count_of}))
-        assert [one.number for one in counts.values()] == [expected]
+        assert [isinstance(one, Count) and one.number for one in counts.values()] == [expected]
     assert aws.calls.count("s3:ListBuckets") == 1

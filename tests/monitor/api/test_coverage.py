@@ -167,7 +167,7 @@ async def test_a_count_that_fails_says_why(
     watch_count(server, WEB_ACLS)
     known = know(server, listed(WEB_ACLS), listed(PATTERN_SETS))
     number = next(number for number, group in enumerate(count_groups()) if PATTERN_SETS in group.counts)
-    known.counted[number] = Counted(failure=failure)
+    known.counted[number] = Counted(failures={PATTERN_SETS: failure})
     found = await one(server, client, PATTERN_SETS.code)
     assert (found["state"], bool(found["reason"])) == (state, True)
 
