@@ -50,7 +50,7 @@ class ForkedProcess:
         return cls(pid, await reading(output), await reading(errors), report_reader)
 
     async def _end(self, report: asyncio.StreamReader) -> int:
-        self.returncode = int(await report.readline())
+        self.returncode = int(await report.read())  # to its end: the pipe is closed before the event loop is
         return self.returncode
 
     async def wait(self) -> int:
