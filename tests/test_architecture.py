@@ -51,6 +51,7 @@ MAY_IMPORT = {
         "dashboards": "collectors fleet lib render rules",
         "web": "access alerting api aws collectors cost coverage fleet http lib notifiers render rules "
         "schema",
+        "forecast": "fleet lib rules",
         "polling": "aws collectors config cost fleet lib planning rules schema",
         "api": "access alerting aws collectors cost coverage exposition fleet http lib notifiers planning "
         "rules schema stream",

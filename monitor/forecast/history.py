@@ -1,0 +1,171 @@
+"""A fortnight of usage of all series of a fleet, in blocks, and its file, by which a restart reads it again.
+
+The usage of a fortnight costs a request of each metric, so it is kept on disk, beside the journal.
+"""
+
+import asyncio
+import logging
+import struct
+import zlib
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Ids, Ints
+from monitor.fleet.namespaces import NEVER
+from monitor.forecast.history_block import BLOCK_SIZE, NO_ID, HistoryBlock
+from monitor.lib.atomic_file import replace_atomically
+from monitor.lib.files import check_regular, ensure_private_file
+from rules.forecast import BINS
+
+log = logging.getLogger(__name__)
+
+MAX_BLOCKS: Final = 800  # of 256 series, which take 0.7 MiB each
+DEPARTED_FOR: Final = 24  # bins for which the history of a series that is gone is kept
+CREATED_TOLERANCE: Final = 1  # minutes by which two readings of the same creation may differ
+MAGIC: Final = b"headroom usage history 1\n"
+BLOCK_HEAD: Final = struct.Struct("<qI")  # the newest bin, and the checksum of the columns
+
+
+class UsageHistory:
+    """The usage of a fortnight: each series has a row, which is a column of a block.
+
+    blocks: those in use; the row of a column is `number of the block * BLOCK_SIZE + column`.
+    """
+
+    def __init__(self) -> None:
+        self.blocks: list[HistoryBlock] = []
+        self._rows: dict[int, int] = {}  # by the id of the series
+        self._free: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def row(self, series_id: int, created: int, through: int) -> int | None:
+        """Return the row of a series, a new one if it has none; None if there are too many series.
+
+        created: the minute when its resource was created, or NEVER: what is known of a former resource of the
+        same name is discarded. through: the newest bin that is complete.
+        """
+        row = self._rows.get(series_id)
+        if row is None:
+            return self._begin(series_id, created, through)
+        block, column = self.place(row)
+        block.seen[column] = through
+        if created > block.created[column] + CREATED_TOLERANCE:
+            block.recreate(column, created)
+        return row
+
+    def confirm(self, rows: Ints, series_ids: Ids, created: Ints, through: int) -> Flags:
+        """Return which rows still belong to these series, of the same resources, and keep them."""
+        ids, since = (
+            np.concatenate([getattr(block, name) for block in self.blocks] or [np.empty(0, kind)])
+            for name, kind in (("id", np.uint64), ("created", np.int32))
+        )
+        is_kept: Flags = (rows >= 0) & (rows < ids.size)
+        known = np.where(is_kept, rows, 0)
+        if ids.size:
+            is_kept &= (ids[known] == series_ids) & (created <= since[known] + CREATED_TOLERANCE)
+        for number, block in enumerate(self.blocks):
+            here = rows[is_kept & (rows // BLOCK_SIZE == number)]
+            block.seen[here % BLOCK_SIZE] = through
+        return is_kept
+
+    def place(self, row: int) -> tuple[HistoryBlock, int]:
+        """Return the block and the column of a row."""
+        number, column = divmod(row, BLOCK_SIZE)
+        return self.blocks[number], column
+
+    def advance(self, through: int) -> None:
+        """Let all blocks end with a bin, and free the rows of series that are gone."""
+        for number, block in enumerate(self.blocks):
+            block.advance(through)
+            gone = np.flatnonzero((block.id != NO_ID) & (block.seen < through - DEPARTED_FOR))
+            for column in gone.tolist():
+                self._drop(number * BLOCK_SIZE + column)
+
+    def _begin(self, series_id: int, created: int, through: int) -> int | None:
+        if not self._free:
+            if len(self.blocks) == MAX_BLOCKS:
+                return None
+            start = len(self.blocks) * BLOCK_SIZE
+            self.blocks.append(HistoryBlock(through))
+            self._free = [*range(start + BLOCK_SIZE - 1, start - 1, -1)]
+        row = self._rows[series_id] = self._free.pop()
+        block, column = self.place(row)
+        block.begin(column, series_id, created)
+        block.seen[column] = through
+        return row
+
+    def _drop(self, row: int) -> None:
+        block, column = self.place(row)
+        del self._rows[int(block.id[column])]
+        block.begin(column, NO_ID, NEVER)
+        self._free.append(row)
+
+    async def save(self, path: Path) -> None:
+        """Write the file. Raises OSError."""
+        await asyncio.to_thread(self._write, path, tuple(self.blocks))
+
+    def _write(self, path: Path, blocks: tuple[HistoryBlock, ...]) -> None:
+        ensure_private_file(path)
+        with replace_atomically(path) as out:
+            out.write(MAGIC)
+            for block in blocks:
+                through, content = block.to_bytes()
+                out.write(BLOCK_HEAD.pack(through, zlib.crc32(content)))
+                out.write(content)
+
+    @classmethod
+    def read(cls, path: Path, now: int) -> "UsageHistory":
+        """Read the file of an earlier process; without one that can be used, nothing is known. Blocks.
+
+        now: the present bin. A file from the future is not used.
+        """
+        try:
+            return cls._read(path, now)
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            log.warning("%s cannot be used, and the usage of a fortnight is read again: %s", path, error)
+        return cls()
+
+    @classmethod
+    def _read(cls, path: Path, now: int) -> "UsageHistory":
+        history, size = cls(), HistoryBlock(0).size_in_file
+        check_regular(path, path.stat())
+        with path.open("rb") as file:
+            if (magic := file.read(len(MAGIC))) != MAGIC:
+                if not magic:  # an earlier process ended before it wrote anything
+                    return history
+                raise ValueError("it is not a history of usage, or of another version")
+            while head := file.read(BLOCK_HEAD.size):
+                if len(head) < BLOCK_HEAD.size or len(history.blocks) == MAX_BLOCKS:
+                    raise ValueError("it ends within a block, or has too many")
+                through, checksum = BLOCK_HEAD.unpack(head)
+                content = file.read(size)
+                if zlib.crc32(content) != checksum:
+                    raise ValueError("its checksum is wrong")
+                if not 0 <= through <= now:
+                    raise ValueError("it ends in the future")
+                history._adopt(HistoryBlock.from_bytes(through, content), now)
+        return history
+
+    def _adopt(self, block: HistoryBlock, now: int) -> None:
+        """Add a block that an earlier process wrote; the series in it are kept until they can be found."""
+        start = len(self.blocks) * BLOCK_SIZE
+        self.blocks.append(block)
+        block.seen[:] = now
+        for column, series_id in enumerate(block.id.tolist()):
+            is_known = series_id != NO_ID and block.through > now - BINS and series_id not in self._rows
+            if is_known:
+                self._rows[series_id] = start + column
+            else:
+                block.begin(column, NO_ID, NEVER)
+                self._free.append(start + column)
+
+
+def history_path(journal: Path) -> Path:
+    """Return the path of the file, beside the journal."""
+    return journal.with_name(journal.stem + "-usage.history")

@@ -1,0 +1,186 @@
+"""A fortnight of usage of some series, in quarters of an hour, at two bytes each.
+
+Usage is kept in its unit, so that a changed limit changes nothing. Half floats end at 65,504 and have three
+digits, so that each series has a scale, a power of two: its stored numbers are about 1.
+"""
+
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.fleet.columns import Flags, Floats, Ids, Indices, Ints
+from monitor.fleet.namespaces import NEVER
+from rules.analogs import BIN_MINUTES, DAY
+from rules.forecast import BINS, SERIES_AT_ONCE
+
+Halves = npt.NDArray[np.float16]
+
+BLOCK_SIZE: Final = SERIES_AT_ONCE  # series
+DAYS: Final = BINS // DAY + 1  # of which refusals are remembered: a fortnight, and the day of now
+NO_ID: Final = 0  # of a column without a series
+MAX_STORED: Final = np.float32(2.0**14)  # a higher number has the series' numbers stored anew
+MIN_STORED: Final = np.float32(2.0**-6)  # so has a fortnight in which none is as high
+MIN_SCALE: Final = np.float32(2.0**-100)
+
+
+def _halves(bins: int) -> Halves:
+    return np.full((bins, BLOCK_SIZE), np.nan, np.float16)
+
+
+@dataclass(eq=False)
+class HistoryBlock:
+    """Columns of BLOCK_SIZE series.
+
+    usage: the highest usage of each bin, divided by `scale`, at `bin % BINS`; a bin is a quarter of an hour,
+    counted since 1970; NaN is missing. scale: 0 while no usage but 0 is known. refused: by the day, at
+    `day % DAYS`, the lowest utilization at which demand was refused; NaN if none was. through: the newest bin
+    that the block reaches. id: `Key.id` as a number, or NO_ID. created: the minute when the resource was
+    created, or NEVER. seen: the bin in which the series existed last. is_read: what was before the series was
+    found has been read.
+    lock: held while the columns change, and while a thread copies them.
+    """
+
+    through: int
+    usage: Halves = field(default_factory=lambda: _halves(BINS))
+    refused: Halves = field(default_factory=lambda: _halves(DAYS))
+    scale: Floats = field(default_factory=lambda: np.zeros(BLOCK_SIZE, np.float32))
+    id: Ids = field(default_factory=lambda: np.zeros(BLOCK_SIZE, np.uint64))
+    created: Ints = field(default_factory=lambda: np.full(BLOCK_SIZE, NEVER, np.int32))
+    seen: Ints = field(default_factory=lambda: np.full(BLOCK_SIZE, NEVER, np.int32))
+    is_read: Flags = field(default_factory=lambda: np.zeros(BLOCK_SIZE, np.bool_))
+    lock: Lock = field(default_factory=Lock)
+
+    def advance(self, through: int) -> None:
+        """Move the end of the fortnight to a later bin; the bins in between are missing."""
+        if through <= self.through:
+            return
+        with self.lock:
+            bins = np.arange(max(self.through + 1, through - BINS + 1), through + 1)
+            self.usage[bins % BINS] = np.nan
+            days = np.arange(max(self.through // DAY + 1, through // DAY - DAYS + 1), through // DAY + 1)
+            self.refused[days % DAYS] = np.nan
+            self.through = through
+
+    def begin(self, column: int, series_id: int, created: int) -> None:
+        """Let a column belong to a series of which nothing is known."""
+        with self.lock:
+            self.usage[:, column] = self.refused[:, column] = np.nan
+            self.scale[column], self.is_read[column] = 0, False
+            self.id[column], self.created[column], self.seen[column] = series_id, created, self.through
+
+    def recreate(self, column: int, created: int) -> None:
+        """Discard what was before a resource was created: it belongs to a former one of the same name."""
+        with self.lock:
+            first = -(-created // BIN_MINUTES)
+            bins = np.arange(self.through - BINS + 1, self.through + 1)
+            self.usage[bins[bins < first] % BINS, column] = np.nan
+            if self.created[column] != NEVER:
+                self.refused[:, column] = np.nan
+            self.created[column] = created
+
+    def put(self, columns: Indices, first: int, usage: Floats, whole: Flags | None = None) -> None:
+        """Store the usage of consecutive bins from `first` on, [bin, series]; NaN is unknown.
+
+        whole: the bins of which all is known. The others only raise what is stored; by default they do not
+        even that, and only fill what is missing. Bins that the block does not reach are left out.
+        """
+        bins = np.arange(first, first + len(usage))
+        inside = (bins <= self.through) & (bins > self.through - BINS)
+        places, usage = bins[inside] % BINS, np.where(np.isfinite(usage[inside]), usage[inside], np.nan)
+        with self.lock:
+            self._rescale(columns, np.fmax.reduce(np.abs(usage), axis=0, initial=0))
+            new = (usage / self._divisor[columns]).astype(np.float16)
+            index = places[:, None], columns
+            before = self.usage[index]
+            kept = np.fmax(before, new) if whole is not None else np.where(np.isnan(before), new, before)
+            if whole is not None:
+                kept = np.where(whole[inside] & ~np.isnan(new), new, kept)
+            self.usage[index] = kept
+
+    def refuse(self, columns: Indices, day: int, utilization: Floats) -> None:
+        """Note the lowest utilization at which demand was refused on a day; NaN if none was."""
+        if self.through // DAY - DAYS < day <= self.through // DAY:
+            with self.lock:
+                refused = self.refused[day % DAYS]
+                refused[columns] = np.fmin(refused[columns], utilization.astype(np.float16))
+
+    def recent(self, late: Ints) -> Halves:
+        """Return the fortnight, [bin, series], divided by `scale`. late: bins after the newest one to return.
+
+        The last bin of each series is its newest one.
+        """
+        split = (self.through + 1) % BINS
+        usage = np.concatenate([self.usage[split:], self.usage[:split]])
+        for bins in np.unique(late[late > 0]).tolist():
+            columns = np.flatnonzero(late == bins)
+            usage[bins:, columns] = usage[:-bins, columns]
+            usage[:bins, columns] = np.nan
+        return usage
+
+    def late(self, bins: int) -> Ints:
+        """Return how many bins the newest known usage of each series is behind; at most `bins`."""
+        newest = self.usage[(self.through - np.arange(bins)) % BINS]
+        known = np.isfinite(newest)
+        return np.where(known.any(axis=0), known.argmax(axis=0), bins).astype(np.int32)
+
+    @property
+    def ceiling(self) -> Floats:
+        """The lowest utilization at which demand was refused in a fortnight; NaN if none was."""
+        lowest: Floats = np.fmin.reduce(self.refused.astype(np.float32))
+        return lowest
+
+    def tighten(self, highest: Floats) -> None:
+        """Store numbers anew that became small. highest: the highest stored number of each series."""
+        with self.lock:
+            small = np.flatnonzero((highest > 0) & (highest < MIN_STORED) & (self.scale > MIN_SCALE))
+            self._store_anew(small, _scale_of(highest[small] * self.scale[small]))
+
+    @property
+    def _divisor(self) -> Floats:
+        return np.where(self.scale > 0, self.scale, np.float32(1))
+
+    def _rescale(self, columns: Indices, highest: Floats) -> None:
+        """Make room for a usage of each series."""
+        high = np.flatnonzero((highest > 0) & ~(highest <= self.scale[columns] * MAX_STORED))
+        self._store_anew(columns[high], _scale_of(highest[high]))
+
+    def _store_anew(self, columns: Indices, scale: Floats) -> None:
+        if columns.size:
+            factor = self._divisor[columns] / scale
+            self.usage[:, columns] = (self.usage[:, columns].astype(np.float32) * factor).astype(np.float16)
+            self.scale[columns] = scale
+
+    @property
+    def size_in_file(self) -> int:
+        """The bytes of all columns."""
+        return sum(column.nbytes for column in self._columns)
+
+    @property
+    def _columns(self) -> tuple[npt.NDArray[np.generic], ...]:
+        return self.usage, self.refused, self.scale, self.id, self.created, self.seen, self.is_read
+
+    def to_bytes(self) -> tuple[int, bytes]:
+        """Return `through` and the content of all columns, of one moment."""
+        with self.lock:
+            return self.through, b"".join(column.tobytes() for column in self._columns)
+
+    @classmethod
+    def from_bytes(cls, through: int, content: bytes) -> Self:
+        """Return the block that these bytes are of. Raises ValueError if their number is another one."""
+        block, start = cls(through), 0
+        if len(content) != block.size_in_file:
+            raise ValueError(f"a block has {block.size_in_file} bytes, found {len(content)}")
+        for column in block._columns:
+            part = np.frombuffer(content, column.dtype, column.size, start)
+            column[...] = part.reshape(column.shape)
+            start += column.nbytes
+        return block
+
+
+def _scale_of(highest: Floats) -> Floats:
+    """Return the power of two up to each number."""
+    scale: Floats = np.exp2(np.floor(np.log2(highest))).astype(np.float32)
+    return np.maximum(scale, MIN_SCALE)

@@ -1,0 +1,233 @@
+"""The history of a fortnight: what is stored is what is returned, and a file that is broken is no history."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.fleet.namespaces import NEVER
+from monitor.forecast.history import (
+    DEPARTED_FOR,
+    MAGIC,
+    UsageHistory,
+    history_path,
+)
+from monitor.forecast.history_block import BLOCK_SIZE, DAYS, HistoryBlock
+from rules.analogs import BIN_MINUTES, DAY
+from rules.forecast import BINS
+
+NOW = 1_933_333  # a bin
+ID = 0xFEEDFACE12345678
+
+
+def stored(history: UsageHistory, row: int) -> np.ndarray[Any, Any]:
+    """The usage of a row in its unit, the oldest bin first."""
+    block, column = history.place(row)
+    usage = block.recent(np.zeros(BLOCK_SIZE, np.int32))[:, column].astype(np.float64)
+    return usage * float(block.scale[column] or 1)
+
+
+def history_of(usage: object, first: int, created: int = NEVER) -> tuple[UsageHistory, int]:
+    """A history of one series whose usage is known from a bin on, and its row."""
+    history = UsageHistory()
+    row = history.row(ID, created, NOW)
+    assert row is not None
+    block, column = history.place(row)
+    values = np.array(usage, np.float32)[:, None]
+    block.put(np.array([column]), first, values, np.ones(values.shape, np.bool_))
+    return history, row
+
+
+@given(
+    st.lists(st.sampled_from([np.nan, 0.0, 1.0, 65_504.0, 1e12, 3e38, -2.0, 0.001]), min_size=1, max_size=40),
+    st.integers(0, 30),
+)
+def test_half_floats_keep_three_digits_of_any_number(usage: list[float], ago: int) -> None:
+    history, row = history_of(usage, NOW - ago - len(usage) + 1)
+    expected = np.full(BINS, np.nan)
+    expected[BINS - ago - len(usage) : BINS - ago] = usage
+    highest = np.nanmax(np.abs([0.0, *usage]))
+    np.testing.assert_allclose(stored(history, row), expected, rtol=1e-3, atol=highest * 1e-7)
+
+
+def test_a_usage_that_grows_a_million_times_is_kept_beside_what_was_before() -> None:
+    history, row = history_of([3.0, 7.0], NOW - 5)
+    block, column = history.place(row)
+    block.put(np.array([column]), NOW, np.array([[7e6]], np.float32), np.ones((1, 1), np.bool_))
+    found = stored(history, row)
+    assert found[-1] == pytest.approx(7e6, rel=1e-3)
+    assert found[-6] == pytest.approx(3.0, abs=0.5)
+
+
+def test_numbers_that_became_small_get_a_scale_of_their_own() -> None:
+    history, row = history_of([1e9], NOW)
+    block, column = history.place(row)
+    later = NOW + BINS
+    block.advance(later)
+    small = np.array([[1234.0]], np.float32)
+    block.put(np.array([column]), later, small, np.ones((1, 1), np.bool_))
+    block.tighten(np.full(BLOCK_SIZE, block.usage[later % BINS, column], np.float32))
+    block.put(np.array([column]), later, small, np.ones((1, 1), np.bool_))
+    assert stored(history, row)[-1] == pytest.approx(1234, rel=1e-3)
+
+
+def test_holes_stay_holes_and_what_is_older_than_a_fortnight_is_gone() -> None:
+    history, row = history_of([5.0, 6.0], NOW - 1)
+    block, _ = history.place(row)
+    block.advance(NOW + 3 * DAY)
+    found = stored(history, row)
+    assert found[-3 * DAY - 2 : -3 * DAY].tolist() == [5, 6]
+    assert np.isnan(found[-3 * DAY :]).all()
+    history, row = history_of([5.0, 6.0], NOW - 1)
+    block, _ = history.place(row)
+    block.advance(NOW + BINS - 1)
+    assert np.isfinite(stored(history, row)).sum() == 1
+    block.advance(NOW + 10 * BINS)
+    assert np.isnan(stored(history, row)).all()
+
+
+def test_a_bin_of_which_a_part_is_known_only_rises_and_what_is_read_later_fills_holes() -> None:
+    history, row = history_of([5.0, np.nan, 7.0], NOW - 2)
+    block, column = history.place(row)
+    part, columns = np.array([[4.0], [1.0], [9.0]], np.float32), np.array([column])
+    block.put(columns, NOW - 2, part, np.zeros((3, 1), np.bool_))
+    assert stored(history, row)[-3:].tolist() == [5, 1, 9]
+    block.put(columns, NOW - 3, np.array([[2.0], [8.0]], np.float32))
+    assert stored(history, row)[-4:].tolist() == [2, 5, 1, 9]
+    block.put(columns, NOW, np.array([[3.0]], np.float32), np.ones((1, 1), np.bool_))
+    assert stored(history, row)[-1] == 3
+
+
+def test_bins_outside_the_fortnight_are_left_out() -> None:
+    history, row = history_of(np.arange(1, BINS + 20), NOW - BINS - 9)
+    found = stored(history, row)
+    assert found[0] == pytest.approx(11, rel=1e-3)
+    assert found[-1] == pytest.approx(BINS + 10, rel=1e-3)
+
+
+def test_a_series_that_is_late_ends_with_its_newest_bin() -> None:
+    history, row = history_of([1.0, 2.0, 3.0], NOW - 4)
+    block, column = history.place(row)
+    late = block.late(5)
+    assert late[column] == 2
+    assert (np.delete(late, column) == 5).all()
+    usage = block.recent(np.where(np.arange(BLOCK_SIZE) == column, late, 0))
+    assert (usage[-3:, column] * block.scale[column]).tolist() == [1, 2, 3]
+
+
+def test_what_was_created_anew_has_nothing_of_the_former_one() -> None:
+    history, row = history_of([5.0, 6.0, 7.0], NOW - 2, created=(NOW - 400) * BIN_MINUTES)
+    block, column = history.place(row)
+    block.refuse(np.array([column]), NOW // DAY, np.array([0.4], np.float32))
+    assert history.row(ID, (NOW - 1) * BIN_MINUTES - 7, NOW) == row
+    assert np.isnan(stored(history, row)[:-2]).all()
+    assert stored(history, row)[-2:].tolist() == [6, 7]
+    assert np.isnan(block.ceiling[column])
+
+
+def test_a_creation_that_is_read_a_minute_later_is_the_same() -> None:
+    created = (NOW - 1) * BIN_MINUTES
+    history, row = history_of([5.0], NOW, created)
+    block, column = history.place(row)
+    block.refuse(np.array([column]), NOW // DAY, np.array([0.4], np.float32))
+    assert history.row(ID, created + 1, NOW) == row
+    assert block.ceiling[column] == pytest.approx(0.4, rel=1e-3)
+
+
+def test_refusals_are_forgotten_after_a_fortnight_and_the_lowest_counts() -> None:
+    history, row = history_of([5.0], NOW)
+    block, column = history.place(row)
+    for day, utilization in ((0, 0.6), (1, 0.9), (0, 0.7)):
+        block.refuse(np.array([column]), NOW // DAY + day - 1, np.array([utilization], np.float32))
+    assert block.ceiling[column] == pytest.approx(0.6, rel=1e-3)
+    block.advance(NOW + (DAYS - 1) * DAY)
+    assert block.ceiling[column] == pytest.approx(0.9, rel=1e-3)
+    block.advance(NOW + (DAYS + 1) * DAY)
+    assert np.isnan(block.ceiling[column])
+
+
+def test_a_series_that_is_gone_for_hours_frees_its_row() -> None:
+    history, row = history_of([5.0], NOW)
+    history.advance(NOW + DEPARTED_FOR)
+    assert len(history) == 1
+    history.advance(NOW + DEPARTED_FOR + 1)
+    assert len(history) == 0
+    assert history.row(ID + 1, NEVER, NOW) == row
+    assert np.isnan(stored(history, row)).all()
+
+
+async def test_a_restart_knows_what_was_known(tmp_path: Path) -> None:
+    history, row = history_of([5.0, np.nan, 7e9], NOW - 2, created=NOW * BIN_MINUTES - 40_000)
+    for number in range(BLOCK_SIZE + 3):
+        history.row(number + 1, NEVER, NOW)
+    block, column = history.place(row)
+    block.is_read[column] = True
+    block.refuse(np.array([column]), NOW // DAY, np.array([0.5], np.float32))
+    path = history_path(tmp_path / "headroom.db")
+    await history.save(path)
+    assert path.stat().st_mode & 0o077 == 0
+    again = UsageHistory.read(path, NOW + 3)
+    assert len(again) == len(history) == BLOCK_SIZE + 4
+    assert again.row(ID, NOW * BIN_MINUTES - 40_000, NOW + 3) == row
+    np.testing.assert_array_equal(stored(again, row), stored(history, row))
+    block, column = again.place(row)
+    assert block.is_read[column]
+    assert block.ceiling[column] == 0.5
+    assert again.row(BLOCK_SIZE + 50, NEVER, NOW) not in {None, row}
+
+
+def cut(content: bytes) -> bytes:
+    return content[:-100]
+
+
+def flipped(content: bytes) -> bytes:
+    return content[:5000] + bytes([content[5000] ^ 1]) + content[5001:]
+
+
+def another(content: bytes) -> bytes:
+    return b"x" + content[1:]
+
+
+def longer(content: bytes) -> bytes:
+    return content + b"12345"
+
+
+@pytest.mark.parametrize("change", [cut, flipped, another, longer])
+async def test_a_broken_file_is_ignored_with_a_sentence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, change: Any
+) -> None:
+    history, _ = history_of([5.0], NOW)
+    path = tmp_path / "usage.history"
+    await history.save(path)
+    path.write_bytes(change(path.read_bytes()))
+    assert len(UsageHistory.read(path, NOW)) == 0
+    assert "cannot be used, and the usage of a fortnight is read again" in caplog.text
+
+
+async def test_a_file_from_the_future_or_older_than_a_fortnight_is_no_history(tmp_path: Path) -> None:
+    history, _ = history_of([5.0], NOW)
+    path = tmp_path / "usage.history"
+    await history.save(path)
+    assert len(UsageHistory.read(path, NOW - 1)) == 0
+    assert len(UsageHistory.read(path, NOW + BINS)) == 0
+    assert len(UsageHistory.read(path, NOW + BINS - 1)) == 1
+
+
+def test_no_file_and_an_empty_one_are_no_history_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "usage.history"
+    assert len(UsageHistory.read(path, NOW)) == 0
+    path.touch()
+    assert len(UsageHistory.read(path, NOW)) == 0
+    assert not caplog.records
+    path.write_bytes(MAGIC)
+    assert len(UsageHistory.read(path, NOW)) == 0
+
+
+def test_a_block_is_what_its_bytes_say() -> None:
+    with pytest.raises(ValueError, match="a block has"):
+        HistoryBlock.from_bytes(0, b"123")

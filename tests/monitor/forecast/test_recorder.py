@@ -1,0 +1,150 @@
+"""The recorded usage of a fleet is the judged one, folded to quarters of an hour."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from collectors.base import Metric, Observed, Unobservable, total
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.key import Key
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.forecast.history import UsageHistory
+from monitor.forecast.history_block import BLOCK_SIZE
+from monitor.forecast.recorder import NO_ROW, RECORDED_BINS, Recorder, bins_of
+from rules.analogs import BIN_MINUTES
+from rules.limits import Band, Limit, LimitSource
+from tests.registries import STREAM_WRITE_BYTES
+from tests.resources import resource as of
+
+END = 29_000_010 // BIN_MINUTES * BIN_MINUTES  # of the newest complete bin
+NOW = END + 7
+SETTINGS = SeriesSettings(
+    signal=STREAM_WRITE_BYTES, limit=Limit(100.0, LimitSource.API, 0), band=Band(), stale_after=15
+)
+NAN = float("nan")
+Array = np.ndarray[Any, Any]
+
+
+def metric(name: str, stat: str = "Sum") -> Metric:
+    return Metric("AWS/Test", name, stat)
+
+
+def put(fleet: Fleet, name: str, usage: Any, **observed: Any) -> Series:
+    """Add a series to a fleet."""
+    key = Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", name)
+    return fleet.put(key, Observed(signal="rate", resource=of(name), usage=usage, **observed), SETTINGS, NOW)
+
+
+def write(fleet: Fleet, name: str, values: Array, stat: str = "Sum") -> None:
+    """Have the minutes up to NOW read, of which these are the newest points; NaN is none."""
+    row = fleet.metrics(("123456789012", "eu-west-1"))[metric_query(metric(name, stat))]
+    minutes = np.arange(NOW - len(values), NOW, dtype=np.int32)
+    points = np.isfinite(values)
+    rows = np.full(int(points.sum()), row, np.int32)
+    fleet.rings.write(rows, minutes[points], values[points].astype(np.float32))
+    fleet.rings.mark_read(np.array([row], np.int32), NOW - 1)
+
+
+async def recorded(fleet: Fleet, series: Series, history: UsageHistory | None = None) -> Array:
+    """Record a fleet, and return the usage of the recorded bins of one of its series."""
+    recorder = Recorder(fleet, history or UsageHistory())
+    await recorder.record(NOW)
+    row = int(recorder.rows[series.slot])
+    if row == NO_ROW:
+        return np.empty(0)
+    block, column = recorder.history.place(row)
+    usage = block.recent(np.zeros(BLOCK_SIZE, np.int32))[-RECORDED_BINS:, column].astype(np.float64)
+    return usage * float(block.scale[column] or 1)
+
+
+def highest_means(values: Array, size: int) -> list[float]:
+    """The highest of three means of five minutes, of the last bins, from the minutes up to NOW."""
+    whole = values[: len(values) - (NOW - END)]
+    means = np.array([np.mean(whole[n : n + 5]) for n in range(len(whole) % 15, len(whole), 5)])
+    return [float(max(means[n : n + 3])) for n in range(0, len(means), 3)][-size:]
+
+
+async def test_the_last_hours_are_recorded_as_they_were_judged() -> None:
+    fleet, values = Fleet(), np.random.default_rng(1).uniform(10, 90, 180)
+    series = put(fleet, "a", total(metric("a")))
+    write(fleet, "a", values)
+    found = await recorded(fleet, series)
+    assert found == pytest.approx(highest_means(values, RECORDED_BINS), rel=1e-3)
+
+
+async def test_a_highest_value_is_not_averaged() -> None:
+    fleet, values = Fleet(), np.full(180, 10.0)
+    values[-30] = 70
+    series = put(fleet, "a", total(metric("a", "Maximum")))
+    write(fleet, "a", values, "Maximum")
+    assert (await recorded(fleet, series)).max() == pytest.approx(70, rel=1e-3)
+
+
+async def test_what_was_not_published_is_missing_and_is_no_zero() -> None:
+    fleet, values = Fleet(), np.full(180, 10.0)
+    values[:60] = np.nan
+    series = put(fleet, "a", total(metric("a")))
+    write(fleet, "a", values)
+    found = await recorded(fleet, series)
+    assert np.isnan(found[:3]).all()
+    assert (found[5:] == 10).all()
+
+
+async def test_points_that_come_late_raise_what_was_recorded() -> None:
+    fleet, history, values = Fleet(), UsageHistory(), np.full(180, 10.0)
+    series = put(fleet, "a", total(metric("a")))
+    write(fleet, "a", np.where(np.arange(180) >= 170, np.nan, values))
+    before = await recorded(fleet, series, history)
+    values[-12:] = 30
+    write(fleet, "a", values)
+    after = await recorded(fleet, series, history)
+    assert before[-1] == 10
+    assert after[-1] == 30
+
+
+async def test_only_series_whose_utilization_is_judged_have_a_history() -> None:
+    fleet = Fleet()
+    off = put(fleet, "off", Unobservable("off"))
+    bounded = put(fleet, "bounded", total(metric("a")), upper_bound=total(metric("b")))
+    assert (await recorded(fleet, off)).size == 0
+    assert (await recorded(fleet, bounded)).size == 0
+
+
+async def test_the_lowest_utilization_at_which_demand_was_refused_is_remembered() -> None:
+    fleet, values, refused = Fleet(), np.full(180, 50.0), np.zeros(180)
+    values[-40], refused[-40] = 35, 600
+    values[-50], refused[-50] = 45, 600
+    values[-60] = 20  # nothing was refused
+    series = put(fleet, "a", total(metric("a")), throttled=total(metric("r")))
+    write(fleet, "a", values)
+    write(fleet, "r", refused)
+    recorder = Recorder(fleet, UsageHistory())
+    await recorder.record(NOW)
+    block, column = recorder.history.place(int(recorder.rows[series.slot]))
+    assert block.ceiling[column] == pytest.approx(0.35, rel=1e-3)
+
+
+async def test_a_series_that_takes_the_slot_of_another_one_has_a_row_of_its_own() -> None:
+    fleet, history = Fleet(), UsageHistory()
+    first = put(fleet, "a", total(metric("a")))
+    write(fleet, "a", np.full(180, 10.0))
+    recorder = Recorder(fleet, history)
+    await recorder.record(NOW)
+    fleet.drop(first.key)
+    fleet.reclaim()
+    second = put(fleet, "b", total(metric("b")))
+    assert second.slot == first.slot
+    before = int(recorder.rows[first.slot])
+    await recorder.record(NOW)
+    assert int(recorder.rows[second.slot]) not in {before, NO_ROW}
+    assert len(history) == 2
+
+
+def test_a_bin_is_whole_if_each_of_its_five_minutes_is_known() -> None:
+    usage = np.full((30, 1), 4.0, np.float32)
+    usage[5:10] = np.nan
+    highest, whole = bins_of(usage, np.array([False]))
+    assert highest.ravel().tolist() == [4, 4]
+    assert whole.ravel().tolist() == [False, True]
