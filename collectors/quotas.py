@@ -28,6 +28,8 @@ RATES = {
     "service-quotas": 5,  # of all operations together that are not named
     "service-quotas:GetServiceQuota": 2,
     "service-quotas:GetAWSDefaultServiceQuota": 2,
+    "service-quotas:ListServiceQuotas": 5,
+    "service-quotas:ListAWSDefaultServiceQuotas": 5,
 }
 
 NO_SUCH_QUOTA = "NoSuchResourceException"

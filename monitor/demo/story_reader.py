@@ -43,9 +43,8 @@ async def read_stories(
             problems += reader.problems
     if problems:
         raise StoryError(problems)
-    services = [registry.services[file.stories.service] for file in files]
     applied = {code: value for book in regions.values() for code, value in book.quotas.items()}
-    return StoryBook(regions, tuple(_quotas(services, applied)))
+    return StoryBook(regions, tuple(_quotas(registry.services.values(), applied)))
 
 
 def _file_problems(file: StoryFile, registry: Registry, world: Mapping[str, DemoRegion]) -> Iterator[str]:
@@ -141,9 +140,10 @@ class _RegionReader:
         return StoriedSeries(name, observed, self._limit(observed, signal, applied), traffic)
 
     def _limit(self, observed: Observed, signal: Signal, applied: Mapping[str, float]) -> float | None:
+        quoted = applied.get(signal.quota.code) if signal.quota else None
         candidates = {
             LimitSource.API: observed.limit,
-            LimitSource.APPLIED: applied.get(signal.quota.code) if signal.quota else None,
+            LimitSource.APPLIED: quoted and quoted * signal.quota_unit,
             LimitSource.DOCUMENTED: signal.default_limit(self._region.name),
         }
         limit = effective_limit(candidates, self._region.start * 60)
@@ -191,12 +191,17 @@ def _constant(value: float) -> Values:
 
 
 def _quotas(services: Iterable[Service], applied: Mapping[str, float]) -> Iterator[DemoQuota]:
-    """Yield the quotas of services that the demo lacks; of those without a default, the applied ones."""
+    """Yield the quotas of services that the demo lacks, in the unit of Service Quotas.
+
+    Of those without a documented default, the applied one, or else 0, as AWS grants them on request.
+    """
     known = {quota.code for quota in QUOTAS}
     for signal in (signal for service in services for signal in service.signals.values()):
-        quota, documented = signal.quota, signal.default
-        default = documented.value if documented else applied.get(quota.code) if quota else None
-        if quota and default and quota.code not in known:
+        quota, documented, unit = signal.quota, signal.default, signal.quota_unit
+        if quota and quota.code not in known:
             known.add(quota.code)
-            by_region = documented.by_region if documented else {}
+            default = documented.value / unit if documented else applied.get(quota.code, 0.0)
+            by_region = (
+                {name: value / unit for name, value in documented.by_region.items()} if documented else {}
+            )
             yield DemoQuota(quota.service, quota.code, signal.title, default, by_region=by_region)

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from collectors.quota_requests import APPROVED, QuotaRequest, RequestedQuota, newest_requests
-from collectors.quotas import NO_CONTEXT, RESOURCE_LEVEL, QuotaContext, QuotaValues
+from collectors.quotas import (
+    LIST_OPERATIONS,
+    NO_CONTEXT,
+    NO_SUCH_QUOTA,
+    RESOURCE_LEVEL,
+    QuotaContext,
+    QuotaValues,
+)
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.scan import Scan
@@ -20,6 +27,7 @@ log = logging.getLogger(__name__)
 QUOTA_INTERVAL = 6 * 3600.0  # seconds; a quota changes when somebody asks for it
 # While a request is pending, and after an approval until the value has to be there, which takes hours.
 REQUESTED_INTERVAL, APPROVAL_PERIOD = 3600.0, 6 * 3600.0
+MAX_CODES = 4  # named in one sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,7 @@ class QuotaBook:
         self._wanted: dict[str, None] = {} if on_demand else dict.fromkeys(self._quotas)
         self._known: dict[Quota, KnownQuota] = {}
         self._failures: dict[Quota, QuotaFailure] = {}
+        self._absent: dict[Quota, int] = {}  # with the number of the reading
         self._last: dict[str, LastReading] = {}  # by service code
         self._locks = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._readings = 0
@@ -124,9 +133,19 @@ class QuotaBook:
         }
 
     def failures_of(self, quotas: Iterable[Quota]) -> list[QuotaFailure]:
-        """Return the failures of these quotas at their last reading, by service code and code."""
-        failed = {*quotas} & self._failures.keys()
-        return [self._failures[quota] for quota in sorted(failed, key=lambda one: (one.service, one.code))]
+        """Return the failures of these quotas at their last reading, by service code and code.
+
+        Those that AWS does not have are one failure for each service code.
+        """
+        ordered = sorted({*quotas}, key=lambda one: (one.service, one.code))
+        absent = defaultdict[str, list[Quota]](list)
+        for quota in ordered:
+            if quota in self._absent:
+                absent[quota.service].append(quota)
+        return [self._failures[quota] for quota in ordered if quota in self._failures] + [
+            QuotaFailure(_absence(service_code, some), max(self._absent[quota] for quota in some))
+            for service_code, some in absent.items()
+        ]
 
     async def wait_until_read(self, quotas: Iterable[Quota]) -> None:
         """Wait until these quotas were read once, or could not be; read them if nobody does."""
@@ -168,8 +187,10 @@ class QuotaBook:
             quota: KnownQuota(values, now, *self._context_and_values(reading, quota), self._readings)
             for quota, values in reading.values.items()
         }
-        for quota in reading.values:
+        for quota in quotas:
             self._failures.pop(quota, None)
+            self._absent.pop(quota, None)
+        self._absent |= dict.fromkeys(reading.absent, self._readings)
         self._failures |= {
             quota: QuotaFailure(failure, self._readings) for quota, failure in reading.failures.items()
         }
@@ -214,3 +235,11 @@ class QuotaBook:
             log.info("%s: quota requests are unknown: %s", "/".join(self._cell.key), failure.sentence)
         self.requests_version += self.requests is not None
         self.requests, self._requests_read_at, self._requests_failure = None, None, failure
+
+
+def _absence(service_code: str, quotas: Sequence[Quota]) -> Failure:
+    """Return that AWS does not have some quotas of a service code, of which it names the first."""
+    codes = [quota.code for quota in quotas]
+    more = f" and {len(codes) - MAX_CODES} more" if len(codes) > MAX_CODES else ""
+    sentence = f"{service_code} has no quota {', '.join(codes[:MAX_CODES])}{more} in this region"
+    return Failure(LIST_OPERATIONS[LimitSource.DEFAULT], "", NO_SUCH_QUOTA, sentence)

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
 from monitor.aws.iam import PolicyOptions, policy
+from rules.limits import Quota
 from tests.monitor.demo.conftest import Clients
 from tests.registries import REGISTRY
 
@@ -225,3 +226,16 @@ async def test_the_quotas_of_a_declared_service_are_those_of_the_catalogue(aws: 
     values = {quota["QuotaCode"]: quota["Value"] for quota in quotas}
     assert values["L-7EED9B64"] == 100
     assert values["L-8A66D0E6"] == 2000  # in the stories: it has no default
+
+
+async def test_the_quotas_of_all_signals_are_listed_in_the_unit_of_service_quotas(aws: Clients) -> None:
+    wanted = REGISTRY.quotas(REGISTRY.service_names)
+    listed: dict[Quota, float] = {}
+    async with aws("service-quotas") as client:
+        for service in sorted({quota.service for quota in wanted}):
+            quotas = (await client.list_aws_default_service_quotas(ServiceCode=service))["Quotas"]
+            listed |= {Quota(service=service, code=one["QuotaCode"]): one["Value"] for one in quotas}
+    assert wanted <= listed.keys()
+    gp3_storage = REGISTRY.signal("ebs", "storage_gp3")
+    assert gp3_storage.quota and gp3_storage.default
+    assert listed[gp3_storage.quota] * 2**40 == gp3_storage.default.value

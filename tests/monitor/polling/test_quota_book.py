@@ -119,6 +119,30 @@ async def test_what_failed_is_due_at_once_and_alone() -> None:
     assert desk.calls == {}
 
 
+def test_quotas_that_aws_does_not_have_are_one_failure_and_no_reason_to_read_more_often() -> None:
+    async def main() -> None:
+        many = [code(number) for number in range(1, 10)]
+        desk = Desk(ServiceQuotas({A: 3.0}), *many, C)
+        await desk.book.read()
+        found = [failed.failure.sentence for failed in desk.book.failures_of([*many, C])]
+        assert found == [
+            "ListAWSDefaultServiceQuotas: lambda has no quota L-00000002, L-00000003, L-00000004, "
+            "L-00000005 and 4 more in this region (NoSuchResourceException)",
+            "ListAWSDefaultServiceQuotas: sqs has no quota L-00000001 in this region "
+            "(NoSuchResourceException)",
+        ]
+        assert desk.calls
+        await asyncio.sleep(QUOTA_INTERVAL - 60)
+        await desk.book.read()
+        assert not desk.calls
+        desk.service.applied = dict.fromkeys([*many, C], 1.0)
+        await asyncio.sleep(60)
+        await desk.book.read()
+        assert desk.book.failures_of([*many, C]) == []
+
+    run(main())
+
+
 async def test_each_reading_has_a_number_of_its_own() -> None:
     desk = Desk(ServiceQuotas(denials={LIST: THROTTLED}), A)
     numbers = []

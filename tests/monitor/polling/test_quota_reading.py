@@ -33,7 +33,8 @@ async def read(
     """A reading of these quotas, and the number of calls of each operation."""
     aws = FakeAws(**service.answers | answers)
     reading = await read_quotas(aws.cell, "lambda", {*quotas}, applied)
-    assert reading.values.keys() | reading.failures.keys() == {*quotas}
+    assert reading.values.keys() | reading.failures.keys() | reading.absent == {*quotas}
+    assert reading.absent.isdisjoint(reading.values.keys() | reading.failures.keys())
     return reading, Counter(aws.calls)
 
 
@@ -58,8 +59,35 @@ async def test_a_quota_without_an_applied_value_has_its_default_by_one_call_more
 async def test_a_quota_in_neither_list_is_read_singly() -> None:
     reading, calls = await read(ServiceQuotas({A: 3.0}, unlisted={B: 2.0}), A, B, C)
     assert reading.values == {A: {APPLIED: 3.0}, B: {APPLIED: 2.0}}
-    assert failures(reading) == {C: ("GetAWSDefaultServiceQuota", NOT_FOUND)}
+    assert reading.absent == {C}
     assert calls == {LIST: 1, DEFAULTS: 1, GET: 2, GET_DEFAULT: 1}
+
+
+MANY = {code(number): float(number) for number in range(1, 101)}
+
+
+async def test_of_a_hundred_quotas_in_neither_list_two_are_asked_for() -> None:
+    reading, calls = await read(ServiceQuotas(), *MANY)
+    assert reading.absent == {*MANY}
+    assert calls == {LIST: 1, DEFAULTS: 1, GET: 2, GET_DEFAULT: 2}
+
+
+async def test_quotas_in_neither_list_are_all_asked_for_if_aws_knows_one_of_the_first() -> None:
+    reading, calls = await read(ServiceQuotas(unlisted={B: 2.0, code(100): 3.0}), *MANY)
+    assert reading.values == {B: {APPLIED: 2.0}, code(100): {APPLIED: 3.0}}
+    assert len(reading.absent) == 98
+    assert calls[GET] == 100
+
+
+async def test_what_is_denied_in_all_ways_is_asked_for_twice_singly() -> None:
+    reading, calls = await read(ServiceQuotas(denials={LIST: DENIED, GET: DENIED}), *MANY)
+    assert failures(reading) == dict.fromkeys(MANY, ("GetServiceQuota", DENIED))
+    assert calls == {LIST: 1, GET: 2}
+
+
+async def test_what_fails_otherwise_tells_nothing_of_others() -> None:
+    _, calls = await read(ServiceQuotas(denials={LIST: DENIED, GET: "ServiceException"}), *MANY)
+    assert calls == {LIST: 1, GET: 100}
 
 
 async def test_a_listed_quota_without_a_value_is_read_singly_and_not_taken_for_its_default() -> None:
