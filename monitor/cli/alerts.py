@@ -24,7 +24,7 @@ class AlertCommands(LazyGroup):
 
     modules: ClassVar = {
         "test-receiver": LazyCommand(
-            "monitor.cli.test_receiver",
+            "monitor.cli.receiver_trial",
             "Send a test alert and its resolution to a receiver; exit with 1 when that fails.",
         )
     }

@@ -1,3 +1,5 @@
+"""The paths of the reference catalogue, and the modules that are left out where it is missing."""
+
 from pathlib import Path
 
 # The reference catalogue exists only beside the developers' checkout; without it these tests are left out.

@@ -1,3 +1,5 @@
+"""API Gateway: the throttle of the account, and the throttles of REST APIs' stages and methods."""
+
 import shlex
 from collections.abc import Callable
 from typing import Any

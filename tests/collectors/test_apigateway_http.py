@@ -1,3 +1,5 @@
+"""API Gateway: the throttles of the stages and routes of HTTP and WebSocket APIs."""
+
 import json
 from typing import Any
 

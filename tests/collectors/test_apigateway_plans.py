@@ -1,3 +1,5 @@
+"""API Gateway: the rates and quotas of usage plans, and what each of their keys has used."""
+
 from datetime import UTC, date, datetime
 from typing import Any
 

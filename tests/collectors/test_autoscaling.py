@@ -1,3 +1,5 @@
+"""Auto Scaling: groups of the account, and each group's size, shortfall of instances and CPU."""
+
 import shlex
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Values of dimensions: those that CloudWatch rejects make only their own series unobservable."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""Kinesis: shards of the account, throughput of streams and shards, consumers and readers."""
+
 from collections import Counter
 from datetime import UTC, datetime
 from itertools import count

@@ -1,3 +1,5 @@
+"""Lambda: concurrency of the account and of functions: what is reserved, provisioned and throttled."""
+
 import time
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Reading Service Quotas: a single quota by its code, and the lists of a service code."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""S3: request rates of prefixes, as filters of request metrics count them."""
+
 import json
 import shlex
 from typing import Any

@@ -1,3 +1,5 @@
+"""SQS: messages in flight, and the call rates of FIFO queues."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""Zones: of utilizations, of bounds of them, and of throttled demand."""
+
 import math
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The limit in force of several sources, and entries of the catalogue."""
+
 import math
 from collections.abc import Mapping
 from typing import Any

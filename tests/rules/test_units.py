@@ -1,3 +1,5 @@
+"""Units: how amounts are written, and how names of units are read."""
+
 import pytest
 from grafana_foundation_sdk.models import units as grafana
 

@@ -1,3 +1,5 @@
+"""Deliveries: what a notification has, and what each result of an attempt leads to."""
+
 import asyncio
 import itertools
 from collections.abc import AsyncIterator

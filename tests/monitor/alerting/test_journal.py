@@ -1,3 +1,5 @@
+"""The journal: its rows survive a restart, older schemas are migrated, and one process has it."""
+
 import asyncio
 import os
 import sqlite3

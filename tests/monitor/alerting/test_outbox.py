@@ -1,3 +1,5 @@
+"""The outbox: which group is sent next, in which order, and which notices are dropped first."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -9,7 +9,7 @@ import pytest
 from monitor.alerting.records import Acknowledgement, Silence
 from monitor.alerting.tables import NOTIFICATIONS, PENDING_NOTICES
 from monitor.notifiers.notice import NoticeKind, NotificationReason, Severity
-from monitor.notifiers.test_notification import test_notification as trial_notification
+from monitor.notifiers.trial_notification import trial_notification
 from monitor.notifiers.webhook_body import webhook_body
 from monitor.outbound.result import refused, retry
 from tests.monitor.alerting.memory_store import MemoryStore

@@ -1,3 +1,5 @@
+"""Calls of a cell: pages, rates, attempts and errors, also of scans, which call through it."""
+
 import asyncio
 import itertools
 import logging

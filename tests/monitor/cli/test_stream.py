@@ -1,3 +1,5 @@
+"""`headroom stream dead-letters` with a running endpoint, and where none listens."""
+
 import asyncio
 import json
 import socket
@@ -19,7 +21,7 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 
 
 async def dead_letters(port: int) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error."""
+    """Run the command; return its exit code, standard output and standard error."""
     command = ["dead-letters", "--address", f"127.0.0.1:{port}"]
     result = await asyncio.to_thread(lambda: CliRunner().invoke(app, command))
     return result.exit_code, result.stdout, result.stderr

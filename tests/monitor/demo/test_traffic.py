@@ -1,3 +1,5 @@
+"""The demo's traffic: the demand of each minute, whatever window it is computed in."""
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""The fleet: series that are registered, changed and dropped, and the metrics that they share."""
+
 import math
 from dataclasses import replace
 from typing import Any

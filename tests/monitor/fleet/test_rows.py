@@ -1,3 +1,5 @@
+"""Rows of series for the API and the pages: their texts and numbers, and their order."""
+
 import math
 from typing import Any
 

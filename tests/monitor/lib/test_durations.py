@@ -1,3 +1,5 @@
+"""Durations as text: at most two units."""
+
 import pytest
 
 from monitor.lib.durations import format_duration

@@ -1,3 +1,5 @@
+"""Accounts and regions as text."""
+
 from monitor.lib.locations import format_location
 
 

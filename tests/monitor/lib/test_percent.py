@@ -1,3 +1,5 @@
+"""Ratios as text in percent."""
+
 import pytest
 
 from monitor.lib.percent import format_percent

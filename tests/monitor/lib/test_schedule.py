@@ -1,3 +1,5 @@
+"""Schedules: when a loop ticks, and what a tick that is slow, fails or is cancelled leads to."""
+
 import asyncio
 import zlib
 from collections.abc import Callable, Coroutine, Mapping

@@ -1,3 +1,5 @@
+"""The HTTP client and the certificate authority that tests of receivers use."""
+
 import ssl
 from collections.abc import AsyncIterator
 
@@ -11,6 +13,7 @@ from tests.monitor.notifiers.loopback import NOW
 
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
+    """A certificate authority that `client` trusts."""
     return trustme.CA()
 
 

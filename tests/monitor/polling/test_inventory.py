@@ -1,3 +1,5 @@
+"""An inventory: the limit in force of each series, and which series it keeps and drops."""
+
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import pairwise

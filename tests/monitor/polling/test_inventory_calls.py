@@ -1,3 +1,5 @@
+"""The calls that an inventory of each service makes, exactly."""
+
 from collections import Counter
 from typing import Any
 

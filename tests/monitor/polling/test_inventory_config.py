@@ -1,3 +1,5 @@
+"""An inventory follows the configuration: exclusions, tags, bands, and when a sample is stale."""
+
 from collections.abc import AsyncIterator
 from dataclasses import replace
 

@@ -1,3 +1,5 @@
+"""The requests of a poll: which metrics are in one call, and which minutes it asks for."""
+
 import numpy as np
 import pytest
 

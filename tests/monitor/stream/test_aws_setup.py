@@ -1,3 +1,5 @@
+"""What `headroom stream setup` prints: filters, CloudFormation and Terraform."""
+
 import json
 import re
 from collections.abc import Callable

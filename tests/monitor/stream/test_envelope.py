@@ -1,3 +1,5 @@
+"""The body of a Firehose request: its records, and its bounds."""
+
 import gzip
 
 import pytest

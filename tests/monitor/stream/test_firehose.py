@@ -1,3 +1,5 @@
+"""The endpoint of Firehose over HTTP: keys, statuses, and requests that break the protocol."""
+
 import asyncio
 import gzip
 import json

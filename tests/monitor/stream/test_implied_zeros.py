@@ -1,3 +1,5 @@
+"""Zeros that a stream implies: its other metrics went on while one had no point."""
+
 import math
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Points of a stream in the fleet: statistics, units, revisions and duplicates."""
+
 import asyncio
 import math
 

@@ -1,3 +1,5 @@
+"""The settings of the stream: its access keys, its sources, and the gap after which it is polled."""
+
 from pathlib import Path
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Units of a stream's points, converted to the unit that a collector declares."""
+
 import math
 
 import pytest

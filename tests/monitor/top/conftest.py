@@ -1,3 +1,5 @@
+"""A Headroom for `headroom top` to show."""
+
 from collections.abc import AsyncIterator
 from pathlib import Path
 

@@ -1,22 +1,22 @@
-"""The test of a receiver: an alert that fires and is resolved."""
+"""The trial of a receiver: test notifications of an alert that fires and is resolved."""
 
 import pytest
 from aiohttp import web
 
 from monitor.notifiers.notice import NoticeKind
 from monitor.notifiers.pagerduty import PagerDuty
-from monitor.notifiers.test_notification import send_test
+from monitor.notifiers.trial_notification import send_trial
 from monitor.notifiers.webhook import Webhook
 from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryOutcome
 from tests.monitor.notifiers.loopback import build_receiver, http_server
 
 
-async def test_it_fires_and_is_resolved(client: OutboundClient) -> None:
+async def test_its_alert_fires_and_is_resolved(client: OutboundClient) -> None:
     async with http_server() as server:
         receiver = build_receiver(PagerDuty, url=server.url, routing_key="k")
-        told = [(kind, answer.outcome) async for kind, answer in send_test(receiver, client)]
-    assert told == [
+        results = [(kind, result.outcome) async for kind, result in send_trial(receiver, client)]
+    assert results == [
         (NoticeKind.FIRING, DeliveryOutcome.DELIVERED),
         (NoticeKind.RESOLVED, DeliveryOutcome.DELIVERED),
     ]
@@ -30,7 +30,7 @@ async def test_each_trial_is_an_alert_of_its_own(client: OutboundClient) -> None
     async with http_server() as server:
         receiver = build_receiver(Webhook, url=server.url)
         for _ in range(2):
-            assert [answer.outcome async for _, answer in send_test(receiver, client)]
+            assert [result.outcome async for _, result in send_trial(receiver, client)]
     ids = [body["data"]["id"] for body in server.bodies]
     assert len(set(ids)) == 4
 
@@ -42,16 +42,16 @@ async def test_after_a_failure_there_is_nothing_to_resolve(
     client: OutboundClient, status: int, outcome: DeliveryOutcome
 ) -> None:
     async with http_server(web.Response(status=status)) as server:
-        told = [
-            (kind, answer.outcome)
-            async for kind, answer in send_test(build_receiver(Webhook, url=server.url), client)
+        results = [
+            (kind, result.outcome)
+            async for kind, result in send_trial(build_receiver(Webhook, url=server.url), client)
         ]
-    assert told == [(NoticeKind.FIRING, outcome)]
+    assert results == [(NoticeKind.FIRING, outcome)]
 
 
 async def test_who_wants_no_resolutions_gets_none(client: OutboundClient) -> None:
     async with http_server() as server:
         receiver = build_receiver(Webhook, url=server.url, send_resolved=False)
-        told = [answer.outcome async for _, answer in send_test(receiver, client)]
-    assert told == [DeliveryOutcome.DELIVERED] * 2
+        results = [result.outcome async for _, result in send_trial(receiver, client)]
+    assert results == [DeliveryOutcome.DELIVERED] * 2
     assert len(server.requests) == 1

@@ -10,7 +10,7 @@ from monitor.cli.interruptible import run_interruptible
 from monitor.config.config import Config
 from monitor.lib.text import escape_unprintable
 from monitor.notifiers.receiver import BaseReceiver
-from monitor.notifiers.test_notification import send_test
+from monitor.notifiers.trial_notification import send_trial
 from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryOutcome
 
@@ -45,7 +45,7 @@ async def send_test_notifications(receiver: BaseReceiver, endpoint_url: str | No
     """
     outcomes = []
     async with OutboundClient(endpoint_url=endpoint_url) as client:
-        async for kind, result in send_test(receiver, client):
+        async for kind, result in send_trial(receiver, client):
             typer.echo(f"{kind.value}: {result.outcome.value}: {result.sentence}")
             outcomes.append(result.outcome)
     return all(outcome is DeliveryOutcome.DELIVERED for outcome in outcomes)

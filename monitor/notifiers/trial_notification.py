@@ -1,4 +1,4 @@
-"""A test of a receiver: an alert that fires and is resolved at once."""
+"""A trial of a receiver: test notifications of an alert that fires and is resolved at once."""
 
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -9,22 +9,22 @@ from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryOutcome, DeliveryResult
 
 
-async def send_test(
+async def send_trial(
     receiver: BaseReceiver, client: OutboundClient
 ) -> AsyncIterator[tuple[NoticeKind, DeliveryResult]]:
     """Send a firing test alert and then its resolution, and yield the results; stop at a failure."""
     alert = f"test-{uuid4()}"
     for number, kind in enumerate((NoticeKind.FIRING, NoticeKind.RESOLVED)):
         result = await receiver.send(
-            test_notification(receiver.name, alert, kind, number, client.now()), client
+            trial_notification(receiver.name, alert, kind, number, client.now()), client
         )
         yield kind, result
         if result.outcome is not DeliveryOutcome.DELIVERED:
             return
 
 
-def test_notification(receiver: str, alert: str, kind: NoticeKind, number: int, at: float) -> Notification:
-    """Build one of the two notifications of a test. alert: its id. at: epoch seconds."""
+def trial_notification(receiver: str, alert: str, kind: NoticeKind, number: int, at: float) -> Notification:
+    """Build one of the two notifications of a trial. alert: the id of its alert. at: epoch seconds."""
     labels = {
         "account": "000000000000",
         "account_name": "test",
